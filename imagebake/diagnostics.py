@@ -1,0 +1,59 @@
+"""A complaint about a text, with the address of what it complains about."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Severity(enum.StrEnum):
+    """How bad it is: an error stops, a warning is said and passed over."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Diagnostic:
+    """One mistake in one text.
+
+    Lines and columns count from 1, as editors do; columns count characters, not bytes.
+    *source* is the whole line the mistake stands in; *width* is how many characters of
+    it are wrong (at least 1).
+    """
+
+    path: str
+    line: int
+    column: int
+    code: str
+    message: str
+    severity: Severity = Severity.ERROR
+    hint: str | None = None
+    source: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        """The complaint as people read it in a terminal, with a caret below the place."""
+        head = (
+            f"{self.path}:{self.line}:{self.column}: "
+            f"{self.severity}[{self.code}]: {self.message}"
+        )
+        number = str(self.line)
+        gutter = " " * len(number)
+        lines = [head]
+        if self.source:
+            shown = self.source.expandtabs(1).rstrip()
+            caret = " " * (self.column - 1) + "^" * self.width
+            lines += [f"{gutter} |", f"{number} | {shown}".rstrip(), f"{gutter} | {caret}"]
+        if self.hint:
+            lines.append(f"{gutter} = hint: {self.hint}")
+        return "\n".join(lines)
+
+    def annotation(self) -> str:
+        """The complaint as a GitHub Actions workflow command."""
+        text = self.message + (f" ({self.hint})" if self.hint else "")
+        escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        return (
+            f"::{self.severity} file={self.path},line={self.line},col={self.column},"
+            f"title={self.code}::{escaped}"
+        )

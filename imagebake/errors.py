@@ -1,0 +1,123 @@
+"""What can go wrong, one class for each reader's next step.
+
+ImagebakeError                      exit
+├─ UsageError                         2   the command line is wrong
+├─ SpecError (diagnostics)            2   your file is wrong
+├─ LockError                          2   the lock is stale, missing or not ours
+├─ RenderError                        2   a template cannot be rendered
+├─ ValidationFailed (findings)        3   the image or the spec breaks a rule
+├─ RolloutRefused                     4   protected: in use, no rollback target, ring skipped
+├─ ArtifactError                      5   unavailable, or with the wrong digest
+├─ CloudError (code, correlation id)  6   Azure said no
+├─ BakeFailed (run state, log path)   7   the build broke
+└─ NotNow                            75   a freeze window or an incident
+anything else                         1   our bug
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from imagebake.diagnostics import Diagnostic
+
+
+class ImagebakeError(Exception):
+    """A failure that the person at the keyboard can act on.
+
+    The message is one sentence about whose thing is wrong, without a full stop; the
+    hint says what to do next, ideally a command.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ImagebakeError):
+    """The command line names something that does not exist or does not fit."""
+
+    exit_code = 2
+
+
+class SpecError(ImagebakeError):
+    """A file of the user's is wrong; every mistake found in it is in *diagnostics*."""
+
+    exit_code = 2
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        self.diagnostics = tuple(sorted(diagnostics))
+        count = len(self.diagnostics)
+        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the specs")
+
+
+class LockError(ImagebakeError):
+    """The lock is stale, missing, or says what its spec does not."""
+
+    exit_code = 2
+
+
+class RenderError(ImagebakeError):
+    """A template cannot be rendered, or renders something that is not an image template."""
+
+    exit_code = 2
+
+
+class ValidationFailed(ImagebakeError):
+    """The spec or the image breaks a rule; the findings have been reported."""
+
+    exit_code = 3
+
+
+class RolloutRefused(ImagebakeError):
+    """Something protects the version, or nothing could take its place."""
+
+    exit_code = 4
+
+
+class ArtifactError(ImagebakeError):
+    """An artifact is unavailable, too large, or has the wrong digest."""
+
+    exit_code = 5
+
+
+class CloudError(ImagebakeError):
+    """Azure, or the emulator in its place, refused a request."""
+
+    exit_code = 6
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        correlation_id: str = "",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.correlation_id = correlation_id
+
+
+class BakeFailed(ImagebakeError):
+    """The build ran and broke; *log* is where its output is, when there is any."""
+
+    exit_code = 7
+
+    def __init__(
+        self, message: str, *, run_state: str = "Failed", log: Path | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.run_state = run_state
+        self.log = log
+
+
+class NotNow(ImagebakeError):
+    """A freeze window is open or an incident is running; try again later."""
+
+    exit_code = 75

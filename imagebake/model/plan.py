@@ -1,0 +1,74 @@
+"""A bake plan: everything that a bake will do, decided before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagebake.digest import sha256_json
+from imagebake.model.bundle import Bundle
+from imagebake.model.lock import Lock
+from imagebake.model.spec import ImageSpec, TargetRegion
+
+MIRROR = "mirror:"
+"""Stands in scripts for the mirror's address, which is not part of what is baked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One customizer or validator as it will run; *text* may name `MIRROR`."""
+
+    name: str
+    text: str
+
+    def lines(self, mirror_url: str) -> tuple[str, ...]:
+        """The script for AIB's `inline`, installing from *mirror_url*."""
+        return tuple(self.text.replace(MIRROR, mirror_url).splitlines())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakePlan:
+    """What one bake makes, and the key under which it is found again.
+
+    *customizers* run in order, then *deprovision* generalises, then *validators* run on a
+    machine made from the result. *manifest* is the file that the image carries.
+    """
+
+    spec: ImageSpec
+    lock: Lock
+    lock_sha256: str
+    spec_sha256: str
+    bundles: tuple[Bundle, ...]
+    customizers: tuple[Script, ...]
+    validators: tuple[Script, ...]
+    manifest: bytes
+
+    @property
+    def bake_key(self) -> str:
+        """The digest of the lock and of every script: same key, same image."""
+        return sha256_json(
+            {
+                "lock": self.lock_sha256,
+                "customizers": [[script.name, script.text] for script in self.customizers],
+                "validators": [[script.name, script.text] for script in self.validators],
+            }
+        )
+
+    @property
+    def template_name(self) -> str:
+        """The image template's name: AIB cannot update one, so each key has its own."""
+        return f"{self.spec.name[:40]}-{self.bake_key[:16]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Where a plan goes: what differs from one subscription, or one day, to the next.
+
+    *image_version_id* is the full ARM id of the version to make, which must not exist.
+    """
+
+    location: str
+    identity: str
+    image_version_id: str
+    mirror_url: str
+    regions: tuple[TargetRegion, ...]
+    tags: tuple[tuple[str, str], ...]

@@ -1,0 +1,117 @@
+"""Version numbers as Azure and Debian spell them: the spelling kept, the order right."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+_THREE_OR_FOUR_NUMBERS = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2,3}")
+_IMAGE_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_DEBIAN = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~:-]*")
+_INT32 = 2**31
+
+
+@functools.total_ordering
+@dataclass(frozen=True, slots=True)
+class HandlerVersion:
+    """The full version of an extension handler, as its publisher spells it.
+
+    The spelling is the identity, because the agent's directory carries it
+    (`Publisher.Type-2.1.10`); the order is numeric, so 1.9.0 precedes 1.10.0.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not _THREE_OR_FOUR_NUMBERS.fullmatch(self.text):
+            raise ValueError(f"{self.text!r} is not a handler version, such as '1.10.0.2'")
+
+    def __lt__(self, other: HandlerVersion) -> bool:
+        return self._numbers < other._numbers
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def type_handler_version(self) -> str:
+        """The `major.minor` that a virtual machine's model asks for."""
+        return ".".join(self.text.split(".")[:2])
+
+    @property
+    def _numbers(self) -> tuple[int, ...]:
+        return tuple(map(int, self.text.split(".")))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ImageVersion:
+    """The version of an image in a gallery, `MAJOR.MINOR.PATCH`, each a 32-bit number."""
+
+    major: int
+    minor: int
+    patch: int
+
+    @classmethod
+    def parse(cls, text: str) -> ImageVersion:
+        """Read `2026.1122.0`; raises `ValueError` for anything else."""
+        match = _IMAGE_VERSION.fullmatch(text)
+        if not match or any(int(number) >= _INT32 for number in match.groups()):
+            raise ValueError(f"{text!r} is not an image version, such as '2026.1122.0'")
+        return cls(*map(int, match.groups()))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+
+@functools.total_ordering
+@dataclass(frozen=True, slots=True)
+class DebianVersion:
+    """The version of a Debian package, ordered as deb-version(7) says."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not _DEBIAN.fullmatch(self.text):
+            raise ValueError(f"{self.text!r} is not a Debian version, such as '1:2.39.5-0+deb12u3'")
+
+    def __lt__(self, other: DebianVersion) -> bool:
+        return _debian_key(self.text) < _debian_key(other.text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DebianVersion) and _debian_key(self.text) == _debian_key(
+            other.text
+        )
+
+    def __hash__(self) -> int:
+        return hash(_debian_key(self.text))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@functools.lru_cache(maxsize=65536)
+def _debian_key(text: str) -> tuple[int, tuple[object, ...], tuple[object, ...]]:
+    epoch, colon, rest = text.partition(":")
+    if not colon:
+        epoch, rest = "0", text
+    upstream, dash, revision = rest.rpartition("-")
+    if not dash:
+        upstream, revision = rest, "0"
+    return int(epoch), _part_key(upstream), _part_key(revision)
+
+
+def _part_key(part: str) -> tuple[object, ...]:
+    """Alternate runs of non-digits and digits; a tilde sorts before the end of the part."""
+    key: list[object] = []
+    for text, digits in re.findall(r"([^\d]*)(\d*)", part):
+        if not text and not digits:
+            continue
+        key += [tuple([*map(_letter_order, text), 0]), int(digits or 0)]
+    key.append((0,))
+    return tuple(key)
+
+
+def _letter_order(character: str) -> int:
+    if character == "~":
+        return -1
+    return ord(character) if character.isalpha() else ord(character) + 256

@@ -1,0 +1,65 @@
+"""Where things are: the user's repository, our state beside it, and our own data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A repository with `image_specs/`, and the state directory that serves it.
+
+    Only the files a verb names are ever written below *root*, apart from *state*,
+    which holds everything else and may be deleted at the price of baking again.
+    """
+
+    root: Path
+    state: Path
+
+    @property
+    def specs(self) -> Path:
+        """The directory of the image specs and, beside each, its lock."""
+        return self.root / "image_specs"
+
+    def lock_path(self, image: str) -> Path:
+        """The lock of *image*, committed beside its spec."""
+        return self.specs / f"{image}.lock.json"
+
+    @property
+    def templates(self) -> Path:
+        """The Jinja templates: the repository's own where it has them, else the shipped ones."""
+        own = self.root / "templates"
+        return own if own.is_dir() else _PACKAGE / "templates"
+
+    @property
+    def mirror(self) -> Path:
+        """The content-addressed copy of every artifact."""
+        return self.state / "mirror"
+
+    @property
+    def emulator(self) -> Path:
+        """What the loopback ARM remembers."""
+        return self.state / "emulator"
+
+    @property
+    def engine(self) -> Path:
+        """Bases and layers of the local builder."""
+        return self.state / "engine"
+
+    def shown(self, path: Path) -> str:
+        """*path* as people should read it: relative to the repository where it is inside."""
+        try:
+            return str(path.relative_to(self.root))
+        except ValueError:
+            return str(path)
+
+
+def find_root(start: Path) -> Path:
+    """The nearest directory at or above *start* that has `image_specs/`, else *start*."""
+    for folder in (start, *start.parents):
+        if (folder / "image_specs").is_dir():
+            return folder
+    return start

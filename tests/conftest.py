@@ -1,0 +1,41 @@
+"""Fixtures that every room's tests share, and what each mark needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.golden import Golden
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--bless", action="store_true", help="rewrite the golden files, and fail")
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+    parser.addoption("--azure", action="store_true", help="run the tests that need a subscription")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    missing = {
+        "slow": None if config.getoption("--slow") else "slow: give --slow",
+        "azure": None if config.getoption("--azure") else "needs a subscription: give --azure",
+        "root": None if os.geteuid() == 0 else "needs root",
+    }
+    for item in items:
+        for mark, reason in missing.items():
+            if reason and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    return Golden(bless=request.config.getoption("--bless"))
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's own directory."""
+    return ROOT
