@@ -1,0 +1,8 @@
+"""`python -m imagebake`: the command line."""
+
+from __future__ import annotations
+
+from imagebake.app import main
+
+if __name__ == "__main__":
+    main()

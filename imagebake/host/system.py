@@ -1,0 +1,95 @@
+"""The Debian packages that local bakes stand on: which are missing, and how to get them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imagebake.errors import ImagebakeError
+from imagebake.host import process
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A program, the Debian package that has it, and what it is for."""
+
+    program: str
+    package: str
+    purpose: str
+
+
+BAKE = (
+    Need("mmdebstrap", "mmdebstrap", "makes base root file systems, reproducibly"),
+    Need("unshare", "util-linux", "isolates every step in namespaces of its own"),
+    Need("mount", "mount", "stacks layers"),
+    Need("setpriv", "util-linux", "drops to the build user"),
+    Need("ip", "iproute2", "raises the loopback of an unplugged step"),
+    Need("gpgv", "gpgv", "verifies the archive's signature"),
+    Need("apt-get", "apt", "solves dependencies"),
+    Need("dpkg-deb", "dpkg", "reads packages"),
+    Need("tar", "tar", "unpacks bases"),
+)
+"""What `bake`, `lock` and `try` start."""
+
+EXPORT = (
+    Need("sfdisk", "fdisk", "partitions a disk image"),
+    Need("mkfs.fat", "dosfstools", "formats its EFI system partition"),
+    Need("mcopy", "mtools", "fills the EFI system partition"),
+    Need("mke2fs", "e2fsprogs", "formats and fills its root"),
+    Need("debugfs", "e2fsprogs", "clamps the times of its root"),
+)
+"""What `export --format vhd` starts."""
+
+ROOTLESS = (Need("newuidmap", "uidmap", "maps user ids for bakes without root"),)
+"""What a bake without root starts besides."""
+
+TEST = (
+    Need("gpg", "gpg", "signs the archives of tests"),
+    Need("gpg-agent", "gpg-agent", "keeps their keys"),
+    Need("qemu-img", "qemu-utils", "judges our disk images"),
+)
+"""What the test suite starts besides."""
+
+
+def missing(needs: Iterable[Need]) -> tuple[Need, ...]:
+    """The needs whose program is nowhere on this machine."""
+    return tuple(need for need in needs if process.find(need.program) is None)
+
+
+def can_install() -> bool:
+    """Whether we may, and can, install Debian packages here."""
+    return os.geteuid() == 0 and process.find("apt-get") is not None
+
+
+def install(packages: Iterable[str]) -> None:
+    """Install Debian packages with apt; raises `ProgramFailed` with apt's last words."""
+    names = sorted(set(packages))
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    process.run(["apt-get", "update", "-q"], env=environment)
+    process.run(
+        ["apt-get", "install", "-q", "-y", "--no-install-recommends", "--", *names],
+        env=environment,
+    )
+
+
+def command_for(needs: Iterable[Need]) -> str:
+    """The command that a person types to get what is missing."""
+    return "apt-get install " + " ".join(sorted({need.package for need in needs}))
+
+
+def require(needs: Iterable[Need]) -> None:
+    """Raise `ImagebakeError` unless every program in *needs* is here."""
+    lacking = missing(needs)
+    if lacking:
+        first = lacking[0]
+        raise MissingProgram(
+            f"{first.program} is not installed; it {first.purpose}",
+            hint=f"as root: ./inv setup (or: {command_for(lacking)})",
+        )
+
+
+class MissingProgram(ImagebakeError):
+    """A program that a verb needs is not on this machine."""
+
+    exit_code = 2
