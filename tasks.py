@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from invoke import Context
 
-from imagebake.app import task
+from imagebake.program import task
 
 IMAGE = "an image: the name of a spec in image_specs/"
+EVERY = "every image"
 JSON = "print JSON for programs"
 
 
@@ -15,16 +16,201 @@ JSON = "print JSON for programs"
     help={
         "image": IMAGE,
         "all": "every spec that this machine can bake",
-        "locked": "refuse to bake when the archive no longer has what the lock names",
-        "force": "bake even though an image of the same content exists",
+        "locked": "refuse, with exit 5, when the archive no longer has what the lock names",
+        "force": "bake even though a healthy version of the same content exists",
         "json": JSON,
     },
 )
 def bake(
-    c: Context, image: str = "", all: bool = False, locked: bool = False, force: bool = False,
+    c: Context,
+    image: str = "",
+    all: bool = False,
+    locked: bool = False,
+    force: bool = False,
     json: bool = False,
 ) -> None:
     """Bake an image version from a spec and its lock."""
-    from imagebake.commands import bake as command
+    from imagebake.commands.baking import bake as run
 
-    command.bake(image, every=all, locked=locked, force=force, as_json=json)
+    run(image, every=all, locked=locked, force=force, as_json=json)
+
+
+@task(help={"json": JSON})
+def specs(c: Context, json: bool = False) -> None:
+    """List the specs, with what each is made from and whether its lock is fresh."""
+    from imagebake.commands.listing import specs as run
+
+    run(as_json=json)
+
+
+@task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
+def versions(c: Context, image: str = "", json: bool = False) -> None:
+    """List the image versions in the gallery."""
+    from imagebake.commands.listing import versions as run
+
+    run(image, as_json=json)
+
+
+@task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
+def show(c: Context, version: str = "", json: bool = False) -> None:
+    """Show one image version: its state, its tags, its regions, and what is in it."""
+    from imagebake.commands.listing import show as run
+
+    run(version, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "all": EVERY,
+        "check": "only say whether the lock is fresh; offline, writes nothing",
+        "json": JSON,
+    },
+)
+def lock(
+    c: Context, image: str = "", all: bool = False, check: bool = False, json: bool = False
+) -> None:
+    """Resolve the pins of a spec to digests, and write its lock."""
+    from imagebake.commands.locking import lock as run
+
+    run(image, every=all, check=check, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={"image": IMAGE, "all": EVERY, "out": "a directory for the template and its scripts"},
+)
+def render(c: Context, image: str = "", all: bool = False, out: str = "") -> None:
+    """Render the image template and the scripts that Azure would get."""
+    from imagebake.commands.rendering import render as run
+
+    run(image, every=all, out=out)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE}, or IMAGE@VERSION",
+        "all": EVERY,
+        "rules-only": "only the rules over specs and locks; offline",
+        "json": JSON,
+    },
+)
+def validate(
+    c: Context, image: str = "", all: bool = False, rules_only: bool = False, json: bool = False
+) -> None:
+    """Check a spec against the rules, and its newest version against the lock and hygiene."""
+    from imagebake.commands.checking import validate as run
+
+    run(image, every=all, rules_only=rules_only, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE@VERSION, or IMAGE for its newest",
+        "format": "vhd (a fixed VHD that Azure accepts) or tar (the root file system)",
+        "out": "the file to write",
+        "size": "the size of the disk in GiB (default: what the spec says)",
+    },
+)
+def export(
+    c: Context, version: str = "", format: str = "vhd", out: str = "", size: int = 0
+) -> None:
+    """Write an image version to a file, with the same bytes every time."""
+    from imagebake.commands.exporting import export as run
+
+    run(version, form=format, out=out, size_gib=size)
+
+
+@task(
+    words=["template"],
+    help={
+        "template": "an Azure Image Builder template (JSON)",
+        "offline": "unplug every step from the network",
+        "suite": "the Debian suite to stand in for the template's source image",
+        "json": JSON,
+    },
+)
+def try_(
+    c: Context, template: str = "", offline: bool = False, suite: str = "", json: bool = False
+) -> None:
+    """Run any Azure Image Builder template on this machine."""
+    from imagebake.commands.trying import try_template as run
+
+    run(template, offline=offline, suite=suite, as_json=json)
+
+
+@task(help={"port": "the port to listen on (default: any that is free)"})
+def emulator(c: Context, port: int = 0) -> None:
+    """Serve the loopback ARM in the foreground, and print how to connect."""
+    from imagebake.commands.serving import emulator as run
+
+    run(port=port)
+
+
+@task(words=["action"], help={"action": "verify: hash every artifact again", "json": JSON})
+def mirror(c: Context, action: str = "", json: bool = False) -> None:
+    """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
+    from imagebake.commands.locking import mirror as run
+
+    run(action, as_json=json)
+
+
+@task(help={"budget": "what to leave of cached bases and layers, in GiB"})
+def clean(c: Context, budget: str = "") -> None:
+    """Delete cached bases and layers that no image version needs, oldest first."""
+    from imagebake.commands.cleaning import clean as run
+
+    run(budget)
+
+
+@task(help={"json": JSON})
+def doctor(c: Context, json: bool = False) -> None:
+    """Say what this machine can do, what it lacks, and the command that mends it."""
+    from imagebake.commands.machine import doctor as run
+
+    run(as_json=json)
+
+
+@task(help={})
+def setup(c: Context) -> None:
+    """Install the system packages that bakes, exports and tests stand on."""
+    from imagebake.commands.machine import setup as run
+
+    run()
+
+
+@task(
+    words=["path"],
+    help={
+        "path": "one test file, or a test's node id",
+        "slow": "the slow tests, too",
+        "bless": "rewrite golden files, and fail so that they are looked at",
+        "select": "only tests whose name matches",
+    },
+)
+def test(
+    c: Context, path: str = "", slow: bool = False, bless: bool = False, select: str = ""
+) -> None:
+    """Run the linters and the whole test suite."""
+    from imagebake.commands.machine import test as run
+
+    run(path=path, slow=slow, bless=bless, select=select)
+
+
+@task(words=["name"], help={"name": "one benchmark (default: all)"})
+def bench(c: Context, name: str = "") -> None:
+    """Measure against named peers, and print ratios."""
+    from imagebake.commands.machine import bench as run
+
+    run(name)
+
+
+@task(help={"check": "only say whether a generated file is stale"})
+def generate(c: Context, check: bool = False) -> None:
+    """Write the generated files: JSON Schema, references, catalogues."""
+    from imagebake.commands.generating import generate as run
+
+    run(check=check)

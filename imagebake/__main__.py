@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.app import main
+from imagebake.program import main
 
 if __name__ == "__main__":
     main()

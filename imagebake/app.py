@@ -1,21 +1,15 @@
-"""The composition root, the command line, and the only error boundary."""
+"""The composition root, and the only error boundary."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import importlib
-import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import invoke
-from invoke.exceptions import Exit, ParseError
-from invoke.program import Program
+from invoke.exceptions import Exit
 
 from imagebake import progress as reporting
 from imagebake import settings as configuration
@@ -23,32 +17,9 @@ from imagebake.errors import ImagebakeError, SpecError
 from imagebake.settings import Settings
 from imagebake.workspace import Workspace, find_root
 
-VERSION = "0.1.0"
-USAGE = 2
 BUG = 1
 INTERRUPTED = 130
 
-_words: dict[str, tuple[str, ...]] = {}
-
-
-def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[..., Any]:  # noqa: A002
-    """Make an invoke task whose failures end at the boundary below.
-
-    *words* names the parameters that may be given without a flag, in order. Invoke itself
-    knows only words that must be given; `TaskProgram` lets these be left out as well.
-    """
-
-    def decorate(body: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's own type is generic
-        @functools.wraps(body)
-        def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as the body takes them
-            with boundary():
-                body(*arguments, **options)
-
-        made = invoke.task(help=dict(help))(run)
-        _words[body.__name__.rstrip("_").replace("_", "-")] = tuple(words)
-        return made
-
-    return decorate
 
 
 @contextlib.contextmanager
@@ -94,78 +65,6 @@ def explain(error: ImagebakeError, *, annotate: bool = False) -> str:
     return "\n".join(lines)
 
 
-class TaskProgram(Program):
-    """Invoke's program with our exit codes, and with words that may be left out."""
-
-    def parse_core(self, argv: list[str] | None) -> None:
-        """Parse the flags before the first task; a wrong one is a usage error."""
-        with _usage():
-            super().parse_core(argv)
-        # Invoke turns this off for everybody; our modules start faster with it on.
-        sys.dont_write_bytecode = False
-
-    def parse_collection(self) -> None:
-        """Use the tasks of the clone, or those shipped in the wheel."""
-        self.namespace = invoke.Collection.from_module(_tasks_module())
-        super().parse_collection()
-
-    def parse_tasks(self) -> None:
-        """Parse the tasks and their flags, after naming the words that have none."""
-        with _usage():
-            contexts = self._make_parser().contexts
-            self.core.unparsed[:] = name_words(self.core.unparsed, contexts)
-            super().parse_tasks()
-
-    @functools.cache  # noqa: B019 - one program lives as long as the process
-    def _make_parser(self) -> Any:  # noqa: ANN401 - invoke's parser
-        # Making a parser takes the help texts out of the tasks: a second one has none.
-        return super()._make_parser()
-
-
-def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
-    """Put the flag before every word that a task takes without one.
-
-    `bake debian-12-base` becomes `bake --image=debian-12-base`. A word after `--`, and the
-    value of a flag, stay as they are.
-    """
-    named: list[str] = []
-    context, free, value_next = None, [], False
-    for position, token in enumerate(argv):
-        if token == "--":
-            return named + list(argv[position:])
-        if value_next:
-            value_next = False
-        elif token.startswith("-"):
-            flag = context.flags.get(token) if context else None
-            value_next = bool(flag and flag.takes_value and "=" not in token)
-        elif free:
-            token = f"--{free.pop(0).replace('_', '-')}={token}"
-        elif token in contexts:
-            context, free = contexts[token], list(_words.get(token.replace(".", "-"), ()))
-        named.append(token)
-    return named
-
-
-@contextlib.contextmanager
-def _usage() -> Iterator[None]:
-    try:
-        yield
-    except (ParseError, ValueError) as error:
-        print(f"error: {error}\n  = hint: ./inv --list, ./inv --help TASK", file=sys.stderr)
-        raise Exit(code=USAGE) from None
-
-
-def _tasks_module() -> Any:  # noqa: ANN401 - a module
-    here = Path(__file__).resolve().parent
-    path = next(p for p in (here.parent / "tasks.py", here / "tasks.py") if p.is_file())
-    spec = importlib.util.spec_from_file_location("tasks", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(str(path))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def load_workspace() -> tuple[Workspace, Settings]:
     """The workspace and its settings, from the environment and the current directory."""
     named = os.environ.get("IMAGEBAKE_ROOT")
@@ -178,9 +77,3 @@ def load_workspace() -> tuple[Workspace, Settings]:
 def console_progress(*, quiet: bool) -> reporting.Progress:
     """Progress for whoever reads standard error."""
     return reporting.NoProgress() if quiet else reporting.PlainProgress(sys.stderr)
-
-
-def main() -> None:
-    """Run the command line; what `./inv` and the console script start."""
-    TaskProgram(name="imagebake", binary="inv", binary_names=["inv", "imagebake"], version=VERSION).run()
-

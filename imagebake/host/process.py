@@ -88,6 +88,12 @@ def start(
     )
 
 
+def attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:
+    """Run *command* on our own terminal, and return the code that it ends with."""
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=cwd, check=False).returncode  # noqa: S603 - as above
+
+
 def find(program: str) -> Path | None:
     """Where *program* is, looking in the system directories too; None when it is nowhere."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")

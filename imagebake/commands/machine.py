@@ -1,0 +1,92 @@
+"""This machine: what it can do, what it lacks, and the project's own tests and benchmarks."""
+
+from __future__ import annotations
+
+import sys
+
+from invoke.exceptions import Exit
+
+from imagebake import app
+from imagebake.commands.output import print_json, print_table
+from imagebake.errors import UsageError
+from imagebake.host import process, system
+
+NEEDS = {
+    "bake": system.BAKE,
+    "bake without root": system.ROOTLESS,
+    "export --format vhd": system.EXPORT,
+    "test": system.TEST,
+}
+
+
+def doctor(*, as_json: bool) -> None:
+    """Print what each verb needs, whether it is here, and what mends it."""
+    from imagebake.engine import probe
+
+    site = app.site(quiet=as_json)
+    rows = [
+        (verb, need.program, "yes" if not system.missing([need]) else "no", need.purpose)
+        for verb, needs in NEEDS.items()
+        for need in needs
+    ]
+    lacking = [need for needs in NEEDS.values() for need in system.missing(needs)]
+    able = probe.probe(site.workspace.engine)
+    if as_json:
+        print_json(
+            {
+                "can_bake": able.can_bake,
+                "mode": able.mode,
+                "reasons": list(able.reasons),
+                "programs": [
+                    {"for": row[0], "program": row[1], "present": row[2] == "yes"} for row in rows
+                ],
+                "mend": system.command_for(lacking) if lacking else None,
+            }
+        )
+        return
+    print_table(("for", "program", "here", "what it does"), rows)
+    print(f"\nThis machine bakes {able.mode}." if able.can_bake else "\nThis machine cannot bake:")
+    for reason in able.reasons:
+        print(f"  {reason}")
+    if lacking:
+        print(f"\nMissing programs: ./inv setup as root, or: {system.command_for(lacking)}")
+
+
+def setup() -> None:
+    """Install every missing system package; needs root and apt."""
+    lacking = [need for needs in NEEDS.values() for need in system.missing(needs)]
+    if not lacking:
+        print("everything is here")
+        return
+    app.provide(lacking, progress=app.console_progress(quiet=False))
+    print(f"installed {', '.join(sorted({need.package for need in lacking}))}")
+
+
+def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
+    """Run the linters and the suite with everything they need; exits as pytest does."""
+    needs = [need for group in NEEDS.values() for need in group]
+    if lacking := system.missing(needs):
+        app.provide(lacking, progress=app.console_progress(quiet=False))
+    site = app.site(quiet=True)
+    command = [sys.executable, "-m", "pytest"]
+    command += [path] if path else ["-n", "2", "--dist", "worksteal"]
+    command += [flag for flag, given in (("--slow", slow), ("--bless", bless)) if given]
+    command += ["-k", select] if select else []
+    if code := process.attached(command, cwd=site.workspace.root):
+        raise Exit(code=code)
+
+
+def bench(name: str) -> None:
+    """Run one benchmark, or all of them; each prints its own table."""
+    site = app.site(quiet=True)
+    folder = site.workspace.root / "benchmarks"
+    known = sorted(path.stem for path in folder.glob("bench_*.py"))
+    wanted = [f"bench_{name.removeprefix('bench_')}"] if name else known
+    if unknown := set(wanted) - set(known):
+        raise UsageError(
+            f"there is no benchmark {min(unknown).removeprefix('bench_')!r}",
+            hint="benchmarks: " + ", ".join(stem.removeprefix("bench_") for stem in known),
+        )
+    for stem in wanted:
+        if code := process.attached([sys.executable, folder / f"{stem}.py"]):
+            raise Exit(code=code)
