@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from imagebake.model.spec import ExtensionPin, Sha256, SourceImage, Text
+from imagebake.model.pins import ExtensionPin
+from imagebake.model.spec import SourceImage
+from imagebake.model.texts import Sha256, Text
 from imagebake.model.values import Value
 
 BASE = "base"

@@ -2,58 +2,49 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import enum
-import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from imagebake.model import names
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.texts import (
+    CommandLine,
+    Cron,
+    DebianPackage,
+    DefinitionName,
+    ImageName,
+    MarketplaceName,
+    Owner,
+    Region,
+    StepName,
+    Suite,
+    TagName,
+    TagText,
+    Text,
+    Timezone,
+    VmSize,
+)
 from imagebake.model.values import Value
-from imagebake.model.versions import DebianVersion, HandlerVersion
+from imagebake.model.versions import exact_marketplace_version
 
-_MARKETPLACE_VERSION = re.compile(r"\d+\.\d+\.\d+")
-
-
-def _exact_debian_version(text: str) -> str:
-    return DebianVersion(text).text
-
-
-def _exact_handler_version(text: str) -> str:
-    return HandlerVersion(text).text
-
-
-def _exact_marketplace_version(text: str) -> str:
-    if not _MARKETPLACE_VERSION.fullmatch(text):
-        raise ValueError(f"{text!r} is not an exact image version, such as '0.20260914.2237'")
-    return text
-
-
-def _date(value: Any) -> Any:  # noqa: ANN401 - what the text says, before it is checked
-    return dt.date.fromisoformat(value) if isinstance(value, str) else value
-
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Owner = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9@/_.+ -]{1,100}$")]
-Region = Annotated[str, StringConstraints(pattern=f"^{names.REGION.pattern}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=f"^{names.SHA256.pattern}$")]
-Day = Annotated[dt.date, BeforeValidator(_date)]
-TagName = Annotated[str, StringConstraints(pattern=r"^[^<>%&\\?/\x00-\x1f]{1,512}$")]
-TagText = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f]*$")]
-StepName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-"""Names of customizers and validators: AIB shows them in its log."""
-CommandLine = Annotated[str, StringConstraints(max_length=8192, pattern=r"^[^\x00\r\n]*$")]
-PlainPath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9_.+@/-]{1,255}$")]
+MarketplaceVersion = Annotated[
+    str, StringConstraints(max_length=50), AfterValidator(exact_marketplace_version)
+]
+"""The exact version of a marketplace image."""
 
 
 class SourceImage(Value):
     """The marketplace image that Azure starts from; its version is exact, never `latest`."""
 
     publisher: Text
+    """Whose image it is: `Debian`."""
     offer: Text
+    """Which of the publisher's products: `debian-12`."""
     sku: Text
-    version: Annotated[str, StringConstraints(max_length=50), BeforeValidator(_exact_marketplace_version)]
+    """Which edition of it: `12-gen2`."""
+    version: MarketplaceVersion
+    """The exact version: three numbers."""
 
     @property
     def urn(self) -> str:
@@ -64,8 +55,10 @@ class SourceImage(Value):
 class LocalBase(Value):
     """How this machine makes the same base: a Debian suite and the packages the image has."""
 
-    suite: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]{1,40}$")]
-    packages: tuple[Annotated[str, StringConstraints(pattern=f"^{names.DEBIAN_PACKAGE.pattern}$")], ...] = ()
+    suite: Suite
+    """The Debian suite: `bookworm`."""
+    packages: Annotated[tuple[DebianPackage, ...], Field(max_length=2000)] = ()
+    """Packages that the marketplace image has beyond Debian's essential ones."""
 
 
 class Generation(enum.StrEnum):
@@ -99,113 +92,29 @@ class Architecture(enum.StrEnum):
 class Identifier(Value):
     """Publisher, offer and sku of a gallery definition: one of a kind in its gallery."""
 
-    publisher: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{0,127}[A-Za-z0-9_-]$")]
-    offer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{0,63}[A-Za-z0-9_-]$")]
-    sku: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{0,63}[A-Za-z0-9_-]$")]
+    publisher: MarketplaceName
+    """Who publishes the image: your organisation."""
+    offer: Annotated[MarketplaceName, StringConstraints(max_length=64)]
+    """The product that the image belongs to."""
+    sku: Annotated[MarketplaceName, StringConstraints(max_length=64)]
+    """The edition of the product."""
 
 
 class GalleryDefinition(Value):
     """The image definition that versions go to; all of it is immutable once made."""
 
-    definition: Annotated[str, StringConstraints(pattern=f"^{names.DEFINITION.pattern}$")]
+    definition: DefinitionName
+    """The image definition's name."""
     identifier: Identifier
+    """What the definition calls itself to people."""
     os: Literal["Linux"] = "Linux"
+    """The operating system."""
     generation: Annotated[Generation, Field(strict=False)]
+    """The virtual hardware: V1 boots by BIOS, V2 by UEFI."""
     security: Annotated[SecurityType, Field(strict=False)]
+    """What machines may ask for; explicit, because Azure's own default has changed before."""
     architecture: Annotated[Architecture, Field(strict=False)]
-
-
-class Stewardship(Value):
-    """Who answers for a pin, why it is where it is, and when to look again."""
-
-    owner: Owner | None = None
-    reason: Text | None = None
-    review_by: Day | None = None
-
-
-DebianVersionText = Annotated[str, StringConstraints(max_length=100), BeforeValidator(_exact_debian_version)]
-
-
-class AgentPin(Stewardship):
-    """A component of the catalogue at an exact version."""
-
-    agent: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
-    version: DebianVersionText
-
-    @property
-    def name(self) -> str:
-        """What the pin is called in messages and in the lock."""
-        return self.agent
-
-
-class PackagePin(Stewardship):
-    """A Debian package at an exact version."""
-
-    package: Annotated[str, StringConstraints(pattern=f"^{names.DEBIAN_PACKAGE.pattern}$", max_length=100)]
-    version: DebianVersionText
-
-    @property
-    def name(self) -> str:
-        """What the pin is called in messages and in the lock."""
-        return self.package
-
-
-class FilePin(Stewardship):
-    """A file by address and digest, put at *destination* with *mode* (octal text)."""
-
-    file: Annotated[str, StringConstraints(pattern=r"^https://[^\s?#@]+$", max_length=1000)]
-    version: Text
-    sha256: Sha256
-    destination: PlainPath
-    mode: Annotated[str, StringConstraints(pattern=r"^0[0-7]{3}$")] = "0644"
-
-    @property
-    def name(self) -> str:
-        """The file's own name."""
-        return self.file.rsplit("/", 1)[-1]
-
-
-def _pin_kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked
-    keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    return next((kind for kind in ("agent", "package", "file") if kind in keys), None)
-
-
-Pin = Annotated[
-    Annotated[AgentPin, Tag("agent")]
-    | Annotated[PackagePin, Tag("package")]
-    | Annotated[FilePin, Tag("file")],
-    Discriminator(
-        _pin_kind,
-        custom_error_type="pin_kind",
-        custom_error_message="a pin starts with 'agent', 'package' or 'file'",
-    ),
-]
-
-
-class DeliveryMode(enum.StrEnum):
-    """How the function of an extension reaches a machine.
-
-    `native`: as a package or service in the image. `cached`: the official zip, served by
-    the image itself. `absent`: not in the image, and not asked for at creation.
-    """
-
-    NATIVE = "native"
-    CACHED = "cached"
-    ABSENT = "absent"
-
-
-class ExtensionPin(Stewardship):
-    """An extension handler at its full version, with the way it is delivered."""
-
-    publisher: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.]{1,100}$")]
-    type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.]{1,100}$")]
-    version: Annotated[str, StringConstraints(max_length=40), BeforeValidator(_exact_handler_version)]
-    mode: Annotated[DeliveryMode, Field(strict=False)]
-
-    @property
-    def handler(self) -> str:
-        """The agent's name for it."""
-        return names.handler_name(self.publisher, self.type)
+    """The processor."""
 
 
 class Network(enum.StrEnum):
@@ -215,62 +124,96 @@ class Network(enum.StrEnum):
     REQUIRED = "required"
 
 
+Inline = Annotated[tuple[CommandLine, ...], Field(min_length=1, max_length=1000, strict=False)]
+"""The lines of a shell script."""
+
+
 class Customizer(Value):
     """A shell step of the spec's own; a non-zero exit of any line fails the bake."""
 
     name: StepName
-    inline: Annotated[tuple[CommandLine, ...], Field(min_length=1, strict=False)]
+    """What the step is called in the log."""
+    inline: Inline
+    """The script, line by line, for `/bin/sh -e`; `sudo` where root is needed."""
     network: Annotated[Network, Field(strict=False)] = Network.UNPLUGGED
+    """`required` where the step must talk to more than the mirror, which earns a finding."""
     reason: Text | None = None
+    """Why the image needs the step."""
 
 
 class Validator(Value):
     """A check that runs on a machine made from the image; a non-zero exit fails the bake."""
 
     name: StepName
-    inline: Annotated[tuple[CommandLine, ...], Field(min_length=1, strict=False)]
+    """What the check is called in the log."""
+    inline: Inline
+    """The script, line by line, for `/bin/sh -e`."""
 
 
 class TargetRegion(Value):
     """A region that gets replicas; three or more are advised for production."""
 
     name: Region
+    """The region's short name."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    storage: Literal["Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"] = "Standard_LRS"
+    """How many copies are kept there."""
+    storage: Literal["Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"] = (
+        "Standard_LRS"
+    )
+    """The storage that the copies are kept in."""
 
 
 class Build(Value):
-    """The machine that Azure builds on, and how long it may take (minutes)."""
+    """The machine that Azure builds on, and how long it may take."""
 
     timeout_minutes: Annotated[int, Field(ge=6, le=960)] = 120
-    vm_size: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,60}$")] = "Standard_D2ds_v5"
+    """After this many minutes Azure gives the build up."""
+    vm_size: VmSize = "Standard_D2ds_v5"
+    """The size of the build machine."""
     os_disk_gb: Annotated[int, Field(ge=1, le=2048)] = 30
+    """The size of the image's disk, in GiB."""
 
 
 class Schedule(Value):
-    """When the scheduled workflow bakes: five cron fields in *timezone*."""
+    """When the scheduled workflow bakes."""
 
-    cron: Annotated[str, StringConstraints(pattern=r"^[0-9*,/-]+( [0-9A-Za-z*,/-]+){4}$")]
-    timezone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,60}$")] = "Etc/UTC"
+    cron: Cron
+    """Minute, hour, day of the month, month, day of the week."""
+    timezone: Timezone = "Etc/UTC"
+    """The time zone that the fields are in."""
 
 
 class ImageSpec(Value):
     """One image, after its includes have been merged."""
 
-    name: Annotated[str, StringConstraints(pattern=f"^{names.IMAGE.pattern}$")]
+    name: ImageName
+    """The image's name; the spec's file is called the same."""
     description: Text
+    """What the image is for, in one line."""
     owner: Owner
+    """Who answers for the image."""
     source: SourceImage
+    """The marketplace image that Azure starts from."""
     local: LocalBase | None = None
+    """How the local builder makes the same base; without it the image bakes on Azure only."""
     gallery: GalleryDefinition
+    """The image definition that versions go to."""
     pins: Annotated[tuple[Pin, ...], Field(min_length=1, max_length=500)]
-    extensions: tuple[ExtensionPin, ...] = ()
-    customizers: tuple[Customizer, ...] = ()
-    validators: tuple[Validator, ...] = ()
-    regions: Annotated[tuple[TargetRegion, ...], Field(min_length=1)]
+    """What the image must contain, each at an exact version."""
+    extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
+    """Extension handlers, each with the way its function is delivered."""
+    customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
+    """Shell steps of the image's own, run after the pins are installed."""
+    validators: Annotated[tuple[Validator, ...], Field(max_length=100)] = ()
+    """Checks of the image's own, run on a machine made from it."""
+    regions: Annotated[tuple[TargetRegion, ...], Field(min_length=1, max_length=100)]
+    """Where versions are replicated to."""
     build: Build = Build()
-    tags: dict[TagName, TagText] = {}
+    """The machine that Azure builds on."""
+    tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
+    """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
+    """When the scheduled workflow bakes; without it the image is baked by hand."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -6,10 +6,46 @@ import functools
 import re
 from dataclasses import dataclass
 
+from imagebake.model.spelling import quoted
+
+_RANGE = re.compile(r"[<>=~^!]|[*,|\s]|\.[xX](\.|$)")
+_MOVING = frozenset({"latest", "newest", "current", "stable", "default", "any", "lts"})
+_FIRST_NUMBERS = re.compile(r"\d+(\.\d+)?")
+_MARKETPLACE = re.compile(r"\d+\.\d+\.\d+")
 _THREE_OR_FOUR_NUMBERS = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2,3}")
 _IMAGE_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _DEBIAN = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~:-]*")
 _INT32 = 2**31
+
+
+class InexactVersion(ValueError):  # noqa: N818 - the text is at fault, and this says how
+    """A text that does not say exactly which version is meant."""
+
+
+def _inexact(text: str, kind: str, example: str) -> InexactVersion:
+    """What is wrong with *text*, which is not *kind*."""
+    shown = quoted(text)
+    if text.lower() in _MOVING:
+        return InexactVersion(f"{shown} means another version tomorrow; write {kind} here")
+    if _RANGE.match(text) or (text[:1].isdigit() and _RANGE.search(text.replace("~", ""))):
+        return InexactVersion(f"{shown} is a range of versions; write {kind} here")
+    if _FIRST_NUMBERS.fullmatch(text):
+        return InexactVersion(f"{shown} is only the beginning of a version; write {kind} here")
+    return InexactVersion(f"{shown} is not {kind}, such as {example!r}")
+
+
+def exact_marketplace_version(text: str) -> str:
+    """Give *text* back; raises `InexactVersion` unless it names one marketplace image."""
+    if not _MARKETPLACE.fullmatch(text):
+        raise _inexact(text, "an exact image version", "0.20260914.2237")
+    return text
+
+
+def exact_debian_version(text: str) -> str:
+    """Give *text* back; raises `InexactVersion` unless it names one version of a package."""
+    if text.lower().endswith(".x"):
+        raise _inexact(text, "an exact Debian version", "1:2.39.5-0+deb12u3")
+    return DebianVersion(text).text
 
 
 @functools.total_ordering
@@ -25,7 +61,7 @@ class HandlerVersion:
 
     def __post_init__(self) -> None:
         if not _THREE_OR_FOUR_NUMBERS.fullmatch(self.text):
-            raise ValueError(f"{self.text!r} is not a handler version, such as '1.10.0.2'")
+            raise _inexact(self.text, "a full handler version", "1.10.0.2")
 
     def __lt__(self, other: HandlerVersion) -> bool:
         return self._numbers < other._numbers
@@ -72,7 +108,7 @@ class DebianVersion:
 
     def __post_init__(self) -> None:
         if not _DEBIAN.fullmatch(self.text):
-            raise ValueError(f"{self.text!r} is not a Debian version, such as '1:2.39.5-0+deb12u3'")
+            raise _inexact(self.text, "an exact Debian version", "1:2.39.5-0+deb12u3")
 
     def __lt__(self, other: DebianVersion) -> bool:
         return _debian_key(self.text) < _debian_key(other.text)
@@ -106,7 +142,7 @@ def _part_key(part: str) -> tuple[object, ...]:
     for text, digits in re.findall(r"([^\d]*)(\d*)", part):
         if not text and not digits:
             continue
-        key += [tuple([*map(_letter_order, text), 0]), int(digits or 0)]
+        key += [(*map(_letter_order, text), 0), int(digits or 0)]
     key.append((0,))
     return tuple(key)
 

@@ -1,0 +1,51 @@
+"""Texts with a fixed spelling, whose complaints are sentences instead of patterns."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+_SHOWN = 60
+
+
+def quoted(text: str) -> str:
+    """*text* as a complaint shows it: in quotes, without control characters, not too long."""
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """Marks a text that *pattern* matches as a whole; *words* finishes "'x' is not …"."""
+
+    pattern: re.Pattern[str]
+    words: str
+
+    def check(self, text: str) -> str:
+        """Give *text* back; raises `ValueError` where it is spelled otherwise."""
+        if not self.pattern.fullmatch(text):
+            raise ValueError(f"{quoted(text)} is not {self.words}")
+        return text
+
+    def __get_pydantic_core_schema__(
+        self,
+        source: Any,  # noqa: ANN401 - pydantic's protocol
+        handler: GetCoreSchemaHandler,
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {
+            "pattern": f"^(?:{self.pattern.pattern})$",
+            "patternErrorMessage": f"must be {self.words}",
+        }
+
+
+def spelled(pattern: re.Pattern[str] | str, words: str) -> Spelled:
+    """A `Spelled`, from a pattern that need not be compiled yet."""
+    return Spelled(re.compile(pattern), words)

@@ -1,0 +1,176 @@
+"""The kinds of text that specs and locks are made of, each with its spelling."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, StringConstraints
+
+from imagebake.model import names
+from imagebake.model.spelling import quoted, spelled
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _day(value: Any) -> Any:  # noqa: ANN401 - what the text says, before it is checked
+    if not isinstance(value, str):
+        return value
+    if _DAY.fullmatch(value):
+        with contextlib.suppress(ValueError):
+            return dt.date.fromisoformat(value)
+    raise ValueError(f"{quoted(value)} is not a day, such as '2027-03-01'")
+
+
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    spelled(r"[^\x00-\x1f\x7f]*", "one line of text"),
+]
+"""One line for people."""
+
+Owner = Annotated[
+    str,
+    spelled(r"[A-Za-z0-9@/_.+ -]{1,100}", "an owner: letters, digits and '@/_.+- '"),
+]
+"""Who answers for something: a team, or a person."""
+
+Day = Annotated[dt.date, BeforeValidator(_day)]
+"""A calendar day, `2027-03-01`."""
+
+ImageName = Annotated[
+    str,
+    spelled(names.IMAGE, "an image's name: lower-case letters, digits and dashes, at most 63"),
+]
+"""What we call an image."""
+
+Region = Annotated[
+    str,
+    spelled(names.REGION, "a region's short name, such as 'westeurope'"),
+]
+"""A region of Azure by its short name."""
+
+Sha256 = Annotated[
+    str,
+    spelled(names.SHA256, "a sha256: 64 hexadecimal digits in lower case"),
+]
+"""A digest."""
+
+DefinitionName = Annotated[
+    str,
+    spelled(
+        names.DEFINITION,
+        "an image definition's name: letters, digits and '._-', not first or last, at most 80",
+    ),
+]
+"""An image definition in a gallery."""
+
+Suite = Annotated[
+    str,
+    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian, such as 'bookworm'"),
+]
+"""A suite of a Debian archive."""
+
+DebianPackage = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    spelled(
+        names.DEBIAN_PACKAGE,
+        "a Debian package's name: lower-case letters, digits and '+.-', at least two",
+    ),
+]
+"""A binary package."""
+
+AgentName = Annotated[
+    str,
+    spelled(r"[a-z0-9][a-z0-9-]{0,62}", "an agent's name: lower-case letters, digits and dashes"),
+]
+"""A component of the catalogue."""
+
+StepName = Annotated[
+    str,
+    spelled(
+        r"[a-z0-9][a-z0-9-]{0,62}",
+        "a step's name: lower-case letters, digits and dashes, at most 63",
+    ),
+]
+"""A customizer or a validator: AIB shows the name in its log."""
+
+CommandLine = Annotated[
+    str,
+    StringConstraints(max_length=8192),
+    spelled(r"[^\x00-\x08\x0a-\x1f\x7f]*", "one line of shell: give each line its own item"),
+]
+"""One line of a shell script."""
+
+PlainPath = Annotated[
+    str,
+    spelled(
+        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}",
+        "a plain absolute path: letters, digits and '_.+@-' between slashes, no '..'",
+    ),
+]
+"""A path in the image, which needs no quoting anywhere."""
+
+HttpsAddress = Annotated[
+    str,
+    StringConstraints(max_length=1000),
+    spelled(
+        r"https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/(?!\.)[A-Za-z0-9_.+~-]+",
+        "the https address of a file, without user, query and fragment",
+    ),
+]
+"""Where a file is fetched from; its last part is the file's name."""
+
+FileMode = Annotated[
+    str,
+    spelled(r"0[0-7]{3}", "a file mode in octal, such as '0644'"),
+]
+"""The permissions of a file."""
+
+MarketplaceName = Annotated[
+    str,
+    spelled(r"[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-]", "a name of letters, digits and '_.-'"),
+]
+"""A publisher, an offer or a sku."""
+
+ExtensionName = Annotated[
+    str,
+    spelled(r"[A-Za-z0-9.]{1,100}", "a name of letters, digits and dots"),
+]
+"""An extension's publisher or type."""
+
+TagName = Annotated[
+    str,
+    spelled(r"[^<>%&\\?/\x00-\x1f\x7f]{1,512}", "a tag's name: none of '<>%&\\?/', at most 512"),
+]
+"""The name of an Azure tag."""
+
+TagText = Annotated[
+    str,
+    spelled(r"[^\x00-\x1f\x7f]{0,256}", "a tag's text: one line, at most 256 characters"),
+]
+"""The text of an Azure tag."""
+
+VmSize = Annotated[
+    str,
+    spelled(r"[A-Z][A-Za-z0-9_-]{1,60}", "a size of machines, such as 'Standard_D2ds_v5'"),
+]
+"""A size of virtual machines."""
+
+Cron = Annotated[
+    str,
+    spelled(
+        r"[0-9*,/-]+( [0-9*,/-]+){2} [0-9A-Za-z*,/-]+ [0-9A-Za-z*,/-]+",
+        "five cron fields, such as '17 3 * * 2'",
+    ),
+]
+"""Minute, hour, day of the month, month, day of the week."""
+
+Timezone = Annotated[
+    str,
+    spelled(r"[A-Za-z][A-Za-z0-9_+/-]{0,60}", "a time zone, such as 'Europe/Amsterdam'"),
+]
+"""A time zone of the IANA database."""
