@@ -1,0 +1,92 @@
+"""The command line as people type it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+AZURE_FREE = (
+    ("--list",),
+    ("--help", "bake"),
+    ("lock", "--all", "--check"),
+    ("validate", "--all", "--rules-only"),
+    ("specs",),
+)
+
+
+def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(cwd)}
+    return subprocess.run(
+        [sys.executable, "-m", "imagebake", *words], cwd=cwd, env=base | environment,
+        capture_output=True, text=True, check=False,
+    )
+
+
+def task_names(project: Path) -> list[str]:
+    listed = run("--list", "--list-format=json", cwd=project)
+    return [task["name"] for task in json.loads(listed.stdout)["tasks"]]
+
+
+def test_every_task_has_a_summary_and_a_help_text_for_every_flag(project: Path) -> None:
+    for name in task_names(project):
+        shown = run("--help", name, cwd=project)
+
+        assert shown.returncode == 0, shown.stderr
+        options = shown.stdout.partition("Options:")[2]
+        for line in filter(str.strip, options.splitlines()):
+            if line.lstrip().startswith("-"):
+                assert len(line.split("  ")) > 2 or line.strip() == "none", f"{name}: {line}"
+
+
+@pytest.mark.parametrize("words", AZURE_FREE, ids=" ".join)
+def test_a_task_that_needs_no_azure_imports_none(project: Path, words: tuple[str, ...]) -> None:
+    probe = (
+        "import sys\n"
+        "from imagebake.program import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print([m for m in sys.modules if m.split('.')[0] in ('azure', 'werkzeug')],"
+        " file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *words], cwd=project, capture_output=True, text=True,
+        check=False,
+    )
+
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_word_may_stand_where_a_flag_would(tmp_path: Path) -> None:
+    (tmp_path / "image_specs").mkdir()
+
+    by_word = run("lock", "nothing", "--check", cwd=tmp_path)
+    by_flag = run("lock", "--image=nothing", "--check", cwd=tmp_path)
+
+    assert by_word.returncode == by_flag.returncode == 2
+    assert by_word.stderr == by_flag.stderr
+    assert "nothing" in by_word.stderr
+
+
+@pytest.mark.parametrize("words", [("bogus",), ("bake", "--bogus"), ("bake", "a", "b")])
+def test_a_wrong_command_line_ends_with_2_and_says_where_help_is(
+    project: Path, words: tuple[str, ...]
+) -> None:
+    done = run(*words, cwd=project)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "./inv --list" in done.stderr
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / "image_specs").mkdir()
+    (tmp_path / "imagebake.yaml").write_text("galery: mine\n")
+
+    done = run("specs", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "galery" in done.stderr
