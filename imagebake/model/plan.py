@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from imagebake.digest import sha256_json
@@ -9,28 +10,38 @@ from imagebake.model.bundle import Bundle
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec, TargetRegion
 
-MIRROR = "mirror:"
-"""Stands in scripts for the mirror's address, which is not part of what is baked."""
+MIRROR_LINE = "mirror=@imagebake-mirror@"
+"""The line of a script that gets the mirror's address, which is not part of what is baked."""
+
+NETWORK_REQUIRED = "# imagebake: network=required"
+"""The line by which a script asks for more than the mirror."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One customizer or validator as it will run; *text* may name `MIRROR`."""
+    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`."""
 
     name: str
     text: str
 
     def lines(self, mirror_url: str) -> tuple[str, ...]:
-        """The script for AIB's `inline`, installing from *mirror_url*."""
-        return tuple(self.text.replace(MIRROR, mirror_url).splitlines())
+        """The script for AIB's `inline`, installing from *mirror_url*.
+
+        Only a newline ends a line: a manifest may hold the other characters that Unicode
+        breaks lines at.
+        """
+        address = f"mirror={shlex.quote(mirror_url)}"
+        lines = self.text.removesuffix("\n").split("\n")
+        return tuple(address if line == MIRROR_LINE else line for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakePlan:
     """What one bake makes, and the key under which it is found again.
 
-    *customizers* run in order, then *deprovision* generalises, then *validators* run on a
-    machine made from the result. *manifest* is the file that the image carries.
+    *bundles* are those that the customizers install from, in order; *base* is apart. The
+    last customizer writes the script by which the image is generalised, and *validators*
+    run on a machine made from the result. *manifest* is the file that the image carries.
     """
 
     spec: ImageSpec
@@ -41,6 +52,11 @@ class BakePlan:
     customizers: tuple[Script, ...]
     validators: tuple[Script, ...]
     manifest: bytes
+
+    @property
+    def base(self) -> Bundle:
+        """The packages that the local builder makes the marketplace image's stand-in from."""
+        return Bundle(self.lock.base.packages)
 
     @property
     def bake_key(self) -> str:
@@ -63,7 +79,9 @@ class BakePlan:
 class Delivery:
     """Where a plan goes: what differs from one subscription, or one day, to the next.
 
-    *image_version_id* is the full ARM id of the version to make, which must not exist.
+    *identity* is the resource id of the user-assigned identity that the service and the
+    build machine act as; *image_version_id* is the full ARM id of the version to make,
+    which must not exist; *tags* go onto it, after the spec's own.
     """
 
     location: str
