@@ -1,0 +1,17 @@
+"""The answers of Azure that mean something to us, apart from its other refusals."""
+
+from __future__ import annotations
+
+from imagebake.errors import CloudError
+
+
+class NotFound(CloudError):
+    """The resource, or something above it, does not exist."""
+
+
+class Conflict(CloudError):
+    """The resource is not in a state in which it can be had, or somebody was faster."""
+
+
+class Unanswered(CloudError):
+    """Nobody knows whether the request was carried out: no answer, or a broken one."""

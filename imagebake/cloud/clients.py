@@ -1,0 +1,105 @@
+"""The Azure clients: made when first used, closed together, refusals in our words.
+
+Importing `azure.mgmt.compute` costs a sixth of a second, so nothing here imports it
+before something is asked of it.
+"""
+
+# ruff: noqa: PLC0415 - see above
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from imagebake.cloud.answers import NotFound
+from imagebake.cloud.endpoint import Endpoint
+from imagebake.cloud.retry import Patience, Retries
+
+
+class Clients:
+    """One compute and one image builder client for *endpoint*, sharing retries."""
+
+    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+        self.endpoint = endpoint
+        self.patience = patience
+        self._retries = Retries(patience)
+        self._made: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection; a closed `Clients` makes new ones when it is used again."""
+        while self._made:
+            self._made.popitem()[1].close()
+
+    @property
+    def compute(self) -> Any:  # noqa: ANN401 - naming its type would import it
+        """The `ComputeManagementClient`."""
+        if "compute" not in self._made:
+            from azure.mgmt.compute import ComputeManagementClient
+
+            self._made["compute"] = ComputeManagementClient(**self._options())
+        return self._made["compute"]
+
+    @property
+    def image_builder(self) -> Any:  # noqa: ANN401 - naming its type would import it
+        """The `ImageBuilderClient`."""
+        if "image_builder" not in self._made:
+            from azure.mgmt.imagebuilder import ImageBuilderClient
+
+            self._made["image_builder"] = ImageBuilderClient(**self._options())
+        return self._made["image_builder"]
+
+    def _options(self) -> dict[str, Any]:
+        from imagebake.cloud.pipeline import client_options
+
+        return client_options(self.endpoint, self._retries)
+
+    @contextlib.contextmanager
+    def asking(self, doing: str) -> Iterator[None]:
+        """Turn the refusal of what is asked inside into a `CloudError` about *doing*."""
+        from azure.core.exceptions import AzureError
+
+        from imagebake.cloud.refusals import refusal
+
+        try:
+            yield
+        except AzureError as error:
+            raise refusal(error, doing) from error
+
+    def ask(self, doing: str, call: Callable[..., Any], /, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Call an operation and wait for its end, if it runs long.
+
+        The answer is JSON where it is a model, a list of JSON where it is paged, and None
+        where nothing is said.
+        """
+        with self.asking(doing):
+            answer = call(*args, **options)
+            if hasattr(answer, "result"):
+                answer = answer.result()
+            if hasattr(answer, "as_dict"):
+                return answer.as_dict()
+            if hasattr(answer, "by_page"):
+                return [item.as_dict() for item in answer]
+            return answer
+
+    def find(self, doing: str, call: Callable[..., Any], /, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+        """As `ask`, with None for what does not exist."""
+        try:
+            return self.ask(doing, call, *args, **options)
+        except NotFound:
+            return None
+
+    def send(self, doing: str, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
+        """Send one request that no operation of the SDKs covers, and return its JSON."""
+        from azure.core.rest import HttpRequest
+
+        with self.asking(doing):
+            response = self.compute.send_request(HttpRequest(method, path, json=body))
+            response.raise_for_status()
+            return response.json() if response.content else None

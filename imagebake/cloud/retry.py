@@ -1,0 +1,108 @@
+"""When to ask again: full jitter, a budget for all requests together, and a circuit breaker.
+
+Azure's own clients wait the same seconds everywhere, so that after an outage a fleet
+comes back in step. Here every wait is drawn at random, retries are paid from a budget
+that successes refill slowly, and a service that does not answer at all is left alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_WAITS = (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1))
+
+RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
+"""The statuses that may pass by themselves."""
+
+REFUSED_UNSEEN = frozenset({429})
+"""Those of them that say nothing was done: even a POST may be sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to try, and the clock, the rest and the dice to do it with.
+
+    *sleep* and *clock* count in seconds, *dice* draws from [0, 1). A wait before attempt
+    n+1 is drawn from [0, min(*longest*, *base* * 2**n)).
+    """
+
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    dice: Callable[[], float]
+    attempts: int = 6
+    base: float = 0.8
+    longest: float = 60.0
+    longest_asked: float = 300.0
+    """The longest wait that a service may ask for before it counts as a refusal."""
+    budget: float = 20.0
+    refill: float = 0.1
+    """What one success gives back to the budget, where a retry costs 1."""
+    trip_after: int = 12
+    """So many failures in a row, over all requests, open the circuit."""
+    rest_seconds: float = 30.0
+    """So long nothing is sent once the circuit is open; then one request tries."""
+
+    def backoff(self, attempt: int) -> float:
+        """A wait after failed attempt number *attempt*, counted from 1."""
+        return self.dice() * min(self.longest, self.base * 2.0 ** (attempt - 1))
+
+    def wait(self, attempt: int, asked: float | None) -> float:
+        """A wait that honours what the service *asked* for, never to the same instant."""
+        return self.backoff(attempt) + (asked or 0.0)
+
+
+@dataclass(slots=True)
+class Retries:
+    """What all requests of one process have left; safe to share between threads."""
+
+    patience: Patience
+    _left: float = field(init=False)
+    _failures: int = 0
+    _open_until: float = float("-inf")
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._left = self.patience.budget
+
+    def open_for(self) -> float:
+        """For how many seconds more nothing should be sent; 0 when the circuit is closed."""
+        with self._lock:
+            return max(0.0, self._open_until - self.patience.clock())
+
+    def succeeded(self) -> None:
+        """The service answered: close the circuit and refill the budget a little."""
+        with self._lock:
+            self._failures = 0
+            self._open_until = float("-inf")
+            self._left = min(self.patience.budget, self._left + self.patience.refill)
+
+    def failed(self) -> None:
+        """The service did not do what it should; the circuit opens after too many of these."""
+        with self._lock:
+            self._failures += 1
+            if self._failures >= self.patience.trip_after:
+                self._open_until = self.patience.clock() + self.patience.rest_seconds
+
+    def take(self) -> bool:
+        """Pay for one retry; false when the budget is spent."""
+        with self._lock:
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
+
+
+def asked_wait(headers: dict[str, str]) -> float | None:
+    """The seconds that a response asks to wait; *headers* has lower-case names.
+
+    `Retry-After` may be a fraction or 0 on the wire; a date, which ARM never sends, counts
+    as not asked.
+    """
+    for name, scale in _WAITS:
+        try:
+            return max(0.0, float(headers[name]) / scale)
+        except (KeyError, ValueError):
+            continue
+    return None

@@ -1,0 +1,128 @@
+"""One run of an image template: started once, followed to its end, its failure explained."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebake.cloud.answers import Conflict, NotFound, Unanswered
+from imagebake.cloud.clients import Clients
+from imagebake.errors import BakeFailed
+
+_GOING = frozenset({"Running", "Canceling"})
+_STARTS = 4
+_SILENT_LOOKS = 20
+_LOG = re.compile(r"[^\s'\"]*/customization\.log")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run of the template *name*, which makes the image version *target* (an ARM id).
+
+    *adopted* when somebody else had started it.
+    """
+
+    clients: Clients
+    name: str
+    target: str
+    adopted: bool
+
+    def finish(self, on_state: Callable[[str], None], *, limit: float) -> None:
+        """Start the run, unless it was, and follow it for at most *limit* seconds.
+
+        *on_state* is told of every run sub-state once. Raises `BakeFailed` with the cause.
+        A template that vanishes while it runs was deleted by another bake of the same
+        thing, which saw the end first: whether there is a version tells how it ended.
+        """
+        if self._status() is None:
+            self._start()
+        with contextlib.suppress(NotFound):
+            self._follow(on_state, limit)
+
+    def _start(self) -> None:
+        """Send the one request that must not be carried out twice.
+
+        When its fate is unknown the template says whether it runs; only if it does not is
+        the request sent again.
+        """
+        patience = self.clients.patience
+        for attempt in range(1, _STARTS + 1):
+            try:
+                self.clients.ask(
+                    f"run image template {self.name!r}",
+                    self._operations.begin_run,
+                    self._group,
+                    self.name,
+                    polling=False,
+                )
+            except (Unanswered, Conflict):
+                patience.sleep(patience.backoff(attempt))
+                if self._status() is None and attempt < _STARTS:
+                    continue
+                if self._status() is None:
+                    raise
+            return
+
+    def _follow(self, on_state: Callable[[str], None], limit: float) -> None:
+        patience = self.clients.patience
+        deadline, said = patience.clock() + limit, ""
+        while patience.clock() < deadline:
+            status = self._patient_status() or {}
+            sub_state = str(status.get("runSubState") or "")
+            if sub_state not in ("", said):
+                on_state(sub_state)
+                said = sub_state
+            state = str(status.get("runState") or "Running")
+            if state == "Succeeded":
+                return
+            if state not in _GOING:
+                raise _failure(state, status)
+            patience.sleep(self.clients.endpoint.polling_seconds)
+        raise BakeFailed(
+            f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
+            run_state="Running",
+            hint="raise build.timeout_minutes in the spec, or see what the build waits for",
+        )
+
+    def _patient_status(self) -> dict[str, Any] | None:
+        """The status, through a silence that is longer than one request's patience."""
+        for _ in range(_SILENT_LOOKS):
+            try:
+                return self._status()
+            except Unanswered:
+                self.clients.patience.sleep(self.clients.endpoint.polling_seconds)
+        return self._status()
+
+    def _status(self) -> dict[str, Any] | None:
+        """The last run's status, or None when the template never ran."""
+        template = self.clients.ask(
+            f"read image template {self.name!r}", self._operations.get, self._group, self.name
+        )
+        status = template["properties"].get("lastRunStatus") or {}
+        return status if status.get("runState") else None
+
+    @property
+    def _operations(self) -> Any:  # noqa: ANN401 - as in Clients
+        return self.clients.image_builder.virtual_machine_image_templates
+
+    @property
+    def _group(self) -> str:
+        return self.clients.endpoint.resource_group
+
+
+def _failure(state: str, status: Mapping[str, Any]) -> BakeFailed:
+    """What the service says about a run that did not succeed, as an error of ours."""
+    said = str(status.get("message") or "the service gives no reason").strip()
+    found = _LOG.search(said)
+    log = Path(found.group()) if found else None
+    local = log if log and log.is_absolute() else None
+    return BakeFailed(
+        f"the run ended {state}: {said}",
+        run_state=state,
+        log=local,
+        hint=f"the whole output: {local or found.group()}" if found else None,
+    )
