@@ -16,11 +16,9 @@ from invoke.program import Program
 
 from imagebake.version import VERSION
 from imagebake.app import boundary
+from imagebake.commands.registry import Declared, declared
 
 USAGE = 2
-
-_words: dict[str, tuple[str, ...]] = {}
-
 
 def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[..., Any]:  # noqa: A002
     """Make an invoke task whose failures end at the boundary below.
@@ -36,7 +34,7 @@ def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[...,
                 body(*arguments, **options)
 
         name = body.__name__.rstrip("_")
-        _words[name] = tuple(words)
+        declared[name] = Declared(name, body, tuple(words), help)
         return invoke.task(name=name, help=dict(help))(run)
 
     return decorate
@@ -89,7 +87,7 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
             flag = context.flags.get(token) if context else None
             value_next = bool(flag and flag.takes_value and "=" not in token)
         elif token in contexts:
-            context, free = contexts[token], list(_words.get(token, ()))
+            context, free = contexts[token], list(declared[token].words)
         elif free:
             named.append(f"--{free.pop(0)}={token}")
             continue

@@ -1,0 +1,52 @@
+"""`generate`: the files that follow from the code, written, or only compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from imagebake import app
+from imagebake.commands.registry import declared
+from imagebake.errors import ValidationFailed
+from imagebake.host.files import write_atomically
+
+
+def generate(*, check: bool) -> None:
+    """Write every generated file that is not as it should be; with *check*, refuse instead."""
+    site = app.site(quiet=True)
+    stale = {
+        path: wanted
+        for path, produce in sorted(producers().items())
+        if _read(site.workspace.root / path) != (wanted := produce())
+    }
+    if check and stale:
+        raise ValidationFailed(
+            f"generated files are stale: {', '.join(sorted(stale))}", hint="./inv generate"
+        )
+    for path, wanted in stale.items():
+        write_atomically(site.workspace.root / path, wanted.encode())
+        print(f"wrote {path}")
+    if not stale:
+        print("every generated file is as it should be")
+
+
+def producers() -> Mapping[str, Callable[[], str]]:
+    """What makes each generated file, by its path in the repository."""
+    from imagebake.catalog.reference import catalogue_page
+    from imagebake.policy.reference import rules_page
+    from imagebake.reports.errors import errors_page
+    from imagebake.reports.tasks import task_reference
+    from imagebake.specs import reference, schema
+
+    return {
+        "docs/tasks.md": lambda: task_reference(task.described() for task in declared.values()),
+        "docs/spec-reference.md": reference.page,
+        "docs/rules.md": rules_page,
+        "docs/errors.md": errors_page,
+        "docs/catalogue.md": catalogue_page,
+        "schemas/image-spec.v1.schema.json": schema.text,
+    }
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

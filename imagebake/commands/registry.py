@@ -1,0 +1,33 @@
+"""The tasks that have been declared, for the command line and for their own reference page."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from imagebake.reports.tasks import TaskHelp
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One task: its function, the words it takes without a flag, and a help text a flag."""
+
+    name: str
+    body: Callable[..., None]
+    words: tuple[str, ...]
+    help: Mapping[str, str]
+
+    def described(self) -> TaskHelp:
+        """The task for its reference page."""
+        summary = (inspect.getdoc(self.body) or "").strip()
+        options = []
+        for parameter in list(inspect.signature(self.body).parameters.values())[1:]:
+            name = parameter.name.replace("_", "-")
+            value = {str: " TEXT", int: " NUMBER"}.get(type(parameter.default), "")
+            options.append((f"--{name}{value}", self.help.get(name, "")))
+        return TaskHelp(self.name, summary, self.words, tuple(options))
+
+
+declared: dict[str, Declared] = {}
+"""By name, in the order of `tasks.py`."""

@@ -1,0 +1,87 @@
+"""The task reference: every task and flag, every setting, every exit code, as Markdown."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from imagebake import errors, settings
+
+HEAD = """# Tasks
+
+Written by `./inv generate`; do not edit. `./inv TASK` in a clone and `imagebake TASK` where the package is installed are the same.
+Results go to standard output, progress and errors to standard error; `--json` prints canonical JSON.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHelp:
+    """One task as its help describes it: *words* may be given without their flag."""
+
+    name: str
+    summary: str
+    words: tuple[str, ...]
+    options: tuple[tuple[str, str], ...]
+
+
+def task_reference(tasks: Iterable[TaskHelp]) -> str:
+    """The page `docs/tasks.md`."""
+    parts = [HEAD, *(_task(task) for task in tasks), _settings(), _exit_codes()]
+    return "\n".join(parts)
+
+
+def _task(task: TaskHelp) -> str:
+    words = "".join(f" [{word.upper()}]" for word in task.words)
+    lines = [f"## {task.name}", "", f"    ./inv {task.name}{words}", "", task.summary, ""]
+    if task.options:
+        lines += _table(("option", "what it does"), [(f"`{flag}`", text) for flag, text in task.options])
+    return "\n".join(lines)
+
+
+def _settings() -> str:
+    rows = [
+        (f"`{field.name}`", f"`{settings.PREFIX}{field.name.upper()}`", f"`{field.default}`", text)
+        for field, text in zip(
+            dataclasses.fields(settings.Settings), _field_docs(settings.Settings), strict=True
+        )
+    ]
+    head = ["## Settings", "", f"From `{settings.FILE}` beside `image_specs/`, or the environment, which wins.", ""]
+    return "\n".join(head + _table(("key", "variable", "default", "meaning"), rows))
+
+
+def _field_docs(kind: type) -> list[str]:
+    """The text below each field of a dataclass: Python keeps it only in the source."""
+    body = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body[0]
+    if not isinstance(body, ast.ClassDef):
+        raise TypeError(kind)
+    texts = []
+    for field, below in zip(body.body, body.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign):
+            said = below.value if isinstance(below, ast.Expr) else None
+            text = said.value if isinstance(said, ast.Constant) else ""
+            texts.append(" ".join(str(text).split()))
+    return texts
+
+
+def _exit_codes() -> str:
+    kinds = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.ImagebakeError)
+    ]
+    meanings: dict[int, list[str]] = {0: ["done"], 1: ["a mistake in imagebake itself"]}
+    for kind in kinds:
+        if kind is not errors.ImagebakeError:
+            summary = (kind.__doc__ or "").splitlines()[0].rstrip(".")
+            meanings.setdefault(kind.exit_code, []).append(summary)
+    meanings[130] = ["interrupted"]
+    rows = [(str(code), "; ".join(texts)) for code, texts in sorted(meanings.items())]
+    return "\n".join(["## Exit codes", "", *_table(("code", "meaning"), rows)])
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *rows]
+    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines] + [""]
