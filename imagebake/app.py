@@ -36,11 +36,7 @@ def boundary() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise Exit(code=INTERRUPTED) from None
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough: not a failure, and nothing more to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise Exit(code=0) from None
-    except Exit:
+    except (Exit, BrokenPipeError):
         raise
     except Exception:
         traceback.print_exc()

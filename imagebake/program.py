@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -117,5 +118,12 @@ def _tasks_module() -> Any:  # noqa: ANN401 - a module
 
 def main() -> None:
     """Run the command line; what `./inv` and the console script start."""
-    TaskProgram(name="imagebake", binary="inv", binary_names=["inv", "imagebake"], version=VERSION).run()
-
+    program = TaskProgram(
+        name="imagebake", binary="inv", binary_names=["inv", "imagebake"], version=VERSION
+    )
+    try:
+        program.run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of the pipe has seen enough; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
