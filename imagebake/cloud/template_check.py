@@ -2,7 +2,7 @@
 
 The clients check nothing before they send, and Azure stops at the first mistake, minutes
 later. The models know every field. Their descriptions are private to the SDK: all that is
-used of them is in `_fields` and `_subclasses`, and a test says when it moves.
+used of them is in `fields_of` and `subclasses_of`, and a test says when it moves.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _WORDS: dict[type, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
+    """What the SDK knows about one field of a model."""
+
     annotation: Any
     required: bool
     read_only: bool
@@ -51,7 +53,7 @@ def _model(value: Any, model: type, path: str) -> Iterator[str]:  # noqa: ANN401
     if isinstance(chosen, str):
         yield f"{path}.{chosen}".lstrip(".")
         return
-    fields = _fields(chosen)
+    fields = fields_of(chosen)
     for name, item in value.items():
         place = f"{path}.{name}".lstrip(".")
         if name not in fields:
@@ -67,8 +69,8 @@ def _model(value: Any, model: type, path: str) -> Iterator[str]:  # noqa: ANN401
 
 def _choose(value: Mapping[str, Any], model: type) -> type | str:
     """The subclass that the discriminator names, or a complaint about it."""
-    subclasses = _subclasses(model)
-    name = next((name for name, field in _fields(model).items() if field.discriminates), None)
+    subclasses = subclasses_of(model)
+    name = next((name for name, field in fields_of(model).items() if field.discriminates), None)
     if not subclasses or name is None:
         return model
     if name not in value:
@@ -125,7 +127,7 @@ def _wrong(path: str, wanted: str, value: Any) -> str:  # noqa: ANN401 - JSON
     return f"{path}: {wanted} is wanted, not {found}{shown}".lstrip(":").strip()
 
 
-def _did_you_mean(name: str, fields: Mapping[str, _Field]) -> str:
+def _did_you_mean(name: str, fields: Mapping[str, Field]) -> str:
     lowered = {known.lower(): known for known in fields}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
     return f", did you mean {lowered[close[0]]!r}?" if close else ""
@@ -141,22 +143,22 @@ def _is_enum(option: Any) -> bool:  # noqa: ANN401 - a type
     return isinstance(option, type) and issubclass(option, enum.Enum)
 
 
-def _subclasses(model: type) -> dict[str, type]:
+def subclasses_of(model: type) -> dict[str, type]:
     """The models that a discriminator chooses between; *model* may be one of them."""
     return dict(getattr(model, "__mapping__", {}))
 
 
 @functools.cache
-def _fields(model: type) -> dict[str, _Field]:
+def fields_of(model: type) -> dict[str, Field]:
     """The fields of *model* by their names on the wire."""
     hints = typing.get_type_hints(model, globalns={"_models": models, **vars(typing)})
-    found: dict[str, _Field] = {}
+    found: dict[str, Field] = {}
     for parent in reversed(model.__mro__):
         for name, rest in vars(parent).items():
             if not hasattr(rest, "_rest_name_input"):
                 continue
             annotation = hints[name]
-            found[rest._rest_name_input or name] = _Field(  # noqa: SLF001 - see the module
+            found[rest._rest_name_input or name] = Field(  # noqa: SLF001 - see the module
                 annotation=annotation,
                 required=type(None) not in _alternatives(annotation),
                 read_only=rest._visibility == _SERVICE_ONLY,  # noqa: SLF001

@@ -1,0 +1,88 @@
+"""A service that answers as it is told, for what the emulator would be too much."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from imagebake.cloud.retry import Patience
+
+
+@dataclass(slots=True)
+class Answers:
+    """What is answered, in order; afterwards 200. The status 0 hangs up without a word."""
+
+    url: str = ""
+    script: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def then(self, status: int, **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.script.append((status, named))
+
+
+@pytest.fixture
+def service() -> Iterator[Answers]:
+    answers = Answers()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            answers.asked.append(self.command)
+            status, headers = answers.script.pop(0) if answers.script else (200, {})
+            if status == 0:
+                self.close_connection = True
+                return
+            said = {"error": {"code": f"Code{status}", "message": "see https://a.test/b?sig=x."}}
+            body = json.dumps({} if status < 400 else said).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    answers.url = f"http://127.0.0.1:{server.server_address[1]}/"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@dataclass(slots=True)
+class Time:
+    """A clock that only rests move."""
+
+    now: float = 0.0
+    rests: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.rests.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def patience(time: Time) -> Patience:
+    """Patience whose dice always show a half."""
+    return Patience(clock=time.clock, sleep=time.sleep, dice=lambda: 0.5)

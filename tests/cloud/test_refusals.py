@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from azure.core import PipelineClient
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+)
+from azure.core.rest import HttpRequest, HttpResponse
+
+from imagebake.cloud.answers import Conflict, NotFound, Unanswered
+from imagebake.cloud.refusals import redact, refusal
+from imagebake.errors import CloudError
+from tests.cloud.conftest import Answers
+
+
+def refused(service: Answers, status: int, **headers: str) -> CloudError:
+    service.then(status, **headers)
+    client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(service.url, policies=[])
+    with client:
+        response = client.send_request(HttpRequest("GET", service.url))
+        with pytest.raises(HttpResponseError) as caught:
+            response.raise_for_status()
+    return refusal(caught.value, "read the thing")
+
+
+def test_a_refusal_names_what_was_wanted_and_azures_ids(service: Answers) -> None:
+    error = refused(service, 403, x_ms_correlation_request_id="1234")
+
+    assert error.code == "Code403"
+    assert error.correlation_id == "1234"
+    assert error.exit_code == 6
+    assert error.message == (
+        "cannot read the thing: Code403: see https://a.test/b?… (correlation id 1234)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, NotFound), (409, Conflict), (500, Unanswered), (503, Unanswered), (400, CloudError)],
+)
+def test_the_status_decides_about_the_kind(
+    service: Answers, status: int, kind: type[CloudError]
+) -> None:
+    assert type(refused(service, status)) is kind
+
+
+def test_silence_is_told_apart_from_refusal() -> None:
+    error = refusal(ServiceRequestError("no route to https://h.test/x?sig=secret"), "list")
+
+    assert isinstance(error, Unanswered)
+    assert error.message == "cannot list: no answer: no route to https://h.test/x?…"
+
+
+def test_who_has_no_token_is_told_to_log_in() -> None:
+    error = refusal(ClientAuthenticationError("AADSTS700024: expired\nTrace"), "list")
+
+    assert error.message == "cannot list: no token could be had: AADSTS700024: expired"
+    assert error.hint == "log in: az login"
+
+
+def test_queries_are_cut_from_every_address() -> None:
+    text = "a https://x.test/p?sig=1&t=2 b (http://y.test?token=3) c"
+
+    assert redact(text) == "a https://x.test/p?… b (http://y.test?…) c"
