@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from imagebake.artifacts.mirror import Mirror
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
@@ -17,7 +18,6 @@ from imagebake.cloud.runs import Run
 from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.errors import BakeFailed, CloudError
 from imagebake.host.files import locked
-from imagebake.model.bundle import Bundle
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
     TAG_COMMIT,
@@ -26,24 +26,13 @@ from imagebake.model.gallery import (
     GalleryVersion,
     next_version,
 )
-from imagebake.model.lock import LockedFile, LockedPackage
-from imagebake.model.manifest import BakeManifest, Records, record_name
+from imagebake.model.manifest import BakeManifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.versions import ImageVersion
 from imagebake.progress import Progress, Step
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """How long copying to the regions may take, after what the spec allows for the build."""
-
-
-class Mirror(Protocol):
-    """Where artifacts are kept."""
-
-    def ensure(self, artifacts: Iterable[LockedPackage | LockedFile], step: Step) -> object:
-        """Have every artifact, verified; *step* counts the bytes."""
-
-    def bundle(self, bundle: Bundle) -> Path:
-        """Have *bundle* as a repository."""
 
 
 class Bases(Protocol):
@@ -74,7 +63,6 @@ class Hands:
     cloud: Clients
     mirror: Mirror
     bases: Bases
-    records: Records
     render: Callable[[BakePlan, Delivery], bytes]
     content: Callable[[str], str | None]
     locks: Path
@@ -154,7 +142,7 @@ class _Bake:
 
     def _found(self, version: GalleryVersion) -> BakeResult:
         name = record_name(self.to.gallery, self.definition, version.version)
-        if (content := self.hands.records.read(name)) is not None:
+        if (content := self.hands.mirror.recorded(name)) is not None:
             manifest = BakeManifest.model_validate_json(content)
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
@@ -164,10 +152,10 @@ class _Bake:
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
         lock = self.plan.lock
-        artifacts: tuple[LockedPackage | LockedFile, ...] = (*lock.packages, *lock.files)
-        total = sum(artifact.size for artifact in artifacts)
+        missing = self.hands.mirror.missing((*lock.packages, *lock.files))
+        total = sum(artifact.size for artifact in missing)
         with self._part("Mirror artifacts", total=total, unit="B") as step:
-            self.hands.mirror.ensure(artifacts, step)
+            self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
                 self.hands.mirror.bundle(bundle)
         self.hands.bases.offer(self.plan)
@@ -219,7 +207,7 @@ class _Bake:
         """Store the manifest: from here on the bake is done and will be found."""
         manifest = self._manifest(version)
         name = record_name(self.to.gallery, self.definition, version.version)
-        self.hands.records.write(name, canonical_json(manifest.to_json()))
+        self.hands.mirror.record(name, canonical_json(manifest.to_json()))
         image = self.plan.spec.name
         return BakeResult(image=image, version=version, made=made, manifest=manifest)
 

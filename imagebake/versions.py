@@ -106,7 +106,7 @@ def show(
         raise UsageError(
             f"there is no version {number} of {definition}", hint=f"the newest ones: {there}"
         )
-    content = records.read(record_name(gallery, definition, number))
+    content = records.recorded(record_name(gallery, definition, number))
     manifest = BakeManifest.model_validate_json(content) if content else None
     return VersionDetails(row=_row(version, newest, now), manifest=manifest)
 

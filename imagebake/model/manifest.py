@@ -34,12 +34,12 @@ class BakeManifest(Value):
 
 
 class Records(Protocol):
-    """Small files that belong to what was made, by name; kept in the mirror."""
+    """Small files that belong to what was made, by name; a mirror keeps them."""
 
-    def read(self, name: str) -> bytes | None:
+    def recorded(self, name: str) -> bytes | None:
         """The record *name*, or None."""
 
-    def write(self, name: str, content: bytes) -> None:
+    def record(self, name: str, content: bytes) -> None:
         """Put the record *name*, whole or not at all, in the place of an earlier one."""
 
 
