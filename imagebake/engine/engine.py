@@ -1,0 +1,240 @@
+"""Carry out an image template on this machine, as Azure Image Builder would on its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from imagebake.digest import canonical_json, sha256_json
+from imagebake.engine import capture, scaffold
+from imagebake.engine.base import make_base
+from imagebake.engine.errors import Cancelled, EngineFailed
+from imagebake.engine.finish import GENERALISE
+from imagebake.engine.layers import CREATE_USER, Runner, Stack
+from imagebake.engine.marketplace import Marketplace
+from imagebake.engine.recipe import BaseRecipe
+from imagebake.engine.steps import Fetch, Step, materialise
+from imagebake.engine.store import Layer, Store, told_when_full
+from imagebake.engine.validators import validate
+from imagebake.host import files
+
+VERSION = "1"
+"""Part of every key: another version of the engine makes everything anew."""
+
+_CREATE_USER = Step(
+    name="Create the build user", provisioner="shell", content=CREATE_USER.encode(), user="root"
+)
+_DEFAULT_MINUTES = 240
+
+Record = dict[str, Any]
+"""What was built, as JSON: enough to read the image again from the same store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The local builder: bases, layers and their records are in *folder*.
+
+    *network* is whether steps are plugged in that do not ask for it. *mirror*, when there
+    is one, is what every step finds at `/run/imagebake/mirror`, read-only.
+    """
+
+    folder: Path
+    mirror: Path | None
+    marketplace: Marketplace
+    fetch: Fetch
+    network: bool = False
+
+    @property
+    def store(self) -> Store:
+        """Where bases and layers are kept."""
+        return Store(self.folder)
+
+    def build(
+        self,
+        template: Mapping[str, Any],
+        *,
+        log: Path,
+        on_state: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Record:
+        """Build *template*, an ARM body, and return the record of the image.
+
+        Raises `EngineFailed`. The output of everything that runs is appended to *log*;
+        *on_state* hears Azure's run sub-states.
+        """
+        properties = template.get("properties", {})
+        self.store.sweep()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            told_when_full(self.folder),
+            _deadline(properties, cancelled) as stop,
+            log.open("a", encoding="utf-8") as out,
+        ):
+            return _Build(self, properties, out, on_state, stop).run()
+
+    @contextmanager
+    def open_tar(self, record: Mapping[str, Any]) -> Iterator[BinaryIO]:
+        """The root file system of *record* as a reproducible tar, to be read to its end."""
+        with capture.open_tar(self.store, self.image(record), epoch=record["epoch"]) as output:
+            yield output
+
+    def image(self, record: Mapping[str, Any]) -> tuple[Path, ...]:
+        """The layers of *record*, the topmost first; raises `EngineFailed` when one is gone."""
+        keys = [record["base"], *record["layers"]]
+        layers = [self.store.layer(key) for key in keys]
+        gone = [key for key, layer in zip(keys, layers, strict=True) if layer is None]
+        if gone:
+            raise EngineFailed(
+                f"layer {gone[0][:12]} of the image is no longer on this machine",
+                code="ImageGone",
+                hint="bake it again with --force",
+            )
+        return tuple(layer.root for layer in reversed(layers) if layer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    engine: Engine
+    properties: Mapping[str, Any]
+    log: TextIO
+    on_state: Callable[[str], None]
+    stop: Callable[[], bool]
+
+    def run(self) -> Record:
+        self.on_state("Building")
+        recipe = self._recipe()
+        checks = self.properties.get("validate") or {}
+        source_only = bool(checks.get("sourceValidationOnly"))
+        customizers = () if source_only else self._steps(self.properties.get("customize"))
+        validators = self._steps(checks.get("inVMValidations"))
+        runner = Runner(
+            store=self.engine.store,
+            mirror=self.engine.mirror,
+            epoch=recipe.epoch,
+            log=self.log,
+            cancelled=self.stop,
+        )
+        stack = self._base(recipe)
+        key = sha256_json([VERSION, stack.base.key, stack.unplugged.key])
+        if not source_only:
+            self.on_state("Customizing")
+            for step in (_CREATE_USER, *customizers, *GENERALISE):
+                layer = runner.layer(stack, step, key)
+                stack, key = stack.over(layer), layer.key
+        failure = None
+        if validators:
+            self.on_state("Validating")
+            failure = validate(runner, stack, validators, key, _CREATE_USER)
+            if failure and not checks.get("continueDistributeOnFailure"):
+                raise failure
+        self.on_state("Distributing")
+        record = self._record(recipe, stack, key)
+        if failure:
+            failure.record = record
+            raise failure
+        print("Finalizing.", file=self.log, flush=True)
+        return record
+
+    def _recipe(self) -> BaseRecipe:
+        source = self.properties.get("source") or {}
+        recipe = self.engine.marketplace.find(source)
+        if recipe is None:
+            shown = ":".join(
+                str(source[part])
+                for part in ("publisher", "offer", "sku", "version")
+                if part in source
+            ) or str(source.get("type", "nothing"))
+            raise EngineFailed(
+                f"no base on this machine stands in for the source {shown}",
+                code="BadPIRSource",
+            )
+        return recipe
+
+    def _steps(self, described: Any) -> tuple[Step, ...]:  # noqa: ANN401 - JSON of the wire
+        return tuple(
+            materialise(
+                one,
+                number,
+                fetch=self.engine.fetch,
+                mirror=self.engine.mirror,
+                network=self.engine.network,
+            )
+            for number, one in enumerate(described or (), 1)
+        )
+
+    def _base(self, recipe: BaseRecipe) -> Stack:
+        store = self.engine.store
+
+        def make(attempt: Path) -> dict[str, Any]:
+            print("==> base: making it from packages", file=self.log, flush=True)
+            return make_base(
+                recipe, attempt, mirror=self.engine.mirror, log=self.log, cancelled=self.stop
+            )
+
+        def put_up(*, network: bool) -> Layer:
+            content = scaffold.scaffold_files(recipe, network=network)
+            return store.obtain(
+                scaffold.digest(content),
+                lambda attempt: scaffold.write(content, attempt),
+                cancelled=self.stop,
+            )
+
+        base = store.obtain(
+            sha256_json([VERSION, "base", recipe.digest]), make, cancelled=self.stop
+        )
+        return Stack(base=base, unplugged=put_up(network=False), plugged=put_up(network=True))
+
+    def _record(self, recipe: BaseRecipe, stack: Stack, key: str) -> Record:
+        """Measure the image, unless these very layers have been measured before."""
+        store = self.engine.store
+        path = self.engine.folder / "content" / f"{key}.json"
+        try:
+            measured = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            if self.stop():
+                raise Cancelled from None
+            with capture.open_tar(store, stack.image, epoch=recipe.epoch) as output:
+                digest, size = capture.measure(output)
+            measured = {"content_sha256": digest, "content_bytes": size}
+            files.write_atomically(path, canonical_json(measured))
+        layers = [layer.key for layer in stack.layers]
+        store.settle((stack.base.key, *layers))
+        return {
+            "engine": VERSION,
+            "base": stack.base.key,
+            "layers": layers,
+            "key": key,
+            "suite": recipe.suite,
+            "architecture": recipe.architecture,
+            "epoch": recipe.epoch,
+            **measured,
+        }
+
+
+@contextmanager
+def _deadline(
+    properties: Mapping[str, Any], cancelled: Callable[[], bool]
+) -> Iterator[Callable[[], bool]]:
+    """Stop at *cancelled*, or fail once the template's build timeout has passed."""
+    minutes = int(properties.get("buildTimeoutInMinutes") or _DEFAULT_MINUTES)
+    late = threading.Event()
+    timer = threading.Timer(minutes * 60, late.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield lambda: late.is_set() or cancelled()
+    except Cancelled as error:
+        if not late.is_set():
+            raise
+        raise EngineFailed(
+            f"the build took longer than its {minutes} minutes",
+            code="BuildTimeout",
+            hint="raise buildTimeoutInMinutes",
+        ) from error
+    finally:
+        timer.cancel()
