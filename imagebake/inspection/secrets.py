@@ -1,0 +1,112 @@
+"""Secrets by their shape: what they are and where, never what they say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imagebake.digest import sha256_bytes
+from imagebake.model.contents import Leak
+
+LARGEST = 1 << 20
+"""Larger files are not searched (bytes)."""
+
+_BINARY_WITHIN = 8192
+_PLACEHOLDER = re.compile(
+    rb"(?i)x+|\*+|\.+|pass(word|wd)?|secret|token|changeme|example|[a-z]*pass[a-z]*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A kind of secret: *needle* is in every text that has one, and quick to look for."""
+
+    kind: str
+    needle: bytes
+    pattern: re.Pattern[bytes]
+
+
+def _shape(kind: str, needle: bytes, pattern: bytes) -> Shape:
+    return Shape(kind, needle, re.compile(pattern))
+
+
+SHAPES = (
+    _shape(
+        "shared access signature",
+        b"sig=",
+        rb"\bsig=((?:[A-Za-z0-9+/]|%2[BbFf]){43}(?:=|%3[Dd]))",
+    ),
+    _shape(
+        "account key",
+        b"Key=",
+        rb"\b(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{43,88}={0,2})",
+    ),
+    _shape(
+        "client secret",
+        b"Q~",
+        rb"(?<![\w~.-])([\w~.-]{3}[0-9]Q~[\w~.-]{31,34})(?![\w~-])",
+    ),
+    _shape(
+        "web token",
+        b"eyJ",
+        rb"\b(eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,})",
+    ),
+    _shape(
+        "private key",
+        b"PRIVATE KEY",
+        rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+        rb"((?s:.){0,300}?[A-Za-z0-9+/]{32}(?s:.){0,16384}?)-----END ",
+    ),
+    *(
+        _shape("GitHub token", prefix, rb"\b(" + prefix + rb"[A-Za-z0-9]{36,255})\b")
+        for prefix in (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_")
+    ),
+    _shape(
+        "GitHub token",
+        b"github_pat_",
+        rb"\b(github_pat_\w{60,255})\b",
+    ),
+    _shape(
+        "Azure DevOps token",
+        b"AZDO",
+        rb"\b([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})\b",
+    ),
+    _shape(
+        "registry token",
+        b"npm_",
+        rb"\b(npm_[A-Za-z0-9]{36})\b",
+    ),
+    _shape(
+        "registry token",
+        b"pypi-AgE",
+        rb"\b(pypi-AgE[\w-]{50,})",
+    ),
+    _shape(
+        "cloud access key",
+        b"AKIA",
+        rb"\b(AKIA(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16})\b",
+    ),
+    _shape(
+        "password in an address",
+        b"://",
+        rb"://[^\s/:@'\"<>]{1,64}:([^\s/@'\"<>:${}*()\[\]]{4,128})@[A-Za-z0-9]",
+    ),
+)
+
+
+def find_secrets(path: str, content: bytes) -> Iterator[Leak]:
+    """Find the secrets in *content*, which *path* names in what is reported.
+
+    Binary content, and content larger than `LARGEST`, has none.
+    """
+    if len(content) > LARGEST or b"\0" in content[:_BINARY_WITHIN]:
+        return
+    for shape in SHAPES:
+        if shape.needle not in content:
+            continue
+        for match in shape.pattern.finditer(content):
+            secret = match[1].strip()
+            if not _PLACEHOLDER.fullmatch(secret):
+                line = content.count(b"\n", 0, match.start()) + 1
+                yield Leak(path, line, shape.kind, sha256_bytes(secret))

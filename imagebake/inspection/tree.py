@@ -1,0 +1,183 @@
+"""Read what is in an image from a tar of its root file system, in one pass."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import posixpath
+import tarfile
+from dataclasses import dataclass, field
+from typing import IO
+
+from imagebake.errors import ValidationFailed
+from imagebake.inspection import accounts, dpkg, secrets, units
+from imagebake.model.contents import Contents, Entry, FileKind, Leak
+
+MOST_MEMBERS = 1_000_000
+"""An archive of more members than this is no image."""
+
+KEPT = (
+    "/etc/apt/*",
+    "/etc/cloud/*",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/imagebake/*",
+    "/etc/machine-id",
+    "/etc/resolv.conf",
+    "/etc/sudoers.d/*",
+    "/etc/waagent.conf",
+    "/usr/lib/os-release",
+    "/var/lib/dbus/machine-id",
+)
+"""The texts that rules read; nothing that may hold a password is among them."""
+
+_PRIVATE = "/etc/apt/auth.conf"
+_PARSED = ("/etc/passwd", "/etc/shadow", "/etc/shadow-", "/etc/group", dpkg.STATUS)
+_CHUNK = 1 << 16
+_UNREADABLE = (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError)
+
+
+def read_contents(stream: IO[bytes]) -> Contents:
+    """Read an uncompressed tar to its end; nothing is unpacked and nothing is run.
+
+    Raises `ValidationFailed` for what is not a whole tar archive. Names that climb or
+    start at a root are taken as paths of the image; of two equal names the later counts.
+    """
+    reading = _Reading()
+    try:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as archive:
+            for number, member in enumerate(archive):
+                if number >= MOST_MEMBERS:
+                    raise ValidationFailed(f"the image has more than {MOST_MEMBERS} files")
+                reading.take(archive, member)
+    except _UNREADABLE as error:
+        raise ValidationFailed(
+            f"the image cannot be read: {error}", hint="bake it again: ./inv bake IMAGE --force"
+        ) from error
+    return reading.contents()
+
+
+@dataclass(slots=True)
+class _Reading:
+    files: dict[str, Entry] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    parsed: dict[str, str] = field(default_factory=dict)
+    owned: set[str] = field(default_factory=set)
+    recorded: dict[str, str] = field(default_factory=dict)
+    suspects: list[tuple[Leak, str]] = field(default_factory=list)
+
+    def take(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        path = image_path(member.name)
+        if path == "/":
+            return
+        if member.isreg() and not member.issparse():
+            file = archive.extractfile(member)
+            self.files[path] = self._file(path, member, file) if file else _entry(path, member)
+        elif member.islnk():
+            target = self.files.get(image_path(member.linkname))
+            if target is not None and target.kind is FileKind.FILE:
+                self._link(path, target)
+        else:
+            self.files[path] = _entry(path, member)
+
+    def _file(self, path: str, member: tarfile.TarInfo, file: IO[bytes]) -> Entry:
+        first = file.read(secrets.LARGEST + 1)
+        state = hashlib.sha256(first)
+        while piece := file.read(_CHUNK):
+            state.update(piece)
+        if len(first) <= secrets.LARGEST:
+            self._small(path, first)
+        return _entry(path, member, sha256=state.hexdigest())
+
+    def _link(self, path: str, target: Entry) -> None:
+        self.files[path] = Entry(
+            path, FileKind.FILE, target.mode, target.uid, target.gid, target.size, target.sha256
+        )
+        if target.path in self.texts and _is_kept(path):
+            self.texts[path] = self.texts[target.path]
+
+    def _small(self, path: str, content: bytes) -> None:
+        self.texts.pop(path, None)
+        self.parsed.pop(path, None)
+        if path in _PARSED:
+            self.parsed[path] = content.decode(errors="replace")
+        elif path.startswith(dpkg.LISTS):
+            self._package_record(path, content)
+        else:
+            if _is_kept(path):
+                self.texts[path] = content.decode(errors="replace")
+            self._search(path, content)
+
+    def _package_record(self, path: str, content: bytes) -> None:
+        if path.endswith(".list"):
+            self.owned |= set(dpkg.listed_paths(content.decode(errors="replace")))
+        elif path.endswith(".md5sums"):
+            self.recorded |= dpkg.recorded_digests(content.decode(errors="replace"))
+
+    def _search(self, path: str, content: bytes) -> None:
+        leaks = list(secrets.find_secrets(path, content))
+        if leaks:
+            digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            self.suspects += [(leak, digest) for leak in leaks]
+
+    def contents(self) -> Contents:
+        text = {path: self.parsed.get(path, "") for path in _PARSED}
+        status = text[dpkg.STATUS]
+        recorded = self._straight(self.recorded) | dpkg.recorded_conffiles(status)
+        return Contents(
+            files=dict(sorted(self.files.items())),
+            texts=self.texts,
+            packages=dpkg.parse_status(status),
+            users=accounts.parse_users(text["/etc/passwd"], text["/etc/shadow"]),
+            groups=accounts.parse_groups(text["/etc/group"]),
+            stale_hashes=accounts.hashed_accounts(text["/etc/shadow-"]),
+            units=units.read_units(self.files),
+            owned=frozenset(self._straight(dict.fromkeys(self.owned, ""))),
+            leaks=tuple(
+                sorted(leak for leak, digest in self.suspects if recorded.get(leak.path) != digest)
+            ),
+        )
+
+    def _straight(self, paths: dict[str, str]) -> dict[str, str]:
+        """*paths* as they are where `/bin`, `/lib` and `/sbin` are links into `/usr`."""
+        tops = {
+            path: image_path(entry.target or "")
+            for path, entry in self.files.items()
+            if entry.kind is FileKind.LINK and path.count("/") == 1
+        }
+        moved = {}
+        for path, value in paths.items():
+            top, slash, rest = path[1:].partition("/")
+            folder = tops.get("/" + top) if slash else None
+            moved[f"{folder}/{rest}" if folder else path] = value
+        return moved
+
+
+def image_path(name: str) -> str:
+    """The path in the image that an archive's *name* means, fit to be shown.
+
+    It is absolute, has no `..`, and what a terminal cannot show is escaped.
+    """
+    path = posixpath.normpath("/" + name.lstrip("/"))
+    if path.isprintable():
+        return path
+    return path.encode("unicode_escape", "backslashreplace").decode()
+
+
+def _is_kept(path: str) -> bool:
+    if path.startswith(_PRIVATE):
+        return False
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in KEPT)
+
+
+def _entry(path: str, member: tarfile.TarInfo, *, sha256: str | None = None) -> Entry:
+    kind = FileKind.OTHER
+    if member.isreg():
+        kind = FileKind.FILE
+    elif member.isdir():
+        kind = FileKind.DIRECTORY
+    elif member.issym():
+        kind = FileKind.LINK
+    target = member.linkname if kind is FileKind.LINK else None
+    mode = member.mode & 0o7777
+    return Entry(path, kind, mode, member.uid, member.gid, member.size, sha256, target)

@@ -1,0 +1,39 @@
+"""What rules are told: values only, so that every rule is a pure function."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from imagebake.model.component import Catalogue
+from imagebake.model.contents import Contents, Leak
+from imagebake.model.lock import Lock
+from imagebake.model.spec import ImageSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecFacts:
+    """A spec before it is baked.
+
+    *lock* is None where there is none; *location* is the gallery's region; *others* are
+    the further specs of the repository; *leaks* are the secrets found in the spec and in
+    what is rendered from it.
+    """
+
+    spec: ImageSpec
+    lock: Lock | None
+    catalogue: Catalogue
+    location: str
+    today: dt.date
+    others: tuple[ImageSpec, ...] = ()
+    leaks: tuple[Leak, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """A baked image, with the lock that it should have been baked from."""
+
+    spec: ImageSpec
+    lock: Lock
+    contents: Contents
+    catalogue: Catalogue

@@ -1,0 +1,180 @@
+"""Rules about a lock and the spec it was made for: P170 to P189."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+from collections import Counter
+from collections.abc import Iterator
+
+from imagebake.diagnostics import Severity
+from imagebake.digest import sha256_json
+from imagebake.model.lock import PACKAGES, Lock
+from imagebake.policy.facts import SpecFacts
+from imagebake.policy.rules import Breach, rule
+
+_OLD = dt.timedelta(days=60)
+_RELOCK = "lock again: ./inv lock IMAGE"
+_DESIGN = "imagebake's design: the lock"
+
+
+def _fresh(facts: SpecFacts) -> Lock | None:
+    """The lock, where it is the spec's: of a stale one only its staleness is worth saying."""
+    if facts.lock and facts.lock.inputs_sha256 == sha256_json(facts.spec.lock_inputs()):
+        return facts.lock
+    return None
+
+
+@rule(
+    "P170",
+    "Every spec has a lock",
+    why="without one nothing says which packages a bake installs",
+    source=_DESIGN,
+    fix=_RELOCK,
+    severity=Severity.WARNING,
+)
+def lock_is_there(facts: SpecFacts) -> Iterator[Breach]:
+    """A bake makes one; a workflow refuses to."""
+    if facts.lock is None:
+        yield Breach(facts.spec.name, "it has no lock")
+
+
+@rule(
+    "P171",
+    "The lock is of this spec",
+    why="it holds what an earlier spec, or another image's, asked for",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_is_fresh(facts: SpecFacts) -> Iterator[Breach]:
+    """Compare the digest of what the lock was resolved from."""
+    if facts.lock and not _fresh(facts):
+        yield Breach(facts.spec.name, "the spec has changed since it was locked")
+
+
+@rule(
+    "P172",
+    "The lock has every pin at its version",
+    why="the image would not hold what the spec says",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_has_every_pin(facts: SpecFacts) -> Iterator[Breach]:
+    """An agent's first package carries its version, and its step is called after it."""
+    if not (lock := _fresh(facts)):
+        return
+    versions = {package.name: package.version for package in lock.packages}
+    wanted = [(pin.package, pin.version, PACKAGES, pin.package) for pin in facts.spec.packages]
+    for pin in facts.spec.agents:
+        known = facts.catalogue.components.get(pin.agent)
+        if known and known.packages:
+            wanted.append((known.packages[0], pin.version, pin.agent, pin.agent))
+    steps = {step.name: set(step.pins) for step in lock.steps}
+    for package, version, step, subject in wanted:
+        found = versions.get(package)
+        if found != version:
+            yield Breach(subject, f"the lock has {package} {found or 'not at all'}, not {version}")
+        elif package not in steps.get(step, ()):
+            yield Breach(subject, f"the lock's step {step!r} does not ask for {package}")
+
+
+@rule(
+    "P173",
+    "The lock has every pinned file",
+    why="the image would not hold what the spec says",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_has_every_file(facts: SpecFacts) -> Iterator[Breach]:
+    """Digest, destination and mode are the pin's."""
+    if not (lock := _fresh(facts)):
+        return
+    locked = {(file.name, file.sha256, file.destination, file.mode) for file in lock.files}
+    for pin in facts.spec.files:
+        if (pin.name, pin.sha256, pin.destination, pin.mode) not in locked:
+            yield Breach(pin.name, "the lock has no such file, or another digest, place or mode")
+
+
+@rule(
+    "P174",
+    "The lock names each package once",
+    why="the later would replace the earlier, and its step's layer with it",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_names_packages_once(facts: SpecFacts) -> Iterator[Breach]:
+    """A package may be there once for each architecture."""
+    packages = facts.lock.packages if facts.lock else ()
+    for (name, _), count in Counter((one.name, one.architecture) for one in packages).items():
+        if count > 1:
+            yield Breach(name, f"the lock has it {count} times")
+
+
+@rule(
+    "P175",
+    "Locked packages are of the image's architecture",
+    why="they could not be installed, or could not run",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_fits_architecture(facts: SpecFacts) -> Iterator[Breach]:
+    """`all` fits every architecture."""
+    wanted = facts.spec.gallery.architecture.debian
+    for package in facts.lock.packages if facts.lock else ():
+        if package.architecture not in {wanted, "all"}:
+            yield Breach(package.name, f"the lock has it for {package.architecture}, not {wanted}")
+
+
+@rule(
+    "P176",
+    "Locked packages come from a repository of the lock",
+    why="nothing says whose signature vouches for them",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_knows_repositories(facts: SpecFacts) -> Iterator[Breach]:
+    """Each package names the suite that it was found in."""
+    known = {repository.id for repository in facts.lock.repositories} if facts.lock else set()
+    for package in facts.lock.packages if facts.lock else ():
+        if package.repository not in known:
+            yield Breach(package.name, f"its repository {package.repository!r} is not in the lock")
+
+
+@rule(
+    "P177",
+    "A lock holds paths, not addresses",
+    why="the same lock must serve with a private mirror, and a path must not leave the archive",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_holds_paths(facts: SpecFacts) -> Iterator[Breach]:
+    """No scheme, no leading slash, no step upwards."""
+    for package in facts.lock.packages if facts.lock else ():
+        path = package.path
+        if "://" in path or path.startswith("/") or ".." in path.split("/"):
+            yield Breach(package.name, f"its path is {path!r}")
+
+
+@rule(
+    "P178",
+    "The lock is not older than sixty days",
+    why="the fixes that the archive has had since are not in the image",
+    source="Debian publishes security updates most days",
+    fix=_RELOCK,
+    severity=Severity.WARNING,
+)
+def lock_is_recent(facts: SpecFacts) -> Iterator[Breach]:
+    """A lock is as old as the newest of its archives was when it was made."""
+    found = facts.lock.repositories if facts.lock else ()
+    days = [day for repository in found if (day := _day(repository.date))]
+    if days and facts.today - max(days) > _OLD:
+        age = (facts.today - max(days)).days
+        yield Breach(facts.spec.name, f"its archives are as of {max(days)}, {age} days ago")
+
+
+def _day(text: str) -> dt.date | None:
+    """The day of a Release file's `Date`; None for what is none."""
+    try:
+        return email.utils.parsedate_to_datetime(text).date()
+    except ValueError:
+        return None

@@ -1,0 +1,43 @@
+"""Rules that say what must not be at a path, made from the path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagebake.model.contents import Contents, Entry, FileKind
+from imagebake.policy.facts import ImageFacts
+from imagebake.policy.rules import Breach, Rule, rule
+
+
+def files_at(contents: Contents, *patterns: str) -> Iterator[Entry]:
+    """What is there under *patterns* and is not a directory."""
+    for entry in contents.matching(*patterns):
+        if entry.kind is not FileKind.DIRECTORY:
+            yield entry
+
+
+def absent(
+    rule_id: str, title: str, *patterns: str, why: str, source: str, fix: str
+) -> Rule[ImageFacts]:
+    """A rule that no file matches *patterns*."""
+
+    def check(facts: ImageFacts) -> Iterator[Breach]:
+        return (
+            Breach(entry.path, "it is in the image")
+            for entry in files_at(facts.contents, *patterns)
+        )
+
+    return rule(rule_id, title, why=why, source=source, fix=fix)(check)
+
+
+def empty(
+    rule_id: str, title: str, *patterns: str, why: str, source: str, fix: str
+) -> Rule[ImageFacts]:
+    """A rule that a file that matches *patterns* has nothing in it."""
+
+    def check(facts: ImageFacts) -> Iterator[Breach]:
+        for entry in files_at(facts.contents, *patterns):
+            if entry.kind is FileKind.FILE and entry.size:
+                yield Breach(entry.path, f"it has {entry.size} bytes")
+
+    return rule(rule_id, title, why=why, source=source, fix=fix)(check)

@@ -1,0 +1,261 @@
+"""Rules about pins: P101 to P119."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from collections.abc import Iterator
+
+from imagebake.diagnostics import Severity
+from imagebake.model.pins import AgentPin, DeliveryMode, PackagePin, Stewardship
+from imagebake.policy.facts import SpecFacts
+from imagebake.policy.rules import Breach, rule
+
+_SOON = dt.timedelta(days=30)
+_NOBODY = re.compile(r"(?i)(todo|tbd|fixme|unknown|nobody|none|n/a|me|changeme|example|owner)")
+_MOVING = re.compile(r"(?i)/(latest|main|master|head|nightly|stable|current)(/|$)")
+_WIPED = re.compile(r"/(var/lib/waagent|var/log/azure|tmp|run|dev|proc|sys|var/tmp)(/|$)")
+_WORLD_WRITABLE = 0o002
+_AGENT = "azure-linux-agent"
+
+_BAD = (
+    (
+        "mdatp",
+        re.compile(r"101\.26042\.000\d\b.*|101\.26052\.0007\b.*"),
+        "leaves its service disabled after a reboot",
+    ),
+)
+
+NATIVE = {
+    "Microsoft.Azure.ActiveDirectory.AADSSHLoginForLinux": "aadsshlogin",
+    "Microsoft.Azure.AzureDefenderForServers.MDE.Linux": "mdatp",
+    "Microsoft.Azure.Monitor.AzureMonitorLinuxAgent": "azuremonitoragent",
+    "Microsoft.CPlat.ProxyAgent.ProxyAgentLinux": "azure-proxy-agent",
+}
+"""The package that does what an extension does, where there is one."""
+
+
+def _stewards(facts: SpecFacts) -> Iterator[tuple[str, Stewardship]]:
+    for pin in facts.spec.pins:
+        yield pin.name, pin
+    for extension in facts.spec.extensions:
+        yield extension.handler, extension
+
+
+def _pinned_packages(facts: SpecFacts) -> set[str]:
+    packages = {pin.name for pin in facts.spec.packages}
+    for pin in facts.spec.agents:
+        if known := facts.catalogue.components.get(pin.agent):
+            packages |= set(known.packages)
+    return packages
+
+
+@rule(
+    "P101",
+    "Every pinned agent is in the catalogue",
+    why="the catalogue says which packages and services an agent is; without it nothing is known",
+    source="catalogue of components",
+    fix="use the catalogue's name, or pin it as 'package'",
+)
+def agent_is_known(facts: SpecFacts) -> Iterator[Breach]:
+    """Name the nearest agent there is."""
+    for pin in facts.spec.agents:
+        if pin.agent not in facts.catalogue.components:
+            near = difflib.get_close_matches(pin.agent, list(facts.catalogue.components), n=1)
+            fix = f"write 'agent: {near[0]}'" if near else ""
+            yield Breach(pin.agent, "the catalogue has no such agent", fix)
+
+
+@rule(
+    "P102",
+    "The address of a file does not move",
+    why="behind a moving address another file appears one day, and the digest no longer matches",
+    source="imagebake's design: pins are exact versions",
+    fix="name the release in the address",
+)
+def file_address_is_fixed(facts: SpecFacts) -> Iterator[Breach]:
+    """Look for the words that release pages use for whatever is newest."""
+    for pin in facts.spec.files:
+        if match := _MOVING.search(pin.file.partition("://")[2]):
+            yield Breach(pin.name, f"its address goes through {match[1]!r}")
+
+
+@rule(
+    "P103",
+    "Somebody answers for every pin",
+    why="a pin that nobody owns is never moved, not even for a vulnerability",
+    source="imagebake's design: every pin has an owner, its own or the spec's",
+    fix="name a person or a team",
+)
+def owner_is_somebody(facts: SpecFacts) -> Iterator[Breach]:
+    """The schema asks for an owner; this asks that it be one."""
+    owners = [(facts.spec.name, facts.spec.owner)]
+    owners += [(name, pin.owner) for name, pin in _stewards(facts) if pin.owner]
+    for subject, owner in owners:
+        if _NOBODY.fullmatch(owner.strip()):
+            yield Breach(subject, f"its owner is {owner!r}")
+
+
+@rule(
+    "P104",
+    "No pin is past its review",
+    why="the reason to stay at this version may be gone, and its fixes with it",
+    source="imagebake's design: a pin names the day to look again",
+    fix="look whether the reason still holds, then move 'version' or 'review_by'",
+)
+def review_is_not_overdue(facts: SpecFacts) -> Iterator[Breach]:
+    """The day itself is still in time."""
+    for name, pin in _stewards(facts):
+        if pin.review_by and pin.review_by < facts.today:
+            yield Breach(name, f"its review was due on {pin.review_by}")
+
+
+@rule(
+    "P105",
+    "No review is due within thirty days",
+    why="after that day the pin is an error, and the bake stops",
+    source="imagebake's design: a pin names the day to look again",
+    fix="look whether the reason still holds, then move 'version' or 'review_by'",
+    severity=Severity.WARNING,
+)
+def review_is_not_near(facts: SpecFacts) -> Iterator[Breach]:
+    """Warn while there is time."""
+    for name, pin in _stewards(facts):
+        if pin.review_by and facts.today <= pin.review_by <= facts.today + _SOON:
+            yield Breach(name, f"its review is due on {pin.review_by}")
+
+
+@rule(
+    "P106",
+    "What the catalogue knows is pinned as an agent",
+    why="as a plain package its services are not checked and its own updates stay on",
+    source="catalogue of components",
+    fix="pin it as 'agent'",
+    severity=Severity.WARNING,
+)
+def agents_are_pinned_as_agents(facts: SpecFacts) -> Iterator[Breach]:
+    """Compare plain packages with those of the catalogue."""
+    components = facts.catalogue.components.values()
+    names = {package: one.name for one in components for package in one.packages}
+    for pin in facts.spec.packages:
+        if agent := names.get(pin.package):
+            yield Breach(pin.package, "the catalogue has it", f"pin it as 'agent: {agent}'")
+
+
+@rule(
+    "P107",
+    "No pinned version is known to be bad",
+    why="its publisher, or its users, found that machines with it break",
+    source="measurement: mdatp 101.26042.0000-0009 and 101.26052.0007 leave mdatp disabled",
+    fix="pin another version",
+)
+def version_is_not_bad(facts: SpecFacts) -> Iterator[Breach]:
+    """Compare with a short list of versions that have been withdrawn in practice."""
+    pins: tuple[AgentPin | PackagePin, ...] = (*facts.spec.agents, *facts.spec.packages)
+    for pin in pins:
+        for name, versions, reason in _BAD:
+            if pin.name == name and versions.fullmatch(pin.version):
+                yield Breach(pin.name, f"version {pin.version} {reason}")
+
+
+@rule(
+    "P108",
+    "A file goes where it survives",
+    why="the agent's directories are emptied at generalisation, the others are not on the disk",
+    source="WALinuxAgent DeprovisionHandler.del_dirs, measured",
+    fix="choose a destination below /opt, /usr/local or /etc",
+)
+def file_survives(facts: SpecFacts) -> Iterator[Breach]:
+    """Look for directories that are wiped or not part of an image."""
+    for pin in facts.spec.files:
+        if _WIPED.match(pin.destination):
+            yield Breach(pin.name, f"{pin.destination} does not survive generalisation or a boot")
+
+
+@rule(
+    "P109",
+    "No two files have one destination",
+    why="the later would replace the earlier",
+    source="imagebake's design: the image holds every pin",
+    fix="give each file a destination of its own",
+)
+def file_destinations_differ(facts: SpecFacts) -> Iterator[Breach]:
+    """Report the later of two."""
+    taken: dict[str, str] = {}
+    for pin in facts.spec.files:
+        if pin.destination in taken:
+            yield Breach(pin.name, f"{taken[pin.destination]} goes to {pin.destination} as well")
+        taken.setdefault(pin.destination, pin.name)
+
+
+@rule(
+    "P110",
+    "Not everybody may write a pinned file",
+    why="any account of the machine could change what runs as another",
+    source="generalisation checklist",
+    fix="use mode 0644, or 0755 for a program",
+)
+def file_is_not_world_writable(facts: SpecFacts) -> Iterator[Breach]:
+    """Look at the mode's last digit."""
+    for pin in facts.spec.files:
+        if int(pin.mode, 8) & _WORLD_WRITABLE:
+            yield Breach(pin.name, f"its mode is {pin.mode}")
+
+
+@rule(
+    "P111",
+    "The guest agent is pinned",
+    why="without it no machine reports ready, and an unpinned one updates itself at first boot",
+    source="WALinuxAgent measured: 246 s to the first status with self-update and a dead host",
+    fix=f"add 'agent: {_AGENT}' with the version that the archive has",
+    severity=Severity.WARNING,
+)
+def guest_agent_is_pinned(facts: SpecFacts) -> Iterator[Breach]:
+    """Machines cannot do without it."""
+    if _AGENT not in {pin.agent for pin in facts.spec.agents}:
+        yield Breach(facts.spec.name, "no pin is the Azure Linux Agent")
+
+
+@rule(
+    "P115",
+    "A pin delivers every native extension",
+    why="'native' promises that the image has the function, and nothing installs it",
+    source="imagebake's design: the payload is a package or a service",
+    fix="pin the package, or use mode 'absent'",
+)
+def native_extension_is_delivered(facts: SpecFacts) -> Iterator[Breach]:
+    """Where the package is not known, a reason must say what delivers the function."""
+    pinned = _pinned_packages(facts)
+    for extension in facts.spec.extensions:
+        if extension.mode is not DeliveryMode.NATIVE:
+            continue
+        package = NATIVE.get(extension.handler)
+        if package and package not in pinned:
+            yield Breach(extension.handler, f"no pin is {package!r}, which delivers it")
+        elif not package and not extension.reason:
+            yield Breach(
+                extension.handler,
+                "no package is known to deliver it",
+                "say in 'reason' which pin or customizer does, or use mode 'absent'",
+            )
+
+
+@rule(
+    "P116",
+    "A cached extension has a reason",
+    why=(
+        "it stays on the path of creation: the agent asks for the manifest before it looks at the"
+        " disk, so that a zip alone does not survive an outage, and the image must serve both"
+    ),
+    source="measured: zip on disk and every host dead gives NotReady in 0.7 s",
+    fix="use mode 'native' where a package exists, or say in 'reason' why it must be a resource",
+    severity=Severity.WARNING,
+)
+def cached_extension_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
+    """Name the package where one is known."""
+    for extension in facts.spec.extensions:
+        if extension.mode is DeliveryMode.CACHED and not extension.reason:
+            package = NATIVE.get(extension.handler)
+            fix = f"pin the package {package!r} and use mode 'native'" if package else ""
+            yield Breach(extension.handler, "it is cached, and nothing says why", fix)

@@ -1,0 +1,59 @@
+"""Every rule there is, by what it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from imagebake.model.findings import Finding
+from imagebake.policy import (
+    agent_rules,
+    hygiene_rules,
+    leftover_rules,
+    lock_rules,
+    package_rules,
+    pin_rules,
+    secret_rules,
+    step_rules,
+    target_rules,
+)
+from imagebake.policy.facts import ImageFacts, SpecFacts
+from imagebake.policy.rules import Rule, rules_of
+
+SPEC_SECTIONS = (
+    ("Specs: pins", rules_of(pin_rules)),
+    ("Specs: customizers and secrets", rules_of(step_rules)),
+    ("Specs: gallery, regions and build", rules_of(target_rules)),
+    ("Locks", rules_of(lock_rules)),
+)
+"""The rules over specs and locks, as people read about them."""
+
+IMAGE_SECTIONS = (
+    ("Images: what is installed", rules_of(package_rules)),
+    ("Images: the first boot", rules_of(agent_rules)),
+    ("Images: identity", rules_of(hygiene_rules)),
+    ("Images: leftovers", rules_of(leftover_rules)),
+    ("Images: secrets", rules_of(secret_rules)),
+)
+"""The rules over a baked image and its lock."""
+
+SPEC_RULES = tuple(rule for _, rules in SPEC_SECTIONS for rule in rules)
+"""The rules that need neither an image nor the network."""
+
+IMAGE_RULES = tuple(rule for _, rules in IMAGE_SECTIONS for rule in rules)
+"""The rules that need an image."""
+
+
+def judge_spec(facts: SpecFacts) -> tuple[Finding, ...]:
+    """Everything that is wrong with a spec and its lock, errors first."""
+    return _judge(SPEC_RULES, facts)
+
+
+def judge_image(facts: ImageFacts) -> tuple[Finding, ...]:
+    """Everything that is wrong with an image, errors first."""
+    return _judge(IMAGE_RULES, facts)
+
+
+def _judge(rules: Iterable[Rule[Any]], facts: object) -> tuple[Finding, ...]:
+    found = {finding for rule in rules for finding in rule.findings(facts)}
+    return tuple(sorted(found, key=lambda finding: (finding.severity.value, finding)))

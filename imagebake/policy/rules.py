@@ -1,0 +1,75 @@
+"""What a rule is: one law with an id that never changes, and the function that checks it."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from imagebake.diagnostics import Severity
+from imagebake.model.findings import Finding
+
+Facts = TypeVar("Facts")
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One place where a rule is broken; *fix* where the rule's own would be too general."""
+
+    subject: str
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Generic[Facts]):
+    """A law about specs or images.
+
+    *title* states it as it should be, *why* says what happens otherwise, *source* names
+    the document or the measurement behind it, *fix* says what to change.
+    """
+
+    id: str
+    title: str
+    why: str
+    source: str
+    fix: str
+    severity: Severity
+    check: Callable[[Facts], Iterable[Breach]]
+
+    def findings(self, facts: Facts) -> Iterator[Finding]:
+        """What the rule finds in *facts*."""
+        for breach in self.check(facts):
+            yield Finding(
+                rule=self.id,
+                subject=breach.subject,
+                message=breach.message,
+                fix=breach.fix or self.fix,
+                severity=self.severity,
+            )
+
+
+def rule(
+    rule_id: str,
+    title: str,
+    *,
+    why: str,
+    source: str,
+    fix: str,
+    severity: Severity = Severity.ERROR,
+) -> Callable[[Callable[[Facts], Iterable[Breach]]], Rule[Facts]]:
+    """Make a rule of the function that checks it."""
+
+    def made(check: Callable[[Facts], Iterable[Breach]]) -> Rule[Facts]:
+        return Rule(
+            id=rule_id, title=title, why=why, source=source, fix=fix, severity=severity, check=check
+        )
+
+    return made
+
+
+def rules_of(module: types.ModuleType) -> tuple[Rule[Any], ...]:
+    """The rules that *module* defines, by id."""
+    found = [value for value in vars(module).values() if isinstance(value, Rule)]
+    return tuple(sorted(found, key=lambda rule: rule.id))

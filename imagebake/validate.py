@@ -1,0 +1,150 @@
+"""Hold specs, locks and baked images against the rules."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from imagebake.diagnostics import Severity
+from imagebake.errors import ValidationFailed
+from imagebake.inspection.secrets import find_secrets
+from imagebake.inspection.tree import read_contents
+from imagebake.model.component import Catalogue
+from imagebake.model.contents import Contents, Leak
+from imagebake.model.findings import Finding
+from imagebake.model.lock import Lock
+from imagebake.model.spec import Customizer, ImageSpec, Validator
+from imagebake.policy.facts import ImageFacts, SpecFacts
+from imagebake.policy.registry import IMAGE_RULES, SPEC_RULES, judge_image, judge_spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was found about *subject*: an image's name, or `IMAGE@VERSION`.
+
+    *checked* says in words what was held against which rules.
+    """
+
+    subject: str
+    checked: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        """How many findings fail the check."""
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+    def __str__(self) -> str:
+        """The findings for people, and a last line that counts them."""
+        warnings = len(self.findings) - self.errors
+        counted = f"{_counted(self.errors, 'error')}, {_counted(warnings, 'warning')}"
+        shown = [*map(str, self.findings), *self.checked]
+        return "\n".join([*shown, f"{self.subject}: {counted}"])
+
+    def to_json(self) -> dict[str, Any]:
+        """The report for programs."""
+        return {
+            "subject": self.subject,
+            "passed": not self.errors,
+            "checked": list(self.checked),
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+def validate_spec(
+    spec: ImageSpec,
+    lock: Lock | None,
+    *,
+    catalogue: Catalogue,
+    location: str,
+    today: dt.date,
+    others: Sequence[ImageSpec] = (),
+    rendered: Mapping[str, bytes] | None = None,
+) -> tuple[Finding, ...]:
+    """Hold *spec* and its lock against the rules that need no image.
+
+    *location* is the gallery's region; *others* are the repository's specs, among which
+    *spec* may be; *rendered* is what Azure would get, by name, to be searched for secrets.
+    """
+    texts = {**dict(_texts(spec)), **(rendered or {})}
+    return judge_spec(
+        SpecFacts(
+            spec=spec,
+            lock=lock,
+            catalogue=catalogue,
+            location=location,
+            today=today,
+            others=tuple(others),
+            leaks=_leaks(texts),
+        )
+    )
+
+
+def validate_contents(
+    contents: Contents, spec: ImageSpec, lock: Lock, *, catalogue: Catalogue
+) -> tuple[Finding, ...]:
+    """Hold what is in an image against *lock* and against the rules of hygiene."""
+    facts = ImageFacts(spec=spec, lock=lock, contents=contents, catalogue=catalogue)
+    return judge_image(facts)
+
+
+def report_spec(spec: ImageSpec, findings: tuple[Finding, ...]) -> Report:
+    """Report what `validate_spec` found."""
+    checked = (f"checked {len(SPEC_RULES)} rules over the spec and its lock",)
+    return Report(subject=spec.name, checked=checked, findings=findings)
+
+
+def report_image(
+    subject: str, stream: IO[bytes], spec: ImageSpec, lock: Lock, *, catalogue: Catalogue
+) -> Report:
+    """Read an image from a tar of its root file system, and report what is wrong with it.
+
+    Raises `ValidationFailed` where it cannot be read; what is found raises nothing.
+    """
+    contents = read_contents(stream)
+    findings = validate_contents(contents, spec, lock, catalogue=catalogue)
+    checked = (
+        f"checked {len(IMAGE_RULES)} rules over {len(contents.packages)} packages"
+        f" and {len(contents.files)} files"
+    )
+    return Report(subject=subject, checked=(checked,), findings=findings)
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """One report of several over the same image; the last one names the subject."""
+    return Report(
+        subject=reports[-1].subject,
+        checked=tuple(line for report in reports for line in report.checked),
+        findings=tuple(finding for report in reports for finding in report.findings),
+    )
+
+
+def require(reports: Sequence[Report]) -> None:
+    """Raise `ValidationFailed` unless every report is without errors."""
+    failed = [report for report in reports if report.errors]
+    if failed:
+        errors = sum(report.errors for report in failed)
+        names = ", ".join(report.subject for report in failed)
+        raise ValidationFailed(
+            f"{names}: {_counted(errors, 'error')}", hint="each finding says how to mend it"
+        )
+
+
+def _texts(spec: ImageSpec) -> Iterator[tuple[str, bytes]]:
+    """The texts of a spec that Azure stores readably, by how to name them."""
+    steps: tuple[Customizer | Validator, ...] = (*spec.customizers, *spec.validators)
+    for step in steps:
+        yield step.name, "\n".join(step.inline).encode()
+    for name, text in spec.tags.items():
+        yield f"tag {name}", text.encode()
+    yield "description", spec.description.encode()
+
+
+def _leaks(texts: Mapping[str, bytes]) -> tuple[Leak, ...]:
+    return tuple(leak for name, text in texts.items() for leak in find_secrets(name, text))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
