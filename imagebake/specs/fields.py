@@ -1,0 +1,75 @@
+"""Which keys the model has at a place: what "did you mean" chooses from."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable
+
+from imagebake.model.pins import KINDS
+from imagebake.model.spec import ImageSpec
+from imagebake.model.values import Value
+
+Location = tuple[int | str, ...]
+EXTENDS = "extends"
+"""The one key that the text has and the model has not."""
+
+
+def keys_at(location: Location) -> tuple[str, ...]:
+    """The keys of the mapping at *location* (as pydantic says it), required ones first."""
+    model = _model_at(location)
+    if model is None:
+        return ()
+    fields = model.model_fields
+    keys = tuple(sorted(fields, key=lambda name: not fields[name].is_required()))
+    return (EXTENDS, *keys) if model is ImageSpec else keys
+
+
+def without_tags(location: Location) -> Location:
+    """*location* without the kind that pydantic puts after the index of a pin."""
+    if len(location) > 2 and location[0] == "pins" and location[2] in KINDS:  # noqa: PLR2004
+        return location[:2] + location[3:]
+    return location
+
+
+def homes_of(key: str) -> list[str]:
+    """The keys of the spec whose mappings, or lists of mappings, have a key *key*."""
+    return [
+        name
+        for name, field in ImageSpec.model_fields.items()
+        if any(key in model.model_fields for model in _models_in(field.annotation))
+    ]
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """The one of *choices* that *word* was probably meant to be."""
+    by_case = {choice.casefold(): choice for choice in choices}
+    matches = difflib.get_close_matches(word[:100].casefold(), by_case, n=1, cutoff=0.6)
+    return by_case[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """The hint for a word that none of *choices* is."""
+    match = closest(word, choices)
+    return f"did you mean {match!r}?" if match else None
+
+
+def _model_at(location: Location) -> type[Value] | None:
+    model: type[Value] = ImageSpec
+    for index, part in enumerate(location):
+        if not isinstance(part, str) or part not in model.model_fields:
+            continue
+        found = _models_in(model.model_fields[part].annotation)
+        tag = next((word for word in location[index + 1 :] if isinstance(word, str)), None)
+        if len(found) > 1:
+            return next((kind for kind in found if tag in kind.model_fields), None)
+        if not found:
+            return None
+        model = found[0]
+    return model
+
+
+def _models_in(annotation: object) -> tuple[type[Value], ...]:
+    if isinstance(annotation, type) and issubclass(annotation, Value):
+        return (annotation,)
+    return tuple(model for part in typing.get_args(annotation) for model in _models_in(part))

@@ -1,0 +1,217 @@
+"""From the files of `image_specs/` to specs, or to every mistake in them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from imagebake.diagnostics import Diagnostic
+from imagebake.errors import SpecError
+from imagebake.model.spec import ImageSpec
+from imagebake.model.spelling import quoted
+from imagebake.specs import codes
+from imagebake.specs.check import check
+from imagebake.specs.fields import EXTENDS, did_you_mean
+from imagebake.specs.lists import repeated_names
+from imagebake.specs.merge import merge
+from imagebake.specs.nodes import Mapping, Node, Place, Scalar, Source
+from imagebake.specs.read import read
+from imagebake.specs.text import decode, read_bytes
+
+SUFFIX = ".yaml"
+MAX_INCLUDES = 8
+MAX_COMPLAINTS = 50
+
+
+def spec_names(folder: Path) -> tuple[str, ...]:
+    """The names of the specs in *folder*, sorted, none of which is read."""
+    return tuple(sorted(path.stem for path in folder.glob(f"*{SUFFIX}") if path.name[0] != "."))
+
+
+def load_spec(path: Path, *, root: Path) -> ImageSpec:
+    """Read one spec and what it extends; raises `SpecError` with all that is wrong.
+
+    Paths in complaints are relative to *root*.
+    """
+    spec, wrong = _Folder(path.parent, root).spec(path)
+    if wrong or spec is None:
+        raise SpecError(wrong)
+    return spec
+
+
+def load_all(folder: Path, *, root: Path) -> dict[str, ImageSpec]:
+    """Read every spec of *folder*; raises `SpecError` with all that is wrong in any of them."""
+    files = _Folder(folder, root)
+    specs: dict[str, ImageSpec] = {}
+    wrong: set[Diagnostic] = set(files.misnamed())
+    for name in spec_names(folder):
+        spec, complaints = files.spec(folder / f"{name}{SUFFIX}")
+        wrong.update(complaints)
+        if spec:
+            specs[name] = spec
+    if wrong:
+        raise SpecError(sorted(wrong))
+    return specs
+
+
+class _File(NamedTuple):
+    """One file as it was read; *extends* names its include."""
+
+    root: Mapping | None
+    extends: Scalar | None
+    wrong: tuple[Diagnostic, ...]
+
+
+class _Folder:
+    """The files below one `image_specs/`, each read once."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder = folder
+        self.root = root
+        self.files: dict[Path, _File] = {}
+
+    def spec(self, path: Path) -> tuple[ImageSpec | None, list[Diagnostic]]:
+        """The spec in *path*, and what is wrong with it and with what it extends."""
+        merged, wrong = self._merged(path, ())
+        if merged is None:
+            return None, wrong
+        spec, complaints = check(merged)
+        complaints += _misnamed(merged, path)
+        return spec, [*_fewer({*wrong, *complaints})]
+
+    def misnamed(self) -> Iterator[Diagnostic]:
+        """Files that look like specs and are none by their name."""
+        for path in sorted(self.folder.glob("*.yml")):
+            place = Place(Source(self._shown(path), ()), 1, 1)
+            yield place.complaint(
+                codes.FILE_NAME, "a spec's file ends in .yaml", f"rename it to {path.stem}.yaml"
+            )
+
+    def _merged(
+        self, path: Path, above: tuple[Path, ...]
+    ) -> tuple[Mapping | None, list[Diagnostic]]:
+        """The tree of *path* over what it extends; *above* is what extends it."""
+        file = self._file(path)
+        wrong = list(file.wrong)
+        if file.root is None or file.extends is None:
+            return file.root, wrong
+        try:
+            included = self._include(file.extends, (*above, path))
+        except SpecError as error:
+            return file.root._replace(whole=False), [*wrong, *error.diagnostics]
+        base, complaints = self._merged(included, (*above, path))
+        wrong += complaints
+        return (merge(base, file.root) if base else file.root._replace(whole=False)), wrong
+
+    def _file(self, path: Path) -> _File:
+        if path not in self.files:
+            self.files[path] = _read_file(path, self._shown(path))
+        return self.files[path]
+
+    def _include(self, extends: Scalar, above: tuple[Path, ...]) -> Path:
+        """The file that *extends* names; raises `SpecError` where it must not be followed."""
+        name = PurePosixPath(extends.text)
+        path = self.folder / name
+        if name.is_absolute() or ".." in name.parts or not self._is_inside(path):
+            raise _refusal(
+                extends, codes.INCLUDE, f"{quoted(extends.text)} leads out of {self.folder.name}/"
+            )
+        if not path.is_file():
+            hint = did_you_mean(extends.text, self._includes())
+            raise _refusal(extends, codes.INCLUDE, f"{self._shown(path)!r} does not exist", hint)
+        if path in above:
+            raise _refusal(
+                extends, codes.INCLUDE_LOOP, f"{quoted(extends.text)} extends this file in turn"
+            )
+        if len(above) > MAX_INCLUDES:
+            raise _refusal(
+                extends,
+                codes.INCLUDE_LOOP,
+                f"this is the end of a chain of more than {MAX_INCLUDES} includes",
+            )
+        return path
+
+    def _is_inside(self, path: Path) -> bool:
+        try:
+            return path.resolve().is_relative_to(self.folder.resolve())
+        except (OSError, ValueError, RuntimeError):
+            return False
+
+    def _includes(self) -> list[str]:
+        return [str(path.relative_to(self.folder)) for path in self.folder.glob(f"*/**/*{SUFFIX}")]
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+
+def _refusal(extends: Scalar, code: codes.Code, message: str, hint: str | None = None) -> SpecError:
+    return SpecError([extends.place.complaint(code, message, hint)])
+
+
+def _read_file(path: Path, shown: str) -> _File:
+    """Read one file; what is wrong with it is kept, and shown once however often it is used."""
+    source = Source(shown, ())
+    content = read_bytes(path, source)
+    if isinstance(content, Diagnostic):
+        return _File(None, None, (content,))
+    text, source, wrong = decode(content, shown)
+    start = Place(source, 1, 1)
+    if not text and wrong:
+        return _File(None, None, _fewer(wrong))
+    tree, complaints = read(text, source)
+    wrong += complaints
+    if tree is None:
+        if not wrong:
+            wrong.append(start.complaint(codes.MISSING_KEY, "the file says nothing"))
+        return _File(None, None, _fewer(wrong))
+    if not isinstance(tree, Mapping):
+        wrong.append(tree.place.complaint(codes.WRONG_KIND, "a spec is a mapping of keys"))
+        return _File(None, None, _fewer(wrong))
+    wrong += repeated_names(tree)
+    root, extends, more = _take_extends(tree)
+    return _File(root, extends, _fewer([*wrong, *more]))
+
+
+def _take_extends(tree: Mapping) -> tuple[Mapping, Scalar | None, list[Diagnostic]]:
+    """*tree* without its `extends`, and the text that stands there."""
+    entry = tree.entries.get(EXTENDS)
+    if not entry:
+        return tree, None, []
+    left = {key: value for key, value in tree.entries.items() if key != EXTENDS}
+    value: Node = entry.value
+    if isinstance(value, Scalar) and isinstance(value.value, str) and value.text:
+        return tree._replace(entries=left), value, []
+    complaint = value.place.complaint(
+        codes.WRONG_KIND, "'extends' is the path of one include, such as base/debian.yaml"
+    )
+    return Mapping(tree.place, left, whole=False), None, [complaint]
+
+
+def _misnamed(merged: Mapping, path: Path) -> list[Diagnostic]:
+    entry = merged.entries.get("name")
+    if not entry or not isinstance(entry.value, Scalar) or entry.value.value in (path.stem, None):
+        return []
+    name = entry.value
+    if not isinstance(name.value, str):
+        return []
+    message = f"the image is called {quoted(name.text)}, and its file {path.name!r}"
+    return [name.place.complaint(codes.FILE_NAME, message, "give both the same name")]
+
+
+def _fewer(wrong: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """*wrong* in order, without the tail that nobody reads."""
+    ordered = sorted(wrong)
+    if len(ordered) <= MAX_COMPLAINTS:
+        return tuple(ordered)
+    left = len(ordered) - MAX_COMPLAINTS
+    last = ordered[MAX_COMPLAINTS]
+    more = Diagnostic(
+        path=last.path,
+        line=last.line,
+        column=last.column,
+        code=codes.TOO_MANY.id,
+        message=f"{left} more mistakes are not shown",
+        source=last.source,
+    )
+    return (*ordered[:MAX_COMPLAINTS], more)

@@ -1,0 +1,48 @@
+"""One tree from a spec and what it extends."""
+
+from __future__ import annotations
+
+from imagebake.specs.lists import SINGULAR, named
+from imagebake.specs.nodes import Entry, Mapping, Node, Scalar, Sequence
+
+
+def merge(base: Mapping, child: Mapping) -> Mapping:
+    """*child* over *base*: mappings merge deeply, everything else is the child's.
+
+    Lists of named entries are the base's entries and then the child's; an entry of the
+    child takes the place of the base's of that name. Every piece keeps its own address.
+    """
+    entries = dict(base.entries)
+    for key, entry in child.entries.items():
+        old = entries.get(key)
+        entries[key] = Entry(entry.key, _value(key, old.value, entry.value)) if old else entry
+    return Mapping(child.place, entries, base.whole and child.whole)
+
+
+def _value(key: str, base: Node, child: Node) -> Node:
+    if isinstance(base, Mapping) and isinstance(child, Mapping):
+        return merge(base, child)
+    if isinstance(base, Sequence) and isinstance(child, Sequence) and key in SINGULAR:
+        return Sequence(child.place, _items(key, base, child))
+    return base if _is_empty(child) else child
+
+
+def _items(key: str, base: Sequence, child: Sequence) -> tuple[Node, ...]:
+    ours: dict[str, Node] = {}
+    for item in child.items:
+        if found := named(key, item):
+            ours.setdefault(found[0], item)
+    merged: list[Node] = []
+    taken: set[int] = set()
+    for item in base.items:
+        found = named(key, item)
+        mine = ours.get(found[0]) if found else None
+        merged.append(mine or item)
+        taken.add(id(mine))
+    merged += [item for item in child.items if id(item) not in taken]
+    return tuple(merged)
+
+
+def _is_empty(node: Node) -> bool:
+    """Whether a key stands without a value, as in `pins:` above nothing."""
+    return isinstance(node, Scalar) and node.plain and not node.text

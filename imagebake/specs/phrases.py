@@ -1,0 +1,191 @@
+"""The model's complaints in our own words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pydantic_core import ErrorDetails
+
+from imagebake.diagnostics import Diagnostic
+from imagebake.model.pins import KINDS
+from imagebake.model.spelling import quoted
+from imagebake.model.versions import InexactVersion
+from imagebake.specs import codes
+from imagebake.specs.codes import Code
+from imagebake.specs.fields import Location, closest, did_you_mean, homes_of, keys_at, without_tags
+from imagebake.specs.lists import SINGULAR
+from imagebake.specs.nodes import Mapping, Node, Place, Scalar
+
+_CHOICE = re.compile(r"'([^']*)'")
+_MEANT = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "date_type": "a day, such as 2027-03-01",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A complaint that has no place yet."""
+
+    code: Code
+    message: str
+    hint: str | None = None
+
+    def at(self, place: Place) -> Diagnostic:
+        """The diagnostic at *place*."""
+        return place.complaint(self.code, self.message, self.hint)
+
+
+def phrase(error: ErrorDetails, node: Node) -> Phrase:
+    """What *error* says about *node*."""
+    kind, name = error["type"], _name(error["loc"])
+    if kind == "value_error":
+        return _value_error(error, node)
+    if kind == "pin_kind":
+        return _pin_kind(node)
+    if kind in _MEANT:
+        return _wrong_kind(_MEANT[kind], name, node)
+    if kind in ("enum", "literal_error"):
+        return _no_choice(error, name, node)
+    return _out_of_bounds(error, name, node)
+
+
+def unknown_key(name: str, location: Location) -> Phrase:
+    """*name* is not a key of the mapping at *location*."""
+    keys = keys_at(location)
+    pin = location[:1] == ("pins",)
+    if pin and name in KINDS:
+        return Phrase(
+            codes.PIN_KIND,
+            f"a pin has one of the keys {_list(KINDS)}, not two of them",
+            "make two pins of it",
+        )
+    hint = did_you_mean(name, keys)
+    if not hint and (homes := [home for home in homes_of(name) if home not in location]):
+        hint = f"{name!r} is a key of {homes[0]!r}"
+    hint = hint or f"its keys: {', '.join(keys)}"
+    return Phrase(codes.UNKNOWN_KEY, f"{_owner(location)} has no key {quoted(name)}", hint)
+
+
+def missing_keys(names: list[str], location: Location) -> Phrase:
+    """The mapping at *location* lacks *names*."""
+    keys = "key" if len(names) == 1 else "keys"
+    return Phrase(codes.MISSING_KEY, f"{_owner(location)} lacks the {keys} {_list(names)}")
+
+
+def _value_error(error: ErrorDetails, node: Node) -> Phrase:
+    cause = error["ctx"]["error"]
+    if isinstance(cause, InexactVersion):
+        return Phrase(codes.INEXACT, str(cause), _where_versions_are(error["loc"]))
+    del node
+    return Phrase(codes.MISSPELT, str(cause))
+
+
+def _where_versions_are(location: Location) -> str | None:
+    if location[0] == "source":
+        return "az vm image list --all -p PUBLISHER -f OFFER -s SKU -o table lists them"
+    if location[0] == "extensions":
+        return "az vm extension image list-versions -l REGION -p PUBLISHER -n TYPE lists them"
+    return "apt-cache policy PACKAGE shows the versions that an archive has"
+
+
+def _pin_kind(node: Node) -> Phrase:
+    if not isinstance(node, Mapping):
+        return Phrase(
+            codes.PIN_KIND,
+            f"a pin is a mapping, and this is {_what(node)}",
+            "write {package: NAME, version: VERSION}",
+        )
+    meant = next((hint for key in node.entries if (hint := did_you_mean(key, KINDS))), None)
+    return Phrase(codes.PIN_KIND, f"this pin has none of the keys {_list(KINDS, 'and')}", meant)
+
+
+def _wrong_kind(meant: str, name: str, node: Node) -> Phrase:
+    if isinstance(node, Scalar) and node.value is None:
+        return Phrase(codes.WRONG_KIND, f"{name} has no value", f"{meant} is meant")
+    if meant == "a text" and isinstance(node, Scalar):
+        return _unquoted(name, node)
+    hint = "begin each item with '- '" if meant == "a list" else None
+    return Phrase(codes.WRONG_KIND, f"{name} is {meant}, and this is {_what(node)}", hint)
+
+
+def _unquoted(name: str, node: Scalar) -> Phrase:
+    hint = f'write "{node.text}" if that is all of it'
+    if name != "'version'" or isinstance(node.value, bool):
+        what = _what(node)
+        return Phrase(codes.WRONG_KIND, f"{name} is a text, and {node.text} is {what}", hint)
+    read_as = f", as {node.value}" if str(node.value) != node.text else ""
+    message = f"{node.text} is read as a number{read_as}; a version is a text, in quotes"
+    return Phrase(codes.INEXACT, message, hint)
+
+
+def _no_choice(error: ErrorDetails, name: str, node: Node) -> Phrase:
+    choices = _CHOICE.findall(str(error["ctx"]["expected"]))
+    if not isinstance(node, Scalar) or node.value is None:
+        return _wrong_kind("a text", name, node)
+    if len(choices) == 1:
+        return Phrase(codes.NOT_A_CHOICE, f"{name} can only be {choices[0]!r}")
+    match = closest(node.text, choices)
+    return Phrase(
+        codes.NOT_A_CHOICE,
+        f"{quoted(node.text)} is none of {_list(choices)}",
+        f"did you mean {match!r}?" if match else None,
+    )
+
+
+def _out_of_bounds(error: ErrorDetails, name: str, node: Node) -> Phrase:
+    context = error.get("ctx", {})
+    sentences = {
+        "greater_than_equal": "{name} is {shown}, and {ge} is the least it can be",
+        "less_than_equal": "{name} is {shown}, and {le} is the most it can be",
+        "string_too_short": "{name} is empty",
+        "string_too_long": "{name} is longer than {max_length} characters",
+        "too_short": "{name} is empty",
+        "too_long": "{name} has more than {max_length} entries",
+    }
+    sentence = sentences.get(error["type"])
+    if not sentence:
+        return Phrase(codes.MISSPELT, f"{name}: {error['msg']}")
+    shown = node.text if isinstance(node, Scalar) else ""
+    return Phrase(codes.OUT_OF_BOUNDS, sentence.format(name=name, shown=shown[:30], **context))
+
+
+def _what(node: Node) -> str:
+    """What kind of thing *node* is."""
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if not isinstance(node, Scalar):
+        return "a list"
+    kinds = {bool: "a truth value", int: "a number", float: "a number"}
+    return kinds.get(type(node.value), "a text")
+
+
+def _name(location: Location) -> str:
+    """What a message calls the value at *location*."""
+    location = without_tags(location)
+    last = location[-1]
+    if isinstance(last, int):
+        return f"this {SINGULAR.get(str(location[-2]), 'line')}"
+    return quoted(last)
+
+
+def _owner(location: Location) -> str:
+    """What a message calls the mapping at *location*."""
+    location = without_tags(location)
+    if location and location[-1] in KINDS:
+        location = location[:-1]
+    if not location:
+        return "the spec"
+    return _name(location)
+
+
+def _list(words: tuple[str, ...] | list[str], last: str = "and") -> str:
+    shown = [repr(word) for word in words]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {last} {shown[-1]}"
