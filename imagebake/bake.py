@@ -205,31 +205,18 @@ class _Bake:
 
     def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
         """Store the manifest: from here on the bake is done and will be found."""
-        manifest = self._manifest(version)
+        manifest = BakeManifest.of(
+            self.plan,
+            version,
+            now=self.now,
+            template_sha256=self.template_sha256,
+            content_sha256=self.hands.content(version.id),
+            seconds=self.seconds,
+        )
         name = record_name(self.to.gallery, self.definition, version.version)
         self.hands.mirror.record(name, canonical_json(manifest.to_json()))
         image = self.plan.spec.name
         return BakeResult(image=image, version=version, made=made, manifest=manifest)
-
-    def _manifest(self, version: GalleryVersion) -> BakeManifest:
-        plan = self.plan
-        return BakeManifest(
-            image=plan.spec.name,
-            version_id=version.id,
-            definition=self.definition,
-            version=str(version.version),
-            bake_key=plan.bake_key,
-            lock_sha256=plan.lock_sha256,
-            spec_sha256=plan.spec_sha256,
-            template_sha256=self.template_sha256,
-            commit=version.tags.get(TAG_COMMIT),
-            content_sha256=self.hands.content(version.id),
-            source=plan.spec.source.urn,
-            regions=tuple(sorted(version.regions)),
-            baked_at=self.now.astimezone(dt.UTC).isoformat(timespec="seconds"),
-            seconds=dict(self.seconds),
-            contents=json.loads(plan.manifest),
-        )
 
     def _render(self, version: ImageVersion) -> dict[str, Any]:
         endpoint = self.hands.cloud.endpoint

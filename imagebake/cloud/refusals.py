@@ -17,6 +17,7 @@ from imagebake.errors import CloudError
 _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]*")
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
+    405: Conflict,
     409: Conflict,
     500: Unanswered,
     502: Unanswered,

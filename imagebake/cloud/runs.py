@@ -17,6 +17,7 @@ _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
 _SILENT_LOOKS = 20
 _LOG = re.compile(r"[^\s'\"]*/customization\.log")
+_LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,9 @@ def _failure(state: str, status: Mapping[str, Any]) -> BakeFailed:
     said = str(status.get("message") or "the service gives no reason").strip()
     found = _LOG.search(said)
     log = Path(found.group()) if found else None
-    local = log if log and log.is_absolute() else None
     return BakeFailed(
-        f"the run ended {state}: {said}",
+        f"the run ended {state}: {_LOG_SENTENCE.sub('', said)}",
         run_state=state,
-        log=local,
-        hint=f"the whole output: {local or found.group()}" if found else None,
+        log=log if log and log.is_absolute() else None,
+        hint=f"the whole output: {found.group()}" if found else None,
     )

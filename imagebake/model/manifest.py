@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, Self
 
+from imagebake.model.gallery import TAG_COMMIT, GalleryVersion
+from imagebake.model.plan import BakePlan
 from imagebake.model.values import Value
 
 
@@ -31,6 +36,36 @@ class BakeManifest(Value):
     baked_at: str
     seconds: dict[str, float]
     contents: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        plan: BakePlan,
+        version: GalleryVersion,
+        *,
+        now: dt.datetime,
+        template_sha256: str | None,
+        content_sha256: str | None,
+        seconds: Mapping[str, float],
+    ) -> Self:
+        """The manifest of *version*, which carries out *plan*."""
+        return cls(
+            image=plan.spec.name,
+            version_id=version.id,
+            definition=version.definition,
+            version=str(version.version),
+            bake_key=plan.bake_key,
+            lock_sha256=plan.lock_sha256,
+            spec_sha256=plan.spec_sha256,
+            template_sha256=template_sha256,
+            commit=version.tags.get(TAG_COMMIT),
+            content_sha256=content_sha256,
+            source=plan.spec.source.urn,
+            regions=tuple(sorted(version.regions)),
+            baked_at=now.astimezone(dt.UTC).isoformat(timespec="seconds"),
+            seconds=dict(seconds),
+            contents=json.loads(plan.manifest),
+        )
 
 
 class Records(Protocol):
