@@ -44,6 +44,8 @@ class Settings:
     """An apt source file (deb822) to lock from; the machine's own sources when empty."""
     keyring: str = ""
     """The keyring that archives are verified with; what each source names when empty."""
+    snapshot: str = ""
+    """The address of a dated archive to lock from instead, with `{archive}` where its name goes."""
     layer_budget_gb: str = "20"
     """How much `inv clean` leaves of cached bases and layers, in GiB."""
     max_artifact_mb: str = "4096"

@@ -40,6 +40,11 @@ class Workspace:
         return self.state / "mirror"
 
     @property
+    def indexes(self) -> Path:
+        """Package indexes of archives, by digest: a cache, and nothing else."""
+        return self.state / "indexes"
+
+    @property
     def emulator(self) -> Path:
         """What the loopback ARM remembers."""
         return self.state / "emulator"

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.model.pins import ExtensionPin
 from imagebake.model.spec import SourceImage
 from imagebake.model.texts import Sha256, Text
 from imagebake.model.values import Value
+
+LOCK_VERSION = 1
+"""The form of the locks that this imagebake reads and writes."""
 
 BASE = "base"
 """The step that makes the local base; every other step is a customizer."""
 
 PACKAGES = "packages"
 """The step that installs every plain package pin."""
+
+# Patterns that pydantic matches itself: a lock has hundreds of each.
+_Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$", max_length=100)]
+_Version = Annotated[
+    str, StringConstraints(pattern=r"^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$", max_length=100)
+]
+_Architecture = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=30)]
+_Path = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_+~%:=@,-][A-Za-z0-9_.+~%:=@,-]*"
+        r"(/[A-Za-z0-9_+~%:=@,-][A-Za-z0-9_.+~%:=@,-]*)*$",
+        max_length=500,
+    ),
+]
+"""Relative, and no part of it starts with a dot: it cannot leave where it belongs."""
 
 
 class Repository(Value):
@@ -36,13 +57,13 @@ class Repository(Value):
 class LockedPackage(Value):
     """A binary package: *path* is relative to the base address of its repository."""
 
-    name: Text
-    version: Text
-    architecture: Text
+    name: _Name
+    version: _Version
+    architecture: _Architecture
     repository: Text
-    path: Text
+    path: _Path
     size: Annotated[int, Field(ge=1)]
-    sha256: Sha256
+    sha256: _Digest
 
     @property
     def file_name(self) -> str:
@@ -54,13 +75,20 @@ class LockedPackage(Value):
 class LockedStep(Value):
     """The packages that one step adds to those before it, in install order.
 
-    *pins* names the packages that the step asks for as `name=version`; the others are
-    their dependencies.
+    *pins* names the packages that the step asks for; the others are their dependencies.
+    The first pin of an agent's step is the one whose version the spec chooses. What a
+    step asks for is among its packages even when an earlier step has brought it, because
+    a marketplace image need not have it.
     """
 
     name: Text
     pins: tuple[Text, ...]
     packages: tuple[LockedPackage, ...]
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether the step installs one agent of the catalogue, whose name it then has."""
+        return self.name not in (BASE, PACKAGES)
 
 
 class LockedFile(Value):
@@ -98,3 +126,18 @@ class Lock(Value):
     def base(self) -> LockedStep:
         """The step that makes the local base."""
         return next(step for step in self.steps if step.name == BASE)
+
+    @property
+    def customizing(self) -> tuple[LockedStep, ...]:
+        """The steps that customizers install, in order: all but the base."""
+        return tuple(step for step in self.steps if step.name != BASE)
+
+    @property
+    def canonical(self) -> bytes:
+        """The lock as its file has it; the same lock gives the same bytes."""
+        return canonical_json(self.to_json())
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the file that `canonical` is the content of."""
+        return sha256_bytes(self.canonical)

@@ -1,0 +1,183 @@
+"""The mirror: everything a bake needs, fetched before it starts and kept."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagebake.artifacts import bundles
+from imagebake.artifacts.store import DirectoryStore
+from imagebake.errors import ArtifactError
+from imagebake.host.connections import ARCHIVE, PUBLIC, NotThere, Reach
+from imagebake.host.download import Downloader, Wanted
+from imagebake.host.files import write_atomically
+from imagebake.model.bundle import Bundle
+from imagebake.model.lock import LockedFile, LockedPackage
+from imagebake.progress import Step
+
+Artifact = LockedPackage | LockedFile
+
+_THREADS = 8
+_SHOWN = 10
+
+
+class ArtifactsGone(ArtifactError):
+    """The archive no longer has artifacts that a lock names; *gone* is all of them."""
+
+    def __init__(self, gone: Sequence[Artifact]) -> None:
+        self.gone = tuple(gone)
+        names = [f"{artifact.name} {artifact.version}" for artifact in self.gone[:_SHOWN]]
+        more = f" and {len(self.gone) - _SHOWN} more" if len(self.gone) > _SHOWN else ""
+        super().__init__(f"no longer in the archive: {', '.join(names)}{more}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """A directory of blobs, bundles made of them, and records about them.
+
+    *addresses* maps the repositories of the locks in hand to the base addresses they are
+    fetched from; *files* is how far a spec's own addresses may reach.
+    """
+
+    store: DirectoryStore
+    addresses: Mapping[str, str]
+    downloader: Downloader
+    files: Reach = PUBLIC
+
+    @property
+    def root(self) -> Path:
+        """The mirror's directory."""
+        return self.store.root
+
+    def missing(self, artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
+        """Those of *artifacts* that are not here, each once; costs a `stat` an artifact."""
+        has = self.store.has
+        absent = {one.sha256: one for one in artifacts if not has(one.sha256, one.size)}
+        return tuple(absent.values())
+
+    def ensure(self, artifacts: Iterable[Artifact], *, step: Step) -> None:
+        """Fetch what is missing of *artifacts*; *step* is told of every byte.
+
+        Raises `ArtifactsGone` with everything that the archive no longer has, after all
+        else has been fetched; any other failure ends it as soon as it happens.
+        """
+        missing = self.missing(artifacts)
+        if not missing:
+            return
+        work = _Work(self, missing, step)
+        work.run()
+        if work.failures:
+            raise work.failures[0]
+        if work.gone:
+            raise ArtifactsGone(sorted(work.gone, key=lambda one: (one.name, one.version)))
+
+    def fetch_file(self, url: str, sha256: str, *, step: Step) -> int:
+        """Fetch a file of which only the digest is known; return its size in bytes."""
+        target = self.store.path(sha256)
+        if target.exists():
+            return target.stat().st_size
+        wanted = Wanted(url=url, sha256=sha256)
+        label = url.rpartition("/")[2]
+        return self.downloader.fetch(
+            wanted, target, reach=self.files, on_bytes=lambda amount: step.advance(label, amount)
+        )
+
+    def bundle(self, bundle: Bundle) -> Path:
+        """The directory of *bundle*, made when it is not there; its packages must be here."""
+        return bundles.publish(bundle, self.root / "bundles", self.store)
+
+    def record(self, name: str, content: bytes) -> None:
+        """Keep *content* as the record *name*, in place of what it was."""
+        write_atomically(self._record_path(name), content)
+
+    def recorded(self, name: str) -> bytes | None:
+        """The record *name*; None when there is none."""
+        try:
+            return self._record_path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _record_path(self, name: str) -> Path:
+        return self.root / "records" / name
+
+    def fetch(
+        self, artifact: Artifact, on_bytes: Callable[[int], None], go_on: Callable[[], bool]
+    ) -> None:
+        """Fetch one artifact to its place."""
+        url, reach = self._whence(artifact)
+        wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size)
+        target = self.store.path(artifact.sha256)
+        if target.exists():  # of another size, so it is not what its name says
+            self.store.quarantine(target)
+        self.downloader.fetch(wanted, target, reach=reach, on_bytes=on_bytes, go_on=go_on)
+
+    def _whence(self, artifact: Artifact) -> tuple[str, Reach]:
+        if isinstance(artifact, LockedFile):
+            return artifact.url, self.files
+        base = self.addresses.get(artifact.repository)
+        if base is None:
+            raise ArtifactError(
+                f"this machine has no address for the repository {artifact.repository!r}",
+                hint="name an apt source file that has it in the setting archive",
+            )
+        return f"{base.rstrip('/')}/{artifact.path}", ARCHIVE
+
+
+@dataclass(slots=True)
+class _Work:
+    """One call of `ensure`: a queue, its threads, and how they fared."""
+
+    mirror: Mirror
+    missing: tuple[Artifact, ...]
+    step: Step
+    gone: list[Artifact] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stopped: threading.Event = field(default_factory=threading.Event)
+    waiting: queue.SimpleQueue[Artifact] = field(default_factory=queue.SimpleQueue)
+
+    def run(self) -> None:
+        """Fetch everything; threads are daemons, so that nothing keeps an interrupted program."""
+        for artifact in sorted(self.missing, key=lambda one: -one.size):
+            self.waiting.put(artifact)
+        threads = [
+            threading.Thread(target=self._worker, daemon=True)
+            for _ in range(min(_THREADS, len(self.missing)))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self.stopped.set()
+            raise
+
+    def _worker(self) -> None:
+        while not self.stopped.is_set():
+            try:
+                artifact = self.waiting.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self.mirror.fetch(artifact, self._teller(artifact), self._go_on)
+            except NotThere:
+                with self.lock:
+                    self.gone.append(artifact)
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+                with self.lock:
+                    self.failures.append(error)
+                self.stopped.set()
+
+    def _teller(self, artifact: Artifact) -> Callable[[int], None]:
+        def tell(amount: int) -> None:
+            with self.lock:
+                self.step.advance(artifact.name, amount)
+
+        return tell
+
+    def _go_on(self) -> bool:
+        return not self.stopped.is_set()

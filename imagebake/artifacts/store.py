@@ -1,0 +1,63 @@
+"""Blobs under the name of their digest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebake.digest import sha256_bytes
+from imagebake.host.files import write_atomically
+from imagebake.model.names import SHA256
+
+READ_ONLY = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryStore:
+    """A directory of read-only blobs: `sha256/<first two digits>/<digest>`.
+
+    A blob appears whole or not at all, and is never written again. Hidden files beside the
+    blobs are downloads on their way.
+    """
+
+    root: Path
+
+    def path(self, sha256: str) -> Path:
+        """Where the blob *sha256* is, or would be."""
+        return self.root / "sha256" / sha256[:2] / sha256
+
+    def has(self, sha256: str, size: int | None = None) -> bool:
+        """Whether the blob is here, and of that *size*; its content is not read."""
+        prefix = f"{self.root}/sha256/{sha256[:2]}/"
+        try:
+            found = os.stat(prefix + sha256).st_size  # noqa: PTH116 - hundreds in a no-change bake
+        except OSError:
+            return False
+        return size is None or found == size
+
+    def put(self, content: bytes) -> str:
+        """Keep *content*, and return its digest."""
+        sha256 = sha256_bytes(content)
+        if not self.has(sha256, len(content)):
+            write_atomically(self.path(sha256), content, mode=READ_ONLY)
+        return sha256
+
+    def blobs(self) -> Iterator[Path]:
+        """Every blob, in the order of the digests."""
+        for path in sorted((self.root / "sha256").glob("??/*")):
+            if SHA256.fullmatch(path.name):
+                yield path
+
+    def quarantine(self, path: Path) -> Path:
+        """Move a blob that is not what its name says out of the way, and say where it is now."""
+        place = self.root / "quarantine" / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
+        return place
+
+    def remove(self, blobs: Iterable[str]) -> None:
+        """Delete blobs; what is not there is no mistake."""
+        for sha256 in blobs:
+            self.path(sha256).unlink(missing_ok=True)

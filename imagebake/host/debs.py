@@ -1,0 +1,80 @@
+"""What a Debian package says about itself, read without dpkg where that is possible."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import tarfile
+import zlib
+from pathlib import Path
+
+from imagebake.errors import ArtifactError
+from imagebake.host import process
+
+_AR_MAGIC = b"!<arch>\n"
+_AR_HEADER = 60
+_LARGEST_CONTROL = 16 << 20
+
+
+def control(path: Path) -> dict[str, str]:
+    """The fields of the package's control file, in its order, continuation lines included.
+
+    Raises `ArtifactError` where *path* is not a Debian package.
+    """
+    return parse_stanza(_control_text(path))
+
+
+def parse_stanza(text: str) -> dict[str, str]:
+    """Read one stanza of deb822: the fields in their order; a continued value keeps its lines."""
+    fields: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if line[:1] in (" ", "\t") and name:
+            fields[name] += "\n" + line.rstrip()
+        elif ":" in line and not line.startswith("#"):
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()
+    return fields
+
+
+def _control_text(path: Path) -> str:
+    try:
+        member, packed = _control_member(path)
+        if member.endswith(".zst"):
+            return process.run(["dpkg-deb", "--info", path, "control"]).text
+        with tarfile.open(fileobj=io.BytesIO(_unpack(member, packed)), mode="r:") as archive:
+            for entry in archive:
+                if entry.name.removeprefix("./") == "control" and entry.isfile():
+                    file = archive.extractfile(entry)
+                    return file.read().decode() if file else ""
+    except (tarfile.TarError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+        raise ArtifactError(f"{path.name} is not a Debian package: {error}") from error
+    raise ArtifactError(f"{path.name} is not a Debian package: it has no control file")
+
+
+def _control_member(path: Path) -> tuple[str, bytes]:
+    """The name and the packed content of the archive member that holds the control file."""
+    with path.open("rb") as file:
+        if file.read(len(_AR_MAGIC)) != _AR_MAGIC:
+            raise ValueError("it does not start as one")
+        while len(header := file.read(_AR_HEADER)) == _AR_HEADER:
+            name = header[:16].decode("ascii").strip().rstrip("/")
+            size = int(header[48:58])
+            if name.startswith("control.tar"):
+                if size > _LARGEST_CONTROL:
+                    raise ValueError("its control member is too large")
+                return name, file.read(size)
+            file.seek(size + size % 2, io.SEEK_CUR)
+    raise ValueError("it has no control member")
+
+
+def _unpack(member: str, packed: bytes) -> bytes:
+    """Unpack at most what a control member may hold, whatever it claims to be."""
+    if member.endswith(".xz"):
+        content = lzma.LZMADecompressor().decompress(packed, _LARGEST_CONTROL)
+    elif member.endswith(".gz"):
+        content = zlib.decompressobj(wbits=31).decompress(packed, _LARGEST_CONTROL)
+    else:
+        content = packed
+    return content

@@ -1,0 +1,227 @@
+"""Lock an image: turn what its spec demands into exact artifacts, and see that it stays so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydantic
+
+from imagebake.artifacts.mirror import Artifact, Mirror
+from imagebake.digest import sha256_json
+from imagebake.errors import ArtifactError, LockError
+from imagebake.host.files import write_atomically
+from imagebake.model.lock import LOCK_VERSION, Lock, LockedFile, LockedPackage
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.archive import Archives
+from imagebake.pins.resolve import local_base, resolve
+from imagebake.progress import Progress
+
+SUFFIX = ".lock.json"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Move:
+    """A package whose locked version changed; None stands for not being there."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+    def __str__(self) -> str:
+        if self.old is None:
+            return f"{self.name}: {self.new} is new"
+        if self.new is None:
+            return f"{self.name}: {self.old} is no longer needed"
+        return f"{self.name}: {self.old} → {self.new}"
+
+
+def lock_image(
+    spec: ImageSpec,
+    *,
+    components: Mapping[str, tuple[str, ...]],
+    previous: Lock | None,
+    archives: Archives,
+    mirror: Mirror,
+    now: dt.datetime,
+    progress: Progress,
+) -> Lock:
+    """Resolve *spec* against the archives as they are now; pinned files go to *mirror*.
+
+    *previous* is returned as it is when nothing but an archive's date has changed, so that
+    a lock changes only when something in it does.
+    """
+    local = local_base(spec)
+    sizes = _file_sizes(spec, mirror, progress)
+    with progress.step("Read the archives"):
+        suites = archives.open(local.suite, spec.gallery.architecture.debian, now=now)
+    with progress.step("Resolve packages"):
+        lock = resolve(spec, components=components, suites=suites, sizes=sizes)
+    return previous if previous and _differs_in_dates_only(previous, lock) else lock
+
+
+def heal(
+    spec: ImageSpec,
+    lock: Lock,
+    gone: Sequence[Artifact],
+    *,
+    components: Mapping[str, tuple[str, ...]],
+    archives: Archives,
+    mirror: Mirror,
+    now: dt.datetime,
+    progress: Progress,
+) -> tuple[Lock, tuple[Move, ...]]:
+    """Lock *spec* again, because the archive no longer has *gone*; say what moved.
+
+    Raises `ArtifactError` where that does not help: a pin is gone, or the archive lists
+    what it does not have.
+    """
+    healed = lock_image(
+        spec,
+        components=components,
+        previous=lock,
+        archives=archives,
+        mirror=mirror,
+        now=now,
+        progress=progress,
+    )
+    wanted = {package.sha256 for package in healed.packages} | {one.sha256 for one in healed.files}
+    if still := sorted({f"{one.name} {one.version}" for one in gone if one.sha256 in wanted}):
+        raise ArtifactError(
+            f"the archive names {', '.join(still)} and does not have it",
+            hint="a mirror in the middle of an update does that; try again later",
+        )
+    return healed, moves(lock, healed)
+
+
+def refuse_to_heal(lock: Lock, gone: Sequence[Artifact]) -> ArtifactError:
+    """What `--locked` says instead of healing."""
+    names = ", ".join(sorted({f"{one.name} {one.version}" for one in gone}))
+    return ArtifactError(
+        f"the archive no longer has what the lock of {lock.image} names: {names}",
+        hint=f"./inv lock {lock.image}, and have the new lock reviewed",
+    )
+
+
+def moves(old: Lock, new: Lock) -> tuple[Move, ...]:
+    """What changed its version from *old* to *new*, by name."""
+    before, after = _versions(old), _versions(new)
+    return tuple(
+        Move(name, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
+
+
+def write_lock(path: Path, lock: Lock) -> bool:
+    """Write *lock* to *path* unless it is there already; says whether it wrote."""
+    if path.is_file() and path.read_bytes() == lock.canonical:
+        return False
+    write_atomically(path, lock.canonical)
+    return True
+
+
+def load_lock(path: Path) -> Lock:
+    """Read the lock at *path*; raises `LockError` that names the command to make it."""
+    image = path.name.removesuffix(SUFFIX)
+    hint = f"./inv lock {image}"
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise LockError(f"{image} has no lock", hint=hint) from None
+    except OSError as error:
+        raise LockError(f"{path.name} cannot be read: {error.strerror}", hint=hint) from error
+    try:
+        return Lock.model_validate_json(content)
+    except pydantic.ValidationError as error:
+        raise LockError(f"{path.name} {_complaint(content, error)}", hint=hint) from error
+
+
+def check_lock(spec: ImageSpec, lock: Lock) -> None:
+    """Raise `LockError`, with the command that mends it, unless *lock* is what *spec* demands.
+
+    Nothing but the two values is looked at.
+    """
+    hint = f"./inv lock {spec.name}"
+    if lock.image != spec.name:
+        raise LockError(f"the lock of {spec.name} was made for {lock.image}", hint=hint)
+    differences = list(_differences(spec, lock))
+    if differences:
+        raise LockError(f"the lock of {spec.name} is stale: {'; '.join(differences)}", hint=hint)
+    if lock.inputs_sha256 != sha256_json(spec.lock_inputs()):
+        raise LockError(f"the lock of {spec.name} is stale: its spec has changed", hint=hint)
+
+
+def _differences(spec: ImageSpec, lock: Lock) -> Iterator[str]:
+    """What a person can see to be different, in the order of the spec."""
+    if lock.source != spec.source:
+        yield f"the source is {spec.source.urn}, locked is {lock.source.urn}"
+    if spec.local and lock.suite != spec.local.suite:
+        yield f"the suite is {spec.local.suite}, locked is {lock.suite}"
+    if lock.architecture != spec.gallery.architecture.debian:
+        yield f"the architecture is {spec.gallery.architecture}, locked is {lock.architecture}"
+    wanted, locked = _wanted_pins(spec), _locked_pins(lock)
+    for name in [*wanted, *(name for name in locked if name not in wanted)]:
+        if wanted.get(name) != locked.get(name):
+            yield (
+                f"{name} is pinned at {wanted.get(name, 'no version')},"
+                f" locked at {locked.get(name, 'no version')}"
+            )
+
+
+def _wanted_pins(spec: ImageSpec) -> dict[str, str]:
+    """The pins and extensions of *spec* by name, with their versions."""
+    versions = {pin.name: pin.version for pin in spec.pins}
+    return versions | {one.handler: one.version for one in spec.extensions}
+
+
+def _locked_pins(lock: Lock) -> dict[str, str]:
+    versions: dict[str, str] = {}
+    for step in lock.customizing:
+        carried = {package.name: package.version for package in step.packages}
+        if step.is_agent:
+            versions[step.name] = carried.get(step.pins[0], "no version")
+        else:
+            versions |= {name: carried.get(name, "no version") for name in step.pins}
+    versions |= {file.name: file.version for file in lock.files}
+    return versions | {one.handler: one.version for one in lock.extensions}
+
+
+def _complaint(content: bytes, error: pydantic.ValidationError) -> str:
+    """Why *content* is no lock of ours, in a sentence."""
+    try:
+        version = json.loads(content)["lock_version"]
+    except (ValueError, KeyError, TypeError):
+        version = LOCK_VERSION
+    if version != LOCK_VERSION:
+        return f"has lock version {version!r}, and this imagebake writes {LOCK_VERSION}"
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"is not a lock: {place + ': ' if place else ''}{first['msg']}"
+
+
+def _file_sizes(spec: ImageSpec, mirror: Mirror, progress: Progress) -> dict[str, int]:
+    if not spec.files:
+        return {}
+    with progress.step("Mirror files", unit="B") as step:
+        return {
+            pin.sha256: mirror.fetch_file(pin.file, pin.sha256, step=step) for pin in spec.files
+        }
+
+
+def _versions(lock: Lock) -> dict[str, str]:
+    artifacts: list[LockedPackage | LockedFile] = [*lock.packages, *lock.files]
+    return {one.name: one.version for one in artifacts}
+
+
+def _differs_in_dates_only(old: Lock, new: Lock) -> bool:
+    if len(old.repositories) != len(new.repositories):
+        return False
+    dated = tuple(
+        theirs.model_copy(update={"in_release_sha256": ours.in_release_sha256, "date": ours.date})
+        for ours, theirs in zip(old.repositories, new.repositories, strict=True)
+    )
+    return old == new.model_copy(update={"repositories": dated})

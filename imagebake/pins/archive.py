@@ -1,0 +1,194 @@
+"""An apt archive as it is at this moment: signed, checked, and cached by digest."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import gzip
+import lzma
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebake.errors import ArtifactError, UsageError
+from imagebake.host.connections import ARCHIVE, NotThere, shown
+from imagebake.host.download import Downloader, Wanted
+from imagebake.model.lock import Lock, Repository
+from imagebake.pins import release as releases
+from imagebake.pins.index import Index
+from imagebake.pins.machine import AptConfiguration
+from imagebake.pins.release import Release
+from imagebake.pins.sources import Source, read_sources, select
+from imagebake.settings import Settings
+
+_LARGEST_IN_RELEASE = 16 << 20
+_DATE = re.compile(r"\d{8}T\d{6}Z")
+_UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
+    ".xz": lzma.decompress,
+    ".gz": gzip.decompress,
+    "": bytes,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One suite of an archive: what the lock says about it, and its packages."""
+
+    repository: Repository
+    index: Index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archives:
+    """The way to the archives that this machine, or a setting, names.
+
+    *snapshot* is an address with `{archive}` and a date in it, or empty. *keyring*, where
+    there is one, is trusted instead of what the sources name; *keyrings* are trusted where
+    they name none. *cache* keeps package indexes under their digests.
+    """
+
+    sources: tuple[Source, ...]
+    keyring: str
+    keyrings: tuple[Path, ...]
+    check_dates: bool
+    snapshot: str
+    downloader: Downloader
+    cache: Path
+
+    def open(self, suite: str, architecture: str, *, now: dt.datetime) -> tuple[Suite, ...]:
+        """Fetch and check what the archives have of *suite* now, its security fixes included."""
+        return tuple(
+            self._open(source, architecture, now)
+            for source in select(self.sources, suite, architecture)
+        )
+
+    def addresses(self, lock: Lock) -> Mapping[str, str]:
+        """The base address of each repository of *lock* that this machine knows one for."""
+        try:
+            known = {
+                source.suite: source
+                for source in select(self.sources, lock.suite, lock.architecture)
+            }
+        except ArtifactError:  # only a download needs an address
+            return {}
+        return {
+            repository.id: self._address(known[repository.suite], repository.snapshot)
+            for repository in lock.repositories
+            if repository.suite in known
+        }
+
+    def _address(self, source: Source, date: str | None) -> str:
+        if not (self.snapshot and date):
+            return source.address
+        address = _DATE.sub(date, self.snapshot).rstrip("/")
+        return address.replace("{archive}", source.address.rpartition("/")[2])
+
+    @property
+    def _date(self) -> str | None:
+        found = _DATE.search(self.snapshot)
+        return found[0] if found else None
+
+    def _open(self, source: Source, architecture: str, now: dt.datetime) -> Suite:
+        folder = f"{self._address(source, self._date)}/dists/{source.suite}"
+        what = f"{shown(folder)}/InRelease"
+        signed = self._in_release(folder, source.suite)
+        signers = (self.keyring,) if self.keyring else source.signed_by
+        release = releases.verify(signed, what=what, signers=signers, keyrings=self.keyrings)
+        if source.suite not in release.names:
+            raise ArtifactError(
+                f"{what} is about {' or '.join(sorted(release.names))}, not about {source.suite}"
+            )
+        if self.check_dates and not self.snapshot:
+            releases.check_dates(release, what, now)
+        texts = [
+            self._packages(folder, release, component, architecture)
+            for component in source.components
+        ]
+        repository = Repository(
+            id=f"{_identifier(release.label or release.origin)}/{source.suite}",
+            suite=source.suite,
+            components=source.components,
+            in_release_sha256=release.in_release_sha256,
+            date=release.date,
+            snapshot=self._date,
+        )
+        return Suite(repository, Index.parse(text for several in texts for text in several))
+
+    def _in_release(self, folder: str, suite: str) -> bytes:
+        url = f"{folder}/InRelease"
+        try:
+            return self.downloader.read(url, reach=ARCHIVE, limit=_LARGEST_IN_RELEASE)
+        except NotThere as error:
+            raise ArtifactError(
+                f"{shown(folder)} is not there: the archive has no suite {suite}",
+                hint="is local.suite right? an archive that has it can be named in the setting"
+                " archive",
+            ) from error
+
+    def _packages(
+        self, folder: str, release: Release, component: str, architecture: str
+    ) -> list[bytes]:
+        """The indexes of one component: of *architecture*, and of `all` where that is apart."""
+        kinds = (architecture, "all") if release.all_is_apart else (architecture,)
+        found = [self._index(folder, release, f"{component}/binary-{kind}") for kind in kinds]
+        if found[0] is None:
+            raise ArtifactError(
+                f"{shown(folder)} has no packages of {component} for {architecture}"
+            )
+        return [text for text in found if text is not None]
+
+    def _index(self, folder: str, release: Release, place: str) -> bytes | None:
+        for suffix, unpack in _UNPACK.items():
+            path = f"{place}/Packages{suffix}"
+            if path in release.files:
+                sha256, size = release.files[path]
+                kept = self.cache / sha256
+                if not kept.exists():
+                    self._fetch(
+                        folder, path, place, Wanted(url="", sha256=sha256, size=size), release
+                    )
+                return unpack(kept.read_bytes())
+        return None
+
+    def _fetch(self, folder: str, path: str, place: str, wanted: Wanted, release: Release) -> None:
+        """By its digest where that is offered: the path may change under our hands."""
+        urls = [f"{folder}/{path}"]
+        if release.by_hash:
+            urls.insert(0, f"{folder}/{place}/by-hash/SHA256/{wanted.sha256}")
+        for url in urls:
+            named = dataclasses.replace(wanted, url=url)
+            try:
+                self.downloader.fetch(named, self.cache / wanted.sha256, reach=ARCHIVE)
+            except NotThere:
+                if url == urls[-1]:
+                    raise
+            else:
+                return
+
+
+def find_archives(
+    settings: Settings, machine: AptConfiguration, *, downloader: Downloader, cache: Path
+) -> Archives:
+    """The archives of the file that *settings* name, or of the *machine*'s own apt."""
+    if settings.snapshot and not (
+        settings.snapshot.startswith(("http://", "https://")) and _DATE.search(settings.snapshot)
+    ):
+        raise UsageError(
+            f"the setting snapshot is {settings.snapshot!r}, which names no date",
+            hint="it is an address such as https://…/{archive}/20260901T000000Z",
+        )
+    files = (Path(settings.archive),) if settings.archive else machine.sources
+    return Archives(
+        sources=read_sources(files),
+        keyring=settings.keyring,
+        keyrings=machine.keyrings,
+        check_dates=machine.check_dates,
+        snapshot=settings.snapshot,
+        downloader=downloader,
+        cache=cache,
+    )
+
+
+def _identifier(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-") or "archive"

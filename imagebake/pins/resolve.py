@@ -1,0 +1,185 @@
+"""From what a spec demands to the exact packages that satisfy it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebake.digest import sha256_json
+from imagebake.errors import ArtifactError, LockError
+from imagebake.model.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage, LockedStep
+from imagebake.model.spec import ImageSpec, LocalBase
+from imagebake.pins.archive import Suite
+from imagebake.pins.index import field
+from imagebake.pins.solver import Choice, Solver
+
+
+@dataclass(frozen=True, slots=True)
+class _Demand:
+    """One step to resolve: the packages it asks for, and which of them have a version."""
+
+    step: str
+    names: tuple[str, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def requests(self) -> tuple[str, ...]:
+        """What apt is asked for."""
+        return tuple(
+            f"{name}={self.versions[name]}" if name in self.versions else name
+            for name in self.names
+        )
+
+
+def resolve(
+    spec: ImageSpec,
+    *,
+    components: Mapping[str, tuple[str, ...]],
+    suites: Sequence[Suite],
+    sizes: Mapping[str, int],
+) -> Lock:
+    """Resolve *spec* against *suites* as they are now.
+
+    *components* maps a catalogue agent to its packages, the first of which carries the
+    pinned version; *sizes* maps the digests of pinned files to their sizes. The same
+    suites give the same lock, in whatever order they list their packages. Raises
+    `ArtifactError` that names every pin the archive does not have.
+    """
+    local = local_base(spec)
+    demands = _demands(spec, components)
+    base = _Demand(BASE, _base_names(local, suites), _pinned(demands))
+    _refuse_gone(spec, (base, *demands), suites)
+    steps = _steps(base, demands, suites, spec.gallery.architecture.debian)
+    return Lock(
+        image=spec.name,
+        inputs_sha256=sha256_json(spec.lock_inputs()),
+        source=spec.source,
+        suite=local.suite,
+        architecture=spec.gallery.architecture.debian,
+        repositories=tuple(suite.repository for suite in suites),
+        steps=steps,
+        files=tuple(
+            LockedFile(
+                name=pin.name,
+                version=pin.version,
+                url=pin.file,
+                size=sizes[pin.sha256],
+                sha256=pin.sha256,
+                destination=pin.destination,
+                mode=pin.mode,
+            )
+            for pin in spec.files
+        ),
+        extensions=spec.extensions,
+    )
+
+
+def local_base(spec: ImageSpec) -> LocalBase:
+    """How the base of *spec* is made here; raises `LockError` when it does not say."""
+    if spec.local is None:
+        raise LockError(
+            f"{spec.name} does not say of which suite its image is, so it cannot be locked",
+            hint="add 'local:' with 'suite:' to the spec",
+        )
+    return spec.local
+
+
+def _demands(spec: ImageSpec, components: Mapping[str, tuple[str, ...]]) -> tuple[_Demand, ...]:
+    demands = []
+    for agent in spec.agents:
+        names = components.get(agent.agent)
+        if not names:
+            raise LockError(
+                f"{spec.name} pins the agent {agent.agent!r}, which the catalogue does not have",
+                hint=f"it has: {', '.join(sorted(components))}",
+            )
+        demands.append(_Demand(agent.name, names, {names[0]: agent.version}))
+    if spec.packages:
+        versions = {pin.package: pin.version for pin in spec.packages}
+        demands.append(_Demand(PACKAGES, tuple(versions), versions))
+    return tuple(demands)
+
+
+def _pinned(demands: Sequence[_Demand]) -> dict[str, str]:
+    return {name: version for one in demands for name, version in one.versions.items()}
+
+
+def _base_names(local: LocalBase, suites: Sequence[Suite]) -> tuple[str, ...]:
+    minimal = {name for suite in suites for name in suite.index.minimal()}
+    return tuple(sorted({*minimal, "apt", *local.packages}))
+
+
+def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[Suite]) -> None:
+    """Name everything that the archive does not have, not just the first of it."""
+    complaints: list[str] = []
+    pins: list[str] = []
+    for demand in demands:
+        for name in demand.names:
+            there = [version for suite in suites for version in suite.index.versions(name)]
+            wanted = demand.versions.get(name)
+            if not there:
+                complaints.append(f"  {name}: there is no such package")
+            elif demand.step != BASE and wanted and wanted not in there:
+                complaints.append(f"  {name} {wanted}: there is {', '.join(dict.fromkeys(there))}")
+                pins.append(name if demand.step == PACKAGES else demand.step)
+    if complaints:
+        only = " ".join(f"--only {pin}" for pin in pins)
+        raise ArtifactError(
+            f"the archive does not have what {spec.name} asks for\n" + "\n".join(complaints),
+            hint=f"./inv bump {spec.name} {only}" if pins else "is the name right?",
+        )
+
+
+def _steps(
+    base: _Demand, demands: Sequence[_Demand], suites: Sequence[Suite], architecture: str
+) -> tuple[LockedStep, ...]:
+    indexes = [suite.index.text for suite in suites]
+    steps: list[LockedStep] = []
+    with tempfile.TemporaryDirectory(prefix="imagebake-apt-") as name:
+        solver = Solver(Path(name), architecture)
+        solver.prepare(indexes, base.versions)
+        for demand in (base, *demands):
+            chosen = solver.install(demand.requests)
+            packages = [_locate(choice, suites, architecture) for choice in chosen]
+            solver.installed([stanza for _, stanza in packages])
+            added = [package for package, _ in packages]
+            steps.append(_step(demand, added, steps))
+    return tuple(steps)
+
+
+def _step(
+    demand: _Demand, added: Sequence[LockedPackage], before: Sequence[LockedStep]
+) -> LockedStep:
+    """The step, with what it asks for in it even when an earlier step has brought it.
+
+    The base of a marketplace image is not quite ours: what is pinned must be in the bundle.
+    """
+    names = {package.name for package in added}
+    earlier = {package.name: package for step in before for package in step.packages}
+    again = [earlier[name] for name in demand.names if name not in names and name in earlier]
+    return LockedStep(name=demand.step, pins=demand.names, packages=(*added, *again))
+
+
+def _locate(
+    choice: Choice, suites: Sequence[Suite], architecture: str
+) -> tuple[LockedPackage, bytes]:
+    for suite in suites:
+        found = suite.index.find(choice.name, choice.version, architecture)
+        if found:
+            package = LockedPackage(
+                name=choice.name,
+                version=choice.version,
+                architecture=found["Architecture"],
+                repository=suite.repository.id,
+                path=field(found, "Filename").removeprefix("./"),
+                size=int(field(found, "Size")),
+                sha256=field(found, "SHA256"),
+            )
+            return package, _stanza(found)
+    raise ArtifactError(f"apt chose {choice.name} {choice.version}, which no index has")
+
+
+def _stanza(package: Mapping[str, str]) -> bytes:
+    return "\n".join(f"{name}: {value}" for name, value in package.items()).encode()
