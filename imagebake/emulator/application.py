@@ -1,0 +1,200 @@
+"""From a request to its answer: faults, the checks that all providers share, the route."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from imagebake.emulator.calls import Call, Pace, Reply, Route
+from imagebake.emulator.errors import ArmError, ReplyLost
+from imagebake.emulator.faults import Faults
+from imagebake.emulator.identifiers import canonical_path
+from imagebake.emulator.limits import Meter
+from imagebake.emulator.store import Session, Store
+from imagebake.emulator.subscriptions import require_registration
+
+_LOG = logging.getLogger(__name__)
+_API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|\d+\.\d+")
+_PROVIDER = re.compile(r"/subscriptions/([^/]+)/(?:.*/)?providers/([^/]+)/(?!(?:un)?register$)")
+_READS = ("GET", "HEAD")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """Answers requests; *settle* is called before each, so that nobody sees what is overdue."""
+
+    routes: Iterable[Route]
+    store: Store
+    faults: Faults
+    base: str
+    now: Callable[[], dt.datetime]
+    pace: Callable[[], Pace]
+    settle: Callable[[dt.datetime], None]
+    meter: Meter
+    url_map: Map
+
+    @classmethod
+    def of(
+        cls,
+        routes: Iterable[Route],
+        *,
+        store: Store,
+        faults: Faults,
+        base: str,
+        now: Callable[[], dt.datetime],
+        pace: Callable[[], Pace],
+        settle: Callable[[dt.datetime], None],
+    ) -> Application:
+        """An application for *routes*, which do not change any more."""
+        rules = [Rule(route.rule, methods=[route.method], endpoint=route) for route in routes]
+        url_map = Map(rules, merge_slashes=False, strict_slashes=False)
+        return cls(
+            routes=tuple(routes),
+            store=store,
+            faults=faults,
+            base=base,
+            now=now,
+            pace=pace,
+            settle=settle,
+            meter=Meter(),
+            url_map=url_map,
+        )
+
+    def respond(self, request: Request) -> Response:
+        """Answer *request*; raises `ReplyLost` when a fault wants the answer lost."""
+        path = canonical_path(request.path)
+        fault = self.faults.take(request.method, path)
+        if fault:
+            self.faults.hold(fault.delay)
+        if fault and fault.status is not None and not fault.lose_reply:
+            refusal = ArmError(fault.status, fault.code, fault.message)
+            reply = Reply(refusal.status, refusal.body, fault.headers)
+            return self._response(request, path, reply)
+        try:
+            reply = self._carry_out(request, path)
+        except ArmError as error:
+            reply = Reply(error.status, error.body, error.headers)
+        except Exception:  # noqa: BLE001 - a thread must answer; the traceback goes to the log
+            _LOG.exception("%s %s", request.method, path)
+            bug = ArmError(500, "InternalServerError", "The emulator has a bug; see its log.")
+            reply = Reply(bug.status, bug.body)
+        if fault and fault.lose_reply:
+            raise ReplyLost
+        return self._response(request, path, reply)
+
+    def _carry_out(self, request: Request, path: str) -> Reply:
+        now = self.now()
+        self.settle(now)
+        route, names = self._match(request, path)
+        query = {key.lower(): value for key, value in request.args.items()}
+        if not route.open:
+            _require_token(request, self.base)
+            _require_api_version(query)
+        body = _json_body(request)
+        begin = self.store.reading if request.method in _READS else self.store.writing
+        with begin() as session:
+            if not route.open:
+                _require_provider(session, path)
+            reply = route.handler(
+                Call(
+                    method=request.method,
+                    path=path,
+                    names=names,
+                    query=query,
+                    body=body,
+                    form=request.form if body is None else {},
+                    base=self.base,
+                    now=now,
+                    session=session,
+                    pace=self.pace(),
+                )
+            )
+        if reply.then:
+            reply.then()
+        return reply
+
+    def _match(self, request: Request, path: str) -> tuple[Route, Mapping[str, str]]:
+        adapter = self.url_map.bind("", path_info=path, default_method=request.method)
+        try:
+            route, names = adapter.match()
+        except NotFound:
+            raise ArmError(
+                404, "InvalidResourceType", f"The resource type of '{path}' is not emulated."
+            ) from None
+        except MethodNotAllowed:
+            raise ArmError(
+                405,
+                "MethodNotAllowed",
+                f"The requested resource does not support http method '{request.method}'.",
+            ) from None
+        return route, names
+
+    def _response(self, request: Request, path: str, reply: Reply) -> Response:
+        given = request.headers
+        headers = {
+            "x-ms-request-id": str(uuid.uuid4()),
+            "x-ms-correlation-request-id": given.get("x-ms-correlation-request-id")
+            or str(uuid.uuid4()),
+            "Cache-Control": "no-cache",
+        }
+        headers |= self.meter.headers(request.method, path, self.now().timestamp())
+        if given.get("x-ms-return-client-request-id", "").lower() == "true":
+            headers["x-ms-client-request-id"] = given.get("x-ms-client-request-id", "")
+        content = b"" if reply.body is None else json.dumps(reply.body).encode()
+        kind = "application/json; charset=utf-8" if content else None
+        return Response(content, reply.status, headers | dict(reply.headers), content_type=kind)
+
+
+def _require_token(request: Request, base: str) -> None:
+    if not request.headers.get("Authorization", "").startswith("Bearer "):
+        raise ArmError(
+            401,
+            "AuthenticationFailed",
+            "Authentication failed. The 'Authorization' header is missing.",
+            headers={"WWW-Authenticate": f'Bearer authorization_uri="{base}/adfs"'},
+        )
+
+
+def _require_api_version(query: Mapping[str, str]) -> None:
+    version = query.get("api-version")
+    if not version:
+        raise ArmError(
+            400,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    if not _API_VERSION.fullmatch(version):
+        raise ArmError(
+            400, "InvalidApiVersionParameter", f"The api-version '{version}' is invalid."
+        )
+
+
+def _require_provider(session: Session, path: str) -> None:
+    if match := _PROVIDER.match(path):
+        require_registration(session, match[1], match[2])
+
+
+def _json_body(request: Request) -> Any:  # noqa: ANN401 - JSON is what it is
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return None
+    text = request.get_data()
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ArmError(
+            400,
+            "InvalidRequestContent",
+            f"The request content was invalid and could not be deserialized: '{error}'.",
+        ) from None

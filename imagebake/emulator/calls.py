@@ -1,0 +1,100 @@
+"""One request as a route sees it, and what the route answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagebake.emulator.errors import ArmError
+from imagebake.emulator.store import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long what is asynchronous takes, in seconds of the emulator's clock.
+
+    A version that is created, or gains a region, while that region is among
+    *failing_regions* fails there.
+    """
+
+    operation: float = 0.0
+    replication: float = 0.0
+    failing_regions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request whose route is known, inside its transaction.
+
+    *names* are the path's variables as the client spelled them, *query* has lower-case
+    keys, *body* is the parsed JSON and *form* a posted form.
+    """
+
+    method: str
+    path: str
+    names: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any
+    form: Mapping[str, str]
+    base: str
+    now: dt.datetime
+    session: Session
+    pace: Pace
+
+    @property
+    def api_version(self) -> str:
+        """The `api-version`, such as `2025-10-01`; versions compare as texts."""
+        return self.query.get("api-version", "")
+
+    @property
+    def time(self) -> float:
+        """Now, in seconds since the epoch."""
+        return self.now.timestamp()
+
+    @property
+    def scope(self) -> str:
+        """The id of the resource group that the request is about, as Compute spells it."""
+        return f"/subscriptions/{self.names['subscription']}/resourceGroups/{self.names['group']}"
+
+    def document(self) -> dict[str, Any]:
+        """The body, which must be a JSON object."""
+        if not isinstance(self.body, dict):
+            raise ArmError(
+                400,
+                "InvalidRequestContent",
+                "The request content was invalid and could not be deserialized: an object is"
+                " expected.",
+            )
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer; *then* is done once the transaction is on the disk."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    then: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes; *rule* is Werkzeug's, its words in lower case."""
+
+    method: str
+    rule: str
+    handler: Callable[[Call], Reply]
+    open: bool = False
+
+
+def stamp(moment: dt.datetime) -> str:
+    """A moment as the services write it."""
+    return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+def stamp_of(time: float) -> str:
+    """A moment in seconds since the epoch as the services write it."""
+    return stamp(dt.datetime.fromtimestamp(time, dt.UTC))

@@ -1,0 +1,137 @@
+"""What a finished build leaves behind: gallery versions, image records, run outputs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from imagebake.emulator import versioning
+from imagebake.emulator.calls import Pace
+from imagebake.emulator.errors import ArmError
+from imagebake.emulator.identifiers import image_id, region, version_numbers
+from imagebake.emulator.publishing import publishing_profile
+from imagebake.emulator.store import Resource, Session
+from imagebake.emulator.template_lookups import Source, Unprovisionable, find_destination
+from imagebake.emulator.versions import KIND as VERSIONS
+from imagebake.emulator.versions import new_version
+
+RUN_OUTPUTS = "Microsoft.VirtualMachineImages/imageTemplates/runOutputs"
+
+
+def distribute(
+    template: Resource,
+    record: Mapping[str, Any],
+    session: Session,
+    *,
+    time: float,
+    pace: Pace,
+) -> list[ArmError]:
+    """Distribute one built image to every target of *template*; returns what went wrong."""
+    failures: list[ArmError] = []
+    for distributor in template.properties["distribute"]:
+        try:
+            artifact = _distribute(
+                distributor, template, record, session=session, time=time, pace=pace
+            )
+        except (ArmError, Unprovisionable) as error:
+            failures.append(ArmError(409, error.code, error.message))
+        else:
+            session.put(_run_output(template, distributor, artifact))
+    return failures
+
+
+def _distribute(
+    distributor: Mapping[str, Any],
+    template: Resource,
+    record: Mapping[str, Any],
+    *,
+    session: Session,
+    time: float,
+    pace: Pace,
+) -> dict[str, str]:
+    if distributor["type"] == "ManagedImage":
+        return {"artifactId": distributor["imageId"]}
+    if distributor["type"] == "VHD":
+        default = f"https://imagebake.blob.localhost/vhds/{uuid.uuid4()}.vhd"
+        return {"artifactUri": distributor.get("uri") or default}
+    exact = template.properties["source"].get("exactVersion", "")
+    definition = find_destination(distributor, Source(exact), session)
+    version = _version(distributor, definition, exact, session)
+    made = new_version(
+        version,
+        place=region(definition.body["location"]),
+        tags=distributor.get("artifactTags") or {},
+        profile=_profile(distributor, definition),
+        source={"source": {"id": f"{template.id}/runOutputs/{distributor['runOutputName']}"}},
+        definition=definition,
+        time=time,
+        pace=pace,
+    )
+    session.put(made)
+    session.keep_record(made.id, dict(record))
+    return {"artifactId": made.id}
+
+
+def _version(
+    distributor: Mapping[str, Any], definition: Resource, source: str, session: Session
+) -> str:
+    named = image_id(distributor["galleryImageId"])
+    if named and named.version:
+        return named.version
+    existing = [
+        numbers
+        for version in session.list(VERSIONS, f"{definition.id}/versions/")
+        if (numbers := version_numbers(version.name))
+    ]
+    wanted = distributor.get("versioning") or {"scheme": "Latest"}
+    if wanted["scheme"] == "Source":
+        numbers = version_numbers(source)
+        if not numbers:
+            raise ArmError(
+                409,
+                "BadSharedImageDistribute",
+                f"The source image's version '{source}' cannot be the version of a gallery image.",
+            )
+        found = versioning.from_source(existing, numbers)
+    else:
+        found = versioning.latest(existing, wanted.get("major"))
+    return ".".join(map(str, found))
+
+
+def _profile(distributor: Mapping[str, Any], definition: Resource) -> dict[str, Any]:
+    """The distributor's regions as Compute says them: `replicaCount` is its regional count."""
+    storage = distributor.get("storageAccountType") or "Standard_LRS"
+    targets = distributor.get("targetRegions") or [
+        {"name": name} for name in distributor.get("replicationRegions") or ()
+    ]
+    regions = [
+        {
+            "name": target["name"],
+            "regionalReplicaCount": target.get("replicaCount", 1),
+            "storageAccountType": target.get("storageAccountType") or storage,
+        }
+        for target in targets
+    ]
+    given: dict[str, Any] = {
+        "targetRegions": regions,
+        "excludeFromLatest": distributor.get("excludeFromLatest", False),
+        "storageAccountType": storage,
+        "replicationMode": distributor.get("replicationMode") or "Full",
+    }
+    return publishing_profile(given, region(definition.body["location"]))
+
+
+def _run_output(
+    template: Resource, distributor: Mapping[str, Any], artifact: Mapping[str, str]
+) -> Resource:
+    name = distributor["runOutputName"]
+    return Resource(
+        RUN_OUTPUTS,
+        {
+            "id": f"{template.id}/runOutputs/{name}",
+            "name": name,
+            "type": RUN_OUTPUTS,
+            "properties": dict(artifact),
+        },
+    )

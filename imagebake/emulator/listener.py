@@ -1,0 +1,146 @@
+"""The loopback socket: TLS, one thread for each connection, connections kept alive.
+
+Werkzeug's own server closes every connection after one answer and waits ten milliseconds for
+stray bytes before; with the clients' habit of many small requests that is most of a bake's
+time spent on handshakes. So the sockets are the standard library's, and Werkzeug has what
+lies above.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from werkzeug.wrappers import Request, Response
+
+from imagebake.emulator.errors import ReplyLost
+
+_LARGEST_BODY = 8 << 20
+_ACCEPT_POLL_SECONDS = 0.02
+_HANDSHAKE_SECONDS = 10.0
+
+Respond = Callable[[Request], Response]
+
+
+class Listener(socketserver.ThreadingTCPServer):
+    """Listens on 127.0.0.1 from `start` to `stop`."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    respond: Respond
+
+    def __init__(self, context: ssl.SSLContext, *, port: int = 0) -> None:
+        self._context = context
+        self._open: set[socket.socket] = set()
+        self._workers: set[threading.Thread] = set()
+        self._guard = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Connection)
+        self._accepting = threading.Thread(
+            target=self.serve_forever, args=(_ACCEPT_POLL_SECONDS,), name="accept", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """Where it listens, chosen by the system unless it was given."""
+        return int(self.server_address[1])
+
+    def start(self, respond: Respond) -> None:
+        """Answer requests by *respond*, each connection's in a thread of its own."""
+        self.respond = respond
+        self._accepting.start()
+
+    def stop(self) -> None:
+        """Take no more requests, break every connection and wait for its thread."""
+        if self._accepting.is_alive():
+            self.shutdown()
+            self._accepting.join()
+        self.server_close()
+        with self._guard:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+            workers = tuple(self._workers)
+        for worker in workers:
+            worker.join()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Serve one connection; the handshake is here, so that a slow one holds up no other."""
+        with self._guard:
+            self._workers.add(threading.current_thread())
+            self._open.add(request)
+        try:
+            request.settimeout(_HANDSHAKE_SECONDS)
+            with self._context.wrap_socket(request, server_side=True) as connection:
+                connection.settimeout(None)
+                with self._guard:
+                    self._open.discard(request)
+                    self._open.add(connection)
+                self.finish_request(connection, client_address)
+        except (OSError, ValueError, ReplyLost):
+            pass  # the client went away, or is to believe that we did
+        finally:
+            request.close()
+            with self._guard:
+                self._open = {known for known in self._open if known.fileno() >= 0}
+                self._workers.discard(threading.current_thread())
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """Requests of one connection, one after the other."""
+
+    server: Listener
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_message(self, *_: Any) -> None:  # noqa: ANN401
+        """Say nothing; the application has a log of its own."""
+
+    def _answer(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _LARGEST_BODY or self.headers.get("Transfer-Encoding"):
+            self.close_connection = True
+            self.send_error(413)
+            return
+        response = self.server.respond(Request(self._environ(self.rfile.read(length))))
+        content = response.get_data()
+        self.send_response_only(response.status_code)
+        for name, value in response.headers.items():
+            if name.lower() != "content-length":
+                self.send_header(name, value)
+        if response.status_code != 204:
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _answer
+
+    def _environ(self, body: bytes) -> dict[str, Any]:
+        url = urlsplit("/" + self.path.lstrip("/"))
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
+            "QUERY_STRING": url.query,
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": str(self.server.port),
+            "SERVER_PROTOCOL": self.request_version,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.url_scheme": "https",
+            "wsgi.input": io.BytesIO(body),
+        }
+        for name, value in self.headers.items():
+            environ.setdefault("HTTP_" + name.upper().replace("-", "_"), value)
+        return environ

@@ -1,0 +1,130 @@
+"""Long-running operations: begun by one request, asked after by others, in any process."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+
+from imagebake.emulator.calls import Call, Reply, Route, stamp_of
+from imagebake.emulator.errors import ArmError
+from imagebake.emulator.store import Session
+
+IMAGE_BUILDER = "Microsoft.VirtualMachineImages"
+COMPUTE = "Microsoft.Compute"
+
+_OPERATION_PATHS = {IMAGE_BUILDER: "operations", COMPUTE: "capsOperations"}
+_FIRST_POLL_MS, _LAST_POLL_MS = 20, 500
+
+
+def begin(
+    session: Session,
+    resource_id: str,
+    *,
+    started: float,
+    ended: float | None,
+    error: Mapping[str, str] | None = None,
+) -> str:
+    """Start an operation on a resource and return its id.
+
+    It is in progress until *ended*, which may lie in the future, or until `finish` when
+    *ended* is None; then it has succeeded, or failed with *error*.
+    """
+    operation = str(uuid.uuid4())
+    session.sql.execute(
+        "INSERT INTO operations VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            operation,
+            resource_id.lower(),
+            started,
+            ended,
+            "Failed" if error else "Succeeded",
+            json.dumps(error) if error else None,
+        ),
+    )
+    return operation
+
+
+def finish(
+    session: Session,
+    operation: str,
+    *,
+    ended: float,
+    status: str,
+    error: Mapping[str, str] | None = None,
+) -> None:
+    """End an operation that `begin` left open."""
+    session.sql.execute(
+        "UPDATE operations SET ended = ?, status = ?, error = ? WHERE id = ?",
+        (ended, status, json.dumps(error) if error else None, operation),
+    )
+
+
+def headers(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
+    """What points a client at an operation: `Azure-AsyncOperation`, and how soon to ask."""
+    return {
+        "Azure-AsyncOperation": _url(call, provider, location, operation),
+        "retry-after-ms": str(_FIRST_POLL_MS),
+    }
+
+
+def with_location(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
+    """As `headers`, and `Location`.
+
+    Azure Image Builder sends the same address twice; Compute's second one answers 202
+    until the operation is over.
+    """
+    monitor = "&monitor=true" if provider == COMPUTE else ""
+    return headers(call, provider, location, operation) | {
+        "Location": _url(call, provider, location, operation) + monitor
+    }
+
+
+def _url(call: Call, provider: str, location: str, operation: str) -> str:
+    return (
+        f"{call.base}/subscriptions/{call.names['subscription']}/providers/{provider}/locations"
+        f"/{location}/{_OPERATION_PATHS[provider]}/{operation}?api-version={call.api_version}"
+    )
+
+
+def poll(call: Call) -> Reply:
+    """Say how an operation is doing."""
+    row = call.session.sql.execute(
+        "SELECT started, ended, status, error FROM operations WHERE id = ?",
+        (call.names["operation"].lower(),),
+    ).fetchone()
+    if row is None:
+        raise ArmError(
+            404, "NotFound", f"The entity was not found: operation {call.names['operation']}."
+        )
+    started, ended, status, error = row
+    running = ended is None or call.time < ended
+    soon = {"retry-after-ms": str(_poll_ms(call.time - started))} if running else {}
+    if call.query.get("monitor") == "true":
+        return Reply(202 if running else 204, None, soon)
+    body = {
+        "name": call.names["operation"],
+        "status": "InProgress" if running else status,
+        "startTime": stamp_of(started),
+    }
+    if not running:
+        body["endTime"] = stamp_of(ended)
+        if error:
+            body["error"] = json.loads(error)
+    return Reply(200, body, soon)
+
+
+def _poll_ms(age: float) -> int:
+    """A twentieth of the time already spent, so that long runs are not asked after for naught."""
+    return round(min(max(age * 50, _FIRST_POLL_MS), _LAST_POLL_MS))
+
+
+ROUTES = tuple(
+    Route(
+        "GET",
+        f"/subscriptions/<subscription>/providers/{provider.lower()}/locations/<location>"
+        f"/{path.lower()}/<operation>",
+        poll,
+    )
+    for provider, path in _OPERATION_PATHS.items()
+)

@@ -1,0 +1,184 @@
+"""The emulator: a loopback Azure Resource Manager over TLS."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from imagebake.emulator import (
+    definitions,
+    galleries,
+    login,
+    operations,
+    subscriptions,
+    versions,
+)
+from imagebake.emulator.application import Application
+from imagebake.emulator.builder import Builder
+from imagebake.emulator.calls import Pace
+from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.faults import Fault, Faults
+from imagebake.emulator.listener import Listener
+from imagebake.emulator.marketplace import Marketplace
+from imagebake.emulator.runs import Runs
+from imagebake.emulator.store import Store
+from imagebake.emulator.templates import Templates
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Emulator:
+    """Azure Resource Manager on this machine, for as long as the context is open.
+
+    Everything it knows is in *folder*, which several processes may share, each with its own
+    `Emulator`. Leaving the context cancels the runs that this process has under way and waits
+    for them. *pace* may be replaced at any time; it holds for what begins afterwards.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        builder: Builder,
+        now: Callable[[], dt.datetime] = _now,
+        subscription: str = SUBSCRIPTION,
+        resource_group: str = "imagebake",
+        location: str = "westeurope",
+        marketplace: Marketplace | None = None,
+        port: int = 0,
+    ) -> None:
+        self.folder = folder
+        self.pace = Pace()
+        self._builder = builder
+        self._now = now
+        self._seed = (subscription, resource_group, location)
+        self._marketplace = marketplace or Marketplace()
+        self._port = port
+        self._faults = Faults()
+
+    def __enter__(self) -> Self:
+        certificate = loopback_certificate(self.folder, self._now())
+        self._ca = certificate.ca
+        self._store = Store(self.folder / "arm.sqlite3")
+        try:
+            with self._store.writing() as session:
+                subscriptions.seed(session, *self._seed)
+            self._runs = Runs(
+                self.folder,
+                self._store,
+                builder=self._builder,
+                now=self._now,
+                pace=lambda: self.pace,
+            )
+            self._listener = Listener(certificate.context(), port=self._port)
+        except BaseException:
+            self._store.close()
+            raise
+        self._listener.start(self._application().respond)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._faults.release()
+        try:
+            self._runs.close()
+        finally:
+            self._listener.stop()
+            self._store.close()
+
+    def _application(self) -> Application:
+        routes = (
+            *login.ROUTES,
+            *subscriptions.ROUTES,
+            *operations.ROUTES,
+            *galleries.ROUTES,
+            *definitions.ROUTES,
+            *versions.ROUTES,
+            *self._marketplace.routes(),
+            *Templates(self._runs, self._marketplace).routes(),
+        )
+        return Application.of(
+            routes,
+            store=self._store,
+            faults=self._faults,
+            base=self.url,
+            now=self._now,
+            pace=lambda: self.pace,
+            settle=self._settle,
+        )
+
+    def _settle(self, now: dt.datetime) -> None:
+        self._runs.bury()
+        with self._store.reading() as session:
+            overdue = session.has_settled(now.timestamp())
+        if overdue:
+            with self._store.writing() as session:
+                session.remove_settled(now.timestamp())
+
+    @property
+    def url(self) -> str:
+        """The address of Azure Resource Manager."""
+        return f"https://127.0.0.1:{self._listener.port}"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate, in PEM, that clients must trust."""
+        return self._ca
+
+    def fail(
+        self,
+        method: str,
+        path_glob: str,
+        *,
+        status: int | None = 409,
+        code: str = "Conflict",
+        message: str = "The emulator was told to refuse this request.",
+        times: int = 1,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        lose_reply: bool = False,
+    ) -> Fault:
+        """Let the next *times* requests that match go wrong.
+
+        *method* may be `*`; *path_glob* ignores case and matches the whole path, `*` matching
+        slashes, too. After *delay* seconds the answer is *status*, or with None the true one.
+        With *lose_reply* the request is carried out and its connection dropped.
+        """
+        return self._faults.add(
+            Fault(
+                method,
+                path_glob,
+                status,
+                code,
+                message,
+                dict(headers or {}),
+                delay,
+                lose_reply,
+                times,
+            )
+        )
+
+    def image_record(self, version_id: str) -> Mapping[str, Any] | None:
+        """What the builder said about the image of a gallery version, if it exists."""
+        with self._store.reading() as session:
+            return session.record(version_id)
+
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """The image records of every gallery version there is: what must be kept."""
+        with self._store.reading() as session:
+            return session.records()
+
+    def run_log(self, template_id: str) -> Path | None:
+        """The customization log of the template's last run, even after its deletion."""
+        return self._runs.log(template_id)

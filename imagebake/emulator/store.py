@@ -1,0 +1,220 @@
+"""What the emulator remembers: one SQLite file that several processes may share."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_BUSY_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+  key TEXT PRIMARY KEY,      -- the ARM id in lower case
+  kind TEXT NOT NULL,        -- the resource type in lower case
+  body TEXT NOT NULL,        -- what clients see, without the provisioning state
+  private TEXT NOT NULL,     -- what they do not see
+  settles REAL NOT NULL,     -- when the provisioning state becomes final
+  settling TEXT NOT NULL,    -- the provisioning state until then
+  state TEXT NOT NULL        -- and the final one
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key);
+CREATE INDEX IF NOT EXISTS resources_leaving ON resources (settles)
+  WHERE settling = 'Deleting';
+CREATE TABLE IF NOT EXISTS operations (
+  id TEXT PRIMARY KEY,
+  resource TEXT NOT NULL,
+  started REAL NOT NULL,
+  ended REAL,                -- NULL while a run is under way; may lie in the future
+  status TEXT NOT NULL,      -- the final one
+  error TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (
+  id TEXT PRIMARY KEY,       -- of the operation
+  template TEXT NOT NULL,
+  cancelled INTEGER NOT NULL DEFAULT 0,
+  finished INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (finished) WHERE finished = 0;
+CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(slots=True)
+class Resource:
+    """One ARM resource: *body* is as clients see it, but for the provisioning state."""
+
+    kind: str
+    body: dict[str, Any]
+    private: dict[str, Any] = field(default_factory=dict)
+    settles: float = 0.0
+    settling: str = "Succeeded"
+    state: str = "Succeeded"
+
+    @property
+    def id(self) -> str:
+        """The ARM id as its creator spelled it."""
+        return str(self.body["id"])
+
+    @property
+    def key(self) -> str:
+        """The id that two spellings share."""
+        return self.id.lower()
+
+    @property
+    def name(self) -> str:
+        """The last segment of the id."""
+        return str(self.body["name"])
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The resource's own part of the body."""
+        properties: dict[str, Any] = self.body.setdefault("properties", {})
+        return properties
+
+    def provisioning_state(self, now: float) -> str:
+        """The provisioning state at *now*."""
+        return self.settling if now < self.settles else self.state
+
+
+class Session:
+    """One transaction: everything in it is seen at one moment, and kept whole or not at all."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.sql = connection
+
+    def find(self, resource_id: str) -> Resource | None:
+        """The resource of that id, however it is spelled."""
+        row = self.sql.execute(
+            "SELECT kind, body, private, settles, settling, state FROM resources WHERE key = ?",
+            (resource_id.lower(),),
+        ).fetchone()
+        return _resource(row) if row else None
+
+    def list(self, kind: str, prefix: str, *, after: str = "", limit: int = -1) -> list[Resource]:
+        """Resources of *kind* whose id begins with *prefix*, by id, from beyond *after* on."""
+        prefix = prefix.lower()
+        rows = self.sql.execute(
+            "SELECT kind, body, private, settles, settling, state FROM resources"
+            " WHERE kind = ? AND key > ? AND substr(key, 1, ?) = ? ORDER BY key LIMIT ?",
+            (kind.lower(), after, len(prefix), prefix, limit),
+        )
+        return [_resource(row) for row in rows]
+
+    def put(self, resource: Resource) -> None:
+        """Remember *resource* in place of what had its id."""
+        self.sql.execute(
+            "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                resource.key,
+                resource.kind.lower(),
+                json.dumps(resource.body),
+                json.dumps(resource.private),
+                resource.settles,
+                resource.settling,
+                resource.state,
+            ),
+        )
+
+    def remove(self, resource_id: str) -> None:
+        """Forget a resource and everything below it, image records included."""
+        key = resource_id.lower()
+        for table in ("resources", "records"):
+            self.sql.execute(
+                f"DELETE FROM {table} WHERE key = ? OR substr(key, 1, ?) = ?",  # noqa: S608
+                (key, len(key) + 1, key + "/"),
+            )
+
+    def has_settled(self, now: float) -> bool:
+        """Whether something has finished being deleted by *now* and is still remembered."""
+        row = self.sql.execute(
+            "SELECT 1 FROM resources WHERE settling = 'Deleting' AND settles <= ? LIMIT 1", (now,)
+        ).fetchone()
+        return row is not None
+
+    def remove_settled(self, now: float) -> None:
+        """Forget what has finished being deleted by *now*."""
+        rows = self.sql.execute(
+            "SELECT key FROM resources WHERE settling = 'Deleting' AND settles <= ?", (now,)
+        ).fetchall()
+        for (key,) in rows:
+            self.remove(key)
+
+    def record(self, version_id: str) -> dict[str, Any] | None:
+        """The image record kept beside a gallery version."""
+        row = self.sql.execute(
+            "SELECT record FROM records WHERE key = ?", (version_id.lower(),)
+        ).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """Every image record that a gallery version still has."""
+        rows = self.sql.execute("SELECT record FROM records ORDER BY key")
+        return tuple(json.loads(text) for (text,) in rows)
+
+    def keep_record(self, version_id: str, record: dict[str, Any]) -> None:
+        """Keep *record* for as long as the gallery version exists."""
+        self.sql.execute(
+            "INSERT OR REPLACE INTO records VALUES (?, ?)",
+            (version_id.lower(), json.dumps(record)),
+        )
+
+
+def _resource(row: tuple[str, str, str, float, str, str]) -> Resource:
+    kind, body, private, settles, settling, state = row
+    return Resource(kind, json.loads(body), json.loads(private), settles, settling, state)
+
+
+class Store:
+    """The file, opened once in this process; its transactions take turns.
+
+    A transaction is on the disk before its answer is sent, and a `kill -9` at any moment
+    leaves either all of it or nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._turn = threading.RLock()
+        self._connection = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.executescript(_SCHEMA)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that changes nothing."""
+        with self._transaction("BEGIN") as session:
+            yield session
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction that no other process's can come between."""
+        with self._transaction("BEGIN IMMEDIATE") as session:
+            yield session
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[Session]:
+        with self._turn:
+            self._connection.execute(begin)
+            try:
+                yield Session(self._connection)
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Close the file; nothing may use the store afterwards."""
+        with self._turn:
+            self._connection.close()
