@@ -26,7 +26,7 @@ from imagebake.model.gallery import (
     GalleryVersion,
     next_version,
 )
-from imagebake.model.manifest import BakeManifest, record_name
+from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.versions import ImageVersion
 from imagebake.progress import Progress, Step
@@ -68,25 +68,6 @@ class Hands:
     locks: Path
     clock: Callable[[], float]
     progress: Progress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BakeResult:
-    """The version that has what the plan asks for; *made* when this bake made it."""
-
-    image: str
-    version: GalleryVersion
-    made: bool
-    manifest: BakeManifest
-
-    def to_json(self) -> dict[str, Any]:
-        """The result for programs."""
-        return {
-            "image": self.image,
-            "made": self.made,
-            "version": self.version.to_json(),
-            "manifest": self.manifest.to_json(),
-        }
 
 
 def bake(
@@ -141,13 +122,21 @@ class _Bake:
         return None
 
     def _found(self, version: GalleryVersion) -> BakeResult:
+        self._tell_of_regions(version)
         name = record_name(self.to.gallery, self.definition, version.version)
-        if (content := self.hands.mirror.recorded(name)) is not None:
-            manifest = BakeManifest.model_validate_json(content)
+        if manifest := read_manifest(self.hands.mirror.recorded(name)):
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
         self._templates().delete(self.plan.template_name, cancel=False)
         return self.record(self.replicate(version), made=False)
+
+    def _tell_of_regions(self, version: GalleryVersion) -> None:
+        for region in self.plan.spec.regions:
+            if region.name not in version.regions:
+                self.hands.progress.note(
+                    f"version {version.version} has no replica in {region.name}:"
+                    " bake with --force to get one"
+                )
 
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
@@ -188,20 +177,20 @@ class _Bake:
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas in the plan's regions that the version has."""
-        wanted = tuple(region.name for region in self.plan.spec.regions)
+        wanted = (region.name for region in self.plan.spec.regions)
         there = tuple(name for name in wanted if name in version.regions)
-        for name in sorted(set(wanted) - set(there)):
-            self.hands.progress.note(
-                f"version {version.version} has no replica in {name}: bake with --force to get one"
-            )
-        with self._part("Replicate", total=len(there)) as step:
-            return self.gallery.await_replicas(
-                self.definition,
-                version.version,
-                there,
-                limit=DISTRIBUTION_SECONDS,
-                on_region=step.advance,
-            )
+        try:
+            with self._part("Replicate", total=len(there)) as step:
+                return self.gallery.await_replicas(
+                    self.definition,
+                    version.version,
+                    there,
+                    limit=DISTRIBUTION_SECONDS,
+                    on_region=step.advance,
+                )
+        except BakeFailed:
+            self._undo(version.id)
+            raise
 
     def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
         """Store the manifest: from here on the bake is done and will be found."""

@@ -10,7 +10,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.errors import UsageError
 from imagebake.model.gallery import TAG_COMMIT, GalleryVersion, latest
-from imagebake.model.manifest import BakeManifest, Records, record_name
+from imagebake.model.manifest import BakeManifest, Records, read_manifest, record_name
 from imagebake.model.versions import ImageVersion
 
 COLUMNS = ("version", "state", "shown", "published", "age", "regions", "bake key", "commit")
@@ -106,8 +106,7 @@ def show(
         raise UsageError(
             f"there is no version {number} of {definition}", hint=f"the newest ones: {there}"
         )
-    content = records.recorded(record_name(gallery, definition, number))
-    manifest = BakeManifest.model_validate_json(content) if content else None
+    manifest = read_manifest(records.recorded(record_name(gallery, definition, number)))
     return VersionDetails(row=_row(version, newest, now), manifest=manifest)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.wire import gallery_version, image_definition
-from imagebake.errors import CloudError
+from imagebake.errors import BakeFailed, CloudError
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.spec import GalleryDefinition
 from imagebake.model.versions import ImageVersion
@@ -117,7 +117,8 @@ class Gallery:
     ) -> GalleryVersion:
         """Wait until every one of *regions* has its replicas, for at most *limit* seconds.
 
-        *on_region* is told of each region once, when it is complete.
+        *on_region* is told of each region once, when it is complete. Raises `BakeFailed`
+        when one of them has failed.
         """
         patience = self.clients.patience
         deadline, told = patience.clock() + limit, set[str]()
@@ -154,10 +155,10 @@ class Gallery:
 def _refuse_failed(version: GalleryVersion) -> None:
     failed = sorted(name for name, state in version.regions.items() if state == "Failed")
     if failed or version.state == "Failed":
-        raise CloudError(
-            f"version {version.definition}@{version.version} cannot be used: "
-            + (f"replication failed in {', '.join(failed)}" if failed else "provisioning failed"),
-            code="ReplicationFailed",
+        why = f"replication failed in {', '.join(failed)}" if failed else "provisioning failed"
+        raise BakeFailed(
+            f"version {version.definition}@{version.version} cannot be used: {why}",
+            run_state="Succeeded",
             hint="the same command bakes a new version",
         )
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self
+
+from pydantic import ValidationError
 
 from imagebake.model.gallery import TAG_COMMIT, GalleryVersion
 from imagebake.model.plan import BakePlan
@@ -28,9 +31,9 @@ class BakeManifest(Value):
     bake_key: str
     lock_sha256: str
     spec_sha256: str
-    template_sha256: str | None
-    commit: str | None
-    content_sha256: str | None
+    template_sha256: str | None = None
+    commit: str | None = None
+    content_sha256: str | None = None
     source: str
     regions: tuple[str, ...]
     baked_at: str
@@ -68,6 +71,25 @@ class BakeManifest(Value):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakeResult:
+    """The version that has what the plan asks for; *made* when this bake made it."""
+
+    image: str
+    version: GalleryVersion
+    made: bool
+    manifest: BakeManifest
+
+    def to_json(self) -> dict[str, Any]:
+        """The result for programs."""
+        return {
+            "image": self.image,
+            "made": self.made,
+            "version": self.version.to_json(),
+            "manifest": self.manifest.to_json(),
+        }
+
+
 class Records(Protocol):
     """Small files that belong to what was made, by name; a mirror keeps them."""
 
@@ -76,6 +98,14 @@ class Records(Protocol):
 
     def record(self, name: str, content: bytes) -> None:
         """Put the record *name*, whole or not at all, in the place of an earlier one."""
+
+
+def read_manifest(content: bytes | None) -> BakeManifest | None:
+    """The manifest in a record; None for what is no manifest of this version of ours."""
+    try:
+        return BakeManifest.model_validate_json(content) if content else None
+    except ValidationError:
+        return None
 
 
 def record_name(gallery: str, definition: str, version: object) -> str:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from imagebake.cloud.endpoint import Endpoint
+from imagebake.cloud.identity import LoopbackCredential
+from imagebake.cloud.retry import Patience
+from imagebake.digest import canonical_json, sha256_json
+from imagebake.model.plan import BakePlan, Delivery, Script
+from tests.support.builders import a_lock, a_spec
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 IDENTITY = (
-    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake/providers"
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/imagebake/providers"
     "/Microsoft.ManagedIdentity/userAssignedIdentities/imagebake"
 )
 
@@ -50,3 +63,91 @@ def a_template(version_id: str, **properties: Any) -> dict[str, Any]:  # noqa: A
         }
         | properties,
     }
+
+
+def render(plan: BakePlan, delivery: Delivery) -> bytes:
+    """An image template for *plan*, as small as can be and without a template file."""
+    document = a_template(
+        delivery.image_version_id,
+        customize=[
+            {"type": "Shell", "name": script.name, "inline": list(script.lines("file:///m"))}
+            for script in plan.customizers
+        ],
+    )
+    distributor = document["properties"]["distribute"][0]
+    distributor["artifactTags"] = dict(delivery.tags)
+    distributor["targetRegions"] = [
+        {"name": region.name, "replicaCount": region.replicas, "storageAccountType": region.storage}
+        for region in delivery.regions
+    ]
+    return canonical_json(document)
+
+
+def a_plan(*lines: str, **spec_changes: Any) -> BakePlan:  # noqa: ANN401 - any field of a spec
+    """A plan that installs nothing and runs *lines*."""
+    spec = a_spec(**spec_changes)
+    lock = a_lock(spec, steps=())
+    return BakePlan(
+        spec=spec,
+        lock=lock,
+        lock_sha256=sha256_json(lock.to_json()),
+        spec_sha256=sha256_json(spec.to_json()),
+        bundles=(),
+        customizers=(Script(name="greet", text="\n".join(lines or ("echo hello",))),),
+        validators=(),
+        manifest=canonical_json({"image": spec.name}),
+    )
+
+
+@dataclass(slots=True)
+class Tape:
+    """Progress that remembers; *listen* hears every title and note, and may act on it."""
+
+    steps: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    listen: Callable[[str], None] = lambda _: None
+
+    @contextlib.contextmanager
+    def step(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Tape]:
+        del total, unit
+        self.steps.append(title)
+        self.listen(title)
+        yield self
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.listen(text)
+
+    def advance(self, label: str = "", amount: int = 1) -> None:
+        del label, amount
+
+
+@dataclass(slots=True)
+class NoBases:
+    """Remembers whose base was offered."""
+
+    offered: list[str] = field(default_factory=list)
+
+    def offer(self, plan: BakePlan) -> None:
+        self.offered.append(plan.spec.name)
+
+
+def an_endpoint(url: str, ca: Path) -> Endpoint:
+    """The emulator at *url* as the clients see it."""
+    return Endpoint(
+        base_url=url,
+        scopes=(f"{url}/.default",),
+        credential=LoopbackCredential(),
+        subscription=SUBSCRIPTION,
+        resource_group="imagebake",
+        location="westeurope",
+        ca=ca,
+        polling_seconds=0.01,
+    )
+
+
+def quick() -> Patience:
+    """Patience that tries again at once."""
+    return Patience(
+        clock=time.monotonic, sleep=time.sleep, dice=lambda: 0.5, base=0.002, longest=0.02
+    )

@@ -1,0 +1,121 @@
+"""A machine on which whole bakes happen: an emulator, a mirror, a builder that obeys."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagebake.emulator.server import Emulator
+
+from imagebake.artifacts.mirror import Mirror
+from imagebake.artifacts.store import DirectoryStore
+from imagebake.bake import Destination, Hands, bake
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.galleries import Gallery
+from imagebake.emulator.builder import BuildFailed
+from imagebake.host.connections import Connections
+from imagebake.host.download import Downloader
+from imagebake.model.gallery import GalleryVersion
+from imagebake.model.manifest import BakeResult
+from imagebake.model.plan import BakePlan
+from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
+
+NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
+
+
+@dataclass(slots=True)
+class ObedientBuilder:
+    """Builds nothing, but says so; fails, or waits until it is released, as it is told."""
+
+    built: int = 0
+    failure: BuildFailed | None = None
+    hold: bool = False
+    entered: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def build(
+        self,
+        template: Mapping[str, Any],
+        *,
+        log: Path,
+        on_state: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Mapping[str, Any]:
+        del template
+        self.built += 1
+        on_state("Building")
+        on_state("Customizing")
+        with log.open("a", encoding="utf-8") as file:
+            file.write("customizing\n")
+        self.entered.set()
+        while self.hold and not self.released.wait(0.005):
+            if cancelled():
+                raise BuildFailed("Canceled", "cancelled")
+        if self.failure:
+            raise self.failure
+        on_state("Distributing")
+        return {"layers": [], "content_sha256": "c" * 64}
+
+
+@dataclass(slots=True)
+class Machine:
+    """One machine that bakes; others may share its emulator."""
+
+    emulator: Emulator
+    builder: ObedientBuilder
+    folder: Path
+    tape: Tape = field(default_factory=Tape)
+    bases: NoBases = field(default_factory=NoBases)
+    _open: list[Clients] = field(default_factory=list)
+
+    @property
+    def cloud(self) -> Clients:
+        """Clients of their own for whoever asks; closed with the machine."""
+        self._open.append(Clients(an_endpoint(self.emulator.url, self.emulator.ca), quick()))
+        return self._open[-1]
+
+    @property
+    def mirror(self) -> Mirror:
+        store = DirectoryStore(self.folder / "mirror")
+        connections = Connections(timeout=1.0)
+        downloader = Downloader(connections=connections, max_bytes=1 << 20, pause=lambda _: None)
+        return Mirror(store=store, addresses={}, downloader=downloader)
+
+    def hands(self) -> Hands:
+        return Hands(
+            cloud=self.cloud,
+            mirror=self.mirror,
+            bases=self.bases,
+            render=render,
+            content=self._content,
+            locks=self.folder / "locks",
+            clock=time.monotonic,
+            progress=self.tape,
+        )
+
+    def _content(self, version_id: str) -> str | None:
+        record = self.emulator.image_record(version_id)
+        return record["content_sha256"] if record else None
+
+    def bake(self, plan: BakePlan, *, force: bool = False, **changes: Any) -> BakeResult:  # noqa: ANN401
+        to = Destination(gallery="imagebake", identity=IDENTITY, mirror_url="", commit="abc")
+        hands = dataclasses.replace(self.hands(), **changes)
+        return bake(plan, to, now=NOW, force=force, hands=hands)
+
+    def versions(self) -> tuple[GalleryVersion, ...]:
+        return Gallery(self.cloud, "imagebake").versions("demo")
+
+    def templates(self) -> list[str]:
+        operations = self.cloud.image_builder.virtual_machine_image_templates
+        found = self.cloud.ask("list", operations.list_by_resource_group, "imagebake")
+        return [template["name"] for template in found]
+
+    def close(self) -> None:
+        for clients in self._open:
+            clients.close()
