@@ -39,7 +39,7 @@ class Script:
 class BakePlan:
     """What one bake makes, and the key under which it is found again.
 
-    *bundles* are those that the customizers install from, in order; *base* is apart. The
+    *bundles* are the base's, then those that the customizers install from, in order. The
     last customizer writes the script by which the image is generalised, and *validators*
     run on a machine made from the result. *manifest* is the file that the image carries.
     """

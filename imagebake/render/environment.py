@@ -1,0 +1,166 @@
+"""Jinja for shape: every value is quoted, or encoded, by construction."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import shlex
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from imagebake.errors import RenderError
+
+_SUFFIX = ".j2"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A piece of shell that we wrote, or rendered: it goes into a script as it is.
+
+    Nothing that comes from a spec or a lock may be made one; no template can make one.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def shell_word(value: object) -> str:
+    """Quote *value* (a text or a number) as one word of the POSIX shell.
+
+    Raises `ValueError` for a control character, which could end a line or ring a bell, and
+    `TypeError` for anything that is no single word. A word may still start with a dash:
+    the template that it goes into writes `--` before it.
+    """
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise TypeError(f"a {type(value).__name__} is not a word of the shell")
+    text = str(value)
+    if found := _CONTROL.search(text):
+        raise ValueError(f"{text!r} has the control character {found.group()!r}")
+    return shlex.quote(text)
+
+
+def heredoc(text: str, word: str) -> Fragment:
+    """Write *text* as a here-document that the shell leaves alone, ended by *word*.
+
+    Raises `ValueError` where a line of *text* would end it early. The last line of *text*
+    gets a newline where it has none.
+    """
+    body = text.removesuffix("\n")
+    if word in body.split("\n"):
+        raise ValueError(f"a line is {word!r}, which ends the here-document")
+    if found := _CONTROL.search(body.replace("\n", "")):
+        raise ValueError(f"the text has the control character {found.group()!r}")
+    return Fragment(f"<<'{word}'\n{body}\n{word}")
+
+
+def _finalize_shell(value: Any) -> Any:  # noqa: ANN401 - what a template may print
+    if isinstance(value, jinja2.Undefined):
+        return value
+    return value.text if isinstance(value, Fragment) else shell_word(value)
+
+
+def _encode(value: Any) -> _Encoded:  # noqa: ANN401 - what a template may print
+    if isinstance(value, _Encoded):
+        return value
+    return _Encoded(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _finalize_json(value: Any) -> Any:  # noqa: ANN401 - what a template may print
+    return value if isinstance(value, jinja2.Undefined) else _encode(value)
+
+
+def _environment(folder: Path, finalize: Callable[[Any], Any]) -> jinja2.Environment:
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        finalize=finalize,
+        autoescape=False,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["heredoc"] = heredoc
+    environment.filters["tojson"] = _encode
+    return environment
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The templates of *folder*, compiled once each, with the two ways to render them."""
+
+    folder: Path
+    _shell: jinja2.Environment = field(init=False, repr=False, compare=False)
+    _json: jinja2.Environment = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_shell", _environment(self.folder, _finalize_shell))
+        object.__setattr__(self, "_json", _environment(self.folder, _finalize_json))
+
+    def shell(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
+        """Render *name* with every printed value quoted as one word of the shell."""
+        return _explained(name, functools.partial(_render, self._shell, name, values))
+
+    def json(self, name: str, **values: Any) -> Any:  # noqa: ANN401 - JSON is what it is
+        """Render *name* with every printed value encoded as JSON, and read the result."""
+        text = _explained(name, functools.partial(_render, self._json, name, values))
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise RenderError(
+                f"templates/{name}: the rendered text is not JSON: {error}",
+                hint="a value stands alone: {{ value }}, without quotes around it",
+            ) from error
+
+
+def _render(environment: jinja2.Environment, name: str, values: dict[str, Any]) -> str:
+    return environment.get_template(name).render(values)
+
+
+def _explained(name: str, render: Callable[[], _Result]) -> _Result:
+    """What *render* gives; every way a template can fail becomes one sentence and a place."""
+    try:
+        return render()
+    except jinja2.TemplateSyntaxError as error:
+        where = f"{error.name or name}:{error.lineno}"
+        raise RenderError(f"templates/{where}: {error.message}") from error
+    except jinja2.TemplateNotFound as error:
+        raise RenderError(
+            f"templates/{error.name} is missing",
+            hint="a repository's own templates/ needs all of them: copy it from imagebake",
+        ) from error
+    except jinja2.UndefinedError as error:
+        raise RenderError(
+            f"templates/{_place(name, error)}: {error.message}",
+            hint="docs/rendering.md lists what each template is given",
+        ) from error
+    except (jinja2.TemplateError, ValueError, TypeError) as error:
+        raise RenderError(f"templates/{_place(name, error)}: {error}") from error
+
+
+def _place(name: str, error: Exception) -> str:
+    """The template and line that *error* came from, told from its traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if frame.filename.endswith(_SUFFIX)]
+    if not inside:
+        return name
+    # The traceback has the path on disk; people know the template by its name.
+    last = inside[-1]
+    parts = Path(last.filename).parts
+    depth = len(Path(name).parts)
+    return f"{'/'.join(parts[-depth:])}:{last.lineno}"

@@ -1,0 +1,44 @@
+"""Write what Azure would get as files that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from imagebake.host.files import write_atomically
+from imagebake.model.plan import BakePlan, Delivery, Script
+
+IMAGE_TEMPLATE = "image_template.json"
+MANIFEST = "manifest.json"
+_SHEBANG = "#!/bin/sh -e"
+
+
+def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mapping[str, bytes]:
+    """Everything that was rendered for *plan*, by relative path, in order.
+
+    *template* is the rendered image template. The scripts are those inside it, each with
+    the first line that AIB puts before them.
+    """
+    files = {IMAGE_TEMPLATE: template, MANIFEST: plan.manifest}
+    for folder, scripts in (("customizers", plan.customizers), ("validators", plan.validators)):
+        files |= _numbered(folder, scripts, delivery.mirror_url)
+    return files
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> tuple[Path, ...]:
+    """Write *files* below *folder*, whatever else is there; say which paths they got."""
+    written = []
+    for name, content in files.items():
+        path = folder / name
+        write_atomically(path, content, mode=0o755 if path.suffix == ".sh" else 0o644)
+        written.append(path)
+    return tuple(written)
+
+
+def _numbered(folder: str, scripts: Iterable[Script], mirror_url: str) -> dict[str, bytes]:
+    return {
+        f"{folder}/{number:02}-{script.name}.sh": "\n".join(
+            (_SHEBANG, *script.lines(mirror_url), "")
+        ).encode()
+        for number, script in enumerate(scripts, start=1)
+    }

@@ -1,0 +1,49 @@
+"""Render the Azure Image Builder template that bakes one image version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from imagebake.digest import canonical_json
+from imagebake.errors import RenderError
+from imagebake.model.plan import BakePlan, Delivery, Script
+from imagebake.render.environment import Templates
+
+TEMPLATE = "image_template.json.j2"
+_MIRROR = re.compile(r"(?:file:///|https://)[A-Za-z0-9._~/:%+-]+")
+
+
+def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templates) -> bytes:
+    """Render *plan* to canonical JSON: the same plan and delivery give the same bytes."""
+    _check(delivery)
+    document = templates.json(
+        TEMPLATE,
+        delivery=delivery,
+        source=plan.lock.source,
+        build=plan.spec.build,
+        tags=plan.spec.tags | dict(delivery.tags),
+        run_output=plan.spec.name,
+        customizers=_steps(plan.customizers, delivery),
+        validators=_steps(plan.validators, delivery),
+    )
+    return canonical_json(document)
+
+
+def _steps(scripts: Iterable[Script], delivery: Delivery) -> list[dict[str, Any]]:
+    return [{"name": script.name, "lines": script.lines(delivery.mirror_url)} for script in scripts]
+
+
+def _check(delivery: Delivery) -> None:
+    if not delivery.identity:
+        raise RenderError(
+            "an image template needs a user-assigned identity",
+            hint="set `identity` in imagebake.yaml, or IMAGEBAKE_IDENTITY",
+        )
+    if not _MIRROR.fullmatch(delivery.mirror_url):
+        # Not quoted back: what follows a question mark may be a shared access signature.
+        raise RenderError(
+            "the mirror's address is neither file:///… nor https://… alone",
+            hint="the template is readable by many: no query, no signature, no user in it",
+        )

@@ -1,0 +1,250 @@
+"""Render the customizers and validators of one image from its spec and its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.errors import LockError
+from imagebake.model.bundle import Bundle
+from imagebake.model.component import Catalogue, Component, DropIn
+from imagebake.model.lock import PACKAGES, Lock, LockedStep
+from imagebake.model.plan import MIRROR_LINE, Script
+from imagebake.model.spec import Customizer, ImageSpec, Network, Validator
+from imagebake.render.environment import Fragment, Templates
+
+SOURCE_DATE_EPOCH = 1760000000
+"""The time that everything written by a script claims; the local builder clamps to it."""
+
+HYGIENE = (
+    "/etc/nvme/hostid",
+    "/etc/nvme/hostnqn",
+    "/root/.azure",
+    "/root/.ssh/authorized_keys",
+)
+"""What no component owns and no image may hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What all scripts of one image are rendered from."""
+
+    spec: ImageSpec
+    lock: Lock
+    catalogue: Catalogue
+    manifest: bytes
+
+
+def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
+    """Write what the image has and from which lock: nothing that changes by itself.
+
+    *packages* are those that the customizers install; those of the base are the
+    marketplace image's own.
+    """
+    return canonical_json(
+        {
+            "image": spec.name,
+            "source": lock.source.urn,
+            "lock_sha256": lock_sha256,
+            "pins": [
+                {"name": pin.name, "version": pin.version, "kind": kind}
+                for kind, pins in (
+                    ("agent", spec.agents),
+                    ("package", spec.packages),
+                    ("file", spec.files),
+                )
+                for pin in pins
+            ],
+            "packages": [
+                {
+                    "name": package.name,
+                    "version": package.version,
+                    "architecture": package.architecture,
+                    "sha256": package.sha256,
+                }
+                for step in lock.customizing
+                for package in step.packages
+            ],
+            "files": [
+                {"path": file.destination, "mode": file.mode, "sha256": file.sha256}
+                for file in lock.files
+            ],
+            "extensions": [
+                {"handler": pin.handler, "version": pin.version, "mode": pin.mode.value}
+                for pin in lock.extensions
+            ],
+        }
+    )
+
+
+def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+    """Render the customizers in the order in which they run.
+
+    Masking comes first, so that on Azure nothing downloads behind the back of the steps
+    that follow; generalising comes last.
+    """
+    return (
+        _as_root("mask-downloads", "mask", templates, units=_units(facts)),
+        *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
+        *_put_files(facts, templates),
+        _as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
+        *(_own(step, templates) for step in facts.spec.customizers),
+        _as_root(
+            "write-deprovisioning-script",
+            "generalize",
+            templates,
+            script=render_deprovisioning(facts.catalogue, templates),
+        ),
+    )
+
+
+def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+    """Render the validators: one for every step of the lock, one for the image, the spec's."""
+    return (
+        *(_check(step, component, facts, templates) for step, component in _install_steps(facts)),
+        Script(
+            name="check-image",
+            text=templates.shell(
+                "validate/image.sh.j2",
+                files=facts.lock.files,
+                units=_units(facts),
+                manifest_sha256=sha256_bytes(facts.manifest),
+            ),
+        ),
+        *(_own(step, templates) for step in facts.spec.validators),
+    )
+
+
+def render_deprovisioning(catalogue: Catalogue, templates: Templates) -> str:
+    """Render what generalises the machine after the last customizer."""
+    paths = {path for component in catalogue.components.values() for path in component.hygiene}
+    return templates.shell(
+        "install/deprovision.sh.j2",
+        epoch=SOURCE_DATE_EPOCH,
+        hygiene=[Fragment(path) for path in sorted({*paths, *HYGIENE})],
+    )
+
+
+def _install_steps(facts: Facts) -> tuple[tuple[LockedStep, Component | None], ...]:
+    """The steps of the lock in the spec's order; what is missing is a stale lock."""
+    steps = {step.name: step for step in facts.lock.customizing}
+    wanted: list[tuple[str, Component | None]] = [
+        (pin.name, _component(pin.name, facts)) for pin in facts.spec.agents
+    ]
+    if facts.spec.packages:
+        wanted.append((PACKAGES, None))
+    found = []
+    for name, component in wanted:
+        if name not in steps:
+            raise LockError(
+                f"the lock of {facts.spec.name} has no step {name!r}",
+                hint=f"./inv lock {facts.spec.name}",
+            )
+        found.append((steps[name], component))
+    return tuple(found)
+
+
+def _component(name: str, facts: Facts) -> Component:
+    if component := facts.catalogue.components.get(name):
+        return component
+    raise LockError(
+        f"{facts.spec.name} pins the agent {name!r}, which the catalogue does not have",
+        hint=f"known: {', '.join(sorted(facts.catalogue.components))}",
+    )
+
+
+def _pinned(step: LockedStep, lock: Lock) -> list[tuple[str, str]]:
+    """What a step asks for, each with its version."""
+    versions = {package.name: package.version for package in step.packages}
+    missing = [name for name in step.pins if name not in versions]
+    if missing or not step.pins:
+        raise LockError(
+            f"the step {step.name!r} of the lock of {lock.image} asks for "
+            + (f"{missing[0]!r}, which it does not have" if missing else "nothing"),
+            hint=f"./inv lock {lock.image}",
+        )
+    return [(name, versions[name]) for name in step.pins]
+
+
+def _install(
+    step: LockedStep, component: Component | None, facts: Facts, templates: Templates
+) -> Script:
+    pins = _pinned(step, facts.lock)
+    return _as_root(
+        f"install-{step.name}",
+        "packages",
+        templates,
+        mirror_line=Fragment(MIRROR_LINE),
+        bundle=Bundle(step.packages).digest,
+        pins=pins,
+        **_stop(component, pins),
+    )
+
+
+def _check(
+    step: LockedStep, component: Component | None, facts: Facts, templates: Templates
+) -> Script:
+    pins = _pinned(step, facts.lock)
+    text = templates.shell(
+        "validate/packages.sh.j2",
+        pins=pins,
+        query=Fragment(component.version_query) if component and component.version_query else None,
+        upstream=_upstream(pins[0][1]),
+        services=component.services if component else (),
+        **_stop(component, pins),
+    )
+    return Script(name=f"check-{step.name}", text=text)
+
+
+def _stop(component: Component | None, pins: list[tuple[str, str]]) -> dict[str, Any]:
+    if component is None:
+        return {"settings": (), "drop_ins": ()}
+    stop = component.stop(pins[0][1])
+    return {"settings": stop.settings, "drop_ins": [_file(file) for file in stop.drop_ins]}
+
+
+def _file(file: DropIn) -> dict[str, str]:
+    return {
+        "path": file.path,
+        "folder": file.path.rpartition("/")[0],
+        "text": "\n".join(file.lines),
+    }
+
+
+def _upstream(version: str) -> str:
+    """The part of a Debian version that a program prints as its own: `4.3.1+ds1-8` is 4.3.1."""
+    rest = version.partition(":")[2] or version
+    upstream = rest.rpartition("-")[0] or rest
+    return upstream.partition("+")[0].partition("~")[0]
+
+
+def _put_files(facts: Facts, templates: Templates) -> Iterable[Script]:
+    if facts.lock.files:
+        yield _as_root(
+            "put-files",
+            "files",
+            templates,
+            mirror_line=Fragment(MIRROR_LINE),
+            files=facts.lock.files,
+        )
+
+
+def _own(step: Customizer | Validator, templates: Templates) -> Script:
+    text = templates.shell(
+        "install/customizer.sh.j2",
+        network=isinstance(step, Customizer) and step.network is Network.REQUIRED,
+        epoch=SOURCE_DATE_EPOCH,
+        body=Fragment("\n".join(step.inline)),
+    )
+    return Script(name=step.name, text=text)
+
+
+def _as_root(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
+    body = templates.shell(f"install/{template}.sh.j2", epoch=SOURCE_DATE_EPOCH, **values)
+    return Script(name=name, text=templates.shell("install/as_root.sh.j2", body=body))
+
+
+def _units(facts: Facts) -> tuple[str, ...]:
+    return tuple(download.unit for download in facts.catalogue.downloads)
