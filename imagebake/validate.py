@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from imagebake.diagnostics import Severity
+from imagebake.digest import sha256_json
 from imagebake.errors import ValidationFailed
 from imagebake.inspection.secrets import find_secrets
 from imagebake.inspection.tree import read_contents
@@ -73,6 +74,7 @@ def validate_spec(
         SpecFacts(
             spec=spec,
             lock=lock,
+            fresh=lock is not None and lock.inputs_sha256 == sha256_json(spec.lock_inputs()),
             catalogue=catalogue,
             location=location,
             today=today,

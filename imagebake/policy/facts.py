@@ -15,13 +15,15 @@ from imagebake.model.spec import ImageSpec
 class SpecFacts:
     """A spec before it is baked.
 
-    *lock* is None where there is none; *location* is the gallery's region; *others* are
+    *lock* is None where there is none, and *fresh* where it is of this very spec: of a
+    stale one only its staleness is worth saying. *location* is the gallery's region; *others* are
     the further specs of the repository; *leaks* are the secrets found in the spec and in
     what is rendered from it.
     """
 
     spec: ImageSpec
     lock: Lock | None
+    fresh: bool
     catalogue: Catalogue
     location: str
     today: dt.date

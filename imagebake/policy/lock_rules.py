@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import email.utils
-from collections import Counter
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
-from imagebake.digest import sha256_json
-from imagebake.model.lock import PACKAGES, Lock
+from imagebake.model.lock import PACKAGES
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
 _OLD = dt.timedelta(days=60)
 _RELOCK = "lock again: ./inv lock IMAGE"
 _DESIGN = "imagebake's design: the lock"
-
-
-def _fresh(facts: SpecFacts) -> Lock | None:
-    """The lock, where it is the spec's: of a stale one only its staleness is worth saying."""
-    if facts.lock and facts.lock.inputs_sha256 == sha256_json(facts.spec.lock_inputs()):
-        return facts.lock
-    return None
 
 
 @rule(
@@ -48,7 +39,7 @@ def lock_is_there(facts: SpecFacts) -> Iterator[Breach]:
 )
 def lock_is_fresh(facts: SpecFacts) -> Iterator[Breach]:
     """Compare the digest of what the lock was resolved from."""
-    if facts.lock and not _fresh(facts):
+    if facts.lock and not facts.fresh:
         yield Breach(facts.spec.name, "the spec has changed since it was locked")
 
 
@@ -61,7 +52,8 @@ def lock_is_fresh(facts: SpecFacts) -> Iterator[Breach]:
 )
 def lock_has_every_pin(facts: SpecFacts) -> Iterator[Breach]:
     """An agent's first package carries its version, and its step is called after it."""
-    if not (lock := _fresh(facts)):
+    lock = facts.lock
+    if lock is None or not facts.fresh:
         return
     versions = {package.name: package.version for package in lock.packages}
     wanted = [(pin.package, pin.version, PACKAGES, pin.package) for pin in facts.spec.packages]
@@ -87,7 +79,8 @@ def lock_has_every_pin(facts: SpecFacts) -> Iterator[Breach]:
 )
 def lock_has_every_file(facts: SpecFacts) -> Iterator[Breach]:
     """Digest, destination and mode are the pin's."""
-    if not (lock := _fresh(facts)):
+    lock = facts.lock
+    if lock is None or not facts.fresh:
         return
     locked = {(file.name, file.sha256, file.destination, file.mode) for file in lock.files}
     for pin in facts.spec.files:
@@ -97,17 +90,17 @@ def lock_has_every_file(facts: SpecFacts) -> Iterator[Breach]:
 
 @rule(
     "P174",
-    "The lock names each package once",
+    "The lock has each package at one version",
     why="the later would replace the earlier, and its step's layer with it",
     source=_DESIGN,
     fix=_RELOCK,
 )
-def lock_names_packages_once(facts: SpecFacts) -> Iterator[Breach]:
-    """A package may be there once for each architecture."""
-    packages = facts.lock.packages if facts.lock else ()
-    for (name, _), count in Counter((one.name, one.architecture) for one in packages).items():
-        if count > 1:
-            yield Breach(name, f"the lock has it {count} times")
+def lock_has_packages_once(facts: SpecFacts) -> Iterator[Breach]:
+    """The same version may be there again: an earlier step has brought what a pin asks for."""
+    seen: dict[str, str] = {}
+    for package in facts.lock.packages if facts.lock else ():
+        if seen.setdefault(package.name, package.version) != package.version:
+            yield Breach(package.name, f"the lock has {seen[package.name]} and {package.version}")
 
 
 @rule(
@@ -142,21 +135,6 @@ def lock_knows_repositories(facts: SpecFacts) -> Iterator[Breach]:
 
 @rule(
     "P177",
-    "A lock holds paths, not addresses",
-    why="the same lock must serve with a private mirror, and a path must not leave the archive",
-    source=_DESIGN,
-    fix=_RELOCK,
-)
-def lock_holds_paths(facts: SpecFacts) -> Iterator[Breach]:
-    """No scheme, no leading slash, no step upwards."""
-    for package in facts.lock.packages if facts.lock else ():
-        path = package.path
-        if "://" in path or path.startswith("/") or ".." in path.split("/"):
-            yield Breach(package.name, f"its path is {path!r}")
-
-
-@rule(
-    "P178",
     "The lock is not older than sixty days",
     why="the fixes that the archive has had since are not in the image",
     source="Debian publishes security updates most days",

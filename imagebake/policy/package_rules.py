@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from imagebake.digest import sha256_json
 from imagebake.model.contents import FileKind, InstalledPackage
 from imagebake.model.lock import BASE
 from imagebake.policy.facts import ImageFacts
@@ -118,7 +117,7 @@ def manifest_is_of_the_lock(facts: ImageFacts) -> Iterator[Breach]:
     words = {
         "image": facts.spec.name,
         "source": facts.lock.source.urn,
-        "lock_sha256": sha256_json(facts.lock.to_json()),
+        "lock_sha256": facts.lock.sha256,
     }
     for field, wanted in words.items():
         if manifest.get(field) != wanted:
