@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+_WIDEST = 160
 
 
 class Severity(enum.StrEnum):
@@ -28,7 +30,7 @@ class Diagnostic:
     code: str
     message: str
     severity: Severity = Severity.ERROR
-    hint: str | None = None
+    hint: str | None = field(default=None, compare=False)
     source: str = ""
     width: int = 1
 
@@ -42,8 +44,9 @@ class Diagnostic:
         gutter = " " * len(number)
         lines = [head]
         if self.source:
-            shown = self.source.expandtabs(1).rstrip()
-            caret = " " * (self.column - 1) + "^" * self.width
+            shown, column = _window(self.source.expandtabs(1).rstrip(), self.column)
+            width = min(self.width, max(1, len(shown) - column + 1))
+            caret = " " * (column - 1) + "^" * width
             lines += [f"{gutter} |", f"{number} | {shown}".rstrip(), f"{gutter} | {caret}"]
         if self.hint:
             lines.append(f"{gutter} = hint: {self.hint}")
@@ -57,3 +60,16 @@ class Diagnostic:
             f"::{self.severity} file={self.path},line={self.line},col={self.column},"
             f"title={self.code}::{escaped}"
         )
+
+
+def _window(line: str, column: int) -> tuple[str, int]:
+    """The part of a long *line* around *column*, and where the column is in it."""
+    if len(line) <= _WIDEST:
+        return line, column
+    start = max(0, min(column - _WIDEST // 2, len(line) - _WIDEST))
+    cut = line[start : start + _WIDEST]
+    if start:
+        cut = "…" + cut[1:]
+    if start + _WIDEST < len(line):
+        cut = cut[:-1] + "…"
+    return cut, column - start

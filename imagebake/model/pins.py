@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from imagebake.model import names
+from imagebake.model.spelling import described
 from imagebake.model.texts import (
     AgentName,
     Day,
@@ -21,7 +22,7 @@ from imagebake.model.texts import (
     Text,
 )
 from imagebake.model.values import Value
-from imagebake.model.versions import HandlerVersion, exact_debian_version
+from imagebake.model.versions import DEBIAN, HANDLER, HandlerVersion, exact_debian_version
 
 
 def _exact_handler_version(text: str) -> str:
@@ -29,12 +30,18 @@ def _exact_handler_version(text: str) -> str:
 
 
 DebianVersionText = Annotated[
-    str, StringConstraints(max_length=100), AfterValidator(exact_debian_version)
+    str,
+    StringConstraints(max_length=100),
+    AfterValidator(exact_debian_version),
+    described(DEBIAN, "an exact Debian version, such as '1:2.39.5-0+deb12u3'", 100),
 ]
 """The exact version of a Debian package."""
 
 HandlerVersionText = Annotated[
-    str, StringConstraints(max_length=40), AfterValidator(_exact_handler_version)
+    str,
+    StringConstraints(max_length=40),
+    AfterValidator(_exact_handler_version),
+    described(HANDLER, "a full handler version, such as '1.10.0.2'", 40),
 ]
 """The full version of an extension handler."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.spelling import described
 from imagebake.model.texts import (
     CommandLine,
     Cron,
@@ -26,10 +27,13 @@ from imagebake.model.texts import (
     VmSize,
 )
 from imagebake.model.values import Value
-from imagebake.model.versions import exact_marketplace_version
+from imagebake.model.versions import MARKETPLACE, exact_marketplace_version
 
 MarketplaceVersion = Annotated[
-    str, StringConstraints(max_length=50), AfterValidator(exact_marketplace_version)
+    str,
+    StringConstraints(max_length=50),
+    AfterValidator(exact_marketplace_version),
+    described(MARKETPLACE, "an exact image version, such as '0.20260914.2237'", 50),
 ]
 """The exact version of a marketplace image."""
 

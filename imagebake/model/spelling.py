@@ -6,15 +6,22 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 _SHOWN = 60
+_QUERY_VALUE = re.compile(r"(?<=[?&])([A-Za-z_-]{1,30}=)([^&\s'\"#]+)")
 
 
 def quoted(text: str) -> str:
     """*text* as a complaint shows it: in quotes, without control characters, not too long."""
+    text = redacted(text)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def redacted(text: str) -> str:
+    """*text* with stars for the values in queries of addresses, which may be signatures."""
+    return _QUERY_VALUE.sub(lambda match: match[1] + "*" * len(match[2]), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +56,15 @@ class Spelled:
 def spelled(pattern: re.Pattern[str] | str, words: str) -> Spelled:
     """A `Spelled`, from a pattern that need not be compiled yet."""
     return Spelled(re.compile(pattern), words)
+
+
+def described(pattern: re.Pattern[str], words: str, longest: int) -> WithJsonSchema:
+    """What editors are told about a text that a validator of its own checks."""
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": longest,
+            "pattern": f"^(?:{pattern.pattern})$",
+            "patternErrorMessage": f"must be {words}",
+        }
+    )

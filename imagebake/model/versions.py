@@ -11,10 +11,13 @@ from imagebake.model.spelling import quoted
 _RANGE = re.compile(r"[<>=~^!]|[*,|\s]|\.[xX](\.|$)")
 _MOVING = frozenset({"latest", "newest", "current", "stable", "default", "any", "lts"})
 _FIRST_NUMBERS = re.compile(r"\d+(\.\d+)?")
-_MARKETPLACE = re.compile(r"\d+\.\d+\.\d+")
-_THREE_OR_FOUR_NUMBERS = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2,3}")
+MARKETPLACE = re.compile(r"\d+\.\d+\.\d+")
+"""How the version of a marketplace image is spelled."""
+HANDLER = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2,3}")
+"""How the version of an extension handler is spelled."""
 _IMAGE_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-_DEBIAN = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~:-]*")
+DEBIAN = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~:-]*")
+"""How the version of a Debian package is spelled."""
 _INT32 = 2**31
 
 
@@ -36,7 +39,7 @@ def _inexact(text: str, kind: str, example: str) -> InexactVersion:
 
 def exact_marketplace_version(text: str) -> str:
     """Give *text* back; raises `InexactVersion` unless it names one marketplace image."""
-    if not _MARKETPLACE.fullmatch(text):
+    if not MARKETPLACE.fullmatch(text):
         raise _inexact(text, "an exact image version", "0.20260914.2237")
     return text
 
@@ -60,7 +63,7 @@ class HandlerVersion:
     text: str
 
     def __post_init__(self) -> None:
-        if not _THREE_OR_FOUR_NUMBERS.fullmatch(self.text):
+        if not HANDLER.fullmatch(self.text):
             raise _inexact(self.text, "a full handler version", "1.10.0.2")
 
     def __lt__(self, other: HandlerVersion) -> bool:
@@ -107,7 +110,7 @@ class DebianVersion:
     text: str
 
     def __post_init__(self) -> None:
-        if not _DEBIAN.fullmatch(self.text):
+        if not DEBIAN.fullmatch(self.text):
             raise _inexact(self.text, "an exact Debian version", "1:2.39.5-0+deb12u3")
 
     def __lt__(self, other: DebianVersion) -> bool:

@@ -12,7 +12,7 @@ from imagebake.diagnostics import Diagnostic
 from imagebake.model.spec import ImageSpec
 from imagebake.specs import phrases
 from imagebake.specs.fields import Location, closest, keys_at, without_tags
-from imagebake.specs.nodes import Broken, Entry, Mapping, Node, Place, Scalar, plain
+from imagebake.specs.nodes import Broken, Mapping, Node, Place, Scalar, plain
 from imagebake.specs.nodes import Sequence as ListNode
 
 
@@ -75,11 +75,13 @@ def _missing_keys(root: Mapping, location: Location, names: list[str]) -> Iterab
 
 
 def _start(mapping: Mapping, key: Scalar | None) -> Place:
-    """Where to say that *mapping* lacks something: at its key, or at its first entry's."""
-    first: Entry | None = next(iter(mapping.entries.values()), None)
-    if key is None and first and first.key.place.source == mapping.place.source:
-        key = first.key
-    return key.place if key else mapping.place
+    """Where to point at *mapping* as a whole: at its key, or at the first of its own keys."""
+    if key:
+        return key.place
+    source = mapping.place.source
+    places = [entry.key.place for entry in mapping.entries.values()]
+    own = [place for place in places if place.source is source]
+    return min(own, key=lambda place: (place.line, place.column), default=mapping.place)
 
 
 def _complaint(root: Mapping, error: ErrorDetails) -> Diagnostic | None:
@@ -92,5 +94,11 @@ def _complaint(root: Mapping, error: ErrorDetails) -> Diagnostic | None:
         # A broken piece has its complaint; so has a name given twice, which is the only
         # thing that the model says about the spec as a whole.
         return None
-    empty = isinstance(node, Scalar) and not node.text and node.plain
-    return phrases.phrase(error, node).at(key.place if empty and key else node.place)
+    if error["type"] == "too_short" and isinstance(node, ListNode) and node.items:
+        return None  # pydantic counts the healthy items only
+    return phrases.phrase(error, node).at(_place(node))
+
+
+def _place(node: Node) -> Place:
+    """Where to point at a value."""
+    return _start(node, None) if isinstance(node, Mapping) else node.place

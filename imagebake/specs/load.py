@@ -21,7 +21,7 @@ from imagebake.specs.text import decode, read_bytes
 
 SUFFIX = ".yaml"
 MAX_INCLUDES = 8
-MAX_COMPLAINTS = 50
+MAX_COMPLAINTS = 30
 
 
 def spec_names(folder: Path) -> tuple[str, ...]:

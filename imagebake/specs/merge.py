@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imagebake.specs.lists import SINGULAR, named
-from imagebake.specs.nodes import Entry, Mapping, Node, Scalar, Sequence
+from imagebake.specs.nodes import Entry, Mapping, Node, Sequence
 
 
 def merge(base: Mapping, child: Mapping) -> Mapping:
@@ -24,7 +24,7 @@ def _value(key: str, base: Node, child: Node) -> Node:
         return merge(base, child)
     if isinstance(base, Sequence) and isinstance(child, Sequence) and key in SINGULAR:
         return Sequence(child.place, _items(key, base, child))
-    return base if _is_empty(child) else child
+    return child
 
 
 def _items(key: str, base: Sequence, child: Sequence) -> tuple[Node, ...]:
@@ -41,8 +41,3 @@ def _items(key: str, base: Sequence, child: Sequence) -> tuple[Node, ...]:
         taken.add(id(mine))
     merged += [item for item in child.items if id(item) not in taken]
     return tuple(merged)
-
-
-def _is_empty(node: Node) -> bool:
-    """Whether a key stands without a value, as in `pins:` above nothing."""
-    return isinstance(node, Scalar) and node.plain and not node.text

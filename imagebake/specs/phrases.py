@@ -29,6 +29,8 @@ _MEANT = {
     "model_attributes_type": "a mapping",
 }
 
+_SYNONYMS = {"amd64": "x64", "x86_64": "x64", "aarch64": "Arm64"}
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -47,7 +49,7 @@ def phrase(error: ErrorDetails, node: Node) -> Phrase:
     """What *error* says about *node*."""
     kind, name = error["type"], _name(error["loc"])
     if kind == "value_error":
-        return _value_error(error, node)
+        return _value_error(error)
     if kind == "pin_kind":
         return _pin_kind(node)
     if kind in _MEANT:
@@ -80,11 +82,10 @@ def missing_keys(names: list[str], location: Location) -> Phrase:
     return Phrase(codes.MISSING_KEY, f"{_owner(location)} lacks the {keys} {_list(names)}")
 
 
-def _value_error(error: ErrorDetails, node: Node) -> Phrase:
+def _value_error(error: ErrorDetails) -> Phrase:
     cause = error["ctx"]["error"]
     if isinstance(cause, InexactVersion):
         return Phrase(codes.INEXACT, str(cause), _where_versions_are(error["loc"]))
-    del node
     return Phrase(codes.MISSPELT, str(cause))
 
 
@@ -108,15 +109,17 @@ def _pin_kind(node: Node) -> Phrase:
 
 
 def _wrong_kind(meant: str, name: str, node: Node) -> Phrase:
-    if isinstance(node, Scalar) and node.value is None:
-        return Phrase(codes.WRONG_KIND, f"{name} has no value", f"{meant} is meant")
     if meant == "a text" and isinstance(node, Scalar):
         return _unquoted(name, node)
+    if isinstance(node, Scalar) and isinstance(node.value, float):
+        return Phrase(codes.WRONG_KIND, f"{name} is {meant}, and {node.text} is not")
     hint = "begin each item with '- '" if meant == "a list" else None
     return Phrase(codes.WRONG_KIND, f"{name} is {meant}, and this is {_what(node)}", hint)
 
 
 def _unquoted(name: str, node: Scalar) -> Phrase:
+    if name == "'mode'" and node.text.isdecimal():
+        return Phrase(codes.WRONG_KIND, "a file mode is octal", f'write "{node.text:0>4}"')
     hint = f'write "{node.text}" if that is all of it'
     if name != "'version'" or isinstance(node.value, bool):
         what = _what(node)
@@ -128,11 +131,12 @@ def _unquoted(name: str, node: Scalar) -> Phrase:
 
 def _no_choice(error: ErrorDetails, name: str, node: Node) -> Phrase:
     choices = _CHOICE.findall(str(error["ctx"]["expected"]))
-    if not isinstance(node, Scalar) or node.value is None:
+    if not isinstance(node, Scalar):
         return _wrong_kind("a text", name, node)
     if len(choices) == 1:
         return Phrase(codes.NOT_A_CHOICE, f"{name} can only be {choices[0]!r}")
-    match = closest(node.text, choices)
+    synonym = _SYNONYMS.get(node.text)
+    match = synonym if synonym in choices else closest(node.text, choices)
     return Phrase(
         codes.NOT_A_CHOICE,
         f"{quoted(node.text)} is none of {_list(choices)}",

@@ -136,7 +136,7 @@ class _Builder:
     def _sequence(self, place: Place) -> Sequence:
         items = []
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
-            items.append(self._node(event))
+            items.append(self._present(self._node(event), "this item"))
         return Sequence(place, tuple(items))
 
     def _mapping(self, place: Place) -> Mapping:
@@ -156,8 +156,18 @@ class _Builder:
             elif first := entries.get(key.text):
                 self._twice(key, first.key)
             else:
+                value = self._present(value, quoted(key.text), key)
                 entries[key.text] = Entry(key, value)
         return Mapping(place, entries, whole)
+
+    def _present(self, value: Node, name: str, key: Scalar | None = None) -> Node:
+        """*value*, broken where it is nothing: who leaves a key empty meant something."""
+        if not isinstance(value, Scalar) or value.value is not None:
+            return value
+        place = key.place if key and not value.text else value.place
+        hint = "give it one, or take the line away"
+        self._complain(place, codes.WRONG_KIND, f"{name} has no value", hint)
+        return Broken(value.place)
 
     def _not_a_key(self, key: Node) -> None:
         if not isinstance(key, Broken):

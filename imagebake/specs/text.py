@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from imagebake.diagnostics import Diagnostic
+from imagebake.model.spelling import redacted
 from imagebake.specs import codes
 from imagebake.specs.nodes import Place, Source
 
@@ -69,10 +71,14 @@ def decode(content: bytes, path: str) -> tuple[str, Source, list[Diagnostic]]:
 def _source(text: str, path: str) -> Source:
     """The lines of *text*; what must not reach a terminal is replaced, one for one."""
     shown = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    return Source(path, tuple(_LINE_BREAK.split(shown)))
+    return Source(path, tuple(_LINE_BREAK.split(redacted(shown) if "?" in shown else shown)))
 
 
 def _undecodable(content: bytes, start: int, path: str) -> tuple[str, Source, list[Diagnostic]]:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        source = Source(path, ())
+        message = "the file is UTF-16, and a spec is UTF-8"
+        return "", source, [Place(source, 1, 1).complaint(codes.NOT_TEXT, message, "convert it")]
     before = content[:start].decode("utf-8")
     source = _source(content.decode("utf-8", errors="replace"), path)
     lines = _LINE_BREAK.split(before)

@@ -1,0 +1,142 @@
+"""The reference of specs, for people, from the schema that editors use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from imagebake.model.pins import KINDS
+from imagebake.specs.fields import EXTENDS
+from imagebake.specs.schema import Schema, base_schema, full_schema
+
+_HEAD = """\
+# Spec reference
+
+<!-- Written by `./inv generate` from the docstrings of imagebake/model/: edit those. -->
+
+One file `image_specs/NAME.yaml` describes the image NAME. It is strict YAML: indented with
+spaces, no anchors, aliases, tags or second documents, no key twice; a version that looks like a
+number goes in quotes (`"12.9"`). `./inv validate` shows every mistake of every file at once,
+with file, line, column and a hint; an editor with a YAML language server completes and checks
+while you type, by the first line of each file:
+
+    # yaml-language-server: $schema=../schemas/image-spec.v1.schema.json
+
+## Includes
+
+`extends: base/debian-12.yaml` puts a spec on top of another file, which may extend a third. The
+path starts at `image_specs/` and cannot leave it.
+
+- A mapping is merged with the include's, key by key; any other value replaces the include's.
+- The lists `pins`, `extensions`, `customizers`, `validators`, `regions` and `local.packages` are
+  the include's entries and then the spec's own. An entry with the name of one of the include's
+  takes its place.
+- What is required may stand in either file. A complaint points into the file with the mistake.
+"""
+
+
+def page() -> str:
+    """`docs/spec-reference.md`, whole."""
+    whole = full_schema()
+    parts = [_HEAD, *_section("The spec", whole, whole, extends=True)]
+    for name, part in _in_order(whole):
+        parts += _section(_title(name, part), part, whole)
+    return "\n".join(parts)
+
+
+def _in_order(whole: Schema) -> Iterator[tuple[str, Schema]]:
+    """The mappings of a spec, in the order in which the spec comes to them."""
+    seen: list[str] = []
+    waiting = _references(whole["properties"])
+    while waiting:
+        name = waiting.pop(0)
+        part = whole["$defs"][name]
+        if name not in seen and "properties" in part:
+            seen.append(name)
+            yield name, part
+            waiting = _references(part) + waiting
+
+
+def _references(value: Any) -> list[str]:  # noqa: ANN401 - JSON is what it is
+    if isinstance(value, list):
+        return [name for item in value for name in _references(item)]
+    if not isinstance(value, dict):
+        return []
+    own = [value["$ref"].rsplit("/", 1)[-1]] if "$ref" in value else []
+    return own + [name for item in value.values() for name in _references(item)]
+
+
+def _section(title: str, part: Schema, whole: Schema, *, extends: bool = False) -> list[str]:
+    required = part.get("required", [])
+    properties = dict(part["properties"])
+    if extends:
+        properties = {EXTENDS: base_schema()["properties"][EXTENDS], **properties}
+    keys = sorted(properties, key=lambda key: (key not in required, key != EXTENDS))
+    rows = [
+        f"| `{key}` | {_kind(properties[key], whole)} | {_need(key, properties[key], required)} "
+        f"| {properties[key].get('description', '')} |"
+        for key in keys
+    ]
+    head = ["| key | kind | | meaning |", "|---|---|---|---|"]
+    return [f"## {title}", "", _paragraph(part), "", *head, *rows, ""]
+
+
+def _paragraph(part: Schema) -> str:
+    return " ".join(str(part.get("description", "")).split())
+
+
+def _title(name: str, part: Schema) -> str:
+    kind = next((key for key in KINDS if key in part["properties"]), None)
+    words = {
+        "SourceImage": "`source`",
+        "LocalBase": "`local`",
+        "GalleryDefinition": "`gallery`",
+        "Identifier": "`gallery.identifier`",
+        "ExtensionPin": "`extensions`, each",
+        "Customizer": "`customizers`, each",
+        "Validator": "`validators`, each",
+        "TargetRegion": "`regions`, each",
+        "Build": "`build`",
+        "Schedule": "`schedule`",
+    }
+    return f"`pins`, with `{kind}`" if kind else words[name]
+
+
+def _need(key: str, value: Schema, required: list[str]) -> str:
+    if key in required:
+        return "required"
+    default = value.get("default")
+    return f"`{default}`" if isinstance(default, str | int) and default != "" else "optional"
+
+
+def _kind(value: Schema, whole: Schema) -> str:
+    """What may stand there, in words."""
+    if "$ref" in value:
+        target = whole["$defs"][value["$ref"].rsplit("/", 1)[-1]]
+        return _choices(target["enum"]) if "enum" in target else "mapping"
+    if "patternErrorMessage" in value:
+        return _escaped(str(value["patternErrorMessage"]).removeprefix("must be "))
+    if choices := value.get("enum") or ([value["const"]] if "const" in value else []):
+        return _choices(choices)
+    return _typed(value, whole)
+
+
+def _typed(value: Schema, whole: Schema) -> str:
+    items = value.get("items", {})
+    match value["type"]:
+        case "integer":
+            return f"{value['minimum']} to {value['maximum']}"
+        case "array":
+            return f"list; each {_kind(items, whole)}" if "type" in items else "list of mappings"
+        case "object":
+            return "mapping of texts"
+        case _:
+            return "a day, such as 2027-03-01" if value.get("format") == "date" else "path"
+
+
+def _choices(values: list[str]) -> str:
+    return " or ".join(f"`{value}`" for value in values)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
