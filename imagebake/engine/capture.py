@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from imagebake.engine.errors import EngineFailed
 from imagebake.engine.store import Store
 from imagebake.host import namespaces
 from imagebake.host.namespaces import Sandbox
@@ -32,8 +33,11 @@ def open_tar(store: Store, image: Sequence[Path], *, epoch: int) -> Iterator[Bin
             lowers=(attempt / "root", *image),
             at=attempt / "at",
         )
-        with namespaces.stream(sandbox) as output:
-            yield output
+        try:
+            with namespaces.stream(sandbox) as output:
+                yield output
+        except namespaces.SandboxFailed as error:
+            raise EngineFailed(error.message, code="CaptureFailed", hint=error.hint) from error
 
 
 def measure(output: BinaryIO) -> tuple[str, int]:

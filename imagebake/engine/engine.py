@@ -6,12 +6,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from imagebake.digest import canonical_json, sha256_json
-from imagebake.engine import capture, scaffold
+from imagebake.engine import capture, export, scaffold
 from imagebake.engine.base import make_base
 from imagebake.engine.errors import Cancelled, EngineFailed
 from imagebake.engine.finish import GENERALISE
@@ -52,7 +52,7 @@ class Engine:
     @property
     def store(self) -> Store:
         """Where bases and layers are kept."""
-        return Store(self.folder)
+        return Store(self.folder.absolute())
 
     def build(
         self,
@@ -68,20 +68,44 @@ class Engine:
         *on_state* hears Azure's run sub-states.
         """
         properties = template.get("properties", {})
+        engine = replace(self, mirror=self.mirror and self.mirror.absolute())
         self.store.sweep()
         log.parent.mkdir(parents=True, exist_ok=True)
         with (
             told_when_full(self.folder),
+            self.store.in_use(),
             _deadline(properties, cancelled) as stop,
             log.open("a", encoding="utf-8") as out,
         ):
-            return _Build(self, properties, out, on_state, stop).run()
+            return _Build(engine, properties, out, on_state, stop).run()
 
     @contextmanager
     def open_tar(self, record: Mapping[str, Any]) -> Iterator[BinaryIO]:
         """The root file system of *record* as a reproducible tar, to be read to its end."""
-        with capture.open_tar(self.store, self.image(record), epoch=record["epoch"]) as output:
+        with (
+            self.store.in_use(),
+            capture.open_tar(self.store, self.image(record), epoch=record["epoch"]) as output,
+        ):
             yield output
+
+    def export_vhd(
+        self,
+        record: Mapping[str, Any],
+        out: Path,
+        *,
+        size: int | None = None,
+        bootable: bool = True,
+    ) -> int:
+        """Write *record* to *out* as a fixed VHD; see `export.export_vhd`."""
+        with self.store.in_use():
+            wanted = export.Image(
+                layers=self.image(record),
+                content_sha256=record["content_sha256"],
+                content_bytes=record["content_bytes"],
+                epoch=record["epoch"],
+                architecture=record["architecture"],
+            )
+            return export.export_vhd(self.store, wanted, out, size=size, bootable=bootable)
 
     def image(self, record: Mapping[str, Any]) -> tuple[Path, ...]:
         """The layers of *record*, the topmost first; raises `EngineFailed` when one is gone."""
@@ -221,7 +245,7 @@ def _deadline(
     properties: Mapping[str, Any], cancelled: Callable[[], bool]
 ) -> Iterator[Callable[[], bool]]:
     """Stop at *cancelled*, or fail once the template's build timeout has passed."""
-    minutes = int(properties.get("buildTimeoutInMinutes") or _DEFAULT_MINUTES)
+    minutes = float(properties.get("buildTimeoutInMinutes") or _DEFAULT_MINUTES)
     late = threading.Event()
     timer = threading.Timer(minutes * 60, late.set)
     timer.daemon = True
@@ -232,7 +256,7 @@ def _deadline(
         if not late.is_set():
             raise
         raise EngineFailed(
-            f"the build took longer than its {minutes} minutes",
+            f"the build took longer than its {minutes:g} minutes",
             code="BuildTimeout",
             hint="raise buildTimeoutInMinutes",
         ) from error

@@ -20,6 +20,9 @@ Make = Callable[[Path], dict[str, Any]]
 """Fills `root` of the folder it is given, and returns what to remember about it."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+IN_USE = "in-use"
+"""The lock that readers of layers share, and that cleaning takes alone."""
+
 _BETWEEN_TRIES = 0.05
 
 
@@ -102,6 +105,12 @@ class Store:
         with files.locked(self.lock_path(key)), self.scratch(key) as attempt:
             yield attempt
         self.lock_path(key).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep every layer where it is while the context is open."""
+        with files.locked(self.folder / "locks" / IN_USE, shared=True):
+            yield
 
     def lock_path(self, key: str) -> Path:
         """The lock that whoever makes the tree of *key* holds."""

@@ -31,8 +31,8 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold an exclusive lock named *path* while the context is open.
+def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
+    """Hold a lock named *path* while the context is open: alone, or with others if *shared*.
 
     The kernel drops it when the holder dies, however it dies. Yields whether it is held:
     always true when *wait*, else false at once if another process has it. Not re-entrant.
@@ -41,7 +41,8 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(handle, kind | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return

@@ -76,6 +76,7 @@ def _init(config: Config) -> int:
         payload = _read_payload(config)
     except OSError as error:
         return _cannot(config, error)
+    os.write(config["status"], b"+")
     worker = os.fork()
     if not worker:
         _become(config, root, payload)
@@ -277,7 +278,7 @@ def _die_with_parent() -> None:
 
 def _cannot(config: Config, error: OSError) -> int:
     """Tell our own side that the sandbox, not the step, is what broke."""
-    os.write(config["status"], str(error.strerror or error).encode())
+    os.write(config["status"], f"-{error.strerror or error}".encode())
     return 125
 
 

@@ -6,10 +6,11 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -71,10 +72,16 @@ def run(sandbox: Sandbox, *, on_line: Callable[[str], None], stop: Callable[[], 
     *stop* is asked a few times a second; once it says so everything inside is killed, and
     `Stopped` is raised when nothing of it is left.
     """
+    last = [""]
+
+    def told(line: str) -> None:
+        last[0] = line
+        on_line(line)
+
     with _started(sandbox, stderr=subprocess.STDOUT) as running:
-        if not _follow(running.output, on_line, stop):
+        if not _follow(running.output, told, stop):
             raise Stopped("stopped while it was running")
-        return running.wait()
+        return running.wait(last[0])
 
 
 def call(sandbox: Sandbox) -> tuple[int, str]:
@@ -100,12 +107,23 @@ def stream(sandbox: Sandbox) -> Iterator[BinaryIO]:
             raise SandboxFailed(f"{sandbox.argv[0]} ended with {code}: {words[-2000:]}")
 
 
+def sizes(paths: Sequence[Path]) -> dict[Path, int]:
+    """How much of the disk each tree takes, in bytes, whoever owns what is in it."""
+    if not paths:
+        return {}
+    command = ("du", "-s", "-B1", "-0", "--", *map(str, paths))
+    said = process.run((*_MAP, *command) if rootless() else command, env={"PATH": _PATH})
+    rows = [row.split("\t", 1) for row in said.text.split("\0") if row]
+    return {Path(name): int(size) for size, name in rows}
+
+
 def remove(path: Path) -> None:
     """Remove a tree that a sandbox wrote, whoever owns it; nothing is said if it is gone."""
-    if not os.path.lexists(path):
-        return
-    command = ("rm", "-rf", "--one-file-system", "--", str(path))
-    process.run((*_MAP, *command) if rootless() else command, env={"PATH": _PATH})
+    with contextlib.suppress(PermissionError, FileNotFoundError):
+        shutil.rmtree(path)
+    if os.path.lexists(path):
+        command = ("rm", "-rf", "--one-file-system", "--", str(path))
+        process.run((*_MAP, *command) if rootless() else command, env={"PATH": _PATH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +132,16 @@ class _Running:
     output: BinaryIO
     status: int
 
-    def wait(self) -> int:
+    def wait(self, last: str = "") -> int:
+        """The exit code; *last* is what was said last, should nothing have started."""
         code = self.launcher.wait()
-        if complaint := os.read(self.status, 4096).decode(errors="replace"):
-            raise SandboxFailed(
-                f"this machine refused a sandbox: {complaint}",
-                hint="`./inv doctor` says what is missing",
-            )
-        return code
+        told = os.read(self.status, 4096).decode(errors="replace")
+        if told.startswith("+"):
+            return code
+        raise SandboxFailed(
+            f"this machine refused a sandbox: {told.removeprefix('-') or last or code}",
+            hint="./inv doctor says what is missing",
+        )
 
 
 @contextlib.contextmanager
