@@ -1,12 +1,14 @@
-"""The composition root, and the only error boundary."""
+"""The composition root's first half: what one command works with, and the error boundary."""
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from invoke.exceptions import Exit
@@ -14,12 +16,12 @@ from invoke.exceptions import Exit
 from imagebake import progress as reporting
 from imagebake import settings as configuration
 from imagebake.errors import ImagebakeError, SpecError
+from imagebake.host import system
 from imagebake.settings import Settings
 from imagebake.workspace import Workspace, find_root
 
 BUG = 1
 INTERRUPTED = 130
-
 
 
 @contextlib.contextmanager
@@ -61,15 +63,48 @@ def explain(error: ImagebakeError, *, annotate: bool = False) -> str:
     return "\n".join(lines)
 
 
-def load_workspace() -> tuple[Workspace, Settings]:
-    """The workspace and its settings, from the environment and the current directory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What every command stands on: where, how, when, and who is told."""
+
+    workspace: Workspace
+    settings: Settings
+    progress: reporting.Progress
+    now: dt.datetime
+
+
+def site(*, quiet: bool) -> Site:
+    """The site that the environment and the current directory name; *quiet* for programs."""
     named = os.environ.get("IMAGEBAKE_ROOT")
     root = Path(named) if named else find_root(Path.cwd())
     settings = configuration.load(root, os.environ)
     state = Path(settings.state) if settings.state else root / ".imagebake"
-    return Workspace(root=root, state=state if state.is_absolute() else root / state), settings
+    workspace = Workspace(root=root, state=state if state.is_absolute() else root / state)
+    return Site(
+        workspace=workspace,
+        settings=settings,
+        progress=console_progress(quiet=quiet),
+        now=dt.datetime.now(dt.UTC),
+    )
 
 
 def console_progress(*, quiet: bool) -> reporting.Progress:
     """Progress for whoever reads standard error."""
-    return reporting.NoProgress() if quiet else reporting.PlainProgress(sys.stderr)
+    if quiet:
+        return reporting.NoProgress()
+    if "GITHUB_ACTIONS" in os.environ:
+        return reporting.GroupedProgress(sys.stderr)
+    return reporting.PlainProgress(sys.stderr)
+
+
+def provide(needs: Iterable[system.Need], *, progress: reporting.Progress) -> None:
+    """Have every program in *needs*: as root by installing it, else by saying how."""
+    lacking = system.missing(needs)
+    if not lacking:
+        return
+    if not system.can_install():
+        system.require(lacking)
+    packages = sorted({need.package for need in lacking})
+    with progress.step(f"Install {', '.join(packages)}, which this needs"):
+        system.install(packages)
+    system.require(lacking)

@@ -93,3 +93,24 @@ class NoProgress:
 
     def note(self, text: str) -> None:
         """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedProgress:
+    """GitHub's log: each step is a group that folds away when it is done."""
+
+    out: TextIO
+
+    @contextlib.contextmanager
+    def step(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
+        """Open a group and close it, whatever happens inside."""
+        del total, unit
+        print(f"::group::{title}", file=self.out, flush=True)
+        try:
+            yield _PlainStep(self.out)
+        finally:
+            print("::endgroup::", file=self.out, flush=True)
+
+    def note(self, text: str) -> None:
+        """Print *text* on a line of its own."""
+        print(text, file=self.out, flush=True)

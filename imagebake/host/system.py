@@ -32,6 +32,9 @@ BAKE = (
 )
 """What `bake`, `lock` and `try` start."""
 
+LOCK = tuple(need for need in BAKE if need.program in ("gpgv", "apt-get", "dpkg-deb"))
+"""What `lock` starts."""
+
 EXPORT = (
     Need("sfdisk", "fdisk", "partitions a disk image"),
     Need("mkfs.fat", "dosfstools", "formats its EFI system partition"),
@@ -93,3 +96,9 @@ class MissingProgram(ImagebakeError):
     """A program that a verb needs is not on this machine."""
 
     exit_code = 2
+
+
+def architecture() -> str:
+    """This machine's processor, in Debian's spelling."""
+    machine = os.uname().machine
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)

@@ -1,0 +1,170 @@
+"""`bake`: from specs and locks to image versions."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagebake import app, ends
+from imagebake import lock as locks
+from imagebake.app import Site
+from imagebake.artifacts.mirror import ArtifactsGone
+from imagebake.bake import BakeResult, Hands
+from imagebake.bake import bake as bake_plan
+from imagebake.catalog.components import CATALOGUE, PACKAGES
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.ends import End
+from imagebake.errors import BakeFailed, ImagebakeError
+from imagebake.host import system
+from imagebake.model.lock import Lock
+from imagebake.model.plan import BakePlan
+from imagebake.model.spec import ImageSpec
+from imagebake.plan import plan_bake
+from imagebake.render.environment import Templates
+from imagebake.render.image_template import render_image_template
+
+
+def bake(image: str, *, every: bool, locked: bool, force: bool, as_json: bool) -> None:
+    """Bake the chosen images one after the other, and print what there is then."""
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=every)
+    if site.settings.cloud == "local":
+        app.provide(system.BAKE, progress=site.progress)
+    work = _Work(site, locked=locked, force=force)
+    with ends.connect(site) as end:
+        for spec in specs:
+            reason = left_out(site, spec) if every else None
+            if reason:
+                work.left[spec.name] = reason
+            else:
+                work.bake(spec, end, go_on=every)
+    work.print(as_json=as_json)
+    if work.failed:
+        raise BakeFailed(
+            f"{len(work.failed)} of {len(specs)} images failed: {', '.join(work.failed)}",
+            hint="each has its reason above; ./inv bake IMAGE bakes one alone",
+        )
+
+
+def left_out(site: Site, spec: ImageSpec) -> str | None:
+    """Why this machine cannot bake *spec*; None when it can."""
+    if site.settings.cloud != "local":
+        return None
+    if spec.local is None:
+        return "its spec does not say how to make its base here (local:)"
+    own = system.architecture()
+    if spec.gallery.architecture.debian != own:
+        return f"it is for {spec.gallery.architecture.debian}, and this machine is {own}"
+    return None
+
+
+@dataclass(slots=True)
+class _Work:
+    site: Site
+    locked: bool
+    force: bool
+    done: list[BakeResult] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, ImagebakeError] = field(default_factory=dict)
+
+    def bake(self, spec: ImageSpec, end: End, *, go_on: bool) -> None:
+        """Bake one image; with *go_on*, a failure is kept for the end."""
+        self.site.progress.note(f"bake {spec.name}")
+        try:
+            self.done.append(bake_one(self.site, spec, end, locked=self.locked, force=self.force))
+        except ImagebakeError as error:
+            if not go_on:
+                raise
+            self.failed[spec.name] = error
+            self.site.progress.note(app.explain(error))
+
+    def print(self, *, as_json: bool) -> None:
+        """Say what was made, what was there, and what was left out."""
+        if as_json:
+            print_json(
+                {
+                    "images": [result.to_json() for result in self.done],
+                    "left": self.left,
+                    "failed": {name: error.message for name, error in self.failed.items()},
+                }
+            )
+            return
+        rows = [_row(result) for result in self.done]
+        rows += [(name, "-", "left", reason) for name, reason in self.left.items()]
+        rows += [(name, "-", "failed", error.message) for name, error in self.failed.items()]
+        print_table(("image", "version", "outcome", "content, or why not"), rows)
+
+
+def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
+    """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*."""
+    lock = fresh_lock(site, spec)
+    while True:
+        try:
+            return _attempt(site, plan_of(site, spec, lock), end, force=force)
+        except ArtifactsGone as error:
+            if locked:
+                raise locks.refuse_to_heal(lock, error.gone) from error
+            lock = _heal(site, spec, lock, error)
+
+
+def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
+    """The plan of *spec* with the templates of this workspace."""
+    return plan_bake(spec, lock, catalogue=CATALOGUE, templates=_templates(site))
+
+
+def _attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
+    known = ends.archives(site)
+    hands = Hands(
+        cloud=end.cloud,
+        mirror=ends.mirror(site, known, plan.lock),
+        bases=end.bases,
+        render=functools.partial(render_image_template, templates=_templates(site)),
+        content=end.images.content,
+        locks=site.workspace.state / "locks",
+        clock=time.monotonic,
+        progress=site.progress,
+    )
+    return bake_plan(plan, end.destination, now=site.now, force=force, hands=hands)
+
+
+def _heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
+    site.progress.note(f"{error.message}: locking {spec.name} again")
+    known = ends.archives(site)
+    healed, moves = locks.heal(
+        spec,
+        lock,
+        error.gone,
+        components=PACKAGES,
+        archives=known,
+        mirror=ends.mirror(site, known, lock),
+        now=site.now,
+        progress=site.progress,
+    )
+    path = site.workspace.lock_path(spec.name)
+    locks.write_lock(path, healed)
+    for move in moves:
+        site.progress.note(f"  {move}")
+    site.progress.note(f"wrote {site.workspace.shown(path)}: have it reviewed")
+    return healed
+
+
+def _row(result: BakeResult) -> tuple[str, ...]:
+    made = "baked" if result.made else "unchanged"
+    seconds = sum(result.manifest.seconds.values())
+    content = result.manifest.content_sha256
+    about = f"sha256:{content[:16]}" if content else "in Azure"
+    if result.made:
+        about += f" in {seconds:.1f} s"
+    return result.image, str(result.version.version), made, about
+
+
+@functools.cache
+def _templates_of(folder: Any) -> Templates:  # noqa: ANN401 - a path, which hashes
+    return Templates(folder)
+
+
+def _templates(site: Site) -> Templates:
+    return _templates_of(site.workspace.templates)

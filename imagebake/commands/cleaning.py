@@ -1,0 +1,21 @@
+"""`clean`: give back the room of what no image version needs."""
+
+from __future__ import annotations
+
+from imagebake import app, ends
+from imagebake.engine.clean import clean as clean_store
+from imagebake.errors import UsageError
+from imagebake.local import local_end, make_engine
+
+
+def clean(budget: str) -> None:
+    """Delete bases and layers, the longest unused first, until the rest fits *budget* GiB."""
+    site = app.site(quiet=False)
+    told = budget or site.settings.layer_budget_gb
+    try:
+        limit = int(float(told) * (1 << 30))
+    except ValueError:
+        raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB") from None
+    engine = make_engine(site.workspace, ends.fetcher(site))
+    with local_end(site.workspace, site.settings, engine) as end:
+        print(clean_store(engine.store, budget=limit, keep=end.emulator.records()))

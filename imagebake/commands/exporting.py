@@ -1,0 +1,44 @@
+"""`export`: an image version as a file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from imagebake import app, ends
+from imagebake.commands.listing import newest
+from imagebake.commands.selection import spec_of, split_version
+from imagebake.ends import End
+from imagebake.errors import UsageError
+from imagebake.host import system
+from imagebake.host.files import arriving
+
+
+def export(version: str, *, form: str, out: str, size_gib: int) -> None:
+    """Write a version to *out*; the same version gives the same bytes on every machine."""
+    site = app.site(quiet=False)
+    if form not in ("vhd", "tar"):
+        raise UsageError(f"there is no format {form!r}", hint="it is vhd or tar")
+    if not out:
+        raise UsageError("name the file to write", hint=f"--out {version or 'image'}.{form}")
+    image, wanted = split_version(version)
+    spec = spec_of(site, image)
+    path = Path(out)
+    if form == "vhd":
+        app.provide(system.EXPORT, progress=site.progress)
+    with ends.connect(site) as end:
+        number = wanted or newest(site, spec, end)
+        version_id = end.cloud.endpoint.version_id(
+            site.settings.gallery, spec.gallery.definition, number
+        )
+        with site.progress.step(f"Write {spec.name}@{number} to {path}"):
+            if form == "vhd":
+                end.images.export_vhd(version_id, path, size_gib=size_gib or spec.build.os_disk_gb)
+            else:
+                _write_tar(end, version_id, path)
+    print(f"{path}: {path.stat().st_size} bytes of {spec.name}@{number}")
+
+
+def _write_tar(end: End, version_id: str, path: Path) -> None:
+    with arriving(path) as file, end.images.open_tar(version_id) as stream:
+        shutil.copyfileobj(stream, file, 1 << 20)

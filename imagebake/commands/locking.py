@@ -1,0 +1,102 @@
+"""`lock` and `mirror`: exact artifacts, and the copies of them."""
+
+from __future__ import annotations
+
+from imagebake import app, ends
+from imagebake import lock as locks
+from imagebake.app import Site
+from imagebake.catalog.components import PACKAGES
+from imagebake.commands.output import print_json
+from imagebake.commands.selection import chosen
+from imagebake.errors import ArtifactError, LockError, UsageError
+from imagebake.host import system
+from imagebake.model.lock import Lock
+from imagebake.model.spec import ImageSpec
+
+
+def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
+    """Lock the chosen images, or with *check* only say which locks are stale."""
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=every)
+    if check:
+        _check(site, specs, as_json=as_json)
+        return
+    app.provide(system.LOCK, progress=site.progress)
+    said = []
+    for spec in specs:
+        before, after = _lock(site, spec)
+        said.append(_outcome(site, spec, before, after))
+    if as_json:
+        print_json(said)
+        return
+    for one in said:
+        print(f"{one['image']}: {one['outcome']}, {one['packages']} packages in {one['lock']}")
+        for move in one["moves"]:
+            print(f"  {move}")
+
+
+def _lock(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
+    path = site.workspace.lock_path(spec.name)
+    try:
+        before = locks.load_lock(path)
+    except LockError:
+        before = None
+    archives = ends.archives(site)
+    after = locks.lock_image(
+        spec,
+        components=PACKAGES,
+        previous=before,
+        archives=archives,
+        mirror=ends.mirror(site, archives),
+        now=site.now,
+        progress=site.progress,
+    )
+    return before, after
+
+
+def _outcome(site: Site, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, object]:
+    path = site.workspace.lock_path(spec.name)
+    wrote = locks.write_lock(path, after)
+    moves = locks.moves(before, after) if before else ()
+    return {
+        "image": spec.name,
+        "outcome": "unchanged" if not wrote else "locked again" if before else "locked",
+        "packages": len(after.packages),
+        "lock": site.workspace.shown(path),
+        "moves": [str(move) for move in moves],
+    }
+
+
+def _check(site: Site, specs: tuple[ImageSpec, ...], *, as_json: bool) -> None:
+    stale: dict[str, str] = {}
+    for spec in specs:
+        try:
+            locks.check_lock(spec, locks.load_lock(site.workspace.lock_path(spec.name)))
+        except LockError as error:
+            stale[spec.name] = error.message
+    if as_json:
+        print_json({spec.name: stale.get(spec.name, "fresh") for spec in specs})
+    if stale:
+        only = next(iter(stale)) if len(stale) == 1 else "--all"
+        raise LockError("\n".join(stale.values()), hint=f"./inv lock {only}")
+    if not as_json:
+        print("\n".join(f"{spec.name}: the lock is fresh" for spec in specs))
+
+
+def mirror(action: str, *, as_json: bool) -> None:
+    """Carry out *action* on the mirror; there is only `verify`."""
+    if action != "verify":
+        raise UsageError(f"mirror has no action {action!r}", hint="./inv mirror verify")
+    from imagebake.artifacts.verify import verify
+
+    site = app.site(quiet=as_json)
+    report = verify(ends.mirror(site))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        print(report)
+    if not report.sound:
+        raise ArtifactError(
+            "the mirror has artifacts that are not what their names say",
+            hint="they were put aside; ./inv bake fetches them again",
+        )

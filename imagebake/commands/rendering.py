@@ -1,0 +1,51 @@
+"""`render`: what Azure would get."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.catalog.components import CATALOGUE
+from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.model.plan import BakePlan, Delivery
+from imagebake.plan import plan_bake
+from imagebake.render.environment import Templates
+from imagebake.render.files import rendered_files, write_files
+from imagebake.render.image_template import render_image_template
+
+VERSION = "YYYY.MMDD.N"
+"""Stands where a bake puts the number that is next on its day."""
+
+
+def render(image: str, *, every: bool, out: str) -> None:
+    """Print the image template, or with *out* write it and its scripts to a directory each."""
+    site = app.site(quiet=False)
+    templates = Templates(site.workspace.templates)
+    for spec in chosen(site, image, every=every):
+        plan = plan_bake(spec, fresh_lock(site, spec), catalogue=CATALOGUE, templates=templates)
+        to = delivery(site, plan)
+        document = render_image_template(plan, to, templates)
+        if not out:
+            sys.stdout.write(document.decode())
+            continue
+        folder = Path(out) / spec.name if every else Path(out)
+        written = write_files(rendered_files(plan, to, document), folder)
+        print(f"{spec.name}: wrote {len(written)} files to {folder}")
+
+
+def delivery(site: Site, plan: BakePlan) -> Delivery:
+    """Where a bake of *plan* would go, with stand-ins for what only a bake knows."""
+    settings, spec = site.settings, plan.spec
+    group = f"/subscriptions/{settings.subscription}/resourceGroups/{settings.resource_group}"
+    gallery = f"{group}/providers/Microsoft.Compute/galleries/{settings.gallery}"
+    identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    return Delivery(
+        location=settings.location,
+        identity=settings.identity or f"{identities}/imagebake",
+        image_version_id=f"{gallery}/images/{spec.gallery.definition}/versions/{VERSION}",
+        mirror_url=settings.mirror_url or "file:///run/imagebake/mirror",
+        regions=spec.regions,
+        tags=tuple(sorted(spec.tags.items())),
+    )

@@ -1,0 +1,56 @@
+"""Which images a command line means, and what every command reads of them first."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from imagebake import lock as locks
+from imagebake.app import Site
+from imagebake.errors import UsageError
+from imagebake.model.lock import Lock
+from imagebake.model.spec import ImageSpec
+from imagebake.specs.load import load_all, load_spec, spec_names
+
+
+def chosen(site: Site, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
+    """The specs that are meant: the one called *image*, or with *every* all of them."""
+    if bool(image) == every:
+        raise UsageError(
+            "name one image, or give --all" if not image else "name an image or give --all, not both",
+            hint=_known(site),
+        )
+    if every:
+        return tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
+    return (spec_of(site, image),)
+
+
+def spec_of(site: Site, image: str) -> ImageSpec:
+    """The spec called *image*; raises `UsageError` with the names there are."""
+    names = spec_names(site.workspace.specs)
+    if image not in names:
+        near = difflib.get_close_matches(image, names, 1)
+        hint = f"did you mean {near[0]!r}?" if near else _known(site)
+        raise UsageError(f"there is no image spec called {image!r}", hint=hint)
+    return load_spec(site.workspace.specs / f"{image}.yaml", root=site.workspace.root)
+
+
+def fresh_lock(site: Site, spec: ImageSpec) -> Lock:
+    """The lock of *spec*; raises `LockError` when it is missing or stale."""
+    lock = locks.load_lock(site.workspace.lock_path(spec.name))
+    locks.check_lock(spec, lock)
+    return lock
+
+
+def split_version(text: str) -> tuple[str, str | None]:
+    """`IMAGE@VERSION` as its two parts; the version is None when only an image is named."""
+    if not text:
+        raise UsageError("name an image, or IMAGE@VERSION", hint="./inv versions lists them")
+    image, _, version = text.partition("@")
+    return image, version or None
+
+
+def _known(site: Site) -> str:
+    names: Iterator[str] = iter(spec_names(site.workspace.specs))
+    listed = ", ".join(names)
+    return f"images: {listed}" if listed else "there is no spec in image_specs/ yet"

@@ -1,0 +1,132 @@
+"""The local end: an Azure Resource Manager on this machine, with the engine behind its runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.server import Emulator
+from imagebake.engine import export
+from imagebake.engine.engine import Engine
+from imagebake.engine.errors import EngineFailed
+from imagebake.engine.marketplace import Marketplace
+from imagebake.engine.recipe import BaseRecipe
+from imagebake.engine.steps import Fetch
+from imagebake.errors import UsageError
+from imagebake.model.bundle import Bundle
+from imagebake.model.plan import BakePlan
+from imagebake.settings import Settings
+from imagebake.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBuilder:
+    """What the emulator asks to build: the engine, its failures in the emulator's words."""
+
+    engine: Engine
+
+    def build(
+        self,
+        template: Mapping[str, Any],
+        *,
+        log: Path,
+        on_state: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Mapping[str, Any]:
+        """Build *template*; raises `BuildFailed` with what the step printed last."""
+        try:
+            return self.engine.build(template, log=log, on_state=on_state, cancelled=cancelled)
+        except EngineFailed as error:
+            parts = (error.message, error.output, f"= hint: {error.hint}" if error.hint else "")
+            message = "\n".join(part for part in parts if part)
+            raise BuildFailed(error.code, message, record=error.record) from error
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBases:
+    """Lets the base of a lock stand in for the marketplace image that its spec names."""
+
+    marketplace: Marketplace
+
+    def offer(self, plan: BakePlan) -> None:
+        """Offer *plan*'s base; the same one offered again changes nothing."""
+        base = plan.lock.base
+        recipe = BaseRecipe(
+            suite=plan.lock.suite,
+            architecture=plan.lock.architecture,
+            packages=tuple(f"{package.name}={package.version}" for package in base.packages),
+            bundle=Bundle(base.packages).digest,
+        )
+        self.marketplace.offer(platform_image(plan), recipe)
+
+
+def platform_image(plan: BakePlan) -> dict[str, str]:
+    """The image template's source, as the wire spells it."""
+    return {"type": "PlatformImage", **plan.lock.source.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEnd:
+    """The running emulator, and the images behind its gallery versions."""
+
+    emulator: Emulator
+    engine: Engine
+
+    @property
+    def bases(self) -> LocalBases:
+        """Where a bake offers the base of its lock."""
+        return LocalBases(self.engine.marketplace)
+
+    def content(self, version_id: str) -> str | None:
+        """The digest of a version's root file system; None for a version made elsewhere."""
+        record = self.emulator.image_record(version_id)
+        return str(record["content_sha256"]) if record else None
+
+    @contextlib.contextmanager
+    def open_tar(self, version_id: str) -> Iterator[BinaryIO]:
+        """The root file system of a version as a tar, to be read to its end."""
+        with self.engine.open_tar(self._record(version_id)) as stream:
+            yield stream
+
+    def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
+        """Write the disk of a version to *out* as a fixed VHD."""
+        export.export_vhd(self.engine, self._record(version_id), out, size_gib=size_gib)
+
+    def _record(self, version_id: str) -> Mapping[str, Any]:
+        record = self.emulator.image_record(version_id)
+        if record is None:
+            raise UsageError(
+                f"version {version_id.rpartition('/')[2]} was not built on this machine",
+                hint="only what the engine built can be read here",
+            )
+        return record
+
+
+def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) -> Engine:
+    """The engine of *workspace*; with *network*, steps are plugged in unless they say no."""
+    return Engine(
+        folder=workspace.engine,
+        mirror=workspace.mirror,
+        marketplace=Marketplace(workspace.engine / "marketplace"),
+        fetch=fetch,
+        network=network,
+    )
+
+
+@contextlib.contextmanager
+def local_end(workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0) -> Iterator[LocalEnd]:
+    """Run the emulator with *engine* behind it until the context is left."""
+    emulator = Emulator(
+        workspace.emulator,
+        builder=EngineBuilder(engine),
+        subscription=settings.subscription,
+        resource_group=settings.resource_group,
+        location=settings.location,
+        port=port,
+    )
+    with emulator:
+        yield LocalEnd(emulator, engine)
