@@ -7,10 +7,13 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from imagebake.cloud.retry import Patience
+from imagebake.emulator.server import Emulator
+from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 
 
 @dataclass(slots=True)
@@ -86,3 +89,20 @@ def time() -> Time:
 def patience(time: Time) -> Patience:
     """Patience whose dice always show a half."""
     return Patience(clock=time.clock, sleep=time.sleep, dice=lambda: 0.5)
+
+
+@pytest.fixture
+def builder() -> ObedientBuilder:
+    return ObedientBuilder()
+
+
+@pytest.fixture
+def emulator(tmp_path: Path, builder: ObedientBuilder) -> Iterator[Emulator]:
+    with a_cloud(tmp_path / "emulator", builder) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def machine(tmp_path: Path, emulator: Emulator, builder: ObedientBuilder) -> Iterator[Machine]:
+    with a_machine(emulator, builder, tmp_path / "machine") as machine:
+        yield machine

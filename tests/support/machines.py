@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from imagebake.emulator.server import Emulator
 
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.store import DirectoryStore
@@ -19,6 +19,7 @@ from imagebake.bake import Destination, Hands, bake
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.server import Emulator
 from imagebake.host.connections import Connections
 from imagebake.host.download import Downloader
 from imagebake.model.gallery import GalleryVersion
@@ -119,3 +120,20 @@ class Machine:
     def close(self) -> None:
         for clients in self._open:
             clients.close()
+
+
+@contextlib.contextmanager
+def a_cloud(folder: Path, builder: ObedientBuilder) -> Iterator[Emulator]:
+    """An emulator that has the subscription, and nothing of ours in it."""
+    now = functools.partial(dt.datetime.now, dt.UTC)
+    with Emulator(folder, builder=builder, now=now, resource_group="elsewhere") as emulator:
+        yield emulator
+        builder.released.set()
+
+
+@contextlib.contextmanager
+def a_machine(emulator: Emulator, builder: ObedientBuilder, folder: Path) -> Iterator[Machine]:
+    """A machine with *folder* to itself, before *emulator*, which others may share."""
+    machine = Machine(emulator, builder, folder)
+    yield machine
+    machine.close()

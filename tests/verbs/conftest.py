@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from imagebake.emulator.server import Emulator
-from tests.support.machines import Machine, ObedientBuilder
+from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 
 
 @pytest.fixture
@@ -20,19 +18,14 @@ def builder() -> ObedientBuilder:
 
 @pytest.fixture
 def emulator(tmp_path: Path, builder: ObedientBuilder) -> Iterator[Emulator]:
-    """An emulator that has the subscription, and nothing of ours in it."""
-    folder = tmp_path / "emulator"
-    now = functools.partial(dt.datetime.now, dt.UTC)
-    with Emulator(folder, builder=builder, now=now, resource_group="elsewhere") as emulator:
+    with a_cloud(tmp_path / "emulator", builder) as emulator:
         yield emulator
-        builder.released.set()
 
 
 @pytest.fixture
 def machine(tmp_path: Path, emulator: Emulator, builder: ObedientBuilder) -> Iterator[Machine]:
-    machine = Machine(emulator, builder, tmp_path)
-    yield machine
-    machine.close()
+    with a_machine(emulator, builder, tmp_path / "machine") as machine:
+        yield machine
 
 
 @pytest.fixture
@@ -40,6 +33,5 @@ def other_machine(
     tmp_path: Path, emulator: Emulator, builder: ObedientBuilder
 ) -> Iterator[Machine]:
     """A second machine with a state of its own, in the same subscription."""
-    machine = Machine(emulator, builder, tmp_path / "other")
-    yield machine
-    machine.close()
+    with a_machine(emulator, builder, tmp_path / "other") as machine:
+        yield machine

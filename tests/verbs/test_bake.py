@@ -152,6 +152,8 @@ CALLS = [
     ("PUT", TEMPLATES),
     ("POST", "*/imageTemplates/*/run"),
     ("DELETE", TEMPLATES),
+    ("GET", "*/operations/*"),
+    ("GET", "*/capsOperations/*"),
 ]
 FAULTS: dict[str, dict[str, Any]] = {
     "throttled": {"status": 429, "code": "TooManyRequests"},
