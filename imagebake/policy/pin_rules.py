@@ -128,16 +128,17 @@ def review_is_not_near(facts: SpecFacts) -> Iterator[Breach]:
 
 @rule(
     "P106",
-    "What the catalogue knows is pinned as an agent",
+    "What the catalogue takes care of is pinned as an agent",
     why="as a plain package its services are not checked and its own updates stay on",
     source="catalogue of components",
     fix="pin it as 'agent'",
     severity=Severity.WARNING,
 )
 def agents_are_pinned_as_agents(facts: SpecFacts) -> Iterator[Breach]:
-    """Compare plain packages with those of the catalogue."""
+    """Only where the catalogue does more than name the package."""
     components = facts.catalogue.components.values()
-    names = {package: one.name for one in components for package in one.packages}
+    cared_for = (one for one in components if one.services or one.stops)
+    names = {package: one.name for one in cared_for for package in one.packages}
     for pin in facts.spec.packages:
         if agent := names.get(pin.package):
             yield Breach(pin.package, "the catalogue has it", f"pin it as 'agent: {agent}'")

@@ -18,6 +18,7 @@ from tests.policy.spec_cases import (
     customized,
     extended,
     fresh,
+    gallery,
     judged,
     pinned,
 )
@@ -73,6 +74,7 @@ def test_a_plugged_in_step_with_a_reason_may_download() -> None:
     [
         pinned({"package": "jq", "version": "1", "review_by": "2026-12-23"}),
         pinned({"package": "mdatp", "version": "101.26052.0008"}),
+        pinned({"package": "git", "version": "1:2.39.5-0+deb12u3"}),
         pinned(a_file(file="https://files.example/v1.2/latest.tar", destination="/opt/latest")),
         extended("Contoso", "Agent", "native", reason="the package contoso-agent delivers it"),
         extended("Contoso", "Agent", "cached", reason="the policy team asks for the resource"),
@@ -85,6 +87,7 @@ def test_a_plugged_in_step_with_a_reason_may_download() -> None:
     ids=[
         "reviewed-in-31-days",
         "a-good-mdatp",
+        "a-plain-component",
         "a-file-called-latest",
         "a-reasoned-native",
         "a-reasoned-cached",
@@ -145,7 +148,10 @@ def test_an_unreadable_date_of_an_archive_is_no_finding() -> None:
 
 def test_two_hundred_specs_are_judged_quickly(capsys: pytest.CaptureFixture[str]) -> None:
     specs = tuple(
-        a_spec(name=f"demo-{number}").model_copy(update={"description": str(number)})
+        gallery(
+            definition=f"demo-{number}",
+            identifier={"publisher": "imagebake", "offer": "demo", "sku": f"base-{number}"},
+        ).model_copy(update={"name": f"demo-{number}"})
         for number in range(200)
     )
     locks = [a_lock(spec) for spec in specs]
@@ -154,7 +160,7 @@ def test_two_hundred_specs_are_judged_quickly(capsys: pytest.CaptureFixture[str]
     findings = [judged(spec, lock, others=specs) for spec, lock in zip(specs, locks, strict=True)]
     took = time.perf_counter() - started
 
-    assert len(findings) == 200
+    assert set(findings) == {()}
     with capsys.disabled():
         sys.stdout.write(f"\n200 specs against {len(SPEC_RULES)} rules: {took:.3f} s\n")
 
