@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import Emulator
-from imagebake.engine import export
 from imagebake.engine.engine import Engine
 from imagebake.engine.errors import EngineFailed
 from imagebake.engine.marketplace import Marketplace
@@ -94,7 +93,7 @@ class LocalEnd:
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Write the disk of a version to *out* as a fixed VHD."""
-        export.export_vhd(self.engine, self._record(version_id), out, size_gib=size_gib)
+        self.engine.export_vhd(self._record(version_id), out, size=size_gib << 30)
 
     def _record(self, version_id: str) -> Mapping[str, Any]:
         record = self.emulator.image_record(version_id)

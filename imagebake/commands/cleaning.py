@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagebake import app, ends
+from imagebake.commands.output import size
 from imagebake.engine.clean import clean as clean_store
 from imagebake.errors import UsageError
 from imagebake.local import local_end, make_engine
@@ -18,4 +19,5 @@ def clean(budget: str) -> None:
         raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB") from None
     engine = make_engine(site.workspace, ends.fetcher(site))
     with local_end(site.workspace, site.settings, engine) as end:
-        print(clean_store(engine.store, budget=limit, keep=end.emulator.records()))
+        cleaned = clean_store(engine.folder, budget=limit, keep=end.emulator.records())
+    print(f"removed {cleaned.removed} layers: {size(cleaned.freed)} freed, {size(cleaned.left)} left")

@@ -34,9 +34,9 @@ def doctor(*, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "can_bake": able.can_bake,
+                "can_bake": able.can_build,
                 "mode": able.mode,
-                "reasons": list(able.reasons),
+                "problems": [{"what": one.what, "mend": one.mend} for one in able.problems],
                 "programs": [
                     {"for": row[0], "program": row[1], "present": row[2] == "yes"} for row in rows
                 ],
@@ -45,9 +45,10 @@ def doctor(*, as_json: bool) -> None:
         )
         return
     print_table(("for", "program", "here", "what it does"), rows)
-    print(f"\nThis machine bakes {able.mode}." if able.can_bake else "\nThis machine cannot bake:")
-    for reason in able.reasons:
-        print(f"  {reason}")
+    if able.can_build:
+        print(f"\nThis machine can bake ({able.mode}).")
+    for problem in able.problems:
+        print(f"\nThis machine cannot bake: {problem.what}\n  = hint: {problem.mend}")
     if lacking:
         print(f"\nMissing programs: ./inv setup as root, or: {system.command_for(lacking)}")
 
