@@ -52,7 +52,9 @@ class SpecError(ImagebakeError):
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = tuple(sorted(diagnostics))
         count = len(self.diagnostics)
-        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in the specs")
+        paths = sorted({diagnostic.path for diagnostic in diagnostics})
+        where = paths[0] if len(paths) == 1 else f"{len(paths)} files"
+        super().__init__(f"{count} mistake{'s' if count != 1 else ''} in {where}")
 
 
 class LockError(ImagebakeError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from imagebake.errors import UsageError
+from imagebake.diagnostics import Diagnostic
+from imagebake.errors import SpecError, UsageError
 
 FILE = "imagebake.yaml"
 PREFIX = "IMAGEBAKE_"
@@ -53,25 +56,140 @@ class Settings:
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
-    """Read the settings of the repository at *root*; raises `UsageError` on unknown keys."""
-    path = root / FILE
-    told: dict[str, Any] = {}
-    if path.is_file():
-        try:
-            told = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UsageError(f"{FILE} is not YAML: {error}") from error
-    known = {field.name for field in dataclasses.fields(Settings)}
-    unknown = sorted(set(told) - known) if isinstance(told, dict) else ["(not a mapping)"]
-    if unknown:
-        raise UsageError(
-            f"{FILE} has no setting {unknown[0]!r}", hint=f"settings: {', '.join(sorted(known))}"
-        )
-    values = {name: str(value) for name, value in told.items()}
-    for name in known:
+    """Read the settings of the repository at *root*, over which *environment* wins.
+
+    Raises `SpecError` with every mistake in the file, and `UsageError` for one in the
+    environment.
+    """
+    values = _from_file(root / FILE)
+    for name in _KNOWN:
         if (value := environment.get(PREFIX + name.upper())) is not None:
+            if why := _objection(name, value):
+                raise UsageError(f"{PREFIX}{name.upper()} is {value!r}, and {why}")
             values[name] = value
-    settings = Settings(**values)
-    if settings.cloud not in ("local", "azure"):
-        raise UsageError(f"cloud is {settings.cloud!r}", hint="it is 'local' or 'azure'")
-    return settings
+    _refuse_misspelt(environment)
+    return Settings(**values)
+
+
+_KNOWN = {field.name: field for field in dataclasses.fields(Settings)}
+_NUMBERS = ("layer_budget_gb", "max_artifact_mb")
+_CLOUDS = ("local", "azure")
+
+
+def _objection(name: str, value: str) -> str | None:
+    """Why *value* cannot be the setting *name*."""
+    if name == "cloud" and value not in _CLOUDS:
+        return "it is 'local' or 'azure'"
+    if name in _NUMBERS and not re.fullmatch(r"[1-9]\d{0,8}", value):
+        return "it is a whole number"
+    if any(ord(character) < ord(" ") for character in value):
+        return "it is one line"
+    return None
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """Refuse a variable that is almost one of ours: it would do nothing, silently."""
+    known = [PREFIX + name.upper() for name in _KNOWN]
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            match = difflib.get_close_matches(name, known, n=1, cutoff=0.88)
+            if match:
+                raise UsageError(f"no setting has the variable {name}", hint=f"{match[0]}?")
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    """The settings that the file *path* gives; raises `SpecError` with all its mistakes."""
+    if not path.is_file():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{FILE} cannot be read: {error}") from error
+    reader = _Reader(text)
+    values = reader.values()
+    if reader.wrong:
+        raise SpecError(reader.wrong)
+    return values
+
+
+class _Reader:
+    """Reads a flat mapping from YAML's events, so that nothing in the file can surprise."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
+        self.events = yaml.parse(text, Loader=yaml.SafeLoader)
+        self.wrong: list[Diagnostic] = []
+
+    def values(self) -> dict[str, str]:
+        """What the file says, as far as it makes sense."""
+        try:
+            return self._read()
+        except yaml.YAMLError as error:
+            mark = getattr(error, "context_mark", None) or getattr(error, "problem_mark", None)
+            why = getattr(error, "problem", None) or "it cannot be read"
+            self._complain(mark, "C001", f"{FILE} is not YAML: {why}")
+        except (ValueError, OverflowError):  # PyYAML passes an escape on to Python as it stands
+            self._complain(None, "C001", f"{FILE} is not YAML: an escape in it is out of range")
+        return {}
+
+    def _read(self) -> dict[str, str]:
+        values: dict[str, str] = {}
+        events = (event for event in self.events if not isinstance(event, _FRAME))
+        if not isinstance(event := next(events, None), yaml.MappingStartEvent):
+            if event is not None:
+                self._complain(event.start_mark, "C001", f"{FILE} is a mapping of settings")
+            return values
+        while isinstance(key := next(events), yaml.ScalarEvent):
+            value = next(events)
+            if not isinstance(value, yaml.ScalarEvent):
+                message = f"the setting {key.value!r} is one text"
+                self._complain(value.start_mark, "C003", message)
+                return values
+            self._check(key, value, values)
+            values[key.value] = value.value
+        return values
+
+    def _check(
+        self, key: yaml.ScalarEvent, value: yaml.ScalarEvent, told: Mapping[str, str]
+    ) -> None:
+        name: str = key.value
+        if name not in _KNOWN:
+            match = difflib.get_close_matches(name, _KNOWN, n=1)
+            hint = f"did you mean {match[0]!r}?" if match else f"settings: {', '.join(_KNOWN)}"
+            self._complain(key.start_mark, "C002", f"there is no setting {name!r}", hint, name)
+        elif name in told:
+            self._complain(key.start_mark, "C002", f"{name!r} is set twice", None, name)
+        elif why := _objection(name, value.value):
+            message = f"{name!r} is {value.value!r}, and {why}"
+            self._complain(value.start_mark, "C003", message, None, value.value)
+
+    def _complain(
+        self,
+        mark: Any,  # noqa: ANN401 - PyYAML has two classes of marks, alike
+        code: str,
+        message: str,
+        hint: str | None = None,
+        word: str = "",
+    ) -> None:
+        line = mark.line if mark else 0
+        self.wrong.append(
+            Diagnostic(
+                path=FILE,
+                line=line + 1,
+                column=mark.column + 1 if mark else 1,
+                code=code,
+                message=message,
+                hint=hint,
+                source=self.lines[line] if line < len(self.lines) else "",
+                width=max(1, len(word)),
+            )
+        )
+
+
+_FRAME = (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.StreamEndEvent)
+CODES = {
+    "C001": "the settings are not a YAML mapping",
+    "C002": "a setting is unknown, or set twice",
+    "C003": "a setting has a value that it cannot have",
+}
+"""What can be wrong with the settings, by code."""

@@ -1,0 +1,134 @@
+"""Settings come from a file and the environment; what is wrong in them is said in full."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagebake import settings
+from imagebake.errors import SpecError, UsageError
+from imagebake.settings import FILE, Settings, load
+from imagebake.specs.docstrings import field_docs
+
+
+def told(folder: Path, content: str | bytes) -> Settings:
+    (folder / FILE).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return load(folder, {})
+
+
+def test_without_a_file_every_setting_has_its_default(tmp_path: Path) -> None:
+    assert load(tmp_path, {}) == Settings()
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "\ufeff"])
+def test_a_file_may_say_nothing(content: str, tmp_path: Path) -> None:
+    assert told(tmp_path, content) == Settings()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("gallery: ours\nlocation: northeurope\nlayer_budget_gb: 5\n")
+
+    result = load(tmp_path, {"IMAGEBAKE_GALLERY": "theirs", "IMAGEBAKE_ROOT": "/elsewhere"})
+
+    assert (result.gallery, result.location, result.layer_budget_gb) == (
+        "theirs",
+        "northeurope",
+        "5",
+    )
+
+
+def test_every_mistake_in_the_file_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        told(tmp_path, "clud: local\ncloud: azur\nlayer_budget_gb: much\nstate: a\nstate: b\n")
+
+    assert str(caught.value) == "4 mistakes in imagebake.yaml"
+    shown = "\n".join(str(diagnostic) for diagnostic in caught.value.diagnostics)
+    assert shown == textwrap.dedent("""\
+        imagebake.yaml:1:1: error[C002]: there is no setting 'clud'
+          |
+        1 | clud: local
+          | ^^^^
+          = hint: did you mean 'cloud'?
+        imagebake.yaml:2:8: error[C003]: 'cloud' is 'azur', and it is 'local' or 'azure'
+          |
+        2 | cloud: azur
+          |        ^^^^
+        imagebake.yaml:3:18: error[C003]: 'layer_budget_gb' is 'much', and it is a whole number
+          |
+        3 | layer_budget_gb: much
+          |                  ^^^^
+        imagebake.yaml:5:1: error[C002]: 'state' is set twice
+          |
+        5 | state: b
+          | ^^^^^""")
+
+
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        ("- cloud\n", "1:1: error[C001]: imagebake.yaml is a mapping of settings"),
+        ("cloud: [local]\n", "1:8: error[C003]: the setting 'cloud' is one text"),
+        (
+            "cloud: 'local\n",
+            "1:8: error[C001]: imagebake.yaml is not YAML: found unexpected end of stream",
+        ),
+        (
+            '"\\UFFFFFFFF": 1\n',
+            "1:1: error[C001]: imagebake.yaml is not YAML: an escape in it is out of range",
+        ),
+        ('state: "a\\nb"\n', "1:8: error[C003]: 'state' is 'a\\nb', and it is one line"),
+    ],
+)
+def test_a_file_of_another_kind_is_explained(content: str, first: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        told(tmp_path, content)
+
+    shown = str(caught.value.diagnostics[0]).splitlines()[0]
+    assert shown == f"imagebake.yaml:{first}"
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"IMAGEBAKE_CLOUD": "aws"}, "IMAGEBAKE_CLOUD is 'aws', and it is 'local' or 'azure'"),
+        ({"IMAGEBAKE_CLUOD": "azure"}, "no setting has the variable IMAGEBAKE_CLUOD"),
+        (
+            {"IMAGEBAKE_MAX_ARTIFACT_MB": "-1"},
+            "IMAGEBAKE_MAX_ARTIFACT_MB is '-1', and it is a whole number",
+        ),
+    ],
+)
+def test_a_mistake_in_the_environment_names_the_variable(
+    environment: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path, environment)
+
+    assert caught.value.message == message
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"imagebake.yaml cannot be read"):
+        told(tmp_path, b"\xff\xfe")
+
+
+@given(content=st.text() | st.binary())
+def test_nothing_in_the_file_is_a_surprise(
+    content: str | bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("settings")
+    raw = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    with contextlib.suppress(SpecError, UsageError):
+        told(folder, raw)
+
+
+def test_every_setting_is_documented() -> None:
+    documented = field_docs(Path(settings.__file__))["Settings"]
+
+    assert list(documented) == [field.name for field in dataclasses.fields(Settings)]
