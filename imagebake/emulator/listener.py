@@ -14,7 +14,8 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -44,6 +45,7 @@ class Listener(socketserver.ThreadingTCPServer):
         self._open: set[socket.socket] = set()
         self._workers: set[threading.Thread] = set()
         self._guard = threading.Lock()
+        self._stopping = False
         super().__init__(("127.0.0.1", port), _Connection)
         self._accepting = threading.Thread(
             target=self.serve_forever, args=(_ACCEPT_POLL_SECONDS,), name="accept", daemon=True
@@ -66,6 +68,7 @@ class Listener(socketserver.ThreadingTCPServer):
             self._accepting.join()
         self.server_close()
         with self._guard:
+            self._stopping = True
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
@@ -75,24 +78,42 @@ class Listener(socketserver.ThreadingTCPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
         """Serve one connection; the handshake is here, so that a slow one holds up no other."""
+        worker = threading.current_thread()
         with self._guard:
-            self._workers.add(threading.current_thread())
-            self._open.add(request)
+            if self._stopping:
+                request.close()
+                return
+            self._workers.add(worker)
         try:
-            request.settimeout(_HANDSHAKE_SECONDS)
-            with self._context.wrap_socket(request, server_side=True) as connection:
+            with self._wrapped(request) as connection:
+                connection.settimeout(_HANDSHAKE_SECONDS)
+                connection.do_handshake()
                 connection.settimeout(None)
-                with self._guard:
-                    self._open.discard(request)
-                    self._open.add(connection)
                 self.finish_request(connection, client_address)
         except (OSError, ValueError, ReplyLost):
             pass  # the client went away, or is to believe that we did
         finally:
-            request.close()
             with self._guard:
-                self._open = {known for known in self._open if known.fileno() >= 0}
-                self._workers.discard(threading.current_thread())
+                self._workers.discard(worker)
+
+    @contextlib.contextmanager
+    def _wrapped(self, request: socket.socket) -> Iterator[ssl.SSLSocket]:
+        """TLS around a connection that `stop` knows about, its handshake still to come."""
+        with self._guard, contextlib.ExitStack() as undo:
+            undo.callback(request.close)
+            connection = self._context.wrap_socket(
+                request, server_side=True, do_handshake_on_connect=False
+            )
+            undo.pop_all()
+            self._open.add(connection)
+            if self._stopping:
+                connection.shutdown(socket.SHUT_RDWR)
+        try:
+            yield connection
+        finally:
+            with self._guard:
+                connection.close()
+                self._open.discard(connection)
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -118,13 +139,13 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
-        if response.status_code != 204:
+        if response.status_code != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _answer
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server's names
 
     def _environ(self, body: bytes) -> dict[str, Any]:
         url = urlsplit("/" + self.path.lstrip("/"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 UNDER_WAY = ("Running", "Canceling")
 _DEFAULT_MINUTES = 240
+_LOGS_KEPT = 100
 _LOG = logging.getLogger(__name__)
 
 
@@ -107,6 +109,7 @@ class Runs:
         return self._folder / "runs" / f"{operation}.lock"
 
     def _launch(self, run: _Run, template: Resource, held: contextlib.ExitStack) -> None:
+        self._forget_old_logs()
         run.log.parent.mkdir(parents=True, exist_ok=True)
         run.log.touch()
         body = template.body
@@ -120,6 +123,11 @@ class Runs:
         thread = threading.Thread(target=work, name=f"run {run.id}", daemon=True)
         self._threads[run.id] = thread
         thread.start()
+
+    def _forget_old_logs(self) -> None:
+        logs = sorted(self._folder.glob("packerlogs/*"), key=_modified)
+        for folder in logs[:-_LOGS_KEPT]:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _build(self, run: _Run, body: Mapping[str, Any]) -> _End:
         try:
@@ -241,6 +249,14 @@ class Runs:
         self._closing.set()
         for thread in list(self._threads.values()):
             thread.join()
+
+
+def _modified(folder: Path) -> float:
+    """When a log's folder was made; another process may be removing it meanwhile."""
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _is_cancelled(session: Session, operation: str) -> bool:

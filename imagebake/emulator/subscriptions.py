@@ -154,7 +154,10 @@ def list_groups(call: Call) -> Reply:
 
 
 def get_group(call: Call) -> Reply:
-    """Show a resource group."""
+    """Show a resource group, or answer whether there is one."""
+    if call.method == "HEAD":
+        require_group(call)
+        return Reply(204)
     return Reply(200, present(require_group(call), call))
 
 

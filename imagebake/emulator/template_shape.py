@@ -69,8 +69,8 @@ class _Reader:
     def read(self, value: object, shape: str, place: _Place) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise self._unmarshalling(place.trail, f"json: cannot unmarshal value into {shape}")
-        shape = self._variant(value, shape, place)
-        fields, read = SHAPES[shape], {}
+        shape, told = self._variant(value, shape, place)
+        fields, read = SHAPES[shape], dict[str, Any]()
         trail = f"{place.trail}unmarshalling type *{self.package}.{shape}: "
         for spelled, content in value.items():
             name = self._name(spelled, shape, trail)
@@ -79,19 +79,23 @@ class _Reader:
             kind = fields[name].removesuffix(" required")
             inner = f"{trail}struct field {name[0].upper()}{name[1:]}: "
             read[name] = self._value(content, kind, name, _Place(place.owner, place.prefix, inner))
+        read |= told
         for name, kind in fields.items():
             if kind.endswith(" required") and read.get(name) in (None, "", [], {}):
                 raise missing_field(place.owner, place.field(name))
         return read
 
-    def _variant(self, value: Mapping[str, Any], shape: str, place: _Place) -> str:
+    def _variant(
+        self, value: Mapping[str, Any], shape: str, place: _Place
+    ) -> tuple[str, dict[str, str]]:
+        """The shape that *value* really has, and the field that says so in its own spelling."""
         if shape not in VARIANTS:
-            return shape
+            return shape, {}
         field, kinds = VARIANTS[shape]
         told = next((v for k, v in value.items() if self._same(str(k), field)), "")
         for kind, name in kinds.items():
             if self._same(str(told), kind):
-                return name
+                return name, {field: kind}
         raise bad_value(place.owner, place.field(field), told)
 
     def _same(self, given: str, wanted: str) -> bool:

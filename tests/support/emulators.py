@@ -143,8 +143,8 @@ class Azure:
         return self.templates.begin_create_or_update(GROUP, name, a_template(**changes)).result()
 
     def run(self, name: str = "one") -> Any:  # noqa: ANN401
-        """Run a template to its end, whatever that is, and return the template."""
-        self.templates.begin_run(GROUP, name).wait()
+        """Run a template to its successful end and return the template."""
+        self.templates.begin_run(GROUP, name).result()
         return self.templates.get(GROUP, name)
 
 
@@ -192,7 +192,12 @@ def a_template(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 @contextlib.contextmanager
-def azure(emulator: Emulator, **options: Any) -> Iterator[Azure]:  # noqa: ANN401 - azure-core's
+def azure(
+    emulator: Emulator,
+    *,
+    image_builder_api: str = "2025-10-01",
+    **options: Any,  # noqa: ANN401 - azure-core's
+) -> Iterator[Azure]:
     """The real clients, pointed at a running *emulator*."""
     settings: dict[str, Any] = {
         "base_url": emulator.url,
@@ -204,7 +209,9 @@ def azure(emulator: Emulator, **options: Any) -> Iterator[Azure]:  # noqa: ANN40
     }
     credential: Any = AnyCredential()
     with (
-        ImageBuilderClient(credential, SUBSCRIPTION, **settings) as images,
+        ImageBuilderClient(
+            credential, SUBSCRIPTION, api_version=image_builder_api, **settings
+        ) as images,
         ComputeManagementClient(credential, SUBSCRIPTION, **settings) as compute,
     ):
         yield Azure(emulator, images, compute)
