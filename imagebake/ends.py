@@ -25,7 +25,7 @@ from imagebake.errors import ArtifactError, UsageError
 from imagebake.host import process
 from imagebake.host.connections import PUBLIC, Connections
 from imagebake.host.download import Downloader, Wanted
-from imagebake.local import local_end, make_engine
+from imagebake.local import LocalEnd, local_end, make_engine
 from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan
 from imagebake.pins.archive import Archives, find_archives
@@ -113,17 +113,7 @@ def _local(site: Site) -> Iterator[End]:
     settings = site.settings
     engine = make_engine(site.workspace, fetcher(site))
     with local_end(site.workspace, settings, engine) as here:
-        url = here.emulator.url
-        endpoint = Endpoint(
-            base_url=url,
-            scopes=(f"{url}/.default",),
-            credential=LoopbackCredential(),
-            subscription=settings.subscription,
-            resource_group=settings.resource_group,
-            location=settings.location,
-            ca=here.emulator.ca,
-            polling_seconds=0.05,
-        )
+        endpoint = local_endpoint(site, here)
         with Clients(endpoint, patience()) as cloud:
             identity = settings.identity or f"{endpoint.group_id}{_LOCAL_IDENTITY}"
             yield End(
@@ -132,6 +122,21 @@ def _local(site: Site) -> Iterator[End]:
                 bases=here.bases,
                 images=here,
             )
+
+
+def local_endpoint(site: Site, here: LocalEnd) -> Endpoint:
+    """The emulator as the Azure clients see it."""
+    url = here.emulator.url
+    return Endpoint(
+        base_url=url,
+        scopes=(f"{url}/.default",),
+        credential=LoopbackCredential(),
+        subscription=site.settings.subscription,
+        resource_group=site.settings.resource_group,
+        location=site.settings.location,
+        ca=here.emulator.ca,
+        polling_seconds=0.05,
+    )
 
 
 _LOCAL_IDENTITY = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/imagebake"

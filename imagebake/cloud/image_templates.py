@@ -83,6 +83,20 @@ class ImageTemplates:
             hint="see what holds it, then: az image builder delete",
         )
 
+    def outputs(self, name: str) -> tuple[tuple[str, str], ...]:
+        """What the last run distributed: a run output's name, and an ARM id or an address."""
+        listed = self.clients.ask(
+            f"list what image template {name!r} made",
+            self._operations.list_run_outputs,
+            self._group,
+            name,
+        )
+        found = ((one["name"], one["properties"]) for one in listed)
+        return tuple(
+            (output, str(made.get("artifactId") or made.get("artifactUri") or ""))
+            for output, made in found
+        )
+
     def _obtain(self, name: str, body: dict[str, Any]) -> Run:
         for _ in range(_ROUNDS):
             there = self._settled(name)
@@ -155,7 +169,7 @@ def _fingerprint(template: Mapping[str, Any]) -> str | None:
 
 
 def _target(template: Mapping[str, Any]) -> str:
-    return str(template["properties"]["distribute"][0]["galleryImageId"])
+    return str(template["properties"]["distribute"][0].get("galleryImageId", ""))
 
 
 def _state(template: Mapping[str, Any]) -> str:

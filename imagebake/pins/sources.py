@@ -72,6 +72,24 @@ def select(sources: Sequence[Source], suite: str, architecture: str) -> tuple[So
     )
 
 
+def source_file(sources: Sequence[Source]) -> str:
+    """The sources as an apt source file (deb822)."""
+    return "\n".join(_paragraph(source) for source in sources)
+
+
+def _paragraph(source: Source) -> str:
+    lines = [
+        "Types: deb",
+        f"URIs: {source.address}",
+        f"Suites: {source.suite}",
+        f"Components: {' '.join(source.components)}",
+    ]
+    if source.signed_by:
+        keys = [key.replace("\n\n", "\n.\n").replace("\n", "\n ") for key in source.signed_by]
+        lines.append(f"Signed-By: {' '.join(keys)}")
+    return "\n".join([*lines, ""])
+
+
 def _first(sources: Iterable[Source]) -> list[Source]:
     """The first of several mirrors, with the components of all its entries."""
     entries = list(sources)

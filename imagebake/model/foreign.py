@@ -1,0 +1,72 @@
+"""Image templates that others wrote: a resource, or the one resource of a deployment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+KIND = "Microsoft.VirtualMachineImages/imageTemplates"
+_BODY = ("location", "tags", "identity", "properties")
+_REFERENCE = re.compile(r"\[(parameters|variables)\('([^']+)'\)\]")
+_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")
+
+
+class NotATemplate(ValueError):
+    """A document is no image template that can be tried; the message says why."""
+
+
+def template_body(document: object) -> dict[str, Any]:
+    """The body of the image template in *document*, with references to defaults resolved.
+
+    Raises `NotATemplate` for anything else, and for expressions that only a deployment
+    can evaluate.
+    """
+    if not isinstance(document, dict):
+        raise NotATemplate("it is not a JSON object")
+    resource = _resource(document) if "resources" in document else document
+    if not isinstance(resource.get("properties"), dict):
+        raise NotATemplate("it has no 'properties', so it is no image template")
+    values = {
+        ("parameters", name): one["defaultValue"]
+        for name, one in (document.get("parameters") or {}).items()
+        if isinstance(one, dict) and "defaultValue" in one
+    } | {("variables", name): value for name, value in (document.get("variables") or {}).items()}
+    body = {key: _resolved(resource[key], values) for key in _BODY if key in resource}
+    if unresolved := sorted(set(_unresolved(body, ""))):
+        raise NotATemplate("it has values to fill in:\n" + "\n".join(f"  {at}" for at in unresolved))
+    return body
+
+
+def _resource(document: Mapping[str, Any]) -> dict[str, Any]:
+    templates = [
+        one
+        for one in document["resources"] or ()
+        if isinstance(one, dict) and str(one.get("type", "")).lower() == KIND.lower()
+    ]
+    if len(templates) != 1:
+        raise NotATemplate(f"it deploys {len(templates)} image templates, and one is needed")
+    return templates[0]
+
+
+def _resolved(value: Any, known: Mapping[tuple[str, str], Any]) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _resolved(inner, known) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolved(inner, known) for inner in value]
+    if isinstance(value, str) and (found := _REFERENCE.fullmatch(value)):
+        return known.get((found[1], found[2]), value)
+    return value
+
+
+def _unresolved(value: object, at: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _unresolved(inner, f"{at}.{key}" if at else key)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unresolved(inner, f"{at}[{number}]")
+    elif isinstance(value, str) and "inline" not in at:
+        expression = value.startswith("[") and value.endswith("]") and "(" in value
+        if expression or _PLACEHOLDER.search(value):
+            yield f"{at}: {value}"

@@ -1,0 +1,98 @@
+"""Run an image template that we did not write, and say what it made."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.galleries import Gallery
+from imagebake.cloud.image_templates import ImageTemplates
+from imagebake.digest import sha256_json
+from imagebake.errors import CloudError
+from imagebake.model.spec import (
+    Architecture,
+    GalleryDefinition,
+    Generation,
+    Identifier,
+    SecurityType,
+)
+from imagebake.progress import Progress
+
+_IMAGE = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"
+    r"/providers/Microsoft\.Compute/galleries/(?P<gallery>[^/]+)/images/(?P<image>[^/]+)(/.*)?",
+    re.IGNORECASE,
+)
+_MINUTES = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What the distributors of a template made: a run output's name, and an id or address."""
+
+    template: str
+    made: tuple[tuple[str, str], ...]
+
+
+def trial(
+    body: Mapping[str, Any], *, cloud: Clients, connect: Callable[..., Clients], progress: Progress
+) -> TrialResult:
+    """Create, run and delete the template *body* where *cloud* is.
+
+    The galleries and image definitions that it distributes to are made where they do not
+    exist; *connect* makes clients for another subscription and resource group. Raises
+    `BakeFailed` when the run breaks, `CloudError` when the template is refused.
+    """
+    distributors = body["properties"].get("distribute") or ()
+    with progress.step("Prepare galleries"):
+        for distributor in distributors:
+            _prepare(distributor, cloud, connect)
+    name = f"try-{sha256_json(body)[:16]}"
+    templates = ImageTemplates(cloud, is_free=lambda _: True, note=progress.note)
+    with progress.step("Build image") as step, templates.template(name, body) as run:
+        minutes = body["properties"].get("buildTimeoutInMinutes") or _MINUTES
+        run.finish(step.note, limit=minutes * 60.0)
+        return TrialResult(template=name, made=templates.outputs(name))
+
+
+def _prepare(
+    distributor: Mapping[str, Any], cloud: Clients, connect: Callable[..., Clients]
+) -> None:
+    found = _IMAGE.fullmatch(str(distributor.get("galleryImageId", "")))
+    if not found:  # a disk, or an id that the service refuses in its own words
+        return
+    endpoint = dataclasses.replace(
+        cloud.endpoint,
+        subscription=found["subscription"],
+        resource_group=found["group"],
+        location=_home(distributor) or cloud.endpoint.location,
+    )
+    with connect(endpoint) as clients:
+        gallery = Gallery(clients, found["gallery"])
+        gallery.ensure()
+        try:
+            gallery.ensure_definition(_definition(found["image"]))
+        except CloudError as error:
+            if error.code != "DefinitionDiffers":  # the template's own, made earlier
+                raise
+
+
+def _home(distributor: Mapping[str, Any]) -> str | None:
+    """A region that the distributor copies to: a gallery's own must be among them."""
+    regions = distributor.get("targetRegions") or distributor.get("replicationRegions") or ()
+    names = (one.get("name") if isinstance(one, dict) else one for one in regions)
+    return next((str(name).replace(" ", "").lower() for name in names if name), None)
+
+
+def _definition(name: str) -> GalleryDefinition:
+    return GalleryDefinition(
+        definition=name,
+        identifier=Identifier(publisher="imagebake", offer="try", sku=name[:64]),
+        generation=Generation.V2,
+        security=SecurityType.STANDARD,
+        architecture=Architecture.X64,
+    )
