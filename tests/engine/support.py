@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -184,5 +185,15 @@ def mounts(word: str) -> list[str]:
     return [row for row in Path("/proc/self/mounts").read_text().splitlines() if word in row]
 
 
-def as_json(value: object) -> str:
-    return json.dumps(value)
+def program(
+    engine: Engine, customize: Sequence[Mapping[str, Any]], *, python: str = sys.executable,
+    **more: str,
+) -> tuple[str, ...]:
+    """The command line of `program.py` that builds with *engine*'s mirror and recipe."""
+    recipe = engine.marketplace.find(SOURCE)
+    assert recipe
+    told = {
+        "store": str(engine.folder), "mirror": str(engine.mirror), "source": SOURCE,
+        "recipe": recipe.to_json(), "customize": customize, **more,
+    }
+    return (python, "-B", str(Path(__file__).with_name("program.py")), json.dumps(told))

@@ -143,7 +143,6 @@ def test_the_image_has_what_steps_did_and_nothing_of_the_builder(
         "/etc/apt/apt.conf.d/99imagebake",
         "/run/imagebake",
         "/etc/passwd-",
-        "/tmp/script_imagebake.sh",
     ):
         assert gone not in image
     assert b"packer" not in image["/etc/passwd"].content + image["/etc/shadow"].content

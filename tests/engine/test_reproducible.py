@@ -1,0 +1,91 @@
+"""Two machines, two users, one image."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imagebake.engine.engine import Engine
+from tests.engine import support
+from tests.engine.support import shell
+
+pytestmark = [pytest.mark.root, pytest.mark.archive]
+
+STEPS = [
+    shell("install", support.install(*support.MORE)),
+    shell(
+        "make",
+        "sudo useradd --create-home --system service",
+        "sudo sh -c 'mkdir /opt/links; echo same > /opt/links/z; ln /opt/links/z /opt/links/a'",
+        "sudo sh -c 'rm -r /usr/share/doc/sudo; mkdir /usr/share/doc/sudo; mkfifo /opt/pipe'",
+        "sudo setcap cap_net_raw+ep /opt/links/z",
+        "sudo systemctl disable cron.service",
+    ),
+    shell("generalise", support.FORGET_LOGS),
+]
+
+USER = "imagebake-test"
+
+
+@pytest.fixture
+def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    """A user of this machine with nothing but subordinate ids."""
+    for program in ("newuidmap", "/usr/bin/python3"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}")
+    support.output("useradd", "--no-create-home", USER)
+    try:
+        if f"{USER}:" not in Path("/etc/subuid").read_text():
+            ids = ("--add-subuids", "5000000-5065535", "--add-subgids", "5000000-5065535")
+            support.output("usermod", *ids, USER)
+        found = pwd.getpwnam(USER)
+        yield found.pw_uid, found.pw_gid
+    finally:
+        support.output("userdel", USER)
+
+
+def test_root_and_a_user_without_rights_make_the_same_bytes(
+    engine: Engine, shared: Path, somebody: tuple[int, int]
+) -> None:
+    recipe = engine.marketplace.find(support.SOURCE)
+    assert recipe
+    homes = {name: shared / f"repro-{name}-{os.getpid()}" for name in ("root", "user")}
+    uid, gid = somebody
+    records, disks = {}, {}
+
+    for name, home in homes.items():
+        home.mkdir()
+        cold = support.an_engine(home / "store", engine.mirror, recipe)
+        command = support.program(
+            cold, STEPS, python="/usr/bin/python3", vhd=str(home / "disk.vhd")
+        )
+        if name == "user":
+            support.output("chown", "-R", f"{uid}:{gid}", str(home))
+            command = (
+                "setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--reset-env",
+                *command,
+            )
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        records[name] = json.loads(done.stdout.splitlines()[-1])
+        disks[name] = home / "disk.vhd"
+
+    assert records["root"]["content_sha256"] == records["user"]["content_sha256"]
+    support.output("cmp", str(disks["root"]), str(disks["user"]))
+    image = support.contents(
+        support.an_engine(homes["root"] / "store", engine.mirror, recipe), records["root"]
+    )
+    linked = image["/opt/links/z"].info
+    assert linked.islnk()
+    assert "SCHILY.xattr.security.capability" in image["/opt/links/a"].info.pax_headers
+    assert "SCHILY.xattr.security.capability" in image["/usr/bin/ping"].info.pax_headers
+    assert not any("overlay" in key for e in image.values() for key in e.info.pax_headers)
+    for home in homes.values():
+        support.output("rm", "-rf", str(home))
