@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ipaddress
+import queue
 import socket
 import ssl
-import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +36,15 @@ PUBLIC = Reach(plain_http=False, private=False)
 """For addresses that a spec names: HTTPS, and nothing inside anybody's network."""
 
 
+_Key = tuple[str, str, Reach]
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    key: _Key
+    wire: http.client.HTTPConnection
+
+
 class NotThere(ArtifactError):
     """The server is well and does not have the file."""
 
@@ -57,10 +66,11 @@ def shown(url: str) -> str:
 
 
 class Connections:
-    """One open connection for each server and thread.
+    """Connections that are kept open between requests, for any number of threads.
 
     *timeout* is how many seconds a server may be silent. *proxies* maps a scheme to the
-    address of the HTTP proxy for it; *context* replaces the machine's own trust.
+    address of the HTTP proxy for it; *context* replaces the machine's own trust. What is
+    open is closed by `close`, or with the object.
     """
 
     def __init__(
@@ -73,94 +83,125 @@ class Connections:
         self._timeout = timeout
         self._proxies = dict(proxies or {})
         self._context = context
-        self._open = threading.local()
+        self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
+
+    def close(self) -> None:
+        """Close what nobody uses at the moment."""
+        while (kept := self._take(None)) is not None:
+            kept.wire.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     @contextlib.contextmanager
     def get(self, url: str, *, reach: Reach, offset: int = 0) -> Iterator[http.client.HTTPResponse]:
         """The answer of 200, or of 206 from byte *offset* on; anything else is an error.
 
-        A server that cannot go on from there raises `Unresumable`.
-        Redirects are followed on the same server only.
+        A server that cannot go on from there raises `Unresumable`. Redirects are followed on
+        the same server only.
         """
-        response, key = self._follow(url, reach, offset)
-        try:
-            with _as_dropped(url, self._timeout):
-                yield response
-        except BaseException:
-            self._forget(key)
-            raise
-        if not response.isclosed() or response.will_close:
-            self._forget(key)
-
-    def _follow(
-        self, url: str, reach: Reach, offset: int
-    ) -> tuple[http.client.HTTPResponse, tuple[str, str]]:
         headers = {"Accept-Encoding": "identity", "User-Agent": "imagebake"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
         at = url
         for _ in range(_MAX_REDIRECTS + 1):
-            response, key = self._request(at, headers, reach)
-            if response.status not in _REDIRECTS:
-                if _is_wanted(response, offset):
-                    return response, key
-                self._forget(key)
-                raise _refusal(at, response.status, offset)
-            self._forget(key)
-            at = _redirected(at, response.getheader("Location", ""))
+            with self._answer(at, headers, reach) as response:
+                if response.status not in _REDIRECTS:
+                    if not _is_wanted(response, offset):
+                        raise _refusal(at, response.status, offset)
+                    yield response
+                    return
+                at = _redirected(at, response.getheader("Location", ""))
         raise ArtifactError(f"{shown(url)} is redirected without an end")
 
-    def _request(
+    @contextlib.contextmanager
+    def _answer(
         self, url: str, headers: Mapping[str, str], reach: Reach
-    ) -> tuple[http.client.HTTPResponse, tuple[str, str]]:
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Ask, and keep the connection for the next one where the answer was read to its end."""
         parts = _split(url, reach)
-        key = (parts.scheme, parts.netloc)
+        with _as_dropped(url, self._timeout):
+            connection, response = self._ask(parts, headers, reach)
+            whole = False
+            try:
+                yield response
+                whole = response.isclosed() and not response.will_close
+            finally:
+                if whole:
+                    self._idle.put(connection)
+                else:
+                    response.close()
+                    connection.wire.close()
+
+    def _ask(
+        self, parts: urllib.parse.SplitResult, headers: Mapping[str, str], reach: Reach
+    ) -> tuple[_Connection, http.client.HTTPResponse]:
+        key = (parts.scheme, parts.netloc, reach)
         path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        if parts.scheme in self._proxies and parts.scheme == "http":
-            path = urllib.parse.urlunsplit((*key, parts.path or "/", parts.query, ""))
-        reused = key in self._kept()
-        try:
-            with _as_dropped(url, self._timeout):
-                connection = self._kept().get(key) or self._connect(parts, reach)
-                self._kept()[key] = connection
-                connection.request("GET", path, headers=dict(headers))
-                return connection.getresponse(), key
-        except Dropped:
-            self._forget(key)
-            if reused:  # the server may close a connection that nobody uses
-                return self._request(url, headers, reach)
-            raise
+        if parts.scheme == "http" and "http" in self._proxies:
+            path = f"http://{parts.netloc.rpartition('@')[2]}{path}"
+        if kept := self._take(key):
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                # A server may have closed a connection that nobody used.
+                return kept, _request(kept.wire, path, headers)
+        wire = self._connect(parts, reach)
+        return _Connection(key, wire), _request(wire, path, headers)
+
+    def _take(self, key: _Key | None) -> _Connection | None:
+        """An idle connection for *key*, or any; those for other servers are closed."""
+        while True:
+            try:
+                kept = self._idle.get_nowait()
+            except queue.Empty:
+                return None
+            if key in (None, kept.key):
+                return kept
+            kept.wire.close()
 
     def _connect(self, parts: urllib.parse.SplitResult, reach: Reach) -> http.client.HTTPConnection:
+        host = parts.hostname or ""
         secure = parts.scheme == "https"
-        host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-        connection = http.client.HTTPConnection(host, port, timeout=self._timeout)
+        port = parts.port or (http.client.HTTPS_PORT if secure else http.client.HTTP_PORT)
         if proxy := self._proxies.get(parts.scheme):
-            through = urllib.parse.urlsplit(proxy)
-            connection = http.client.HTTPConnection(
-                through.hostname or "", through.port or 80, timeout=self._timeout
-            )
-            if secure:
-                connection.set_tunnel(host, port)
-            connection.connect()
-        else:
-            connection.sock = socket.create_connection((host, port), self._timeout)
-            _refuse_private(connection.sock, host, reach)
+            return self._through(urllib.parse.urlsplit(proxy), host, port, secure=secure)
+        connection = self._wire(host, port, secure=secure)
+        connection.sock = socket.create_connection((host, port), self._timeout)
+        _refuse_private(connection.sock, host, reach)
         if secure:
-            context = self._context or ssl.create_default_context()
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=host)
+            connection.sock = self._trust.wrap_socket(connection.sock, server_hostname=host)
         return connection
 
-    def _kept(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
-        try:
-            return self._open.kept  # type: ignore[no-any-return]
-        except AttributeError:
-            self._open.kept = {}
-            return self._open.kept  # type: ignore[no-any-return]
+    def _through(
+        self, proxy: urllib.parse.SplitResult, host: str, port: int, *, secure: bool
+    ) -> http.client.HTTPConnection:
+        connection = self._wire(proxy.hostname or "", proxy.port or 80, secure=secure)
+        if secure:
+            connection.set_tunnel(host, port)
+        connection.connect()
+        return connection
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        if connection := self._kept().pop(key, None):
-            connection.close()
+    def _wire(self, host: str, port: int, *, secure: bool) -> http.client.HTTPConnection:
+        if secure:
+            return http.client.HTTPSConnection(
+                host, port, timeout=self._timeout, context=self._trust
+            )
+        return http.client.HTTPConnection(host, port, timeout=self._timeout)
+
+    @property
+    def _trust(self) -> ssl.SSLContext:
+        self._context = self._context or ssl.create_default_context()
+        return self._context
+
+
+def _request(
+    wire: http.client.HTTPConnection, path: str, headers: Mapping[str, str]
+) -> http.client.HTTPResponse:
+    try:
+        wire.request("GET", path, headers=dict(headers))
+        return wire.getresponse()
+    except BaseException:
+        wire.close()
+        raise
 
 
 @contextlib.contextmanager

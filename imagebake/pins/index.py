@@ -16,6 +16,7 @@ _UNREAD = re.compile(
     rb"Ruby-Versions|Python-Version|Go-Import-Path|Ghc-Package):.*\n(?:[ \t].*\n)*",
     re.MULTILINE,
 )
+_VERSION = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~-]*")
 _NAME = b"Package: "
 
 
@@ -51,9 +52,10 @@ class Index:
         return tuple(parse_stanza(stanza.decode("utf-8", "replace")) for stanza in found)
 
     def versions(self, name: str) -> tuple[str, ...]:
-        """The versions there are of *name*, the newest last."""
+        """The versions of *name* that a pin can name, the newest last."""
         spelled = {package["Version"] for package in self.packages(name)}
-        return tuple(sorted(spelled, key=lambda text: (DebianVersion(text), text)))
+        exact = [DebianVersion(text) for text in spelled if _VERSION.fullmatch(text)]
+        return tuple(version.text for version in sorted(exact))
 
     def find(self, name: str, version: str, architecture: str) -> dict[str, str] | None:
         """The stanza of exactly that package, which fits *architecture*."""
@@ -62,10 +64,32 @@ class Index:
                 return package
         return None
 
+    def siblings(self, name: str, version: str) -> tuple[str, ...]:
+        """The packages that the same source gave at the same *version*, *name* included."""
+        sources = {
+            package.get("Source", name).partition(" ")[0]
+            for package in self.packages(name)
+            if package["Version"] == version
+        }
+        return tuple(
+            sibling
+            for source in sources
+            for sibling, found in self.stanzas.items()
+            if any(_is_of(stanza, sibling, source.encode(), version.encode()) for stanza in found)
+        )
+
     def minimal(self) -> tuple[str, ...]:
         """The packages that every system of the suite has: essential, or required."""
         wanted = re.compile(rb"^(?:Essential: yes|Priority: required)$", re.MULTILINE)
         return tuple(name for name, found in self.stanzas.items() if any(map(wanted.search, found)))
+
+
+def _is_of(stanza: bytes, name: str, source: bytes, version: bytes) -> bool:
+    if b"\nVersion: " + version + b"\n" not in stanza:
+        return False
+    if b"\nSource: " not in stanza:
+        return name.encode() == source
+    return b"\nSource: " + source + b"\n" in stanza or b"\nSource: " + source + b" (" in stanza
 
 
 def field(package: Mapping[str, str], name: str) -> str:

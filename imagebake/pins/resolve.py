@@ -49,7 +49,7 @@ def resolve(
     """
     local = local_base(spec)
     demands = _demands(spec, components)
-    base = _Demand(BASE, _base_names(local, suites), _pinned(demands))
+    base = _Demand(BASE, _base_names(local, suites), _versions(demands, suites))
     _refuse_gone(spec, (base, *demands), suites)
     steps = _steps(base, demands, suites, spec.gallery.architecture.debian)
     return Lock(
@@ -102,8 +102,20 @@ def _demands(spec: ImageSpec, components: Mapping[str, tuple[str, ...]]) -> tupl
     return tuple(demands)
 
 
-def _pinned(demands: Sequence[_Demand]) -> dict[str, str]:
-    return {name: version for one in demands for name, version in one.versions.items()}
+def _versions(demands: Sequence[_Demand], suites: Sequence[Suite]) -> dict[str, str]:
+    """The versions that hold for every step: those of the pins, and of what belongs to them.
+
+    Packages of one source often ask for each other at exactly their own version, and apt
+    looks at one candidate of each only.
+    """
+    pinned = {name: version for one in demands for name, version in one.versions.items()}
+    siblings = {
+        sibling: version
+        for name, version in sorted(pinned.items())
+        for suite in suites
+        for sibling in suite.index.siblings(name, version)
+    }
+    return siblings | pinned
 
 
 def _base_names(local: LocalBase, suites: Sequence[Suite]) -> tuple[str, ...]:
