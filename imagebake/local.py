@@ -36,13 +36,12 @@ class EngineBuilder:
         on_state: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> Mapping[str, Any]:
-        """Build *template*; raises `BuildFailed` with what the step printed last."""
+        """Build *template*; raises `BuildFailed` with what the broken step printed last."""
         try:
             return self.engine.build(template, log=log, on_state=on_state, cancelled=cancelled)
         except EngineFailed as error:
-            parts = (error.message, error.output, f"= hint: {error.hint}" if error.hint else "")
-            message = "\n".join(part for part in parts if part)
-            raise BuildFailed(error.code, message, record=error.record) from error
+            hint = f"\n= hint: {error.hint}" if error.hint else ""
+            raise BuildFailed(error.code, error.message + hint, record=error.record) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,15 +36,18 @@ def producers() -> Mapping[str, Callable[[], str]]:
     from imagebake.policy.reference import rules_page
     from imagebake.reports.errors import errors_page
     from imagebake.reports.tasks import task_reference
-    from imagebake.specs import reference, schema
+    from imagebake.specs import codes, reference, schema
 
     return {
         "docs/tasks.md": lambda: task_reference(task.described() for task in declared.values()),
         "docs/spec-reference.md": reference.page,
         "docs/rules.md": rules_page,
-        "docs/errors.md": errors_page,
+        "docs/errors.md": lambda: errors_page(
+            (code.id, code.title, code.explanation) for code in codes.ALL
+        ),
         "docs/catalogue.md": catalogue_page,
         "schemas/image-spec.v1.schema.json": schema.text,
+        "schemas/image-spec-base.v1.schema.json": schema.base_text,
     }
 
 

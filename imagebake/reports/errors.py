@@ -1,0 +1,46 @@
+"""The error catalogue: every code of a mistake in a file, every kind of failure, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from imagebake import errors
+
+HEAD = """# Errors
+
+Written by `./inv generate`; do not edit.
+
+A mistake in a file is shown with its place, its code and what to do next, and all mistakes of all files are shown together. Findings of
+rules have codes of their own: see [Rules](rules.md). Everything else ends with one sentence and an [exit code](tasks.md#exit-codes).
+"""
+
+JSON_SYNTAX = (
+    "J001",
+    "an image template is not JSON",
+    "`./inv try` reads JSON as Azure does: no comments, no trailing commas, double quotes only.",
+)
+
+
+def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
+    """The page `docs/errors.md`; *codes* are code, title and explanation."""
+    parts = [HEAD, "## Mistakes in files", ""]
+    for code, title, explanation in (*codes, JSON_SYNTAX):
+        parts += [f"### {code}", "", f"**{title}.** {explanation}", ""]
+    parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
+    for kind in _kinds():
+        parts.append(f"| {kind.exit_code} | `{kind.__name__}` | {_summary(kind)} |")
+    return "\n".join([*parts, ""])
+
+
+def _kinds() -> list[type[errors.ImagebakeError]]:
+    found = [
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.ImagebakeError)
+    ]
+    leaves = [kind for kind in found if kind is not errors.ImagebakeError]
+    return sorted(leaves, key=lambda kind: (kind.exit_code, kind.__name__))
+
+
+def _summary(kind: type) -> str:
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
