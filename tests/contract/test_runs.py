@@ -117,8 +117,8 @@ def test_one_run_at_a_time_and_no_deletion_meanwhile(
             405,
             "OperationNotAllowed",
             (
-                f"Operation Microsoft.VirtualMachineImages/imageTemplates/{action} is not allowed in"
-                " provisioning state: provisioned or run state: running."
+                f"Operation Microsoft.VirtualMachineImages/imageTemplates/{action} is not allowed"
+                " in provisioning state: provisioned or run state: running."
             ),
         )
     assert len(builder.asked) == 1
@@ -197,8 +197,8 @@ def test_only_what_runs_is_cancelled(arm: Azure, refused: Refused) -> None:
     assert answer[1:] == (
         "OperationNotAllowed",
         (
-            "Operation Microsoft.VirtualMachineImages/imageTemplates/cancel/action is not allowed in"
-            " provisioning state: provisioned or run state: succeeded."
+            "Operation Microsoft.VirtualMachineImages/imageTemplates/cancel/action is not allowed"
+            " in provisioning state: provisioned or run state: succeeded."
         ),
     )
 

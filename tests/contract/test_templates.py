@@ -73,9 +73,9 @@ def test_a_template_cannot_be_updated(arm: Azure, refused: Refused) -> None:
         409,
         "Conflict",
         (
-            "Update/Upgrade of image templates is currently not supported. Please change the name of"
-            " the template you are submitting. If you have previously tried to submit a template and"
-            " it failed to provision, you must delete it first and then resubmit. For more"
+            "Update/Upgrade of image templates is currently not supported. Please change the name"
+            " of the template you are submitting. If you have previously tried to submit a template"
+            " and it failed to provision, you must delete it first and then resubmit. For more"
             " information, go to https://aka.ms/azvmimagebuilderts."
         ),
     )
@@ -104,12 +104,13 @@ def test_an_unknown_field_is_refused_since_2024(
         "BadRequest",
         (
             f"Unmarshalling entity encountered error: unmarshalling type *{package}.ImageTemplate:"
-            f" struct field Properties: unmarshalling type *{package}.ImageTemplateProperties: struct"
-            f" field Optimize: unmarshalling type *{package}.ImageTemplatePropertiesOptimize:"
-            f" unmarshalling type *{package}.ImageTemplatePropertiesOptimize, unknown field"
-            ' "vmboot". There is an issue with the syntax with the JSON template you are submitting.'
-            " Please check the JSON template for syntax and grammar. For more information on the"
-            f" syntax and grammar of the JSON template, visit {REFERENCE}."
+            f" struct field Properties: unmarshalling type *{package}.ImageTemplateProperties:"
+            f" struct field Optimize: unmarshalling type"
+            f" *{package}.ImageTemplatePropertiesOptimize: unmarshalling type"
+            f' *{package}.ImageTemplatePropertiesOptimize, unknown field "vmboot". There is an'
+            " issue with the syntax with the JSON template you are submitting. Please check the"
+            f" JSON template for syntax and grammar. For more information on the syntax and"
+            f" grammar of the JSON template, visit {REFERENCE}."
         ),
     )
 
@@ -145,8 +146,8 @@ def test_what_is_mandatory_must_be_there(arm: Azure, refused: Refused, field: st
         400,
         "ValidationFailed",
         (
-            f"Validation failed: 'ImageTemplate': Missing field '{field}'. Please review {REFERENCE}"
-            " for details on fields required in the Image Builder Template."
+            f"Validation failed: 'ImageTemplate': Missing field '{field}'. Please review"
+            f" {REFERENCE} for details on fields required in the Image Builder Template."
         ),
     )
 

@@ -91,15 +91,15 @@ def test_a_version_needs_its_definition(arm: Azure, refused: Refused) -> None:
         (
             [{"name": "westeurope", "regionalReplicaCount": 101}],
             (
-                "The value '101' of parameter 'regionalReplicaCount' is out of range. The value must"
-                " be between '1' and '100', inclusive."
+                "The value '101' of parameter 'regionalReplicaCount' is out of range. The value"
+                " must be between '1' and '100', inclusive."
             ),
         ),
         (
             [{"name": "westeurope", "storageAccountType": "Paper"}],
             (
-                "The value 'Paper' of parameter 'storageAccountType' is invalid. Allowed values are:"
-                " Standard_LRS, Standard_ZRS, Premium_LRS, PremiumV2_LRS."
+                "The value 'Paper' of parameter 'storageAccountType' is invalid. Allowed values"
+                " are: Standard_LRS, Standard_ZRS, Premium_LRS, PremiumV2_LRS."
             ),
         ),
     ],
