@@ -16,6 +16,7 @@ from imagebake.specs.fields import EXTENDS, did_you_mean
 from imagebake.specs.lists import repeated_names
 from imagebake.specs.merge import merge
 from imagebake.specs.nodes import Mapping, Node, Place, Scalar, Source
+from imagebake.specs.quick import quick
 from imagebake.specs.read import read
 from imagebake.specs.text import decode, read_bytes
 
@@ -159,8 +160,10 @@ def _read_file(path: Path, shown: str) -> _File:
     start = Place(source, 1, 1)
     if not text and wrong:
         return _File(None, None, _fewer(wrong))
-    tree, complaints = read(text, source)
-    wrong += complaints
+    tree: Node | None = quick(text, source)
+    if tree is None:
+        tree, complaints = read(text, source)
+        wrong += complaints
     if tree is None:
         if not wrong:
             wrong.append(start.complaint(codes.MISSING_KEY, "the file says nothing"))
