@@ -53,6 +53,7 @@ def main() -> int:
     if os.getppid() != config["parent"]:
         return 1
     os.setsid()
+    os.set_inheritable(config["status"], False)  # noqa: FBT003 - its only argument
     try:
         _unshare(config)
     except OSError as error:
@@ -208,7 +209,7 @@ def _become(config: Config, root: str, payload: bytes) -> NoReturn:
             _execute(config["argv"], config["env"])
         os._exit(0)
     except OSError as error:
-        os.write(2, f"cannot start the step: {error}\n".encode())
+        os.write(2, f"cannot start: {error.strerror}\n".encode())
         os._exit(127 if error.errno == errno.ENOENT else 126)
 
 

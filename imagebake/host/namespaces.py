@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,7 +77,7 @@ def run(sandbox: Sandbox, *, on_line: Callable[[str], None], stop: Callable[[], 
         last[0] = line
         on_line(line)
 
-    with _started(sandbox, stderr=subprocess.STDOUT) as running:
+    with _started(sandbox, stderr=process.MERGED) as running:
         if not _follow(running.output, told, stop):
             raise Stopped("stopped while it was running")
         return running.wait(last[0])
@@ -128,7 +127,7 @@ def remove(path: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    launcher: subprocess.Popen[bytes]
+    launcher: process.Running
     output: BinaryIO
     status: int
 
@@ -160,21 +159,10 @@ def _started(sandbox: Sandbox, *, stderr: int) -> Iterator[_Running]:
             try:
                 yield _Running(launcher, output, status)  # type: ignore[arg-type]
             finally:
-                _end(launcher)
+                # The launcher kills process 1, and waits for its whole world to end.
+                process.end(launcher, patience=_PATIENCE)
     finally:
         os.close(status)
-
-
-def _end(launcher: subprocess.Popen[bytes]) -> None:
-    """Kill what still runs: the launcher kills process 1 and waits for its whole world."""
-    if launcher.poll() is not None:
-        return
-    launcher.terminate()
-    try:
-        launcher.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        launcher.kill()
-        launcher.wait()
 
 
 def _command(sandbox: Sandbox, status: int) -> tuple[str, ...]:

@@ -11,6 +11,12 @@ from pathlib import Path
 
 from imagebake.errors import ImagebakeError
 
+Running = subprocess.Popen[bytes]
+"""A program that `start` has started."""
+
+MERGED = subprocess.STDOUT
+"""Standard error into standard output."""
+
 _SHOWN_LINES = 15
 
 
@@ -58,7 +64,12 @@ def run(
     words = tuple(str(word) for word in command)
     try:
         done = subprocess.run(  # noqa: S603 - an argument list, never a shell
-            words, input=stdin or b"", capture_output=True, env=env, cwd=cwd, check=False,
+            words,
+            input=stdin or b"",
+            capture_output=True,
+            env=env,
+            cwd=cwd,
+            check=False,
             timeout=timeout,
         )
         outcome = Outcome(words, done.returncode, done.stdout, done.stderr)
@@ -83,9 +94,26 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start *command* and return it running; the caller waits for it, whatever happens."""
     return subprocess.Popen(  # noqa: S603 - an argument list, never a shell
-        [str(word) for word in command], stdin=stdin, stdout=stdout, stderr=stderr, env=env,
-        cwd=cwd, pass_fds=tuple(pass_fds),
+        [str(word) for word in command],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        env=env,
+        cwd=cwd,
+        pass_fds=tuple(pass_fds),
     )
+
+
+def end(running: Running, *, patience: float) -> None:
+    """Ask *running* to end, and kill it when it has not after *patience* seconds."""
+    if running.poll() is not None:
+        return
+    running.terminate()
+    try:
+        running.wait(patience)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
 
 
 def attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:

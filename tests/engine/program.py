@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - it talks to the test that started it
 """A process of its own that builds: to be killed, to be another user, to run out of disk.
 
 Called with one JSON argument: `store`, `mirror`, `recipe`, `customize`, and optionally `vhd`.
@@ -27,7 +28,9 @@ def main() -> int:
     marketplace = Marketplace(store / "marketplace")
     marketplace.offer(told["source"], BaseRecipe.of_json(told["recipe"]))
     engine = Engine(
-        folder=store, mirror=Path(told["mirror"]), marketplace=marketplace,
+        folder=store,
+        mirror=Path(told["mirror"]),
+        marketplace=marketplace,
         fetch=lambda uri, _: Path(uri),
     )
     template = {"properties": {"source": told["source"], "customize": told["customize"]}}
@@ -38,7 +41,9 @@ def main() -> int:
     teller.start()
     try:
         record = engine.build(
-            template, log=log, on_state=lambda state: print(state, flush=True),
+            template,
+            log=log,
+            on_state=lambda state: print(state, flush=True),
             cancelled=lambda: False,
         )
     except EngineFailed as error:

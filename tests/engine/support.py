@@ -126,6 +126,13 @@ def an_engine(store: Path, mirror: Path | None, recipe: BaseRecipe, **more: Any)
     return Engine(folder=store, mirror=mirror, marketplace=marketplace, **fields)
 
 
+def recipe_of(engine: Engine) -> BaseRecipe:
+    """The base that *engine* offers as `SOURCE`."""
+    found = engine.marketplace.find(SOURCE)
+    assert found
+    return found
+
+
 def shell(name: str, *lines: str) -> dict[str, Any]:
     return {"type": "Shell", "name": name, "inline": list(lines)}
 
@@ -186,14 +193,20 @@ def mounts(word: str) -> list[str]:
 
 
 def program(
-    engine: Engine, customize: Sequence[Mapping[str, Any]], *, python: str = sys.executable,
+    engine: Engine,
+    customize: Sequence[Mapping[str, Any]],
+    *,
+    python: str = sys.executable,
     **more: str,
 ) -> tuple[str, ...]:
     """The command line of `program.py` that builds with *engine*'s mirror and recipe."""
-    recipe = engine.marketplace.find(SOURCE)
-    assert recipe
+    recipe = recipe_of(engine)
     told = {
-        "store": str(engine.folder), "mirror": str(engine.mirror), "source": SOURCE,
-        "recipe": recipe.to_json(), "customize": customize, **more,
+        "store": str(engine.folder),
+        "mirror": str(engine.mirror),
+        "source": SOURCE,
+        "recipe": recipe.to_json(),
+        "customize": customize,
+        **more,
     }
     return (python, "-B", str(Path(__file__).with_name("program.py")), json.dumps(told))

@@ -170,7 +170,7 @@ def test_files_land_below_tmp_for_the_next_step(engine: Engine, tmp_path: Path) 
                 "type": "File",
                 "name": "put",
                 "sourceUri": "https://files.example/blob?sig=1",
-                "destination": "/tmp/blob",
+                "destination": "/tmp/blob",  # noqa: S108
                 "sha256Checksum": digest,
             },
             {"type": "Shell", "name": "run", "scriptUri": "https://files.example/run.sh"},

@@ -77,13 +77,15 @@ def test_a_disk_boots_the_newest_whole_kernel_by_uefi(
     assert identity in support.output("dumpe2fs", "-h", str(root))
     for name in ("/etc/new", "/", "/etc/fstab", "<8>"):
         stat = support.output("debugfs", "-R", f"stat {name}", str(root))
-        assert {line.split("time: ")[1].split()[0] for line in stat.splitlines()
-                if "time: " in line} == {f"0x{record['epoch']:08x}:00000000"}
+        assert {
+            line.split("time: ")[1].split()[0] for line in stat.splitlines() if "time: " in line
+        } == {f"0x{record['epoch']:08x}:00000000"}
     stub = support.output("mtype", "-i", f"{disk}@@1M", "::/EFI/debian/grub.cfg")
     assert stub.startswith(f"search.fs_uuid {identity} root\n")
     listing = support.output("mdir", "-b", "-i", f"{disk}@@1M", "::/EFI/BOOT")
     assert sorted(line.rsplit("/")[-1].upper() for line in listing.split()) in (
-        ["BOOTX64.EFI", "GRUBX64.EFI"], ["BOOTAA64.EFI", "GRUBAA64.EFI"],
+        ["BOOTX64.EFI", "GRUBX64.EFI"],
+        ["BOOTAA64.EFI", "GRUBAA64.EFI"],
     )
     assert support.output("sfdisk", "--dump", str(disk)).count("start=") == 2
 

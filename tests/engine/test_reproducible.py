@@ -54,31 +54,28 @@ def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, in
 def test_root_and_a_user_without_rights_make_the_same_bytes(
     engine: Engine, shared: Path, somebody: tuple[int, int]
 ) -> None:
-    recipe = engine.marketplace.find(support.SOURCE)
-    assert recipe
+    recipe = support.recipe_of(engine)
     homes = {name: shared / f"repro-{name}-{os.getpid()}" for name in ("root", "user")}
     uid, gid = somebody
-    records, disks = {}, {}
+    running, records, disks = {}, {}, {}
 
     for name, home in homes.items():
         home.mkdir()
         cold = support.an_engine(home / "store", engine.mirror, recipe)
-        command = support.program(
-            cold, STEPS, python="/usr/bin/python3", vhd=str(home / "disk.vhd")
-        )
+        disks[name] = str(home / "disk.vhd")
+        command = support.program(cold, STEPS, python="/usr/bin/python3", vhd=disks[name])
         if name == "user":
             support.output("chown", "-R", f"{uid}:{gid}", str(home))
-            command = (
-                "setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--reset-env",
-                *command,
-            )
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        records[name] = json.loads(done.stdout.splitlines()[-1])
-        disks[name] = home / "disk.vhd"
+            ids = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--reset-env")
+            command = ("setpriv", *ids, *command)
+        running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/")
+    for name, process in running.items():
+        said = process.communicate()[0]
+        assert process.returncode == 0, said[-3000:]
+        records[name] = json.loads(said.splitlines()[-1])
 
     assert records["root"]["content_sha256"] == records["user"]["content_sha256"]
-    support.output("cmp", str(disks["root"]), str(disks["user"]))
+    support.output("cmp", disks["root"], disks["user"])
     image = support.contents(
         support.an_engine(homes["root"] / "store", engine.mirror, recipe), records["root"]
     )

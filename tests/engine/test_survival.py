@@ -44,7 +44,7 @@ def wait_until_gone(word: str) -> None:
 def test_a_build_that_is_killed_anywhere_leaves_nothing_in_the_way(
     fresh: Engine, tmp_path: Path
 ) -> None:
-    chance = random.Random(2026)
+    chance = random.Random(2026)  # noqa: S311 - the same points every time
     store = str(fresh.folder)
 
     for _ in range(12):
@@ -60,7 +60,7 @@ def test_a_build_that_is_killed_anywhere_leaves_nothing_in_the_way(
 
 
 def test_a_base_that_is_killed_is_made_again(engine: Engine, tmp_path: Path) -> None:
-    cold = support.an_engine(tmp_path / "cold", engine.mirror, _recipe(engine))
+    cold = support.an_engine(tmp_path / "cold", engine.mirror, support.recipe_of(engine))
 
     killed_at = kill_after(support.program(cold, []), 8)
     wait_until_gone(str(cold.folder))
@@ -75,7 +75,7 @@ def test_a_full_disk_is_one_clear_error_and_publishes_nothing(
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    small = support.an_engine(disk / "store", fresh.mirror, _recipe(fresh))
+    small = support.an_engine(disk / "store", fresh.mirror, support.recipe_of(fresh))
     fill = [shell("fill", "dd if=/dev/zero of=/home/packer/zeros bs=1M count=200")]
     script = (
         f"mount -t tmpfs -o size=400m small {disk} && cp -a {fresh.folder} {disk}/store && "
@@ -91,9 +91,3 @@ def test_a_full_disk_is_one_clear_error_and_publishes_nothing(
     after = said[said.index(json.dumps(failure)) + 1 :]
     assert after[0] == "Building"
     assert "content_sha256" in json.loads(after[-1])
-
-
-def _recipe(engine: Engine) -> support.BaseRecipe:
-    found = engine.marketplace.find(support.SOURCE)
-    assert found
-    return found
