@@ -54,6 +54,6 @@ def judge_image(facts: ImageFacts) -> tuple[Finding, ...]:
     return _judge(IMAGE_RULES, facts)
 
 
-def _judge(rules: Iterable[Rule[Any]], facts: object) -> tuple[Finding, ...]:
-    found = {finding for rule in rules for finding in rule.findings(facts)}
+def _judge(rules: Iterable[Rule[Any]], facts: SpecFacts | ImageFacts) -> tuple[Finding, ...]:
+    found = {finding for rule in rules for finding in rule.findings(facts, facts.spec.name)}
     return tuple(sorted(found, key=lambda finding: (finding.severity.value, finding)))

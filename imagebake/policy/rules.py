@@ -27,7 +27,8 @@ class Rule(Generic[Facts]):
     """A law about specs or images.
 
     *title* states it as it should be, *why* says what happens otherwise, *source* names
-    the document or the measurement behind it, *fix* says what to change.
+    the document or the measurement behind it, *fix* says what to change; IMAGE in it stands
+    for the image's name.
     """
 
     id: str
@@ -38,14 +39,14 @@ class Rule(Generic[Facts]):
     severity: Severity
     check: Callable[[Facts], Iterable[Breach]]
 
-    def findings(self, facts: Facts) -> Iterator[Finding]:
-        """What the rule finds in *facts*."""
+    def findings(self, facts: Facts, image: str) -> Iterator[Finding]:
+        """What the rule finds in *facts*; fixes name the commands for *image*."""
         for breach in self.check(facts):
             yield Finding(
                 rule=self.id,
                 subject=breach.subject,
                 message=breach.message,
-                fix=breach.fix or self.fix,
+                fix=(breach.fix or self.fix).replace("IMAGE", image),
                 severity=self.severity,
             )
 

@@ -33,7 +33,7 @@ def test_a_spec_without_a_lock_is_warned_about() -> None:
     (finding,) = judged(a_spec(), None)
 
     assert str(finding) == (
-        "warning[P170]: demo: it has no lock\n  = fix: lock again: ./inv lock IMAGE"
+        "warning[P170]: demo: it has no lock\n  = fix: lock again: ./inv lock demo"
     )
 
 
