@@ -1,0 +1,28 @@
+"""An emulator in a process of its own, whose builds go on until it is released or killed.
+
+    python -m tests.support.emulator_process FOLDER
+
+Says its address, then obeys lines: `release` lets every build end, the end of input ends it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from imagebake.emulator.server import Emulator
+from tests.support.emulators import RecordingBuilder
+
+
+def main(folder: Path) -> None:
+    """Serve *folder* until the end of input."""
+    builder = RecordingBuilder(hold=True, record={"layers": ["from the other process"]})
+    with Emulator(folder, builder=builder) as emulator:
+        print(emulator.url, flush=True)  # noqa: T201 - it is asked to
+        for line in sys.stdin:
+            if line.strip() == "release":
+                builder.released.set()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
