@@ -19,21 +19,22 @@ DIRT = (
     "/etc/ssh/ssh_host_ed25519_key.pub", "/etc/sudoers.d/90-cloud-init-users",
     "/etc/sudoers.d/waagent", "/etc/udev/rules.d/70-persistent-net.rules",
     "/home/packer/.bash_history", "/home/packer/.ssh/authorized_keys", "/root/.bash_history",
-    "/root/.cache/pip/x", "/root/.ssh/authorized_keys", "/tmp/DeprovisioningScript.sh",
-    "/tmp/.hidden/x", "/var/backups/dpkg.status.0", "/var/cache/apt/pkgcache.bin",
+    "/root/.cache/pip/x", "/root/.ssh/authorized_keys",
+    "/var/backups/dpkg.status.0", "/var/cache/apt/pkgcache.bin",
     "/var/cache/apt/archives/x_1_all.deb", "/var/cache/debconf/config.dat-old",
     "/var/cache/ldconfig/aux-cache", "/var/lib/apt/lists/deb_InRelease",
     "/var/lib/chrony/chrony.drift", "/var/lib/cloud/instance/user-data.txt",
     "/var/lib/dhcp/dhclient.eth0.leases", "/var/lib/dpkg/status-old",
     "/var/lib/systemd/random-seed", "/var/lib/systemd/timers/stamp-x.timer",
     "/var/lib/waagent/ovf-env.xml", "/var/log/azure/x.log", "/var/log/journal/0f/system.journal",
-    "/var/log/dpkg.log.1", "/var/log/syslog.2.gz", "/var/mail/packer", "/var/tmp/x",
+    "/var/log/dpkg.log.1", "/var/log/syslog.2.gz", "/var/mail/packer",
+    *(f"/{folder}/{name}" for folder in ("tmp", "var/tmp") for name in ("x", ".hidden/x")),
 )  # fmt: skip
 KEPT = (
     "/etc/imagebake/manifest.json", "/etc/ssh/sshd_config", "/var/lib/dpkg/status",
     "/var/lib/apt/extended_states", "/opt/tool", "/root/.bashrc", "/etc/waagent.conf",
 )  # fmt: skip
-PASSWD = """\
+ACCOUNTS = """\
 root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 packer:x:1000:1000::/home/packer:/bin/bash
@@ -52,7 +53,7 @@ def dirty(tmp_path: Path) -> Scratch:
     scratch = Scratch.make(tmp_path / "root")
     for path in (*DIRT, *KEPT):
         scratch.write(path, f"{path} of one machine\n")
-    scratch.write("/etc/passwd", PASSWD)
+    scratch.write("/etc/passwd", ACCOUNTS)
     scratch.write("/etc/shadow", SHADOW, 0o640)
     scratch.write("/etc/group", "root:x:0:\ndaemon:x:1:\npacker:x:1000:\napp:x:990:\n")
     scratch.write("/etc/gshadow", "root:*::\ndaemon:*::\npacker:!::\napp:!::\n", 0o640)

@@ -12,7 +12,7 @@ from imagebake.model.lock import LockedFile
 from imagebake.model.plan import MIRROR_LINE, NETWORK_REQUIRED, Script
 from imagebake.plan import plan_bake
 from imagebake.render.environment import Templates
-from imagebake.render.scripts import render_deprovisioning
+from imagebake.render.scripts import HYGIENE, render_deprovisioning
 from tests.render.conftest import MIRROR, Planner, a_full_spec, as_root, text
 from tests.support.builders import a_lock, a_spec
 from tests.support.golden import Golden
@@ -240,3 +240,7 @@ def test_a_program_is_asked_for_its_upstream_version(
     script = plan(spec).validators[0].text
 
     assert f'expect_version {printed} "$(waagent --version)"' in script
+
+
+def test_what_goes_into_a_script_unquoted_is_paths_and_wildcards() -> None:
+    assert all(re.fullmatch(r"/[A-Za-z0-9_.@+/*-]+", path) for path in HYGIENE)
