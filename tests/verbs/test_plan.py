@@ -148,5 +148,5 @@ def test_two_hundred_specs_are_planned_within_a_second_or_so(templates: Template
     for spec, lock in zip(specs, locks, strict=True):
         plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates)
 
-    # Twice what it takes here, so that a slow machine passes and a lost cache does not.
-    assert time.process_time() - started < 2
+    # Several times what it takes, so that a busy machine passes and a lost cache does not.
+    assert time.process_time() - started < 3
