@@ -381,11 +381,11 @@ def test_two_hundred_locks_are_read_and_checked_in_half_a_second(tmp_path: Path)
     path = tmp_path / "demo.lock.json"
     write_lock(path, lock.model_copy(update={"steps": (base, *lock.steps[1:])}))
 
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(200):
         check_lock(spec, load_lock(path))
 
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_the_check_loads_no_azure_and_no_jinja(project: Path) -> None:
