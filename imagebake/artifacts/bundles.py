@@ -12,6 +12,7 @@ from imagebake.artifacts.store import DirectoryStore
 from imagebake.digest import sha256_bytes
 from imagebake.errors import ArtifactError
 from imagebake.host import debs
+from imagebake.host.download import cannot_store
 from imagebake.host.files import locked
 from imagebake.model.bundle import Bundle
 from imagebake.model.names import SHA256
@@ -49,11 +50,14 @@ def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
     place = folder / bundle.digest
     if place.is_dir():
         return place
-    with locked(folder / LOCK):
-        for leftover in folder.glob(".building-*"):
-            shutil.rmtree(leftover)
-        if not place.is_dir():
-            _build(bundle, folder / f".building-{bundle.digest}", store).rename(place)
+    try:
+        with locked(folder / LOCK):
+            for leftover in folder.glob(".building-*"):
+                shutil.rmtree(leftover)
+            if not place.is_dir():
+                _build(bundle, folder / f".building-{bundle.digest}", store).rename(place)
+    except OSError as error:
+        raise cannot_store(place, error) from error
     return place
 
 

@@ -120,7 +120,7 @@ class Mirror:
         url, reach = self._whence(artifact)
         wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size)
         target = self.store.path(artifact.sha256)
-        if target.exists():  # of another size, so it is not what its name says
+        if self.store.has(artifact.sha256) and not self.store.has(artifact.sha256, artifact.size):
             self.store.quarantine(target)
         self.downloader.fetch(wanted, target, reach=reach, on_bytes=on_bytes, go_on=go_on)
 

@@ -105,3 +105,12 @@ def test_a_bundle_of_packages_that_are_not_there_is_refused(make: Make, mirror: 
         mirror.bundle(Bundle((make("jq"),)))
 
     assert [path.name for path in mirror.bundles.iterdir() if path.name[0] != "."] == []
+
+
+def test_a_directory_that_cannot_be_written_is_one_clear_error(
+    bundle: Bundle, mirror: Mirror
+) -> None:
+    mirror.bundles.write_bytes(b"in the way")
+
+    with pytest.raises(ArtifactError, match=rf"bundles/{bundle.digest} cannot be written: "):
+        mirror.bundle(bundle)

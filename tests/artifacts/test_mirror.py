@@ -122,6 +122,18 @@ def test_a_blob_of_the_wrong_size_is_put_aside_and_fetched_again(
     assert (mirror.root / "quarantine" / jq.sha256).read_bytes() == b"cut short"
 
 
+def test_a_blob_that_another_process_has_just_finished_is_left_alone(
+    mirror: Mirror, make: Make, step: Counter
+) -> None:
+    jq = make("jq")
+    mirror.ensure([jq], step=step)
+
+    mirror.fetch(jq, lambda _: None, lambda: True)
+
+    assert mirror.missing([jq]) == ()
+    assert not (mirror.root / "quarantine").exists()
+
+
 def test_a_repository_without_an_address_is_said(mirror: Mirror, step: Counter) -> None:
     with pytest.raises(ArtifactError) as caught:
         mirror.ensure([a_package("mdatp", repository="vendor/prod")], step=step)
