@@ -13,6 +13,7 @@ from imagebake.model.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage
 from imagebake.model.spec import ImageSpec, LocalBase
 from imagebake.pins.archive import Suite
 from imagebake.pins.index import field
+from imagebake.pins.reach import within_reach
 from imagebake.pins.solver import Choice, Solver
 
 
@@ -49,9 +50,11 @@ def resolve(
     """
     local = local_base(spec)
     demands = _demands(spec, components)
-    base = _Demand(BASE, _base_names(local, suites), _versions(demands, suites))
-    _refuse_gone(spec, (base, *demands), suites)
-    steps = _steps(base, demands, suites, spec.gallery.architecture.debian)
+    base = _base_names(local, suites)
+    suites = _within_reach(suites, demands, base)
+    demands = (_Demand(BASE, base, _versions(demands, suites)), *demands)
+    _refuse_gone(spec, demands, suites)
+    steps = _steps(demands, suites, spec.gallery.architecture.debian)
     return Lock(
         image=spec.name,
         inputs_sha256=sha256_json(spec.lock_inputs()),
@@ -123,6 +126,16 @@ def _base_names(local: LocalBase, suites: Sequence[Suite]) -> tuple[str, ...]:
     return tuple(sorted({*minimal, "apt", *local.packages}))
 
 
+def _within_reach(
+    suites: Sequence[Suite], demands: Sequence[_Demand], base: Sequence[str]
+) -> tuple[Suite, ...]:
+    names = {*base, *(name for demand in demands for name in demand.names)}
+    indexes = within_reach(names, [suite.index for suite in suites])
+    return tuple(
+        Suite(suite.repository, index) for suite, index in zip(suites, indexes, strict=True)
+    )
+
+
 def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[Suite]) -> None:
     """Name everything that the archive does not have, not just the first of it."""
     complaints: list[str] = []
@@ -145,14 +158,14 @@ def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[S
 
 
 def _steps(
-    base: _Demand, demands: Sequence[_Demand], suites: Sequence[Suite], architecture: str
+    demands: Sequence[_Demand], suites: Sequence[Suite], architecture: str
 ) -> tuple[LockedStep, ...]:
     indexes = [suite.index.text for suite in suites]
     steps: list[LockedStep] = []
     with tempfile.TemporaryDirectory(prefix="imagebake-apt-") as name:
         solver = Solver(Path(name), architecture)
-        solver.prepare(indexes, base.versions)
-        for demand in (base, *demands):
+        solver.prepare(indexes, demands[0].versions)
+        for demand in demands:
             chosen = solver.install(demand.requests)
             packages = [_locate(choice, suites, architecture) for choice in chosen]
             solver.installed([stanza for _, stanza in packages])
