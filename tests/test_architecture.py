@@ -39,7 +39,7 @@ LAYERS = (
     ("model",),
     ("settings", "workspace"),
     ("errors",),
-    ("digest", "diagnostics", "progress", "version"),
+    ("digest", "diagnostics", "docstrings", "progress", "version"),
 )
 """From the top down; a module may import its own room and what stands below it."""
 

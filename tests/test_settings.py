@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake import settings
+from imagebake.docstrings import field_docs
 from imagebake.errors import SpecError, UsageError
 from imagebake.settings import FILE, Settings, load
-from imagebake.specs.docstrings import field_docs
 
 
 def told(folder: Path, content: str | bytes) -> Settings:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 from imagebake import app, ends, supply
 from imagebake import lock as locks
@@ -15,7 +14,7 @@ from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, PACKAGES
 from imagebake.commands.output import print_json, print_table
-from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
 from imagebake.errors import BakeFailed, ImagebakeError
 from imagebake.host import system
@@ -24,7 +23,6 @@ from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
-from imagebake.render.environment import Templates
 from imagebake.render.image_template import render_image_template
 
 
@@ -113,7 +111,7 @@ def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool
 
 def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
     """The plan of *spec* with the templates of this workspace."""
-    return plan_bake(spec, lock, catalogue=CATALOGUE, templates=_templates(site))
+    return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
 
 
 def _attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
@@ -122,7 +120,7 @@ def _attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult
         cloud=end.cloud,
         mirror=supply.mirror(site, known, plan.lock),
         bases=end.bases,
-        render=functools.partial(render_image_template, templates=_templates(site)),
+        render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
         locks=site.workspace.state / "locks",
         clock=time.monotonic,
@@ -160,12 +158,3 @@ def _row(result: BakeResult) -> tuple[str, ...]:
     if result.made:
         about += f" in {seconds:.1f} s"
     return result.image, str(result.version.version), made, about
-
-
-@functools.cache
-def _templates_of(folder: Any) -> Templates:  # noqa: ANN401 - a path, which hashes
-    return Templates(folder)
-
-
-def _templates(site: Site) -> Templates:
-    return _templates_of(site.workspace.templates)

@@ -7,10 +7,11 @@ from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.output import print_json
-from imagebake.commands.selection import chosen, split_version
+from imagebake.commands.selection import chosen, split_version, templates
 from imagebake.errors import LockError
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
+from imagebake.plan import plan_bake
 from imagebake.specs.load import load_all
 from imagebake.validate import Report, joined, report_image, report_spec, require, validate_spec
 
@@ -42,12 +43,23 @@ def _rules(site: Site, spec: ImageSpec, lock: Lock | None, others: tuple[ImageSp
     findings = validate_spec(
         spec,
         lock,
+        rendered=_rendered(site, spec, lock) if lock else None,
         catalogue=CATALOGUE,
         location=site.settings.location,
         today=site.now.date(),
         others=others,
     )
     return report_spec(spec, findings)
+
+
+def _rendered(site: Site, spec: ImageSpec, lock: Lock) -> dict[str, bytes]:
+    """Every script that Azure would get; none where the lock cannot be planned from."""
+    try:
+        plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+    except LockError:  # a finding says so in its own words
+        return {}
+    scripts = (*plan.customizers, *plan.validators)
+    return {f"script {script.name}": script.text.encode() for script in scripts}
 
 
 def _with_images(

@@ -8,11 +8,10 @@ from pathlib import Path
 from imagebake import app
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
-from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.errors import UsageError
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.plan import plan_bake
-from imagebake.render.environment import Templates
 from imagebake.render.files import rendered_files, write_files
 from imagebake.render.image_template import render_image_template
 
@@ -25,11 +24,11 @@ def render(image: str, *, every: bool, out: str) -> None:
     site = app.site(quiet=False)
     if out and Path(out).exists() and not Path(out).is_dir():
         raise UsageError(f"{out} is no directory", hint="--out names one for the rendered files")
-    templates = Templates(site.workspace.templates)
+    compiled = templates(site)
     for spec in chosen(site, image, every=every):
-        plan = plan_bake(spec, fresh_lock(site, spec), catalogue=CATALOGUE, templates=templates)
+        plan = plan_bake(spec, fresh_lock(site, spec), catalogue=CATALOGUE, templates=compiled)
         to = delivery(site, plan)
-        document = render_image_template(plan, to, templates)
+        document = render_image_template(plan, to, compiled)
         if not out:
             sys.stdout.write(document.decode())
             continue

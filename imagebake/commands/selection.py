@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterator
+from pathlib import Path
 
 from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.errors import UsageError
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
+from imagebake.render.environment import Templates
 from imagebake.specs.load import load_all, load_spec, spec_names
 
 
@@ -60,3 +63,13 @@ def _known(site: Site) -> str:
     names: Iterator[str] = iter(spec_names(site.workspace.specs))
     listed = ", ".join(names)
     return f"images: {listed}" if listed else "there is no spec in image_specs/ yet"
+
+
+def templates(site: Site) -> Templates:
+    """The templates of this workspace, compiled once for all images."""
+    return _compiled(site.workspace.templates)
+
+
+@functools.cache
+def _compiled(folder: Path) -> Templates:
+    return Templates(folder)

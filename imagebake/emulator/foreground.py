@@ -1,36 +1,12 @@
-"""Serve the emulator to other clients until somebody has had enough."""
+"""How clients that we did not write connect to the emulator."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable
-from pathlib import Path
-
-from imagebake.emulator.builder import Builder
 from imagebake.emulator.login import TENANT
 from imagebake.emulator.server import Emulator
 
 _CLIENT = "11111111-1111-1111-1111-111111111111"
 _SECRET = "loopback"  # noqa: S105 - the emulator takes every secret
-
-
-def serve_forever(
-    folder: Path,
-    builder: Builder,
-    port: int,
-    announce: Callable[[str], None],
-    *,
-    stop: threading.Event | None = None,
-) -> None:
-    """Serve *folder* on *port* (0: any) until an interrupt, or until *stop* is set.
-
-    *announce* gets the text for the person who connects, once the server answers.
-    """
-    with Emulator(folder, builder=builder, port=port) as emulator:
-        announce(how_to_connect(emulator))
-        with contextlib.suppress(KeyboardInterrupt):
-            (stop or threading.Event()).wait()
 
 
 def how_to_connect(emulator: Emulator) -> str:

@@ -13,7 +13,6 @@ TAG_BAKE_KEY = "imagebake-bake-key"
 TAG_LOCK = "imagebake-lock"
 TAG_SPEC = "imagebake-spec"
 TAG_COMMIT = "imagebake-commit"
-TAG_CONTENT = "imagebake-content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imagebake import errors
+from imagebake import errors, settings
 
 HEAD = """# Errors
 
@@ -22,10 +22,16 @@ JSON_SYNTAX = (
 )
 
 
+_SETTINGS = tuple(
+    (code, title, f"In `{settings.FILE}`; [Tasks](tasks.md#settings) has every setting.")
+    for code, title in settings.CODES.items()
+)
+
+
 def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     """The page `docs/errors.md`; *codes* are code, title and explanation."""
     parts = [HEAD, "## Mistakes in files", ""]
-    for code, title, explanation in (*codes, JSON_SYNTAX):
+    for code, title, explanation in (*codes, *_SETTINGS, JSON_SYNTAX):
         parts += [f"### {code}", "", f"**{title}.** {explanation}", ""]
     parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
     for kind in _kinds():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from imagebake import errors, settings
+from imagebake.docstrings import field_docs
 
 HEAD = """# Tasks
 
@@ -44,29 +44,19 @@ def _task(task: TaskHelp) -> str:
 
 
 def _settings() -> str:
+    docs = field_docs(Path(settings.__file__))[settings.Settings.__name__]
     rows = [
-        (f"`{field.name}`", f"`{settings.PREFIX}{field.name.upper()}`", f"`{field.default}`", text)
-        for field, text in zip(
-            dataclasses.fields(settings.Settings), _field_docs(settings.Settings), strict=True
+        (
+            f"`{field.name}`",
+            f"`{settings.PREFIX}{field.name.upper()}`",
+            f"`{field.default}`",
+            docs[field.name],
         )
+        for field in dataclasses.fields(settings.Settings)
     ]
     where = f"From `{settings.FILE}` beside `image_specs/`, or the environment, which wins."
     head = ["## Settings", "", where, ""]
     return "\n".join(head + _table(("key", "variable", "default", "meaning"), rows))
-
-
-def _field_docs(kind: type) -> list[str]:
-    """The text below each field of a dataclass: Python keeps it only in the source."""
-    body = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body[0]
-    if not isinstance(body, ast.ClassDef):
-        raise TypeError(kind)
-    texts = []
-    for field, below in zip(body.body, body.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign):
-            said = below.value if isinstance(below, ast.Expr) else None
-            text = said.value if isinstance(said, ast.Constant) else ""
-            texts.append(" ".join(str(text).split()))
-    return texts
 
 
 def _exit_codes() -> str:

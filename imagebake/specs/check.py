@@ -15,7 +15,6 @@ from imagebake.specs.fields import Location, closest, keys_at, without_tags
 from imagebake.specs.nodes import Broken, Mapping, Node, Place, Scalar, plain
 from imagebake.specs.nodes import Sequence as ListNode
 
-
 _MOST = 200
 """How many of the model's complaints are looked at: nobody reads more, hostile files have."""
 

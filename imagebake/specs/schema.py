@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.digest import canonical_json
+from imagebake.docstrings import all_field_docs
 from imagebake.model import pins, spec
 from imagebake.model.spec import ImageSpec
-from imagebake.specs.docstrings import all_field_docs
 from imagebake.specs.fields import EXTENDS
 
 Schema = dict[str, Any]

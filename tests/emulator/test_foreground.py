@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imagebake.emulator.foreground import serve_forever
+from imagebake.emulator.foreground import how_to_connect
+from imagebake.emulator.server import Emulator
 from imagebake.errors import UsageError
 from tests.support.emulators import RecordingBuilder, azure
 
@@ -28,34 +28,23 @@ class _Heard:
 
 
 def test_what_is_announced_works(tmp_path: Path, builder: RecordingBuilder) -> None:
-    stop, heard = threading.Event(), list[_Heard]()
-    told = threading.Event()
+    with Emulator(tmp_path / "served", builder=builder) as emulator:
+        heard: Any = _Heard(how_to_connect(emulator))
+        with azure(heard) as arm:
+            arm.shelf()
 
-    def announce(text: str) -> None:
-        heard.append(_Heard(text))
-        told.set()
-
-    def serve() -> None:
-        serve_forever(tmp_path / "served", builder, 0, announce, stop=stop)
-
-    server = threading.Thread(target=serve)
-    server.start()
-    assert told.wait(10)
-    speaking: Any = heard[0]
-    with azure(speaking) as arm:
-        arm.shelf()
-    stop.set()
-    server.join()
-
-    assert heard[0].environment["REQUESTS_CA_BUNDLE"] == str(heard[0].ca)
-    assert heard[0].environment["AZURE_AUTHORITY_HOST"] == heard[0].url
+    assert heard.environment["REQUESTS_CA_BUNDLE"] == str(heard.ca)
+    assert heard.environment["AZURE_AUTHORITY_HOST"] == heard.url
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path, builder: RecordingBuilder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError) as caught:
-            serve_forever(tmp_path / "served", builder, port, print)
+        with (
+            pytest.raises(UsageError) as caught,
+            Emulator(tmp_path / "served", builder=builder, port=port),
+        ):
+            pytest.fail("two servers cannot listen on one port")
 
     assert caught.value.message == f"port {port} is taken"
     assert caught.value.hint == "choose another, or 0 for any that is free"
