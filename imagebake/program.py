@@ -110,7 +110,7 @@ def _usage() -> Iterator[None]:
 
 def _tasks_module() -> Any:  # noqa: ANN401 - a module
     here = Path(__file__).resolve().parent
-    path = next(p for p in (here.parent / "tasks.py", here / "tasks.py") if p.is_file())
+    path = next(p for p in (here / "tasks.py", here.parent / "tasks.py") if p.is_file())
     spec = importlib.util.spec_from_file_location("tasks", path)
     if spec is None or spec.loader is None:
         raise ImportError(str(path))
