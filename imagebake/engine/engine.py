@@ -30,6 +30,8 @@ _CREATE_USER = Step(
     name="Create the build user", provisioner="shell", content=CREATE_USER.encode(), user="root"
 )
 _DEFAULT_MINUTES = 240
+_MOST_STEPS = 480
+"""The kernel stacks 500 layers, and some are our own."""
 
 Record = dict[str, Any]
 """What was built, as JSON: enough to read the image again from the same store."""
@@ -180,6 +182,10 @@ class _Build:
         return recipe
 
     def _steps(self, described: Any) -> tuple[Step, ...]:  # noqa: ANN401 - JSON of the wire
+        if described and len(described) > _MOST_STEPS:
+            raise EngineFailed(
+                f"the template has {len(described)} steps, and this builder takes {_MOST_STEPS}"
+            )
         return tuple(
             materialise(
                 one,

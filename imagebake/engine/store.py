@@ -91,6 +91,7 @@ class Store:
         namespaces.remove(attempt)
         try:
             with told_when_full(self.folder):
+                self._private("tmp")
                 for name in ("root", "work", "at"):
                     (attempt / name).mkdir(parents=True)
                 (attempt / "root").chmod(0o755)
@@ -158,8 +159,12 @@ class Store:
             namespaces.remove(attempt / name)
         known = {**facts, "key": key, "boot": _boot()}
         (attempt / "layer.json").write_bytes(canonical_json(known))
-        self.path(key).parent.mkdir(parents=True, exist_ok=True)
+        self._private("layers")
         attempt.rename(self.path(key))
+
+    def _private(self, name: str) -> None:
+        """Keep everybody else out: a tree has programs that run as root for whoever starts them."""
+        (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _entries(self, name: str) -> list[Path]:
         folder = self.folder / name

@@ -17,13 +17,10 @@ from tests.engine import support
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that every worker of this run shares, and that other users may enter."""
+    """A folder that every worker of this run shares."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "engine"
     folder.mkdir(exist_ok=True)
-    for parent in (folder, *folder.parents[:4]):
-        if parent != Path("/tmp"):  # noqa: S108 - where pytest keeps its folders
-            parent.chmod(parent.stat().st_mode | 0o111)
     return folder
 
 

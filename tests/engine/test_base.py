@@ -44,17 +44,24 @@ def test_a_live_base_lets_steps_reach_the_machines_archives(engine: Engine, tmp_
 
 
 @pytest.mark.root
-@pytest.mark.archive
-def test_a_base_that_cannot_be_made_says_what_apt_said(engine: Engine, tmp_path: Path) -> None:
-    recipe = replace(support.recipe_of(engine), packages=("sudo=0.0-nowhere",))
-    broken = support.an_engine(tmp_path / "store", engine.mirror, recipe)
+def test_a_base_that_cannot_be_made_says_what_apt_said(tmp_path: Path) -> None:
+    recipe = BaseRecipe(
+        suite="bookworm",
+        architecture=support.architecture(),
+        packages=("nowhere",),
+        bundle="e" * 64,
+    )
+    bundle = tmp_path / "mirror/bundles" / ("e" * 64)
+    bundle.mkdir(parents=True)
+    (bundle / "Packages").touch()
+    broken = support.an_engine(tmp_path / "store", tmp_path / "mirror", recipe)
 
     with pytest.raises(EngineFailed) as caught:
         build(broken, [], log=tmp_path / "log")
 
     assert caught.value.code == "BaseFailed"
-    assert caught.value.message.startswith("the base of ")
-    assert "0.0-nowhere" in caught.value.message
+    assert caught.value.message.startswith("the base of bookworm could not be made: mmdebstrap")
+    assert "nowhere" in caught.value.message
     assert not (broken.folder / "layers").exists()
 
 

@@ -245,6 +245,11 @@ def test_ninety_steps_are_ninety_layers(engine: Engine, tmp_path: Path) -> None:
     assert image["/etc/n"].content.split() == [str(n).encode() for n in range(90)]
 
 
+def test_more_steps_than_the_kernel_can_stack_are_refused(engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed, match="the template has 481 steps"):
+        build(engine, [shell("one", "true")] * 481, log=tmp_path / "log")
+
+
 def test_parallel_builds_make_each_layer_once(engine: Engine, tmp_path: Path) -> None:
     steps = [shell("shared", "echo shared-ran; sleep 0.3; cat /proc/sys/kernel/random/uuid")]
     logs = [tmp_path / "one", tmp_path / "two"]

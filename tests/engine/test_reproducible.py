@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,8 +32,6 @@ STEPS = [
     shell("generalise", support.FORGET_LOGS),
 ]
 
-USER = "imagebake-test"
-
 
 @pytest.fixture
 def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
@@ -40,28 +39,38 @@ def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, in
     for program in ("newuidmap", "/usr/bin/python3"):
         if shutil.which(program) is None:
             pytest.skip(f"needs {program}")
-    support.output("useradd", "--no-create-home", USER)
+    name = f"imagebake-{os.getpid()}"
+    support.output("useradd", "--no-create-home", name)
     try:
-        if f"{USER}:" not in Path("/etc/subuid").read_text():
+        if f"{name}:" not in Path("/etc/subuid").read_text():
             ids = ("--add-subuids", "5000000-5065535", "--add-subgids", "5000000-5065535")
-            support.output("usermod", *ids, USER)
-        found = pwd.getpwnam(USER)
+            support.output("usermod", *ids, name)
+        found = pwd.getpwnam(name)
         yield found.pw_uid, found.pw_gid
     finally:
-        support.output("userdel", USER)
+        support.output("userdel", name)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter: pytest keeps its own shut."""
+    with tempfile.TemporaryDirectory(prefix="imagebake-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def test_root_and_a_user_without_rights_make_the_same_bytes(
-    engine: Engine, shared: Path, somebody: tuple[int, int]
+    engine: Engine, mirror: Path, open_folder: Path, somebody: tuple[int, int]
 ) -> None:
     recipe = support.recipe_of(engine)
-    homes = {name: shared / f"repro-{name}-{os.getpid()}" for name in ("root", "user")}
+    support.output("cp", "-a", str(mirror), str(open_folder / "mirror"))
+    homes = {name: open_folder / name for name in ("root", "user")}
     uid, gid = somebody
     running, records, disks = {}, {}, {}
 
     for name, home in homes.items():
         home.mkdir()
-        cold = support.an_engine(home / "store", engine.mirror, recipe)
+        cold = support.an_engine(home / "store", open_folder / "mirror", recipe)
         disks[name] = str(home / "disk.vhd")
         command = support.program(cold, STEPS, python="/usr/bin/python3", vhd=disks[name])
         if name == "user":
@@ -84,5 +93,3 @@ def test_root_and_a_user_without_rights_make_the_same_bytes(
     assert "SCHILY.xattr.security.capability" in image["/opt/links/a"].info.pax_headers
     assert "SCHILY.xattr.security.capability" in image["/usr/bin/ping"].info.pax_headers
     assert not any("overlay" in key for e in image.values() for key in e.info.pax_headers)
-    for home in homes.values():
-        support.output("rm", "-rf", str(home))

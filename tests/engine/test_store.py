@@ -117,6 +117,13 @@ def test_a_layer_counts_after_a_crash_only_when_it_was_settled(store: Store) -> 
     assert not store.obtain("lost", fill, cancelled=never).cached
 
 
+def test_nobody_else_can_reach_the_programs_in_a_tree(store: Store) -> None:
+    store.obtain("a", fill, cancelled=never)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in store.folder.iterdir()}
+    assert (modes["layers"], modes["tmp"]) == (0o700, 0o700)
+
+
 def test_a_layer_without_its_description_is_made_again(store: Store) -> None:
     store.obtain("a", fill, cancelled=never)
     (store.path("a") / "layer.json").write_text("")
