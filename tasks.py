@@ -79,6 +79,22 @@ def lock(
 
 @task(
     words=["image"],
+    help={
+        "image": IMAGE,
+        "only": "one pin (default: every pin)",
+        "to": "the version it moves to (default: the archive's newest)",
+        "json": JSON,
+    },
+)
+def bump(c: Context, image: str = "", only: str = "", to: str = "", json: bool = False) -> None:
+    """Move pins to newer versions in the spec, and lock it again."""
+    from imagebake.commands.bumping import bump as run
+
+    run(image, only=only, to=to, as_json=json)
+
+
+@task(
+    words=["image"],
     help={"image": IMAGE, "all": EVERY, "out": "a directory for the template and its scripts"},
 )
 def render(c: Context, image: str = "", all: bool = False, out: str = "") -> None:

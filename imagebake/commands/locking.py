@@ -29,7 +29,7 @@ def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
     app.provide(system.LOCK, progress=site.progress)
     said = []
     for spec in specs:
-        before, after = _lock(site, spec)
+        before, after = lock_one(site, spec)
         said.append(_outcome(site, spec, before, after))
     if as_json:
         print_json(said)
@@ -39,7 +39,8 @@ def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
         print("".join(f"  {move}\n" for move in one["moves"]), end="")
 
 
-def _lock(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
+def lock_one(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
+    """The lock of *spec* as it is, where there is one, and as it is now; nothing is written."""
     path = site.workspace.lock_path(spec.name)
     try:
         before = locks.load_lock(path)

@@ -22,9 +22,6 @@ class Need:
 BAKE = (
     Need("mmdebstrap", "mmdebstrap", "makes base root file systems, reproducibly"),
     Need("unshare", "util-linux", "isolates every step in namespaces of its own"),
-    Need("mount", "mount", "stacks layers"),
-    Need("setpriv", "util-linux", "drops to the build user"),
-    Need("ip", "iproute2", "raises the loopback of an unplugged step"),
     Need("gpgv", "gpgv", "verifies the archive's signature"),
     Need("apt-get", "apt", "solves dependencies"),
     Need("dpkg-deb", "dpkg", "reads packages"),

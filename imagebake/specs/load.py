@@ -57,6 +57,14 @@ def load_all(folder: Path, *, root: Path) -> dict[str, ImageSpec]:
     return specs
 
 
+def merged_tree(path: Path, *, root: Path) -> Mapping:
+    """The tree of one spec and what it extends, every node at its place in its own file."""
+    tree, wrong = _Folder(path.parent, root).merged(path, ())
+    if wrong or tree is None:
+        raise SpecError(wrong)
+    return tree
+
+
 class _File(NamedTuple):
     """One file as it was read; *extends* names its include."""
 
@@ -75,7 +83,7 @@ class _Folder:
 
     def spec(self, path: Path) -> tuple[ImageSpec | None, list[Diagnostic]]:
         """The spec in *path*, and what is wrong with it and with what it extends."""
-        merged, wrong = self._merged(path, ())
+        merged, wrong = self.merged(path, ())
         if merged is None:
             return None, wrong
         spec, complaints = check(merged)
@@ -90,7 +98,7 @@ class _Folder:
                 codes.FILE_NAME, "a spec's file ends in .yaml", f"rename it to {path.stem}.yaml"
             )
 
-    def _merged(
+    def merged(
         self, path: Path, above: tuple[Path, ...]
     ) -> tuple[Mapping | None, list[Diagnostic]]:
         """The tree of *path* over what it extends; *above* is what extends it."""
@@ -102,7 +110,7 @@ class _Folder:
             included = self._include(file.extends, (*above, path))
         except SpecError as error:
             return file.root._replace(whole=False), [*wrong, *error.diagnostics]
-        base, complaints = self._merged(included, (*above, path))
+        base, complaints = self.merged(included, (*above, path))
         wrong += complaints
         return (merge(base, file.root) if base else file.root._replace(whole=False)), wrong
 
