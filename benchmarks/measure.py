@@ -39,7 +39,10 @@ def command(words: Sequence[str | Path], **environment: str) -> Callable[[], flo
     def run() -> float:
         return seconds(
             lambda: subprocess.run(
-                [str(word) for word in words], check=True, capture_output=True, cwd=ROOT,
+                [str(word) for word in words],
+                check=True,
+                capture_output=True,
+                cwd=ROOT,
                 env=os.environ | environment,
             )
         )

@@ -21,6 +21,7 @@ class Need:
 
 BAKE = (
     Need("mmdebstrap", "mmdebstrap", "makes base root file systems, reproducibly"),
+    Need("mount", "mount", "gives the packages' scripts what they expect"),
     Need("unshare", "util-linux", "isolates every step in namespaces of its own"),
     Need("gpgv", "gpgv", "verifies the archive's signature"),
     Need("apt-get", "apt", "solves dependencies"),

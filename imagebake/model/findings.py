@@ -18,9 +18,7 @@ class Finding:
     severity: Severity = Severity.ERROR
 
     def __str__(self) -> str:
-        return (
-            f"{self.severity}[{self.rule}]: {self.subject}: {self.message}\n  = fix: {self.fix}"
-        )
+        return f"{self.severity}[{self.rule}]: {self.subject}: {self.message}\n  = fix: {self.fix}"
 
     def to_json(self) -> dict[str, str]:
         """The finding for programs."""
