@@ -46,11 +46,11 @@ def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None
             connect=lambda endpoint: Clients(endpoint, ends.patience()),
             progress=site.progress,
         )
-        rows = [(name, made, end.content(made) or "-") for name, made in result.made]
+        rows = [(name, made, end.content(made) or None) for name, made in result.made]
     if as_json:
-        print_json([{"output": row[0], "made": row[1], "content_sha256": row[2]} for row in rows])
+        print_json([{"output": of, "made": made, "content_sha256": has} for of, made, has in rows])
         return
-    print_table(("output", "made", "content"), rows)
+    print_table(("output", "made", "content"), [(of, made, has or "-") for of, made, has in rows])
 
 
 def read_template(path: Path) -> dict[str, Any]:
