@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
+from invoke.config import Config
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import task as invoke_task
@@ -119,10 +120,30 @@ def _tasks_module() -> Any:  # noqa: ANN401 - a module
     return module
 
 
+class OwnConfig(Config):
+    """Invoke's configuration as it is: no file or variable of another project changes us."""
+
+    def load_base_conf_files(self) -> None:
+        """Read nothing: the home directory may not even be ours to enter."""
+
+    def load_project(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - as invoke has it
+        """Read nothing."""
+
+    def load_runtime(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - as above
+        """Read nothing."""
+
+    def load_shell_env(self) -> None:
+        """Read nothing."""
+
+
 def main() -> None:
     """Run the command line; what `./inv` and the console script start."""
     program = TaskProgram(
-        name="imagebake", binary="inv", binary_names=["inv", "imagebake"], version=VERSION
+        name="imagebake",
+        binary="inv",
+        binary_names=["inv", "imagebake"],
+        version=VERSION,
+        config_class=OwnConfig,
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as for Ctrl-C
     try:
