@@ -28,16 +28,17 @@ _ROOT_TYPE = {
 }
 _COMMAND_LINE = "ro console=tty0 console=ttyS0,115200 earlyprintk=ttyS0,115200 consoleblank=0"
 
+# Without -m the files get SOURCE_DATE_EPOCH: their own times may be those of the bake.
 _FILL_ESP = """\
 set -eu
 disk=$1 root=$2 stub=$3 cpu=$4 grub=$5
 mkfs.fat --offset 2048 -F 32 -s 1 -n ESP --invariant "$disk" "$ESP_KIB" >/dev/null
 image="$disk@@1M"
 mmd -i "$image" ::/EFI ::/EFI/BOOT ::/EFI/debian
-mcopy -m -i "$image" "$root/usr/lib/shim/shim$cpu.efi.signed" "::/EFI/BOOT/BOOT$BOOT_NAME.EFI"
-mcopy -m -i "$image" "$root/usr/lib/grub/$grub-efi-signed/grub$cpu.efi.signed" \\
+mcopy -i "$image" "$root/usr/lib/shim/shim$cpu.efi.signed" "::/EFI/BOOT/BOOT$BOOT_NAME.EFI"
+mcopy -i "$image" "$root/usr/lib/grub/$grub-efi-signed/grub$cpu.efi.signed" \\
     "::/EFI/BOOT/grub$cpu.efi"
-mcopy -m -i "$image" "$stub" ::/EFI/debian/grub.cfg
+mcopy -i "$image" "$stub" ::/EFI/debian/grub.cfg
 """
 
 _FILL_ROOT = """\
@@ -126,7 +127,6 @@ def write_boot_files(disk: Disk, attempt: Path, version: str) -> None:
         f"search.fs_uuid {identity} root\nset prefix=($root)/boot/grub\n"
         "configfile $prefix/grub.cfg\n"
     )
-    os.utime(stub, (disk.epoch, disk.epoch))
 
 
 def write_disk(
