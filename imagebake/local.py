@@ -15,7 +15,7 @@ from imagebake.engine.errors import EngineFailed
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch
-from imagebake.errors import UsageError
+from imagebake.errors import ArtifactError, UsageError
 from imagebake.model.bundle import Bundle
 from imagebake.model.plan import BakePlan
 from imagebake.settings import Settings
@@ -42,6 +42,8 @@ class EngineBuilder:
         except EngineFailed as error:
             hint = f"\n= hint: {error.hint}" if error.hint else ""
             raise BuildFailed(error.code, error.message + hint, record=error.record) from error
+        except ArtifactError as error:  # what a template names could not be brought
+            raise BuildFailed("ArtifactUnavailable", error.message) from error
 
 
 @dataclass(frozen=True, slots=True)
