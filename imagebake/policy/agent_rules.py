@@ -145,7 +145,7 @@ def agent_directory_is_the_usual(facts: ImageFacts) -> Iterator[Breach]:
     "Exactly one of cloud-init and the guest agent provisions",
     why="with neither nobody makes the account and the keys; the machine never reports ready",
     source="WALinuxAgent configuration: Provisioning.Agent",
-    fix=f"set Provisioning.Agent=cloud-init in {WAAGENT_CONF}",
+    fix="pin the agent cloud-init in the spec, and leave Provisioning.Agent as it is packaged",
 )
 def somebody_provisions(facts: ImageFacts) -> Iterator[Breach]:
     """`auto` takes cloud-init where it is enabled."""
