@@ -13,14 +13,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+Run = Callable[[], float]
+"""One run, however it is prepared; returns the seconds that count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """What is measured: ours, a named peer or limit, and the ratio we hold ourselves to."""
+    """What is measured: ours, a named peer or limit, and what we hold ourselves to."""
 
     title: str
-    ours: Callable[[], float]
-    peer: Callable[[], float] | None
+    ours: Run
+    peer: Run | None
     peer_name: str
     target: float
     """The largest ratio ours/peer; without a peer, the largest time in seconds."""
@@ -33,50 +36,64 @@ def seconds(act: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def command(words: Sequence[str | Path], **environment: str) -> Callable[[], float]:
+def command(words: Sequence[str | Path], **environment: str) -> Run:
     """A run of a program, measured as a whole process; a failing one ends the benchmark."""
+    return lambda: seconds(lambda: run(words, **environment))
 
-    def run() -> float:
-        return seconds(
-            lambda: subprocess.run(
-                [str(word) for word in words],
-                check=True,
-                capture_output=True,
-                cwd=ROOT,
-                env=os.environ | environment,
-            )
-        )
 
-    return run
+def run(words: Sequence[str | Path], **environment: str) -> str:
+    """Run a program to its end, and return what it prints; its failure ends the benchmark."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | environment,
+    )
+    if done.returncode:
+        raise SystemExit(f"{words} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def report(contests: Sequence[Contest], *, runs: int = 5) -> None:
     """Run every contest, ours and the peer in turn, and print the medians."""
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print(f"| what | ours (s) | {'peer (s)'} | peer or limit | ratio | target | met |")
+    print(f"{_processor()}, {os.cpu_count()} cores, {platform.platform()}")
+    print(f"Python {platform.python_version()}; load {os.getloadavg()[0]:.1f}; {runs} runs each\n")
+    print("| what | ours (s) | peer (s) | peer or limit | ratio | target | met |")
     print("|---|--:|--:|---|--:|--:|---|")
     for contest in contests:
         print(_row(contest, runs), flush=True)
+    print()
 
 
 def _row(contest: Contest, runs: int) -> str:
-    ours, theirs = [], []
+    ours: list[float] = []
+    theirs: list[float] = []
     for _ in range(runs):
         ours.append(contest.ours())
         if contest.peer:
             theirs.append(contest.peer())
     mine = statistics.median(ours)
-    if not theirs:
-        met = "yes" if mine <= contest.target else "NO"
-        return (
-            f"| {contest.title} | {mine:.2f} ({min(ours):.2f}–{max(ours):.2f}) | | "
-            f"{contest.peer_name} | | {contest.target:g} s | {met} |"
-        )
-    other = statistics.median(theirs)
-    ratio = mine / other
-    met = "yes" if ratio <= contest.target else "NO"
-    return (
-        f"| {contest.title} | {mine:.2f} ({min(ours):.2f}–{max(ours):.2f}) | "
-        f"{other:.2f} ({min(theirs):.2f}–{max(theirs):.2f}) | {contest.peer_name} | "
-        f"{ratio:.2f} | {contest.target:g} | {met} |"
+    measured = mine / statistics.median(theirs) if theirs else mine
+    cells = (
+        contest.title,
+        _spread(ours),
+        _spread(theirs) if theirs else "",
+        contest.peer_name,
+        f"{measured:.2f}" if theirs else "",
+        f"{contest.target:g}" + ("" if theirs else " s"),
+        "yes" if measured <= contest.target else "**no**",
     )
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(times: Sequence[float]) -> str:
+    return f"{statistics.median(times):.2f} ({min(times):.2f}–{max(times):.2f})"
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or "unknown processor"

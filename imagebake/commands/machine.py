@@ -89,5 +89,7 @@ def bench(name: str) -> None:
             hint="benchmarks: " + ", ".join(stem.removeprefix("bench_") for stem in known),
         )
     for stem in wanted:
-        if code := process.attached([sys.executable, folder / f"{stem}.py"]):
+        if code := process.attached(
+            [sys.executable, "-m", f"benchmarks.{stem}"], cwd=folder.parent
+        ):
             raise Exit(code=code)

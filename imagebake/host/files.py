@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True
+) -> None:
     """Put *content* at *path* so that every reader sees the old file or the new one.
 
     Parents are made. A crash, or a `kill -9`, leaves at worst a hidden temporary file
-    beside it.
+    beside it. What is not *durable* may be lost, or empty, after a crash of the machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -23,7 +25,8 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:

@@ -56,7 +56,7 @@ SHAPES = (
         "private key",
         b"PRIVATE KEY",
         rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-        rb"((?:[^-]|-(?!----)){64,16384}+)-----END ",
+        rb"(?=(?s:.{64}))([^-]{0,16384}(?:-(?!----)[^-]{0,16384}){0,64})-----END ",
     ),
     *(
         _shape("GitHub token", prefix, rb"\b(" + prefix + rb"[A-Za-z0-9]{36,255})\b")

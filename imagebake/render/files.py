@@ -30,7 +30,8 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> tuple[Path, ...]:
     written = []
     for name, content in files.items():
         path = folder / name
-        write_atomically(path, content, mode=0o755 if path.suffix == ".sh" else 0o644)
+        mode = 0o755 if path.suffix == ".sh" else 0o644
+        write_atomically(path, content, mode=mode, durable=False)  # rendered again in no time
         written.append(path)
     return tuple(written)
 
