@@ -20,7 +20,7 @@ LAYERS = (
     ("verbs",),
     (
         "specs", "pins", "catalog", "render", "policy", "reports", "cloud", "artifacts",
-        "emulator", "engine", "inspection",
+        "emulator", "engine", "inspection", "fabric", "firstboot",
     ),
     ("host",),
     ("model",),
@@ -33,9 +33,11 @@ LAYERS = (
 ACROSS = {
     # The catalogue is data that the scripts are rendered from.
     ("render", "catalog"),
+    # A first boot is a boot against the fabric.
+    ("firstboot", "fabric"),
 }
 
-SELF_SUFFICIENT = ("emulator", "engine")
+SELF_SUFFICIENT = ("emulator", "engine", "fabric")
 """Rooms that know the wire and the host, and nothing of our model."""
 
 OWNERS = {
