@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from invoke import Context
+from invoke.context import Context
 
 from imagebake.program import task
 
@@ -46,7 +46,7 @@ def specs(c: Context, json: bool = False) -> None:
 @task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
 def versions(c: Context, image: str = "", json: bool = False) -> None:
     """List the image versions in the gallery."""
-    from imagebake.commands.listing import versions as run
+    from imagebake.commands.gallery import versions as run
 
     run(image, as_json=json)
 
@@ -54,7 +54,7 @@ def versions(c: Context, image: str = "", json: bool = False) -> None:
 @task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
 def show(c: Context, version: str = "", json: bool = False) -> None:
     """Show one image version: its state, its tags, its regions, and what is in it."""
-    from imagebake.commands.listing import show as run
+    from imagebake.commands.gallery import show as run
 
     run(version, as_json=json)
 

@@ -94,6 +94,10 @@ def console_progress(*, quiet: bool) -> reporting.Progress:
         return reporting.NoProgress()
     if "GITHUB_ACTIONS" in os.environ:
         return reporting.GroupedProgress(sys.stderr)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from imagebake.host.terminal import LiveProgress  # noqa: PLC0415 - rich, for people only
+
+        return LiveProgress(sys.stderr)
     return reporting.PlainProgress(sys.stderr)
 
 

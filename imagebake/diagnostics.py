@@ -37,8 +37,7 @@ class Diagnostic:
     def __str__(self) -> str:
         """The complaint as people read it in a terminal, with a caret below the place."""
         head = (
-            f"{self.path}:{self.line}:{self.column}: "
-            f"{self.severity}[{self.code}]: {self.message}"
+            f"{self.path}:{self.line}:{self.column}: {self.severity}[{self.code}]: {self.message}"
         )
         number = str(self.line)
         gutter = " " * len(number)

@@ -5,35 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imagebake.app import Site
-from imagebake.artifacts.mirror import Mirror
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.bake import Bases, Destination
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
 from imagebake.cloud.retry import Patience
-from imagebake.errors import ArtifactError, UsageError
+from imagebake.errors import UsageError
 from imagebake.host import process
-from imagebake.host.connections import PUBLIC, Connections
-from imagebake.host.download import Downloader, Wanted
 from imagebake.local import LocalEnd, local_end, make_engine
-from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan
-from imagebake.pins.archive import Archives, find_archives
-from imagebake.pins.machine import read_configuration
+from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"
-_SILENCE_SECONDS = 30.0
 
 
 class Images(Protocol):
@@ -72,7 +64,7 @@ class InAzure:
         """Refuse, because only the build could read it."""
         raise UsageError(
             f"what is in version {version_id.rpartition('/')[2]} is in Azure, out of reach",
-            hint="its validators ran in the build; what is baked with IMAGEBAKE_CLOUD=local can be read",
+            hint="its validators ran in the build; what was baked here can be read",
         )
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
@@ -160,61 +152,3 @@ def commit_of(root: Path) -> str | None:
 def patience() -> Patience:
     """The real clock and the real dice."""
     return Patience(clock=time.monotonic, sleep=time.sleep, dice=random.SystemRandom().random)
-
-
-def downloader(site: Site, proxies: Mapping[str, str]) -> Downloader:
-    """Downloads as this machine makes them."""
-    return Downloader(
-        connections=Connections(
-            timeout=_SILENCE_SECONDS, proxies=proxies, context=ssl.create_default_context()
-        ),
-        max_bytes=_mebibytes(site.settings.max_artifact_mb),
-        pause=time.sleep,
-    )
-
-
-def fetcher(site: Site) -> Callable[[str, str | None], Path]:
-    """What brings the files that image templates name: into the mirror, by their digest."""
-    store = DirectoryStore(site.workspace.mirror)
-
-    def fetch(url: str, sha256: str | None) -> Path:
-        loader = downloader(site, {})
-        if sha256 is None:
-            limit = _mebibytes(site.settings.max_artifact_mb)
-            return store.path(store.put(loader.read(url, reach=PUBLIC, limit=limit)))
-        target = store.path(sha256)
-        if not target.exists():
-            loader.fetch(Wanted(url=url, sha256=sha256), target, reach=PUBLIC)
-        return target
-
-    return fetch
-
-
-def archives(site: Site) -> Archives:
-    """The archives that this machine, or a setting, names."""
-    machine = read_configuration()
-    return find_archives(
-        site.settings,
-        machine,
-        downloader=downloader(site, machine.proxies),
-        cache=site.workspace.state / "indexes",
-    )
-
-
-def mirror(site: Site, known: Archives | None = None, lock: Lock | None = None) -> Mirror:
-    """The mirror of this workspace; *lock*'s repositories are fetched from *known* archives."""
-    proxies = read_configuration().proxies if known else {}
-    return Mirror(
-        store=DirectoryStore(site.workspace.mirror),
-        addresses=known.addresses(lock) if known and lock else {},
-        downloader=downloader(site, proxies),
-    )
-
-
-def _mebibytes(text: str) -> int:
-    try:
-        return int(text) << 20
-    except ValueError:
-        raise ArtifactError(
-            f"the setting max_artifact_mb is {text!r}", hint="it is a whole number of MiB"
-        ) from None

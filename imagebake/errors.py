@@ -111,7 +111,11 @@ class BakeFailed(ImagebakeError):
     exit_code = 7
 
     def __init__(
-        self, message: str, *, run_state: str = "Failed", log: Path | None = None,
+        self,
+        message: str,
+        *,
+        run_state: str = "Failed",
+        log: Path | None = None,
         hint: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)

@@ -116,7 +116,9 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
 
 
 @contextlib.contextmanager
-def local_end(workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0) -> Iterator[LocalEnd]:
+def local_end(
+    workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
+) -> Iterator[LocalEnd]:
     """Run the emulator with *engine* behind it until the context is left."""
     emulator = Emulator(
         workspace.emulator,

@@ -11,15 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import invoke
+from invoke.collection import Collection
 from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
+from invoke.tasks import task as invoke_task
 
-from imagebake.version import VERSION
 from imagebake.app import boundary
 from imagebake.commands.registry import Declared, declared
+from imagebake.version import VERSION
 
 USAGE = 2
+
 
 def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[..., Any]:  # noqa: A002
     """Make an invoke task whose failures end at the boundary below.
@@ -36,7 +38,7 @@ def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[...,
 
         name = body.__name__.rstrip("_")
         declared[name] = Declared(name, body, tuple(words), help)
-        return invoke.task(name=name, help=dict(help))(run)
+        return invoke_task(name=name, help=dict(help))(run)
 
     return decorate
 
@@ -53,7 +55,7 @@ class TaskProgram(Program):
 
     def parse_collection(self) -> None:
         """Use the tasks of the clone, or those shipped in the wheel."""
-        self.namespace = invoke.Collection.from_module(_tasks_module())
+        self.namespace = Collection.from_module(_tasks_module())
         super().parse_collection()
 
     def parse_tasks(self) -> None:

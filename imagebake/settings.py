@@ -80,7 +80,7 @@ def _objection(name: str, value: str) -> str | None:
     """Why *value* cannot be the setting *name*."""
     if name == "cloud" and value not in _CLOUDS:
         return "it is 'local' or 'azure'"
-    if name in _NUMBERS and not re.fullmatch(r"[1-9]\d{0,8}", value):
+    if name in _NUMBERS and not re.fullmatch(r"[1-9][0-9]{0,8}", value):
         return "it is a whole number"
     if any(ord(character) < ord(" ") for character in value):
         return "it is one line"

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
+"""In the wheel, and in a clone whose code serves another directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Workspace:
     def templates(self) -> Path:
         """The Jinja templates: the repository's own where it has them, else the shipped ones."""
         own = self.root / "templates"
-        return own if own.is_dir() else _PACKAGE / "templates"
+        return next((folder for folder in (own, *_SHIPPED) if folder.is_dir()), own)
 
     @property
     def mirror(self) -> Path:

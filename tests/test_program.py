@@ -21,8 +21,12 @@ AZURE_FREE = (
 def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     base = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(cwd)}
     return subprocess.run(
-        [sys.executable, "-m", "imagebake", *words], cwd=cwd, env=base | environment,
-        capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "imagebake", *words],
+        cwd=cwd,
+        env=base | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -53,7 +57,10 @@ def test_a_task_that_needs_no_azure_imports_none(project: Path, words: tuple[str
         " file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", probe, *words], cwd=project, capture_output=True, text=True,
+        [sys.executable, "-c", probe, *words],
+        cwd=project,
+        capture_output=True,
+        text=True,
         check=False,
     )
 

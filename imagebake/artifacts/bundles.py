@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.artifacts.store import DirectoryStore
+from imagebake.digest import sha256_bytes
+from imagebake.errors import ArtifactError
 from imagebake.host import debs
+from imagebake.host.download import cannot_store
 from imagebake.host.files import locked
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import LockedPackage
+from imagebake.model.names import SHA256
+
+INDEX, PACKAGES, LOCK = "index", "Packages", ".lock"
 
 _FIRST = ("Package", "Version", "Architecture")
 _LEFT_OUT = ("Filename", "Size", "SHA256", "MD5sum", "SHA1", "Status")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a bundle's index: one package's file."""
+
+    sha256: str
+    size: int
+    file_name: str
+
+
+def entries(index: bytes) -> tuple[Entry, ...]:
+    """Read the index of a bundle; raises `ValueError` where it is not one."""
+    found = []
+    for line in index.decode().splitlines():
+        sha256, size, file_name = line.split(" ")
+        found.append(Entry(sha256, int(size), file_name))
+    return tuple(found)
 
 
 def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
@@ -25,36 +50,69 @@ def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
     place = folder / bundle.digest
     if place.is_dir():
         return place
-    with locked(folder / ".lock"):
-        for leftover in folder.glob(".building-*"):
-            shutil.rmtree(leftover)
-        if not place.is_dir():
-            _build(bundle, folder / f".building-{bundle.digest}", store).rename(place)
+    try:
+        with locked(folder / LOCK):
+            for leftover in folder.glob(".building-*"):
+                shutil.rmtree(leftover)
+            if not place.is_dir():
+                _build(bundle, folder / f".building-{bundle.digest}", store).rename(place)
+    except OSError as error:
+        raise cannot_store(place, error) from error
     return place
+
+
+def is_whole(place: Path, store: DirectoryStore) -> bool:
+    """Whether the bundle at *place* is what it was made as, given that the blobs are."""
+    try:
+        index = (place / INDEX).read_bytes()
+        return (
+            sha256_bytes(index) == place.name
+            and all(_is_blob(place / one.file_name, store, one) for one in entries(index))
+            and (place / PACKAGES).read_text(encoding="utf-8") == packages_index(index, store)
+        )
+    except (OSError, ValueError, ArtifactError):
+        return False
+
+
+def published(folder: Path) -> Iterator[Path]:
+    """Every bundle in *folder*, in the order of the digests."""
+    for place in sorted(folder.glob("*")):
+        if SHA256.fullmatch(place.name):
+            yield place
+
+
+def packages_index(index: bytes, store: DirectoryStore) -> str:
+    """The `Packages` file of a bundle: its packages' own words, and where the files are."""
+    ordered = sorted(entries(index), key=lambda one: one.file_name)
+    return "\n".join(_stanza(one, store.path(one.sha256)) for one in ordered)
 
 
 def _build(bundle: Bundle, place: Path, store: DirectoryStore) -> Path:
     place.mkdir()
     for package in bundle.packages:
-        os.link(store.path(package.sha256), place / package.file_name)
-    (place / "index").write_bytes(bundle.index)
-    (place / "Packages").write_text(packages_index(bundle, store), encoding="utf-8")
+        try:
+            os.link(store.path(package.sha256), place / package.file_name)
+        except FileNotFoundError as error:
+            raise ArtifactError(
+                f"the mirror does not have {package.name} {package.version}",
+                hint="./inv bake fetches it",
+            ) from error
+    (place / INDEX).write_bytes(bundle.index)
+    (place / PACKAGES).write_text(packages_index(bundle.index, store), encoding="utf-8")
     return place
 
 
-def packages_index(bundle: Bundle, store: DirectoryStore) -> str:
-    """The `Packages` file of *bundle*: its packages' own words, and where the files are."""
-    ordered = sorted(bundle.packages, key=lambda package: package.file_name)
-    return "\n".join(_stanza(package, store.path(package.sha256)) for package in ordered)
+def _is_blob(path: Path, store: DirectoryStore, entry: Entry) -> bool:
+    return path.samefile(store.path(entry.sha256))
 
 
-def _stanza(package: LockedPackage, path: Path) -> str:
+def _stanza(entry: Entry, path: Path) -> str:
     told = debs.control(path)
     names = [*_FIRST, *sorted(set(told) - {*_FIRST, *_LEFT_OUT})]
     fields = {name: told[name] for name in names if name in told}
     fields |= {
-        "Filename": f"./{package.file_name}",
-        "Size": str(package.size),
-        "SHA256": package.sha256,
+        "Filename": f"./{entry.file_name}",
+        "Size": str(entry.size),
+        "SHA256": entry.sha256,
     }
     return "".join(f"{name}: {value}\n" for name, value in fields.items())

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagebake.artifacts import bundles
+from imagebake.artifacts import bundles, verification
 from imagebake.artifacts.store import DirectoryStore
+from imagebake.artifacts.verification import Verification
 from imagebake.errors import ArtifactError
 from imagebake.host.connections import ARCHIVE, PUBLIC, NotThere, Reach
 from imagebake.host.download import Downloader, Wanted
@@ -52,6 +53,11 @@ class Mirror:
         """The mirror's directory."""
         return self.store.root
 
+    @property
+    def bundles(self) -> Path:
+        """The directory of the bundles."""
+        return self.root / "bundles"
+
     def missing(self, artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
         """Those of *artifacts* that are not here, each once; costs a `stat` an artifact."""
         has = self.store.has
@@ -87,7 +93,11 @@ class Mirror:
 
     def bundle(self, bundle: Bundle) -> Path:
         """The directory of *bundle*, made when it is not there; its packages must be here."""
-        return bundles.publish(bundle, self.root / "bundles", self.store)
+        return bundles.publish(bundle, self.bundles, self.store)
+
+    def verify(self, *, step: Step) -> Verification:
+        """Hash everything again; what is wrong is put aside, so that a bake fetches it anew."""
+        return verification.verify(self.store, self.bundles, step=step)
 
     def record(self, name: str, content: bytes) -> None:
         """Keep *content* as the record *name*, in place of what it was."""
@@ -110,7 +120,7 @@ class Mirror:
         url, reach = self._whence(artifact)
         wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size)
         target = self.store.path(artifact.sha256)
-        if target.exists():  # of another size, so it is not what its name says
+        if self.store.has(artifact.sha256) and not self.store.has(artifact.sha256, artifact.size):
             self.store.quarantine(target)
         self.downloader.fetch(wanted, target, reach=reach, on_bytes=on_bytes, go_on=go_on)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +56,3 @@ class DirectoryStore:
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)
         return place
-
-    def remove(self, blobs: Iterable[str]) -> None:
-        """Delete blobs; what is not there is no mistake."""
-        for sha256 in blobs:
-            self.path(sha256).unlink(missing_ok=True)

@@ -29,14 +29,54 @@ STAND_INS = (
 
 BASE_PACKAGES = {
     "debian": (
-        "apt-utils", "ca-certificates", "chrony", "cloud-init", "curl", "dbus", "gnupg", "iproute2",
-        "less", "locales", "lsb-release", "netbase", "openssh-server", "procps", "python3", "sudo",
-        "systemd-sysv", "udev", "unzip", "vim-tiny", "waagent", "wget", "xz-utils",
+        "apt-utils",
+        "ca-certificates",
+        "chrony",
+        "cloud-init",
+        "curl",
+        "dbus",
+        "gnupg",
+        "iproute2",
+        "less",
+        "locales",
+        "lsb-release",
+        "netbase",
+        "openssh-server",
+        "procps",
+        "python3",
+        "sudo",
+        "systemd-sysv",
+        "udev",
+        "unzip",
+        "vim-tiny",
+        "waagent",
+        "wget",
+        "xz-utils",
     ),
     "ubuntu": (
-        "apt-utils", "ca-certificates", "chrony", "cloud-init", "curl", "dbus", "gnupg", "iproute2",
-        "less", "locales", "lsb-release", "netbase", "openssh-server", "procps", "python3", "sudo",
-        "systemd-sysv", "udev", "unzip", "vim-tiny", "walinuxagent", "wget", "xz-utils",
+        "apt-utils",
+        "ca-certificates",
+        "chrony",
+        "cloud-init",
+        "curl",
+        "dbus",
+        "gnupg",
+        "iproute2",
+        "less",
+        "locales",
+        "lsb-release",
+        "netbase",
+        "openssh-server",
+        "procps",
+        "python3",
+        "sudo",
+        "systemd-sysv",
+        "udev",
+        "unzip",
+        "vim-tiny",
+        "walinuxagent",
+        "wget",
+        "xz-utils",
     ),
 }
 """What templates of others expect to find in a marketplace image, by distribution."""
@@ -46,10 +86,6 @@ def stand_in(source: Mapping[str, object]) -> StandIn | None:
     """What stands in for an image template's platform image, if anything is known to."""
     publisher, offer = (str(source.get(part, "")).lower() for part in ("publisher", "offer"))
     return next(
-        (
-            one
-            for one in STAND_INS
-            if one.publisher == publisher and offer.startswith(one.offer)
-        ),
+        (one for one in STAND_INS if one.publisher == publisher and offer.startswith(one.offer)),
         None,
     )

@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake import app, ends
+from imagebake import app, ends, supply
 from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
-from imagebake.bake import BakeResult, Hands
+from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, PACKAGES
 from imagebake.commands.output import print_json, print_table
@@ -20,6 +20,7 @@ from imagebake.ends import End
 from imagebake.errors import BakeFailed, ImagebakeError
 from imagebake.host import system
 from imagebake.model.lock import Lock
+from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
@@ -116,10 +117,10 @@ def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
 
 
 def _attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
-    known = ends.archives(site)
+    known = supply.archives(site)
     hands = Hands(
         cloud=end.cloud,
-        mirror=ends.mirror(site, known, plan.lock),
+        mirror=supply.mirror(site, known, plan.lock),
         bases=end.bases,
         render=functools.partial(render_image_template, templates=_templates(site)),
         content=end.images.content,
@@ -132,14 +133,14 @@ def _attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult
 
 def _heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
     site.progress.note(f"{error.message}: locking {spec.name} again")
-    known = ends.archives(site)
+    known = supply.archives(site)
     healed, moves = locks.heal(
         spec,
         lock,
         error.gone,
         components=PACKAGES,
         archives=known,
-        mirror=ends.mirror(site, known, lock),
+        mirror=supply.mirror(site, known, lock),
         now=site.now,
         progress=site.progress,
     )

@@ -11,6 +11,7 @@ from imagebake.commands.selection import chosen, split_version
 from imagebake.errors import LockError
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
+from imagebake.specs.load import load_all
 from imagebake.validate import Report, joined, report_image, report_spec, require, validate_spec
 
 
@@ -19,8 +20,9 @@ def validate(image: str, *, every: bool, rules_only: bool, as_json: bool) -> Non
     site = app.site(quiet=as_json)
     name, version = split_version(image) if image else ("", None)
     specs = chosen(site, name, every=every)
+    others = tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
     read = {spec.name: _lock(site, spec) for spec in specs}
-    reports = [_rules(site, spec, read[spec.name]) for spec in specs]
+    reports = [_rules(site, spec, read[spec.name], others) for spec in specs]
     if not rules_only:
         reports = _with_images(site, specs, read, version, reports)
     if as_json:
@@ -36,8 +38,7 @@ def _lock(site: Site, spec: ImageSpec) -> Lock | None:
     return locks.load_lock(path) if path.is_file() else None
 
 
-def _rules(site: Site, spec: ImageSpec, lock: Lock | None) -> Report:
-    others = ()
+def _rules(site: Site, spec: ImageSpec, lock: Lock | None, others: tuple[ImageSpec, ...]) -> Report:
     findings = validate_spec(
         spec,
         lock,
@@ -57,7 +58,7 @@ def _with_images(
     reports: list[Report],
 ) -> list[Report]:
     from imagebake import ends
-    from imagebake.commands.listing import newest
+    from imagebake.commands.gallery import newest
 
     complete = []
     with ends.connect(site) as end:
@@ -77,5 +78,3 @@ def _with_images(
                 )
             complete.append(joined((report, image)))
     return complete
-
-

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from imagebake import app, ends
+from imagebake import app
 from imagebake.commands.output import size
 from imagebake.engine.clean import clean as clean_store
 from imagebake.errors import UsageError
 from imagebake.local import local_end, make_engine
+from imagebake.supply import fetcher
 
 
 def clean(budget: str) -> None:
@@ -17,7 +18,8 @@ def clean(budget: str) -> None:
         limit = int(float(told) * (1 << 30))
     except ValueError:
         raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB") from None
-    engine = make_engine(site.workspace, ends.fetcher(site))
+    engine = make_engine(site.workspace, fetcher(site))
     with local_end(site.workspace, site.settings, engine) as end:
         cleaned = clean_store(engine.folder, budget=limit, keep=end.emulator.records())
-    print(f"removed {cleaned.removed} layers: {size(cleaned.freed)} freed, {size(cleaned.left)} left")
+    freed, left = size(cleaned.freed), size(cleaned.left)
+    print(f"removed {cleaned.removed} layers: {freed} freed, {left} left")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from imagebake import app, ends
-from imagebake.commands.listing import newest
+from imagebake.commands.gallery import newest
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.errors import UsageError

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from imagebake import app, ends
+import dataclasses
+from typing import Any
+
+from imagebake import app, supply
 from imagebake import lock as locks
 from imagebake.app import Site
+from imagebake.artifacts.store import DirectoryStore
+from imagebake.artifacts.verification import verify
 from imagebake.catalog.components import PACKAGES
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen
@@ -31,8 +36,7 @@ def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
         return
     for one in said:
         print(f"{one['image']}: {one['outcome']}, {one['packages']} packages in {one['lock']}")
-        for move in one["moves"]:
-            print(f"  {move}")
+        print("".join(f"  {move}\n" for move in one["moves"]), end="")
 
 
 def _lock(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
@@ -41,20 +45,20 @@ def _lock(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
         before = locks.load_lock(path)
     except LockError:
         before = None
-    archives = ends.archives(site)
+    archives = supply.archives(site)
     after = locks.lock_image(
         spec,
         components=PACKAGES,
         previous=before,
         archives=archives,
-        mirror=ends.mirror(site, archives),
+        mirror=supply.mirror(site, archives),
         now=site.now,
         progress=site.progress,
     )
     return before, after
 
 
-def _outcome(site: Site, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, object]:
+def _outcome(site: Site, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, Any]:
     path = site.workspace.lock_path(spec.name)
     wrote = locks.write_lock(path, after)
     moves = locks.moves(before, after) if before else ()
@@ -87,16 +91,19 @@ def mirror(action: str, *, as_json: bool) -> None:
     """Carry out *action* on the mirror; there is only `verify`."""
     if action != "verify":
         raise UsageError(f"mirror has no action {action!r}", hint="./inv mirror verify")
-    from imagebake.artifacts.verify import verify
-
     site = app.site(quiet=as_json)
-    report = verify(ends.mirror(site))
+    folder = site.workspace.mirror
+    with site.progress.step("Hash the mirror") as step:
+        found = verify(DirectoryStore(folder), folder / "bundles", step=step)
     if as_json:
-        print_json(report.to_json())
+        print_json(dataclasses.asdict(found))
     else:
-        print(report)
-    if not report.sound:
+        print(f"{found.checked} artifacts hashed, {len(found.wrong)} wrong")
+    if not found.is_good:
+        wrong = [f"{sha256}: put aside, it is something else" for sha256 in found.wrong]
+        missing = [f"{sha256}: missing, and a bundle needs it" for sha256 in found.missing]
+        broken = [f"bundle {digest}: removed, it was not whole" for digest in found.broken]
         raise ArtifactError(
-            "the mirror has artifacts that are not what their names say",
-            hint="they were put aside; ./inv bake fetches them again",
+            "\n".join(["the mirror is not what it says", *wrong, *missing, *broken]),
+            hint="./inv bake IMAGE fetches and makes them again",
         )

@@ -9,6 +9,7 @@ from typing import Any
 from imagebake.digest import canonical_json
 
 _GAP = "  "
+_KIBI = 1024
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - JSON is what it is
@@ -35,7 +36,7 @@ def size(count: int) -> str:
     """A number of bytes in its largest unit: `1.5 GiB`."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
+        if amount < _KIBI:
             return f"{amount:.0f} {unit}"
-        amount /= 1024
+        amount /= _KIBI
     return f"{amount:.1f} GiB"

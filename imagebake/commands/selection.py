@@ -16,10 +16,8 @@ from imagebake.specs.load import load_all, load_spec, spec_names
 def chosen(site: Site, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
     """The specs that are meant: the one called *image*, or with *every* all of them."""
     if bool(image) == every:
-        raise UsageError(
-            "name one image, or give --all" if not image else "name an image or give --all, not both",
-            hint=_known(site),
-        )
+        said = "name an image or give --all, not both" if image else "name an image, or give --all"
+        raise UsageError(said, hint=_known(site))
     if every:
         return tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
     return (spec_of(site, image),)

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from imagebake import app, ends
+from imagebake import app, ends, supply
 from imagebake.app import Site
 from imagebake.catalog.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.cloud.clients import Clients
@@ -30,7 +30,7 @@ def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None
     site = app.site(quiet=as_json)
     body = read_template(Path(path))
     app.provide(system.BAKE, progress=site.progress)
-    engine = make_engine(site.workspace, ends.fetcher(site), network=not offline)
+    engine = make_engine(site.workspace, supply.fetcher(site), network=not offline)
     source = body["properties"].get("source") or {}
     if engine.marketplace.find(source) is None or suite:
         engine.marketplace.offer(source, _recipe(site, source, suite))
@@ -88,7 +88,7 @@ def _misread(path: Path, text: str, error: json.JSONDecodeError) -> Diagnostic:
 
 def _recipe(site: Site, source: dict[str, Any], suite: str) -> BaseRecipe:
     chosen = _chosen(source, suite)
-    known = ends.archives(site)
+    known = supply.archives(site)
     own = system.architecture()
     sources = select(known.sources, chosen.suite, own)
     path = site.workspace.engine / "sources" / f"{chosen.suite}.sources"
@@ -115,7 +115,7 @@ def _chosen(source: dict[str, Any], suite: str) -> StandIn:
         )
     if found.distribution != own:
         raise UsageError(
-            f"the source {shown!r} is {found.distribution}, and this machine's archives are {own}'s",
+            f"the source {shown!r} is {found.distribution}, and this machine's archives are {own}",
             hint="--suite names a suite of this machine's archives to build on instead",
         )
     return found

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import logging
 import re
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -84,6 +85,8 @@ class Application:
             reply = self._carry_out(request, path)
         except ArmError as error:
             reply = Reply(error.status, error.body, error.headers)
+        except sqlite3.Error as error:
+            reply = _unwritable(error)
         except Exception:  # noqa: BLE001 - a thread must answer; the traceback goes to the log
             _LOG.exception("%s %s", request.method, path)
             bug = ArmError(500, "InternalServerError", "The emulator has a bug; see its log.")
@@ -153,6 +156,12 @@ class Application:
         content = b"" if reply.body is None else json.dumps(reply.body).encode()
         kind = "application/json; charset=utf-8" if content else None
         return Response(content, reply.status, headers | dict(reply.headers), content_type=kind)
+
+
+def _unwritable(error: sqlite3.Error) -> Reply:
+    """The disk is full, or the file is no longer ours: nothing that trying again would mend."""
+    refusal = ArmError(507, "InsufficientStorage", f"The emulator cannot use its state: {error}.")
+    return Reply(refusal.status, refusal.body)
 
 
 def _require_token(request: Request, base: str) -> None:

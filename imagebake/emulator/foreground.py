@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.login import TENANT
-from imagebake.emulator.server import SUBSCRIPTION, Emulator
-from imagebake.errors import UsageError
+from imagebake.emulator.server import Emulator
 
 _CLIENT = "11111111-1111-1111-1111-111111111111"
 _SECRET = "loopback"  # noqa: S105 - the emulator takes every secret
@@ -29,16 +27,7 @@ def serve_forever(
 
     *announce* gets the text for the person who connects, once the server answers.
     """
-    emulator = Emulator(folder, builder=builder, port=port)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(emulator)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise UsageError(
-                f"port {port} is taken", hint="choose another, or 0 for any that is free"
-            ) from error
+    with Emulator(folder, builder=builder, port=port) as emulator:
         announce(how_to_connect(emulator))
         with contextlib.suppress(KeyboardInterrupt):
             (stop or threading.Event()).wait()
@@ -49,7 +38,7 @@ def how_to_connect(emulator: Emulator) -> str:
     return f"""\
 Azure Resource Manager  {emulator.url}
 certificate authority   {emulator.ca}
-subscription            {SUBSCRIPTION}
+subscription            {emulator.subscription}
 tenant                  {TENANT}
 client and secret       {_CLIENT} {_SECRET}
 
@@ -57,7 +46,7 @@ Any client that reads the environment:
   export REQUESTS_CA_BUNDLE={emulator.ca} SSL_CERT_FILE={emulator.ca}
   export AZURE_AUTHORITY_HOST={emulator.url} AZURE_TENANT_ID={TENANT}
   export AZURE_CLIENT_ID={_CLIENT} AZURE_CLIENT_SECRET={_SECRET}
-  export AZURE_SUBSCRIPTION_ID={SUBSCRIPTION}
+  export AZURE_SUBSCRIPTION_ID={emulator.subscription}
 
 The Azure command line, with a configuration of its own:
   export AZURE_CONFIG_DIR=$(mktemp -d) REQUESTS_CA_BUNDLE={emulator.ca}

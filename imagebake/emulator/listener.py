@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
-import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -25,36 +24,31 @@ from werkzeug.wrappers import Request, Response
 from imagebake.emulator.errors import ReplyLost
 
 _LARGEST_BODY = 8 << 20
-_ACCEPT_POLL_SECONDS = 0.02
+_BACKLOG = 128
+_RECOVERY_SECONDS = 0.05
 _HANDSHAKE_SECONDS = 10.0
 
 Respond = Callable[[Request], Response]
 
 
-class Listener(socketserver.ThreadingTCPServer):
-    """Listens on 127.0.0.1 from `start` to `stop`."""
+class Listener:
+    """Listens on 127.0.0.1 from `start` to `stop`; *port* 0 is any that is free."""
 
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
     respond: Respond
 
     def __init__(self, context: ssl.SSLContext, *, port: int = 0) -> None:
         self._context = context
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._workers: set[threading.Thread] = set()
-        self._guard = threading.Lock()
-        self._stopping = False
-        super().__init__(("127.0.0.1", port), _Connection)
-        self._accepting = threading.Thread(
-            target=self.serve_forever, args=(_ACCEPT_POLL_SECONDS,), name="accept", daemon=True
-        )
+        self._accepting = threading.Thread(target=self._accept, name="accept", daemon=True)
 
     @property
     def port(self) -> int:
-        """Where it listens, chosen by the system unless it was given."""
-        return int(self.server_address[1])
+        """Where it listens."""
+        return int(self._socket.getsockname()[1])
 
     def start(self, respond: Respond) -> None:
         """Answer requests by *respond*, each connection's in a thread of its own."""
@@ -63,38 +57,45 @@ class Listener(socketserver.ThreadingTCPServer):
 
     def stop(self) -> None:
         """Take no more requests, break every connection and wait for its thread."""
-        if self._accepting.is_alive():
-            self.shutdown()
-            self._accepting.join()
-        self.server_close()
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
+        self._socket.close()
         with self._guard:
-            self._stopping = True
             for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+                _break(connection)
             workers = tuple(self._workers)
         for worker in workers:
             worker.join()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                request, address = self._socket.accept()
+            except OSError:  # out of descriptors, or we are stopping
+                self._stopping.wait(_RECOVERY_SECONDS)
+                continue
+            worker = threading.Thread(
+                target=self._serve, args=(request, address), name="connection", daemon=True
+            )
+            with self._guard:
+                self._workers.add(worker)
+            worker.start()
+
+    def _serve(self, request: socket.socket, client_address: Any) -> None:  # noqa: ANN401
         """Serve one connection; the handshake is here, so that a slow one holds up no other."""
-        worker = threading.current_thread()
-        with self._guard:
-            if self._stopping:
-                request.close()
-                return
-            self._workers.add(worker)
         try:
             with self._wrapped(request) as connection:
                 connection.settimeout(_HANDSHAKE_SECONDS)
                 connection.do_handshake()
                 connection.settimeout(None)
-                self.finish_request(connection, client_address)
+                _Connection(connection, client_address, self)  # type: ignore[arg-type]
         except (OSError, ValueError, ReplyLost):
             pass  # the client went away, or is to believe that we did
         finally:
             with self._guard:
-                self._workers.discard(worker)
+                self._workers.discard(threading.current_thread())
 
     @contextlib.contextmanager
     def _wrapped(self, request: socket.socket) -> Iterator[ssl.SSLSocket]:
@@ -106,8 +107,8 @@ class Listener(socketserver.ThreadingTCPServer):
             )
             undo.pop_all()
             self._open.add(connection)
-            if self._stopping:
-                connection.shutdown(socket.SHUT_RDWR)
+            if self._stopping.is_set():
+                _break(connection)
         try:
             yield connection
         finally:
@@ -116,10 +117,16 @@ class Listener(socketserver.ThreadingTCPServer):
                 self._open.discard(connection)
 
 
+def _break(connection: socket.socket) -> None:
+    """End a connection that another thread is using, below TLS, whose state is that thread's."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
 class _Connection(BaseHTTPRequestHandler):
     """Requests of one connection, one after the other."""
 
-    server: Listener
+    server: Listener  # type: ignore[assignment] # all that is asked of it is `respond`
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,12 +28,24 @@ from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.runs import Runs
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
+from imagebake.errors import UsageError
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def _listen(context: ssl.SSLContext, port: int) -> Listener:
+    try:
+        return Listener(context, port=port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UsageError(
+            f"port {port} is taken", hint="choose another, or 0 for any that is free"
+        ) from error
 
 
 class Emulator:
@@ -55,6 +69,7 @@ class Emulator:
         port: int = 0,
     ) -> None:
         self.folder = folder
+        self.subscription = subscription
         self.pace = Pace()
         self._builder = builder
         self._now = now
@@ -77,7 +92,7 @@ class Emulator:
                 now=self._now,
                 pace=lambda: self.pace,
             )
-            self._listener = Listener(certificate.context(), port=self._port)
+            self._listener = _listen(certificate.context(), self._port)
         except BaseException:
             self._store.close()
             raise

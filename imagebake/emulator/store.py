@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imagebake.errors import CloudError
+
 _BUSY_SECONDS = 30.0
 
 _SCHEMA = """
@@ -170,6 +172,20 @@ def _resource(row: tuple[str, str, str, float, str, str]) -> Resource:
     return Resource(kind, json.loads(body), json.loads(private), settles, settling, state)
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 class Store:
     """The file, opened once in this process; its transactions take turns.
 
@@ -180,16 +196,14 @@ class Store:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._turn = threading.RLock()
-        self._connection = sqlite3.connect(
-            path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.executescript(_SCHEMA)
-        except BaseException:
-            self._connection.close()
-            raise
+            self._connection = _open(path)
+        except sqlite3.Error as error:
+            raise CloudError(
+                f"the emulator's state in {path} cannot be used: {error}",
+                code="EmulatorState",
+                hint="free some space, or remove the file and bake again",
+            ) from error
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:

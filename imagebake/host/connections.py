@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import ipaddress
@@ -105,7 +106,7 @@ class Connections:
             headers["Range"] = f"bytes={offset}-"
         at = url
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._answer(at, headers, reach) as response:
+            with self._answer(at, headers | _credentials(at), reach) as response:
                 if response.status not in _REDIRECTS:
                     if not _is_wanted(response, offset):
                         raise _refusal(at, response.status, offset)
@@ -251,6 +252,15 @@ def _is_wanted(response: http.client.HTTPResponse, offset: int) -> bool:
         return response.status == http.client.OK
     span = response.getheader("Content-Range", "")
     return response.status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {offset}-")
+
+
+def _credentials(url: str) -> dict[str, str]:
+    """What a server is shown when the address carries a name and a password."""
+    parts = urllib.parse.urlsplit(url)
+    if not parts.username:
+        return {}
+    both = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
 
 
 def _redirected(url: str, location: str) -> str:

@@ -25,6 +25,16 @@ def nothing(amount: int) -> None:
     del amount
 
 
+def cannot_store(target: Path, error: OSError) -> ArtifactError:
+    """Say why *target* could not be written, above all when the disk is full."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ArtifactError(
+            f"no space is left in {target.parent}",
+            hint="make room (./inv clean), then run it again",
+        )
+    return ArtifactError(f"{target} cannot be written: {error.strerror}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a download must be: its digest, and its size in bytes where that is known."""
@@ -183,7 +193,7 @@ class _Arrival:
         try:
             self._file.write(piece)
         except OSError as error:
-            raise _cannot_store(self._target, error) from error
+            raise cannot_store(self._target, error) from error
 
     def _publish(self) -> None:
         try:
@@ -191,7 +201,7 @@ class _Arrival:
             os.fchmod(self._file.fileno(), _BODY_MODE)
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise _cannot_store(self._target, error) from error
+            raise cannot_store(self._target, error) from error
         _partial_path(self._target).replace(self._target)
 
     def _tell(self, offset: int) -> None:
@@ -211,13 +221,13 @@ def _partial_path(target: Path) -> Path:
 @contextlib.contextmanager
 def _partial(target: Path) -> Iterator[BinaryIO | None]:
     """Own what has arrived of *target*; None when *target* is whole already."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     path = _partial_path(target)
     while not target.exists():
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+b", buffering=0)
         except OSError as error:
-            raise _cannot_store(target, error) from error
+            raise cannot_store(target, error) from error
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if _is_still(path, file):
@@ -244,12 +254,3 @@ def _too_large(url: str, limit: int) -> ArtifactError:
         f"{shown(url)} is larger than {limit} bytes",
         hint="for a package, what the lock says; else what the setting max_artifact_mb allows",
     )
-
-
-def _cannot_store(target: Path, error: OSError) -> ArtifactError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ArtifactError(
-            f"no space is left in {target.parent}",
-            hint="make room (./inv clean), then run it again",
-        )
-    return ArtifactError(f"{target} cannot be written: {error.strerror}")

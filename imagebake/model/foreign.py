@@ -34,7 +34,8 @@ def template_body(document: object) -> dict[str, Any]:
     } | {("variables", name): value for name, value in (document.get("variables") or {}).items()}
     body = {key: _resolved(resource[key], values) for key in _BODY if key in resource}
     if unresolved := sorted(set(_unresolved(body, ""))):
-        raise NotATemplate("it has values to fill in:\n" + "\n".join(f"  {at}" for at in unresolved))
+        listed = "\n".join(f"  {at}" for at in unresolved)
+        raise NotATemplate(f"it has values to fill in:\n{listed}")
     return body
 
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, StringConstraints
 from imagebake.model import names
 from imagebake.model.spelling import quoted, spelled
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _day(value: Any) -> Any:  # noqa: ANN401 - what the text says, before it is checked

@@ -10,18 +10,18 @@ from imagebake.model.spelling import quoted
 
 _RANGE = re.compile(r"[<>=~^!]|[*,|\s]|\.[xX](\.|$)")
 _MOVING = frozenset({"latest", "newest", "current", "stable", "default", "any", "lts"})
-_FIRST_NUMBERS = re.compile(r"\d+(\.\d+)?")
-MARKETPLACE = re.compile(r"\d+\.\d+\.\d+")
+_FIRST_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
+MARKETPLACE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 """How the version of a marketplace image is spelled."""
-HANDLER = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2,3}")
+HANDLER = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2,3}")
 """How the version of an extension handler is spelled."""
-_IMAGE_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-DEBIAN = re.compile(r"(?:\d+:)?\d[A-Za-z0-9.+~:-]*")
+_IMAGE_VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
+DEBIAN = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
 """How the version of a Debian package is spelled."""
 _INT32 = 2**31
 
 
-class InexactVersion(ValueError):  # noqa: N818 - the text is at fault, and this says how
+class InexactVersion(ValueError):
     """A text that does not say exactly which version is meant."""
 
 
@@ -142,7 +142,7 @@ def _debian_key(text: str) -> tuple[int, tuple[object, ...], tuple[object, ...]]
 def _part_key(part: str) -> tuple[object, ...]:
     """Alternate runs of non-digits and digits; a tilde sorts before the end of the part."""
     key: list[object] = []
-    for text, digits in re.findall(r"([^\d]*)(\d*)", part):
+    for text, digits in re.findall(r"([^0-9]*)([0-9]*)", part):
         if not text and not digits:
             continue
         key += [(*map(_letter_order, text), 0), int(digits or 0)]

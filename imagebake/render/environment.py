@@ -149,7 +149,7 @@ def _explained(name: str, render: Callable[[], _Result]) -> _Result:
             f"templates/{_place(name, error)}: {error.message}",
             hint="docs/rendering.md lists what each template is given",
         ) from error
-    except (jinja2.TemplateError, ValueError, TypeError) as error:
+    except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError) as error:
         raise RenderError(f"templates/{_place(name, error)}: {error}") from error
 
 

@@ -19,10 +19,37 @@ SOURCE_DATE_EPOCH = 1760000000
 """The time that everything written by a script claims; the local builder clamps to it."""
 
 HYGIENE = (
+    "/etc/adjtime",
+    "/etc/docker/key.json",
     "/etc/nvme/hostid",
     "/etc/nvme/hostnqn",
+    "/etc/udev/rules.d/70-persistent-net.rules",
+    "/etc/udev/rules.d/75-persistent-net-generator.rules",
+    "/home/*/.azure",
+    "/home/*/.cache",
+    "/home/*/.*_history",
+    "/home/*/.lesshst",
+    "/home/*/.ssh/authorized_keys*",
+    "/home/*/.ssh/known_hosts",
+    "/home/*/.sudo_as_admin_successful",
+    "/home/*/.viminfo",
+    "/home/*/.wget-hsts",
     "/root/.azure",
-    "/root/.ssh/authorized_keys",
+    "/root/.cache",
+    "/root/.*_history",
+    "/root/.lesshst",
+    "/root/.ssh/authorized_keys*",
+    "/root/.ssh/known_hosts",
+    "/root/.viminfo",
+    "/root/.wget-hsts",
+    "/var/cache/ldconfig/aux-cache",
+    "/var/lib/docker/engine-id",
+    "/var/lib/logrotate/status",
+    "/var/lib/ntp/ntp.drift",
+    "/var/lib/ntpsec/ntp.drift",
+    "/var/lib/systemd/credential.secret",
+    "/var/lib/systemd/random-seed",
+    "/var/lib/urandom/random-seed",
 )
 """What no component owns and no image may hold."""
 

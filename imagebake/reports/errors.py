@@ -10,8 +10,9 @@ HEAD = """# Errors
 
 Written by `./inv generate`; do not edit.
 
-A mistake in a file is shown with its place, its code and what to do next, and all mistakes of all files are shown together. Findings of
-rules have codes of their own: see [Rules](rules.md). Everything else ends with one sentence and an [exit code](tasks.md#exit-codes).
+A mistake in a file is shown with its place, its code and what to do next, and all mistakes of all
+files are shown together. Findings of rules have codes of their own: see [Rules](rules.md).
+Everything else ends with one sentence and an [exit code](tasks.md#exit-codes).
 """
 
 JSON_SYNTAX = (

@@ -12,8 +12,9 @@ from imagebake import errors, settings
 
 HEAD = """# Tasks
 
-Written by `./inv generate`; do not edit. `./inv TASK` in a clone and `imagebake TASK` where the package is installed are the same.
-Results go to standard output, progress and errors to standard error; `--json` prints canonical JSON.
+Written by `./inv generate`; do not edit. `./inv TASK` in a clone and `imagebake TASK` where the
+package is installed are the same. Results go to standard output, progress and errors to standard
+error; `--json` prints canonical JSON.
 """
 
 
@@ -37,7 +38,8 @@ def _task(task: TaskHelp) -> str:
     words = "".join(f" [{word.upper()}]" for word in task.words)
     lines = [f"## {task.name}", "", f"    ./inv {task.name}{words}", "", task.summary, ""]
     if task.options:
-        lines += _table(("option", "what it does"), [(f"`{flag}`", text) for flag, text in task.options])
+        rows = [(f"`{flag}`", text) for flag, text in task.options]
+        lines += _table(("option", "what it does"), rows)
     return "\n".join(lines)
 
 
@@ -48,7 +50,8 @@ def _settings() -> str:
             dataclasses.fields(settings.Settings), _field_docs(settings.Settings), strict=True
         )
     ]
-    head = ["## Settings", "", f"From `{settings.FILE}` beside `image_specs/`, or the environment, which wins.", ""]
+    where = f"From `{settings.FILE}` beside `image_specs/`, or the environment, which wins."
+    head = ["## Settings", "", where, ""]
     return "\n".join(head + _table(("key", "variable", "default", "meaning"), rows))
 
 
@@ -84,4 +87,8 @@ def _exit_codes() -> str:
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     lines = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines] + [""]
+    return [f"| {' | '.join(map(_cell, line))} |" for line in lines] + [""]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

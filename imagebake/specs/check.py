@@ -16,6 +16,10 @@ from imagebake.specs.nodes import Broken, Mapping, Node, Place, Scalar, plain
 from imagebake.specs.nodes import Sequence as ListNode
 
 
+_MOST = 200
+"""How many of the model's complaints are looked at: nobody reads more, hostile files have."""
+
+
 class Found(NamedTuple):
     """What stands at a location: the piece, and the key that it is the value of."""
 
@@ -28,7 +32,7 @@ def check(root: Mapping) -> tuple[ImageSpec | None, list[Diagnostic]]:
     try:
         return ImageSpec.model_validate(plain(root)), []
     except ValidationError as error:
-        return None, list(_complaints(root, error.errors(include_url=False)))
+        return None, list(_complaints(root, error.errors(include_url=False)[:_MOST]))
 
 
 def locate(root: Node, location: Iterable[int | str]) -> Found:

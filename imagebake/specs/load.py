@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -204,17 +205,16 @@ def _misnamed(merged: Mapping, path: Path) -> list[Diagnostic]:
 
 def _fewer(wrong: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """*wrong* in order, without the tail that nobody reads."""
-    ordered = sorted(wrong)
+    ordered = heapq.nsmallest(MAX_COMPLAINTS + 1, wrong)
     if len(ordered) <= MAX_COMPLAINTS:
         return tuple(ordered)
-    left = len(ordered) - MAX_COMPLAINTS
     last = ordered[MAX_COMPLAINTS]
     more = Diagnostic(
         path=last.path,
         line=last.line,
         column=last.column,
         code=codes.TOO_MANY.id,
-        message=f"{left} more mistakes are not shown",
+        message="there are more mistakes, which are not shown",
         source=last.source,
     )
     return (*ordered[:MAX_COMPLAINTS], more)

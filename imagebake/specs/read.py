@@ -129,8 +129,11 @@ class _Builder:
         if event.style is None:
             return Scalar(place, text, resolve(text))
         if event.style == '"' and _SURROGATE.search(text):
-            self._complain(place, codes.NOT_TEXT, "an escape in this text is half a character")
-            return Broken(place)
+            try:
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                self._complain(place, codes.NOT_TEXT, "an escape in this text is half a character")
+                return Broken(place)
         return Scalar(place, text, text, plain=False)
 
     def _sequence(self, place: Place) -> Sequence:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _WORDS: dict[str, str | int | float | None] = {"": None, "null": None, "true": True, "false": False}
-_INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})")
-_DECIMAL = re.compile(r"-?(?:0|[1-9]\d{0,30})\.\d{1,30}")
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,30})\.[0-9]{1,30}")
 
 
 def resolve(text: str) -> str | int | float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -131,3 +133,15 @@ def _ask_in_vain(emulator: Emulator) -> None:
         pytest.raises((HttpResponseError, ServiceRequestError, ServiceResponseError)),
     ):
         arm.compute.galleries.get(GROUP, "shelf")
+
+
+def test_state_that_cannot_be_used_is_refused_for_good(arm: Azure) -> None:
+    arm.gallery()
+    with contextlib.closing(sqlite3.connect(arm.emulator.folder / "arm.sqlite3")) as meddler:
+        meddler.execute("DROP TABLE resources")
+
+    with pytest.raises(HttpResponseError) as caught:
+        arm.compute.galleries.get(GROUP, "shelf")
+
+    assert caught.value.status_code == 507
+    assert "no such table: resources" in str(caught.value)

@@ -127,7 +127,7 @@ def test_stopping_breaks_idle_and_half_open_connections(
     half_open.close()
 
     assert taken < 2
-    assert not [thread for thread in threading.enumerate() if "process_request" in thread.name]
+    assert not [thread for thread in threading.enumerate() if thread.name == "connection"]
 
 
 def test_starting_and_stopping_is_quick(tmp_path: Path, builder: RecordingBuilder) -> None:

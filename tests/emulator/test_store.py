@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.emulator.store import Resource, Store
+from imagebake.errors import CloudError
 
 
 @pytest.fixture
@@ -130,3 +131,16 @@ def test_two_stores_on_one_file_take_turns(tmp_path: Path) -> None:
         store.close()
     assert counted is not None
     assert counted.private["n"] == 200
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "arm.sqlite3"
+    path.write_bytes(b"not a database, but long enough to look like one " * 100)
+
+    with pytest.raises(CloudError) as caught:
+        Store(path)
+
+    assert caught.value.message == (
+        f"the emulator's state in {path} cannot be used: file is not a database"
+    )
+    assert caught.value.hint == "free some space, or remove the file and bake again"

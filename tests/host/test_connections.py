@@ -103,3 +103,17 @@ def test_an_unknown_server_is_an_error() -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ArtifactError, match="is not an address"):
         read(Connections(timeout=5), url, ARCHIVE)
+
+
+def test_a_name_and_a_password_in_the_address_are_shown_to_the_server_only(
+    served: Path, server: Server
+) -> None:
+    (served / "file").write_bytes(b"content")
+    url = server.url.replace("//", "//me:p%40ss@")
+
+    assert read(Connections(timeout=5), f"{url}/file", ARCHIVE) == b"content"
+
+    assert server.credentials == ["Basic bWU6cEBzcw=="]
+    with pytest.raises(ArtifactError) as caught:
+        read(Connections(timeout=5), f"{url}/gone", ARCHIVE)
+    assert caught.value.message == f"{server.url}/gone is not there (404)"

@@ -16,7 +16,9 @@ def a_spec_document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any fie
         "description": "A demonstration",
         "owner": "platform-team",
         "source": {
-            "publisher": "Debian", "offer": "debian-12", "sku": "12-gen2",
+            "publisher": "Debian",
+            "offer": "debian-12",
+            "sku": "12-gen2",
             "version": "0.20260914.2237",
         },
         "local": {"suite": "bookworm", "packages": ("sudo", "ca-certificates")},
@@ -60,9 +62,7 @@ def a_lock(spec: ImageSpec | None = None, **changes: Any) -> Lock:  # noqa: ANN4
     spec = spec or a_spec()
     steps = [LockedStep(name=BASE, pins=("base-files",), packages=(a_package("base-files"),))]
     steps += [
-        LockedStep(
-            name=pin.name, pins=("waagent",), packages=(a_package("waagent", pin.version),)
-        )
+        LockedStep(name=pin.name, pins=("waagent",), packages=(a_package("waagent", pin.version),))
         for pin in spec.agents
     ]
     if spec.packages:
@@ -81,15 +81,23 @@ def a_lock(spec: ImageSpec | None = None, **changes: Any) -> Lock:  # noqa: ANN4
         "architecture": spec.gallery.architecture.debian,
         "repositories": (
             Repository(
-                id="debian/bookworm", suite="bookworm", components=("main",),
-                in_release_sha256=sha256_bytes(b"InRelease"), date="Sat, 14 Nov 2026 09:00:00 UTC",
+                id="debian/bookworm",
+                suite="bookworm",
+                components=("main",),
+                in_release_sha256=sha256_bytes(b"InRelease"),
+                date="Sat, 14 Nov 2026 09:00:00 UTC",
             ),
         ),
         "steps": tuple(steps),
         "files": tuple(
             LockedFile(
-                name=pin.name, version=pin.version, url=pin.file, size=10, sha256=pin.sha256,
-                destination=pin.destination, mode=pin.mode,
+                name=pin.name,
+                version=pin.version,
+                url=pin.file,
+                size=10,
+                sha256=pin.sha256,
+                destination=pin.destination,
+                mode=pin.mode,
             )
             for pin in spec.files
         ),

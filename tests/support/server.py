@@ -39,6 +39,7 @@ class Server:
     url: str = ""
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    credentials: list[str | None] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
     open: list[socket.socket] = field(default_factory=list)
 
@@ -115,6 +116,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, wanted = self.path.partition("?")[0], self.headers.get("Range")
         self.served.asked.append((self.path, wanted))
+        self.served.credentials.append(self.headers.get("Authorization"))
         fault = self.served.take_fault(path)
         file = self.served.folder / path.lstrip("/")
         content = file.read_bytes() if file.is_file() else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imagebake.model.component import Catalogue, Component, SelfUpdateStop
+from imagebake.catalog.components import CATALOGUE
+from imagebake.model.component import Component, SelfUpdateStop
 
 _HEAD = """\
 # The catalogue
@@ -14,9 +15,9 @@ What a spec may pin as `agent:`, and what every image masks. Generated from
 """
 
 
-def catalogue_page(catalogue: Catalogue) -> str:
+def catalogue_page() -> str:
     """Write the page: every component, then the units that would download."""
-    components = [catalogue.components[name] for name in sorted(catalogue.components)]
+    components = [CATALOGUE.components[name] for name in sorted(CATALOGUE.components)]
     table = _table(
         ("agent", "Debian packages", "services that must start", "version query"),
         (
@@ -31,7 +32,7 @@ def catalogue_page(catalogue: Catalogue) -> str:
     )
     masks = _table(
         ("unit", "would fetch"),
-        ((f"`{download.unit}`", download.fetches) for download in catalogue.downloads),
+        ((f"`{download.unit}`", download.fetches) for download in CATALOGUE.downloads),
     )
     sections = "\n".join(_section(component) for component in components)
     return (

@@ -1,0 +1,78 @@
+"""Where artifacts come from: the machine's archives, the mirror, and the way to both."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from imagebake.app import Site
+from imagebake.artifacts.mirror import Mirror
+from imagebake.artifacts.store import DirectoryStore
+from imagebake.errors import ArtifactError
+from imagebake.host.connections import PUBLIC, Connections
+from imagebake.host.download import Downloader, Wanted
+from imagebake.model.lock import Lock
+from imagebake.pins.archive import Archives, find_archives
+from imagebake.pins.machine import read_configuration
+
+_SILENCE_SECONDS = 30.0
+
+
+def downloader(site: Site, proxies: Mapping[str, str]) -> Downloader:
+    """Downloads as this machine makes them."""
+    return Downloader(
+        connections=Connections(
+            timeout=_SILENCE_SECONDS, proxies=proxies, context=ssl.create_default_context()
+        ),
+        max_bytes=_mebibytes(site.settings.max_artifact_mb),
+        pause=time.sleep,
+    )
+
+
+def fetcher(site: Site) -> Callable[[str, str | None], Path]:
+    """What brings the files that image templates name: into the mirror, by their digest."""
+    store = DirectoryStore(site.workspace.mirror)
+
+    def fetch(url: str, sha256: str | None) -> Path:
+        loader = downloader(site, {})
+        if sha256 is None:
+            limit = _mebibytes(site.settings.max_artifact_mb)
+            return store.path(store.put(loader.read(url, reach=PUBLIC, limit=limit)))
+        target = store.path(sha256)
+        if not target.exists():
+            loader.fetch(Wanted(url=url, sha256=sha256), target, reach=PUBLIC)
+        return target
+
+    return fetch
+
+
+def archives(site: Site) -> Archives:
+    """The archives that this machine, or a setting, names."""
+    machine = read_configuration()
+    return find_archives(
+        site.settings,
+        machine,
+        downloader=downloader(site, machine.proxies),
+        cache=site.workspace.state / "indexes",
+    )
+
+
+def mirror(site: Site, known: Archives | None = None, lock: Lock | None = None) -> Mirror:
+    """The mirror of this workspace; *lock*'s repositories are fetched from *known* archives."""
+    proxies = read_configuration().proxies if known else {}
+    return Mirror(
+        store=DirectoryStore(site.workspace.mirror),
+        addresses=known.addresses(lock) if known and lock else {},
+        downloader=downloader(site, proxies),
+    )
+
+
+def _mebibytes(text: str) -> int:
+    try:
+        return int(text) << 20
+    except ValueError:
+        raise ArtifactError(
+            f"the setting max_artifact_mb is {text!r}", hint="it is a whole number of MiB"
+        ) from None

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from imagebake.catalog.components import CATALOGUE, LINUX, PACKAGES
+from imagebake.catalog.reference import catalogue_page
+from imagebake.model import names
+from imagebake.model.component import Component
+from imagebake.model.versions import DebianVersion
+
+components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX))
+
+
+@components
+def test_a_component_is_known_by_its_name(component: Component) -> None:
+    assert LINUX[component.name] is component
+    assert PACKAGES[component.name] == component.packages
+    assert all(names.DEBIAN_PACKAGE.fullmatch(name) for name in component.packages)
+
+
+@components
+def test_what_must_start_is_not_masked(component: Component) -> None:
+    masked = {download.unit for download in CATALOGUE.downloads}
+
+    assert not masked & set(component.services)
+    assert all(unit.endswith(".service") for unit in component.services)
+
+
+@components
+def test_stops_ascend(component: Component) -> None:
+    versions = [DebianVersion(stop.since) for stop in component.stops]
+
+    assert versions == sorted(versions)
+    assert not versions or versions[0] == DebianVersion("0")
+
+
+@components
+def test_hygiene_is_paths_that_a_shell_may_expand(component: Component) -> None:
+    # They go into a script unquoted: nothing but wildcards may be special in them.
+    assert all(re.fullmatch(r"/[A-Za-z0-9_.@+/*-]+", path) for path in component.hygiene)
+    assert not any(path.rstrip("/*").count("/") < 2 for path in component.hygiene)
+
+
+def test_a_stop_is_the_last_that_a_version_has_reached() -> None:
+    agent = LINUX["azure-linux-agent"]
+
+    assert agent.stop("2.10.0.7-1") is agent.stops[0]
+    assert agent.stop("2.10.0.8-1") is agent.stops[1]
+    assert LINUX["git"].stop("1:2.39.5-0+deb12u3").settings == ()
+
+
+def test_no_unit_is_masked_twice() -> None:
+    units = [download.unit for download in CATALOGUE.downloads]
+
+    assert len(units) == len(set(units))
+    assert {"apt-daily.timer", "apt-daily-upgrade.timer", "motd-news.timer"} <= set(units)
+
+
+def test_the_page_names_everything() -> None:
+    page = catalogue_page()
+
+    for component in LINUX.values():
+        assert f"### {component.name}\n" in page
+        assert component.docs in page
+    for download in CATALOGUE.downloads:
+        assert f"| `{download.unit}` | {download.fetches} |" in page

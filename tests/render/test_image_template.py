@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imagebake.digest import canonical_json
+from imagebake.errors import RenderError
+from imagebake.model.plan import Delivery
+from imagebake.model.spec import TargetRegion
+from imagebake.render.environment import Templates
+from imagebake.render.files import rendered_files
+from imagebake.render.image_template import render_image_template
+from tests.render.conftest import MIRROR, Planner, a_full_spec
+from tests.support.builders import a_spec
+from tests.support.golden import Golden
+
+_GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake/providers"
+
+
+def a_delivery(**changes: Any) -> Delivery:  # noqa: ANN401 - any field
+    fields: dict[str, Any] = {
+        "location": "westeurope",
+        "identity": f"{_GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/imagebake",
+        "image_version_id": (
+            f"{_GROUP}/Microsoft.Compute/galleries/imagebake/images/demo/versions/2026.1122.0"
+        ),
+        "mirror_url": MIRROR,
+        "regions": (
+            TargetRegion(name="westeurope", replicas=3),
+            TargetRegion(name="northeurope", storage="Standard_ZRS"),
+        ),
+        "tags": (("imagebake-bake-key", "ab" * 32),),
+    }
+    return Delivery(**(fields | changes))
+
+
+def test_the_image_template_is_the_one_that_was_reviewed(
+    golden: Golden, plan: Planner, templates: Templates
+) -> None:
+    template = render_image_template(plan(a_full_spec()), a_delivery(), templates)
+
+    golden.check("image_template/demo.json", template.decode())
+
+
+def test_rendering_is_a_function(plan: Planner, project: Any) -> None:  # noqa: ANN401
+    one = render_image_template(plan(a_full_spec()), a_delivery(), Templates(project / "templates"))
+    two = render_image_template(plan(a_full_spec()), a_delivery(), Templates(project / "templates"))
+
+    assert one == two == canonical_json(json.loads(one))
+
+
+names = st.from_regex(r"[^<>%&\\?/\x00-\x1f]{1,20}", fullmatch=True)
+texts = st.from_regex(r"[^\x00-\x1f]{0,30}", fullmatch=True)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(tags=st.dictionaries(names, texts, max_size=3), description=texts)
+def test_hostile_tags_stay_tags(
+    plan: Planner, templates: Templates, tags: dict[str, str], description: str
+) -> None:
+    tags |= {'"},{"': '{{ 7 }}", "x": "', "'": "\u2028</script>\\"}
+    spec = a_spec().model_copy(update={"tags": tags, "description": description})
+
+    document = json.loads(render_image_template(plan(spec), a_delivery(tags=()), templates))
+
+    assert document["tags"] == tags
+    assert document["properties"]["distribute"][0]["artifactTags"] == tags
+
+
+def test_a_version_is_hidden_until_it_is_promoted(plan: Planner, templates: Templates) -> None:
+    document = json.loads(render_image_template(plan(a_spec()), a_delivery(), templates))
+
+    (distributor,) = document["properties"]["distribute"]
+    assert distributor["excludeFromLatest"] is True
+    assert distributor["galleryImageId"].endswith("/images/demo/versions/2026.1122.0")
+    assert document["properties"]["validate"]["continueDistributeOnFailure"] is False
+
+
+def test_the_build_machine_has_the_identity_that_reads_the_mirror(
+    plan: Planner, templates: Templates
+) -> None:
+    delivery = a_delivery()
+
+    document = json.loads(render_image_template(plan(a_spec()), delivery, templates))
+
+    assert document["identity"]["userAssignedIdentities"] == {delivery.identity: {}}
+    assert document["properties"]["vmProfile"]["userAssignedIdentities"] == [delivery.identity]
+
+
+def test_only_the_mirrors_address_differs_between_mirrors(
+    plan: Planner, templates: Templates
+) -> None:
+    planned = plan(a_full_spec())
+
+    here = render_image_template(planned, a_delivery(), templates).decode()
+    there = render_image_template(
+        planned, a_delivery(mirror_url="https://mirror.example/m"), templates
+    ).decode()
+
+    assert here.replace(f"mirror={MIRROR}", "mirror=https://mirror.example/m") == there
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://mirror.example/m", "https://m.example/c?sig=secret", "file://m.example/x", "",
+     "https://user@m.example/", "file:///a b", "https://m.example/$(id)", "https://m.example/\n"],
+)  # fmt: skip
+def test_a_mirror_is_an_address_alone(plan: Planner, templates: Templates, address: str) -> None:
+    with pytest.raises(RenderError) as caught:
+        render_image_template(plan(a_spec()), a_delivery(mirror_url=address), templates)
+
+    assert caught.value.message == "the mirror's address is neither file:///… nor https://… alone"
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_template_without_an_identity_is_refused(plan: Planner, templates: Templates) -> None:
+    with pytest.raises(RenderError) as caught:
+        render_image_template(plan(a_spec()), a_delivery(identity=""), templates)
+
+    assert caught.value.message == "an image template needs a user-assigned identity"
+
+
+def test_the_files_are_what_the_template_has(plan: Planner, templates: Templates) -> None:
+    planned, delivery = plan(a_full_spec()), a_delivery()
+    template = render_image_template(planned, delivery, templates)
+
+    files = rendered_files(planned, delivery, template)
+
+    inside = json.loads(template)["properties"]["customize"]
+    scripts = [name for name in files if name.startswith("customizers/")]
+    assert scripts[0] == "customizers/01-mask-downloads.sh"
+    assert [files[name].decode().splitlines()[1:] for name in scripts] == [
+        step["inline"] for step in inside
+    ]
+    assert files["image_template.json"] == template
+    assert files["manifest.json"] == planned.manifest
+
+
+def test_the_names_are_ones_that_azure_takes(plan: Planner) -> None:
+    spec = a_spec(name="a" * 63)
+
+    planned = plan(spec)
+
+    assert len(planned.template_name) <= 64
+    assert dataclasses.replace(planned).template_name == planned.template_name

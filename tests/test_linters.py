@@ -1,0 +1,38 @@
+"""What machines can say about the code, as tests like all others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+
+COMMANDS = {
+    "ruff check": ("ruff", "check", "."),
+    "ruff format": ("ruff", "format", "--check", "."),
+    "mypy": ("mypy",),
+    "shellcheck": ("shellcheck", "inv", ".ci/run"),
+    "zizmor": ("zizmor", "--offline", "--persona", "pedantic", "--quiet", ".github/workflows"),
+    "jactionlint": ("jactionlint",),
+    "workflow schema": (
+        "check-jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        ".github/workflows/ci.yml",
+        ".github/workflows/bake.yml",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_linter_has_nothing_to_say(project: Path, name: str) -> None:
+    program, *words = COMMANDS[name]
+
+    done = subprocess.run(
+        [BIN / program, *words], cwd=project, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
