@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import os
 import sys
 import traceback
@@ -15,7 +16,7 @@ from invoke.exceptions import Exit
 
 from imagebake import progress as reporting
 from imagebake import settings as configuration
-from imagebake.errors import ImagebakeError, SpecError
+from imagebake.errors import ArtifactError, ImagebakeError, SpecError, UsageError
 from imagebake.host import system
 from imagebake.settings import Settings
 from imagebake.workspace import Workspace, find_root
@@ -40,7 +41,10 @@ def boundary() -> Iterator[None]:
         raise Exit(code=INTERRUPTED) from None
     except (Exit, BrokenPipeError):
         raise
-    except Exception:
+    except Exception as error:
+        if told := machine_trouble(error):
+            print(explain(told), file=sys.stderr)
+            raise Exit(code=told.exit_code) from None
         traceback.print_exc()
         print(
             "error: this is a mistake in imagebake, not in your files\n"
@@ -48,6 +52,33 @@ def boundary() -> Iterator[None]:
             file=sys.stderr,
         )
         raise Exit(code=BUG) from None
+
+
+def machine_trouble(error: Exception) -> ImagebakeError | None:
+    """What a full disk, or a path that cannot be used, means to its reader; else None."""
+    if not isinstance(error, OSError):
+        return None
+    where = error.filename2 or error.filename
+    if error.errno in _FULL:
+        place = f"the disk of {where}" if where else "a disk"
+        return ArtifactError(
+            f"{place} is full",
+            hint="./inv clean makes room; IMAGEBAKE_STATE moves the state to another disk",
+        )
+    if error.errno not in _UNUSABLE or where is None:
+        return None
+    return UsageError(f"{where} cannot be used: {error.strerror}")
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNUSABLE = (
+    errno.EACCES,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
 
 
 def explain(error: ImagebakeError, *, annotate: bool = False) -> str:
@@ -76,7 +107,9 @@ class Site:
 def site(*, quiet: bool) -> Site:
     """The site that the environment and the current directory name; *quiet* for programs."""
     named = os.environ.get("IMAGEBAKE_ROOT")
-    root = Path(named) if named else find_root(Path.cwd())
+    root = Path(named).absolute() if named else find_root(Path.cwd())
+    if not root.is_dir():
+        raise UsageError(f"IMAGEBAKE_ROOT is {named!r}, and there is no such directory")
     settings = configuration.load(root, os.environ)
     state = Path(settings.state) if settings.state else root / ".imagebake"
     workspace = Workspace(root=root, state=state if state.is_absolute() else root / state)

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -123,6 +124,7 @@ def main() -> None:
     program = TaskProgram(
         name="imagebake", binary="inv", binary_names=["inv", "imagebake"], version=VERSION
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as for Ctrl-C
     try:
         program.run()
         sys.stdout.flush()

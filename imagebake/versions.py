@@ -96,6 +96,19 @@ def show(
     records: Records,
 ) -> VersionDetails:
     """Everything about version *wanted* (`2026.1122.0`, or `latest`: what machines get)."""
+    version, newest = find_version(definition, wanted, gallery=gallery, cloud=cloud)
+    name = record_name(gallery, definition, version.version)
+    manifest = read_manifest(records.recorded(name))
+    return VersionDetails(row=_row(version, newest, now), manifest=manifest)
+
+
+def find_version(
+    definition: str, wanted: str, *, gallery: str, cloud: Clients
+) -> tuple[GalleryVersion, GalleryVersion | None]:
+    """Version *wanted* of *definition*, and what machines get that ask for the latest.
+
+    Raises `UsageError` that names the versions there are.
+    """
     place = Gallery(cloud, gallery)
     found = place.versions(definition)
     newest = latest(found)
@@ -106,8 +119,7 @@ def show(
         raise UsageError(
             f"there is no version {number} of {definition}", hint=f"the newest ones: {there}"
         )
-    manifest = read_manifest(records.recorded(record_name(gallery, definition, number)))
-    return VersionDetails(row=_row(version, newest, now), manifest=manifest)
+    return version, newest
 
 
 def spoken_age(seconds: int) -> str:

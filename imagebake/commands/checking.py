@@ -58,7 +58,7 @@ def _with_images(
     reports: list[Report],
 ) -> list[Report]:
     from imagebake import ends
-    from imagebake.commands.gallery import newest
+    from imagebake.commands.gallery import meant
 
     complete = []
     with ends.connect(site) as end:
@@ -66,15 +66,9 @@ def _with_images(
             lock = read[spec.name]
             if lock is None:
                 raise LockError(f"{spec.name} has no lock", hint=f"./inv lock {spec.name}")
-            number = version or newest(site, spec, end)
-            endpoint = end.cloud.endpoint
-            version_id = endpoint.version_id(site.settings.gallery, spec.gallery.definition, number)
-            with (
-                site.progress.step(f"Read {spec.name}@{number}"),
-                end.images.open_tar(version_id) as stream,
-            ):
-                image = report_image(
-                    f"{spec.name}@{number}", stream, spec, lock, catalogue=CATALOGUE
-                )
+            found = meant(site, spec, version, end)
+            name = f"{spec.name}@{found.version}"
+            with site.progress.step(f"Read {name}"), end.images.open_tar(found.id) as stream:
+                image = report_image(name, stream, spec, lock, catalogue=CATALOGUE)
             complete.append(joined((report, image)))
     return complete

@@ -16,8 +16,10 @@ def clean(budget: str) -> None:
     told = budget or site.settings.layer_budget_gb
     try:
         limit = int(float(told) * (1 << 30))
-    except ValueError:
-        raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB") from None
+    except (ValueError, OverflowError):
+        limit = -1
+    if limit < 0:
+        raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB")
     engine = make_engine(site.workspace, fetcher(site))
     with local_end(site.workspace, site.settings, engine) as end:
         cleaned = clean_store(engine.folder, budget=limit, keep=end.emulator.records())

@@ -6,12 +6,14 @@ import shutil
 from pathlib import Path
 
 from imagebake import app, ends
-from imagebake.commands.gallery import newest
+from imagebake.commands.gallery import meant
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.errors import UsageError
 from imagebake.host import system
 from imagebake.host.files import arriving
+
+_LARGEST_GIB = 2048
 
 
 def export(version: str, *, form: str, out: str, size_gib: int) -> None:
@@ -21,22 +23,24 @@ def export(version: str, *, form: str, out: str, size_gib: int) -> None:
         raise UsageError(f"there is no format {form!r}", hint="it is vhd or tar")
     if not out:
         raise UsageError("name the file to write", hint=f"--out {version or 'image'}.{form}")
+    if size_gib not in range(_LARGEST_GIB + 1):
+        raise UsageError(f"a disk has no size of {size_gib} GiB", hint=f"1 to {_LARGEST_GIB}")
     image, wanted = split_version(version)
     spec = spec_of(site, image)
     path = Path(out)
+    if path.is_dir():
+        raise UsageError(f"{out} is a directory", hint=f"--out {path / spec.name}.{form}")
     if form == "vhd":
         app.provide(system.EXPORT, progress=site.progress)
     with ends.connect(site) as end:
-        number = wanted or newest(site, spec, end)
-        version_id = end.cloud.endpoint.version_id(
-            site.settings.gallery, spec.gallery.definition, number
-        )
-        with site.progress.step(f"Write {spec.name}@{number} to {path}"):
+        found = meant(site, spec, wanted, end)
+        name = f"{spec.name}@{found.version}"
+        with site.progress.step(f"Write {name} to {path}"):
             if form == "vhd":
-                end.images.export_vhd(version_id, path, size_gib=size_gib or spec.build.os_disk_gb)
+                end.images.export_vhd(found.id, path, size_gib=size_gib or spec.build.os_disk_gb)
             else:
-                _write_tar(end, version_id, path)
-    print(f"{path}: {path.stat().st_size} bytes of {spec.name}@{number}")
+                _write_tar(end, found.id, path)
+    print(f"{path}: {path.stat().st_size} bytes of {name}")
 
 
 def _write_tar(end: End, version_id: str, path: Path) -> None:

@@ -9,6 +9,7 @@ from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.errors import UsageError
+from imagebake.model.gallery import GalleryVersion
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.load import spec_names
 
@@ -61,6 +62,17 @@ def show(version: str, *, as_json: bool) -> None:
             ("pin", "version", "kind"),
             [(str(pin["name"]), str(pin["version"]), str(pin["kind"])) for pin in pins],
         )
+
+
+def meant(site: Site, spec: ImageSpec, wanted: str | None, end: End) -> GalleryVersion:
+    """The version *wanted* of *spec*, or its newest; raises `UsageError` when there is none."""
+    version, _ = views.find_version(
+        spec.gallery.definition,
+        wanted or newest(site, spec, end),
+        gallery=site.settings.gallery,
+        cloud=end.cloud,
+    )
+    return version
 
 
 def newest(site: Site, spec: ImageSpec, end: End) -> str:

@@ -18,6 +18,9 @@ def specs(*, as_json: bool) -> None:
     if as_json:
         print_json([spec.to_json() | {"lock": _lock_state(site, spec)} for spec in loaded.values()])
         return
+    if not loaded:
+        print(f"there is no spec in {site.workspace.specs}: docs/tutorial.md writes the first one")
+        return
     print_table(
         ("image", "source", "pins", "owner", "lock", "description"),
         [

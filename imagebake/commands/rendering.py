@@ -9,6 +9,7 @@ from imagebake import app
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.errors import UsageError
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.plan import plan_bake
 from imagebake.render.environment import Templates
@@ -22,6 +23,8 @@ VERSION = "YYYY.MMDD.N"
 def render(image: str, *, every: bool, out: str) -> None:
     """Print the image template, or with *out* write it and its scripts to a directory each."""
     site = app.site(quiet=False)
+    if out and Path(out).exists() and not Path(out).is_dir():
+        raise UsageError(f"{out} is no directory", hint="--out names one for the rendered files")
     templates = Templates(site.workspace.templates)
     for spec in chosen(site, image, every=every):
         plan = plan_bake(spec, fresh_lock(site, spec), catalogue=CATALOGUE, templates=templates)

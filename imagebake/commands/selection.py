@@ -19,7 +19,10 @@ def chosen(site: Site, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
         said = "name an image or give --all, not both" if image else "name an image, or give --all"
         raise UsageError(said, hint=_known(site))
     if every:
-        return tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
+        specs = tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
+        if not specs:
+            raise UsageError(f"there is no spec in {site.workspace.specs}", hint=_FIRST)
+        return specs
     return (spec_of(site, image),)
 
 
@@ -45,7 +48,12 @@ def split_version(text: str) -> tuple[str, str | None]:
     if not text:
         raise UsageError("name an image, or IMAGE@VERSION", hint="./inv versions lists them")
     image, _, version = text.partition("@")
+    if not image:
+        raise UsageError(f"{text!r} names no image", hint="it is IMAGE@VERSION")
     return image, version or None
+
+
+_FIRST = "docs/tutorial.md writes the first one"
 
 
 def _known(site: Site) -> str:

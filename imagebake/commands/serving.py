@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import signal
+import contextlib
+import threading
 
 from imagebake import app
+from imagebake.emulator.foreground import how_to_connect
+from imagebake.errors import UsageError
 from imagebake.host import system
 from imagebake.local import local_end, make_engine
 from imagebake.supply import fetcher
@@ -13,21 +16,14 @@ from imagebake.supply import fetcher
 def emulator(*, port: int) -> None:
     """Serve until interrupted; what is created stays in the state directory."""
     site = app.site(quiet=False)
+    if port not in range(1 << 16):
+        raise UsageError(f"there is no port {port}", hint="it is a number up to 65535")
     app.provide(system.BAKE, progress=site.progress)
     engine = make_engine(site.workspace, fetcher(site), network=False)
-    with local_end(site.workspace, site.settings, engine, port=port) as end:
-        url, ca = end.emulator.url, end.emulator.ca
-        lines = (
-            f"Azure Resource Manager at {url}, until Ctrl-C",
-            f"  subscription     {site.settings.subscription}",
-            f"  resource group   {site.settings.resource_group}",
-            f"  certificate      {ca}",
-            "  credential       any bearer token; none of them works anywhere else",
-            f"  Python           ComputeManagementClient(…, base_url='{url}',",
-            f"                     credential_scopes=['{url}/.default'],",
-            f"                     connection_verify='{ca}')",
-            f"  others           REQUESTS_CA_BUNDLE={ca} (or NODE_EXTRA_CA_CERTS)",
-        )
-        print("\n".join(lines), flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        local_end(site.workspace, site.settings, engine, port=port) as end,
+    ):
+        print(how_to_connect(end.emulator), flush=True)
+        threading.Event().wait()
     print("stopped")

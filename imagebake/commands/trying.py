@@ -28,6 +28,8 @@ _LARGEST = 4 << 20
 def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None:
     """Run the image template in the file *path*, and print what it made."""
     site = app.site(quiet=as_json)
+    if not path:
+        raise UsageError("name an image template", hint="./inv try TEMPLATE.json")
     body = read_template(Path(path))
     app.provide(system.BAKE, progress=site.progress)
     engine = make_engine(site.workspace, supply.fetcher(site), network=not offline)
