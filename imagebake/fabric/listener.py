@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import socket
-import socketserver
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from imagebake.fabric.exchange import Answer, Call, Peer
 
-_ACCEPT_POLL_SECONDS = 0.05
+_RECOVERY_SECONDS = 0.05
 _HANDSHAKE_SECONDS = 15.0
 _LARGEST_BODY = 64 << 20
 _PIECES = 10
@@ -29,7 +28,7 @@ BrokenOff = Callable[[str, Peer], None]
 """Hears of a TLS client that never came to ask: the name it wanted, and who it is."""
 
 
-class Listener(socketserver.BaseServer):
+class Listener:
     """Serves HTTP, by TLS when there is a *context*, on a socket that already listens.
 
     Each connection has a thread; `stop` breaks all connections and waits for the threads.
@@ -55,21 +54,7 @@ class Listener(socketserver.BaseServer):
         self._wanted: dict[socket.socket, str] = {}
         if context is not None:
             context.sni_callback = self._hear
-        super().__init__(listening.getsockname(), _Connection)
-        listening.settimeout(None)
-        self._accepting = threading.Thread(
-            target=self.serve_forever, args=(_ACCEPT_POLL_SECONDS,), name="accept", daemon=True
-        )
-
-    @property
-    def address(self) -> str:
-        """The address it listens on."""
-        return str(self._listening.getsockname()[0])
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._listening.getsockname()[1])
+        self._accepting = threading.Thread(target=self._accept, name="accept", daemon=True)
 
     def start(self) -> None:
         """Take requests from now on."""
@@ -78,14 +63,14 @@ class Listener(socketserver.BaseServer):
     def stop(self) -> None:
         """Take no more requests, break every connection and wait for its thread."""
         self.closing.set()
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         if self._accepting.is_alive():
-            self.shutdown()
             self._accepting.join()
         self._listening.close()
         with self._guard:
             for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+                _break(connection)
             workers = tuple(self._workers)
         for worker in workers:
             worker.join()
@@ -97,68 +82,67 @@ class Listener(socketserver.BaseServer):
         sees them: no handshake, no reset, nothing but the client's own patience.
         """
         with self._guard:
-            if deaf == self._deaf:
-                return
             self._deaf = deaf
             for each in (self._listening, *self._open):
-                with contextlib.suppress(OSError):
-                    _filter(each, drop=deaf)
+                _filter(each, drop=deaf)
 
-    def fileno(self) -> int:
-        """What `serve_forever` waits on."""
-        return self._listening.fileno()
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Take the next connection."""
-        return self._listening.accept()
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
-        """Serve one connection in a thread of its own."""
-        worker = threading.Thread(
-            target=self._serve, args=(request, Peer(*client_address[:2])), daemon=True
-        )
-        with self._guard:
-            self._workers.add(worker)
-            self._open.add(request)
-        worker.start()
+    def _accept(self) -> None:
+        while not self.closing.is_set():
+            try:
+                plain, address = self._listening.accept()
+            except OSError:  # out of descriptors, or we are stopping
+                self.closing.wait(_RECOVERY_SECONDS)
+                continue
+            worker = threading.Thread(
+                target=self._serve, args=(plain, Peer(*address[:2])), daemon=True
+            )
+            with self._guard:
+                self._workers.add(worker)
+            worker.start()
 
     def _serve(self, plain: socket.socket, peer: Peer) -> None:
-        connection: socket.socket | None = None
+        connection = plain
         try:
-            connection = self._secured(plain, peer)
-            with contextlib.suppress(OSError, ValueError):
+            if self._context is not None:
+                plain.settimeout(_HANDSHAKE_SECONDS)
+                connection = self._context.wrap_socket(
+                    plain, server_side=True, do_handshake_on_connect=False
+                )
+            with self._known(connection):
+                if isinstance(connection, ssl.SSLSocket):
+                    self._shake_hands(connection, peer)
                 _Connection(connection, peer, self)
         except (OSError, ValueError):
-            pass  # the client broke off its handshake, and has been told of
+            connection.close()  # the client went away
         finally:
             with self._guard:
-                self._open -= {plain, connection}
                 self._workers.discard(threading.current_thread())
-            for each in (connection, plain):
-                if each is not None:
-                    each.close()
 
-    def _secured(self, plain: socket.socket, peer: Peer) -> socket.socket:
-        if self._context is None:
-            return plain
-        plain.settimeout(_HANDSHAKE_SECONDS)
-        secure = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+    @contextlib.contextmanager
+    def _known(self, connection: socket.socket) -> Iterator[None]:
+        """Let `stop` and `go_deaf` reach *connection*, and close it afterwards."""
         with self._guard:
-            self._open.discard(plain)
-            self._open.add(secure)
-            if self._deaf:
-                _filter(secure, drop=True)
+            self._open.add(connection)
+            _filter(connection, drop=self._deaf)
+            if self.closing.is_set():
+                _break(connection)
         try:
-            secure.do_handshake()
+            yield
+        finally:
+            with self._guard:
+                self._open.discard(connection)
+                connection.close()
+
+    def _shake_hands(self, connection: ssl.SSLSocket, peer: Peer) -> None:
+        try:
+            connection.do_handshake()
         except OSError:
             if self._broken_off and not self.closing.is_set():
-                self._broken_off(self._wanted.get(secure, ""), peer)
-            secure.close()
+                self._broken_off(self._wanted.get(connection, ""), peer)
             raise
         finally:
-            self._wanted.pop(secure, None)
-        secure.settimeout(None)
-        return secure
+            self._wanted.pop(connection, None)
+        connection.settimeout(None)
 
     def _hear(self, secure: Any, name: str | None, _: ssl.SSLContext) -> None:  # noqa: ANN401
         self._wanted[secure] = name or ""
@@ -167,13 +151,13 @@ class Listener(socketserver.BaseServer):
 class _Connection(BaseHTTPRequestHandler):
     """Requests of one connection, one after the other."""
 
-    server: Listener
+    server: Listener  # type: ignore[assignment]  # which has what a handler uses of a server
     protocol_version = "HTTP/1.1"
     wbufsize = -1
 
     def __init__(self, connection: socket.socket, peer: Peer, server: Listener) -> None:
         self._peer = peer
-        super().__init__(connection, (peer.address, peer.port), server)
+        super().__init__(connection, (peer.address, peer.port), server)  # type: ignore[arg-type]
 
     def log_message(self, *_: Any) -> None:  # noqa: ANN401
         """Say nothing; the fabric keeps records."""
@@ -236,10 +220,18 @@ class _Connection(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
+def _break(connection: socket.socket) -> None:
+    """End a connection that another thread is using, below TLS, whose state is that thread's."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
 def _filter(each: socket.socket, *, drop: bool) -> None:
-    if not drop:
-        each.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
-        return
-    code = ctypes.create_string_buffer(_DROP_ALL)
-    program = struct.pack("HL", 1, ctypes.addressof(code))
-    each.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+    """Let the kernel drop what comes for a socket, or let it through; a closed one is left."""
+    with contextlib.suppress(OSError):
+        if not drop:
+            each.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
+            return
+        code = ctypes.create_string_buffer(_DROP_ALL)
+        program = struct.pack("HL", 1, ctypes.addressof(code))
+        each.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
