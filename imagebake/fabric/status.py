@@ -57,13 +57,18 @@ class HandlerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStatus:
-    """One report of the guest agent, and when it came."""
+    """One report of the guest agent, and when it came.
+
+    *features* are what the agent says it supports. Azure sends goal states by FastTrack to
+    those alone that name it; an agent that does not takes them only when it starts.
+    """
 
     time: dt.datetime
     version: str
     status: str
     message: str
     handlers: tuple[HandlerStatus, ...] = ()
+    features: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -134,16 +139,21 @@ def read_upload(body: bytes, now: dt.datetime) -> AgentStatus | None:
 def read_status(document: bytes, now: dt.datetime) -> AgentStatus | None:
     """The status in a status blob; None when it is not one."""
     try:
-        aggregate = json.loads(document.rstrip(b"\0"))["aggregateStatus"]
-        agent = aggregate["guestAgentStatus"]
-    except (ValueError, KeyError, TypeError):
+        return _status(json.loads(document.rstrip(b"\0")), now)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _status(whole: Mapping[str, Any], now: dt.datetime) -> AgentStatus:
+    aggregate = whole["aggregateStatus"]
+    agent = aggregate["guestAgentStatus"]
     return AgentStatus(
         time=now,
         version=str(agent.get("version", "")),
         status=str(agent.get("status", "")),
         message=_message(agent),
         handlers=tuple(_handler(one) for one in aggregate.get("handlerAggregateStatus") or ()),
+        features=tuple(str(one.get("Key", "")) for one in whole.get("supportedFeatures") or ()),
     )
 
 

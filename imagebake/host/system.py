@@ -50,6 +50,7 @@ ROOTLESS = (Need("newuidmap", "uidmap", "maps user ids for bakes without root"),
 TEST = (
     Need("gpg", "gpg", "signs the archives of tests"),
     Need("gpg-agent", "gpg-agent", "keeps their keys"),
+    Need("openssl", "openssl", "opens what the fabric of first boots encrypts"),
     Need("qemu-img", "qemu-utils", "judges our disk images"),
 )
 """What the test suite starts besides."""

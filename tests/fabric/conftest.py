@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -25,6 +26,11 @@ MACHINE = Machine(
     tags={"ring": "canary"},
 )
 HELLO = Extension(publisher="Contoso.Demo", type="Hello", version="1.2.3.0")
+
+
+def parsed(document: str | bytes) -> ET.Element:
+    """The root of an XML document of ours."""
+    return ET.fromstring(document)  # noqa: S314 - we wrote it
 
 
 @dataclass(frozen=True, slots=True)

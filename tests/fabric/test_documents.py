@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
-from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -9,13 +9,13 @@ from imagebake.fabric import documents
 from imagebake.fabric.documents import Wanted
 from imagebake.fabric.goals import Goals
 from imagebake.fabric.plan import Extension, GoalState, Source
-from tests.fabric.conftest import HELLO, MACHINE, NOW
+from tests.fabric.conftest import HELLO, MACHINE, NOW, parsed
 
 AWKWARD = Extension(
     publisher="Contoso.Demo",
     type="Hello",
     version="1.2.3.0",
-    settings={"greeting": "<you> & \"me\" ]]>"},
+    settings={"greeting": '<you> & "me" ]]>'},
     protected_settings={"password": "hush"},
     sequence=7,
 )
@@ -28,7 +28,7 @@ def wanted(source: Source, *extensions: Extension) -> Wanted:
 
 
 def test_every_address_in_the_goal_state_is_the_wire_servers() -> None:
-    root = ET.fromstring(documents.goal_state(wanted(Source.EXTENSIONS_CONFIG)))
+    root = parsed(documents.goal_state(wanted(Source.EXTENSIONS_CONFIG)))
 
     found = [node.text or "" for node in root.iter() if (node.text or "").startswith("http")]
     assert len(found) == 5
@@ -36,7 +36,7 @@ def test_every_address_in_the_goal_state_is_the_wire_servers() -> None:
 
 
 def test_settings_survive_their_way_through_both_documents() -> None:
-    config = ET.fromstring(documents.extensions_config(wanted(Source.FAST_TRACK, AWKWARD)))
+    config = parsed(documents.extensions_config(wanted(Source.FAST_TRACK, AWKWARD)))
     fast = documents.vm_settings(wanted(Source.FAST_TRACK, AWKWARD))
 
     node = config.find("PluginSettings/Plugin/RuntimeSettings")
@@ -62,7 +62,7 @@ def test_protected_settings_leave_only_encrypted() -> None:
 def test_both_documents_of_one_goal_state_say_the_same() -> None:
     state = wanted(Source.EXTENSIONS_CONFIG, HELLO)
 
-    meta = ET.fromstring(documents.extensions_config(state)).find("InVMGoalStateMetaData")
+    meta = parsed(documents.extensions_config(state)).find("InVMGoalStateMetaData")
     fast = documents.vm_settings(state)
 
     assert meta is not None
@@ -72,9 +72,7 @@ def test_both_documents_of_one_goal_state_say_the_same() -> None:
 
 
 def test_ticks_count_from_the_year_one() -> None:
-    assert documents.ticks_of(documents.dt.datetime(1970, 1, 1, tzinfo=documents.dt.UTC)) == (
-        621_355_968_000_000_000
-    )
+    assert documents.ticks_of(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) == (621_355_968_000_000_000)
 
 
 def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> None:
@@ -95,5 +93,5 @@ def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> Non
 def test_a_machine_without_extensions_has_the_documents_too(source: Source) -> None:
     state = wanted(source)
 
-    assert ET.fromstring(documents.extensions_config(state)).findall("Plugins/Plugin") == []
+    assert parsed(documents.extensions_config(state)).findall("Plugins/Plugin") == []
     assert documents.vm_settings(state)["extensionGoalStates"] == []

@@ -90,6 +90,7 @@ def test_a_handler_that_still_installs_has_neither_failed_nor_succeeded() -> Non
 def test_what_is_no_status_is_none(body: bytes) -> None:
     assert read_upload(body, NOW) is None
     assert read_status(body, NOW) is None
+    assert read_status(json.dumps({"aggregateStatus": ["odd"]}).encode(), NOW) is None
 
 
 def test_a_status_may_come_in_an_upload() -> None:
@@ -100,7 +101,10 @@ def test_a_status_may_come_in_an_upload() -> None:
     assert status == read_status(json.dumps(STATUS).encode(), NOW)
 
 
-REPORT = b"<Health><State>NotReady</State><Details><SubStatus>Provisioning</SubStatus></Details></Health>"
+REPORT = (
+    b"<Health><State>NotReady</State>"
+    b"<Details><SubStatus>Provisioning</SubStatus></Details></Health>"
+)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +116,7 @@ REPORT = b"<Health><State>NotReady</State><Details><SubStatus>Provisioning</SubS
         (REPORT.replace(b"><", b">\n<"), "WALinuxAgent/2.12.0.2", AGENT),
     ],
 )
-def test_the_sender_of_a_health_report_is_told_apart(
-    body: bytes, agent: str, sender: str
-) -> None:
+def test_the_sender_of_a_health_report_is_told_apart(body: bytes, agent: str, sender: str) -> None:
     health = read_health(a_call(body, agent), NOW)
 
     assert health is not None

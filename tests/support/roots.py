@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -20,8 +21,11 @@ def agent_root(suite: str, folder: Path) -> Path:
     """The root file system of *suite* in *folder*; made when it is not there yet."""
     root = folder / suite
     with files.locked(folder / f"{suite}.lock"):
-        if not (root / "usr/sbin/waagent").exists():
-            _make(suite, root)
+        if not root.exists():
+            partial = folder / f"{suite}.part"
+            shutil.rmtree(partial, ignore_errors=True)
+            _make(suite, partial)
+            partial.rename(root)
     return root
 
 
@@ -47,5 +51,5 @@ def _make(suite: str, root: Path) -> None:
         input=source_file(sources).encode(),
         check=True,
     )
-    # What the packages leave running in a directory is nothing; what they leave to a machine goes.
+    # It is this machine's, and the agent would believe it.
     (root / "etc/resolv.conf").unlink(missing_ok=True)
