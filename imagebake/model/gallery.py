@@ -14,6 +14,8 @@ TAG_LOCK = "imagebake-lock"
 TAG_SPEC = "imagebake-spec"
 TAG_COMMIT = "imagebake-commit"
 TAG_CONTENT = "imagebake-content"
+TAG_PROOF = "imagebake-proof"
+"""`passed` or `failed`, and the digest of the record that says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,6 +187,13 @@ class Schedule(Value):
     """The time zone that the fields are in."""
 
 
+class ProofTerms(Value):
+    """What the offline proof asks of the image beyond the laws that hold for all."""
+
+    budget_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    """After this many seconds a first boot must be Ready, whatever is down."""
+
+
 class ImageSpec(Value):
     """One image, after its includes have been merged."""
 
@@ -214,6 +221,8 @@ class ImageSpec(Value):
     """Where versions are replicated to."""
     build: Build = Build()
     """The machine that Azure builds on."""
+    proof: ProofTerms = ProofTerms()
+    """What the offline proof asks of the image."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None

@@ -97,6 +97,7 @@ def _title(name: str, part: Schema) -> str:
         "Validator": "`validators`, each",
         "TargetRegion": "`regions`, each",
         "Build": "`build`",
+        "ProofTerms": "`proof`",
         "Schedule": "`schedule`",
     }
     return f"`pins`, with `{kind}`" if kind else words[name]
