@@ -79,22 +79,22 @@ class Attribution:
         if not inodes:
             return NOBODY
         wanted = {f"socket:[{inode}]" for inode in inodes}
-        for pid in self._pids():
+        for pid in pids_in(self._inode):
             # Processes end while we look at them.
             with contextlib.suppress(OSError):
                 handles = f"/proc/{pid}/fd"
-                if any(os.readlink(f"{handles}/{each}") in wanted for each in os.listdir(handles)):
+                if any(os.readlink(f"{handles}/{each}") in wanted for each in os.listdir(handles)):  # noqa: PTH115, PTH208 - hot
                     return describe(pid)
         return NOBODY
 
-    def _pids(self) -> Iterator[int]:
-        """The processes in the namespace, the youngest first: they are who asks."""
-        for pid in sorted(
-            (int(name) for name in os.listdir(_PROC) if name.isdigit()), reverse=True
-        ):
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{pid}/ns/net").st_ino == self._inode:
-                    yield pid
+
+def pids_in(inode: int) -> Iterator[int]:
+    """The processes in a network namespace, the youngest first: they are who asks."""
+    for pid in sorted((int(name) for name in os.listdir(_PROC) if name.isdigit()), reverse=True):
+        # Processes end while we look at them.
+        with contextlib.suppress(OSError):
+            if os.stat(f"/proc/{pid}/ns/net").st_ino == inode:
+                yield pid
 
 
 def describe(pid: int) -> Process:
@@ -118,6 +118,6 @@ def _port(row: list[str]) -> int:
 def _table(name: str) -> TextIO | None:
     """The kernel's table, of the namespace in which it is opened; None without IPv6."""
     try:
-        return open(f"/proc/thread-self/net/{name}", encoding="ascii")  # noqa: SIM115, PTH123
+        return open(f"/proc/thread-self/net/{name}", encoding="ascii")  # noqa: PTH123 - kept open
     except FileNotFoundError:
         return None

@@ -9,11 +9,12 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from imagebake.errors import ImagebakeError
+from imagebake.firstboot.attribution import pids_in
 from imagebake.firstboot.disguise import STAGE, write_disguise
 from imagebake.firstboot.network import Network
 from imagebake.firstboot.world import PATH, ROOT, World
@@ -53,7 +54,9 @@ class Boot:
             self._console = stack.enter_context(tempfile.TemporaryFile())
             stack.enter_context(self._world)
             self._notices = stack.enter_context(self._network.vm.call(_notices))
-            self._binds = write_disguise(self._world.path(STAGE), vm_id=self._vm_id, ca=self._ca)
+            self._binds = write_disguise(
+                self._world.path(STAGE), disk=self.disk, vm_id=self._vm_id, ca=self._ca
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -145,12 +148,9 @@ class Boot:
         """Wait a moment for word of the machine's process 1, and find it."""
         with contextlib.suppress(TimeoutError):
             self._notices.recv(4096)
-        inode = self._network.vm.inode
-        for pid in _all_pids():
+        for pid in pids_in(self._network.vm.inode):
             # Processes end while we look at them.
             with contextlib.suppress(OSError, StopIteration):
-                if os.stat(f"/proc/{pid}/ns/net").st_ino != inode:
-                    continue
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
                 ids = next(line for line in status if line.startswith("NSpid:")).split()[1:]
                 if len(ids) > 2 and ids[-1] == "1":  # noqa: PLR2004 - ours, the world's, its own
@@ -163,10 +163,6 @@ def _notices() -> socket.socket:
     opened.bind(_NOTICES)
     opened.settimeout(_POLL)
     return opened
-
-
-def _all_pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
 def _children(pid: int) -> tuple[int, ...]:

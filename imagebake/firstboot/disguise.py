@@ -34,21 +34,30 @@ ConditionVirtualization=
 Environment=SSL_CERT_FILE={STAGE}/ca.pem
 """
 
+AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
+"""Whom the image trusts."""
 AGENT_UNITS = ("walinuxagent.service", "waagent.service")
 """What distributions call the agent's service."""
 
 
-def write_disguise(stage: Path, *, vm_id: str, ca: bytes) -> tuple[str, ...]:
+def trusted(disk: Path, ca: bytes) -> str:
+    """The authorities that the image trusts, and ours."""
+    own = disk / AUTHORITIES
+    return (own.read_text(encoding="ascii") if own.is_file() else "") + ca.decode("ascii")
+
+
+def write_disguise(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[str, ...]:
     """Put the files below *stage* and return the `--bind-ro` options that use them.
 
-    None of them changes the image: they are mounted over it, read-only, while it runs.
+    None of them changes the image on *disk*: they are mounted over it, read-only, while it
+    runs. *ca* is trusted besides what the image trusts.
     """
     files = {
         "init.sh": (_INIT, 0o755),
         "detect-virt": (_DETECT_VIRT, 0o755),
         "agent.conf": (_AGENT_DROP_IN, 0o644),
         "ds-identify.cfg": ("datasource: Azure\n", 0o644),
-        "ca.pem": (ca.decode("ascii"), 0o644),
+        "ca.pem": (trusted(disk, ca), 0o644),
         "class/dmi/id/chassis_asset_tag": (f"{_CHASSIS}\n", 0o444),
         "class/dmi/id/sys_vendor": ("Microsoft Corporation\n", 0o444),
         "class/dmi/id/product_name": ("Virtual Machine\n", 0o444),
@@ -64,17 +73,18 @@ def write_disguise(stage: Path, *, vm_id: str, ca: bytes) -> tuple[str, ...]:
     if not network.is_symlink():
         network.symlink_to("../devices/virtual/net")
     binds = {
-        "class": "/sys/class",
-        "detect-virt": "/usr/bin/systemd-detect-virt",
-        "init.sh": f"{STAGE}/init.sh",
-        "ca.pem": f"{STAGE}/ca.pem",
-        "ds-identify.cfg": "/etc/cloud/ds-identify.cfg",
+        "/sys/class": "class",
+        "/usr/bin/systemd-detect-virt": "detect-virt",
+        f"{STAGE}/init.sh": "init.sh",
+        f"{STAGE}/ca.pem": "ca.pem",
+        "/etc/cloud/ds-identify.cfg": "ds-identify.cfg",
     }
-    drop_ins = {
-        f"/run/systemd/system/{unit}.d/10-imagebake.conf": "agent.conf" for unit in AGENT_UNITS
-    }
+    # First of all by its name, so that the image's own drop-ins have the last word.
+    for unit in AGENT_UNITS:
+        binds[f"/run/systemd/system/{unit}.d/00-first-boot.conf"] = "agent.conf"
+    if (disk / AUTHORITIES).is_file():
+        binds[f"/{AUTHORITIES}"] = "ca.pem"
     return (
-        *(f"--bind-ro={STAGE}/{name}:{target}" for name, target in binds.items()),
-        *(f"--bind-ro={STAGE}/{name}:{target}" for target, name in drop_ins.items()),
+        *(f"--bind-ro={STAGE}/{name}:{target}" for target, name in binds.items()),
         "--bind-ro=/dev/null:/etc/fstab",
     )

@@ -143,9 +143,12 @@ class Network:
             self.fabric.call(frames),
             tuple(self.fabric.listen(every, classes.HEARING_PORT) for every in _EVERYWHERE),
             attribution=self._attribution,
-            name_of=lambda address: self._resolver.name_of(address),
+            name_of=self._name_of,
             now=self._now,
         )
+
+    def _name_of(self, address: str) -> str:
+        return self._resolver.name_of(address)
 
     def _resolve(self) -> Resolver:
         return Resolver(

@@ -1,0 +1,272 @@
+"""One machine's first hours in a few seconds: what it is given, and what was seen of it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebake.fabric.fabric import Fabric
+from imagebake.fabric.plan import GatewayMode, GoalState, Machine, StoreMode
+from imagebake.fabric.status import CLOUD_INIT, READY, AgentStatus
+from imagebake.fabric.store import ExtensionStore
+from imagebake.firstboot import units
+from imagebake.firstboot.agent import AgentRun
+from imagebake.firstboot.boot import Boot
+from imagebake.firstboot.network import Network
+from imagebake.firstboot.units import UnitState
+from imagebake.model.ledger import Ledger
+
+_LOG = "var/log/waagent.log"
+_TAIL = 8000
+_LOOK = 1.0
+
+
+class Means(enum.StrEnum):
+    """How a machine is had."""
+
+    BOOT = "boot"
+    AGENT = "agent"
+
+
+class Moment(enum.StrEnum):
+    """What a machine has been put through when it is looked at."""
+
+    START = "start"
+    GOAL_STATE = "goal state"
+    RESTART = "restart of the agent"
+    REBOOT = "reboot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What one machine is put through.
+
+    It is started with the first of *goals*, and gets each of the others once it has come to
+    rest with the one before. Then, as asked, its agent is restarted, it is rebooted, and what
+    its timers would start some day is started; *linger* seconds of watching follow. Those
+    three need a whole boot, except for the restart. *services* are looked at after all that.
+    No single wait is longer than *patience* seconds.
+    """
+
+    name: str
+    means: Means = Means.BOOT
+    store: StoreMode = StoreMode.UP
+    gateway: GatewayMode = GatewayMode.SAME
+    goals: tuple[GoalState, ...] = (GoalState(),)
+    restart: bool = False
+    reboot: bool = False
+    timers: bool = False
+    services: tuple[str, ...] = ()
+    linger: float = 0.0
+    patience: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A machine come to rest after a moment, or not within the scenario's patience.
+
+    *ready* is whether the agent was, with every extension of the goal state; *seconds* how
+    long that took, None when it was not. *agent* is the report that says so, or the last.
+    """
+
+    moment: Moment
+    ready: bool
+    seconds: float | None
+    agent: AgentStatus | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBoot:
+    """What was seen of a machine that was put through a scenario.
+
+    *provisioned* is what cloud-init reported to Azure: `Ready`, `NotReady: ` and why, empty
+    for nothing, as always where the agent runs alone. *system* is what the machine's init
+    said of itself in the end, *log* the end of the agent's log.
+    """
+
+    scenario: Scenario
+    provisioned: str
+    provisioned_seconds: float | None
+    stages: tuple[Stage, ...]
+    ledger: Ledger
+    system: str = ""
+    failed: tuple[str, ...] = ()
+    services: tuple[UnitState, ...] = ()
+    timers: tuple[str, ...] = ()
+    cloud: str = ""
+    log: str = ""
+    console: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether all was Ready at every moment."""
+        provisioned = self.provisioned == READY or self.scenario.means is Means.AGENT
+        return provisioned and all(stage.ready for stage in self.stages)
+
+    @property
+    def seconds(self) -> float | None:
+        """From switching on until all goal states were Ready, before any restart."""
+        first = [one for one in self.stages if one.moment in (Moment.START, Moment.GOAL_STATE)]
+        taken = [one.seconds for one in first]
+        return None if None in taken else sum(filter(None, taken))
+
+    @property
+    def agent(self) -> AgentStatus | None:
+        """The agent's last report."""
+        return self.stages[-1].agent if self.stages else None
+
+
+def run_scenario(
+    scenario: Scenario,
+    layers: Sequence[Path],
+    *,
+    machine: Machine,
+    store: ExtensionStore,
+    now: Callable[[], dt.datetime],
+) -> FirstBoot:
+    """Put a new machine with the image of *layers* (the topmost first) through *scenario*.
+
+    Needs root. Nothing of the machine outlives this call, or this process.
+    """
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(Network(machine, now=now))
+        fabric = stack.enter_context(
+            Fabric(machine, listen=network.listen, store=store, now=now, on_request=network.note)
+        )
+        fabric.set_store(scenario.store)
+        fabric.set_gateway(scenario.gateway)
+        network.set_silent(scenario.store is StoreMode.BLACK_HOLE)
+        guest: Boot | AgentRun
+        if scenario.means is Means.BOOT:
+            guest = Boot(layers, network, vm_id=machine.vm_id, ca=fabric.ca)
+        else:
+            guest = AgentRun(layers, network, ca=fabric.ca)
+        stack.enter_context(guest)
+        return _Life(scenario, guest, network, fabric, now).lead()
+
+
+class _Life:
+    """One machine and its world, led through a scenario."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        guest: Boot | AgentRun,
+        network: Network,
+        fabric: Fabric,
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        self.scenario, self.guest = scenario, guest
+        self.network, self.fabric, self.now = network, fabric, now
+        self.stages: list[Stage] = []
+        self.timers: tuple[str, ...] = ()
+
+    def lead(self) -> FirstBoot:
+        first, *others = self.scenario.goals
+        if first.extensions:
+            self.fabric.set_goal_state(first)
+        began = self.now()
+        self._stage(Moment.START, self.guest.start, first)
+        last = first
+        for last in others:
+            self._stage(Moment.GOAL_STATE, lambda goal=last: self.fabric.set_goal_state(goal), last)  # type: ignore[misc]
+        if self.scenario.restart:
+            self._stage(Moment.RESTART, self._restart, last)
+        if self.scenario.reboot and isinstance(self.guest, Boot):
+            self._stage(Moment.REBOOT, self._reboot, last)
+        if self.scenario.timers and isinstance(self.guest, Boot) and not self.guest.ended:
+            self.timers = units.start_timers(self.guest, timeout=self.scenario.patience)
+        if self.scenario.linger:
+            self._wait(lambda: False, self.scenario.linger)
+        return self._seen(began)
+
+    def _stage(self, moment: Moment, begin: Callable[[], None], goal: GoalState) -> None:
+        """Bring about *moment* and wait until the machine has come to rest with *goal*."""
+        since = self.now()
+        begin()
+        self._wait(lambda: self._at_rest(since, goal), self.scenario.patience)
+        status = self.fabric.agent_status()
+        fresh = status if status and status.time >= since else None
+        ready = fresh is not None and _all_ready(fresh, goal)
+        seconds = (fresh.time - since).total_seconds() if fresh and ready else None
+        if isinstance(self.guest, Boot) and not self.guest.ended and moment in _STARTS:
+            units.wait_until_up(self.guest, timeout=self.scenario.patience)
+        self.stages.append(Stage(moment=moment, ready=ready, seconds=seconds, agent=fresh))
+
+    def _at_rest(self, since: dt.datetime, goal: GoalState) -> bool:
+        if isinstance(self.guest, Boot):
+            reported = self.fabric.provisioning()
+            if reported != READY:
+                return reported is not None
+        status = self.fabric.agent_status()
+        if status is None or status.time < since or not status.ready:
+            return False
+        return all(_settled(status, each.name) for each in goal.extensions)
+
+    def _wait(self, predicate: Callable[[], bool], timeout: float) -> None:
+        """Wait as the fabric does, and no longer when the machine has gone."""
+        end = self.now() + dt.timedelta(seconds=timeout)
+        while not self.guest.ended and (left := (end - self.now()).total_seconds()) > 0:
+            if self.fabric.wait(predicate, min(_LOOK, left)):
+                return
+
+    def _restart(self) -> None:
+        if isinstance(self.guest, Boot):
+            units.restart_agent(self.guest)
+        else:
+            self.guest.stop()
+            self.guest.start()
+
+    def _reboot(self) -> None:
+        self.guest.stop()
+        self.guest.start()
+
+    def _seen(self, began: dt.datetime) -> FirstBoot:
+        cloud = system = ""
+        failed: tuple[str, ...] = ()
+        services: tuple[UnitState, ...] = ()
+        if isinstance(self.guest, Boot) and not self.guest.ended:
+            system = self.guest.run("systemctl", "is-system-running").text.strip()
+            cloud = self.guest.run("cloud-id").text.strip()
+            failed = units.failed_units(self.guest)
+            services = units.states_of(self.guest, self.scenario.services)
+        reports = [one for one in self.fabric.health if one.sender == CLOUD_INIT]
+        return FirstBoot(
+            scenario=self.scenario,
+            provisioned=self.fabric.provisioning() or "",
+            provisioned_seconds=(reports[0].time - began).total_seconds() if reports else None,
+            stages=tuple(self.stages),
+            ledger=self.network.ledger(),
+            system=system,
+            failed=failed,
+            services=services,
+            timers=self.timers,
+            cloud=cloud,
+            log=_tail(self.guest.disk / _LOG),
+            console=self.guest.console(),
+        )
+
+
+_STARTS = (Moment.START, Moment.REBOOT)
+
+
+def _all_ready(status: AgentStatus, goal: GoalState) -> bool:
+    handlers = [status.handler(each.name) for each in goal.extensions]
+    return status.ready and all(one is not None and one.succeeded for one in handlers)
+
+
+def _settled(status: AgentStatus, name: str) -> bool:
+    """Whether a handler has come to an end, good or bad."""
+    handler = status.handler(name)
+    return handler is not None and (handler.failed or handler.extension == "success")
+
+
+def _tail(path: Path) -> str:
+    try:
+        return path.read_bytes()[-_TAIL:].decode(errors="replace")
+    except FileNotFoundError:
+        return ""
