@@ -20,17 +20,17 @@ HOST_PORT = 32526
 RESOLVER = ("168.63.129.16", 53)
 GATEWAY = "10.1.0.1"
 
+_NEIGHBOURS = (
+    "nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, "
+    "mld-listener-report, mld2-listener-report"
+)
 _CLASSES = (
     ("dhcp", "udp dport 67"),
     ("gateway-icmp", f"ip daddr {GATEWAY} ip protocol icmp"),
     ("groups", "ip protocol igmp"),
     ("multicast6", "ip6 daddr ff02::/16"),
     ("multicast", "ip daddr 224.0.0.0/24"),
-    (
-        "neighbours6",
-        "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit,"
-        " mld2-listener-report, mld-listener-report }",
-    ),
+    ("neighbours6", f"icmpv6 type {{ {_NEIGHBOURS} }}"),
     ("dns", "ip daddr 168.63.129.16 meta l4proto { tcp, udp } th dport 53"),
     ("fabric", "ip daddr 168.63.129.16 tcp dport { 80, 32526 }"),
     ("imds", "ip daddr 169.254.169.254 tcp dport 80"),

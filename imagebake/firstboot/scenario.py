@@ -85,7 +85,8 @@ class FirstBoot:
 
     *provisioned* is what cloud-init reported to Azure: `Ready`, `NotReady: ` and why, empty
     for nothing, as always where the agent runs alone. *system* is what the machine's init
-    said of itself in the end, *log* the end of the agent's log.
+    said of itself in the end, *failed* the units that had failed at any moment, *journal* the
+    last that their machine wrote down, *log* the end of the agent's log.
     """
 
     scenario: Scenario
@@ -95,6 +96,7 @@ class FirstBoot:
     ledger: Ledger
     system: str = ""
     failed: tuple[str, ...] = ()
+    journal: str = ""
     services: tuple[UnitState, ...] = ()
     timers: tuple[str, ...] = ()
     cloud: str = ""
@@ -164,6 +166,8 @@ class _Life:
         self.network, self.fabric, self.now = network, fabric, now
         self.stages: list[Stage] = []
         self.timers: tuple[str, ...] = ()
+        self.failed: dict[str, None] = {}
+        self.journal = ""
 
     def lead(self) -> FirstBoot:
         first, *others = self.scenario.goals
@@ -180,6 +184,7 @@ class _Life:
             self._stage(Moment.REBOOT, self._reboot, last)
         if self.scenario.timers and isinstance(self.guest, Boot) and not self.guest.ended:
             self.timers = units.start_timers(self.guest, timeout=self.scenario.patience)
+            self._note_failures(self.guest)
         if self.scenario.linger:
             self._wait(lambda: False, self.scenario.linger)
         return self._seen(began)
@@ -195,6 +200,7 @@ class _Life:
         seconds = (fresh.time - since).total_seconds() if fresh and ready else None
         if isinstance(self.guest, Boot) and not self.guest.ended and moment in _STARTS:
             units.wait_until_up(self.guest, timeout=self.scenario.patience)
+            self._note_failures(self.guest)
         self.stages.append(Stage(moment=moment, ready=ready, seconds=seconds, agent=fresh))
 
     def _at_rest(self, since: dt.datetime, goal: GoalState) -> bool:
@@ -214,6 +220,13 @@ class _Life:
             if self.fabric.wait(predicate, min(_LOOK, left)):
                 return
 
+    def _note_failures(self, boot: Boot) -> None:
+        """Keep what failed: a reboot forgets it."""
+        failed = units.failed_units(boot)
+        if failed and not self.failed.keys() >= set(failed):
+            self.journal += units.journal_of(boot, failed)
+        self.failed.update(dict.fromkeys(failed))
+
     def _restart(self) -> None:
         if isinstance(self.guest, Boot):
             units.restart_agent(self.guest)
@@ -227,12 +240,11 @@ class _Life:
 
     def _seen(self, began: dt.datetime) -> FirstBoot:
         cloud = system = ""
-        failed: tuple[str, ...] = ()
         services: tuple[UnitState, ...] = ()
         if isinstance(self.guest, Boot) and not self.guest.ended:
             system = self.guest.run("systemctl", "is-system-running").text.strip()
             cloud = self.guest.run("cloud-id").text.strip()
-            failed = units.failed_units(self.guest)
+            self._note_failures(self.guest)
             services = units.states_of(self.guest, self.scenario.services)
         reports = [one for one in self.fabric.health if one.sender == CLOUD_INIT]
         return FirstBoot(
@@ -242,7 +254,8 @@ class _Life:
             stages=tuple(self.stages),
             ledger=self.network.ledger(),
             system=system,
-            failed=failed,
+            failed=tuple(self.failed),
+            journal=self.journal,
             services=services,
             timers=self.timers,
             cloud=cloud,

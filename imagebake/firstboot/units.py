@@ -40,6 +40,12 @@ def failed_units(boot: Boot) -> tuple[str, ...]:
     return tuple(line.split()[0] for line in said.splitlines() if line.split())
 
 
+def journal_of(boot: Boot, units: Sequence[str]) -> str:
+    """What *units* wrote down since the machine was started, and its init about them."""
+    chosen = (f"--unit={unit}" for unit in units)
+    return boot.run("journalctl", "--boot", "--no-pager", "--lines=200", *chosen).text
+
+
 def states_of(boot: Boot, units: Sequence[str]) -> tuple[UnitState, ...]:
     """The states of *units*, in this order; one that the image lacks is neither."""
     if not units:
