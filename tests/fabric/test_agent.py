@@ -185,6 +185,7 @@ def test_a_version_of_three_numbers_drifts_to_the_newer_patch(judge: Judge) -> N
     [
         (StoreMode.PUBLIC_ACCESS_DENIED, True),
         (StoreMode.NOT_FOUND, True),
+        (StoreMode.TRUNCATED, True),
         (StoreMode.WRONG_BYTES, False),
     ],
 )
