@@ -116,6 +116,10 @@ class Network:
         """Wait until *predicate* holds of the ledger's entries, at most *timeout* seconds."""
         return self._watcher.wait(predicate, timeout)
 
+    def first_asked(self) -> dt.datetime | None:
+        """When the machine first asked for something; None while it has not."""
+        return min((entry.time for entry in self._watcher.entries), default=None)
+
     def ledger(self) -> Ledger:
         """All that the machine has asked for so far."""
         listing = self.fabric.run(("nft", "-j", "list", "table", "inet", "imagebake"))

@@ -49,7 +49,8 @@ class Scenario:
     rest with the one before. Then, as asked, its agent is restarted, it is rebooted, and what
     its timers would start some day is started; *linger* seconds of watching follow. Those
     three need a whole boot, except for the restart. *services* are looked at after all that.
-    No single wait is longer than *patience* seconds.
+    No single wait is longer than *patience* seconds. A machine that has asked for something
+    is given up after *forbearance* more seconds: for a proof, that settles it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Scenario:
     services: tuple[str, ...] = ()
     linger: float = 0.0
     patience: float = 60.0
+    forbearance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,8 @@ class FirstBoot:
     *provisioned* is what cloud-init reported to Azure: `Ready`, `NotReady: ` and why, empty
     for nothing, as always where the agent runs alone. *system* is what the machine's init
     said of itself in the end, *failed* the units that had failed at any moment, *journal* the
-    last that their machine wrote down, *log* the end of the agent's log.
+    last that their machine wrote down, *log* the end of the agent's log. *given_up* is whether
+    it was not led to its end, because it had asked for something.
     """
 
     scenario: Scenario
@@ -102,6 +105,7 @@ class FirstBoot:
     cloud: str = ""
     log: str = ""
     console: str = ""
+    given_up: bool = False
 
     @property
     def ready(self) -> bool:
@@ -129,10 +133,12 @@ def run_scenario(
     machine: Machine,
     store: ExtensionStore,
     now: Callable[[], dt.datetime],
+    prepare: Callable[[Path], None] = lambda _: None,
 ) -> FirstBoot:
     """Put a new machine with the image of *layers* (the topmost first) through *scenario*.
 
-    Needs root. Nothing of the machine outlives this call, or this process.
+    *prepare* may change its root file system before it is switched on; the image keeps as it
+    is. Needs root. Nothing of the machine outlives this call, or this process.
     """
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(Network(machine, now=now))
@@ -148,6 +154,7 @@ def run_scenario(
         else:
             guest = AgentRun(layers, network, ca=fabric.ca)
         stack.enter_context(guest)
+        prepare(guest.disk)
         return _Life(scenario, guest, network, fabric, now).lead()
 
 
@@ -167,6 +174,7 @@ class _Life:
         self.stages: list[Stage] = []
         self.timers: tuple[str, ...] = ()
         self.failed: dict[str, None] = {}
+        self.given_up = False
         self.journal = ""
 
     def lead(self) -> FirstBoot:
@@ -182,7 +190,7 @@ class _Life:
             self._stage(Moment.RESTART, self._restart, last)
         if self.scenario.reboot and isinstance(self.guest, Boot):
             self._stage(Moment.REBOOT, self._reboot, last)
-        if self.scenario.timers and isinstance(self.guest, Boot) and not self.guest.ended:
+        if self.scenario.timers and isinstance(self.guest, Boot) and self._goes_on:
             self.timers = units.start_timers(self.guest, timeout=self.scenario.patience)
             self._note_failures(self.guest)
         if self.scenario.linger:
@@ -191,6 +199,8 @@ class _Life:
 
     def _stage(self, moment: Moment, begin: Callable[[], None], goal: GoalState) -> None:
         """Bring about *moment* and wait until the machine has come to rest with *goal*."""
+        if self.given_up:
+            return
         since = self.now()
         begin()
         self._wait(lambda: self._at_rest(since, goal), self.scenario.patience)
@@ -198,7 +208,7 @@ class _Life:
         fresh = status if status and status.time >= since else None
         ready = fresh is not None and _all_ready(fresh, goal)
         seconds = (fresh.time - since).total_seconds() if fresh and ready else None
-        if isinstance(self.guest, Boot) and not self.guest.ended and moment in _STARTS:
+        if isinstance(self.guest, Boot) and self._goes_on and moment in _STARTS:
             units.wait_until_up(self.guest, timeout=self.scenario.patience)
             self._note_failures(self.guest)
         self.stages.append(Stage(moment=moment, ready=ready, seconds=seconds, agent=fresh))
@@ -214,11 +224,24 @@ class _Life:
         return all(_settled(status, each.name) for each in goal.extensions)
 
     def _wait(self, predicate: Callable[[], bool], timeout: float) -> None:
-        """Wait as the fabric does, and no longer when the machine has gone."""
+        """Wait as the fabric does, and no longer when the machine has gone or is given up."""
         end = self.now() + dt.timedelta(seconds=timeout)
-        while not self.guest.ended and (left := (end - self.now()).total_seconds()) > 0:
+        while self._goes_on and (left := (end - self.now()).total_seconds()) > 0:
             if self.fabric.wait(predicate, min(_LOOK, left)):
                 return
+            self.given_up = self._asked_long_ago()
+
+    @property
+    def _goes_on(self) -> bool:
+        return not (self.guest.ended or self.given_up)
+
+    def _asked_long_ago(self) -> bool:
+        if self.scenario.forbearance is None:
+            return False
+        first = self.network.first_asked()
+        return first is not None and (
+            (self.now() - first).total_seconds() >= self.scenario.forbearance
+        )
 
     def _note_failures(self, boot: Boot) -> None:
         """Keep what failed: a reboot forgets it."""
@@ -261,6 +284,7 @@ class _Life:
             cloud=cloud,
             log=_tail(self.guest.disk / _LOG),
             console=self.guest.console(),
+            given_up=self.given_up,
         )
 
 
