@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.spelling import described
 from imagebake.model.texts import (
@@ -256,6 +257,17 @@ class ImageSpec(Value):
     def files(self) -> tuple[FilePin, ...]:
         """The pinned files, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
+
+    @property
+    def wanted_files(self) -> tuple[WantedFile, ...]:
+        """Every file to lock: the pinned ones, then what agents and extensions bring along."""
+        pins = (*self.files, *self.agents, *self.extensions)
+        return tuple(file for pin in pins if (file := pin.wanted_file))
+
+    @property
+    def cached(self) -> tuple[ExtensionPin, ...]:
+        """The extensions that the image serves to its own agent."""
+        return tuple(pin for pin in self.extensions if pin.package)
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""

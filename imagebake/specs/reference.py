@@ -92,7 +92,9 @@ def _title(name: str, part: Schema) -> str:
         "LocalBase": "`local`",
         "GalleryDefinition": "`gallery`",
         "Identifier": "`gallery.identifier`",
+        "GoalStateAgent": "`goal_state_agent` of a pin",
         "ExtensionPin": "`extensions`, each",
+        "ExtensionPackage": "`package` of an extension",
         "Customizer": "`customizers`, each",
         "Validator": "`validators`, each",
         "TargetRegion": "`regions`, each",
@@ -100,7 +102,7 @@ def _title(name: str, part: Schema) -> str:
         "ProofTerms": "`proof`",
         "Schedule": "`schedule`",
     }
-    return f"`pins`, with `{kind}`" if kind else words[name]
+    return words.get(name) or f"`pins`, with `{kind}`"
 
 
 def _need(key: str, value: Schema, required: list[str]) -> str:
