@@ -21,6 +21,8 @@ LAYERS = (
     ("supply",),
     ("app",),
     ("local",),
+    # Machines of the local end: the emulator's wish, the engine's layers, a first boot.
+    ("region",),
     ("verbs",),
     (
         "specs",

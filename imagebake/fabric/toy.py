@@ -15,7 +15,8 @@ _COMMANDS = ("install", "uninstall", "update", "enable", "disable")
 
 _SCRIPT = r"""#!/bin/sh
 # A handler for tests of provisioning. Public settings it knows: "greeting", "fetch" (a URL
-# that enable downloads, as handlers of the real world do) and "fail" (a text to fail with).
+# that enable downloads, as handlers of the real world do), "token" (a resource for which it
+# asks the machine's identity, as those do that read a vault) and "fail" (a text to fail with).
 cd "$(dirname "$0")/.." || exit 9
 [ "$1" = enable ] || exit 0
 sequence=${ConfigSequenceNumber:-0}
@@ -42,6 +43,13 @@ url=$(field fetch)
 if [ -n "$url" ]; then
     curl --silent --show-error --fail --max-time 10 --output /dev/null "$url" ||
         { state=error code=3 message="cannot fetch $url"; }
+fi
+resource=$(field token)
+if [ -n "$resource" ]; then
+    identity=http://169.254.169.254/metadata/identity/oauth2/token
+    curl --silent --show-error --fail --max-time 10 --retry 3 --output /dev/null \
+        --header Metadata:true "$identity?api-version=2018-02-01&resource=$resource" ||
+        { state=error code=4 message="no token for $resource: managed identity does not answer"; }
 fi
 failure=$(field fail)
 [ -z "$failure" ] || { state=error code=1 message=$failure; }

@@ -195,6 +195,15 @@ class ProofTerms(Value):
     """After this many seconds a first boot must be Ready, whatever is down."""
 
 
+class Objectives(Value):
+    """What machines made from the image must achieve in an incident; `drill` measures it."""
+
+    ready_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """So soon 95 of 100 machines are Ready, whatever is down."""
+    recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
+    """So soon after the first one that could not be had, machines can be had again."""
+
+
 class ImageSpec(Value):
     """One image, after its includes have been merged."""
 
@@ -224,6 +233,8 @@ class ImageSpec(Value):
     """The machine that Azure builds on."""
     proof: ProofTerms = ProofTerms()
     """What the offline proof asks of the image."""
+    objectives: Objectives = Objectives()
+    """What machines made from the image must achieve in an incident."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
@@ -261,8 +272,12 @@ class ImageSpec(Value):
     @property
     def wanted_files(self) -> tuple[WantedFile, ...]:
         """Every file to lock: the pinned ones, then what agents and extensions bring along."""
-        pins = (*self.files, *self.agents, *self.extensions)
-        return tuple(file for pin in pins if (file := pin.wanted_file))
+        brought = (
+            *(pin.wanted_file for pin in self.agents),
+            *(pin.wanted_file for pin in self.extensions),
+        )
+        pinned = (pin.wanted_file for pin in self.files)
+        return (*pinned, *(file for file in brought if file))
 
     @property
     def cached(self) -> tuple[ExtensionPin, ...]:

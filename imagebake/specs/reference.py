@@ -100,6 +100,7 @@ def _title(name: str, part: Schema) -> str:
         "TargetRegion": "`regions`, each",
         "Build": "`build`",
         "ProofTerms": "`proof`",
+        "Objectives": "`objectives`",
         "Schedule": "`schedule`",
     }
     return words.get(name) or f"`pins`, with `{kind}`"

@@ -18,6 +18,7 @@ _MERGED = (
     "Identifier",
     "Build",
     "ProofTerms",
+    "Objectives",
     "Schedule",
 )
 _EXTENDS = {
