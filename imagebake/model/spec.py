@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.spelling import described
+from imagebake.model.terms import ProofTerms
 from imagebake.model.texts import (
     CommandLine,
     Cron,
@@ -186,13 +187,6 @@ class Schedule(Value):
     """Minute, hour, day of the month, month, day of the week."""
     timezone: Timezone = "Etc/UTC"
     """The time zone that the fields are in."""
-
-
-class ProofTerms(Value):
-    """What the offline proof asks of the image beyond the laws that hold for all."""
-
-    budget_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
-    """After this many seconds a first boot must be Ready, whatever is down."""
 
 
 class Objectives(Value):

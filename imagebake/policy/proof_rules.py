@@ -1,4 +1,4 @@
-"""Rules about first boots, as the offline proof saw them: P501 to P508."""
+"""Rules about first boots, as the offline proof saw them: P501 to P509."""
 
 from __future__ import annotations
 
@@ -102,9 +102,22 @@ def _control_fails(facts: ProofFacts) -> Iterator[Breach]:
 def _is_carried_out(facts: ProofFacts) -> Iterator[Breach]:
     if facts.proof is None:
         yield Breach(facts.subject, f"not proven here: {facts.hindrance}", facts.mend)
-    elif not facts.proof.whole and not facts.proof.reasons:
-        done = ", ".join(one.trial for one in facts.proof.seen)
-        yield Breach(facts.subject, f"only a part of the proof was carried out: {done}")
+
+
+@rule(
+    "P509",
+    "No unit fails at a first boot",
+    why="what fails on every machine hides what fails on one",
+    source="systemctl list-units --failed, before the reboot and after it",
+    fix="find out why in the unit's journal, and mend or mask it in a customizer",
+    severity=Severity.WARNING,
+)
+def _no_unit_fails(facts: ProofFacts) -> Iterator[Breach]:
+    for seen in facts.proof.seen if facts.proof else ():
+        for unit in seen.failed:
+            package = facts.proof.demand.packages.get(unit) if facts.proof else None
+            of = f" of package {package}" if package else ""
+            yield Breach(facts.subject, f"{unit}{of} failed in {seen.trial!r}")
 
 
 def _breaches(facts: ProofFacts, law: Law) -> Iterator[Breach]:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from imagebake.model.ledger import Asked
-from imagebake.model.proof import Law, Proof, Seen, SeenHandler, SeenService, judge
+from imagebake.model.proof import Law, Proof, Seen, SeenHandler, SeenService
+from imagebake.model.verdict import judge
 from tests.support.first_boots import HANDLER, a_control, a_demand, a_ledger, an_entry, seen
 
 WANTED = ("hang", "409", "boot")

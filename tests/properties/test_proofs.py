@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.model.ledger import Ledger
-from imagebake.model.proof import Law, Seen, judge
+from imagebake.model.proof import Law, Seen
+from imagebake.model.verdict import judge
 from tests.support.first_boots import a_control, a_demand, a_ledger, an_entry, seen
 
 NAMES = ("hang", "403", "409", "reset", "boot")
