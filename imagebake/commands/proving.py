@@ -6,18 +6,12 @@ import datetime as dt
 import functools
 import os
 import uuid
-from pathlib import Path
 
 from imagebake import app, supply
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.ends import End
 from imagebake.errors import ImagebakeError
-from imagebake.fabric.plan import Machine
-from imagebake.fabric.store import ExtensionStore
-from imagebake.firstboot import control
-from imagebake.firstboot.life import run_scenario
-from imagebake.firstboot.scenario import FirstBoot, Scenario
 from imagebake.firstboot.world import World, WorldFailed
 from imagebake.host import system
 from imagebake.inspection.owners import unit_packages
@@ -26,7 +20,7 @@ from imagebake.model.proof import Proof, Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper
-from imagebake.prove import Change, Hands, demand_of, prove
+from imagebake.prove import Hands, demand_of, prove, run_here
 
 NOT_ROOT = "first boots need root"
 IN_AZURE = "what is in the version is in Azure, out of reach"
@@ -74,27 +68,14 @@ def _proven(site: Site, spec: ImageSpec, version: GalleryVersion, end: End, wish
     with end.images.layers(version.id) as layers:
         with World(layers) as world:
             packages = unit_packages(world.root)
-        hands = Hands(run=functools.partial(_first_boot, layers), progress=site.progress)
+        run = run_here(
+            layers,
+            masked=(one.unit for one in CATALOGUE.downloads),
+            now=functools.partial(dt.datetime.now, dt.UTC),
+            new_id=lambda: str(uuid.uuid4()),
+        )
+        hands = Hands(run=run, progress=site.progress)
         demand = demand_of(spec, CATALOGUE, packages)
         proof = prove(spec, demand, wish, hands=hands)
     keeper(site, version).keep(proof, now=site.now, cloud=end.cloud)
     return proof
-
-
-def _first_boot(layers: tuple[Path, ...], scenario: Scenario, change: Change) -> FirstBoot:
-    """Put a machine of its own through *scenario*; called from several threads at once."""
-    return run_scenario(
-        scenario,
-        layers,
-        machine=Machine(vm_id=str(uuid.uuid4())),
-        store=ExtensionStore(),
-        now=functools.partial(dt.datetime.now, dt.UTC),
-        prepare=functools.partial(_change, change),
-    )
-
-
-def _change(change: Change, root: Path) -> None:
-    if change is Change.STRIPPED:
-        control.strip(root, masked={one.unit for one in CATALOGUE.downloads})
-    if change is Change.PLANTED:
-        control.plant(root)

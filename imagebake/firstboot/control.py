@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imagebake.errors import ImagebakeError
+from imagebake.firstboot.trials import Change
 
 PLANTED = "imagebake-planted.service"
 """The unit of the planted download."""
@@ -36,6 +37,14 @@ Type=oneshot
 ExecStart=-/bin/bash /{_PLANTED_SCRIPT}
 TimeoutStartSec=10
 """
+
+
+def apply(change: Change, root: Path, *, masked: Iterable[str]) -> None:
+    """Change the image at *root*; see `strip` for *masked*."""
+    if change is Change.STRIPPED:
+        strip(root, masked=masked)
+    if change is Change.PLANTED:
+        plant(root)
 
 
 def strip(root: Path, *, masked: Iterable[str]) -> None:

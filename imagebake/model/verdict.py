@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from imagebake.model.advice import mend, suspect
-from imagebake.model.ledger import DNS, OTHER, LedgerEntry
+from imagebake.model.ledger import DNS, OTHER, Asked, LedgerEntry
 from imagebake.model.proof import Control, Demand, Law, Proof, Reason, Seen
 
 READY = "Ready"
+
+_TELLS = (Asked.HTTP, Asked.TCP, Asked.UDP, Asked.PACKET, Asked.DNS)
+"""The kinds of entries, the most telling first."""
 
 
 def judge(
@@ -41,14 +44,9 @@ def broken(demand: Demand, seen: Seen) -> Iterator[Reason]:
 
 
 def _asked(demand: Demand, seen: Seen) -> Iterator[Reason]:
-    named = set[tuple[str, str]]()
-    for entry in seen.ledger.entries:
-        if (entry.unit or entry.process, entry.host) not in named:
-            named.add((entry.unit or entry.process, entry.host))
-            who = suspect(entry, demand.packages)
-            yield _reason(
-                Law.SILENT, seen, f"{who} asked {_what(entry)}", mend(entry, demand.packages)
-            )
+    for entry in _telling(seen.ledger.entries):
+        who = suspect(entry, demand.packages)
+        yield _reason(Law.SILENT, seen, f"{who} asked {_what(entry)}", mend(entry, demand.packages))
     if not seen.ledger.entries and not seen.ledger.clean:
         places = ", ".join(f"{one.address}:{one.port}" for one in seen.ledger.destinations)
         yield _reason(
@@ -57,6 +55,17 @@ def _asked(demand: Demand, seen: Seen) -> Iterator[Reason]:
             f"{_counted(seen)} packets left for {places or 'somewhere'}; their sender was not seen",
             "./inv ledger IMAGE shows when: look what starts at that time",
         )
+
+
+def _telling(entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Of all that one unit asked of one host the entry that says most, in order of the first."""
+    best: dict[tuple[str, str], LedgerEntry] = {}
+    for entry in entries:
+        key = entry.unit or entry.process, entry.host
+        known = best.get(key)
+        if known is None or _TELLS.index(entry.kind) < _TELLS.index(known.kind):
+            best[key] = entry
+    return tuple(best.values())
 
 
 def _counted(seen: Seen) -> int:

@@ -216,3 +216,11 @@ def test_the_record_says_what_was_demanded_seen_and_controlled() -> None:
     assert [one["trial"] for one in record["trials"]] == list(WANTED)
     assert record["controls"][0]["caught"]
     assert record["reasons"][0]["law"] == "budget"
+
+
+def test_of_a_question_and_what_followed_the_latter_is_told() -> None:
+    question = an_entry(kind=Asked.DNS, port=0, path=" A")
+
+    (reason,) = proven(seen("hang", ledger=a_ledger(question, an_entry(), dns=1))).reasons
+
+    assert reason.message.endswith("asked packages.example:443 for /agent.deb")
