@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from imagebake.firstboot import gate
 from imagebake.host import process
 from imagebake.model.ledger import Destination
 
@@ -35,6 +36,7 @@ _CLASSES = (
     ("fabric", "ip daddr 168.63.129.16 tcp dport { 80, 32526 }"),
     ("imds", "ip daddr 169.254.169.254 tcp dport 80"),
 )
+_TO_BE_SEEN = 1
 _SETS = (
     ("seen", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
     ("seen6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
@@ -46,8 +48,9 @@ _SETS = (
 def rules() -> bytes:
     """The filter of the fabric's side, for `nft -f`.
 
-    It counts at the very entrance, whatever then becomes of a packet. Connections to places
-    that are not here are turned to `HEARING_PORT`, unless `silent_rules` says otherwise.
+    It counts at the very entrance, whatever then becomes of a packet. What begins something
+    that is no business of the platform is marked for the gate. Connections to places that
+    are not here are turned to `HEARING_PORT`, unless `silent_rules` says otherwise.
     """
     counters = "\n".join(f"counter {name} {{ }}" for name, _ in _CLASSES)
     classes = "\n".join(f"{match} counter name {name} return" for name, match in _CLASSES)
@@ -76,9 +79,11 @@ iifname != "eth0" return
 tcp flags & (syn | ack) == syn counter name starts
 counter name other
 {updates}
+tcp flags & (syn | ack) == syn meta mark set {_TO_BE_SEEN}
+meta l4proto != tcp meta mark set {_TO_BE_SEEN}
 }}
 chain silence {{
-type filter hook prerouting priority -200; policy accept;
+type filter hook prerouting priority -120; policy accept;
 }}
 chain turn {{
 type nat hook prerouting priority -100; policy accept;
@@ -89,6 +94,17 @@ meta l4proto tcp redirect to :{HEARING_PORT}
 }}
 """
     return text.encode()
+
+
+def gate_rules() -> bytes:
+    """What holds packets at the gate, for `iptables-restore` and `ip6tables-restore`.
+
+    Their kernel module is everywhere; the one that `nft` needs for this is not. Should nobody
+    read the queue, packets go on.
+    """
+    match = f"-i eth0 -m mark --mark {_TO_BE_SEEN}"
+    target = f"-j NFQUEUE --queue-num {gate.NUMBER} --queue-bypass"
+    return f"*mangle\n-A PREROUTING {match} {target}\nCOMMIT\n".encode()
 
 
 def silent_rules(*, silent: bool) -> bytes:

@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-_CLONE_NEWNS, _CLONE_NEWPID = 0x00020000, 0x20000000
+_CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+_CLONE_NEWPID = 0x20000000
+_WORLD = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 16384, 1 << 18
 _PR_SET_PDEATHSIG = 1
 _GROUPS = Path("/sys/fs/cgroup")
@@ -37,7 +39,7 @@ def main() -> int:
     groups: list[Path] = []
     try:
         groups += _make_groups(config["name"]) if config["groups"] else []
-        _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWPID), "unshare")
+        _check(_libc.unshare(_WORLD), "unshare")
         ready, theirs = os.pipe()
         init = os.fork()
         if not init:

@@ -13,6 +13,7 @@ from imagebake.fabric.exchange import Request, Service
 from imagebake.fabric.plan import STORE, STORE_DOMAIN, Machine
 from imagebake.firstboot import classes
 from imagebake.firstboot.attribution import Attribution
+from imagebake.firstboot.gate import Gate
 from imagebake.firstboot.namespace import Namespace
 from imagebake.firstboot.opening import Opening
 from imagebake.firstboot.resolver import Resolver
@@ -23,8 +24,6 @@ from imagebake.model.ledger import Asked, Ledger, LedgerEntry, in_order
 _ADDRESSES = ("168.63.129.16", "169.254.169.254", STORE[0])
 _EVERYWHERE = ("0.0.0.0", "::") if socket.has_dualstack_ipv6() else ("0.0.0.0",)  # noqa: S104
 """All addresses of a namespace that has no way out."""
-_ALL_FRAMES = 3
-_PATIENCE = 5.0
 
 
 class Network:
@@ -54,6 +53,8 @@ class Network:
             self.fabric = stack.enter_context(Namespace())
             self._wire()
             self.fabric.run(("nft", "-f", "-"), stdin=classes.rules())
+            for restore in ("iptables-restore", "ip6tables-restore"):
+                self.fabric.run((restore, "--noflush"), stdin=classes.gate_rules())
             self._attribution = Attribution(self.vm)
             stack.callback(self._attribution.close)
             self._watcher = self._watch()
@@ -92,7 +93,6 @@ class Network:
         if request.service is Service.STORE:
             opening = Opening(request.host, f"{request.method} {request.path}".strip())
             answer = str(request.status) if request.status else "reset"
-            self._watcher.wait(lambda _: self._watcher.has(request.peer.port), _PATIENCE)
             self._watcher.enrich(
                 request.peer.port, opening=opening, size=request.bytes_out, answer=answer
             )
@@ -138,13 +138,8 @@ class Network:
         self.fabric.run(("ip", "-batch", "-"), stdin="\n".join(batch).encode())
 
     def _watch(self) -> Watcher:
-        def frames() -> socket.socket:
-            opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_FRAMES))
-            opened.bind(("eth0", _ALL_FRAMES))
-            return opened
-
         return Watcher(
-            self.fabric.call(frames),
+            self.fabric.call(Gate),
             tuple(self.fabric.listen(every, classes.HEARING_PORT) for every in _EVERYWHERE),
             attribution=self._attribution,
             name_of=self._name_of,

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from imagebake.firstboot.attribution import NOBODY, Attribution, Process
+from imagebake.firstboot.gate import Gate
 from imagebake.firstboot.opening import Opening, path_of, read_opening
 from imagebake.firstboot.packets import Packet, read_frame
 from imagebake.model.ledger import Asked, LedgerEntry
 
-_LARGEST = 262144
 _FIRST_WORDS = 16384
 _PATIENCE = 2.0
 _KINDS = {"tcp": Asked.TCP, "udp": Asked.UDP}
@@ -27,21 +27,22 @@ NameOf = Callable[[str], str]
 class Watcher:
     """The book that is kept of one machine, from its first packet until it is closed.
 
-    *frames* is a packet socket on the machine's link. *doors* are the sockets to which every
+    *gate* is where the first packet of everything waits until its sender has been written
+    down. *doors* are the sockets to which every
     connection to nowhere is turned: what is said first there is written down, and the
     connection is reset.
     """
 
     def __init__(
         self,
-        frames: socket.socket,
+        gate: Gate,
         doors: tuple[socket.socket, ...],
         *,
         attribution: Attribution,
         name_of: NameOf,
         now: Callable[[], dt.datetime],
     ) -> None:
-        self._frames, self._doors = frames, doors
+        self._gate, self._doors = gate, doors
         self._attribution, self._name_of, self._now = attribution, name_of, now
         self._entries: dict[Packet | int, LedgerEntry] = {}
         self._changed = threading.Condition()
@@ -56,7 +57,8 @@ class Watcher:
         self._stop.close()
         for thread in self._threads:
             thread.join()
-        for each in (self._frames, *self._doors, self._stopped):
+        self._gate.close()
+        for each in (*self._doors, self._stopped):
             each.close()
 
     @property
@@ -99,27 +101,27 @@ class Watcher:
             return self._changed.wait_for(lambda: predicate(tuple(self._entries.values())), timeout)
 
     def _watch(self) -> None:
-        while self._stopped not in (
-            ready := select.select((self._frames, self._stopped), (), ())[0]
-        ):
-            if not ready:
-                continue
-            data, (_, kind, direction, *_) = self._frames.recvfrom(_LARGEST)
-            packet = read_frame(kind, data) if direction != socket.PACKET_OUTGOING else None
-            if packet is None or packet in self._entries:
-                continue
-            process = self._find(packet)
-            entry = LedgerEntry(
-                time=self._now(),
-                kind=_KINDS.get(packet.protocol, Asked.PACKET),
-                unit=process.unit,
-                process=process.command,
-                host=self._name_of(packet.address),
-                port=packet.port,
-            )
-            with self._changed:
-                self._entries[packet] = entry
-                self._changed.notify_all()
+        gate, stopped = self._gate.fileno(), self._stopped.fileno()
+        while stopped not in select.select((gate, stopped), (), ())[0]:
+            for waiting in self._gate.receive():
+                packet = read_frame(waiting.kind, waiting.data)
+                if packet is not None and packet not in self._entries:
+                    self._add(packet)
+                self._gate.let_through(waiting)
+
+    def _add(self, packet: Packet) -> None:
+        process = self._find(packet)
+        entry = LedgerEntry(
+            time=self._now(),
+            kind=_KINDS.get(packet.protocol, Asked.PACKET),
+            unit=process.unit,
+            process=process.command,
+            host=self._name_of(packet.address),
+            port=packet.port,
+        )
+        with self._changed:
+            self._entries[packet] = entry
+            self._changed.notify_all()
 
     def _find(self, packet: Packet) -> Process:
         known = packet.protocol in _KINDS
@@ -140,13 +142,6 @@ class Watcher:
             opening = Opening()
             with contextlib.suppress(OSError):
                 opening = read_opening(connection.recv(_FIRST_WORDS))
-            # Its packet is written down first, by the other thread, while its process lives.
-            port = int(peer[1])
-            self.wait(lambda _: self.has(port), _PATIENCE)
-            self.enrich(port, opening=opening, answer="reset")
+            self.enrich(int(peer[1]), opening=opening, answer="reset")
             linger = struct.pack("ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-
-    def has(self, port: int) -> bool:
-        """Whether the start of a connection from the machine's *port* has been seen."""
-        return any(isinstance(key, Packet) and key.source == port for key in self._entries)

@@ -20,6 +20,7 @@ ROOT = "/run/imagebake/root"
 """Where a world has the image's root file system."""
 
 _HOLDER = Path(__file__).with_name("holder.py")
+_NAMESPACES = (("mount", "mnt"), ("pid", "pid"), ("uts", "uts"), ("ipc", "ipc"))
 _PATIENCE = 15.0
 _JOIN = (
     'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
@@ -31,7 +32,7 @@ class WorldFailed(ImagebakeError):
 
 
 class World:
-    """Process ids, mounts and, on request, control groups of their own.
+    """Processes, mounts, a host name and, on request, control groups of their own.
 
     With *layers* (the topmost first) they are mounted as one root file system whose changes
     are kept in memory: they outlive the processes of the world, not the world. Inside, the
@@ -99,14 +100,8 @@ class World:
         stdout: int = process.PIPED,
     ) -> process.Running:
         """Start a program of this machine in the world and in *network*."""
-        entered = (
-            *("nsenter", f"--net={network.path}"),
-            *(
-                f"--{kind}=/proc/{self.pid}/ns/{name}"
-                for kind, name in (("mount", "mnt"), ("pid", "pid"))
-            ),
-            "--wd=/",
-        )
+        own = (f"--{kind}=/proc/{self.pid}/ns/{name}" for kind, name in _NAMESPACES)
+        entered = ("nsenter", f"--net={network.path}", *own, "--wd=/")
         joined = ("sh", "-c", _JOIN, "join", *self._groups, "--")
         running = process.start(
             (*joined, *entered, *argv), stdout=stdout, env={"PATH": PATH, **(env or {})}

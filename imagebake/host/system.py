@@ -51,6 +51,7 @@ PROVE = (
     Need("systemd-nspawn", "systemd-container", "boots an image with its own init"),
     Need("dnsmasq", "dnsmasq-base", "gives its machine an address"),
     Need("nft", "nftables", "counts what its machine asks for"),
+    Need("iptables-restore", "iptables", "holds what its machine asks for, until it is seen"),
     Need("ip", "iproute2", "wires its machine"),
     Need("nsenter", "util-linux", "enters its machine"),
 )
