@@ -16,9 +16,11 @@ from imagebake.errors import ImagebakeError
 from imagebake.firstboot.attribution import pids_in
 from imagebake.firstboot.classes import RESOLVER
 from imagebake.firstboot.disguise import AUTHORITIES, trusted
+from imagebake.firstboot.namespace import PATH
 from imagebake.firstboot.network import Network
-from imagebake.firstboot.world import PATH, ROOT, World
+from imagebake.firstboot.world import ROOT, World
 from imagebake.host import process
+from imagebake.model.delivery import CACHE, CACHE_CONFIGURATION, TRUST
 
 _PATIENCE = 15.0
 _CONF = "etc/waagent.conf"
@@ -31,7 +33,17 @@ mount -t sysfs -o ro sysfs sys
 mount -t tmpfs -o mode=755 run run
 mkdir -p run/lock
 """
-_DAEMON = "/usr/sbin/waagent -daemon & wait"
+_DAEMON = f"""
+if [ -f {CACHE} ]; then
+    rm -f {TRUST}
+    python3 {CACHE} {CACHE_CONFIGURATION} &
+    tries=0
+    until [ -s {TRUST} ] || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+    export SSL_CERT_FILE={TRUST}
+fi
+/usr/sbin/waagent -daemon &
+wait $!
+"""
 """Under a shell: the agent ends at once when its parent is process 1."""
 
 
@@ -39,8 +51,9 @@ class AgentRun:
     """An image's agent as a process of its own, on the image's disk and network.
 
     It finds a machine that cloud-init is done with. The image's init, units and drop-ins do
-    not run, so neither does a cache that the image has for its extensions: `Boot` is for
-    those. Like a `Boot`, it can be stopped and started again with what it has written.
+    not run, for which there is `Boot`; but a cache that the image has for its extensions is
+    started before the agent, as its unit would be. Like a `Boot`, it can be stopped and
+    started again with what it has written.
     """
 
     def __init__(self, layers: Sequence[Path], network: Network, *, ca: bytes) -> None:

@@ -12,6 +12,9 @@ from typing import Self, TypeVar
 
 from imagebake.host import process
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are, on this machine and in every image."""
+
 _CLONE_NEWNET = 0x40000000
 _BACKLOG = 128
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,7 +66,8 @@ class Namespace:
 
     def run(self, command: Sequence[str | Path], *, stdin: bytes | None = None) -> process.Outcome:
         """Run a program of this machine inside to its end; raises `ProgramFailed`."""
-        return process.run(("nsenter", f"--net={self.path}", *command), stdin=stdin)
+        entered = ("nsenter", f"--net={self.path}", *command)
+        return process.run(entered, stdin=stdin, env={"PATH": PATH})
 
     def listen(self, address: str, port: int) -> socket.socket:
         """A socket that listens on an address of this namespace."""

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from imagebake.errors import ImagebakeError
-from imagebake.firstboot.namespace import Namespace
+from imagebake.firstboot.namespace import PATH, Namespace
 from imagebake.host import process
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where programs are, on this machine and in every image."""
 
 ROOT = "/run/imagebake/root"
 """Where a world has the image's root file system."""
