@@ -169,27 +169,22 @@ def test_an_image_without_an_agent_cannot_run_it(tmp_path: Path) -> None:
 
 
 def test_a_boot_that_is_killed_leaves_nothing(image: Path) -> None:
-    before = remains()
     command = [sys.executable, "-m", "tests.support.killed_boot", str(image)]
 
     ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
 
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-    namespace = int(ended.stdout)
+    namespace, name = ended.stdout.decode().split()
     end = time.monotonic() + 20
-    while (left := (*pids_in(namespace), *(remains() - before))) and time.monotonic() < end:
+    while (left := remains(int(namespace), name)) and time.monotonic() < end:
         os.sched_yield()
     assert not left
 
 
-def remains() -> set[str]:
-    """What a first boot has on the machine while it lasts."""
-    groups = {str(path) for path in Path("/sys/fs/cgroup").glob("*/imagebake-*")}
-    mounts = {
-        line
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if "imagebake" in line or "nspawn" in line
-    }
-    names = {str(path) for path in Path("/run/netns").glob("*")}
-    traces = {str(path) for path in Path("/run/systemd/nspawn").glob("*")}
-    return groups | mounts | names | traces
+def remains(namespace: int, name: str) -> list[object]:
+    """What there is on the machine of one first boot."""
+    groups = Path("/sys/fs/cgroup").glob(f"*/{name}")
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    traces = Path("/run/systemd/nspawn").rglob(f"*{name}*")
+    mine = (line for line in mounts if "/run/imagebake" in line or name in line)
+    return [*pids_in(namespace), *groups, *mine, *traces]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
+import re
 import signal
 import sys
 import uuid
@@ -18,7 +19,7 @@ from imagebake.firstboot.network import Network
 
 
 def main(root: Path) -> None:
-    """Boot *root*, say what holds its world, and die without a chance to clean up."""
+    """Boot *root*, say its network and control group, and die without a chance to clean up."""
     machine = Machine(vm_id=str(uuid.uuid4()))
     now = functools.partial(dt.datetime.now, dt.UTC)
     with (
@@ -28,7 +29,9 @@ def main(root: Path) -> None:
     ):
         boot.start()
         fabric.wait(fabric.provisioning, 30)
-        sys.stdout.write(f"{network.vm.inode}\n")
+        groups = Path(f"/proc/{boot.pid}/cgroup").read_text()
+        name = re.search(r"imagebake-\w+", groups)
+        sys.stdout.write(f"{network.vm.inode} {name[0] if name else ''}\n")
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGKILL)
 
