@@ -41,6 +41,8 @@ from imagebake.model.ledger import Ledger
 
 OnReport = Callable[[MachineReport], None]
 _FULL = 3
+_VAULT = "https://vault.azure.net"
+"""What the stand-in for every extension asks a token for, as those do that read a vault."""
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ class Region:
             publisher=order.publisher,
             type=order.type,
             version=full or ".".join([wanted, *["0"] * missing]),
-            settings=order.settings,
+            settings={"token": _VAULT, **order.settings},
             protected_settings=order.protected_settings,
             sequence=order.sequence,
             auto_upgrade=order.auto_upgrade,

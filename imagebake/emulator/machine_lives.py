@@ -60,6 +60,7 @@ class _Life:
     lock: Path
     knocked: threading.Event = field(default_factory=threading.Event)
     report: MachineReport | None = None
+    judged: MachineReport | None = None
     given: tuple[ExtensionOrder, ...] = ()
     given_at: dt.datetime | None = None
 
@@ -162,19 +163,32 @@ class Lives:
             with self._store.reading() as session:
                 machine = session.find(key)
                 wanted = _wanted(session, key)
+                late = machine is not None and self._is_late(session, machine)
             if machine is None or machine.settling == "Deleting":
                 return
             created = machine.state == "Succeeded" and not machine.private.get("operation")
             if created and wanted != life.given:
-                running.set_extensions(wanted)
                 life.given, life.given_at = wanted, self._now()
-            self._judge(life, key)
+                running.set_extensions(wanted)
+            if late or life.report is not life.judged:
+                self._judge(life, key)
             life.knocked.wait(_TICK)
             life.knocked.clear()
+
+    def _is_late(self, session: Session, machine: Resource) -> bool:
+        """Whether something has been waited for too long."""
+        now, pace = self._now().timestamp(), self._pace()
+        extensions = session.list(EXTENSION, f"{machine.key}/extensions/")
+        limits = [(machine, pace.provisioning), *((one, pace.extension) for one in extensions)]
+        return any(
+            one.private.get("operation") and now > one.private["began"] + limit
+            for one, limit in limits
+        )
 
     def _judge(self, life: _Life, key: str) -> None:
         """End what the machine's reports, or the time that has passed, decide."""
         report, now = life.report, self._now().timestamp()
+        life.judged = report
         with self._store.writing() as session:
             machine = session.find(key)
             if machine is None or machine.settling == "Deleting":

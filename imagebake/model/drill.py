@@ -63,7 +63,7 @@ class Timeline:
         return self.phases[-1].start
 
 
-def outage(*, every: int = 40) -> Timeline:
+def outage(*, every: int = 60) -> Timeline:
     """The incidents of 2 and 3 February 2026, with scale-outs *every* so many minutes.
 
     Public access to the accounts with extension packages was cut at 18:03 UTC and given back
@@ -71,7 +71,7 @@ def outage(*, every: int = 40) -> Timeline:
     down until 06:05 (Azure's review FNJ8-VQZ). As with any backlog, more is asked for then.
     """
     origin = dt.datetime(2026, 2, 2, 17, 3, tzinfo=dt.UTC)
-    surge = (452, 452, 460)
+    surge = (452, 460)
     return Timeline(
         title="2 and 3 February 2026: extension packages, then managed identity",
         origin=origin,
