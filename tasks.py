@@ -18,6 +18,7 @@ JSON = "print JSON for programs"
         "all": "every spec that this machine can bake",
         "locked": "refuse, with exit 5, when the archive no longer has what the lock names",
         "force": "bake even though a healthy version of the same content exists",
+        "no-proof": "do not prove the first boot of what was baked",
         "json": JSON,
     },
 )
@@ -27,12 +28,13 @@ def bake(
     all: bool = False,
     locked: bool = False,
     force: bool = False,
+    no_proof: bool = False,
     json: bool = False,
 ) -> None:
-    """Bake an image version from a spec and its lock."""
+    """Bake an image version from a spec and its lock, and prove its first boot offline."""
     from imagebake.commands.baking import bake as run
 
-    run(image, every=all, locked=locked, force=force, as_json=json)
+    run(image, every=all, locked=locked, force=force, prove=not no_proof, as_json=json)
 
 
 @task(help={"json": JSON})
@@ -110,16 +112,66 @@ def render(c: Context, image: str = "", all: bool = False, out: str = "") -> Non
         "image": f"{IMAGE}, or IMAGE@VERSION",
         "all": EVERY,
         "rules-only": "only the rules over specs and locks; offline",
+        "no-proof": "rules and contents, but no first boots",
+        "scenario": "only this first boot of the proof, such as hang, 409 or boot",
+        "control": "with --scenario: the negative control, too",
         "json": JSON,
     },
 )
 def validate(
-    c: Context, image: str = "", all: bool = False, rules_only: bool = False, json: bool = False
+    c: Context,
+    image: str = "",
+    all: bool = False,
+    rules_only: bool = False,
+    no_proof: bool = False,
+    scenario: str = "",
+    control: bool = False,
+    json: bool = False,
 ) -> None:
-    """Check a spec against the rules, and its newest version against the lock and hygiene."""
+    """Check a spec, its newest version's contents, and prove its first boot offline."""
     from imagebake.commands.checking import validate as run
 
-    run(image, every=all, rules_only=rules_only, as_json=json)
+    run(
+        image,
+        every=all,
+        rules_only=rules_only,
+        proof=not no_proof,
+        scenario=scenario,
+        control=control,
+        as_json=json,
+    )
+
+
+@task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
+def ledger(c: Context, version: str = "", json: bool = False) -> None:
+    """Show everything that the last first boots of a version asked for, and who asked."""
+    from imagebake.commands.ledger import ledger as run
+
+    run(version, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": "an image: the name of a spec (default: the first that bakes here)",
+        "scenario": "outage (2 and 3 February 2026), or storm (thousands ask for a token)",
+        "out": "a directory for the report (default: reports/ in the state directory)",
+        "minutes-per-second": "how many minutes of the incident pass in a second",
+        "json": JSON,
+    },
+)
+def drill(
+    c: Context,
+    image: str = "",
+    scenario: str = "outage",
+    out: str = "",
+    minutes_per_second: str = "10",
+    json: bool = False,
+) -> None:
+    """Replay an incident: the image beside a plain one, minute by minute, with a verdict."""
+    from imagebake.commands.drilling import drill_image as run
+
+    run(image, scenario=scenario, out=out, minutes_per_second=minutes_per_second, as_json=json)
 
 
 @task(

@@ -37,18 +37,25 @@ class Images(Protocol):
     def open_tar(self, version_id: str) -> AbstractContextManager[BinaryIO]:
         """The root file system of a version as a tar, to be read to its end."""
 
+    def layers(self, version_id: str) -> AbstractContextManager[tuple[Path, ...]]:
+        """The directories of a version's root file system, the topmost first."""
+
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Write the disk of a version to *out* as a fixed VHD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """One Azure, or the emulator, with everything that a bake needs of it."""
+    """One Azure, or the emulator, with everything that a bake needs of it.
+
+    *local* is there where incidents can be made, which is on this machine only.
+    """
 
     cloud: Clients
     destination: Destination
     bases: Bases
     images: Images
+    local: LocalEnd | None = None
 
 
 class InAzure:
@@ -62,15 +69,23 @@ class InAzure:
 
     def open_tar(self, version_id: str) -> AbstractContextManager[BinaryIO]:
         """Refuse, because only the build could read it."""
-        raise UsageError(
-            f"what is in version {version_id.rpartition('/')[2]} is in Azure, out of reach",
-            hint="its validators ran in the build; what was baked here can be read",
-        )
+        raise _out_of_reach(version_id)
+
+    def layers(self, version_id: str) -> AbstractContextManager[tuple[Path, ...]]:
+        """Refuse, as `open_tar` does."""
+        raise _out_of_reach(version_id)
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Refuse, as `open_tar` does."""
         del out, size_gib
-        self.open_tar(version_id)
+        raise _out_of_reach(version_id)
+
+
+def _out_of_reach(version_id: str) -> UsageError:
+    return UsageError(
+        f"what is in version {version_id.rpartition('/')[2]} is in Azure, out of reach",
+        hint="its validators ran in the build; what was baked here can be read",
+    )
 
 
 @contextlib.contextmanager
@@ -113,6 +128,7 @@ def _local(site: Site) -> Iterator[End]:
                 destination=_destination(site, identity, LOCAL_MIRROR),
                 bases=here.bases,
                 images=here,
+                local=here,
             )
 
 

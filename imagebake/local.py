@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from imagebake.engine.steps import Fetch
 from imagebake.errors import ArtifactError, UsageError
 from imagebake.model.bundle import Bundle
 from imagebake.model.plan import BakePlan
+from imagebake.region import Region
 from imagebake.settings import Settings
 from imagebake.workspace import Workspace
 
@@ -71,10 +73,11 @@ def platform_image(plan: BakePlan) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class LocalEnd:
-    """The running emulator, and the images behind its gallery versions."""
+    """The running emulator, the images behind its gallery versions, and its machines' region."""
 
     emulator: Emulator
     engine: Engine
+    region: Region
 
     @property
     def bases(self) -> LocalBases:
@@ -91,6 +94,15 @@ class LocalEnd:
         """The root file system of a version as a tar, to be read to its end."""
         with self.engine.open_tar(self._record(version_id)) as stream:
             yield stream
+
+    @contextlib.contextmanager
+    def layers(self, version_id: str) -> Iterator[tuple[Path, ...]]:
+        """The directories that a version's root file system is stacked from, the topmost first.
+
+        They stay where they are while the context is open.
+        """
+        with self.engine.store.in_use():
+            yield self.engine.image(self._record(version_id))
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Write the disk of a version to *out* as a fixed VHD."""
@@ -122,13 +134,15 @@ def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
 ) -> Iterator[LocalEnd]:
     """Run the emulator with *engine* behind it until the context is left."""
+    region = Region(engine, now=lambda: dt.datetime.now(dt.UTC))
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),
+        host=region,
         subscription=settings.subscription,
         resource_group=settings.resource_group,
         location=settings.location,
         port=port,
     )
     with emulator:
-        yield LocalEnd(emulator, engine)
+        yield LocalEnd(emulator, engine, region)

@@ -173,8 +173,9 @@ def _differences(spec: ImageSpec, lock: Lock) -> Iterator[str]:
 
 
 def _wanted_pins(spec: ImageSpec) -> dict[str, str]:
-    """The pins and extensions of *spec* by name, with their versions."""
+    """The pins, files and extensions of *spec* by name, with their versions."""
     versions = {pin.name: pin.version for pin in spec.pins}
+    versions |= {file.name: file.version for file in spec.wanted_files}
     return versions | {one.handler: one.version for one in spec.extensions}
 
 
@@ -204,11 +205,12 @@ def _complaint(content: bytes, error: pydantic.ValidationError) -> str:
 
 
 def _file_sizes(spec: ImageSpec, mirror: Mirror, progress: Progress) -> dict[str, int]:
-    if not spec.files:
+    if not spec.wanted_files:
         return {}
     with progress.step("Mirror files", unit="B") as step:
         return {
-            pin.sha256: mirror.fetch_file(pin.file, pin.sha256, step=step) for pin in spec.files
+            file.sha256: mirror.fetch_file(file.url, file.sha256, step=step)
+            for file in spec.wanted_files
         }
 
 

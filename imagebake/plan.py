@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
 from imagebake.model.component import Catalogue
@@ -37,3 +39,37 @@ def plan_bake(
         validators=render_validators(facts, templates),
         manifest=facts.manifest,
     )
+
+
+def plan_plain(
+    spec: ImageSpec, lock: Lock, *, catalogue: Catalogue, templates: Templates
+) -> BakePlan:
+    """Plan the image that *spec* would be without us: what a drill compares with.
+
+    The same base, and the same agents from the same mirror, as the distribution ships them,
+    with the spec's own steps. Nothing is masked, held back from updating itself or staged,
+    and it is generalised as Azure does on its own. It has a definition of its own.
+    """
+    plain = spec.model_copy(
+        update={
+            "gallery": spec.gallery.model_copy(
+                update={
+                    "definition": f"{spec.gallery.definition}-plain",
+                    "identifier": spec.gallery.identifier.model_copy(
+                        update={"sku": f"{spec.gallery.identifier.sku}-plain"}
+                    ),
+                }
+            )
+        }
+    )
+    components = {
+        name: replace(component, stops=()) for name, component in catalogue.components.items()
+    }
+    whole = plan_bake(
+        plain, lock, catalogue=replace(catalogue, components=components), templates=templates
+    )
+    kept = {f"install-{pin.name}" for pin in spec.agents} | {
+        customizer.name for customizer in spec.customizers
+    }
+    customizers = tuple(script for script in whole.customizers if script.name in kept)
+    return replace(whole, customizers=customizers, validators=())

@@ -39,6 +39,8 @@ class Settings:
     """The gallery's name."""
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
+    subnet: str = ""
+    """The resource id of the subnet that machines of drills are put in; needed on Azure only."""
     mirror_url: str = ""
     """The address of the mirror that an Azure build installs from."""
     state: str = ""

@@ -16,9 +16,16 @@ from imagebake.model.component import Catalogue
 from imagebake.model.contents import Contents, Leak
 from imagebake.model.findings import Finding
 from imagebake.model.lock import Lock
+from imagebake.model.proof import Proof
 from imagebake.model.spec import Customizer, ImageSpec, Validator
-from imagebake.policy.facts import ImageFacts, SpecFacts
-from imagebake.policy.registry import IMAGE_RULES, SPEC_RULES, judge_image, judge_spec
+from imagebake.policy.facts import ImageFacts, ProofFacts, SpecFacts
+from imagebake.policy.registry import (
+    IMAGE_RULES,
+    SPEC_RULES,
+    judge_image,
+    judge_proof,
+    judge_spec,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +119,32 @@ def report_image(
         f" and {len(contents.files)} files"
     )
     return Report(subject=subject, checked=(checked,), findings=findings)
+
+
+def report_proof(facts: ProofFacts) -> Report:
+    """Report what first boots showed, or that there were none."""
+    findings = judge_proof(facts)
+    if facts.proof is None:
+        return Report(subject=facts.subject, checked=("first boots: none",), findings=findings)
+    done = (_in_words(facts.proof), *_controls(facts.proof))
+    return Report(subject=facts.subject, checked=done, findings=findings)
+
+
+def _in_words(proof: Proof) -> str:
+    """How many first boots there were, of how many, and how long they took."""
+    count, every = len(proof.seen), len(proof.wanted)
+    ready = [one.seconds for one in proof.seen if one.ready and one.seconds is not None]
+    silent = sum(one.ledger.clean for one in proof.seen)
+    names = "" if count == every else f" of {every} ({', '.join(one.trial for one in proof.seen)})"
+    times = f" in {min(ready):.1f} to {max(ready):.1f} s" if ready else ""
+    return f"{_counted(count, 'first boot')}{names}: {len(ready)} Ready{times}, {silent} silent"
+
+
+def _controls(proof: Proof) -> Iterator[str]:
+    for control in proof.controls:
+        names = ", ".join(control.seen.ledger.names)
+        caught = f"caught asking {names or 'somebody'}" if control.caught else "asked for nothing"
+        yield f"negative control, the image {control.what}: {caught}"
 
 
 def joined(reports: Sequence[Report]) -> Report:

@@ -21,6 +21,8 @@ LAYERS = (
     ("supply",),
     ("app",),
     ("local",),
+    # Machines of the local end: the emulator's wish, the engine's layers, a first boot.
+    ("region",),
     ("verbs",),
     (
         "specs",
@@ -34,6 +36,8 @@ LAYERS = (
         "emulator",
         "engine",
         "inspection",
+        "fabric",
+        "firstboot",
     ),
     ("host",),
     ("model",),
@@ -46,9 +50,11 @@ LAYERS = (
 ACROSS = {
     # The catalogue is data that the scripts are rendered from.
     ("render", "catalog"),
+    # A first boot is a boot against the fabric.
+    ("firstboot", "fabric"),
 }
 
-SELF_SUFFICIENT = ("emulator", "engine")
+SELF_SUFFICIENT = ("emulator", "engine", "fabric")
 """Rooms that know the wire and the host, and nothing of our model."""
 
 OWNERS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,25 @@ class Gallery:
             expand="ReplicationStatus",
         )
         return gallery_version(definition, resource) if resource else None
+
+    def tag_version(self, definition: str, version: ImageVersion, tags: Mapping[str, str]) -> None:
+        """Add *tags* to those of a version, which never change otherwise.
+
+        ARM puts what it is given in the place of all tags, so the others are read first.
+        """
+        doing = f"tag version {definition}@{version}"
+        there = self.version(definition, version)
+        if there is None:
+            raise CloudError(f"{doing}: it is gone", code="VersionGone")
+        self.clients.ask(
+            doing,
+            self.clients.compute.gallery_image_versions.begin_update,
+            self._group,
+            self.name,
+            definition,
+            str(version),
+            {"tags": {**there.tags, **tags}},
+        )
 
     def delete_version(self, definition: str, version: ImageVersion) -> None:
         """Delete a version, where it exists; a machine made from it goes on without it."""

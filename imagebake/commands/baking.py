@@ -13,26 +13,36 @@ from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, PACKAGES
+from imagebake.commands import proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
-from imagebake.errors import BakeFailed, ImagebakeError
+from imagebake.errors import BakeFailed, ImagebakeError, ValidationFailed
 from imagebake.host import system
 from imagebake.model.lock import Lock
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
+from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
+from imagebake.proofs import FAILED, PASSED
 from imagebake.render.image_template import render_image_template
+from imagebake.validate import report_proof
+
+UNPROVEN = "not proven"
 
 
-def bake(image: str, *, every: bool, locked: bool, force: bool, as_json: bool) -> None:
-    """Bake the chosen images one after the other, and print what there is then."""
+def bake(image: str, *, every: bool, locked: bool, force: bool, prove: bool, as_json: bool) -> None:
+    """Bake the chosen images one after the other, and print what there is then.
+
+    With *prove* every version that was made gets its proof, where this machine can; so does
+    one that was there without.
+    """
     site = app.site(quiet=as_json)
     specs = chosen(site, image, every=every)
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
-    work = _Work(site, locked=locked, force=force)
+    work = _Work(site, locked=locked, force=force, prove=prove)
     with ends.connect(site) as end:
         for spec in specs:
             reason = left_out(site, spec) if every else None
@@ -45,6 +55,11 @@ def bake(image: str, *, every: bool, locked: bool, force: bool, as_json: bool) -
         raise BakeFailed(
             f"{len(work.failed)} of {len(specs)} images failed: {', '.join(work.failed)}",
             hint="each has its reason above; ./inv bake IMAGE bakes one alone",
+        )
+    if unproven := [name for name, (verdict, _) in work.proofs.items() if verdict == FAILED]:
+        raise ValidationFailed(
+            f"{', '.join(unproven)}: the offline proof failed",
+            hint=f"./inv validate {unproven[0]} says why; ./inv ledger {unproven[0]}",
         )
 
 
@@ -65,6 +80,8 @@ class _Work:
     site: Site
     locked: bool
     force: bool
+    prove: bool
+    proofs: dict[str, tuple[str, str]] = field(default_factory=dict)
     done: list[BakeResult] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
     failed: dict[str, ImagebakeError] = field(default_factory=dict)
@@ -73,28 +90,51 @@ class _Work:
         """Bake one image; with *go_on*, a failure is kept for the end."""
         self.site.progress.note(f"bake {spec.name}")
         try:
-            self.done.append(bake_one(self.site, spec, end, locked=self.locked, force=self.force))
+            result = bake_one(self.site, spec, end, locked=self.locked, force=self.force)
+            self.done.append(result)
+            self.proofs[spec.name] = self._proof(spec, result, end)
         except ImagebakeError as error:
             if not go_on:
                 raise
             self.failed[spec.name] = error
             self.site.progress.note(app.explain(error))
 
+    def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:
+        """The verdict over what was baked and, where there is none, why: kept, or reached now."""
+        if kept := proving.keeper(self.site, result.version).verdict():
+            return kept, ""
+        if not self.prove:
+            return UNPROVEN, "--no-proof"
+        facts = proving.prove_version(self.site, spec, result.version, end, Wish())
+        report = report_proof(facts)
+        if report.findings:
+            self.site.progress.note(str(report))
+        if facts.proof is None:
+            return UNPROVEN, facts.hindrance
+        return (PASSED if facts.proof.passed else FAILED), ""
+
     def print(self, *, as_json: bool) -> None:
         """Say what was made, what was there, and what was left out."""
         if as_json:
             print_json(
                 {
-                    "images": [result.to_json() for result in self.done],
+                    "images": [
+                        result.to_json() | {"proof": self.proofs.get(result.image, (UNPROVEN,))[0]}
+                        for result in self.done
+                    ],
                     "left": self.left,
                     "failed": {name: error.message for name, error in self.failed.items()},
                 }
             )
             return
-        rows = [_row(result) for result in self.done]
-        rows += [(name, "-", "left", reason) for name, reason in self.left.items()]
-        rows += [(name, "-", "failed", error.message) for name, error in self.failed.items()]
-        print_table(("image", "version", "outcome", "content, or why not"), rows)
+        rows = [(*_row(result), self._spoken_proof(result.image)) for result in self.done]
+        rows += [(name, "-", "left", reason, "-") for name, reason in self.left.items()]
+        rows += [(name, "-", "failed", error.message, "-") for name, error in self.failed.items()]
+        print_table(("image", "version", "outcome", "content, or why not", "offline proof"), rows)
+
+    def _spoken_proof(self, image: str) -> str:
+        verdict, why = self.proofs.get(image, (UNPROVEN, ""))
+        return f"{verdict}: {why}" if why else verdict
 
 
 def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
@@ -102,7 +142,7 @@ def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool
     lock = fresh_lock(site, spec)
     while True:
         try:
-            return _attempt(site, plan_of(site, spec, lock), end, force=force)
+            return attempt(site, plan_of(site, spec, lock), end, force=force)
         except ArtifactsGone as error:
             if locked:
                 raise locks.refuse_to_heal(lock, error.gone) from error
@@ -114,7 +154,8 @@ def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
     return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
 
 
-def _attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
+def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
+    """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
     known = supply.archives(site)
     hands = Hands(
         cloud=end.cloud,

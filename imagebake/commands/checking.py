@@ -1,4 +1,4 @@
-"""`validate`: rules over specs and locks, and images read back."""
+"""`validate`: rules over specs and locks, images read back, and first boots."""
 
 from __future__ import annotations
 
@@ -8,16 +8,33 @@ from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen, split_version, templates
-from imagebake.errors import LockError
+from imagebake.errors import LockError, UsageError
 from imagebake.model.lock import Lock
+from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.specs.load import load_all
-from imagebake.validate import Report, joined, report_image, report_spec, require, validate_spec
+from imagebake.validate import Report, report_spec, require, validate_spec
 
 
-def validate(image: str, *, every: bool, rules_only: bool, as_json: bool) -> None:
-    """Check specs and, unless *rules_only*, their newest versions; exit 3 on errors."""
+def validate(
+    image: str,
+    *,
+    every: bool,
+    rules_only: bool,
+    proof: bool,
+    scenario: str,
+    control: bool,
+    as_json: bool,
+) -> None:
+    """Check specs and, unless *rules_only*, their newest versions; exit 3 on errors.
+
+    With *proof* the versions are booted. *scenario* names one first boot, which has a
+    negative control only with *control*.
+    """
+    wish = Wish(scenario=scenario, control=control or not scenario)
+    if (scenario or control) and (rules_only or not proof):
+        raise UsageError("--scenario and --control are about first boots, which are left out")
     site = app.site(quiet=as_json)
     name, version = split_version(image) if image else ("", None)
     specs = chosen(site, name, every=every)
@@ -25,7 +42,10 @@ def validate(image: str, *, every: bool, rules_only: bool, as_json: bool) -> Non
     read = {spec.name: _lock(site, spec) for spec in specs}
     reports = [_rules(site, spec, read[spec.name], others) for spec in specs]
     if not rules_only:
-        reports = _with_images(site, specs, read, version, reports)
+        from imagebake.commands.versions import VersionChecks
+
+        checks = VersionChecks(site, version, wish if proof else None)
+        reports = checks.with_images(zip(specs, read.values(), reports, strict=True))
     if as_json:
         print_json([report.to_json() for report in reports])
     else:
@@ -60,27 +80,3 @@ def _rendered(site: Site, spec: ImageSpec, lock: Lock) -> dict[str, bytes]:
         return {}
     scripts = (*plan.customizers, *plan.validators)
     return {f"script {script.name}": script.text.encode() for script in scripts}
-
-
-def _with_images(
-    site: Site,
-    specs: tuple[ImageSpec, ...],
-    read: dict[str, Lock | None],
-    version: str | None,
-    reports: list[Report],
-) -> list[Report]:
-    from imagebake import ends
-    from imagebake.commands.gallery import meant
-
-    complete = []
-    with ends.connect(site) as end:
-        for spec, report in zip(specs, reports, strict=True):
-            lock = read[spec.name]
-            if lock is None:
-                raise LockError(f"{spec.name} has no lock", hint=f"./inv lock {spec.name}")
-            found = meant(site, spec, version, end)
-            name = f"{spec.name}@{found.version}"
-            with site.progress.step(f"Read {name}"), end.images.open_tar(found.id) as stream:
-                image = report_image(name, stream, spec, lock, catalogue=CATALOGUE)
-            complete.append(joined((report, image)))
-    return complete

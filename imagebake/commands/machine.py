@@ -15,6 +15,7 @@ NEEDS = {
     "bake": system.BAKE,
     "bake without root": system.ROOTLESS,
     "export --format vhd": system.EXPORT,
+    "prove": system.PROVE,
     "test": system.TEST,
 }
 

@@ -16,11 +16,14 @@ class Pace:
     """How long what is asynchronous takes, in seconds of the emulator's clock.
 
     A version that is created, or gains a region, while that region is among
-    *failing_regions* fails there.
+    *failing_regions* fails there. *provisioning* and *extension* are how long a machine is
+    waited for; what is slower has failed.
     """
 
     operation: float = 0.0
     replication: float = 0.0
+    provisioning: float = 20 * 60.0
+    extension: float = 90 * 60.0
     failing_regions: frozenset[str] = frozenset()
 
 

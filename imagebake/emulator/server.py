@@ -24,6 +24,9 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.listener import Listener
+from imagebake.emulator.machine_host import MachineHost
+from imagebake.emulator.machine_lives import Lives
+from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.runs import Runs
 from imagebake.emulator.store import Store
@@ -52,8 +55,9 @@ class Emulator:
     """Azure Resource Manager on this machine, for as long as the context is open.
 
     Everything it knows is in *folder*, which several processes may share, each with its own
-    `Emulator`. Leaving the context cancels the runs that this process has under way and waits
-    for them. *pace* may be replaced at any time; it holds for what begins afterwards.
+    `Emulator`. Leaving the context cancels the runs that this process has under way, turns off
+    the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
+    for what begins afterwards. Without a *host* no machine can be created.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Emulator:
         folder: Path,
         *,
         builder: Builder,
+        host: MachineHost | None = None,
         now: Callable[[], dt.datetime] = _now,
         subscription: str = SUBSCRIPTION,
         resource_group: str = "imagebake",
@@ -72,6 +77,7 @@ class Emulator:
         self.subscription = subscription
         self.pace = Pace()
         self._builder = builder
+        self._host = host
         self._now = now
         self._seed = (subscription, resource_group, location)
         self._marketplace = marketplace or Marketplace()
@@ -92,6 +98,13 @@ class Emulator:
                 now=self._now,
                 pace=lambda: self.pace,
             )
+            self._lives = Lives(
+                self.folder,
+                self._store,
+                host=self._host,
+                now=self._now,
+                pace=lambda: self.pace,
+            )
             self._listener = _listen(certificate.context(), self._port)
         except BaseException:
             self._store.close()
@@ -107,6 +120,7 @@ class Emulator:
     ) -> None:
         self._faults.release()
         try:
+            self._lives.close()
             self._runs.close()
         finally:
             self._listener.stop()
@@ -122,6 +136,7 @@ class Emulator:
             *versions.ROUTES,
             *self._marketplace.routes(),
             *Templates(self._runs, self._marketplace).routes(),
+            *Machines(self._lives).routes(),
         )
         return Application.of(
             routes,
@@ -135,6 +150,7 @@ class Emulator:
 
     def _settle(self, now: dt.datetime) -> None:
         self._runs.bury()
+        self._lives.bury()
         with self._store.reading() as session:
             overdue = session.has_settled(now.timestamp())
         if overdue:

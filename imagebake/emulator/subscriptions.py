@@ -20,7 +20,13 @@ _VERSIONS = {
     "Microsoft.VirtualMachineImages": ("2025-10-01", "2024-02-01", "2023-07-01", "2022-07-01"),
 }
 _TYPES = {
-    "Microsoft.Compute": ("galleries", "galleries/images", "galleries/images/versions"),
+    "Microsoft.Compute": (
+        "galleries",
+        "galleries/images",
+        "galleries/images/versions",
+        "virtualMachines",
+        "virtualMachines/extensions",
+    ),
     "Microsoft.Resources": ("resourceGroups", "subscriptions"),
     "Microsoft.VirtualMachineImages": ("imageTemplates", "imageTemplates/runOutputs"),
 }

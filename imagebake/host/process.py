@@ -17,6 +17,12 @@ Running = subprocess.Popen[bytes]
 MERGED = subprocess.STDOUT
 """Standard error into standard output."""
 
+PIPED = subprocess.PIPE
+"""A stream that we hold the other end of."""
+
+IGNORED = subprocess.DEVNULL
+"""A stream that nobody reads."""
+
 _SHOWN_LINES = 15
 
 

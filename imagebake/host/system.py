@@ -45,9 +45,20 @@ EXPORT = (
 ROOTLESS = (Need("newuidmap", "uidmap", "maps user ids for bakes without root"),)
 """What a bake without root starts besides."""
 
+PROVE = (
+    Need("systemd-nspawn", "systemd-container", "boots an image with its own init"),
+    Need("dnsmasq", "dnsmasq-base", "gives its machine an address"),
+    Need("nft", "nftables", "counts what its machine asks for"),
+    Need("iptables-restore", "iptables", "holds what its machine asks for, until it is seen"),
+    Need("ip", "iproute2", "wires its machine"),
+    Need("nsenter", "util-linux", "enters its machine"),
+)
+"""What `prove` starts besides."""
+
 TEST = (
     Need("gpg", "gpg", "signs the archives of tests"),
     Need("gpg-agent", "gpg-agent", "keeps their keys"),
+    Need("openssl", "openssl", "opens what the fabric of first boots encrypts"),
     Need("qemu-img", "qemu-utils", "judges our disk images"),
 )
 """What the test suite starts besides."""

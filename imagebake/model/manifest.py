@@ -108,6 +108,8 @@ def read_manifest(content: bytes | None) -> BakeManifest | None:
         return None
 
 
-def record_name(gallery: str, definition: str, version: object) -> str:
-    """Where the manifest of an image version is kept."""
-    return f"{gallery}/{definition}/{version}/manifest.json"
+def record_name(
+    gallery: str, definition: str, version: object, record: str = "manifest.json"
+) -> str:
+    """Where a record of an image version is kept: its manifest, unless another is named."""
+    return f"{gallery}/{definition}/{version}/{record}"

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 from imagebake.model import names
+from imagebake.model.delivery import (
+    AGENTS,
+    PACKAGES,
+    WantedFile,
+    agent_folder,
+    package_name,
+)
 from imagebake.model.spelling import described
 from imagebake.model.texts import (
     AgentName,
+    AgentVersion,
     Day,
     DebianPackage,
     ExtensionName,
@@ -22,7 +37,13 @@ from imagebake.model.texts import (
     Text,
 )
 from imagebake.model.values import Value
-from imagebake.model.versions import DEBIAN, HANDLER, HandlerVersion, exact_debian_version
+from imagebake.model.versions import (
+    DEBIAN,
+    HANDLER,
+    DebianVersion,
+    HandlerVersion,
+    exact_debian_version,
+)
 
 
 def _exact_handler_version(text: str) -> str:
@@ -57,6 +78,17 @@ class Stewardship(Value):
     """The day by which somebody looks at this pin again."""
 
 
+class GoalStateAgent(Value):
+    """A newer guest agent than the package's, which the packaged one finds on the disk and runs."""
+
+    file: HttpsAddress
+    """Where the official zip is fetched from, over https."""
+    version: AgentVersion
+    """Its full version: four numbers."""
+    sha256: Sha256
+    """The digest of the zip."""
+
+
 class AgentPin(Stewardship):
     """A component of the catalogue at an exact version."""
 
@@ -64,11 +96,37 @@ class AgentPin(Stewardship):
     """The component's name in the catalogue, such as `azure-linux-agent`."""
     version: DebianVersionText
     """The exact version of its Debian package."""
+    goal_state_agent: GoalStateAgent | None = None
+    """For `azure-linux-agent`: the agent that machines run instead of the package's own."""
 
     @property
     def name(self) -> str:
         """What the pin is called in messages and in the lock."""
         return self.agent
+
+    @property
+    def newest(self) -> str:
+        """The version of the newest agent on the disk, which is the one that runs."""
+        on_disk = [self.version]
+        if self.goal_state_agent:
+            on_disk.append(self.goal_state_agent.version)
+        return max(on_disk, key=DebianVersion)
+
+    @property
+    def wanted_file(self) -> WantedFile | None:
+        """The zip of its goal-state agent, with the place where it survives generalisation."""
+        agent = self.goal_state_agent
+        if agent is None:
+            return None
+        place = f"{agent_folder(AGENTS, agent.version)}.zip"
+        return WantedFile(
+            name=place.rpartition("/")[2],
+            version=agent.version,
+            url=agent.file,
+            sha256=agent.sha256,
+            destination=place,
+            mode="0644",
+        )
 
 
 class PackagePin(Stewardship):
@@ -104,6 +162,18 @@ class FilePin(Stewardship):
         """The file's own name."""
         return self.file.rsplit("/", 1)[-1]
 
+    @property
+    def wanted_file(self) -> WantedFile:
+        """The file, with its place."""
+        return WantedFile(
+            name=self.name,
+            version=self.version,
+            url=self.file,
+            sha256=self.sha256,
+            destination=self.destination,
+            mode=self.mode,
+        )
+
 
 KINDS = ("agent", "package", "file")
 """The key that says which kind of pin it is."""
@@ -138,6 +208,19 @@ class DeliveryMode(enum.StrEnum):
     ABSENT = "absent"
 
 
+class UnfitModeError(ValueError):
+    """An extension whose keys do not fit the way it is delivered."""
+
+
+class ExtensionPackage(Value):
+    """The official zip of an extension, byte for byte as its publisher signed it."""
+
+    file: HttpsAddress
+    """Where the zip is fetched from, over https; the cache answers for hosts of its domain."""
+    sha256: Sha256
+    """The digest of the zip."""
+
+
 class ExtensionPin(Stewardship):
     """An extension handler at its full version, with the way it is delivered."""
 
@@ -149,6 +232,36 @@ class ExtensionPin(Stewardship):
     """Its full version: three or four numbers."""
     mode: Annotated[DeliveryMode, Field(strict=False)]
     """`native`, `cached` or `absent`."""
+    package: ExtensionPackage | None = None
+    """For `cached`, which needs it: the zip that the image serves to its own agent."""
+
+    @model_validator(mode="after")
+    def _package_fits_mode(self) -> Self:
+        cached = self.mode is DeliveryMode.CACHED
+        if cached and self.package is None:
+            raise UnfitModeError(
+                "a cached extension needs its official zip: 'package' with 'file' and 'sha256'"
+            )
+        if self.package and not cached:
+            raise UnfitModeError(
+                f"'package' is for cached extensions, and this one is {self.mode.value}"
+            )
+        return self
+
+    @property
+    def wanted_file(self) -> WantedFile | None:
+        """Its zip, with the place where it survives generalisation; nobody but root reads it."""
+        if self.package is None:
+            return None
+        name = package_name(self.handler, self.version)
+        return WantedFile(
+            name=name,
+            version=self.version,
+            url=self.package.file,
+            sha256=self.package.sha256,
+            destination=f"{PACKAGES}/{name}",
+            mode="0600",
+        )
 
     @property
     def handler(self) -> str:

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.spelling import described
+from imagebake.model.terms import ProofTerms
 from imagebake.model.texts import (
     CommandLine,
     Cron,
@@ -187,6 +189,15 @@ class Schedule(Value):
     """The time zone that the fields are in."""
 
 
+class Objectives(Value):
+    """What machines made from the image must achieve in an incident; `drill` measures it."""
+
+    ready_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
+    """So soon 95 of 100 machines are Ready, whatever is down."""
+    recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
+    """So soon after the first one that could not be had, machines can be had again."""
+
+
 class ImageSpec(Value):
     """One image, after its includes have been merged."""
 
@@ -214,6 +225,10 @@ class ImageSpec(Value):
     """Where versions are replicated to."""
     build: Build = Build()
     """The machine that Azure builds on."""
+    proof: ProofTerms = ProofTerms()
+    """What the offline proof asks of the image."""
+    objectives: Objectives = Objectives()
+    """What machines made from the image must achieve in an incident."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
@@ -247,6 +262,21 @@ class ImageSpec(Value):
     def files(self) -> tuple[FilePin, ...]:
         """The pinned files, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
+
+    @property
+    def wanted_files(self) -> tuple[WantedFile, ...]:
+        """Every file to lock: the pinned ones, then what agents and extensions bring along."""
+        brought = (
+            *(pin.wanted_file for pin in self.agents),
+            *(pin.wanted_file for pin in self.extensions),
+        )
+        pinned = (pin.wanted_file for pin in self.files)
+        return (*pinned, *(file for file in brought if file))
+
+    @property
+    def cached(self) -> tuple[ExtensionPin, ...]:
+        """The extensions that the image serves to its own agent."""
+        return tuple(pin for pin in self.extensions if pin.package)
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""

@@ -89,6 +89,15 @@ AgentName = Annotated[
 ]
 """A component of the catalogue."""
 
+AgentVersion = Annotated[
+    str,
+    spelled(
+        r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){3}",
+        "a guest agent's full version: four numbers, such as '2.15.0.1'",
+    ),
+]
+"""The version of a guest agent as its directory carries it."""
+
 StepName = Annotated[
     str,
     spelled(

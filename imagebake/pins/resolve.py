@@ -65,15 +65,15 @@ def resolve(
         steps=steps,
         files=tuple(
             LockedFile(
-                name=pin.name,
-                version=pin.version,
-                url=pin.file,
-                size=sizes[pin.sha256],
-                sha256=pin.sha256,
-                destination=pin.destination,
-                mode=pin.mode,
+                name=file.name,
+                version=file.version,
+                url=file.url,
+                size=sizes[file.sha256],
+                sha256=file.sha256,
+                destination=file.destination,
+                mode=file.mode,
             )
-            for pin in spec.files
+            for file in spec.wanted_files
         ),
         extensions=spec.extensions,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imagebake.model.component import Catalogue
 from imagebake.model.contents import Contents, Leak
 from imagebake.model.lock import Lock
+from imagebake.model.proof import Proof
 from imagebake.model.spec import ImageSpec
 
 
@@ -39,3 +40,17 @@ class ImageFacts:
     lock: Lock
     contents: Contents
     catalogue: Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofFacts:
+    """The proof of a version, *subject*; without one, *hindrance* says why and *mend* what helps.
+
+    An empty *mend* leaves it to the rule.
+    """
+
+    spec: ImageSpec
+    subject: str
+    proof: Proof | None
+    hindrance: str = ""
+    mend: str = ""

@@ -83,9 +83,9 @@ def lock_has_every_file(facts: SpecFacts) -> Iterator[Breach]:
     if lock is None or not facts.fresh:
         return
     locked = {(file.name, file.sha256, file.destination, file.mode) for file in lock.files}
-    for pin in facts.spec.files:
-        if (pin.name, pin.sha256, pin.destination, pin.mode) not in locked:
-            yield Breach(pin.name, "the lock has no such file, or another digest, place or mode")
+    for file in facts.spec.wanted_files:
+        if (file.name, file.sha256, file.destination, file.mode) not in locked:
+            yield Breach(file.name, "the lock has no such file, or another digest, place or mode")
 
 
 @rule(

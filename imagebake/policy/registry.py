@@ -13,11 +13,12 @@ from imagebake.policy import (
     lock_rules,
     package_rules,
     pin_rules,
+    proof_rules,
     secret_rules,
     step_rules,
     target_rules,
 )
-from imagebake.policy.facts import ImageFacts, SpecFacts
+from imagebake.policy.facts import ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.rules import Rule, rules_of
 
 SPEC_SECTIONS = (
@@ -37,11 +38,17 @@ IMAGE_SECTIONS = (
 )
 """The rules over a baked image and its lock."""
 
+PROOF_SECTIONS = (("First boots", rules_of(proof_rules)),)
+"""The rules over what the offline proof saw."""
+
 SPEC_RULES = tuple(rule for _, rules in SPEC_SECTIONS for rule in rules)
 """The rules that need neither an image nor the network."""
 
 IMAGE_RULES = tuple(rule for _, rules in IMAGE_SECTIONS for rule in rules)
 """The rules that need an image."""
+
+PROOF_RULES = tuple(rule for _, rules in PROOF_SECTIONS for rule in rules)
+"""The rules that need first boots of an image."""
 
 
 def judge_spec(facts: SpecFacts) -> tuple[Finding, ...]:
@@ -52,6 +59,12 @@ def judge_spec(facts: SpecFacts) -> tuple[Finding, ...]:
 def judge_image(facts: ImageFacts) -> tuple[Finding, ...]:
     """Everything that is wrong with an image, errors first."""
     return _judge(IMAGE_RULES, facts)
+
+
+def judge_proof(facts: ProofFacts) -> tuple[Finding, ...]:
+    """Everything that is wrong with a proof, the most telling first."""
+    found = (finding for rule in PROOF_RULES for finding in rule.findings(facts, facts.spec.name))
+    return tuple(dict.fromkeys(found))
 
 
 def _judge(rules: Iterable[Rule[Any]], facts: SpecFacts | ImageFacts) -> tuple[Finding, ...]:

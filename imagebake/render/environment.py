@@ -116,6 +116,20 @@ class Templates:
         """Render *name* with every printed value quoted as one word of the shell."""
         return _explained(name, functools.partial(_render, self._shell, name, values))
 
+    def file(self, name: str) -> str:
+        """The text of *name*, which is a program of an image and no template; no line is empty.
+
+        Image Builder's lines are never empty, and to these programs empty lines mean nothing.
+        """
+        try:
+            text = (self.folder / name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise RenderError(
+                f"templates/{name} is missing",
+                hint="a repository's own templates/ needs all of them: copy it from imagebake",
+            ) from error
+        return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
+
     def json(self, name: str, **values: Any) -> Any:  # noqa: ANN401 - JSON is what it is
         """Render *name* with every printed value encoded as JSON, and read the result."""
         text = _explained(name, functools.partial(_render, self._json, name, values))

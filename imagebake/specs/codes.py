@@ -145,6 +145,14 @@ TOO_MANY = Code(
     "Mend the first ones and try again; often one cause makes many.",
 )
 
+UNFIT_MODE = Code(
+    "S024",
+    "an extension's keys do not fit the way it is delivered",
+    "`cached` needs the official zip (`package`), which the image serves to its own agent; "
+    "`native` and `absent` have none. A zip that merely lies on the disk is no way of delivery: "
+    "see `docs/delivery-modes.md`.",
+)
+
 ALL: tuple[Code, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Code)
 )

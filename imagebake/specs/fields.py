@@ -56,13 +56,15 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
 
 def _model_at(location: Location) -> type[Value] | None:
     model: type[Value] = ImageSpec
-    for index, part in enumerate(location):
-        if not isinstance(part, str) or part not in model.model_fields:
+    parts = iter([part for part in location if isinstance(part, str)])
+    for part in parts:
+        if part not in model.model_fields:
             continue
         found = _models_in(model.model_fields[part].annotation)
-        tag = next((word for word in location[index + 1 :] if isinstance(word, str)), None)
         if len(found) > 1:
-            return next((kind for kind in found if tag in kind.model_fields), None)
+            # Pydantic puts the kind of a pin where no key is.
+            tag = next(parts, None)
+            found = tuple(kind for kind in found if tag in kind.model_fields)
         if not found:
             return None
         model = found[0]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from imagebake.diagnostics import Diagnostic
-from imagebake.model.pins import KINDS
+from imagebake.model.pins import KINDS, UnfitModeError
 from imagebake.model.spelling import quoted
 from imagebake.model.versions import InexactVersion
 from imagebake.specs import codes
@@ -28,6 +28,12 @@ _MEANT = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+
+_ZIP_ALONE = re.compile(r"(?i)(official|pre-?)?-?(zip|staged|seeded|baked|download)(-?(zip|only))*")
+_NEEDS_MORE = (
+    "a zip on the disk does not survive an outage: the agent asks for the manifest over the"
+    " network before it looks; 'cached' serves both from the image"
+)
 
 _SYNONYMS = {"amd64": "x64", "x86_64": "x64", "aarch64": "Arm64"}
 
@@ -86,6 +92,8 @@ def _value_error(error: ErrorDetails) -> Phrase:
     cause = error["ctx"]["error"]
     if isinstance(cause, InexactVersion):
         return Phrase(codes.INEXACT, str(cause), _where_versions_are(error["loc"]))
+    if isinstance(cause, UnfitModeError):
+        return Phrase(codes.UNFIT_MODE, str(cause), "docs/delivery-modes.md says which to choose")
     return Phrase(codes.MISSPELT, str(cause))
 
 
@@ -135,6 +143,10 @@ def _no_choice(error: ErrorDetails, name: str, node: Node) -> Phrase:
         return _wrong_kind("a text", name, node)
     if len(choices) == 1:
         return Phrase(codes.NOT_A_CHOICE, f"{name} can only be {choices[0]!r}")
+    if name == "'mode'" and _ZIP_ALONE.fullmatch(node.text):
+        return Phrase(
+            codes.NOT_A_CHOICE, f"{quoted(node.text)} is none of {_list(choices)}", _NEEDS_MORE
+        )
     synonym = _SYNONYMS.get(node.text)
     match = synonym if synonym in choices else closest(node.text, choices)
     return Phrase(
@@ -183,7 +195,7 @@ def _name(location: Location) -> str:
 def _owner(location: Location) -> str:
     """What a message calls the mapping at *location*."""
     location = without_tags(location)
-    if location and location[-1] in KINDS:
+    if location[:1] == ("pins",) and location[-1] in KINDS:
         location = location[:-1]
     if not location:
         return "the spec"

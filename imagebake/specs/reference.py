@@ -92,14 +92,18 @@ def _title(name: str, part: Schema) -> str:
         "LocalBase": "`local`",
         "GalleryDefinition": "`gallery`",
         "Identifier": "`gallery.identifier`",
+        "GoalStateAgent": "`goal_state_agent` of a pin",
         "ExtensionPin": "`extensions`, each",
+        "ExtensionPackage": "`package` of an extension",
         "Customizer": "`customizers`, each",
         "Validator": "`validators`, each",
         "TargetRegion": "`regions`, each",
         "Build": "`build`",
+        "ProofTerms": "`proof`",
+        "Objectives": "`objectives`",
         "Schedule": "`schedule`",
     }
-    return f"`pins`, with `{kind}`" if kind else words[name]
+    return words.get(name) or f"`pins`, with `{kind}`"
 
 
 def _need(key: str, value: Schema, required: list[str]) -> str:

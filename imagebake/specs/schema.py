@@ -11,7 +11,16 @@ from imagebake.model.spec import ImageSpec
 from imagebake.specs.fields import EXTENDS
 
 Schema = dict[str, Any]
-_MERGED = ("SourceImage", "LocalBase", "GalleryDefinition", "Identifier", "Build", "Schedule")
+_MERGED = (
+    "SourceImage",
+    "LocalBase",
+    "GalleryDefinition",
+    "Identifier",
+    "Build",
+    "ProofTerms",
+    "Objectives",
+    "Schedule",
+)
 _EXTENDS = {
     "description": "A file that this one adds to and overrides, by its path below image_specs/.",
     "pattern": r"^[^/].*\.ya?ml$",

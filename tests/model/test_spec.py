@@ -12,6 +12,7 @@ from imagebake.model.pins import FilePin
 from imagebake.model.spec import Architecture, ImageSpec
 from imagebake.model.spelling import quoted, redacted
 from tests.support.builders import a_spec, a_spec_document
+from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
 
 FILE = {
     "file": "https://files.example/tools/tool-1.2.tar.gz",
@@ -163,7 +164,9 @@ def test_who_answers_for_a_pin_does_not_make_a_lock_stale() -> None:
         {"pins": ({"package": "jq", "version": "1.6-2.2"},)},
         {"local": {"suite": "trixie"}},
         {"local": None},
-        {"extensions": ({"publisher": "A", "type": "B", "version": "1.2.3", "mode": "cached"},)},
+        {"extensions": ({"publisher": "A", "type": "B", "version": "1.2.3", "mode": "absent"},)},
+        {"extensions": (a_cached_extension(),)},
+        {"pins": (an_agent_with_its_own(),)},
     ],
 )
 def test_what_a_lock_is_made_from_makes_it_stale(changes: dict[str, Any]) -> None:

@@ -6,10 +6,17 @@ from typing import Any
 import pytest
 
 from imagebake.policy.reference import rules_page
-from imagebake.policy.registry import IMAGE_RULES, IMAGE_SECTIONS, SPEC_RULES, SPEC_SECTIONS
+from imagebake.policy.registry import (
+    IMAGE_RULES,
+    IMAGE_SECTIONS,
+    PROOF_RULES,
+    PROOF_SECTIONS,
+    SPEC_RULES,
+    SPEC_SECTIONS,
+)
 from imagebake.policy.rules import Rule
 
-RULES: tuple[Rule[Any], ...] = (*SPEC_RULES, *IMAGE_RULES)
+RULES: tuple[Rule[Any], ...] = (*SPEC_RULES, *IMAGE_RULES, *PROOF_RULES)
 
 
 def test_no_two_rules_share_an_id() -> None:
@@ -21,6 +28,7 @@ def test_no_two_rules_share_an_id() -> None:
 def test_ids_say_what_a_rule_judges() -> None:
     assert all(rule.id.startswith("P1") for rule in SPEC_RULES)
     assert all(rule.id[1] in "234" for rule in IMAGE_RULES)
+    assert all(rule.id.startswith("P5") for rule in PROOF_RULES)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -55,4 +63,4 @@ def test_the_page_is_in_the_order_of_ids() -> None:
     ids = re.findall(r"^### (P\d+)", rules_page(), re.MULTILINE)
 
     assert ids == sorted(ids)
-    assert len(ids) == sum(len(rules) for _, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS))
+    assert len(ids) == sum(len(rules) for _, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS))

@@ -91,15 +91,15 @@ def a_lock(spec: ImageSpec | None = None, **changes: Any) -> Lock:  # noqa: ANN4
         "steps": tuple(steps),
         "files": tuple(
             LockedFile(
-                name=pin.name,
-                version=pin.version,
-                url=pin.file,
+                name=file.name,
+                version=file.version,
+                url=file.url,
                 size=10,
-                sha256=pin.sha256,
-                destination=pin.destination,
-                mode=pin.mode,
+                sha256=file.sha256,
+                destination=file.destination,
+                mode=file.mode,
             )
-            for pin in spec.files
+            for file in spec.wanted_files
         ),
         "extensions": spec.extensions,
     }

@@ -1,0 +1,180 @@
+"""`drill`: incidents replayed, with the image beside what it would be without us."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+import secrets
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from imagebake import app, ends
+from imagebake.app import Site
+from imagebake.catalog.components import CATALOGUE
+from imagebake.cloud.machines import Machines
+from imagebake.commands.baking import attempt, bake_one, left_out
+from imagebake.commands.output import print_json
+from imagebake.commands.selection import fresh_lock, spec_of, templates
+from imagebake.digest import canonical_json
+from imagebake.drill import Hands, Place, drill
+from imagebake.emulator.calls import Pace
+from imagebake.ends import End
+from imagebake.errors import UsageError, ValidationFailed
+from imagebake.host import system
+from imagebake.host.files import write_atomically
+from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
+from imagebake.model.drill_verdict import Verdict, judge
+from imagebake.model.machine import ExtensionWish
+from imagebake.model.manifest import BakeResult
+from imagebake.model.pins import DeliveryMode, ExtensionPin
+from imagebake.model.spec import ImageSpec
+from imagebake.plan import plan_plain
+from imagebake.reports.drill import markdown
+from imagebake.reports.drill_page import page
+from imagebake.specs.load import load_all
+
+OUTAGE, STORM = "outage", "storm"
+_LOCAL_PACE = Pace(provisioning=90, extension=60)
+_STAND_IN = ExtensionPin(
+    publisher="Contoso.Demo", type="Hello", version="1.2.3", mode=DeliveryMode.NATIVE
+)
+
+
+def drill_image(
+    image: str, *, scenario: str, out: str, minutes_per_second: str, as_json: bool
+) -> None:
+    """Replay the incident *scenario*, write its report, and exit 3 when the image failed it."""
+    site = app.site(quiet=as_json)
+    speed = _speed(minutes_per_second)
+    if scenario not in (OUTAGE, STORM):
+        raise UsageError(f"there is no scenario {scenario!r}", hint=f"{OUTAGE} or {STORM}")
+    spec = spec_of(site, image) if image else _first(site)
+    _require_machines(site)
+    with ends.connect(site) as end:
+        plan = _plan(site, spec, end, speed)
+        record = drill(plan, _place(site, spec, end), hands=_hands(site, end))
+    _report(site, record, judge(record), Path(out) if out else None, as_json=as_json)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed <= 60:  # noqa: PLR2004 - an hour in a second is a machine or two
+        raise UsageError(
+            f"--minutes-per-second is {text!r}", hint="a number up to 60; 10 is the default"
+        )
+    return speed
+
+
+def _first(site: Site) -> ImageSpec:
+    """The first image that can be baked here, for whoever names none."""
+    for spec in load_all(site.workspace.specs, root=site.workspace.root).values():
+        if left_out(site, spec) is None:
+            return spec
+    raise UsageError("no spec can be baked on this machine", hint="./inv specs says why")
+
+
+def _require_machines(site: Site) -> None:
+    if site.settings.cloud != "local":
+        return
+    if os.geteuid() != 0:
+        raise UsageError(
+            "machines on this machine need root, for their namespaces", hint="sudo ./inv drill"
+        )
+    app.provide((*system.BAKE, *system.PROVE), progress=site.progress)
+
+
+def _plan(site: Site, spec: ImageSpec, end: End, speed: float) -> DrillPlan:
+    golden = bake_one(site, spec, end, locked=False, force=False)
+    lock = fresh_lock(site, spec)
+    bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+    site.progress.note(f"bake {spec.name} without imagebake's part")
+    plain = attempt(site, bare, end, force=False)
+    inside = [pin for pin in spec.extensions if pin.mode is not DeliveryMode.ABSENT]
+    cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
+    if end.local:
+        for pin in (*inside, _STAND_IN):
+            end.local.region.publish(pin.handler, pin.version)
+    return DrillPlan(
+        image=spec.name,
+        candidates=(
+            _candidate(GOLDEN, golden, cached),
+            _candidate(PLAIN, plain, inside or [_STAND_IN]),
+        ),
+        timeline=outage(),
+        minutes_per_second=speed,
+        objectives=spec.objectives,
+    )
+
+
+def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) -> Candidate:
+    return Candidate(
+        label=label,
+        version_id=baked.version.id,
+        version=str(baked.version.version),
+        extensions=tuple(_wish(pin) for pin in extensions),
+    )
+
+
+def _wish(pin: ExtensionPin) -> ExtensionWish:
+    settings = {"commandToExecute": "true"} if pin.type == "CustomScript" else {}
+    return ExtensionWish(
+        name=pin.type,
+        publisher=pin.publisher,
+        type=pin.type,
+        version=".".join(pin.version.split(".")[:2]),
+        settings=settings,
+    )
+
+
+def _place(site: Site, spec: ImageSpec, end: End) -> Place:
+    group = end.cloud.endpoint.group_id
+    key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
+    return Place(
+        run=f"drill-{secrets.token_hex(3)}",
+        size=spec.build.vm_size,
+        subnet_id=site.settings.subnet
+        or f"{group}/providers/Microsoft.Network/virtualNetworks/imagebake/subnets/machines",
+        public_key=key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
+        patience=60.0 if end.local else 900.0,
+    )
+
+
+def _hands(site: Site, end: End) -> Hands:
+    if end.local:
+        end.local.emulator.pace = _LOCAL_PACE
+    return Hands(
+        machines=Machines(end.cloud),
+        incident=end.local.region if end.local else None,
+        now=functools.partial(dt.datetime.now, dt.UTC),
+        sleep=time.sleep,
+        progress=site.progress,
+    )
+
+
+def _report(
+    site: Site, record: DrillRecord, verdict: Verdict, out: Path | None, *, as_json: bool
+) -> None:
+    folder = out or site.workspace.state / "reports" / f"drill-{record.plan.image}"
+    document = record.to_json() | {"verdict": verdict.to_json()}
+    text = markdown(record, verdict)
+    write_atomically(folder / "drill.md", text.encode())
+    write_atomically(folder / "drill.html", page(record, verdict).encode())
+    write_atomically(folder / "drill.json", canonical_json(document))
+    if as_json:
+        print_json(document)
+    else:
+        print(text)
+    site.progress.note(f"wrote {site.workspace.shown(folder / 'drill.html')}, drill.md, drill.json")
+    if not verdict.passed:
+        broken = next(point for point in verdict.points if not point.kept)
+        raise ValidationFailed(
+            f"the drill failed: {broken.name}: {broken.why}",
+            hint="the report has every machine, with what Azure Resource Manager said",
+        )

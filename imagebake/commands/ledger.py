@@ -1,0 +1,80 @@
+"""`ledger`: what the last first boots of a version asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from imagebake import app, ends
+from imagebake.commands.gallery import meant
+from imagebake.commands.output import print_json, table
+from imagebake.commands.proving import keeper
+from imagebake.commands.selection import spec_of, split_version
+from imagebake.errors import UsageError
+from imagebake.model.ledger import LedgerEntry
+from imagebake.proofs import KeptLedger
+
+COLUMNS = (
+    "time",
+    "first boot",
+    "unit",
+    "process",
+    "kind",
+    "host",
+    "path",
+    "bytes",
+    "answer",
+)
+_LONGEST = 60
+
+
+def ledger(version: str, *, as_json: bool) -> None:
+    """Print everything that the last first boots of a version, and its control, asked for."""
+    site = app.site(quiet=as_json)
+    image, wanted = split_version(version)
+    spec = spec_of(site, image)
+    with ends.connect(site) as end:
+        found = meant(site, spec, wanted, end)
+    kept = keeper(site, found).ledger()
+    if kept is None:
+        raise UsageError(
+            f"{spec.name}@{found.version} has not had a first boot here",
+            hint=f"as root: ./inv validate {spec.name}@{found.version}",
+        )
+    if as_json:
+        print_json(kept.to_json())
+    else:
+        print(page(f"{spec.name}@{found.version}", kept))
+
+
+def page(subject: str, kept: KeptLedger) -> str:
+    """The ledger as people read it: the image's own part first, then its control's."""
+    own = list(kept.entries(control=False))
+    boots = sum(not control for _, control, _ in kept.boots)
+    counted = f"{boots} first boot{'' if boots == 1 else 's'} of {subject}, {kept.at}"
+    packets = ", ".join(f"{name} {count}" for name, count in sorted(kept.packets().items()))
+    parts = [table(COLUMNS, _rows(own)), ""] if own else []
+    parts += [f"{counted}: {'asked for what is above' if own else 'asked nobody for anything'}"]
+    parts += [f"packets, counted by the kernel: {packets}"] if packets else []
+    control = list(kept.entries(control=True))
+    if control:
+        parts += ["", "The negative control asked for this, as it must:", ""]
+        parts += [table(COLUMNS, _rows(control))]
+    return "\n".join(parts)
+
+
+def _rows(entries: Iterable[tuple[str, LedgerEntry]]) -> Iterable[tuple[str, ...]]:
+    for name, entry in entries:
+        place = f"{entry.host}:{entry.port}" if entry.port else entry.host
+        process = entry.process if len(entry.process) <= _LONGEST else entry.process[:_LONGEST]
+        cells = (
+            entry.time.strftime("%H:%M:%S.%f")[:-3],
+            name,
+            entry.unit,
+            process,
+            str(entry.kind),
+            place,
+            entry.path.strip(),
+            str(entry.size),
+            entry.answer,
+        )
+        yield tuple(cell or "-" for cell in cells)

@@ -1,0 +1,45 @@
+"""`validate` beyond the rules over specs: what is in versions, and their first boots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from imagebake import ends
+from imagebake.app import Site
+from imagebake.catalog.components import CATALOGUE
+from imagebake.commands.gallery import meant
+from imagebake.commands.proving import prove_version
+from imagebake.ends import End
+from imagebake.errors import LockError
+from imagebake.model.lock import Lock
+from imagebake.model.proof import Wish
+from imagebake.model.spec import ImageSpec
+from imagebake.validate import Report, joined, report_image, report_proof
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChecks:
+    """Checks of *version*, or of the newest; *wish* is None where nothing is to be booted."""
+
+    site: Site
+    version: str | None
+    wish: Wish | None
+
+    def with_images(self, checked: Iterable[tuple[ImageSpec, Lock | None, Report]]) -> list[Report]:
+        """The reports over specs, each with what its version's contents and first boots say."""
+        complete = []
+        with ends.connect(self.site) as end:
+            for spec, lock, report in checked:
+                if lock is None:
+                    raise LockError(f"{spec.name} has no lock", hint=f"./inv lock {spec.name}")
+                complete.append(joined((report, *self._of_version(spec, lock, end))))
+        return complete
+
+    def _of_version(self, spec: ImageSpec, lock: Lock, end: End) -> Iterator[Report]:
+        found = meant(self.site, spec, self.version, end)
+        name = f"{spec.name}@{found.version}"
+        with self.site.progress.step(f"Read {name}"), end.images.open_tar(found.id) as stream:
+            yield report_image(name, stream, spec, lock, catalogue=CATALOGUE)
+        if self.wish:
+            yield report_proof(prove_version(self.site, spec, found, end, self.wish))

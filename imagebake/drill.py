@@ -1,0 +1,270 @@
+"""Replay an incident: break what machines download from, and ask for machines all the while."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from imagebake.cloud.machines import Machines
+from imagebake.errors import CloudError
+from imagebake.model.drill import (
+    IDENTITY,
+    STORE,
+    Attempt,
+    Candidate,
+    DrillPlan,
+    DrillRecord,
+    Phase,
+    Traffic,
+    Witness,
+)
+from imagebake.model.incident import Asking, IdentityState, StoreState
+from imagebake.model.ledger import DNS, OTHER, Ledger
+from imagebake.model.machine import MachineWish
+from imagebake.progress import Progress, Step
+
+_AT_ONCE = 32
+
+
+class Incident(Protocol):
+    """Who can break what machines depend on, and sees what they ask of it."""
+
+    def set_store(self, state: StoreState) -> None:
+        """Break the extension store, or mend it."""
+
+    def set_identity(self, state: IdentityState) -> None:
+        """Break the identity service, or mend it."""
+
+    @property
+    def asked(self) -> tuple[Asking, ...]:
+        """Everything that machines asked of the two so far."""
+
+    def ledger(self, machine_id: str) -> Ledger | None:
+        """What a machine has asked of the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the machines of a drill are put, and who may log in to them."""
+
+    run: str
+    size: str
+    subnet_id: str
+    public_key: str
+    patience: float = 300.0
+    """For how many seconds the agent of a provisioned machine is waited for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """Everything that a drill touches the world with.
+
+    Without an *incident* nothing is broken by us: whoever runs the drill does that, by the
+    rules of a subnet for instance.
+    """
+
+    machines: Machines
+    incident: Incident | None
+    now: Callable[[], dt.datetime]
+    sleep: Callable[[float], None]
+    progress: Progress
+
+
+def drill(plan: DrillPlan, place: Place, *, hands: Hands) -> DrillRecord:
+    """Carry out *plan* and return what was seen; judging that is not done here.
+
+    Every machine is deleted in the end, however the drill ends, and nothing stays broken.
+    """
+    work = _Drill(plan, place, hands)
+    try:
+        with hands.progress.step(f"Replay {plan.timeline.title}") as step:
+            work.replay(step)
+            return work.record()
+    finally:
+        work.clean()
+
+
+@dataclass(slots=True)
+class _Drill:
+    plan: DrillPlan
+    place: Place
+    hands: Hands
+    began: dt.datetime = field(init=False)
+    attempts: list[Attempt] = field(default_factory=list)
+    there: set[str] = field(default_factory=set)
+    asked: Counter[str] = field(default_factory=Counter)
+    first_failed: Attempt | None = None
+    witness: Witness | None = None
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.began = self.hands.now()
+
+    @property
+    def minute(self) -> float:
+        """The minute of the timeline that it is now."""
+        return self._minute_of(self.hands.now())
+
+    def replay(self, step: Step) -> None:
+        """Let the timeline pass, and wait for the machines it asked for."""
+        futures: list[Future[None]] = []
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drill") as pool:
+            for minute, event in self._events():
+                self._wait_until(minute)
+                if isinstance(event, Phase):
+                    self._break(event, step)
+                else:
+                    futures += [pool.submit(self._attempt, one) for one in self.plan.candidates]
+                    step.note(self._line(minute))
+            for future in futures:
+                future.result()
+        self._wait_until(self.plan.timeline.end)
+        step.note(self._line(self.plan.timeline.end))
+        self._look_at_witness()
+
+    def record(self) -> DrillRecord:
+        """What was seen so far."""
+        return DrillRecord(
+            plan=self.plan,
+            began=self.began,
+            attempts=tuple(self.attempts),
+            traffic=tuple(self._traffic()),
+            witness=self.witness,
+        )
+
+    def clean(self) -> None:
+        """Mend everything and delete every machine that is still there."""
+        if self.hands.incident:
+            self.hands.incident.set_store(StoreState.UP)
+            self.hands.incident.set_identity(IdentityState.UP)
+        for name in sorted(self.there):
+            self.hands.machines.delete(name)
+
+    def _events(self) -> Iterator[tuple[int, Phase | None]]:
+        """Phases, and demands as None, by minute; a phase comes before a demand."""
+        line = self.plan.timeline
+        phases: list[tuple[int, Phase | None]] = [(one.start, one) for one in line.phases]
+        demands: list[tuple[int, Phase | None]] = [(minute, None) for minute in line.demands]
+        return iter(sorted(phases + demands, key=lambda one: (one[0], one[1] is None)))
+
+    def _wait_until(self, minute: float) -> None:
+        left = (minute - self.minute) / self.plan.minutes_per_second
+        if left > 0:
+            self.hands.sleep(left)
+
+    def _break(self, phase: Phase, step: Step) -> None:
+        if self.hands.incident:
+            self.hands.incident.set_store(phase.store)
+            self.hands.incident.set_identity(phase.identity)
+        store = "up" if phase.store is StoreState.UP else phase.store.value
+        identity = "up" if phase.identity is IdentityState.UP else phase.identity.value
+        clock = self.plan.timeline.clock(phase.start)
+        step.note(f"{clock}  {phase.name} (store {store}, identity {identity})")
+
+    def _line(self, minute: float) -> str:
+        """How it stands, for people who watch."""
+        with self.guard:
+            ready = Counter(one.label for one in self.attempts if one.ready)
+            failed = Counter(one.label for one in self.attempts if not one.ready)
+            parts = [
+                f"{one.label:6} {self.asked[one.label]:3} asked {ready[one.label]:3} Ready"
+                f" {failed[one.label]:3} failed"
+                for one in self.plan.candidates
+            ]
+        return f"{self.plan.timeline.clock(minute)}  " + "  |  ".join(parts)
+
+    def _attempt(self, candidate: Candidate) -> None:
+        """Ask for one machine, through ARM alone, and take note of what became of it."""
+        minute, began = self.minute, self.hands.now()
+        with self.guard:
+            self.asked[candidate.label] += 1
+            name = f"{self.place.run}-{candidate.label}-{self.asked[candidate.label]:02d}"
+            self.there.add(name)
+        machine_id, seconds, code, message = "", None, "", ""
+        machines = self.hands.machines
+        try:
+            machine_id = machines.create(self._wish(name, candidate))
+            for extension in candidate.extensions:
+                machines.extend(name, extension)
+            machines.await_agent(name, limit=self.place.patience)
+            seconds = (self.hands.now() - began).total_seconds()
+        except CloudError as error:
+            code, message = error.code, _said(error)
+        attempt = Attempt(
+            label=candidate.label,
+            name=name,
+            minute=minute,
+            seconds=seconds,
+            code=code,
+            message=message,
+            downloads=self._downloads(machine_id),
+        )
+        if not self._keep(attempt, bool(machine_id)):
+            machines.delete(name)
+            with self.guard:
+                self.there.discard(name)
+
+    def _keep(self, attempt: Attempt, provisioned: bool) -> bool:  # noqa: FBT001 - said at the call
+        """Put *attempt* down; whether its machine stays, as the first one that failed."""
+        with self.guard:
+            self.attempts.append(attempt)
+            if attempt.ready or not provisioned or self.first_failed:
+                return False
+            self.first_failed = attempt
+            return True
+
+    def _wish(self, name: str, candidate: Candidate) -> MachineWish:
+        return MachineWish(
+            name=name,
+            version_id=candidate.version_id,
+            size=self.place.size,
+            subnet_id=self.place.subnet_id,
+            public_key=self.place.public_key,
+            tags={"imagebake-drill": self.place.run},
+        )
+
+    def _downloads(self, machine_id: str) -> int | None:
+        """How much a machine asked of anything but its platform."""
+        ledger = self.hands.incident.ledger(machine_id) if self.hands.incident else None
+        if ledger is None:
+            return None
+        counted = ledger.counters.get(DNS, 0) + ledger.counters.get(OTHER, 0)
+        return max(counted, len(ledger.entries))
+
+    def _look_at_witness(self) -> None:
+        """See whether the first machine that failed has healed since, untouched."""
+        if failed := self.first_failed:
+            view = self.hands.machines.view(failed.name)
+            broken = next((one for one in view.handlers if not one.ready), None)
+            self.witness = Witness(
+                name=failed.name,
+                minute=failed.minute,
+                healed=view.ready and bool(view.handlers),
+                message=broken.message if broken else view.agent_message,
+            )
+
+    def _traffic(self) -> Iterator[Traffic]:
+        asked = self.hands.incident.asked if self.hands.incident else ()
+        for candidate in self.plan.candidates:
+            for service in (STORE, IDENTITY):
+                minutes = Counter(
+                    int(self._minute_of(one.time))
+                    for one in asked
+                    if one.service == service
+                    and one.machine.startswith(f"{self.place.run}-{candidate.label}-")
+                )
+                yield Traffic(label=candidate.label, service=service, by_minute=dict(minutes))
+
+    def _minute_of(self, time: dt.datetime) -> float:
+        return (time - self.began).total_seconds() * self.plan.minutes_per_second
+
+
+def _said(error: CloudError) -> str:
+    """Azure's own words, without ours around them."""
+    _, _, words = error.message.partition(f"{error.code}: ")
+    return (words or error.message).partition(" (correlation id ")[0]

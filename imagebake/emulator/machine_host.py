@@ -1,0 +1,117 @@
+"""What stands behind the virtual machines of an emulator."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+READY = "Ready"
+
+
+class MachineFailed(Exception):
+    """The machine could not be started, or broke: *code* and *message* become ARM's error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionOrder:
+    """An extension in a machine's model; *version* is the `major.minor` that was asked for.
+
+    *sequence* goes up whenever somebody puts the extension again.
+    """
+
+    name: str
+    publisher: str
+    type: str
+    version: str
+    auto_upgrade: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    protected_settings: Mapping[str, Any] | None = field(default=None, repr=False)
+    sequence: int = 0
+
+    @property
+    def handler(self) -> str:
+        """The handler's full name, as the agent reports it."""
+        return f"{self.publisher}.{self.type}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineOrder:
+    """One machine to be started; *image* is the record of the gallery version it is made from."""
+
+    id: str
+    vm_id: str
+    name: str
+    location: str
+    size: str
+    image: Mapping[str, Any]
+    user: str
+    public_key: str = ""
+    custom_data: bytes | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerReport:
+    """What the agent says of one handler, and the handler (*extension*…) of its own work.
+
+    *extension* is `success`, `error`, `transitioning`, or None while it has said nothing.
+    """
+
+    handler: str
+    version: str
+    status: str
+    code: int = 0
+    message: str = ""
+    extension: str | None = None
+    extension_message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineReport:
+    """Everything that a machine has reported so far.
+
+    *provisioning* is `Ready`, or `NotReady: ` and why, or None. The agent's part is empty
+    until the agent has reported.
+    """
+
+    time: dt.datetime
+    provisioning: str | None = None
+    agent_version: str = ""
+    agent_status: str = ""
+    agent_message: str = ""
+    handlers: tuple[HandlerReport, ...] = ()
+
+    def handler(self, name: str) -> HandlerReport | None:
+        """The handler of this name, without regard to case as on Azure."""
+        same = (one for one in self.handlers if one.handler.lower() == name.lower())
+        return next(same, None)
+
+
+class RunningMachine(Protocol):
+    """A machine that is on; thread-safe."""
+
+    def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
+        """Give the machine a new goal state with these extensions and no others."""
+
+    def stop(self) -> None:
+        """Turn it off and forget what it wrote; nothing reports afterwards."""
+
+
+class MachineHost(Protocol):
+    """Starts machines."""
+
+    def boot(
+        self, order: MachineOrder, *, on_report: Callable[[MachineReport], None]
+    ) -> RunningMachine:
+        """Turn a machine on and return; *on_report* then hears each report, from any thread.
+
+        Raises `MachineFailed`.
+        """
+        ...

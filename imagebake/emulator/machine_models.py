@@ -1,0 +1,100 @@
+"""What a machine's body must say, and the image that it is made from."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.emulator.errors import ArmError, invalid_parameter
+from imagebake.emulator.identifiers import ImageId, image_id, version_numbers
+from imagebake.emulator.store import Resource, Session
+
+_VERSIONS = "Microsoft.Compute/galleries/images/versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A gallery version that machines can be made from, and the record of what is in it."""
+
+    version: Resource
+    record: Mapping[str, Any]
+
+
+def find_image(reference: Mapping[str, Any], place: str, session: Session) -> Image:
+    """The version that a machine in region *place* is made from.
+
+    A definition stands for its latest version. Raises `ArmError` for what does not exist,
+    is not in the region, or was not built by this emulator.
+    """
+    named = image_id(reference.get("id"))
+    if named is None:
+        raise invalid_parameter(
+            "The emulator makes machines from gallery image versions only: imageReference.id"
+            " must be the id of one, or of its image definition."
+        )
+    version = session.find(named.text) if named.version else _latest(named, session)
+    if version is None or version.settling == "Deleting":
+        raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
+    regions = version.private.get("replicas", {})
+    if place not in regions:
+        raise ArmError(
+            404,
+            "GalleryImageNotFound",
+            f"The gallery image {version.id} is not available in {place} region. Please contact"
+            " image owner to replicate to this region, or change your requested region.",
+        )
+    record = session.record(version.id)
+    if record is None:
+        raise ArmError(
+            409,
+            "OperationNotAllowed",
+            f"The gallery image {version.id} was not built here, so there is nothing to boot.",
+        )
+    return Image(version, record)
+
+
+def _latest(named: ImageId, session: Session) -> Resource | None:
+    found = session.list(_VERSIONS, f"{named.text}/versions/")
+    shown = [
+        one
+        for one in found
+        if not one.properties["publishingProfile"]["excludeFromLatest"] and one.state == "Succeeded"
+    ]
+    return max(shown, key=lambda one: version_numbers(one.name) or (0, 0, 0), default=None)
+
+
+def machine_properties(given: Mapping[str, Any], image: Image) -> dict[str, Any]:
+    """The properties of a new machine, complete; raises `ArmError` for what is missing."""
+    for name in ("hardwareProfile", "storageProfile", "osProfile", "networkProfile"):
+        if not given.get(name):
+            raise invalid_parameter(f"Required parameter '{name}' is missing (null).")
+    network = given["networkProfile"]
+    if not network.get("networkInterfaces") and not network.get("networkInterfaceConfigurations"):
+        raise invalid_parameter("Virtual Machine must have at least one network interface.")
+    if not given["hardwareProfile"].get("vmSize"):
+        raise invalid_parameter("Required parameter 'vmSize' is missing (null).")
+    profile = dict(given["osProfile"])
+    for name in ("computerName", "adminUsername"):
+        if not profile.get(name):
+            raise invalid_parameter(f"Required parameter 'osProfile.{name}' is missing (null).")
+    for secret in ("adminPassword", "customData"):
+        profile.pop(secret, None)
+    reference = {
+        "id": given["storageProfile"]["imageReference"]["id"],
+        "exactVersion": image.version.name,
+    }
+    return dict(given) | {
+        "vmId": str(uuid.uuid4()),
+        "osProfile": profile,
+        "storageProfile": dict(given["storageProfile"]) | {"imageReference": reference},
+    }
+
+
+def extension_properties(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of an extension; raises `ArmError` for what is missing."""
+    for name in ("publisher", "type", "typeHandlerVersion"):
+        if not given.get(name):
+            raise invalid_parameter(f"Required parameter '{name}' is missing (null).")
+    return {key: value for key, value in given.items() if key != "protectedSettings"}

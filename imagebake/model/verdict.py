@@ -1,0 +1,184 @@
+"""The verdict of the offline proof: which laws first boots broke, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from imagebake.model.advice import mend, suspect
+from imagebake.model.ledger import DNS, OTHER, Asked, LedgerEntry
+from imagebake.model.proof import Control, Demand, Law, Proof, Reason, Seen
+
+READY = "Ready"
+
+_TELLS = (Asked.HTTP, Asked.TCP, Asked.UDP, Asked.PACKET, Asked.DNS)
+"""The kinds of entries, the most telling first."""
+
+
+def judge(
+    demand: Demand,
+    seen: Sequence[Seen],
+    *,
+    wanted: Sequence[str],
+    controls: Sequence[Control] = (),
+) -> Proof:
+    """Hold every first boot against every law; what one unit did many times is one reason."""
+    found = [reason for one in seen for reason in broken(demand, one)]
+    reasons = [*_together(found), *_of_controls(controls)]
+    return Proof(
+        demand=demand,
+        wanted=tuple(wanted),
+        seen=tuple(seen),
+        controls=tuple(controls),
+        reasons=tuple(sorted(reasons, key=lambda reason: list(Law).index(reason.law))),
+    )
+
+
+def broken(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    """The laws that one first boot breaks; first what was asked, for that explains the rest."""
+    silent = list(_asked(demand, seen))
+    yield from silent
+    if silent and seen.given_up:
+        return
+    checks = (_provisioned, _agent, _handlers, _services, _budget)
+    yield from (reason for check in checks for reason in check(demand, seen))
+
+
+def _asked(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    for entry in _telling(seen.ledger.entries):
+        who = suspect(entry, demand.packages)
+        yield _reason(Law.SILENT, seen, f"{who} asked {_what(entry)}", mend(entry, demand.packages))
+    if not seen.ledger.entries and not seen.ledger.clean:
+        places = ", ".join(f"{one.address}:{one.port}" for one in seen.ledger.destinations)
+        yield _reason(
+            Law.SILENT,
+            seen,
+            f"{_counted(seen)} packets left for {places or 'somewhere'}; their sender was not seen",
+            "./inv ledger IMAGE shows when: look what starts at that time",
+        )
+
+
+def _telling(entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Of all that one unit asked of one host the entry that says most, in order of the first."""
+    best: dict[tuple[str, str], LedgerEntry] = {}
+    for entry in entries:
+        key = entry.unit or entry.process, entry.host
+        known = best.get(key)
+        if known is None or _TELLS.index(entry.kind) < _TELLS.index(known.kind):
+            best[key] = entry
+    return tuple(best.values())
+
+
+def _counted(seen: Seen) -> int:
+    counters = seen.ledger.counters
+    listed = sum(one.packets for one in seen.ledger.destinations)
+    return max(counters.get(DNS, 0) + counters.get(OTHER, 0), listed)
+
+
+def _what(entry: LedgerEntry) -> str:
+    place = f"{entry.host}:{entry.port}" if entry.port else entry.host
+    if entry.kind == "dns":
+        return f"for the address of {entry.host}"
+    return f"{place} for {entry.path}" if entry.path.strip() else place
+
+
+def _provisioned(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    del demand
+    if seen.booted and seen.provisioned != READY:
+        said = seen.provisioned or "it reported nothing"
+        yield _reason(
+            Law.PROVISIONED,
+            seen,
+            f"cloud-init did not provision the machine: {said}",
+            "pin 'cloud-init' as an agent, and look into its log with ./inv validate IMAGE",
+        )
+
+
+def _agent(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    if not demand.agent:
+        return
+    if not seen.ready:
+        said = seen.message or ("it is not Ready" if seen.agent else "it reported nothing")
+        yield _reason(
+            Law.AGENT,
+            seen,
+            f"the guest agent did not become Ready: {said}",
+            "keep 'azure-linux-agent' pinned, and its configuration as the bake wrote it",
+        )
+    elif seen.agent != demand.agent:
+        yield _reason(
+            Law.AGENT,
+            seen,
+            f"the guest agent is {seen.agent}, and {demand.agent} is pinned",
+            "pin the version that the machine runs, or leave /etc/waagent.conf to the bake",
+        )
+
+
+def _handlers(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    there = {one.name.lower(): one for one in seen.handlers}
+    for name, version in demand.handlers:
+        handler = there.get(name.lower())
+        if handler and handler.ready and handler.version == version:
+            continue
+        if handler is None:
+            said = "the agent does not report it"
+        elif handler.ready:
+            said = f"it is Ready as {handler.version}"
+        else:
+            said = f"not Ready: {handler.message}" if handler.message else "it is not Ready"
+        yield _reason(
+            Law.HANDLERS,
+            seen,
+            f"extension {name} {version}: {said}",
+            f"give {name} 'mode: cached' with its official zip, or 'native' with a pin",
+        )
+
+
+def _services(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    there = {one.unit: one for one in seen.services}
+    for unit in demand.services if seen.booted else ():
+        service = there.get(unit)
+        if service and service.enabled and (service.active or service.unmet):
+            continue
+        said = "there is no such unit" if service is None else service.state or "inactive"
+        if service and not service.enabled:
+            said += ", and not enabled"
+        yield _reason(
+            Law.SERVICES,
+            seen,
+            f"{unit} is not running after the reboot: {said}",
+            f"take out the customizer that disables or masks {unit}",
+        )
+
+
+def _budget(demand: Demand, seen: Seen) -> Iterator[Reason]:
+    if seen.ready and seen.seconds is not None and seen.seconds > demand.budget_seconds:
+        yield _reason(
+            Law.BUDGET,
+            seen,
+            f"Ready after {seen.seconds:.1f} s, and the budget is {demand.budget_seconds:g} s",
+            "find what delays the boot, or raise 'proof.budget_seconds'",
+        )
+
+
+def _of_controls(controls: Sequence[Control]) -> Iterator[Reason]:
+    if controls and not any(control.caught for control in controls):
+        tried = "; ".join(control.what for control in controls)
+        yield Reason(
+            law=Law.CONTROL,
+            message=f"the negative control did not fail ({tried}): a proof that cannot fail is"
+            " no proof",
+            fix="please open an issue with the image's spec: the mistake is in the proof",
+        )
+
+
+def _reason(law: Law, seen: Seen, message: str, fix: str) -> Reason:
+    return Reason(law=law, message=message, fix=fix, trials=(seen.trial,))
+
+
+def _together(reasons: Sequence[Reason]) -> Iterator[Reason]:
+    """The same reason of several trials once, with the names of all of them."""
+    by_what: dict[tuple[Law, str, str], list[str]] = {}
+    for reason in reasons:
+        by_what.setdefault((reason.law, reason.message, reason.fix), []).extend(reason.trials)
+    for (law, message, fix), trials in by_what.items():
+        yield Reason(law=law, message=message, fix=fix, trials=tuple(dict.fromkeys(trials)))

@@ -1,0 +1,118 @@
+"""Proofs and ledgers as they are kept with an image version: records, a tag, a statement."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.galleries import Gallery
+from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.model.gallery import TAG_PROOF, GalleryVersion
+from imagebake.model.ledger import Ledger, LedgerEntry
+from imagebake.model.manifest import Records, read_manifest, record_name
+from imagebake.model.proof import Proof
+from imagebake.reports.statement import proof_statement
+
+PROOF, LEDGER, STATEMENT = "proof.json", "ledger.json", "proof.intoto.json"
+"""The records, next to the manifest."""
+PASSED, FAILED = "passed", "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeper:
+    """Keeps and finds what belongs to *version* of *gallery*."""
+
+    gallery: str
+    version: GalleryVersion
+    records: Records
+
+    def keep(self, proof: Proof, *, now: dt.datetime, cloud: Clients) -> None:
+        """Record *proof*: whole, with its statement and a tag; else only what was asked.
+
+        The tag comes last, because it is what a promotion looks at.
+        """
+        self._record(LEDGER, _ledgers(proof, now))
+        if not proof.whole:
+            return
+        document = proof.to_json() | {"at": now.isoformat(timespec="seconds")}
+        content = self._record(PROOF, document)
+        manifest = read_manifest(self.records.recorded(self._name("manifest.json")))
+        if manifest:
+            statement = proof_statement(proof, manifest, record_sha256=sha256_bytes(content))
+            self._record(STATEMENT, statement)
+        verdict = f"{PASSED if proof.passed else FAILED} sha256:{sha256_bytes(content)}"
+        Gallery(cloud, self.gallery).tag_version(
+            self.version.definition, self.version.version, {TAG_PROOF: verdict}
+        )
+
+    def verdict(self) -> str | None:
+        """`passed` or `failed`, as the version's tag has it; None where there is no proof."""
+        return self.version.tags.get(TAG_PROOF, "").partition(" ")[0] or None
+
+    def reasons(self) -> tuple[str, ...]:
+        """Why the kept proof failed, in words."""
+        document = self._read(PROOF) or {"reasons": ()}
+        return tuple(f"{one['message']}\n  = fix: {one['fix']}" for one in document["reasons"])
+
+    def ledger(self) -> KeptLedger | None:
+        """What the last first boots asked for; None where there were none."""
+        document = self._read(LEDGER)
+        if document is None:
+            return None
+        boots = tuple(
+            (str(one["trial"]), bool(one["control"]), Ledger.of_json(one["ledger"]))
+            for one in document["first_boots"]
+        )
+        return KeptLedger(at=str(document["at"]), boots=boots)
+
+    def _name(self, record: str) -> str:
+        return record_name(self.gallery, self.version.definition, self.version.version, record)
+
+    def _record(self, record: str, document: dict[str, Any]) -> bytes:
+        content = canonical_json(document)
+        self.records.record(self._name(record), content)
+        return content
+
+    def _read(self, record: str) -> dict[str, Any] | None:
+        content = self.records.recorded(self._name(record))
+        return json.loads(content) if content else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLedger:
+    """The ledgers of the last first boots: name, whether it was a control, and ledger."""
+
+    at: str
+    boots: tuple[tuple[str, bool, Ledger], ...]
+
+    def entries(self, *, control: bool) -> Iterator[tuple[str, LedgerEntry]]:
+        """Everything that was asked for, by the image itself or by its control."""
+        for name, is_control, ledger in self.boots:
+            if is_control is control:
+                yield from ((name, entry) for entry in ledger.entries)
+
+    def packets(self) -> dict[str, int]:
+        """The packets of all first boots but the controls, by class."""
+        total: dict[str, int] = {}
+        for _, is_control, ledger in self.boots:
+            for name, count in ({} if is_control else ledger.counters).items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs, and as it is kept."""
+        boots = [
+            {"trial": name, "control": control, "ledger": ledger.to_json()}
+            for name, control, ledger in self.boots
+        ]
+        return {"at": self.at, "first_boots": boots}
+
+
+def _ledgers(proof: Proof, now: dt.datetime) -> dict[str, Any]:
+    boots = [(one.trial, False, one.ledger) for one in proof.seen]
+    boots += [(one.seen.trial, True, one.seen.ledger) for one in proof.controls]
+    return KeptLedger(at=now.isoformat(timespec="seconds"), boots=tuple(boots)).to_json()

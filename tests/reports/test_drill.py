@@ -1,0 +1,103 @@
+"""The report of a drill: the same words every time, safe, and nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+
+from imagebake.digest import canonical_json
+from imagebake.model.drill import GOLDEN, PLAIN, Attempt, DrillRecord
+from imagebake.model.drill_verdict import judge
+from imagebake.reports.drill import headline, markdown, witness_text
+from imagebake.reports.drill_page import page
+from tests.support.drills import a_record, an_attempt
+from tests.support.golden import Golden
+
+
+def test_the_report_in_words(golden: Golden) -> None:
+    record = a_record()
+
+    golden.check("reports/drill.md", markdown(record, judge(record)))
+
+
+def test_the_report_as_a_page(golden: Golden) -> None:
+    record = a_record()
+
+    golden.check("reports/drill.html", page(record, judge(record)))
+
+
+def test_the_report_for_programs(golden: Golden) -> None:
+    record = a_record()
+    document = record.to_json() | {"verdict": judge(record).to_json()}
+
+    golden.check("reports/drill.json", canonical_json(document).decode())
+
+
+def test_a_failed_drill_says_first_what_was_wrong() -> None:
+    record = _failed()
+
+    said = headline(record, judge(record))
+
+    assert said.startswith("The drill failed. Every golden machine becomes Ready: 0 of 1")
+
+
+def test_a_page_needs_nothing_but_itself() -> None:
+    record = a_record()
+
+    text = page(record, judge(record))
+
+    assert re.findall(r"""(?:src|href|url)\s*[=(]""", text) == []
+    assert "<script" not in text
+    assert "prefers-color-scheme: dark" in text
+    assert 'name="viewport"' in text
+
+
+def test_every_tag_of_a_page_is_closed() -> None:
+    record = a_record()
+    checker = _Tags()
+
+    checker.feed(page(record, judge(record)))
+
+    assert checker.open == []
+
+
+def test_what_a_machine_says_cannot_break_the_page_or_the_table() -> None:
+    hostile = "<script>alert(1)</script> | a\nb & `c`"
+    record = a_record(*a_record().attempts, an_attempt(PLAIN, 95, None, message=hostile))
+
+    text = page(record, judge(record))
+
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_a_witness_that_healed_is_told_of_as_such() -> None:
+    record = a_record()
+    seen = record.witness
+    assert seen is not None
+    healed = a_record(witness=type(seen)(name=seen.name, minute=seen.minute, healed=True))
+
+    assert "still was not Ready (Failed to fetch manifest" in witness_text(record)
+    assert witness_text(healed).endswith("healed by itself.")
+    assert witness_text(a_record(witness=None)) == ""
+
+
+def _failed() -> DrillRecord:
+    attempt: Attempt = an_attempt(GOLDEN, 90, None)
+    return a_record(attempt, an_attempt(PLAIN, 10), an_attempt(PLAIN, 95, None))
+
+
+class _Tags(html.parser.HTMLParser):
+    """Keeps the tags that are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag

@@ -1,0 +1,63 @@
+"""A root file system that boots as Azure's do, from this machine's archive, made once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from imagebake.host import files
+from imagebake.host.system import architecture
+from imagebake.pins.machine import read_configuration
+from imagebake.pins.sources import read_sources, select, source_file
+
+SUITE, AGENT = "bookworm", "2.7.3.0"
+"""What is booted, and the version of the agent in it."""
+
+_PACKAGES = (
+    "systemd-sysv,dbus,systemd-resolved,iproute2,isc-dhcp-client,cloud-init,waagent,openssl,"
+    "openssh-server,ca-certificates,curl,locales,procps,gdisk,sudo"
+)
+
+
+def boot_root(folder: Path) -> Path:
+    """The root file system, in *folder*; made when it is not there yet, which takes a while."""
+    root = folder / f"boot-{SUITE}"
+    with files.locked(folder / f"boot-{SUITE}.lock"):
+        if not root.exists():
+            partial = folder / f"boot-{SUITE}.part"
+            shutil.rmtree(partial, ignore_errors=True)
+            _make(partial)
+            partial.rename(root)
+    return root
+
+
+def _make(root: Path) -> None:
+    sources = select(read_sources(read_configuration().sources), SUITE, architecture())
+    subprocess.run(
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--mode=root",
+            "--variant=minbase",
+            "--format=directory",
+            f"--include={_PACKAGES}",
+            "--skip=output/dev",
+            "--aptopt=Acquire::Check-Valid-Until false",
+            "--aptopt=APT::Install-Recommends false",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            '--customize-hook=systemctl --root="$1" enable systemd-networkd.service',
+            SUITE,
+            str(root),
+            "-",
+        ],
+        input=source_file(sources).encode(),
+        check=True,
+    )
+    (root / "etc/hostname").unlink(missing_ok=True)
+    # As Debian's image on Azure has it: else cloud-init makes a locale, and fails.
+    (root / "etc/default/locale").write_text("LANG=C.UTF-8\n")
+    resolver = root / "etc/resolv.conf"
+    resolver.unlink(missing_ok=True)
+    resolver.symlink_to("../run/systemd/resolve/stub-resolv.conf")

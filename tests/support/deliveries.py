@@ -1,0 +1,86 @@
+"""Specs that pin a goal-state agent and cache an extension, and the zips of both."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from imagebake.digest import sha256_bytes
+from imagebake.model.spec import ImageSpec
+from tests.support.builders import a_spec
+
+VERSION = "2.15.0.1"
+HANDLER = "Contoso.Demo.Hello"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def a_zip(files: Mapping[str, bytes]) -> bytes:
+    """A zip with the same bytes wherever it is made."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
+    return buffer.getvalue()
+
+
+def an_agent_zip(version: str = VERSION, **more: bytes) -> bytes:
+    """The package of a goal-state agent, laid out as the daemon wants it; its egg does nothing."""
+    egg = f"bin/WALinuxAgent-{version}-py3.egg"
+    command = {"enableCommand": f"python -u {egg} -run-exthandlers"}
+    manifest = [{"name": "WALinuxAgent", "version": 1.0, "handlerManifest": command}]
+    return a_zip(
+        {
+            "HandlerManifest.json": json.dumps(manifest).encode(),
+            "manifest.xml": b"<ExtensionImage/>",
+            egg: b"an egg",
+            **more,
+        }
+    )
+
+
+AGENT_ZIP = an_agent_zip()
+EXTENSION_ZIP = a_zip({"HandlerManifest.json": b"[{}]", "bin/handler.sh": b"#!/bin/sh\n"})
+
+
+def an_agent_with_its_own(
+    content: bytes = AGENT_ZIP,
+    *,
+    version: str = VERSION,
+    **changes: Any,  # noqa: ANN401
+) -> dict[str, Any]:
+    """The pin of Debian 12's agent with a newer goal-state agent."""
+    agent = {
+        "file": f"https://files.example/agent/{version}.zip",
+        "version": version,
+        "sha256": sha256_bytes(content),
+    }
+    pin = {"agent": "azure-linux-agent", "version": "2.7.3.0-4.1", "goal_state_agent": agent}
+    return pin | changes
+
+
+def a_cached_extension(
+    content: bytes = EXTENSION_ZIP,
+    **changes: Any,  # noqa: ANN401 - any field
+) -> dict[str, Any]:
+    """An extension that the image serves to its own agent."""
+    extension = {
+        "publisher": "Contoso.Demo",
+        "type": "Hello",
+        "version": "1.2.3",
+        "mode": "cached",
+        "reason": "a policy looks for the resource",
+        "package": {
+            "file": "https://packages.blob.example.test/hello/1.2.3.zip",
+            "sha256": sha256_bytes(content),
+        },
+    }
+    return extension | changes
+
+
+def a_delivering_spec(**changes: Any) -> ImageSpec:  # noqa: ANN401 - any field
+    """A spec with both."""
+    fields = {"pins": (an_agent_with_its_own(),), "extensions": (a_cached_extension(),)}
+    return a_spec(**(fields | changes))

@@ -1,0 +1,40 @@
+"""A first boot, killed when its machine is up: `python -m tests.support.killed_boot ROOT`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+import re
+import signal
+import sys
+import uuid
+from pathlib import Path
+
+from imagebake.fabric.fabric import Fabric
+from imagebake.fabric.plan import Machine
+from imagebake.fabric.store import ExtensionStore
+from imagebake.firstboot.boot import Boot
+from imagebake.firstboot.network import Network
+
+
+def main(root: Path) -> None:
+    """Boot *root*, say its network and control group, and die without a chance to clean up."""
+    machine = Machine(vm_id=str(uuid.uuid4()))
+    now = functools.partial(dt.datetime.now, dt.UTC)
+    with (
+        Network(machine, now=now) as network,
+        Fabric(machine, listen=network.listen, store=ExtensionStore(), now=now) as fabric,
+        Boot((root,), network, vm_id=machine.vm_id, ca=fabric.ca) as boot,
+    ):
+        boot.start()
+        fabric.wait(fabric.provisioning, 30)
+        groups = Path(f"/proc/{boot.pid}/cgroup").read_text()
+        name = re.search(r"imagebake-\w+", groups)
+        sys.stdout.write(f"{network.vm.inode} {name[0] if name else ''}\n")
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,192 @@
+"""Drills against the emulator, with machines that fail when their store does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.machines import Machines
+from imagebake.drill import Hands, Place, drill
+from imagebake.emulator.server import Emulator
+from imagebake.model.drill import GOLDEN, PLAIN, STORE, Candidate, DrillPlan
+from imagebake.model.drill_verdict import judge
+from imagebake.model.incident import Asking, IdentityState, StoreState
+from imagebake.model.ledger import Asked, Ledger, LedgerEntry
+from tests.support.cloud import Tape, an_endpoint, quick
+from tests.support.drills import HELLO, a_plan
+from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
+from tests.support.machine_hosts import TinyHost
+
+VERSION_ID = f"{DEFINITION_ID}/versions/1.0.0"
+NOW = functools.partial(dt.datetime.now, dt.UTC)
+
+
+@dataclass(slots=True)
+class TinyIncident:
+    """Breaks the machines of a `TinyHost`, and says what they would have asked."""
+
+    host: TinyHost
+    states: list[str] = field(default_factory=list)
+    told: list[Asking] = field(default_factory=list)
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+    def set_store(self, state: StoreState) -> None:
+        self.states.append(state.value)
+        self.host.broken.clear()
+        if state is not StoreState.UP:
+            self.host.broken[HELLO.handler] = "Failed to fetch manifest"
+
+    def set_identity(self, state: IdentityState) -> None:
+        del state
+
+    @property
+    def asked(self) -> tuple[Asking, ...]:
+        return tuple(self.told)
+
+    def ledger(self, machine_id: str) -> Ledger | None:
+        return self.ledgers.get(machine_id, Ledger())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An emulator with a version in it, and everything to drill with."""
+
+    host: TinyHost
+    incident: TinyIncident
+    hands: Hands
+    tape: Tape
+
+    def names(self) -> list[str]:
+        machines = self.hands.machines.clients.compute.virtual_machines
+        return [machine.name for machine in machines.list("imagebake")]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    host = TinyHost(NOW)
+    builder, tape = RecordingBuilder(), Tape()
+    with Emulator(tmp_path / "emulator", builder=builder, host=host) as emulator:
+        with azure(emulator) as arm:
+            arm.shelf()
+            arm.template(
+                distribute=[
+                    {
+                        "type": "SharedImage",
+                        "runOutputName": "version",
+                        "galleryImageId": VERSION_ID,
+                        "targetRegions": [{"name": "westeurope", "replicaCount": 1}],
+                    }
+                ]
+            )
+            arm.run()
+        incident = TinyIncident(host)
+        with Clients(an_endpoint(emulator.url, emulator.ca), quick()) as clients:
+            hands = Hands(
+                machines=Machines(clients),
+                incident=incident,
+                now=NOW,
+                sleep=time.sleep,
+                progress=tape,
+            )
+            yield Scene(host, incident, hands, tape)
+
+
+def a_place() -> Place:
+    return Place(
+        run="drill-1", size="Standard_D2s_v5", subnet_id="/subnets/any", public_key="ssh-rsa A b"
+    )
+
+
+def the_plan() -> DrillPlan:
+    """Four hours in a second, both images from one version."""
+    candidates = (
+        Candidate(label=GOLDEN, version_id=VERSION_ID, version="1.0.0"),
+        Candidate(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
+    )
+    return a_plan(candidates=candidates, minutes_per_second=160.0)
+
+
+def test_machines_are_asked_for_while_things_break_and_mend(scene: Scene) -> None:
+    record = drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert [one.ready for one in record.of(GOLDEN)] == [True] * 4
+    assert [one.ready for one in record.of(PLAIN)] == [True, False, False, True]
+    failed = record.of(PLAIN)[1]
+    assert failed.code == "VMExtensionHandlerNonTransientError"
+    assert failed.message.startswith("The handler for VM extension type 'Contoso.Demo.Hello'")
+    assert judge(record).passed
+
+
+def test_nothing_is_left_of_a_drill(scene: Scene) -> None:
+    drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert scene.names() == []
+    assert all(machine.stopped for machine in scene.host.machines)
+    assert scene.incident.states == ["up", "409", "up", "up"]
+
+
+def test_nothing_is_left_of_a_drill_that_was_interrupted(scene: Scene) -> None:
+    def interrupt(text: str) -> None:
+        if "cannot be read" in text:
+            raise KeyboardInterrupt
+
+    scene.tape.listen = interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert scene.names() == []
+    assert scene.incident.states[-1] == "up"
+
+
+def test_the_first_machine_that_failed_is_left_alone_and_looked_at_in_the_end(
+    scene: Scene,
+) -> None:
+    record = drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert record.witness is not None
+    assert record.witness.name == record.of(PLAIN)[1].name
+    assert not record.witness.healed
+    assert record.witness.message == "Failed to fetch manifest"
+
+
+def test_what_machines_ask_is_put_down_for_their_image_and_minute(scene: Scene) -> None:
+    soon = NOW() + dt.timedelta(seconds=0.5)
+    scene.incident.told += [
+        Asking(soon, "store", "drill-1-plain-01", 409),
+        Asking(soon, "identity", "drill-1-plain-01", 200),
+        Asking(soon, "store", "another-1-plain-01", 409),
+    ]
+
+    record = drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert record.requests(PLAIN, STORE).total == 1
+    assert 60 <= next(iter(record.requests(PLAIN, STORE).by_minute)) <= 80
+    assert record.requests(GOLDEN, STORE).total == 0
+
+
+def test_what_the_ledger_holds_against_a_machine_is_put_down(scene: Scene) -> None:
+    plan = the_plan()
+    entry = LedgerEntry(time=NOW(), kind=Asked.DNS, host="packages.example")
+    group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake"
+    machine = f"{group}/providers/Microsoft.Compute/virtualMachines/drill-1-golden-01"
+    scene.incident.ledgers[machine] = Ledger(entries=(entry,), counters={"dns": 2, "other": 5})
+
+    record = drill(plan, a_place(), hands=scene.hands)
+
+    assert record.of(GOLDEN)[0].downloads == 7
+    assert not judge(record).passed
+
+
+def test_people_can_watch(scene: Scene) -> None:
+    drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert "18:00  Packages cannot be read (store 409, identity up)" in scene.tape.notes
+    assert scene.tape.notes[-1].startswith("21:00  golden   4 asked   4 Ready   0 failed")

@@ -1,0 +1,241 @@
+"""The verb with recorded first boots: which there are, what the verdict gets, what is planted."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from imagebake.catalog.components import CATALOGUE
+from imagebake.errors import UsageError
+from imagebake.fabric.plan import StoreMode
+from imagebake.fabric.status import AgentStatus
+from imagebake.firstboot.scenario import FirstBoot, Means, Moment, Scenario, Stage
+from imagebake.firstboot.trials import BOOT, Change, trials
+from imagebake.firstboot.units import UnitState
+from imagebake.model.ledger import Ledger
+from imagebake.model.proof import Demand, Law, Proof, Wish
+from imagebake.model.spec import ImageSpec
+from imagebake.policy.facts import ProofFacts
+from imagebake.prove import Hands, demand_of, prove
+from imagebake.validate import report_proof
+from tests.support.builders import a_spec
+from tests.support.cloud import Tape
+from tests.support.first_boots import START, a_ledger, an_entry
+from tests.support.golden import Golden
+
+SPEC = a_spec()
+UNITS = {"walinuxagent.service": "waagent"}
+CACHED = {
+    "publisher": "Contoso.Demo",
+    "type": "Hello",
+    "version": "1.2.3",
+    "mode": "cached",
+    "package": {"file": "https://packages-1.store.test/hello.zip", "sha256": "0" * 64},
+}
+
+Recorded = Callable[[Scenario, Change], FirstBoot]
+
+
+def recorded(scenario: Scenario, change: Change) -> FirstBoot:
+    """An image that asks for nothing, unless it was changed."""
+    asked = an_entry(unit="", process="waagent -run-exthandlers", path="/agent/manifest.xml")
+    status = AgentStatus(time=START, version="2.7.3.0", status="Ready", message="")
+    return FirstBoot(
+        scenario=scenario,
+        provisioned="Ready" if scenario.means is Means.BOOT else "",
+        provisioned_seconds=None,
+        stages=(Stage(moment=Moment.START, ready=True, seconds=1.5, agent=status),),
+        ledger=Ledger() if change is Change.NOTHING else a_ledger(asked, dns=1),
+        services=tuple(
+            UnitState(unit=unit, enabled=True, active=True, state="active (running)")
+            for unit in scenario.services
+        ),
+    )
+
+
+def demanded(spec: ImageSpec = SPEC) -> Demand:
+    return demand_of(spec, CATALOGUE, UNITS)
+
+
+def proven(
+    run: Recorded = recorded,
+    *,
+    spec: ImageSpec = SPEC,
+    wish: Wish = Wish(),  # noqa: B008 - frozen
+) -> Proof:
+    return prove(spec, demanded(spec), wish, hands=Hands(run=run, progress=Tape()))
+
+
+def test_an_image_that_asks_for_nothing_is_proven() -> None:
+    proof = proven()
+
+    assert proof.passed
+    assert proof.reasons == ()
+
+
+def test_every_way_to_be_down_decides() -> None:
+    scenarios = trials(SPEC, demanded())
+
+    assert {one.store for one in scenarios} == set(StoreMode)
+    assert len({one.name for one in scenarios}) == len(scenarios)
+
+
+def test_the_whole_boot_has_a_restart_a_reboot_and_the_timers() -> None:
+    boot = trials(SPEC, demanded())[0]
+
+    assert boot.name == BOOT
+    assert boot.store is StoreMode.BLACK_HOLE
+    assert (boot.restart, boot.reboot, boot.timers) == (True, True, True)
+
+
+def test_an_extension_comes_after_the_machine_and_both_ways() -> None:
+    spec = a_spec(extensions=(CACHED,))
+    scenarios = trials(spec, demanded(spec))
+
+    assert all(not one.goals[0].extensions and one.goals[1].extensions for one in scenarios)
+    assert {goal.source for one in scenarios for goal in one.goals} == {
+        "extensionsconfig",
+        "fasttrack",
+    }
+
+
+def test_what_is_native_or_absent_is_not_in_the_goal_state() -> None:
+    native = {key: value for key, value in CACHED.items() if key != "package"} | {"mode": "native"}
+    spec = a_spec(extensions=(native,))
+
+    assert all(not goal.extensions for one in trials(spec, demanded(spec)) for goal in one.goals)
+
+
+def test_the_control_gets_every_extension_by_download() -> None:
+    absent = {key: value for key, value in CACHED.items() if key != "package"} | {"mode": "absent"}
+    controls: list[Scenario] = []
+
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        if change is Change.STRIPPED:
+            controls.append(scenario)
+        return recorded(scenario, change)
+
+    proven(run, spec=a_spec(extensions=(absent,)))
+
+    (control,) = controls
+    assert [one.name for goal in control.goals for one in goal.extensions] == ["Contoso.Demo.Hello"]
+
+
+def test_an_image_without_the_agent_is_proven_by_its_boot_and_a_planted_download() -> None:
+    pins = ({"package": "jq", "version": "1.6-2.1+deb12u1"},)
+    done: list[tuple[str, Change]] = []
+
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        done.append((scenario.name, change))
+        return recorded(scenario, change)
+
+    assert proven(run, spec=a_spec(pins=pins)).passed
+    assert sorted(done) == [(BOOT, Change.NOTHING), ("planted", Change.PLANTED)]
+
+
+def test_where_the_control_asks_for_nothing_a_download_is_planted() -> None:
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        return recorded(scenario, Change.NOTHING if change is Change.STRIPPED else change)
+
+    proof = proven(run)
+
+    assert proof.passed
+    assert [one.what for one in proof.controls] == [Change.STRIPPED, Change.PLANTED]
+
+
+def test_a_proof_that_catches_not_even_a_planted_download_is_refused() -> None:
+    proof = proven(lambda scenario, _: recorded(scenario, Change.NOTHING))
+
+    assert [reason.law for reason in proof.reasons] == [Law.CONTROL]
+
+
+def test_one_scenario_is_no_proof_and_has_a_control_only_on_request() -> None:
+    alone = proven(wish=Wish(scenario="409", control=False))
+    controlled = proven(wish=Wish(scenario="409", control=True))
+
+    assert [one.trial for one in alone.seen] == ["409"]
+    assert (len(alone.controls), len(controlled.controls)) == (0, 1)
+    assert not alone.whole
+    assert not controlled.whole
+
+
+def test_an_unknown_scenario_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match="no scenario 'flood'") as refused:
+        proven(wish=Wish(scenario="flood"))
+
+    assert "hang" in str(refused.value.hint)
+
+
+def test_two_first_boots_run_side_by_side() -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        if scenario.name in (BOOT, "control"):
+            together.wait()
+        return recorded(scenario, change)
+
+    assert proven(run).passed
+
+
+def test_what_breaks_a_first_boot_reaches_the_one_who_asked_for_it() -> None:
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        del change
+        raise UsageError(f"{scenario.name} broke")
+
+    with pytest.raises(UsageError, match="broke"):
+        proven(run)
+
+
+def test_the_agent_that_must_report_is_the_newest_that_is_pinned() -> None:
+    newer = {
+        "agent": "azure-linux-agent",
+        "version": "2.7.3.0-4.1",
+        "goal_state_agent": {
+            "file": "https://files.example/agent.zip",
+            "version": "2.15.0.1",
+            "sha256": "0" * 64,
+        },
+    }
+
+    assert demanded().agent == "2.7.3.0"
+    assert demanded(a_spec(pins=(newer,))).agent == "2.15.0.1"
+    assert demanded().services == ("walinuxagent.service",)
+
+
+def test_a_failed_proof_says_first_who_asked_whom_and_what_to_change(golden: Golden) -> None:
+    planted = an_entry(
+        time=START + dt.timedelta(seconds=2),
+        unit="motd-news.service",
+        process="/usr/bin/curl https://motd.example/",
+        host="motd.example",
+        path="/",
+    )
+    units = {**UNITS, "motd-news.service": "base-files"}
+
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        seen = recorded(scenario, change)
+        if scenario.name == BOOT and change is Change.NOTHING:
+            return dataclasses.replace(seen, ledger=a_ledger(planted, dns=2, other=3))
+        return seen
+
+    demand = demand_of(SPEC, CATALOGUE, units)
+    proof = prove(SPEC, demand, Wish(), hands=Hands(run=run, progress=Tape()))
+    report = report_proof(ProofFacts(spec=SPEC, subject="demo@2026.1122.0", proof=proof))
+
+    golden.check("proof/planted-download.txt", f"{report}\n")
+
+
+def test_what_could_not_be_tried_is_a_warning_with_its_reason() -> None:
+    facts = ProofFacts(
+        spec=SPEC, subject="demo@2026.1122.0", proof=None, hindrance="first boots need root"
+    )
+
+    (finding,) = report_proof(facts).findings
+
+    assert (finding.rule, finding.severity) == ("P508", "warning")
+    assert finding.message == "not proven here: first boots need root"
+    assert finding.fix == "as root on Linux, where the image was baked: ./inv validate demo"
