@@ -92,8 +92,19 @@ def test_the_whole_boot_has_a_restart_a_reboot_and_the_timers() -> None:
     assert (boot.restart, boot.reboot, boot.timers) == (True, True, True)
 
 
+NEWER = {
+    "agent": "azure-linux-agent",
+    "version": "2.7.3.0-4.1",
+    "goal_state_agent": {
+        "file": "https://files.example/agent.zip",
+        "version": "2.15.0.1",
+        "sha256": "0" * 64,
+    },
+}
+
+
 def test_an_extension_comes_after_the_machine_and_both_ways() -> None:
-    spec = a_spec(extensions=(CACHED,))
+    spec = a_spec(pins=(NEWER,), extensions=(CACHED,))
     scenarios = trials(spec, demanded(spec))
 
     assert all(not one.goals[0].extensions and one.goals[1].extensions for one in scenarios)
@@ -101,6 +112,22 @@ def test_an_extension_comes_after_the_machine_and_both_ways() -> None:
         "extensionsconfig",
         "fasttrack",
     }
+
+
+def test_an_agent_that_goes_by_the_wire_server_alone_is_told_by_it() -> None:
+    spec = a_spec(extensions=(CACHED,))
+
+    sources = {goal.source for one in trials(spec, demanded(spec)) for goal in one.goals}
+
+    assert sources == {"extensionsconfig"}
+
+
+def test_a_goal_state_names_hosts_like_that_of_the_pinned_zip() -> None:
+    spec = a_spec(extensions=(CACHED,))
+
+    (extension,) = trials(spec, demanded(spec))[0].goals[1].extensions
+
+    assert extension.hosts == ("packages-1.store.test", "another-region.store.test")
 
 
 def test_what_is_native_or_absent_is_not_in_the_goal_state() -> None:
@@ -191,18 +218,8 @@ def test_what_breaks_a_first_boot_reaches_the_one_who_asked_for_it() -> None:
 
 
 def test_the_agent_that_must_report_is_the_newest_that_is_pinned() -> None:
-    newer = {
-        "agent": "azure-linux-agent",
-        "version": "2.7.3.0-4.1",
-        "goal_state_agent": {
-            "file": "https://files.example/agent.zip",
-            "version": "2.15.0.1",
-            "sha256": "0" * 64,
-        },
-    }
-
     assert demanded().agent == "2.7.3.0"
-    assert demanded(a_spec(pins=(newer,))).agent == "2.15.0.1"
+    assert demanded(a_spec(pins=(NEWER,))).agent == "2.15.0.1"
     assert demanded().services == ("walinuxagent.service",)
 
 
