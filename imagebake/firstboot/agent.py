@@ -44,7 +44,7 @@ mkdir -p run/lock
 _DAEMON = f"""
 if [ -f {CACHE} ]; then
     rm -f {TRUST}
-    python3 {CACHE} {CACHE_CONFIGURATION} &
+    /usr/bin/python3 -I {CACHE} {CACHE_CONFIGURATION} &
     tries=0
     until [ -s {TRUST} ] || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
     export SSL_CERT_FILE={TRUST}
