@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,8 @@ class LocalEnd:
 
         They stay where they are while the context is open.
         """
-        with self.engine.store.in_use():
-            yield self.engine.image(self._record(version_id))
+        with layers_of(self.engine, self._record(version_id)) as layers:
+            yield layers
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Write the disk of a version to *out* as a fixed VHD."""
@@ -116,6 +117,13 @@ class LocalEnd:
                 hint="only what the engine built can be read here",
             )
         return record
+
+
+@contextlib.contextmanager
+def layers_of(engine: Engine, record: Mapping[str, Any]) -> Iterator[tuple[Path, ...]]:
+    """The layers of the image of *record*, kept where they are while the context is open."""
+    with engine.store.in_use():
+        yield engine.image(record)
 
 
 def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) -> Engine:
@@ -134,7 +142,9 @@ def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
 ) -> Iterator[LocalEnd]:
     """Run the emulator with *engine* behind it until the context is left."""
-    region = Region(engine, now=lambda: dt.datetime.now(dt.UTC))
+    region = Region(
+        functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
+    )
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),

@@ -11,7 +11,8 @@ from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec
 from imagebake.render.environment import Templates
-from imagebake.render.scripts import Facts, manifest, render_customizers, render_validators
+from imagebake.render.scripts import manifest, render_customizers, render_validators
+from imagebake.render.steps import Facts
 
 
 def plan_bake(

@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from imagebake.emulator.machine_host import (
     ExtensionOrder,
@@ -19,7 +22,6 @@ from imagebake.emulator.machine_host import (
     MachineOrder,
     MachineReport,
 )
-from imagebake.engine.engine import Engine
 from imagebake.engine.errors import EngineFailed
 from imagebake.errors import ImagebakeError
 from imagebake.fabric.exchange import Request, Service
@@ -40,6 +42,8 @@ from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import Ledger
 
 OnReport = Callable[[MachineReport], None]
+Layers = Callable[[Mapping[str, Any]], AbstractContextManager[tuple[Path, ...]]]
+"""The directories of an image by its record, the topmost first, kept while in use."""
 _FULL = 3
 _VAULT = "https://vault.azure.net"
 """What the stand-in for every extension asks a token for, as those do that read a vault."""
@@ -49,7 +53,7 @@ _VAULT = "https://vault.azure.net"
 class Region:
     """The host of every machine of one emulator, with one extension store for all of them."""
 
-    engine: Engine
+    layers: Layers
     now: Callable[[], dt.datetime]
     store: ExtensionStore = field(default_factory=ExtensionStore)
     _versions: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -154,8 +158,7 @@ class LocalMachine:
         """Boot; returns once process 1 runs. Raises `ImagebakeError`."""
         region, machine = self._region, _machine(self.order)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(region.engine.store.in_use())
-            layers = region.engine.image(self.order.image)
+            layers = stack.enter_context(region.layers(self.order.image))
             self._network = stack.enter_context(Network(machine, now=region.now))
             self._fabric = stack.enter_context(
                 Fabric(

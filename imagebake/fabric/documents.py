@@ -197,7 +197,7 @@ def vm_settings(wanted: Wanted) -> dict[str, Any]:
 
 
 def _plugin(extension: Extension) -> str:
-    location, failover = (quoteattr(url) for url in manifest_urls(extension.name))
+    location, failover = (quoteattr(url) for url in manifest_urls(extension))
     return (
         f"<Plugin name={quoteattr(extension.name)} version={quoteattr(extension.version)} "
         f'location={location} failoverlocation={failover} state="enabled" '
@@ -220,7 +220,7 @@ def _plugin_settings(extension: Extension, wanted: Wanted) -> str:
 
 
 def _goal(extension: Extension, wanted: Wanted) -> dict[str, Any]:
-    location, failover = manifest_urls(extension.name)
+    location, failover = manifest_urls(extension)
     settings = {
         **_protected(extension, wanted),
         "publicSettings": json.dumps(dict(extension.settings)),

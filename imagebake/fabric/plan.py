@@ -94,8 +94,9 @@ class Extension:
     """An extension in a machine's model.
 
     *version* is what the goal state asks for. *advertised* is what the store's manifest
-    lists; when empty, the version and a newer patch of it. *sequence* goes up when the
-    settings change. *protected_settings* leave the fabric only encrypted.
+    lists; when empty, the version and a newer patch of it. *hosts* are the two that the goal
+    state names for its manifest. *sequence* goes up when the settings change.
+    *protected_settings* leave the fabric only encrypted.
     """
 
     publisher: str
@@ -104,6 +105,7 @@ class Extension:
     settings: Mapping[str, Any] = field(default_factory=dict)
     protected_settings: Mapping[str, Any] | None = field(default=None, repr=False)
     advertised: tuple[str, ...] = ()
+    hosts: tuple[str, str] = STORE_HOSTS
     sequence: int = 0
     auto_upgrade: bool = False
 

@@ -102,9 +102,10 @@ class ExtensionStore:
         return self.answer(path, mode, slow=slow)
 
 
-def manifest_urls(handler: str) -> tuple[str, ...]:
-    """Where the manifest of *handler* is, in the order a goal state lists it."""
-    return tuple(f"https://{host}/{handler}/{handler}_manifest.xml" for host in STORE_HOSTS)
+def manifest_urls(extension: Extension) -> tuple[str, ...]:
+    """Where the manifest of *extension* is, in the order a goal state lists it."""
+    name = extension.name
+    return tuple(f"https://{host}/{name}/{name}_manifest.xml" for host in extension.hosts)
 
 
 def agent_manifest_urls() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from dataclasses import replace
 
 from imagebake.errors import UsageError
 from imagebake.fabric.plan import Extension, GatewayMode, GoalState, Source, StoreMode
@@ -30,10 +31,13 @@ _DEAD = {
     "up": (StoreMode.UP, GatewayMode.SAME),
 }
 _FAST_TRACK = {"hang-fasttrack": "hang", "409-fasttrack": "409"}
+_FAST_TRACK_SINCE = (2, 8)
 _MARGIN = 2.0
 _LINGER, _BOOT_LINGER = 0.5, 2.0
 _FORBEARANCE, _BOOT_FORBEARANCE, _CONTROL_FORBEARANCE = 2.0, 10.0, 0.5
 _CONTROL_PATIENCE = 20.0
+_AZURE_HOSTS = ("imagebake1.blob.core.windows.net", "imagebake2.z01.blob.storage.azure.net")
+"""What a cache must answer for: not where the spec has its zip from, which may be a mirror."""
 _STAND_IN = Extension(publisher="Imagebake.Proof", type="Control", version="1.0.0")
 
 
@@ -49,7 +53,8 @@ def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
     """The first boots that decide, the whole boot first.
 
     An image without the guest agent has only that one: nothing else would run. How a goal
-    state arrives makes a difference only where there is something in it.
+    state arrives makes a difference only where there is something in it, and only to agents
+    that take one from HostGAPlugin: older ones compare it with the wire server's, and go by that.
     """
     wanted = tuple(map(_extension, spec.cached))
     patience = demand.budget_seconds + _MARGIN
@@ -69,7 +74,7 @@ def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
     if not demand.agent:
         return (boot,)
     ways = [(name, name, Source.EXTENSIONS_CONFIG) for name in _DEAD]
-    if wanted:
+    if wanted and _knows_fast_track(demand.agent):
         ways += [(name, dead, Source.FAST_TRACK) for name, dead in _FAST_TRACK.items()]
     alone = (
         Scenario(
@@ -115,6 +120,11 @@ def control_of(spec: ImageSpec, demand: Demand) -> tuple[Scenario, Change]:
     return scenario, Change.STRIPPED
 
 
+def _knows_fast_track(agent: str) -> bool:
+    numbers = tuple(int(part) for part in agent.split(".") if part.isdigit())
+    return numbers >= _FAST_TRACK_SINCE
+
+
 def planted() -> Scenario:
     """A boot of an image with a planted download."""
     return Scenario(
@@ -134,4 +144,6 @@ def _goals(wanted: tuple[Extension, ...], source: Source) -> tuple[GoalState, ..
 
 
 def _extension(pin: ExtensionPin) -> Extension:
-    return Extension(publisher=pin.publisher, type=pin.type, version=pin.version)
+    """The extension as a goal state names it; a cached one at hosts such as Azure's."""
+    plain = Extension(publisher=pin.publisher, type=pin.type, version=pin.version)
+    return replace(plain, hosts=_AZURE_HOSTS) if pin.package else plain

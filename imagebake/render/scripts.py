@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.errors import LockError
 from imagebake.model.bundle import Bundle
-from imagebake.model.component import Catalogue, Component, DropIn
-from imagebake.model.lock import PACKAGES, Lock, LockedStep
+from imagebake.model.component import Catalogue, Component
+from imagebake.model.lock import PACKAGES, Lock, LockedFile, LockedStep
 from imagebake.model.plan import MIRROR_LINE, Script
 from imagebake.model.spec import Customizer, ImageSpec, Network, Validator
+from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
 from imagebake.render.environment import Fragment, Templates
-
-SOURCE_DATE_EPOCH = 1760000000
-"""The time that everything written by a script claims; the local builder clamps to it."""
+from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
 
 HYGIENE = (
     "/etc/adjtime",
@@ -54,16 +52,6 @@ HYGIENE = (
 """What no component owns and no image may hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What all scripts of one image are rendered from."""
-
-    spec: ImageSpec
-    lock: Lock
-    catalogue: Catalogue
-    manifest: bytes
-
-
 def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
     """Write what the image has and from which lock: nothing that changes by itself.
 
@@ -83,6 +71,11 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
                     ("file", spec.files),
                 )
                 for pin in pins
+            ]
+            + [
+                {"name": pin.name, "version": own.version, "kind": "goal-state agent"}
+                for pin in spec.agents
+                if (own := pin.goal_state_agent)
             ],
             "packages": [
                 {
@@ -98,10 +91,7 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
                 {"path": file.destination, "mode": file.mode, "sha256": file.sha256}
                 for file in lock.files
             ],
-            "extensions": [
-                {"handler": pin.handler, "version": pin.version, "mode": pin.mode.value}
-                for pin in lock.extensions
-            ],
+            "extensions": [delivered(pin) for pin in lock.extensions],
         }
     )
 
@@ -113,12 +103,13 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
     that follow; generalising comes last.
     """
     return (
-        _as_root("mask-downloads", "mask", templates, units=_units(facts)),
+        as_root("mask-downloads", "mask", templates, units=_units(facts)),
         *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
         *_put_files(facts, templates),
-        _as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
+        *render_delivery(facts, templates),
+        as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
         *(_own(step, templates) for step in facts.spec.customizers),
-        _as_root(
+        as_root(
             "write-deprovisioning-script",
             "generalize",
             templates,
@@ -135,11 +126,13 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             name="check-image",
             text=templates.shell(
                 "validate/image.sh.j2",
-                files=facts.lock.files,
+                files=[file for file in facts.lock.files if _readable(file)],
+                secluded=[file for file in facts.lock.files if not _readable(file)],
                 units=_units(facts),
                 manifest_sha256=sha256_bytes(facts.manifest),
             ),
         ),
+        *render_delivery_check(facts, templates),
         *(_own(step, templates) for step in facts.spec.validators),
     )
 
@@ -199,14 +192,14 @@ def _install(
     step: LockedStep, component: Component | None, facts: Facts, templates: Templates
 ) -> Script:
     pins = _pinned(step, facts.lock)
-    return _as_root(
+    return as_root(
         f"install-{step.name}",
         "packages",
         templates,
         mirror_line=Fragment(MIRROR_LINE),
         bundle=Bundle(step.packages).digest,
         pins=pins,
-        **_stop(component, pins),
+        **_stop(component, facts, pins),
     )
 
 
@@ -220,24 +213,18 @@ def _check(
         query=Fragment(component.version_query) if component and component.version_query else None,
         upstream=_upstream(pins[0][1]),
         services=component.services if component else (),
-        **_stop(component, pins),
+        **_stop(component, facts, pins),
     )
     return Script(name=f"check-{step.name}", text=text)
 
 
-def _stop(component: Component | None, pins: list[tuple[str, str]]) -> dict[str, Any]:
+def _stop(component: Component | None, facts: Facts, pins: list[tuple[str, str]]) -> dict[str, Any]:
+    """What stops self-updates; the newest agent on the disk decides which switches are known."""
     if component is None:
         return {"settings": (), "drop_ins": ()}
-    stop = component.stop(pins[0][1])
-    return {"settings": stop.settings, "drop_ins": [_file(file) for file in stop.drop_ins]}
-
-
-def _file(file: DropIn) -> dict[str, str]:
-    return {
-        "path": file.path,
-        "folder": file.path.rpartition("/")[0],
-        "text": "\n".join(file.lines),
-    }
+    newest = {pin.name: pin.newest for pin in facts.spec.agents}
+    stop = component.stop(newest.get(component.name, pins[0][1]))
+    return {"settings": stop.settings, "drop_ins": [file_of(file) for file in stop.drop_ins]}
 
 
 def _upstream(version: str) -> str:
@@ -249,7 +236,7 @@ def _upstream(version: str) -> str:
 
 def _put_files(facts: Facts, templates: Templates) -> Iterable[Script]:
     if facts.lock.files:
-        yield _as_root(
+        yield as_root(
             "put-files",
             "files",
             templates,
@@ -268,9 +255,9 @@ def _own(step: Customizer | Validator, templates: Templates) -> Script:
     return Script(name=step.name, text=text)
 
 
-def _as_root(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
-    body = templates.shell(f"install/{template}.sh.j2", epoch=SOURCE_DATE_EPOCH, **values)
-    return Script(name=name, text=templates.shell("install/as_root.sh.j2", body=body))
+def _readable(file: LockedFile) -> bool:
+    """Whether an ordinary user may read it, as validators are."""
+    return bool(int(file.mode, 8) & 0o004)
 
 
 def _units(facts: Facts) -> tuple[str, ...]:

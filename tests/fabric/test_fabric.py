@@ -28,7 +28,7 @@ from imagebake.fabric.toy import toy_package
 from tests.fabric.conftest import HELLO, MACHINE, NOW, Wires, parsed
 
 GOAL_STATE = "/machine/?comp=goalstate"
-MANIFEST = manifest_urls(HELLO.name)[0]
+MANIFEST = manifest_urls(HELLO)[0]
 PACKAGE = MANIFEST.replace("_manifest.xml", "__1.2.3.0.zip")
 READY = b"<Health><State>Ready</State></Health>"
 STATUS = {"aggregateStatus": {"guestAgentStatus": {"version": "2.12.0.2", "status": "Ready"}}}

@@ -26,7 +26,7 @@ def a_zip(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def an_agent_zip(version: str = VERSION, **more: bytes) -> bytes:
+def an_agent_zip(version: str = VERSION, *, more: Mapping[str, bytes] | None = None) -> bytes:
     """The package of a goal-state agent, laid out as the daemon wants it; its egg does nothing."""
     egg = f"bin/WALinuxAgent-{version}-py3.egg"
     command = {"enableCommand": f"python -u {egg} -run-exthandlers"}
@@ -36,7 +36,7 @@ def an_agent_zip(version: str = VERSION, **more: bytes) -> bytes:
             "HandlerManifest.json": json.dumps(manifest).encode(),
             "manifest.xml": b"<ExtensionImage/>",
             egg: b"an egg",
-            **more,
+            **(more or {}),
         }
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import fnmatch
 import threading
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ from imagebake.model.proof import Demand, Law, Proof, Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.policy.facts import ProofFacts
 from imagebake.prove import Hands, demand_of, prove
+from imagebake.render.delivery import ARTIFACT_HOSTS
 from imagebake.validate import report_proof
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape
@@ -92,8 +94,19 @@ def test_the_whole_boot_has_a_restart_a_reboot_and_the_timers() -> None:
     assert (boot.restart, boot.reboot, boot.timers) == (True, True, True)
 
 
+NEWER = {
+    "agent": "azure-linux-agent",
+    "version": "2.7.3.0-4.1",
+    "goal_state_agent": {
+        "file": "https://files.example/agent.zip",
+        "version": "2.15.0.1",
+        "sha256": "0" * 64,
+    },
+}
+
+
 def test_an_extension_comes_after_the_machine_and_both_ways() -> None:
-    spec = a_spec(extensions=(CACHED,))
+    spec = a_spec(pins=(NEWER,), extensions=(CACHED,))
     scenarios = trials(spec, demanded(spec))
 
     assert all(not one.goals[0].extensions and one.goals[1].extensions for one in scenarios)
@@ -101,6 +114,24 @@ def test_an_extension_comes_after_the_machine_and_both_ways() -> None:
         "extensionsconfig",
         "fasttrack",
     }
+
+
+def test_an_agent_that_goes_by_the_wire_server_alone_is_told_by_it() -> None:
+    spec = a_spec(extensions=(CACHED,))
+
+    sources = {goal.source for one in trials(spec, demanded(spec)) for goal in one.goals}
+
+    assert sources == {"extensionsconfig"}
+
+
+def test_a_goal_state_names_hosts_such_as_azures_wherever_the_zip_is_from() -> None:
+    spec = a_spec(extensions=(CACHED,))
+
+    (extension,) = trials(spec, demanded(spec))[0].goals[1].extensions
+
+    assert all(
+        any(fnmatch.fnmatch(host, known) for known in ARTIFACT_HOSTS) for host in extension.hosts
+    )
 
 
 def test_what_is_native_or_absent_is_not_in_the_goal_state() -> None:
@@ -191,18 +222,8 @@ def test_what_breaks_a_first_boot_reaches_the_one_who_asked_for_it() -> None:
 
 
 def test_the_agent_that_must_report_is_the_newest_that_is_pinned() -> None:
-    newer = {
-        "agent": "azure-linux-agent",
-        "version": "2.7.3.0-4.1",
-        "goal_state_agent": {
-            "file": "https://files.example/agent.zip",
-            "version": "2.15.0.1",
-            "sha256": "0" * 64,
-        },
-    }
-
     assert demanded().agent == "2.7.3.0"
-    assert demanded(a_spec(pins=(newer,))).agent == "2.15.0.1"
+    assert demanded(a_spec(pins=(NEWER,))).agent == "2.15.0.1"
     assert demanded().services == ("walinuxagent.service",)
 
 
