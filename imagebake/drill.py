@@ -29,6 +29,7 @@ from imagebake.model.machine import MachineWish
 from imagebake.progress import Progress, Step
 
 _AT_ONCE = 32
+_TAG = "imagebake-drill"
 
 
 class Incident(Protocol):
@@ -79,10 +80,12 @@ def drill(plan: DrillPlan, place: Place, *, hands: Hands) -> DrillRecord:
     """Carry out *plan* and return what was seen; judging that is not done here.
 
     Every machine is deleted in the end, however the drill ends, and nothing stays broken.
+    Where it was killed, the next drill deletes the machines that are off by then.
     """
     work = _Drill(plan, place, hands)
     try:
         with hands.progress.step(f"Replay {plan.timeline.title}") as step:
+            work.clear_away()
             work.replay(step)
             return work.record()
     finally:
@@ -109,6 +112,12 @@ class _Drill:
     def minute(self) -> float:
         """The minute of the timeline that it is now."""
         return self._minute_of(self.hands.now())
+
+    def clear_away(self) -> None:
+        """Delete what a drill that was killed has left and nobody runs any more."""
+        for name in self.hands.machines.stopped(_TAG):
+            self.hands.machines.delete(name)
+        self.began = self.hands.now()
 
     def replay(self, step: Step) -> None:
         """Let the timeline pass, and wait for the machines it asked for."""
@@ -225,7 +234,7 @@ class _Drill:
             size=self.place.size,
             subnet_id=self.place.subnet_id,
             public_key=self.place.public_key,
-            tags={"imagebake-drill": self.place.run},
+            tags={_TAG: self.place.run},
         )
 
     def _downloads(self, machine_id: str) -> int | None:

@@ -13,10 +13,11 @@ import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imagebake.cloud.endpoint import Credential
+from imagebake.cloud.retry import Patience, Retries
 from imagebake.errors import CloudError
 
 _AUDIENCE = "api://AzureADTokenExchange"
@@ -66,21 +67,42 @@ class CachedCredential:
             return self._tokens[scopes]
 
 
-def azure_credential(environment: Mapping[str, str], clock: Callable[[], float]) -> Credential:
+def managed_identity(client: str | None, retries: Retries, **options: Any) -> Credential:  # noqa: ANN401
+    """The identity of the machine that we run on, asked for with our *retries*.
+
+    The SDK's own wait the same seconds on every machine; after an outage they all return in
+    step. *options* are the SDK's.
+    """
+    from azure.core.pipeline.policies import ContentDecodePolicy, HeadersPolicy
+    from azure.identity import ManagedIdentityCredential
+
+    from imagebake.cloud.pipeline import JitteredRetry
+
+    policies = [HeadersPolicy(), ContentDecodePolicy(), JitteredRetry(retries)]
+    return ManagedIdentityCredential(client_id=client, policies=policies, **options)
+
+
+def token_patience(patience: Patience) -> Patience:
+    """How long to try for a token: nothing can be done without one, so a minute or two."""
+    return replace(patience, attempts=8, base=2.0)
+
+
+def azure_credential(
+    environment: Mapping[str, str], clock: Callable[[], float], patience: Patience
+) -> Credential:
     """The identity that the *environment* offers.
 
     In a GitHub workflow its OIDC token, fetched anew for every refresh, because a bake
     takes longer than one lives; else what `AZURE_TOKEN_CREDENTIALS` names
     (`ManagedIdentityCredential`, or the default, `AzureCliCredential`).
     """
-    return CachedCredential(_chosen(environment), clock)
+    return CachedCredential(_chosen(environment, patience), clock)
 
 
-def _chosen(environment: Mapping[str, str]) -> Credential:
+def _chosen(environment: Mapping[str, str], patience: Patience) -> Credential:
     from azure.identity import (
         AzureCliCredential,
         ClientAssertionCredential,
-        ManagedIdentityCredential,
     )
 
     tenant, client = environment.get("AZURE_TENANT_ID"), environment.get("AZURE_CLIENT_ID")
@@ -88,7 +110,7 @@ def _chosen(environment: Mapping[str, str]) -> Credential:
         return ClientAssertionCredential(tenant, client, lambda: _github_assertion(environment))
     wanted = environment.get("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
     if wanted == "ManagedIdentityCredential":
-        return ManagedIdentityCredential(client_id=client, retry_total=0)
+        return managed_identity(client, Retries(token_patience(patience)))
     if wanted == "AzureCliCredential":
         return AzureCliCredential(tenant_id=tenant or "")
     raise CloudError(

@@ -16,6 +16,8 @@ from imagebake.model.machine import (
     MachineWish,
 )
 
+_OFF = ("stopped", "deallocated")
+
 
 @dataclass(frozen=True, slots=True)
 class Machines:
@@ -70,6 +72,13 @@ class Machines:
                 )
             patience.sleep(min(2.0, 4 * self.clients.endpoint.polling_seconds))
         return view
+
+    def stopped(self, tag: str) -> tuple[str, ...]:
+        """The machines with *tag* that are not running."""
+        machines = self.clients.compute.virtual_machines
+        found = self.clients.ask("list machines", machines.list, self._group)
+        tagged = [str(one["name"]) for one in found if tag in (one.get("tags") or {})]
+        return tuple(name for name in tagged if self.view(name).power in _OFF)
 
     def delete(self, machine: str) -> None:
         """Delete a machine, its disk and its network interface; none is as good."""

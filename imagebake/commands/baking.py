@@ -101,7 +101,10 @@ class _Work:
 
     def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:
         """The verdict over what was baked and, where there is none, why: kept, or reached now."""
-        if kept := proving.keeper(self.site, result.version).verdict():
+        keeper = proving.keeper(self.site, result.version)
+        if kept := keeper.verdict():
+            for reason in keeper.reasons():
+                self.site.progress.note(reason)
             return kept, ""
         if not self.prove:
             return UNPROVEN, "--no-proof"

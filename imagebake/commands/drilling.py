@@ -32,10 +32,13 @@ from imagebake.model.machine import ExtensionWish
 from imagebake.model.manifest import BakeResult
 from imagebake.model.pins import DeliveryMode, ExtensionPin
 from imagebake.model.spec import ImageSpec
+from imagebake.model.storm import StormPlan
 from imagebake.plan import plan_plain
+from imagebake.reports import storm as storms
 from imagebake.reports.drill import markdown
 from imagebake.reports.drill_page import page
 from imagebake.specs.load import load_all
+from imagebake.storm import storm
 
 OUTAGE, STORM = "outage", "storm"
 _LOCAL_PACE = Pace(provisioning=90, extension=60)
@@ -52,12 +55,44 @@ def drill_image(
     speed = _speed(minutes_per_second)
     if scenario not in (OUTAGE, STORM):
         raise UsageError(f"there is no scenario {scenario!r}", hint=f"{OUTAGE} or {STORM}")
+    folder = Path(out) if out else None
+    if scenario == STORM:
+        _storm(site, folder, as_json=as_json)
+        return
     spec = spec_of(site, image) if image else _first(site)
     _require_machines(site)
     with ends.connect(site) as end:
         plan = _plan(site, spec, end, speed)
         record = drill(plan, _place(site, spec, end), hands=_hands(site, end))
-    _report(site, record, judge(record), Path(out) if out else None, as_json=as_json)
+    _report(site, record, judge(record), folder, as_json=as_json)
+
+
+def _storm(site: Site, out: Path | None, *, as_json: bool) -> None:
+    now = functools.partial(dt.datetime.now, dt.UTC)
+    record = storm(StormPlan(), seed=site.now.toordinal(), now=now, progress=site.progress)
+    folder = out or site.workspace.state / "reports" / "storm"
+    text = storms.markdown(record)
+    _write(
+        site,
+        folder,
+        {
+            "storm.md": text.encode(),
+            "storm.html": storms.page(record).encode(),
+            "storm.json": canonical_json(record.to_json()),
+        },
+    )
+    if as_json:
+        print_json(record.to_json())
+    else:
+        print(text)
+    if record.complaints:
+        raise ValidationFailed(storms.headline(record).rstrip("."))
+
+
+def _write(site: Site, folder: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    site.progress.note(f"wrote {', '.join(files)} in {site.workspace.shown(folder)}")
 
 
 def _speed(text: str) -> float:
@@ -164,14 +199,19 @@ def _report(
     folder = out or site.workspace.state / "reports" / f"drill-{record.plan.image}"
     document = record.to_json() | {"verdict": verdict.to_json()}
     text = markdown(record, verdict)
-    write_atomically(folder / "drill.md", text.encode())
-    write_atomically(folder / "drill.html", page(record, verdict).encode())
-    write_atomically(folder / "drill.json", canonical_json(document))
+    _write(
+        site,
+        folder,
+        {
+            "drill.md": text.encode(),
+            "drill.html": page(record, verdict).encode(),
+            "drill.json": canonical_json(document),
+        },
+    )
     if as_json:
         print_json(document)
     else:
         print(text)
-    site.progress.note(f"wrote {site.workspace.shown(folder / 'drill.html')}, drill.md, drill.json")
     if not verdict.passed:
         broken = next(point for point in verdict.points if not point.kept)
         raise ValidationFailed(

@@ -71,7 +71,7 @@ def outage(*, every: int = 60) -> Timeline:
     down until 06:05 (Azure's review FNJ8-VQZ). As with any backlog, more is asked for then.
     """
     origin = dt.datetime(2026, 2, 2, 17, 3, tzinfo=dt.UTC)
-    surge = (452, 460)
+    surge = (452, 460, 825)
     return Timeline(
         title="2 and 3 February 2026: extension packages, then managed identity",
         origin=origin,

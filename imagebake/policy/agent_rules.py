@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagebake.model.component import SelfUpdateStop
 from imagebake.model.contents import Contents, FileKind
-from imagebake.model.pins import DeliveryMode
+from imagebake.model.delivery import AGENTS, CACHE_ADDRESS
 from imagebake.model.versions import DebianVersion
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rules import Breach, rule
@@ -15,7 +15,7 @@ from imagebake.policy.rules import Breach, rule
 WAAGENT_CONF = "/etc/waagent.conf"
 """The agent's configuration."""
 
-AGENT_COPIES = "/opt/imagebake/agent/WALinuxAgent-"
+AGENT_COPIES = f"{AGENTS}/WALinuxAgent-"
 """Where an agent of an exact version waits to be restaged after generalisation."""
 
 _DOWNLOADED_BY = "imagebake's design: provisioning downloads nothing"
@@ -48,7 +48,10 @@ def _staged_agent(contents: Contents) -> bool:
     """Whether an agent that knows `UpdateToLatestVersion` waits to be restaged."""
     folders = contents.matching(AGENT_COPIES + "*")
     names = {entry.path[len(AGENT_COPIES) :].partition("/")[0] for entry in folders}
-    return any(re.match(r"\d", name) and DebianVersion(name) >= _KNOWS_UPDATE_KEY for name in names)
+    return any(
+        re.fullmatch(r"[\d.]*\d", name) and DebianVersion(name) >= _KNOWS_UPDATE_KEY
+        for name in names
+    )
 
 
 @rule(
@@ -98,7 +101,7 @@ def self_updates_are_off(facts: ImageFacts) -> Iterator[Breach]:
     """The lines and files that the catalogue has for the pinned version."""
     for pin in facts.spec.agents:
         known = facts.catalogue.components.get(pin.agent)
-        stop = known.stop(pin.version) if known else SelfUpdateStop()
+        stop = known.stop(pin.newest) if known else SelfUpdateStop()
         for setting in stop.settings:
             lines = (facts.contents.text(setting.path) or "").splitlines()
             if [line for line in lines if line.startswith(f"{setting.key}=")] != [setting.line]:
@@ -172,8 +175,7 @@ def somebody_provisions(facts: ImageFacts) -> Iterator[Breach]:
 def proxy_is_the_cache(facts: ImageFacts) -> Iterator[Breach]:
     """The image's own cache listens on the loopback address."""
     host = (_settings(facts.contents) or {}).get("HttpProxy.Host", "None")
-    cached = any(pin.mode is DeliveryMode.CACHED for pin in facts.spec.extensions)
-    if host in {"", "None"} or (cached and host == "127.0.0.1"):
+    if host in {"", "None"} or (facts.spec.cached and host == CACHE_ADDRESS[0]):
         return
     yield Breach(WAAGENT_CONF, f"HttpProxy.Host is {host}")
 

@@ -150,6 +150,24 @@ def lock_is_recent(facts: SpecFacts) -> Iterator[Breach]:
         yield Breach(facts.spec.name, f"its archives are as of {max(days)}, {age} days ago")
 
 
+@rule(
+    "P178",
+    "The lock has what the extension cache runs on",
+    why="the cache is a Python program that makes its keys with openssl, and trusts whom the"
+    " system trusts; without them the agent asks the network",
+    source="imagebake's design: delivery modes",
+    fix="add the package to 'local.packages', and lock again: ./inv lock IMAGE",
+)
+def lock_has_the_caches_needs(facts: SpecFacts) -> Iterator[Breach]:
+    """The packages' names are Debian's."""
+    if facts.lock is None or not facts.fresh or not facts.spec.cached:
+        return
+    locked = {package.name for package in facts.lock.packages}
+    for name in ("ca-certificates", "openssl", "python3"):
+        if name not in locked:
+            yield Breach(name, "cached extensions need it, and the lock does not have it")
+
+
 def _day(text: str) -> dt.date | None:
     """The day of a Release file's `Date`; None for what is none."""
     try:

@@ -1,4 +1,4 @@
-"""Rules about pins: P101 to P119."""
+"""Rules about pins: P101 to P111."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
-from imagebake.model.pins import AgentPin, DeliveryMode, PackagePin, Stewardship
+from imagebake.model.pins import AgentPin, PackagePin, Stewardship
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
@@ -27,28 +27,12 @@ _BAD = (
     ),
 )
 
-NATIVE = {
-    "Microsoft.Azure.ActiveDirectory.AADSSHLoginForLinux": "aadsshlogin",
-    "Microsoft.Azure.AzureDefenderForServers.MDE.Linux": "mdatp",
-    "Microsoft.Azure.Monitor.AzureMonitorLinuxAgent": "azuremonitoragent",
-    "Microsoft.CPlat.ProxyAgent.ProxyAgentLinux": "azure-proxy-agent",
-}
-"""The package that does what an extension does, where there is one."""
-
 
 def _stewards(facts: SpecFacts) -> Iterator[tuple[str, Stewardship]]:
     for pin in facts.spec.pins:
         yield pin.name, pin
     for extension in facts.spec.extensions:
         yield extension.handler, extension
-
-
-def _pinned_packages(facts: SpecFacts) -> set[str]:
-    packages = {pin.name for pin in facts.spec.packages}
-    for pin in facts.spec.agents:
-        if known := facts.catalogue.components.get(pin.agent):
-            packages |= set(known.packages)
-    return packages
 
 
 @rule(
@@ -76,9 +60,9 @@ def agent_is_known(facts: SpecFacts) -> Iterator[Breach]:
 )
 def file_address_is_fixed(facts: SpecFacts) -> Iterator[Breach]:
     """Look for the words that release pages use for whatever is newest."""
-    for pin in facts.spec.files:
-        if match := _MOVING.search(pin.file.partition("://")[2]):
-            yield Breach(pin.name, f"its address goes through {match[1]!r}")
+    for file in facts.spec.wanted_files:
+        if match := _MOVING.search(file.url.partition("://")[2]):
+            yield Breach(file.name, f"its address goes through {match[1]!r}")
 
 
 @rule(
@@ -216,47 +200,3 @@ def guest_agent_is_pinned(facts: SpecFacts) -> Iterator[Breach]:
     """Machines cannot do without it."""
     if _AGENT not in {pin.agent for pin in facts.spec.agents}:
         yield Breach(facts.spec.name, "no pin is the Azure Linux Agent")
-
-
-@rule(
-    "P115",
-    "A pin delivers every native extension",
-    why="'native' promises that the image has the function, and nothing installs it",
-    source="imagebake's design: the payload is a package or a service",
-    fix="pin the package, or use mode 'absent'",
-)
-def native_extension_is_delivered(facts: SpecFacts) -> Iterator[Breach]:
-    """Where the package is not known, a reason must say what delivers the function."""
-    pinned = _pinned_packages(facts)
-    for extension in facts.spec.extensions:
-        if extension.mode is not DeliveryMode.NATIVE:
-            continue
-        package = NATIVE.get(extension.handler)
-        if package and package not in pinned:
-            yield Breach(extension.handler, f"no pin is {package!r}, which delivers it")
-        elif not package and not extension.reason:
-            yield Breach(
-                extension.handler,
-                "no package is known to deliver it",
-                "say in 'reason' which pin or customizer does, or use mode 'absent'",
-            )
-
-
-@rule(
-    "P116",
-    "A cached extension has a reason",
-    why=(
-        "it stays on the path of creation: the agent asks for the manifest before it looks at the"
-        " disk, so that a zip alone does not survive an outage, and the image must serve both"
-    ),
-    source="measured: zip on disk and every host dead gives NotReady in 0.7 s",
-    fix="use mode 'native' where a package exists, or say in 'reason' why it must be a resource",
-    severity=Severity.WARNING,
-)
-def cached_extension_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
-    """Name the package where one is known."""
-    for extension in facts.spec.extensions:
-        if extension.mode is DeliveryMode.CACHED and not extension.reason:
-            package = NATIVE.get(extension.handler)
-            fix = f"pin the package {package!r} and use mode 'native'" if package else ""
-            yield Breach(extension.handler, "it is cached, and nothing says why", fix)

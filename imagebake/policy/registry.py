@@ -8,12 +8,14 @@ from typing import Any
 from imagebake.model.findings import Finding
 from imagebake.policy import (
     agent_rules,
+    delivery_rules,
     hygiene_rules,
     leftover_rules,
     lock_rules,
     package_rules,
     pin_rules,
     proof_rules,
+    restage_rules,
     secret_rules,
     step_rules,
     target_rules,
@@ -23,6 +25,7 @@ from imagebake.policy.rules import Rule, rules_of
 
 SPEC_SECTIONS = (
     ("Specs: pins", rules_of(pin_rules)),
+    ("Specs: agents and extensions", rules_of(delivery_rules)),
     ("Specs: customizers and secrets", rules_of(step_rules)),
     ("Specs: gallery, regions and build", rules_of(target_rules)),
     ("Locks", rules_of(lock_rules)),
@@ -32,6 +35,7 @@ SPEC_SECTIONS = (
 IMAGE_SECTIONS = (
     ("Images: what is installed", rules_of(package_rules)),
     ("Images: the first boot", rules_of(agent_rules)),
+    ("Images: agents and extensions that wait", rules_of(restage_rules)),
     ("Images: identity", rules_of(hygiene_rules)),
     ("Images: leftovers", rules_of(leftover_rules)),
     ("Images: secrets", rules_of(secret_rules)),

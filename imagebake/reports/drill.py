@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from imagebake.model.drill import GOLDEN, PLAIN, DrillRecord
 from imagebake.model.drill_verdict import Score, Verdict
@@ -131,7 +131,7 @@ def _impaired(score: Score) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
-_MEASURES = (
+_MEASURES: tuple[tuple[str, Callable[[Score], str]], ...] = (
     ("Machines asked for", lambda score: str(score.asked)),
     ("Ready", lambda score: str(score.ready)),
     ("Failed", lambda score: str(score.failed)),

@@ -10,6 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from imagebake.cloud.identity import CachedCredential, LoopbackCredential, azure_credential
 from imagebake.errors import CloudError
 from tests.cloud.conftest import Time
+from tests.support.cloud import quick
 
 
 @dataclass
@@ -84,7 +85,7 @@ def test_the_loopback_token_never_expires() -> None:
 
 def test_an_unknown_kind_of_credential_is_refused(time: Time) -> None:
     with pytest.raises(CloudError) as caught:
-        azure_credential({"AZURE_TOKEN_CREDENTIALS": "dev"}, time.clock)
+        azure_credential({"AZURE_TOKEN_CREDENTIALS": "dev"}, time.clock, quick())
 
     assert caught.value.message == "AZURE_TOKEN_CREDENTIALS is 'dev'"
     assert caught.value.hint == "it is 'AzureCliCredential' or 'ManagedIdentityCredential'"
@@ -108,7 +109,7 @@ def test_an_unknown_kind_of_credential_is_refused(time: Time) -> None:
 def test_the_environment_decides_who_we_are(
     environment: dict[str, str], kind: str, time: Time
 ) -> None:
-    credential = azure_credential(environment, time.clock)
+    credential = azure_credential(environment, time.clock, quick())
 
     assert isinstance(credential, CachedCredential)
     assert type(credential.inner).__name__ == kind

@@ -7,11 +7,20 @@ from dataclasses import dataclass, field
 
 from imagebake.catalog.components import CATALOGUE
 from imagebake.digest import sha256_bytes
+from imagebake.model.delivery import AGENT_STATE, AGENTS
 from imagebake.model.findings import Finding
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 from imagebake.validate import validate_contents
 from tests.support.builders import a_lock, a_spec
+from tests.support.deliveries import (
+    EXTENSION_ZIP,
+    HANDLER,
+    VERSION,
+    a_cached_extension,
+    an_agent_with_its_own,
+    delivered_tree,
+)
 from tests.support.images import WAAGENT_CONF, Node, a_tree, contents_of, folder, link, text
 
 TOOL = b"#!/bin/sh\n"
@@ -30,6 +39,15 @@ SPEC = a_spec(
 )
 LOCK = a_lock(SPEC)
 GOOD = a_tree(SPEC, LOCK) | {"/opt/tool": Node(TOOL, 0o755)}
+
+DELIVERING = a_spec(
+    pins=(*SPEC.to_json()["pins"][1:], an_agent_with_its_own()), extensions=(a_cached_extension(),)
+)
+DELIVERING_LOCK = a_lock(DELIVERING)
+DELIVERED = delivered_tree(DELIVERING, DELIVERING_LOCK)
+KEPT_AGENT = f"{AGENTS}/WALinuxAgent-{VERSION}"
+STATE_AGENT = f"{AGENT_STATE}/WALinuxAgent-{VERSION}"
+STATE_ZIP = f"{AGENT_STATE}/{HANDLER}__1.2.3.zip"
 
 STATUS = "/var/lib/dpkg/status"
 CONF = "/etc/waagent.conf"
@@ -92,6 +110,35 @@ def filled(rule: str, path: str, *also: str) -> Case:
     """A breach by a file that has something in it."""
     label = path.strip("/").replace("/", "-")
     return Case(rule, label, {path: text("words")}, path, "it has 5 bytes", also=frozenset(also))
+
+
+def delivered(
+    rule: str,
+    label: str,
+    changes: Mapping[str, Node | None],
+    subject: str,
+    message: str,
+    *also: str,
+) -> Case:
+    """A breach of an image with a goal-state agent and a cached extension."""
+    return Case(
+        rule,
+        label,
+        {**DELIVERED, **changes},
+        subject,
+        message,
+        also=frozenset(also),
+        spec=DELIVERING,
+        lock=DELIVERING_LOCK,
+    )
+
+
+def within(path: str, old: str, new: str) -> dict[str, Node | None]:
+    """The text at *path* of that image, changed."""
+    node = DELIVERED[path]
+    assert node
+    assert old in node.content.decode()
+    return {path: text(node.content.decode().replace(old, new), node.mode)}
 
 
 INSTALLED = (
@@ -455,7 +502,140 @@ SECRETS = (
     there("P404", "/var/lib/waagent/Contoso.Agent-1.0.0/config/0.settings", "P330"),
 )
 
-CASES = (*INSTALLED, *FIRST_BOOT, *IDENTITY, *LEFTOVERS, *SECRETS)
+WAITING = (
+    delivered(
+        "P231",
+        "not-kept",
+        {f"{KEPT_AGENT}/HandlerManifest.json": None},
+        KEPT_AGENT,
+        f"the goal-state agent {VERSION} is not there",
+    ),
+    delivered(
+        "P231",
+        "not-restaged",
+        {path: None for path in DELIVERED if path.startswith(STATE_AGENT)},
+        STATE_AGENT,
+        "it has not been put back after generalisation",
+    ),
+    delivered(
+        "P231",
+        "another",
+        {f"{STATE_AGENT}/bin/agent.egg": text("another")},
+        STATE_AGENT,
+        f"it is not what {KEPT_AGENT} has",
+    ),
+    delivered(
+        "P207",
+        "kept-zip",
+        {f"{KEPT_AGENT}.zip": text("another")},
+        f"{KEPT_AGENT}.zip",
+        f"it is not the WALinuxAgent-{VERSION}.zip that is locked",
+    ),
+    delivered(
+        "P232",
+        "newer",
+        {f"{AGENT_STATE}/WALinuxAgent-9.9.9.9/HandlerManifest.json": text("{}")},
+        f"{AGENT_STATE}/WALinuxAgent-9.9.9.9",
+        "it is an agent, and not the one that is pinned",
+    ),
+    Case(
+        "P232",
+        "unpinned",
+        {f"{KEPT_AGENT}/HandlerManifest.json": text("{}")},
+        KEPT_AGENT,
+        "it is an agent, and not the one that is pinned",
+    ),
+    delivered(
+        "P233",
+        "absent",
+        {STATE_ZIP: None},
+        STATE_ZIP,
+        "it has not been put back after generalisation",
+    ),
+    delivered(
+        "P233",
+        "another",
+        {STATE_ZIP: text("another", 0o600)},
+        STATE_ZIP,
+        f"it is not the zip of {HANDLER} that is pinned",
+    ),
+    delivered(
+        "P233",
+        "open",
+        {STATE_ZIP: Node(EXTENSION_ZIP, 0o644)},
+        STATE_ZIP,
+        "its mode is 0644; it is for root alone",
+    ),
+    Case(
+        "P234",
+        "alone",
+        {f"{AGENT_STATE}/Contoso.Other__1.0.0.zip": text("zip")},
+        f"{AGENT_STATE}/Contoso.Other__1.0.0.zip",
+        "no extension of the spec is cached from it",
+    ),
+    delivered(
+        "P235",
+        "disabled",
+        {f"{UNITS}/multi-user.target.wants/imagebake-cache.service": None},
+        "imagebake-cache.service",
+        "it does not start at boot",
+    ),
+    delivered(
+        "P235",
+        "no-program",
+        {"/opt/imagebake/cache.py": None},
+        "/opt/imagebake/cache.py",
+        "it is not there",
+    ),
+    delivered(
+        "P235",
+        "no-drop-in",
+        {f"{UNITS}/walinuxagent.service.d/10-imagebake-cache.conf": None},
+        f"{UNITS}/walinuxagent.service.d/10-imagebake-cache.conf",
+        "it is not there",
+    ),
+    delivered(
+        "P235",
+        "another-version",
+        within("/opt/imagebake/cache.json", "1.2.3", "1.2.4"),
+        "/opt/imagebake/cache.json",
+        "it does not name the cached extensions of the spec",
+    ),
+    delivered(
+        "P235",
+        "rubbish",
+        {"/opt/imagebake/cache.json": text("[]")},
+        "/opt/imagebake/cache.json",
+        "it does not name the cached extensions of the spec",
+    ),
+    delivered(
+        "P235",
+        "no-proxy",
+        within(CONF, "HttpProxy.Port=3129", ""),
+        CONF,
+        "it has no line 'HttpProxy.Port=3129'",
+    ),
+    delivered(
+        "P236", "none", {"/opt/imagebake/restage.sh": None}, "/opt/imagebake/restage.sh",
+        "it is not there",
+    ),
+    delivered(
+        "P236", "mode", {"/opt/imagebake/restage.sh": text("x")}, "/opt/imagebake/restage.sh",
+        "it is 0644 of 0:0",
+    ),
+    there("P237", "/opt/imagebake/tls/server.key"),
+    there("P237", "/run/imagebake-cache/agent-bundle.pem"),
+    delivered(
+        "P223",
+        "one-switch",
+        within(CONF, "AutoUpdate.UpdateToLatestVersion=n\n", ""),
+        CONF,
+        "azure-linux-agent needs the line 'AutoUpdate.UpdateToLatestVersion=n'",
+        "P229",
+    ),
+)  # fmt: skip
+
+CASES = (*INSTALLED, *FIRST_BOOT, *WAITING, *IDENTITY, *LEFTOVERS, *SECRETS)
 
 HARMLESS: Mapping[str, Mapping[str, Node | None]] = {
     "no-resolver": {"/etc/resolv.conf": None},
@@ -469,10 +649,6 @@ HARMLESS: Mapping[str, Mapping[str, Node | None]] = {
     "apts-own-lock": {"/var/lib/apt/lists/lock": text(""), "/var/lib/apt/lists/partial": folder()},
     "nobody": added("/etc/passwd", "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"),
     "locked-with-hash": replaced("/etc/shadow", "root:*", "root:!$y$j9T$abc"),
-    "a-pinned-agent-restaged": {
-        "/var/lib/waagent/WALinuxAgent-2.15.0.1/bin/agent.egg": Node(b"PK\0"),
-        "/var/lib/waagent/Contoso.Agent__1.0.0.zip": Node(b"PK\0"),
-    },
     "sudo-for-a-group": {"/etc/sudoers.d/wheel": text("%sudo ALL=(ALL) NOPASSWD: ALL\n")},
     "a-signed-public-source": {
         "/etc/apt/sources.list": text("deb https://archive.example/debian bookworm main\n")

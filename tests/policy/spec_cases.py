@@ -13,10 +13,12 @@ from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 from imagebake.validate import validate_spec
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
+from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
 
 TODAY = dt.date(2026, 11, 22)
 AGENT = {"agent": "azure-linux-agent", "version": "2.7.3.0-4.1"}
 AZURE = "Microsoft.Azure"
+CACHE_NEEDS = ("ca-certificates", "openssl", "python3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ def judged(
 def fresh(spec: ImageSpec) -> Lock:
     """A lock for *spec*, with packages of its architecture."""
     lock = a_lock(spec)
+    needs = tuple(a_package(name) for name in CACHE_NEEDS) if spec.cached else ()
+    base = lock.base.model_copy(update={"packages": (*lock.base.packages, *needs)})
     steps = tuple(
         step.model_copy(
             update={
@@ -60,7 +64,7 @@ def fresh(spec: ImageSpec) -> Lock:
                 )
             }
         )
-        for step in lock.steps
+        for step in (base, *lock.customizing)
     )
     return lock.model_copy(update={"steps": steps})
 
@@ -78,8 +82,28 @@ def a_file(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     } | changes
 
 
+def without(name: str, lock: Lock) -> Lock:
+    """*lock* without one package of its base."""
+    kept = tuple(package for package in lock.base.packages if package.name != name)
+    base = lock.base.model_copy(update={"packages": kept})
+    return lock.model_copy(update={"steps": (base, *lock.customizing)})
+
+
+def moving_agent() -> dict[str, Any]:
+    pin = an_agent_with_its_own()
+    pin["goal_state_agent"]["file"] = "https://files.example/latest/agent.zip"
+    return pin
+
+
 def extended(publisher: str, kind: str, mode: str, **changes: Any) -> ImageSpec:  # noqa: ANN401
-    extension = {"publisher": publisher, "type": kind, "version": "1.0.0", "mode": mode}
+    extension: dict[str, Any] = {
+        "publisher": publisher,
+        "type": kind,
+        "version": "1.0.0",
+        "mode": mode,
+    }
+    if mode == "cached":
+        extension["package"] = a_cached_extension()["package"]
     return a_spec(extensions=(extension | changes,))
 
 
@@ -112,6 +136,7 @@ def _steps(lock: Lock, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any 
     return {"steps": (*lock.steps[:-1], last)}
 
 
+CACHED = extended("Contoso", "Agent", "cached", reason="the policy team asks for it")
 _RUN = "https://get.example/run.sh"
 
 PINS = (
@@ -203,6 +228,43 @@ PINS = (
         "no pin is the Azure Linux Agent",
     ),
     Case(
+        "P102",
+        "moving-agent",
+        a_spec(pins=(moving_agent(),)),
+        "WALinuxAgent-2.15.0.1.zip",
+        "its address goes through 'latest'",
+    ),
+    Case(
+        "P112",
+        "no-agent",
+        a_spec(pins=({"package": "jq", "version": "1"},), extensions=(a_cached_extension(),)),
+        "Contoso.Demo.Hello",
+        "it is cached, and no pin is the Azure Linux Agent",
+        also=frozenset({"P111"}),
+    ),
+    Case(
+        "P113",
+        "chrony",
+        pinned(an_agent_with_its_own() | {"agent": "chrony", "version": "2.4"}),
+        "chrony",
+        "it has a goal-state agent, and is not the Azure Linux Agent",
+        also=frozenset({"P172", "P174"}),  # a lock of tests has one package for every agent
+    ),
+    Case(
+        "P114",
+        "older",
+        a_spec(pins=(an_agent_with_its_own() | {"version": "2.15.0.1-1"},)),
+        "azure-linux-agent",
+        "2.15.0.1 is not newer than the package's 2.15.0.1-1",
+    ),
+    Case(
+        "P114",
+        "one-switch",
+        a_spec(pins=(an_agent_with_its_own(version="2.10.0.7"),)),
+        "azure-linux-agent",
+        "2.10.0.7 does not know both switches of AutoUpdate",
+    ),
+    Case(
         "P115",
         "not-pinned",
         extended(f"{AZURE}.ActiveDirectory", "AADSSHLoginForLinux", "native"),
@@ -222,6 +284,28 @@ PINS = (
         extended("Contoso", "Agent", "cached"),
         "Contoso.Agent",
         "it is cached, and nothing says why",
+    ),
+    Case(
+        "P117",
+        "in-place",
+        pinned(a_file(destination="/var/lib/waagent/agent.zip")),
+        "tool",
+        "it is an extension's zip, and nothing serves its manifest",
+        also=frozenset({"P108"}),
+    ),
+    Case(
+        "P117",
+        "by-name",
+        pinned(a_file(destination="/opt/Contoso.Demo.Hello__1.2.3.zip")),
+        "tool",
+        "it is an extension's zip, and nothing serves its manifest",
+    ),
+    Case(
+        "P118",
+        "kept",
+        pinned(a_file(destination="/opt/imagebake/tool")),
+        "tool",
+        "its destination is /opt/imagebake/tool",
     ),
 )
 
@@ -553,6 +637,14 @@ LOCKS = (
         ),
         subject="demo",
         message="its archives are as of 2026-09-01, 82 days ago",
+    ),
+    Case(
+        "P178",
+        "no-openssl",
+        CACHED,
+        "openssl",
+        "cached extensions need it, and the lock does not have it",
+        lock=without("openssl", fresh(CACHED)),
     ),
 )
 

@@ -6,8 +6,21 @@ from collections.abc import Mapping
 import pytest
 
 from imagebake.policy.registry import IMAGE_RULES
-from tests.policy.image_cases import CASES, CONF, HARMLESS, LOCK, SAS, SPEC, Case, conf, judged
-from tests.support.builders import a_package, a_spec
+from tests.policy.image_cases import (
+    CASES,
+    CONF,
+    DELIVERED,
+    DELIVERING,
+    DELIVERING_LOCK,
+    HARMLESS,
+    LOCK,
+    SAS,
+    SPEC,
+    Case,
+    conf,
+    judged,
+)
+from tests.support.builders import a_package
 from tests.support.images import Node, text
 
 
@@ -58,13 +71,11 @@ def test_an_agent_that_knows_the_newer_switch_may_look_on_the_disk() -> None:
     assert "P229" not in {finding.rule for finding in found}
 
 
-def test_a_cached_extension_may_use_the_images_own_proxy() -> None:
-    extension = {"publisher": "Contoso", "type": "A", "version": "1.0.0", "mode": "cached"}
-    spec = a_spec(extensions=(extension,))
+def test_a_good_image_with_all_that_can_be_delivered_breaks_no_rule() -> None:
+    assert judged(DELIVERED, spec=DELIVERING, lock=DELIVERING_LOCK) == ()
 
-    assert "P226" not in {
-        finding.rule for finding in judged(conf("HttpProxy.Host=127.0.0.1"), spec=spec)
-    }
+
+def test_without_a_cached_extension_the_images_own_proxy_is_one_of_the_build() -> None:
     assert "P226" in {finding.rule for finding in judged(conf("HttpProxy.Host=127.0.0.1"))}
 
 

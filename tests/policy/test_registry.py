@@ -63,4 +63,6 @@ def test_the_page_is_in_the_order_of_ids() -> None:
     ids = re.findall(r"^### (P\d+)", rules_page(), re.MULTILINE)
 
     assert ids == sorted(ids)
-    assert len(ids) == sum(len(rules) for _, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS))
+    assert len(ids) == sum(
+        len(rules) for _, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS)
+    )

@@ -9,8 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagebake.digest import sha256_bytes
+from imagebake.model.delivery import (
+    AGENT_STATE,
+    AGENTS,
+    CACHE,
+    CACHE_CONFIGURATION,
+    CACHE_UNIT,
+    RESTAGE,
+    agent_folder,
+)
+from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
+from imagebake.render.delivery import cache_configuration
+from imagebake.render.scripts import manifest
 from tests.support.builders import a_spec
+from tests.support.images import WAAGENT_CONF, Node, link, text
 
 VERSION = "2.15.0.1"
 HANDLER = "Contoso.Demo.Hello"
@@ -84,3 +97,33 @@ def a_delivering_spec(**changes: Any) -> ImageSpec:  # noqa: ANN401 - any field
     """A spec with both."""
     fields = {"pins": (an_agent_with_its_own(),), "extensions": (a_cached_extension(),)}
     return a_spec(**(fields | changes))
+
+
+def delivered_tree(spec: ImageSpec, lock: Lock) -> dict[str, Node | None]:
+    """What an image of such a spec has beyond what every image has."""
+    units = "/etc/systemd/system"
+    conf = WAAGENT_CONF.replace("AutoUpdate.Enabled=n\n", "")
+    lines = (
+        "AutoUpdate.Enabled=y",
+        "AutoUpdate.UpdateToLatestVersion=n",
+        "HttpProxy.Host=127.0.0.1",
+        "HttpProxy.Port=3129",
+        "",
+    )
+    tree: dict[str, Node | None] = {
+        "/etc/imagebake/manifest.json": Node(manifest(spec, lock, lock_sha256=lock.sha256)),
+        "/etc/waagent.conf": text(conf + "\n".join(lines)),
+        RESTAGE: text("#!/bin/sh\n", 0o755),
+        CACHE: text("serve()\n"),
+        CACHE_CONFIGURATION: Node(cache_configuration(spec.cached)),
+        f"{units}/{CACHE_UNIT}": text("[Service]\n"),
+        f"{units}/multi-user.target.wants/{CACHE_UNIT}": link(f"{units}/{CACHE_UNIT}"),
+        f"{units}/walinuxagent.service.d/10-imagebake-cache.conf": text("[Unit]\n"),
+        f"{agent_folder(AGENTS, VERSION)}.zip": Node(AGENT_ZIP),
+        f"/opt/imagebake/ext/{HANDLER}__1.2.3.zip": Node(EXTENSION_ZIP, 0o600),
+        f"{AGENT_STATE}/{HANDLER}__1.2.3.zip": Node(EXTENSION_ZIP, 0o600),
+    }
+    for folder in (agent_folder(AGENTS, VERSION), agent_folder(AGENT_STATE, VERSION)):
+        tree[f"{folder}/HandlerManifest.json"] = text("[]")
+        tree[f"{folder}/bin/agent.egg"] = text("egg")
+    return tree

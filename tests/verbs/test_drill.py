@@ -14,11 +14,14 @@ import pytest
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.machines import Machines
 from imagebake.drill import Hands, Place, drill
+from imagebake.emulator.machine_host import MachineFailed
 from imagebake.emulator.server import Emulator
+from imagebake.errors import CloudError
 from imagebake.model.drill import GOLDEN, PLAIN, STORE, Candidate, DrillPlan
 from imagebake.model.drill_verdict import judge
 from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import Asked, Ledger, LedgerEntry
+from imagebake.model.machine import MachineWish
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
@@ -190,3 +193,24 @@ def test_people_can_watch(scene: Scene) -> None:
 
     assert "18:00  Packages cannot be read (store 409, identity up)" in scene.tape.notes
     assert scene.tape.notes[-1].startswith("21:00  golden   4 asked   4 Ready   0 failed")
+
+
+def test_what_a_killed_drill_left_is_deleted_by_the_next(scene: Scene) -> None:
+    scene.host.failure = MachineFailed("AllocationFailed", "no room")
+    for name, tags in (("left", {"imagebake-drill": "drill-0"}), ("theirs", {})):
+        with pytest.raises(CloudError, match="no room"):
+            scene.hands.machines.create(
+                MachineWish(
+                    name=name,
+                    version_id=VERSION_ID,
+                    size="any",
+                    subnet_id="/subnets/any",
+                    public_key="ssh-rsa A b",
+                    tags=tags,
+                )
+            )
+    scene.host.failure = None
+
+    drill(the_plan(), a_place(), hands=scene.hands)
+
+    assert scene.names() == ["theirs"]

@@ -14,7 +14,7 @@ from imagebake.model.component import Catalogue
 from imagebake.model.lock import LockedStep
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec
-from imagebake.plan import plan_bake
+from imagebake.plan import plan_bake, plan_plain
 from imagebake.render.environment import Templates
 from tests.support.builders import a_lock, a_package, a_spec
 
@@ -150,3 +150,21 @@ def test_two_hundred_specs_are_planned_within_a_second_or_so(templates: Template
 
     # Several times what it takes, so that a busy machine passes and a lost cache does not.
     assert time.process_time() - started < 3
+
+
+def test_a_plain_image_has_the_same_packages_and_nothing_of_ours(templates: Templates) -> None:
+    spec = a_spec()
+    lock = a_lock(spec)
+
+    golden = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates)
+    plain = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates)
+
+    scripts = "".join(script.text for script in plain.customizers)
+    assert plain.spec.gallery.definition == f"{spec.gallery.definition}-plain"
+    assert plain.bake_key != golden.bake_key
+    agents = [f"install-{pin.name}" for pin in spec.agents]
+    own = [customizer.name for customizer in spec.customizers]
+    assert [script.name for script in plain.customizers] == [*agents, *own]
+    assert plain.validators == ()
+    for ours in ("AutoUpdate", "/opt/imagebake", "/dev/null /etc/systemd", "Deprovisioning"):
+        assert ours not in scripts

@@ -1,0 +1,84 @@
+"""Time that passes only when everybody waits: hours of many programs in seconds, in order."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable
+
+
+class TimeIsUp(BaseException):
+    """Raised out of a sleep that will not end: no program may take it for a failure."""
+
+
+class VirtualTime:
+    """Runs programs one at a time, each until it sleeps, the one that wakes first next.
+
+    The programs are ordinary code in threads of their own; the order, and so the result,
+    is the same every time. A program may block on nothing but `sleep`.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._waiting: list[tuple[float, int, threading.Event]] = []
+        self._numbers = itertools.count()
+        self._parked = threading.Semaphore(0)
+        self._over = False
+        self._here = threading.local()
+        self._broken: list[BaseException] = []
+
+    def clock(self) -> float:
+        """The seconds that have passed."""
+        return self.now
+
+    def spawn(self, at: float, work: Callable[[], None]) -> None:
+        """Have *work* begin at the moment *at*."""
+        turn = threading.Event()
+
+        def live() -> None:
+            self._here.turn = turn
+            turn.wait()
+            try:
+                if not self._over:
+                    work()
+            except TimeIsUp:
+                pass
+            except BaseException as error:  # noqa: BLE001 - raised again in `run`, by its thread
+                self._broken.append(error)
+            self._parked.release()
+
+        self._wait(at, turn)
+        threading.Thread(target=live, name="virtual time", daemon=True).start()
+
+    def sleep(self, seconds: float) -> None:
+        """Let *seconds* pass for the program that calls this."""
+        turn: threading.Event = self._here.turn
+        turn.clear()
+        self._wait(self.now + max(0.0, seconds), turn)
+        self._parked.release()
+        turn.wait()
+        if self._over:
+            raise TimeIsUp
+
+    def run(self, until: float) -> None:
+        """Let time pass until all programs have ended, or to the moment *until*."""
+        while self._waiting and not self._broken:
+            moment, _, turn = heapq.heappop(self._waiting)
+            self._over = self._over or moment > until
+            self.now = self.now if self._over else moment
+            turn.set()
+            self._parked.acquire()
+        self._end()
+
+    def _end(self) -> None:
+        """Wake whoever still sleeps, so that no thread stays behind."""
+        self._over = True
+        for _, _, turn in self._waiting:
+            turn.set()
+            self._parked.acquire()
+        if self._broken:
+            raise self._broken[0]
+
+    def _wait(self, moment: float, turn: threading.Event) -> None:
+        heapq.heappush(self._waiting, (moment, next(self._numbers), turn))
