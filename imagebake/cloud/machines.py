@@ -16,7 +16,6 @@ from imagebake.model.machine import (
     MachineWish,
 )
 
-
 _OFF = ("stopped", "deallocated")
 
 
