@@ -201,13 +201,13 @@ class _Drill:
             for extension in candidate.extensions:
                 machines.extend(name, extension)
             machines.await_agent(name, limit=self.place.patience)
-            seconds = (self.hands.now() - began).total_seconds()
+            seconds = round((self.hands.now() - began).total_seconds(), 3)
         except CloudError as error:
             code, message = error.code, _said(error)
         attempt = Attempt(
             label=candidate.label,
             name=name,
-            minute=minute,
+            minute=round(minute, 1),
             seconds=seconds,
             code=code,
             message=message,
