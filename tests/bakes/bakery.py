@@ -74,7 +74,9 @@ class Bakery:
         return {"PATH": PATH, "HOME": str(self.root), "PYTHONPATH": str(PROJECT), **given}
 
     def command(self, *words: str | Path) -> list[str]:
-        return [self.python, "-m", "imagebake", *map(str, words)]
+        """A command line; the image is too small to boot, so nothing boots it here."""
+        unproved = ["--no-proof"] if words[0] in ("bake", "validate") else []
+        return [self.python, "-m", "imagebake", *map(str, words), *unproved]
 
     def run(self, *words: str | Path, ends: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, which must be with the exit code *ends*."""
