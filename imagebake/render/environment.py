@@ -58,15 +58,25 @@ def shell_word(value: object) -> str:
 def heredoc(text: str, word: str) -> Fragment:
     """Write *text* as a here-document that the shell leaves alone, ended by *word*.
 
-    Raises `ValueError` where a line of *text* would end it early. The last line of *text*
-    gets a newline where it has none.
+    Raises `ValueError` where a line of *text* would end it early, or be spoilt by the shell.
+    The last line of *text* gets a newline where it has none.
     """
     body = text.removesuffix("\n")
     if word in body.split("\n"):
         raise ValueError(f"a line is {word!r}, which ends the here-document")
     if found := _CONTROL.search(body.replace("\n", "")):
         raise ValueError(f"the text has the control character {found.group()!r}")
+    if spoilt := next((line for line in body.split("\n") if _spoilt(line, word)), None):
+        raise ValueError(f"the line {spoilt!r} begins like {word!r}, and dash would lose a byte")
     return Fragment(f"<<'{word}'\n{body}\n{word}")
+
+
+def _spoilt(line: str, word: str) -> bool:
+    """Whether dash 0.5.12, comparing *line* with *word*, drops the byte at which they differ."""
+    return any(
+        line.startswith(word[:same]) and not line[same : same + 1].isascii()
+        for same in range(1, len(word) + 1)
+    )
 
 
 def _finalize_shell(value: Any) -> Any:  # noqa: ANN401 - what a template may print

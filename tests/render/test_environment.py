@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from imagebake.errors import RenderError
@@ -83,9 +83,22 @@ def test_a_number_is_a_word() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(words.filter(lambda word: word.isprintable()), max_size=5).map("\n".join))
 def test_a_here_document_says_what_was_put_in(body: str) -> None:
+    assume(not any(line[:1] == "T" and not line.isascii() for line in body.split("\n")))
+
     assert (
         said(f"cat {heredoc(body, 'THE_END').text}\n") == body.removesuffix("\n").encode() + b"\n"
     )
+
+
+@pytest.mark.parametrize("line", ["T¡", "THE_EN¡", "THE_END¡"])
+def test_a_line_of_which_the_shell_would_lose_a_byte_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="begins like 'THE_END', and dash would lose a byte"):
+        heredoc(f"first\n{line}\nlast", "THE_END")
+
+
+@pytest.mark.parametrize("line", ["x T¡", "Tx¡", " T¡", "THE_ENDx"])
+def test_a_line_that_the_shell_tells_apart_is_said_as_it_is(line: str) -> None:
+    assert said(f"cat {heredoc(line, 'THE_END').text}\n") == f"{line}\n".encode()
 
 
 def test_a_text_cannot_end_its_own_here_document(tmp_path: Path) -> None:
