@@ -31,6 +31,7 @@ LAYERS = (
         "render",
         "policy",
         "reports",
+        "rollout",
         "cloud",
         "artifacts",
         "emulator",
@@ -43,7 +44,7 @@ LAYERS = (
     ("model",),
     ("settings", "workspace"),
     ("errors",),
-    ("digest", "diagnostics", "docstrings", "progress", "version"),
+    ("digest", "diagnostics", "docstrings", "freeze", "progress", "version"),
 )
 """From the top down; a module may import its own room and what stands below it."""
 
