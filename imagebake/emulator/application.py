@@ -114,6 +114,7 @@ class Application:
                     path=path,
                     names=names,
                     query=query,
+                    headers={name.lower(): text for name, text in request.headers.items()},
                     body=body,
                     form=request.form if body is None else {},
                     base=self.base,

@@ -22,29 +22,9 @@ class Image:
     record: Mapping[str, Any]
 
 
-def find_image(reference: Mapping[str, Any], place: str, session: Session) -> Image:
-    """The version that a machine in region *place* is made from.
-
-    A definition stands for its latest version. Raises `ArmError` for what does not exist,
-    is not in the region, or was not built by this emulator.
-    """
-    named = image_id(reference.get("id"))
-    if named is None:
-        raise invalid_parameter(
-            "The emulator makes machines from gallery image versions only: imageReference.id"
-            " must be the id of one, or of its image definition."
-        )
-    version = session.find(named.text) if named.version else _latest(named, session)
-    if version is None or version.settling == "Deleting":
-        raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
-    regions = version.private.get("replicas", {})
-    if place not in regions:
-        raise ArmError(
-            404,
-            "GalleryImageNotFound",
-            f"The gallery image {version.id} is not available in {place} region. Please contact"
-            " image owner to replicate to this region, or change your requested region.",
-        )
+def find_image(reference: Mapping[str, Any], place: str, session: Session, time: float) -> Image:
+    """The version that a machine in region *place* is made from, which was built here."""
+    version = find_image_version(reference, place, session, time)
     record = session.record(version.id)
     if record is None:
         raise ArmError(
@@ -55,14 +35,58 @@ def find_image(reference: Mapping[str, Any], place: str, session: Session) -> Im
     return Image(version, record)
 
 
-def _latest(named: ImageId, session: Session) -> Resource | None:
+def find_image_version(
+    reference: Mapping[str, Any], place: str, session: Session, time: float
+) -> Resource:
+    """The gallery version that machines in region *place* are made from at *time*.
+
+    A definition stands for the latest version that region shows. Raises `ArmError` for what
+    does not exist, or has no complete copy in the region.
+    """
+    named = image_id(reference.get("id"))
+    if named is None:
+        raise invalid_parameter(
+            "The emulator makes machines from gallery image versions only: imageReference.id"
+            " must be the id of one, or of its image definition."
+        )
+    if named.version is None:
+        return _latest(named, place, session, time)
+    version = session.find(named.text)
+    if version is None or version.settling == "Deleting":
+        raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
+    if not has_copy(version, place, time):
+        raise ArmError(
+            404,
+            "GalleryImageNotFound",
+            f"The gallery image {version.id} is not available in {place} region. Please contact"
+            " image owner to replicate to this region, or change your requested region.",
+        )
+    return version
+
+
+def _latest(named: ImageId, place: str, session: Session, time: float) -> Resource:
     found = session.list(_VERSIONS, f"{named.text}/versions/")
-    shown = [
-        one
-        for one in found
-        if not one.properties["publishingProfile"]["excludeFromLatest"] and one.state == "Succeeded"
-    ]
-    return max(shown, key=lambda one: version_numbers(one.name) or (0, 0, 0), default=None)
+    shown = [one for one in found if _is_shown(one, place) and has_copy(one, place, time)]
+    latest = max(shown, key=lambda one: version_numbers(one.name) or (0, 0, 0), default=None)
+    if latest is None:
+        raise ArmError(
+            404,
+            "GalleryImageNotFound",
+            f"There is no latest image version exists for {named.text} in {place} region.",
+        )
+    return latest
+
+
+def _is_shown(version: Resource, place: str) -> bool:
+    profile = version.properties["publishingProfile"]
+    hidden = {one["name"] for one in profile["targetRegions"] if one.get("excludeFromLatest")}
+    return not (profile["excludeFromLatest"] or place in hidden or version.settling == "Deleting")
+
+
+def has_copy(version: Resource, place: str, time: float) -> bool:
+    """Whether *version* has a complete copy in region *place* at *time*."""
+    copy = version.private.get("replicas", {}).get(place)
+    return copy is not None and time >= copy["until"] and not copy["fails"]
 
 
 def machine_properties(given: Mapping[str, Any], image: Image) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class Machines:
         if known:
             return _update(call, known, body)
         reference = (given.get("storageProfile") or {}).get("imageReference") or {}
-        image = find_image(reference, place, call.session)
+        image = find_image(reference, place, call.session, call.time)
         if self.lives.host is None:
             raise ArmError(409, "OperationNotAllowed", "Nothing here can start a machine.")
         machine = Resource(

@@ -15,7 +15,9 @@ from imagebake.emulator import (
     galleries,
     login,
     operations,
+    scale_sets,
     subscriptions,
+    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -134,6 +136,8 @@ class Emulator:
             *galleries.ROUTES,
             *definitions.ROUTES,
             *versions.ROUTES,
+            *tags.ROUTES,
+            *scale_sets.ROUTES,
             *self._marketplace.routes(),
             *Templates(self._runs, self._marketplace).routes(),
             *Machines(self._lives).routes(),

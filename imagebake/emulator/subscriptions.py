@@ -26,8 +26,10 @@ _TYPES = {
         "galleries/images/versions",
         "virtualMachines",
         "virtualMachines/extensions",
+        "virtualMachineScaleSets",
+        "virtualMachineScaleSets/virtualMachines",
     ),
-    "Microsoft.Resources": ("resourceGroups", "subscriptions"),
+    "Microsoft.Resources": ("resourceGroups", "subscriptions", "tags"),
     "Microsoft.VirtualMachineImages": ("imageTemplates", "imageTemplates/runOutputs"),
 }
 
