@@ -30,6 +30,7 @@ LAYERS = (
         "catalog",
         "render",
         "policy",
+        "rollout",
         "reports",
         "rollout",
         "cloud",

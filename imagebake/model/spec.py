@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.rings import Retirement, Ring
 from imagebake.model.spelling import described
 from imagebake.model.terms import ProofTerms
 from imagebake.model.texts import (
@@ -196,6 +197,8 @@ class Objectives(Value):
     """So soon 95 of 100 machines are Ready, whatever is down."""
     recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
     """So soon after the first one that could not be had, machines can be had again."""
+    rollback_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
+    """So soon after it was asked for, a rollback has every machine on the version before."""
 
 
 class ImageSpec(Value):
@@ -233,6 +236,10 @@ class ImageSpec(Value):
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
     """When the scheduled workflow bakes; without it the image is baked by hand."""
+    rings: Annotated[tuple[Ring, ...], Field(max_length=20)] = ()
+    """How versions reach machines, first to last; without any, all at once as ring `broad`."""
+    retirement: Retirement = Retirement()
+    """When versions may go."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -242,11 +249,22 @@ class ImageSpec(Value):
             ("customizer", [step.name for step in self.customizers]),
             ("validator", [step.name for step in self.validators]),
             ("region", [region.name for region in self.regions]),
+            ("ring", [ring.name for ring in self.rings]),
         ):
             twice = sorted({name for name in named if named.count(name) > 1})
             if twice:
                 raise ValueError(f"the {what} {twice[0]!r} is named twice")
         return self
+
+    @property
+    def rollout_rings(self) -> tuple[Ring, ...]:
+        """The rings with their regions, every region of the image where a ring names none."""
+        everywhere = tuple(region.name for region in self.regions)
+        rings = self.rings or (Ring(name="broad", soak_hours=0),)
+        return tuple(
+            ring if ring.regions else ring.model_copy(update={"regions": everywhere})
+            for ring in rings
+        )
 
     @property
     def agents(self) -> tuple[AgentPin, ...]:
