@@ -9,21 +9,24 @@ before something is asked of it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import Patience, Retries
+from imagebake.cloud.throttle import Metrics, Throttle
 
 
 class Clients:
-    """One compute and one image builder client for *endpoint*, sharing retries."""
+    """One compute and one image builder client for *endpoint*, sharing retries and throttle."""
 
     def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
         self.endpoint = endpoint
         self.patience = patience
-        self._retries = Retries(patience)
+        self.throttle = Throttle(patience)
+        self._retries = Retries(patience, self.throttle.ease)
         self._made: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -58,7 +61,11 @@ class Clients:
     def _options(self) -> dict[str, Any]:
         from imagebake.cloud.pipeline import client_options
 
-        return client_options(self.endpoint, self._retries)
+        return client_options(self.endpoint, self._retries, self.throttle)
+
+    def metrics(self) -> Metrics:
+        """What was asked so far, and what waiting and asking again there was."""
+        return dataclasses.replace(self.throttle.metrics(), retries=self._retries.taken)
 
     @contextlib.contextmanager
     def asking(self, doing: str) -> Iterator[None]:
