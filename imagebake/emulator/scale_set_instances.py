@@ -58,6 +58,11 @@ class Crew:
     def renew(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
         """Give *instance* the model with the version *image*, on a disk that begins anew."""
         apply_model(instance, scale_set, image.name)
+        self.restart(instance, image)
+
+    def restart(self, instance: Resource, image: Resource) -> None:
+        """Let *instance* begin anew from *image*, its model as it is."""
+        instance.private["image"] = image.id
         instance.settles = self.time + self.pace.instance
         instance.state = "Failed" if self._fails(instance, image.name) else "Succeeded"
         self.session.put(instance)
@@ -70,6 +75,11 @@ class Crew:
         names = (instance.name, f"{instance.name}@{version}")
         patterns = self.pace.failing_instances
         return any(fnmatch.fnmatchcase(name, one) for name in names for one in patterns)
+
+
+def crew_of(call: Call) -> Crew:
+    """Who does what a request wants."""
+    return Crew(call.session, call.pace, call.time)
 
 
 def has_latest_model(instance: Resource, scale_set: Resource) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.emulator import etags, scale_set_instances
+from imagebake.emulator import etags, rolling_upgrades, scale_set_instances
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import change_not_allowed, resource_not_found
 from imagebake.emulator.galleries import delete_reply, store_reply
@@ -16,6 +16,7 @@ from imagebake.emulator.listing import (
     same_location,
     system_data,
 )
+from imagebake.emulator.scale_set_instances import Crew
 from imagebake.emulator.scale_set_models import (
     INSTANCE,
     SCALE_SET,
@@ -103,13 +104,36 @@ def _apply(call: Call, scale_set: Resource, known: Resource | None, given: dict[
     scale_set.body["properties"] = properties
     if any(secrets["protected"].values()) or secrets["custom_data"] or not known:
         scale_set.private["secrets"] = secrets
-    if not known or _profile(known) != _profile(scale_set):
+    etags.move(scale_set, known)
+    crew = scale_set_instances.crew_of(call)
+    is_new_model = not known or _profile(known) != _profile(scale_set)
+    if is_new_model:
+        rolling_upgrades.require_none(call.session, scale_set)
         scale_set.private["model"] += 1
         scale_set_instances.image_of(call.session, scale_set, call.time)
-    etags.move(scale_set, known)
-    scale_set_instances.Crew(call.session, call.pace, call.time).scale(scale_set)
+    crew.scale(scale_set)
+    if is_new_model:
+        _follow_model(crew, scale_set)
     reply = store_reply(call, scale_set, known)
     return Reply(reply.status, reply.body, dict(reply.headers) | {"ETag": scale_set.body["etag"]})
+
+
+def _follow_model(crew: Crew, scale_set: Resource) -> None:
+    """Move the instances to a new model, where the upgrade policy does so by itself."""
+    mode = scale_set.properties["upgradePolicy"]["mode"]
+    instances = scale_set_instances.instances_of(crew.session, scale_set)
+    old = [one for one in instances if not scale_set_instances.has_latest_model(one, scale_set)]
+    if old and mode == "Rolling":
+        rolling_upgrades.start(
+            crew,
+            scale_set,
+            needs=lambda one, _: not scale_set_instances.has_latest_model(one, scale_set),
+        )
+    if old and mode == "Automatic":
+        image = scale_set_instances.image_of(crew.session, scale_set, crew.time)
+        for instance in old:
+            instance.settling = "Updating"
+            crew.renew(instance, scale_set, image)
 
 
 def _profile(scale_set: Resource) -> tuple[Any, Any]:

@@ -15,6 +15,8 @@ from imagebake.emulator import (
     galleries,
     login,
     operations,
+    rolling_upgrades,
+    scale_set_actions,
     scale_sets,
     subscriptions,
     tags,
@@ -31,6 +33,7 @@ from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.runs import Runs
+from imagebake.emulator.scale_set_instances import Crew
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.errors import UsageError
@@ -138,6 +141,7 @@ class Emulator:
             *versions.ROUTES,
             *tags.ROUTES,
             *scale_sets.ROUTES,
+            *scale_set_actions.ROUTES,
             *self._marketplace.routes(),
             *Templates(self._runs, self._marketplace).routes(),
             *Machines(self._lives).routes(),
@@ -156,10 +160,11 @@ class Emulator:
         self._runs.bury()
         self._lives.bury()
         with self._store.reading() as session:
-            overdue = session.has_settled(now.timestamp())
+            overdue = session.has_due(now.timestamp())
         if overdue:
             with self._store.writing() as session:
                 session.remove_settled(now.timestamp())
+                rolling_upgrades.advance_due(Crew(session, self.pace, now.timestamp()))
 
     @property
     def url(self) -> str:

@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS resources (
 CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key);
 CREATE INDEX IF NOT EXISTS resources_leaving ON resources (settles)
   WHERE settling = 'Deleting';
+CREATE INDEX IF NOT EXISTS resources_rolling ON resources (settles)
+  WHERE settling = 'RollingForward';
 CREATE TABLE IF NOT EXISTS operations (
   id TEXT PRIMARY KEY,
   resource TEXT NOT NULL,
@@ -45,6 +47,12 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (finished) WHERE finished = 0;
 CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 """
+
+_WAITING = {
+    settling: f"SELECT key FROM resources WHERE settling = '{settling}' AND settles <= ? LIMIT ?"  # noqa: S608
+    for settling in ("Deleting", "RollingForward")
+}
+"""Spelled out, so that SQLite uses the partial indexes."""
 
 
 @dataclass(slots=True)
@@ -132,19 +140,18 @@ class Session:
                 (key, len(key) + 1, key + "/"),
             )
 
-    def has_settled(self, now: float) -> bool:
-        """Whether something has finished being deleted by *now* and is still remembered."""
-        row = self.sql.execute(
-            "SELECT 1 FROM resources WHERE settling = 'Deleting' AND settles <= ? LIMIT 1", (now,)
-        ).fetchone()
-        return row is not None
+    def has_due(self, now: float) -> bool:
+        """Whether by *now* a deletion is over, or a rolling upgrade wants to go on."""
+        return any(self.due(settling, now, limit=1) for settling in _WAITING)
+
+    def due(self, settling: str, now: float, *, limit: int = -1) -> tuple[str, ...]:
+        """The keys of what is `Deleting` or `RollingForward` and due by *now*."""
+        rows = self.sql.execute(_WAITING[settling], (now, limit))
+        return tuple(key for (key,) in rows)
 
     def remove_settled(self, now: float) -> None:
         """Forget what has finished being deleted by *now*."""
-        rows = self.sql.execute(
-            "SELECT key FROM resources WHERE settling = 'Deleting' AND settles <= ?", (now,)
-        ).fetchall()
-        for (key,) in rows:
+        for key in self.due("Deleting", now):
             self.remove(key)
 
     def record(self, version_id: str) -> dict[str, Any] | None:

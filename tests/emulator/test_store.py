@@ -92,8 +92,8 @@ def test_what_is_being_deleted_is_gone_in_time(store: Store) -> None:
     with store.writing() as session:
         session.put(_thing("one", settling="Deleting", settles=100.0))
         session.remove_settled(99.0)
-        assert not session.has_settled(99.0)
-        assert session.has_settled(100.0)
+        assert not session.has_due(99.0)
+        assert session.has_due(100.0)
         session.remove_settled(100.0)
 
     assert _names(store) == []
