@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from imagebake.rollout.ids import spoken
@@ -285,38 +285,6 @@ class Delete(Action):
     def sentence(self) -> str:
         """What is done."""
         return f"Delete {spoken(self.subject)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What is not done to *subject*: why, what protects it, and the command that shows that."""
-
-    subject: str
-    wanted: str
-    reason: str
-    protector: str = ""
-    command: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The refusal for programs."""
-        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """What will be done to *subject* later, and from when on."""
-
-    subject: str
-    wanted: str
-    at: dt.datetime | None = field(default=None)
-
-    def to_json(self) -> dict[str, Any]:
-        """What is due, for programs."""
-        return {
-            "subject": self.subject,
-            "wanted": self.wanted,
-            "at": self.at.isoformat() if self.at else None,
-        }
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field

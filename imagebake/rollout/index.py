@@ -36,6 +36,7 @@ class Index:
         self.definitions: dict[str, Definition] = {
             key(one.id): one for one in inventory.definitions
         }
+        self.locks = {key(scope): names for scope, names in inventory.locks.items()}
         self._of: dict[str, list[GalleryVersion]] = defaultdict(list)
         self.children: dict[str, list[str]] = defaultdict(list)
         self._twins: dict[str, list[str]] = defaultdict(list)

@@ -10,8 +10,14 @@ from typing import Any
 
 from imagebake.digest import sha256_json
 from imagebake.errors import NotNow
-from imagebake.rollout.actions import Action, AwaitReplicas, Due, Move, Refusal, Upgrade
+from imagebake.rollout.actions import (
+    Action,
+    AwaitReplicas,
+    Move,
+    Upgrade,
+)
 from imagebake.rollout.freezes import OPEN, Gate
+from imagebake.rollout.refusals import Due, Refusal
 
 _SHORT = 12
 
