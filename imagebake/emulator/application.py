@@ -21,6 +21,7 @@ from imagebake.emulator.errors import ArmError, ReplyLost
 from imagebake.emulator.faults import Faults
 from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.limits import Meter
+from imagebake.emulator.locks import require_unlocked
 from imagebake.emulator.store import Session, Store
 from imagebake.emulator.subscriptions import require_registration
 
@@ -108,6 +109,7 @@ class Application:
         with begin() as session:
             if not route.open:
                 _require_provider(session, path)
+                require_unlocked(session, request.method, path)
             reply = route.handler(
                 Call(
                     method=request.method,

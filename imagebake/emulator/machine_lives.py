@@ -116,6 +116,8 @@ class Lives:
         """Whether some process runs *machine*."""
         if machine.key in self._lives:
             return True
+        if "owner" not in machine.private:
+            return False
         with locked(self._lock(machine), wait=False) as free:
             return not free
 
@@ -126,6 +128,8 @@ class Lives:
         with self._store.reading() as session:
             machines = session.list(MACHINE, "/subscriptions/")
         for machine in machines:
+            if "owner" not in machine.private:
+                continue
             if machine.private["power"] in ("starting", "running") and not self.runs(machine):
                 self._end(machine.key, _ENDED)
                 self._lock(machine).unlink(missing_ok=True)

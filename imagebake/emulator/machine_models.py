@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from imagebake.emulator.errors import ArmError, invalid_parameter
@@ -14,17 +13,8 @@ from imagebake.emulator.store import Resource, Session
 _VERSIONS = "Microsoft.Compute/galleries/images/versions"
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A gallery version that machines can be made from, and the record of what is in it."""
-
-    version: Resource
-    record: Mapping[str, Any]
-
-
-def find_image(reference: Mapping[str, Any], place: str, session: Session, time: float) -> Image:
-    """The version that a machine in region *place* is made from, which was built here."""
-    version = find_image_version(reference, place, session, time)
+def image_record(version: Resource, session: Session) -> Mapping[str, Any]:
+    """What is in *version*; an `ArmError` when it was not built here."""
     record = session.record(version.id)
     if record is None:
         raise ArmError(
@@ -32,7 +22,7 @@ def find_image(reference: Mapping[str, Any], place: str, session: Session, time:
             "OperationNotAllowed",
             f"The gallery image {version.id} was not built here, so there is nothing to boot.",
         )
-    return Image(version, record)
+    return record
 
 
 def find_image_version(
@@ -89,7 +79,7 @@ def has_copy(version: Resource, place: str, time: float) -> bool:
     return copy is not None and time >= copy["until"] and not copy["fails"]
 
 
-def machine_properties(given: Mapping[str, Any], image: Image) -> dict[str, Any]:
+def machine_properties(given: Mapping[str, Any], version: Resource) -> dict[str, Any]:
     """The properties of a new machine, complete; raises `ArmError` for what is missing."""
     for name in ("hardwareProfile", "storageProfile", "osProfile", "networkProfile"):
         if not given.get(name):
@@ -107,7 +97,7 @@ def machine_properties(given: Mapping[str, Any], image: Image) -> dict[str, Any]
         profile.pop(secret, None)
     reference = {
         "id": given["storageProfile"]["imageReference"]["id"],
-        "exactVersion": image.version.name,
+        "exactVersion": version.name,
     }
     return dict(given) | {
         "vmId": str(uuid.uuid4()),

@@ -13,6 +13,7 @@ from typing import Any, Self
 from imagebake.emulator import (
     definitions,
     galleries,
+    locks,
     login,
     operations,
     rolling_upgrades,
@@ -140,6 +141,7 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *tags.ROUTES,
+            *locks.ROUTES,
             *scale_sets.ROUTES,
             *scale_set_actions.ROUTES,
             *self._marketplace.routes(),

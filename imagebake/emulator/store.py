@@ -14,6 +14,8 @@ from typing import Any
 from imagebake.errors import CloudError
 
 _BUSY_SECONDS = 30.0
+_NEXT, _LAST = "\x01", "\U0010ffff"
+"""What sort before and behind whatever an id may go on with."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -109,10 +111,11 @@ class Session:
     def list(self, kind: str, prefix: str, *, after: str = "", limit: int = -1) -> list[Resource]:
         """Resources of *kind* whose id begins with *prefix*, by id, from beyond *after* on."""
         prefix = prefix.lower()
+        first = max(after + _NEXT if after else "", prefix)
         rows = self.sql.execute(
             "SELECT kind, body, private, settles, settling, state FROM resources"
-            " WHERE kind = ? AND key > ? AND substr(key, 1, ?) = ? ORDER BY key LIMIT ?",
-            (kind.lower(), after, len(prefix), prefix, limit),
+            " WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+            (kind.lower(), first, prefix + _LAST, limit),
         )
         return [_resource(row) for row in rows]
 
@@ -135,9 +138,10 @@ class Session:
         """Forget a resource and everything below it, image records included."""
         key = resource_id.lower()
         for table in ("resources", "records"):
+            self.sql.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
             self.sql.execute(
-                f"DELETE FROM {table} WHERE key = ? OR substr(key, 1, ?) = ?",  # noqa: S608
-                (key, len(key) + 1, key + "/"),
+                f"DELETE FROM {table} WHERE key >= ? AND key < ?",  # noqa: S608
+                (f"{key}/", f"{key}/{_LAST}"),
             )
 
     def has_due(self, now: float) -> bool:

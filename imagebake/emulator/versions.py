@@ -153,7 +153,20 @@ def _inherit_record(session: Session, storage: Mapping[str, Any], version: Resou
         session.keep_record(version.id, record)
 
 
+def require_settled(call: Call, version: Resource) -> None:
+    """Refuse to change a version while what was asked before is under way."""
+    if call.time < version.settles:
+        raise ArmError(
+            409,
+            "Conflict",
+            "The request failed due to conflict with a concurrent request. To resolve it, please"
+            " refer to https://aka.ms/activitylog to get more details on the conflicting"
+            " requests.",
+        )
+
+
 def _update(call: Call, version: Resource, given: Mapping[str, Any]) -> Reply:
+    require_settled(call, version)
     _check_same_source(version, given)
     profile = version.properties["publishingProfile"]
     changed = profile | (given.get("publishingProfile") or {})

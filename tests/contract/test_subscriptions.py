@@ -92,6 +92,7 @@ def test_providers_say_what_is_emulated(arm: Azure) -> None:
 
     types = [kind["resourceType"] for kind in one["resourceTypes"]]
     assert [provider["namespace"] for provider in listed] == [
+        "Microsoft.Authorization",
         "Microsoft.Compute",
         "Microsoft.Resources",
         "Microsoft.VirtualMachineImages",
