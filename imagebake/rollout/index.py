@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from imagebake.model.fleet import Definition, Inventory
@@ -70,10 +70,10 @@ class Index:
         names = self._twins.get(version.bake_key or "", [])
         return [self.versions[name] for name in names] or [version]
 
-    def tags_of(self, version: GalleryVersion) -> dict[str, str]:
-        """The tags of the definition of *version*."""
-        definition = self.definitions.get(definition_of(version.id))
-        return dict(definition.tags) if definition else {}
+    def tags_of(self, identifier: str) -> Mapping[str, str]:
+        """The tags of the definition that *identifier* is, or is a version of."""
+        definition = self.definitions.get(definition_of(identifier))
+        return definition.tags if definition else {}
 
     def heirs(self, origin: str) -> Iterator[str]:
         """What a revocation of *origin* reaches: itself, its twins, and all made from them."""
@@ -141,8 +141,3 @@ def read_time(text: str) -> dt.datetime | None:
 def written_time(at: dt.datetime) -> str:
     """*at* as our tags have it: UTC, in whole seconds."""
     return at.astimezone(dt.UTC).isoformat(timespec="seconds")
-
-
-def spread(versions: Iterable[GalleryVersion]) -> list[str]:
-    """The numbers of *versions*, for a sentence."""
-    return [str(one.version) for one in versions]

@@ -64,8 +64,7 @@ class Protections:
         self._seats = dict(self._ring_seats())
         self._kept = self._keep()
         self._locks = tuple(_locks(index.locks, definition))
-        found = index.definitions.get(key(definition))
-        self._tags = dict(found.tags) if found else {}
+        self._tags = index.tags_of(definition)
 
     def of(self, one: GalleryVersion) -> tuple[Protection, ...]:
         """Everything that protects *one*, the strongest first."""

@@ -112,7 +112,7 @@ class Rings:
 
     def held(self, version: GalleryVersion) -> str:
         """The hold on *version* or on all of its definition; empty where there is none."""
-        return version.tags.get(TAG_HOLD) or self.index.tags_of(version).get(TAG_HOLD, "")
+        return version.tags.get(TAG_HOLD) or self.index.tags_of(version.id).get(TAG_HOLD, "")
 
     def last_with(self, region: str) -> Ring:
         """The ring that says what `latest` means in *region*."""
