@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from imagebake.emulator import soft_deletion
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.dates import require_future
 from imagebake.emulator.errors import (
@@ -223,6 +224,8 @@ def delete(call: Call) -> Reply:
     definition = call.session.find(definition_id(call))
     if definition and call.session.list(f"{KIND}/versions", f"{definition.key}/", limit=1):
         raise nested_resources_remain()
+    if definition:
+        soft_deletion.require_none(call.session, definition.id, call.time)
     return delete_reply(call, definition)
 
 

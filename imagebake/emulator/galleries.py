@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.emulator import operations
+from imagebake.emulator import operations, soft_deletion
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import (
     ArmError,
@@ -165,6 +165,8 @@ def delete(call: Call) -> Reply:
     gallery = call.session.find(gallery_id(call))
     if gallery and call.session.list(f"{KIND}/images", f"{gallery.key}/", limit=1):
         raise nested_resources_remain()
+    if gallery:
+        soft_deletion.require_none(call.session, gallery.id, call.time)
     return delete_reply(call, gallery)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from imagebake.emulator.errors import ArmError, invalid_parameter
 from imagebake.emulator.identifiers import ImageId, image_id, version_numbers
+from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource, Session
 
 _VERSIONS = "Microsoft.Compute/galleries/images/versions"
@@ -15,7 +16,7 @@ _VERSIONS = "Microsoft.Compute/galleries/images/versions"
 
 def image_record(version: Resource, session: Session) -> Mapping[str, Any]:
     """What is in *version*; an `ArmError` when it was not built here."""
-    record = session.record(version.id)
+    record: Mapping[str, Any] | None = session.record(version.id) or version.private.get("record")
     if record is None:
         raise ArmError(
             409,
@@ -41,8 +42,8 @@ def find_image_version(
         )
     if named.version is None:
         return _latest(named, place, session, time)
-    version = session.find(named.text)
-    if version is None or version.settling == "Deleting":
+    version = usable(session, named.text, time)
+    if version is None:
         raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
     if not has_copy(version, place, time):
         raise ArmError(

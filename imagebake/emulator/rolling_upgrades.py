@@ -13,6 +13,7 @@ from imagebake.emulator import operations
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.scale_set_instances import Crew, image_of, instances_of, number_of
 from imagebake.emulator.scale_set_models import pause_seconds
+from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource, Session
 
 KIND = "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades"
@@ -161,7 +162,7 @@ def _begin_batch(crew: Crew, scale_set: Resource, upgrade: Resource) -> None:
         return
     size = max(1, len(instances) * known["policy"]["maxBatchInstancePercent"] // 100)
     known["batch"], known["pending"] = pending[:size], pending[size:]
-    image = crew.session.find(known["image"])
+    image = usable(crew.session, known["image"], crew.time)
     if image is None:
         _fault(crew, upgrade, "GalleryImageNotFound", f"{known['image']} is not found.")
         return

@@ -9,6 +9,7 @@ from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError, invalid_parameter, resource_not_found
 from imagebake.emulator.scale_set_instances import crew_of, image_of, instances_of
 from imagebake.emulator.scale_sets import ONE, find_instance, find_scale_set
+from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource
 
 _ALL = "*"
@@ -39,7 +40,7 @@ def _renew(
 ) -> Reply:
     crew, ends, failed = crew_of(call), call.time, None
     for instance in instances:
-        source = image or call.session.find(instance.private["image"])
+        source = image or usable(call.session, instance.private["image"], call.time)
         if source is None:
             raise ArmError(
                 404,
