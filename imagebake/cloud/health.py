@@ -34,9 +34,14 @@ def health(clients: Clients, regions: Iterable[str]) -> str | None:
         events = pages(clients, "read the service health events", path)
     except CloudError:
         return None
+    wrong = incidents(events, regions)
+    return f"incident: {'; '.join(wrong)}" if wrong else HEALTHY
+
+
+def incidents(events: Iterable[Mapping[str, Any]], regions: Iterable[str]) -> tuple[str, ...]:
+    """What of *events* goes on now and strikes what we need in *regions*, in words."""
     wanted = {region_name(region) for region in regions}
-    wrong = [said for event in events if (said := _incident(event, wanted))]
-    return f"incident: {'; '.join(sorted(wrong))}" if wrong else HEALTHY
+    return tuple(sorted({said for event in events if (said := _incident(event, wanted))}))
 
 
 def _incident(event: Mapping[str, Any], regions: set[str]) -> str:

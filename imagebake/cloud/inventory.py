@@ -29,6 +29,20 @@ _SHARED = ("Groups", "Community")
 Json = dict[str, Any]
 
 
+def users(
+    resources: Iterable[Mapping[str, Any]], gallery_id: str
+) -> tuple[tuple[Machine, ...], tuple[str, ...]]:
+    """Machines, or instances, that may be of the gallery, and what about others is unknown."""
+    found, unread = [], []
+    for resource in resources:
+        profile = (resource.get("properties") or {}).get("storageProfile")
+        if profile is None or not image_of(profile.get("imageReference")).known:
+            unread.append(f"which image {resource['id']} was made from")
+        elif of_gallery((one := machine(resource)).image, gallery_id):
+            found.append(one)
+    return tuple(found), tuple(unread)
+
+
 @dataclass(slots=True)
 class Reading:
     """One reading of the gallery *name*; used once."""
@@ -70,7 +84,7 @@ class Reading:
             definitions=tuple(definitions),
             versions=tuple(version for each in versions for version in each),
             scale_sets=tuple(one for one in scale_sets if one),
-            machines=self._used(map(self._machine, machines)),
+            machines=self._used(machines),
             locks=held,
             unread=tuple(sorted(set(self.unread))),
             soft_delete=bool(soft.get("isSoftDeleteEnabled")),
@@ -127,14 +141,6 @@ class Reading:
             self._cannot("the locks", error)
             return {}
 
-    def _machine(self, resource: Json) -> Machine | None:
-        profile = (resource.get("properties") or {}).get("storageProfile")
-        used = image_of((profile or {}).get("imageReference"))
-        if profile is None or not used.known:
-            self.unread.append(f"which image {resource['id']} was made from")
-            return None
-        return machine(resource)
-
     def _scale_set(self, resource: Json) -> ScaleSet | None:
         """A scale set that uses the gallery, or some instance of which does."""
         used = image_of(model_reference(resource))
@@ -142,7 +148,7 @@ class Reading:
             self.unread.append(f"which image the model of {resource['id']} names")
         found, hands = scale_set(resource), ScaleSetHands(self.clients, str(resource["id"]))
         listed = self._instances(hands, resource) if used.custom else []
-        instances = self._used(map(self._machine, listed))
+        instances = self._used(listed)
         if not instances and not of_gallery(found.image, self._id):
             return None
         found = replace(found, instances=instances)
@@ -171,8 +177,10 @@ class Reading:
             self._cannot(f"the upgrade of {found.id}", error)
             return found
 
-    def _used(self, machines: Iterable[Machine | None]) -> tuple[Machine, ...]:
-        return tuple(one for one in machines if one and of_gallery(one.image, self._id))
+    def _used(self, resources: Iterable[Json]) -> tuple[Machine, ...]:
+        machines, unread = users(resources, self._id)
+        self.unread += unread
+        return machines
 
     def _note_what_is_left_out(
         self,
