@@ -5,7 +5,14 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
@@ -240,6 +247,20 @@ class ImageSpec(Value):
     """How versions reach machines, first to last; without any, all at once as ring `broad`."""
     retirement: Retirement = Retirement()
     """When versions may go."""
+
+    @field_validator("rings")
+    @classmethod
+    def _rings_are_where_versions_are(
+        cls, rings: tuple[Ring, ...], info: ValidationInfo
+    ) -> tuple[Ring, ...]:
+        known = {region.name for region in info.data.get("regions", ())}
+        for ring in rings:
+            if known and (strange := sorted(set(ring.regions) - known)):
+                raise ValueError(
+                    f"the ring {ring.name!r} is in {strange[0]!r}, which is none of the image's"
+                    f" regions: {', '.join(sorted(known))}"
+                )
+        return rings
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -12,6 +12,8 @@ from imagebake.rollout.ids import definition_of, is_version, key, name_of
 from imagebake.rollout.index import Index, parents
 
 _FOREIGN = ("/sharedgalleries/", "/communitygalleries/")
+_THERE = ("Completed", "Unknown")
+"""Lists do not say how far a replication is; while one is under way, the version is updating."""
 _KEPT = 20
 """So many users of a version are remembered; the rest are counted."""
 
@@ -121,5 +123,5 @@ def could_be_latest(index: Index, definition: str, region: str) -> Iterator[Gall
     for one in reversed(index.of(definition)):
         if region in one.shown:
             yield one
-            if one.state == "Succeeded" and one.regions.get(region) == "Completed":
+            if one.state == "Succeeded" and one.regions.get(region) in _THERE:
                 return

@@ -22,6 +22,7 @@ _MEANT = {
     "string_type": "a text",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "bool_type": "true or false",
     "date_type": "a day, such as 2027-03-01",
     "tuple_type": "a list",
     "dict_type": "a mapping",
