@@ -29,6 +29,7 @@ from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.emulator.faults import Fault, Faults
+from imagebake.emulator.limits import Throttle
 from imagebake.emulator.listener import Listener
 from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
@@ -64,7 +65,8 @@ class Emulator:
     Everything it knows is in *folder*, which several processes may share, each with its own
     `Emulator`. Leaving the context cancels the runs that this process has under way, turns off
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
-    for what begins afterwards. Without a *host* no machine can be created.
+    for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
+    *host* machines are inventory, and nothing runs.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Emulator:
         self.folder = folder
         self.subscription = subscription
         self.pace = Pace()
+        self.throttle: Throttle | None = None
         self._builder = builder
         self._host = host
         self._now = now
@@ -157,6 +160,7 @@ class Emulator:
             base=self.url,
             now=self._now,
             pace=lambda: self.pace,
+            throttle=lambda: self.throttle,
             settle=self._settle,
         )
 
