@@ -1,110 +1,130 @@
-"""A gallery and its users in the emulator, and the fleet that a rollout sees of them."""
+"""Galleries and fleets with sensible defaults, so that a test shows only what matters to it."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.fleet import Fleet
-from imagebake.cloud.retry import Patience
-from imagebake.emulator.server import Emulator
-from tests.support.cloud import SUBSCRIPTION, an_endpoint, quick
-from tests.support.emulators import a_definition
-from tests.support.scale_sets import a_scale_set
-
-GROUP = "imagebake"
-GALLERY_ID = (
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Compute"
-    f"/galleries/{GROUP}"
+from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet
+from imagebake.model.gallery import (
+    TAG_BAKE_KEY,
+    TAG_PROOF,
+    TAG_REVOKED,
+    TAG_RING,
+    GalleryVersion,
 )
-SETS = f"{GALLERY_ID.rpartition('/galleries')[0]}/virtualMachineScaleSets"
-NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+from imagebake.model.spec import ImageSpec
+from imagebake.model.versions import ImageVersion
+from tests.support.builders import a_spec
+
+NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
+GROUP = "/subscriptions/0/resourceGroups/images"
+GALLERY = f"{GROUP}/providers/Microsoft.Compute/galleries/imagebake"
+COMPUTE = f"{GROUP}/providers/Microsoft.Compute"
+REGIONS = ("northeurope", "westeurope")
+PROVED = {TAG_PROOF: "passed 0123"}
 
 
-def version_id(version: str = "1.0.0", image: str = "demo") -> str:
-    """The id of a version."""
-    return f"{GALLERY_ID}/images/{image}/versions/{version}"
+def definition_id(image: str = "demo") -> str:
+    return f"{GALLERY}/images/{image}"
 
 
-def set_id(name: str = "web") -> str:
-    """The id of a scale set."""
-    return f"{SETS}/{name}"
+def version_id(number: str, image: str = "demo") -> str:
+    return f"{definition_id(image)}/versions/{number}"
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """Hands that make what a fleet is made of; not those that are tested."""
-
-    emulator: Emulator
-    cloud: Clients
-
-    def shelf(self, *images: str, **properties: Any) -> None:  # noqa: ANN401 - of the gallery
-        """Create the gallery, and a definition for each of *images*."""
-        path = f"{self.cloud.endpoint.group_id}?api-version=2021-04-01"
-        self.cloud.send("create the group", "PUT", path, {"location": "westeurope"})
-        compute = self.cloud.compute
-        self._put(compute.galleries, GROUP, {"location": "westeurope", "properties": properties})
-        for image in images:
-            body = {"location": "westeurope", "properties": a_definition(sku=image)}
-            self._put(compute.gallery_images, GROUP, image, body)
-
-    def version(
-        self,
-        version: str = "1.0.0",
-        image: str = "demo",
-        *,
-        tags: dict[str, str] | None = None,
-        regions: tuple[str, ...] = ("westeurope",),
-        source: str = f"{GALLERY_ID.rpartition('/galleries')[0]}/images/any",
-        **publishing: Any,  # noqa: ANN401 - any field of the publishing profile
-    ) -> str:
-        """Create a version, and return its id."""
-        targets = {"targetRegions": [{"name": name} for name in regions]}
-        body = {
-            "location": "westeurope",
-            "tags": tags or {},
-            "properties": {
-                "publishingProfile": targets | publishing,
-                "storageProfile": {"source": {"id": source}},
-            },
-        }
-        self._put(self.cloud.compute.gallery_image_versions, GROUP, image, version, body)
-        return version_id(version, image)
-
-    def scale_set(self, name: str = "web", **changes: Any) -> str:  # noqa: ANN401
-        """Create a scale set, and return its id."""
-        body = a_scale_set(**{"image": version_id()} | changes)
-        self._put(self.cloud.compute.virtual_machine_scale_sets, name, body)
-        return set_id(name)
-
-    def lock(self, scope: str, name: str = "precious") -> None:
-        """Put a lock on *scope* against deletion."""
-        path = f"{scope}/providers/Microsoft.Authorization/locks/{name}?api-version=2020-05-01"
-        body = {"properties": {"level": "CanNotDelete"}}
-        self.cloud.send("lock it", "PUT", path, body)
-
-    def resource(self, resource_id: str) -> Any:  # noqa: ANN401 - JSON
-        """A resource as ARM writes it now."""
-        path = f"{resource_id}?api-version=2025-04-01"
-        return self.cloud.send("look at it", "GET", path)
-
-    def _put(self, operations: Any, *place: Any) -> None:  # noqa: ANN401 - Azure's
-        self.cloud.ask("create it", operations.begin_create_or_update, GROUP, *place)
+def ago(**units: float) -> dt.datetime:
+    """So long before now."""
+    return NOW - dt.timedelta(**units)
 
 
-@contextlib.contextmanager
-def a_world(emulator: Emulator) -> Iterator[World]:
-    """Hands before *emulator*."""
-    with Clients(an_endpoint(emulator.url, emulator.ca), quick()) as cloud:
-        yield World(emulator, cloud)
+def ring_tag(ring: str, since: dt.datetime) -> dict[str, str]:
+    """The tag that makes a version a ring's, since then."""
+    return {TAG_RING + ring: since.isoformat(timespec="seconds")}
 
 
-@contextlib.contextmanager
-def a_fleet(emulator: Emulator, patience: Patience | None = None) -> Iterator[Fleet]:
-    """The fleet that is tested, with clients of its own."""
-    with Clients(an_endpoint(emulator.url, emulator.ca), patience or quick()) as cloud:
-        yield Fleet(cloud, GROUP, lambda: NOON)
+def revoked_tag(since: dt.datetime, ring: str = "*") -> dict[str, str]:
+    return {TAG_REVOKED: f"{since.isoformat(timespec='seconds')} {ring}"}
+
+
+def a_version(number: str, image: str = "demo", **changes: Any) -> GalleryVersion:  # noqa: ANN401
+    """A proved version of the age of 60 days, complete and hidden in every region."""
+    tags = dict(PROVED) | {TAG_BAKE_KEY: f"key of {image} {number}"} | changes.pop("tags", {})
+    regions = changes.pop("regions", dict.fromkeys(REGIONS, "Completed"))
+    fields: dict[str, Any] = {
+        "id": version_id(number, image),
+        "definition": image,
+        "version": ImageVersion.parse(number),
+        "state": "Succeeded",
+        "published": ago(days=60),
+        "hidden": True,
+        "tags": tags,
+        "regions": regions,
+        "excluded": frozenset(regions),
+        "replicas": dict.fromkeys(regions, 1),
+        "guarded": True,
+    }
+    return GalleryVersion(**fields | changes)
+
+
+def shown(version: GalleryVersion, *regions: str) -> dict[str, Any]:
+    """The changes that show *version* in *regions*."""
+    return {"hidden": False, "excluded": frozenset(version.regions) - set(regions)}
+
+
+def a_scale_set(name: str, image: str, *instances: str | None, **changes: Any) -> ScaleSet:  # noqa: ANN401
+    """A scale set whose model is *image*; *instances* are the versions that they run."""
+    identifier = f"{COMPUTE}/virtualMachineScaleSets/{name}"
+    region = changes.get("region", "westeurope")
+    machines = tuple(
+        Machine(
+            id=f"{identifier}/virtualMachines/{number}", region=region, image=image, exact=exact
+        )
+        for number, exact in enumerate(instances)
+    )
+    fields: dict[str, Any] = {
+        "id": identifier,
+        "name": name,
+        "region": region,
+        "image": image,
+        "etag": "1",
+    }
+    return ScaleSet(**fields | {"instances": machines} | changes)
+
+
+def a_machine(name: str, image: str, **changes: Any) -> Machine:  # noqa: ANN401
+    fields: dict[str, Any] = {
+        "id": f"{COMPUTE}/virtualMachines/{name}",
+        "region": "westeurope",
+        "image": image,
+        "exact": image if "/versions/" in image else None,
+    }
+    return Machine(**fields | changes)
+
+
+def an_inventory(*versions: GalleryVersion, **changes: Any) -> Inventory:  # noqa: ANN401
+    """What was read just now, with a definition for every version."""
+    images = sorted({one.definition for one in versions} | {"demo"})
+    definitions = tuple(Definition(id=definition_id(name), name=name) for name in images)
+    fields: dict[str, Any] = {
+        "gallery": GALLERY,
+        "at": NOW,
+        "definitions": definitions,
+        "versions": versions,
+    }
+    return Inventory(**fields | changes)
+
+
+def a_rollout_spec(**changes: Any) -> ImageSpec:  # noqa: ANN401
+    """An image with rings canary (westeurope), early and broad (everywhere)."""
+    rings = (
+        {
+            "name": "canary",
+            "regions": ("westeurope",),
+            "soak_hours": 24,
+            "audience": {"scale_sets": ("canary-1",)},
+        },
+        {"name": "broad", "soak_hours": 48, "audience": {"tags": {"fleet": "web"}}},
+    )
+    regions = tuple({"name": name, "replicas": 1} for name in REGIONS)
+    return a_spec(**{"rings": rings, "regions": regions} | changes)
