@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.emulator.errors import ArmError
+from imagebake.emulator.quotas import Quotas
 from imagebake.emulator.store import Session
 
 
@@ -19,7 +20,7 @@ class Pace:
     *failing_regions* fails there. *provisioning* and *extension* are how long a machine is
     waited for; what is slower has failed. *instance* is how long one of a scale set takes to
     be made anew where nothing boots; it fails when its name, or `name@version`, matches one of
-    the patterns in *failing_instances*.
+    the patterns in *failing_instances*. *quotas* hold for what is created; None lets all be.
     """
 
     operation: float = 0.0
@@ -29,6 +30,7 @@ class Pace:
     extension: float = 90 * 60.0
     failing_regions: frozenset[str] = frozenset()
     failing_instances: frozenset[str] = frozenset()
+    quotas: Quotas | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,12 @@ class Call:
     def scope(self) -> str:
         """The id of the resource group that the request is about, as Compute spells it."""
         return f"/subscriptions/{self.names['subscription']}/resourceGroups/{self.names['group']}"
+
+    def require_room(self, what: str, place: str) -> None:
+        """Refuse one more of *what*, such as `versions`, where the quota in *place* is used up."""
+        if self.pace.quotas:
+            subscription = self.names["subscription"]
+            self.pace.quotas.require_room(self.session, what, subscription, place)
 
     def document(self) -> dict[str, Any]:
         """The body, which must be a JSON object."""

@@ -104,6 +104,8 @@ def put(call: Call) -> Reply:
     properties = {key: given[key] for key in _KEPT if given.get(key) is not None}
     _apply_defaults(properties, known, call.api_version)
     _check(properties, call, known)
+    if not known:
+        call.require_room("definitions", place)
     definition = Resource(
         KIND,
         {

@@ -56,6 +56,8 @@ def put(call: Call) -> Reply:
     known, place = call.session.find(gallery_id(call)), location(body, KIND)
     same_location(known, place, call.names["group"])
     _unique_in_subscription(call, name)
+    if not known:
+        call.require_room("galleries", place)
     given = body.get("properties") or {}
     gallery = Resource(
         KIND,

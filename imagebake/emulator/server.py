@@ -29,6 +29,7 @@ from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.emulator.faults import Fault, Faults
+from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
 from imagebake.emulator.listener import Listener
 from imagebake.emulator.machine_host import MachineHost
@@ -93,6 +94,7 @@ class Emulator:
         self._marketplace = marketplace or Marketplace()
         self._port = port
         self._faults = Faults()
+        self._health = Health()
 
     def __enter__(self) -> Self:
         certificate = loopback_certificate(self.folder, self._now())
@@ -150,6 +152,7 @@ class Emulator:
             *scale_sets.ROUTES,
             *scale_set_actions.ROUTES,
             *self._marketplace.routes(),
+            *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
             *Machines(self._lives).routes(),
         )
@@ -183,6 +186,15 @@ class Emulator:
     def ca(self) -> Path:
         """The certificate, in PEM, that clients must trust."""
         return self._ca
+
+    @property
+    def health(self) -> tuple[Incident, ...]:
+        """What Azure says is broken; replace it to break or to mend something."""
+        return self._health.incidents
+
+    @health.setter
+    def health(self, incidents: tuple[Incident, ...]) -> None:
+        self._health.incidents = incidents
 
     def fail(
         self,

@@ -119,6 +119,16 @@ class Session:
         )
         return [_resource(row) for row in rows]
 
+    def count(self, kind: str, prefix: str, place: str) -> int:
+        """How many resources of *kind* there are in region *place*, as `list` finds them."""
+        prefix = prefix.lower()
+        row = self.sql.execute(
+            "SELECT count(*) FROM resources WHERE kind = ? AND key >= ? AND key < ?"
+            " AND settling != 'Deleting' AND json_extract(body, '$.location') = ?",
+            (kind, prefix, prefix + _LAST, place),
+        ).fetchone()
+        return int(row[0])
+
     def put(self, resource: Resource) -> None:
         """Remember *resource* in place of what had its id."""
         self.sql.execute(

@@ -110,6 +110,7 @@ def put(call: Call) -> Reply:
     soft_deletion.require_free(call.session, version_id(call), call.time)
     storage = _source(given, call.session)
     profile = publishing_profile(given.get("publishingProfile") or {}, place)
+    call.require_room("versions", place)
     require_future(profile.get("endOfLifeDate"), call.now)
     version = new_version(
         name,

@@ -94,6 +94,7 @@ def test_providers_say_what_is_emulated(arm: Azure) -> None:
     assert [provider["namespace"] for provider in listed] == [
         "Microsoft.Authorization",
         "Microsoft.Compute",
+        "Microsoft.ResourceHealth",
         "Microsoft.Resources",
         "Microsoft.VirtualMachineImages",
     ]
