@@ -84,6 +84,10 @@ class Fleet:
         """Delete a version, where it exists."""
         Version(self.clients, version_id).delete()
 
+    def restore(self, version_id: str) -> None:
+        """Undo a deletion, while the gallery still keeps what was deleted."""
+        Version(self.clients, version_id).restore()
+
     def scale_set(self, scale_set_id: str) -> ScaleSet | None:
         """One scale set as it is now, without its instances; None where it is gone."""
         return ScaleSetHands(self.clients, scale_set_id).read()

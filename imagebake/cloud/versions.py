@@ -94,6 +94,32 @@ class Version:
         versions = self.clients.compute.gallery_image_versions
         self.clients.find(f"delete version {self}", versions.begin_delete, *self._place)
 
+    def restore(self) -> None:
+        """Take the version back out of the gallery's bin, where it keeps what was deleted."""
+        if self.read() is not None:
+            return
+        group, gallery, definition, number = self._place
+        kept = self.clients.ask(
+            f"list what was deleted of {definition!r}",
+            self.clients.compute.soft_deleted_resource.list_by_artifact_name,
+            group,
+            gallery,
+            "Images",
+            definition,
+        )
+        place = next((one.get("location") for one in kept if one["name"] == number), None)
+        if place is None:
+            raise CloudError(
+                f"version {self} cannot be restored: it is not among what was deleted",
+                code="NotKept",
+                hint="galleries keep versions for some days, if their soft delete is enabled",
+            )
+        versions = self.clients.compute.gallery_image_versions
+        body = {"location": place, "properties": {"restore": True}}
+        self.clients.ask(
+            f"restore version {self}", versions.begin_create_or_update, *self._place, body
+        )
+
     def __str__(self) -> str:
         return f"{self._place[2]}@{self._place[3]}"
 

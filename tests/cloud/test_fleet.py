@@ -11,7 +11,7 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.errors import CloudError
 from imagebake.model.fleet import UpgradeState
-from tests.support.fleets import GALLERY_ID, World, a_fleet, a_world, set_id, version_id
+from tests.support.live_fleets import GALLERY_ID, World, a_fleet, a_world, set_id, version_id
 
 END = dt.datetime(2100, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
 NO_REGION: frozenset[str] = frozenset()
@@ -192,6 +192,32 @@ def test_what_is_so_already_is_not_written(fleet: Fleet) -> None:
     fleet.guard(version_id(), on=False)
 
     assert fleet.metrics()["calls"].get("writes", 0) == before
+
+
+def test_a_deletion_is_undone_where_the_gallery_keeps_what_was_deleted(
+    world: World, fleet: Fleet
+) -> None:
+    world.shelf(softDeletePolicy={"isSoftDeleteEnabled": True})
+    before = fleet.version(version_id())
+    fleet.delete(version_id())
+    gone = fleet.version(version_id())
+
+    fleet.restore(version_id())
+    fleet.restore(version_id())
+
+    assert gone is None
+    assert fleet.version(version_id()) == before
+
+
+def test_what_is_gone_for_good_is_not_restored(fleet: Fleet) -> None:
+    fleet.delete(version_id())
+
+    with pytest.raises(CloudError) as caught:
+        fleet.restore(version_id())
+
+    assert caught.value.message == (
+        "version demo@1.0.0 cannot be restored: it is not among what was deleted"
+    )
 
 
 def test_tags_of_several_writers_are_all_kept(world: World, fleet: Fleet) -> None:

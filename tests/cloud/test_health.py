@@ -6,7 +6,7 @@ import pytest
 
 from imagebake.cloud.health import incidents
 from imagebake.emulator.server import Emulator
-from tests.support.fleets import a_fleet
+from tests.support.live_fleets import a_fleet
 
 
 def an_event(*places: tuple[str, str], **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

@@ -12,7 +12,7 @@ from imagebake.emulator.listing import PAGE
 from imagebake.emulator.server import Emulator
 from imagebake.errors import CloudError
 from imagebake.model.fleet import UpgradeState
-from tests.support.fleets import GALLERY_ID, NOON, World, a_fleet, a_world, set_id, version_id
+from tests.support.live_fleets import GALLERY_ID, NOON, World, a_fleet, a_world, set_id, version_id
 
 OTHER = GALLERY_ID.replace("galleries/imagebake", "galleries/other")
 
