@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +13,7 @@ from typing import Any, Self
 from imagebake.emulator import (
     definitions,
     galleries,
+    loading,
     locks,
     login,
     operations,
@@ -228,6 +229,11 @@ class Emulator:
                 times,
             )
         )
+
+    def load(self, resources: Iterable[Mapping[str, Any]]) -> int:
+        """Put many resources there at once; see `loading.load`."""
+        with self._store.writing() as session:
+            return loading.load(session, resources, self._now().timestamp())
 
     def image_record(self, version_id: str) -> Mapping[str, Any] | None:
         """What the builder said about the image of a gallery version, if it exists."""
