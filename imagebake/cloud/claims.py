@@ -131,10 +131,11 @@ class Claim:
 
     def give_back(self) -> None:
         """Take the claim away, where it was written; if that fails it ends by itself."""
-        if self._written:
+        for _ in range(_ATTEMPTS if self._written else 0):
             with contextlib.suppress(CloudError):
                 self.tags.delete(frozenset((self.tag,)))
-            self._written = None
+                break
+        self._written = None
 
     def _lasts(self, now: dt.datetime) -> bool:
         return self._written is not None and now < self._written + LEASE - SKEW
@@ -217,6 +218,7 @@ def _take(claim: Claim, wait: float) -> None:
 
 
 _SLOWEST = 4
+_ATTEMPTS = 3
 
 
 def _busy(others: tuple[Held, ...]) -> RolloutRefused:

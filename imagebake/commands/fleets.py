@@ -30,7 +30,6 @@ from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rotate import Hands, carry_out
 
-now = functools.partial(dt.datetime.now, dt.UTC)
 Decide = Callable[[Inventory], Plan]
 """What makes a plan of an inventory."""
 SHORTEST = 6
@@ -61,6 +60,7 @@ class Place:
     site: Site
     end: End
     fleet: Fleet
+    now: Callable[[], dt.datetime]
     began: dt.datetime
 
     def inventory(self, images: tuple[str, ...] | None = None) -> Inventory:
@@ -89,7 +89,7 @@ class Place:
     def gate(self, specs: Iterable[ImageSpec]) -> Gate:
         """Whether the machines of *specs* may be changed now."""
         regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
-        return gate(self.site.settings.freezes, self.fleet.health(regions), now())
+        return gate(self.site.settings.freezes, self.fleet.health(regions), self.now())
 
     def claim(
         self, definition: str, what: str, *, wait: float, take_over: bool = False
@@ -98,7 +98,7 @@ class Place:
         claimant = Claimant(
             presence=present(),
             new_id=functools.partial(secrets.token_hex, 6),
-            now=now,
+            now=self.now,
             patience=self.end.cloud.patience,
             gone=is_gone,
             note=self.site.progress.note,
@@ -137,7 +137,7 @@ class Place:
             fleet=self.fleet,
             records=supply.mirror(self.site),
             hold=hold,
-            now=now,
+            now=self.now,
             patience=self.end.cloud.patience,
             progress=self.site.progress,
             rest=self.end.cloud.endpoint.polling_seconds,
@@ -147,10 +147,11 @@ class Place:
 @contextlib.contextmanager
 def place(site: Site) -> Iterator[Place]:
     """The gallery of *site*, connected until the context is left."""
+    now = functools.partial(dt.datetime.now, dt.UTC)
     began = now()
     with ends.connect(site) as end:
         fleet = Fleet(end.cloud, site.settings.gallery, now)
-        yield Place(site=site, end=end, fleet=fleet, began=began)
+        yield Place(site=site, end=end, fleet=fleet, now=now, began=began)
 
 
 def show(plan: Plan, order: Order) -> None:

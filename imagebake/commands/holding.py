@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 
 from imagebake import app
-from imagebake.commands.fleets import Order, do, now, place, proper, say
+from imagebake.commands.fleets import Order, do, place, proper, say
 from imagebake.commands.rotating import told, version_id
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.model.fleet import Inventory
@@ -50,6 +50,6 @@ def _act(
         at.must_have(spec)
         inventory = at.fleet.inventory((spec.gallery.definition,), consumers=False)
         subject = version_id(spec, wanted, inventory) if wanted else at.definition(spec)
-        plan = decide(inventory, subject, now())
+        plan = decide(inventory, subject, at.now())
         proper(plan, order)
         say(plan, do(at, [spec], plan, inventory, order=order, hold=lambda: None), order)

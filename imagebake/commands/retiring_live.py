@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from imagebake.app import Site
 from imagebake.cloud.claims import AGAIN
-from imagebake.commands.fleets import Order, Place, do, now, place, proper, say, show
+from imagebake.commands.fleets import Order, Place, do, place, proper, say, show
 from imagebake.commands.retiring_file import policies
 from imagebake.commands.rotating import WAIT
 from imagebake.errors import RolloutRefused
@@ -27,7 +27,7 @@ def retire_here(
 
         def decide(inventory: Inventory) -> Plan:
             return retire_plan(
-                policies(specs), inventory, now=now(), gate=closed, override=override or None
+                policies(specs), inventory, now=at.now(), gate=closed, override=override or None
             )
 
         first = decide(at.inventory())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from imagebake import app
 from imagebake.cloud.claims import URGENT
-from imagebake.commands.fleets import Decide, Order, Place, now, perform, place, show
+from imagebake.commands.fleets import Decide, Order, Place, perform, place, show
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.errors import UsageError
 from imagebake.model.fleet import Inventory
@@ -33,12 +33,7 @@ def rotate(
     spec = spec_of(site, named(image))
     order = Order(verb="rotation", again=f"./inv rotate {image}", expect=expect, as_json=as_json)
     with place(site) as at:
-        closed = at.gate([spec])
-
-        def decide(inventory: Inventory) -> Plan:
-            return rotate_plan(spec, inventory, now=now(), gate=closed, override=override or None)
-
-        _act(at, spec, decide, order, plan=not apply, wait=WAIT)
+        _act(at, spec, rotation(at, spec, override), order, plan=not apply, wait=WAIT)
 
 
 def promote(
@@ -55,14 +50,7 @@ def promote(
         as_json=as_json,
     )  # fmt: skip
     with place(site) as at:
-        closed = at.gate([spec])
-
-        def decide(inventory: Inventory) -> Plan:
-            one = _meant(spec, ring, wanted, inventory)
-            return promote_plan(
-                spec, inventory, one, ring, now=now(), gate=closed, override=override or None
-            )
-
+        decide = promotion(at, spec, ring, wanted, override)
         _act(at, spec, decide, order, plan=plan, wait=WAIT)
 
 
@@ -87,14 +75,53 @@ def rollback(
         objective=dt.timedelta(minutes=spec.objectives.rollback_minutes),
     )  # fmt: skip
     with place(site) as at:
-
-        def decide(inventory: Inventory) -> Plan:
-            bad = version_id(spec, wanted, inventory) if wanted else None
-            return rollback_plan(
-                spec, inventory, known, reason, now=now(), version=bad, override=override or None
-            )
-
+        decide = going_back(at, spec, known, wanted, reason=reason, override=override)
         _act(at, spec, decide, order, plan=plan, wait=URGENT_WAIT)
+
+
+def rotation(at: Place, spec: ImageSpec, override: str = "") -> Decide:
+    """What decides how an image moves on by its policy."""
+    closed = at.gate([spec])
+
+    def decide(inventory: Inventory) -> Plan:
+        return rotate_plan(spec, inventory, now=at.now(), gate=closed, override=override or None)
+
+    return decide
+
+
+def promotion(
+    at: Place, spec: ImageSpec, ring: str, wanted: str | None, override: str = ""
+) -> Decide:
+    """What decides how version *wanted*, or what the ring before has, comes to *ring*."""
+    closed = at.gate([spec])
+
+    def decide(inventory: Inventory) -> Plan:
+        one = _meant(spec, ring, wanted, inventory)
+        return promote_plan(
+            spec, inventory, one, ring, now=at.now(), gate=closed, override=override or None
+        )
+
+    return decide
+
+
+def going_back(
+    at: Place,
+    spec: ImageSpec,
+    ring: str | None,
+    wanted: str | None,
+    *,
+    reason: str,
+    override: str = "",
+) -> Decide:
+    """What decides how version *wanted*, or what became current last, is taken back."""
+
+    def decide(inventory: Inventory) -> Plan:
+        bad = version_id(spec, wanted, inventory) if wanted else None
+        return rollback_plan(
+            spec, inventory, ring, reason, now=at.now(), version=bad, override=override or None
+        )
+
+    return decide
 
 
 def one_of(*, plan: bool, apply: bool) -> None:

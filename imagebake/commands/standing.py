@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imagebake import app
-from imagebake.commands.fleets import Place, now, place
+from imagebake.commands.fleets import Place, place
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
 from imagebake.digest import canonical_json
@@ -57,7 +57,7 @@ def print_remarks(inventory: Inventory, closed: Gate) -> None:
 
 def _rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
     """The rows, once the replicas of what is current have been looked at one by one."""
-    first = [row for spec in specs for row in status(spec, inventory, now())]
+    first = [row for spec in specs for row in status(spec, inventory, at.now())]
     current = {key(row.current.id) for row in first if row.current}
     known = at.looked_at(inventory, current)
-    return [row for spec in specs for row in status(spec, known, now())]
+    return [row for spec in specs for row in status(spec, known, at.now())]
