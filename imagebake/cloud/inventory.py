@@ -17,7 +17,7 @@ from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.locks import locks
 from imagebake.cloud.references import image_of, of_gallery
-from imagebake.cloud.scale_sets import ScaleSetHands, lags, machine, model_reference, scale_set
+from imagebake.cloud.scale_sets import ScaleSetHands, machine, model_reference, scale_set, unsettled
 from imagebake.cloud.together import together
 from imagebake.cloud.wire import gallery_version
 from imagebake.errors import CloudError
@@ -152,7 +152,7 @@ class Reading:
         if not instances and not of_gallery(found.image, self._id):
             return None
         found = replace(found, instances=instances)
-        if any(map(lags, listed)):
+        if unsettled(listed):
             found = self._upgrade(found, hands)
         return found
 
@@ -170,7 +170,7 @@ class Reading:
             return []
 
     def _upgrade(self, found: ScaleSet, hands: ScaleSetHands) -> ScaleSet:
-        """How far the upgrade is, asked only where some instance lags behind its model."""
+        """How far the upgrade is, asked only where the instances say that there is one."""
         try:
             return replace(found, upgrade=hands.upgrade())
         except CloudError as error:

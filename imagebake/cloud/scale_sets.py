@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,6 +175,19 @@ def machine(resource: Mapping[str, Any]) -> Machine:
     )
 
 
-def lags(resource: Mapping[str, Any]) -> bool:
-    """Whether an instance does not have the model that its scale set has."""
-    return (resource.get("properties") or {}).get("latestModelApplied") is False
+def unsettled(resources: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether some instances differ from the model, from one another, or are not well.
+
+    That is where an upgrade is under way, has failed, or is still to be started.
+    """
+    exact: set[str] = set()
+    for resource in resources:
+        properties = resource.get("properties") or {}
+        one = machine(resource)
+        fixed = one.image if "/versions/" in one.image.lower() else None
+        exact.add((one.exact or fixed or "").lower())
+        if properties.get("latestModelApplied") is False:
+            return True
+        if properties.get("provisioningState") == "Failed":
+            return True
+    return len(exact) > 1 or "" in exact
