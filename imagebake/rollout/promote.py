@@ -36,11 +36,15 @@ Heartbeats = Mapping[str, Mapping[str, bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The steps that bring one version to one ring, and what comes of its scale sets."""
+    """The steps that bring one version to one ring, and what comes of its scale sets.
+
+    *published* is the version as it is then, for the steps to another ring.
+    """
 
     actions: tuple[Action, ...]
     refusals: tuple[Refusal, ...] = ()
     due: tuple[Due, ...] = ()
+    published: GalleryVersion
 
 
 def promote_plan(
@@ -142,7 +146,12 @@ def steps(
         actions.append(Guard(subject=one.id, reason=f"ring {ring.name} depends on it", on=True))
     why = f"ring {ring.name} gets {one.version}"
     moved = moves(rings, ring, one, audience, reason=why, again=again)
-    return Steps(actions=(*actions, *moved.actions), refusals=moved.refusals, due=moved.due)
+    return Steps(
+        actions=(*actions, *moved.actions),
+        refusals=moved.refusals,
+        due=moved.due,
+        published=published,
+    )
 
 
 def _replicas(

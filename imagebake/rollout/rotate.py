@@ -206,17 +206,19 @@ def _steps(turn: _Turn, spec: ImageSpec) -> list[Action]:
     """The steps to every goal, each once; what they leave undone goes to *turn*."""
     wanted = currents(turn.rings) | {one.ring.name: one.version for one in turn.goals}
     actions: dict[str, Action] = {}
+    published: dict[str, GalleryVersion] = {}
     for goal in turn.goals:
         done = steps(
             turn.rings,
             spec,
-            goal.version,
+            published.get(goal.version.id, goal.version),
             goal.ring,
             turn.audience[goal.ring.name],
             now=turn.now,
             reason=goal.reason,
             wanted=wanted,
         )
+        published[goal.version.id] = done.published
         for action in done.actions:
             actions.setdefault(repr(action.identity()), action)
         turn.refusals += done.refusals
