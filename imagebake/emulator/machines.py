@@ -22,13 +22,14 @@ from imagebake.emulator.listing import (
     same_location,
     system_data,
 )
-from imagebake.emulator.machine_lives import EXTENSION, MACHINE, UNSETTLED, Lives
+from imagebake.emulator.machine_lives import MACHINE, UNSETTLED, Lives
 from imagebake.emulator.machine_models import (
     extension_properties,
     find_image_version,
     image_record,
     machine_properties,
 )
+from imagebake.emulator.machine_orders import EXTENSION
 from imagebake.emulator.machine_views import instance_view
 from imagebake.emulator.store import Resource, Session
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from imagebake.emulator import operations
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.scale_set_instances import Crew, image_of, instances_of, number_of
+from imagebake.emulator.scale_set_crew import Crew
+from imagebake.emulator.scale_set_instances import image_of, instances_of, number_of
 from imagebake.emulator.scale_set_models import pause_seconds
 from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource, Session

@@ -1,15 +1,16 @@
-"""The instances of scale sets: made, made anew, taken away and shown."""
+"""The instances of scale sets: found, counted and shown."""
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from imagebake.emulator.calls import Call, Pace
+from imagebake.emulator.calls import Call
+from imagebake.emulator.listing import present
 from imagebake.emulator.machine_models import find_image_version
-from imagebake.emulator.scale_set_models import INSTANCE, apply_model, instance_body
+from imagebake.emulator.machine_orders import EXTENSION
+from imagebake.emulator.machine_views import instance_view
+from imagebake.emulator.scale_set_models import INSTANCE
 from imagebake.emulator.store import Resource, Session
 
 
@@ -31,57 +32,6 @@ def image_of(session: Session, scale_set: Resource, time: float) -> Resource:
     return find_image_version(reference, scale_set.body["location"], session, time)
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """Makes instances and takes them away, at *time* and at that *pace*."""
-
-    session: Session
-    pace: Pace
-    time: float
-
-    def scale(self, scale_set: Resource) -> None:
-        """Have as many instances as the scale set's capacity; the youngest go first."""
-        have = instances_of(self.session, scale_set)
-        wanted = scale_set.body["sku"]["capacity"]
-        for instance in have[wanted:]:
-            self.remove(instance)
-        if wanted <= len(have):
-            return
-        image = image_of(self.session, scale_set, self.time)
-        for _ in range(wanted - len(have)):
-            number = scale_set.private["next_instance"]
-            scale_set.private["next_instance"] = number + 1
-            instance = Resource(INSTANCE, instance_body(scale_set, number))
-            instance.settling = "Creating"
-            self.renew(instance, scale_set, image)
-
-    def renew(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
-        """Give *instance* the model with the version *image*, on a disk that begins anew."""
-        apply_model(instance, scale_set, image.name)
-        self.restart(instance, image)
-
-    def restart(self, instance: Resource, image: Resource) -> None:
-        """Let *instance* begin anew from *image*, its model as it is."""
-        instance.private["image"] = image.id
-        instance.settles = self.time + self.pace.instance
-        instance.state = "Failed" if self._fails(instance, image.name) else "Succeeded"
-        self.session.put(instance)
-
-    def remove(self, instance: Resource) -> None:
-        """Take *instance* away."""
-        self.session.remove(instance.id)
-
-    def _fails(self, instance: Resource, version: str) -> bool:
-        names = (instance.name, f"{instance.name}@{version}")
-        patterns = self.pace.failing_instances
-        return any(fnmatch.fnmatchcase(name, one) for name in names for one in patterns)
-
-
-def crew_of(call: Call) -> Crew:
-    """Who does what a request wants."""
-    return Crew(call.session, call.pace, call.time)
-
-
 def has_latest_model(instance: Resource, scale_set: Resource) -> bool:
     """Whether *instance* has the model that its scale set has."""
     return bool(instance.private["model"] == scale_set.private["model"])
@@ -90,23 +40,36 @@ def has_latest_model(instance: Resource, scale_set: Resource) -> bool:
 def shown(instance: Resource, scale_set: Resource, call: Call) -> dict[str, Any]:
     """The instance as a client sees it, with its view where it asked for that."""
     state = instance.provisioning_state(call.time)
+    body = dict(instance.body)
     properties = instance.properties | {
         "provisioningState": state,
         "latestModelApplied": has_latest_model(instance, scale_set),
     }
+    extensions = extensions_on(instance, call.session)
+    if extensions:
+        body["resources"] = [present(one, call) for one in extensions]
     if call.query.get("$expand", "").lower() == "instanceview":
-        properties["instanceView"] = instance_view(instance, call.time)
-    return instance.body | {"properties": properties}
+        properties["instanceView"] = view(instance, extensions, call.time)
+    return body | {"properties": properties}
 
 
-def instance_view(instance: Resource, time: float) -> dict[str, Any]:
-    """What is known of an instance on which nothing runs: its state, and its health."""
+def extensions_on(instance: Resource, session: Session) -> list[Resource]:
+    """The extensions of an instance that runs."""
+    if "owner" not in instance.private:
+        return []
+    return session.list(EXTENSION, f"{instance.key}/extensions/")
+
+
+def view(instance: Resource, extensions: list[Resource], time: float) -> dict[str, Any]:
+    """What is known of an instance: what its agent says, or that it is there."""
     state = instance.provisioning_state(time)
     well = "healthy" if state == "Succeeded" else "unhealthy"
+    health = {"vmHealth": {"status": _status(f"HealthState/{well}", well.capitalize(), "Info")}}
+    if "owner" in instance.private:
+        return instance_view(instance, extensions, time) | health
     level = "Error" if state == "Failed" else "Info"
-    return {
+    return health | {
         "computerName": instance.properties["osProfile"]["computerName"],
-        "vmHealth": {"status": _status(f"HealthState/{well}", well.capitalize(), "Info")},
         "statuses": [
             _status(f"ProvisioningState/{state.lower()}", f"Provisioning {state.lower()}", level),
             _status("PowerState/running", "VM running", "Info"),

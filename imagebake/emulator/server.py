@@ -18,8 +18,7 @@ from imagebake.emulator import (
     login,
     operations,
     rolling_upgrades,
-    scale_set_actions,
-    scale_sets,
+    scale_set_waits,
     soft_deletion,
     subscriptions,
     tags,
@@ -38,7 +37,9 @@ from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.runs import Runs
-from imagebake.emulator.scale_set_instances import Crew
+from imagebake.emulator.scale_set_actions import Actions
+from imagebake.emulator.scale_set_crew import Crew
+from imagebake.emulator.scale_sets import ScaleSets
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.errors import UsageError
@@ -117,6 +118,7 @@ class Emulator:
                 host=self._host,
                 now=self._now,
                 pace=lambda: self.pace,
+                on_settled=scale_set_waits.on_settled,
             )
             self._listener = _listen(certificate.context(), self._port)
         except BaseException:
@@ -150,12 +152,12 @@ class Emulator:
             *soft_deletion.ROUTES,
             *tags.ROUTES,
             *locks.ROUTES,
-            *scale_sets.ROUTES,
-            *scale_set_actions.ROUTES,
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
             *Machines(self._lives).routes(),
+            *ScaleSets(self._lives).routes(),
+            *Actions(self._lives).routes(),
         )
         return Application.of(
             routes,
@@ -174,9 +176,12 @@ class Emulator:
         with self._store.reading() as session:
             overdue = session.has_due(now.timestamp())
         if overdue:
+            time = now.timestamp()
             with self._store.writing() as session:
-                session.remove_settled(now.timestamp())
-                rolling_upgrades.advance_due(Crew(session, self.pace, now.timestamp()))
+                session.remove_settled(time)
+                crew = Crew(session=session, pace=self.pace, time=time, lives=self._lives)
+                rolling_upgrades.advance_due(crew)
+            crew.start()
 
     @property
     def url(self) -> str:
