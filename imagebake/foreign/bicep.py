@@ -12,8 +12,23 @@ from imagebake.foreign.source import Source
 from imagebake.foreign.tokens import BICEP, END, MARK, NEWLINE, TEXT, WORD, Malformed, tokens_of
 
 _STATEMENTS = frozenset(
-    "param var resource module output metadata targetScope type func import using provider"
-    " extension assert test".split()
+    [
+        "param",
+        "var",
+        "resource",
+        "module",
+        "output",
+        "metadata",
+        "targetScope",
+        "type",
+        "func",
+        "import",
+        "using",
+        "provider",
+        "extension",
+        "assert",
+        "test",
+    ]
 )
 _MISTAKES = 10
 
@@ -104,7 +119,7 @@ class _Statements(Parser):
         elif token.value in {"param", "var"}:
             self.binding(token.value)
         elif token.value != "output" or self.peek().kind == WORD:
-            self.rest()
+            self.rest("([{<", ")]}>") if token.value == "type" else self.rest()
         if self.peek().kind not in {NEWLINE, END}:
             raise self.missing("the end of the line")
 
@@ -136,13 +151,13 @@ class _Statements(Parser):
                 return
             self.take()
 
-    def rest(self) -> None:
+    def rest(self, opening: str = "([{", closing: str = ")]}") -> None:
         """Pass over the rest of a statement, lines inside of brackets included."""
         depth = 0
         while (token := self.peek()).kind != END:
-            if token.kind == MARK and token.value in "([{":
+            if token.kind == MARK and token.value in opening:
                 depth += 1
-            elif token.kind == MARK and token.value in ")]}":
+            elif token.kind == MARK and token.value in closing:
                 depth -= 1
             elif token.kind == NEWLINE and depth <= 0 and not self.goes_on():
                 return

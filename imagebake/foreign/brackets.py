@@ -76,7 +76,7 @@ class Brackets(Row, abc.ABC):
     def is_function(self) -> bool:
         """Whether the parenthesis ahead has names only, and an arrow behind it."""
         count = 1
-        while self.ahead(count).kind == WORD or self.ahead(count).value == ",":
+        while self.ahead(count).kind in {WORD, NEWLINE} or self.ahead(count).value == ",":
             count += 1
         closing = self.ahead(count)
         return closing.kind == MARK and closing.value == ")" and self.ahead(count + 1).value == "=>"
@@ -195,7 +195,7 @@ class Brackets(Row, abc.ABC):
         return Loop(self.source, start, names, over, body, key)
 
     def loop_names(self) -> tuple[str, ...]:
-        """The names that a loop gives to what it goes over."""
+        """The names that a loop gives to what it goes over: the key, if any, and the value."""
         bracketed = self.at_mark("(")
         if bracketed:
             self.take()
@@ -203,6 +203,7 @@ class Brackets(Row, abc.ABC):
         while self.at_mark(","):
             self.take()
             names.append(self.expect_name())
-        if bracketed:
+        if bracketed:  # Bicep has the value first
             self.expect(")")
+            names.reverse()
         return tuple(names)

@@ -73,42 +73,45 @@ class _Reader:
         self.root: Node | None = None
         self.flaws: list[Flaw] = []
         self.open: list[_Open] = []
+        self.comma = 0
 
     def run(self) -> None:
         """Read the one value that the text is."""
-        at, text = 0, self.text
-        wanted, comma = "value", -1
+        at, wanted = 0, "value"
         while True:
             at = self.skip(at)
-            match = _TOKEN.match(text, at)
+            match = _TOKEN.match(self.text, at)
             if match is None:
                 self.strange(at)
                 return
-            token, kind, end = match[0], match.lastgroup, match.end()
             if self.root is not None:
                 raise _Stop(at, "something follows after the end of the document")
-            if wanted == "comma" and token not in (",", "}", "]"):
-                self.flaws.append(Flaw(at, "a comma is missing before this"))
-                wanted = "key" if self.open[-1].items is None else "value"
-            if token in ("}", "]"):
-                self.close(at, token, wanted, comma)
-                wanted = "comma"
-            elif token == "," and wanted == "comma":
-                comma = at
-                wanted = "key" if self.open[-1].items is None else "value"
-            elif wanted == "key":
-                wanted = self.name(at, token, kind)
-            elif token == ":" and wanted == "colon":
-                wanted = "value"
-            elif wanted != "value" or token in (",", ":"):
-                raise _Stop(at, f"{token[:20]!r} cannot stand here")
-            elif token in ("{", "["):
-                self.push(at, token)
-                wanted = "key" if token == "{" else "value"
-            else:
-                self.add(Literal(self.source, at, self.plain(at, token, kind)))
-                wanted = "comma"
-            at = end
+            wanted = self.accept(at, match[0], match.lastgroup, wanted)
+            at = match.end()
+
+    def accept(self, at: int, piece: str, kind: str | None, wanted: str) -> str:
+        """Take *piece* where *wanted* is due; what is due after it."""
+        next_item = "key" if self.open and self.open[-1].items is None else "value"
+        if wanted == "comma" and piece not in {",", "}", "]"}:
+            self.flaws.append(Flaw(at, "a comma is missing before this"))
+            wanted = next_item
+        if piece in {"}", "]"}:
+            self.close(at, piece, wanted)
+            return "comma"
+        if piece == "," and wanted == "comma":
+            self.comma = at
+            return next_item
+        if wanted == "key":
+            return self.name(at, piece, kind)
+        if piece == ":" and wanted == "colon":
+            return "value"
+        if wanted != "value" or piece in {",", ":"}:
+            raise _Stop(at, f"{piece[:20]!r} cannot stand here")
+        if piece in {"{", "["}:
+            self.push(at, piece)
+            return "key" if piece == "{" else "value"
+        self.add(Literal(self.source, at, self.plain(at, piece, kind)))
+        return "comma"
 
     def skip(self, at: int) -> int:
         """Pass over blanks and comments."""
@@ -116,7 +119,7 @@ class _Reader:
         return match.end() if match else at
 
     def strange(self, at: int) -> None:
-        """Say what stands where no token does; the end is fine when nothing is open."""
+        """Say what stands where no piece does; the end is fine when nothing is open."""
         if at >= len(self.text):
             if self.open:
                 kind = "list" if self.open[-1].items is not None else "object"
@@ -131,28 +134,28 @@ class _Reader:
             raise _Stop(at, "this comment is never closed")
         raise _Stop(at, f"{self.text[at : at + 1]!r} begins no value of JSON")
 
-    def name(self, at: int, token: str, kind: str | None) -> str:
+    def name(self, at: int, piece: str, kind: str | None) -> str:
         """Take the name of an entry."""
         if kind != "text":
-            raise _Stop(at, f"a name in double quotes is missing before {token[:20]!r}")
-        self.open[-1].key.append((at, self.unquoted(at, token)))
+            raise _Stop(at, f"a name in double quotes is missing before {piece[:20]!r}")
+        self.open[-1].key.append((at, self.unquoted(at, piece)))
         return "colon"
 
-    def push(self, at: int, token: str) -> None:
+    def push(self, at: int, piece: str) -> None:
         """Open a list or a table."""
         if len(self.open) >= DEEPEST:
             raise _Stop(at, f"this is nested more than {DEEPEST} deep")
-        self.open.append(_Open(at, [] if token == "[" else None, {}, []))
+        self.open.append(_Open(at, [] if piece == "[" else None, {}, []))
 
-    def close(self, at: int, token: str, wanted: str, comma: int) -> None:
-        """Close what is open, if *token* fits it."""
+    def close(self, at: int, piece: str, wanted: str) -> None:
+        """Close what is open, if *piece* fits it."""
         top = self.open[-1] if self.open else None
-        if top is None or (token == "]") != (top.items is not None):
-            raise _Stop(at, f"{token!r} closes nothing that is open")
+        if top is None or (piece == "]") != (top.items is not None):
+            raise _Stop(at, f"{piece!r} closes nothing that is open")
         if wanted == "colon" or (wanted == "value" and top.items is None):
             raise _Stop(at, "a value is missing before this")
         if wanted != "comma" and (top.items or top.entries):
-            self.flaws.append(Flaw(comma, "a comma with nothing after it"))
+            self.flaws.append(Flaw(self.comma, "a comma with nothing after it"))
         self.pop()
 
     def pop(self) -> None:
@@ -182,22 +185,22 @@ class _Reader:
                 self.flaws.append(Flaw(at, f"{name[:40]!r} stands twice in one object"))
             top.entries[name.lower()] = Entry(at, name, node)
 
-    def plain(self, at: int, token: str, kind: str | None) -> Plain:
-        """The value of a token."""
+    def plain(self, at: int, piece: str, kind: str | None) -> Plain:
+        """The value of a piece."""
         if kind == "text":
-            return self.unquoted(at, token)
+            return self.unquoted(at, piece)
         if kind == "word":
-            return _WORDS[token]
-        if token.lstrip("-").isdigit():
-            return int(token) if len(token) <= 20 else float(token)  # noqa: PLR2004 - 64 bits
-        return float(token)
+            return _WORDS[piece]
+        if piece.lstrip("-").isdigit():
+            return int(piece) if len(piece) <= 20 else float(piece)  # noqa: PLR2004 - 64 bits
+        return float(piece)
 
-    def unquoted(self, at: int, token: str) -> str:
+    def unquoted(self, at: int, piece: str) -> str:
         """The text between quotes, which may go over several lines."""
-        if "\\" not in token:
-            return token[1:-1]
+        if "\\" not in piece:
+            return piece[1:-1]
         try:
-            text = str(json.loads(token, strict=False))
+            text = str(json.loads(piece, strict=False))
         except json.JSONDecodeError as error:
             raise _Stop(at + error.pos, "this is no escape of JSON") from error
         return text.encode("utf-8", "replace").decode() if _HALF.search(text) else text

@@ -9,7 +9,9 @@ from imagebake.diagnostics import Diagnostic, Severity
 from imagebake.model.spelling import redacted
 
 _BREAK = re.compile("\r\n|[\n\r]")
-_HIDDEN = re.compile("[^\t\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe]")
+_HIDDEN = re.compile(
+    "[^\t\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe]"
+)
 _SNIPPET = 60
 
 
