@@ -19,7 +19,7 @@ from imagebake.foreign.nodes import (
     text_of,
 )
 from imagebake.foreign.tokens import Malformed
-from imagebake.foreign.values import unknown
+from imagebake.foreign.values import truth, unknown
 
 _IF = 3
 _SHALLOW = 60
@@ -89,6 +89,8 @@ class ArmScope(Scope):
         raw = self.variables.get(key)
         if kind == "parameters":
             raw = entry(self.defaults.get(key), "defaultValue")
+        if raw is None and truth(entry(self.defaults.get(key), "nullable") or node):
+            return Literal(node.source, node.at, None)
         if raw is None:
             lacks = "has no default" if kind == "parameters" else "is not written out"
             return unknown(node, f"the {kind[:-1]} {name!r} {lacks}")

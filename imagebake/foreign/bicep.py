@@ -126,8 +126,9 @@ class _Statements(Parser):
     def binding(self, kind: str) -> None:
         """The rest of `param x type = default` or `var x type = value`."""
         name = self.expect_name()
-        self.type()
-        value = None
+        value: Node | None = None
+        if self.type():
+            value = Literal(self.source, self.peek().at, None)
         if self.at_mark("="):
             self.take()
             self.pass_lines()
@@ -139,17 +140,19 @@ class _Statements(Parser):
         else:
             self.variables[name] = value
 
-    def type(self) -> None:
-        """Pass over a type: to `=` or the end of the line, outside of brackets."""
-        depth = 0
+    def type(self) -> bool:
+        """Pass over a type, to `=` or the end of the line; whether it may be null."""
+        depth, may_be_null = 0, False
         while (token := self.peek()).kind != END:
             if token.kind == MARK and token.value in "([{<":
                 depth += 1
             elif token.kind == MARK and token.value in ")]}>":
                 depth -= 1
             elif depth <= 0 and (token.kind == NEWLINE or token.value == "="):
-                return
+                break
+            may_be_null = token.kind == MARK and token.value == "?"
             self.take()
+        return may_be_null
 
     def rest(self, opening: str = "([{", closing: str = ")]}") -> None:
         """Pass over the rest of a statement, lines inside of brackets included."""

@@ -24,7 +24,7 @@ from imagebake.foreign.nodes import (
     entry,
     text_of,
 )
-from imagebake.foreign.shapes import extensions_given
+from imagebake.foreign.shapes import extensions_given, makes_no_machine
 from imagebake.foreign.values import unknown
 
 
@@ -160,6 +160,8 @@ def _module(
     target = declaration.target
     remote = ":" in target
     path = beside(source, target)
+    if makes_no_machine(target):
+        return
     if remote or not target or len(context.via) >= MODULES:
         why = "it is in a registry" if remote else "its path is not known"
         yield Unread(source, declaration.at, f"module {declaration.symbol} ({target})", why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from imagebake.foreign.found import MACHINE, SCALE_SET, Context, Extension
@@ -35,6 +36,19 @@ _SWITCHES = {
     "extensionnvidiagpudriverwindows": ("Microsoft.HpcCompute", "NvidiaGpuDriverWindows"),
 }
 """What the parameters of Azure Verified Modules turn on, by their names in lower case."""
+
+
+_NO_MACHINES = re.compile(
+    r"avm[/-]res[/-](?!compute|virtual-?machine-?images|azure-stack)|\b[Nn]aming/azurerm\b"
+)
+
+
+def makes_no_machine(module: str) -> bool:
+    """Whether the name of a module says that it makes something else.
+
+    Azure Verified Modules are called after what they make.
+    """
+    return _NO_MACHINES.search(module) is not None
 
 
 def extensions_given(node: Node, module: str, context: Context) -> Iterator[Extension]:

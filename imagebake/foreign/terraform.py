@@ -23,7 +23,7 @@ from imagebake.foreign.hcl import Block, HclFile
 from imagebake.foreign.library import MODULES, Library, beside
 from imagebake.foreign.machines import found_in
 from imagebake.foreign.nodes import Entry, Literal, Node, Table, Unknown, text_of
-from imagebake.foreign.shapes import extensions_given
+from imagebake.foreign.shapes import extensions_given, makes_no_machine
 from imagebake.foreign.terraform_machines import Module, extension, machine_parts, pair
 from imagebake.foreign.terraform_scope import TerraformScope
 from imagebake.foreign.values import turns, unknown
@@ -117,6 +117,8 @@ def _called(block: Block, module: Module) -> Iterator[Found]:
         else:
             yield Unread(module.source, block.at, f"{name} ({path})", "there is no such folder")
         return
+    if makes_no_machine(path):
+        return
     yield Unread(module.source, block.at, f"{name} ({path})", "it is not in this repository")
     entries = {key: Entry(value.at, key, value) for key, value in given.items()}
     yield from extensions_given(Table(module.source, block.at, entries), path, context)
@@ -125,20 +127,13 @@ def _called(block: Block, module: Module) -> Iterator[Found]:
 def _run_command(block: Block, name: str, module: Module) -> Extension:
     sources = block.inner("source")
     place = sources[0].at if sources else block.at
-    texts = [
-        text
+    entries = {
+        key.replace("_", ""): Entry(one.at, key, one)
         for source in sources
         for key in ("script_uri", "script")
-        if (text := module.value(source.attributes, key)) is not None
-    ]
-    settings = Table(
-        module.source,
-        place,
-        {
-            ("scripturi" if i == 0 else "script"): Entry(one.at, "script", one)
-            for i, one in enumerate(texts)
-        },
-    )
+        if (one := module.value(source.attributes, key)) is not None
+    }
+    settings = Table(module.source, place, entries)
     return Extension(
         source=module.source,
         at=place,
