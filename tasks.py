@@ -376,6 +376,55 @@ def try_(
     run(template, offline=offline, suite=suite, as_json=json)
 
 
+@task(
+    words=["template"],
+    help={
+        "template": "an Azure Image Builder template (ARM JSON), alone or in a deployment",
+        "name": "what the image is called (default: as the template)",
+        "out": "the file to write (default: image_specs/NAME.yaml)",
+        "parameters": "the file of a deployment's parameters",
+        "strict": "exit 3 when something of the template has no place in the spec",
+        "json": JSON,
+    },
+)
+def import_(
+    c: Context,
+    template: str = "",
+    name: str = "",
+    out: str = "",
+    parameters: str = "",
+    strict: bool = False,
+    json: bool = False,
+) -> None:
+    """Make a spec of an image template, and say what imagebake would refuse in it."""
+    from imagebake.commands.importing import import_ as run
+
+    run(template, name=name, out=out, parameters=parameters, strict=strict, as_json=json)
+
+
+@task(
+    words=["path"],
+    many=True,
+    help={
+        "path": "a template (ARM JSON, Bicep, Terraform), or a folder of them; as many as you like",
+        "strict": "exit 3 when there is debt, or a file that cannot be understood",
+        "sarif": "a file for GitHub code scanning",
+        "json": JSON,
+    },
+)
+def debt(
+    c: Context,
+    path: list[str] | None = None,
+    strict: bool = False,
+    sarif: str = "",
+    json: bool = False,
+) -> None:
+    """Find what machines wait for when they are created: extensions, downloads, latest images."""
+    from imagebake.commands.owing import debt as run
+
+    run(path or (), strict=strict, sarif=sarif, as_json=json)
+
+
 @task(help={"port": "the port to listen on (default: any that is free)"})
 def emulator(c: Context, port: int = 0) -> None:
     """Serve the loopback ARM in the foreground, and print how to connect."""

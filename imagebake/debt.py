@@ -15,12 +15,13 @@ from imagebake.foreign.library import Library
 from imagebake.foreign.source import Source
 from imagebake.foreign.survey import survey
 from imagebake.inspection.secrets import find_secrets
-from imagebake.model.debt import DebtReport
+from imagebake.model.debt import DebtReport, Gap
 
 LARGEST = 16 << 20
 """No template is larger (bytes)."""
 
 _SUFFIXES = (".json", ".bicep", ".tf")
+_UNREAD = ".tf.json"
 _PASSED_OVER = frozenset({"node_modules", "__pycache__", "venv"})
 _TEMPLATE = re.compile(rb"(?i)microsoft\.(?:compute|virtualmachineimages|resources)/")
 _VALUES = re.compile(r"terraform\.tfvars|.*\.auto\.tfvars")
@@ -89,9 +90,15 @@ def debt(paths: Sequence[str], *, here: Path) -> DebtReport:
     files = DiskFiles(roots)
     wanted = [found for path in paths for found in _templates(path, files)]
     library = Library(files)
-    report = survey(wanted, library, _advice)
+    report = survey([path for path in wanted if not path.endswith(_UNREAD)], library, _advice)
+    gaps = (*report.gaps, *(_unread(path) for path in wanted if path.endswith(_UNREAD)))
     malformed = (*report.malformed, *files.wrong.values())
-    return _without_secrets(replace(report, malformed=tuple(sorted(malformed))), files)
+    whole = replace(report, gaps=tuple(sorted(gaps)), malformed=tuple(sorted(malformed)))
+    return _without_secrets(whole, files)
+
+
+def _unread(path: str) -> Gap:
+    return Gap(path=path, line=1, column=1, what="Terraform in JSON", why="it is not read")
 
 
 def _advice(publisher: str, kind: str) -> tuple[str, bool]:
@@ -117,9 +124,12 @@ def _templates(path: str, files: DiskFiles) -> Iterator[str]:
         )
         for name in sorted(names):
             found = os.path.normpath(f"{folder}/{name}")
-            if name.endswith(_SUFFIXES) and (
-                not name.endswith(".json") or _TEMPLATE.search(files.content(found) or b"")
-            ):
+            known = name.endswith(_SUFFIXES) and (
+                not name.endswith(".json")
+                or name.endswith(_UNREAD)
+                or _TEMPLATE.search(files.content(found) or b"")
+            )
+            if known:
                 yield found
 
 

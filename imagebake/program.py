@@ -25,11 +25,17 @@ from imagebake.version import VERSION
 USAGE = 2
 
 
-def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[..., Any]:  # noqa: A002
+def task(
+    *,
+    words: Sequence[str] = (),
+    many: bool = False,
+    help: Mapping[str, str],  # noqa: A002 - invoke's own name
+) -> Callable[..., Any]:
     """Make an invoke task whose failures end at the boundary below.
 
-    *words* names the parameters that may be given without a flag, in order. Invoke itself
-    knows only words that must be given; `TaskProgram` lets these be left out as well.
+    *words* names the parameters that may be given without a flag, in order; with *many* the
+    last of them takes all that are left. Invoke itself knows only words that must be given;
+    `TaskProgram` lets these be left out as well.
     """
 
     def decorate(body: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's own type is generic
@@ -39,8 +45,9 @@ def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[...,
                 body(*arguments, **options)
 
         name = body.__name__.rstrip("_")
-        declared[name] = Declared(name, body, tuple(words), help)
-        return invoke_task(name=name, help=dict(help))(run)
+        declared[name] = Declared(name, body, tuple(words), help, many)
+        several = list(words[-1:]) if many else []
+        return invoke_task(name=name, help=dict(help), iterable=several)(run)
 
     return decorate
 
@@ -82,7 +89,7 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
     named: list[str] = []
     context: Any = None
     free: list[str] = []
-    value_next = False
+    many = value_next = False
     for position, token in enumerate(argv):
         if token == "--":
             return named + list(argv[position:])
@@ -93,8 +100,10 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
             value_next = bool(flag and flag.takes_value and "=" not in token)
         elif token in contexts:
             context, free = contexts[token], list(declared[token].words)
+            many = declared[token].many
         elif free:
-            named.append(f"--{free.pop(0)}={token}")
+            named.append(f"--{free[0]}={token}")
+            free = free if many and len(free) == 1 else free[1:]
             continue
         named.append(token)
     return named

@@ -11,12 +11,16 @@ from imagebake.reports.tasks import TaskHelp
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One task: its function, the words it takes without a flag, and a help text a flag."""
+    """One task: its function, the words it takes without a flag, and a help text a flag.
+
+    With *many* the last word may be given several times.
+    """
 
     name: str
     body: Callable[..., None]
     words: tuple[str, ...]
     help: Mapping[str, str]
+    many: bool = False
 
     def described(self) -> TaskHelp:
         """The task for its reference page."""
@@ -24,9 +28,12 @@ class Declared:
         options = []
         for parameter in list(inspect.signature(self.body).parameters.values())[1:]:
             name = parameter.name.replace("_", "-")
-            value = {str: " TEXT", int: " NUMBER"}.get(type(parameter.default), "")
+            value = {str: " TEXT", int: " NUMBER", type(None): " TEXT"}.get(
+                type(parameter.default), ""
+            )
             options.append((f"--{name}{value}", self.help.get(name, "")))
-        return TaskHelp(self.name, summary, self.words, tuple(options))
+        words = (*self.words[:-1], f"{self.words[-1]}…") if self.many else self.words
+        return TaskHelp(self.name, summary, words, tuple(options))
 
 
 declared: dict[str, Declared] = {}

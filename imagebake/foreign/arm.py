@@ -9,7 +9,8 @@ from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.evaluate import evaluate
 from imagebake.foreign.found import Context, Resource, Unread, call_place
 from imagebake.foreign.library import MODULES, Library, beside
-from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, text_of
+from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, options_of, text_of
+from imagebake.foreign.values import either
 
 DEPLOYMENTS = "microsoft.resources/deployments"
 TEMPLATES = "microsoft.virtualmachineimages/imagetemplates"
@@ -96,8 +97,10 @@ def _given(deployment: Table, scope: ArmScope) -> dict[str, Node]:
     given = {}
     parameters = entry(deployment, "parameters")
     for key, one in parameters.entries.items() if isinstance(parameters, Table) else ():
-        if (value := entry(one.value, "value")) is not None:
-            given[key] = evaluate(value, scope)
+        options = options_of(evaluate(one.value, scope))
+        values = [value for option in options if (value := entry(option, "value")) is not None]
+        if values:
+            given[key] = either(one.value, values)
     return given
 
 
@@ -105,6 +108,9 @@ def _kind(table: Table, spot: _Spot) -> str:
     """The whole type of a resource in lower case; empty for what is none."""
     kind = (text_of(entry(table, "type")) or "").lower()
     resource = "apiversion" in table.entries or "name" in table.entries
+    properties = entry(table, "properties")
+    if isinstance(properties, Table) and {"source", "distribute"} <= set(properties.entries):
+        return TEMPLATES  # samples leave the type out, or misspell it
     if not kind or not resource or kind.startswith("["):
         return ""
     if "/" not in kind:

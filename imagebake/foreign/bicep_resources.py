@@ -163,7 +163,8 @@ def _module(
     if makes_no_machine(target):
         return
     if remote or not target or len(context.via) >= MODULES:
-        why = "it is in a registry" if remote else "its path is not known"
+        why = "it is in a registry" if remote else "modules call one another too often"
+        why = why if target else "its path is not known"
         yield Unread(source, declaration.at, f"module {declaration.symbol} ({target})", why)
         for call in calls:
             yield from extensions_given(call, target, context)

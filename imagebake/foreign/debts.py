@@ -264,7 +264,7 @@ def _image(found: Image) -> Iterator[Debt | Gap]:
     words = [" or ".join(texts_of(part)) for part in found.parts]
     shown_as = ":".join(word for word in words if word) or found.name or found.machine
     debt = _Debts(found, shown_as)
-    pin = "write the exact version; ./inv import and a spec keep it"
+    pin = "write the exact version, or make an image of your own from a spec"
     moving = [one for one in texts_of(found.version) if one.lower() == "latest"]
     if moving:
         owner = f"{found.machine} {_named(found.name)}".rstrip()

@@ -176,6 +176,25 @@ def item_at(position: int) -> Function:
     return apply
 
 
+def merged(call: Call, arguments: Nodes) -> Node | None:
+    """`shallowMerge(list)`."""
+    one = arguments[0] if arguments else None
+    return union(call, one.items) if isinstance(one, Items) else None
+
+
+def numbers(call: Call, arguments: Nodes) -> Node | None:
+    """`range(first, count)`."""
+    known = [one.value for one in arguments if isinstance(one, Literal)]
+    match known:
+        case [int(first), int(count)] if 0 <= count <= _MOST:
+            return Items(
+                call.source,
+                call.at,
+                tuple(Literal(call.source, call.at, first + one) for one in range(count)),
+            )
+    return None
+
+
 def split(call: Call, arguments: Nodes) -> Node | None:
     """A text cut at a separator."""
     known = [one.value for one in arguments if isinstance(one, Literal)]
@@ -269,12 +288,15 @@ FUNCTIONS: dict[str, Function] = {
     "not": negated,
     "null": nothing,
     "or": any_of(stops=True),
+    "range": numbers,
     "replace": of_texts(lambda text, old, new: text.replace(old, new), 3),
     "resourceid": resource_id,
+    "shallowmerge": merged,
     "split": split,
     "startswith": of_texts(lambda text, start: text.lower().startswith(start.lower()), 2),
     "string": of_texts(written, 1),
     "substring": of_texts(lambda text, start, count: text[start : start + count], 3),
+    "take": of_texts(lambda text, count: text[:count], 2),
     "tolower": of_texts(lambda text: text.lower(), 1),
     "toupper": of_texts(lambda text: text.upper(), 1),
     "trim": of_texts(lambda text: text.strip(), 1),
