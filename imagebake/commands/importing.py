@@ -81,8 +81,7 @@ def _summary(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> str:
         return f"{len(draft.findings)} findings; nothing was written"
     lines = [f"{shown}: written, with {len(draft.findings)} findings about the template"]
     if lacking:
-        lines.append(f"before it can be locked: {len(lacking)} things to write in it, shown above")
-    lines.append(f"next: ./inv validate {draft.name} --rules-only")
+        lines.append(f"before it can be locked, write in it what it lacks: {len(lacking)}, above")
     return "\n".join(lines)
 
 

@@ -13,8 +13,10 @@ from imagebake.foreign.nodes import (
     Items,
     Literal,
     Loop,
+    Name,
     Node,
     Table,
+    Unknown,
     entry,
     text_of,
 )
@@ -22,6 +24,7 @@ from imagebake.foreign.tokens import Malformed
 from imagebake.foreign.values import truth, unknown
 
 _IF = 3
+_TURNS = 50
 _SHALLOW = 60
 """What is worked out deeper than this may lack what there was no room left for."""
 
@@ -60,17 +63,29 @@ class ArmScope(Scope):
         for item in copies.value.items:
             name, made = text_of(entry(item, "name")), entry(item, "input")
             if name and made:
-                over = entry(item, "count") or made
-                turns = unknown(over, "it is a copy loop")
+                turns = self.turns(entry(item, "count") or item)
                 loop = Loop(item.source, item.at, (f"copyIndex {name}",), turns, made)
                 entries[name.lower()] = Entry(item.at, name, loop)
         return node._replace(entries=entries)
+
+    def turns(self, count: Node) -> Node:
+        """What a copy loop goes over: the numbers up to *count*, where that is known."""
+        known = evaluate(count, self)
+        if not isinstance(known, Literal) or not isinstance(known.value, int):
+            return unknown(count, known.why if isinstance(known, Unknown) else "it is no number")
+        if known.value > _TURNS:
+            return unknown(count, "it goes round too often to be worked out")
+        each = (Literal(known.source, known.at, number) for number in range(known.value))
+        return Items(known.source, known.at, tuple(each))
 
     def call(self, node: Call) -> Node:
         """What a call comes to, that of a parameter or a variable above all."""
         name = node.name.lower()
         if name == "if" and len(node.arguments) == _IF:
             return choice(node, node.arguments, self)
+        if name == "copyindex" and len(node.arguments) == 1:
+            loop = text_of(evaluate(node.arguments[0], self))
+            return self.named(Name(node.source, node.at, f"copyIndex {loop}"))
         if name in {"parameters", "variables"} and node.arguments:
             wanted = evaluate(node.arguments[0], self)
             text = text_of(wanted)

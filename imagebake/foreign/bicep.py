@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imagebake.foreign.expressions import Parser
-from imagebake.foreign.json_reader import Flaw
+from imagebake.foreign.json_reader import Flaw, one_each
 from imagebake.foreign.nodes import Entry, Literal, Node
 from imagebake.foreign.row import BICEP_LANGUAGE
 from imagebake.foreign.source import Source
@@ -62,14 +62,14 @@ def read_bicep(source: Source) -> BicepFile:
     """Read *source*; what a mistake is in is left out, and the rest is read."""
     tokens, wrong = tokens_of(source, BICEP)
     parser = _Statements(source, tokens, BICEP_LANGUAGE)
-    parser.flaws += [Flaw(error.at, error.message) for error in wrong]
+    cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     parser.run()
     return BicepFile(
         source,
         parser.parameters,
         parser.variables,
         tuple(parser.declarations),
-        tuple(sorted(parser.flaws)),
+        one_each(parser.flaws, cut),
     )
 
 

@@ -8,7 +8,7 @@ from imagebake.foreign.arm import DEPLOYMENTS, KINDS, resources_of
 from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.bicep import BicepFile, Declaration
 from imagebake.foreign.evaluate import Scope, evaluate
-from imagebake.foreign.found import Context, Extension, Resource, Unread, call_place
+from imagebake.foreign.found import Context, Extension, Resource, Unread, call_place, loop_gap
 from imagebake.foreign.functions import FUNCTIONS, encoded
 from imagebake.foreign.library import MODULES, Library, beside
 from imagebake.foreign.nodes import (
@@ -93,7 +93,7 @@ def bicep_resources(
     for declaration in file.declarations:
         yield from _declared(declaration, "", scope, context)
     for gap in scope.gaps:
-        yield Unread(gap.source, gap.at, f"a loop over {gap.text}", gap.why)
+        yield loop_gap(gap)
 
 
 def _declared(
@@ -137,7 +137,7 @@ def _resource(
                 at=declaration.at,
                 kind=kind,
                 api=api,
-                name=_shown(entry(body, "name")) or declaration.symbol,
+                name=(not context.repeated and _shown(entry(body, "name"))) or declaration.symbol,
                 body=body,
                 context=context,
             )

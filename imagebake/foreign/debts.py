@@ -134,7 +134,7 @@ class _Debts:
             line=line,
             column=column,
             subject=shown(self.subject),
-            message=shown(message),
+            message=message,
             outage=outage or rule.outage,
             instead=instead,
             source=place.source.line(at),
@@ -207,10 +207,11 @@ def _files(table: Table, kind: str, debt: _Debts) -> Iterator[Debt]:
             for item in items_of(one.value):
                 address = item.text if isinstance(item, Unknown) else text_of(item)
                 if address:
+                    named = shown(address[:_WIDEST])
                     yield debt(
                         rules.FILES,
                         item,
-                        f"{kind} fetches {address[:_WIDEST]}{_where(address)}",
+                        f"{kind} fetches {named}{_where(address)}",
                         instead="pin the file by its sha256, and bake it",
                     )
 

@@ -160,7 +160,7 @@ def _others(body: Table, properties: Node | None, notes: Notes) -> None:
         notes.say("I112", one.value, f"{one.name} has no place in a spec", hint, error=False)
     if (customize := entry(properties, "customize")) is not None:
         hint = "pin at least the agents: docs/catalogue.md has them; or extend a base that does"
-        notes.say("I113", customize, "the template pins nothing", hint)
+        notes.say("I113", customize, "the template pins no agent", hint)
 
 
 def _owner(tags: dict[str, str], body: Table, notes: Notes) -> str:
@@ -179,5 +179,5 @@ def _is_windows(source: dict[str, str]) -> bool:
 
 def image_name(said: str) -> str:
     """*said* as the name of an image; empty where nothing of it can be one."""
-    found = step_name(said)
+    found = step_name(said) if re.search(r"[A-Za-z0-9]", said) else ""
     return found if names.IMAGE.fullmatch(found) else ""

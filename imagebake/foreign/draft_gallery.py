@@ -52,9 +52,7 @@ def _identifier(definition: str, made: Node | None, notes: Notes) -> dict[str, s
     return {"publisher": "imagebake", "offer": definition[:_SHORTER], "sku": "imported"}
 
 
-def _choice(
-    node: Node | None, kinds: type[Generation | Architecture], notes: Notes
-) -> str | None:
+def _choice(node: Node | None, kinds: type[Generation | Architecture], notes: Notes) -> str | None:
     text = text_of(node)
     if node is None or text is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from imagebake.foreign.nodes import Items, Node, Table, entry, items_of, text_of
+from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
 from imagebake.foreign.templates import Notes
 from imagebake.model import names
 from imagebake.model.draft import DraftRegion
@@ -86,15 +86,18 @@ def _settings(item: Table, notes: Notes) -> None:
 
 
 def _definition(item: Table, notes: Notes) -> str:
+    """The name in the id; nothing else of the id is a spec's."""
     node = entry(item, "galleryImageId")
-    text = notes.text(node, "the image definition")
-    if node is None or text is None:
-        return ""
-    match = _DEFINITION.search(text)
+    known = node.text if isinstance(node, Unknown) else text_of(node)
+    match = _DEFINITION.search(known or "")
     if match and names.DEFINITION.fullmatch(match[1]):
         return match[1]
-    hint = "…/galleries/NAME/images/DEFINITION; write the definition in the spec"
-    notes.say("I114", node, "the id names no image definition", hint)
+    if node is not None and match and match[1].startswith("<"):
+        hint = "write it in the spec"
+        notes.say("I110", node, f"the image definition is to be filled in: {match[1]}", hint)
+    elif node is not None and notes.text(node, "the image definition") is not None:
+        hint = "…/galleries/NAME/images/DEFINITION; write the definition in the spec"
+        notes.say("I114", node, "the id names no image definition", hint)
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from imagebake.foreign.nodes import Node, Table
+from imagebake.foreign.nodes import Node, Table, Unknown
 from imagebake.foreign.source import Source
 
 MACHINE, SCALE_SET = "virtual machine", "scale set"
@@ -40,6 +40,7 @@ class Resource(NamedTuple):
 class Extension(NamedTuple):
     """An extension, or something that is one in truth, on a machine or on a scale set.
 
+    It stands where its type is written; in a module, where what the module is given is.
     *minor* and *automatic* say whether it may move at deployment and afterwards; where they
     are not written, *minor_absent* and *automatic_absent* say what that means.
     """
@@ -110,3 +111,8 @@ def call_place(source: Source, at: int) -> str:
     """How a place is named among others: `main.bicep:12:1`."""
     line, column = source.place(at)
     return f"{source.path}:{line}:{column}"
+
+
+def loop_gap(gap: Unknown) -> Unread:
+    """That nobody knows how often a loop goes round."""
+    return Unread(gap.source, gap.at, f"a loop over {gap.text.rstrip(' :{[(')}", gap.why)

@@ -28,7 +28,10 @@ Nodes = tuple[Node, ...]
 
 
 def of_texts(work: Callable[..., Plain], count: int = 0) -> Function:
-    """A function of plain values: of exactly *count* of them unless that is 0."""
+    """A function of plain values: of exactly *count* of them unless that is 0.
+
+    What it makes of one value stands where that one does.
+    """
 
     def apply(call: Call, arguments: Nodes) -> Node | None:
         known = [one.value for one in arguments if isinstance(one, Literal)]
@@ -40,7 +43,8 @@ def of_texts(work: Callable[..., Plain], count: int = 0) -> Function:
             return None
         if isinstance(made, str) and len(made) > LONGEST:
             return None
-        return Literal(call.source, call.at, made)
+        place = arguments[0] if len(arguments) == 1 else call
+        return Literal(place.source, place.at, made)
 
     return apply
 

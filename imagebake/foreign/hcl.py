@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imagebake.foreign.expressions import Parser
-from imagebake.foreign.json_reader import Flaw
+from imagebake.foreign.json_reader import Flaw, one_each
 from imagebake.foreign.nodes import Entry, Literal
 from imagebake.foreign.row import HCL_LANGUAGE
 from imagebake.foreign.source import Source
-from imagebake.foreign.tokens import END, HCL, MARK, NEWLINE, TEXT, WORD, Malformed, tokens_of
+from imagebake.foreign.tokens import BAD, END, HCL, MARK, NEWLINE, TEXT, WORD, Malformed, tokens_of
 
 _MISTAKES = 10
 
@@ -41,9 +41,9 @@ def read_hcl(source: Source) -> HclFile:
     """Read *source*; what a mistake is in is left out, and the rest is read."""
     tokens, wrong = tokens_of(source, HCL)
     parser = _Bodies(source, tokens, HCL_LANGUAGE)
-    parser.flaws += [Flaw(error.at, error.message) for error in wrong]
+    cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     attributes, blocks = parser.body("", 0)
-    return HclFile(source, attributes, blocks, tuple(sorted(parser.flaws)))
+    return HclFile(source, attributes, blocks, one_each(parser.flaws, cut))
 
 
 class _Bodies(Parser):
@@ -61,7 +61,7 @@ class _Bodies(Parser):
             self.pass_lines()
             token = self.peek()
             if token.kind == END:
-                if kind:
+                if kind and self.tokens[self.position - 2].kind != BAD:
                     line = self.source.place(start)[0]
                     self.flaws.append(
                         Flaw(token.at, f"the text ends inside {kind!r} of line {line}")

@@ -28,6 +28,11 @@ class Flaw(NamedTuple):
     message: str
 
 
+def one_each(flaws: list[Flaw], first: dict[int, Flaw]) -> tuple[Flaw, ...]:
+    """One flaw for each place, those in *first* before others of the same place."""
+    return tuple(sorted(({flaw.at: flaw for flaw in reversed(flaws)} | first).values()))
+
+
 class Reading(NamedTuple):
     """What a text says as far as it can be read, and what is wrong with it."""
 

@@ -16,7 +16,17 @@ from imagebake.foreign.found import (
     StartText,
     Unread,
 )
-from imagebake.foreign.nodes import Items, Literal, Node, Table, Unknown, entry, items_of, text_of
+from imagebake.foreign.nodes import (
+    Items,
+    Literal,
+    Node,
+    Table,
+    Unknown,
+    entry,
+    entry_place,
+    items_of,
+    text_of,
+)
 
 ON_BY_DEFAULT = "2025-04-01"
 """From this version of the API on, extensions upgrade themselves unless told not to."""
@@ -61,11 +71,13 @@ def _extension(resource: Resource, machine: str, table: Table, name: str) -> Ext
         return entry(properties, key)
 
     kind = get("type")
-    place = kind or table
+    place = kind if kind and resource.context.via else None
+    here = entry_place(properties, "type")
+    here = (table.at if table is not resource.body else resource.at) if here is None else here
     settings = (get("settings"), get("protectedSettings"))
     return Extension(
-        source=place.source if kind else resource.source,
-        at=place.at if kind else (table.at if table is not resource.body else resource.at),
+        source=place.source if place else resource.source,
+        at=place.at if place else here,
         machine=machine,
         name=name,
         publisher=get("publisher"),

@@ -155,6 +155,12 @@ def entry(node: Node | None, *path: str) -> Node | None:
     return node
 
 
+def entry_place(table: Node | None, name: str) -> int | None:
+    """Where the key *name* of a table stands."""
+    found = table.entries.get(name.lower()) if isinstance(table, Table) else None
+    return found.at if found else None
+
+
 def text_of(node: Node | None) -> str | None:
     """The text or number that *node* is, as a text; else None."""
     if not isinstance(node, Literal) or node.value is None or isinstance(node.value, bool):

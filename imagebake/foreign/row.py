@@ -145,4 +145,6 @@ def named(token: Token) -> str:
         return "the end"
     if token.kind == NEWLINE:
         return "the end of the line"
+    if token.kind == "bad":
+        return "what cannot be read"
     return "a text" if token.kind == "text" else repr(token.value[:30])

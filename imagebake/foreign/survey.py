@@ -12,7 +12,7 @@ from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.bicep_resources import bicep_resources
 from imagebake.foreign.debts import Advice, debts_of, gap_of
 from imagebake.foreign.evaluate import Scope, evaluate
-from imagebake.foreign.found import Context, Extension, Found, Resource, Unread
+from imagebake.foreign.found import Context, Extension, Found, Resource, Unread, loop_gap
 from imagebake.foreign.hcl import HclFile
 from imagebake.foreign.library import Library, beside
 from imagebake.foreign.machines import found_in
@@ -114,7 +114,7 @@ def _whole(path: str, library: Library) -> Iterator[Found]:
     scope = ArmScope(root if isinstance(root, Table) else None, {})
     yield from _facts(resources_of(root, scope, Context(), library))
     for gap in scope.gaps:
-        yield Unread(gap.source, gap.at, f"a loop over {gap.text}", gap.why)
+        yield loop_gap(gap)
 
 
 def _facts(found: Iterator[Resource | Extension | Unread]) -> Iterator[Found]:

@@ -18,6 +18,7 @@ from imagebake.foreign.found import (
     Resource,
     Unread,
     call_place,
+    loop_gap,
 )
 from imagebake.foreign.hcl import Block, HclFile
 from imagebake.foreign.library import MODULES, Library, beside
@@ -64,7 +65,7 @@ def found_in_folder(
             elif block.kind == "resource" and len(block.labels) > 1:
                 yield from _resource(block, module)
     for gap in scope.gaps:
-        yield Unread(gap.source, gap.at, f"a loop over {gap.text}", gap.why)
+        yield loop_gap(gap)
 
 
 def _resource(block: Block, module: Module) -> Iterator[Found]:

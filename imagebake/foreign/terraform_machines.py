@@ -51,13 +51,15 @@ class Module(NamedTuple):
 def extension(block: Block, machine: str, name: str, module: Module) -> Extension:
     """The extension that a block is, with the defaults of the provider."""
     kind = module.value(block.attributes, "type")
+    place = kind if kind and module.context.via else None
+    written = block.attributes.get("type")
     settings = (
         module.value(block.attributes, "settings"),
         module.value(block.attributes, "protected_settings"),
     )
     return Extension(
-        source=kind.source if kind else module.source,
-        at=kind.at if kind else block.at,
+        source=place.source if place else module.source,
+        at=place.at if place else written.at if written else block.at,
         machine=machine,
         name=name,
         publisher=module.value(block.attributes, "publisher"),

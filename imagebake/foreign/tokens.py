@@ -15,15 +15,17 @@ DEEPEST = 30
 _MISTAKES = 10
 
 WORD, NUMBER, TEXT, MARK, NEWLINE, END = "word", "number", "text", "mark", "newline", "end"
+BAD = "bad"
 
 
 class Malformed(Exception):
-    """A text that is not in its language, at an offset."""
+    """A text that is not in its language, at an offset; perhaps all the *rest* of it is not."""
 
-    def __init__(self, at: int, message: str) -> None:
+    def __init__(self, at: int, message: str, *, rest: bool = False) -> None:
         super().__init__(message)
         self.at = at
         self.message = message
+        self.rest = rest
 
 
 class Token(NamedTuple):
@@ -103,7 +105,8 @@ _HALF = range(0xD800, 0xE000)
 def tokens_of(source: Source, grammar: Grammar) -> tuple[tuple[Token, ...], tuple[Malformed, ...]]:
     """Every word of *source*, the end last, and what cannot be cut.
 
-    After a mistake it goes on with the next line, a few times.
+    After a mistake it goes on with the next line, a few times; what cannot be cut is a bad
+    token.
     """
     text, start = source.text, 0
     cutter = _Cutter(text, grammar)
@@ -115,7 +118,9 @@ def tokens_of(source: Source, grammar: Grammar) -> tuple[tuple[Token, ...], tupl
             break
         except Malformed as error:
             wrong.append(error)
-            found.append(Token(NEWLINE, error.at, ""))
+            found += (Token(BAD, error.at, ""), Token(NEWLINE, error.at, ""))
+            if error.rest:
+                break
             start = text.find("\n", error.at) + 1 or len(text)
     return (*found, Token(END, len(text), "")), tuple(wrong)
 
@@ -135,7 +140,7 @@ class _Cutter:
             at = self.at
             match = match_at(self.text, at, end)
             if match is None:
-                raise Malformed(at, self.strange(at))
+                raise Malformed(at, self.strange(at), rest=self.text.startswith("/*", at))
             kind = match.lastgroup or ""
             self.at = match.end()
             if kind == "space":
@@ -176,7 +181,8 @@ class _Cutter:
         name = match["here"].lstrip("-")
         closing = _closing(name).search(self.text, match.end(), end)
         if closing is None:
-            raise Malformed(at, f"this text is never closed: no line says {name} alone")
+            message = f"this text is never closed: no line says {name} alone"
+            raise Malformed(at, message, rest=True)
         parts, stop = self.parts(at, match.end(), closing.start(), _HERE, nested)
         if stop < closing.start():
             raise Malformed(stop, "this cannot stand in a text")

@@ -9,6 +9,7 @@ from imagebake.model.draft import Draft, DraftRegion, DraftStep
 from imagebake.specs.writing import written, written_words
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
+_PLAIN = re.compile(r"[A-Za-z/](?:[^\s:]|:(?=\S)|[ ](?=[^\s#]))*")
 _UNSEEN = re.compile(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
 
 
@@ -92,7 +93,13 @@ def _steps(key: str, steps: Iterable[DraftStep]) -> Iterator[str]:
         if step.network:
             yield "    network: required"
         yield "    inline:"
-        yield from (f"      - {written_words(line)}" for line in step.inline)
+        yield from (f"      - {_line(line)}" for line in step.inline)
+
+
+def _line(text: str) -> str:
+    """A line of shell, in quotes where YAML would make something else of it."""
+    plain = " " in text and text.isprintable() and _PLAIN.fullmatch(text)
+    return text if plain else written(text)
 
 
 def _regions(regions: Iterable[DraftRegion]) -> Iterator[str]:
