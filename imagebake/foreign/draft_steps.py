@@ -122,7 +122,7 @@ class _Steps:
         """Whether a spec may have *text*; says so where not."""
         if kind := self.notes.secret_in(text):
             hint = "revoke it; fetch it at run time with a managed identity"
-            self.notes.say("I109", node, f"{label} has a {kind} in it", hint)
+            self.notes.say("I109", node, f"{label} has a secret in it: {kind}", hint)
             return False
         if _CONTROL.search(text) or any(len(line) > _LONGEST for line in text.split("\n")):
             hint = f"no control characters, at most {_LONGEST} characters a line"

@@ -11,7 +11,7 @@ from imagebake.foreign.arm import DEFINITIONS, TEMPLATES, resources_of
 from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.found import Context, Resource
 from imagebake.foreign.library import Library
-from imagebake.foreign.nodes import Literal, Node, Table, Unknown, entry
+from imagebake.foreign.nodes import Literal, Node, Table, Unknown, entry, text_of
 from imagebake.foreign.source import Source
 from imagebake.model.foreign import NotATemplate
 
@@ -50,7 +50,8 @@ def image_template(root: Node, given: Mapping[str, Node], library: Library) -> F
         raise NotATemplate("its image template has no 'properties'")
     definition = next((one.body for one in found if one.kind == DEFINITIONS), None)
     template = templates[0]
-    name = template.name if _PLACEHOLDER.search(template.name) is None else ""
+    name = text_of(entry(template.body, "name")) or ""
+    name = "" if _PLACEHOLDER.search(name) else name
     return ForeignTemplate(template.source, name, template.body, definition)
 
 
