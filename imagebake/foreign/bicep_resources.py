@@ -9,7 +9,7 @@ from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.bicep import BicepFile, Declaration
 from imagebake.foreign.evaluate import Scope, evaluate
 from imagebake.foreign.found import Context, Extension, Resource, Unread, call_place, loop_gap
-from imagebake.foreign.functions import FUNCTIONS, encoded
+from imagebake.foreign.functions import FUNCTIONS
 from imagebake.foreign.library import MODULES, Library, beside
 from imagebake.foreign.nodes import (
     Call,
@@ -25,6 +25,7 @@ from imagebake.foreign.nodes import (
     text_of,
 )
 from imagebake.foreign.shapes import extensions_given, makes_no_machine
+from imagebake.foreign.text_functions import encoded
 from imagebake.foreign.values import unknown
 
 

@@ -161,7 +161,9 @@ def read_tags(node: Node | None, notes: Notes) -> dict[str, str]:
         if text is None:
             continue
         if kind := notes.secret_in(f"{one.name}={text}"):
-            notes.say("I109", one.value, f"the tag {one.name} has a secret in it: {kind}", "take it out")
+            notes.say(
+                "I109", one.value, f"the tag {one.name} has a secret in it: {kind}", "take it out"
+            )
         elif not _TAG.fullmatch(one.name) or not _TAG_TEXT.fullmatch(text):
             notes.say("I114", one.value, f"the tag {one.name[:40]!r} cannot be one", "rename it")
         elif len(tags) < _MOST_TAGS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imagebake.foreign.functions import decoded
+from imagebake.foreign.text_functions import decoded
 from imagebake.model.downloads import download_in
 
 _LONGEST_LINE = 4096

@@ -8,17 +8,12 @@ from imagebake.foreign.evaluate import Function, Scope, evaluate
 from imagebake.foreign.functions import (
     concat,
     contains,
-    decoded,
-    encoded,
     first_known,
     is_empty,
     item_at,
     length,
     listed,
-    of_texts,
     same,
-    split,
-    together,
     union,
 )
 from imagebake.foreign.hcl import Block, HclFile
@@ -35,6 +30,7 @@ from imagebake.foreign.nodes import (
     Unknown,
     text_of,
 )
+from imagebake.foreign.text_functions import decoded, encoded, of_texts, split, together
 from imagebake.foreign.values import either, element, joined, unknown, written
 
 _PARTS = ("cloudinit_config", "template_cloudinit_config")

@@ -38,7 +38,7 @@ def flaws(text: str) -> list[tuple[int, int, str]]:
 def lowered(value: object) -> object:
     """Names that differ in case are one name."""
     if isinstance(value, dict):
-        kept = {}
+        kept: dict[str, object] = {}
         for key, inner in value.items():
             kept.pop(next((one for one in kept if one.lower() == key.lower()), key), None)
             kept[key] = lowered(inner)

@@ -160,7 +160,7 @@ def test_symbolic_resources_and_commented_templates_are_read(look: Survey) -> No
   "resources": {
     "vm": {
       "type": "Microsoft.Compute/virtualMachines", "apiVersion": "2024-07-01", "name": "vm",
-      "properties": { "storageProfile": { "imageReference": { "offer": "o", "version": "latest" } } }
+      "properties": { "storageProfile": { "imageReference": { "version": "latest" } } }
     }
   }
 }"""
@@ -177,11 +177,11 @@ def test_a_pinned_image_and_no_extension_owe_nothing(look: Survey) -> None:
 resource vm 'Microsoft.Compute/virtualMachineScaleSets@2025-04-01' = {
   name: 'vm'
   properties: { virtualMachineProfile: { storageProfile: { imageReference: {
-    id: '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/g/images/i/versions/1.2.3'
+    id: '/subscriptions/s/providers/Microsoft.Compute/galleries/g/images/i/versions/1.2.3'
   } } } }
 }
 """
         }
     )
 
-    assert report.debts == report.gaps == report.malformed == ()
+    assert (report.debts, report.gaps, report.malformed) == ((), (), ())
