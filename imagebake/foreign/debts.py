@@ -20,7 +20,7 @@ from imagebake.foreign.nodes import (
     texts_of,
     walk,
 )
-from imagebake.foreign.source import shown
+from imagebake.foreign.source import clean, shown
 from imagebake.foreign.start_text import download_of, downloads_at_start, plain_text
 from imagebake.foreign.values import truth
 from imagebake.model import debt as rules
@@ -134,7 +134,7 @@ class _Debts:
             line=line,
             column=column,
             subject=shown(self.subject),
-            message=message,
+            message=clean(message),
             outage=outage or rule.outage,
             instead=instead,
             source=place.source.line(at),

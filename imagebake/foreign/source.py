@@ -66,7 +66,7 @@ class Source:
             line=line,
             column=column,
             code=code,
-            message=message,
+            message=clean(message),
             severity=severity,
             hint=hint,
             source=self.line(at),
@@ -79,7 +79,11 @@ class Source:
         return self._starts
 
 
+def clean(text: str) -> str:
+    """*text* without what a terminal would obey."""
+    return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def shown(text: str) -> str:
-    """*text* without control characters, and without the values of queries in addresses."""
-    clean = _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-    return redacted(clean) if "?" in clean else clean
+    """*text* without what a terminal would obey, and without the values of queries."""
+    return redacted(clean(text)) if "?" in text else clean(text)

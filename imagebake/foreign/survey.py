@@ -12,7 +12,16 @@ from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.bicep_resources import bicep_resources
 from imagebake.foreign.debts import Advice, debts_of, gap_of
 from imagebake.foreign.evaluate import Scope, evaluate
-from imagebake.foreign.found import Context, Extension, Found, Resource, Unread, loop_gap
+from imagebake.foreign.found import (
+    Context,
+    Extension,
+    Found,
+    Image,
+    Resource,
+    StartText,
+    Unread,
+    loop_gap,
+)
 from imagebake.foreign.hcl import HclFile
 from imagebake.foreign.library import Library, beside
 from imagebake.foreign.machines import found_in
@@ -136,8 +145,13 @@ def _folders(paths: list[str], library: Library) -> Iterator[Found]:
             here = found.source.path in asked or found.source.path not in {
                 file.source.path for file in files
             }
-            if here or (not isinstance(found, Unread) and found.context.via):
+            if here or (not isinstance(found, Unread) and _caller(found) in asked):
                 yield found
+
+
+def _caller(found: Extension | Image | StartText) -> str:
+    """The file that calls the module that something is in, outermost."""
+    return found.context.via[0].rsplit(":", 2)[0] if found.context.via else ""
 
 
 def _given(values: list[HclFile]) -> dict[str, Node]:

@@ -185,3 +185,11 @@ resource vm 'Microsoft.Compute/virtualMachineScaleSets@2025-04-01' = {
     )
 
     assert (report.debts, report.gaps, report.malformed) == ((), (), ())
+
+
+def test_nothing_that_a_terminal_obeys_is_said(look: Survey) -> None:
+    report = look({"main.tf": EXTENSION % '"\x1b[2J\u202eTool"'})
+
+    said_of_it = "".join(said(report)) + report.debts[0].subject + report.debts[0].source
+    assert "Tool" in said_of_it
+    assert not {"\x1b", "\u202e"} & set(said_of_it)
