@@ -8,7 +8,7 @@ from typing import NamedTuple
 from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.evaluate import evaluate
 from imagebake.foreign.found import Context, Resource, Unread, call_place
-from imagebake.foreign.library import MODULES, Library, beside
+from imagebake.foreign.library import Library, beside
 from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, options_of, text_of
 from imagebake.foreign.values import either
 
@@ -26,6 +26,8 @@ KINDS = frozenset(
     )
 )
 """The resources that are handed on, by their types in lower case."""
+
+_ELSEWHERE = "it is somewhere else"
 
 
 class _Spot(NamedTuple):
@@ -49,6 +51,7 @@ def resources_of(
 
     The loops that nobody can count are among the gaps of *scope* afterwards.
     """
+    scope.budget = library.budget
     waiting = [_Spot(root, scope, context)]
     while waiting:
         spot = waiting.pop()
@@ -89,7 +92,7 @@ def _own_scope(template: Table, deployment: Table, scope: ArmScope) -> ArmScope:
     if "resources" not in template.entries:
         return scope
     own = ArmScope(template, _given(deployment, scope))
-    own.gaps = scope.gaps
+    own.gaps, own.budget = scope.gaps, scope.budget
     return own
 
 
@@ -148,9 +151,11 @@ def _links(table: Table, spot: _Spot, library: Library) -> Iterator[Resource | U
         return
     relative = text_of(evaluate(link, spot.scope) if not isinstance(link, Table) else None)
     relative = relative or text_of(entry(link, "relativePath"))
-    read = library.document(beside(table.source, relative)) if relative else None
-    if read is None or read[1].root is None or len(spot.context.via) >= MODULES:
-        why = "it is not a file beside this one" if relative else "it is somewhere else"
+    path = beside(table.source, relative) if relative else ""
+    why = library.refusal(path, table.source, spot.context.via) if relative else _ELSEWHERE
+    read = None if why else library.document(path)
+    if read is None or read[1].root is None:
+        why = why or "it is not a file beside this one"
         yield Unread(link.source, link.at, "a linked template", why)
         return
     library.called.add(read[0].path)

@@ -10,7 +10,7 @@ from imagebake.foreign.bicep import BicepFile, Declaration
 from imagebake.foreign.evaluate import Scope, evaluate
 from imagebake.foreign.found import Context, Extension, Resource, Unread, call_place, loop_gap
 from imagebake.foreign.functions import FUNCTIONS
-from imagebake.foreign.library import MODULES, Library, beside
+from imagebake.foreign.library import Library, beside
 from imagebake.foreign.nodes import (
     Call,
     Items,
@@ -39,6 +39,7 @@ class BicepScope(Scope):
         self.file = file
         self.given = given
         self.library = library
+        self.budget = library.budget
         self.known: dict[str, Node] = {}
         self.open: set[str] = set()
 
@@ -163,9 +164,9 @@ def _module(
     path = beside(source, target)
     if makes_no_machine(target):
         return
-    if remote or not target or len(context.via) >= MODULES:
-        why = "it is in a registry" if remote else "modules call one another too often"
-        why = why if target else "its path is not known"
+    why = "it is in a registry" if remote else "" if target else "its path is not known"
+    why = why or scope.library.refusal(path, source, context.via)
+    if why:
         yield Unread(source, declaration.at, f"module {declaration.symbol} ({target})", why)
         for call in calls:
             yield from extensions_given(call, target, context)

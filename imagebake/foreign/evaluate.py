@@ -34,11 +34,18 @@ from imagebake.foreign.values import (
 )
 
 DEEPEST = 100
-STEPS = 200_000
+STEPS = 500_000
 _TURNS = 50
 
 Function = Callable[[Call, tuple[Node, ...]], Node | None]
 """What a call with evaluated arguments comes to; None where the function cannot say."""
+
+
+class Budget:
+    """How much may still be worked out, for all the scopes that share it."""
+
+    def __init__(self) -> None:
+        self.left = STEPS
 
 
 class Scope:
@@ -51,7 +58,7 @@ class Scope:
 
     def __init__(self) -> None:
         self.depth = 0
-        self.steps = 0
+        self.budget = Budget()
         self.bound: list[dict[str, Node]] = []
         self.gaps: list[Unknown] = []
 
@@ -85,8 +92,8 @@ class Scope:
 
 def evaluate(node: Node, scope: Scope) -> Node:
     """The value of *node* in *scope*: no tree that is left has an expression in it."""
-    scope.steps += 1
-    if scope.depth >= DEEPEST or scope.steps >= STEPS:
+    scope.budget.left -= 1
+    if scope.depth >= DEEPEST or scope.budget.left < 0:
         return unknown(node, "it is too long a story")
     scope.depth += 1
     try:

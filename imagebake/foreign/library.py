@@ -5,13 +5,14 @@ from __future__ import annotations
 import posixpath
 
 from imagebake.foreign.bicep import BicepFile, read_bicep
+from imagebake.foreign.evaluate import Budget
 from imagebake.foreign.found import Files
 from imagebake.foreign.hcl import HclFile, read_hcl
 from imagebake.foreign.json_reader import Flaw, Reading, read_json
 from imagebake.foreign.source import Source
 
-MODULES = 10
-"""So many modules may be called inside one another."""
+DEEPEST = 10
+CALLS = 5_000
 
 
 class Library:
@@ -24,6 +25,8 @@ class Library:
         self.files = files
         self.called: set[str] = set()
         self.flaws: dict[str, tuple[Source, tuple[Flaw, ...]]] = {}
+        self.calls = 0
+        self.budget = Budget()
         self._bicep: dict[str, BicepFile | None] = {}
         self._json: dict[str, tuple[Source, Reading] | None] = {}
         self._hcl: dict[str, HclFile | None] = {}
@@ -60,6 +63,24 @@ class Library:
     def folder(self, path: str) -> tuple[HclFile, ...]:
         """The Terraform files of a folder."""
         return tuple(file for one in self.files.folder(path) if (file := self.hcl(one)))
+
+    def begin(self) -> None:
+        """Begin with a file that nobody calls: what it may call and cost starts anew."""
+        self.calls = 0
+        self.budget = Budget()
+
+    def refusal(self, path: str, source: Source, via: tuple[str, ...]) -> str:
+        """Why the module at *path* is not followed from *source*; empty where it is.
+
+        Without a bound on calls, ten files that call each other ten times would never end.
+        """
+        callers = {source.path, *(one.rsplit(":", 2)[0] for one in via)}
+        if path in callers or path in {posixpath.dirname(one) or "." for one in callers}:
+            return "modules call one another in a circle"
+        self.calls += 1
+        if len(via) >= DEEPEST or self.calls > CALLS:
+            return "modules call one another too often"
+        return ""
 
     def _note(self, source: Source, flaws: tuple[Flaw, ...]) -> None:
         if flaws:

@@ -111,6 +111,7 @@ def _called_folders(file: HclFile) -> Iterator[str]:
 
 def _whole(path: str, library: Library) -> Iterator[Found]:
     """What is in a file that stands for itself."""
+    library.begin()
     if path.endswith(BICEP):
         file = library.bicep(path)
         found = bicep_resources(file, {}, Context(), library) if file else iter(())
@@ -137,6 +138,7 @@ def _facts(found: Iterator[Resource | Extension | Unread]) -> Iterator[Found]:
 def _folders(paths: list[str], library: Library) -> Iterator[Found]:
     """What is in Terraform files: all of a folder is one module, whichever of it is asked for."""
     for folder in sorted({posixpath.dirname(path) for path in paths}):
+        library.begin()
         every = library.folder(folder)
         files = tuple(file for file in every if file.source.path.endswith(TERRAFORM))
         values = [file for file in every if file.source.path.endswith(VALUES)]

@@ -21,7 +21,7 @@ from imagebake.foreign.found import (
     loop_gap,
 )
 from imagebake.foreign.hcl import Block, HclFile
-from imagebake.foreign.library import MODULES, Library, beside
+from imagebake.foreign.library import Library, beside
 from imagebake.foreign.machines import found_in
 from imagebake.foreign.nodes import Entry, Literal, Node, Table, Unknown, text_of
 from imagebake.foreign.shapes import extensions_given, makes_no_machine
@@ -109,14 +109,17 @@ def _called(block: Block, module: Module) -> Iterator[Found]:
     context = module.context
     if {"count", "for_each"} & set(block.attributes):
         context = context._replace(repeated=True)
-    if path.startswith(("./", "../")) and len(context.via) < MODULES:
-        files = module.library.folder(beside(module.source, path))
+    if path.startswith(("./", "../")):
+        place = beside(module.source, path)
+        why = module.library.refusal(place, module.source, context.via)
+        files = () if why else module.library.folder(place)
         if files:
             module.library.called |= {file.source.path for file in files}
             via = (*context.via, call_place(module.source, block.at))
             yield from found_in_folder(files, given, context._replace(via=via), module.library)
         else:
-            yield Unread(module.source, block.at, f"{name} ({path})", "there is no such folder")
+            why = why or "there is no such folder"
+            yield Unread(module.source, block.at, f"{name} ({path})", why)
         return
     if makes_no_machine(path):
         return

@@ -112,6 +112,7 @@ class TerraformScope(Scope):
     ) -> None:
         super().__init__()
         self.library = library
+        self.budget = library.budget
         self.given = given
         self.raw: dict[str, Callable[[], Node | None]] = {}
         self.known: dict[str, Node] = {}

@@ -104,3 +104,14 @@ def test_a_byte_order_mark_and_other_line_ends_are_fine(look: Survey, tmp_path: 
 
     assert said(report)[0].startswith("a.bicep:10:16 D108 ")
     assert report.malformed == ()
+
+
+def test_loops_in_loops_in_modules_come_to_an_end(look: Survey) -> None:
+    inner = "[for x in range(0, 50): 1]"
+    for _ in range(6):
+        inner = f"[for x in range(0, 50): {inner}]"
+    body = f"param y array = {inner}\nmodule m 'b.bicep' = {{ params: {{ y: y }} }}\n"
+
+    report = look({"a.bicep": body * 20, "b.bicep": body.replace("b.bicep", "c.bicep")})
+
+    assert report.debts == ()

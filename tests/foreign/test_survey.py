@@ -41,7 +41,32 @@ def test_a_called_module_is_read_as_it_is_called_and_not_alone(look: Survey) -> 
 def test_modules_that_call_one_another_come_to_an_end(look: Survey) -> None:
     report = look({"a.bicep": "module b 'b.bicep' = {}\n", "b.bicep": "module a 'a.bicep' = {}\n"})
 
-    assert {gap.why for gap in report.gaps} == {"modules call one another too often"}
+    assert {gap.why for gap in report.gaps} == {"modules call one another in a circle"}
+
+
+def test_folders_that_call_one_another_come_to_an_end(look: Survey) -> None:
+    report = look(
+        {
+            "a/main.tf": 'module "b" { source = "../b" }\nmodule "c" { source = "../b" }',
+            "b/main.tf": 'module "a" { source = "../a" }\nmodule "d" { source = "../a" }',
+        }
+    )
+
+    assert {gap.why for gap in report.gaps} == {"modules call one another in a circle"}
+
+
+def test_modules_that_call_each_other_ten_times_come_to_an_end(look: Survey) -> None:
+    texts = {
+        f"m{level}.bicep": "".join(
+            f"module m{number} 'm{level + 1}.bicep' = {{}}\n" for number in range(10)
+        )
+        for level in range(9)
+    }
+
+    report = look(texts | {"m9.bicep": BICEP % "'Tool'"}, "m0.bicep")
+
+    assert extensions(report) <= {"Contoso.Tool"}
+    assert "modules call one another too often" in {gap.why for gap in report.gaps}
 
 
 def test_a_terraform_folder_is_one_module(look: Survey) -> None:
