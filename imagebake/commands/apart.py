@@ -90,9 +90,9 @@ def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
     return answer
 
 
-def boot(task: Task) -> FirstBoot:
-    """The first boot that *task* asks for."""
-    seen = ask(task).seen
+def boot(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> FirstBoot:
+    """The first boot that *task* asks for; as `ask`."""
+    seen = ask(task, enter=enter).seen
     assert seen is not None  # noqa: S101 - it has been told apart from trouble
     return seen
 
