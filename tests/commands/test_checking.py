@@ -69,8 +69,8 @@ def test_programs_get_json_and_nothing_else(run: Run) -> None:
     assert [one["severity"] for one in report["findings"]] == ["warning", "warning"]
 
 
-def test_contents_of_an_image_that_nobody_baked_are_not_made_up(run: Run) -> None:
+def test_an_image_without_a_lock_has_nothing_to_be_compared_with(run: Run) -> None:
     done = run("validate", "demo")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: there is no version of demo yet\n  = hint: ./inv bake demo\n"
+    assert done.stderr == "error: demo has no lock\n  = hint: ./inv lock demo\n"
