@@ -55,6 +55,8 @@ class Settings:
     """How much `inv clean` leaves of cached bases and layers, in GiB."""
     max_artifact_mb: str = "4096"
     """The largest artifact that is downloaded, in MiB."""
+    boot_limit_seconds: str = "300"
+    """How long `inv validate --boot` waits for a disk to boot, in seconds."""
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
@@ -74,7 +76,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
 
 
 _KNOWN = {field.name: field for field in dataclasses.fields(Settings)}
-_NUMBERS = ("layer_budget_gb", "max_artifact_mb")
+_NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
 _CLOUDS = ("local", "azure")
 
 

@@ -38,6 +38,7 @@ LAYERS = (
         "inspection",
         "fabric",
         "firstboot",
+        "diskboot",
     ),
     ("host",),
     ("model",),
