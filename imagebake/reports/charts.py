@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 WIDE, NARROW = 720, 360
-LEFT, RIGHT = 30, 8
+LEFT, RIGHT = 40, 8
 _TOP, _BOTTOM = 20, 40
 _CHARACTER = 5.8
 """How wide a letter of a small label is, roughly."""

@@ -60,12 +60,14 @@ def page(record: StormRecord) -> str:
         "<tr>" + "".join(f'<td class="number">{escape(cell)}</td>' for cell in line) + "</tr>"
         for line in rows(record)
     )
+    outcome = "failed" if record.complaints else "passed"
     notes = "".join(f"<li>{escape(note)}</li>" for note in NOTES)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Storm of token requests</title><style>{STYLE}</style></head><body>\n"
-        f'<h1>Storm of token requests</h1><p class="lead">{escape(headline(record))}</p>'
+        f'<h1>Storm of token requests <span class="verdict {outcome}">{outcome}</span></h1>\n'
+        f'<p class="lead">{escape(headline(record))}</p>'
         f'<p class="soft">{escape(_about(record))}</p>\n'
         f"{_chart(record)}\n"
         f'<div class="scroll"><table>{head}{body}</table></div>\n<ul>{notes}</ul>\n</body></html>\n'

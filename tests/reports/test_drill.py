@@ -78,7 +78,7 @@ def test_charts_say_what_their_axes_are() -> None:
     text = page(record, judge(record))
 
     assert text.count(">time of day (UTC)</text>") == 4
-    assert '<text class="value" x="26" y="122">4</text>' in text
+    assert '<text class="value" x="36" y="122">4</text>' in text
     assert "number of requests in 15 minutes" in text
 
 
