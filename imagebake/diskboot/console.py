@@ -11,8 +11,8 @@ _SHOWN_LINES, _SHOWN_AFTER = 12, 3
 
 _REDRAWN = re.compile(rb"[^\n]*\n\x1bM\r*\x1b\[K")
 """A line that systemd writes again in place, for as long as it waits for a unit."""
-_ESCAPES = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]|M)|(?<=\xe2\x80\xa6)\[0m")
-"""The last form is left where systemd shortened a name, the escape's beginning included."""
+_ESCAPES = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]?|M)?|(?<=\xe2\x80\xa6)\[?[0-9;]*m(?=\s)")
+"""Where systemd shortens a name, it may leave the beginning or the end of an escape."""
 _MOVES = re.compile(rb"\x1b\[[0-9]+;[0-9]+H")
 """Firmware and boot loader put words in their place instead of ending lines."""
 
@@ -32,7 +32,7 @@ _TROUBLES = (
     (
         Trouble.NO_LOADER,
         Stage.KERNEL,
-        r"(BdsDxe: No bootable option|UEFI Interactive Shell|>>Start (PXE|HTTP)).*",
+        r"(BdsDxe: (failed to load Boot.*: Not Found|No bootable option)|UEFI Interactive Shell).*",
     ),
     (
         Trouble.UNSIGNED,
@@ -96,12 +96,13 @@ def read_console(content: bytes) -> Reading:
         for place, stage in enumerate(order)
         if stage in seen or (stage in _ON_THE_WAY and place < furthest)
     )
-    found = [
+    hits = [
         (hit, trouble)
         for trouble, moot, sign in _TROUBLE
         if moot not in stages and (hit := sign.search(text))
     ]
-    hit, trouble = min(found, key=lambda one: one[0].start()) if found else (None, None)
+    hits.sort(key=lambda one: one[0].start())
+    hit, trouble = hits[0] if hits else (None, None)
     return Reading(
         stages=stages,
         trouble=trouble,
@@ -127,6 +128,8 @@ def _last(text: str, end: int) -> tuple[str, ...]:
 def plain(content: bytes) -> str:
     """The text of a console: without colours, without what was written over, lines trimmed."""
     kept = _ESCAPES.sub(b"", _MOVES.sub(b"\n", _REDRAWN.sub(b"", content)))
-    lines = kept.decode(errors="replace").replace("\r", "\n").split("\n")
+    # Firmware draws frames in an encoding of its own.
+    text = kept.decode(errors="replace").replace("\N{REPLACEMENT CHARACTER}", " ")
+    lines = (line.strip() for line in re.split(r"[\r\n]", text))
     # A prompt ends in a blank, and in nothing else.
-    return "\n".join(line if line.endswith(("login: ", "> ")) else line.rstrip() for line in lines)
+    return "\n".join(f"{line} " if line.endswith((" login:", ">")) else line for line in lines)

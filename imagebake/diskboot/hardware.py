@@ -52,10 +52,10 @@ class Hardware:
     scratch: Path
     secure: bool
 
-    def command(self, accelerator: Accelerator) -> tuple[str, ...]:
+    def command(self, accelerator: Accelerator, *, firmware: Path = FIRMWARE) -> tuple[str, ...]:
         """The command that runs the machine until it reboots or powers off."""
         variables = self.scratch / "variables.fd"
-        shutil.copyfile(FIRMWARE / _VARIABLES[self.secure], variables)
+        shutil.copyfile(firmware / _VARIABLES[self.secure], variables)
         # Azure's newer sizes have their disks on NVMe; no emulator has Hyper-V's controllers.
         disk = f"if=none,id=disk,format=vpc,snapshot=on,cache=unsafe,file={_quoted(self.disk)}"
         return (
@@ -64,7 +64,7 @@ class Hardware:
             *("-smp", "2", "-m", str(_MEMORY_MIB), "-nodefaults", "-no-user-config"),
             *("-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"),
             *("-global", f"driver=cfi.pflash01,property=secure,value={_on_off(self.secure)}"),
-            *("-drive", _flash(0, FIRMWARE / _CODE[self.secure]) + ",readonly=on"),
+            *("-drive", _flash(0, firmware / _CODE[self.secure]) + ",readonly=on"),
             *("-drive", _flash(1, variables)),
             *("-drive", disk, "-device", "nvme,serial=imagebake,drive=disk"),
             *("-device", "virtio-rng-pci"),

@@ -17,7 +17,7 @@ _FIXES = {
     Trouble.EMERGENCY: "take out the customizer that adds a mount to /etc/fstab that is not"
     " there, or mark it 'nofail'",
     Trouble.LATE: "look in the console for what it waits for; a slow machine needs a higher"
-    " IMAGEBAKE_BOOT_LIMIT_SECONDS",
+    " setting 'boot_limit_seconds'",
 }
 
 
