@@ -281,6 +281,7 @@ def unhold(c: Context, version: str = "", reason: str = "", json: bool = False) 
         "no-proof": "rules and contents, but no first boots",
         "scenario": "only this first boot of the proof, such as hang, 409 or boot",
         "control": "with --scenario: the negative control, too",
+        "boot": "boot the exported disk on emulated hardware, too; takes a minute",
         "json": JSON,
     },
 )
@@ -292,6 +293,7 @@ def validate(
     no_proof: bool = False,
     scenario: str = "",
     control: bool = False,
+    boot: bool = False,
     json: bool = False,
 ) -> None:
     """Check a spec, its newest version's contents, and prove its first boot offline."""
@@ -304,6 +306,7 @@ def validate(
         proof=not no_proof,
         scenario=scenario,
         control=control,
+        boot=boot,
         as_json=json,
     )
 

@@ -57,6 +57,8 @@ class Settings:
     """How much `inv clean` leaves of cached bases and layers, in GiB."""
     max_artifact_mb: str = "4096"
     """The largest artifact that is downloaded, in MiB."""
+    boot_limit_seconds: str = "300"
+    """How long `inv validate --boot` waits for a disk to boot, in seconds."""
     freezes: tuple[Freeze, ...] = ()
     """Times in which nothing is promoted or retired, in the file only; see docs/rollout.md."""
 
@@ -79,7 +81,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
 
 FREEZES = "freezes"
 _KNOWN = tuple(field.name for field in dataclasses.fields(Settings) if field.name != FREEZES)
-_NUMBERS = ("layer_budget_gb", "max_artifact_mb")
+_NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
 _CLOUDS = ("local", "azure")
 
 

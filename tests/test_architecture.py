@@ -40,6 +40,7 @@ LAYERS = (
         "inspection",
         "fabric",
         "firstboot",
+        "diskboot",
     ),
     ("host",),
     ("model",),

@@ -59,7 +59,7 @@ class Reading:
         that is named cannot be read: there is nothing to decide on then.
         """
         at = self.now()
-        compute = self.clients.compute  # made by one thread, before there are several
+        compute = self.clients.compute
         asked: list[Callable[[], Any]] = [self._gallery, self._definitions]
         if consumers:
             asked += [

@@ -8,6 +8,7 @@ import pytest
 from imagebake.cloud.fleet import Fleet
 from imagebake.cloud.inventory import users
 from imagebake.emulator.calls import Pace
+from imagebake.emulator.limits import Bucket, Throttle
 from imagebake.emulator.listing import PAGE
 from imagebake.emulator.server import Emulator
 from imagebake.errors import CloudError
@@ -167,6 +168,19 @@ def test_what_passes_by_itself_is_not_noticed(
     emulator.fail("GET", "*", status=None, lose_reply=True, times=2)
 
     assert fleet.inventory().unread == ()
+
+
+def test_a_throttled_subscription_is_read_as_fast_as_it_lets(
+    emulator: Emulator, fleet: Fleet
+) -> None:
+    emulator.throttle = Throttle(reads=Bucket(30, 100))
+
+    found = [fleet.inventory() for _ in range(8)]
+
+    assert [one.unread for one in found] == [()] * 8
+    metrics = fleet.metrics()
+    assert metrics["calls"] == {"reads": 8 * 8 + metrics["retries"]}
+    assert metrics["refused"] == metrics["retries"] <= 3
 
 
 def test_without_the_gallery_there_is_nothing_to_decide_on(
