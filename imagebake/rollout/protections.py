@@ -11,7 +11,6 @@ from imagebake.model.gallery import (
     TAG_HOLD,
     TAG_KEEP,
     TAG_RETIRED,
-    TAG_REVOKED,
     TAG_RING,
     GalleryVersion,
 )
@@ -147,15 +146,7 @@ class Protections:
             yield Protection("keep", why, "retirement.keep", self._status)
 
     def _remembered(self, one: GalleryVersion) -> Iterator[Protection]:
-        """A revoked version is the only record that its bake key and its kin are revoked."""
-        if TAG_REVOKED not in one.tags:
-            return
-        twins = (twin for twin in self._index.twins(one) if key(twin.id) != key(one.id))
-        carried = any(
-            TAG_REVOKED in twin.tags and twin.version > one.version and TAG_RETIRED not in twin.tags
-            for twin in twins
-        )
-        if one.bake_key and not carried:
+        if self._index.is_record(one):
             why = "it is the record that what was baked from the same lock is revoked"
             yield Protection("revocation", why, one.id, f"az tag list --resource-id {one.id}")
 
