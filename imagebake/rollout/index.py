@@ -66,6 +66,14 @@ class Index:
         )
         return next(found, None) or next(by_version, f"{self.inventory.gallery}/images/{low}")
 
+    def spelled(self, definition: str) -> str:
+        """The id *definition* as Azure spells it, where that was read."""
+        found = self.definitions.get(key(definition))
+        versions = self.of(definition)
+        if found or not versions:
+            return found.id if found else definition
+        return versions[0].id[: len(key(definition))]
+
     def tags_of(self, identifier: str) -> Mapping[str, str]:
         """The tags of the definition that *identifier* is, or is a version of."""
         definition = self.definitions.get(definition_of(identifier))

@@ -102,7 +102,7 @@ class Protections:
     def _held(self, one: GalleryVersion) -> Iterator[Protection]:
         for tags, whose, what in (
             (one.tags, one.id, "it is"),
-            (self._tags, self.rings.definition, "every version of its image is"),
+            (self._tags, self.rings.id, "every version of its image is"),
         ):
             show = f"az tag list --resource-id {whose}"
             if TAG_HOLD in tags:
