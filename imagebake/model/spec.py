@@ -16,12 +16,11 @@ from pydantic import (
 
 from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
-from imagebake.model.rings import Retirement, Ring
+from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.spelling import described
-from imagebake.model.terms import ProofTerms
+from imagebake.model.terms import Build, Objectives, ProofTerms, Schedule
 from imagebake.model.texts import (
     CommandLine,
-    Cron,
     DebianPackage,
     DefinitionName,
     ImageName,
@@ -33,8 +32,6 @@ from imagebake.model.texts import (
     TagName,
     TagText,
     Text,
-    Timezone,
-    VmSize,
 )
 from imagebake.model.values import Value
 from imagebake.model.versions import MARKETPLACE, exact_marketplace_version
@@ -177,37 +174,6 @@ class TargetRegion(Value):
     """The storage that the copies are kept in."""
 
 
-class Build(Value):
-    """The machine that Azure builds on, and how long it may take."""
-
-    timeout_minutes: Annotated[int, Field(ge=6, le=960)] = 120
-    """After this many minutes Azure gives the build up."""
-    vm_size: VmSize = "Standard_D2ds_v5"
-    """The size of the build machine."""
-    os_disk_gb: Annotated[int, Field(ge=1, le=2048)] = 30
-    """The size of the image's disk, in GiB."""
-
-
-class Schedule(Value):
-    """When the scheduled workflow bakes."""
-
-    cron: Cron
-    """Minute, hour, day of the month, month, day of the week."""
-    timezone: Timezone = "Etc/UTC"
-    """The time zone that the fields are in."""
-
-
-class Objectives(Value):
-    """What machines made from the image must achieve in an incident; `drill` measures it."""
-
-    ready_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
-    """So soon 95 of 100 machines are Ready, whatever is down."""
-    recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
-    """So soon after the first one that could not be had, machines can be had again."""
-    rollback_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
-    """So soon after it was asked for, a rollback has every machine on the version before."""
-
-
 class ImageSpec(Value):
     """One image, after its includes have been merged."""
 
@@ -253,14 +219,7 @@ class ImageSpec(Value):
     def _rings_are_where_versions_are(
         cls, rings: tuple[Ring, ...], info: ValidationInfo
     ) -> tuple[Ring, ...]:
-        known = {region.name for region in info.data.get("regions", ())}
-        for ring in rings:
-            if known and (strange := sorted(set(ring.regions) - known)):
-                raise ValueError(
-                    f"the ring {ring.name!r} is in {strange[0]!r}, which is none of the image's"
-                    f" regions: {', '.join(sorted(known))}"
-                )
-        return rings
+        return within(rings, {region.name for region in info.data.get("regions", ())})
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
