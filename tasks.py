@@ -37,6 +37,32 @@ def bake(
     run(image, every=all, locked=locked, force=force, prove=not no_proof, as_json=json)
 
 
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE}: it is asked for by hand, and its schedule does not matter",
+        "gated": "nothing is due while a freeze or an incident keeps the gate closed",
+        "overdue-hours": "fail when something has been due for longer",
+        "json": JSON,
+    },
+)
+def due(
+    c: Context, image: str = "", gated: bool = False, overdue_hours: int = 0, json: bool = False
+) -> None:
+    """Say what should be baked now, and why; in a workflow, tell the steps that follow."""
+    from imagebake.commands.due import due as run
+
+    run(image, gated=gated, overdue_hours=overdue_hours, as_json=json)
+
+
+@task(help={"check": "only compare, and name the first line that differs"})
+def pipelines(c: Context, check: bool = False) -> None:
+    """Write the GitHub workflows that the specs and settings ask for."""
+    from imagebake.commands.pipelines import pipelines as run
+
+    run(check=check)
+
+
 @task(help={"json": JSON})
 def specs(c: Context, json: bool = False) -> None:
     """List the specs, with what each is made from and whether its lock is fresh."""

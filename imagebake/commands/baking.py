@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
 from imagebake.errors import BakeFailed, ImagebakeError, ValidationFailed
 from imagebake.host import system
+from imagebake.journal import Journal
 from imagebake.model.lock import Lock
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
@@ -140,9 +142,34 @@ class _Work:
         return f"{verdict}: {why}" if why else verdict
 
 
+def journal(site: Site) -> Journal:
+    """The records of this workspace's bakes."""
+    return Journal(folder=site.workspace.records, clock=lambda: dt.datetime.now(dt.UTC))
+
+
 def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
-    """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*."""
+    """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*.
+
+    The attempt and how it ended are recorded.
+    """
     lock = fresh_lock(site, spec)
+    facts = {
+        "bake_key": plan_of(site, spec, lock).bake_key,
+        "commit": end.destination.commit,
+        "lock_sha256": lock.sha256,
+    }
+    with journal(site).bake(spec.name, facts) as ended:
+        result = _bake_one(site, spec, lock, end, locked=locked, force=force)
+        ended["outcome"] = "baked" if result.made else "unchanged"
+        ended["version"] = str(result.version.version)
+        ended["bake_key"] = result.version.bake_key
+        ended["seconds"] = result.manifest.seconds if result.made else {}
+    return result
+
+
+def _bake_one(
+    site: Site, spec: ImageSpec, lock: Lock, end: End, *, locked: bool, force: bool
+) -> BakeResult:
     while True:
         try:
             return attempt(site, plan_of(site, spec, lock), end, force=force)
