@@ -97,6 +97,32 @@ def bump(c: Context, image: str = "", only: str = "", to: str = "", json: bool =
 
 @task(
     words=["image"],
+    help={
+        "image": f"{IMAGE} (default: every image)",
+        "base": "a git revision to compare with (default: the version that was baked last)",
+        "markdown": "print a comment for a pull request",
+        "diff": "print only the diff of the rendered scripts",
+        "exit-code": "end with 8 when something changes",
+        "json": JSON,
+    },
+)
+def plan(
+    c: Context,
+    image: str = "",
+    base: str = "",
+    markdown: bool = False,
+    diff: bool = False,
+    exit_code: bool = False,
+    json: bool = False,
+) -> None:
+    """Say what a bake would change, the riskiest first; offline."""
+    from imagebake.commands.planning import plan as run
+
+    run(image, base=base, as_markdown=markdown, diff=diff, exit_code=exit_code, as_json=json)
+
+
+@task(
+    words=["image"],
     help={"image": IMAGE, "all": EVERY, "out": "a directory for the template and its scripts"},
 )
 def render(c: Context, image: str = "", all: bool = False, out: str = "") -> None:
