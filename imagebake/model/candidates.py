@@ -57,7 +57,8 @@ class Candidate:
     """One version there is.
 
     *published* is the day its publisher names, *seen* the day on which we first saw it;
-    *missing* are the target regions that do not have it yet. *url* and *sha256* are there
+    *missing* are the target regions that do not have it yet; *unfit* is why nobody can use it,
+    such as that it was withdrawn. *url* and *sha256* are there
     for a file, whose address moves with its version. *notes* is where to read about it.
     """
 
@@ -69,7 +70,7 @@ class Candidate:
     missing: tuple[str, ...] = ()
     category: str = ""
     urgency: str = ""
-    withdrawn: str = ""
+    unfit: str = ""
     notes: str = ""
     url: str = ""
     sha256: str = ""
@@ -90,13 +91,14 @@ class Candidate:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Read what `to_json` has written; raises `ValueError`, `TypeError` or `KeyError`."""
-        days = {
+        days: dict[str, Any] = {
             name: dt.date.fromisoformat(document[name])
             for name in ("published", "seen")
             if name in document
         }
         missing = tuple(document.get("missing", ()))
-        return cls(**{**document, **days, "missing": missing})
+        fields: dict[str, Any] = {**document, **days, "missing": missing}
+        return cls(**fields)
 
 
 class Source(Protocol):

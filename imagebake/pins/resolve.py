@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagebake.digest import sha256_json
@@ -131,9 +131,7 @@ def _within_reach(
 ) -> tuple[Suite, ...]:
     names = {*base, *(name for demand in demands for name in demand.names)}
     indexes = within_reach(names, [suite.index for suite in suites])
-    return tuple(
-        Suite(suite.repository, index) for suite, index in zip(suites, indexes, strict=True)
-    )
+    return tuple(replace(suite, index=index) for suite, index in zip(suites, indexes, strict=True))
 
 
 def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[Suite]) -> None:
