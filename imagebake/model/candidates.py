@@ -44,7 +44,7 @@ class Question:
     def about(self) -> str:
         """What is asked about, for messages."""
         where = {
-            Origin.ARCHIVE: self.names[:1],
+            Origin.ARCHIVE: (self.names[0], self.names[2]),
             Origin.GITHUB: self.names[:1],
             Origin.PYPI: self.names[:1],
             Origin.LISTING: self.names[:1],

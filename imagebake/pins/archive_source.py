@@ -22,8 +22,9 @@ _DATED = 3
 class ArchiveSource:
     """The archives of this machine: each suite is read once, however much is asked of it.
 
-    An index says nothing of days. The server says when it got a package's file, which is the
-    day it was published on, or a later one where the server is a mirror.
+    An index says nothing of days. A server may say since when it has a package's file, which
+    is the day it was published on, or a later one where the server is a mirror; and a version
+    was there on the day on which its suite was signed. The earliest of them counts.
     """
 
     archives: Callable[[], Archives]
@@ -62,14 +63,16 @@ class ArchiveSource:
         dated: bool,
     ) -> Candidate:
         holders = [one for one in suites if version in one.index.versions(package)]
-        published = self._published(package, version, architecture, holders) if dated else None
+        days = [day for one in holders if (day := _signed(one))]
+        if dated and (day := self._on_server(package, version, architecture, holders)):
+            days.append(day)
         return Candidate(
             version=version,
-            published=published,
+            published=min(days, default=None),
             security=any(one.repository.suite.endswith("-security") for one in holders),
         )
 
-    def _published(
+    def _on_server(
         self, package: str, version: str, architecture: str, holders: Sequence[Suite]
     ) -> dt.date | None:
         """The day that the server names for the package's file; None where it names none."""
@@ -88,6 +91,10 @@ class ArchiveSource:
             except ArtifactError:  # an age is good to have, and nothing fails for want of one
                 continue
         return None
+
+
+def _signed(suite: Suite) -> dt.date | None:
+    return _day(suite.repository.date.replace("UTC", "+0000"))
 
 
 def _day(text: str) -> dt.date | None:
