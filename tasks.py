@@ -108,17 +108,113 @@ def lock(
 @task(
     words=["image"],
     help={
-        "image": IMAGE,
-        "only": "one pin (default: every pin)",
-        "to": "the version it moves to (default: the archive's newest)",
+        "image": f"{IMAGE} (default: all)",
+        "refresh": "ask every source again, however fresh its last answer is",
         "json": JSON,
     },
 )
-def bump(c: Context, image: str = "", only: str = "", to: str = "", json: bool = False) -> None:
-    """Move pins to newer versions in the spec, and lock it again."""
+def outdated(c: Context, image: str = "", refresh: bool = False, json: bool = False) -> None:
+    """List the pins that newer versions exist of, and say why each is where it is."""
+    from imagebake.commands.outdated import outdated as run
+
+    run(image, refresh=refresh, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "only": "one pin, an extension's PUBLISHER.TYPE, or source (default: everything)",
+        "to": "the version it moves to (default: the newest that the spec allows)",
+        "refresh": "ask every source again, however fresh its last answer is",
+        "json": JSON,
+    },
+)
+def bump(
+    c: Context,
+    image: str = "",
+    only: str = "",
+    to: str = "",
+    refresh: bool = False,
+    json: bool = False,
+) -> None:
+    """Move pins to newer versions in the spec, lock it again, and show the difference."""
     from imagebake.commands.bumping import bump as run
 
-    run(image, only=only, to=to, as_json=json)
+    run(image, only=only, to=to, refresh=refresh, as_json=json)
+
+
+@task(
+    words=["image", "pin"],
+    help={
+        "image": IMAGE,
+        "pin": "a Debian package, an agent of the catalogue, or an extension's PUBLISHER.TYPE",
+        "to": "its version (default: the newest that the spec allows)",
+        "mode": "how an extension is delivered: native or absent",
+        "owner": "who answers for it (default: the spec's owner)",
+        "reason": "why the image has it",
+        "review-by": "the day by which somebody looks at it again",
+        "json": JSON,
+    },
+)
+def add(
+    c: Context,
+    image: str = "",
+    pin: str = "",
+    to: str = "",
+    mode: str = "",
+    owner: str = "",
+    reason: str = "",
+    review_by: str = "",
+    json: bool = False,
+) -> None:
+    """Add a pin to a spec at the newest version it allows, and lock it again."""
+    from imagebake.commands.adding import add as run
+
+    run(
+        image,
+        pin,
+        to=to,
+        told={"mode": mode, "owner": owner, "reason": reason, "review_by": review_by},
+        as_json=json,
+    )
+
+
+@task(
+    words=["image", "pin"],
+    help={"image": IMAGE, "pin": "a pin, or an extension's PUBLISHER.TYPE", "json": JSON},
+)
+def remove(c: Context, image: str = "", pin: str = "", json: bool = False) -> None:
+    """Take a pin out of a spec, and lock it again."""
+    from imagebake.commands.adding import remove as run
+
+    run(image, pin, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE} (default: every image)",
+        "base": "a git revision to compare with (default: the version that was baked last)",
+        "markdown": "print a comment for a pull request",
+        "diff": "print only the diff of the rendered scripts",
+        "exit-code": "end with 8 when something changes",
+        "json": JSON,
+    },
+)
+def plan(
+    c: Context,
+    image: str = "",
+    base: str = "",
+    markdown: bool = False,
+    diff: bool = False,
+    exit_code: bool = False,
+    json: bool = False,
+) -> None:
+    """Say what a bake would change, the riskiest first; offline."""
+    from imagebake.commands.planning import plan as run
+
+    run(image, base=base, as_markdown=markdown, diff=diff, exit_code=exit_code, as_json=json)
 
 
 @task(
@@ -198,6 +294,47 @@ def drill(
     from imagebake.commands.drilling import drill_image as run
 
     run(image, scenario=scenario, out=out, minutes_per_second=minutes_per_second, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE@VERSION, or IMAGE for its newest",
+        "out": "a file for the CycloneDX document",
+        "json": "print the CycloneDX document",
+    },
+)
+def sbom(c: Context, version: str = "", out: str = "", json: bool = False) -> None:
+    """Show what is in an image version, agents and extensions included, as an SBOM."""
+    from imagebake.commands.attesting import sbom as run
+
+    run(version, out=out, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE@VERSION, or IMAGE for its newest",
+        "envelope": "the signed form (DSSE), with --json or --out",
+        "out": "a file for the statement",
+        "json": "print the in-toto statement",
+    },
+)
+def provenance(
+    c: Context, version: str = "", envelope: bool = False, out: str = "", json: bool = False
+) -> None:
+    """Show what an image version was made from, as a statement that can be signed."""
+    from imagebake.commands.attesting import provenance as run
+
+    run(version, envelope=envelope, out=out, as_json=json)
+
+
+@task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
+def verify(c: Context, version: str = "", json: bool = False) -> None:
+    """Recompute everything that is said of an image version, and name what is not so."""
+    from imagebake.commands.attesting import verify as run
+
+    run(version, as_json=json)
 
 
 @task(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from imagebake.model.gallery import (
 )
 from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
+from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.versions import ImageVersion
 from imagebake.progress import Progress, Step
 
@@ -193,7 +195,7 @@ class _Bake:
             raise
 
     def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
-        """Store the manifest: from here on the bake is done and will be found."""
+        """Store the plan and the manifest: from here on the bake is done and will be found."""
         manifest = BakeManifest.of(
             self.plan,
             version,
@@ -202,8 +204,9 @@ class _Bake:
             content_sha256=self.hands.content(version.id),
             seconds=self.seconds,
         )
-        name = record_name(self.to.gallery, self.definition, version.version)
-        self.hands.mirror.record(name, canonical_json(manifest.to_json()))
+        place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
+        self.hands.mirror.record(place(PLAN), plan_record(self.plan))
+        self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
         image = self.plan.spec.name
         return BakeResult(image=image, version=version, made=made, manifest=manifest)
 

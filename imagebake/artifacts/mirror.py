@@ -110,6 +110,13 @@ class Mirror:
         except FileNotFoundError:
             return None
 
+    def recorded_below(self, folder: str) -> tuple[str, ...]:
+        """The names of what there are records of in *folder*, sorted."""
+        try:
+            return tuple(sorted(path.name for path in self._record_path(folder).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
     def _record_path(self, name: str) -> Path:
         return self.root / "records" / name
 

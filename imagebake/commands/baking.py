@@ -14,7 +14,7 @@ from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, PACKAGES
-from imagebake.commands import proving
+from imagebake.commands import attesting, proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
@@ -44,6 +44,7 @@ def bake(image: str, *, every: bool, locked: bool, force: bool, prove: bool, as_
     specs = chosen(site, image, every=every)
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
+    attesting.signer_of(site)  # a key that is none is found before anything is built
     work = _Work(site, locked=locked, force=force, prove=prove)
     with ends.connect(site) as end:
         for spec in specs:
@@ -94,12 +95,19 @@ class _Work:
         try:
             result = bake_one(self.site, spec, end, locked=self.locked, force=self.force)
             self.done.append(result)
+            self._attest(result, end)
             self.proofs[spec.name] = self._proof(spec, result, end)
         except ImagebakeError as error:
             if not go_on:
                 raise
             self.failed[spec.name] = error
             self.site.progress.note(app.explain(error))
+
+    def _attest(self, result: BakeResult, end: End) -> None:
+        """Keep what is said of a version that was made here; what is in Azure cannot be read."""
+        if result.made and result.manifest.content_sha256:
+            with self.site.progress.step("Write SBOM and provenance"):
+                attesting.attestor_of(self.site, result.version, end).attest()
 
     def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:
         """The verdict over what was baked and, where there is none, why: kept, or reached now."""

@@ -2,71 +2,51 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
-from imagebake import app, supply
-from imagebake import lock as locks
-from imagebake.app import Site
-from imagebake.bump import PinMove, choose
-from imagebake.catalog.components import PACKAGES
-from imagebake.commands.locking import lock_one
+from imagebake import app
+from imagebake.bump import choose
+from imagebake.commands.moving import Changes, carry_out
+from imagebake.commands.outlooks import outlooks
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import spec_of
-from imagebake.host import system
-from imagebake.host.files import write_atomically
-from imagebake.model.spec import ImageSpec
-from imagebake.pins.resolve import local_base
-from imagebake.specs.edit import Edit, set_version
-from imagebake.specs.load import load_spec
+from imagebake.specs.edit import set_keys
 
 
-def bump(image: str, *, only: str, to: str, as_json: bool) -> None:
-    """Move pins of *image* to newer versions, one scalar each, and lock it again."""
+def bump(image: str, *, only: str, to: str, refresh: bool, as_json: bool) -> None:
+    """Move pins of *image* to newer versions that its spec allows, and lock it again."""
     site = app.site(quiet=as_json)
     spec = spec_of(site, image)
-    app.provide(system.LOCK, progress=site.progress)
-    archives = supply.archives(site)
-    with site.progress.step("Read the archives"):
-        suites = archives.open(
-            local_base(spec).suite, spec.gallery.architecture.debian, now=site.now
+    found = outlooks(site, (spec,), refresh=refresh)[spec.name]
+    moves = choose(image, found, only=only, to=to)
+    moving = {move.name for move in moves}
+    left = [
+        (one.subject.name, one.why)
+        for one in found
+        if one.why and one.subject.name not in moving and only in ("", one.subject.name)
+    ]
+    changes = Changes()
+    path = site.workspace.specs / f"{spec.name}.yaml"
+    for move in moves:
+        changes.add(
+            set_keys(path, move.name, move.values, root=site.workspace.root, instead=changes.after)
         )
-    moves = choose(spec, suites, components=PACKAGES, only=only, to=to)
-    outcome = _carry_out(site, spec, moves) if moves else {"files": [], "moves": []}
+    outcome = carry_out(site, spec, changes) if moves else None
     if as_json:
-        print_json({"pins": [[move.name, move.old, move.new] for move in moves], **outcome})
+        said = outcome.to_json() if outcome else {"files": [], "moves": {}, "diff": ""}
+        print_json(
+            {
+                "pins": [[move.name, move.old, move.new] for move in moves],
+                "left": dict(left),
+                **said,
+            }
+        )
         return
-    if not moves:
-        print(f"{image}: every pin is at the newest version of its archive")
+    for name, why in left:
+        site.progress.note(f"{name}: {why}")
+    if outcome is None:
+        print(f"{image}: every pin is at the newest version that its spec allows")
         return
     print_table(("pin", "from", "to"), [(move.name, move.old, move.new) for move in moves])
-    print("".join(f"  {move}\n" for move in outcome["moves"]), end="")
-    for shared in (file for file in outcome["files"] if not file.endswith(f"/{image}.yaml")):
-        print(f"{shared} may serve other images, too: ./inv lock --all")
-
-
-def _carry_out(site: Site, spec: ImageSpec, moves: tuple[PinMove, ...]) -> dict[str, list[str]]:
-    path = site.workspace.specs / f"{spec.name}.yaml"
-    with _undone_on_failure() as edits:
-        for move in moves:
-            edit = set_version(path, move.name, move.new, root=site.workspace.root)
-            edits.append(edit)
-            write_atomically(edit.path, edit.after)
-        moved = load_spec(path, root=site.workspace.root)
-        before, after = lock_one(site, moved)
-        locks.write_lock(site.workspace.lock_path(spec.name), after)
-    changed = locks.moves(before, after) if before else ()
-    files = sorted({site.workspace.shown(edit.path) for edit in edits})
-    return {"files": files, "moves": [str(move) for move in changed]}
-
-
-@contextlib.contextmanager
-def _undone_on_failure() -> Iterator[list[Edit]]:
-    """A list of edits that were written; the files are as they were if anything fails."""
-    edits: list[Edit] = []
-    try:
-        yield edits
-    except BaseException:
-        for edit in reversed(edits):
-            write_atomically(edit.path, edit.before)
-        raise
+    print(f"\n{outcome.diff}", end="")
+    for name, each in outcome.moves.items():
+        if name != image:
+            print(f"{name} has a part in this: locked again, {len(each)} versions moved")

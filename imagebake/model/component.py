@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from imagebake.model.adoption import DeniedVersions
 from imagebake.model.versions import DebianVersion
 
 
@@ -47,7 +48,8 @@ class Component:
     enabled in the image. *version_query* is shell that prints a text with the upstream
     version in it, or empty where the package's own version has to do. *stops* ascend.
     *hygiene* are paths, with wildcards, of what must not reach a machine made from the
-    image. *ubuntu* are Ubuntu's names of the packages where they differ.
+    image. *ubuntu* are Ubuntu's names of the packages where they differ. *denied* are
+    versions that nobody should have.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Component:
     stops: tuple[SelfUpdateStop, ...] = ()
     hygiene: tuple[str, ...] = ()
     ubuntu: tuple[str, ...] = ()
+    denied: tuple[DeniedVersions, ...] = ()
     docs: str
 
     def stop(self, version: str) -> SelfUpdateStop:

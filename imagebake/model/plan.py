@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock
+from imagebake.model.lock import Lock, LockedFile, LockedPackage
 from imagebake.model.spec import ImageSpec, TargetRegion
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
@@ -57,6 +57,11 @@ class BakePlan:
     def base(self) -> Bundle:
         """The packages that the local builder makes the marketplace image's stand-in from."""
         return Bundle(self.lock.base.packages)
+
+    @property
+    def artifacts(self) -> tuple[LockedPackage | LockedFile, ...]:
+        """Everything that the bake must have before it starts."""
+        return (*self.lock.packages, *self.lock.files)
 
     @property
     def bake_key(self) -> str:

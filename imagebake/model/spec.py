@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.spelling import described
 from imagebake.model.terms import ProofTerms
 from imagebake.model.texts import (
@@ -225,6 +226,8 @@ class ImageSpec(Value):
     """Where versions are replicated to."""
     build: Build = Build()
     """The machine that Azure builds on."""
+    adoption: Adoption = Adoption()
+    """When newer versions of the pins may be adopted."""
     proof: ProofTerms = ProofTerms()
     """What the offline proof asks of the image."""
     objectives: Objectives = Objectives()
@@ -280,18 +283,17 @@ class ImageSpec(Value):
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""
-        stewardship = {"owner", "reason", "review_by"}
         return {
             "name": self.name,
             "source": self.source.to_json(),
             "local": self.local.to_json() if self.local else None,
             "architecture": self.gallery.architecture.value,
             "pins": [
-                pin.model_dump(mode="json", exclude=stewardship, exclude_none=True)
+                pin.model_dump(mode="json", exclude=set(STEWARDSHIP), exclude_none=True)
                 for pin in self.pins
             ],
             "extensions": [
-                pin.model_dump(mode="json", exclude=stewardship, exclude_none=True)
+                pin.model_dump(mode="json", exclude=set(STEWARDSHIP), exclude_none=True)
                 for pin in self.extensions
             ],
         }

@@ -33,10 +33,11 @@ _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One suite of an archive: what the lock says about it, and its packages."""
+    """One suite of an archive: what the lock says about it, its packages, and where it is."""
 
     repository: Repository
     index: Index
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,8 @@ class Archives:
         return found[0] if found else None
 
     def _open(self, source: Source, architecture: str, now: dt.datetime) -> Suite:
-        folder = f"{self._address(source, self._date)}/dists/{source.suite}"
+        address = self._address(source, self._date)
+        folder = f"{address}/dists/{source.suite}"
         what = f"{shown(folder)}/InRelease"
         signed = self._in_release(folder, source.suite)
         signers = (self.keyring,) if self.keyring else source.signed_by
@@ -113,7 +115,8 @@ class Archives:
             date=release.date,
             snapshot=self._date,
         )
-        return Suite(repository, Index.parse(text for several in texts for text in several))
+        index = Index.parse(text for several in texts for text in several)
+        return Suite(repository, index, address)
 
     def _in_release(self, folder: str, suite: str) -> bytes:
         url = f"{folder}/InRelease"

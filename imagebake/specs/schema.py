@@ -6,7 +6,7 @@ from typing import Any
 
 from imagebake.digest import canonical_json
 from imagebake.docstrings import all_field_docs
-from imagebake.model import pins, spec, terms
+from imagebake.model import adoption, pins, spec, terms
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.fields import EXTENDS
 
@@ -63,7 +63,7 @@ def base_schema() -> Schema:
 def full_schema() -> Schema:
     """The schema of a spec after its includes have been merged, with every docstring."""
     whole: Schema = _tidy(ImageSpec.model_json_schema())
-    docs = all_field_docs(spec, pins, terms)
+    docs = all_field_docs(spec, pins, terms, adoption)
     for name, part in {ImageSpec.__name__: whole, **whole["$defs"]}.items():
         for key, value in part.get("properties", {}).items():
             if text := docs.get(name, {}).get(key):
