@@ -55,6 +55,42 @@ def due(
     run(image, gated=gated, overdue_hours=overdue_hours, as_json=json)
 
 
+@task(
+    words=["image"],
+    help={
+        "image": "what the new image is called",
+        "base": "what it starts from: a name in image_specs/base/",
+        "description": "what it is for, in one line",
+        "owner": "who answers for it (default: the base's owner)",
+        "offer": "its offer in the gallery (default: the base)",
+        "sku": "its sku in the gallery (default: the image)",
+        "cron": "when it is baked, such as '17 3 * * 2' (default: as the base says)",
+        "timezone": "the time zone of that",
+        "packages": "the Debian packages that it needs, by name",
+        "json": JSON,
+    },
+)
+def new(
+    c: Context,
+    image: str = "",
+    base: str = "",
+    description: str = "",
+    owner: str = "",
+    offer: str = "",
+    sku: str = "",
+    cron: str = "",
+    timezone: str = "",
+    packages: str = "",
+    json: bool = False,
+) -> None:
+    """Ask what a new image needs; write its spec, its lock and the workflows that bake it."""
+    from imagebake.commands.creating import new as run
+
+    told = {"base": base, "description": description, "owner": owner, "offer": offer}
+    told |= {"sku": sku, "cron": cron, "timezone": timezone, "packages": packages}
+    run(image, told=told, as_json=json)
+
+
 @task(help={"check": "only compare, and name the first line that differs"})
 def pipelines(c: Context, check: bool = False) -> None:
     """Write the GitHub workflows that the specs and settings ask for."""

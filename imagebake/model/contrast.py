@@ -193,7 +193,9 @@ def _sorted_out(files: _Files) -> _Sorted:
 
 
 def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
-    sides = ({(one.name, one.version) for one in side.packages if not one.gone} for side in (old, new))
+    sides = (
+        {(one.name, one.version) for one in side.packages if not one.gone} for side in (old, new)
+    )
     before, after = sides
     return frozenset(name for name, _ in before ^ after)
 
@@ -235,9 +237,7 @@ def _difference(
     notes = [f"of {package}"] if package else []
     if old and new and old.sha256 != new.sha256:
         notes.append(f"other content ({new.size - old.size:+} B)")
-    return Difference(
-        area, path, old and _worded(old), new and _worded(new), ", ".join(notes)
-    )
+    return Difference(area, path, old and _worded(old), new and _worded(new), ", ".join(notes))
 
 
 def _facts(entry: Entry) -> tuple[object, ...]:
