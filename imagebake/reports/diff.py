@@ -20,7 +20,7 @@ def headline(diff: ImageDiff) -> str:
     """The result in a sentence."""
     if not diff.differences:
         return f"{diff.old} and {diff.new} have the same content"
-    return f"{diff.new} differs from {diff.old}: {_counts(diff)}"
+    return f"{diff.new} differs from {diff.old} in {_counts(diff)}"
 
 
 def measures(diff: ImageDiff) -> list[tuple[str, str, str]]:
@@ -81,7 +81,7 @@ def _moved(old: str, new: str) -> str:
 
 
 def _counts(diff: ImageDiff) -> str:
-    counted = [f"{len(found)} {area.value.lower()}" for area, found in diff.areas()]
+    counted = [f"{area.value.lower()} ({len(found)})" for area, found in diff.areas()]
     return ", ".join(counted)
 
 
