@@ -333,6 +333,32 @@ def drill(
 
 
 @task(
+    words=["old", "new"],
+    help={
+        "old": "IMAGE@VERSION to compare with",
+        "new": "IMAGE@VERSION (default: the newest of the same image)",
+        "out": "a file for the report: .html or .md",
+        "markdown": "print Markdown",
+        "exit-code": "end with 8 when something differs",
+        "json": JSON,
+    },
+)
+def diff(
+    c: Context,
+    old: str = "",
+    new: str = "",
+    out: str = "",
+    markdown: bool = False,
+    exit_code: bool = False,
+    json: bool = False,
+) -> None:
+    """Compare what is in two image versions: packages, services, accounts, files, size."""
+    from imagebake.commands.differing import diff as run
+
+    run(old, new, out=out, as_markdown=markdown, exit_code=exit_code, as_json=json)
+
+
+@task(
     words=["version"],
     help={
         "version": "IMAGE@VERSION, or IMAGE for its newest",

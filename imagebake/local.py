@@ -149,11 +149,10 @@ def offered(workspace: Workspace, settings: Settings) -> Offered:
         return Offered()
     path = workspace.root / settings.marketplace
     try:
-        document = json.loads(path.read_bytes())
+        document = dict(json.loads(path.read_bytes()))
         read = {
-            kind: {tuple(name.split(":")): dict(one) for name, one in document[kind].items()}
-            for kind in ("images", "extensions")
-            if kind in document
+            kind: {tuple(name.split(":")): dict(one) for name, one in offers.items()}
+            for kind, offers in document.items()
         }
         return Offered(**read)
     except (OSError, ValueError, TypeError, AttributeError) as error:

@@ -34,7 +34,12 @@ class DeniedVersions(Value):
         return self
 
     def covers(self, version: str, scheme: Scheme) -> bool:
-        """Whether *version* is one of them, in the order of *scheme*."""
+        """Whether *version* is one of them, in the order of *scheme*.
+
+        What a packager adds to a version of Debian's spelling does not take it out of them.
+        """
+        if scheme is Scheme.DEBIAN and "-" not in (self.last or self.first):
+            version = version.rpartition("-")[0] or version
         return in_order(scheme, self.first, version) and in_order(
             scheme, version, self.last or self.first
         )
@@ -80,6 +85,10 @@ class Terms:
     prereleases: bool = False
     deny: tuple[DeniedVersions, ...] = ()
     hold: str | None = None
+
+    def denied(self, version: str, scheme: Scheme) -> str:
+        """Why *version* is denied; empty where it is not."""
+        return next((one.reason for one in self.deny if one.covers(version, scheme)), "")
 
 
 def terms(

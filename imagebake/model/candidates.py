@@ -43,12 +43,8 @@ class Question:
     @property
     def about(self) -> str:
         """What is asked about, for messages."""
-        where = {
-            Origin.ARCHIVE: (self.names[0], self.names[2]),
-            Origin.GITHUB: self.names[:1],
-            Origin.PYPI: self.names[:1],
-            Origin.LISTING: self.names[:1],
-        }.get(self.origin, self.names)
+        addressed = self.origin in (Origin.GITHUB, Origin.PYPI, Origin.LISTING)
+        where = self.names[:1] if addressed else self.names
         return f"{self.origin} {':'.join(where)}"
 
 

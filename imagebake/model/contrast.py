@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from imagebake.model.contents import Contents, Entry, FileKind, InstalledPackage, User
@@ -37,20 +35,20 @@ def contrast(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDi
 
     A file is shown where it belongs: one that came with a changed package is counted there.
     """
-    files = _Files(old, new)
+    files, brought = _files(old, new)
     return ImageDiff(
         old=names[0],
         new=names[1],
         differences=(
             *_secrets(old, new),
             *_accounts(old, new),
-            *files.listed(Area.PRIVILEGES),
+            *files[Area.PRIVILEGES],
             *_services(old, new),
-            *files.listed(Area.UNEXPLAINED),
-            *_packages(old, new, files.moved()),
-            *files.listed(Area.CONFIGURATION),
-            *files.listed(Area.FILES),
-            *files.listed(Area.GENERATED),
+            *files[Area.UNEXPLAINED],
+            *_packages(old, new, brought),
+            *files[Area.CONFIGURATION],
+            *files[Area.FILES],
+            *files[Area.GENERATED],
         ),
         before=_measure(old),
         after=_measure(new),
@@ -79,17 +77,20 @@ def _told(
 
 
 def _secrets(old: Contents, new: Contents) -> Iterator[Difference]:
-    sides = (
-        {f"{leak.path}: {leak.kind} {leak.sha256[:16]}": leak.kind for leak in contents.leaks}
-        for contents in (old, new)
-    )
-    return _told(Area.SECRETS, *sides, lambda kind: kind)
+    return _told(Area.SECRETS, _leaks(old), _leaks(new), lambda kind: kind)
+
+
+def _leaks(contents: Contents) -> dict[str, str]:
+    return {f"{leak.path} sha256:{leak.sha256[:16]}": leak.kind for leak in contents.leaks}
 
 
 def _accounts(old: Contents, new: Contents) -> Iterator[Difference]:
     yield from _told(Area.ACCOUNTS, _users(old), _users(new), _user)
-    groups = ({f"group {name}": name for name in one.groups} for one in (old, new))
-    yield from _told(Area.ACCOUNTS, *groups, lambda _: "there")
+    yield from _told(Area.ACCOUNTS, _groups(old), _groups(new), lambda _: "there")
+
+
+def _groups(contents: Contents) -> dict[str, str]:
+    return {f"group {name}": name for name in contents.groups}
 
 
 def _users(contents: Contents) -> dict[str, User]:
@@ -142,36 +143,12 @@ def _installed(contents: Contents) -> dict[str, InstalledPackage]:
     return found
 
 
-@dataclass(slots=True)
-class _Files:
-    """The paths that differ, each in its area."""
-
-    old: Contents
-    new: Contents
-
-    def listed(self, area: Area) -> Iterator[Difference]:
-        """The differing paths of *area*."""
-        return iter(_sorted_out(self)[area])
-
-    def moved(self) -> dict[str, str]:
-        """How many files each changed package brought or took, and how many bytes, in words."""
-        return _sorted_out(self).moved
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-class _Sorted(dict[Area, list[Difference]]):
-    """Differences of paths by area; those that came with packages are counted in *moved*."""
-
-    moved: dict[str, str]
-
-
-@functools.lru_cache(maxsize=1)
-def _sorted_out(files: _Files) -> _Sorted:
-    old, new = files.old, files.new
+def _files(
+    old: Contents, new: Contents
+) -> tuple[Mapping[Area, list[Difference]], Mapping[str, str]]:
+    """The paths that differ by area; those that packages account for, counted by package."""
     changed = _changed_packages(old, new)
-    found = _Sorted((area, []) for area in Area)
+    found: dict[Area, list[Difference]] = {area: [] for area in Area}
     counted: dict[str, tuple[int, int]] = {}
     for path in sorted(old.files.keys() | new.files.keys()):
         was, will = old.files.get(path), new.files.get(path)
@@ -185,18 +162,18 @@ def _sorted_out(files: _Files) -> _Sorted:
             counted[package] = count + 1, size + grown
         else:
             found[area].append(_difference(area, path, was, will, package))
-    found.moved = {
+    told = {
         package: f"{count} file{'' if count == 1 else 's'}, {size:+} B"
         for package, (count, size) in counted.items()
     }
-    return found
+    return found, told
 
 
 def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
-    sides = (
-        {(one.name, one.version) for one in side.packages if not one.gone} for side in (old, new)
+    before, after = (
+        {(one.name, one.version) for one in contents.packages if not one.gone}
+        for contents in (old, new)
     )
-    before, after = sides
     return frozenset(name for name, _ in before ^ after)
 
 
@@ -204,9 +181,7 @@ def _area(
     path: str, old: Entry | None, new: Entry | None, package: str, changed: frozenset[str]
 ) -> Area | None:
     """Where the difference at *path* belongs; None where its package accounts for it."""
-    if new and _privileged(new) and not (old and _same_privileges(old, new)):
-        return Area.PRIVILEGES
-    if old and _privileged(old) and not (new and _privileged(new)):
+    if _privileges(old) != _privileges(new):
         return Area.PRIVILEGES
     if path.startswith(_GENERATED) or _ACCOUNT_FILES.fullmatch(path) or _COMPILED.fullmatch(path):
         return Area.GENERATED
@@ -214,21 +189,18 @@ def _area(
         return None
     if path.startswith("/etc/"):
         return Area.CONFIGURATION
-    both = old or new
-    if package and both and both.kind is not FileKind.DIRECTORY:
-        return Area.UNEXPLAINED
-    return Area.FILES
+    either = old or new
+    of_package = package and either and either.kind is not FileKind.DIRECTORY
+    return Area.UNEXPLAINED if of_package else Area.FILES
 
 
-def _privileged(entry: Entry) -> bool:
-    if entry.kind is FileKind.LINK:
-        return False
+def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
+    """The rights of what runs as somebody else, or is everybody's to write; None for the rest."""
+    if entry is None or entry.kind is FileKind.LINK:
+        return None
     writable = bool(entry.mode & _WORLD) and not entry.mode & _STICKY
-    return writable or (entry.kind is FileKind.FILE and bool(entry.mode & _SET_ID))
-
-
-def _same_privileges(old: Entry, new: Entry) -> bool:
-    return (old.mode, old.uid, old.gid) == (new.mode, new.uid, new.gid)
+    as_another = entry.kind is FileKind.FILE and bool(entry.mode & _SET_ID)
+    return (entry.mode, entry.uid, entry.gid) if writable or as_another else None
 
 
 def _difference(
@@ -237,7 +209,7 @@ def _difference(
     notes = [f"of {package}"] if package else []
     if old and new and old.sha256 != new.sha256:
         notes.append(f"other content ({new.size - old.size:+} B)")
-    return Difference(area, path, old and _worded(old), new and _worded(new), ", ".join(notes))
+    return Difference(area, path, _worded(old), _worded(new), ", ".join(notes))
 
 
 def _facts(entry: Entry) -> tuple[object, ...]:
@@ -245,12 +217,13 @@ def _facts(entry: Entry) -> tuple[object, ...]:
     return entry.kind, entry.mode, entry.uid, entry.gid, entry.sha256, entry.target, size
 
 
-def _worded(entry: Entry) -> str:
-    what = {FileKind.FILE: "", FileKind.LINK: f"link to {entry.target}"}.get(
-        entry.kind, entry.kind.value
-    )
-    rights = "" if entry.kind is FileKind.LINK else f"{entry.mode:04o} {entry.uid}:{entry.gid}"
-    return " ".join(text for text in (what, rights) if text)
+def _worded(entry: Entry | None) -> str | None:
+    if entry is None:
+        return None
+    if entry.kind is FileKind.LINK:
+        return f"link to {entry.target}"
+    rights = f"{entry.mode:04o} {entry.uid}:{entry.gid}"
+    return rights if entry.kind is FileKind.FILE else f"{entry.kind.value} {rights}"
 
 
 def folders(differences: Iterable[Difference], depth: int = 3) -> list[tuple[str, int]]:

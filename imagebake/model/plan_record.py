@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from imagebake.digest import canonical_json, sha256_json
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock
+from imagebake.model.lock import BASE, Lock
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
 from imagebake.model.values import Value
@@ -59,7 +59,10 @@ def read_plan(content: bytes | None) -> BakePlan | None:
         lock=kept.lock,
         lock_sha256=kept.lock.sha256,
         spec_sha256=sha256_json(kept.spec.to_json()),
-        bundles=tuple(Bundle(step.packages) for step in (kept.lock.base, *kept.lock.customizing)),
+        bundles=tuple(
+            Bundle(step.packages)
+            for step in sorted(kept.lock.steps, key=lambda step: step.name != BASE)
+        ),
         customizers=_scripts(kept.customizers),
         validators=_scripts(kept.validators),
         manifest=kept.manifest.encode(),

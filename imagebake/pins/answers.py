@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.digest import canonical_json
-from imagebake.errors import ImagebakeError
+from imagebake.errors import ArtifactError, CloudError, ImagebakeError
 from imagebake.host.files import write_atomically
 from imagebake.model.candidates import Candidate, Origin, Question, Source
 
@@ -61,11 +61,11 @@ class Answers:
         return known if dt.timedelta(0) <= self.now - known.asked < self.fresh else None
 
     def ask(self, question: Question, sources: Mapping[Origin, Source]) -> Answer:
-        """Ask the source and keep what it says; what is known already when it says nothing."""
+        """Ask the source and keep what it says; what is known already when it cannot."""
         known = self.known(question)
         try:
             found = sources[question.origin].candidates(question)
-        except ImagebakeError as error:
+        except (ArtifactError, CloudError) as error:
             return dataclasses.replace(known or Answer(), trouble=error)
         seen = {one.version: one.seen for one in known.candidates} if known else {}
         today = self.now.date()

@@ -70,7 +70,7 @@ def refusal(candidate: Candidate, terms: Terms, *, scheme: Scheme) -> str:
     """What stands against *candidate* even where a person asks for it by its version."""
     if terms.hold is not None:
         return f"held: {terms.hold}"
-    if reason := denied(candidate.version, terms, scheme):
+    if reason := terms.denied(candidate.version, scheme):
         return f"denied: {reason}"
     if candidate.unfit:
         return candidate.unfit
@@ -79,13 +79,8 @@ def refusal(candidate: Candidate, terms: Terms, *, scheme: Scheme) -> str:
     return ""
 
 
-def denied(version: str, terms: Terms, scheme: Scheme) -> str:
-    """Why *version* is denied; empty where it is not."""
-    return next((one.reason for one in terms.deny if one.covers(version, scheme)), "")
-
-
 def _flaw(current: str, there: Iterable[Candidate], terms: Terms, scheme: Scheme) -> str:
-    if reason := denied(current, terms, scheme):
+    if reason := terms.denied(current, scheme):
         return f"denied: {reason}"
     return next((one.unfit for one in there if one.version == current), "")
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-_MENTION = re.compile(r"[@#](?=\w)")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)|#(?=\w)")
 
 
 def plain(text: str) -> str:

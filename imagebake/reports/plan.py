@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from imagebake.model.changes import Change, Comparison
 from imagebake.reports.markdown import code, fenced, folded, plain, table
@@ -156,7 +157,7 @@ def _are(count: int) -> str:
 
 
 def _sum(comparison: Comparison) -> str:
-    counts = [f"{len(changes)} {risk.value.lower()}" for risk, changes in comparison.groups()]
+    counts = [f"{risk.value.lower()} ({len(changes)})" for risk, changes in comparison.groups()]
     return ", ".join(counts)
 
 
@@ -190,7 +191,7 @@ def _sign(change: Change) -> str:
 def _cells(change: Change) -> tuple[str, str, str]:
     why = [plain(text) for text in _why(change)]
     if change.link:
-        why.append(f"[release]({change.link})")
+        why.append(f"[release]({quote(change.link, safe=':/%')})")
     texts = [change.old, change.new] if change.old != change.new else [change.new]
     moved = " → ".join(code(text) for text in texts if text)
     return code(change.name), moved, " · ".join(why)

@@ -1,0 +1,154 @@
+"""What the workflows do on GitHub's machines they do here: every command, in order."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from imagebake.render.environment import Templates
+from imagebake.render.workflows import Pipelines, render_workflows
+from imagebake.specs.load import load_all
+from tests.bakes.bakery import IMAGE, PROJECT, Bakery
+from tests.support.actions import Runner, shims
+
+pytestmark = [pytest.mark.root, pytest.mark.archive]
+
+INV = '#!/bin/sh\n[ "$1" = bake ] && set -- "$@" --no-proof\nexec {python} -m imagebake "$@"\n'
+"""As the real one, for an image that is too small to boot."""
+
+
+@pytest.fixture
+def runner(cold: Bakery, tmp_path: Path) -> Runner:
+    return _runner(cold, tmp_path)
+
+
+@pytest.fixture
+def baked(warm: Bakery, tmp_path: Path) -> Runner:
+    return _runner(warm, tmp_path)
+
+
+def _runner(bakery: Bakery, tmp_path: Path) -> Runner:
+    inv = bakery.root / "inv"
+    inv.write_text(INV.format(python=bakery.python))
+    inv.chmod(0o755)
+    git(bakery.root, "init", "--quiet", "--initial-branch", "main")
+    commit(bakery.root, "begin")
+    path = shims(tmp_path / "bin", bakery.python)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    return Runner(
+        root=bakery.root, scratch=scratch, variables=bakery.environment() | {"PATH": path}
+    )
+
+
+def git(root: Path, *words: str) -> str:
+    named = ["-c", "user.name=Test", "-c", "user.email=test@imagebake.test"]
+    done = subprocess.run(
+        ["git", *named, *words], cwd=root, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def commit(root: Path, message: str) -> str:
+    git(root, "add", "image_specs")
+    git(root, "commit", "--quiet", "--message", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+def workflow(runner: Runner, name: str, *, azure: bool = False) -> str:
+    specs = load_all(runner.root / "image_specs", root=runner.root).values()
+    texts = render_workflows(specs, Pipelines(azure=azure), Templates(PROJECT / "templates"))
+    return texts[f".github/workflows/{name}.yml"]
+
+
+def change(bakery: Bakery, line: str) -> None:
+    bakery.customize(("greet", line))
+
+
+def pull_request(runner: Runner, base: str) -> None:
+    head = {"repo": {"full_name": "example/images"}}
+    runner.event = {"pull_request": {"base": {"sha": base}, "head": head, "number": 7}}
+
+
+def test_a_pull_request_is_checked_baked_and_commented(warm: Bakery, baked: Runner) -> None:
+    base = git(baked.root, "rev-parse", "HEAD")
+    change(warm, "echo changed | sudo tee /etc/greeting")
+    commit(baked.root, "greet otherwise")
+    pull_request(baked, base)
+
+    steps = baked.run(workflow(baked, "pr"))
+
+    assert "Bake what the lock names, and prove its first boot offline" in steps
+    assert "greet" in (baked.root / "comment.md").read_text()
+    assert IMAGE in baked.summary
+    asked = (Path(baked.variables["PATH"].partition(":")[0]) / "gh.log").read_text()
+    assert "repos/example/images/issues/7/comments" in asked
+
+
+def test_a_pull_request_that_changes_no_image_bakes_none(baked: Runner) -> None:
+    pull_request(baked, git(baked.root, "rev-parse", "HEAD"))
+
+    steps = baked.run(workflow(baked, "pr"))
+
+    assert "Check the specs against the rules" in steps
+    assert "Bake what the lock names, and prove its first boot offline" not in steps
+
+
+def test_a_fork_gets_no_comment(baked: Runner) -> None:
+    pull_request(baked, git(baked.root, "rev-parse", "HEAD"))
+    fork = {"repo": {"full_name": "somebody/images"}}
+    baked.event = {"pull_request": dict(baked.event["pull_request"]) | {"head": fork}}
+
+    steps = baked.run(workflow(baked, "pr"))
+
+    assert "Write the comment, or edit the one that is there" not in steps
+
+
+def test_what_is_due_is_baked_and_attested_once(cold: Bakery, runner: Runner) -> None:
+    text = cold.spec.read_text()
+    cold.spec.write_text(text + 'schedule: {cron: "* * * * *"}\n')
+    bake = workflow(runner, "bake")
+
+    first, second = runner.run(bake), runner.run(bake)
+
+    assert "Bake what the lock names, and nothing else" in first
+    assert "Check the image against both" in first
+    assert "Bake what the lock names, and nothing else" not in second
+    assert runner.artifacts[f"bake-{IMAGE}"]
+
+
+def test_on_azure_what_was_baked_is_promoted(warm: Bakery, baked: Runner) -> None:
+    baked.inputs = {"image": IMAGE}
+    change(warm, "echo promoted | sudo tee /etc/greeting")
+
+    steps = baked.run(workflow(baked, "bake", azure=True))
+    rotated = baked.run(workflow(baked, "rotate", azure=True))
+
+    assert "Carry out the rollout policy" in steps
+    assert rotated == ["Ask whether the gate is open", "Show what would be done", "Do it"]
+
+
+def test_pins_are_moved_in_a_pull_request_only_when_they_move(baked: Runner) -> None:
+    steps = baked.run(workflow(baked, "bump"))
+
+    assert steps[-1] == "Propose what has changed"
+    assert baked.log[-1][1].endswith("nothing to move\n")
+
+
+def test_the_watchdog_is_content_while_nothing_is_overdue(baked: Runner) -> None:
+    assert baked.run(workflow(baked, "watchdog")) == [
+        "Fail, and so tell the owners, when something is overdue"
+    ]
+
+
+def test_the_workflows_of_a_repository_pass_their_own_check(baked: Runner) -> None:
+    subprocess.run(["./inv", "pipelines"], cwd=baked.root, env=dict(baked.variables), check=True)
+
+    steps = baked.run(
+        workflow(baked, "ci"),
+        leave_out=frozenset({"Run the whole suite, as root for the tests that make namespaces"}),
+    )
+
+    assert steps == ["Compare the workflows with the specs and settings"] * 2
