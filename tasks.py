@@ -9,6 +9,8 @@ from imagebake.program import task
 IMAGE = "an image: the name of a spec in image_specs/"
 EVERY = "every image"
 JSON = "print JSON for programs"
+OVERRIDE = "why a freeze or an incident is overruled; it is recorded"
+HELD = "IMAGE@VERSION, or IMAGE for all of its versions"
 
 
 @task(
@@ -43,16 +45,28 @@ def bake(
         "image": f"{IMAGE}: it is asked for by hand, and its schedule does not matter",
         "gated": "nothing is due while a freeze or an incident keeps the gate closed",
         "overdue-hours": "fail when something has been due for longer",
+        "changed-since": "a git revision: due is what a bake would make otherwise since then",
         "json": JSON,
     },
 )
 def due(
-    c: Context, image: str = "", gated: bool = False, overdue_hours: int = 0, json: bool = False
+    c: Context,
+    image: str = "",
+    gated: bool = False,
+    overdue_hours: int = 0,
+    changed_since: str = "",
+    json: bool = False,
 ) -> None:
     """Say what should be baked now, and why; in a workflow, tell the steps that follow."""
     from imagebake.commands.due import due as run
 
-    run(image, gated=gated, overdue_hours=overdue_hours, as_json=json)
+    run(
+        image,
+        gated=gated,
+        overdue_hours=overdue_hours,
+        changed_since=changed_since,
+        as_json=json,
+    )
 
 
 @task(
@@ -89,6 +103,14 @@ def new(
     told = {"base": base, "description": description, "owner": owner, "offer": offer}
     told |= {"sku": sku, "cron": cron, "timezone": timezone, "packages": packages}
     run(image, told=told, as_json=json)
+
+
+@task(help={"json": JSON})
+def gate(c: Context, json: bool = False) -> None:
+    """Say whether fleets may be changed now: open, closed by a freeze or an incident, unknown."""
+    from imagebake.commands.gate import gate as run
+
+    run(as_json=json)
 
 
 @task(help={"check": "only compare, and name the first line that differs"})
@@ -267,12 +289,177 @@ def render(c: Context, image: str = "", all: bool = False, out: str = "") -> Non
 @task(
     words=["image"],
     help={
+        "image": f"{IMAGE} (default: all)",
+        "save": "a file for everything that was read; retire --inventory decides from it",
+        "json": JSON,
+    },
+)
+def status(c: Context, image: str = "", save: str = "", json: bool = False) -> None:
+    """Show per image and ring what is current, who is on it, and what is next."""
+    from imagebake.commands.standing import print_status as run
+
+    run(image, save=save, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "plan": "only show what would be done, and why (the default)",
+        "apply": "do what the plan says, or stop",
+        "expect": "with --apply: the digest of the plan that was agreed to",
+        "override": OVERRIDE,
+        "json": JSON,
+    },
+)
+def rotate(
+    c: Context,
+    image: str = "",
+    plan: bool = False,
+    apply: bool = False,
+    expect: str = "",
+    override: str = "",
+    json: bool = False,
+) -> None:
+    """Move an image on by its policy: promote what has soaked, finish what was begun, retire."""
+    from imagebake.commands.rotating import rotate as run
+
+    run(image, plan=plan, apply=apply, expect=expect, override=override, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE@VERSION, or IMAGE for what the ring before has",
+        "ring": "the ring to bring it to",
+        "plan": "only show what would be done, and why",
+        "apply": "do it (the default)",
+        "override": "why a missing proof, a revocation or a freeze is overruled; it is recorded",
+        "json": JSON,
+    },
+)
+def promote(
+    c: Context,
+    version: str = "",
+    ring: str = "",
+    plan: bool = False,
+    apply: bool = False,
+    override: str = "",
+    json: bool = False,
+) -> None:
+    """Bring a version to a ring by hand, without waiting for it to soak."""
+    from imagebake.commands.rotating import promote as run
+
+    run(version, ring=ring, plan=plan, apply=apply, override=override, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE for what became current last, or IMAGE@VERSION for a bad one",
+        "ring": "only this ring and those after it (default: everywhere)",
+        "reason": "what is wrong with the version; it is recorded",
+        "plan": "only show what would be done, and why",
+        "take-over": "take the claim of whoever is at the image away instead of waiting",
+        "override": "why images made from the bad version stay where they are; it is recorded",
+        "json": JSON,
+    },
+)
+def rollback(
+    c: Context,
+    version: str = "",
+    ring: str = "",
+    reason: str = "",
+    plan: bool = False,
+    take_over: bool = False,
+    override: str = "",
+    json: bool = False,
+) -> None:
+    """Revoke and hide a bad version, and bring its machines back to the good one before it."""
+    from imagebake.commands.rotating import rollback as run
+
+    run(
+        version,
+        ring=ring,
+        reason=reason,
+        plan=plan,
+        take_over=take_over,
+        override=override,
+        as_json=json,
+    )
+
+
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE} (default: all)",
+        "plan": "only show what may go, what may not, and why (the default)",
+        "apply": "hide or delete what may go",
+        "expect": "with --apply: the digest of the plan that was agreed to",
+        "inventory": "decide from this file, with no cloud (see status --save)",
+        "now": "with --inventory: the time to decide at (default: when it was read)",
+        "override": OVERRIDE,
+        "json": JSON,
+    },
+)
+def retire(
+    c: Context,
+    image: str = "",
+    plan: bool = False,
+    apply: bool = False,
+    expect: str = "",
+    inventory: str = "",
+    now: str = "",
+    override: str = "",
+    json: bool = False,
+) -> None:
+    """Retire versions that nothing uses or protects: hidden first, deleted much later."""
+    from imagebake.commands.retiring import retire as run
+
+    run(
+        image,
+        plan=plan,
+        apply=apply,
+        expect=expect,
+        inventory=inventory,
+        now=now,
+        override=override,
+        as_json=json,
+    )
+
+
+@task(
+    words=["version"],
+    help={"version": HELD, "reason": "why it has to stay; it is recorded", "json": JSON},
+)
+def hold(c: Context, version: str = "", reason: str = "", json: bool = False) -> None:
+    """Keep a version, or all of an image, from being promoted and retired."""
+    from imagebake.commands.holding import hold as run
+
+    run(version, reason=reason, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={"version": HELD, "reason": "why it need not stay any longer", "json": JSON},
+)
+def unhold(c: Context, version: str = "", reason: str = "", json: bool = False) -> None:
+    """Take a hold away."""
+    from imagebake.commands.holding import unhold as run
+
+    run(version, reason=reason, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
         "image": f"{IMAGE}, or IMAGE@VERSION",
         "all": EVERY,
         "rules-only": "only the rules over specs and locks; offline",
         "no-proof": "rules and contents, but no first boots",
         "scenario": "only this first boot of the proof, such as hang, 409 or boot",
         "control": "with --scenario: the negative control, too",
+        "boot": "boot the exported disk on emulated hardware, too; takes a minute",
         "json": JSON,
     },
 )
@@ -284,6 +471,7 @@ def validate(
     no_proof: bool = False,
     scenario: str = "",
     control: bool = False,
+    boot: bool = False,
     json: bool = False,
 ) -> None:
     """Check a spec, its newest version's contents, and prove its first boot offline."""
@@ -296,6 +484,7 @@ def validate(
         proof=not no_proof,
         scenario=scenario,
         control=control,
+        boot=boot,
         as_json=json,
     )
 

@@ -111,6 +111,18 @@ class LocalEnd:
         """Write the disk of a version to *out* as a fixed VHD."""
         self.engine.export_vhd(self._record(version_id), out, size=size_gib << 30)
 
+    @contextlib.contextmanager
+    def disk(self, version_id: str, *, size_gib: int) -> Iterator[Path]:
+        """The disk of a version as `export_vhd` writes it, in a directory that goes with it.
+
+        What a killed process left of such a directory is removed here.
+        """
+        self.engine.store.sweep()
+        with self.engine.store.throw_away("boot") as folder:
+            disk = folder / "disk.vhd"
+            self.export_vhd(version_id, disk, size_gib=size_gib)
+            yield disk
+
     def _record(self, version_id: str) -> Mapping[str, Any]:
         record = self.emulator.image_record(version_id)
         if record is None:

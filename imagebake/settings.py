@@ -14,6 +14,8 @@ import yaml
 
 from imagebake.diagnostics import Diagnostic
 from imagebake.errors import SpecError, UsageError
+from imagebake.freeze import FIELDS, Freeze, freeze_of
+from imagebake.freeze import objection as freeze_objection
 
 FILE = "imagebake.yaml"
 PREFIX = "IMAGEBAKE_"
@@ -63,6 +65,10 @@ class Settings:
     """How much `inv clean` leaves of cached bases and layers, in GiB."""
     max_artifact_mb: str = "4096"
     """The largest artifact that is downloaded, in MiB."""
+    boot_limit_seconds: str = "300"
+    """How long `inv validate --boot` waits for a disk to boot, in seconds."""
+    freezes: tuple[Freeze, ...] = ()
+    """Times in which nothing is promoted or retired, in the file only; see docs/rollout.md."""
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
@@ -71,18 +77,19 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
     Raises `SpecError` with every mistake in the file, and `UsageError` for one in the
     environment.
     """
-    values = _from_file(root / FILE)
+    values, freezes = _from_file(root / FILE)
     for name in _KNOWN:
         if (value := environment.get(PREFIX + name.upper())) is not None:
             if why := _objection(name, value):
                 raise UsageError(f"{PREFIX}{name.upper()} is {value!r}, and {why}")
             values[name] = value
     _refuse_misspelt(environment)
-    return Settings(**values)
+    return Settings(**values, freezes=freezes)
 
 
-_KNOWN = {field.name: field for field in dataclasses.fields(Settings)}
-_NUMBERS = ("layer_budget_gb", "max_artifact_mb")
+FREEZES = "freezes"
+_KNOWN = tuple(field.name for field in dataclasses.fields(Settings) if field.name != FREEZES)
+_NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
 _CLOUDS = ("local", "azure")
 
 
@@ -101,6 +108,8 @@ def _objection(name: str, value: str) -> str | None:
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     """Refuse a variable that is almost one of ours: it would do nothing, silently."""
+    if PREFIX + FREEZES.upper() in environment:
+        raise UsageError("freezes are not set by a variable", hint=f"write them into {FILE}")
     known = [PREFIX + name.upper() for name in _KNOWN]
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
@@ -109,10 +118,10 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
                 raise UsageError(f"no setting has the variable {name}", hint=f"{match[0]}?")
 
 
-def _from_file(path: Path) -> dict[str, str]:
+def _from_file(path: Path) -> tuple[dict[str, str], tuple[Freeze, ...]]:
     """The settings that the file *path* gives; raises `SpecError` with all its mistakes."""
     if not path.is_file():
-        return {}
+        return {}, ()
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -121,16 +130,18 @@ def _from_file(path: Path) -> dict[str, str]:
     values = reader.values()
     if reader.wrong:
         raise SpecError(reader.wrong)
-    return values
+    return values, tuple(reader.freezes)
 
 
 class _Reader:
-    """Reads a flat mapping from YAML's events, so that nothing in the file can surprise."""
+    """Reads a mapping of texts, and the freezes, from YAML's events: nothing can surprise."""
 
     def __init__(self, text: str) -> None:
         self.lines = text.splitlines()
-        self.events = yaml.parse(text, Loader=yaml.SafeLoader)
+        parsed = yaml.parse(text, Loader=yaml.SafeLoader)
+        self.events = (event for event in parsed if not isinstance(event, _FRAME))
         self.wrong: list[Diagnostic] = []
+        self.freezes: list[Freeze] = []
 
     def values(self) -> dict[str, str]:
         """What the file says, as far as it makes sense."""
@@ -146,34 +157,87 @@ class _Reader:
 
     def _read(self) -> dict[str, str]:
         values: dict[str, str] = {}
-        events = (event for event in self.events if not isinstance(event, _FRAME))
-        if not isinstance(event := next(events, None), yaml.MappingStartEvent):
+        if not isinstance(event := next(self.events, None), yaml.MappingStartEvent):
             if event is not None:
                 self._complain(event.start_mark, "C001", f"{FILE} is a mapping of settings")
             return values
-        while isinstance(key := next(events), yaml.ScalarEvent):
-            value = next(events)
-            if not isinstance(value, yaml.ScalarEvent):
-                message = f"the setting {key.value!r} is one text"
-                self._complain(value.start_mark, "C003", message)
-                return values
-            self._check(key, value, values)
-            values[key.value] = value.value
+        told: set[str] = set()
+        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+            name = _text(key)
+            self._skip(key)
+            value = next(self.events)
+            if name == FREEZES and name not in told:
+                self._freezes(value)
+            elif self._check(key, name, value, told):
+                values[name] = _text(value)
+            told.add(name)
         return values
 
-    def _check(
-        self, key: yaml.ScalarEvent, value: yaml.ScalarEvent, told: Mapping[str, str]
-    ) -> None:
-        name: str = key.value
-        if name not in _KNOWN:
-            match = difflib.get_close_matches(name, _KNOWN, n=1)
-            hint = f"did you mean {match[0]!r}?" if match else f"settings: {', '.join(_KNOWN)}"
-            self._complain(key.start_mark, "C002", f"there is no setting {name!r}", hint, name)
+    def _check(self, key: yaml.Event, name: str, value: yaml.Event, told: set[str]) -> bool:
+        """Whether *value* is one that the setting *name* can have."""
+        self._skip(value)
+        if name not in (*_KNOWN, FREEZES):
+            message, hint = f"there is no setting {name!r}", _instead(name, _KNOWN, "settings")
+            self._complain(key.start_mark, "C002", message, hint, name)
         elif name in told:
             self._complain(key.start_mark, "C002", f"{name!r} is set twice", None, name)
-        elif why := _objection(name, value.value):
-            message = f"{name!r} is {value.value!r}, and {why}"
-            self._complain(value.start_mark, "C003", message, None, value.value)
+        elif not isinstance(value, yaml.ScalarEvent):
+            self._complain(value.start_mark, "C003", f"the setting {name!r} is one text")
+        elif why := _objection(name, text := _text(value)):
+            message = f"{name!r} is {text!r}, and {why}"
+            self._complain(value.start_mark, "C003", message, None, text)
+        else:
+            return True
+        return False
+
+    def _freezes(self, event: yaml.Event) -> None:
+        if not isinstance(event, yaml.SequenceStartEvent):
+            self._skip(event)
+            if not isinstance(event, yaml.ScalarEvent) or event.value:
+                self._complain(event.start_mark, "C004", "freezes are a list", _FREEZE)
+            return
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            if isinstance(event, yaml.MappingStartEvent):
+                self._freeze(event)
+            else:
+                self._skip(event)
+                self._complain(event.start_mark, "C004", "a freeze is a mapping", _FREEZE)
+
+    def _freeze(self, start: yaml.Event) -> None:
+        told: dict[str, str] = {}
+        before = len(self.wrong)
+        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+            name = _text(key)
+            self._skip(key)
+            value = next(self.events)
+            self._skip(value)
+            text = _text(value)
+            if name not in FIELDS:
+                message, hint = f"a freeze has no {name!r}", _instead(name, FIELDS, "a freeze has")
+                self._complain(key.start_mark, "C004", message, hint, name)
+            elif name in told:
+                self._complain(key.start_mark, "C004", f"{name!r} is set twice", None, name)
+            elif why := freeze_objection(name, text):
+                message = f"{name!r} is {text!r}, and {why}"
+                self._complain(value.start_mark, "C004", message, None, text)
+            told[name] = text
+        if lacking := [name for name in FIELDS if name not in told]:
+            message = f"the freeze does not say {', '.join(map(repr, lacking))}"
+            self._complain(start.start_mark, "C004", message)
+        if len(self.wrong) == before:
+            found = freeze_of(told)
+            if isinstance(found, Freeze):
+                self.freezes.append(found)
+            else:
+                self._complain(start.start_mark, "C004", f"of this freeze: {found}")
+
+    def _skip(self, event: yaml.Event) -> None:
+        """Read on to the end of what *event* begins."""
+        depth = int(isinstance(event, yaml.CollectionStartEvent))
+        while depth:
+            event = next(self.events)
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
 
     def _complain(
         self,
@@ -198,10 +262,21 @@ class _Reader:
         )
 
 
+def _text(event: yaml.Event) -> str:
+    return event.value if isinstance(event, yaml.ScalarEvent) else ""
+
+
+def _instead(name: str, known: tuple[str, ...], what: str) -> str:
+    match = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {match[0]!r}?" if match else f"{what}: {', '.join(known)}"
+
+
+_FREEZE = f"a list of mappings with {', '.join(FIELDS)}: docs/rollout.md"
 _FRAME = (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.StreamEndEvent)
 CODES = {
     "C001": "the settings are not a YAML mapping",
     "C002": "a setting is unknown, or set twice",
     "C003": "a setting has a value that it cannot have",
+    "C004": "a freeze lacks something, or says what it cannot",
 }
 """What can be wrong with the settings, by code."""

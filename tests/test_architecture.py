@@ -30,7 +30,9 @@ LAYERS = (
         "catalog",
         "render",
         "policy",
+        "rollout",
         "reports",
+        "rollout",
         "cloud",
         "artifacts",
         "emulator",
@@ -38,12 +40,13 @@ LAYERS = (
         "inspection",
         "fabric",
         "firstboot",
+        "diskboot",
     ),
     ("host",),
     ("model",),
     ("settings", "workspace"),
     ("errors",),
-    ("digest", "diagnostics", "docstrings", "progress", "version"),
+    ("digest", "diagnostics", "docstrings", "freeze", "progress", "version"),
 )
 """From the top down; a module may import its own room and what stands below it."""
 

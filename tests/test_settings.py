@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime as dt
 import textwrap
 from pathlib import Path
 
@@ -116,6 +117,86 @@ def test_a_mistake_in_the_environment_names_the_variable(
 def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"imagebake.yaml cannot be read"):
         told(tmp_path, b"\xff\xfe")
+
+
+A_FREEZE = """\
+freezes:
+  - from: 2026-12-20T00:00
+    until: 2027-01-04 08:30
+    timezone: Europe/Amsterdam
+    owner: platform-team
+    reason: the holidays
+"""
+
+
+def test_a_freeze_is_from_and_until_in_its_own_time_zone(tmp_path: Path) -> None:
+    (freeze,) = told(tmp_path, A_FREEZE).freezes
+
+    assert freeze.begins == dt.datetime(2026, 12, 19, 23, tzinfo=dt.UTC)
+    assert freeze.ends == dt.datetime(2027, 1, 4, 7, 30, tzinfo=dt.UTC)
+    assert (freeze.owner, freeze.reason) == ("platform-team", "the holidays")
+
+
+def test_a_freeze_is_the_longer_one_where_the_clocks_change(tmp_path: Path) -> None:
+    text = A_FREEZE.replace("2026-12-20T00:00", "2026-10-25T02:30")
+    (twice,) = told(tmp_path, text).freezes
+    (never,) = told(tmp_path, A_FREEZE.replace("2027-01-04 08:30", "2027-03-28T02:30")).freezes
+
+    assert twice.begins == dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
+    assert never.ends == dt.datetime(2027, 3, 28, 1, 30, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("content", ["freezes:\n", "freezes: []\n"])
+def test_there_may_be_no_freeze(content: str, tmp_path: Path) -> None:
+    assert told(tmp_path, content).freezes == ()
+
+
+def test_every_mistake_in_the_freezes_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        told(
+            tmp_path,
+            textwrap.dedent("""\
+                freezes:
+                  - {from: tomorrow, until: 2027-02-30T00:00, timezone: Europe/Amsterdm}
+                  - never
+                  - {form: x, owner: [a, b], owner: c}
+                  - {from: 2027-01-04T00:00, until: 2026-12-20T00:00, timezone: Etc/UTC,
+                     owner: me, reason: why}
+                freezes: []
+                gallery: {a: [b]}
+                cloud: azur
+                """),
+        )
+
+    shown = "\n".join(str(one).splitlines()[0] for one in caught.value.diagnostics)
+    no_zone = "and there is no such time zone: did you mean 'Europe/Amsterdam'?"
+    a_time = "and it is a date and a time, such as 2026-12-20T00:00"
+    assert shown.replace("imagebake.yaml:", "") == "\n".join(
+        [
+            "2:5: error[C004]: the freeze does not say 'owner', 'reason'",
+            f"2:12: error[C004]: 'from' is 'tomorrow', {a_time}",
+            f"2:29: error[C004]: 'until' is '2027-02-30T00:00', {a_time}",
+            f"2:57: error[C004]: 'timezone' is 'Europe/Amsterdm', {no_zone}",
+            "3:5: error[C004]: a freeze is a mapping",
+            "4:5: error[C004]: the freeze does not say 'from', 'until', 'timezone', 'reason'",
+            "4:6: error[C004]: a freeze has no 'form'",
+            "4:22: error[C004]: 'owner' is '', and it says nothing",
+            "4:30: error[C004]: 'owner' is set twice",
+            "5:5: error[C004]: of this freeze: it ends before it begins",
+            "7:1: error[C002]: 'freezes' is set twice",
+            "8:10: error[C003]: the setting 'gallery' is one text",
+            "9:8: error[C003]: 'cloud' is 'azur', and it is 'local' or 'azure'",
+        ]
+    )
+
+
+def test_freezes_are_a_list_and_not_set_by_a_variable(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        told(tmp_path, "freezes: december\n")
+    with pytest.raises(UsageError, match="freezes are not set by a variable"):
+        load(tmp_path / "elsewhere", {"IMAGEBAKE_FREEZES": "x"})
+
+    assert caught.value.diagnostics[0].message == "freezes are a list"
 
 
 @given(content=st.text() | st.binary())

@@ -13,5 +13,9 @@ class Conflict(CloudError):
     """The resource is not in a state in which it can be had, or somebody was faster."""
 
 
+class ChangedMeanwhile(Conflict):
+    """The resource is not as it was when it was read: somebody else has written it."""
+
+
 class Unanswered(CloudError):
     """Nobody knows whether the request was carried out: no answer, or a broken one."""

@@ -9,22 +9,30 @@ before something is asked of it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import Patience, Retries
+from imagebake.cloud.throttle import Metrics, Throttle
 
 
 class Clients:
-    """One compute and one image builder client for *endpoint*, sharing retries."""
+    """One compute and one image builder client for *endpoint*, sharing retries and throttle.
+
+    Threads may use them side by side.
+    """
 
     def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
         self.endpoint = endpoint
         self.patience = patience
-        self._retries = Retries(patience)
+        self.throttle = Throttle(patience)
+        self._retries = Retries(patience, self.throttle.ease)
         self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -40,25 +48,31 @@ class Clients:
     @property
     def compute(self) -> Any:  # noqa: ANN401 - naming its type would import it
         """The `ComputeManagementClient`."""
-        if "compute" not in self._made:
-            from azure.mgmt.compute import ComputeManagementClient
+        with self._making:
+            if "compute" not in self._made:
+                from azure.mgmt.compute import ComputeManagementClient
 
-            self._made["compute"] = ComputeManagementClient(**self._options())
-        return self._made["compute"]
+                self._made["compute"] = ComputeManagementClient(**self._options())
+            return self._made["compute"]
 
     @property
     def image_builder(self) -> Any:  # noqa: ANN401 - naming its type would import it
         """The `ImageBuilderClient`."""
-        if "image_builder" not in self._made:
-            from azure.mgmt.imagebuilder import ImageBuilderClient
+        with self._making:
+            if "image_builder" not in self._made:
+                from azure.mgmt.imagebuilder import ImageBuilderClient
 
-            self._made["image_builder"] = ImageBuilderClient(**self._options())
-        return self._made["image_builder"]
+                self._made["image_builder"] = ImageBuilderClient(**self._options())
+            return self._made["image_builder"]
 
     def _options(self) -> dict[str, Any]:
         from imagebake.cloud.pipeline import client_options
 
-        return client_options(self.endpoint, self._retries)
+        return client_options(self.endpoint, self._retries, self.throttle)
+
+    def metrics(self) -> Metrics:
+        """What was asked so far, and what waiting and asking again there was."""
+        return dataclasses.replace(self.throttle.metrics(), retries=self._retries.taken)
 
     @contextlib.contextmanager
     def asking(self, doing: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,10 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
+from imagebake.cloud.throttle import Throttle
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
+"""PATCH, too: all of ours say what shall be, never what shall be added to what is."""
 
 
 class CircuitOpen(AzureError):
@@ -24,7 +27,8 @@ class CircuitOpen(AzureError):
 class JitteredRetry(HTTPPolicy[Any, Any]):
     """Sends a request again when that is safe and may help.
 
-    A POST or PATCH is sent again only when it never reached the service or was refused
+    A 429 comes from a service that is well, and leaves the circuit closed.
+    A POST is sent again only when it never reached the service or was refused
     unseen (429), with or without `Retry-After`; whoever starts a run looks first.
     """
 
@@ -48,7 +52,8 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
             if status not in RETRYABLE:
                 self.retries.succeeded()
                 return response
-            self.retries.failed()
+            if status not in REFUSED_UNSEEN:
+                self.retries.failed()
             safe = status in REFUSED_UNSEEN or _idempotent(request)
             if not safe or not self._again(attempt, _asked(response)):
                 return response
@@ -69,13 +74,36 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         return True
 
 
+class Throttled(HTTPPolicy[Any, Any]):
+    """Lets each attempt wait for its turn, and learns from what is answered."""
+
+    def __init__(self, throttle: Throttle) -> None:
+        super().__init__()
+        self.throttle = throttle
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send *request* when the service has room for it."""
+        sent = request.http_request
+        passage = self.throttle.enter(sent.method, urllib.parse.urlsplit(sent.url).path)
+        status, headers = None, dict[str, str]()
+        try:
+            response: PipelineResponse[Any, Any] = self.next.send(request)
+            status, headers = response.http_response.status_code, _headers(response)
+            return response
+        finally:
+            self.throttle.leave(passage, status, headers)
+
+
 def _idempotent(request: PipelineRequest[Any]) -> bool:
     return request.http_request.method.upper() in _IDEMPOTENT
 
 
 def _asked(response: PipelineResponse[Any, Any]) -> float | None:
-    headers = response.http_response.headers
-    return asked_wait({name.lower(): value for name, value in headers.items()})
+    return asked_wait(_headers(response))
+
+
+def _headers(response: PipelineResponse[Any, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.http_response.headers.items()}
 
 
 class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports it lazily
@@ -93,15 +121,23 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
         self._sleep(duration)
 
 
-def client_options(endpoint: Endpoint, retries: Retries) -> dict[str, Any]:
-    """The arguments that every Azure client of ours is made with."""
+def client_options(endpoint: Endpoint, retries: Retries, throttle: Throttle) -> dict[str, Any]:
+    """The arguments that every Azure client of ours is made with.
+
+    The throttle stands where the SDK has a hook of each attempt: below the retries and the
+    token, so that a retry waits for its turn, too. The transport is open, because the first
+    of several threads would open it twice.
+    """
+    transport = Transport(endpoint, retries.patience.sleep)
+    transport.open()
     return {
         "credential": endpoint.credential,
         "subscription_id": endpoint.subscription,
         "base_url": endpoint.base_url,
         "credential_scopes": list(endpoint.scopes),
-        "transport": Transport(endpoint, retries.patience.sleep),
+        "transport": transport,
         "retry_policy": JitteredRetry(retries),
+        "custom_hook_policy": Throttled(throttle),
         "polling_interval": endpoint.polling_seconds,
         "user_agent": "imagebake",
     }

@@ -11,7 +11,7 @@ from azure.core.exceptions import (
     HttpResponseError,
 )
 
-from imagebake.cloud.answers import Conflict, NotFound, Unanswered
+from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound, Unanswered
 from imagebake.errors import CloudError
 
 _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]*")
@@ -19,6 +19,7 @@ _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
     405: Conflict,
     409: Conflict,
+    412: ChangedMeanwhile,
     500: Unanswered,
     502: Unanswered,
     503: Unanswered,

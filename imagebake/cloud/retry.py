@@ -58,7 +58,10 @@ class Retries:
     """What all requests of one process have left; safe to share between threads."""
 
     patience: Patience
+    on_open: Callable[[float], None] = lambda _: None
+    """Is told until when the circuit is open, each time that it opens."""
     _left: float = field(init=False)
+    _taken: int = 0
     _failures: int = 0
     _open_until: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -82,8 +85,10 @@ class Retries:
         """The service did not do what it should; the circuit opens after too many of these."""
         with self._lock:
             self._failures += 1
-            if self._failures >= self.patience.trip_after:
-                self._open_until = self.patience.clock() + self.patience.rest_seconds
+            if self._failures < self.patience.trip_after:
+                return
+            until = self._open_until = self.patience.clock() + self.patience.rest_seconds
+        self.on_open(until)
 
     def take(self) -> bool:
         """Pay for one retry; false when the budget is spent."""
@@ -91,7 +96,13 @@ class Retries:
             if self._left < 1:
                 return False
             self._left -= 1
+            self._taken += 1
             return True
+
+    @property
+    def taken(self) -> int:
+        """How many retries there have been."""
+        return self._taken
 
 
 def asked_wait(headers: dict[str, str]) -> float | None:

@@ -38,8 +38,8 @@ def gallery_version(definition: str, resource: Mapping[str, Any]) -> GalleryVers
     """A gallery image version, with or without its replication status."""
     properties = resource.get("properties") or {}
     publishing = properties.get("publishingProfile") or {}
-    targets = publishing.get("targetRegions") or ()
-    regions = {region_name(target["name"]): "Unknown" for target in targets}
+    targets = {region_name(one["name"]): one for one in publishing.get("targetRegions") or ()}
+    regions = dict.fromkeys(targets, "Unknown")
     status = properties.get("replicationStatus") or {}
     regions |= {
         region_name(item["region"]): str(item.get("state") or "Unknown")
@@ -54,7 +54,22 @@ def gallery_version(definition: str, resource: Mapping[str, Any]) -> GalleryVers
         hidden=bool(publishing.get("excludeFromLatest")),
         tags=dict(resource.get("tags") or {}),
         regions=regions,
+        end_of_life=moment(publishing.get("endOfLifeDate")),
+        excluded=frozenset(name for name, one in targets.items() if one.get("excludeFromLatest")),
+        guarded=bool((properties.get("safetyProfile") or {}).get("blockDeletionBeforeEndOfLife")),
+        parent=_parent(properties),
+        replicas={
+            name: int(one.get("regionalReplicaCount") or publishing.get("replicaCount") or 1)
+            for name, one in targets.items()
+        },
     )
+
+
+def _parent(properties: Mapping[str, Any]) -> str | None:
+    """The gallery version that a version was made from, where it was made from one."""
+    source = (properties.get("storageProfile") or {}).get("source") or {}
+    named = str(source.get("id") or "").lower()
+    return named if "/galleries/" in named and "/versions/" in named else None
 
 
 def region_name(text: str) -> str:

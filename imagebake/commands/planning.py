@@ -10,6 +10,7 @@ from invoke.exceptions import Exit
 from imagebake import app, supply
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.commands import github
 from imagebake.commands.output import print_json, table
 from imagebake.commands.revisions import Earlier
 from imagebake.commands.selection import fresh_lock, spec_of, templates
@@ -45,7 +46,9 @@ def plan(
     if as_json:
         print_json([one.to_json() for one in plans])
     elif as_markdown:
-        print(markdown(plans), end="")
+        text = markdown(plans)
+        print(text, end="")
+        github.put_summary(text)
     elif diff:
         print("".join(one.comparison.diff for one in plans), end="")
     else:

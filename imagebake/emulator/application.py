@@ -20,7 +20,8 @@ from imagebake.emulator.calls import Call, Pace, Reply, Route
 from imagebake.emulator.errors import ArmError, ReplyLost
 from imagebake.emulator.faults import Faults
 from imagebake.emulator.identifiers import canonical_path
-from imagebake.emulator.limits import Meter
+from imagebake.emulator.limits import Admission, Meter, Throttle
+from imagebake.emulator.locks import require_unlocked
 from imagebake.emulator.store import Session, Store
 from imagebake.emulator.subscriptions import require_registration
 
@@ -40,6 +41,7 @@ class Application:
     base: str
     now: Callable[[], dt.datetime]
     pace: Callable[[], Pace]
+    throttle: Callable[[], Throttle | None]
     settle: Callable[[dt.datetime], None]
     meter: Meter
     url_map: Map
@@ -54,6 +56,7 @@ class Application:
         base: str,
         now: Callable[[], dt.datetime],
         pace: Callable[[], Pace],
+        throttle: Callable[[], Throttle | None],
         settle: Callable[[dt.datetime], None],
     ) -> Application:
         """An application for *routes*, which do not change any more."""
@@ -66,6 +69,7 @@ class Application:
             base=base,
             now=now,
             pace=pace,
+            throttle=throttle,
             settle=settle,
             meter=Meter(),
             url_map=url_map,
@@ -74,13 +78,18 @@ class Application:
     def respond(self, request: Request) -> Response:
         """Answer *request*; raises `ReplyLost` when a fault wants the answer lost."""
         path = canonical_path(request.path)
+        time = self.now().timestamp()
+        admission = self.meter.admit(request.method, path, time, self.throttle())
+        if refused := admission.refusal:
+            reply = Reply(refused.status, refused.body, refused.headers)
+            return self._response(request, reply, admission)
         fault = self.faults.take(request.method, path)
         if fault:
             self.faults.hold(fault.delay)
         if fault and fault.status is not None and not fault.lose_reply:
             refusal = ArmError(fault.status, fault.code, fault.message)
             reply = Reply(refusal.status, refusal.body, fault.headers)
-            return self._response(request, path, reply)
+            return self._response(request, reply, admission)
         try:
             reply = self._carry_out(request, path)
         except ArmError as error:
@@ -93,7 +102,7 @@ class Application:
             reply = Reply(bug.status, bug.body)
         if fault and fault.lose_reply:
             raise ReplyLost
-        return self._response(request, path, reply)
+        return self._response(request, reply, admission)
 
     def _carry_out(self, request: Request, path: str) -> Reply:
         now = self.now()
@@ -108,12 +117,14 @@ class Application:
         with begin() as session:
             if not route.open:
                 _require_provider(session, path)
+                require_unlocked(session, request.method, path)
             reply = route.handler(
                 Call(
                     method=request.method,
                     path=path,
                     names=names,
                     query=query,
+                    headers={name.lower(): text for name, text in request.headers.items()},
                     body=body,
                     form=request.form if body is None else {},
                     base=self.base,
@@ -142,7 +153,7 @@ class Application:
             ) from None
         return route, names
 
-    def _response(self, request: Request, path: str, reply: Reply) -> Response:
+    def _response(self, request: Request, reply: Reply, admission: Admission) -> Response:
         given = request.headers
         headers = {
             "x-ms-request-id": str(uuid.uuid4()),
@@ -150,7 +161,7 @@ class Application:
             or str(uuid.uuid4()),
             "Cache-Control": "no-cache",
         }
-        headers |= self.meter.headers(request.method, path, self.now().timestamp())
+        headers |= admission.headers
         if given.get("x-ms-return-client-request-id", "").lower() == "true":
             headers["x-ms-client-request-id"] = given.get("x-ms-client-request-id", "")
         content = b"" if reply.body is None else json.dumps(reply.body).encode()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.emulator.errors import ArmError
+from imagebake.emulator.quotas import Quotas
 from imagebake.emulator.store import Session
 
 
@@ -17,28 +18,34 @@ class Pace:
 
     A version that is created, or gains a region, while that region is among
     *failing_regions* fails there. *provisioning* and *extension* are how long a machine is
-    waited for; what is slower has failed.
+    waited for; what is slower has failed. *instance* is how long one of a scale set takes to
+    be made anew where nothing boots; it fails when its name, or `name@version`, matches one of
+    the patterns in *failing_instances*. *quotas* hold for what is created; None lets all be.
     """
 
     operation: float = 0.0
     replication: float = 0.0
+    instance: float = 0.0
     provisioning: float = 20 * 60.0
     extension: float = 90 * 60.0
     failing_regions: frozenset[str] = frozenset()
+    failing_instances: frozenset[str] = frozenset()
+    quotas: Quotas | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A request whose route is known, inside its transaction.
 
-    *names* are the path's variables as the client spelled them, *query* has lower-case
-    keys, *body* is the parsed JSON and *form* a posted form.
+    *names* are the path's variables as the client spelled them, *query* and *headers* have
+    lower-case keys, *body* is the parsed JSON and *form* a posted form.
     """
 
     method: str
     path: str
     names: Mapping[str, str]
     query: Mapping[str, str]
+    headers: Mapping[str, str]
     body: Any
     form: Mapping[str, str]
     base: str
@@ -60,6 +67,12 @@ class Call:
     def scope(self) -> str:
         """The id of the resource group that the request is about, as Compute spells it."""
         return f"/subscriptions/{self.names['subscription']}/resourceGroups/{self.names['group']}"
+
+    def require_room(self, what: str, place: str) -> None:
+        """Refuse one more of *what*, such as `versions`, where the quota in *place* is used up."""
+        if self.pace.quotas:
+            subscription = self.names["subscription"]
+            self.pace.quotas.require_room(self.session, what, subscription, place)
 
     def document(self) -> dict[str, Any]:
         """The body, which must be a JSON object."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from imagebake.emulator import soft_deletion
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.dates import require_future
 from imagebake.emulator.errors import (
@@ -103,6 +104,8 @@ def put(call: Call) -> Reply:
     properties = {key: given[key] for key in _KEPT if given.get(key) is not None}
     _apply_defaults(properties, known, call.api_version)
     _check(properties, call, known)
+    if not known:
+        call.require_room("definitions", place)
     definition = Resource(
         KIND,
         {
@@ -223,6 +226,8 @@ def delete(call: Call) -> Reply:
     definition = call.session.find(definition_id(call))
     if definition and call.session.list(f"{KIND}/versions", f"{definition.key}/", limit=1):
         raise nested_resources_remain()
+    if definition:
+        soft_deletion.require_none(call.session, definition.id, call.time)
     return delete_reply(call, definition)
 
 

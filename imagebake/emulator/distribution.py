@@ -58,9 +58,12 @@ def _distribute(
     exact = template.properties["source"].get("exactVersion", "")
     definition = find_destination(distributor, Source(exact), session)
     version = _version(distributor, definition, exact, session)
+    place = region(definition.body["location"])
+    if pace.quotas:
+        pace.quotas.require_room(session, "versions", definition.id.split("/")[2], place)
     made = new_version(
         version,
-        place=region(definition.body["location"]),
+        place=place,
         tags=distributor.get("artifactTags") or {},
         profile=_profile(distributor, definition),
         source={"source": {"id": f"{template.id}/runOutputs/{distributor['runOutputName']}"}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.emulator import operations
+from imagebake.emulator import operations, soft_deletion
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import (
     ArmError,
@@ -56,6 +56,8 @@ def put(call: Call) -> Reply:
     known, place = call.session.find(gallery_id(call)), location(body, KIND)
     same_location(known, place, call.names["group"])
     _unique_in_subscription(call, name)
+    if not known:
+        call.require_room("galleries", place)
     given = body.get("properties") or {}
     gallery = Resource(
         KIND,
@@ -165,6 +167,8 @@ def delete(call: Call) -> Reply:
     gallery = call.session.find(gallery_id(call))
     if gallery and call.session.list(f"{KIND}/images", f"{gallery.key}/", limit=1):
         raise nested_resources_remain()
+    if gallery:
+        soft_deletion.require_none(call.session, gallery.id, call.time)
     return delete_reply(call, gallery)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from imagebake.emulator.calls import Call, Reply, stamp
 from imagebake.emulator.errors import ArmError
@@ -35,10 +35,8 @@ def list_page(
     body: dict[str, Any] = {"value": [shown(resource, call) for resource in found[:PAGE]]}
     if len(found) > PAGE:
         token = base64.urlsafe_b64encode(found[PAGE - 1].key.encode()).decode()
-        body["nextLink"] = (
-            f"{call.base}{quote(call.path)}?api-version={call.api_version}"
-            f"&$skiptoken={quote(token)}"
-        )
+        query = urlencode({**call.query, "$skiptoken": token}, safe="$")
+        body["nextLink"] = f"{call.base}{quote(call.path)}?{query}"
     return Reply(200, body)
 
 

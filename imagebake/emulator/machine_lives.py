@@ -8,27 +8,25 @@ whoever can take it knows that the machine is off.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import datetime as dt
 import logging
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake.emulator import operations
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machine_host import (
     READY,
-    ExtensionOrder,
     MachineFailed,
     MachineHost,
-    MachineOrder,
-    MachineReport,
     RunningMachine,
 )
+from imagebake.emulator.machine_life import Life, settle
+from imagebake.emulator.machine_models import image_record
+from imagebake.emulator.machine_orders import EXTENSION, machine_order, wanted_extensions
 from imagebake.emulator.machine_views import (
     Error,
     extension_done,
@@ -36,11 +34,12 @@ from imagebake.emulator.machine_views import (
     os_trouble,
     report_to_json,
 )
+from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.host.files import locked
 
 MACHINE = "Microsoft.Compute/virtualMachines"
-EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
+INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 UNSETTLED = 1e12
 """When something settles of which nobody knows when: far in the future."""
 
@@ -50,28 +49,17 @@ _ENDED: Error = {
     "code": "InternalOperationError",
     "message": "The process that ran the machine ended.",
 }
-
-
-@dataclass(slots=True)
-class _Life:
-    """One machine's thread, and what it has heard since it last looked."""
-
-    order: MachineOrder
-    lock: Path
-    knocked: threading.Event = field(default_factory=threading.Event)
-    report: MachineReport | None = None
-    judged: MachineReport | None = None
-    given: tuple[ExtensionOrder, ...] = ()
-    given_at: dt.datetime | None = None
-
-    def hear(self, report: MachineReport) -> None:
-        """Take note of what the machine reported."""
-        self.report = report
-        self.knocked.set()
+_NO_IMAGE: Error = {
+    "code": "GalleryImageNotFound",
+    "message": "The gallery image that the machine was to be made from is gone.",
+}
 
 
 class Lives:
-    """Starts, leads and ends machines; *host* is None where nothing can start any."""
+    """Starts, leads and ends machines; *host* is None where nothing can start any.
+
+    *on_settled* is told, inside the transaction, of a machine about which something is decided.
+    """
 
     def __init__(
         self,
@@ -81,19 +69,23 @@ class Lives:
         host: MachineHost | None,
         now: Callable[[], dt.datetime],
         pace: Callable[[], Pace],
+        on_settled: Callable[[Session, str, float], None],
     ) -> None:
         self._folder = folder
         self._store = store
         self.host = host
         self._now = now
         self._pace = pace
+        self._on_settled = on_settled
         self._closing = threading.Event()
-        self._lives: dict[str, tuple[_Life, threading.Thread]] = {}
+        self._lives: dict[str, tuple[Life, threading.Thread]] = {}
 
     def begin(self, machine: Resource, image: Mapping[str, object]) -> Callable[[], None]:
         """Claim *machine* for this process; call the result once it is in the store."""
         machine.private.update(owner=str(uuid.uuid4()), power="starting")
-        life = _Life(_order(machine, image), self._lock(machine))
+        generation = machine.private.get("generation", 0)
+        order = machine_order(machine, image)
+        life = Life(order, self._lock(machine), generation=generation)
         held = contextlib.ExitStack()
         held.enter_context(locked(life.lock, wait=False))
 
@@ -101,7 +93,8 @@ class Lives:
             with held:
                 self._live(life)
                 life.lock.unlink(missing_ok=True)
-            self._lives.pop(machine.key, None)
+            if (known := self._lives.get(machine.key)) and known[0] is life:
+                del self._lives[machine.key]
 
         thread = threading.Thread(target=live, name=f"machine {machine.name}", daemon=True)
         self._lives[machine.key] = (life, thread)
@@ -116,6 +109,8 @@ class Lives:
         """Whether some process runs *machine*."""
         if machine.key in self._lives:
             return True
+        if "owner" not in machine.private:
+            return False
         with locked(self._lock(machine), wait=False) as free:
             return not free
 
@@ -124,10 +119,16 @@ class Lives:
         if not any(self._folder.glob("machines/*.lock")):
             return
         with self._store.reading() as session:
-            machines = session.list(MACHINE, "/subscriptions/")
+            machines = [
+                one for kind in (MACHINE, INSTANCE) for one in session.list(kind, "/subscriptions/")
+            ]
         for machine in machines:
+            if "owner" not in machine.private:
+                continue
             if machine.private["power"] in ("starting", "running") and not self.runs(machine):
-                self._end(machine.key, _ENDED)
+                with self._store.writing() as session:
+                    if found := session.find(machine.key):
+                        self._put_down(session, found, _ENDED)
                 self._lock(machine).unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -140,40 +141,67 @@ class Lives:
     def _lock(self, machine: Resource) -> Path:
         return self._folder / "machines" / f"{machine.private['owner']}.lock"
 
-    def _live(self, life: _Life) -> None:
-        key, trouble = life.order.id.lower(), _ENDED
+    def _live(self, life: Life) -> None:
+        """Run the machine, once more whenever it is to be made anew, and put down its end."""
+        while True:
+            trouble = self._run(life)
+            if trouble is not None and self._end(life, trouble):
+                return
+            if not self._anew(life):
+                return
+
+    def _run(self, life: Life) -> Error | None:
+        """Boot and lead the machine; why it is off, or None when it is to be made anew."""
         try:
             running = self.host.boot(life.order, on_report=life.hear) if self.host else None
             if running:
                 try:
-                    self._lead(life, running)
+                    if self._lead(life, running):
+                        return None
                 finally:
                     running.stop()
         except MachineFailed as error:
-            trouble = {"code": error.code, "message": error.message}
+            return {"code": error.code, "message": error.message}
         except Exception as error:  # noqa: BLE001 - whatever breaks a machine, it must end
             _LOG.warning("a machine broke unexpectedly", exc_info=True)
-            trouble = {"code": "InternalOperationError", "message": f"{error}"}
-        self._end(key, trouble)
+            return {"code": "InternalOperationError", "message": f"{error}"}
+        return _ENDED
 
-    def _lead(self, life: _Life, running: RunningMachine) -> None:
-        """Look and act until the machine is deleted or this process ends."""
+    def _anew(self, life: Life) -> bool:
+        """Get ready to boot from what the store says by now, if there is still anything."""
+        with self._store.writing() as session:
+            machine = session.find(life.order.id)
+            if machine is None:
+                return False
+            image = usable(session, machine.private["image"], self._now().timestamp())
+            if image is None:
+                self._put_down(session, machine, _NO_IMAGE)
+                return False
+            order = machine_order(machine, image_record(image, session))
+        life.begin_anew(order, machine.private["generation"])
+        return True
+
+    def _lead(self, life: Life, running: RunningMachine) -> bool:
+        """Look and act until the machine is deleted, or this process ends; True: until anew."""
         key = life.order.id.lower()
         while not self._closing.is_set():
             with self._store.reading() as session:
                 machine = session.find(key)
-                wanted = _wanted(session, key)
+                wanted = wanted_extensions(session, key)
                 late = machine is not None and self._is_late(session, machine)
             if machine is None or machine.settling == "Deleting":
-                return
-            created = machine.state == "Succeeded" and not machine.private.get("operation")
-            if created and wanted != life.given:
+                return False
+            if machine.private.get("generation", 0) != life.generation:
+                return True
+            ready = machine.private.get("ready", machine.state == "Succeeded")
+            if ready and not machine.private.get("operation") and wanted != life.given:
                 life.given, life.given_at = wanted, self._now()
                 running.set_extensions(wanted)
             if late or life.report is not life.judged:
                 self._judge(life, key)
             life.knocked.wait(_TICK)
             life.knocked.clear()
+        return False
 
     def _is_late(self, session: Session, machine: Resource) -> bool:
         """Whether something has been waited for too long."""
@@ -185,7 +213,7 @@ class Lives:
             for one, limit in limits
         )
 
-    def _judge(self, life: _Life, key: str) -> None:
+    def _judge(self, life: Life, key: str) -> None:
         """End what the machine's reports, or the time that has passed, decide."""
         report, now = life.report, self._now().timestamp()
         life.judged = report
@@ -193,20 +221,23 @@ class Lives:
             machine = session.find(key)
             if machine is None or machine.settling == "Deleting":
                 return
+            if machine.private.get("generation", 0) != life.generation:
+                return
             if report:
                 machine.private["report"] = report_to_json(report)
             if operation := machine.private.get("operation"):
                 late = now > machine.private["began"] + self._pace().provisioning
                 trouble = os_trouble(machine, report, late=late)
                 if trouble or (report and report.provisioning == READY):
-                    machine.private["power"] = "running"
-                    _settle(session, machine, operation, now, trouble)
+                    machine.private.update(power="running", ready=trouble is None)
+                    settle(session, machine, operation, now, trouble)
             session.put(machine)
             if life.given_at and not machine.private.get("operation"):
                 self._judge_extensions(session, life, machine, now)
+            self._on_settled(session, key, now)
 
     def _judge_extensions(
-        self, session: Session, life: _Life, machine: Resource, now: float
+        self, session: Session, life: Life, machine: Resource, now: float
     ) -> None:
         report = life.report
         heard = report is not None and life.given_at is not None and report.time >= life.given_at
@@ -220,74 +251,29 @@ class Lives:
             known = fresh if not late else report
             trouble = None if done else extension_trouble(extension, machine.name, known, late=late)
             if done or trouble:
-                _settle(session, extension, operation, now, trouble)
+                settle(session, extension, operation, now, trouble)
 
-    def _end(self, key: str, trouble: Error) -> None:
-        """Put down that the machine is off; forget it, when that is what was asked for."""
-        now = self._now().timestamp()
+    def _end(self, life: Life, trouble: Error) -> bool:
+        """Put down that the machine is off, unless it is to be made anew by now."""
         with self._store.writing() as session:
-            machine = session.find(key)
-            if machine is None:
-                return
-            if machine.settling == "Deleting":
-                operations.finish(
-                    session, machine.private["deletion"], ended=now, status="Succeeded"
-                )
-                session.remove(machine.id)
-                return
-            machine.private["power"] = "stopped"
-            for resource in (machine, *session.list(EXTENSION, f"{machine.key}/extensions/")):
-                if operation := resource.private.get("operation"):
-                    _settle(session, resource, operation, now, trouble)
-            session.put(machine)
+            machine = session.find(life.order.id)
+            newer = machine and machine.private.get("generation", 0) != life.generation
+            if newer and not self._closing.is_set():
+                return False
+            if machine:
+                self._put_down(session, machine, trouble)
+        return True
 
-
-def _settle(
-    session: Session, resource: Resource, operation: str, now: float, trouble: Error | None
-) -> None:
-    """End the operation that *resource* is waiting for."""
-    status = "Failed" if trouble else "Succeeded"
-    operations.finish(session, operation, ended=now, status=status, error=trouble)
-    resource.private.update(operation=None, error=trouble)
-    resource.settles, resource.state = now, status
-    session.put(resource)
-
-
-def _wanted(session: Session, machine_key: str) -> tuple[ExtensionOrder, ...]:
-    """The extensions that the machine shall have by now."""
-    found = session.list(EXTENSION, f"{machine_key}/extensions/")
-    return tuple(_extension(one) for one in found if one.settling != "Deleting")
-
-
-def _extension(resource: Resource) -> ExtensionOrder:
-    properties = resource.properties
-    return ExtensionOrder(
-        name=resource.name,
-        publisher=properties["publisher"],
-        type=properties["type"],
-        version=properties["typeHandlerVersion"],
-        auto_upgrade=bool(properties.get("autoUpgradeMinorVersion")),
-        settings=properties.get("settings") or {},
-        protected_settings=resource.private.get("protected"),
-        sequence=resource.private["sequence"],
-    )
-
-
-def _order(machine: Resource, image: Mapping[str, object]) -> MachineOrder:
-    properties = machine.properties
-    profile = properties["osProfile"]
-    linux = profile.get("linuxConfiguration") or {}
-    keys = (linux.get("ssh") or {}).get("publicKeys") or [{}]
-    custom = machine.private.get("custom_data")
-    return MachineOrder(
-        id=machine.id,
-        vm_id=properties["vmId"],
-        name=profile["computerName"],
-        location=machine.body["location"],
-        size=properties["hardwareProfile"]["vmSize"],
-        image=image,
-        user=profile["adminUsername"],
-        public_key=str(keys[0].get("keyData", "")),
-        custom_data=base64.b64decode(custom) if custom else None,
-        tags=machine.body["tags"],
-    )
+    def _put_down(self, session: Session, machine: Resource, trouble: Error) -> None:
+        """Say that *machine* is off; forget it, when that is what was asked for."""
+        now, key = self._now().timestamp(), machine.key
+        if machine.settling == "Deleting":
+            operations.finish(session, machine.private["deletion"], ended=now, status="Succeeded")
+            session.remove(machine.id)
+            return
+        machine.private["power"] = "stopped"
+        for resource in (machine, *session.list(EXTENSION, f"{key}/extensions/")):
+            if operation := resource.private.get("operation"):
+                settle(session, resource, operation, now, trouble)
+        session.put(machine)
+        self._on_settled(session, key, now)

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from imagebake.emulator.errors import ArmError, invalid_parameter
 from imagebake.emulator.identifiers import ImageId, image_id, version_numbers
+from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource, Session
 
 _VERSIONS = "Microsoft.Compute/galleries/images/versions"
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A gallery version that machines can be made from, and the record of what is in it."""
+def image_record(version: Resource, session: Session) -> Mapping[str, Any]:
+    """What is in *version*; an `ArmError` when it was not built here."""
+    record: Mapping[str, Any] | None = session.record(version.id) or version.private.get("record")
+    if record is None:
+        raise ArmError(
+            409,
+            "OperationNotAllowed",
+            f"The gallery image {version.id} was not built here, so there is nothing to boot.",
+        )
+    return record
 
-    version: Resource
-    record: Mapping[str, Any]
 
+def find_image_version(
+    reference: Mapping[str, Any], place: str, session: Session, time: float
+) -> Resource:
+    """The gallery version that machines in region *place* are made from at *time*.
 
-def find_image(reference: Mapping[str, Any], place: str, session: Session) -> Image:
-    """The version that a machine in region *place* is made from.
-
-    A definition stands for its latest version. Raises `ArmError` for what does not exist,
-    is not in the region, or was not built by this emulator.
+    A definition stands for the latest version that region shows. Raises `ArmError` for what
+    does not exist, or has no complete copy in the region.
     """
     named = image_id(reference.get("id"))
     if named is None:
@@ -34,38 +40,47 @@ def find_image(reference: Mapping[str, Any], place: str, session: Session) -> Im
             "The emulator makes machines from gallery image versions only: imageReference.id"
             " must be the id of one, or of its image definition."
         )
-    version = session.find(named.text) if named.version else _latest(named, session)
-    if version is None or version.settling == "Deleting":
+    if named.version is None:
+        return _latest(named, place, session, time)
+    version = usable(session, named.text, time)
+    if version is None:
         raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
-    regions = version.private.get("replicas", {})
-    if place not in regions:
+    if not has_copy(version, place, time):
         raise ArmError(
             404,
             "GalleryImageNotFound",
             f"The gallery image {version.id} is not available in {place} region. Please contact"
             " image owner to replicate to this region, or change your requested region.",
         )
-    record = session.record(version.id)
-    if record is None:
-        raise ArmError(
-            409,
-            "OperationNotAllowed",
-            f"The gallery image {version.id} was not built here, so there is nothing to boot.",
-        )
-    return Image(version, record)
+    return version
 
 
-def _latest(named: ImageId, session: Session) -> Resource | None:
+def _latest(named: ImageId, place: str, session: Session, time: float) -> Resource:
     found = session.list(_VERSIONS, f"{named.text}/versions/")
-    shown = [
-        one
-        for one in found
-        if not one.properties["publishingProfile"]["excludeFromLatest"] and one.state == "Succeeded"
-    ]
-    return max(shown, key=lambda one: version_numbers(one.name) or (0, 0, 0), default=None)
+    shown = [one for one in found if _is_shown(one, place) and has_copy(one, place, time)]
+    latest = max(shown, key=lambda one: version_numbers(one.name) or (0, 0, 0), default=None)
+    if latest is None:
+        raise ArmError(
+            404,
+            "GalleryImageNotFound",
+            f"There is no latest image version exists for {named.text} in {place} region.",
+        )
+    return latest
 
 
-def machine_properties(given: Mapping[str, Any], image: Image) -> dict[str, Any]:
+def _is_shown(version: Resource, place: str) -> bool:
+    profile = version.properties["publishingProfile"]
+    hidden = {one["name"] for one in profile["targetRegions"] if one.get("excludeFromLatest")}
+    return not (profile["excludeFromLatest"] or place in hidden or version.settling == "Deleting")
+
+
+def has_copy(version: Resource, place: str, time: float) -> bool:
+    """Whether *version* has a complete copy in region *place* at *time*."""
+    copy = version.private.get("replicas", {}).get(place)
+    return copy is not None and time >= copy["until"] and not copy["fails"]
+
+
+def machine_properties(given: Mapping[str, Any], version: Resource) -> dict[str, Any]:
     """The properties of a new machine, complete; raises `ArmError` for what is missing."""
     for name in ("hardwareProfile", "storageProfile", "osProfile", "networkProfile"):
         if not given.get(name):
@@ -83,7 +98,7 @@ def machine_properties(given: Mapping[str, Any], image: Image) -> dict[str, Any]
         profile.pop(secret, None)
     reference = {
         "id": given["storageProfile"]["imageReference"]["id"],
-        "exactVersion": image.version.name,
+        "exactVersion": version.name,
     }
     return dict(given) | {
         "vmId": str(uuid.uuid4()),

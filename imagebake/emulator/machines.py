@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.emulator import operations
+from imagebake.emulator import etags, operations
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import (
     ArmError,
@@ -22,8 +22,14 @@ from imagebake.emulator.listing import (
     same_location,
     system_data,
 )
-from imagebake.emulator.machine_lives import EXTENSION, MACHINE, UNSETTLED, Lives
-from imagebake.emulator.machine_models import extension_properties, find_image, machine_properties
+from imagebake.emulator.machine_lives import MACHINE, UNSETTLED, Lives
+from imagebake.emulator.machine_models import (
+    extension_properties,
+    find_image_version,
+    image_record,
+    machine_properties,
+)
+from imagebake.emulator.machine_orders import EXTENSION
 from imagebake.emulator.machine_views import instance_view
 from imagebake.emulator.store import Resource, Session
 
@@ -114,14 +120,13 @@ class Machines:
         require_group(call)
         body = call.document()
         place, known = location(body, MACHINE), call.session.find(machine_id(call))
+        etags.check(call, known)
         same_location(known, place, call.names["group"])
         given = body.get("properties") or {}
         if known:
             return _update(call, known, body)
         reference = (given.get("storageProfile") or {}).get("imageReference") or {}
-        image = find_image(reference, place, call.session)
-        if self.lives.host is None:
-            raise ArmError(409, "OperationNotAllowed", "Nothing here can start a machine.")
+        version = find_image_version(reference, place, call.session, call.time)
         machine = Resource(
             MACHINE,
             {
@@ -131,12 +136,22 @@ class Machines:
                 "location": place,
                 "tags": body.get("tags") or {},
                 "systemData": system_data(call, None),
-                "properties": machine_properties(given, image),
+                "properties": machine_properties(given, version),
             },
             {"custom_data": given["osProfile"].get("customData")},
         )
-        start = self.lives.begin(machine, image.record)
+        etags.move(machine)
+        if self.lives.host is None:
+            machine.private["power"] = "running"
+            return store_reply(call, machine, None)
+        start = self.lives.begin(machine, image_record(version, call.session))
         return _until_it_is_decided(call, machine, None, start)
+
+    def patch(self, call: Call) -> Reply:
+        """Change the tags of a machine."""
+        machine = find_machine(call)
+        etags.check(call, machine)
+        return _update(call, machine, call.document())
 
     def delete(self, call: Call) -> Reply:
         """Turn a machine off and forget it."""
@@ -197,6 +212,7 @@ class Machines:
         extension = f"{_ONE}/extensions/<extension>"
         return (
             Route("PUT", _ONE, self.put),
+            Route("PATCH", _ONE, self.patch),
             Route("GET", _ONE, get),
             Route("GET", f"{_ONE}/instanceview", get_instance_view),
             Route("DELETE", _ONE, self.delete),
@@ -219,7 +235,9 @@ def _update(call: Call, machine: Resource, body: dict[str, Any]) -> Reply:
     known = machine.properties["storageProfile"]["imageReference"]["id"]
     if told and str(told).lower() != str(known).lower():
         raise change_not_allowed("imageReference")
-    machine.body["tags"] = body.get("tags") or {}
+    if call.method == "PUT" or "tags" in body:
+        machine.body["tags"] = body.get("tags") or {}
+    etags.move(machine)
     return store_reply(call, machine, machine)
 
 

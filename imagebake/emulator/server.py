@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,9 +13,15 @@ from typing import Any, Self
 from imagebake.emulator import (
     definitions,
     galleries,
+    loading,
+    locks,
     login,
     operations,
+    rolling_upgrades,
+    scale_set_waits,
+    soft_deletion,
     subscriptions,
+    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -23,12 +29,17 @@ from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.emulator.faults import Fault, Faults
+from imagebake.emulator.health import Health, Incident
+from imagebake.emulator.limits import Throttle
 from imagebake.emulator.listener import Listener
 from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.runs import Runs
+from imagebake.emulator.scale_set_actions import Actions
+from imagebake.emulator.scale_set_crew import Crew
+from imagebake.emulator.scale_sets import ScaleSets
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.errors import UsageError
@@ -57,7 +68,8 @@ class Emulator:
     Everything it knows is in *folder*, which several processes may share, each with its own
     `Emulator`. Leaving the context cancels the runs that this process has under way, turns off
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
-    for what begins afterwards. Without a *host* no machine can be created.
+    for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
+    *host* machines are inventory, and nothing runs.
     """
 
     def __init__(
@@ -76,6 +88,7 @@ class Emulator:
         self.folder = folder
         self.subscription = subscription
         self.pace = Pace()
+        self.throttle: Throttle | None = None
         self._builder = builder
         self._host = host
         self._now = now
@@ -83,6 +96,7 @@ class Emulator:
         self._marketplace = marketplace or Marketplace()
         self._port = port
         self._faults = Faults()
+        self._health = Health()
 
     def __enter__(self) -> Self:
         certificate = loopback_certificate(self.folder, self._now())
@@ -104,6 +118,7 @@ class Emulator:
                 host=self._host,
                 now=self._now,
                 pace=lambda: self.pace,
+                on_settled=scale_set_waits.on_settled,
             )
             self._listener = _listen(certificate.context(), self._port)
         except BaseException:
@@ -134,9 +149,15 @@ class Emulator:
             *galleries.ROUTES,
             *definitions.ROUTES,
             *versions.ROUTES,
+            *soft_deletion.ROUTES,
+            *tags.ROUTES,
+            *locks.ROUTES,
             *self._marketplace.routes(),
+            *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
             *Machines(self._lives).routes(),
+            *ScaleSets(self._lives).routes(),
+            *Actions(self._lives).routes(),
         )
         return Application.of(
             routes,
@@ -145,6 +166,7 @@ class Emulator:
             base=self.url,
             now=self._now,
             pace=lambda: self.pace,
+            throttle=lambda: self.throttle,
             settle=self._settle,
         )
 
@@ -152,10 +174,14 @@ class Emulator:
         self._runs.bury()
         self._lives.bury()
         with self._store.reading() as session:
-            overdue = session.has_settled(now.timestamp())
+            overdue = session.has_due(now.timestamp())
         if overdue:
+            time = now.timestamp()
             with self._store.writing() as session:
-                session.remove_settled(now.timestamp())
+                session.remove_settled(time)
+                crew = Crew(session=session, pace=self.pace, time=time, lives=self._lives)
+                rolling_upgrades.advance_due(crew)
+            crew.start()
 
     @property
     def url(self) -> str:
@@ -166,6 +192,15 @@ class Emulator:
     def ca(self) -> Path:
         """The certificate, in PEM, that clients must trust."""
         return self._ca
+
+    @property
+    def health(self) -> tuple[Incident, ...]:
+        """What Azure says is broken; replace it to break or to mend something."""
+        return self._health.incidents
+
+    @health.setter
+    def health(self, incidents: tuple[Incident, ...]) -> None:
+        self._health.incidents = incidents
 
     def fail(
         self,
@@ -199,6 +234,11 @@ class Emulator:
                 times,
             )
         )
+
+    def load(self, resources: Iterable[Mapping[str, Any]]) -> int:
+        """Put many resources there at once; see `loading.load`."""
+        with self._store.writing() as session:
+            return loading.load(session, resources, self._now().timestamp())
 
     def image_record(self, version_id: str) -> Mapping[str, Any] | None:
         """What the builder said about the image of a gallery version, if it exists."""

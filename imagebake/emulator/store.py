@@ -14,6 +14,8 @@ from typing import Any
 from imagebake.errors import CloudError
 
 _BUSY_SECONDS = 30.0
+_NEXT, _LAST = "\x01", "\U0010ffff"
+"""What sort before and behind whatever an id may go on with."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -28,6 +30,8 @@ CREATE TABLE IF NOT EXISTS resources (
 CREATE INDEX IF NOT EXISTS resources_by_kind ON resources (kind, key);
 CREATE INDEX IF NOT EXISTS resources_leaving ON resources (settles)
   WHERE settling = 'Deleting';
+CREATE INDEX IF NOT EXISTS resources_rolling ON resources (settles)
+  WHERE settling = 'RollingForward';
 CREATE TABLE IF NOT EXISTS operations (
   id TEXT PRIMARY KEY,
   resource TEXT NOT NULL,
@@ -45,6 +49,12 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_unfinished ON runs (finished) WHERE finished = 0;
 CREATE TABLE IF NOT EXISTS records (key TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;
 """
+
+_WAITING = {
+    settling: f"SELECT key FROM resources WHERE settling = '{settling}' AND settles <= ? LIMIT ?"  # noqa: S608
+    for settling in ("Deleting", "RollingForward")
+}
+"""Spelled out, so that SQLite uses the partial indexes."""
 
 
 @dataclass(slots=True)
@@ -101,12 +111,23 @@ class Session:
     def list(self, kind: str, prefix: str, *, after: str = "", limit: int = -1) -> list[Resource]:
         """Resources of *kind* whose id begins with *prefix*, by id, from beyond *after* on."""
         prefix = prefix.lower()
+        first = max(after + _NEXT if after else "", prefix)
         rows = self.sql.execute(
             "SELECT kind, body, private, settles, settling, state FROM resources"
-            " WHERE kind = ? AND key > ? AND substr(key, 1, ?) = ? ORDER BY key LIMIT ?",
-            (kind.lower(), after, len(prefix), prefix, limit),
+            " WHERE kind = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+            (kind.lower(), first, prefix + _LAST, limit),
         )
         return [_resource(row) for row in rows]
+
+    def count(self, kind: str, prefix: str, place: str) -> int:
+        """How many resources of *kind* there are in region *place*, as `list` finds them."""
+        prefix = prefix.lower()
+        row = self.sql.execute(
+            "SELECT count(*) FROM resources WHERE kind = ? AND key >= ? AND key < ?"
+            " AND settling != 'Deleting' AND json_extract(body, '$.location') = ?",
+            (kind, prefix, prefix + _LAST, place),
+        ).fetchone()
+        return int(row[0])
 
     def put(self, resource: Resource) -> None:
         """Remember *resource* in place of what had its id."""
@@ -127,24 +148,24 @@ class Session:
         """Forget a resource and everything below it, image records included."""
         key = resource_id.lower()
         for table in ("resources", "records"):
+            self.sql.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
             self.sql.execute(
-                f"DELETE FROM {table} WHERE key = ? OR substr(key, 1, ?) = ?",  # noqa: S608
-                (key, len(key) + 1, key + "/"),
+                f"DELETE FROM {table} WHERE key >= ? AND key < ?",  # noqa: S608
+                (f"{key}/", f"{key}/{_LAST}"),
             )
 
-    def has_settled(self, now: float) -> bool:
-        """Whether something has finished being deleted by *now* and is still remembered."""
-        row = self.sql.execute(
-            "SELECT 1 FROM resources WHERE settling = 'Deleting' AND settles <= ? LIMIT 1", (now,)
-        ).fetchone()
-        return row is not None
+    def has_due(self, now: float) -> bool:
+        """Whether by *now* a deletion is over, or a rolling upgrade wants to go on."""
+        return any(self.due(settling, now, limit=1) for settling in _WAITING)
+
+    def due(self, settling: str, now: float, *, limit: int = -1) -> tuple[str, ...]:
+        """The keys of what is `Deleting` or `RollingForward` and due by *now*."""
+        rows = self.sql.execute(_WAITING[settling], (now, limit))
+        return tuple(key for (key,) in rows)
 
     def remove_settled(self, now: float) -> None:
         """Forget what has finished being deleted by *now*."""
-        rows = self.sql.execute(
-            "SELECT key FROM resources WHERE settling = 'Deleting' AND settles <= ?", (now,)
-        ).fetchall()
-        for (key,) in rows:
+        for key in self.due("Deleting", now):
             self.remove(key)
 
     def record(self, version_id: str) -> dict[str, Any] | None:

@@ -15,19 +15,25 @@ _GROUPS = "Microsoft.Resources/resourceGroups"
 _REGISTRATIONS = "imagebake/unregistered"
 _ONE = "/subscriptions/<subscription>"
 _VERSIONS = {
+    "Microsoft.Authorization": ("2020-05-01", "2017-04-01", "2016-09-01"),
     "Microsoft.Compute": ("2026-04-01", "2026-03-03", "2024-11-01", "2024-03-03", "2023-07-03"),
+    "Microsoft.ResourceHealth": ("2025-05-01", "2024-02-01", "2022-10-01"),
     "Microsoft.Resources": ("2025-04-01", "2024-11-01", "2022-09-01"),
     "Microsoft.VirtualMachineImages": ("2025-10-01", "2024-02-01", "2023-07-01", "2022-07-01"),
 }
 _TYPES = {
+    "Microsoft.Authorization": ("locks",),
     "Microsoft.Compute": (
         "galleries",
         "galleries/images",
         "galleries/images/versions",
         "virtualMachines",
         "virtualMachines/extensions",
+        "virtualMachineScaleSets",
+        "virtualMachineScaleSets/virtualMachines",
     ),
-    "Microsoft.Resources": ("resourceGroups", "subscriptions"),
+    "Microsoft.ResourceHealth": ("events",),
+    "Microsoft.Resources": ("resourceGroups", "subscriptions", "tags"),
     "Microsoft.VirtualMachineImages": ("imageTemplates", "imageTemplates/runOutputs"),
 }
 

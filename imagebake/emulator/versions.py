@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from imagebake.emulator import replication
+from imagebake.emulator import replication, soft_deletion
 from imagebake.emulator.calls import Call, Pace, Reply, Route, stamp_of
 from imagebake.emulator.dates import moment, require_future
 from imagebake.emulator.definitions import definition_id, find_definition
@@ -16,7 +16,7 @@ from imagebake.emulator.errors import (
     parent_not_found,
     resource_not_found,
 )
-from imagebake.emulator.galleries import delete_reply, patch_body, store_reply
+from imagebake.emulator.galleries import delete_reply, find_gallery, patch_body, store_reply
 from imagebake.emulator.identifiers import image_id, version_numbers
 from imagebake.emulator.listing import (
     list_page,
@@ -104,8 +104,13 @@ def put(call: Call) -> Reply:
     if known:
         known.body["tags"] = body.get("tags") or {}
         return _update(call, known, given)
+    if given.get("restore"):
+        version = soft_deletion.restore(call.session, version_id(call), place, call.time)
+        return store_reply(call, version, None)
+    soft_deletion.require_free(call.session, version_id(call), call.time)
     storage = _source(given, call.session)
     profile = publishing_profile(given.get("publishingProfile") or {}, place)
+    call.require_room("versions", place)
     require_future(profile.get("endOfLifeDate"), call.now)
     version = new_version(
         name,
@@ -153,7 +158,20 @@ def _inherit_record(session: Session, storage: Mapping[str, Any], version: Resou
         session.keep_record(version.id, record)
 
 
+def require_settled(call: Call, version: Resource) -> None:
+    """Refuse to change a version while what was asked before is under way."""
+    if call.time < version.settles:
+        raise ArmError(
+            409,
+            "Conflict",
+            "The request failed due to conflict with a concurrent request. To resolve it, please"
+            " refer to https://aka.ms/activitylog to get more details on the conflicting"
+            " requests.",
+        )
+
+
 def _update(call: Call, version: Resource, given: Mapping[str, Any]) -> Reply:
+    require_settled(call, version)
     _check_same_source(version, given)
     profile = version.properties["publishingProfile"]
     changed = profile | (given.get("publishingProfile") or {})
@@ -222,6 +240,10 @@ def delete(call: Call) -> Reply:
                 "Deletion of Gallery image version is not allowed because the image is enabled"
                 " for blockDeletionBeforeEndOfLife and its endOfLifeDate has not reached yet.",
             )
+    if call.query.get("bypasssoftdelete", "").lower() == "true":
+        soft_deletion.forget(call.session, version_id(call))
+    elif version and version.settling != "Deleting":
+        soft_deletion.keep(call.session, find_gallery(call), version, call.now)
     return delete_reply(call, version)
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from imagebake.model.gallery import GalleryVersion
 
@@ -71,7 +70,8 @@ class Inventory:
     the locks on it. *unread* says in words what could not be read: while there is anything,
     nothing is deleted. *others* are ids of versions that something outside machines and
     scale sets refers to, with who does. *soft_delete* is whether the gallery keeps what is
-    deleted for a while.
+    deleted for a while. *counts* are galleries, definitions and versions of the whole
+    subscription and region, where those were counted.
     """
 
     gallery: str
@@ -84,12 +84,9 @@ class Inventory:
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
     soft_delete: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, definition: str) -> tuple[GalleryVersion, ...]:
         """The versions of *definition*, oldest number first."""
         mine = (one for one in self.versions if one.definition == definition)
         return tuple(sorted(mine, key=lambda one: one.version))
-
-    def to_json(self) -> dict[str, Any]:
-        """The inventory as a file; `of_json` reads it."""
-        raise NotImplementedError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.model.versions import ImageVersion
@@ -15,6 +15,25 @@ TAG_SPEC = "imagebake-spec"
 TAG_COMMIT = "imagebake-commit"
 TAG_PROOF = "imagebake-proof"
 """`passed` or `failed`, and the digest of the record that says why."""
+TAG_FROM = "imagebake-from"
+"""The id of the version that this one was baked from."""
+TAG_RING = "imagebake-ring-"
+"""Before a ring's name: when the version became that ring's current one."""
+TAG_REVOKED = "imagebake-revoked"
+"""When, and for which ring and those after it; `*` is all of them. Never taken away."""
+TAG_REVOKED_REASON = "imagebake-revoked-reason"
+TAG_OVERRIDE = "imagebake-override-"
+"""Before a ring's name: when and why a revocation or a missing proof was overruled there."""
+TAG_OVERRODE_FREEZE = "imagebake-overrode-freeze"
+"""When and why something was done in spite of a freeze; on a version or a definition."""
+TAG_HOLD = "imagebake-hold"
+"""When and why a version, or all of a definition, stays as it is."""
+TAG_KEEP = "imagebake-keep"
+"""Whatever it says: this is never retired."""
+TAG_RETIRED = "imagebake-retired"
+"""When a version was hidden to be deleted later."""
+TAG_CLAIM = "imagebake-claim-"
+"""Before a random id, on a definition: until when somebody works on it, and who."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +41,10 @@ class GalleryVersion:
     """One version of one definition.
 
     *published* is None while the service has not said; *state* is the provisioning state;
-    *regions* maps a region to the state of its replication.
+    *regions* maps a region to the state of its replication, *replicas* to how many are asked
+    for. *hidden* hides it everywhere, *excluded* in some regions. *guarded* versions cannot be
+    deleted before their *end_of_life*. *parent* is the id, in lower case, of the version that
+    this one was made from.
     """
 
     id: str
@@ -33,6 +55,16 @@ class GalleryVersion:
     hidden: bool
     tags: Mapping[str, str]
     regions: Mapping[str, str]
+    end_of_life: dt.datetime | None = None
+    excluded: frozenset[str] = frozenset()
+    guarded: bool = False
+    parent: str | None = None
+    replicas: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """The regions in which `latest` can mean this version."""
+        return frozenset() if self.hidden else frozenset(self.regions) - self.excluded
 
     @property
     def healthy(self) -> bool:
@@ -56,6 +88,11 @@ class GalleryVersion:
             "healthy": self.healthy,
             "tags": dict(self.tags),
             "regions": dict(self.regions),
+            "end_of_life": self.end_of_life.isoformat() if self.end_of_life else None,
+            "excluded": sorted(self.excluded),
+            "guarded": self.guarded,
+            "parent": self.parent,
+            "replicas": dict(self.replicas),
         }
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 import enum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.rings import Retirement, Ring
 from imagebake.model.spelling import described
 from imagebake.model.terms import ProofTerms
 from imagebake.model.texts import (
@@ -197,6 +205,8 @@ class Objectives(Value):
     """So soon 95 of 100 machines are Ready, whatever is down."""
     recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
     """So soon after the first one that could not be had, machines can be had again."""
+    rollback_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
+    """So soon after it was asked for, a rollback has every machine on the version before."""
 
 
 class ImageSpec(Value):
@@ -236,6 +246,24 @@ class ImageSpec(Value):
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
     """When the scheduled workflow bakes; without it the image is baked by hand."""
+    rings: Annotated[tuple[Ring, ...], Field(max_length=20)] = ()
+    """How versions reach machines, first to last; without any, all at once as ring `broad`."""
+    retirement: Retirement = Retirement()
+    """When versions may go."""
+
+    @field_validator("rings")
+    @classmethod
+    def _rings_are_where_versions_are(
+        cls, rings: tuple[Ring, ...], info: ValidationInfo
+    ) -> tuple[Ring, ...]:
+        known = {region.name for region in info.data.get("regions", ())}
+        for ring in rings:
+            if known and (strange := sorted(set(ring.regions) - known)):
+                raise ValueError(
+                    f"the ring {ring.name!r} is in {strange[0]!r}, which is none of the image's"
+                    f" regions: {', '.join(sorted(known))}"
+                )
+        return rings
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -245,11 +273,22 @@ class ImageSpec(Value):
             ("customizer", [step.name for step in self.customizers]),
             ("validator", [step.name for step in self.validators]),
             ("region", [region.name for region in self.regions]),
+            ("ring", [ring.name for ring in self.rings]),
         ):
             twice = sorted({name for name in named if named.count(name) > 1})
             if twice:
                 raise ValueError(f"the {what} {twice[0]!r} is named twice")
         return self
+
+    @property
+    def rollout_rings(self) -> tuple[Ring, ...]:
+        """The rings with their regions, every region of the image where a ring names none."""
+        everywhere = tuple(region.name for region in self.regions)
+        rings = self.rings or (Ring(name="broad", soak_hours=0),)
+        return tuple(
+            ring if ring.regions else ring.model_copy(update={"regions": everywhere})
+            for ring in rings
+        )
 
     @property
     def agents(self) -> tuple[AgentPin, ...]:

@@ -57,6 +57,7 @@ def render_workflows(
         "sudo": Fragment("" if pipelines.azure else 'sudo env "PATH=$PATH" '),
         "and_azure": Fragment(", and to bake in Azure" if pipelines.azure else ""),
         "schedules": _schedules(spec.schedule for spec in specs if spec.schedule),
+        "images": [spec.name for spec in specs],
         "local_images": [spec.name for spec in specs if _bakes_on_hosted_runners(spec)],
         "catch_up": pipelines.catch_up,
         "rotate": pipelines.rotate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from imagebake import errors, settings
+from imagebake.model import inventory_file
 
 HEAD = """# Errors
 
@@ -27,11 +28,16 @@ _SETTINGS = tuple(
     for code, title in settings.CODES.items()
 )
 
+_INVENTORY = tuple(
+    (code, title, "In the file of `./inv retire --inventory`; `--json` of a rollout writes one.")
+    for code, title in inventory_file.CODES.items()
+)
+
 
 def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     """The page `docs/errors.md`; *codes* are code, title and explanation."""
     parts = [HEAD, "## Mistakes in files", ""]
-    for code, title, explanation in (*codes, *_SETTINGS, JSON_SYNTAX):
+    for code, title, explanation in (*codes, *_SETTINGS, *_INVENTORY, JSON_SYNTAX):
         parts += [f"### {code}", "", f"**{title}.** {explanation}", ""]
     parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
     for kind in _kinds():

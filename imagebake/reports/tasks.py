@@ -48,8 +48,8 @@ def _settings() -> str:
     rows = [
         (
             f"`{field.name}`",
-            f"`{settings.PREFIX}{field.name.upper()}`",
-            f"`{field.default}`",
+            f"`{settings.PREFIX}{field.name.upper()}`" if field.type == "str" else "",
+            f"`{field.default}`" if field.type == "str" else "none",
             docs[field.name],
         )
         for field in dataclasses.fields(settings.Settings)

@@ -17,6 +17,7 @@ SINGULAR = {
     "customizers": "customizer",
     "validators": "validator",
     "regions": "region",
+    "rings": "ring",
     "packages": "package",
 }
 """What an entry of each list is called."""

@@ -20,9 +20,9 @@ from imagebake.specs.nodes import Mapping, Node, Place, Scalar
 _CHOICE = re.compile(r"'([^']*)'")
 _MEANT = {
     "string_type": "a text",
-    "bool_type": "true or false",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
+    "bool_type": "true or false",
     "date_type": "a day, such as 2027-03-01",
     "tuple_type": "a list",
     "dict_type": "a mapping",

@@ -28,9 +28,9 @@ while you type, by the first line of each file:
 path starts at `image_specs/` and cannot leave it.
 
 - A mapping is merged with the include's, key by key; any other value replaces the include's.
-- The lists `pins`, `extensions`, `customizers`, `validators`, `regions` and `local.packages` are
-  the include's entries and then the spec's own. An entry with the name of one of the include's
-  takes its place.
+- The lists `pins`, `extensions`, `customizers`, `validators`, `regions`, `rings` and
+  `local.packages` are the include's entries and then the spec's own. An entry with the name of
+  one of the include's takes its place.
 - What is required may stand in either file. A complaint points into the file with the mistake.
 """
 
@@ -105,6 +105,9 @@ def _title(name: str, part: Schema) -> str:
         "ProofTerms": "`proof`",
         "Objectives": "`objectives`",
         "Schedule": "`schedule`",
+        "Ring": "`rings`, each",
+        "Audience": "`audience` of a ring",
+        "Retirement": "`retirement`",
     }
     return words.get(name) or f"`pins`, with `{kind}`"
 
@@ -113,6 +116,8 @@ def _need(key: str, value: Schema, required: list[str]) -> str:
     if key in required:
         return "required"
     default = value.get("default")
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`{default}`" if isinstance(default, str | int) and default != "" else "optional"
 
 
@@ -131,6 +136,8 @@ def _kind(value: Schema, whole: Schema) -> str:
 def _typed(value: Schema, whole: Schema) -> str:
     items = value.get("items", {})
     match value["type"]:
+        case "boolean":
+            return "`true` or `false`"
         case "integer":
             return f"{value['minimum']} to {value['maximum']}"
         case "boolean":

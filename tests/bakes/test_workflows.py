@@ -25,7 +25,7 @@ def runner(cold: Bakery, tmp_path: Path) -> Runner:
 
 
 @pytest.fixture
-def baked(warm: Bakery, tmp_path: Path) -> Runner:
+def here(warm: Bakery, tmp_path: Path) -> Runner:
     return _runner(warm, tmp_path)
 
 
@@ -72,36 +72,36 @@ def pull_request(runner: Runner, base: str) -> None:
     runner.event = {"pull_request": {"base": {"sha": base}, "head": head, "number": 7}}
 
 
-def test_a_pull_request_is_checked_baked_and_commented(warm: Bakery, baked: Runner) -> None:
-    base = git(baked.root, "rev-parse", "HEAD")
+def test_a_pull_request_is_checked_baked_and_commented(warm: Bakery, here: Runner) -> None:
+    base = git(here.root, "rev-parse", "HEAD")
     change(warm, "echo changed | sudo tee /etc/greeting")
-    commit(baked.root, "greet otherwise")
-    pull_request(baked, base)
+    commit(here.root, "greet otherwise")
+    pull_request(here, base)
 
-    steps = baked.run(workflow(baked, "pr"))
+    steps = here.run(workflow(here, "pr"))
 
     assert "Bake what the lock names, and prove its first boot offline" in steps
-    assert "greet" in (baked.root / "comment.md").read_text()
-    assert IMAGE in baked.summary
-    asked = (Path(baked.variables["PATH"].partition(":")[0]) / "gh.log").read_text()
+    assert "greet" in (here.root / "comment.md").read_text()
+    assert IMAGE in here.summary
+    asked = (Path(here.variables["PATH"].partition(":")[0]) / "gh.log").read_text()
     assert "repos/example/images/issues/7/comments" in asked
 
 
-def test_a_pull_request_that_changes_no_image_bakes_none(baked: Runner) -> None:
-    pull_request(baked, git(baked.root, "rev-parse", "HEAD"))
+def test_a_pull_request_that_changes_no_image_bakes_none(here: Runner) -> None:
+    pull_request(here, git(here.root, "rev-parse", "HEAD"))
 
-    steps = baked.run(workflow(baked, "pr"))
+    steps = here.run(workflow(here, "pr"))
 
     assert "Check the specs against the rules" in steps
     assert "Bake what the lock names, and prove its first boot offline" not in steps
 
 
-def test_a_fork_gets_no_comment(baked: Runner) -> None:
-    pull_request(baked, git(baked.root, "rev-parse", "HEAD"))
+def test_a_fork_gets_no_comment(here: Runner) -> None:
+    pull_request(here, git(here.root, "rev-parse", "HEAD"))
     fork = {"repo": {"full_name": "somebody/images"}}
-    baked.event = {"pull_request": dict(baked.event["pull_request"]) | {"head": fork}}
+    here.event = {"pull_request": dict(here.event["pull_request"]) | {"head": fork}}
 
-    steps = baked.run(workflow(baked, "pr"))
+    steps = here.run(workflow(here, "pr"))
 
     assert "Write the comment, or edit the one that is there" not in steps
 
@@ -119,35 +119,39 @@ def test_what_is_due_is_baked_and_attested_once(cold: Bakery, runner: Runner) ->
     assert runner.artifacts[f"bake-{IMAGE}"]
 
 
-def test_on_azure_what_was_baked_is_promoted(warm: Bakery, baked: Runner) -> None:
-    baked.inputs = {"image": IMAGE}
+def test_on_azure_what_was_baked_is_promoted(warm: Bakery, here: Runner) -> None:
+    here.inputs = {"image": IMAGE}
     change(warm, "echo promoted | sudo tee /etc/greeting")
 
-    steps = baked.run(workflow(baked, "bake", azure=True))
-    rotated = baked.run(workflow(baked, "rotate", azure=True))
+    steps = here.run(workflow(here, "bake", azure=True))
+    rotated = here.run(workflow(here, "rotate", azure=True))
 
     assert "Carry out the rollout policy" in steps
-    assert rotated == ["Ask whether the gate is open", "Show what would be done", "Do it"]
+    assert rotated == [
+        "Ask whether the gate is open",
+        "Show what has soaked and what may go",
+        "Do it",
+    ]
 
 
-def test_pins_are_moved_in_a_pull_request_only_when_they_move(baked: Runner) -> None:
-    steps = baked.run(workflow(baked, "bump"))
+def test_pins_are_moved_in_a_pull_request_only_when_they_move(here: Runner) -> None:
+    steps = here.run(workflow(here, "bump"))
 
     assert steps[-1] == "Propose what has changed"
-    assert baked.log[-1][1].endswith("nothing to move\n")
+    assert here.log[-1][1].endswith("nothing to move\n")
 
 
-def test_the_watchdog_is_content_while_nothing_is_overdue(baked: Runner) -> None:
-    assert baked.run(workflow(baked, "watchdog")) == [
+def test_the_watchdog_is_content_while_nothing_is_overdue(here: Runner) -> None:
+    assert here.run(workflow(here, "watchdog")) == [
         "Fail, and so tell the owners, when something is overdue"
     ]
 
 
-def test_the_workflows_of_a_repository_pass_their_own_check(baked: Runner) -> None:
-    subprocess.run(["./inv", "pipelines"], cwd=baked.root, env=dict(baked.variables), check=True)
+def test_the_workflows_of_a_repository_pass_their_own_check(here: Runner) -> None:
+    subprocess.run(["./inv", "pipelines"], cwd=here.root, env=dict(here.variables), check=True)
 
-    steps = baked.run(
-        workflow(baked, "ci"),
+    steps = here.run(
+        workflow(here, "ci"),
         leave_out=frozenset({"Run the whole suite, as root for the tests that make namespaces"}),
     )
 

@@ -9,8 +9,9 @@ from azure.core import PipelineClient
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.cloud.pipeline import CircuitOpen, JitteredRetry
+from imagebake.cloud.pipeline import CircuitOpen, JitteredRetry, Throttled
 from imagebake.cloud.retry import Patience, Retries
+from imagebake.cloud.throttle import Throttle
 from tests.cloud.conftest import Answers, Time
 
 Client = PipelineClient[HttpRequest, HttpResponse]
@@ -28,7 +29,7 @@ def ask(url: str, patience: Patience, method: str = "GET") -> int:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_what_may_pass_is_asked_again(
     service: Answers, patience: Patience, time: Time, method: str, status: int
 ) -> None:
@@ -111,3 +112,46 @@ def test_an_open_circuit_sends_nothing(service: Answers, patience: Patience) -> 
         client.send_request(HttpRequest("GET", service.url))
 
     assert len(service.asked) == 4
+
+
+def test_throttling_does_not_open_the_circuit(service: Answers, patience: Patience) -> None:
+    for _ in range(4):
+        service.then(429)
+
+    assert ask(service.url, dataclasses.replace(patience, trip_after=2)) == 200
+
+
+def test_every_attempt_waits_for_its_turn_and_is_counted(
+    service: Answers, patience: Patience, time: Time
+) -> None:
+    service.then(429, x_ms_ratelimit_remaining_tenant_reads="0", Retry_After="7")
+    throttle = Throttle(patience)
+    policies = [JitteredRetry(Retries(patience)), Throttled(throttle)]
+
+    with Client(service.url, policies=policies) as client:
+        client.send_request(HttpRequest("GET", service.url))
+        client.send_request(HttpRequest("GET", service.url))
+
+    assert throttle.metrics().calls == {"reads": 3}
+    assert throttle.metrics().refused == 1
+    assert time.now == pytest.approx(7.4, abs=0.1)
+
+
+def test_what_waits_while_the_circuit_is_open_is_released_in_steps(
+    service: Answers, patience: Patience, time: Time
+) -> None:
+    service.then(0)
+    service.then(503)
+    quick = dataclasses.replace(patience, trip_after=2, rest_seconds=30.0, attempts=2)
+    throttle = Throttle(quick)
+    policies = [JitteredRetry(Retries(quick, throttle.ease)), Throttled(throttle)]
+
+    with Client(service.url, policies=policies) as client:
+        client.send_request(HttpRequest("GET", service.url))
+        time.now += 30.0
+        opened = time.now
+        for _ in range(5):
+            client.send_request(HttpRequest("GET", service.url))
+
+    assert time.now - opened >= 4 / 2.5
+    assert throttle.metrics().eased == 1

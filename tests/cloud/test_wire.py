@@ -73,3 +73,39 @@ def test_moments_are_read_as_the_services_write_them(
 
 def test_regions_have_one_spelling() -> None:
     assert region_name("West Europe") == region_name("westeurope") == "westeurope"
+
+
+def test_where_a_version_is_shown_and_until_when_it_lives_is_read() -> None:
+    version = gallery_version(
+        "demo",
+        {
+            "id": "/id",
+            "name": "1.0.0",
+            "properties": {
+                "publishingProfile": {
+                    "replicaCount": 2,
+                    "endOfLifeDate": "2027-01-01T00:00:00Z",
+                    "targetRegions": [
+                        {"name": "West Europe", "excludeFromLatest": True},
+                        {"name": "northeurope", "regionalReplicaCount": 5},
+                    ],
+                },
+                "safetyProfile": {"blockDeletionBeforeEndOfLife": True},
+                "storageProfile": {"source": {"id": "/X/galleries/G/images/D/versions/1.0.0"}},
+            },
+        },
+    )
+
+    assert version.replicas == {"westeurope": 2, "northeurope": 5}
+    assert version.excluded == {"westeurope"}
+    assert version.shown == {"northeurope"}
+    assert version.end_of_life == dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    assert version.guarded
+    assert version.parent == "/x/galleries/g/images/d/versions/1.0.0"
+
+
+def test_a_version_made_from_a_disk_has_no_parent() -> None:
+    source = {"source": {"id": "/x/providers/Microsoft.Compute/disks/d"}}
+    resource = {"id": "/id", "name": "1.0.0", "properties": {"storageProfile": source}}
+
+    assert gallery_version("demo", resource).parent is None

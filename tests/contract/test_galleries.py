@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
+from imagebake.emulator.calls import Pace
+from imagebake.emulator.quotas import Quotas
+from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
 from tests.support.emulators import GROUP, GROUP_ID, Azure
 
@@ -153,3 +158,37 @@ def test_names_ignore_case_and_keep_their_first_spelling(arm: Azure) -> None:
     assert arm.compute.galleries.get("IMAGEBAKE", "sHELF").name == "Shelf"
     arm.gallery("SHELF")
     assert [item.name for item in arm.compute.galleries.list()] == ["Shelf"]
+
+
+def test_a_quota_that_is_used_up_refuses_one_more(
+    arm: Azure, refused: Refused, emulator: Emulator
+) -> None:
+    emulator.pace = Pace(quotas=Quotas(galleries=1, definitions=1, versions=1))
+    arm.shelf()
+    arm.version("1.0.0")
+
+    attempts: list[Callable[[], Any]] = [
+        lambda: arm.gallery("other"),
+        lambda: arm.definition("other"),
+        lambda: arm.version("1.0.1"),
+    ]
+    for attempt in attempts:
+        status, code, message = refused(attempt)
+        assert (status, code) == (409, "OperationNotAllowed")
+        assert "Current Limit: 1, Current Usage: 1, Additional Required: 1" in message
+
+    arm.version("1.0.0")
+    arm.compute.gallery_image_versions.begin_delete(GROUP, "shelf", "demo", "1.0.0").result()
+    arm.version("1.0.1")
+
+
+def test_a_run_fails_where_the_quota_of_versions_is_used_up(arm: Azure, emulator: Emulator) -> None:
+    arm.shelf()
+    arm.version("1.0.0")
+    arm.template()
+    emulator.pace = Pace(quotas=Quotas(versions=1))
+
+    with pytest.raises(HttpResponseError) as caught:
+        arm.run()
+
+    assert "exceeding approved GalleryImageVersions quota" in str(caught.value)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machine_host import MachineFailed
@@ -352,5 +353,34 @@ def test_closing_the_emulator_turns_its_machines_off(
     assert host.machines[0].stopped
     with Emulator(folder, builder=builder, host=host, now=clock) as again, azure(again) as arm:
         assert instance_view(arm)["statuses"][1]["code"] == "PowerState/stopped"
+        arm.compute.virtual_machines.begin_delete(GROUP, "first").result()
+        assert list(arm.compute.virtual_machines.list(GROUP)) == []
+
+
+def test_every_change_of_a_machine_moves_its_etag(arm: Azure) -> None:
+    first = create(arm).etag
+    body: Any = {"tags": {"new": "tag"}}
+    machines = arm.compute.virtual_machines
+
+    second = machines.begin_update(GROUP, "first", body).result()
+    with pytest.raises(ResourceModifiedError):
+        machines.begin_update(
+            GROUP, "first", body, etag=first, match_condition=MatchConditions.IfNotModified
+        ).result()
+
+    assert (first, second.etag, second.tags) == ('"1"', '"2"', {"new": "tag"})
+
+
+def test_without_a_host_machines_are_inventory(tmp_path: Path, builder: RecordingBuilder) -> None:
+    folder = tmp_path / "other"
+    with Emulator(folder, builder=builder) as emulator, azure(emulator) as arm:
+        arm.shelf()
+        arm.version("1.0.0")
+        machine = create(arm)
+
+        assert machine.storage_profile.image_reference.exact_version == "1.0.0"
+        assert instance_view(arm)["vmAgent"]["vmAgentVersion"] == "Unknown"
+        with pytest.raises(HttpResponseError):
+            extend(arm)
         arm.compute.virtual_machines.begin_delete(GROUP, "first").result()
         assert list(arm.compute.virtual_machines.list(GROUP)) == []

@@ -92,7 +92,9 @@ def test_providers_say_what_is_emulated(arm: Azure) -> None:
 
     types = [kind["resourceType"] for kind in one["resourceTypes"]]
     assert [provider["namespace"] for provider in listed] == [
+        "Microsoft.Authorization",
         "Microsoft.Compute",
+        "Microsoft.ResourceHealth",
         "Microsoft.Resources",
         "Microsoft.VirtualMachineImages",
     ]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imagebake.emulator.calls import Pace
+from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock
 
@@ -307,3 +308,24 @@ def test_a_deletion_takes_its_time(arm: Azure, clock: Clock, refused: Refused) -
 
     assert leaving.properties.provisioning_state == "Deleting"
     assert refused(_get, arm)[:2] == (404, "ResourceNotFound")
+
+
+def test_a_version_changes_once_at_a_time(
+    arm: Azure, refused: Refused, emulator: Emulator, clock: Clock
+) -> None:
+    arm.shelf()
+    arm.version("1.0.0")
+    emulator.pace = Pace(replication=600)
+    regions = [{"name": "westeurope"}, {"name": "eastus"}]
+    change: Any = {"properties": {"publishingProfile": {"targetRegions": regions}}}
+    versions = arm.compute.gallery_image_versions
+    versions.begin_update(GROUP, "shelf", "demo", "1.0.0", change, polling=False)
+
+    status, code, message = refused(_patch, arm, tags={"too": "soon"})
+
+    assert (status, code) == (409, "Conflict")
+    assert "concurrent request" in message
+    clock.turn(seconds=601)
+    emulator.pace = Pace()
+    _patch(arm, tags={"in": "time"})
+    assert _get(arm).tags == {"in": "time"}

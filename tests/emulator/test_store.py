@@ -92,8 +92,8 @@ def test_what_is_being_deleted_is_gone_in_time(store: Store) -> None:
     with store.writing() as session:
         session.put(_thing("one", settling="Deleting", settles=100.0))
         session.remove_settled(99.0)
-        assert not session.has_settled(99.0)
-        assert session.has_settled(100.0)
+        assert not session.has_due(99.0)
+        assert session.has_due(100.0)
         session.remove_settled(100.0)
 
     assert _names(store) == []
@@ -144,3 +144,18 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
         f"the emulator's state in {path} cannot be used: file is not a database"
     )
     assert caught.value.hint == "free some space, or remove the file and bake again"
+
+
+def test_lists_and_removals_search_and_do_not_scan(store: Store) -> None:
+    asked: list[str] = []
+    with store.writing() as session:
+        session.sql.set_trace_callback(asked.append)
+        session.list("kind", "/group/things/", after="/group/things/b", limit=3)
+        session.count("kind", "/group/things/", "westeurope")
+        session.remove("/group/things/a")
+        session.has_due(100.0)
+        session.sql.set_trace_callback(None)
+        plans = [session.sql.execute(f"EXPLAIN QUERY PLAN {text}").fetchall() for text in asked]
+
+    assert len(plans) > 6
+    assert [row for plan in plans for row in plan if row[3].startswith("SCAN")] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,7 @@ class TinyMachine:
     on_report: OnReport
     goals: list[tuple[ExtensionOrder, ...]] = field(default_factory=list)
     stopped: bool = False
+    off: threading.Event = field(default_factory=threading.Event)
 
     def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
         self.goals.append(extensions)
@@ -35,6 +37,7 @@ class TinyMachine:
 
     def stop(self) -> None:
         self.stopped = True
+        self.off.set()
 
 
 @dataclass(slots=True)

@@ -1,0 +1,27 @@
+"""The ids of Azure's resources taken apart; no two spellings of a word differ."""
+
+from __future__ import annotations
+
+from imagebake.errors import CloudError
+
+
+def parts(resource_id: str) -> dict[str, str]:
+    """The names in an id, by the lower-case word before each: `galleries` → `imagebake`."""
+    words = resource_id.strip("/").split("/")
+    return {word.lower(): name for word, name in zip(words[::2], words[1::2], strict=False)}
+
+
+def names(resource_id: str, *words: str) -> tuple[str, ...]:
+    """The names that stand after *words* in an id; `CloudError` where one does not."""
+    found = parts(resource_id)
+    if missing := [word for word in words if word not in found]:
+        raise CloudError(
+            f"{resource_id!r} is not the id that is wanted here: it names no {missing[0]}",
+            code="InvalidResourceId",
+        )
+    return tuple(found[word] for word in words)
+
+
+def scope_of(extension_id: str, provider: str) -> str:
+    """What a lock, or another resource that extends one, is on: the id before *provider*."""
+    return extension_id[: extension_id.lower().rfind(f"/providers/{provider.lower()}/")]

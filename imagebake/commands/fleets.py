@@ -1,0 +1,247 @@
+"""What the commands of a rollout have in common: what is read, claimed, done and said."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from imagebake import ends, supply
+from imagebake.app import Site
+from imagebake.cloud.answers import NotFound
+from imagebake.cloud.claims import Claim, Claimant, claimed
+from imagebake.cloud.fleet import Fleet
+from imagebake.commands.output import print_json
+from imagebake.ends import End
+from imagebake.errors import RolloutRefused, UsageError
+from imagebake.host.presence import is_gone, present
+from imagebake.model.fleet import Inventory
+from imagebake.model.manifest import record_name
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.actions import AwaitReplicas
+from imagebake.rollout.change_request import change_request
+from imagebake.rollout.freezes import Gate, gate
+from imagebake.rollout.ids import key, spoken
+from imagebake.rollout.outcome import Outcome, Work
+from imagebake.rollout.plan import Plan
+from imagebake.rotate import Hands, carry_out
+
+Decide = Callable[[Inventory], Plan]
+"""What makes a plan of an inventory."""
+SHORTEST = 6
+"""So many digits of a plan's digest name it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is asked for: *verb* for the record and for claims, *again* the command itself.
+
+    *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
+    orders fail where the plan does nothing and something was refused.
+    """
+
+    verb: str
+    again: str
+    expect: str = ""
+    needed: bool = False
+    take_over: bool = False
+    objective: dt.timedelta | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A gallery with its consumers, as the commands work with it; *began* is when."""
+
+    site: Site
+    end: End
+    fleet: Fleet
+    now: Callable[[], dt.datetime]
+    began: dt.datetime
+
+    def inventory(self, images: tuple[str, ...] | None = None) -> Inventory:
+        """Everything there is, or that is of *images*; `UsageError` where there is no gallery."""
+        try:
+            return self.fleet.inventory(images)
+        except NotFound as error:
+            raise UsageError(
+                f"there is no gallery {self.site.settings.gallery!r} yet", hint="./inv bake --all"
+            ) from error
+
+    def must_have(self, spec: ImageSpec) -> None:
+        """Raise `UsageError` where *spec*'s image was never baked."""
+        try:
+            self.fleet.definition_tags(spec.gallery.definition)
+        except NotFound as error:
+            raise UsageError(
+                f"there is no version of {spec.name} yet", hint=f"./inv bake {spec.name}"
+            ) from error
+
+    def definition(self, spec: ImageSpec) -> str:
+        """The id of *spec*'s definition."""
+        gallery = self.end.cloud.endpoint.gallery_id(self.site.settings.gallery)
+        return f"{gallery}/images/{spec.gallery.definition}"
+
+    def gate(self, specs: Iterable[ImageSpec]) -> Gate:
+        """Whether the machines of *specs* may be changed now."""
+        regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
+        return gate(self.site.settings.freezes, self.fleet.health(regions), self.now())
+
+    def claim(
+        self, definition: str, what: str, *, wait: float, take_over: bool = False
+    ) -> AbstractContextManager[Claim]:
+        """Be the only one at an image while the context is open."""
+        claimant = Claimant(
+            presence=present(),
+            new_id=functools.partial(secrets.token_hex, 6),
+            now=self.now,
+            patience=self.end.cloud.patience,
+            gone=is_gone,
+            note=self.site.progress.note,
+        )
+        tags = self.fleet.tags(definition)
+        return claimed(tags, what, claimant=claimant, wait=wait, take_over=take_over)
+
+    def decided(self, decide: Decide, inventory: Inventory) -> tuple[Plan, Inventory]:
+        """The plan, and the inventory with the state of the replicas that it depends on.
+
+        Lists do not say how far a replication is, so a plan first has everything waited for;
+        what that is about is looked at one by one, and the plan made again.
+        """
+        looked: set[str] = set()
+        while True:
+            plan = decide(inventory)
+            asked = {
+                key(one.subject)
+                for one in (*plan.actions, *plan.waiting)
+                if isinstance(one, AwaitReplicas)
+            } - looked
+            if not asked:
+                return plan, inventory
+            inventory = self.looked_at(inventory, asked)
+            looked |= asked
+
+    def looked_at(self, inventory: Inventory, versions: Iterable[str]) -> Inventory:
+        """*inventory* with the state of the replicas of *versions*, by id."""
+        found = {name: self.fleet.version(name) for name in versions}
+        fresh = (found.get(key(one.id), one) for one in inventory.versions)
+        return replace(inventory, versions=tuple(one for one in fresh if one))
+
+    def hands(self, hold: Callable[[], None]) -> Hands:
+        """What a plan is carried out with."""
+        return Hands(
+            fleet=self.fleet,
+            records=supply.mirror(self.site),
+            hold=hold,
+            now=self.now,
+            patience=self.end.cloud.patience,
+            progress=self.site.progress,
+            rest=self.end.cloud.endpoint.polling_seconds,
+        )
+
+
+@contextlib.contextmanager
+def place(site: Site) -> Iterator[Place]:
+    """The gallery of *site*, connected until the context is left."""
+    now = functools.partial(dt.datetime.now, dt.UTC)
+    began = now()
+    with ends.connect(site) as end:
+        fleet = Fleet(end.cloud, site.settings.gallery, now)
+        yield Place(site=site, end=end, fleet=fleet, now=now, began=began)
+
+
+def show(plan: Plan, order: Order) -> None:
+    """Print a plan that is not carried out."""
+    if order.as_json:
+        print_json(plan.to_json())
+        return
+    print(change_request(plan), end="")
+    if plan.actions and order.again:
+        print(f"\nApply it with: {order.again} --apply --expect {plan.digest[:12]}")
+
+
+def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: float) -> None:
+    """Claim the image, plan, say what is planned, and do it or stop; say what came of it."""
+    at.must_have(spec)
+    claim = at.claim(at.definition(spec), order.verb, wait=wait, take_over=order.take_over)
+    with claim as held:
+        plan, inventory = at.decided(decide, at.inventory())
+        proper(plan, order)
+        outcome = do(at, [spec], plan, inventory, order=order, hold=held.hold)
+    say(plan, outcome, order)
+
+
+def proper(plan: Plan, order: Order) -> None:
+    """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
+    if not order.as_json:
+        print(change_request(plan), end="", flush=True)
+    plan.require_open()
+    agreed(plan, order.expect)
+    if order.needed and not plan.actions:
+        refuse(plan)
+
+
+def do(
+    at: Place,
+    specs: Sequence[ImageSpec],
+    plan: Plan,
+    inventory: Inventory,
+    *,
+    order: Order,
+    hold: Callable[[], None],
+) -> Outcome | None:
+    """Carry out *plan*; None where there is nothing to do."""
+    if not plan.actions:
+        return None
+    gallery = at.site.settings.gallery
+    folder = specs[0].gallery.definition if len(specs) == 1 else "-"
+    work = Work(
+        plan=plan,
+        verb=order.verb,
+        record=record_name(
+            gallery, folder, "rollouts", f"{at.began:%Y%m%dT%H%M%SZ}-{order.verb}.json"
+        ),
+        versions={key(one.id): one for one in inventory.versions},
+        budgets={ring.name: ring.error_budget for one in specs for ring in one.rollout_rings},
+        began=at.began,
+        objective=order.objective,
+    )
+    return carry_out(work, hands=at.hands(hold))
+
+
+def say(plan: Plan, outcome: Outcome | None, order: Order) -> None:
+    """Print what came of a plan."""
+    if order.as_json:
+        told = outcome.to_json() if outcome else None
+        print_json({"plan": plan.to_json(), "outcome": told})
+    elif outcome:
+        print(f"\n{outcome.text}")
+
+
+def refuse(plan: Plan) -> None:
+    """Raise `RolloutRefused` with the first refusal of *plan*, where there is any."""
+    if plan.refusals:
+        first, *others = plan.refusals
+        more = f" (and {len(others)} more)" if others else ""
+        subject = f"{spoken(first.subject)}: " if first.subject else ""
+        raise RolloutRefused(
+            f"{subject}no {first.wanted}: {first.reason}{more}", hint=first.command or None
+        )
+
+
+def agreed(plan: Plan, expect: str) -> None:
+    """Raise unless *plan* is the one that *expect* names, where it names any."""
+    if expect and len(expect) < SHORTEST:
+        raise UsageError(
+            f"{expect!r} is too short for the digest of a plan",
+            hint=f"give at least {SHORTEST} of its digits",
+        )
+    if expect and not plan.digest.startswith(expect.lower()):
+        raise RolloutRefused(
+            f"the plan is no longer {expect}: it is {plan.digest[:12]}",
+            hint="look at the plan above; what it is made from has changed",
+        )

@@ -1,0 +1,67 @@
+"""`retire` where there is a cloud: decided, claimed, decided again, and only then done."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+
+from imagebake.app import Site
+from imagebake.cloud.claims import AGAIN
+from imagebake.commands.fleets import Order, Place, do, place, proper, say, show
+from imagebake.commands.retiring_file import policies
+from imagebake.commands.rotating import WAIT
+from imagebake.errors import RolloutRefused
+from imagebake.model.fleet import Inventory
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.ids import definition_of, key
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.retire import retire_plan
+
+
+def retire_here(
+    site: Site, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
+) -> None:
+    """Decide which versions of the gallery may go; with *apply*, hide or delete them."""
+    with place(site) as at:
+        closed = at.gate(specs)
+
+        def decide(inventory: Inventory) -> Plan:
+            return retire_plan(
+                policies(specs), inventory, now=at.now(), gate=closed, override=override or None
+            )
+
+        first = decide(at.inventory())
+        if not apply:
+            show(first, order)
+            return
+        proper(first, order)
+        with contextlib.ExitStack() as stack:
+            hold = _claimed(at, specs, first, order, stack)
+            inventory = at.inventory()
+            second = decide(inventory) if first.actions else first
+            if second.digest != first.digest:
+                raise RolloutRefused("what may go changed while it was decided", hint=AGAIN)
+            outcome = do(at, specs, second, inventory, order=order, hold=hold)
+        say(second, outcome, order)
+
+
+def _claimed(
+    at: Place,
+    specs: Sequence[ImageSpec],
+    plan: Plan,
+    order: Order,
+    stack: contextlib.ExitStack,
+) -> Callable[[], None]:
+    """Claim every image that *plan* touches; what it gives holds all of these claims."""
+    touched = {definition_of(action.subject) for action in plan.actions}
+    held = [
+        stack.enter_context(at.claim(definition, order.verb, wait=WAIT))
+        for definition in map(at.definition, specs)
+        if key(definition) in touched
+    ]
+
+    def hold() -> None:
+        for claim in held:
+            claim.hold()
+
+    return hold

@@ -1,0 +1,63 @@
+"""`status`: per image and ring who is current, who was before, and what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from imagebake import app
+from imagebake.commands.fleets import Place, place
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen
+from imagebake.digest import canonical_json
+from imagebake.host.files import write_atomically
+from imagebake.model.fleet import Inventory
+from imagebake.model.inventory_file import inventory_json
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.freezes import Gate
+from imagebake.rollout.ids import key
+from imagebake.rollout.quota import quotas
+from imagebake.rollout.status import COLUMNS, Row, status
+
+
+def print_status(image: str, *, save: str, as_json: bool) -> None:
+    """Print where the images are; with *save*, keep what was read in a file."""
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    with place(site) as at:
+        inventory = at.inventory()
+        closed = at.gate(specs)
+        rows = _rows(at, specs, inventory)
+    if save:
+        write_atomically(Path(save), canonical_json(inventory_json(inventory)))
+        site.progress.note(f"wrote {save}: ./inv retire --inventory {save} decides from it")
+    if as_json:
+        print_json(
+            {
+                "rings": [row.to_json() for row in rows],
+                "gate": closed.to_json(),
+                "quotas": [one.to_json() for one in quotas(inventory)],
+                "unread": list(inventory.unread),
+            }
+        )
+        return
+    print_table(COLUMNS, (row.cells for row in rows))
+    print_remarks(inventory, closed)
+
+
+def print_remarks(inventory: Inventory, closed: Gate) -> None:
+    """Print what is not about one ring: quotas, what nobody knows, and why nothing moves now."""
+    remarks = [one.sentence for one in quotas(inventory) if one.warns]
+    remarks += [f"not known: {reason}" for reason in inventory.unread]
+    if not closed.open:
+        remarks.append(closed.sentence)
+    if remarks:
+        print("\n" + "\n".join(remarks))
+
+
+def _rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
+    """The rows, once the replicas of what is current have been looked at one by one."""
+    first = [row for spec in specs for row in status(spec, inventory, at.now())]
+    current = {key(row.current.id) for row in first if row.current}
+    known = at.looked_at(inventory, current)
+    return [row for spec in specs for row in status(spec, known, at.now())]

@@ -1,0 +1,119 @@
+"""Many resources at once, as if they had always been there: worlds for benchmarks and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from imagebake.emulator import etags
+from imagebake.emulator.calls import Pace, stamp_of
+from imagebake.emulator.identifiers import image_id
+from imagebake.emulator.publishing import publishing_profile
+from imagebake.emulator.replication import replicate
+from imagebake.emulator.scale_set_models import (
+    INSTANCE,
+    SCALE_SET,
+    apply_model,
+    instance_body,
+    set_properties,
+    sku,
+    without_secrets,
+)
+from imagebake.emulator.store import Resource, Session
+from imagebake.errors import UsageError
+
+_SAFETY = {"allowDeletionOfReplicatedLocations": True, "blockDeletionBeforeEndOfLife": False}
+_VERSION = "Microsoft.Compute/galleries/images/versions"
+_MACHINE = "Microsoft.Compute/virtualMachines"
+
+
+def load(session: Session, resources: Iterable[Mapping[str, Any]], time: float) -> int:
+    """Put *resources* into the store, and say how many they became.
+
+    Each is the body of a PUT with its `id`. It is settled, and nothing is looked up: what it
+    refers to need not exist. A scale set brings as many instances as its capacity, made from
+    the version that its model names, or from `exactVersion` of its image reference.
+    """
+    loaded = 0
+    for given in resources:
+        resource = _resource(given)
+        session.put(_LOADERS.get(resource.kind.lower(), _as_it_is)(resource, time))
+        loaded += 1
+        if resource.kind == SCALE_SET:
+            for number in range(resource.body["sku"]["capacity"]):
+                session.put(_instance(resource, number))
+                loaded += 1
+    return loaded
+
+
+def _resource(given: Mapping[str, Any]) -> Resource:
+    named = str(given.get("id", ""))
+    _, found, path = named.partition("/providers/")
+    words = path.split("/")
+    if not found or len(words) % 2 == 0:
+        raise UsageError(f"{named!r} is not the id of a resource")
+    kind = "/".join([words[0], *words[1::2]])
+    body = {
+        "name": words[-1],
+        "type": kind,
+        "location": "westeurope",
+        "tags": {},
+        "properties": {},
+    } | dict(given)
+    return Resource(kind, body)
+
+
+def _as_it_is(resource: Resource, time: float) -> Resource:
+    del time
+    return resource
+
+
+def _version(version: Resource, time: float) -> Resource:
+    given = version.properties
+    profile = publishing_profile(given.get("publishingProfile") or {}, version.body["location"])
+    profile.setdefault("publishedDate", stamp_of(time))
+    version.body["properties"] = dict(given) | {
+        "publishingProfile": profile,
+        "storageProfile": given.get("storageProfile") or {"osDiskImage": {"sizeInGB": 30}},
+        "safetyProfile": _SAFETY | (given.get("safetyProfile") or {}),
+    }
+    regions = [region["name"] for region in profile["targetRegions"]]
+    replicate(version, regions, Pace(), time)
+    return version
+
+
+def _scale_set(scale_set: Resource, time: float) -> Resource:
+    del time
+    scale_set.kind = SCALE_SET
+    body = scale_set.body
+    body["sku"] = sku(body.get("sku"))
+    body["properties"], secrets = without_secrets(set_properties(scale_set.properties, None))
+    scale_set.private = {"model": 1, "next_instance": body["sku"]["capacity"], "secrets": secrets}
+    etags.move(scale_set)
+    return scale_set
+
+
+def _instance(scale_set: Resource, number: int) -> Resource:
+    profile = scale_set.properties["virtualMachineProfile"]
+    reference = profile["storageProfile"]["imageReference"]
+    image = image_id(reference.get("id"))
+    version = reference.get("exactVersion") or (image and image.version) or ""
+    instance = Resource(INSTANCE, instance_body(scale_set, number))
+    apply_model(instance, scale_set, version)
+    instance.private["image"] = image.with_version(version) if image else ""
+    return instance
+
+
+def _machine(machine: Resource, time: float) -> Resource:
+    del time
+    machine.private["power"] = "running"
+    machine.properties.setdefault("osProfile", {"computerName": machine.name})
+    etags.move(machine)
+    return machine
+
+
+_LOADERS: Mapping[str, Callable[[Resource, float], Resource]] = {
+    _VERSION.lower(): _version,
+    SCALE_SET.lower(): _scale_set,
+    _MACHINE.lower(): _machine,
+}

@@ -1,0 +1,184 @@
+"""Which scale set belongs to which ring, and what it needs to be on the ring's version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from imagebake.model.fleet import Inventory, Machine, ScaleSet, UpgradeState
+from imagebake.model.gallery import GalleryVersion
+from imagebake.model.rings import Audience, Ring
+from imagebake.rollout.actions import (
+    Action,
+    CancelUpgrade,
+    Move,
+    Upgrade,
+)
+from imagebake.rollout.ids import definition_of, is_version, key
+from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.rings import Rings
+
+Member = TypeVar("Member", ScaleSet, Machine)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """What brings a ring's scale sets to a version, what is in the way, and what failed."""
+
+    actions: tuple[Action, ...]
+    refusals: tuple[Refusal, ...]
+    due: tuple[Due, ...]
+    failed: tuple[str, ...]
+
+    @property
+    def done(self) -> bool:
+        """Whether every scale set that can be there is there."""
+        return not self.actions and not self.due
+
+
+def members(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[ScaleSet, ...]]:
+    """The scale sets of each ring, by the ring's name.
+
+    A scale set that several rings want belongs to the last one, which waits longest.
+    """
+    homes: dict[str, list[ScaleSet]] = {ring.name: [] for ring in rings}
+    audiences = {ring.name: _named(ring.audience) for ring in rings}
+    tags = {ring.name: ring.audience.tags for ring in rings}
+    for one in sorted(inventory.scale_sets, key=lambda one: key(one.id)):
+        names = {key(one.id), one.name.lower()}
+        wanting = [
+            name
+            for name, wanted in audiences.items()
+            if wanted & names or carries(one.tags, tags[name])
+        ]
+        if wanting:
+            homes[wanting[-1]].append(one)
+    return {name: tuple(found) for name, found in homes.items()}
+
+
+def machines_of(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Machine, ...]]:
+    """The machines that each ring names by their tags."""
+    return {
+        ring.name: tuple(one for one in inventory.machines if carries(one.tags, ring.audience.tags))
+        for ring in rings
+    }
+
+
+def carries(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether *tags* has all of *wanted*, of which there is any; names in any case."""
+    mine = {name.lower(): value for name, value in tags.items()}
+    return bool(wanted) and all(mine.get(name.lower()) == text for name, text in wanted.items())
+
+
+def moves(
+    rings: Rings,
+    ring: Ring,
+    version: GalleryVersion,
+    scale_sets: Iterable[ScaleSet],
+    *,
+    reason: str,
+    again: bool = False,
+) -> Moves:
+    """What brings *scale_sets*, those of *ring*, to *version*.
+
+    What has failed to upgrade to it is left for a person to look at, unless it is to be
+    tried *again*; a running upgrade to something else is cancelled only then, too.
+    """
+    actions: list[Action] = []
+    refusals: list[Refusal] = []
+    due: list[Due] = []
+    failed: list[str] = []
+    moved = 0
+    for one in scale_sets:
+        if refusal := _stranger(rings, ring, one):
+            refusals.append(refusal)
+            continue
+        right = _points_at(rings, ring, version, one)
+        if right and not lagging(one, version):
+            continue
+        if one.upgrade is UpgradeState.RUNNING and (right or not again):
+            due.append(Due(subject=one.id, wanted="its rolling upgrade ends"))
+            continue
+        if right and one.upgrade is UpgradeState.FAILED and not again:
+            failed.append(one.id)
+            refusals.append(_failure(one))
+            continue
+        if one.upgrade is UpgradeState.RUNNING:
+            actions.append(CancelUpgrade(subject=one.id, reason=reason))
+        actions.append(_action(ring, one, version, moved, right=right, reason=reason))
+        moved += 1
+    return Moves(
+        actions=tuple(actions), refusals=tuple(refusals), due=tuple(due), failed=tuple(failed)
+    )
+
+
+def lagging(scale_set: ScaleSet, version: GalleryVersion) -> bool:
+    """Whether an instance runs something else, or may do so and was never upgraded."""
+    settled = scale_set.upgrade is UpgradeState.DONE
+    for one in scale_set.instances:
+        runs = one.exact or (one.image if is_version(one.image) else None)
+        if runs is None and not settled:
+            return True
+        if runs is not None and key(runs) != key(version.id):
+            return True
+    return False
+
+
+def _action(  # the two ways to the same end
+    ring: Ring, one: ScaleSet, to: GalleryVersion, number: int, *, right: bool, reason: str
+) -> Action:
+    batch, most = number // ring.at_once + 1, ring.max_unavailable_percent
+    if right:
+        return Upgrade(
+            subject=one.id,
+            reason="its model is right and its instances are not",
+            etag=one.etag,
+            to=to.id,
+            ring=ring.name,
+            batch=batch,
+            max_unavailable_percent=most,
+        )
+    return Move(
+        subject=one.id,
+        reason=reason,
+        etag=one.etag,
+        was=one.image,
+        to=to.id,
+        ring=ring.name,
+        batch=batch,
+        max_unavailable_percent=most,
+    )
+
+
+def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, one: ScaleSet) -> bool:
+    """Whether the scale set's model means *version*: by its id, or as its region's latest."""
+    if is_version(one.image):
+        return key(one.image) == key(version.id)
+    return rings.last_with(one.region).name == ring.name
+
+
+def _stranger(rings: Rings, ring: Ring, one: ScaleSet) -> Refusal | None:
+    """Why a scale set of the ring's audience is not the ring's to move."""
+    shows = f"az resource show --ids {one.id}"
+    if definition_of(one.image) != rings.definition:
+        why = f"it is on another image, {one.image or 'none'}"
+    elif one.region not in ring.regions:
+        why = f"it is in {one.region}, where ring {ring.name} has no replicas"
+    else:
+        return None
+    return Refusal(subject=one.id, wanted="move", reason=why, protector=one.id, command=shows)
+
+
+def _failure(one: ScaleSet) -> Refusal:
+    return Refusal(
+        subject=one.id,
+        wanted="move",
+        reason="its rolling upgrade failed, and is not tried again by itself",
+        protector=one.id,
+        command=f"az vmss rolling-upgrade get-latest --ids {one.id}",
+    )
+
+
+def _named(audience: Audience) -> set[str]:
+    return {key(name) for name in audience.scale_sets}

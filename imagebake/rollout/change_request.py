@@ -1,0 +1,117 @@
+"""A plan as a change request: what is done and why, what it costs, and what is not done."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from imagebake.rollout.actions import Action, Move, Upgrade
+from imagebake.rollout.ids import key, name_of, spoken
+from imagebake.rollout.outcome import spoken_time
+from imagebake.rollout.plan import Plan, Throttle
+from imagebake.rollout.refusals import Due, Refusal
+
+_SHORT = 12
+_MOST = 200
+"""Of so many lines of one kind a person may want to see each."""
+_NAMED = 10
+"""So many scale sets of a batch are named."""
+
+
+def change_request(plan: Plan, *, throttle: Throttle | None = None, every: bool = False) -> str:
+    """*plan* as a person approves it; *every* line, or the first of very many."""
+    most = None if every else _MOST
+    return "\n".join(_lines(plan, throttle or Throttle(), most)) + "\n"
+
+
+def batches(actions: Sequence[Action]) -> Iterator[list[Any]]:
+    """The actions one by one, but the moves of one batch of a ring together."""
+
+    def which(numbered: tuple[int, Action]) -> tuple[object, ...]:
+        number, one = numbered
+        if isinstance(one, Move | Upgrade):
+            return "batch", one.ring, one.batch, key(one.to)
+        return "single", number
+
+    for _, group in itertools.groupby(enumerate(actions), key=which):
+        yield [one for _, one in group]
+
+
+def _lines(plan: Plan, throttle: Throttle, most: int | None) -> Iterator[str]:
+    yield f"# {plan.title}"
+    yield ""
+    named = f" · plan {plan.digest[:_SHORT]}" if plan.actions else ""
+    yield f"Planned at {plan.at:%Y-%m-%d %H:%M} UTC{named}"
+    if not plan.gate.open:
+        until = f" until {plan.gate.until:%Y-%m-%d %H:%M} UTC" if plan.gate.until else ""
+        yield ""
+        yield f"**{'Overruled' if plan.actions else 'Not now'}{until}**: {plan.gate.why}"
+    yield from _actions("What will be done", plan.actions, most)
+    yield from _actions("What would be done", plan.waiting, most)
+    if not plan.actions and not plan.waiting:
+        yield ""
+        yield "Nothing is to be done."
+    yield from _cost(plan, throttle)
+    yield from _section("What is due later", map(_due, plan.due), most)
+    yield from _section("What will not be done", map(_refusal, plan.refusals), most)
+    yield from _section("Notes", (f"- {note}" for note in plan.notes), most)
+
+
+def _actions(title: str, actions: tuple[Action, ...], most: int | None) -> Iterator[str]:
+    numbered = (
+        f"{number}. {_sentence(group)}\n   because {group[0].reason}"
+        for number, group in enumerate(batches(actions), 1)
+    )
+    yield from _section(title, numbered, most)
+
+
+def _sentence(group: Sequence[Action]) -> str:
+    """One sentence for a batch of scale sets, and its own for any other action."""
+    first = group[0]
+    if len(group) == 1 or not isinstance(first, Move | Upgrade):
+        return first.sentence
+    names = [name_of(one.subject) for one in group]
+    more = f" and {len(names) - _NAMED:,} more" if names[_NAMED:] else ""
+    return (
+        f"Move {len(names)} scale sets side by side to {spoken(first.to)}, at most"
+        f" {first.max_unavailable_percent} % of each at a time (ring {first.ring}, batch"
+        f" {first.batch}): {', '.join(names[:_NAMED])}{more}"
+    )
+
+
+def _section(title: str, lines: Iterable[str], most: int | None) -> Iterator[str]:
+    found = list(lines)
+    if not found:
+        return
+    yield from ("", f"## {title}", "")
+    yield from found[:most]
+    if most is not None and found[most:]:
+        yield f"- … and {len(found) - most:,} more (--json has all of them)"
+
+
+def _cost(plan: Plan, throttle: Throttle) -> Iterator[str]:
+    if not plan.actions:
+        return
+    cost = plan.cost
+    kinds = Counter(one.kind for one in plan.actions)
+    yield from ("", "## What it takes", "")
+    yield f"- {', '.join(f'{count} {kind}' for kind, count in kinds.items())}"
+    deletes = f", {cost.deletes} deletes" if cost.deletes else ""
+    yield f"- ARM calls: {cost.writes} writes{deletes}, and {cost.reads} reads or more"
+    yield (
+        f"- at least {spoken_time(cost.seconds(throttle))} at the throttle, and what Azure takes"
+        " to replicate and to upgrade"
+    )
+
+
+def _due(one: Due) -> str:
+    when = f" after {one.at:%Y-%m-%d %H:%M} UTC" if one.at else ""
+    return f"- {spoken(one.subject)}: {one.wanted}{when}"
+
+
+def _refusal(one: Refusal) -> str:
+    subject = f"{spoken(one.subject)}: " if one.subject else ""
+    shown = f"\n  see: {one.command}" if one.command else ""
+    return f"- {subject}no {one.wanted}: {one.reason}{shown}"

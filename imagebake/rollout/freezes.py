@@ -1,0 +1,82 @@
+"""Whether now is a time to change anything: freezes, incidents, and what nobody knows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.freeze import Freeze
+
+HEALTHY = "healthy"
+"""What a source of status says while nothing is wrong."""
+
+
+class GateState(enum.StrEnum):
+    """Whether fleets may be changed; what nobody could find out is not open."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The answer, why, until when if that is known, and who asked for it."""
+
+    state: GateState
+    why: str = ""
+    until: dt.datetime | None = None
+    owner: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether versions may be promoted and retired."""
+        return self.state is GateState.OPEN
+
+    @property
+    def sentence(self) -> str:
+        """Why not, as an error says it."""
+        if self.state is GateState.UNKNOWN:
+            return f"nobody knows whether all is well: {self.why}"
+        return f"nothing is promoted or retired now: {self.why}"
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+        when = f"try again after {self.until:%Y-%m-%d %H:%M} UTC, or " if self.until else ""
+        whom = f" ({self.owner} can say)" if self.owner else ""
+        return f'{when}overrule it with --override "why it cannot wait"{whom}'
+
+    def to_json(self) -> dict[str, Any]:
+        """The gate for programs."""
+        return {
+            "state": self.state.value,
+            "why": self.why,
+            "until": self.until.isoformat() if self.until else None,
+            "owner": self.owner,
+        }
+
+
+OPEN = Gate(state=GateState.OPEN)
+
+
+def gate(freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime) -> Gate:
+    """Whether fleets may be changed at *now*.
+
+    *incidents* is what the source of status said: `healthy`, or what is wrong; None when it
+    could not be asked, which is never healthy. A freeze closes from its first instant to
+    just before its last.
+    """
+    closing = [one for one in freezes if one.begins <= now < one.ends]
+    if closing:
+        last = max(closing, key=lambda one: one.ends)
+        why = "; ".join(f"{one.reason} ({one.owner})" for one in closing)
+        return Gate(state=GateState.CLOSED, why=f"freeze: {why}", until=last.ends, owner=last.owner)
+    if incidents is None:
+        return Gate(state=GateState.UNKNOWN, why="the source of status could not be read")
+    if incidents != HEALTHY:
+        return Gate(state=GateState.CLOSED, why=incidents)
+    return OPEN

@@ -1,0 +1,53 @@
+"""What `latest` means in each region, and what must be shown and hidden for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from imagebake.model.gallery import GalleryVersion
+from imagebake.rollout.actions import Action, Hide, Show
+from imagebake.rollout.ids import key
+from imagebake.rollout.rings import Rings
+
+Wanted = Mapping[str, GalleryVersion | None]
+"""The version that is to be current, by ring."""
+
+
+def currents(rings: Rings) -> dict[str, GalleryVersion | None]:
+    """The version that is current, by ring."""
+    return {name: rings.current(name) for name in rings.names}
+
+
+def latest_actions(rings: Rings, wanted: Wanted, *, reason: str) -> tuple[Action, ...]:
+    """What makes `latest` follow *wanted*: the last ring with a region says what it means there.
+
+    What must be seen is shown first, so that no region is without a latest in between. Older
+    versions stay as they are: `latest` is the highest number. A region whose ring has no
+    version yet is left alone.
+    """
+    shows: list[Action] = []
+    hides: list[Action] = []
+    for one in rings.versions:
+        regions = frozenset(one.regions)
+        goal = frozenset(name for name in regions if _visible(rings, wanted, one, name))
+        if added := goal - one.shown:
+            shows.append(Show(subject=one.id, reason=reason, shown=one.shown | added))
+        if one.shown - goal:
+            hides.append(Hide(subject=one.id, reason=_why(rings, one, reason), shown=goal))
+    return (*shows, *hides)
+
+
+def _visible(rings: Rings, wanted: Wanted, one: GalleryVersion, region: str) -> bool:
+    ring = rings.last_with(region)
+    meant = wanted.get(ring.name)
+    if meant is not None and key(meant.id) == key(one.id):
+        return True
+    if region not in one.shown or rings.revoked(one, ring.name):
+        return False
+    return meant is None or one.version < meant.version
+
+
+def _why(rings: Rings, one: GalleryVersion, reason: str) -> str:
+    if rings.revoked_anywhere(one):
+        return "it is revoked"
+    return reason

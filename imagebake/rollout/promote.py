@@ -1,0 +1,219 @@
+"""Bringing a version to a ring: what must be so first, and the steps in their order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from imagebake.model.fleet import Inventory, ScaleSet
+from imagebake.model.gallery import TAG_PROOF, TAG_RETIRED, GalleryVersion
+from imagebake.model.rings import Ring
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.actions import (
+    Action,
+    AwaitReplicas,
+    Guard,
+    MarkCurrent,
+    Override,
+    OverrideFreeze,
+    Publish,
+    Unretire,
+)
+from imagebake.rollout.audience import members, moves
+from imagebake.rollout.freezes import Gate
+from imagebake.rollout.ids import key, spoken
+from imagebake.rollout.index import Index
+from imagebake.rollout.latest import Wanted, currents, latest_actions
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.rings import Rings, proven
+
+COMPLETED = "Completed"
+Heartbeats = Mapping[str, Mapping[str, bool]]
+"""What heartbeats said: by ring, by the version's id, whether the last one was good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The steps that bring one version to one ring, and what comes of its scale sets.
+
+    *published* is the version as it is then, for the steps to another ring.
+    """
+
+    actions: tuple[Action, ...]
+    refusals: tuple[Refusal, ...] = ()
+    due: tuple[Due, ...] = ()
+    published: GalleryVersion
+
+
+def promote_plan(
+    spec: ImageSpec,
+    inventory: Inventory,
+    version: str,
+    ring: str,
+    *,
+    now: dt.datetime,
+    gate: Gate,
+    heartbeats: Heartbeats | None = None,
+    override: str | None = None,
+) -> Plan:
+    """The plan that brings *version* (its id) to *ring* by hand; `KeyError` for no such one.
+
+    By hand, soaking is not waited for and no ring before need have had it; that it is
+    healthy, proved, not revoked and not held is needed nevertheless. *override* says why
+    proof, heartbeat, revocation and freeze are overruled; it is recorded.
+    """
+    rings = rings_of(spec, Index(inventory))
+    target, one = rings.ring(ring), rings.index.versions[key(version)]
+    title = f"Promote {spoken(one.id)} to ring {ring}"
+    refusals, recorded = _overruled(
+        obstacles(rings, one, target, heartbeats), one, target, now, override
+    )
+    if refusals:
+        return Plan(title=title, at=now, refusals=refusals).behind(gate, override)
+    audience = members(inventory, rings.rings)[ring]
+    done = steps(rings, spec, one, target, audience, now=now, reason="asked for by hand")
+    if override and not gate.open:
+        recorded += (OverrideFreeze(subject=one.id, reason=override, at=now),)
+    actions = (*_unretire(one), *recorded, *done.actions)
+    plan = Plan(title=title, at=now, actions=actions, refusals=done.refusals, due=done.due)
+    return plan.behind(gate, override)
+
+
+def rings_of(spec: ImageSpec, index: Index) -> Rings:
+    """The rings of *spec* over the versions of its definition."""
+    return Rings(index, index.named(spec.gallery.definition), spec.rollout_rings)
+
+
+def obstacles(
+    rings: Rings, one: GalleryVersion, ring: Ring, heartbeats: Heartbeats | None = None
+) -> dict[str, Refusal]:
+    """What keeps *one* out of *ring*, by its kind."""
+    image = spoken(rings.definition)
+    found: dict[str, tuple[str, str]] = {}
+    if not one.healthy:
+        found["health"] = (rings.flaw(one, ring), f"./inv show {spoken(one.id)}")
+    if revocation := rings.revoked(one, ring.name):
+        why = f"it is revoked {rings.why_revoked(one, revocation)}"
+        found["revoked"] = (why, f"./inv show {spoken(revocation.origin)}")
+    if hold := rings.held(one):
+        found["hold"] = (f"it is held: {hold}", f"./inv status {image}")
+    if ring.proof and not proven(one) and not rings.overruled(one, ring.name):
+        told = one.tags.get(TAG_PROOF)
+        why = f"its proof says {told!r}" if told else "it has no proof"
+        found["proof"] = (f"{why}, and ring {ring.name} asks for a passed one", _prove(one))
+    if ring.heartbeat and (before := _before(rings, ring)):
+        beat = (heartbeats or {}).get(before.name, {}).get(key(one.id))
+        if not beat:
+            why = f"its heartbeat in ring {before.name} is {'unknown' if beat is None else 'bad'}"
+            found["heartbeat"] = (why, f"./inv status {image}")
+    return {
+        kind: Refusal(
+            subject=one.id,
+            wanted=f"promote to {ring.name}",
+            reason=why,
+            protector=kind,
+            command=command,
+        )
+        for kind, (why, command) in found.items()
+    }
+
+
+def steps(
+    rings: Rings,
+    spec: ImageSpec,
+    one: GalleryVersion,
+    ring: Ring,
+    audience: tuple[ScaleSet, ...],
+    *,
+    now: dt.datetime,
+    reason: str,
+    wanted: Wanted | None = None,
+    again: bool = False,
+) -> Steps:
+    """The steps that bring *one* to *ring*, those left out that have been taken already.
+
+    *wanted* is what is current in the other rings once the plan is done.
+    """
+    actions, published = _replicas(spec, one, ring, reason)
+    current = rings.current(ring.name)
+    if current is None or key(current.id) != key(one.id):
+        actions.append(MarkCurrent(subject=one.id, reason=reason, ring=ring.name, at=now))
+    goal = {**currents(rings), **(wanted or {}), ring.name: published}
+    actions += _shown_after(rings, published, goal, reason)
+    if not one.guarded:
+        actions.append(Guard(subject=one.id, reason=f"ring {ring.name} depends on it", on=True))
+    why = f"ring {ring.name} gets {one.version}"
+    moved = moves(rings, ring, one, audience, reason=why, again=again)
+    return Steps(
+        actions=(*actions, *moved.actions),
+        refusals=moved.refusals,
+        due=moved.due,
+        published=published,
+    )
+
+
+def _replicas(
+    spec: ImageSpec, one: GalleryVersion, ring: Ring, reason: str
+) -> tuple[list[Action], GalleryVersion]:
+    """What asks for the ring's replicas and waits for them, and the version as it is then."""
+    asked = {region.name: region.replicas for region in spec.regions}
+    have = {name: one.replicas.get(name, asked.get(name, 1)) for name in one.regions}
+    need = {name: max(asked.get(name, 1), have.get(name, 0)) for name in ring.regions}
+    actions: list[Action] = []
+    after = one
+    if any(have.get(name) != count for name, count in need.items()):
+        new = frozenset(need) - frozenset(have)
+        hidden = frozenset(have) - one.shown | new
+        replicas = dict(sorted((have | need).items()))
+        actions.append(Publish(subject=one.id, reason=reason, replicas=replicas, hidden=hidden))
+        regions = {**one.regions, **dict.fromkeys(new, "Unknown")}
+        after = replace(one, regions=regions, excluded=hidden, hidden=not one.shown)
+    waiting = frozenset(name for name in need if after.regions.get(name) != COMPLETED)
+    if waiting:
+        why = "a machine can be made only where a replica is complete"
+        actions.append(AwaitReplicas(subject=one.id, reason=why, regions=waiting))
+    return actions, after
+
+
+def _shown_after(
+    rings: Rings, published: GalleryVersion, wanted: Wanted, reason: str
+) -> tuple[Action, ...]:
+    """What is shown and hidden once *published* has its new regions."""
+    here = Rings(rings.index, rings.definition, rings.rings)
+    here.versions = [
+        published if key(one.id) == key(published.id) else one for one in rings.versions
+    ]
+    return latest_actions(here, wanted, reason=reason)
+
+
+def _overruled(
+    found: dict[str, Refusal],
+    one: GalleryVersion,
+    ring: Ring,
+    now: dt.datetime,
+    override: str | None,
+) -> tuple[tuple[Refusal, ...], tuple[Action, ...]]:
+    """What is left of *found* when *override* is given, and the record of it."""
+    if not override:
+        return tuple(found.values()), ()
+    left = tuple(found[kind] for kind in ("health", "hold") if kind in found)
+    if left or not found:
+        return left, ()
+    return (), (Override(subject=one.id, reason=override, ring=ring.name, at=now),)
+
+
+def _unretire(one: GalleryVersion) -> tuple[Action, ...]:
+    if TAG_RETIRED not in one.tags:
+        return ()
+    return (Unretire(subject=one.id, reason="a version of a ring has no end of life"),)
+
+
+def _before(rings: Rings, ring: Ring) -> Ring | None:
+    place = rings.names.index(ring.name)
+    return rings.rings[place - 1] if place else None
+
+
+def _prove(one: GalleryVersion) -> str:
+    return f"./inv validate {spoken(one.id)}"

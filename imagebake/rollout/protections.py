@@ -1,0 +1,182 @@
+"""What keeps a version from being retired: each protection, and the command that shows it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from imagebake.model.gallery import (
+    TAG_HOLD,
+    TAG_KEEP,
+    TAG_RETIRED,
+    TAG_REVOKED,
+    TAG_RING,
+    GalleryVersion,
+)
+from imagebake.model.rings import Retirement, Ring
+from imagebake.rollout.ids import definition_of, key, name_of, spoken
+from imagebake.rollout.index import Index, read_time
+from imagebake.rollout.rings import Rings, proven
+from imagebake.rollout.usage import Usage
+
+SETTLED = ("Succeeded", "Failed")
+"""States in which nobody is at work on a version."""
+_LOCKS = "/providers/Microsoft.Authorization/locks?api-version=2020-05-01"
+
+
+class Policy(NamedTuple):
+    """How versions of one definition reach machines and leave; *image* names it in commands."""
+
+    rings: tuple[Ring, ...]
+    retirement: Retirement
+    image: str = ""
+
+
+Policies = Mapping[str, Policy | tuple[tuple[Ring, ...], Retirement]]
+"""The policies of a gallery, by the definition's name or id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """One reason why a version stays: its kind, in words, what it is, and how to see it."""
+
+    kind: str
+    why: str
+    protector: str
+    command: str
+
+
+class Protections:
+    """What protects each version of one definition, at *now*."""
+
+    def __init__(
+        self, index: Index, usage: Usage, definition: str, policy: Policy, now: dt.datetime
+    ) -> None:
+        self.rings = Rings(index, definition, policy.rings)
+        self.image = policy.image or name_of(definition)
+        self._usage = usage
+        self._index = index
+        self._terms = policy.retirement
+        self._now = now
+        self._status = f"./inv status {self.image}"
+        self._seats = dict(self._ring_seats())
+        self._kept = self._keep()
+        self._locks = tuple(_locks(index.locks, definition))
+        self._tags = index.tags_of(definition)
+
+    def of(self, one: GalleryVersion) -> tuple[Protection, ...]:
+        """Everything that protects *one*, the strongest first."""
+        return (
+            *self._seats.get(key(one.id), ()),
+            *self._in_use(one),
+            *self._held(one),
+            *self._locked(one),
+            *self._age(one),
+            *self._unsettled(one),
+            *self._counted(one),
+            *self._remembered(one),
+        )
+
+    def _ring_seats(self) -> dict[str, list[Protection]]:
+        found: dict[str, list[Protection]] = {}
+        for ring in self.rings.names:
+            for kind, one in (
+                ("current", self.rings.current(ring)),
+                ("previous", self.rings.previous(ring)),
+            ):
+                if one:
+                    why = f"it is the {kind} version of ring {ring}"
+                    seat = Protection(kind, why, f"ring {ring}", self._status)
+                    found.setdefault(key(one.id), []).append(seat)
+        return found
+
+    def _in_use(self, one: GalleryVersion) -> Iterator[Protection]:
+        users = self._usage.of(one)
+        if users.count:
+            who, how = users.first[0]
+            more = f" and {users.count - 1:,} more" if users.count > 1 else ""
+            why = f"{how} {spoken(who)} uses it{more}"
+            yield Protection("in-use", why, who, f"az resource show --ids {who}")
+
+    def _held(self, one: GalleryVersion) -> Iterator[Protection]:
+        for tags, whose, what in (
+            (one.tags, one.id, "it is"),
+            (self._tags, self.rings.definition, "every version of its image is"),
+        ):
+            show = f"az tag list --resource-id {whose}"
+            if TAG_HOLD in tags:
+                yield Protection("hold", f"{what} held: {tags[TAG_HOLD]}", whose, show)
+            if TAG_KEEP in tags:
+                told = f" ({tags[TAG_KEEP]})" if tags[TAG_KEEP] else ""
+                yield Protection("tag", f"{what} kept by the tag {TAG_KEEP}{told}", whose, show)
+
+    def _locked(self, one: GalleryVersion) -> Iterator[Protection]:
+        own = ((key(one.id), name) for name in self._index.locks.get(key(one.id), ()))
+        for scope, lock in (*own, *self._locks):
+            show = f'az rest --method get --url "{scope}{_LOCKS}"'
+            why = f"the lock {lock!r} on {name_of(scope)} forbids it"
+            yield Protection("lock", why, f"{scope}{_LOCKS.partition('?')[0]}/{lock}", show)
+
+    def _age(self, one: GalleryVersion) -> Iterator[Protection]:
+        show = f"./inv show {self.image}@{one.version}"
+        if one.published is None:
+            why = "nobody knows how old it is"
+            yield Protection("unknown-age", why, one.id, show)
+            return
+        days = self._terms.minimum_age_days
+        if self._now - one.published < dt.timedelta(days=days):
+            why = f"it is younger than {days} days (published {one.published:%F})"
+            yield Protection("young", why, "retirement.minimum_age_days", show)
+
+    def _unsettled(self, one: GalleryVersion) -> Iterator[Protection]:
+        show = f"./inv show {self.image}@{one.version}"
+        if one.state not in SETTLED:
+            why = f"somebody is at work on it: its state is {one.state}"
+            yield Protection("unsettled", why, one.id, show)
+        for name, text in one.tags.items():
+            unreadable = name.startswith(TAG_RING) and read_time(text) is None
+            if unreadable or (name == TAG_RETIRED and read_time(text) is None):
+                why = f"its tag {name} says {text!r}, which is no time"
+                yield Protection("unreadable", why, one.id, f"az tag list --resource-id {one.id}")
+
+    def _counted(self, one: GalleryVersion) -> Iterator[Protection]:
+        if key(one.id) in self._kept:
+            why = f"it is one of the newest {self._terms.keep} good versions"
+            yield Protection("keep", why, "retirement.keep", self._status)
+
+    def _remembered(self, one: GalleryVersion) -> Iterator[Protection]:
+        """A revoked version is the only record that its bake key and its kin are revoked."""
+        if TAG_REVOKED not in one.tags:
+            return
+        twins = (twin for twin in self._index.twins(one) if key(twin.id) != key(one.id))
+        carried = any(
+            TAG_REVOKED in twin.tags and twin.version > one.version and TAG_RETIRED not in twin.tags
+            for twin in twins
+        )
+        if one.bake_key and not carried:
+            why = "it is the record that what was baked from the same lock is revoked"
+            yield Protection("revocation", why, one.id, f"az tag list --resource-id {one.id}")
+
+    def _keep(self) -> set[str]:
+        """The newest good versions: by every demand, and by health alone where proofs lack."""
+        sound = [
+            one
+            for one in reversed(self.rings.versions)
+            if one.healthy and TAG_RETIRED not in one.tags and not self.rings.revoked_anywhere(one)
+        ]
+        proved = [one for one in sound if proven(one)]
+        keep = self._terms.keep
+        return {key(one.id) for one in (*proved[:keep], *sound[:keep])}
+
+
+def _locks(locks: Mapping[str, Iterable[str]], definition: str) -> Iterator[tuple[str, str]]:
+    """The locks on *definition* and on every scope above it, the nearest first."""
+    scope = definition_of(definition)
+    while scope:
+        for name in locks.get(scope, ()):
+            yield scope, name
+        scope = scope.rpartition("/")[0]
+    for name in locks.get("/", ()):
+        yield "/", name

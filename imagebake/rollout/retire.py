@@ -1,0 +1,223 @@
+"""Which versions may go: first hidden with an end of life, after a grace period deleted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from imagebake.model.fleet import Inventory
+from imagebake.model.gallery import TAG_RETIRED, GalleryVersion
+from imagebake.rollout.actions import (
+    Action,
+    Delete,
+    OverrideFreeze,
+    Retire,
+)
+from imagebake.rollout.freezes import Gate
+from imagebake.rollout.ids import definition_of, key, name_of
+from imagebake.rollout.index import Index, read_time
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.protections import Policies, Policy, Protection, Protections
+from imagebake.rollout.quota import Relief, quotas
+from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.usage import Usage
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What was decided on each version of a gallery, in the order of definitions and numbers."""
+
+    deletes: list[tuple[Policy, Action]] = field(default_factory=list)
+    retires: list[tuple[Policy, Action]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    due: list[Due] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+    unasked: int = 0
+
+
+def retire_plan(
+    policies: Policies,
+    inventory: Inventory,
+    *,
+    now: dt.datetime,
+    gate: Gate,
+    override: str | None = None,
+    sparing: Collection[str] = (),
+) -> Plan:
+    """The plan that retires and deletes what nothing protects.
+
+    Definitions that no policy is for are left alone, and so is everything while there is
+    something that could not be read. *sparing* are ids of versions that stay in any case.
+    """
+    found = verdicts(policies, inventory, now=now, sparing=sparing)
+    chosen = [*_few(found.deletes), *_few(found.retires)]
+    notes = _notes(found, chosen, inventory)
+    unread = tuple(_unread(reason) for reason in inventory.unread)
+    if unread:
+        chosen = []
+    if chosen and override and not gate.open:
+        chosen = [*_overruled(chosen, override, now), *chosen]
+    plan = Plan(
+        title=f"Retire versions of gallery {name_of(inventory.gallery)}",
+        at=now,
+        actions=tuple(chosen),
+        refusals=(*unread, *found.refusals),
+        due=tuple(found.due),
+        notes=notes,
+        facts={"protected": dict(sorted(found.kinds.items()))},
+    )
+    return plan.behind(gate, override)
+
+
+def verdicts(
+    policies: Policies,
+    inventory: Inventory,
+    *,
+    now: dt.datetime,
+    sparing: Collection[str] = (),
+) -> Verdicts:
+    """What may be done to each version, however many a run may do."""
+    index = Index(inventory)
+    usage = Usage(index)
+    spared = {key(one) for one in sparing}
+    found = Verdicts()
+    told = {
+        index.named(name) if "/" not in name else key(name): policy_of(policy)
+        for name, policy in policies.items()
+    }
+    by_key = {key(name): policy for name, policy in told.items()}
+    for definition in sorted({definition_of(name) for name in index.versions}):
+        policy = by_key.get(definition)
+        if policy is None:
+            found.unasked += len(index.of(definition))
+            continue
+        protections = Protections(index, usage, definition, policy, now)
+        for one in index.of(definition):
+            if key(one.id) not in spared:
+                _judge(found, one, policy, protections.of(one), now)
+    return found
+
+
+def policy_of(policy: Policy | tuple[object, ...]) -> Policy:
+    """A policy, of which the name of the image may have been left out."""
+    return policy if isinstance(policy, Policy) else Policy(*policy)  # type: ignore[arg-type]
+
+
+def relief(policies: Policies, inventory: Inventory, *, now: dt.datetime) -> Relief:
+    """How the number of versions gets below the warning by retiring alone."""
+    found = verdicts(policies, inventory, now=now)
+    quota = next(one for one in quotas(inventory) if one.kind == "versions")
+    needed = max(quota.used - quota.target, 0) if quota.warns else 0
+    going, later = len(found.deletes), len(found.due) + len(found.retires)
+    ends = [one.at for one in found.due if one.at]
+    per_run = max(
+        (policy_of(policy).retirement.most_per_run for policy in policies.values()), default=1
+    )
+    return Relief(
+        needed=needed,
+        now=going,
+        later=later,
+        runs=math.ceil(needed / per_run) if going + later >= needed else None,
+        last=max(ends, default=None),
+        protected=tuple(found.kinds.most_common()),
+    )
+
+
+def _judge(
+    found: Verdicts,
+    one: GalleryVersion,
+    policy: Policy,
+    protections: tuple[Protection, ...],
+    now: dt.datetime,
+) -> None:
+    if protections:
+        found.kinds.update({protection.kind for protection in protections})
+        found.refusals.append(_refusal(one, protections))
+        return
+    over, why = end_of_retirement(one, policy.retirement.grace_days)
+    if over is None:
+        grace = dt.timedelta(days=policy.retirement.grace_days)
+        end = max(now + grace, one.end_of_life or now)
+        action = Retire(subject=one.id, reason=why, at=now, end_of_life=end)
+        found.retires.append((policy, action))
+    elif over > now:
+        found.due.append(Due(subject=one.id, wanted="delete", at=over))
+    else:
+        reason = f"its end of life was on {over:%F}, and nothing protects it"
+        found.deletes.append((policy, Delete(subject=one.id, reason=reason)))
+
+
+def end_of_retirement(one: GalleryVersion, grace_days: int) -> tuple[dt.datetime | None, str]:
+    """When *one* may be deleted, if it is in retirement as a whole; else what is to be done.
+
+    Hidden, dated and tagged are three facts that were written one by one: where one of them
+    is not so, the grace period has not begun.
+    """
+    since = read_time(one.tags.get(TAG_RETIRED, ""))
+    if since is None:
+        return None, "nothing uses it, and nothing protects it"
+    if one.shown or one.end_of_life is None:
+        return None, "its retirement was begun and is not complete"
+    return max(one.end_of_life, since + dt.timedelta(days=grace_days)), ""
+
+
+def _few(some: list[tuple[Policy, Action]]) -> Iterator[Action]:
+    """As many as one run may do: of each image its own number, of all the largest of these."""
+    counts: Counter[str] = Counter()
+    most = max((policy.retirement.most_per_run for policy, _ in some), default=0)
+    for policy, action in some:
+        definition = definition_of(action.subject)
+        if counts.total() < most and counts[definition] < policy.retirement.most_per_run:
+            counts[definition] += 1
+            yield action
+
+
+def _refusal(one: GalleryVersion, protections: tuple[Protection, ...]) -> Refusal:
+    first, *others = protections
+    more = "".join(f"; {protection.why}" for protection in others)
+    return Refusal(
+        subject=one.id,
+        wanted="delete" if TAG_RETIRED in one.tags else "retire",
+        reason=first.why + more,
+        protector=first.protector,
+        command=first.command,
+    )
+
+
+def _unread(reason: str) -> Refusal:
+    return Refusal(
+        subject="",
+        wanted="retire anything",
+        reason=f"who uses what is not known: {reason}",
+        protector="unread",
+        command="./inv status",
+    )
+
+
+def _notes(found: Verdicts, chosen: list[Action], inventory: Inventory) -> tuple[str, ...]:
+    left = len(found.deletes) + len(found.retires) - len(chosen)
+    notes = []
+    if left:
+        notes.append(f"{left:,} more may go; retirement.most_per_run leaves them to later runs.")
+    if found.unasked:
+        notes.append(f"{found.unasked:,} versions are of definitions that no spec is for.")
+    if any(isinstance(one, Delete) for one in chosen):
+        notes.append(
+            "The gallery keeps what is deleted for a while (soft delete)."
+            if inventory.soft_delete
+            else "The gallery has no soft delete: what is deleted is gone."
+        )
+    notes += [quota.sentence for quota in quotas(inventory) if quota.warns]
+    return tuple(notes)
+
+
+def _overruled(chosen: list[Action], override: str, now: dt.datetime) -> Iterator[Action]:
+    """The record, on every definition that *chosen* touches, that a freeze was overruled."""
+    definitions: Mapping[str, None] = dict.fromkeys(
+        action.subject.rpartition("/versions/")[0] for action in chosen
+    )
+    for definition in definitions:
+        yield OverrideFreeze(subject=definition, reason=override, at=now)

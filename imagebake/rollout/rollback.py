@@ -1,0 +1,189 @@
+"""Going back: the bad version revoked and hidden, the good one before it current again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import replace
+
+from imagebake.model.fleet import Inventory
+from imagebake.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion
+from imagebake.model.rings import Ring
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.actions import (
+    Action,
+    AwaitReplicas,
+    Guard,
+    Hide,
+    MarkCurrent,
+    Override,
+    Publish,
+    Revoke,
+    Show,
+)
+from imagebake.rollout.audience import members
+from imagebake.rollout.bad import Case, find_case, is_hurt
+from imagebake.rollout.ids import definition_of, key, name_of, spoken
+from imagebake.rollout.index import Index, written_time
+from imagebake.rollout.kinship import kept_by, orphaned, orphans
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.promote import rings_of, steps
+from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.rings import Rings
+
+_NAMED = 10
+_ORDER = (Override, Revoke, MarkCurrent, Hide, Publish, AwaitReplicas, Show, Guard)
+
+
+def rollback_plan(
+    spec: ImageSpec,
+    inventory: Inventory,
+    ring: str | None,
+    reason: str,
+    *,
+    now: dt.datetime,
+    version: str | None = None,
+    override: str | None = None,
+) -> Plan:
+    """The plan that takes a bad version back; no freeze keeps it from being done.
+
+    The bad one is *version* (its id) or, without one, what was made current last in *ring*, or
+    in any ring. A rollback that somebody began is finished instead of beginning another one.
+    *override* says why versions of other images, made from the bad one, stay where they are.
+    Raises `KeyError` for a ring or a version that there is not.
+    """
+    before = rings_of(spec, Index(inventory))
+    if ring is not None:
+        before.ring(ring)
+    case = find_case(before, inventory, ring, version, now)
+    if isinstance(case, Plan):
+        return case
+    return _plan(spec, inventory, before, case, reason, now=now, override=override)
+
+
+def _plan(
+    spec: ImageSpec,
+    inventory: Inventory,
+    before: Rings,
+    case: Case,
+    reason: str,
+    *,
+    now: dt.datetime,
+    override: str | None,
+) -> Plan:
+    title = f"Roll back {spoken(case.bad.id)}"
+    revoke = () if case.known else (_revocation(case, reason, now),)
+    after = rings_of(spec, Index(_with_revoked(inventory, case, now)))
+    heirs = set(before.index.heirs(case.bad.id))
+    audience = members(inventory, before.rings)
+    hurt = [one for one in before.rings if is_hurt(before, after, one, heirs, audience[one.name])]
+    goals = {one.name: _goal(after, one) for one in hurt}
+    lacking = [one for one in hurt if goals[one.name] is None]
+    kin = orphans(before.index, after.index, before.definition)
+    refusals = (
+        *(_no_target(before, after, one, case.bad, heirs) for one in lacking),
+        *((orphaned(*one) for one in kin) if not override else ()),
+    )
+    if refusals:
+        return Plan(title=title, at=now, refusals=refusals, notes=_notes(case, heirs, before))
+    kept = [kept_by(one, name, override or "", now) for one, name in kin]
+    actions: list[Action] = [*kept, *revoke]
+    refused: list[Refusal] = []
+    due: list[Due] = []
+    for one in hurt:
+        goal = goals[one.name]
+        if goal is None:
+            continue
+        done = steps(
+            after, spec, goal, one, audience[one.name],
+            now=now, reason=f"it takes the place of {case.bad.version}", wanted=goals, again=True,
+        )  # fmt: skip
+        actions += done.actions
+        refused += done.refusals
+        due += done.due
+    return Plan(
+        title=title,
+        at=now,
+        actions=tuple(_in_order(actions)),
+        refusals=tuple(refused),
+        due=tuple(due),
+        notes=_notes(case, heirs, before),
+        facts={
+            "rollback_minutes": spec.objectives.rollback_minutes,
+            "serves": {name: str(goal.version) for name, goal in goals.items() if goal},
+        },
+    )
+
+
+def _revocation(case: Case, reason: str, now: dt.datetime) -> Revoke:
+    return Revoke(subject=case.bad.id, reason=reason, ring=case.scope, at=now)
+
+
+def _with_revoked(inventory: Inventory, case: Case, now: dt.datetime) -> Inventory:
+    """*inventory* as it is once the bad version is revoked."""
+    if case.known:
+        return inventory
+    revoked = replace(
+        case.bad, tags={**case.bad.tags, TAG_REVOKED: f"{written_time(now)} {case.scope}"}
+    )
+    versions = tuple(revoked if one is case.bad else one for one in inventory.versions)
+    return replace(inventory, versions=versions)
+
+
+def _goal(after: Rings, ring: Ring) -> GalleryVersion | None:
+    """The version that serves *ring*: the last one that it had and that is good still."""
+    return next(
+        (seat.version for seat in after.seats(ring.name) if after.good(seat.version, ring)), None
+    )
+
+
+def _no_target(
+    before: Rings, after: Rings, ring: Ring, bad: GalleryVersion, heirs: set[str]
+) -> Refusal:
+    """Why *ring* cannot go back, and which version would serve it."""
+    image = name_of(before.definition)
+    serving = [
+        one
+        for one in reversed(after.versions)
+        if key(one.id) not in heirs and after.good(one, ring)
+    ]
+    seated = [one for one in serving if any(name.startswith(TAG_RING) for name in one.tags)]
+    best = next(iter(seated or serving), None)
+    why = f"ring {ring.name} never had another version that is good"
+    if best is None:
+        why += ", and the gallery has none"
+        command = f"./inv bake {image}"
+    else:
+        why += f"; {best.version} would serve"
+        command = f"./inv promote {image}@{best.version} --ring {ring.name}"
+    return Refusal(
+        subject=bad.id,
+        wanted=f"roll back ring {ring.name}",
+        reason=why,
+        protector=f"ring {ring.name}",
+        command=command,
+    )
+
+
+def _in_order(actions: Iterable[Action]) -> list[Action]:
+    """*actions* by urgency, each once: revoked and hidden first, scale sets last."""
+    once: dict[str, Action] = {}
+    for one in actions:
+        once.setdefault(repr(one.identity()), one)
+    return sorted(
+        once.values(),
+        key=lambda one: _ORDER.index(type(one)) if type(one) in _ORDER else len(_ORDER),
+    )
+
+
+def _notes(case: Case, heirs: set[str], rings: Rings) -> tuple[str, ...]:
+    notes = []
+    if case.known:
+        notes.append(f"{spoken(case.bad.id)} is revoked already: this finishes its rollback.")
+    kin = sorted(heirs - {key(case.bad.id)})
+    if kin:
+        named = ", ".join(map(spoken, kin[:_NAMED])) + (" and more" if kin[_NAMED:] else "")
+        notes.append(f"Revoked with it are its kin: {named}.")
+    others = sorted({definition_of(one) for one in kin} - {rings.definition})
+    notes += [f"./inv rollback {name_of(one)} finishes it there." for one in others]
+    return tuple(notes)

@@ -1,0 +1,250 @@
+"""The whole policy of one image: finish what was begun, move on what has soaked, retire."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imagebake.model.fleet import Inventory, ScaleSet
+from imagebake.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
+from imagebake.model.rings import Ring
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.actions import Action, OverrideFreeze
+from imagebake.rollout.audience import members, moves
+from imagebake.rollout.freezes import OPEN, Gate
+from imagebake.rollout.ids import definition_of, key, name_of, spoken
+from imagebake.rollout.index import Index
+from imagebake.rollout.latest import currents
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.promote import Heartbeats, obstacles, rings_of, steps
+from imagebake.rollout.protections import Policy
+from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.retire import retire_plan
+from imagebake.rollout.rings import Rings
+
+_SAID = 3
+"""Of so many reasons why newer versions may not come, people are told."""
+
+
+def rotate_plan(
+    spec: ImageSpec,
+    inventory: Inventory,
+    *,
+    now: dt.datetime,
+    gate: Gate,
+    heartbeats: Heartbeats | None = None,
+    override: str | None = None,
+) -> Plan:
+    """The plan of the whole policy for *spec*'s image.
+
+    The last ring comes first: what has soaked moves on before its place is taken. While the
+    gate is not open nothing is done, unless *override* says why.
+    """
+    rings = rings_of(spec, Index(inventory))
+    turn = _Turn(rings, members(inventory, rings.rings), now, heartbeats)
+    turn.decide()
+    actions = _steps(turn, spec)
+    if actions and override and not gate.open:
+        actions.insert(0, OverrideFreeze(subject=rings.definition, reason=override, at=now))
+    leaving = retire_plan(
+        {rings.definition: Policy(spec.rollout_rings, spec.retirement, spec.name)},
+        inventory,
+        now=now,
+        gate=OPEN,
+        sparing=[one.subject for one in actions],
+    )
+    return Plan(
+        title=f"Rotate {spec.name}",
+        at=now,
+        actions=(*actions, *leaving.actions),
+        refusals=(*turn.refusals, *leaving.refusals),
+        due=(*turn.due, *leaving.due),
+        notes=(*_strangers(turn, inventory), *leaving.notes),
+        facts=leaving.facts,
+    ).behind(gate, override)
+
+
+@dataclass(frozen=True, slots=True)
+class _Goal:
+    """What a ring is to have: what it has already, or a version that moves on to it."""
+
+    version: GalleryVersion
+    ring: Ring
+    reason: str
+
+
+class _Turn:
+    """What each ring is to have at *now*, and what is in the way of more."""
+
+    def __init__(
+        self,
+        rings: Rings,
+        audience: Mapping[str, tuple[ScaleSet, ...]],
+        now: dt.datetime,
+        heartbeats: Heartbeats | None,
+    ) -> None:
+        self.rings = rings
+        self.audience = audience
+        self.goals: list[_Goal] = []
+        self.refusals: list[Refusal] = []
+        self.due: list[Due] = []
+        self.now = now
+        self._heartbeats = heartbeats
+        self._moved_on: set[str] = set()
+
+    def decide(self) -> None:
+        """Decide ring by ring, the last one first."""
+        if hold := self.rings.index.tags_of(self.rings.definition).get(TAG_HOLD):
+            self.refusals.append(_held(self.rings, hold))
+            return
+        for place in reversed(range(len(self.rings.rings))):
+            self._decide(place, self.rings.rings[place])
+
+    def _decide(self, place: int, ring: Ring) -> None:
+        current = self.rings.current(ring.name)
+        stopped = self._stopped(ring)
+        if stopped:
+            self.refusals.append(stopped)
+        candidate = self._following(place, ring) if place else self._newest(ring)
+        if candidate and (wait := self._unfinished(place, current, stopped=bool(stopped))):
+            self.due.append(Due(subject=candidate.id, wanted=f"promote to {ring.name}: {wait}"))
+            candidate = None
+        if candidate:
+            if place:
+                self._moved_on.add(self.rings.names[place - 1])
+            self.goals.append(_Goal(candidate, ring, self._reason(place)))
+        elif current and not stopped and self.rings.good(current, ring):
+            self.goals.append(_Goal(current, ring, f"it is current in ring {ring.name}"))
+
+    def _newest(self, ring: Ring) -> GalleryVersion | None:
+        """The newest version that may come to the first ring; why newer ones may not is said."""
+        current = self.rings.current(ring.name)
+        barring: list[Refusal] = []
+        for one in reversed(self.rings.versions):
+            if current and one.version <= current.version:
+                break
+            if TAG_RETIRED in one.tags or self.rings.revoked(one, ring.name):
+                continue
+            barred = obstacles(self.rings, one, ring, self._heartbeats)
+            barring += barred.values()
+            if not barred:
+                self.refusals += barring[:_SAID]
+                return one
+        self.refusals += barring[:_SAID]
+        return None
+
+    def _following(self, place: int, ring: Ring) -> GalleryVersion | None:
+        """What is current in the ring before, if it may come to *ring* now."""
+        before = self.rings.rings[place - 1]
+        one, current = self.rings.current(before.name), self.rings.current(ring.name)
+        if one is None or TAG_RETIRED in one.tags or (current and one.version <= current.version):
+            return None
+        if barred := obstacles(self.rings, one, ring, self._heartbeats):
+            self.refusals += barred.values()
+            return None
+        if self._stopped(before):
+            return None
+        if wait := self._soaking(before):
+            why, until = wait
+            due = Due(subject=one.id, wanted=f"promote to {ring.name}: {why}", at=until)
+            self.due.append(due)
+            return None
+        return one
+
+    def _soaking(self, ring: Ring) -> tuple[str, dt.datetime | None] | None:
+        """Why what is current in *ring* has not been there long enough, and until when."""
+        seat = self.rings.seats(ring.name)[0]
+        if not moves(self.rings, ring, seat.version, self.audience[ring.name], reason="").done:
+            return f"its scale sets in ring {ring.name} are not on it yet", None
+        until = seat.since + dt.timedelta(hours=ring.soak_hours)
+        if self.now < until:
+            return f"it soaks in ring {ring.name} for {ring.soak_hours} h", until
+        return None
+
+    def _unfinished(self, place: int, current: GalleryVersion | None, *, stopped: bool) -> str:
+        """Why a ring waits with its next version: the one that it has may still move on."""
+        ring = self.rings.rings[place]
+        if current is None or stopped or ring is self.rings.rings[-1]:
+            return ""
+        following = self.rings.rings[place + 1]
+        after = self.rings.current(following.name)
+        has_left = ring.name in self._moved_on or (after and current.version <= after.version)
+        if has_left or self.rings.flaw(current, ring):
+            return ""
+        if obstacles(self.rings, current, following, self._heartbeats):
+            return ""
+        return f"{current.version} is on its way from {ring.name} to {following.name}"
+
+    def _stopped(self, ring: Ring) -> Refusal | None:
+        """Why nothing more happens in *ring*: more upgrades have failed than it may have."""
+        current = self.rings.current(ring.name)
+        if current is None:
+            return None
+        failed = moves(self.rings, ring, current, self.audience[ring.name], reason="").failed
+        if len(failed) <= ring.error_budget:
+            return None
+        return Refusal(
+            subject=current.id,
+            wanted=f"go on in {ring.name}",
+            reason=(
+                f"{len(failed)} scale sets failed to upgrade, and the error budget of ring"
+                f" {ring.name} is {ring.error_budget}"
+            ),
+            protector=f"ring {ring.name}",
+            command=f"az vmss rolling-upgrade get-latest --ids {failed[0]}",
+        )
+
+    def _reason(self, place: int) -> str:
+        if place == 0:
+            return "it is the newest good version"
+        before = self.rings.rings[place - 1]
+        return f"it has been good in ring {before.name} for {before.soak_hours} h or more"
+
+
+def _steps(turn: _Turn, spec: ImageSpec) -> list[Action]:
+    """The steps to every goal, each once; what they leave undone goes to *turn*."""
+    wanted = currents(turn.rings) | {one.ring.name: one.version for one in turn.goals}
+    actions: dict[str, Action] = {}
+    published: dict[str, GalleryVersion] = {}
+    for goal in turn.goals:
+        done = steps(
+            turn.rings,
+            spec,
+            published.get(goal.version.id, goal.version),
+            goal.ring,
+            turn.audience[goal.ring.name],
+            now=turn.now,
+            reason=goal.reason,
+            wanted=wanted,
+        )
+        published[goal.version.id] = done.published
+        for action in done.actions:
+            actions.setdefault(repr(action.identity()), action)
+        turn.refusals += done.refusals
+        turn.due += done.due
+    return list(actions.values())
+
+
+def _held(rings: Rings, hold: str) -> Refusal:
+    return Refusal(
+        subject=rings.definition,
+        wanted="rotate",
+        reason=f"every version of it is held: {hold}",
+        protector=rings.definition,
+        command=f"az tag list --resource-id {rings.definition}",
+    )
+
+
+def _strangers(turn: _Turn, inventory: Inventory) -> tuple[str, ...]:
+    """A note on scale sets that use the image and are in no ring."""
+    known = {key(one.id) for some in turn.audience.values() for one in some}
+    left = [
+        one
+        for one in inventory.scale_sets
+        if definition_of(one.image) == turn.rings.definition and key(one.id) not in known
+    ]
+    if not left:
+        return ()
+    names = ", ".join(spoken(one.id) for one in left[:5]) + (" and more" if left[5:] else "")
+    return (f"{len(left)} scale sets use {name_of(turn.rings.definition)} in no ring: {names}.",)

@@ -1,0 +1,153 @@
+"""Where each image is: per ring the current and the previous version, its users, what is due."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.model.fleet import Inventory
+from imagebake.model.gallery import TAG_PROOF, GalleryVersion
+from imagebake.model.rings import Ring
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.audience import machines_of, members
+from imagebake.rollout.bad import images_of
+from imagebake.rollout.freezes import OPEN
+from imagebake.rollout.ids import key, name_of
+from imagebake.rollout.index import Index
+from imagebake.rollout.promote import rings_of
+from imagebake.rollout.rotate import rotate_plan
+
+COLUMNS = ("image", "ring", "current", "since", "age", "proof", "replicas", "on it", "previous",
+           "what is next")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One ring of one image.
+
+    *flaw* says why the current version is not good, *moved* of *members* scale sets are on
+    it as a whole, *users* are machines and scale sets on it, in the ring or not. *upcoming*
+    is what a rotation would do, what it waits for, or what is in its way.
+    """
+
+    image: str
+    ring: str
+    current: GalleryVersion | None
+    previous: GalleryVersion | None
+    since: dt.datetime | None
+    age: dt.timedelta | None
+    flaw: str
+    replicas: tuple[int, int]
+    moved: int
+    members: int
+    machines: int
+    users: int
+    upcoming: str
+    held: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row under `COLUMNS`, for people."""
+        one = self.current
+        return (
+            self.image,
+            self.ring,
+            str(one.version) if one else "-",
+            f"{self.since:%Y-%m-%d %H:%M}" if self.since else "-",
+            f"{self.age.days} d" if self.age else "-",
+            (one.tags.get(TAG_PROOF, "none").partition(" ")[0] if one else "-"),
+            f"{self.replicas[0]} of {self.replicas[1]}",
+            f"{self.moved} of {self.members} scale sets, {self.users} in all",
+            str(self.previous.version) if self.previous else "-",
+            self.flaw or (f"held: {self.held}" if self.held else self.upcoming) or "-",
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The row for programs."""
+        return {
+            "image": self.image,
+            "ring": self.ring,
+            "current": str(self.current.version) if self.current else None,
+            "previous": str(self.previous.version) if self.previous else None,
+            "since": self.since.isoformat() if self.since else None,
+            "age_seconds": int(self.age.total_seconds()) if self.age else None,
+            "proof": self.current.tags.get(TAG_PROOF) if self.current else None,
+            "flaw": self.flaw or None,
+            "replicas": {"complete": self.replicas[0], "wanted": self.replicas[1]},
+            "scale_sets": {"moved": self.moved, "all": self.members},
+            "machines": self.machines,
+            "users": self.users,
+            "next": self.upcoming or None,
+            "held": self.held or None,
+        }
+
+
+def status(spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> tuple[Row, ...]:
+    """Every ring of *spec*'s image, first to last."""
+    view = _View(spec, inventory, now)
+    return tuple(map(view.row, view.rings.rings))
+
+
+class _View:
+    """One image's inventory and plan, to be looked at ring by ring."""
+
+    def __init__(self, spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> None:
+        self.rings = rings_of(spec, Index(inventory))
+        self._image = spec.name
+        self._now = now
+        self._plan = rotate_plan(spec, inventory, now=now, gate=OPEN)
+        self._audience = members(inventory, self.rings.rings)
+        self._machines = machines_of(inventory, self.rings.rings)
+        self._users = _users(inventory)
+
+    def row(self, ring: Ring) -> Row:
+        """What is so in *ring*."""
+        seats = self.rings.seats(ring.name)
+        one = seats[0].version if seats else None
+        name = key(one.id) if one else ""
+        states = [one.regions.get(region) for region in ring.regions] if one else []
+        audience = self._audience[ring.name]
+        return Row(
+            image=self._image,
+            ring=ring.name,
+            current=one,
+            previous=self.rings.previous(ring.name),
+            since=seats[0].since if seats else None,
+            age=self._now - one.published if one and one.published else None,
+            flaw=self.rings.flaw(one, ring) if one else "",
+            replicas=(states.count("Completed"), len(ring.regions)),
+            moved=sum(set(images_of(some)) == {name} for some in audience),
+            members=len(audience),
+            machines=len(self._machines[ring.name]),
+            users=self._users.get(name, 0),
+            upcoming=self._next(ring),
+            held=self.rings.held(one) if one else "",
+        )
+
+    def _next(self, ring: Ring) -> str:
+        """What a rotation would do in *ring*, what it waits for, or what is in its way."""
+        todo = sum(getattr(one, "ring", None) == ring.name for one in self._plan.actions)
+        if todo:
+            return f"{todo} steps: ./inv rotate {self._image}"
+        wanted = (f"promote to {ring.name}", f"go on in {ring.name}")
+        for due in self._plan.due:
+            if due.wanted.startswith(wanted):
+                until = f" until {due.at:%m-%d %H:%M}" if due.at else ""
+                return f"{name_of(due.subject)}: {due.wanted.partition(': ')[2]}{until}"
+        for refusal in self._plan.refusals:
+            if refusal.wanted.startswith(wanted):
+                return f"{name_of(refusal.subject)}: {refusal.reason}"
+        return ""
+
+
+def _users(inventory: Inventory) -> dict[str, int]:
+    """How many machines and scale sets are on each version."""
+    counts: dict[str, int] = {}
+    for one in inventory.scale_sets:
+        for name in set(images_of(one)):
+            counts[name] = counts.get(name, 0) + 1
+    for machine in inventory.machines:
+        name = key(machine.exact or machine.image)
+        counts[name] = counts.get(name, 0) + 1
+    return counts

@@ -1,0 +1,127 @@
+"""Who uses which version: machines, scale sets, and whatever else refers to one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from imagebake.model.fleet import Machine, ScaleSet
+from imagebake.model.gallery import GalleryVersion
+from imagebake.rollout.ids import definition_of, is_version, key, name_of
+from imagebake.rollout.index import Index, parents
+
+_FOREIGN = ("/sharedgalleries/", "/communitygalleries/")
+_THERE = ("Completed", "Unknown")
+"""Lists do not say how far a replication is; while one is under way, the version is updating."""
+_KEPT = 20
+"""So many users of a version are remembered; the rest are counted."""
+
+
+@dataclass(slots=True)
+class Users:
+    """Who uses a version, the first ones with how they do, and how many there are."""
+
+    first: list[tuple[str, str]] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, who: str, how: str) -> None:
+        """Count *who*, and remember them if they are among the first."""
+        self.count += 1
+        if len(self.first) < _KEPT:
+            self.first.append((who, how))
+
+
+class Usage:
+    """The users of every version, each reference read so that none can be missed.
+
+    A reference to a definition means its latest version in the user's region; where it is
+    not known which version a machine was made from, it means every version.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._direct: dict[str, Users] = defaultdict(Users)
+        self._every: dict[str, Users] = defaultdict(Users)
+        self._latest: dict[tuple[str, str], Users] = defaultdict(Users)
+        self._local = {name_of(key(one.id)): key(one.id) for one in index.inventory.definitions}
+        self._local |= {
+            name_of(definition_of(one.id)): definition_of(one.id)
+            for one in index.inventory.versions
+        }
+        for machine in index.inventory.machines:
+            self._machine(machine, "the machine")
+        for scale_set in index.inventory.scale_sets:
+            self._scale_set(scale_set)
+        for target, who in index.inventory.others.items():
+            for one in who or (target,):
+                self._refer(target, one, "a reference from", None)
+        for child in index.inventory.versions:
+            for parent in parents(child):
+                self._refer(parent, child.id, "the image made from it,", None)
+        for (definition, region), users in self._latest.items():
+            for version in could_be_latest(index, definition, region):
+                self._merge(key(version.id), users)
+
+    def of(self, version: GalleryVersion) -> Users:
+        """Everybody who uses *version*, or may do so."""
+        name = key(version.id)
+        direct, every = self._direct.get(name), self._every.get(definition_of(name))
+        if direct is None or every is None:
+            return direct or every or Users()
+        first = (direct.first + every.first)[:_KEPT]
+        return Users(first=first, count=direct.count + every.count)
+
+    def _machine(self, one: Machine, what: str) -> None:
+        exact = one.exact
+        if exact and "/" not in exact:
+            exact = f"{definition_of(one.image)}/versions/{exact}"
+        if exact and is_version(exact):
+            self._refer(exact, one.id, what, one.region)
+            if key(one.image) != key(exact):
+                self._refer(one.image, one.id, f"{what}'s model", one.region)
+        elif is_version(one.image):
+            self._refer(one.image, one.id, what, one.region)
+        else:
+            how = f"{what}, of which nobody knows the exact version,"
+            self._refer(one.image, one.id, how, None)
+
+    def _scale_set(self, one: ScaleSet) -> None:
+        self._refer(one.image, one.id, "the scale set's model", one.region)
+        for instance in one.instances:
+            self._machine(instance, "the scale set's instance")
+
+    def _refer(self, target: str, who: str, how: str, region: str | None) -> None:
+        """Count a reference; one to what moves, from no *region*, may mean every version."""
+        if not target:
+            return
+        target = self._at_home(key(target))
+        if is_version(target):
+            self._direct[target].add(who, how)
+        elif region:
+            self._latest[definition_of(target), region.replace(" ", "").lower()].add(who, how)
+        else:
+            self._every[definition_of(target)].add(who, how)
+
+    def _at_home(self, target: str) -> str:
+        """*target* in this gallery, where it was named by way of sharing."""
+        if not target.startswith(_FOREIGN):
+            return target
+        _, _, rest = target.partition("/images/")
+        image, slash, version = rest.partition("/")
+        return self._local.get(image, target.partition("/versions/")[0]) + slash + version
+
+    def _merge(self, name: str, users: Users) -> None:
+        mine = self._direct[name]
+        for who, how in users.first:
+            mine.add(who, f"{how}, which takes the latest,")
+        mine.count += users.count - len(users.first)
+
+
+def could_be_latest(index: Index, definition: str, region: str) -> Iterator[GalleryVersion]:
+    """The versions that `latest` may mean in *region*: down to the first that surely can."""
+    for one in reversed(index.of(definition)):
+        if region in one.shown:
+            yield one
+            if one.state == "Succeeded" and one.regions.get(region) in _THERE:
+                return

@@ -1,0 +1,258 @@
+"""Carry out a plan: what it says and nothing else, or stop and say what is different."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from imagebake.cloud.answers import Conflict, Unanswered
+from imagebake.cloud.fleet import Fleet
+from imagebake.cloud.retry import Patience
+from imagebake.cloud.upgrades import Upgrades, Wish
+from imagebake.digest import canonical_json
+from imagebake.errors import ImagebakeError, RolloutRefused
+from imagebake.model.gallery import GalleryVersion
+from imagebake.model.manifest import Records
+from imagebake.progress import Progress, Step
+from imagebake.rollout.actions import (
+    Action,
+    AwaitReplicas,
+    CancelUpgrade,
+    Delete,
+    Guard,
+    Hide,
+    Move,
+    Publish,
+    Retire,
+    Show,
+    Unretire,
+    Upgrade,
+)
+from imagebake.rollout.change_request import batches
+from imagebake.rollout.effects import after, changes, tags_gone, tags_of
+from imagebake.rollout.ids import key, name_of, spoken
+from imagebake.rollout.outcome import Outcome, Work
+
+AGAIN = "run it again: it plans anew, from what is there then"
+_COMPLETED, _FAILED = "Completed", "Failed"
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """Everything that a rotation touches the world with.
+
+    *hold* is called before every write and raises when somebody else has taken over; *rest*
+    is how many seconds pass between two looks, *limit* for how many seconds it is looked.
+    """
+
+    fleet: Fleet
+    records: Records
+    hold: Callable[[], None]
+    now: Callable[[], dt.datetime]
+    patience: Patience
+    progress: Progress
+    rest: float
+    limit: float = 2 * 3600.0
+
+
+def carry_out(work: Work, *, hands: Hands) -> Outcome:
+    """Take every step of *work*'s plan, in its order, each after a look that nothing changed.
+
+    A step that has been taken already is passed over. Raises `RolloutRefused` when something
+    changed, and when more scale sets of a ring fail than may; whatever happens, what was done
+    is recorded.
+    """
+    run = _Run(work, hands, Outcome(work=work), dict(work.versions))
+    try:
+        run.all()
+    except BaseException as error:
+        told = error.message if isinstance(error, ImagebakeError) else type(error).__name__
+        run.outcome.stopped = told
+        with contextlib.suppress(ImagebakeError, OSError):
+            run.record()
+        raise
+    run.record()
+    return run.outcome
+
+
+@dataclass(slots=True)
+class _Run:
+    work: Work
+    hands: Hands
+    outcome: Outcome
+    expected: dict[str, GalleryVersion]
+
+    def all(self) -> None:
+        actions = self.work.plan.actions
+        with self.hands.progress.step(self.work.plan.title, total=len(actions)) as step:
+            for group in batches(actions):
+                started = self.hands.patience.clock()
+                self.hands.hold()
+                if isinstance(group[0], Move | Upgrade):
+                    self._batch(group, step)
+                else:
+                    self._single(group[0], step)
+                took = self.hands.patience.clock() - started
+                self.outcome.done += [
+                    (one.sentence, took)
+                    for one in group
+                    if one.sentence not in self.outcome.already
+                ]
+                step.advance(amount=len(group))
+
+    def record(self) -> None:
+        """Write down what was done, and how long it took since it was asked for."""
+        self.outcome.seconds = (self.hands.now() - self.work.began).total_seconds()
+        self.outcome.metrics = self.hands.fleet.metrics()
+        content = canonical_json(self.outcome.to_json())
+        self.hands.records.record(self.work.record, content)
+
+    def _single(self, action: Action, step: Step) -> None:
+        step.note(action.sentence)
+        if isinstance(action, AwaitReplicas):
+            self._await(action, step)
+            return
+        planned = self.expected.get(key(action.subject))
+        if planned is not None:
+            found = self.hands.fleet.version(action.subject)
+            if found is None and isinstance(action, Delete):
+                self.outcome.already.append(action.sentence)
+                return
+            if found is None:
+                raise _changed(action, ("it is gone",))
+            then = after(action, planned)
+            if not isinstance(action, Delete) and not changes(then, found):
+                self.outcome.already.append(action.sentence)
+                self.expected[key(action.subject)] = then
+                return
+            if different := changes(planned, found):
+                raise _changed(action, different)
+            self.expected[key(action.subject)] = then
+        self._write(action)
+
+    def _write(self, action: Action) -> None:
+        fleet, subject = self.hands.fleet, action.subject
+        match action:
+            case Publish():
+                self._insist(lambda: fleet.publish(subject, action.replicas, action.hidden))
+            case Show() | Hide():
+                self._insist(lambda: fleet.set_shown(subject, action.shown))
+            case Retire():
+                self._insist(lambda: fleet.set_shown(subject, frozenset()))
+                self._insist(lambda: fleet.set_end_of_life(subject, action.end_of_life))
+            case Unretire():
+                self._insist(lambda: fleet.set_end_of_life(subject, None))
+            case Guard():
+                self._insist(lambda: fleet.guard(subject, action.on))
+            case Delete():
+                self._insist(lambda: fleet.delete(subject))
+            case CancelUpgrade():
+                self._insist(lambda: fleet.cancel_upgrade(subject))
+            case _:
+                pass
+        if tags := tags_of(action):
+            self._insist(lambda: fleet.merge_tags(subject, tags))
+        if gone := tags_gone(action):
+            self._insist(lambda: fleet.delete_tags(subject, gone))
+
+    def _insist(self, write: Callable[[], None]) -> None:
+        """Write what is the same written twice, again where nobody knows, or somebody is at it."""
+        patience = self.hands.patience
+        for attempt in itertools.count(1):
+            try:
+                write()
+            except (Conflict, Unanswered):
+                if attempt == _ATTEMPTS:
+                    raise
+                patience.sleep(patience.backoff(attempt))
+                self.hands.hold()
+            else:
+                return
+
+    def _await(self, action: AwaitReplicas, step: Step) -> None:
+        """Look, and look again, until every replica is there; another run may go on looking."""
+        patience, told = self.hands.patience, set[str]()
+        deadline = patience.clock() + self.hands.limit
+        while True:
+            states = self.hands.fleet.replicas(action.subject)
+            failed = sorted(one for one in action.regions if states.get(one) == _FAILED)
+            if failed:
+                raise RolloutRefused(
+                    f"the replication of {spoken(action.subject)} to {', '.join(failed)} failed",
+                    hint=f"./inv show {spoken(action.subject)} says more; bake another version",
+                )
+            complete = {one for one in action.regions if states.get(one) == _COMPLETED}
+            for region in sorted(complete - told):
+                step.note(f"complete in {region}")
+            told |= complete
+            if complete == action.regions:
+                return
+            if patience.clock() >= deadline:
+                late = ", ".join(sorted(action.regions - complete))
+                raise RolloutRefused(
+                    f"{spoken(action.subject)} is not complete in {late} after"
+                    f" {self.hands.limit / 60:.0f} minutes",
+                    hint="replication goes on by itself; the same command waits again",
+                )
+            patience.sleep(self.hands.rest * (0.5 + patience.dice()))
+            self.hands.hold()
+
+    def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:
+        """Upgrade scale sets side by side; raises when more of their ring failed than may."""
+        self._target(batch[0])
+        upgrades = Upgrades(
+            sets=self.hands.fleet,
+            patience=self.hands.patience,
+            rest=self.hands.rest,
+            limit=self.hands.limit,
+            hold=self.hands.hold,
+        )
+
+        def tell(name: str, why: str) -> None:
+            step.note(f"{name_of(name)}: {why or f'on {spoken(batch[0].to)}'}")
+
+        failed = upgrades.carry_out(map(_wish, batch), tell)
+        self.outcome.failed |= failed
+        ring = batch[0].ring
+        mine = {one.subject for one in self.work.plan.actions if getattr(one, "ring", "") == ring}
+        lost = {name: why for name, why in self.outcome.failed.items() if name in mine}
+        budget = self.work.budgets.get(ring, 0)
+        if len(lost) > budget:
+            told = "; ".join(f"{name_of(name)}: {why}" for name, why in sorted(lost.items()))
+            raise RolloutRefused(
+                f"ring {ring} is stopped: {len(lost)} of its scale sets failed, and {budget} may:"
+                f" {told}",
+                hint="./inv status shows the ring; ./inv rollback takes it back",
+            )
+
+    def _target(self, first: Move | Upgrade) -> None:
+        """Refuse to move anything to a version that somebody has changed meanwhile."""
+        planned = self.expected.get(key(first.to))
+        found = self.hands.fleet.version(first.to)
+        if found is None:
+            raise _changed(first, (f"{spoken(first.to)} is gone",))
+        if planned and (different := changes(planned, found)):
+            raise _changed(first, different)
+
+
+def _wish(action: Move | Upgrade) -> Wish:
+    return Wish(
+        scale_set=action.subject,
+        to=action.to,
+        was=action.was if isinstance(action, Move) else None,
+        etag=action.etag,
+        max_unavailable_percent=action.max_unavailable_percent,
+    )
+
+
+def _changed(action: Action, different: tuple[str, ...]) -> RolloutRefused:
+    sentence = action.sentence[:1].lower() + action.sentence[1:]
+    return RolloutRefused(
+        f"stopped before the step '{sentence}': {spoken(action.subject)} is not as it was when"
+        f" this was planned: {'; '.join(different)}",
+        hint=AGAIN,
+    )

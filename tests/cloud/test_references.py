@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from imagebake.cloud.references import Used, image_of, of_gallery
+
+GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/shelf"
+IMAGE = f"{GALLERY}/images/demo"
+SHARED = "/SharedGalleries/S-SHELF/Images/demo/Versions/1.0.0"
+COMMUNITY = "/CommunityGalleries/shelf-1234/Images/demo/Versions/latest"
+OFFER = (
+    "/Subscriptions/s/Providers/Microsoft.Compute/Locations/westus/Publishers/Debian"
+    "/ArtifactTypes/VMImage/Offers/debian-12/Skus/12/Versions/1"
+)
+
+
+@pytest.mark.parametrize(
+    ("reference", "used"),
+    [
+        (None, Used()),
+        ({}, Used()),
+        ({"publisher": "Debian", "offer": "debian-12", "sku": "12", "version": "latest"}, Used()),
+        ({"id": OFFER, "publisher": "Debian"}, Used()),
+        ({"id": IMAGE}, Used(image=IMAGE, custom=True)),
+        (
+            {"id": IMAGE, "exactVersion": "1.2.3"},
+            Used(image=IMAGE, exact=f"{IMAGE}/versions/1.2.3", custom=True),
+        ),
+        (
+            {"id": f"{IMAGE}/Versions/1.0.0", "exactVersion": "1.0.0"},
+            Used(image=f"{IMAGE}/Versions/1.0.0", exact=f"{IMAGE}/versions/1.0.0", custom=True),
+        ),
+        ({"sharedGalleryImageId": SHARED}, Used(image=SHARED, custom=True)),
+        ({"communityGalleryImageId": COMMUNITY}, Used(image=COMMUNITY, custom=True)),
+        ({"id": GALLERY.replace("galleries/shelf", "images/old")}, Used(custom=True)),
+        ({"id": "/subscriptions/s/something/new"}, Used(known=False, custom=True)),
+        ({"exactVersion": "1.0.0"}, Used(known=False, custom=True)),
+    ],
+)
+def test_an_image_reference_is_read_or_said_to_be_unreadable(
+    reference: dict[str, Any] | None, used: Used
+) -> None:
+    assert image_of(reference) == used
+
+
+@pytest.mark.parametrize(
+    ("image", "ours"),
+    [
+        (f"{IMAGE}/versions/1.0.0", True),
+        (IMAGE.upper(), True),
+        (SHARED, True),
+        (COMMUNITY, True),
+        (IMAGE.replace("shelf", "shelf2"), False),
+        ("", False),
+    ],
+)
+def test_what_may_be_of_a_gallery_is_taken_for_it(image: str, ours: bool) -> None:  # noqa: FBT001
+    assert of_gallery(image, GALLERY) is ours
