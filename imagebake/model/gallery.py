@@ -13,6 +13,8 @@ TAG_BAKE_KEY = "imagebake-bake-key"
 TAG_LOCK = "imagebake-lock"
 TAG_SPEC = "imagebake-spec"
 TAG_COMMIT = "imagebake-commit"
+TAG_EMERGENCY = "imagebake-emergency"
+"""Why the version was baked although a review of its pins was late."""
 TAG_PROOF = "imagebake-proof"
 """`passed` or `failed`, and the digest of the record that says why."""
 
