@@ -71,8 +71,8 @@ def carry_out(site: Site, spec: ImageSpec, changes: Changes) -> Outcome:
     changed = {path: content for path, content in files.items() if before.get(path) != content}
     with _undone_on_failure(before) as written:
         for path, content in changed.items():
-            written.append(path)
             write_atomically(path, content)
+            written.append(path)
     shown = {site.workspace.shown(path): path for path in changed}
     texts = (_diff(name, before.get(path, b""), changed[path]) for name, path in shown.items())
     return Outcome(tuple(sorted(shown)), "".join(texts), moves)
