@@ -21,6 +21,7 @@ HELD = "IMAGE@VERSION, or IMAGE for all of its versions"
         "locked": "refuse, with exit 5, when the archive no longer has what the lock names",
         "force": "bake even though a healthy version of the same content exists",
         "no-proof": "do not prove the first boot of what was baked",
+        "emergency": "why this cannot wait for the late review of a pin; becomes a tag",
         "json": JSON,
     },
 )
@@ -31,12 +32,21 @@ def bake(
     locked: bool = False,
     force: bool = False,
     no_proof: bool = False,
+    emergency: str = "",
     json: bool = False,
 ) -> None:
     """Bake an image version from a spec and its lock, and prove its first boot offline."""
     from imagebake.commands.baking import bake as run
 
-    run(image, every=all, locked=locked, force=force, prove=not no_proof, as_json=json)
+    run(
+        image,
+        every=all,
+        locked=locked,
+        force=force,
+        prove=not no_proof,
+        emergency=emergency,
+        as_json=json,
+    )
 
 
 @task(

@@ -22,6 +22,7 @@ from imagebake.host.files import locked
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
     TAG_COMMIT,
+    TAG_EMERGENCY,
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
@@ -46,12 +47,16 @@ class Bases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image."""
+    """Where versions go and whose they are: facts of the machine, not of the image.
+
+    *emergency* is why a bake was not to wait for anybody.
+    """
 
     gallery: str
     identity: str
     mirror_url: str
     commit: str | None = None
+    emergency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +236,8 @@ class _Bake:
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
         }
-        return tags | ({TAG_COMMIT: self.to.commit} if self.to.commit else {})
+        told = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
+        return tags | {tag: text for tag, text in told.items() if text}
 
     def _templates(self) -> ImageTemplates:
         return ImageTemplates(

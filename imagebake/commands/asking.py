@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from imagebake import app, ends, supply
 from imagebake.app import Site
@@ -13,7 +13,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.marketplace import MarketplaceSource
 from imagebake.host import system
 from imagebake.host.connections import PUBLIC
-from imagebake.model.candidates import Origin, Source
+from imagebake.model.candidates import Origin, Question, Source
 from imagebake.pins.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource
 from imagebake.pins.github import GithubSource
@@ -25,8 +25,9 @@ _LARGEST_ANSWER = 64 << 20
 
 
 @contextlib.contextmanager
-def sources(site: Site) -> Iterator[Mapping[Origin, Source]]:
-    """Every source; nobody is spoken to before something is asked of him."""
+def sources(site: Site, questions: Iterable[Question]) -> Iterator[Mapping[Origin, Source]]:
+    """Every source, for *questions*; nobody is spoken to before something is asked of him."""
+    packages = (one.names[-1] for one in questions if one.origin is Origin.ARCHIVE)
     loader = supply.downloader(site, read_configuration().proxies)
     read = functools.partial(loader.read, reach=PUBLIC, limit=_LARGEST_ANSWER)
     with contextlib.ExitStack() as stack:
@@ -34,6 +35,7 @@ def sources(site: Site) -> Iterator[Mapping[Origin, Source]]:
         yield {
             Origin.ARCHIVE: ArchiveSource(
                 archives=functools.partial(_archives, site),
+                packages=frozenset(packages),
                 connections=loader.connections,
                 now=site.now,
             ),

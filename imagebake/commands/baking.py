@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import time
 from dataclasses import dataclass, field
 
-from imagebake import app, ends, supply
+from imagebake import app, ends, reviews, supply
 from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
@@ -34,19 +35,32 @@ from imagebake.validate import report_proof
 UNPROVEN = "not proven"
 
 
-def bake(image: str, *, every: bool, locked: bool, force: bool, prove: bool, as_json: bool) -> None:
+def bake(
+    image: str,
+    *,
+    every: bool,
+    locked: bool,
+    force: bool,
+    prove: bool,
+    emergency: str,
+    as_json: bool,
+) -> None:
     """Bake the chosen images one after the other, and print what there is then.
 
     With *prove* every version that was made gets its proof, where this machine can; so does
-    one that was there without.
+    one that was there without. An *emergency* bakes pins whose review is late, and its reason
+    becomes a tag of what is made.
     """
     site = app.site(quiet=as_json)
+    emergency = reviews.require_reason(emergency)
     specs = chosen(site, image, every=every)
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
     attesting.signer_of(site)  # a key that is none is found before anything is built
-    work = _Work(site, locked=locked, force=force, prove=prove)
-    with ends.connect(site) as end:
+    work = _Work(site, locked=locked, force=force, prove=prove, emergency=emergency)
+    with ends.connect(site) as connected:
+        destination = dataclasses.replace(connected.destination, emergency=emergency or None)
+        end = dataclasses.replace(connected, destination=destination)
         for spec in specs:
             reason = left_out(site, spec) if every else None
             if reason:
@@ -84,6 +98,7 @@ class _Work:
     locked: bool
     force: bool
     prove: bool
+    emergency: str
     proofs: dict[str, tuple[str, str]] = field(default_factory=dict)
     done: list[BakeResult] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
@@ -93,6 +108,9 @@ class _Work:
         """Bake one image; with *go_on*, a failure is kept for the end."""
         self.site.progress.note(f"bake {spec.name}")
         try:
+            today = self.site.now.date()
+            for said in reviews.require_reviewed(spec, today=today, emergency=self.emergency):
+                self.site.progress.note(said)
             result = bake_one(self.site, spec, end, locked=self.locked, force=self.force)
             self.done.append(result)
             self._attest(result, end)

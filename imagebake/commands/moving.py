@@ -71,8 +71,8 @@ def carry_out(site: Site, spec: ImageSpec, changes: Changes) -> Outcome:
     changed = {path: content for path, content in files.items() if before.get(path) != content}
     with _undone_on_failure(before) as written:
         for path, content in changed.items():
-            written.append(path)
             write_atomically(path, content)
+            written.append(path)
     shown = {site.workspace.shown(path): path for path in changed}
     texts = (_diff(name, before.get(path, b""), changed[path]) for name, path in shown.items())
     return Outcome(tuple(sorted(shown)), "".join(texts), moves)
@@ -138,6 +138,8 @@ def _undone_on_failure(before: Mapping[Path, bytes]) -> Iterator[list[Path]]:
 
 def _diff(name: str, before: bytes, after: bytes) -> str:
     """How one file differs, as `diff -u` shows it, with little around each difference."""
+    if not before:
+        return f"{name} is new\n"
     old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
     lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", n=1)
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)

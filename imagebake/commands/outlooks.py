@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 
 from imagebake.app import Site
 from imagebake.catalog.components import LINUX
-from imagebake.model.candidates import Origin
+from imagebake.model.candidates import Origin, Question
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.answers import Answer, Answers
 from imagebake.pins.outlook import Outlook, Sources, gather, outlook
@@ -32,7 +33,7 @@ def judge(site: Site, subjects: Sequence[Subject], *, refresh: bool) -> tuple[Ou
     found = gather(
         questions_of(subjects),
         answers,
-        lambda: _connect(site),
+        functools.partial(_connect, site),
         askable=_askable(site),
         refresh=refresh,
     )
@@ -50,9 +51,9 @@ def _askable(site: Site) -> frozenset[Origin]:
 
 
 @contextlib.contextmanager
-def _connect(site: Site) -> Iterator[Sources]:
+def _connect(site: Site, questions: Sequence[Question]) -> Iterator[Sources]:
     # What asks is not needed where everything is known, and takes a while to import.
     from imagebake.commands.asking import sources
 
-    with site.progress.step("Ask for versions"), sources(site) as found:
+    with site.progress.step("Ask for versions"), sources(site, questions) as found:
         yield found

@@ -7,7 +7,7 @@ import datetime as dt
 import gzip
 import lzma
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,10 +57,20 @@ class Archives:
     downloader: Downloader
     cache: Path
 
-    def open(self, suite: str, architecture: str, *, now: dt.datetime) -> tuple[Suite, ...]:
-        """Fetch and check what the archives have of *suite* now, its security fixes included."""
+    def open(
+        self,
+        suite: str,
+        architecture: str,
+        *,
+        now: dt.datetime,
+        only: Collection[str] | None = None,
+    ) -> tuple[Suite, ...]:
+        """Fetch and check what the archives have of *suite* now, its security fixes included.
+
+        With *only*, nothing is read but packages of these names.
+        """
         return tuple(
-            self._open(source, architecture, now)
+            self._open(source, architecture, now, only)
             for source in select(self.sources, suite, architecture)
         )
 
@@ -90,7 +100,13 @@ class Archives:
         found = _DATE.search(self.snapshot)
         return found[0] if found else None
 
-    def _open(self, source: Source, architecture: str, now: dt.datetime) -> Suite:
+    def _open(
+        self,
+        source: Source,
+        architecture: str,
+        now: dt.datetime,
+        only: Collection[str] | None,
+    ) -> Suite:
         address = self._address(source, self._date)
         folder = f"{address}/dists/{source.suite}"
         what = f"{shown(folder)}/InRelease"
@@ -115,7 +131,7 @@ class Archives:
             date=release.date,
             snapshot=self._date,
         )
-        index = Index.parse(text for several in texts for text in several)
+        index = Index.parse((text for several in texts for text in several), only)
         return Suite(repository, index, address)
 
     def _in_release(self, folder: str, suite: str) -> bytes:

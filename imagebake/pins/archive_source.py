@@ -22,12 +22,15 @@ _DATED = 3
 class ArchiveSource:
     """The archives of this machine: each suite is read once, however much is asked of it.
 
+    *packages* are the names that will be asked about; of the others nothing is read.
+
     An index says nothing of days. A server may say since when it has a package's file, which
     is the day it was published on, or a later one where the server is a mirror; and a version
     was there on the day on which its suite was signed. The earliest of them counts.
     """
 
     archives: Callable[[], Archives]
+    packages: frozenset[str]
     connections: Connections
     now: dt.datetime
     _suites: dict[tuple[str, str], tuple[Suite, ...]] = field(default_factory=dict)
@@ -49,7 +52,7 @@ class ArchiveSource:
     def _open(self, suite: str, architecture: str) -> tuple[Suite, ...]:
         with self._lock:
             if (suite, architecture) not in self._suites:
-                opened = self.archives().open(suite, architecture, now=self.now)
+                opened = self.archives().open(suite, architecture, now=self.now, only=self.packages)
                 self._suites[suite, architecture] = opened
             return self._suites[suite, architecture]
 

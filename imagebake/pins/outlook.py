@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -112,15 +112,15 @@ def outlook(subject: Subject, answer: Answer, *, today: dt.date) -> Outlook:
 def gather(
     questions: Iterable[Question],
     answers: Answers,
-    connect: Callable[[], AbstractContextManager[Sources]],
+    connect: Callable[[Sequence[Question]], AbstractContextManager[Sources]],
     *,
     askable: Container[Origin],
     refresh: bool = False,
 ) -> dict[Question, Answer]:
     """Answer *questions*, from what is kept as far as that is fresh, unless *refresh*.
 
-    *connect* is called only where somebody must be asked; what is not of an *askable* origin
-    is left without an answer.
+    *connect* is called only where somebody must be asked, with what he will be asked; what
+    is not of an *askable* origin is left without an answer.
     """
     wanted = tuple(questions)
     found: dict[Question, Answer] = {}
@@ -129,7 +129,7 @@ def gather(
             found[question] = recent
     left = [one for one in wanted if one not in found and one.origin in askable]
     if left:
-        with connect() as sources, ThreadPoolExecutor(_AT_ONCE) as pool:
+        with connect(left) as sources, ThreadPoolExecutor(_AT_ONCE) as pool:
             replies = pool.map(lambda question: answers.ask(question, sources), left)
             found |= dict(zip(left, replies, strict=True))
     return {question: found.get(question, Answer()) for question in wanted}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,8 @@ class Recorded:
         return self.versions
 
     @contextlib.contextmanager
-    def connect(self) -> Iterator[Mapping[Origin, Recorded]]:
+    def connect(self, questions: Sequence[Question]) -> Iterator[Mapping[Origin, Recorded]]:
+        assert questions
         yield dict.fromkeys(Origin, self)
 
 

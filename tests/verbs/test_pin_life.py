@@ -215,6 +215,30 @@ def test_an_archive_that_is_down_leaves_everything_as_it_was(site: Site) -> None
     assert site.files() == before
 
 
+def test_a_lock_that_cannot_be_written_takes_the_spec_back(site: Site) -> None:
+    site.newer_jq()
+    path = site.root / "image_specs" / "demo.lock.json"
+    path.unlink()
+    path.mkdir()
+    before = (site.root / "image_specs" / "demo.yaml").read_bytes()
+
+    with pytest.raises(OSError, match="directory"):
+        bump("demo", only="", to="", refresh=True, as_json=True)
+
+    assert (site.root / "image_specs" / "demo.yaml").read_bytes() == before
+    assert list(path.iterdir()) == []
+
+
+def test_an_image_without_a_lock_gets_one(site: Site) -> None:
+    site.newer_jq()
+    (site.root / "image_specs" / "demo.lock.json").unlink()
+
+    bump("demo", only="jq", to="", refresh=True, as_json=False)
+
+    assert site.printed().endswith("image_specs/demo.lock.json is new\n")
+    lock("demo", every=False, check=True, as_json=False)
+
+
 def test_a_shared_pin_locks_every_image_that_has_it(site: Site) -> None:
     site.archive.add("chrony", "4.5-1", depends="libc6")
     site.archive.publish()
