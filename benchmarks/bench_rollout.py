@@ -34,7 +34,7 @@ LISTED = Size(images=100, versions=100, scale_sets=1000, instances=3)
 ROTATED = Size(images=1, versions=10, scale_sets=1000, instances=2)
 SPEED = 4.0
 """So much faster than here time goes for the emulator and its clients, waits and limits alike."""
-POLL = 10.0
+POLL, LIMIT = 10.0, 2 * 3600.0
 _STEP = 0.05
 
 
@@ -208,6 +208,7 @@ def _hands(fleet: Fleet, clock: FastTime) -> Hands:
         patience=fleet.clients.patience,
         progress=quiet,
         rest=POLL,
+        limit=LIMIT,
     )
 
 

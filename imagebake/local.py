@@ -20,6 +20,7 @@ from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch
 from imagebake.errors import ArtifactError, UsageError
+from imagebake.host.namespaces import rootless
 from imagebake.model.bundle import Bundle
 from imagebake.model.plan import BakePlan
 from imagebake.region import Region
@@ -178,14 +179,17 @@ def offered(workspace: Workspace, settings: Settings) -> Offered:
 def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
 ) -> Iterator[LocalEnd]:
-    """Run the emulator with *engine* behind it until the context is left."""
+    """Run the emulator with *engine* behind it until the context is left.
+
+    Its machines really boot when this process is root; else they are inventory.
+    """
     region = Region(
         functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
     )
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),
-        host=region,
+        host=None if rootless() else region,
         subscription=settings.subscription,
         resource_group=settings.resource_group,
         location=settings.location,

@@ -41,13 +41,15 @@ class Order:
     """What is asked for: *verb* for the record and for claims, *again* the command itself.
 
     *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
-    orders fail where the plan does nothing and something was refused.
+    orders fail where the plan does nothing and something was refused; of *brief* ones only
+    what came of them is printed.
     """
 
     verb: str
     again: str
     expect: str = ""
     needed: bool = False
+    brief: bool = False
     take_over: bool = False
     objective: dt.timedelta | None = None
     as_json: bool = False
@@ -55,13 +57,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A gallery with its consumers, as the commands work with it; *began* is when."""
+    """A gallery with its consumers, as the commands work with it.
+
+    *began* is when the command did; *limit* is for how many seconds it waits for replicas, and
+    for a batch of scale sets.
+    """
 
     site: Site
     end: End
     fleet: Fleet
     now: Callable[[], dt.datetime]
     began: dt.datetime
+    limit: float = 2 * 3600.0
 
     def inventory(self, images: tuple[str, ...] | None = None) -> Inventory:
         """Everything there is, or that is of *images*; `UsageError` where there is no gallery."""
@@ -141,6 +148,7 @@ class Place:
             patience=self.end.cloud.patience,
             progress=self.site.progress,
             rest=self.end.cloud.endpoint.polling_seconds,
+            limit=self.limit,
         )
 
 
@@ -177,7 +185,7 @@ def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: f
 
 def proper(plan: Plan, order: Order) -> None:
     """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
-    if not order.as_json:
+    if not (order.as_json or order.brief):
         print(change_request(plan), end="", flush=True)
     plan.require_open()
     agreed(plan, order.expect)
@@ -199,12 +207,11 @@ def do(
         return None
     gallery = at.site.settings.gallery
     folder = specs[0].gallery.definition if len(specs) == 1 else "-"
+    stamp = f"{at.began:%Y%m%dT%H%M%SZ}-{plan.digest[:6]}"
     work = Work(
         plan=plan,
         verb=order.verb,
-        record=record_name(
-            gallery, folder, "rollouts", f"{at.began:%Y%m%dT%H%M%SZ}-{order.verb}.json"
-        ),
+        record=record_name(gallery, folder, "rollouts", f"{stamp}-{order.verb}.json"),
         versions={key(one.id): one for one in inventory.versions},
         budgets={ring.name: ring.error_budget for one in specs for ring in one.rollout_rings},
         began=at.began,
@@ -219,7 +226,9 @@ def say(plan: Plan, outcome: Outcome | None, order: Order) -> None:
         told = outcome.to_json() if outcome else None
         print_json({"plan": plan.to_json(), "outcome": told})
     elif outcome:
-        print(f"\n{outcome.text}")
+        print(outcome.text if order.brief else f"\n{outcome.text}")
+    elif order.brief:
+        print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
 
 
 def refuse(plan: Plan) -> None:

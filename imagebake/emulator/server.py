@@ -194,6 +194,11 @@ class Emulator:
         return self._ca
 
     @property
+    def boots(self) -> bool:
+        """Whether machines really boot; else they are inventory."""
+        return self._host is not None
+
+    @property
     def health(self) -> tuple[Incident, ...]:
         """What Azure says is broken; replace it to break or to mend something."""
         return self._health.incidents
