@@ -110,9 +110,20 @@ def new(
     """Ask what a new image needs; write its spec, its lock and the workflows that bake it."""
     from imagebake.commands.creating import new as run
 
-    told = {"base": base, "description": description, "owner": owner, "offer": offer}
-    told |= {"sku": sku, "cron": cron, "timezone": timezone, "packages": packages}
-    run(image, told=told, as_json=json)
+    run(
+        image,
+        told={
+            "base": base,
+            "description": description,
+            "owner": owner,
+            "offer": offer,
+            "sku": sku,
+            "cron": cron,
+            "timezone": timezone,
+            "packages": packages,
+        },
+        as_json=json,
+    )
 
 
 @task(help={"json": JSON})
@@ -192,6 +203,7 @@ def outdated(c: Context, image: str = "", refresh: bool = False, json: bool = Fa
     words=["image"],
     help={
         "image": IMAGE,
+        "all": EVERY,
         "only": "one pin, an extension's PUBLISHER.TYPE, or source (default: everything)",
         "to": "the version it moves to (default: the newest that the spec allows)",
         "refresh": "ask every source again, however fresh its last answer is",
@@ -201,6 +213,7 @@ def outdated(c: Context, image: str = "", refresh: bool = False, json: bool = Fa
 def bump(
     c: Context,
     image: str = "",
+    all: bool = False,
     only: str = "",
     to: str = "",
     refresh: bool = False,
@@ -209,7 +222,7 @@ def bump(
     """Move pins to newer versions in the spec, lock it again, and show the difference."""
     from imagebake.commands.bumping import bump as run
 
-    run(image, only=only, to=to, refresh=refresh, as_json=json)
+    run(image, every=all, only=only, to=to, refresh=refresh, as_json=json)
 
 
 @task(

@@ -17,7 +17,8 @@ from imagebake.model.contents import Contents, Leak
 from imagebake.model.findings import Finding
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
-from imagebake.model.spec import Customizer, ImageSpec, Validator
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import Customizer, Validator
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,

@@ -157,7 +157,7 @@ def test_a_bump_changes_one_line_of_the_spec_and_only_that_pin_in_the_lock(site:
     site.newer_jq()
     before = site.files()
 
-    bump("demo", only="", to="", refresh=True, as_json=False)
+    bump("demo", every=False, only="", to="", refresh=True, as_json=False)
 
     lines = changed(before, site.files())
     assert lines["demo.yaml"] == [('version: "1.6-2.1+deb12u1"', 'version: "1.7-1"')]
@@ -181,11 +181,11 @@ def test_a_bump_changes_one_line_of_the_spec_and_only_that_pin_in_the_lock(site:
 
 def test_a_bump_done_twice_changes_nothing_more(site: Site) -> None:
     site.newer_jq()
-    bump("demo", only="", to="", refresh=True, as_json=True)
+    bump("demo", every=False, only="", to="", refresh=True, as_json=True)
     after = site.files()
     site.printed()
 
-    bump("demo", only="", to="", refresh=False, as_json=False)
+    bump("demo", every=False, only="", to="", refresh=False, as_json=False)
 
     assert site.files() == after
     assert site.printed() == "demo: every pin is at the newest version that its spec allows\n"
@@ -198,7 +198,7 @@ def test_a_lock_that_cannot_be_made_leaves_everything_as_it_was(site: Site) -> N
     before = site.files()
 
     with pytest.raises(LockError):
-        bump("demo", only="", to="", refresh=True, as_json=True)
+        bump("demo", every=False, only="", to="", refresh=True, as_json=True)
 
     assert site.files() == before
 
@@ -210,7 +210,7 @@ def test_an_archive_that_is_down_leaves_everything_as_it_was(site: Site) -> None
     site.server.fail("InRelease", "status", 404)
 
     with pytest.raises(ArtifactError):
-        bump("demo", only="", to="", refresh=False, as_json=True)
+        bump("demo", every=False, only="", to="", refresh=False, as_json=True)
 
     assert site.files() == before
 
@@ -223,7 +223,7 @@ def test_a_lock_that_cannot_be_written_takes_the_spec_back(site: Site) -> None:
     before = (site.root / "image_specs" / "demo.yaml").read_bytes()
 
     with pytest.raises(OSError, match="directory"):
-        bump("demo", only="", to="", refresh=True, as_json=True)
+        bump("demo", every=False, only="", to="", refresh=True, as_json=True)
 
     assert (site.root / "image_specs" / "demo.yaml").read_bytes() == before
     assert list(path.iterdir()) == []
@@ -233,7 +233,7 @@ def test_an_image_without_a_lock_gets_one(site: Site) -> None:
     site.newer_jq()
     (site.root / "image_specs" / "demo.lock.json").unlink()
 
-    bump("demo", only="jq", to="", refresh=True, as_json=False)
+    bump("demo", every=False, only="jq", to="", refresh=True, as_json=False)
 
     assert site.printed().endswith("image_specs/demo.lock.json is new\n")
     lock("demo", every=False, check=True, as_json=False)
@@ -244,7 +244,7 @@ def test_a_shared_pin_locks_every_image_that_has_it(site: Site) -> None:
     site.archive.publish()
     before = site.files()
 
-    bump("demo", only="chrony", to="", refresh=True, as_json=True)
+    bump("demo", every=False, only="chrony", to="", refresh=True, as_json=True)
 
     assert set(changed(before, site.files())) == {
         "base/common.yaml",
@@ -261,18 +261,18 @@ def test_a_held_pin_stays(site: Site) -> None:
     site.newer_jq()
     before = site.files()
 
-    bump("demo", only="", to="", refresh=True, as_json=True)
+    bump("demo", every=False, only="", to="", refresh=True, as_json=True)
 
     assert site.files() == before
     assert site.json()["left"]["jq"] == "held: libonig is too old"
     with pytest.raises(ValidationFailed, match="held: libonig is too old"):
-        bump("demo", only="jq", to="1.7-1", refresh=False, as_json=True)
+        bump("demo", every=False, only="jq", to="1.7-1", refresh=False, as_json=True)
 
 
 @pytest.mark.usefixtures("marketplace")
 def test_the_source_moves_without_the_archive_being_asked(site: Site) -> None:
     before = site.files()
-    bump("demo", only="source", to="", refresh=False, as_json=True)
+    bump("demo", every=False, only="source", to="", refresh=False, as_json=True)
     site.server.fail("", "status", 503)
 
     lines = changed(before, site.files())
