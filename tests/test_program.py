@@ -15,6 +15,7 @@ AZURE_FREE = (
     ("lock", "--all", "--check"),
     ("validate", "--all", "--rules-only"),
     ("specs",),
+    ("plan", "debian-12-base"),
 )
 
 

@@ -29,6 +29,7 @@ from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
+from imagebake.render.identity import rendering_identity
 from imagebake.render.image_template import render_image_template
 from imagebake.validate import report_proof
 
@@ -207,7 +208,9 @@ def _bake_one(
 
 def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
     """The plan of *spec* with the templates of this workspace."""
-    return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+    plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+    identity = rendering_identity(site.workspace.templates, CATALOGUE)
+    return dataclasses.replace(plan, rendered_by=identity)
 
 
 def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,25 +15,29 @@ from imagebake.commands.selection import compiled, templates
 from imagebake.errors import ImagebakeError
 from imagebake.host import git
 from imagebake.model.plan import BakePlan
+from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.specs.load import load_spec
 from imagebake.workspace import Workspace
 
 _SPECS, _TEMPLATES = "image_specs", "templates"
-_OWN = (".lock.json", ".yaml")
+_LOCK = ".lock.json"
+_OWN = (_LOCK, ".yaml")
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """The specs, locks and templates of *revision*; *folder* gets those that are asked for.
 
-    *files* are git's objects by path. *touched* are the images whose own files differ;
-    where *shared* is true, something differs that every image may be made from.
+    *files* are git's objects by path, *changed* the paths that differ here. *touched* are
+    the images whose own files differ; where *shared* is true, something differs that every
+    image may be made from.
     """
 
     site: Site
     revision: git.Revision
     files: dict[str, str]
+    changed: frozenset[str]
     touched: frozenset[str]
     shared: bool
     folder: Path
@@ -52,6 +56,7 @@ class Earlier:
                 site,
                 revision,
                 revision.files(folders),
+                changed,
                 frozenset(name for path in changed if (name := _image(path))),
                 any(not _image(path) for path in changed),
                 Path(folder),
@@ -69,6 +74,19 @@ class Earlier:
         """Whether every file that *image* is made from is there as it is here."""
         return self.has(image) and not self.shared and image not in self.touched
 
+    def makes_the_same(self, spec: ImageSpec) -> bool:
+        """Whether it says of *spec*'s image what is said here, by files that differ."""
+        lock = f"{_SPECS}/{spec.name}{_LOCK}"
+        if not self.has(spec.name) or lock in self.changed or lock not in self.files:
+            return False
+        if any(path.startswith(f"{_TEMPLATES}/") for path in self.changed):
+            return False
+        self._restore(spec.name)
+        try:
+            return load_spec(self.folder / _SPECS / f"{spec.name}.yaml", root=self.folder) == spec
+        except ImagebakeError:
+            return False
+
     def planned(self, image: str) -> tuple[BakePlan | None, str]:
         """The plan of *image* as it was; None, and why, where there was none to be made."""
         if not self.has(image):
@@ -77,7 +95,7 @@ class Earlier:
         there = Workspace(root=self.folder, state=self.folder)
         try:
             spec = load_spec(there.specs / f"{image}.yaml", root=there.root)
-            lock = locks.load_lock(there.lock_path(image))
+            lock = locks.load_lock(self._lock(image, there))
             locks.check_lock(spec, lock)
             own = self.folder / _TEMPLATES
             made_by = compiled(own) if own.is_dir() else templates(self.site)
@@ -87,15 +105,30 @@ class Earlier:
             return None, f"{self.revision} cannot be planned, so that everything looks new: {why}"
         return plan, ""
 
+    def _lock(self, image: str, there: Workspace) -> Path:
+        """Where the lock is as it was: here, where nobody has changed it."""
+        path, place = f"{_SPECS}/{image}{_LOCK}", there.lock_path(image)
+        if path in self.files and path not in self.changed:
+            return self.site.workspace.lock_path(image)
+        if path in self.files:
+            self._write([path])
+        return place
+
     def _restore(self, image: str) -> None:
-        """Have the files here that *image* is made from."""
-        wanted = {
-            path: identity
-            for path, identity in self.files.items()
-            if _image(path) in (image, "") and not (self.folder / path).exists()
-        }
-        contents = self.revision.contents(wanted.values())
-        for path, content in zip(wanted, contents, strict=True):
+        """Have the files here that the spec of *image*, or of any image, is read from."""
+        if (self.folder / _SPECS / f"{image}.yaml").exists():
+            return
+        self._write(
+            [
+                path
+                for path in self.files
+                if not path.endswith(_LOCK) and (self.shared or _image(path) in (image, ""))
+            ]
+        )
+
+    def _write(self, paths: Sequence[str]) -> None:
+        contents = self.revision.contents(self.files[path] for path in paths)
+        for path, content in zip(paths, contents, strict=True):
             place = self.folder / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)

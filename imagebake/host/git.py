@@ -49,12 +49,13 @@ class Revision:
     def contents(self, identities: Iterable[str]) -> Iterator[bytes]:
         """The content of each object, in the order that was asked in."""
         wanted = "".join(f"{identity}\n" for identity in identities).encode()
-        rest = _git(self.root, "cat-file", "--batch", stdin=wanted)
-        while rest:
-            head, _, rest = rest.partition(b"\n")
-            size = int(head.split()[2])
-            yield rest[:size]
-            rest = rest[size + 1 :]
+        told = _git(self.root, "cat-file", "--batch", stdin=wanted)
+        at = 0
+        while at < len(told):
+            start = told.index(b"\n", at) + 1
+            end = start + int(told[at:start].split()[2])
+            yield told[start:end]
+            at = end + 1
 
 
 def base_of(root: Path, name: str) -> Revision:

@@ -42,6 +42,7 @@ class BakePlan:
     *bundles* are the base's, then those that the customizers install from, in order. The
     last customizer writes the script by which the image is generalised, and *validators*
     run on a machine made from the result. *manifest* is the file that the image carries.
+    *rendered_by* is the identity of what rendered it, where that is known.
     """
 
     spec: ImageSpec
@@ -52,6 +53,7 @@ class BakePlan:
     customizers: tuple[Script, ...]
     validators: tuple[Script, ...]
     manifest: bytes
+    rendered_by: str | None = None
 
     @property
     def base(self) -> Bundle:

@@ -73,6 +73,8 @@ def heredoc(text: str, word: str) -> Fragment:
 
 def _spoilt(line: str, word: str) -> bool:
     """Whether dash 0.5.12, comparing *line* with *word*, drops the byte at which they differ."""
+    if line.isascii() or line[0] != word[0]:  # nearly every line
+        return False
     return any(
         line.startswith(word[:same]) and not line[same : same + 1].isascii()
         for same in range(1, len(word) + 1)

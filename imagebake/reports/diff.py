@@ -42,7 +42,8 @@ def measures(diff: ImageDiff) -> list[tuple[str, str, str]]:
 def rows(area: Area, differences: Sequence[Difference]) -> list[tuple[str, ...]]:
     """The differences of one area under `COLUMNS`; what follows from others is counted."""
     if area in QUIET:
-        return [("~", folder, f"{count} paths", "") for folder, count in _folders(differences)]
+        counted = _folders(differences)
+        return [("~", folder, _paths(count), "") for folder, count in counted]
     return [(one.sign, one.name, one.moved, one.note) for one in differences]
 
 
@@ -59,7 +60,7 @@ def markdown(diff: ImageDiff) -> str:
         ]  # fmt: skip
         parts.append(f"**{area.value}**" if area not in QUIET else "")
         if area in QUIET:
-            parts.append(folded(f"{area.value}: {len(differences)} paths", table(COLUMNS, lines)))
+            parts.append(folded(f"{area.value}: {_paths(len(differences))}", table(COLUMNS, lines)))
             continue
         parts.append(table(COLUMNS, lines[:MOST]))
         if len(lines) > MOST:
@@ -74,6 +75,10 @@ def size(count: int) -> str:
 
 def _grown(before: Measure, after: Measure) -> str:
     return f"{(after.size - before.size) / _KIBI / _KIBI:+.1f} MiB"
+
+
+def _paths(count: int) -> str:
+    return f"{count} path{'' if count == 1 else 's'}"
 
 
 def _moved(old: str, new: str) -> str:
