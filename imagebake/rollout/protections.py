@@ -96,8 +96,8 @@ class Protections:
         users = self._usage.of(one)
         if users.count:
             who, how = users.first[0]
-            more = f" and {users.count - 1:,} more" if users.count > 1 else ""
-            why = f"{how} {spoken(who)} uses it{more}"
+            more = f", and {users.count - 1:,} more use it" if users.count > 1 else ""
+            why = how.format(spoken(who)) + more
             yield Protection("in-use", why, who, f"az resource show --ids {who}")
 
     def _held(self, one: GalleryVersion) -> Iterator[Protection]:

@@ -7,7 +7,8 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -20,6 +21,7 @@ from hypothesis.stateful import (
 
 from imagebake.model.fleet import Machine
 from imagebake.model.gallery import TAG_KEEP
+from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import Delete, Move, Override, Upgrade
 from imagebake.rollout.freezes import OPEN, Gate, GateState
 from imagebake.rollout.holds import hold_plan, unhold_plan
@@ -31,6 +33,7 @@ from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotate import rotate_plan
 from tests.rollout import laws
+from tests.rollout.chance import a_world
 from tests.rollout.world import World
 from tests.support.builders import a_spec
 from tests.support.fleets import COMPUTE, a_rollout_spec, definition_id
@@ -40,9 +43,10 @@ WRITES = st.none() | st.integers(0, 8)
 CLOSED = Gate(state=GateState.CLOSED, why="freeze: sale")
 
 
-def specs() -> dict[str, object]:
+def specs() -> dict[str, ImageSpec]:
     terms = {"keep": 2, "minimum_age_days": 3, "grace_days": 2, "most_per_run": 4}
     demo = a_rollout_spec(retirement=terms)
+    terms |= {"keep": 1}
     regions = tuple({"name": name} for name in ("northeurope", "westeurope"))
     ring = {"name": "prod", "soak_hours": 0, "audience": {"scale_sets": ("prod-1",)}}
     document = a_spec(name="child", rings=(ring,), regions=regions, retirement=terms)
@@ -55,7 +59,7 @@ class Rollouts(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(specs=specs())  # type: ignore[arg-type]
+        self.world = World(specs=specs())
         self.world.laws.append(functools.partial(laws.nothing_protected_goes, self.world))
         self.had: set[tuple[str, str]] = set()
         self.number = 0
@@ -106,6 +110,8 @@ class Rollouts(RuleBasedStateMachine):
     def bake(self, image: str, proof: str, healthy: bool, kin: int, again: bool) -> None:  # noqa: FBT001
         parent = self.pick(kin, "demo") if image == "child" else None
         twin = self.pick(kin, image) if again else None
+        if twin:  # the same lock has the same source
+            parent = self.world.parents.get(key(twin))
         self.world.bake(
             image,
             proof=proof,
@@ -310,13 +316,59 @@ class Rollouts(RuleBasedStateMachine):
             assert world.state() == before.state()
 
 
-def test_any_interleaving_keeps_the_laws() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+def interleave(cases: int, steps: int) -> None:
+    run_state_machine_as_test(
         Rollouts,
         settings=settings(
-            max_examples=150,
-            stateful_step_count=30,
+            max_examples=cases,
+            stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_any_interleaving_keeps_the_laws() -> None:
+    interleave(cases=120, steps=30)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_hundred_thousand_steps_of_interleavings_keep_the_laws() -> None:
+    interleave(cases=2500, steps=50)
+
+
+SPECS = specs()
+
+
+def nothing_goes_that_must_not(seed: int) -> None:
+    """Decide on one world in many ways, and hold each decision to the laws."""
+    world = a_world(seed, SPECS)
+    policies = {name: (spec.rollout_rings, spec.retirement) for name, spec in SPECS.items()}
+    for forgetful in (False, True):
+        inventory = world.inventory(forgetful=forgetful)
+        plan = retire_plan(policies, inventory, now=world.now, gate=OPEN)
+        for action in plan.actions:
+            laws.nothing_protected_goes(world, key(action.subject), action)
+        backwards = replace(inventory, versions=inventory.versions[::-1])
+        again = retire_plan(policies, backwards, now=world.now, gate=OPEN)
+        assert again.digest == plan.digest
+        said = {key(one.subject) for one in plan.actions}
+        said |= {key(one.subject) for one in plan.refusals}
+        said |= {key(one.subject) for one in plan.due}
+        more = any("more may go" in note for note in plan.notes)
+        assert said >= world.versions.keys() or more or world.unread
+    laws.what_is_revoked_stays_revoked(world)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=1500, deadline=None)
+def test_nothing_goes_that_must_not(seed: int) -> None:
+    nothing_goes_that_must_not(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_nothing_goes_that_must_not_from_a_hundred_thousand_worlds() -> None:
+    for seed in range(100_000):
+        nothing_goes_that_must_not(seed)
