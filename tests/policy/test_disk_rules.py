@@ -40,7 +40,7 @@ def test_a_disk_that_boots_breaks_no_rule() -> None:
 
     assert report.findings == ()
     assert report.checked == (
-        "boot of the disk: the login prompt after 7.0 s (KVM, secure boot); console: kept.log",
+        "boot of the disk: the login prompt after 6.0 s (KVM, secure boot); console: kept.log",
     )
 
 
