@@ -134,12 +134,14 @@ def report_proof(facts: ProofFacts) -> Report:
 
 def report_disk(facts: DiskFacts) -> Report:
     """Report how the disk of an image booted."""
-    boot = facts.boot
+    boot, findings = facts.boot, judge_disk(facts)
+    if boot is None:
+        return Report(subject=facts.subject, checked=("boot of the disk: none",), findings=findings)
     came = f"{boot.reached} after {boot.seconds:.1f} s" if boot.reached else "a silent console"
     how = ", ".join(filter(None, (boot.accelerator, "secure boot" if boot.secure else "")))
     where = f"; console: {facts.console}" if facts.console else ""
     checked = f"boot of the disk: {came}{how and f' ({how})'}{where}"
-    return Report(subject=facts.subject, checked=(checked,), findings=judge_disk(facts))
+    return Report(subject=facts.subject, checked=(checked,), findings=findings)
 
 
 def _in_words(proof: Proof) -> str:
