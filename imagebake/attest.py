@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,13 +49,18 @@ class Attestor:
             )
         return Baked(manifest=manifest, plan=plan)
 
-    def attest(self) -> None:
-        """Keep the SBOM and the provenance, signed where there is a key; once each."""
+    def attest(self, *, anew: bool = False) -> None:
+        """Keep the SBOM and the provenance, signed where there is a key; once each.
+
+        With *anew* those that are there give way: they are of a version that once had the
+        same number, in a gallery that is gone.
+        """
         baked = self.baked()
-        self._keep(SBOM, lambda: sbom(baked, self.packages()))
-        statement = self._keep(PROVENANCE, lambda: self._statement(baked))
+        self._keep(SBOM, lambda: sbom(baked, self.packages()), anew=anew)
+        statement = self._keep(PROVENANCE, lambda: self._statement(baked), anew=anew)
         if signer := self.signer:
-            self._keep(ENVELOPE, lambda: canonical_json(sign(statement, signer).to_json()))
+            make = functools.partial(sign, statement, signer)
+            self._keep(ENVELOPE, lambda: canonical_json(make().to_json()), anew=anew)
 
     def document(self, record: str) -> bytes:
         """One of the records, made first where it is not there yet."""
@@ -76,8 +82,8 @@ class Attestor:
         made = {record: sha256_bytes(self.kept(record) or b"") for record in (PLAN, SBOM)}
         return canonical_json(provenance(baked, records=made))
 
-    def _keep(self, record: str, make: Callable[[], bytes]) -> bytes:
-        content = self.kept(record)
+    def _keep(self, record: str, make: Callable[[], bytes], *, anew: bool) -> bytes:
+        content = None if anew else self.kept(record)
         if content is None:
             content = make()
             self.records.record(self._name(record), content)

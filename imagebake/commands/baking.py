@@ -126,7 +126,8 @@ class _Work:
         """Keep what is said of a version that was made here; what is in Azure cannot be read."""
         if result.made and result.manifest.content_sha256:
             with self.site.progress.step("Write SBOM and provenance"):
-                attesting.attestor_of(self.site, result.version, end).attest()
+                attestor = attesting.attestor_of(self.site, result.version, end)
+                attestor.attest(anew=True)
 
     def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:
         """The verdict over what was baked and, where there is none, why: kept, or reached now."""

@@ -20,11 +20,6 @@ INV = '#!/bin/sh\n[ "$1" = bake ] && set -- "$@" --no-proof\nexec {python} -m im
 
 
 @pytest.fixture
-def runner(cold: Bakery, tmp_path: Path) -> Runner:
-    return _runner(cold, tmp_path)
-
-
-@pytest.fixture
 def here(warm: Bakery, tmp_path: Path) -> Runner:
     return _runner(warm, tmp_path)
 
@@ -106,17 +101,17 @@ def test_a_fork_gets_no_comment(here: Runner) -> None:
     assert "Write the comment, or edit the one that is there" not in steps
 
 
-def test_what_is_due_is_baked_and_attested_once(cold: Bakery, runner: Runner) -> None:
-    text = cold.spec.read_text()
-    cold.spec.write_text(text + 'schedule: {cron: "* * * * *"}\n')
-    bake = workflow(runner, "bake")
+def test_what_is_due_is_baked_and_attested_once(warm: Bakery, here: Runner) -> None:
+    change(warm, "echo due | sudo tee /etc/greeting")
+    warm.spec.write_text(warm.spec.read_text() + 'schedule: {cron: "* * * * *"}\n')
+    bake = workflow(here, "bake")
 
-    first, second = runner.run(bake), runner.run(bake)
+    first, second = here.run(bake), here.run(bake)
 
     assert "Bake what the lock names, and nothing else" in first
     assert "Check the image against both" in first
     assert "Bake what the lock names, and nothing else" not in second
-    assert runner.artifacts[f"bake-{IMAGE}"]
+    assert here.artifacts[f"bake-{IMAGE}"]
 
 
 def test_on_azure_what_was_baked_is_promoted(warm: Bakery, here: Runner) -> None:
