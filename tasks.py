@@ -655,7 +655,11 @@ def emulator(c: Context, port: int = 0) -> None:
     run(port=port)
 
 
-@task(words=["action"], help={"action": "verify: hash every artifact again", "json": JSON})
+@task(
+    words=["action"],
+    actions=["verify"],
+    help={"action": "verify: hash every artifact again", "json": JSON},
+)
 def mirror(c: Context, action: str = "", json: bool = False) -> None:
     """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
     from imagebake.commands.locking import mirror as run
