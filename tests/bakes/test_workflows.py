@@ -76,7 +76,7 @@ def test_a_pull_request_is_checked_baked_and_commented(warm: Bakery, here: Runne
     steps = here.run(workflow(here, "pr"))
 
     assert "Bake what the lock names, and prove its first boot offline" in steps
-    assert "greet" in (here.root / "comment.md").read_text()
+    assert "greet" in (here.root / "plan.md").read_text()
     assert IMAGE in here.summary
     asked = (Path(here.variables["PATH"].partition(":")[0]) / "gh.log").read_text()
     assert "repos/example/images/issues/7/comments" in asked
