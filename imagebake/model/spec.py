@@ -17,7 +17,7 @@ from pydantic import (
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
-from imagebake.model.rings import Retirement, Ring
+from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.spelling import described
 from imagebake.model.steps import Customizer, Validator
 from imagebake.model.terms import Build, Objectives, ProofTerms, Schedule
@@ -188,14 +188,7 @@ class ImageSpec(Value):
     def _rings_are_where_versions_are(
         cls, rings: tuple[Ring, ...], info: ValidationInfo
     ) -> tuple[Ring, ...]:
-        known = {region.name for region in info.data.get("regions", ())}
-        for ring in rings:
-            if known and (strange := sorted(set(ring.regions) - known)):
-                raise ValueError(
-                    f"the ring {ring.name!r} is in {strange[0]!r}, which is none of the image's"
-                    f" regions: {', '.join(sorted(known))}"
-                )
-        return rings
+        return within(rings, {region.name for region in info.data.get("regions", ())})
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
