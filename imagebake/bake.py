@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from imagebake.host.files import locked
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
     TAG_COMMIT,
+    TAG_EMERGENCY,
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
@@ -28,6 +30,7 @@ from imagebake.model.gallery import (
 )
 from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
+from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.versions import ImageVersion
 from imagebake.progress import Progress, Step
 
@@ -44,12 +47,16 @@ class Bases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image."""
+    """Where versions go and whose they are: facts of the machine, not of the image.
+
+    *emergency* is why a bake was not to wait for anybody.
+    """
 
     gallery: str
     identity: str
     mirror_url: str
     commit: str | None = None
+    emergency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +200,7 @@ class _Bake:
             raise
 
     def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
-        """Store the manifest: from here on the bake is done and will be found."""
+        """Store the plan and the manifest: from here on the bake is done and will be found."""
         manifest = BakeManifest.of(
             self.plan,
             version,
@@ -202,8 +209,9 @@ class _Bake:
             content_sha256=self.hands.content(version.id),
             seconds=self.seconds,
         )
-        name = record_name(self.to.gallery, self.definition, version.version)
-        self.hands.mirror.record(name, canonical_json(manifest.to_json()))
+        place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
+        self.hands.mirror.record(place(PLAN), plan_record(self.plan))
+        self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
         image = self.plan.spec.name
         return BakeResult(image=image, version=version, made=made, manifest=manifest)
 
@@ -228,7 +236,8 @@ class _Bake:
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
         }
-        return tags | ({TAG_COMMIT: self.to.commit} if self.to.commit else {})
+        told = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
+        return tags | {tag: text for tag, text in told.items() if text}
 
     def _templates(self) -> ImageTemplates:
         return ImageTemplates(

@@ -22,6 +22,9 @@ from typing import ClassVar
 
 from imagebake.diagnostics import Diagnostic
 
+CHANGES = 8
+"""The exit code that is no failure: with `--exit-code`, something changes."""
+
 
 class ImagebakeError(Exception):
     """A failure that the person at the keyboard can act on.

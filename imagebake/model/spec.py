@@ -14,20 +14,20 @@ from pydantic import (
     model_validator,
 )
 
+from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.spelling import described
+from imagebake.model.steps import Customizer, Validator
 from imagebake.model.terms import Build, Objectives, ProofTerms, Schedule
 from imagebake.model.texts import (
-    CommandLine,
     DebianPackage,
     DefinitionName,
     ImageName,
     MarketplaceName,
     Owner,
     Region,
-    StepName,
     Suite,
     TagName,
     TagText,
@@ -128,39 +128,6 @@ class GalleryDefinition(Value):
     """The processor."""
 
 
-class Network(enum.StrEnum):
-    """Whether a step may talk to anything but the mirror."""
-
-    UNPLUGGED = "unplugged"
-    REQUIRED = "required"
-
-
-Inline = Annotated[tuple[CommandLine, ...], Field(min_length=1, max_length=1000, strict=False)]
-"""The lines of a shell script."""
-
-
-class Customizer(Value):
-    """A shell step of the spec's own; a non-zero exit of any line fails the bake."""
-
-    name: StepName
-    """What the step is called in the log."""
-    inline: Inline
-    """The script, line by line, for `/bin/sh -e`; `sudo` where root is needed."""
-    network: Annotated[Network, Field(strict=False)] = Network.UNPLUGGED
-    """`required` where the step must talk to more than the mirror, which earns a finding."""
-    reason: Text | None = None
-    """Why the image needs the step."""
-
-
-class Validator(Value):
-    """A check that runs on a machine made from the image; a non-zero exit fails the bake."""
-
-    name: StepName
-    """What the check is called in the log."""
-    inline: Inline
-    """The script, line by line, for `/bin/sh -e`."""
-
-
 class TargetRegion(Value):
     """A region that gets replicas; three or more are advised for production."""
 
@@ -201,6 +168,8 @@ class ImageSpec(Value):
     """Where versions are replicated to."""
     build: Build = Build()
     """The machine that Azure builds on."""
+    adoption: Adoption = Adoption()
+    """When newer versions of the pins may be adopted."""
     proof: ProofTerms = ProofTerms()
     """What the offline proof asks of the image."""
     objectives: Objectives = Objectives()
@@ -278,18 +247,17 @@ class ImageSpec(Value):
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""
-        stewardship = {"owner", "reason", "review_by"}
         return {
             "name": self.name,
             "source": self.source.to_json(),
             "local": self.local.to_json() if self.local else None,
             "architecture": self.gallery.architecture.value,
             "pins": [
-                pin.model_dump(mode="json", exclude=stewardship, exclude_none=True)
+                pin.model_dump(mode="json", exclude=set(STEWARDSHIP), exclude_none=True)
                 for pin in self.pins
             ],
             "extensions": [
-                pin.model_dump(mode="json", exclude=stewardship, exclude_none=True)
+                pin.model_dump(mode="json", exclude=set(STEWARDSHIP), exclude_none=True)
                 for pin in self.extensions
             ],
         }

@@ -1,4 +1,4 @@
-"""What a spec asks of an image's first boots, and how and when it is built."""
+"""What a spec asks for: of the build, of the schedule, of first boots, and in an incident."""
 
 from __future__ import annotations
 
