@@ -476,6 +476,21 @@ def unhold(c: Context, version: str = "", reason: str = "", json: bool = False) 
 @task(
     words=["image"],
     help={
+        "image": f"{IMAGE} (default: all)",
+        "out": "a file for the picture: its name ends in .svg, .html or .md",
+        "json": JSON,
+    },
+)
+def map_(c: Context, image: str = "", out: str = "", json: bool = False) -> None:
+    """Show what the images need and what needs them; nothing of it may be destroyed."""
+    from imagebake.commands.mapping import print_map as run
+
+    run(image, out=out, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
         "image": f"{IMAGE}, or IMAGE@VERSION",
         "all": EVERY,
         "rules-only": "only the rules over specs and locks; offline",
