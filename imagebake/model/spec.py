@@ -18,7 +18,7 @@ from imagebake.model.delivery import WantedFile
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring
 from imagebake.model.spelling import described
-from imagebake.model.terms import ProofTerms
+from imagebake.model.terms import HeartbeatTerms, ProofTerms
 from imagebake.model.texts import (
     CommandLine,
     Cron,
@@ -204,6 +204,8 @@ class Objectives(Value):
     """So soon 95 of 100 machines are Ready, whatever is down."""
     recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
     """So soon after the first one that could not be had, machines can be had again."""
+    age_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """So old the version that a ring has may become."""
     rollback_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
     """So soon after it was asked for, a rollback has every machine on the version before."""
 
@@ -237,6 +239,8 @@ class ImageSpec(Value):
     """The machine that Azure builds on."""
     proof: ProofTerms = ProofTerms()
     """What the offline proof asks of the image."""
+    heartbeat: HeartbeatTerms = HeartbeatTerms()
+    """What a heartbeat asks of a machine that was just made from the image."""
     objectives: Objectives = Objectives()
     """What machines made from the image must achieve in an incident."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
