@@ -191,9 +191,7 @@ class _One:
         with contextlib.suppress(_MissedError):
             for wish in target.extensions:
                 with self._phase(HANDLER + wish.handler):
-                    machines.extend(
-                        self.name, wish, location=target.region, limit=self._left()
-                    )
+                    machines.extend(self.name, wish, location=target.region, limit=self._left())
         self._listen()
 
     def asked(self) -> Asked | None:

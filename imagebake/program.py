@@ -25,11 +25,17 @@ from imagebake.version import VERSION
 USAGE = 2
 
 
-def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[..., Any]:  # noqa: A002
+def task(
+    *,
+    words: Sequence[str] = (),
+    help: Mapping[str, str],  # noqa: A002 - as invoke has it
+    many: Sequence[str] = (),
+) -> Callable[..., Any]:
     """Make an invoke task whose failures end at the boundary below.
 
     *words* names the parameters that may be given without a flag, in order. Invoke itself
-    knows only words that must be given; `TaskProgram` lets these be left out as well.
+    knows only words that must be given; `TaskProgram` lets these be left out as well. *many*
+    names those flags that may be given more than once.
     """
 
     def decorate(body: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's own type is generic
@@ -40,7 +46,7 @@ def task(*, words: Sequence[str] = (), help: Mapping[str, str]) -> Callable[...,
 
         name = body.__name__.rstrip("_")
         declared[name] = Declared(name, body, tuple(words), help)
-        return invoke_task(name=name, help=dict(help))(run)
+        return invoke_task(name=name, help=dict(help), iterable=list(many))(run)
 
     return decorate
 

@@ -118,7 +118,7 @@ class Clients:
         from imagebake.cloud.pipeline import Transport
 
         transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
-        client = PipelineClient(url, transport=transport, policies=policies)
+        client: Any = PipelineClient(url, transport=transport, policies=policies)
         with self.asking(doing), client:
             response = client.send_request(HttpRequest("GET", url))
             response.raise_for_status()

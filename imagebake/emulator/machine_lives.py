@@ -116,7 +116,9 @@ class Lives:
 
     def console(self, owner: str) -> bytes | None:
         """What the machine with that *owner* printed; None where none is on in this process."""
-        running = (life.running for life, _ in list(self._lives.values()) if life.lock.stem == owner)
+        running = (
+            life.running for life, _ in list(self._lives.values()) if life.lock.stem == owner
+        )
         found = next(running, None)
         return found.console() if found else None
 

@@ -63,7 +63,7 @@ class Phase(NamedTuple):
 class Asked(NamedTuple):
     """The ledger's summary: what was counted beyond the platform, and the hosts by name."""
 
-    count: int
+    times: int
     hosts: tuple[str, ...] = ()
 
 
@@ -128,7 +128,7 @@ class Beat:
             "label": self.label,
             "began": self.began.isoformat(),
             "phases": [_trimmed(one) for one in self.phases],
-            "asked": [self.asked.count, list(self.asked.hosts)] if self.asked else None,
+            "asked": [self.asked.times, list(self.asked.hosts)] if self.asked else None,
             "resting": self.resting,
         }
 
@@ -167,4 +167,3 @@ def in_order(beats: Iterable[Beat]) -> list[Beat]:
     """The beats by time, each once."""
     known = {one.id: one for one in beats}
     return sorted(known.values(), key=lambda one: (one.began, one.id))
-

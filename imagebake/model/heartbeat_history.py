@@ -12,7 +12,8 @@ from imagebake.model.drill import percentile
 from imagebake.model.heartbeat import Beat, in_order
 
 COLUMNS = (
-    "IMAGE", "REGION", "LABEL", "LAST", "BEATS", "FAILED", "P50", "P95", "TREND", "AGE", "LAST FAILURE",
+    "IMAGE", "REGION", "LABEL", "LAST", "BEATS", "FAILED", "P50", "P95", "TREND", "AGE",
+    "LAST FAILURE",
 )  # fmt: skip
 _DAY = 86400.0
 _LEAST = 4

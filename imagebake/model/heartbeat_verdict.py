@@ -133,7 +133,7 @@ def _judge(image: str, region: str, beats: list[Beat]) -> Verdict:
     golden = [one for one in bad if one.label == GOLDEN]
     plain = [one for one in beats if one.label != GOLDEN]
     cause = _cause(golden=bool(golden), plain=[one.good for one in plain])
-    culprit = (golden or bad or [None])[0]
+    culprit = next(iter(golden or bad), None)
     return Verdict(image=image, region=region, at=beats[0].began, cause=cause, culprit=culprit)
 
 

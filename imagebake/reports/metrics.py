@@ -22,34 +22,64 @@ def open_metrics(
         lines.append(f"# TYPE {name} {kind}")
         lines += [f"# UNIT {name} {unit}"] if unit else []
         lines.append(f"# HELP {name} {about}")
-        lines += [f"{name}{suffix}{_labels(labels)} {value:g}" if abs(value) < _EXACT
-                  else f"{name}{suffix}{_labels(labels)} {value:.3f}"
-                  for suffix, labels, value in samples]  # fmt: skip
+        lines += [
+            f"{name}{suffix}{_labels(labels)} {_number(value)}" for suffix, labels, value in samples
+        ]
     return "\n".join([*lines, "# EOF", ""])
-
-
-_EXACT = 1e5
-"""Larger numbers are times, which six digits would not tell."""
 
 
 def _families(
     beats: Sequence[Beat], figures: list[Figures], incidents: list[Incident]
 ) -> Iterator[tuple[str, str, str, str, list[Sample]]]:
-    yield ("imagebake_beats", "counter", "", "Beats in the records, by how they ended.",
-           list(_counts(beats)))  # fmt: skip
-    yield ("imagebake_beat_ready_seconds", "gauge", "seconds",
-           "From asking for the machine until its agent is Ready.", list(_quantiles(figures)))  # fmt: skip
-    yield ("imagebake_beat_last_seconds", "gauge", "seconds", "When the last beat began.",
-           [("", _who(one), _time(one.last)) for one in figures])  # fmt: skip
-    yield ("imagebake_beat_last_good_seconds", "gauge", "seconds",
-           "When the last good beat began.",
-           [("", _who(one), _time(one.last_good)) for one in figures if one.last_good])  # fmt: skip
-    yield ("imagebake_beat_phase_seconds", "gauge", "seconds", "Each phase of the last beat.",
-           list(_phases(beats)))  # fmt: skip
-    yield ("imagebake_image_age_days", "gauge", "days", "The age of the version of the last beat.",
-           [("", _who(one), one.age_days) for one in figures if one.age_days is not None])  # fmt: skip
-    yield ("imagebake_incident_open", "gauge", "", "1 while heartbeats miss.",
-           [("", _what(one), 1.0) for one in incidents if one.open])  # fmt: skip
+    yield (
+        "imagebake_beats",
+        "counter",
+        "",
+        "Beats in the records, by how they ended.",
+        list(_counts(beats)),
+    )
+    yield (
+        "imagebake_beat_ready_seconds",
+        "gauge",
+        "seconds",
+        "From asking for the machine until its agent is Ready.",
+        list(_quantiles(figures)),
+    )
+    yield (
+        "imagebake_beat_last_seconds",
+        "gauge",
+        "seconds",
+        "When the last beat began.",
+        [("", _who(one), _time(one.last)) for one in figures],
+    )
+    yield (
+        "imagebake_beat_last_good_seconds",
+        "gauge",
+        "seconds",
+        "When the last good beat began.",
+        [("", _who(one), _time(one.last_good)) for one in figures if one.last_good],
+    )
+    yield (
+        "imagebake_beat_phase_seconds",
+        "gauge",
+        "seconds",
+        "Each phase of the last beat.",
+        list(_phases(beats)),
+    )
+    yield (
+        "imagebake_image_age_days",
+        "gauge",
+        "days",
+        "The age of the version of the last beat.",
+        [("", _who(one), one.age_days) for one in figures if one.age_days is not None],
+    )
+    yield (
+        "imagebake_incident_open",
+        "gauge",
+        "",
+        "1 while heartbeats miss.",
+        [("", _what(one), 1.0) for one in incidents if one.open],
+    )
 
 
 def _counts(beats: Iterable[Beat]) -> Iterator[Sample]:
@@ -100,3 +130,7 @@ def _escaped(value: str) -> str:
 
 def _time(moment: dt.datetime) -> float:
     return moment.timestamp()
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".")

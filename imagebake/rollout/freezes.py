@@ -64,7 +64,9 @@ class Gate:
 OPEN = Gate(state=GateState.OPEN)
 
 
-def with_heartbeats(told: str | None, tags: Mapping[str, str], regions: Iterable[str]) -> str | None:
+def with_heartbeats(
+    told: str | None, tags: Mapping[str, str], regions: Iterable[str]
+) -> str | None:
     """What the source of status *told*, with the incidents that heartbeats have opened.
 
     *tags* are those of an image definition; of their incidents, those in *regions* count.
