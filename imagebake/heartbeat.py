@@ -35,6 +35,8 @@ TAG = "imagebake-heartbeat"
 _AT_ONCE = 32
 _GRACE = dt.timedelta(minutes=30)
 _HOST = re.compile(r"https?://([A-Za-z0-9.-]+)")
+_PLATFORM = ("168.63.129.16", IDENTITY_HOST, "aka.ms")
+"""Hosts that pass on what others refused, or that Azure's messages refer readers to."""
 _UNREPORTED = "NotReported"
 _OURS = "OurMistake"
 _REST = 5.0
@@ -269,14 +271,12 @@ class _One:
         )
 
     def _host(self, phase: str, message: str) -> str:
-        """The host at which a handler failed: as the machine's ledger has it, or the message."""
-        if named := _HOST.search(message):
-            return named[1]
+        """The host at which a handler failed, from the machine's ledger; else from the message."""
         ledger = self._ledger() if phase.startswith(HANDLER) else None
-        if ledger is None or not ledger.entries:
-            return ""
-        refused = [one for one in ledger.entries if not one.answer.startswith("2")]
-        return (refused or list(ledger.entries))[-1].host
+        told = [one for one in ledger.entries if one.host not in _PLATFORM] if ledger else []
+        refused = [one.host for one in told if not one.answer.startswith("2")]
+        named = [one for one in _HOST.findall(message) if one not in _PLATFORM]
+        return next(iter([*reversed(refused), *named]), "")
 
     def _ledger(self) -> Ledger | None:
         look = self.work.hands.ledger
