@@ -47,34 +47,53 @@ class BeatRecords:
         """The beats of all machines from *since* on, by time, each once."""
         first = since.astimezone(dt.UTC).strftime(_DAY) if since else ""
         with _undisturbed():
-            return in_order(
+            beats = [
                 beat
                 for path in sorted(self.folder.glob("*.jsonl"))
                 if path.name[:10] >= first
                 for beat in _read(path)
-                if since is None or beat.began >= since
-            )
+            ]
+            return in_order(one for one in beats if since is None or one.began >= since)
 
 
 def _ends_well(handle: int) -> bool:
     return os.pread(handle, 1, os.fstat(handle).st_size - 1) == b"\n"
 
 
-def _read(path: Path) -> Iterator[Beat]:
+def _read(path: Path) -> list[Beat]:
     """The beats in a file; lines that are broken, or not of our format, are passed over."""
-    for document in _documents(path.read_bytes()):
-        with contextlib.suppress(KeyError, TypeError, ValueError, IndexError, AttributeError):
-            yield Beat.of_json(document)
+    documents = _documents(path.read_bytes())
+    try:
+        return [Beat.of_json(one) for one in documents]
+    except _STRANGE:
+        return [beat for one in documents if (beat := _beat(one))]
 
 
-def _documents(content: bytes) -> Iterator[Any]:
+def _beat(document: Any) -> Beat | None:  # noqa: ANN401 - JSON is what it is
+    try:
+        return Beat.of_json(document)
+    except _STRANGE:
+        return None
+
+
+def _documents(content: bytes) -> list[Any]:
+    """Every line's document: all at once, and one by one only where a line is broken."""
     lines = [line for line in content.split(b"\n") if line]
     try:
-        yield from json.loads(b"[" + b",".join(lines) + b"]")
+        found: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
-        for line in lines:
-            with contextlib.suppress(ValueError):
-                yield json.loads(line)
+        return [one for line in lines if (one := _document(line)) is not None]
+    return found
+
+
+def _document(line: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+_STRANGE = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
 
 @contextlib.contextmanager

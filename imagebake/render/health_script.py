@@ -56,7 +56,9 @@ cat >/run/{mark}.sh <<'{end}'
 check token token
 {health}
 (
-    for round in $(seq 300); do
+    left=300
+    while [ "$left" -gt 0 ]; do
+        left=$((left - 1))
         sleep 2
         printf '%s\\n' "$said" >>/dev/console
     done

@@ -217,7 +217,7 @@ def test_an_extension_that_hangs_is_given_up_at_the_limit(world: Beaten) -> None
         ("PUT", "*/extensions/*"),
         ("POST", "*/retrieveBootDiagnosticsData"),
         ("GET", "/bootdiagnostics/*"),
-        ("GET", "*/asyncoperations/*"),
+        ("GET", "*/capsOperations/*"),
         ("DELETE", "*/virtualMachines/*"),
         ("GET", "*/galleries/*"),
     ],
