@@ -10,7 +10,7 @@ ImagebakeError                      exit
 ├─ ArtifactError                      5   unavailable, or with the wrong digest
 ├─ CloudError (code, correlation id)  6   Azure said no
 ├─ BakeFailed (run state, log path)   7   the build broke
-├─ HeartbeatMissed                    8   Azure, or nobody knows what, cannot make machines
+├─ HeartbeatMissed                    9   Azure, or nobody knows what, cannot make machines
 └─ NotNow                            75   a freeze window or an incident
 anything else                         1   our bug
 """
@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from imagebake.diagnostics import Diagnostic
+
+CHANGES = 8
+"""The exit code that is no failure: with `--exit-code`, something changes."""
 
 
 class ImagebakeError(Exception):
@@ -133,7 +136,7 @@ class BakeFailed(ImagebakeError):
 class HeartbeatMissed(ImagebakeError):
     """Machines cannot be made, for a reason that is not the image's, or nobody knows."""
 
-    exit_code = 8
+    exit_code = 9
 
 
 class NotNow(ImagebakeError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.marketplace import Marketplace as Offered
 from imagebake.emulator.server import Emulator
 from imagebake.engine.engine import Engine
 from imagebake.engine.errors import EngineFailed
@@ -150,6 +152,29 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
     )
 
 
+def offered(workspace: Workspace, settings: Settings) -> Offered:
+    """What the emulator's marketplace offers: what the file says that the settings name.
+
+    It has `images` by `PUBLISHER:OFFER:SKU` and `extensions` by `PUBLISHER:TYPE`; each maps
+    versions to their properties, among which `regions` says where a version is.
+    """
+    if not settings.marketplace:
+        return Offered()
+    path = workspace.root / settings.marketplace
+    try:
+        document = dict(json.loads(path.read_bytes()))
+        read = {
+            kind: {tuple(name.split(":")): dict(one) for name, one in offers.items()}
+            for kind, offers in document.items()
+        }
+        return Offered(**read)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"the setting marketplace is {settings.marketplace!r}, which cannot be used: {error}",
+            hint="docs/pins.md shows such a file",
+        ) from error
+
+
 @contextlib.contextmanager
 def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
@@ -169,6 +194,7 @@ def local_end(
         resource_group=settings.resource_group,
         location=settings.location,
         port=port,
+        marketplace=offered(workspace, settings),
     )
     with emulator:
         yield LocalEnd(emulator, engine, region)

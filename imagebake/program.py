@@ -28,13 +28,15 @@ USAGE = 2
 def task(
     *,
     words: Sequence[str] = (),
-    help: Mapping[str, str],  # noqa: A002 - as invoke has it
+    actions: Sequence[str] = (),
+    help: Mapping[str, str],  # noqa: A002 - as invoke calls it
     many: Sequence[str] = (),
 ) -> Callable[..., Any]:
     """Make an invoke task whose failures end at the boundary below.
 
     *words* names the parameters that may be given without a flag, in order. Invoke itself
-    knows only words that must be given; `TaskProgram` lets these be left out as well. *many*
+    knows only words that must be given; `TaskProgram` lets these be left out as well.
+    *actions* are words that are the task's own even where another task is called so. *many*
     names those flags that may be given more than once.
     """
 
@@ -45,7 +47,7 @@ def task(
                 body(*arguments, **options)
 
         name = body.__name__.rstrip("_")
-        declared[name] = Declared(name, body, tuple(words), help)
+        declared[name] = Declared(name, body, tuple(words), help, tuple(actions))
         return invoke_task(name=name, help=dict(help), iterable=list(many))(run)
 
     return decorate
@@ -88,6 +90,7 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
     named: list[str] = []
     context: Any = None
     free: list[str] = []
+    actions: tuple[str, ...] = ()
     value_next = False
     for position, token in enumerate(argv):
         if token == "--":
@@ -97,7 +100,8 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
         elif token.startswith("-"):
             flag = context.flags.get(token) if context else None
             value_next = bool(flag and flag.takes_value and "=" not in token)
-        elif token in contexts:
+        elif token in contexts and not (free and token in actions):
+            actions = declared[token].actions
             context, free = contexts[token], list(declared[token].words)
         elif free:
             named.append(f"--{free.pop(0)}={token}")

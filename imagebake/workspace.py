@@ -61,6 +61,11 @@ class Workspace:
         """Bases and layers of the local builder."""
         return self.state / "engine"
 
+    @property
+    def records(self) -> Path:
+        """A file for every bake that was tried here."""
+        return self.state / "records"
+
     def shown(self, path: Path) -> str:
         """*path* as people should read it: relative to the repository where it is inside."""
         try:

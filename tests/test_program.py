@@ -15,6 +15,7 @@ AZURE_FREE = (
     ("lock", "--all", "--check"),
     ("validate", "--all", "--rules-only"),
     ("specs",),
+    ("plan", "debian-12-base"),
 )
 
 
@@ -76,6 +77,14 @@ def test_a_word_may_stand_where_a_flag_would(tmp_path: Path) -> None:
     assert by_word.returncode == by_flag.returncode == 2
     assert by_word.stderr == by_flag.stderr
     assert "nothing" in by_word.stderr
+
+
+def test_an_action_of_a_task_is_not_the_task_of_that_name(project: Path, tmp_path: Path) -> None:
+    state = {"IMAGEBAKE_STATE": str(tmp_path)}
+
+    assert run("mirror", "verify", cwd=project, **state).returncode == 0
+    twice = run("mirror", "verify", "verify", cwd=project, **state)
+    assert "name an image" in twice.stderr, "the second one is the task"
 
 
 @pytest.mark.parametrize("words", [("bogus",), ("bake", "--bogus"), ("bake", "a", "b")])

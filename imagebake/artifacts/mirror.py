@@ -110,6 +110,13 @@ class Mirror:
         except FileNotFoundError:
             return None
 
+    def recorded_below(self, folder: str) -> tuple[str, ...]:
+        """The names of what there are records of in *folder*, sorted."""
+        try:
+            return tuple(sorted(path.name for path in self.record_path(folder).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
     def record_path(self, name: str) -> Path:
         """Where the record *name* is, or would be."""
         return self.root / "records" / name

@@ -55,7 +55,7 @@ def beat(
 ) -> None:
     """Beat once, or only say what is known of earlier beats.
 
-    Exit 3: an image is sick. Exit 8: the platform is, or nobody can tell, or it is too long
+    Exit 3: an image is sick. Exit 9: the platform is, or nobody can tell, or it is too long
     since the last good beat.
     """
     site = app.site(quiet=as_json)

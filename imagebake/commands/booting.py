@@ -11,7 +11,6 @@ from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
 from imagebake.diskboot.watch import Attempt, boot
 from imagebake.ends import End
 from imagebake.engine.errors import EngineFailed
-from imagebake.errors import UsageError
 from imagebake.host import system
 from imagebake.model.disk_boot import DiskBoot, Trouble
 from imagebake.model.gallery import GalleryVersion
@@ -22,9 +21,10 @@ from imagebake.progress import Step
 
 def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End) -> DiskFacts:
     """Export *version* to a disk that goes again, boot it, and keep what its console said."""
-    _refuse_what_cannot_boot(spec)
-    app.provide((*system.EXPORT, *system.BOOT), progress=site.progress)
     subject = f"{spec.name}@{version.version}"
+    if why := _hindrance(spec):
+        return DiskFacts(spec=spec, subject=subject, boot=None, hindrance=why)
+    app.provide((*system.EXPORT, *system.BOOT), progress=site.progress)
     with site.progress.step(f"Boot the disk of {subject}") as step:
         try:
             seen, console = _booted(site, spec, version, end, step)
@@ -58,15 +58,14 @@ def _booted(
         return seen, hardware.console.read_bytes()
 
 
-def _refuse_what_cannot_boot(spec: ImageSpec) -> None:
-    """Refuse what the emulated machine is not: another processor, or firmware before UEFI."""
+def _hindrance(spec: ImageSpec) -> str:
+    """What the emulated machine is not: of another processor, or of a time before UEFI."""
     gallery = spec.gallery
     if gallery.architecture is not Architecture.X64:
-        raise UsageError(f"--boot is for x64, and {spec.name} is {gallery.architecture}")
+        return f"the machine is x64, and the image {gallery.architecture}"
     if gallery.generation is not Generation.V2:
-        raise UsageError(
-            f"--boot starts disks by UEFI, and {spec.name} is of generation {gallery.generation}"
-        )
+        return f"the machine boots by UEFI, and the image is of generation {gallery.generation}"
+    return ""
 
 
 def _unbootable(error: EngineFailed, limit: float) -> DiskBoot:

@@ -6,14 +6,14 @@ import contextlib
 import datetime as dt
 import functools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from imagebake import ends, supply
 from imagebake.app import Site
 from imagebake.cloud.answers import NotFound
-from imagebake.cloud.claims import Claim, Claimant, claimed
+from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.output import print_json
 from imagebake.ends import End
@@ -93,7 +93,7 @@ class Place:
         gallery = self.end.cloud.endpoint.gallery_id(self.site.settings.gallery)
         return f"{gallery}/images/{spec.gallery.definition}"
 
-    def gate(self, specs: Sequence[ImageSpec]) -> Gate:
+    def gate(self, specs: Collection[ImageSpec]) -> Gate:
         """Whether the machines of *specs* may be changed now: freezes, incidents, heartbeats."""
         regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
         told = self.fleet.health(regions)
@@ -189,9 +189,19 @@ def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: f
     claim = at.claim(at.definition(spec), order.verb, wait=wait, take_over=order.take_over)
     with claim as held:
         plan, inventory = at.decided(decide, at.inventory())
+        lacking = inventory.unseen(spec.gallery.definition)
+        if lacking and (order.verb != URGENT or not inventory.of(spec.gallery.definition)):
+            raise unseen(lacking)
         proper(plan, order)
         outcome = do(at, [spec], plan, inventory, order=order, hold=held.hold)
     say(plan, outcome, order)
+    if lacking:  # what is urgent was done as far as it could be
+        raise unseen(lacking)
+
+
+def unseen(lacking: Iterable[str]) -> RolloutRefused:
+    """Why nobody can say that everything is where it should be."""
+    return RolloutRefused(f"not everything could be read: {'; '.join(lacking)}", hint=AGAIN)
 
 
 def proper(plan: Plan, order: Order) -> None:

@@ -11,12 +11,16 @@ from imagebake.reports.tasks import TaskHelp
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One task: its function, the words it takes without a flag, and a help text a flag."""
+    """One task: its function, the words it takes without a flag, and a help text a flag.
+
+    *actions* are words that are its own even where another task is called so.
+    """
 
     name: str
     body: Callable[..., None]
     words: tuple[str, ...]
     help: Mapping[str, str]
+    actions: tuple[str, ...] = ()
 
     def described(self) -> TaskHelp:
         """The task for its reference page."""

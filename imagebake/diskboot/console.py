@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from imagebake.model.disk_boot import Stage, Trouble, first_missing
+from imagebake.model.disk_boot import Stage, Trouble
 
 _SHOWN_LINES, _SHOWN_AFTER = 12, 3
 
 _REDRAWN = re.compile(rb"[^\n]*\n\x1bM\r*\x1b\[K")
 """A line that systemd writes again in place, for as long as it waits for a unit."""
-_ESCAPES = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]?|M)?|(?<=\xe2\x80\xa6)\[?[0-9;]*m(?=\s)")
+_ESCAPES = re.compile(
+    rb"\x1b(\[[0-9;?=!]*[A-Za-z]?|\][^\x07]*\x07|M)?|(?<=\xe2\x80\xa6)\[?[0-9;]*m(?=\s)"
+)
 """Where systemd shortens a name, it may leave the beginning or the end of an escape."""
 _MOVES = re.compile(rb"\x1b\[[0-9]+;[0-9]+H")
 """Firmware and boot loader put words in their place instead of ending lines."""
@@ -22,12 +24,8 @@ _SIGNS = (
     (Stage.KERNEL, re.compile(r"^\[ *[0-9.]+\] Linux version (?P<kernel>\S+)", re.MULTILINE)),
     (Stage.ROOT, re.compile(r"\bEXT4-fs \(\S+\): mounted filesystem|VFS: Mounted root")),
     (Stage.SYSTEM, re.compile(r"\bsystemd\[1\]: systemd \S+ running in system mode")),
-    (Stage.TARGET, re.compile(r"Reached target (multi-user|graphical)\.target")),
     (Stage.LOGIN, re.compile(r"^\S+ login: ", re.MULTILINE)),
 )
-_ON_THE_WAY = (Stage.FIRMWARE, Stage.LOADER, Stage.KERNEL, Stage.ROOT, Stage.SYSTEM)
-"""Whoever is further has passed these, though a quiet kernel says nothing of it."""
-
 _TROUBLES = (
     (
         Trouble.NO_LOADER,
@@ -82,20 +80,16 @@ class Reading:
     @property
     def whole(self) -> bool:
         """Whether the boot came to its end."""
-        return first_missing(self.stages) is None
+        return Stage.LOGIN in self.stages
 
 
 def read_console(content: bytes) -> Reading:
     """Read what was written to a serial console, which may end anywhere."""
     text = plain(content)
     seen = {stage: found for stage, sign in _SIGNS if (found := sign.search(text))}
+    # Whoever is further has passed the others, though a quiet kernel says nothing of it.
     order = tuple(Stage)
-    furthest = max((order.index(stage) for stage in seen), default=-1)
-    stages = tuple(
-        stage
-        for place, stage in enumerate(order)
-        if stage in seen or (stage in _ON_THE_WAY and place < furthest)
-    )
+    stages = order[: max((order.index(stage) + 1 for stage in seen), default=0)]
     hits = [
         (hit, trouble)
         for trouble, moot, sign in _TROUBLE

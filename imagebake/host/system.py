@@ -109,10 +109,12 @@ def require(needs: Iterable[Need]) -> None:
     """Raise `ImagebakeError` unless every program in *needs* is here."""
     lacking = missing(needs)
     if lacking:
-        first = lacking[0]
+        first, command = lacking[0], command_for(lacking)
+        if not set(lacking) & set(BOOT):  # which `setup` leaves to whoever asks for it
+            command = f"./inv setup (or: {command})"
         raise MissingProgram(
             f"{first.program} is not installed; it {first.purpose}",
-            hint=f"as root: ./inv setup (or: {command_for(lacking)})",
+            hint=f"as root: {command}",
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from typing import Any
 class Stage(enum.StrEnum):
     """What a disk shows on its serial console, in this order, when all is well.
 
-    The last two come in either order: a login prompt does not wait for every unit.
+    The login prompt is the end: from then on systemd says on the console what it likes.
     """
 
     FIRMWARE = "the firmware"
@@ -19,7 +18,6 @@ class Stage(enum.StrEnum):
     KERNEL = "the kernel"
     ROOT = "the root file system"
     SYSTEM = "systemd"
-    TARGET = "multi-user.target"
     LOGIN = "the login prompt"
 
 
@@ -42,7 +40,7 @@ class Trouble(enum.StrEnum):
 class DiskBoot:
     """One boot of the disk of an image, on emulated hardware without a network.
 
-    *stages* are those that were seen, with the seconds until then. *trouble* is None when
+    *stages* are those that were seen, in order, with the seconds until then. *trouble* is None when
     the boot came to its end. *said* is the line that gave the trouble away, *last* are the
     last lines of the console. *failed* are units that systemd gave up on; without a network
     and a provider of data some do, and the boot is not judged by them. *secure* says whether
@@ -61,21 +59,19 @@ class DiskBoot:
 
     @property
     def seconds(self) -> float:
-        """How long it took to the stage that came last."""
-        return max((seconds for _, seconds in self.stages), default=0.0)
+        """How long it took to the last stage that was seen."""
+        return self.stages[-1][1] if self.stages else 0.0
 
     @property
     def reached(self) -> Stage | None:
-        """The last stage before the first that is missing; None for a silent console."""
-        missing = self.missing
-        order = tuple(Stage)
-        place = order.index(missing) if missing else len(order)
-        return order[place - 1] if place else None
+        """The last stage that was seen; None for a silent console."""
+        return self.stages[-1][0] if self.stages else None
 
     @property
     def missing(self) -> Stage | None:
         """The first stage that was not seen; None when all were."""
-        return first_missing([stage for stage, _ in self.stages])
+        order = tuple(Stage)
+        return order[len(self.stages)] if len(self.stages) < len(order) else None
 
     def to_json(self) -> dict[str, Any]:
         """The record of the boot."""
@@ -91,8 +87,3 @@ class DiskBoot:
             "accelerator": self.accelerator,
             "limit_seconds": self.limit,
         }
-
-
-def first_missing(stages: Sequence[Stage]) -> Stage | None:
-    """The first stage that is not among *stages*; None when all are."""
-    return next((stage for stage in Stage if stage not in stages), None)

@@ -1,9 +1,10 @@
-"""Rules about the disk that an image is exported as, and how it boots: P601 and P602."""
+"""Rules about the disk that an image is exported as, and how it boots: P601 to P603."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imagebake.diagnostics import Severity
 from imagebake.model.disk_boot import DiskBoot, Trouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.rules import Breach, rule
@@ -30,8 +31,8 @@ _FIXES = {
     fix="find out in the console why, and mend it in a customizer",
 )
 def _boots(facts: DiskFacts) -> Iterator[Breach]:
-    if facts.boot.trouble not in (None, Trouble.UNSIGNED):
-        yield _breach(facts)
+    if facts.boot and facts.boot.trouble not in (None, Trouble.UNSIGNED):
+        yield _breach(facts, facts.boot)
 
 
 @rule(
@@ -44,12 +45,24 @@ def _boots(facts: DiskFacts) -> Iterator[Breach]:
     " 'gallery.security: Standard'",
 )
 def _is_signed(facts: DiskFacts) -> Iterator[Breach]:
-    if facts.boot.trouble is Trouble.UNSIGNED:
-        yield _breach(facts)
+    if facts.boot and facts.boot.trouble is Trouble.UNSIGNED:
+        yield _breach(facts, facts.boot)
 
 
-def _breach(facts: DiskFacts) -> Breach:
-    boot = facts.boot
+@rule(
+    "P603",
+    "A disk that was to be booted has been booted",
+    why="what has not been tried may not start",
+    source="imagebake's design: what is asked for is done, or said not to be",
+    fix="boot a machine of this version on Azure, and look at its serial console",
+    severity=Severity.WARNING,
+)
+def _is_tried(facts: DiskFacts) -> Iterator[Breach]:
+    if facts.boot is None:
+        yield Breach(facts.subject, f"not booted here: {facts.hindrance}")
+
+
+def _breach(facts: DiskFacts, boot: DiskBoot) -> Breach:
     words = f"the disk {boot.trouble}{_how_far(boot)}"
     told = "\n".join(f"  | {line}" for line in boot.last)
     fix = _FIXES.get(boot.trouble, "") if boot.trouble else ""

@@ -59,9 +59,13 @@ class ProofFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskFacts:
-    """How the disk of a version, *subject*, booted, and the file its *console* is kept in."""
+    """How the disk of a version, *subject*, booted, and the file its *console* is kept in.
+
+    Without a boot *hindrance* says why there was none.
+    """
 
     spec: ImageSpec
     subject: str
-    boot: DiskBoot
+    boot: DiskBoot | None
     console: str = ""
+    hindrance: str = ""

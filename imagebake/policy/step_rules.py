@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
-from imagebake.model.spec import Network
+from imagebake.model.steps import Network
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 

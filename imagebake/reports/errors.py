@@ -23,6 +23,11 @@ JSON_SYNTAX = (
 )
 
 
+_NO_FAILURE = (
+    f"`./inv plan` and `./inv diff` end with {errors.CHANGES} when they are given `--exit-code` and"
+    " something changes: that is an answer, not a failure."
+)
+
 _SETTINGS = tuple(
     (code, title, f"In `{settings.FILE}`; [Tasks](tasks.md#settings) has every setting.")
     for code, title in settings.CODES.items()
@@ -42,6 +47,7 @@ def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
     for kind in _kinds():
         parts.append(f"| {kind.exit_code} | `{kind.__name__}` | {_summary(kind)} |")
+    parts += ["", _NO_FAILURE]
     return "\n".join([*parts, ""])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ print(hindrance(app.site(quiet=True)))
 """
 
 
-def a_site(folder: Path, **settings: str) -> Site:
+def a_site(folder: Path, **settings: Any) -> Site:  # noqa: ANN401 - any setting
     return Site(
         workspace=Workspace(root=folder, state=folder / "state"),
         settings=Settings(**settings),

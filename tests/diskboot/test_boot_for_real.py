@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,10 @@ from imagebake.diskboot.watch import Attempt, boot
 from imagebake.engine.disk import ESP_SIZE, ESP_START
 from imagebake.engine.export import Image, export_vhd
 from imagebake.engine.store import Store
-from imagebake.engine.vhd import MIB
+from imagebake.engine.vhd import MIB, footer
 from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
 from tests.support.boot_root import disk_root
+from tests.support.users import a_user, an_open_folder, run_as
 
 pytestmark = [
     pytest.mark.slow,
@@ -107,6 +110,23 @@ def test_the_machine_dies_with_whoever_started_it(disk: Path, tmp_path: Path) ->
     while _mentioned(tmp_path) and time.monotonic() < deadline:
         pass
     assert _mentioned(tmp_path) == []
+
+
+def test_a_machine_needs_no_root() -> None:
+    with a_user() as user, an_open_folder() as folder:
+        disk = folder / "blank.vhd"
+        with disk.open("wb") as file:
+            file.truncate(64 * MIB)
+            file.seek(0, os.SEEK_END)
+            file.write(footer(64 * MIB, identity=uuid.UUID(int=4), epoch=0))
+        mine = folder / "mine"
+        mine.mkdir()
+        shutil.chown(mine, user)
+
+        done = run_as(user, "-m", "tests.support.killed_disk_boot", disk, mine)
+
+        assert done.returncode == -9, done.stderr
+        assert b"BdsDxe" in (mine / "console").read_bytes()
 
 
 def _mentioned(folder: Path) -> list[str]:

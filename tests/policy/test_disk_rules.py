@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from imagebake.diagnostics import Severity
 from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
 from imagebake.model.findings import Finding
 from imagebake.policy.facts import DiskFacts
@@ -40,7 +41,7 @@ def test_a_disk_that_boots_breaks_no_rule() -> None:
 
     assert report.findings == ()
     assert report.checked == (
-        "boot of the disk: the login prompt after 7.0 s (KVM, secure boot); console: kept.log",
+        "boot of the disk: the login prompt after 6.0 s (KVM, secure boot); console: kept.log",
     )
 
 
@@ -72,6 +73,17 @@ def test_what_secure_boot_refuses_is_a_finding_of_its_own() -> None:
 
     assert finding.rule == "P602"
     assert "gallery.security: Standard" in finding.fix
+
+
+def test_a_disk_that_was_not_booted_is_a_warning_and_no_pass() -> None:
+    facts = DiskFacts(spec=a_spec(), subject=SUBJECT, boot=None, hindrance="it is of clay")
+
+    report = report_disk(facts)
+
+    (finding,) = report.findings
+    assert (finding.rule, finding.severity) == ("P603", Severity.WARNING)
+    assert finding.message == "not booted here: it is of clay"
+    assert report.checked == ("boot of the disk: none",)
 
 
 @pytest.mark.parametrize("trouble", Trouble, ids=lambda trouble: trouble.name)

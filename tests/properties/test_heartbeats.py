@@ -29,7 +29,9 @@ def rounds(draw: st.DrawFn) -> list[Beat]:
         for number, region in enumerate(REGIONS):
             labels = draw(st.sampled_from([(), (GOLDEN,), (GOLDEN, PLAIN)]))
             for label in labels:
-                failure = draw(st.sampled_from([None, NO_PACKAGE, Phase(TOKEN, 1.0, "CheckFailed")]))
+                failure = draw(
+                    st.sampled_from([None, NO_PACKAGE, Phase(TOKEN, 1.0, "CheckFailed")])
+                )
                 more = (failure,) if failure else ()
                 here = 2 * number + (label == PLAIN)
                 beats.append(a_beat(run, *more, region=region, label=label, number=here))

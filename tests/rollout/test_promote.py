@@ -39,7 +39,8 @@ def old(**changes: Any) -> Any:  # noqa: ANN401
 
 def new(**changes: Any) -> Any:  # noqa: ANN401
     here: dict[str, Any] = {"regions": {"westeurope": "Completed"}, "guarded": False}
-    return a_version(NEW, **here | changes)
+    tags = ring_tag("canary", ago(days=3)) | changes.pop("tags", {})
+    return a_version(NEW, tags=tags, **here | changes)
 
 
 def promoted(*versions: Any, ring: str = "broad", **changes: Any) -> Plan:  # noqa: ANN401
@@ -69,7 +70,7 @@ def test_a_version_is_replicated_marked_shown_and_then_moved_to(golden: Golden) 
 
 def test_a_ring_that_shares_its_region_shows_nothing_to_those_after_it() -> None:
     canary = a_scale_set("canary-1", definition_id(), old().id)
-    plan = promoted(old(), new(), ring="canary", scale_sets=(canary,))
+    plan = promoted(old(), a_version(NEW, guarded=False), ring="canary", scale_sets=(canary,))
 
     assert kinds(plan) == ["mark-current", "guard", "move"]
     assert plan.actions[-1].to_json()["to"] == version_id(NEW)
@@ -124,6 +125,17 @@ def test_what_is_not_good_is_refused_with_the_command_that_shows_it(
     assert not plan.actions
     assert [one.reason for one in plan.refusals] == [reason]
     assert plan.refusals[0].command.startswith("./inv ")
+
+
+def test_no_ring_is_skipped() -> None:
+    plan = promoted(old(), a_version(NEW))
+    overruled = promoted(old(), a_version(NEW), override="canary has no machines today")
+
+    assert [one.reason for one in plan.refusals] == [
+        "it was never current in ring canary, which comes before broad"
+    ]
+    assert plan.refusals[0].command == f"./inv promote demo@{NEW} --ring canary"
+    assert kinds(overruled)[0] == "override"
 
 
 def test_a_hold_on_the_image_holds_every_version() -> None:

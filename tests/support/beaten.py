@@ -121,5 +121,3 @@ def beaten(folder: Path, spec: ImageSpec | None = None) -> Iterator[Beaten]:
         made.spec = spec or made.spec
         made.build()
         yield made
-
-

@@ -41,13 +41,13 @@ def a_beat(run: object = 0, *more: Phase, **changes: Any) -> Beat:  # noqa: ANN4
     return Beat(**(fields | changes))
 
 
-def console_of(order: MachineOrder, *, token: str = "ok", script: str = "ok") -> bytes:
+def console_of(order: MachineOrder, *, identity: str = "ok", script: str = "ok") -> bytes:
     """What the machine's script would print, with noise around it as on a real console."""
     text = base64.b64decode(order.user_data).decode()
     found = re.search(r"(imagebake-beat \S+) \$1", text)
     if not found:
         return b"no script\n"
-    said = [f"{found[1]} token {token} 100.10 100.35 {'' if token == 'ok' else 'HTTP 500'}"]
+    said = [f"{found[1]} token {identity} 100.10 100.35 {'' if identity == 'ok' else 'HTTP 500'}"]
     if "check script" in text:
         said.append(f"{found[1]} script {script} 100.35 101.00 done")
     return ("[  1.0] systemd[1]: hello\n" + "\n".join(said) + "\n").encode()

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ class Rollout:
             began=self.clock(),
             limit=self.limit,
         )
+
+    @contextlib.contextmanager
+    def again(self) -> Iterator[Rollout]:
+        """The same as a new process sees it."""
+        with Clients(an_endpoint(self.emulator.url, self.emulator.ca), quick()) as cloud:
+            yield replace(self, cloud=cloud, tape=Tape())
 
     def build(self) -> None:
         """Make a gallery with one version, everybody on it and current, and a newer one."""

@@ -97,7 +97,9 @@ def beat(machines: Machines, region: Region, run: str, *targets: Target) -> tupl
     return heartbeat(targets, made, hands=hands)
 
 
-def test_the_first_beat_of_an_outage_names_the_host_and_the_phase(machines: Machines, region: Region) -> None:
+def test_the_first_beat_of_an_outage_names_the_host_and_the_phase(
+    machines: Machines, region: Region
+) -> None:
     region.set_store(StoreState.PUBLIC_ACCESS_DENIED)
     try:
         golden, plain = beat(machines, region, "a-1", GOLDEN_ONE, PLAIN_ONE)
