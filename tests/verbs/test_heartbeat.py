@@ -26,7 +26,6 @@ from tests.support.beaten import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import console_of
 from tests.support.live_fleets import version_id
 
-
 TEN = (
     "westeurope",
     "northeurope",
