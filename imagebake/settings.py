@@ -42,7 +42,7 @@ class Settings:
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
     subnet: str = ""
-    """The subnet (a resource id) that machines of drills and heartbeats are put in, on Azure only."""
+    """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
     mirror_url: str = ""
     """The address of the mirror that an Azure build installs from."""
     state: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -31,55 +30,26 @@ def open_metrics(
 def _families(
     beats: Sequence[Beat], figures: list[Figures], incidents: list[Incident]
 ) -> Iterator[tuple[str, str, str, str, list[Sample]]]:
-    yield (
-        "imagebake_beats",
-        "counter",
-        "",
-        "Beats in the records, by how they ended.",
-        list(_counts(beats)),
-    )
-    yield (
-        "imagebake_beat_ready_seconds",
-        "gauge",
-        "seconds",
-        "From asking for the machine until its agent is Ready.",
-        list(_quantiles(figures)),
-    )
-    yield (
-        "imagebake_beat_last_seconds",
-        "gauge",
-        "seconds",
-        "When the last beat began.",
-        [("", _who(one), _time(one.last)) for one in figures],
-    )
-    yield (
-        "imagebake_beat_last_good_seconds",
-        "gauge",
-        "seconds",
-        "When the last good beat began.",
-        [("", _who(one), _time(one.last_good)) for one in figures if one.last_good],
-    )
-    yield (
-        "imagebake_beat_phase_seconds",
-        "gauge",
-        "seconds",
-        "Each phase of the last beat.",
-        list(_phases(beats)),
-    )
-    yield (
-        "imagebake_image_age_days",
-        "gauge",
-        "days",
-        "The age of the version of the last beat.",
-        [("", _who(one), one.age_days) for one in figures if one.age_days is not None],
-    )
-    yield (
-        "imagebake_incident_open",
-        "gauge",
-        "",
-        "1 while heartbeats miss.",
-        [("", _what(one), 1.0) for one in incidents if one.open],
-    )
+    seconds = ("gauge", "seconds")
+    about = "Beats in the records, by how they ended."
+    yield "imagebake_beats", "counter", "", about, list(_counts(beats))
+    about = "From asking for the machine until its agent is Ready."
+    yield "imagebake_beat_ready_seconds", *seconds, about, list(_quantiles(figures))
+    last: list[Sample] = [("", _who(one), one.last.timestamp()) for one in figures]
+    yield "imagebake_beat_last_seconds", *seconds, "When the last beat began.", last
+    good: list[Sample] = [
+        ("", _who(one), one.last_good.timestamp()) for one in figures if one.last_good
+    ]
+    yield "imagebake_beat_last_good_seconds", *seconds, "When the last good beat began.", good
+    about = "Each phase of the last beat."
+    yield "imagebake_beat_phase_seconds", *seconds, about, list(_phases(beats))
+    ages: list[Sample] = [
+        ("", _who(one), one.age_days) for one in figures if one.age_days is not None
+    ]
+    about = "The age of the version of the last beat."
+    yield "imagebake_image_age_days", "gauge", "days", about, ages
+    going_on: list[Sample] = [("", _what(one), 1.0) for one in incidents if one.open]
+    yield "imagebake_incident_open", "gauge", "", "1 while heartbeats miss.", going_on
 
 
 def _counts(beats: Iterable[Beat]) -> Iterator[Sample]:
@@ -126,10 +96,6 @@ def _labels(labels: Mapping[str, str]) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _time(moment: dt.datetime) -> float:
-    return moment.timestamp()
 
 
 def _number(value: float) -> str:

@@ -109,7 +109,8 @@ class Beaten:
 
 @contextlib.contextmanager
 def beaten(folder: Path, spec: ImageSpec | None = None) -> Iterator[Beaten]:
-    """An emulator of its own in *folder*, with everything in it."""
+    """An emulator of its own in *folder*; one that is there already is taken as it is."""
+    new = not (folder / "emulator").exists()
     host = TinyHost(NOW, printed=console_of)
     with (
         Emulator(
@@ -119,5 +120,6 @@ def beaten(folder: Path, spec: ImageSpec | None = None) -> Iterator[Beaten]:
     ):
         made = Beaten(emulator, host, cloud, folder)
         made.spec = spec or made.spec
-        made.build()
+        if new:
+            made.build()
         yield made

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -262,6 +264,25 @@ def test_what_a_killed_beat_left_is_deleted_by_the_next(world: Beaten) -> None:
 
     assert world.machines() == ["beat-busy-0"]
     assert "deleted beat-dead-0, which an earlier beat had left" in world.tape.notes
+
+
+def test_a_beat_that_is_killed_leaves_nothing_once_the_next_has_begun(tmp_path: Path) -> None:
+    died = subprocess.run(
+        [sys.executable, "-m", "tests.support.killed_beat", tmp_path],
+        cwd=Path(__file__).parents[2],
+        check=False,
+        timeout=60,
+    )
+    assert died.returncode == -signal.SIGKILL
+
+    with beaten(tmp_path) as world:
+        left = world.machines()
+        beats = world.beat("westeurope")
+        after = world.machines()
+
+    assert len(left) == 2
+    assert after == []
+    assert all(one.good for one in beats)
 
 
 def test_a_machine_that_cannot_be_deleted_is_told_of(world: Beaten) -> None:
