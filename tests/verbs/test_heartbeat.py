@@ -15,9 +15,11 @@ import pytest
 from imagebake.cloud.machines import Machines
 from imagebake.commands.beat_history import heartbeats_of, incidents_of, records
 from imagebake.commands.beats import judge
+from imagebake.commands.fleets import Order, perform
+from imagebake.commands.rotating import promotion
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machine_host import MachineFailed
-from imagebake.errors import HeartbeatMissed, UsageError, ValidationFailed
+from imagebake.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
 from imagebake.heartbeat import TAG
 from imagebake.host.presence import Presence, present
 from imagebake.model.heartbeat import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
@@ -141,6 +143,18 @@ def test_an_incident_stops_promotions_until_a_good_beat_closes_it(world: Beaten)
         True,
         True,
     ]
+
+
+def test_a_promotion_during_an_incident_ends_with_not_now(world: Beaten) -> None:
+    world.host.broken[PLAIN_NEEDS] = "Failed to fetch https://packages-1.store.test/x: 409"
+    world.beat("westeurope")
+    at = world.place
+    decide = promotion(at, world.spec, "broad", "1.0.0")
+
+    with pytest.raises(NotNow, match="heartbeats miss in westeurope") as caught:
+        perform(at, world.spec, decide, Order(verb="promotion", again="./inv"), wait=0)
+
+    assert caught.value.exit_code == 75
 
 
 def test_a_health_script_that_fails_is_the_images_fault(world: Beaten) -> None:
