@@ -148,7 +148,7 @@ def _place(site: Site, spec: ImageSpec, end: End) -> Place:
     return Place(
         run=f"drill-{secrets.token_hex(3)}",
         size=spec.build.vm_size,
-        subnet_id=site.settings.subnet
+        subnet_id=site.settings.subnet.replace("{region}", site.settings.location)
         or f"{group}/providers/Microsoft.Network/virtualNetworks/imagebake/subnets/machines",
         public_key=key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
         patience=60.0 if end.local else 900.0,
