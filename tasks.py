@@ -560,6 +560,43 @@ def drill(
 
 
 @task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE} (default: all)",
+        "region": "only this region; may be given more than once",
+        "history": "make no machines: show what earlier beats say, by region",
+        "days": "with --history: how far back",
+        "silence-hours": "make no machines: exit 9 unless every region had a good beat since",
+        "metrics": "a file for what is known, as OpenMetrics",
+        "json": JSON,
+    },
+    many=["region"],
+)
+def heartbeat(
+    c: Context,
+    image: str = "",
+    region: list[str] | None = None,
+    history: bool = False,
+    days: str = "30",
+    silence_hours: str = "",
+    metrics: str = "",
+    json: bool = False,
+) -> None:
+    """Make a throw-away machine in every region from what its rings have, and time all of it."""
+    from imagebake.commands.beats import beat as run
+
+    run(
+        image,
+        regions=region or (),
+        history=history,
+        days=days,
+        metrics=metrics,
+        silence_hours=silence_hours,
+        as_json=json,
+    )
+
+
+@task(
     words=["old", "new"],
     help={
         "old": "IMAGE@VERSION to compare with",

@@ -30,12 +30,14 @@ def task(
     words: Sequence[str] = (),
     actions: Sequence[str] = (),
     help: Mapping[str, str],  # noqa: A002 - as invoke calls it
+    many: Sequence[str] = (),
 ) -> Callable[..., Any]:
     """Make an invoke task whose failures end at the boundary below.
 
     *words* names the parameters that may be given without a flag, in order. Invoke itself
     knows only words that must be given; `TaskProgram` lets these be left out as well.
-    *actions* are words that are the task's own even where another task is called so.
+    *actions* are words that are the task's own even where another task is called so. *many*
+    names those flags that may be given more than once.
     """
 
     def decorate(body: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's own type is generic
@@ -46,7 +48,7 @@ def task(
 
         name = body.__name__.rstrip("_")
         declared[name] = Declared(name, body, tuple(words), help, tuple(actions))
-        return invoke_task(name=name, help=dict(help))(run)
+        return invoke_task(name=name, help=dict(help), iterable=list(many))(run)
 
     return decorate
 
