@@ -21,6 +21,7 @@ HELD = "IMAGE@VERSION, or IMAGE for all of its versions"
         "locked": "refuse, with exit 5, when the archive no longer has what the lock names",
         "force": "bake even though a healthy version of the same content exists",
         "no-proof": "do not prove the first boot of what was baked",
+        "emergency": "why this cannot wait for the late review of a pin; becomes a tag",
         "json": JSON,
     },
 )
@@ -31,12 +32,114 @@ def bake(
     locked: bool = False,
     force: bool = False,
     no_proof: bool = False,
+    emergency: str = "",
     json: bool = False,
 ) -> None:
     """Bake an image version from a spec and its lock, and prove its first boot offline."""
     from imagebake.commands.baking import bake as run
 
-    run(image, every=all, locked=locked, force=force, prove=not no_proof, as_json=json)
+    run(
+        image,
+        every=all,
+        locked=locked,
+        force=force,
+        prove=not no_proof,
+        emergency=emergency,
+        as_json=json,
+    )
+
+
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE}: it is asked for by hand, and its schedule does not matter",
+        "gated": "nothing is due while a freeze or an incident keeps the gate closed",
+        "overdue-hours": "fail when something has been due for longer",
+        "changed-since": "a git revision: due is what a bake would make otherwise since then",
+        "json": JSON,
+    },
+)
+def due(
+    c: Context,
+    image: str = "",
+    gated: bool = False,
+    overdue_hours: int = 0,
+    changed_since: str = "",
+    json: bool = False,
+) -> None:
+    """Say what should be baked now, and why; in a workflow, tell the steps that follow."""
+    from imagebake.commands.due import due as run
+
+    run(
+        image,
+        gated=gated,
+        overdue_hours=overdue_hours,
+        changed_since=changed_since,
+        as_json=json,
+    )
+
+
+@task(
+    words=["image"],
+    help={
+        "image": "what the new image is called",
+        "base": "what it starts from: a name in image_specs/base/",
+        "description": "what it is for, in one line",
+        "owner": "who answers for it (default: the base's owner)",
+        "offer": "its offer in the gallery (default: the base)",
+        "sku": "its sku in the gallery (default: the image)",
+        "cron": "when it is baked, such as '17 3 * * 2' (default: as the base says)",
+        "timezone": "the time zone of that",
+        "packages": "the Debian packages that it needs, by name",
+        "json": JSON,
+    },
+)
+def new(
+    c: Context,
+    image: str = "",
+    base: str = "",
+    description: str = "",
+    owner: str = "",
+    offer: str = "",
+    sku: str = "",
+    cron: str = "",
+    timezone: str = "",
+    packages: str = "",
+    json: bool = False,
+) -> None:
+    """Ask what a new image needs; write its spec, its lock and the workflows that bake it."""
+    from imagebake.commands.creating import new as run
+
+    run(
+        image,
+        told={
+            "base": base,
+            "description": description,
+            "owner": owner,
+            "offer": offer,
+            "sku": sku,
+            "cron": cron,
+            "timezone": timezone,
+            "packages": packages,
+        },
+        as_json=json,
+    )
+
+
+@task(help={"json": JSON})
+def gate(c: Context, json: bool = False) -> None:
+    """Say whether fleets may be changed now: open, closed by a freeze or an incident, unknown."""
+    from imagebake.commands.gate import gate as run
+
+    run(as_json=json)
+
+
+@task(help={"check": "only compare, and name the first line that differs"})
+def pipelines(c: Context, check: bool = False) -> None:
+    """Write the GitHub workflows that the specs and settings ask for."""
+    from imagebake.commands.pipelines import pipelines as run
+
+    run(check=check)
 
 
 @task(help={"json": JSON})
@@ -84,17 +187,115 @@ def lock(
 @task(
     words=["image"],
     help={
-        "image": IMAGE,
-        "only": "one pin (default: every pin)",
-        "to": "the version it moves to (default: the archive's newest)",
+        "image": f"{IMAGE} (default: all)",
+        "refresh": "ask every source again, however fresh its last answer is",
         "json": JSON,
     },
 )
-def bump(c: Context, image: str = "", only: str = "", to: str = "", json: bool = False) -> None:
-    """Move pins to newer versions in the spec, and lock it again."""
+def outdated(c: Context, image: str = "", refresh: bool = False, json: bool = False) -> None:
+    """List the pins that newer versions exist of, and say why each is where it is."""
+    from imagebake.commands.outdated import outdated as run
+
+    run(image, refresh=refresh, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "all": EVERY,
+        "only": "one pin, an extension's PUBLISHER.TYPE, or source (default: everything)",
+        "to": "the version it moves to (default: the newest that the spec allows)",
+        "refresh": "ask every source again, however fresh its last answer is",
+        "json": JSON,
+    },
+)
+def bump(
+    c: Context,
+    image: str = "",
+    all: bool = False,
+    only: str = "",
+    to: str = "",
+    refresh: bool = False,
+    json: bool = False,
+) -> None:
+    """Move pins to newer versions in the spec, lock it again, and show the difference."""
     from imagebake.commands.bumping import bump as run
 
-    run(image, only=only, to=to, as_json=json)
+    run(image, every=all, only=only, to=to, refresh=refresh, as_json=json)
+
+
+@task(
+    words=["image", "pin"],
+    help={
+        "image": IMAGE,
+        "pin": "a Debian package, an agent of the catalogue, or an extension's PUBLISHER.TYPE",
+        "to": "its version (default: the newest that the spec allows)",
+        "mode": "how an extension is delivered: native or absent",
+        "owner": "who answers for it (default: the spec's owner)",
+        "reason": "why the image has it",
+        "review-by": "the day by which somebody looks at it again",
+        "json": JSON,
+    },
+)
+def add(
+    c: Context,
+    image: str = "",
+    pin: str = "",
+    to: str = "",
+    mode: str = "",
+    owner: str = "",
+    reason: str = "",
+    review_by: str = "",
+    json: bool = False,
+) -> None:
+    """Add a pin to a spec at the newest version it allows, and lock it again."""
+    from imagebake.commands.adding import add as run
+
+    run(
+        image,
+        pin,
+        to=to,
+        told={"mode": mode, "owner": owner, "reason": reason, "review_by": review_by},
+        as_json=json,
+    )
+
+
+@task(
+    words=["image", "pin"],
+    help={"image": IMAGE, "pin": "a pin, or an extension's PUBLISHER.TYPE", "json": JSON},
+)
+def remove(c: Context, image: str = "", pin: str = "", json: bool = False) -> None:
+    """Take a pin out of a spec, and lock it again."""
+    from imagebake.commands.adding import remove as run
+
+    run(image, pin, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE} (default: every image)",
+        "base": "a git revision to compare with (default: the version that was baked last)",
+        "markdown": "print a comment for a pull request",
+        "diff": "print only the diff of the rendered scripts",
+        "exit-code": "end with 8 when something changes",
+        "json": JSON,
+    },
+)
+def plan(
+    c: Context,
+    image: str = "",
+    base: str = "",
+    markdown: bool = False,
+    diff: bool = False,
+    exit_code: bool = False,
+    json: bool = False,
+) -> None:
+    """Say what a bake would change, the riskiest first; offline."""
+    from imagebake.commands.planning import plan as run
+
+    run(image, base=base, as_markdown=markdown, diff=diff, exit_code=exit_code, as_json=json)
 
 
 @task(
@@ -275,12 +476,28 @@ def unhold(c: Context, version: str = "", reason: str = "", json: bool = False) 
 @task(
     words=["image"],
     help={
+        "image": f"{IMAGE} (default: all)",
+        "out": "a file for the picture: its name ends in .svg, .html or .md",
+        "json": JSON,
+    },
+)
+def map_(c: Context, image: str = "", out: str = "", json: bool = False) -> None:
+    """Show what the images need and what needs them; nothing of it may be destroyed."""
+    from imagebake.commands.mapping import print_map as run
+
+    run(image, out=out, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
         "image": f"{IMAGE}, or IMAGE@VERSION",
         "all": EVERY,
         "rules-only": "only the rules over specs and locks; offline",
         "no-proof": "rules and contents, but no first boots",
         "scenario": "only this first boot of the proof, such as hang, 409 or boot",
         "control": "with --scenario: the negative control, too",
+        "boot": "boot the exported disk on emulated hardware, too; takes a minute",
         "json": JSON,
     },
 )
@@ -292,6 +509,7 @@ def validate(
     no_proof: bool = False,
     scenario: str = "",
     control: bool = False,
+    boot: bool = False,
     json: bool = False,
 ) -> None:
     """Check a spec, its newest version's contents, and prove its first boot offline."""
@@ -304,6 +522,7 @@ def validate(
         proof=not no_proof,
         scenario=scenario,
         control=control,
+        boot=boot,
         as_json=json,
     )
 
@@ -338,6 +557,110 @@ def drill(
     from imagebake.commands.drilling import drill_image as run
 
     run(image, scenario=scenario, out=out, minutes_per_second=minutes_per_second, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE} (default: all)",
+        "region": "only this region; may be given more than once",
+        "history": "make no machines: show what earlier beats say, by region",
+        "days": "with --history: how far back",
+        "silence-hours": "make no machines: exit 9 unless every region had a good beat since",
+        "metrics": "a file for what is known, as OpenMetrics",
+        "json": JSON,
+    },
+    many=["region"],
+)
+def heartbeat(
+    c: Context,
+    image: str = "",
+    region: list[str] | None = None,
+    history: bool = False,
+    days: str = "30",
+    silence_hours: str = "",
+    metrics: str = "",
+    json: bool = False,
+) -> None:
+    """Make a throw-away machine in every region from what its rings have, and time all of it."""
+    from imagebake.commands.beats import beat as run
+
+    run(
+        image,
+        regions=region or (),
+        history=history,
+        days=days,
+        metrics=metrics,
+        silence_hours=silence_hours,
+        as_json=json,
+    )
+
+
+@task(
+    words=["old", "new"],
+    help={
+        "old": "IMAGE@VERSION to compare with",
+        "new": "IMAGE@VERSION (default: the newest of the same image)",
+        "out": "a file for the report: .html or .md",
+        "markdown": "print Markdown",
+        "exit-code": "end with 8 when something differs",
+        "json": JSON,
+    },
+)
+def diff(
+    c: Context,
+    old: str = "",
+    new: str = "",
+    out: str = "",
+    markdown: bool = False,
+    exit_code: bool = False,
+    json: bool = False,
+) -> None:
+    """Compare what is in two image versions: packages, services, accounts, files, size."""
+    from imagebake.commands.differing import diff as run
+
+    run(old, new, out=out, as_markdown=markdown, exit_code=exit_code, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE@VERSION, or IMAGE for its newest",
+        "out": "a file for the CycloneDX document",
+        "json": "print the CycloneDX document",
+    },
+)
+def sbom(c: Context, version: str = "", out: str = "", json: bool = False) -> None:
+    """Show what is in an image version, agents and extensions included, as an SBOM."""
+    from imagebake.commands.attesting import sbom as run
+
+    run(version, out=out, as_json=json)
+
+
+@task(
+    words=["version"],
+    help={
+        "version": "IMAGE@VERSION, or IMAGE for its newest",
+        "envelope": "the signed form (DSSE), with --json or --out",
+        "out": "a file for the statement",
+        "json": "print the in-toto statement",
+    },
+)
+def provenance(
+    c: Context, version: str = "", envelope: bool = False, out: str = "", json: bool = False
+) -> None:
+    """Show what an image version was made from, as a statement that can be signed."""
+    from imagebake.commands.attesting import provenance as run
+
+    run(version, envelope=envelope, out=out, as_json=json)
+
+
+@task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
+def verify(c: Context, version: str = "", json: bool = False) -> None:
+    """Recompute everything that is said of an image version, and name what is not so."""
+    from imagebake.commands.attesting import verify as run
+
+    run(version, as_json=json)
 
 
 @task(
@@ -404,7 +727,7 @@ def import_(
 
 @task(
     words=["path"],
-    many=True,
+    many=["path"],
     help={
         "path": "a template (ARM JSON, Bicep, Terraform), or a folder of them; as many as you like",
         "strict": "exit 3 when there is debt, or a file that cannot be understood",
@@ -433,7 +756,11 @@ def emulator(c: Context, port: int = 0) -> None:
     run(port=port)
 
 
-@task(words=["action"], help={"action": "verify: hash every artifact again", "json": JSON})
+@task(
+    words=["action"],
+    actions=["verify"],
+    help={"action": "verify: hash every artifact again", "json": JSON},
+)
 def mirror(c: Context, action: str = "", json: bool = False) -> None:
     """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
     from imagebake.commands.locking import mirror as run

@@ -34,7 +34,7 @@ LISTED = Size(images=100, versions=100, scale_sets=1000, instances=3)
 ROTATED = Size(images=1, versions=10, scale_sets=1000, instances=2)
 SPEED = 4.0
 """So much faster than here time goes for the emulator and its clients, waits and limits alike."""
-POLL = 10.0
+POLL, LIMIT = 10.0, 2 * 3600.0
 _STEP = 0.05
 
 
@@ -114,11 +114,11 @@ def fewest_reads(size: Size) -> int:
     def pages(items: int) -> int:
         return max(1, -(-items // PAGE))
 
-    gallery, machines, locks = 1, 1, 1
+    gallery, machines, locks, templates = 1, 1, 1, 1
     versions = size.images * pages(size.versions)
     instances = size.scale_sets * pages(size.instances)
     lists = pages(size.images) + pages(size.scale_sets)
-    return gallery + machines + locks + lists + versions + instances
+    return gallery + machines + locks + templates + lists + versions + instances
 
 
 def permitted(calls: Iterable[tuple[str, str]]) -> float:
@@ -208,6 +208,7 @@ def _hands(fleet: Fleet, clock: FastTime) -> Hands:
         patience=fleet.clients.patience,
         progress=quiet,
         rest=POLL,
+        limit=LIMIT,
     )
 
 

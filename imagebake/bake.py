@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,11 +17,12 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
 from imagebake.cloud.runs import Run
 from imagebake.digest import canonical_json, sha256_bytes
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.errors import BakeFailed, CloudError, RolloutRefused
 from imagebake.host.files import locked
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
     TAG_COMMIT,
+    TAG_EMERGENCY,
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
@@ -28,8 +30,10 @@ from imagebake.model.gallery import (
 )
 from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
+from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.versions import ImageVersion
 from imagebake.progress import Progress, Step
+from imagebake.rollout.rebakes import reusable, revoked_content
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """How long copying to the regions may take, after what the spec allows for the build."""
@@ -44,12 +48,16 @@ class Bases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image."""
+    """Where versions go and whose they are: facts of the machine, not of the image.
+
+    *emergency* is why a bake was not to wait for anybody.
+    """
 
     gallery: str
     identity: str
     mirror_url: str
     commit: str | None = None
+    emergency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +88,10 @@ def bake(
     machine go one after the other.
     """
     work = _Bake(plan, to, now, hands)
-    if not force and (there := work.find()):
+    if there := work.find(force=force):
         return there
     with _alone(plan.spec.name, hands):
-        if not force and (there := work.find()):
+        if not force and (there := work.find(force=False)):
             return there
         work.mirror()
         work.prepare()
@@ -108,13 +116,18 @@ class _Bake:
     def definition(self) -> str:
         return self.plan.spec.gallery.definition
 
-    def find(self) -> BakeResult | None:
-        """A healthy version of the same key; where its bake was killed, end what it began."""
-        same = [
-            version
-            for version in self.gallery.versions(self.definition)
-            if version.bake_key == self.plan.bake_key and version.state == "Succeeded"
-        ]
+    def find(self, *, force: bool) -> BakeResult | None:
+        """A healthy version of the same key; where its bake was killed, end what it began.
+
+        Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
+        """
+        there = self.gallery.versions(self.definition)
+        if revoked := revoked_content(there, self.plan.bake_key):
+            if revoked.everywhere and not force:
+                hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
+                raise RolloutRefused(revoked.sentence, hint=hint)
+            self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
+        same = [] if force else reusable(there, self.plan.bake_key)
         for candidate in reversed(same):
             version = self.gallery.version(self.definition, candidate.version)
             if version and version.healthy:
@@ -193,7 +206,7 @@ class _Bake:
             raise
 
     def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
-        """Store the manifest: from here on the bake is done and will be found."""
+        """Store the plan and the manifest: from here on the bake is done and will be found."""
         manifest = BakeManifest.of(
             self.plan,
             version,
@@ -202,8 +215,9 @@ class _Bake:
             content_sha256=self.hands.content(version.id),
             seconds=self.seconds,
         )
-        name = record_name(self.to.gallery, self.definition, version.version)
-        self.hands.mirror.record(name, canonical_json(manifest.to_json()))
+        place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
+        self.hands.mirror.record(place(PLAN), plan_record(self.plan))
+        self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
         image = self.plan.spec.name
         return BakeResult(image=image, version=version, made=made, manifest=manifest)
 
@@ -228,7 +242,8 @@ class _Bake:
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
         }
-        return tags | ({TAG_COMMIT: self.to.commit} if self.to.commit else {})
+        told = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
+        return tags | {tag: text for tag, text in told.items() if text}
 
     def _templates(self) -> ImageTemplates:
         return ImageTemplates(

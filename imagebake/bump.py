@@ -1,65 +1,89 @@
-"""Move pins on purpose: which version each could move to, and what the archive has."""
+"""Move pins on purpose: which of them move, to which version, and what that changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from imagebake.errors import ArtifactError, UsageError
-from imagebake.model.pins import AgentPin, FilePin
-from imagebake.model.spec import ImageSpec
-from imagebake.model.versions import DebianVersion
-from imagebake.pins.archive import Suite
+from imagebake.errors import ArtifactError, UsageError, ValidationFailed
+from imagebake.model.candidates import Candidate
+from imagebake.pins.decision import refusal
+from imagebake.pins.outlook import Outlook
+from imagebake.pins.subjects import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class PinMove:
-    """A pin, the version it has and the one it gets."""
+    """A pin, the version it has, the one it gets, and the keys that say so."""
 
     name: str
     old: str
     new: str
+    values: Mapping[str, str] = field(compare=False)
 
 
-def choose(
-    spec: ImageSpec,
-    suites: Sequence[Suite],
-    *,
-    components: Mapping[str, tuple[str, ...]],
-    only: str,
-    to: str,
-) -> tuple[PinMove, ...]:
-    """What moves: every pin to the newest version in *suites*, or *only* one, to *to* if given.
+def choose(image: str, found: Sequence[Outlook], *, only: str, to: str) -> tuple[PinMove, ...]:
+    """What moves: everything to the newest version that is allowed, or *only* one, to *to*.
 
-    A pinned file moves by hand, because its digest moves with it. Raises `UsageError` for a
-    pin that the spec does not have, and `ArtifactError` for a version the archive does not.
+    A version that a person names need not be old enough, and may be a pre-release or an
+    older one; what is held, denied or not in every region is refused all the same. Raises
+    `UsageError`, `ValidationFailed`, or whatever kept the source of *only* from answering.
     """
-    pins = [pin for pin in spec.pins if only in ("", pin.name)]
-    if not pins:
-        named = ", ".join(pin.name for pin in spec.pins)
-        raise UsageError(f"{spec.name} pins nothing called {only!r}", hint=f"pins: {named}")
+    wanted = [one for one in found if only in ("", one.subject.name)]
+    if not wanted:
+        named = ", ".join(one.subject.name for one in found)
+        raise UsageError(f"{image} pins nothing called {only!r}", hint=f"pins: {named}")
     if to and not only:
         raise UsageError("--to is the version of one pin", hint="--only PIN says which")
-    moves = []
-    for pin in pins:
-        if isinstance(pin, FilePin):
-            if only:
-                raise UsageError(
-                    f"{pin.name} is a file: its address, version and sha256 move together",
-                    hint=f"edit them in image_specs/, then ./inv lock {spec.name}",
-                )
-            continue
-        package = components[pin.agent][0] if isinstance(pin, AgentPin) else pin.package
-        moves.append(PinMove(pin.name, pin.version, _newest(package, suites, to)))
-    return tuple(move for move in moves if move.old != move.new)
+    if only:
+        require_known(image, wanted[0])
+    if to:
+        candidate = named_version(wanted[0], to)
+        return () if to == wanted[0].subject.version else (_move(wanted[0], candidate),)
+    return tuple(
+        _move(one, one.decision.allowed)
+        for one in wanted
+        if one.decision.allowed and not one.subject.by_hand
+    )
 
 
-def _newest(package: str, suites: Sequence[Suite], to: str) -> str:
-    there = {version for suite in suites for version in suite.index.versions(package)}
-    if not there:
-        raise ArtifactError(f"the archive has no package {package}")
-    if to and to not in there:
-        raise ArtifactError(
-            f"the archive has no {package} {to}", hint=f"it has {', '.join(sorted(there))}"
+def require_known(image: str, one: Outlook) -> None:
+    """Raise what keeps us from knowing the versions of *one*, if anything does."""
+    if one.subject.by_hand:
+        raise UsageError(
+            f"{one.subject.name} moves by hand: {one.subject.by_hand}",
+            hint=f"edit it in image_specs/, then ./inv lock {image}",
         )
-    return to or max(there, key=DebianVersion)
+    if not one.is_unknown:
+        return
+    if one.answer.trouble:
+        raise one.answer.trouble
+    raise ArtifactError(
+        f"the versions of {one.subject.name} are not known: there is no marketplace here to ask",
+        hint="cloud: azure asks Azure; the setting marketplace gives the emulator one",
+    )
+
+
+def named_version(one: Outlook, version: str) -> Candidate:
+    """The candidate that a person asked for by its *version*, where nothing forbids it."""
+    name = one.subject.name
+    there = {candidate.version: candidate for candidate in one.answer.candidates}
+    if version not in there:
+        raise ArtifactError(
+            f"there is no {name} {version}", hint=f"there is {', '.join(there) or 'none at all'}"
+        )
+    against = refusal(there[version], one.subject.terms, scheme=one.subject.scheme)
+    if against:
+        raise ValidationFailed(
+            f"{name} {version} is not adopted: {against}",
+            hint="what the spec says against it must change in the spec first",
+        )
+    return there[version]
+
+
+def _move(one: Outlook, candidate: Candidate) -> PinMove:
+    subject = one.subject
+    values = {"version": candidate.version}
+    if subject.kind is Kind.FILE:
+        values |= {"file": candidate.url, "sha256": candidate.sha256}
+    return PinMove(subject.name, subject.version, candidate.version, values)

@@ -79,6 +79,11 @@ class Hands:
 def drill(plan: DrillPlan, place: Place, *, hands: Hands) -> DrillRecord:
     """Carry out *plan* and return what was seen; judging that is not done here.
 
+    The hours are compressed and the machines are not. So that each is judged by the world
+    that it was asked for in, the clock stands still before the world changes, until it is
+    decided what becomes of every machine. What they ask of the two services is put down as
+    long after their minute as it took them.
+
     Every machine is deleted in the end, however the drill ends, and nothing stays broken.
     Where it was killed, the next drill deletes the machines that are off by then.
     """
@@ -98,6 +103,9 @@ class _Drill:
     place: Place
     hands: Hands
     began: dt.datetime = field(init=False)
+    held: dt.timedelta = dt.timedelta(0)
+    undecided: list[Future[None]] = field(default_factory=list)
+    starts: dict[str, tuple[int, dt.datetime]] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
     there: set[str] = field(default_factory=set)
     asked: Counter[str] = field(default_factory=Counter)
@@ -111,7 +119,8 @@ class _Drill:
     @property
     def minute(self) -> float:
         """The minute of the timeline that it is now."""
-        return self._minute_of(self.hands.now())
+        passed = self.hands.now() - self.began - self.held
+        return passed.total_seconds() * self.plan.minutes_per_second
 
     def clear_away(self) -> None:
         """Delete what a drill that was killed has left and nobody runs any more."""
@@ -120,18 +129,18 @@ class _Drill:
         self.began = self.hands.now()
 
     def replay(self, step: Step) -> None:
-        """Let the timeline pass, and wait for the machines it asked for."""
-        futures: list[Future[None]] = []
+        """Let the timeline pass, and ask for machines at their minutes."""
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drill") as pool:
             for minute, event in self._events():
                 self._wait_until(minute)
                 if isinstance(event, Phase):
+                    self._hold()
                     self._break(event, step)
                 else:
-                    futures += [pool.submit(self._attempt, one) for one in self.plan.candidates]
+                    for one in self.plan.candidates:
+                        self.undecided.append(pool.submit(self._attempt, one, minute))
                     step.note(self._line(minute))
-            for future in futures:
-                future.result()
+            self._hold()
         self._wait_until(self.plan.timeline.end)
         step.note(self._line(self.plan.timeline.end))
         self._look_at_witness()
@@ -166,6 +175,14 @@ class _Drill:
         if left > 0:
             self.hands.sleep(left)
 
+    def _hold(self) -> None:
+        """Stop the clock until it is decided what becomes of every machine so far."""
+        stopped = self.hands.now()
+        for future in self.undecided:
+            future.result()
+        self.undecided.clear()
+        self.held += self.hands.now() - stopped
+
     def _break(self, phase: Phase, step: Step) -> None:
         if self.hands.incident:
             self.hands.incident.set_store(phase.store)
@@ -187,13 +204,14 @@ class _Drill:
             ]
         return f"{self.plan.timeline.clock(minute)}  " + "  |  ".join(parts)
 
-    def _attempt(self, candidate: Candidate) -> None:
+    def _attempt(self, candidate: Candidate, minute: int) -> None:
         """Ask for one machine, through ARM alone, and take note of what became of it."""
-        minute, began = self.minute, self.hands.now()
+        began = self.hands.now()
         with self.guard:
             self.asked[candidate.label] += 1
             name = f"{self.place.run}-{candidate.label}-{self.asked[candidate.label]:02d}"
             self.there.add(name)
+            self.starts[name] = minute, began
         machine_id, seconds, code, message = "", None, "", ""
         machines = self.hands.machines
         try:
@@ -203,11 +221,11 @@ class _Drill:
             machines.await_agent(name, limit=self.place.patience)
             seconds = round((self.hands.now() - began).total_seconds(), 3)
         except CloudError as error:
-            code, message = error.code, _said(error)
+            code, message = error.code, error.said
         attempt = Attempt(
             label=candidate.label,
             name=name,
-            minute=round(minute, 1),
+            minute=minute,
             seconds=seconds,
             code=code,
             message=message,
@@ -261,19 +279,15 @@ class _Drill:
         asked = self.hands.incident.asked if self.hands.incident else ()
         for candidate in self.plan.candidates:
             for service in (STORE, IDENTITY):
+                mine = f"{self.place.run}-{candidate.label}-"
                 minutes = Counter(
-                    int(self._minute_of(one.time))
+                    self._minute_of(one)
                     for one in asked
-                    if one.service == service
-                    and one.machine.startswith(f"{self.place.run}-{candidate.label}-")
+                    if one.service == service and one.machine.startswith(mine)
                 )
                 yield Traffic(label=candidate.label, service=service, by_minute=dict(minutes))
 
-    def _minute_of(self, time: dt.datetime) -> float:
-        return (time - self.began).total_seconds() * self.plan.minutes_per_second
-
-
-def _said(error: CloudError) -> str:
-    """Azure's own words, without ours around them."""
-    _, _, words = error.message.partition(f"{error.code}: ")
-    return (words or error.message).partition(" (correlation id ")[0]
+    def _minute_of(self, asking: Asking) -> int:
+        """The minute that *asking* would have come at had nothing been compressed."""
+        minute, began = self.starts[asking.machine]
+        return minute + int((asking.time - began).total_seconds() // 60)

@@ -43,6 +43,9 @@ class Images(Protocol):
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Write the disk of a version to *out* as a fixed VHD."""
 
+    def disk(self, version_id: str, *, size_gib: int) -> AbstractContextManager[Path]:
+        """The disk of a version as `export_vhd` writes it, in a directory that goes with it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
@@ -78,6 +81,11 @@ class InAzure:
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Refuse, as `open_tar` does."""
         del out, size_gib
+        raise _out_of_reach(version_id)
+
+    def disk(self, version_id: str, *, size_gib: int) -> AbstractContextManager[Path]:
+        """Refuse, as `open_tar` does."""
+        del size_gib
         raise _out_of_reach(version_id)
 
 

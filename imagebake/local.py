@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.marketplace import Marketplace as Offered
 from imagebake.emulator.server import Emulator
 from imagebake.engine.engine import Engine
 from imagebake.engine.errors import EngineFailed
@@ -18,6 +20,7 @@ from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch
 from imagebake.errors import ArtifactError, UsageError
+from imagebake.host.namespaces import rootless
 from imagebake.model.bundle import Bundle
 from imagebake.model.plan import BakePlan
 from imagebake.region import Region
@@ -109,6 +112,18 @@ class LocalEnd:
         """Write the disk of a version to *out* as a fixed VHD."""
         self.engine.export_vhd(self._record(version_id), out, size=size_gib << 30)
 
+    @contextlib.contextmanager
+    def disk(self, version_id: str, *, size_gib: int) -> Iterator[Path]:
+        """The disk of a version as `export_vhd` writes it, in a directory that goes with it.
+
+        What a killed process left of such a directory is removed here.
+        """
+        self.engine.store.sweep()
+        with self.engine.store.throw_away("boot") as folder:
+            disk = folder / "disk.vhd"
+            self.export_vhd(version_id, disk, size_gib=size_gib)
+            yield disk
+
     def _record(self, version_id: str) -> Mapping[str, Any]:
         record = self.emulator.image_record(version_id)
         if record is None:
@@ -137,22 +152,49 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
     )
 
 
+def offered(workspace: Workspace, settings: Settings) -> Offered:
+    """What the emulator's marketplace offers: what the file says that the settings name.
+
+    It has `images` by `PUBLISHER:OFFER:SKU` and `extensions` by `PUBLISHER:TYPE`; each maps
+    versions to their properties, among which `regions` says where a version is.
+    """
+    if not settings.marketplace:
+        return Offered()
+    path = workspace.root / settings.marketplace
+    try:
+        document = dict(json.loads(path.read_bytes()))
+        read = {
+            kind: {tuple(name.split(":")): dict(one) for name, one in offers.items()}
+            for kind, offers in document.items()
+        }
+        return Offered(**read)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"the setting marketplace is {settings.marketplace!r}, which cannot be used: {error}",
+            hint="docs/pins.md shows such a file",
+        ) from error
+
+
 @contextlib.contextmanager
 def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
 ) -> Iterator[LocalEnd]:
-    """Run the emulator with *engine* behind it until the context is left."""
+    """Run the emulator with *engine* behind it until the context is left.
+
+    Its machines really boot when this process is root; else they are inventory.
+    """
     region = Region(
         functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
     )
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),
-        host=region,
+        host=None if rootless() else region,
         subscription=settings.subscription,
         resource_group=settings.resource_group,
         location=settings.location,
         port=port,
+        marketplace=offered(workspace, settings),
     )
     with emulator:
         yield LocalEnd(emulator, engine, region)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from imagebake.host.files import write_atomically
 from imagebake.model.lock import LOCK_VERSION, Lock, LockedFile, LockedPackage
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.archive import Archives
+from imagebake.pins.keeping import packages_asked, with_old_dates, with_same_packages
 from imagebake.pins.resolve import local_base, resolve
 from imagebake.progress import Progress
 
@@ -48,19 +49,58 @@ def lock_image(
     mirror: Mirror,
     now: dt.datetime,
     progress: Progress,
+    keep: bool = False,
 ) -> Lock:
     """Resolve *spec* against the archives as they are now; pinned files go to *mirror*.
 
     *previous* is returned as it is when nothing but an archive's date has changed, so that
-    a lock changes only when something in it does.
+    a lock changes only when something in it does. With *keep*, so does every line of it:
+    what nobody moved stays at its version, as far as the archive has it.
     """
     local = local_base(spec)
     sizes = _file_sizes(spec, mirror, progress)
     with progress.step("Read the archives"):
         suites = archives.open(local.suite, spec.gallery.architecture.debian, now=now)
+    kept = {one.name: one.version for one in previous.packages} if previous and keep else {}
     with progress.step("Resolve packages"):
-        lock = resolve(spec, components=components, suites=suites, sizes=sizes)
+        lock = resolve(spec, components=components, suites=suites, sizes=sizes, keep=kept)
+    if previous and keep:
+        lock = with_old_dates(previous, lock)
     return previous if previous and _differs_in_dates_only(previous, lock) else lock
+
+
+def relock(
+    old: ImageSpec,
+    spec: ImageSpec,
+    *,
+    components: Mapping[str, tuple[str, ...]],
+    previous: Lock | None,
+    archives: Callable[[], Archives],
+    mirror: Callable[[], Mirror],
+    now: dt.datetime,
+    progress: Progress,
+) -> Lock:
+    """The lock of *spec*, which was *old* until now, with no more changed than follows from it.
+
+    Where *previous* was fresh and no package is asked for that was not, nobody is asked, but
+    for files that are new.
+    """
+    fresh = previous and previous.inputs_sha256 == sha256_json(old.lock_inputs())
+    if previous is None or not fresh or packages_asked(old) != packages_asked(spec):
+        return lock_image(
+            spec,
+            components=components,
+            previous=previous,
+            archives=archives(),
+            mirror=mirror(),
+            now=now,
+            progress=progress,
+            keep=True,
+        )
+    known = {file.sha256: file.size for file in previous.files}
+    if any(file.sha256 not in known for file in spec.wanted_files):
+        known |= _file_sizes(spec, mirror(), progress)
+    return with_same_packages(previous, spec, known)
 
 
 def heal(

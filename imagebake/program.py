@@ -28,14 +28,17 @@ USAGE = 2
 def task(
     *,
     words: Sequence[str] = (),
-    many: bool = False,
-    help: Mapping[str, str],  # noqa: A002 - invoke's own name
+    actions: Sequence[str] = (),
+    help: Mapping[str, str],  # noqa: A002 - as invoke calls it
+    many: Sequence[str] = (),
 ) -> Callable[..., Any]:
     """Make an invoke task whose failures end at the boundary below.
 
-    *words* names the parameters that may be given without a flag, in order; with *many* the
-    last of them takes all that are left. Invoke itself knows only words that must be given;
-    `TaskProgram` lets these be left out as well.
+    *words* names the parameters that may be given without a flag, in order. Invoke itself
+    knows only words that must be given; `TaskProgram` lets these be left out as well.
+    *actions* are words that are the task's own even where another task is called so. *many*
+    names those flags that may be given more than once; a last word among them takes all that
+    are left.
     """
 
     def decorate(body: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's own type is generic
@@ -45,9 +48,8 @@ def task(
                 body(*arguments, **options)
 
         name = body.__name__.rstrip("_")
-        declared[name] = Declared(name, body, tuple(words), help, many)
-        several = list(words[-1:]) if many else []
-        return invoke_task(name=name, help=dict(help), iterable=several)(run)
+        declared[name] = Declared(name, body, tuple(words), help, tuple(actions), tuple(many))
+        return invoke_task(name=name, help=dict(help), iterable=list(many))(run)
 
     return decorate
 
@@ -89,6 +91,7 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
     named: list[str] = []
     context: Any = None
     free: list[str] = []
+    actions: tuple[str, ...] = ()
     many = value_next = False
     for position, token in enumerate(argv):
         if token == "--":
@@ -98,9 +101,10 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
         elif token.startswith("-"):
             flag = context.flags.get(token) if context else None
             value_next = bool(flag and flag.takes_value and "=" not in token)
-        elif token in contexts:
+        elif token in contexts and not (free and token in actions):
+            actions = declared[token].actions
             context, free = contexts[token], list(declared[token].words)
-            many = declared[token].many
+            many = bool(free) and free[-1] in declared[token].many
         elif free:
             named.append(f"--{free[0]}={token}")
             free = free if many and len(free) == 1 else free[1:]

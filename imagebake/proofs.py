@@ -11,6 +11,7 @@ from typing import Any
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.model.disk_boot import DiskBoot
 from imagebake.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.model.ledger import Ledger, LedgerEntry
 from imagebake.model.manifest import Records, read_manifest, record_name
@@ -18,6 +19,7 @@ from imagebake.model.proof import Proof
 from imagebake.reports.statement import proof_statement
 
 PROOF, LEDGER, STATEMENT = "proof.json", "ledger.json", "proof.intoto.json"
+DISK_BOOT, CONSOLE = "boot.json", "boot-console.log"
 """The records, next to the manifest."""
 PASSED, FAILED = "passed", "failed"
 
@@ -48,6 +50,12 @@ class Keeper:
         Gallery(cloud, self.gallery).tag_version(
             self.version.definition, self.version.version, {TAG_PROOF: verdict}
         )
+
+    def keep_boot(self, boot: DiskBoot, console: bytes, *, now: dt.datetime) -> str:
+        """Record how the version's disk booted; returns the name of the console's record."""
+        self._record(DISK_BOOT, boot.to_json() | {"at": now.isoformat(timespec="seconds")})
+        self.records.record(self._name(CONSOLE), console)
+        return self._name(CONSOLE)
 
     def verdict(self) -> str | None:
         """`passed` or `failed`, as the version's tag has it; None where there is no proof."""

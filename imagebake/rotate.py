@@ -31,7 +31,7 @@ from imagebake.rollout.actions import (
     Unretire,
     Upgrade,
 )
-from imagebake.rollout.change_request import batches
+from imagebake.rollout.change_request import batch_sentence, batches
 from imagebake.rollout.effects import after, changes, tags_gone, tags_of
 from imagebake.rollout.ids import key, name_of, spoken
 from imagebake.rollout.outcome import Outcome, Work
@@ -56,7 +56,7 @@ class Hands:
     patience: Patience
     progress: Progress
     rest: float
-    limit: float = 2 * 3600.0
+    limit: float
 
 
 def carry_out(work: Work, *, hands: Hands) -> Outcome:
@@ -204,6 +204,7 @@ class _Run:
     def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:
         """Upgrade scale sets side by side; raises when more of their ring failed than may."""
         self._target(batch[0])
+        step.note(batch_sentence(batch))
         upgrades = Upgrades(
             sets=self.hands.fleet,
             patience=self.hands.patience,
@@ -215,7 +216,8 @@ class _Run:
         def tell(name: str, why: str) -> None:
             step.note(f"{name_of(name)}: {why or f'on {spoken(batch[0].to)}'}")
 
-        failed = upgrades.carry_out(map(_wish, batch), tell)
+        back = self.work.objective is not None
+        failed = upgrades.carry_out([_wish(one, back=back) for one in batch], tell)
         self.outcome.failed |= failed
         ring = batch[0].ring
         mine = {one.subject for one in self.work.plan.actions if getattr(one, "ring", "") == ring}
@@ -239,13 +241,14 @@ class _Run:
             raise _changed(first, different)
 
 
-def _wish(action: Move | Upgrade) -> Wish:
+def _wish(action: Move | Upgrade, *, back: bool) -> Wish:
     return Wish(
         scale_set=action.subject,
         to=action.to,
-        was=action.was if isinstance(action, Move) else None,
+        was=action.was if isinstance(action, Move) else action.to,
         etag=action.etag,
         max_unavailable_percent=action.max_unavailable_percent,
+        whatever_health=back,
     )
 
 

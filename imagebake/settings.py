@@ -42,7 +42,7 @@ class Settings:
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
     subnet: str = ""
-    """The resource id of the subnet that machines of drills are put in; needed on Azure only."""
+    """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
     mirror_url: str = ""
     """The address of the mirror that an Azure build installs from."""
     state: str = ""
@@ -53,10 +53,20 @@ class Settings:
     """The keyring that archives are verified with; what each source names when empty."""
     snapshot: str = ""
     """The address of a dated archive to lock from instead, with `{archive}` where its name goes."""
+    runner: str = "ubuntu-24.04"
+    """The label of the runners that workflows run on, unless the variable BAKE_RUNNER says more."""
+    signing_key: str = ""
+    """A private key (PEM: Ed25519, or ECDSA P-256) that signs provenance; unsigned when empty."""
+    trusted_keys: str = ""
+    """Public keys (PEM) of which one must have signed; the signing key's own when empty."""
+    marketplace: str = ""
+    """A JSON file with what the emulator's marketplace offers; nothing when empty."""
     layer_budget_gb: str = "20"
     """How much `inv clean` leaves of cached bases and layers, in GiB."""
     max_artifact_mb: str = "4096"
     """The largest artifact that is downloaded, in MiB."""
+    boot_limit_seconds: str = "300"
+    """How long `inv validate --boot` waits for a disk to boot, in seconds."""
     freezes: tuple[Freeze, ...] = ()
     """Times in which nothing is promoted or retired, in the file only; see docs/rollout.md."""
 
@@ -79,7 +89,7 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
 
 FREEZES = "freezes"
 _KNOWN = tuple(field.name for field in dataclasses.fields(Settings) if field.name != FREEZES)
-_NUMBERS = ("layer_budget_gb", "max_artifact_mb")
+_NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
 _CLOUDS = ("local", "azure")
 
 
@@ -89,6 +99,8 @@ def _objection(name: str, value: str) -> str | None:
         return "it is 'local' or 'azure'"
     if name in _NUMBERS and not re.fullmatch(r"[1-9][0-9]{0,8}", value):
         return "it is a whole number"
+    if name == "runner" and not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):
+        return "it is a runner's label"
     if any(ord(character) < ord(" ") for character in value):
         return "it is one line"
     return None

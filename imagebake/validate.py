@@ -17,11 +17,13 @@ from imagebake.model.contents import Contents, Leak
 from imagebake.model.findings import Finding
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
-from imagebake.model.spec import Customizer, ImageSpec, Validator
-from imagebake.policy.facts import ImageFacts, ProofFacts, SpecFacts
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import Customizer, Validator
+from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,
     SPEC_RULES,
+    judge_disk,
     judge_image,
     judge_proof,
     judge_spec,
@@ -128,6 +130,18 @@ def report_proof(facts: ProofFacts) -> Report:
         return Report(subject=facts.subject, checked=("first boots: none",), findings=findings)
     done = (_in_words(facts.proof), *_controls(facts.proof))
     return Report(subject=facts.subject, checked=done, findings=findings)
+
+
+def report_disk(facts: DiskFacts) -> Report:
+    """Report how the disk of an image booted."""
+    boot, findings = facts.boot, judge_disk(facts)
+    if boot is None:
+        return Report(subject=facts.subject, checked=("boot of the disk: none",), findings=findings)
+    came = f"{boot.reached} after {boot.seconds:.1f} s" if boot.reached else "a silent console"
+    how = ", ".join(filter(None, (boot.accelerator, "secure boot" if boot.secure else "")))
+    where = f"; console: {facts.console}" if facts.console else ""
+    checked = f"boot of the disk: {came}{how and f' ({how})'}{where}"
+    return Report(subject=facts.subject, checked=(checked,), findings=findings)
 
 
 def _in_words(proof: Proof) -> str:

@@ -52,9 +52,19 @@ class Workspace:
         return self.state / "emulator"
 
     @property
+    def heartbeats(self) -> Path:
+        """The records of heartbeats."""
+        return self.state / "heartbeats"
+
+    @property
     def engine(self) -> Path:
         """Bases and layers of the local builder."""
         return self.state / "engine"
+
+    @property
+    def records(self) -> Path:
+        """A file for every bake that was tried here."""
+        return self.state / "records"
 
     def shown(self, path: Path) -> str:
         """*path* as people should read it: relative to the repository where it is inside."""

@@ -41,6 +41,7 @@ LAYERS = (
         "fabric",
         "firstboot",
         "foreign",
+        "diskboot",
     ),
     ("host",),
     ("model",),

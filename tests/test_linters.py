@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 
 COMMANDS = {
@@ -21,8 +22,7 @@ COMMANDS = {
         "check-jsonschema",
         "--builtin-schema",
         "vendor.github-workflows",
-        ".github/workflows/ci.yml",
-        ".github/workflows/bake.yml",
+        *sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml")),
     ),
 }
 

@@ -17,6 +17,7 @@ AZURE_FREE = (
     ("specs",),
     ("debt", "tests/golden/debt/arm"),
     ("import", "tests/golden/import/windows.json"),
+    ("plan", "debian-12-base"),
 )
 
 
@@ -89,6 +90,14 @@ def test_several_words_may_stand_where_a_flag_is_repeated(project: Path) -> None
     assert by_word.returncode == 0, by_word.stderr
     assert by_word.stdout == by_flag.stdout
     assert json.loads(by_word.stdout)["files"] == 5
+
+
+def test_an_action_of_a_task_is_not_the_task_of_that_name(project: Path, tmp_path: Path) -> None:
+    state = {"IMAGEBAKE_STATE": str(tmp_path)}
+
+    assert run("mirror", "verify", cwd=project, **state).returncode == 0
+    twice = run("mirror", "verify", "verify", cwd=project, **state)
+    assert "name an image" in twice.stderr, "the second one is the task"
 
 
 @pytest.mark.parametrize("words", [("bogus",), ("bake", "--bogus"), ("bake", "a", "b")])

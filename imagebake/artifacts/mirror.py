@@ -101,16 +101,24 @@ class Mirror:
 
     def record(self, name: str, content: bytes) -> None:
         """Keep *content* as the record *name*, in place of what it was."""
-        write_atomically(self._record_path(name), content)
+        write_atomically(self.record_path(name), content)
 
     def recorded(self, name: str) -> bytes | None:
         """The record *name*; None when there is none."""
         try:
-            return self._record_path(name).read_bytes()
+            return self.record_path(name).read_bytes()
         except FileNotFoundError:
             return None
 
-    def _record_path(self, name: str) -> Path:
+    def recorded_below(self, folder: str) -> tuple[str, ...]:
+        """The names of what there are records of in *folder*, sorted."""
+        try:
+            return tuple(sorted(path.name for path in self.record_path(folder).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
+    def record_path(self, name: str) -> Path:
+        """Where the record *name* is, or would be."""
         return self.root / "records" / name
 
     def fetch(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from imagebake.catalog import extensions, microsoft, windows
 from imagebake.catalog.first_boot import DOWNLOADS
 from imagebake.model.component import Catalogue, Component, DropIn, SelfUpdateStop, Setting
 
 _WAAGENT = "/etc/waagent.conf"
 
-_ALL = (
+_DEBIAN = (
     Component(
         name="azure-linux-agent",
         title="Azure Linux Agent",
@@ -138,11 +139,16 @@ _ALL = (
     ),
 )
 
+_ALL = (*_DEBIAN, *microsoft.COMPONENTS)
+
 LINUX: Mapping[str, Component] = {component.name: component for component in _ALL}
-"""Every known component by the name that a spec pins it with."""
+"""Every component that a spec may pin as an agent, by the name that it is pinned with."""
+
+OTHERS = (*extensions.COMPONENTS, *windows.COMPONENTS)
+"""What is known besides: extensions, files, and all of Windows."""
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {component.name: component.packages for component in _ALL}
 """The Debian packages of each component; the first carries the pinned version."""
 
-CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS)
+CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS)
 """What planning works from."""

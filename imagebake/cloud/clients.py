@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -20,7 +21,10 @@ from imagebake.cloud.throttle import Metrics, Throttle
 
 
 class Clients:
-    """One compute and one image builder client for *endpoint*, sharing retries and throttle."""
+    """One compute and one image builder client for *endpoint*, sharing retries and throttle.
+
+    Threads may use them side by side.
+    """
 
     def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
         self.endpoint = endpoint
@@ -28,6 +32,7 @@ class Clients:
         self.throttle = Throttle(patience)
         self._retries = Retries(patience, self.throttle.ease)
         self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -43,20 +48,22 @@ class Clients:
     @property
     def compute(self) -> Any:  # noqa: ANN401 - naming its type would import it
         """The `ComputeManagementClient`."""
-        if "compute" not in self._made:
-            from azure.mgmt.compute import ComputeManagementClient
+        with self._making:
+            if "compute" not in self._made:
+                from azure.mgmt.compute import ComputeManagementClient
 
-            self._made["compute"] = ComputeManagementClient(**self._options())
-        return self._made["compute"]
+                self._made["compute"] = ComputeManagementClient(**self._options())
+            return self._made["compute"]
 
     @property
     def image_builder(self) -> Any:  # noqa: ANN401 - naming its type would import it
         """The `ImageBuilderClient`."""
-        if "image_builder" not in self._made:
-            from azure.mgmt.imagebuilder import ImageBuilderClient
+        with self._making:
+            if "image_builder" not in self._made:
+                from azure.mgmt.imagebuilder import ImageBuilderClient
 
-            self._made["image_builder"] = ImageBuilderClient(**self._options())
-        return self._made["image_builder"]
+                self._made["image_builder"] = ImageBuilderClient(**self._options())
+            return self._made["image_builder"]
 
     def _options(self) -> dict[str, Any]:
         from imagebake.cloud.pipeline import client_options
@@ -101,6 +108,21 @@ class Clients:
             return self.ask(doing, call, *args, **options)
         except NotFound:
             return None
+
+    def read(self, doing: str, url: str) -> str:
+        """Read a text at an address that is its own permission: no token is sent there."""
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import UserAgentPolicy
+        from azure.core.rest import HttpRequest
+
+        from imagebake.cloud.pipeline import Transport
+
+        transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
+        client: Any = PipelineClient(url, transport=transport, policies=policies)
+        with self.asking(doing), client:
+            response = client.send_request(HttpRequest("GET", url))
+            response.raise_for_status()
+            return str(response.text("utf-8"))
 
     def send(self, doing: str, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
         """Send one request that no operation of the SDKs covers, and return its JSON."""

@@ -93,10 +93,21 @@ class Fleet:
         return ScaleSetHands(self.clients, scale_set_id).read()
 
     def move(
-        self, scale_set_id: str, version_id: str, etag: str, max_unavailable_percent: int
+        self,
+        scale_set_id: str,
+        version_id: str,
+        etag: str,
+        max_unavailable_percent: int,
+        *,
+        max_unhealthy_percent: int | None = None,
     ) -> None:
         """Write another image into the model, if the model is still the one of *etag*."""
-        ScaleSetHands(self.clients, scale_set_id).move(version_id, etag, max_unavailable_percent)
+        ScaleSetHands(self.clients, scale_set_id).move(
+            version_id,
+            etag,
+            max_unavailable_percent,
+            max_unhealthy_percent=max_unhealthy_percent,
+        )
 
     def start_upgrade(self, scale_set_id: str) -> None:
         """Bring the instances to the model, a part of them at a time."""

@@ -125,14 +125,17 @@ def client_options(endpoint: Endpoint, retries: Retries, throttle: Throttle) -> 
     """The arguments that every Azure client of ours is made with.
 
     The throttle stands where the SDK has a hook of each attempt: below the retries and the
-    token, so that a retry waits for its turn, too.
+    token, so that a retry waits for its turn, too. The transport is open, because the first
+    of several threads would open it twice.
     """
+    transport = Transport(endpoint, retries.patience.sleep)
+    transport.open()
     return {
         "credential": endpoint.credential,
         "subscription_id": endpoint.subscription,
         "base_url": endpoint.base_url,
         "credential_scopes": list(endpoint.scopes),
-        "transport": Transport(endpoint, retries.patience.sleep),
+        "transport": transport,
         "retry_policy": JitteredRetry(retries),
         "custom_hook_policy": Throttled(throttle),
         "polling_interval": endpoint.polling_seconds,

@@ -44,17 +44,27 @@ class ScaleSetHands:
         )
         return listed
 
-    def move(self, version_id: str, etag: str, max_unavailable_percent: int) -> None:
+    def move(
+        self,
+        version_id: str,
+        etag: str,
+        max_unavailable_percent: int,
+        *,
+        max_unhealthy_percent: int | None = None,
+    ) -> None:
         """Write another image into the model, if it is still the one of *etag*.
 
-        Raises `ChangedMeanwhile`, with who did it, when it is not; nothing is raised when the
-        image is there already, because an answer may have been lost. Does not wait: the model
-        is written at once, and what it sets off is followed by `upgrade`.
+        An upgrade does not begin where more than *max_unhealthy_percent* of the instances are
+        unhealthy (by default as many as may be unavailable), whatever made them so. Raises
+        `ChangedMeanwhile`, with who did it, when the model is another; nothing is raised when
+        the image is there already, because an answer may have been lost. Does not wait: the
+        model is written at once, and what it sets off is followed by `upgrade`.
         """
         from azure.core import MatchConditions  # noqa: PLC0415 - importing it takes long
 
         percent = max(_LEAST_PERCENT, max_unavailable_percent)
-        policy = {"maxBatchInstancePercent": percent, "maxUnhealthyInstancePercent": percent}
+        unhealthy = max(percent, max_unhealthy_percent or percent)
+        policy = {"maxBatchInstancePercent": percent, "maxUnhealthyInstancePercent": unhealthy}
         image = {"storageProfile": {"imageReference": {"id": version_id}}}
         body = {
             "properties": {

@@ -14,6 +14,7 @@ from imagebake.model.fleet import ScaleSet, UpgradeState
 
 _WORKERS = 8
 _ATTEMPTS = 3
+_ALL = 100
 _STAGGER = 3
 """The attempt whose back-off a scale set rests before it is begun."""
 _ENDED = {
@@ -30,7 +31,13 @@ class ScaleSets(Protocol):
         """One scale set as it is now, without its instances; None where it is gone."""
 
     def move(
-        self, scale_set_id: str, version_id: str, etag: str, max_unavailable_percent: int
+        self,
+        scale_set_id: str,
+        version_id: str,
+        etag: str,
+        max_unavailable_percent: int,
+        *,
+        max_unhealthy_percent: int | None = None,
     ) -> None:
         """Write another image into the model, if the model is still the one of *etag*."""
 
@@ -43,13 +50,18 @@ class ScaleSets(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A scale set that is to run *to*; *was* is what its model says, None where it is right."""
+    """A scale set that is to run *to*; *was* is what its model says.
+
+    With *whatever_health* it is upgraded however many of its instances are unhealthy, because
+    what they run is what makes them so.
+    """
 
     scale_set: str
     to: str
-    was: str | None
+    was: str
     etag: str
     max_unavailable_percent: int
+    whatever_health: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +109,11 @@ class Upgrades:
 
     def _begin(self, wish: Wish) -> None:
         self.patience.sleep(self.patience.backoff(_STAGGER))
-        if wish.was is not None:
-            self._move(wish, wish.was)
+        if wish.was.lower() != wish.to.lower() or wish.whatever_health:
+            self._move(wish)
         self._start(wish.scale_set)
 
-    def _move(self, wish: Wish, was: str) -> None:
+    def _move(self, wish: Wish) -> None:
         """Write the model; where somebody was faster or no answer came, look and go on from there.
 
         A change of something else, such as how many instances there are, is not in the way.
@@ -109,14 +121,20 @@ class Upgrades:
         etag = wish.etag
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self.sets.move(wish.scale_set, wish.to, etag, wish.max_unavailable_percent)
+                self.sets.move(
+                    wish.scale_set,
+                    wish.to,
+                    etag,
+                    wish.max_unavailable_percent,
+                    max_unhealthy_percent=_ALL if wish.whatever_health else None,
+                )
             except (Conflict, Unanswered):
                 found = self.sets.scale_set(wish.scale_set)
                 if found is None or found.image.lower() == wish.to.lower():
                     return
-                if found.image.lower() != was.lower():
+                if found.image.lower() != wish.was.lower():
                     raise CloudError(
-                        f"its image is no longer {was} but {found.image}", code="Changed"
+                        f"its image is no longer {wish.was} but {found.image}", code="Changed"
                     ) from None
                 if attempt == _ATTEMPTS:
                     raise

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime as dt
 import functools
 import time
 from dataclasses import dataclass, field
 
-from imagebake import app, ends, supply
+from imagebake import app, ends, reviews, supply
 from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, PACKAGES
-from imagebake.commands import proving
+from imagebake.commands import attesting, proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
 from imagebake.errors import BakeFailed, ImagebakeError, ValidationFailed
 from imagebake.host import system
+from imagebake.journal import Journal
 from imagebake.model.lock import Lock
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
@@ -26,24 +29,39 @@ from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
+from imagebake.render.identity import rendering_identity
 from imagebake.render.image_template import render_image_template
 from imagebake.validate import report_proof
 
 UNPROVEN = "not proven"
 
 
-def bake(image: str, *, every: bool, locked: bool, force: bool, prove: bool, as_json: bool) -> None:
+def bake(
+    image: str,
+    *,
+    every: bool,
+    locked: bool,
+    force: bool,
+    prove: bool,
+    emergency: str,
+    as_json: bool,
+) -> None:
     """Bake the chosen images one after the other, and print what there is then.
 
     With *prove* every version that was made gets its proof, where this machine can; so does
-    one that was there without.
+    one that was there without. An *emergency* bakes pins whose review is late, and its reason
+    becomes a tag of what is made.
     """
     site = app.site(quiet=as_json)
+    emergency = reviews.require_reason(emergency)
     specs = chosen(site, image, every=every)
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
-    work = _Work(site, locked=locked, force=force, prove=prove)
-    with ends.connect(site) as end:
+    attesting.signer_of(site)  # a key that is none is found before anything is built
+    work = _Work(site, locked=locked, force=force, prove=prove, emergency=emergency)
+    with ends.connect(site) as connected:
+        destination = dataclasses.replace(connected.destination, emergency=emergency or None)
+        end = dataclasses.replace(connected, destination=destination)
         for spec in specs:
             reason = left_out(site, spec) if every else None
             if reason:
@@ -81,6 +99,7 @@ class _Work:
     locked: bool
     force: bool
     prove: bool
+    emergency: str
     proofs: dict[str, tuple[str, str]] = field(default_factory=dict)
     done: list[BakeResult] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
@@ -90,14 +109,25 @@ class _Work:
         """Bake one image; with *go_on*, a failure is kept for the end."""
         self.site.progress.note(f"bake {spec.name}")
         try:
+            today = self.site.now.date()
+            for said in reviews.require_reviewed(spec, today=today, emergency=self.emergency):
+                self.site.progress.note(said)
             result = bake_one(self.site, spec, end, locked=self.locked, force=self.force)
             self.done.append(result)
+            self._attest(result, end)
             self.proofs[spec.name] = self._proof(spec, result, end)
         except ImagebakeError as error:
             if not go_on:
                 raise
             self.failed[spec.name] = error
             self.site.progress.note(app.explain(error))
+
+    def _attest(self, result: BakeResult, end: End) -> None:
+        """Keep what is said of a version that was made here; what is in Azure cannot be read."""
+        if result.made and result.manifest.content_sha256:
+            with self.site.progress.step("Write SBOM and provenance"):
+                attestor = attesting.attestor_of(self.site, result.version, end)
+                attestor.attest(anew=True)
 
     def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:
         """The verdict over what was baked and, where there is none, why: kept, or reached now."""
@@ -140,9 +170,34 @@ class _Work:
         return f"{verdict}: {why}" if why else verdict
 
 
+def journal(site: Site) -> Journal:
+    """The records of this workspace's bakes."""
+    return Journal(folder=site.workspace.records, clock=lambda: dt.datetime.now(dt.UTC))
+
+
 def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
-    """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*."""
+    """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*.
+
+    The attempt and how it ended are recorded.
+    """
     lock = fresh_lock(site, spec)
+    facts = {
+        "bake_key": plan_of(site, spec, lock).bake_key,
+        "commit": end.destination.commit,
+        "lock_sha256": lock.sha256,
+    }
+    with journal(site).bake(spec.name, facts) as ended:
+        result = _bake_one(site, spec, lock, end, locked=locked, force=force)
+        ended["outcome"] = "baked" if result.made else "unchanged"
+        ended["version"] = str(result.version.version)
+        ended["bake_key"] = result.version.bake_key
+        ended["seconds"] = result.manifest.seconds if result.made else {}
+    return result
+
+
+def _bake_one(
+    site: Site, spec: ImageSpec, lock: Lock, end: End, *, locked: bool, force: bool
+) -> BakeResult:
     while True:
         try:
             return attempt(site, plan_of(site, spec, lock), end, force=force)
@@ -154,7 +209,9 @@ def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool
 
 def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
     """The plan of *spec* with the templates of this workspace."""
-    return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+    plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+    identity = rendering_identity(site.workspace.templates, CATALOGUE)
+    return dataclasses.replace(plan, rendered_by=identity)
 
 
 def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:

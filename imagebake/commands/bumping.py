@@ -2,71 +2,82 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from imagebake import app, supply
-from imagebake import lock as locks
+from imagebake import app
 from imagebake.app import Site
 from imagebake.bump import PinMove, choose
-from imagebake.catalog.components import PACKAGES
-from imagebake.commands.locking import lock_one
+from imagebake.commands.moving import Changes, Outcome, carry_out
+from imagebake.commands.outlooks import outlooks
 from imagebake.commands.output import print_json, print_table
-from imagebake.commands.selection import spec_of
-from imagebake.host import system
-from imagebake.host.files import write_atomically
-from imagebake.model.spec import ImageSpec
-from imagebake.pins.resolve import local_base
-from imagebake.specs.edit import Edit, set_version
-from imagebake.specs.load import load_spec
+from imagebake.commands.selection import chosen, spec_of
+from imagebake.errors import UsageError
+from imagebake.specs.edit import set_keys
 
 
-def bump(image: str, *, only: str, to: str, as_json: bool) -> None:
-    """Move pins of *image* to newer versions, one scalar each, and lock it again."""
+def bump(image: str, *, every: bool, only: str, to: str, refresh: bool, as_json: bool) -> None:
+    """Move pins of the chosen images to newer versions that their specs allow, and lock again.
+
+    Images are taken one after the other, because they may share the files that pins are in.
+    """
     site = app.site(quiet=as_json)
-    spec = spec_of(site, image)
-    app.provide(system.LOCK, progress=site.progress)
-    archives = supply.archives(site)
-    with site.progress.step("Read the archives"):
-        suites = archives.open(
-            local_base(spec).suite, spec.gallery.architecture.debian, now=site.now
-        )
-    moves = choose(spec, suites, components=PACKAGES, only=only, to=to)
-    outcome = _carry_out(site, spec, moves) if moves else {"files": [], "moves": []}
+    if every and (only or to):
+        raise UsageError("--only and --to are about one image", hint="./inv bump IMAGE --only PIN")
+    names = [spec.name for spec in chosen(site, image, every=every)]
+    done = [_bump(site, name, only=only, to=to, refresh=refresh) for name in names]
     if as_json:
-        print_json({"pins": [[move.name, move.old, move.new] for move in moves], **outcome})
+        said = [one.to_json() for one in done]
+        print_json(dict(zip(names, said, strict=True)) if every else said[0])
         return
-    if not moves:
-        print(f"{image}: every pin is at the newest version of its archive")
-        return
-    print_table(("pin", "from", "to"), [(move.name, move.old, move.new) for move in moves])
-    print("".join(f"  {move}\n" for move in outcome["moves"]), end="")
-    for shared in (file for file in outcome["files"] if not file.endswith(f"/{image}.yaml")):
-        print(f"{shared} may serve other images, too: ./inv lock --all")
+    for one in done:
+        one.print(site)
 
 
-def _carry_out(site: Site, spec: ImageSpec, moves: tuple[PinMove, ...]) -> dict[str, list[str]]:
+@dataclass(frozen=True, slots=True)
+class _Bumped:
+    """What came of one image: pins that moved, those that stayed and why, and the files."""
+
+    image: str
+    moves: tuple[PinMove, ...]
+    left: Mapping[str, str]
+    outcome: Outcome | None
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        said = self.outcome.to_json() if self.outcome else {"files": [], "moves": {}, "diff": ""}
+        pins = [[move.name, move.old, move.new] for move in self.moves]
+        return {"pins": pins, "left": dict(self.left), **said}
+
+    def print(self, site: Site) -> None:
+        """For people."""
+        for name, why in self.left.items():
+            site.progress.note(f"{name}: {why}")
+        if self.outcome is None:
+            print(f"{self.image}: every pin is at the newest version that its spec allows")
+            return
+        print_table(("pin", "from", "to"), [(one.name, one.old, one.new) for one in self.moves])
+        print(f"\n{self.outcome.diff}", end="")
+        for name, each in self.outcome.moves.items():
+            if name != self.image:
+                print(f"{name} has a part in this: locked again, {len(each)} versions moved")
+
+
+def _bump(site: Site, image: str, *, only: str, to: str, refresh: bool) -> _Bumped:
+    spec = spec_of(site, image)
+    found = outlooks(site, (spec,), refresh=refresh)[spec.name]
+    moves = choose(image, found, only=only, to=to)
+    moving = {move.name for move in moves}
+    left = {
+        one.subject.name: one.why
+        for one in found
+        if one.why and one.subject.name not in moving and only in ("", one.subject.name)
+    }
+    changes = Changes()
     path = site.workspace.specs / f"{spec.name}.yaml"
-    with _undone_on_failure() as edits:
-        for move in moves:
-            edit = set_version(path, move.name, move.new, root=site.workspace.root)
-            edits.append(edit)
-            write_atomically(edit.path, edit.after)
-        moved = load_spec(path, root=site.workspace.root)
-        before, after = lock_one(site, moved)
-        locks.write_lock(site.workspace.lock_path(spec.name), after)
-    changed = locks.moves(before, after) if before else ()
-    files = sorted({site.workspace.shown(edit.path) for edit in edits})
-    return {"files": files, "moves": [str(move) for move in changed]}
-
-
-@contextlib.contextmanager
-def _undone_on_failure() -> Iterator[list[Edit]]:
-    """A list of edits that were written; the files are as they were if anything fails."""
-    edits: list[Edit] = []
-    try:
-        yield edits
-    except BaseException:
-        for edit in reversed(edits):
-            write_atomically(edit.path, edit.before)
-        raise
+    for move in moves:
+        changes.add(
+            set_keys(path, move.name, move.values, root=site.workspace.root, instead=changes.after)
+        )
+    return _Bumped(image, moves, left, carry_out(site, spec, changes) if moves else None)

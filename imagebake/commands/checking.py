@@ -23,18 +23,21 @@ def validate(
     every: bool,
     rules_only: bool,
     proof: bool,
+    boot: bool,
     scenario: str,
     control: bool,
     as_json: bool,
 ) -> None:
     """Check specs and, unless *rules_only*, their newest versions; exit 3 on errors.
 
-    With *proof* the versions are booted. *scenario* names one first boot, which has a
-    negative control only with *control*.
+    With *proof* the versions have first boots. *scenario* names one of them, which has a
+    negative control only with *control*. With *boot* their disks are booted, too.
     """
     wish = Wish(scenario=scenario, control=control or not scenario)
     if (scenario or control) and (rules_only or not proof):
         raise UsageError("--scenario and --control are about first boots, which are left out")
+    if boot and rules_only:
+        raise UsageError("--boot is about versions, which --rules-only leaves out")
     site = app.site(quiet=as_json)
     name, version = split_version(image) if image else ("", None)
     specs = chosen(site, name, every=every)
@@ -44,7 +47,7 @@ def validate(
     if not rules_only:
         from imagebake.commands.versions import VersionChecks
 
-        checks = VersionChecks(site, version, wish if proof else None)
+        checks = VersionChecks(site, version, wish if proof else None, boot)
         reports = checks.with_images(zip(specs, read.values(), reports, strict=True))
     if as_json:
         print_json([report.to_json() for report in reports])

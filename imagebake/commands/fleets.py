@@ -6,14 +6,14 @@ import contextlib
 import datetime as dt
 import functools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from imagebake import ends, supply
 from imagebake.app import Site
 from imagebake.cloud.answers import NotFound
-from imagebake.cloud.claims import Claim, Claimant, claimed
+from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.output import print_json
 from imagebake.ends import End
@@ -24,7 +24,7 @@ from imagebake.model.manifest import record_name
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import AwaitReplicas
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.freezes import Gate, gate
+from imagebake.rollout.freezes import Gate, gate, with_heartbeats
 from imagebake.rollout.ids import key, spoken
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
@@ -41,13 +41,15 @@ class Order:
     """What is asked for: *verb* for the record and for claims, *again* the command itself.
 
     *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
-    orders fail where the plan does nothing and something was refused.
+    orders fail where the plan does nothing and something was refused; of *brief* ones only
+    what came of them is printed.
     """
 
     verb: str
     again: str
     expect: str = ""
     needed: bool = False
+    brief: bool = False
     take_over: bool = False
     objective: dt.timedelta | None = None
     as_json: bool = False
@@ -55,13 +57,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A gallery with its consumers, as the commands work with it; *began* is when."""
+    """A gallery with its consumers, as the commands work with it.
+
+    *began* is when the command did; *limit* is for how many seconds it waits for replicas, and
+    for a batch of scale sets.
+    """
 
     site: Site
     end: End
     fleet: Fleet
     now: Callable[[], dt.datetime]
     began: dt.datetime
+    limit: float = 2 * 3600.0
 
     def inventory(self, images: tuple[str, ...] | None = None) -> Inventory:
         """Everything there is, or that is of *images*; `UsageError` where there is no gallery."""
@@ -86,10 +93,21 @@ class Place:
         gallery = self.end.cloud.endpoint.gallery_id(self.site.settings.gallery)
         return f"{gallery}/images/{spec.gallery.definition}"
 
-    def gate(self, specs: Iterable[ImageSpec]) -> Gate:
-        """Whether the machines of *specs* may be changed now."""
+    def gate(self, specs: Collection[ImageSpec]) -> Gate:
+        """Whether the machines of *specs* may be changed now: freezes, incidents, heartbeats."""
         regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
-        return gate(self.site.settings.freezes, self.fleet.health(regions), self.now())
+        told = self.fleet.health(regions)
+        for spec in specs:
+            mine = {name for ring in spec.rollout_rings for name in ring.regions}
+            told = with_heartbeats(told, self._tags(spec), mine)
+        return gate(self.site.settings.freezes, told, self.now())
+
+    def _tags(self, spec: ImageSpec) -> dict[str, str]:
+        """The tags of *spec*'s definition; none where there is no such thing yet."""
+        try:
+            return self.fleet.definition_tags(spec.gallery.definition)
+        except NotFound:
+            return {}
 
     def claim(
         self, definition: str, what: str, *, wait: float, take_over: bool = False
@@ -141,6 +159,7 @@ class Place:
             patience=self.end.cloud.patience,
             progress=self.site.progress,
             rest=self.end.cloud.endpoint.polling_seconds,
+            limit=self.limit,
         )
 
 
@@ -170,14 +189,24 @@ def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: f
     claim = at.claim(at.definition(spec), order.verb, wait=wait, take_over=order.take_over)
     with claim as held:
         plan, inventory = at.decided(decide, at.inventory())
+        lacking = inventory.unseen(spec.gallery.definition)
+        if lacking and (order.verb != URGENT or not inventory.of(spec.gallery.definition)):
+            raise unseen(lacking)
         proper(plan, order)
         outcome = do(at, [spec], plan, inventory, order=order, hold=held.hold)
     say(plan, outcome, order)
+    if lacking:  # what is urgent was done as far as it could be
+        raise unseen(lacking)
+
+
+def unseen(lacking: Iterable[str]) -> RolloutRefused:
+    """Why nobody can say that everything is where it should be."""
+    return RolloutRefused(f"not everything could be read: {'; '.join(lacking)}", hint=AGAIN)
 
 
 def proper(plan: Plan, order: Order) -> None:
     """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
-    if not order.as_json:
+    if not (order.as_json or order.brief):
         print(change_request(plan), end="", flush=True)
     plan.require_open()
     agreed(plan, order.expect)
@@ -199,12 +228,11 @@ def do(
         return None
     gallery = at.site.settings.gallery
     folder = specs[0].gallery.definition if len(specs) == 1 else "-"
+    stamp = f"{at.began:%Y%m%dT%H%M%SZ}-{plan.digest[:6]}"
     work = Work(
         plan=plan,
         verb=order.verb,
-        record=record_name(
-            gallery, folder, "rollouts", f"{at.began:%Y%m%dT%H%M%SZ}-{order.verb}.json"
-        ),
+        record=record_name(gallery, folder, "rollouts", f"{stamp}-{order.verb}.json"),
         versions={key(one.id): one for one in inventory.versions},
         budgets={ring.name: ring.error_budget for one in specs for ring in one.rollout_rings},
         began=at.began,
@@ -219,7 +247,9 @@ def say(plan: Plan, outcome: Outcome | None, order: Order) -> None:
         told = outcome.to_json() if outcome else None
         print_json({"plan": plan.to_json(), "outcome": told})
     elif outcome:
-        print(f"\n{outcome.text}")
+        print(outcome.text if order.brief else f"\n{outcome.text}")
+    elif order.brief:
+        print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
 
 
 def refuse(plan: Plan) -> None:

@@ -45,7 +45,7 @@ def _act(
     told(reason)
     site = app.site(quiet=as_json)
     spec = spec_of(site, image)
-    order = Order(verb=verb, again="", as_json=as_json)
+    order = Order(verb=verb, again="", brief=True, as_json=as_json)
     with place(site) as at:
         at.must_have(spec)
         inventory = at.fleet.inventory((spec.gallery.definition,), consumers=False)

@@ -19,6 +19,9 @@ NEEDS = {
     "test": system.TEST,
 }
 
+ON_DEMAND = {"validate --boot": system.BOOT}
+"""What is large and rarely asked for, so that `setup` leaves it to the verb that needs it."""
+
 
 def doctor(*, as_json: bool) -> None:
     """Print what each verb needs, whether it is here, and what mends it."""
@@ -27,7 +30,7 @@ def doctor(*, as_json: bool) -> None:
     site = app.site(quiet=as_json)
     rows = [
         (verb, need.program, "yes" if not system.missing([need]) else "no", need.purpose)
-        for verb, needs in NEEDS.items()
+        for verb, needs in (NEEDS | ON_DEMAND).items()
         for need in needs
     ]
     lacking = [need for needs in NEEDS.values() for need in system.missing(needs)]
@@ -66,7 +69,8 @@ def setup() -> None:
 
 def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
     """Run the linters and the suite with everything they need; exits as pytest does."""
-    needs = [need for group in NEEDS.values() for need in group]
+    groups = NEEDS | ON_DEMAND if slow else NEEDS
+    needs = [need for group in groups.values() for need in group]
     if lacking := system.missing(needs):
         app.provide(lacking, progress=app.console_progress(quiet=False))
     site = app.site(quiet=True)

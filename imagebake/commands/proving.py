@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import os
 import uuid
+from collections.abc import Mapping
+from pathlib import Path
 
 from imagebake import app, supply
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.commands import apart
 from imagebake.ends import End
 from imagebake.errors import ImagebakeError
+from imagebake.firstboot.scenario import FirstBoot, Scenario
+from imagebake.firstboot.trials import BOOT, Change
 from imagebake.firstboot.world import World, WorldFailed
-from imagebake.host import system
+from imagebake.host import namespaces, system
 from imagebake.inspection.owners import unit_packages
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.proof import Proof, Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper
-from imagebake.prove import Hands, demand_of, prove, run_here
+from imagebake.prove import Hands, Run, demand_of, prove, run_here
 
-NOT_ROOT = "first boots need root"
 IN_AZURE = "what is in the version is in Azure, out of reach"
 
 
@@ -46,14 +49,14 @@ def prove_version(
 def hindrance(site: Site) -> tuple[str, str] | None:
     """Why this machine cannot carry out first boots, and what helps; None when it can.
 
-    As root, missing programs are installed rather than complained about.
+    As root, missing programs are installed rather than complained about. What the kernel
+    refuses to whoever is not root is found out by doing.
     """
     if site.settings.cloud != "local":
         return IN_AZURE, "bake and prove it on one machine first, with the setting cloud: local"
-    if os.geteuid() != 0:
-        return NOT_ROOT, ""
+    needs = (*system.PROVE, *(system.ROOTLESS if namespaces.rootless() else ()))
     try:
-        app.provide(system.PROVE, progress=site.progress)
+        app.provide(needs, progress=site.progress)
     except ImagebakeError as error:
         return error.message, error.hint or ""
     return None
@@ -66,16 +69,45 @@ def keeper(site: Site, version: GalleryVersion) -> Keeper:
 
 def _proven(site: Site, spec: ImageSpec, version: GalleryVersion, end: End, wish: Wish) -> Proof:
     with end.images.layers(version.id) as layers:
-        with World(layers) as world:
-            packages = unit_packages(world.root)
-        run = run_here(
-            layers,
-            masked=(one.unit for one in CATALOGUE.downloads),
-            now=functools.partial(dt.datetime.now, dt.UTC),
-            new_id=lambda: str(uuid.uuid4()),
-        )
+        take_up = _apart if namespaces.rootless() else _here
+        packages, run = take_up(layers, wish)
         hands = Hands(run=run, progress=site.progress)
         demand = demand_of(spec, CATALOGUE, packages)
         proof = prove(spec, demand, wish, hands=hands)
     keeper(site, version).keep(proof, now=site.now, cloud=end.cloud)
     return proof
+
+
+def _here(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]:
+    """The package of each unit, and what runs first boots in this process, as root."""
+    del wish
+    run = run_here(
+        layers,
+        masked=_masked(),
+        now=functools.partial(dt.datetime.now, dt.UTC),
+        new_id=_new_id,
+    )
+    with World(layers) as world:
+        return unit_packages(world.root), run
+
+
+def _apart(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]:
+    """The same without root: each in a process of its own, which is root there."""
+    whole = wish.scenario in ("", BOOT)
+    answer = apart.ask(apart.Task(layers=layers, groups=whole))
+
+    def run(scenario: Scenario, change: Change) -> FirstBoot:
+        task = apart.Task(
+            layers=layers, scenario=scenario, change=change, masked=_masked(), vm_id=_new_id()
+        )
+        return apart.boot(task)
+
+    return answer.packages, run
+
+
+def _masked() -> tuple[str, ...]:
+    return tuple(one.unit for one in CATALOGUE.downloads)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())

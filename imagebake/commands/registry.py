@@ -13,14 +13,17 @@ from imagebake.reports.tasks import TaskHelp
 class Declared:
     """One task: its function, the words it takes without a flag, and a help text a flag.
 
-    With *many* the last word may be given several times.
+    *actions* are words that are its own even where another task is called so.
+    *many* are the flags that may be given several times; where the last word is one of them,
+    it takes all the words that are left.
     """
 
     name: str
     body: Callable[..., None]
     words: tuple[str, ...]
     help: Mapping[str, str]
-    many: bool = False
+    actions: tuple[str, ...] = ()
+    many: tuple[str, ...] = ()
 
     def described(self) -> TaskHelp:
         """The task for its reference page."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from imagebake.app import Site
 from imagebake.cloud.claims import AGAIN
-from imagebake.commands.fleets import Order, Place, do, place, proper, say, show
+from imagebake.commands.fleets import Order, Place, do, place, proper, say, show, unseen
 from imagebake.commands.retiring_file import policies
 from imagebake.commands.rotating import WAIT
 from imagebake.errors import RolloutRefused
@@ -21,28 +21,44 @@ from imagebake.rollout.retire import retire_plan
 def retire_here(
     site: Site, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
 ) -> None:
-    """Decide which versions of the gallery may go; with *apply*, hide or delete them."""
+    """Decide which versions of the gallery of *site* may go; with *apply*, hide or delete them."""
     with place(site) as at:
-        closed = at.gate(specs)
+        retirement(at, specs, order, apply=apply, override=override)
 
-        def decide(inventory: Inventory) -> Plan:
-            return retire_plan(
-                policies(specs), inventory, now=at.now(), gate=closed, override=override or None
-            )
 
-        first = decide(at.inventory())
-        if not apply:
-            show(first, order)
-            return
-        proper(first, order)
-        with contextlib.ExitStack() as stack:
-            hold = _claimed(at, specs, first, order, stack)
-            inventory = at.inventory()
-            second = decide(inventory) if first.actions else first
-            if second.digest != first.digest:
-                raise RolloutRefused("what may go changed while it was decided", hint=AGAIN)
-            outcome = do(at, specs, second, inventory, order=order, hold=hold)
-        say(second, outcome, order)
+def retirement(
+    at: Place, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
+) -> None:
+    """Decide which versions of a gallery may go; with *apply*, hide or delete them.
+
+    They are claimed once it is known which they are, and then it is decided again.
+    """
+    closed = at.gate(specs)
+
+    def decide(inventory: Inventory) -> Plan:
+        return retire_plan(
+            policies(specs), inventory, now=at.now(), gate=closed, override=override or None
+        )
+
+    inventory = at.inventory()
+    first = decide(inventory)
+    if not apply:
+        show(first, order)
+        return
+    proper(first, order)
+    if inventory.unread:
+        raise unseen(inventory.unread)
+    if not first.actions:
+        say(first, None, order)
+        return
+    with contextlib.ExitStack() as stack:
+        hold = _claimed(at, specs, first, order, stack)
+        inventory = at.inventory()
+        second = decide(inventory)
+        if second.digest != first.digest:
+            raise RolloutRefused("what may go changed while it was decided", hint=AGAIN)
+        outcome = do(at, specs, second, inventory, order=order, hold=hold)
+    say(second, outcome, order)
 
 
 def _claimed(

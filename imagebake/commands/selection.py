@@ -67,9 +67,10 @@ def _known(site: Site) -> str:
 
 def templates(site: Site) -> Templates:
     """The templates of this workspace, compiled once for all images."""
-    return _compiled(site.workspace.templates)
+    return compiled(site.workspace.templates)
 
 
 @functools.cache
-def _compiled(folder: Path) -> Templates:
+def compiled(folder: Path) -> Templates:
+    """The templates in *folder*, which does not change meanwhile."""
     return Templates(folder)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from imagebake import ends
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.commands.booting import boot_version
 from imagebake.commands.gallery import meant
 from imagebake.commands.proving import prove_version
 from imagebake.ends import End
@@ -15,16 +16,20 @@ from imagebake.errors import LockError
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
-from imagebake.validate import Report, joined, report_image, report_proof
+from imagebake.validate import Report, joined, report_disk, report_image, report_proof
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChecks:
-    """Checks of *version*, or of the newest; *wish* is None where nothing is to be booted."""
+    """Checks of *version*, or of the newest.
+
+    *wish* is None where there are to be no first boots; *boot* is about the disk.
+    """
 
     site: Site
     version: str | None
     wish: Wish | None
+    boot: bool
 
     def with_images(self, checked: Iterable[tuple[ImageSpec, Lock | None, Report]]) -> list[Report]:
         """The reports over specs, each with what its version's contents and first boots say."""
@@ -43,3 +48,5 @@ class VersionChecks:
             yield report_image(name, stream, spec, lock, catalogue=CATALOGUE)
         if self.wish:
             yield report_proof(prove_version(self.site, spec, found, end, self.wish))
+        if self.boot:
+            yield report_disk(boot_version(self.site, spec, found, end))

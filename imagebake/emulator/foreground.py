@@ -11,12 +11,14 @@ _SECRET = "loopback"  # noqa: S105 - the emulator takes every secret
 
 def how_to_connect(emulator: Emulator) -> str:
     """What other clients need to know; there is no secret in it, for every secret is taken."""
+    machines = "boot" if emulator.boots else "are inventory and run nothing; as root they boot"
     return f"""\
 Azure Resource Manager  {emulator.url}
 certificate authority   {emulator.ca}
 subscription            {emulator.subscription}
 tenant                  {TENANT}
 client and secret       {_CLIENT} {_SECRET}
+machines                {machines}
 
 Any client that reads the environment:
   export REQUESTS_CA_BUNDLE={emulator.ca} SSL_CERT_FILE={emulator.ca}

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
+from imagebake.emulator.extension_images import (
+    extension_shown,
+    offered_in,
+    shown,
+    wants_properties,
+)
 
+Said = Callable[[Mapping[str, Any]], dict[str, Any]]
 Offer = tuple[str, str, str]
 
 _PUBLISHERS = (
@@ -23,8 +30,9 @@ _EXTENSIONS = f"{_PUBLISHERS}/vmextension/types"
 class Marketplace:
     """Images by (publisher, offer, sku) and extensions by (publisher, type).
 
-    Each maps its versions to their properties, the same in every region. Of an offer that is
-    not here nothing is known, and image templates may name any version of it.
+    Each maps its versions to their properties, among which `regions` names where the version
+    is, if it is not everywhere. Of an offer that is not here nothing is known, and image
+    templates may name any version of it.
     """
 
     images: Mapping[Offer, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -36,8 +44,8 @@ class Marketplace:
         self, location: str, publisher: str, offer: str, sku: str
     ) -> Mapping[str, Mapping[str, Any]] | None:
         """The versions of an offer in *location*; None where the offer is unknown."""
-        del location
-        return _lookup(self.images, (publisher, offer, sku))
+        found = _lookup(self.images, (publisher, offer, sku))
+        return None if found is None else offered_in(location, found)
 
     def routes(self) -> tuple[Route, ...]:
         """Listing and showing images and extensions."""
@@ -54,14 +62,13 @@ class Marketplace:
         found = _lookup(self.images, offer)
         if found is None:
             raise ArmError(404, "NotFound", f"Artifact: VMImage was not found: {'/'.join(offer)}.")
-        return found
+        return offered_in(call.names["location"], found)
 
     def _list_images(self, call: Call) -> Reply:
-        versions = _page(self._image_versions(call), call)
-        return Reply(200, [_entry(call, version) for version in versions])
+        return Reply(200, _listed(call, self._image_versions(call), shown))
 
     def _get_image(self, call: Call) -> Reply:
-        return Reply(200, _one(call, self._image_versions(call)))
+        return Reply(200, _one(call, self._image_versions(call), shown))
 
     def _list_types(self, call: Call) -> Reply:
         publisher = call.names["publisher"].lower()
@@ -75,14 +82,13 @@ class Marketplace:
             raise ArmError(
                 404, "ArtifactNotFound", f"The artifact '{'.'.join(named)}' was not found."
             )
-        return found
+        return offered_in(call.names["location"], found)
 
     def _list_extensions(self, call: Call) -> Reply:
-        versions = _page(self._extension_versions(call), call)
-        return Reply(200, [_entry(call, version) for version in versions])
+        return Reply(200, _listed(call, self._extension_versions(call), extension_shown))
 
     def _get_extension(self, call: Call) -> Reply:
-        return Reply(200, _one(call, self._extension_versions(call)))
+        return Reply(200, _one(call, self._extension_versions(call), extension_shown))
 
 
 def _lookup(
@@ -111,8 +117,18 @@ def _entry(call: Call, name: str) -> dict[str, Any]:
     return {"id": own, "name": name, "location": call.names["location"]}
 
 
-def _one(call: Call, versions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _listed(
+    call: Call, versions: Mapping[str, Mapping[str, Any]], said: Said
+) -> list[dict[str, Any]]:
+    whole = wants_properties(call)
+    return [
+        _entry(call, version) | ({"properties": said(versions[version])} if whole else {})
+        for version in _page(versions, call)
+    ]
+
+
+def _one(call: Call, versions: Mapping[str, Mapping[str, Any]], said: Said) -> dict[str, Any]:
     name = call.names["version"]
     if name not in versions:
         raise ArmError(404, "NotFound", f"The version '{name}' was not found: {call.path}.")
-    return _entry(call, name) | {"properties": dict(versions[name])}
+    return _entry(call, name) | {"properties": said(versions[name])}

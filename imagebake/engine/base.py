@@ -21,8 +21,10 @@ at=$1 out=$2
 shift 2
 if [ "$TMPFS" = 1 ]; then mount -t tmpfs -o mode=755,size=90% base "$at"; fi
 mkfifo "$at/pipe"
-tar -x -f "$at/pipe" -C "$out" --numeric-owner --xattrs --xattrs-include='*' \\
-    --exclude='./dev/*' &
+(
+    tar -x -f - -C "$out" --numeric-owner --xattrs --xattrs-include='*' --exclude='./dev/*'
+    cat > /dev/null # tar stops at the mark of the end, and mmdebstrap still writes behind it
+) < "$at/pipe" &
 TMPDIR=$at mmdebstrap "$@" > "$at/pipe"
 wait $!
 mkdir -p "$out/dev" "$out/proc" "$out/sys" "$out/run"

@@ -45,7 +45,7 @@ def probe(folder: Path) -> Ability:
         if process.find(program) is None
     ]
     if not problems and (refusal := _try_a_step(folder)):
-        problems.append(Problem(refusal, _mend(rootless=rootless)))
+        problems.append(Problem(refusal, mend(rootless=rootless)))
     return Ability("rootless" if rootless else "root", tuple(problems))
 
 
@@ -72,7 +72,8 @@ def _try_a_step(folder: Path) -> str:
         return said if code else ""
 
 
-def _mend(*, rootless: bool) -> str:
+def mend(*, rootless: bool) -> str:
+    """What usually helps where namespaces are refused."""
     if not rootless:
         return "run the container with --privileged, or build on a machine that is not one"
     if _APPARMOR.is_file() and _APPARMOR.read_text().strip() == "1":

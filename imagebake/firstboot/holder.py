@@ -24,6 +24,7 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 2, 4, 8, 16384, 1 << 1
 _PR_SET_PDEATHSIG = 1
 _GROUPS = Path("/sys/fs/cgroup")
 _STAGE = Path("/run/imagebake")
+_DELEGATED = "systemd-run --user --scope -p Delegate=yes ./inv validate IMAGE, or as root"
 _PATIENCE = 5.0
 _TICK = 0.02
 
@@ -37,8 +38,12 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: list[Path] = []
+    hint = ""
     try:
-        groups += _make_groups(config["name"]) if config["groups"] else []
+        if config["groups"]:
+            hint = _DELEGATED
+            groups += _make_groups(config["name"])
+            hint = ""
         _check(_libc.unshare(_WORLD), "unshare")
         ready, theirs = os.pipe()
         init = os.fork()
@@ -53,7 +58,7 @@ def main() -> int:
         os.kill(init, signal.SIGKILL)
         os.waitpid(init, 0)
     except OSError as error:
-        _say({"trouble": error.strerror or str(error)})
+        _say({"trouble": error.strerror or str(error), "hint": hint})
     finally:
         for group in groups:
             _remove(group)
@@ -90,10 +95,16 @@ def _mount_all(config: dict[str, Any]) -> None:
         # By descriptor: what is mounted from here on may hide where the layers are.
         lower = ":".join(f"/proc/self/fd/{layer}" for layer in layers)
         options = f"lowerdir={lower},upperdir={_STAGE}/upper,workdir={_STAGE}/work"
+        options += ",userxattr" if _in_user_namespace() else ""
         _mount("overlay", str(_STAGE / "root"), "overlay", 0, options)
     _mount("tmp", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")  # noqa: S108 - a mount
     for layer in layers:
         os.close(layer)
+
+
+def _in_user_namespace() -> bool:
+    """Whether our root is not the machine's: then what layers delete is marked another way."""
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", str(2**32 - 1)]
 
 
 def _make_groups(name: str) -> list[Path]:
@@ -105,7 +116,10 @@ def _make_groups(name: str) -> list[Path]:
         if hierarchy is None or not hierarchy.is_dir():
             continue
         group = hierarchy / path.lstrip("/") / name
-        group.mkdir()
+        try:
+            group.mkdir()
+        except OSError as error:
+            raise OSError(error.errno, f"no control group can be made in {group.parent}") from error
         made.append(group)
     return made
 

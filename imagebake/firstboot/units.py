@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,9 @@ def states_of(boot: Boot, units: Sequence[str]) -> tuple[UnitState, ...]:
         return ()
     said = boot.run("systemctl", "show", f"--property={_PROPERTIES}", "--", *units).text
     blocks = [dict(_pairs(block)) for block in said.strip().split("\n\n")]
-    return tuple(_state(boot, unit, block) for unit, block in zip(units, blocks, strict=True))
+    # A machine that went off meanwhile has told of fewer, or of none.
+    told = itertools.zip_longest(units, blocks[: len(units)], fillvalue=dict[str, str]())
+    return tuple(_state(boot, str(unit), dict(block)) for unit, block in told)
 
 
 def start_timers(boot: Boot, *, timeout: float) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class World:
             self.__exit__()
             raise WorldFailed(
                 f"this machine refused a world for a first boot: {told['trouble']}",
-                hint="first boots need root, and kernel namespaces",
+                hint=told.get("hint") or "first boots need root, and kernel namespaces",
             )
         self.pid = int(told["pid"])
         self._groups = tuple(told["groups"])

@@ -21,7 +21,8 @@ _INSIDE = Path(__file__).with_name("inside.py")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLL = 0.2
 _PATIENCE = 10.0
-_MAP = ("unshare", "--user", "--map-auto", "--map-root-user", "--")
+MAP = ("unshare", "--user", "--map-auto", "--map-root-user", "--")
+"""What starts a program as root of a user namespace, with all users that ours may be."""
 
 
 class SandboxFailed(ImagebakeError):
@@ -111,7 +112,7 @@ def sizes(paths: Sequence[Path]) -> dict[Path, int]:
     if not paths:
         return {}
     command = ("du", "-s", "-B1", "-0", "--", *map(str, paths))
-    said = process.run((*_MAP, *command) if rootless() else command, env={"PATH": _PATH})
+    said = process.run((*MAP, *command) if rootless() else command, env={"PATH": _PATH})
     rows = [row.split("\t", 1) for row in said.text.split("\0") if row]
     return {Path(name): int(size) for size, name in rows}
 
@@ -122,7 +123,7 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     if os.path.lexists(path):
         command = ("rm", "-rf", "--one-file-system", "--", str(path))
-        process.run((*_MAP, *command) if rootless() else command, env={"PATH": _PATH})
+        process.run((*MAP, *command) if rootless() else command, env={"PATH": _PATH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _started(sandbox: Sandbox, *, stderr: int) -> Iterator[_Running]:
     status, theirs = os.pipe()
     try:
         try:
-            command = (*(_MAP if rootless() else ()), *_command(sandbox, theirs))
+            command = (*(MAP if rootless() else ()), *_command(sandbox, theirs))
             launcher = process.start(
                 command, stderr=stderr, env={"PATH": _PATH}, pass_fds=(theirs,)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from imagebake.errors import ImagebakeError
 from imagebake.host import process
@@ -12,7 +13,10 @@ from imagebake.host import process
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A program, the Debian package that has it, and what it is for."""
+    """A program, the Debian package that has it, and what it is for.
+
+    What is spelled with its whole path is a file that programs read.
+    """
 
     program: str
     package: str
@@ -55,6 +59,12 @@ PROVE = (
 )
 """What `prove` starts besides."""
 
+BOOT = (
+    Need("qemu-system-x86_64", "qemu-system-x86", "is the machine that a disk boots on"),
+    Need("/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "ovmf", "is the firmware of that machine"),
+)
+"""What `validate --boot` starts besides: large, and asked for by nothing else."""
+
 TEST = (
     Need("gpg", "gpg", "signs the archives of tests"),
     Need("gpg-agent", "gpg-agent", "keeps their keys"),
@@ -66,7 +76,12 @@ TEST = (
 
 def missing(needs: Iterable[Need]) -> tuple[Need, ...]:
     """The needs whose program is nowhere on this machine."""
-    return tuple(need for need in needs if process.find(need.program) is None)
+    return tuple(need for need in needs if not _is_here(need.program))
+
+
+def _is_here(program: str) -> bool:
+    path = Path(program)
+    return path.is_file() if path.is_absolute() else process.find(program) is not None
 
 
 def can_install() -> bool:
@@ -94,10 +109,12 @@ def require(needs: Iterable[Need]) -> None:
     """Raise `ImagebakeError` unless every program in *needs* is here."""
     lacking = missing(needs)
     if lacking:
-        first = lacking[0]
+        first, command = lacking[0], command_for(lacking)
+        if not set(lacking) & set(BOOT):  # which `setup` leaves to whoever asks for it
+            command = f"./inv setup (or: {command})"
         raise MissingProgram(
             f"{first.program} is not installed; it {first.purpose}",
-            hint=f"as root: ./inv setup (or: {command_for(lacking)})",
+            hint=f"as root: {command}",
         )
 
 

@@ -63,7 +63,7 @@ class _Reading:
     files: dict[str, Entry] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     parsed: dict[str, str] = field(default_factory=dict)
-    owned: set[str] = field(default_factory=set)
+    owned: dict[str, str] = field(default_factory=dict)
     recorded: dict[str, str] = field(default_factory=dict)
     suspects: list[tuple[Leak, str]] = field(default_factory=list)
 
@@ -111,7 +111,9 @@ class _Reading:
 
     def _package_record(self, path: str, content: bytes) -> None:
         if path.endswith(".list"):
-            self.owned |= set(dpkg.listed_paths(content.decode(errors="replace")))
+            package = posixpath.basename(path).removesuffix(".list").partition(":")[0]
+            listed = dpkg.listed_paths(content.decode(errors="replace"))
+            self.owned |= dict.fromkeys(listed, package)
         elif path.endswith(".md5sums"):
             self.recorded |= dpkg.recorded_digests(content.decode(errors="replace"))
 
@@ -125,6 +127,7 @@ class _Reading:
         text = {path: self.parsed.get(path, "") for path in _PARSED}
         status = text[dpkg.STATUS]
         recorded = self._straight(self.recorded) | dpkg.recorded_conffiles(status)
+        owners = self._straight(self.owned)
         return Contents(
             files=dict(sorted(self.files.items())),
             texts=self.texts,
@@ -133,7 +136,8 @@ class _Reading:
             groups=accounts.parse_groups(text["/etc/group"]),
             stale_hashes=accounts.hashed_accounts(text["/etc/shadow-"]),
             units=units.read_units(self.files),
-            owned=frozenset(self._straight(dict.fromkeys(self.owned, ""))),
+            owned=frozenset(owners),
+            owners=owners,
             leaks=tuple(
                 sorted(leak for leak, digest in self.suspects if recorded.get(leak.path) != digest)
             ),

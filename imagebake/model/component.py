@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from imagebake.model.adoption import DeniedVersions
 from imagebake.model.versions import DebianVersion
 
 
@@ -39,26 +41,55 @@ class SelfUpdateStop:
     drop_ins: tuple[DropIn, ...] = ()
 
 
+class CreatePath(enum.StrEnum):
+    """Whether something belongs to the creation of machines.
+
+    `bake`: its payload is in the image. `after`: it is attached once machines are there,
+    and never asked for while they are created. `never`: it is left out altogether.
+    """
+
+    BAKE = "bake"
+    AFTER = "after"
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A component that a spec may pin by name, as an agent.
+    """Something that machines have: a spec may pin it by name, as an agent, if it has packages.
 
-    *packages* are Debian's; the first carries the pinned version. *services* must be
-    enabled in the image. *version_query* is shell that prints a text with the upstream
-    version in it, or empty where the package's own version has to do. *stops* ascend.
-    *hygiene* are paths, with wildcards, of what must not reach a machine made from the
-    image. *ubuntu* are Ubuntu's names of the packages where they differ.
+    *packages* are Debian's; the first carries the pinned version. *publisher* and *type* are
+    those of the extension that does the same, or of nothing else. *distributed* says that the
+    distribution itself has it, *install* how it gets into an image offline, *self_update* what
+    keeps it from moving where no *stops* do, and *offline* what holds of it while every
+    artifact host is dead. *services* must be enabled in the image. *version_query* is shell
+    that prints a text with the upstream version in it, or empty where the package's own version
+    has to do. *stops* ascend. *hygiene* are paths, with wildcards, of what must not reach a
+    machine made from the image. *ubuntu* are Ubuntu's names of the packages where they differ.
+    *denied* are versions that nobody should have.
     """
 
     name: str
     title: str
-    packages: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    publisher: str = ""
+    type: str = ""
+    create_path: CreatePath = CreatePath.BAKE
+    distributed: bool = True
+    install: str = "its packages, from the bundle of its step"
+    self_update: str = "its packages are held"
+    offline: str = "starts without the network"
     services: tuple[str, ...] = ()
     version_query: str = ""
     stops: tuple[SelfUpdateStop, ...] = ()
     hygiene: tuple[str, ...] = ()
     ubuntu: tuple[str, ...] = ()
+    denied: tuple[DeniedVersions, ...] = ()
     docs: str
+
+    @property
+    def handler(self) -> str:
+        """The agent's name for its extension; empty where there is none."""
+        return f"{self.publisher}.{self.type}" if self.type else ""
 
     def stop(self, version: str) -> SelfUpdateStop:
         """What keeps *version* from updating itself."""
@@ -78,7 +109,11 @@ class FirstBootDownload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything that is known: components by name, and what every image masks."""
+    """Everything that is known: components that can be pinned by name, and what is masked.
+
+    *others* are known and cannot be pinned as agents: extensions, files, and all of Windows.
+    """
 
     components: Mapping[str, Component]
     downloads: tuple[FirstBootDownload, ...]
+    others: tuple[Component, ...] = ()

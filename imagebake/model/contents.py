@@ -111,8 +111,9 @@ class Contents:
     """Everything that rules look at; paths are absolute and normalised.
 
     *texts* holds the small files whose words matter, by path; a file that is not there
-    has no text. *owned* are the paths that packages brought; *stale_hashes* the accounts
-    of which an old copy of the shadow file still holds a password's hash.
+    has no text. *owned* are the paths that packages brought, *owners* the package of each;
+    *stale_hashes* the accounts of which an old copy of the shadow file still holds a
+    password's hash.
     """
 
     files: Mapping[str, Entry]
@@ -123,6 +124,7 @@ class Contents:
     stale_hashes: tuple[str, ...] = ()
     units: Units = Units()
     owned: frozenset[str] = frozenset()
+    owners: Mapping[str, str] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
 
     def matching(self, *patterns: str) -> Iterator[Entry]:

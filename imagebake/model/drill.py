@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.model.incident import IdentityState, StoreState
 from imagebake.model.machine import ExtensionWish
-from imagebake.model.spec import Objectives
+from imagebake.model.terms import Objectives
 
 GOLDEN, PLAIN = "golden", "plain"
 IMAGES = (GOLDEN, PLAIN)
@@ -151,7 +151,10 @@ class Witness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """Requests of one image's machines to one service, by minute of the timeline."""
+    """Requests of one image's machines to one service, by minute of the timeline.
+
+    Each is put down as long after the minute its machine was asked for as it came after it.
+    """
 
     label: str
     service: str

@@ -90,3 +90,11 @@ class Inventory:
         """The versions of *definition*, oldest number first."""
         mine = (one for one in self.versions if one.definition == definition)
         return tuple(sorted(mine, key=lambda one: one.version))
+
+    def unseen(self, definition: str) -> tuple[str, ...]:
+        """What could not be read of *definition* and of scale sets: some may be left behind."""
+        needed = (f"the versions of {definition}:", *_OF_SCALE_SETS)
+        return tuple(one for one in self.unread if one.startswith(needed))
+
+
+_OF_SCALE_SETS = ("the scale sets:", "the instances of ", "the upgrade of ")

@@ -32,6 +32,7 @@ class BakeManifest(Value):
     lock_sha256: str
     spec_sha256: str
     template_sha256: str | None = None
+    rendered_by: str | None = None
     commit: str | None = None
     content_sha256: str | None = None
     source: str
@@ -61,6 +62,7 @@ class BakeManifest(Value):
             lock_sha256=plan.lock_sha256,
             spec_sha256=plan.spec_sha256,
             template_sha256=template_sha256,
+            rendered_by=plan.rendered_by,
             commit=version.tags.get(TAG_COMMIT),
             content_sha256=content_sha256,
             source=plan.spec.source.urn,

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from imagebake.model import names
+from imagebake.model.adoption import Adoption, FileSource
 from imagebake.model.delivery import (
     AGENTS,
     PACKAGES,
@@ -76,6 +77,14 @@ class Stewardship(Value):
     """Why this version, where that is not obvious."""
     review_by: Day | None = None
     """The day by which somebody looks at this pin again."""
+    hold: Text | None = None
+    """Why this pin must stay at its version; `bump` leaves it alone."""
+    adoption: Adoption | None = None
+    """When a newer version of it may be adopted, where that differs from the spec's."""
+
+
+STEWARDSHIP = frozenset({*Stewardship.model_fields, "source"})
+"""What a pin says about its own life: no change of it makes a lock stale."""
 
 
 class GoalStateAgent(Value):
@@ -156,6 +165,8 @@ class FilePin(Stewardship):
     """Where it is in the image."""
     mode: FileMode = "0644"
     """Its permissions, in octal."""
+    source: FileSource | None = None
+    """Where newer versions of it are published; without it the pin moves by hand."""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock
+from imagebake.model.lock import Lock, LockedFile, LockedPackage
 from imagebake.model.spec import ImageSpec, TargetRegion
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
@@ -42,6 +42,7 @@ class BakePlan:
     *bundles* are the base's, then those that the customizers install from, in order. The
     last customizer writes the script by which the image is generalised, and *validators*
     run on a machine made from the result. *manifest* is the file that the image carries.
+    *rendered_by* is the identity of what rendered it, where that is known.
     """
 
     spec: ImageSpec
@@ -52,11 +53,17 @@ class BakePlan:
     customizers: tuple[Script, ...]
     validators: tuple[Script, ...]
     manifest: bytes
+    rendered_by: str | None = None
 
     @property
     def base(self) -> Bundle:
         """The packages that the local builder makes the marketplace image's stand-in from."""
         return Bundle(self.lock.base.packages)
+
+    @property
+    def artifacts(self) -> tuple[LockedPackage | LockedFile, ...]:
+        """Everything that the bake must have before it starts."""
+        return (*self.lock.packages, *self.lock.files)
 
     @property
     def bake_key(self) -> str:

@@ -63,3 +63,14 @@ class Retirement(Value):
     """So long a version is hidden before it is deleted."""
     most_per_run: Annotated[int, Field(ge=1, le=1000)] = 10
     """No run deletes more."""
+
+
+def within(rings: tuple[Ring, ...], known: set[str]) -> tuple[Ring, ...]:
+    """Give *rings* back; `ValueError` where one is in a region that is none of *known*."""
+    for ring in rings:
+        if known and (strange := sorted(set(ring.regions) - known)):
+            raise ValueError(
+                f"the ring {ring.name!r} is in {strange[0]!r}, which is none of the image's"
+                f" regions: {', '.join(sorted(known))}"
+            )
+    return rings

@@ -14,27 +14,24 @@ from pydantic import (
     model_validator,
 )
 
+from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
-from imagebake.model.rings import Retirement, Ring
+from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.spelling import described
-from imagebake.model.terms import ProofTerms
+from imagebake.model.steps import Customizer, Validator
+from imagebake.model.terms import Build, HeartbeatTerms, Objectives, ProofTerms, Schedule
 from imagebake.model.texts import (
-    CommandLine,
-    Cron,
     DebianPackage,
     DefinitionName,
     ImageName,
     MarketplaceName,
     Owner,
     Region,
-    StepName,
     Suite,
     TagName,
     TagText,
     Text,
-    Timezone,
-    VmSize,
 )
 from imagebake.model.values import Value
 from imagebake.model.versions import MARKETPLACE, exact_marketplace_version
@@ -131,39 +128,6 @@ class GalleryDefinition(Value):
     """The processor."""
 
 
-class Network(enum.StrEnum):
-    """Whether a step may talk to anything but the mirror."""
-
-    UNPLUGGED = "unplugged"
-    REQUIRED = "required"
-
-
-Inline = Annotated[tuple[CommandLine, ...], Field(min_length=1, max_length=1000, strict=False)]
-"""The lines of a shell script."""
-
-
-class Customizer(Value):
-    """A shell step of the spec's own; a non-zero exit of any line fails the bake."""
-
-    name: StepName
-    """What the step is called in the log."""
-    inline: Inline
-    """The script, line by line, for `/bin/sh -e`; `sudo` where root is needed."""
-    network: Annotated[Network, Field(strict=False)] = Network.UNPLUGGED
-    """`required` where the step must talk to more than the mirror, which earns a finding."""
-    reason: Text | None = None
-    """Why the image needs the step."""
-
-
-class Validator(Value):
-    """A check that runs on a machine made from the image; a non-zero exit fails the bake."""
-
-    name: StepName
-    """What the check is called in the log."""
-    inline: Inline
-    """The script, line by line, for `/bin/sh -e`."""
-
-
 class TargetRegion(Value):
     """A region that gets replicas; three or more are advised for production."""
 
@@ -175,37 +139,6 @@ class TargetRegion(Value):
         "Standard_LRS"
     )
     """The storage that the copies are kept in."""
-
-
-class Build(Value):
-    """The machine that Azure builds on, and how long it may take."""
-
-    timeout_minutes: Annotated[int, Field(ge=6, le=960)] = 120
-    """After this many minutes Azure gives the build up."""
-    vm_size: VmSize = "Standard_D2ds_v5"
-    """The size of the build machine."""
-    os_disk_gb: Annotated[int, Field(ge=1, le=2048)] = 30
-    """The size of the image's disk, in GiB."""
-
-
-class Schedule(Value):
-    """When the scheduled workflow bakes."""
-
-    cron: Cron
-    """Minute, hour, day of the month, month, day of the week."""
-    timezone: Timezone = "Etc/UTC"
-    """The time zone that the fields are in."""
-
-
-class Objectives(Value):
-    """What machines made from the image must achieve in an incident; `drill` measures it."""
-
-    ready_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
-    """So soon 95 of 100 machines are Ready, whatever is down."""
-    recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
-    """So soon after the first one that could not be had, machines can be had again."""
-    rollback_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
-    """So soon after it was asked for, a rollback has every machine on the version before."""
 
 
 class ImageSpec(Value):
@@ -235,8 +168,12 @@ class ImageSpec(Value):
     """Where versions are replicated to."""
     build: Build = Build()
     """The machine that Azure builds on."""
+    adoption: Adoption = Adoption()
+    """When newer versions of the pins may be adopted."""
     proof: ProofTerms = ProofTerms()
     """What the offline proof asks of the image."""
+    heartbeat: HeartbeatTerms = HeartbeatTerms()
+    """What a heartbeat asks of a machine that was just made from the image."""
     objectives: Objectives = Objectives()
     """What machines made from the image must achieve in an incident."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
@@ -253,14 +190,7 @@ class ImageSpec(Value):
     def _rings_are_where_versions_are(
         cls, rings: tuple[Ring, ...], info: ValidationInfo
     ) -> tuple[Ring, ...]:
-        known = {region.name for region in info.data.get("regions", ())}
-        for ring in rings:
-            if known and (strange := sorted(set(ring.regions) - known)):
-                raise ValueError(
-                    f"the ring {ring.name!r} is in {strange[0]!r}, which is none of the image's"
-                    f" regions: {', '.join(sorted(known))}"
-                )
-        return rings
+        return within(rings, {region.name for region in info.data.get("regions", ())})
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -319,18 +249,17 @@ class ImageSpec(Value):
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""
-        stewardship = {"owner", "reason", "review_by"}
         return {
             "name": self.name,
             "source": self.source.to_json(),
             "local": self.local.to_json() if self.local else None,
             "architecture": self.gallery.architecture.value,
             "pins": [
-                pin.model_dump(mode="json", exclude=stewardship, exclude_none=True)
+                pin.model_dump(mode="json", exclude=set(STEWARDSHIP), exclude_none=True)
                 for pin in self.pins
             ],
             "extensions": [
-                pin.model_dump(mode="json", exclude=stewardship, exclude_none=True)
+                pin.model_dump(mode="json", exclude=set(STEWARDSHIP), exclude_none=True)
                 for pin in self.extensions
             ],
         }

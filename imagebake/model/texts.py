@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
+import zoneinfo
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, StringConstraints
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 from imagebake.model import names
 from imagebake.model.spelling import quoted, spelled
@@ -169,17 +171,36 @@ VmSize = Annotated[
 ]
 """A size of virtual machines."""
 
+
+def _time(cron: str) -> str:
+    try:
+        CronSim(cron, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    except CronSimError as error:
+        raise ValueError(f"{quoted(cron)} names no time: {error}") from error
+    return cron
+
+
+def _zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {quoted(name)}") from error
+    return name
+
+
 Cron = Annotated[
     str,
     spelled(
         r"[0-9*,/-]+( [0-9*,/-]+){2} [0-9A-Za-z*,/-]+ [0-9A-Za-z*,/-]+",
         "five cron fields, such as '17 3 * * 2'",
     ),
+    AfterValidator(_time),
 ]
 """Minute, hour, day of the month, month, day of the week."""
 
 Timezone = Annotated[
     str,
     spelled(r"[A-Za-z][A-Za-z0-9_+/-]{0,60}", "a time zone, such as 'Europe/Amsterdam'"),
+    AfterValidator(_zone),
 ]
 """A time zone of the IANA database."""

@@ -7,7 +7,7 @@ import datetime as dt
 import gzip
 import lzma
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,11 @@ _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One suite of an archive: what the lock says about it, and its packages."""
+    """One suite of an archive: what the lock says about it, its packages, and where it is."""
 
     repository: Repository
     index: Index
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +57,20 @@ class Archives:
     downloader: Downloader
     cache: Path
 
-    def open(self, suite: str, architecture: str, *, now: dt.datetime) -> tuple[Suite, ...]:
-        """Fetch and check what the archives have of *suite* now, its security fixes included."""
+    def open(
+        self,
+        suite: str,
+        architecture: str,
+        *,
+        now: dt.datetime,
+        only: Collection[str] | None = None,
+    ) -> tuple[Suite, ...]:
+        """Fetch and check what the archives have of *suite* now, its security fixes included.
+
+        With *only*, nothing is read but packages of these names.
+        """
         return tuple(
-            self._open(source, architecture, now)
+            self._open(source, architecture, now, only)
             for source in select(self.sources, suite, architecture)
         )
 
@@ -89,8 +100,15 @@ class Archives:
         found = _DATE.search(self.snapshot)
         return found[0] if found else None
 
-    def _open(self, source: Source, architecture: str, now: dt.datetime) -> Suite:
-        folder = f"{self._address(source, self._date)}/dists/{source.suite}"
+    def _open(
+        self,
+        source: Source,
+        architecture: str,
+        now: dt.datetime,
+        only: Collection[str] | None,
+    ) -> Suite:
+        address = self._address(source, self._date)
+        folder = f"{address}/dists/{source.suite}"
         what = f"{shown(folder)}/InRelease"
         signed = self._in_release(folder, source.suite)
         signers = (self.keyring,) if self.keyring else source.signed_by
@@ -113,7 +131,8 @@ class Archives:
             date=release.date,
             snapshot=self._date,
         )
-        return Suite(repository, Index.parse(text for several in texts for text in several))
+        index = Index.parse((text for several in texts for text in several), only)
+        return Suite(repository, index, address)
 
     def _in_release(self, folder: str, suite: str) -> bytes:
         url = f"{folder}/InRelease"

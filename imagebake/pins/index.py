@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from imagebake.errors import ArtifactError
@@ -31,10 +31,11 @@ class Index:
     stanzas: Mapping[str, tuple[bytes, ...]]
 
     @classmethod
-    def parse(cls, texts: Iterable[bytes]) -> Index:
-        """Read the `Packages` files of a suite's components."""
+    def parse(cls, texts: Iterable[bytes], only: Collection[str] | None = None) -> Index:
+        """Read the `Packages` files of a suite's components, or *only* packages of these names."""
         stanzas: dict[str, list[bytes]] = {}
-        for text in texts:
+        for whole in texts:
+            text = whole if only is None else _of_names(whole, only)
             for stanza in _UNREAD.sub(b"", text.rstrip(b"\n") + b"\n").split(b"\n\n"):
                 if stanza.startswith(_NAME):
                     name = stanza[len(_NAME) : stanza.find(b"\n")].decode("ascii", "replace")
@@ -82,6 +83,12 @@ class Index:
         """The packages that every system of the suite has: essential, or required."""
         wanted = re.compile(rb"^(?:Essential: yes|Priority: required)$", re.MULTILINE)
         return tuple(name for name, found in self.stanzas.items() if any(map(wanted.search, found)))
+
+
+def _of_names(text: bytes, names: Collection[str]) -> bytes:
+    """The stanzas of *text* that are of packages called so."""
+    heads = tuple(_NAME + name.encode() + b"\n" for name in names)
+    return b"\n\n".join(one for one in text.split(b"\n\n") if one.startswith(heads))
 
 
 def _is_of(stanza: bytes, name: str, source: bytes, version: bytes) -> bool:

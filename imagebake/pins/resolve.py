@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagebake.digest import sha256_json
@@ -40,21 +41,25 @@ def resolve(
     components: Mapping[str, tuple[str, ...]],
     suites: Sequence[Suite],
     sizes: Mapping[str, int],
+    keep: Mapping[str, str] | None = None,
 ) -> Lock:
     """Resolve *spec* against *suites* as they are now.
 
     *components* maps a catalogue agent to its packages, the first of which carries the
     pinned version; *sizes* maps the digests of pinned files to their sizes. The same
-    suites give the same lock, in whatever order they list their packages. Raises
+    suites give the same lock, in whatever order they list their packages. What *keep* has
+    the version of stays at it, as far as the archive has it and the pins allow. Raises
     `ArtifactError` that names every pin the archive does not have.
     """
     local = local_base(spec)
     demands = _demands(spec, components)
     base = _base_names(local, suites)
     suites = _within_reach(suites, demands, base)
-    demands = (_Demand(BASE, base, _versions(demands, suites)), *demands)
+    versions = _versions(demands, suites)
+    demands = (_Demand(BASE, base, versions), *demands)
     _refuse_gone(spec, demands, suites)
-    steps = _steps(demands, suites, spec.gallery.architecture.debian)
+    architecture = spec.gallery.architecture.debian
+    steps = _steps_keeping(demands, suites, architecture, _kept(keep or {}, versions, suites))
     return Lock(
         image=spec.name,
         inputs_sha256=sha256_json(spec.lock_inputs()),
@@ -63,19 +68,24 @@ def resolve(
         architecture=spec.gallery.architecture.debian,
         repositories=tuple(suite.repository for suite in suites),
         steps=steps,
-        files=tuple(
-            LockedFile(
-                name=file.name,
-                version=file.version,
-                url=file.url,
-                size=sizes[file.sha256],
-                sha256=file.sha256,
-                destination=file.destination,
-                mode=file.mode,
-            )
-            for file in spec.wanted_files
-        ),
+        files=locked_files(spec, sizes),
         extensions=spec.extensions,
+    )
+
+
+def locked_files(spec: ImageSpec, sizes: Mapping[str, int]) -> tuple[LockedFile, ...]:
+    """The files of *spec* as its lock has them; *sizes* has a size for each digest."""
+    return tuple(
+        LockedFile(
+            name=file.name,
+            version=file.version,
+            url=file.url,
+            size=sizes[file.sha256],
+            sha256=file.sha256,
+            destination=file.destination,
+            mode=file.mode,
+        )
+        for file in spec.wanted_files
     )
 
 
@@ -131,9 +141,7 @@ def _within_reach(
 ) -> tuple[Suite, ...]:
     names = {*base, *(name for demand in demands for name in demand.names)}
     indexes = within_reach(names, [suite.index for suite in suites])
-    return tuple(
-        Suite(suite.repository, index) for suite, index in zip(suites, indexes, strict=True)
-    )
+    return tuple(replace(suite, index=index) for suite, index in zip(suites, indexes, strict=True))
 
 
 def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[Suite]) -> None:
@@ -157,14 +165,48 @@ def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[S
         )
 
 
+def _kept(
+    keep: Mapping[str, str], versions: Mapping[str, str], suites: Sequence[Suite]
+) -> list[dict[str, str]]:
+    """What to keep, in fewer and fewer: all; what the pins that move do not lead to; nothing."""
+    there = {
+        name: version
+        for name, version in keep.items()
+        if any(version in suite.index.versions(name) for suite in suites)
+    }
+    if not there:
+        return [{}]
+    moving = {name for name, version in versions.items() if keep.get(name) != version}
+    reached = within_reach(moving, [suite.index for suite in suites])
+    touched = {name for index in reached for name in index.stanzas}
+    apart = {name: version for name, version in there.items() if name not in touched}
+    return [there, apart, {}]
+
+
+def _steps_keeping(
+    demands: Sequence[_Demand],
+    suites: Sequence[Suite],
+    architecture: str,
+    kept: Sequence[Mapping[str, str]],
+) -> tuple[LockedStep, ...]:
+    """The steps with as much kept as apt can agree to."""
+    for keep in kept[:-1]:
+        with contextlib.suppress(LockError):
+            return _steps(demands, suites, architecture, keep)
+    return _steps(demands, suites, architecture, {})
+
+
 def _steps(
-    demands: Sequence[_Demand], suites: Sequence[Suite], architecture: str
+    demands: Sequence[_Demand],
+    suites: Sequence[Suite],
+    architecture: str,
+    keep: Mapping[str, str],
 ) -> tuple[LockedStep, ...]:
     indexes = [suite.index.text for suite in suites]
     steps: list[LockedStep] = []
     with tempfile.TemporaryDirectory(prefix="imagebake-apt-") as name:
         solver = Solver(Path(name), architecture)
-        solver.prepare(indexes, demands[0].versions)
+        solver.prepare(indexes, {**keep, **demands[0].versions})
         for demand in demands:
             chosen = solver.install(demand.requests)
             packages = [_locate(choice, suites, architecture) for choice in chosen]

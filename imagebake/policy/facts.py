@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from imagebake.model.component import Catalogue
 from imagebake.model.contents import Contents, Leak
+from imagebake.model.disk_boot import DiskBoot
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
 from imagebake.model.spec import ImageSpec
@@ -54,3 +55,17 @@ class ProofFacts:
     proof: Proof | None
     hindrance: str = ""
     mend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskFacts:
+    """How the disk of a version, *subject*, booted, and the file its *console* is kept in.
+
+    Without a boot *hindrance* says why there was none.
+    """
+
+    spec: ImageSpec
+    subject: str
+    boot: DiskBoot | None
+    console: str = ""
+    hindrance: str = ""

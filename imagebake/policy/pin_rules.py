@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
-from imagebake.model.pins import AgentPin, PackagePin, Stewardship
+from imagebake.model.adoption import DeniedVersions
+from imagebake.model.adoption import terms as adoption_terms
+from imagebake.model.order import Scheme
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin, Stewardship
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
@@ -18,14 +21,6 @@ _MOVING = re.compile(r"(?i)/(latest|main|master|head|nightly|stable|current)(/|$
 _WIPED = re.compile(r"/(var/lib/waagent|var/log/azure|tmp|run|dev|proc|sys|var/tmp)(/|$)")
 _WORLD_WRITABLE = 0o002
 _AGENT = "azure-linux-agent"
-
-_BAD = (
-    (
-        "mdatp",
-        re.compile(r"101\.26042\.000\d\b.*|101\.26052\.0007\b.*"),
-        "leaves its service disabled after a reboot",
-    ),
-)
 
 
 def _stewards(facts: SpecFacts) -> Iterator[tuple[str, Stewardship]]:
@@ -130,18 +125,36 @@ def agents_are_pinned_as_agents(facts: SpecFacts) -> Iterator[Breach]:
 
 @rule(
     "P107",
-    "No pinned version is known to be bad",
+    "No pinned version is denied",
     why="its publisher, or its users, found that machines with it break",
-    source="measurement: mdatp 101.26042.0000-0009 and 101.26052.0007 leave mdatp disabled",
-    fix="pin another version",
+    source="the catalogue, such as Defender's builds of 2026 that left its service disabled",
+    fix="./inv bump IMAGE moves it to a version that is not",
 )
 def version_is_not_bad(facts: SpecFacts) -> Iterator[Breach]:
-    """Compare with a short list of versions that have been withdrawn in practice."""
-    pins: tuple[AgentPin | PackagePin, ...] = (*facts.spec.agents, *facts.spec.packages)
-    for pin in pins:
-        for name, versions, reason in _BAD:
-            if pin.name == name and versions.fullmatch(pin.version):
-                yield Breach(pin.name, f"version {pin.version} {reason}")
+    """Compare with what the catalogue denies for everybody, and what the spec denies itself."""
+    for name, pin, scheme in _versioned(facts):
+        terms = adoption_terms(
+            facts.spec.adoption, pin.adoption, hold=pin.hold, known_bad=_known_bad(facts, pin)
+        )
+        if reason := terms.denied(pin.version, scheme):
+            yield Breach(name, f"version {pin.version} {reason}")
+
+
+def _versioned(facts: SpecFacts) -> Iterator[tuple[str, Pin | ExtensionPin, Scheme]]:
+    for pin in facts.spec.pins:
+        yield pin.name, pin, Scheme.FILE if isinstance(pin, FilePin) else Scheme.DEBIAN
+    for extension in facts.spec.extensions:
+        yield extension.handler, extension, Scheme.HANDLER
+
+
+def _known_bad(facts: SpecFacts, pin: Pin | ExtensionPin) -> tuple[DeniedVersions, ...]:
+    if isinstance(pin, AgentPin):
+        known = facts.catalogue.components.get(pin.agent)
+        return known.denied if known else ()
+    if not isinstance(pin, PackagePin):
+        return ()
+    holders = facts.catalogue.components.values()
+    return tuple(bad for one in holders if pin.package in one.packages for bad in one.denied)
 
 
 @rule(

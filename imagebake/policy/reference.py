@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.policy.registry import IMAGE_SECTIONS, PROOF_SECTIONS, SPEC_SECTIONS
+from imagebake.policy.registry import (
+    DISK_SECTIONS,
+    IMAGE_SECTIONS,
+    PROOF_SECTIONS,
+    SPEC_SECTIONS,
+)
 from imagebake.policy.rules import Rule
 
 _INTRODUCTION = """\
@@ -14,14 +19,18 @@ _INTRODUCTION = """\
 What `./inv validate` checks. Each rule has an id that never changes and is never given to
 another rule. An *error* fails the check (exit code 3), a *warning* is said and passed over.
 Rules over specs and locks need neither a baked image nor the network:
-`./inv validate IMAGE --rules-only`. Rules over first boots are judged by [the proof](proof.md).
+`./inv validate IMAGE --rules-only`. Rules over first boots are judged by [the proof](proof.md),
+rules over disks with `./inv validate IMAGE --boot`.
 """
+
+
+_SECTIONS = (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS, *DISK_SECTIONS)
 
 
 def rules_page() -> str:
     """The rule catalogue as Markdown."""
     parts = [_INTRODUCTION]
-    for title, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS):
+    for title, rules in _SECTIONS:
         rows = (
             f"| [{rule.id}](#{_anchor(rule)}) | {rule.title} | {rule.severity} |" for rule in rules
         )

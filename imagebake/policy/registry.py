@@ -9,6 +9,7 @@ from imagebake.model.findings import Finding
 from imagebake.policy import (
     agent_rules,
     delivery_rules,
+    disk_rules,
     hygiene_rules,
     leftover_rules,
     lock_rules,
@@ -20,7 +21,7 @@ from imagebake.policy import (
     step_rules,
     target_rules,
 )
-from imagebake.policy.facts import ImageFacts, ProofFacts, SpecFacts
+from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.rules import Rule, rules_of
 
 SPEC_SECTIONS = (
@@ -45,6 +46,9 @@ IMAGE_SECTIONS = (
 PROOF_SECTIONS = (("First boots", rules_of(proof_rules)),)
 """The rules over what the offline proof saw."""
 
+DISK_SECTIONS = (("Disks", rules_of(disk_rules)),)
+"""The rules over what the boot of an exported disk showed."""
+
 SPEC_RULES = tuple(rule for _, rules in SPEC_SECTIONS for rule in rules)
 """The rules that need neither an image nor the network."""
 
@@ -53,6 +57,9 @@ IMAGE_RULES = tuple(rule for _, rules in IMAGE_SECTIONS for rule in rules)
 
 PROOF_RULES = tuple(rule for _, rules in PROOF_SECTIONS for rule in rules)
 """The rules that need first boots of an image."""
+
+DISK_RULES = tuple(rule for _, rules in DISK_SECTIONS for rule in rules)
+"""The rules that need the boot of an exported disk."""
 
 
 def judge_spec(facts: SpecFacts) -> tuple[Finding, ...]:
@@ -71,6 +78,13 @@ def judge_proof(facts: ProofFacts) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _judge(rules: Iterable[Rule[Any]], facts: SpecFacts | ImageFacts) -> tuple[Finding, ...]:
+def judge_disk(facts: DiskFacts) -> tuple[Finding, ...]:
+    """Everything that is wrong with how a disk booted."""
+    return _judge(DISK_RULES, facts)
+
+
+def _judge(
+    rules: Iterable[Rule[Any]], facts: SpecFacts | ImageFacts | DiskFacts
+) -> tuple[Finding, ...]:
     found = {finding for rule in rules for finding in rule.findings(facts, facts.spec.name)}
     return tuple(sorted(found, key=lambda finding: (finding.severity.value, finding)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
 from imagebake.model.downloads import COMMAND, download_in
-from imagebake.model.spec import Network
+from imagebake.model.steps import Network
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 

@@ -73,6 +73,8 @@ def heredoc(text: str, word: str) -> Fragment:
 
 def _spoilt(line: str, word: str) -> bool:
     """Whether dash 0.5.12, comparing *line* with *word*, drops the byte at which they differ."""
+    if line.isascii() or line[0] != word[0]:  # nearly every line
+        return False
     return any(
         line.startswith(word[:same]) and not line[same : same + 1].isascii()
         for same in range(1, len(word) + 1)
@@ -95,8 +97,15 @@ def _finalize_json(value: Any) -> Any:  # noqa: ANN401 - what a template may pri
     return value if isinstance(value, jinja2.Undefined) else _encode(value)
 
 
-def _environment(folder: Path, finalize: Callable[[Any], Any]) -> jinja2.Environment:
+def _finalize_yaml(value: Any) -> Any:  # noqa: ANN401 - what a template may print
+    return value.text if isinstance(value, Fragment) else _finalize_json(value)
+
+
+def _environment(
+    folder: Path, finalize: Callable[[Any], Any], **delimiters: str
+) -> jinja2.Environment:
     environment = ImmutableSandboxedEnvironment(
+        **delimiters,
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
@@ -110,6 +119,16 @@ def _environment(folder: Path, finalize: Callable[[Any], Any]) -> jinja2.Environ
     return environment
 
 
+_BRACKETS = {
+    "variable_start_string": "[[",
+    "variable_end_string": "]]",
+    "block_start_string": "[%",
+    "block_end_string": "%]",
+    "comment_start_string": "[#",
+    "comment_end_string": "#]",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Templates:
     """The templates of *folder*, compiled once each, with the two ways to render them."""
@@ -117,10 +136,12 @@ class Templates:
     folder: Path
     _shell: jinja2.Environment = field(init=False, repr=False, compare=False)
     _json: jinja2.Environment = field(init=False, repr=False, compare=False)
+    _yaml: jinja2.Environment = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shell", _environment(self.folder, _finalize_shell))
         object.__setattr__(self, "_json", _environment(self.folder, _finalize_json))
+        object.__setattr__(self, "_yaml", _environment(self.folder, _finalize_yaml, **_BRACKETS))
 
     def shell(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
         """Render *name* with every printed value quoted as one word of the shell."""
@@ -139,6 +160,13 @@ class Templates:
                 hint="a repository's own templates/ needs all of them: copy it from imagebake",
             ) from error
         return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
+
+    def workflow(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
+        """Render *name*, a workflow, with every printed value encoded as JSON, which YAML reads.
+
+        Its own values stand in square brackets, because GitHub's stand in curly ones.
+        """
+        return _explained(name, functools.partial(_render, self._yaml, name, values))
 
     def json(self, name: str, **values: Any) -> Any:  # noqa: ANN401 - JSON is what it is
         """Render *name* with every printed value encoded as JSON, and read the result."""

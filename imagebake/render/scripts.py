@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from imagebake.digest import canonical_json, sha256_bytes
@@ -11,7 +11,8 @@ from imagebake.model.bundle import Bundle
 from imagebake.model.component import Catalogue, Component
 from imagebake.model.lock import PACKAGES, Lock, LockedFile, LockedStep
 from imagebake.model.plan import MIRROR_LINE, Script
-from imagebake.model.spec import Customizer, ImageSpec, Network, Validator
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import Customizer, Network, Validator
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
 from imagebake.render.environment import Fragment, Templates
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
@@ -113,7 +114,9 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
             "write-deprovisioning-script",
             "generalize",
             templates,
-            script=render_deprovisioning(facts.catalogue, templates),
+            script=render_deprovisioning(
+                facts.catalogue, templates, pinned=[pin.name for pin in facts.spec.pins]
+            ),
         ),
     )
 
@@ -137,9 +140,20 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
     )
 
 
-def render_deprovisioning(catalogue: Catalogue, templates: Templates) -> str:
-    """Render what generalises the machine after the last customizer."""
-    paths = {path for component in catalogue.components.values() for path in component.hygiene}
+def render_deprovisioning(
+    catalogue: Catalogue, templates: Templates, *, pinned: Collection[str] = ()
+) -> str:
+    """Render what generalises the machine after the last customizer.
+
+    *pinned* are the names of agents and packages: what the distribution does not have leaves
+    nothing behind where nobody pins it.
+    """
+    there = (
+        component
+        for component in catalogue.components.values()
+        if component.distributed or {component.name, *component.packages} & set(pinned)
+    )
+    paths = {path for component in there for path in component.hygiene}
     return templates.shell(
         "install/deprovision.sh.j2",
         epoch=SOURCE_DATE_EPOCH,

@@ -16,9 +16,10 @@ NOTES = (
         " Manager, and what is said of it is what its agent reported."
     ),
     (
-        "The hours of the incident are compressed, the boots are not: a machine that is Ready after"
-        " 8 s is asked for at one minute of the timeline, whatever minute it is when it is Ready."
-        " Requests are put down for the minute they came at."
+        "The hours of the incident are compressed, the boots are not. So the clock stands still"
+        " before anything breaks or is mended, until every machine is Ready or has failed: each met"
+        " one state of the world, that of the minute it was asked for. What it requested is put"
+        " down as long after that minute as it took."
     ),
     (
         "The plain image has the same base and the same packages, as the distribution configures"
@@ -72,7 +73,7 @@ def markdown(record: DrillRecord, verdict: Verdict) -> str:
             ((_mark(point.kept), point.name, point.why) for point in verdict.points),
         ),
         "## What was broken, and what machines were asked for meanwhile",
-        _table(("from", "what", *(NAMES[label] for label in (GOLDEN, PLAIN))), _phases(record)),
+        _table(("from", "what", *(NAMES[label] for label in (GOLDEN, PLAIN))), phases(record)),
         *_witness(record),
         "## How to read this",
         "\n".join(f"- {note}" for note in NOTES),
@@ -107,7 +108,8 @@ def phase_counts(record: DrillRecord, label: str) -> tuple[tuple[int, int], ...]
     return tuple(counts)
 
 
-def _phases(record: DrillRecord) -> Iterable[tuple[str, ...]]:
+def phases(record: DrillRecord) -> Iterable[tuple[str, ...]]:
+    """For each phase: from when, what was broken, and how golden and plain machines fared."""
     line = record.plan.timeline
     counts = zip(phase_counts(record, GOLDEN), phase_counts(record, PLAIN), strict=True)
     for phase, both in zip(line.phases, counts, strict=True):
@@ -120,11 +122,13 @@ def _witness(record: DrillRecord) -> tuple[str, ...]:
     return (text,) if text else ()
 
 
-def _seconds(value: float | None) -> str:
+def seconds(value: float | None) -> str:
+    """A time to Ready in words, `-` for none."""
     return "-" if value is None else f"{value:.1f} s"
 
 
-def _impaired(score: Score) -> str:
+def impaired(score: Score) -> str:
+    """For how long machines could not be had."""
     if score.impaired is None:
         return "to the end"
     hours, minutes = divmod(round(score.impaired), 60)
@@ -135,9 +139,9 @@ _MEASURES: tuple[tuple[str, Callable[[Score], str]], ...] = (
     ("Machines asked for", lambda score: str(score.asked)),
     ("Ready", lambda score: str(score.ready)),
     ("Failed", lambda score: str(score.failed)),
-    ("Time to Ready, median", lambda score: _seconds(score.p50)),
-    ("Time to Ready, 95th percentile", lambda score: _seconds(score.p95)),
-    ("Machines could not be had for", _impaired),
+    ("Time to Ready, median", lambda score: seconds(score.p50)),
+    ("Time to Ready, 95th percentile", lambda score: seconds(score.p95)),
+    ("Machines could not be had for", impaired),
     ("Requests to the package store", lambda score: str(score.store_requests)),
     ("… in the worst minute", lambda score: str(score.store_peak)),
     ("Requests for tokens", lambda score: str(score.identity_requests)),

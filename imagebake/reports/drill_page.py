@@ -5,34 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord
-from imagebake.model.drill_verdict import Verdict
-from imagebake.reports.charts import Axis, Band, Dot, bars, dots
-from imagebake.reports.drill import NAMES, NOTES, headline, rows, witness_text
+from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord, Phase
+from imagebake.model.drill_verdict import Score, Verdict
+from imagebake.model.incident import IdentityState, StoreState
+from imagebake.reports.charts import Axis, Band, Bars, Dot, bars, dots, figure
+from imagebake.reports.drill import (
+    NAMES,
+    NOTES,
+    headline,
+    impaired,
+    phases,
+    rows,
+    seconds,
+    witness_text,
+)
 from imagebake.reports.style import STYLE
 
 _BIN = 15
 _TICK = 120
 _LABELS = (GOLDEN, PLAIN)
+_NUMBERS = ("", "number", "number")
 
 
 def page(record: DrillRecord, verdict: Verdict) -> str:
-    """The whole report as one HTML document."""
+    """The whole report as one HTML document: the verdict, what it rests on, then the details."""
     plan = record.plan
     outcome = "passed" if verdict.passed else "failed"
     title = f"Drill of {plan.image}"
     body = [
         f'<h1>{escape(title)} <span class="verdict {outcome}">{outcome}</span></h1>',
         f'<p class="lead">{escape(headline(record, verdict))}</p>',
+        f'<div class="tiles">{"".join(_tile(verdict.score(label)) for label in _LABELS)}</div>',
         _about(record),
+        "<h2>Every machine, when it was asked for</h2>",
         _machines(record),
-        _scores(record, verdict),
+        _phases(record),
         _aside(witness_text(record)),
         "<h2>What had to be so</h2>",
         _points(verdict),
         "<h2>Requests to what was broken</h2>",
         _requests(record),
-        "<h2>Every machine</h2>",
+        "<h2>In numbers</h2>",
+        _scores(record, verdict),
+        "<h2>Machine by machine</h2>",
         _attempts(record),
         "<h2>How to read this</h2><ul>",
         *(f"<li>{escape(note)}</li>" for note in NOTES),
@@ -47,6 +62,23 @@ def page(record: DrillRecord, verdict: Verdict) -> str:
     )
 
 
+def _tile(score: Score) -> str:
+    """One image at a glance."""
+    asked = score.store_requests + score.identity_requests
+    lines = (
+        ("Time to Ready, median", seconds(score.p50)),
+        ("Could not be had for", impaired(score)),
+        ("Requests to what was broken", f"{asked:,}"),
+    )
+    told = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in lines)
+    style = "good" if not score.failed else "bad"
+    return (
+        f'<section class="tile {style}"><h2>{NAMES[score.label]}</h2>'
+        f'<p class="big">{score.ready} of {score.asked}</p><p>machines became Ready</p>'
+        f"<dl>{told}</dl></section>"
+    )
+
+
 def _about(record: DrillRecord) -> str:
     plan = record.plan
     when = f"Replayed on {record.began:%Y-%m-%d at %H:%M} UTC"
@@ -58,26 +90,55 @@ def _axis(record: DrillRecord) -> Axis:
     line = record.plan.timeline
     ends = [*(phase.start for phase in line.phases[1:]), line.end]
     bands = tuple(
-        Band(name=phase.name, start=phase.start, end=end, calm=phase.calm)
-        for phase, end in zip(line.phases, ends, strict=True)
+        Band(name=phase.name, mark=mark, style=_style(phase), start=phase.start, end=end)
+        for phase, mark, end in zip(line.phases, _marks(line.phases), ends, strict=True)
     )
     first = -(line.origin.hour * 60 + line.origin.minute) % _TICK
     minutes = range(first, line.end + 1, _TICK)
     return Axis(
+        title="time of day (UTC)",
         end=line.end,
         bands=bands,
         ticks=tuple((minute, line.clock(minute)) for minute in minutes),
     )
 
 
+def _style(phase: Phase) -> str:
+    """What was broken in *phase*, as the style sheet calls it."""
+    store, identity = phase.store is not StoreState.UP, phase.identity is not IdentityState.UP
+    broken = {(True, False): STORE, (False, True): IDENTITY, (True, True): "both"}
+    return f"broken-{broken[store, identity]}" if store or identity else "calm"
+
+
+def _marks(every: Iterable[Phase]) -> list[str]:
+    """A number for each phase in which something was broken."""
+    marks: list[str] = []
+    for phase in every:
+        marks.append("" if phase.calm else str(sum(map(bool, marks)) + 1))
+    return marks
+
+
 def _machines(record: DrillRecord) -> str:
     lanes = [(NAMES[label], [_dot(record, one) for one in record.of(label)]) for label in _LABELS]
-    chart = dots(_axis(record), lanes, label="Machines over time")
-    return _figure(
-        chart,
-        "Each mark is a machine, at the time (UTC) it was asked for: a dot became Ready, a cross"
-        " did not. Shaded: something was broken.",
+    return figure(
+        lambda axis: dots(axis, lanes, label="Machines over time"),
+        _axis(record),
+        "A green dot became Ready, a red cross did not. Shaded: something was broken, as below.",
     )
+
+
+def _phases(record: DrillRecord) -> str:
+    """The key to the shades, and how machines fared in each."""
+    every = record.plan.timeline.phases
+    lines = []
+    for phase, mark, told in zip(every, _marks(every), phases(record), strict=True):
+        start, name, *fared = map(escape, told)
+        key = f'<span class="key {_style(phase)}">{mark}</span>'
+        cells = "".join(f"<td>{cell}</td>" for cell in (name, *fared))
+        lines.append(f'<tr><td>{key}</td><td class="clock">{start}</td>{cells}</tr>')
+    head = "".join(f"<th>{name}</th>" for name in ("what", *NAMES.values()))
+    head = f'<th></th><th class="clock">from</th>{head}'
+    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
 def _dot(record: DrillRecord, attempt: Attempt) -> Dot:
@@ -94,15 +155,12 @@ def _requests(record: DrillRecord) -> str:
             for minute, count in record.requests(label, service).by_minute.items():
                 start = minute // _BIN * _BIN
                 counts[start] = counts.get(start, 0) + count
-            lanes.append((f"{label}: {what}", label, sorted(counts.items())))
-    chart = bars(_axis(record), lanes, width=_BIN)
-    return _figure(chart, f"Requests in {_BIN} minutes, all on one scale.")
-
-
-def _figure(chart: str, caption: str) -> str:
-    return (
-        f'<figure><div class="scroll">{chart}</div>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+            name = f"{NAMES[label]}, {what}: {sum(counts.values()):,}"
+            lanes.append(Bars(name=name, style=label, counts=sorted(counts.items())))
+    return figure(
+        lambda axis: bars(axis, lanes, width=_BIN, label="Requests over time"),
+        _axis(record),
+        f"The height of a bar is the number of requests in {_BIN} minutes, all on one scale.",
     )
 
 
@@ -119,7 +177,7 @@ def _aside(text: str) -> str:
 def _points(verdict: Verdict) -> str:
     lines = "".join(
         f'<tr><td class="{"kept" if point.kept else "broken"}">{"✓" if point.kept else "✗"}</td>'
-        f"<td>{escape(point.name)}</td><td>{escape(point.why)}</td></tr>"
+        f'<td class="half">{escape(point.name)}</td><td class="words">{escape(point.why)}</td></tr>'
         for point in verdict.points
     )
     return f'<div class="scroll"><table>{lines}</table></div>'
@@ -131,14 +189,22 @@ def _attempts(record: DrillRecord) -> str:
         became = f"Ready after {one.seconds:.1f} s" if one.seconds is not None else one.code
         clock = record.plan.timeline.clock(one.minute)
         lines.append((clock, NAMES[one.label], became, one.message))
-    table = _table(("asked for", "image", "became", "Azure Resource Manager said"), lines)
+    table = _table(
+        ("asked for", "image", "became", "Azure Resource Manager said"),
+        lines,
+        styles=("clock", "clock", "words", "words"),
+    )
     return f"<details><summary>{len(lines)} machines</summary>{table}</details>"
 
 
-def _table(header: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
+def _table(
+    header: Iterable[str], lines: Iterable[Iterable[str]], styles: Iterable[str] = _NUMBERS
+) -> str:
+    columns = tuple(styles)
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f'<td class="number">{escape(cell)}</td>' for cell in line) + "</tr>"
-        for line in lines
-    )
+    body = "".join(f"<tr>{''.join(map(_cell, line, columns))}</tr>" for line in lines)
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _cell(text: str, style: str) -> str:
+    return f'<td class="{style}">{escape(text)}</td>'

@@ -45,6 +45,11 @@ FOREIGN = (
 """Mistakes in the files of others."""
 
 
+_NO_FAILURE = (
+    f"`./inv plan` and `./inv diff` end with {errors.CHANGES} when they are given `--exit-code` and"
+    " something changes: that is an answer, not a failure."
+)
+
 _SETTINGS = tuple(
     (code, title, f"In `{settings.FILE}`; [Tasks](tasks.md#settings) has every setting.")
     for code, title in settings.CODES.items()
@@ -82,6 +87,7 @@ def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
     for kind in _kinds():
         parts.append(f"| {kind.exit_code} | `{kind.__name__}` | {_summary(kind)} |")
+    parts += ["", _NO_FAILURE]
     return "\n".join([*parts, ""])
 
 

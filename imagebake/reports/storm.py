@@ -6,7 +6,7 @@ from collections.abc import Callable
 from html import escape
 
 from imagebake.model.storm import OURS, SDK, StormRecord, Wave
-from imagebake.reports.charts import Axis, Band, bars
+from imagebake.reports.charts import Axis, Band, Bars, bars, figure
 from imagebake.reports.style import STYLE
 
 NAMES = {SDK: "Azure SDK, by default", OURS: "imagebake"}
@@ -60,32 +60,43 @@ def page(record: StormRecord) -> str:
         "<tr>" + "".join(f'<td class="number">{escape(cell)}</td>' for cell in line) + "</tr>"
         for line in rows(record)
     )
+    outcome = "failed" if record.complaints else "passed"
     notes = "".join(f"<li>{escape(note)}</li>" for note in NOTES)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Storm of token requests</title><style>{STYLE}</style></head><body>\n"
-        f'<h1>Storm of token requests</h1><p class="lead">{escape(headline(record))}</p>'
+        f'<h1>Storm of token requests <span class="verdict {outcome}">{outcome}</span></h1>\n'
+        f'<p class="lead">{escape(headline(record))}</p>'
         f'<p class="soft">{escape(_about(record))}</p>\n'
-        f'<figure><div class="scroll">{_chart(record)}</div><figcaption>Requests in {_BIN}'
-        " seconds, all on one scale. Shaded: no token was handed out.</figcaption></figure>\n"
+        f"{_chart(record)}\n"
         f'<div class="scroll"><table>{head}{body}</table></div>\n<ul>{notes}</ul>\n</body></html>\n'
     )
 
 
 def _chart(record: StormRecord) -> str:
     end = max(max(wave.arrivals, default=0) for wave in record.waves) + _BIN
+    mended = min(record.plan.outage, end)
     bands = (
-        Band(name="No tokens", start=0, end=min(record.plan.outage, end), calm=False),
-        Band(name="Tokens again", start=min(record.plan.outage, end), end=end, calm=True),
+        Band(name="No tokens", mark="", style="broken-identity", start=0, end=mended),
+        Band(name="Tokens again", mark="", style="calm", start=mended, end=end),
     )
-    ticks = tuple((float(second), f"{second} s") for second in range(0, end, 60))
+    ticks = tuple((float(second), str(second)) for second in range(0, end, 60))
     styles = {SDK: "plain", OURS: "golden"}
     lanes = [
-        ({SDK: "Azure SDK", OURS: "imagebake"}[kind], styles[kind], _binned(record.wave(kind)))
+        Bars(
+            name=f"{NAMES[kind]}: {record.wave(kind).total:,} requests",
+            style=styles[kind],
+            counts=_binned(record.wave(kind)),
+        )
         for kind in (SDK, OURS)
     ]
-    return bars(Axis(end=end, bands=bands, ticks=ticks), lanes, width=_BIN)
+    return figure(
+        lambda axis: bars(axis, lanes, width=_BIN, label="Requests over time"),
+        Axis(title="seconds since the first machine started", end=end, bands=bands, ticks=ticks),
+        f"The height of a bar is the number of requests in {_BIN} seconds, all on one scale."
+        " Shaded: no token was handed out.",
+    )
 
 
 def _binned(wave: Wave) -> list[tuple[float, int]]:

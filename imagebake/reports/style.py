@@ -1,50 +1,79 @@
-"""How our pages look: light and dark, wide and narrow, without a font of their own."""
+"""How our pages look: light and dark, wide and narrow, on paper, without a font of their own."""
 
 from __future__ import annotations
 
-STYLE = """\
-:root { color-scheme: light dark; --ink: #1c2024; --soft: #60666d; --paper: #fff; --line:
-  #d5d9de; --good: #177245; --bad: #b3261e; --band0: #fdf0d5; --band1: #fbe0dc; --card: #f5f7f9;
-  --two: #8a6d1a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8ea; --soft: #a0a7ae; --paper: #14171a;
-  --line: #3a4046; --good: #5fca92; --bad: #ff8a80; --band0: #3a3018; --band1: #43231f; --card:
-  #1d2126; --two: #e0c060; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 56rem; background: var(--paper);
-  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .5rem; }
-h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-.lead { font-size: 1.15rem; }
-.soft, figcaption { color: var(--soft); font-size: .9rem; }
-.verdict { display: inline-block; padding: .1rem .6rem; border-radius: 1rem; color:
-  var(--paper); font-weight: 600; }
-.passed { background: var(--good); }
-.failed { background: var(--bad); }
-.scroll { overflow-x: auto; }
-figure { margin: 1rem 0; }
-svg { width: 100%; min-width: 34rem; display: block; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; }
-td.number { font-variant-numeric: tabular-nums; }
-.kept { color: var(--good); }
-.broken { color: var(--bad); }
-.aside { background: var(--card); padding: .75rem 1rem; border-left: .25rem solid var(--line);
-  overflow-wrap: anywhere; }
-td { overflow-wrap: anywhere; }
-summary { cursor: pointer; }
-svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
-svg .small, svg .tick { fill: var(--soft); font-size: 10px; }
-svg .tick { text-anchor: middle; }
-svg .lane { font-weight: 600; }
-svg .rule { stroke: var(--line); }
-svg .calm { fill: transparent; }
-svg .band0 { fill: var(--band0); }
-svg .band1 { fill: var(--band1); }
-svg .good { fill: var(--good); }
-svg .bad { stroke: var(--bad); stroke-width: 2.5; fill: none; }
-svg .plain { fill: var(--bad); }
-svg .golden { fill: var(--good); }
-svg .second { fill: var(--two); }
+_LIGHT = """\
+--ink: #1c2024; --soft: #565c63; --paper: #fff; --line: #d5d9de; --good: #177245; --bad: #b3261e;
+  --store: #fdebc4; --identity: #dde5fb; --both: #f3d3dd; --card: #f5f7f9;"""
+_DARK = """\
+--ink: #e6e8ea; --soft: #a9b0b7; --paper: #14171a; --line: #3a4046; --good: #5fca92; --bad: #ff8a80;
+  --store: #43350f; --identity: #1f2c55; --both: #4d2133; --card: #1d2126;"""
+
+STYLE = f"""\
+:root {{ color-scheme: light dark; {_LIGHT} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_DARK} }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 56rem; background: var(--paper);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }}
+h1 {{ font-size: 1.6rem; line-height: 1.3; margin: 0 0 .5rem; }}
+h2 {{ font-size: 1.15rem; margin: 2rem 0 .5rem; break-after: avoid; }}
+.lead {{ font-size: 1.15rem; margin: 0 0 1rem; }}
+.soft, figcaption {{ color: var(--soft); font-size: .9rem; }}
+.verdict {{ display: inline-block; padding: .1rem .7rem; border-radius: 1rem; color:
+  var(--paper); font-weight: 600; }}
+.passed {{ background: var(--good); }}
+.failed {{ background: var(--bad); }}
+.tiles {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: 1rem; }}
+.tile {{ background: var(--card); padding: .75rem 1rem; border-top: .3rem solid; }}
+.tile.good {{ border-color: var(--good); }}
+.tile.bad {{ border-color: var(--bad); }}
+.tile h2, .tile p {{ margin: 0; }}
+.tile .big {{ font-size: 2.2rem; font-weight: 700; line-height: 1.2; }}
+.tile.good .big {{ color: var(--good); }}
+.tile.bad .big {{ color: var(--bad); }}
+dl {{ display: grid; grid-template-columns: auto 1fr; gap: .1rem 1rem; margin: .5rem 0 0;
+  font-size: .9rem; }}
+dt {{ color: var(--soft); }}
+dd {{ margin: 0; text-align: right; font-variant-numeric: tabular-nums; }}
+.scroll {{ overflow-x: auto; }}
+figure {{ margin: .5rem 0 1rem; }}
+svg {{ width: 100%; display: block; }}
+.narrow {{ display: none; }}
+@media (max-width: 36rem) {{ .wide {{ display: none; }} .narrow {{ display: block; }} }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; }}
+.clock {{ white-space: nowrap; }}
+.words {{ min-width: 9rem; overflow-wrap: anywhere; }}
+.half {{ width: 50%; }}
+td.number {{ font-variant-numeric: tabular-nums; }}
+.key {{ display: inline-block; min-width: 1.5rem; min-height: 1.5rem; text-align: center;
+  border: 1px solid var(--line); }}
+.kept {{ color: var(--good); }}
+.broken {{ color: var(--bad); }}
+.aside {{ background: var(--card); padding: .75rem 1rem; border-left: .25rem solid var(--line);
+  overflow-wrap: anywhere; }}
+summary {{ cursor: pointer; }}
+svg text {{ fill: var(--ink); font: 12px system-ui, sans-serif; }}
+svg .small, svg .tick, svg .value {{ fill: var(--soft); font-size: 10.5px; }}
+svg .tick {{ text-anchor: middle; }}
+svg .value {{ text-anchor: end; }}
+svg .lane {{ font-weight: 600; }}
+svg .rule {{ stroke: var(--line); }}
+svg .good {{ fill: var(--good); }}
+svg .bad {{ stroke: var(--bad); stroke-width: 2.5; fill: none; }}
+svg .plain {{ fill: var(--bad); }}
+svg .golden {{ fill: var(--good); }}
+svg .calm {{ fill: transparent; }}
+.broken-store {{ background: var(--store); fill: var(--store); }}
+.broken-identity {{ background: var(--identity); fill: var(--identity); }}
+.broken-both {{ background: var(--both); fill: var(--both); }}
+@media print {{
+  :root {{ color-scheme: light; {_LIGHT} }}
+  * {{ print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+  body {{ max-width: none; padding: 0; font-size: 10pt; }}
+  figure, tr, .tile, .aside, .scroll {{ break-inside: avoid; }}
+  .tiles {{ grid-template-columns: 1fr 1fr; }}
+}}
 """
 """The style sheet of every HTML report."""

@@ -70,6 +70,7 @@ def _exit_codes() -> str:
         if kind is not errors.ImagebakeError:
             summary = (kind.__doc__ or "").splitlines()[0].rstrip(".")
             meanings.setdefault(kind.exit_code, []).append(summary)
+    meanings[errors.CHANGES] = ["no failure: with `--exit-code`, something changes"]
     meanings[130] = ["interrupted"]
     rows = [(str(code), "; ".join(texts)) for code, texts in sorted(meanings.items())]
     return "\n".join(["## Exit codes", "", *_table(("code", "meaning"), rows)])

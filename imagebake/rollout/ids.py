@@ -27,6 +27,9 @@ def name_of(identifier: str) -> str:
 
 
 def spoken(identifier: str) -> str:
-    """*identifier* as people say it: `debian-12-base@2026.1122.0`, or its last part."""
+    """*identifier* as people say it: `debian-12-base@2026.1122.0`, `web/0`, or its last part."""
+    if "/virtualmachinescalesets/" in (low := identifier.lower()) and "/virtualmachines/" in low:
+        owner = identifier[: low.index("/virtualmachines/")]
+        return f"{name_of(owner)}/{name_of(identifier)}"
     definition, versions, version = identifier.rstrip("/").rpartition("/versions/")
     return f"{name_of(definition)}@{version}" if versions else name_of(identifier)

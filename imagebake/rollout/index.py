@@ -48,6 +48,7 @@ class Index:
                 self._twins[one.bake_key].append(name)
         for versions in self._of.values():
             versions.sort(key=lambda one: one.version)
+        self._records: dict[tuple[str, str], tuple[dt.datetime, str]] = {}
         self.revocations = self._revocations()
 
     def of(self, definition: str) -> list[GalleryVersion]:
@@ -65,10 +66,13 @@ class Index:
         )
         return next(found, None) or next(by_version, f"{self.inventory.gallery}/images/{low}")
 
-    def twins(self, version: GalleryVersion) -> list[GalleryVersion]:
-        """The versions with the bake key of *version*, itself among them."""
-        names = self._twins.get(version.bake_key or "", [])
-        return [self.versions[name] for name in names] or [version]
+    def spelled(self, definition: str) -> str:
+        """The id *definition* as Azure spells it, where that was read."""
+        found = self.definitions.get(key(definition))
+        versions = self.of(definition)
+        if found or not versions:
+            return found.id if found else definition
+        return versions[0].id[: len(key(definition))]
 
     def tags_of(self, identifier: str) -> Mapping[str, str]:
         """The tags of the definition that *identifier* is, or is a version of."""
@@ -79,6 +83,13 @@ class Index:
         """What a revocation of *origin* reaches: itself, its twins, and all made from them."""
         return self._reached([key(origin)], set())
 
+    def is_record(self, version: GalleryVersion) -> bool:
+        """Whether *version* alone says that a bake key is revoked for a ring, and since when."""
+        if TAG_REVOKED not in version.tags or not version.bake_key:
+            return False
+        ring, at = read_revoked(version.tags[TAG_REVOKED])
+        return self._records[version.bake_key, ring] == (at, key(version.id))
+
     def _revocations(self) -> dict[str, list[Revocation]]:
         """What revokes each version, of every ring the latest; from each carrier onwards."""
         carriers: dict[str, list[tuple[dt.datetime, str]]] = defaultdict(list)
@@ -86,6 +97,9 @@ class Index:
             if TAG_REVOKED in one.tags:
                 ring, at = read_revoked(one.tags[TAG_REVOKED])
                 carriers[ring].append((at, name))
+                if one.bake_key:
+                    last = self._records.setdefault((one.bake_key, ring), (at, name))
+                    self._records[one.bake_key, ring] = max(last, (at, name))
         found: dict[str, list[Revocation]] = defaultdict(list)
         for ring, origins in carriers.items():
             seen: set[str] = set()

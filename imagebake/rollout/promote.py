@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from imagebake.model.fleet import Inventory, ScaleSet
-from imagebake.model.gallery import TAG_PROOF, TAG_RETIRED, GalleryVersion
+from imagebake.model.gallery import TAG_PROOF, TAG_RETIRED, TAG_RING, GalleryVersion
 from imagebake.model.rings import Ring
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import (
@@ -60,9 +60,9 @@ def promote_plan(
 ) -> Plan:
     """The plan that brings *version* (its id) to *ring* by hand; `KeyError` for no such one.
 
-    By hand, soaking is not waited for and no ring before need have had it; that it is
-    healthy, proved, not revoked and not held is needed nevertheless. *override* says why
-    proof, heartbeat, revocation and freeze are overruled; it is recorded.
+    By hand, soaking is not waited for; that it is healthy, proved, not revoked, not held, and
+    came to the ring before, is needed nevertheless. *override* says why proof, heartbeat,
+    revocation, the ring before and a freeze are overruled; it is recorded.
     """
     rings = rings_of(spec, Index(inventory))
     target, one = rings.ring(ring), rings.index.versions[key(version)]
@@ -103,11 +103,15 @@ def obstacles(
         told = one.tags.get(TAG_PROOF)
         why = f"its proof says {told!r}" if told else "it has no proof"
         found["proof"] = (f"{why}, and ring {ring.name} asks for a passed one", _prove(one))
-    if ring.heartbeat and (before := _before(rings, ring)):
+    before = _before(rings, ring)
+    if before and TAG_RING + before.name not in one.tags:
+        why = f"it was never current in ring {before.name}, which comes before {ring.name}"
+        found["skipped"] = (why, f"./inv promote {spoken(one.id)} --ring {before.name}")
+    if ring.heartbeat and before:
         beat = (heartbeats or {}).get(before.name, {}).get(key(one.id))
         if not beat:
             why = f"its heartbeat in ring {before.name} is {'unknown' if beat is None else 'bad'}"
-            found["heartbeat"] = (why, f"./inv status {image}")
+            found["heartbeat"] = (why, f"./inv heartbeat {image}")
     return {
         kind: Refusal(
             subject=one.id,

@@ -11,7 +11,6 @@ from imagebake.model.gallery import (
     TAG_HOLD,
     TAG_KEEP,
     TAG_RETIRED,
-    TAG_REVOKED,
     TAG_RING,
     GalleryVersion,
 )
@@ -96,14 +95,14 @@ class Protections:
         users = self._usage.of(one)
         if users.count:
             who, how = users.first[0]
-            more = f" and {users.count - 1:,} more" if users.count > 1 else ""
-            why = f"{how} {spoken(who)} uses it{more}"
+            more = f", and {users.count - 1:,} more use it" if users.count > 1 else ""
+            why = how.format(spoken(who)) + more
             yield Protection("in-use", why, who, f"az resource show --ids {who}")
 
     def _held(self, one: GalleryVersion) -> Iterator[Protection]:
         for tags, whose, what in (
             (one.tags, one.id, "it is"),
-            (self._tags, self.rings.definition, "every version of its image is"),
+            (self._tags, self.rings.id, "every version of its image is"),
         ):
             show = f"az tag list --resource-id {whose}"
             if TAG_HOLD in tags:
@@ -147,15 +146,7 @@ class Protections:
             yield Protection("keep", why, "retirement.keep", self._status)
 
     def _remembered(self, one: GalleryVersion) -> Iterator[Protection]:
-        """A revoked version is the only record that its bake key and its kin are revoked."""
-        if TAG_REVOKED not in one.tags:
-            return
-        twins = (twin for twin in self._index.twins(one) if key(twin.id) != key(one.id))
-        carried = any(
-            TAG_REVOKED in twin.tags and twin.version > one.version and TAG_RETIRED not in twin.tags
-            for twin in twins
-        )
-        if one.bake_key and not carried:
+        if self._index.is_record(one):
             why = "it is the record that what was baked from the same lock is revoked"
             yield Protection("revocation", why, one.id, f"az tag list --resource-id {one.id}")
 

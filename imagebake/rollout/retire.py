@@ -54,7 +54,10 @@ def retire_plan(
     """
     found = verdicts(policies, inventory, now=now, sparing=sparing)
     chosen = [*_few(found.deletes), *_few(found.retires)]
-    notes = _notes(found, chosen, inventory)
+    notes = (
+        *_notes(found, chosen, inventory),
+        *_way_out(_relief(found, policies, inventory)),
+    )
     unread = tuple(_unread(reason) for reason in inventory.unread)
     if unread:
         chosen = []
@@ -108,20 +111,21 @@ def policy_of(policy: Policy | tuple[object, ...]) -> Policy:
 
 def relief(policies: Policies, inventory: Inventory, *, now: dt.datetime) -> Relief:
     """How the number of versions gets below the warning by retiring alone."""
-    found = verdicts(policies, inventory, now=now)
+    return _relief(verdicts(policies, inventory, now=now), policies, inventory)
+
+
+def _relief(found: Verdicts, policies: Policies, inventory: Inventory) -> Relief:
     quota = next(one for one in quotas(inventory) if one.kind == "versions")
     needed = max(quota.used - quota.target, 0) if quota.warns else 0
     going, later = len(found.deletes), len(found.due) + len(found.retires)
-    ends = [one.at for one in found.due if one.at]
-    per_run = max(
-        (policy_of(policy).retirement.most_per_run for policy in policies.values()), default=1
-    )
+    terms = [policy_of(policy).retirement for policy in policies.values()]
+    per_run = max((one.most_per_run for one in terms), default=1)
     return Relief(
         needed=needed,
         now=going,
         later=later,
         runs=math.ceil(needed / per_run) if going + later >= needed else None,
-        last=max(ends, default=None),
+        last=max((one.at for one in found.due if one.at), default=None),
         protected=tuple(found.kinds.most_common()),
     )
 
@@ -212,6 +216,10 @@ def _notes(found: Verdicts, chosen: list[Action], inventory: Inventory) -> tuple
         )
     notes += [quota.sentence for quota in quotas(inventory) if quota.warns]
     return tuple(notes)
+
+
+def _way_out(found: Relief) -> tuple[str, ...]:
+    return found.sentences if found.needed else ()
 
 
 def _overruled(chosen: list[Action], override: str, now: dt.datetime) -> Iterator[Action]:

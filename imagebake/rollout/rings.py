@@ -36,6 +36,7 @@ class Rings:
     def __init__(self, index: Index, definition: str, rings: Sequence[Ring]) -> None:
         self.index = index
         self.definition = key(definition)
+        self.id = index.spelled(definition)
         self.rings = tuple(rings)
         self.names = [ring.name for ring in rings]
         self.versions = index.of(definition)

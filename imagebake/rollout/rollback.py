@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import replace
 
-from imagebake.model.fleet import Inventory
+from imagebake.model.fleet import Inventory, ScaleSet
 from imagebake.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion
 from imagebake.model.rings import Ring
 from imagebake.model.spec import ImageSpec
@@ -26,9 +26,10 @@ from imagebake.rollout.bad import Case, find_case, is_hurt
 from imagebake.rollout.ids import definition_of, key, name_of, spoken
 from imagebake.rollout.index import Index, written_time
 from imagebake.rollout.kinship import kept_by, orphaned, orphans
+from imagebake.rollout.latest import Wanted
 from imagebake.rollout.plan import Plan
-from imagebake.rollout.promote import rings_of, steps
-from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.promote import Steps, rings_of, steps
+from imagebake.rollout.refusals import Refusal
 from imagebake.rollout.rings import Rings
 
 _NAMED = 10
@@ -72,6 +73,7 @@ def _plan(
     override: str | None,
 ) -> Plan:
     title = f"Roll back {spoken(case.bad.id)}"
+    why = f"it takes the place of {case.bad.version}"
     revoke = () if case.known else (_revocation(case, reason, now),)
     after = rings_of(spec, Index(_with_revoked(inventory, case, now)))
     heirs = set(before.index.heirs(case.bad.id))
@@ -86,32 +88,39 @@ def _plan(
     )
     if refusals:
         return Plan(title=title, at=now, refusals=refusals, notes=_notes(case, heirs, before))
-    kept = [kept_by(one, name, override or "", now) for one, name in kin]
-    actions: list[Action] = [*kept, *revoke]
-    refused: list[Refusal] = []
-    due: list[Due] = []
-    for one in hurt:
-        goal = goals[one.name]
-        if goal is None:
-            continue
-        done = steps(
-            after, spec, goal, one, audience[one.name],
-            now=now, reason=f"it takes the place of {case.bad.version}", wanted=goals, again=True,
-        )  # fmt: skip
-        actions += done.actions
-        refused += done.refusals
-        due += done.due
+    actions: list[Action] = [kept_by(one, name, override or "", now) for one, name in kin]
+    actions += revoke
+    back = [_back(spec, after, one, audience[one.name], goals, reason=why, now=now) for one in hurt]
+    actions += [action for done in back for action in done.actions]
     return Plan(
         title=title,
         at=now,
         actions=tuple(_in_order(actions)),
-        refusals=tuple(refused),
-        due=tuple(due),
+        refusals=tuple(refusal for done in back for refusal in done.refusals),
+        due=tuple(due for done in back for due in done.due),
         notes=_notes(case, heirs, before),
         facts={
             "rollback_minutes": spec.objectives.rollback_minutes,
             "serves": {name: str(goal.version) for name, goal in goals.items() if goal},
         },
+    )
+
+
+def _back(
+    spec: ImageSpec,
+    after: Rings,
+    ring: Ring,
+    audience: tuple[ScaleSet, ...],
+    goals: Wanted,
+    *,
+    reason: str,
+    now: dt.datetime,
+) -> Steps:
+    """The steps that bring one ring to the version that serves it."""
+    goal = goals[ring.name]
+    assert goal is not None  # noqa: S101 - what lacks one has been refused
+    return steps(
+        after, spec, goal, ring, audience, now=now, reason=reason, wanted=goals, again=True
     )
 
 

@@ -46,7 +46,7 @@ def rotate_plan(
     turn.decide()
     actions = _steps(turn, spec)
     if actions and override and not gate.open:
-        actions.insert(0, OverrideFreeze(subject=rings.definition, reason=override, at=now))
+        actions.insert(0, OverrideFreeze(subject=rings.id, reason=override, at=now))
     leaving = retire_plan(
         {rings.definition: Policy(spec.rollout_rings, spec.retirement, spec.name)},
         inventory,
@@ -228,11 +228,11 @@ def _steps(turn: _Turn, spec: ImageSpec) -> list[Action]:
 
 def _held(rings: Rings, hold: str) -> Refusal:
     return Refusal(
-        subject=rings.definition,
+        subject=rings.id,
         wanted="rotate",
         reason=f"every version of it is held: {hold}",
-        protector=rings.definition,
-        command=f"az tag list --resource-id {rings.definition}",
+        protector=rings.id,
+        command=f"az tag list --resource-id {rings.id}",
     )
 
 

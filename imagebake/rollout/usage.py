@@ -31,6 +31,11 @@ class Users:
         if len(self.first) < _KEPT:
             self.first.append((who, how))
 
+    def join(self, others: Users) -> None:
+        """Count *others* as well."""
+        self.count += others.count
+        self.first = (self.first + others.first)[:_KEPT]
+
 
 class Usage:
     """The users of every version, each reference read so that none can be missed.
@@ -50,18 +55,18 @@ class Usage:
             for one in index.inventory.versions
         }
         for machine in index.inventory.machines:
-            self._machine(machine, "the machine")
+            self._machine(machine, "machine {}")
         for scale_set in index.inventory.scale_sets:
             self._scale_set(scale_set)
         for target, who in index.inventory.others.items():
             for one in who or (target,):
-                self._refer(target, one, "a reference from", None)
+                self._refer(target, one, "{} refers to it")
         for child in index.inventory.versions:
             for parent in parents(child):
-                self._refer(parent, child.id, "the image made from it,", None)
+                self._refer(parent, child.id, "{} was made from it")
         for (definition, region), users in self._latest.items():
             for version in could_be_latest(index, definition, region):
-                self._merge(key(version.id), users)
+                self._direct[key(version.id)].join(users)
 
     def of(self, version: GalleryVersion) -> Users:
         """Everybody who uses *version*, or may do so."""
@@ -77,21 +82,20 @@ class Usage:
         if exact and "/" not in exact:
             exact = f"{definition_of(one.image)}/versions/{exact}"
         if exact and is_version(exact):
-            self._refer(exact, one.id, what, one.region)
+            self._refer(exact, one.id, f"{what} runs it")
             if key(one.image) != key(exact):
-                self._refer(one.image, one.id, f"{what}'s model", one.region)
+                self._refer(one.image, one.id, f"{what} has it as its model", one.region)
         elif is_version(one.image):
-            self._refer(one.image, one.id, what, one.region)
+            self._refer(one.image, one.id, f"{what} runs it")
         else:
-            how = f"{what}, of which nobody knows the exact version,"
-            self._refer(one.image, one.id, how, None)
+            self._refer(one.image, one.id, f"{what} may run it: nobody knows its exact version")
 
     def _scale_set(self, one: ScaleSet) -> None:
-        self._refer(one.image, one.id, "the scale set's model", one.region)
+        self._refer(one.image, one.id, "scale set {} has it as its model", one.region)
         for instance in one.instances:
-            self._machine(instance, "the scale set's instance")
+            self._machine(instance, "instance {}")
 
-    def _refer(self, target: str, who: str, how: str, region: str | None) -> None:
+    def _refer(self, target: str, who: str, how: str, region: str = "") -> None:
         """Count a reference; one to what moves, from no *region*, may mean every version."""
         if not target:
             return
@@ -99,7 +103,9 @@ class Usage:
         if is_version(target):
             self._direct[target].add(who, how)
         elif region:
-            self._latest[definition_of(target), region.replace(" ", "").lower()].add(who, how)
+            place = region.replace(" ", "").lower()
+            how = f"{{}} takes the latest of {place}, which it may be"
+            self._latest[definition_of(target), place].add(who, how)
         else:
             self._every[definition_of(target)].add(who, how)
 
@@ -110,12 +116,6 @@ class Usage:
         _, _, rest = target.partition("/images/")
         image, slash, version = rest.partition("/")
         return self._local.get(image, target.partition("/versions/")[0]) + slash + version
-
-    def _merge(self, name: str, users: Users) -> None:
-        mine = self._direct[name]
-        for who, how in users.first:
-            mine.add(who, f"{how}, which takes the latest,")
-        mine.count += users.count - len(users.first)
 
 
 def could_be_latest(index: Index, definition: str, region: str) -> Iterator[GalleryVersion]:

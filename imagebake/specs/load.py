@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ from imagebake.specs.text import decode, read_bytes
 SUFFIX = ".yaml"
 MAX_INCLUDES = 8
 MAX_COMPLAINTS = 30
+Instead = MappingOf[Path, bytes]
+"""Files as they would be, in place of what is on the disk."""
 
 
 def spec_names(folder: Path) -> tuple[str, ...]:
@@ -31,20 +34,21 @@ def spec_names(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob(f"*{SUFFIX}") if path.name[0] != "."))
 
 
-def load_spec(path: Path, *, root: Path) -> ImageSpec:
+def load_spec(path: Path, *, root: Path, instead: Instead | None = None) -> ImageSpec:
     """Read one spec and what it extends; raises `SpecError` with all that is wrong.
 
-    Paths in complaints are relative to *root*.
+    Paths in complaints are relative to *root*. *instead* has the content of files as they
+    would be after an edit.
     """
-    spec, wrong = _Folder(path.parent, root).spec(path)
+    spec, wrong = _Folder(path.parent, root, instead).spec(path)
     if wrong or spec is None:
         raise SpecError(wrong)
     return spec
 
 
-def load_all(folder: Path, *, root: Path) -> dict[str, ImageSpec]:
+def load_all(folder: Path, *, root: Path, instead: Instead | None = None) -> dict[str, ImageSpec]:
     """Read every spec of *folder*; raises `SpecError` with all that is wrong in any of them."""
-    files = _Folder(folder, root)
+    files = _Folder(folder, root, instead)
     specs: dict[str, ImageSpec] = {}
     wrong: set[Diagnostic] = set(files.misnamed())
     for name in spec_names(folder):
@@ -57,9 +61,9 @@ def load_all(folder: Path, *, root: Path) -> dict[str, ImageSpec]:
     return specs
 
 
-def merged_tree(path: Path, *, root: Path) -> Mapping:
+def merged_tree(path: Path, *, root: Path, instead: Instead | None = None) -> Mapping:
     """The tree of one spec and what it extends, every node at its place in its own file."""
-    tree, wrong = _Folder(path.parent, root).merged(path, ())
+    tree, wrong = _Folder(path.parent, root, instead).merged(path, ())
     if wrong or tree is None:
         raise SpecError(wrong)
     return tree
@@ -76,9 +80,10 @@ class _File(NamedTuple):
 class _Folder:
     """The files below one `image_specs/`, each read once."""
 
-    def __init__(self, folder: Path, root: Path) -> None:
+    def __init__(self, folder: Path, root: Path, instead: Instead | None) -> None:
         self.folder = folder
         self.root = root
+        self.instead = instead or {}
         self.files: dict[Path, _File] = {}
 
     def spec(self, path: Path) -> tuple[ImageSpec | None, list[Diagnostic]]:
@@ -116,7 +121,9 @@ class _Folder:
 
     def _file(self, path: Path) -> _File:
         if path not in self.files:
-            self.files[path] = _read_file(path, self._shown(path))
+            shown = self._shown(path)
+            content = self.instead.get(path) or read_bytes(path, Source(shown, ()))
+            self.files[path] = _read_file(content, shown)
         return self.files[path]
 
     def _include(self, extends: Scalar, above: tuple[Path, ...]) -> Path:
@@ -159,10 +166,8 @@ def _refusal(extends: Scalar, code: codes.Code, message: str, hint: str | None =
     return SpecError([extends.place.complaint(code, message, hint)])
 
 
-def _read_file(path: Path, shown: str) -> _File:
+def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
     """Read one file; what is wrong with it is kept, and shown once however often it is used."""
-    source = Source(shown, ())
-    content = read_bytes(path, source)
     if isinstance(content, Diagnostic):
         return _File(None, None, (content,))
     text, source, wrong = decode(content, shown)

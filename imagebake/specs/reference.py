@@ -95,11 +95,15 @@ def _title(name: str, part: Schema) -> str:
         "GoalStateAgent": "`goal_state_agent` of a pin",
         "ExtensionPin": "`extensions`, each",
         "ExtensionPackage": "`package` of an extension",
+        "Adoption": "`adoption`, of the spec or of a pin",
+        "DeniedVersions": "`adoption.deny`, each",
+        "FileSource": "`source` of a file",
         "Customizer": "`customizers`, each",
         "Validator": "`validators`, each",
         "TargetRegion": "`regions`, each",
         "Build": "`build`",
         "ProofTerms": "`proof`",
+        "HeartbeatTerms": "`heartbeat`",
         "Objectives": "`objectives`",
         "Schedule": "`schedule`",
         "Ring": "`rings`, each",
@@ -137,6 +141,8 @@ def _typed(value: Schema, whole: Schema) -> str:
             return "`true` or `false`"
         case "integer":
             return f"{value['minimum']} to {value['maximum']}"
+        case "boolean":
+            return "`true` or `false`"
         case "array":
             return f"list; each {_kind(items, whole)}" if "type" in items else "list of mappings"
         case "object":

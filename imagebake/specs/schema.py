@@ -6,7 +6,7 @@ from typing import Any
 
 from imagebake.digest import canonical_json
 from imagebake.docstrings import all_field_docs
-from imagebake.model import pins, rings, spec, terms
+from imagebake.model import adoption, pins, rings, spec, steps, terms
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.fields import EXTENDS
 
@@ -64,7 +64,7 @@ def base_schema() -> Schema:
 def full_schema() -> Schema:
     """The schema of a spec after its includes have been merged, with every docstring."""
     whole: Schema = _tidy(ImageSpec.model_json_schema())
-    docs = all_field_docs(spec, pins, terms, rings)
+    docs = all_field_docs(spec, pins, steps, terms, adoption, rings)
     for name, part in {ImageSpec.__name__: whole, **whole["$defs"]}.items():
         for key, value in part.get("properties", {}).items():
             if text := docs.get(name, {}).get(key):

@@ -4,10 +4,12 @@ import re
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE, LINUX, PACKAGES
+from imagebake.catalog import windows
+from imagebake.catalog.components import CATALOGUE, LINUX, OTHERS, PACKAGES
 from imagebake.catalog.reference import catalogue_page
 from imagebake.model import names
 from imagebake.model.component import Component
+from imagebake.model.order import Scheme
 from imagebake.model.versions import DebianVersion
 
 components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX))
@@ -58,10 +60,54 @@ def test_no_unit_is_masked_twice() -> None:
     assert {"apt-daily.timer", "apt-daily-upgrade.timer", "motd-news.timer"} <= set(units)
 
 
+known = pytest.mark.parametrize(
+    "component", [*LINUX.values(), *OTHERS], ids=[*LINUX, *(one.name for one in OTHERS)]
+)
+
+
+@known
+def test_everything_that_a_reviewer_asks_is_said(component: Component) -> None:
+    assert component.packages or component.type or component.install
+    assert component.install
+    assert component.self_update
+    assert component.offline
+    assert component.docs.endswith(".")
+    assert bool(component.publisher) == bool(component.type)
+
+
+def test_there_are_twenty_components_of_linux_and_eight_of_windows() -> None:
+    names = [*LINUX, *(one.name for one in OTHERS)]
+
+    assert len(names) == len(set(names))
+    assert len(names) - len(windows.COMPONENTS) >= 20
+    assert len(windows.COMPONENTS) >= 8
+    handlers = [one.handler for one in (*LINUX.values(), *OTHERS) if one.handler]
+    assert len(handlers) == len(set(handlers))
+
+
+@pytest.mark.parametrize(
+    ("version", "bad"),
+    [
+        ("101.26041.9999", False),
+        ("101.26042.0000", True),
+        ("101.26042.0009-1", True),
+        ("101.26042.0010", False),
+        ("101.26052.0007", True),
+        ("101.26052.0008", False),
+    ],
+)
+def test_the_builds_of_defender_that_left_it_disabled_are_denied(
+    version: str, *, bad: bool
+) -> None:
+    denied = LINUX["defender-for-endpoint"].denied
+
+    assert any(one.covers(version, Scheme.DEBIAN) for one in denied) is bad
+
+
 def test_the_page_names_everything() -> None:
     page = catalogue_page()
 
-    for component in LINUX.values():
+    for component in (*LINUX.values(), *OTHERS):
         assert f"### {component.name}\n" in page
         assert component.docs in page
     for download in CATALOGUE.downloads:

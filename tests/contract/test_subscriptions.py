@@ -182,3 +182,19 @@ def test_what_is_not_offered_is_not_found(arm: Azure) -> None:
         images.get("westeurope", "Offered", "debian", "12-gen2", "9.9.9")
     with pytest.raises(HttpResponseError):
         extensions.list_versions("westeurope", "Nobody", "AgentLinux")
+
+
+def test_an_extension_says_what_kind_of_release_each_version_is(arm: Azure) -> None:
+    images: Any = arm.compute.virtual_machine_extension_images
+    place = ("westeurope", "Offered.Monitor", "AgentLinux")
+
+    bare = [one.as_dict() for one in images.list_versions(*place, orderby="name desc")]
+    whole = [one.as_dict() for one in images.list_versions(*place, expand="properties")]
+
+    assert [one["name"] for one in bare] == ["1.10.0", "1.9.0"]
+    assert "properties" not in bare[0]
+    assert whole[0]["properties"] | {"operatingSystem": "Linux"} == whole[0]["properties"]
+    assert (whole[0]["properties"]["releaseCategory"], whole[0]["properties"]["urgencyLevel"]) == (
+        "Other",
+        "Regular",
+    )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 from azure.core.rest import HttpRequest, HttpResponse
 
+from imagebake.emulator.calls import Pace
+from imagebake.emulator.server import Emulator
+from tests.support import scale_sets
 from tests.support.emulators import DEFINITION_ID, GROUP, GROUP_ID, Azure
 
 VERSION_ID = f"{DEFINITION_ID}/versions/1.0.0"
@@ -118,3 +122,25 @@ def test_an_unknown_operation_is_refused(arm: Azure) -> None:
         change(arm, "Invent", {"a": "b"}).raise_for_status()
 
     assert caught.value.status_code == 400
+
+
+def test_a_version_under_way_takes_tags(arm: Azure, emulator: Emulator) -> None:
+    emulator.pace = Pace(replication=600)
+    regions = [{"name": "westeurope"}, {"name": "eastus"}]
+    body: Any = {"properties": {"publishingProfile": {"targetRegions": regions}}}
+    versions = arm.compute.gallery_image_versions
+    versions.begin_update(GROUP, "shelf", "demo", "1.0.0", body, polling=False)
+
+    assert change(arm, "Merge", {"ring": "canary"}).status_code == 200
+
+    assert tags(arm) == {"made-by": "a test", "ring": "canary"}
+
+
+def test_tags_move_the_etag_of_a_scale_set(arm: Azure) -> None:
+    known = scale_sets.create(arm)
+
+    change(arm, "Merge", {"somebody": "else"}, scope=known.id)
+
+    condition = {"etag": known.etag, "match_condition": MatchConditions.IfNotModified}
+    with pytest.raises(ResourceModifiedError):
+        scale_sets.update(arm, {"sku": {"capacity": 3}}, **condition)

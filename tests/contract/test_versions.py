@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
+from tests.support import scale_sets
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock
 
 
@@ -329,3 +331,17 @@ def test_a_version_changes_once_at_a_time(
     emulator.pace = Pace()
     _patch(arm, tags={"in": "time"})
     assert _get(arm).tags == {"in": "time"}
+
+
+def test_a_version_in_use_can_be_deleted_and_is_missed_later(arm: Azure) -> None:
+    arm.shelf()
+    arm.version("1.0.0")
+    scale_sets.create(arm)
+
+    arm.compute.gallery_image_versions.begin_delete(GROUP, "shelf", "demo", "1.0.0").result()
+
+    assert scale_sets.versions(arm) == ["1.0.0"] * 2
+    with pytest.raises(HttpResponseError) as caught:
+        scale_sets.update(arm, {"sku": {"capacity": 3}})
+    error: Any = caught.value.error
+    assert error.code == "GalleryImageNotFound"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,12 @@ def archives(
 ) -> Callable[..., Archives]:
     """The way to the archive, for a source file and settings."""
 
-    def find(sources: str | None = None, *, check_dates: bool = True, **told: str) -> Archives:
+    def find(
+        sources: str | None = None,
+        *,
+        check_dates: bool = True,
+        **told: Any,  # noqa: ANN401 - any setting
+    ) -> Archives:
         path = tmp_path / "debian.sources"
         path.write_text(sources or archive.sources(f"{server.url}/debian"))
         machine = AptConfiguration(

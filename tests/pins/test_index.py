@@ -75,3 +75,14 @@ def test_the_order_of_a_listing_changes_nothing(stanzas: list[str], cut: int) ->
     texts = ["\n\n".join(part).encode() + b"\n" for part in (stanzas[:cut], stanzas[cut:])]
 
     assert Index.parse(texts).text == Index.parse([TEXT]).text
+
+
+def test_only_what_is_asked_about_is_read() -> None:
+    text = (
+        b"Package: jq\nVersion: 1-1\n\nPackage: jqp\nVersion: 2-1\n\nPackage: vim\nVersion: 9-1\n"
+    )
+
+    index = Index.parse([text, text], {"jq", "vim", "nothing"})
+
+    assert set(index.stanzas) == {"jq", "vim"}
+    assert index.versions("vim") == ("9-1",)

@@ -203,7 +203,33 @@ PINS = (
         "mdatp",
         pinned({"package": "mdatp", "version": "101.26042.0005"}),
         "mdatp",
-        "version 101.26042.0005 leaves its service disabled after a reboot",
+        "version 101.26042.0005 leaves mdatp disabled after a reboot",
+        also=frozenset({"P106"}),
+    ),
+    Case(
+        "P107",
+        "own",
+        pinned(
+            {
+                "package": "jq",
+                "version": "1.6-2",
+                "adoption": {"deny": ({"first": "1.5-1", "last": "1.7", "reason": "hangs"},)},
+            }
+        ),
+        "jq",
+        "version 1.6-2 hangs",
+    ),
+    Case(
+        "P107",
+        "extension",
+        a_spec(
+            adoption={"deny": ({"first": "1.0.0", "reason": "never ends"},)},
+            extensions=(
+                {"publisher": "Contoso", "type": "Agent", "version": "1.0.0", "mode": "absent"},
+            ),
+        ),
+        "Contoso.Agent",
+        "version 1.0.0 never ends",
     ),
     Case(
         "P108",

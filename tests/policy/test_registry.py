@@ -7,6 +7,8 @@ import pytest
 
 from imagebake.policy.reference import rules_page
 from imagebake.policy.registry import (
+    DISK_RULES,
+    DISK_SECTIONS,
     IMAGE_RULES,
     IMAGE_SECTIONS,
     PROOF_RULES,
@@ -16,7 +18,7 @@ from imagebake.policy.registry import (
 )
 from imagebake.policy.rules import Rule
 
-RULES: tuple[Rule[Any], ...] = (*SPEC_RULES, *IMAGE_RULES, *PROOF_RULES)
+RULES: tuple[Rule[Any], ...] = (*SPEC_RULES, *IMAGE_RULES, *PROOF_RULES, *DISK_RULES)
 
 
 def test_no_two_rules_share_an_id() -> None:
@@ -29,6 +31,7 @@ def test_ids_say_what_a_rule_judges() -> None:
     assert all(rule.id.startswith("P1") for rule in SPEC_RULES)
     assert all(rule.id[1] in "234" for rule in IMAGE_RULES)
     assert all(rule.id.startswith("P5") for rule in PROOF_RULES)
+    assert all(rule.id.startswith("P6") for rule in DISK_RULES)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -64,5 +67,6 @@ def test_the_page_is_in_the_order_of_ids() -> None:
 
     assert ids == sorted(ids)
     assert len(ids) == sum(
-        len(rules) for _, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS)
+        len(rules)
+        for _, rules in (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS, *DISK_SECTIONS)
     )

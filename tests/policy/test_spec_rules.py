@@ -73,7 +73,7 @@ def test_a_plugged_in_step_with_a_reason_may_download() -> None:
     "spec",
     [
         pinned({"package": "jq", "version": "1", "review_by": "2026-12-23"}),
-        pinned({"package": "mdatp", "version": "101.26052.0008"}),
+        a_spec(adoption={"deny": ({"first": "1.6-2.1+deb12u2", "reason": "hangs"},)}),
         pinned({"package": "git", "version": "1:2.39.5-0+deb12u3"}),
         pinned(a_file(file="https://files.example/v1.2/latest.tar", destination="/opt/latest")),
         extended("Contoso", "Agent", "native", reason="the package contoso-agent delivers it"),
@@ -86,7 +86,7 @@ def test_a_plugged_in_step_with_a_reason_may_download() -> None:
     ],
     ids=[
         "reviewed-in-31-days",
-        "a-good-mdatp",
+        "beside-a-denied-version",
         "a-plain-component",
         "a-file-called-latest",
         "a-reasoned-native",
@@ -119,7 +119,9 @@ def test_a_native_extension_is_delivered_by_its_package() -> None:
     package = {"package": "aadsshlogin", "version": "1.0.0"}
     spec = a_spec(pins=(*a_spec().to_json()["pins"], package), extensions=(extension,))
 
-    assert judged(spec, a_lock(spec)) == ()
+    (finding,) = judged(spec, a_lock(spec))
+
+    assert finding.fix == "pin it as 'agent: entra-ssh-login'"
 
 
 def test_a_secret_is_reported_by_its_digest_only() -> None:

@@ -50,7 +50,8 @@ def _spies(scratch: Scratch, **more: str) -> None:
 
 def _dirty(scratch: Scratch) -> None:
     """Everything that a script could have to remove, mend or keep is there."""
-    hygiene = {path for one in CATALOGUE.components.values() for path in one.hygiene}
+    common = (one for one in CATALOGUE.components.values() if one.distributed)
+    hygiene = {path for one in common for path in one.hygiene}
     for path in (*DIRT, *KEPT, *sorted({*hygiene, *HYGIENE})):
         if not (scratch.folder / path.lstrip("/")).is_dir():
             scratch.write(path.replace("*", "x"), "of one machine\n")

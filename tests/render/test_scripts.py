@@ -200,7 +200,19 @@ def test_an_unknown_agent_names_the_known_ones(templates: Templates) -> None:
     assert caught.value.message == (
         "demo pins the agent 'waagent', which the catalogue does not have"
     )
-    assert "azure-linux-agent, chrony, cloud-init" in str(caught.value.hint)
+    assert "azure-linux-agent, azure-proxy-agent" in str(caught.value.hint)
+
+
+def test_what_an_agent_of_others_leaves_behind_goes_where_it_is_pinned(
+    templates: Templates,
+) -> None:
+    plain = render_deprovisioning(CATALOGUE, templates)
+
+    script = render_deprovisioning(CATALOGUE, templates, pinned=("mdatp",))
+
+    added = set(script.splitlines()) - set(plain.splitlines())
+    assert any("mdatp_onboard.json" in line for line in added)
+    assert "mdatp" not in plain
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import html.parser
 import re
 
 from imagebake.digest import canonical_json
-from imagebake.model.drill import GOLDEN, PLAIN, Attempt, DrillRecord
+from imagebake.model.drill import GOLDEN, PLAIN, Attempt, DrillRecord, outage
 from imagebake.model.drill_verdict import judge
 from imagebake.reports.drill import headline, markdown, witness_text
 from imagebake.reports.drill_page import page
-from tests.support.drills import a_record, an_attempt
+from tests.support.drills import a_plan, a_record, an_attempt
 from tests.support.golden import Golden
 
 
@@ -50,6 +50,42 @@ def test_a_page_needs_nothing_but_itself() -> None:
     assert "<script" not in text
     assert "prefers-color-scheme: dark" in text
     assert 'name="viewport"' in text
+
+
+def test_a_page_says_first_how_many_machines_there_were() -> None:
+    record = a_record()
+
+    told = page(record, judge(record)).partition("<body>")[2].partition("<figure>")[0]
+
+    places = [told.index(word) for word in ("passed", ">4 of 4", ">2 of 4", "Replayed")]
+    assert places == sorted(places)
+
+
+def test_what_was_broken_has_the_same_mark_and_shade_in_the_chart_and_its_key() -> None:
+    record = a_record(plan=a_plan(timeline=outage()))
+
+    text = page(record, judge(record))
+
+    for mark, style in (("1", "store"), ("2", "both"), ("3", "identity")):
+        assert f'<span class="key broken-{style}">{mark}</span>' in text
+        assert text.count(f'<rect class="broken-{style}"') == 4  # two charts, wide and narrow
+    assert "3 Packages are back, managed identity is not</text>" in text
+
+
+def test_charts_say_what_their_axes_are() -> None:
+    record = a_record()
+
+    text = page(record, judge(record))
+
+    assert text.count(">time of day (UTC)</text>") == 4
+    assert '<text class="value" x="36" y="122">4</text>' in text
+    assert "number of requests in 15 minutes" in text
+
+
+def test_a_chart_without_a_single_request_is_drawn_all_the_same() -> None:
+    record = a_record(traffic=())
+
+    assert "Plain image, packages: 0" in page(record, judge(record))
 
 
 def test_every_tag_of_a_page_is_closed() -> None:

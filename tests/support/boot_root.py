@@ -18,21 +18,31 @@ _PACKAGES = (
     "systemd-sysv,dbus,systemd-resolved,iproute2,isc-dhcp-client,cloud-init,waagent,openssl,"
     "openssh-server,ca-certificates,curl,locales,procps,gdisk,sudo"
 )
+_KERNEL = "linux-image-cloud-amd64,initramfs-tools,grub-efi-amd64-signed,shim-signed,udev,kmod"
 
 
 def boot_root(folder: Path) -> Path:
     """The root file system, in *folder*; made when it is not there yet, which takes a while."""
-    root = folder / f"boot-{SUITE}"
-    with files.locked(folder / f"boot-{SUITE}.lock"):
+    return _made(folder, f"boot-{SUITE}", _PACKAGES)
+
+
+def disk_root(folder: Path) -> Path:
+    """The same with a kernel and a boot loader, for a disk that boots by itself."""
+    return _made(folder, f"disk-{SUITE}", f"{_PACKAGES},e2fsprogs,{_KERNEL}")
+
+
+def _made(folder: Path, name: str, packages: str) -> Path:
+    root = folder / name
+    with files.locked(folder / f"{name}.lock"):
         if not root.exists():
-            partial = folder / f"boot-{SUITE}.part"
+            partial = folder / f"{name}.part"
             shutil.rmtree(partial, ignore_errors=True)
-            _make(partial)
+            _make(partial, packages)
             partial.rename(root)
     return root
 
 
-def _make(root: Path) -> None:
+def _make(root: Path, packages: str) -> None:
     sources = select(read_sources(read_configuration().sources), SUITE, architecture())
     subprocess.run(
         [
@@ -41,7 +51,7 @@ def _make(root: Path) -> None:
             "--mode=root",
             "--variant=minbase",
             "--format=directory",
-            f"--include={_PACKAGES}",
+            f"--include={packages}",
             "--skip=output/dev",
             "--aptopt=Acquire::Check-Valid-Until false",
             "--aptopt=APT::Install-Recommends false",

@@ -21,7 +21,7 @@ from imagebake.model.drill import (
 )
 from imagebake.model.incident import StoreState
 from imagebake.model.machine import ExtensionWish
-from imagebake.model.spec import Objectives
+from imagebake.model.terms import Objectives
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 NOT_DOWNLOADED = "Failed to fetch manifest from all sources"

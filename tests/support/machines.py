@@ -104,8 +104,21 @@ class Machine:
         record = self.emulator.image_record(version_id)
         return record["content_sha256"] if record else None
 
-    def bake(self, plan: BakePlan, *, force: bool = False, **changes: Any) -> BakeResult:  # noqa: ANN401
-        to = Destination(gallery="imagebake", identity=IDENTITY, mirror_url="", commit="abc")
+    def bake(
+        self,
+        plan: BakePlan,
+        *,
+        force: bool = False,
+        emergency: str | None = None,
+        **changes: Any,  # noqa: ANN401 - any hand
+    ) -> BakeResult:
+        to = Destination(
+            gallery="imagebake",
+            identity=IDENTITY,
+            mirror_url="",
+            commit="abc",
+            emergency=emergency,
+        )
         hands = dataclasses.replace(self.hands(), **changes)
         return bake(plan, to, now=NOW, force=force, hands=hands)
 

@@ -33,10 +33,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Server:
-    """Serves *folder* at *url*; *asked* is every request, as its path and its range."""
+    """Serves *folder* at *url*; *asked* is every request, as its path and its range.
+
+    *modified* is since when it says that it has each file.
+    """
 
     folder: Path
     url: str = ""
+    modified: str = ""
     faults: list[Fault] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     credentials: list[str | None] = field(default_factory=list)
@@ -158,6 +162,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+        if self.served.modified:
+            self.send_header("Last-Modified", self.served.modified)
         if kind != "nolength":
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()

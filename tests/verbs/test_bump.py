@@ -1,63 +1,147 @@
-"""Which versions pins move to, and that the spec and its lock move together or not at all."""
+"""Which pins move, and to which versions; what a person may ask for all the same."""
 
 from __future__ import annotations
+
+import datetime as dt
+from typing import Any
 
 import pytest
 
 from imagebake.bump import PinMove, choose
-from imagebake.errors import ArtifactError, UsageError
-from imagebake.model.lock import Repository
-from imagebake.pins.archive import Suite
-from imagebake.pins.index import Index
-from tests.support.builders import a_lock, a_spec
+from imagebake.errors import ArtifactError, UsageError, ValidationFailed
+from imagebake.model.candidates import Candidate
+from imagebake.model.component import Component
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.answers import Answer
+from imagebake.pins.outlook import Outlook, outlook
+from imagebake.pins.subjects import subjects_of
+from tests.support.builders import a_spec
 
-COMPONENTS = {"azure-linux-agent": ("waagent",)}
-
-
-def a_suite(**versions: str) -> Suite:
-    stanzas = "\n".join(
-        f"Package: {name}\nVersion: {version}\nArchitecture: amd64\nFilename: pool/{name}.deb\n"
-        f"Size: 1\nSHA256: {'0' * 64}\n"
-        for name, listed in versions.items()
-        for version in listed.split()
-    )
-    repository: Repository = a_lock().repositories[0]
-    return Suite(repository, Index.parse([stanzas.encode()]))
-
-
-SUITES = (
-    a_suite(waagent="2.7.3.0-4.1", jq="1.6-2.1+deb12u1"),
-    a_suite(jq="1.6-2.1+deb12u10 1.6-2.1+deb12u9"),
+TODAY = dt.date(2026, 11, 22)
+NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
+OLD = dt.date(2026, 1, 1)
+CATALOGUE = (
+    Component(
+        name="azure-linux-agent", title="Agent", packages=("waagent",), docs="Reports readiness."
+    ),
 )
+SHA = "ab" * 32
+FILE: dict[str, Any] = {
+    "file": "https://files.example/v1.0/tool-1.0.gz",
+    "version": "1.0",
+    "sha256": "cd" * 32,
+    "destination": "/opt/tool",
+    "source": {"listing": "https://files.example/v"},
+}
 
 
-def test_every_pin_moves_to_the_newest_version_of_any_suite() -> None:
-    moves = choose(a_spec(), SUITES, components=COMPONENTS, only="", to="")
+def versions(*texts: str, **fields: Any) -> tuple[Candidate, ...]:  # noqa: ANN401 - any field
+    return tuple(Candidate(version=text, published=OLD, **fields) for text in texts)
 
-    assert moves == (PinMove("jq", "1.6-2.1+deb12u1", "1.6-2.1+deb12u10"),)
+
+def outlooks(spec: ImageSpec, **there: tuple[Candidate, ...]) -> tuple[Outlook, ...]:
+    """The outlook of every subject, of which *there* has the candidates by its last name."""
+    found = []
+    for one in subjects_of(spec, CATALOGUE):
+        known = there.get(one.name.rpartition(".")[2].replace("-", "_"), ())
+        found.append(outlook(one, Answer(candidates=known, asked=NOW), today=TODAY))
+    return tuple(found)
+
+
+def move(name: str, old: str, new: str) -> PinMove:
+    return PinMove(name, old, new, {})
+
+
+JQ = versions("1.6-2.1+deb12u1", "1.6-2.1+deb12u10", "1.6-2.1+deb12u9")
+
+
+def test_every_pin_moves_to_the_newest_version_that_is_allowed() -> None:
+    spec = a_spec(adoption={"deny": ({"first": "0.20261001.1", "reason": "does not boot"},)})
+    source = versions("0.20261001.1", "0.20260930.7")
+
+    moves = choose("demo", outlooks(spec, jq=JQ, source=source), only="", to="")
+
+    assert moves == (
+        move("source", "0.20260914.2237", "0.20260930.7"),
+        move("jq", "1.6-2.1+deb12u1", "1.6-2.1+deb12u10"),
+    )
 
 
 def test_one_pin_moves_to_the_version_that_is_asked_for() -> None:
-    moves = choose(a_spec(), SUITES, components=COMPONENTS, only="jq", to="1.6-2.1+deb12u9")
+    found = outlooks(a_spec(), jq=(*JQ, Candidate(version="1.7~rc1-1")))
 
-    assert moves == (PinMove("jq", "1.6-2.1+deb12u1", "1.6-2.1+deb12u9"),)
+    assert choose("demo", found, only="jq", to="1.6-2.1+deb12u9") == (
+        move("jq", "1.6-2.1+deb12u1", "1.6-2.1+deb12u9"),
+    )
+    assert choose("demo", found, only="jq", to="1.7~rc1-1")
 
 
 def test_nothing_moves_twice() -> None:
     spec = a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u10"},))
+    found = outlooks(spec, jq=JQ)
 
-    assert choose(spec, SUITES, components=COMPONENTS, only="", to="") == ()
+    assert choose("demo", found, only="", to="") == ()
+    assert choose("demo", found, only="jq", to="1.6-2.1+deb12u10") == ()
 
 
-def test_a_version_that_the_archive_does_not_have_is_refused() -> None:
-    with pytest.raises(ArtifactError, match=r"the archive has no jq 9\.9") as caught:
-        choose(a_spec(), SUITES, components=COMPONENTS, only="jq", to="9.9")
+def test_a_file_moves_with_its_address_and_its_digest() -> None:
+    url = "https://files.example/v1.1/tool-1.1.gz"
+    found = outlooks(a_spec(pins=(FILE,)), gz=versions("1.1", url=url, sha256=SHA))
+
+    (moved,) = choose("demo", found, only="", to="")
+
+    assert moved.values == {"version": "1.1", "file": url, "sha256": SHA}
+
+
+def test_a_version_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ArtifactError, match=r"there is no jq 9\.9") as caught:
+        choose("demo", outlooks(a_spec(), jq=JQ), only="jq", to="9.9")
 
     assert caught.value.hint
     assert "1.6-2.1+deb12u10" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"hold": "until the kernel is new"}, "held: until the kernel is new"),
+        (
+            {"adoption": {"deny": ({"first": "1.6-2.1+deb12u9", "reason": "it hangs"},)}},
+            "denied: it hangs",
+        ),
+    ],
+)
+def test_what_the_spec_forbids_is_refused_to_a_person_too(
+    changes: dict[str, Any], why: str
+) -> None:
+    spec = a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u1"} | changes,))
+
+    with pytest.raises(ValidationFailed, match=why):
+        choose("demo", outlooks(spec, jq=JQ), only="jq", to="1.6-2.1+deb12u9")
+
+
 @pytest.mark.parametrize(("only", "to"), [("nothing", ""), ("", "1.0")])
 def test_a_move_that_names_no_pin_is_refused(only: str, to: str) -> None:
     with pytest.raises(UsageError):
-        choose(a_spec(), SUITES, components=COMPONENTS, only=only, to=to)
+        choose("demo", outlooks(a_spec(), jq=JQ), only=only, to=to)
+
+
+def test_what_moves_by_hand_says_why() -> None:
+    spec = a_spec(pins=(FILE | {"source": None},))
+
+    with pytest.raises(UsageError, match=r"tool-1\.0\.gz moves by hand: it names no source"):
+        choose("demo", outlooks(spec), only="tool-1.0.gz", to="")
+
+    assert choose("demo", outlooks(spec), only="", to="") == ()
+
+
+def test_a_source_that_does_not_answer_is_the_error_of_its_pin() -> None:
+    trouble = ArtifactError("the archive hangs")
+    found = tuple(
+        outlook(one, Answer(trouble=trouble), today=TODAY) for one in subjects_of(a_spec(), ())
+    )
+
+    with pytest.raises(ArtifactError, match="the archive hangs"):
+        choose("demo", found, only="jq", to="")
+
+    assert choose("demo", found, only="", to="") == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import functools
 import time
@@ -17,13 +18,13 @@ from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.machine_host import MachineFailed
 from imagebake.emulator.server import Emulator
 from imagebake.errors import CloudError
-from imagebake.model.drill import GOLDEN, PLAIN, STORE, Candidate, DrillPlan
+from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, DrillPlan
 from imagebake.model.drill_verdict import judge
 from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import Asked, Ledger, LedgerEntry
 from imagebake.model.machine import MachineWish
 from tests.support.cloud import Tape, an_endpoint, quick
-from tests.support.drills import HELLO, a_plan
+from tests.support.drills import HELLO, a_plan, a_timeline
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
 from tests.support.machine_hosts import TinyHost
 
@@ -127,6 +128,15 @@ def test_machines_are_asked_for_while_things_break_and_mend(scene: Scene) -> Non
     assert judge(record).passed
 
 
+def test_a_machine_is_judged_by_the_world_of_the_minute_it_was_asked_for(scene: Scene) -> None:
+    """A minute before everything changes, which takes less time than any machine."""
+    timeline = dataclasses.replace(a_timeline(), demands=(59, 179))
+
+    record = drill(dataclasses.replace(the_plan(), timeline=timeline), a_place(), hands=scene.hands)
+
+    assert [(one.minute, one.ready) for one in record.of(PLAIN)] == [(59, True), (179, False)]
+
+
 def test_nothing_is_left_of_a_drill(scene: Scene) -> None:
     drill(the_plan(), a_place(), hands=scene.hands)
 
@@ -161,17 +171,18 @@ def test_the_first_machine_that_failed_is_left_alone_and_looked_at_in_the_end(
 
 
 def test_what_machines_ask_is_put_down_for_their_image_and_minute(scene: Scene) -> None:
-    soon = NOW() + dt.timedelta(seconds=0.5)
+    soon, later = (NOW() + dt.timedelta(seconds=seconds) for seconds in (5, 65))
     scene.incident.told += [
         Asking(soon, "store", "drill-1-plain-01", 409),
-        Asking(soon, "identity", "drill-1-plain-01", 200),
+        Asking(later, "store", "drill-1-plain-01", 409),
+        Asking(soon, "identity", "drill-1-plain-02", 200),
         Asking(soon, "store", "another-1-plain-01", 409),
     ]
 
     record = drill(the_plan(), a_place(), hands=scene.hands)
 
-    assert record.requests(PLAIN, STORE).total == 1
-    assert 60 <= next(iter(record.requests(PLAIN, STORE).by_minute)) <= 80
+    assert record.requests(PLAIN, STORE).by_minute == {10: 1, 11: 1}
+    assert record.requests(PLAIN, IDENTITY).by_minute == {90: 1}
     assert record.requests(GOLDEN, STORE).total == 0
 
 

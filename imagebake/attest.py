@@ -1,0 +1,93 @@
+"""Say what is in a version and what it was made from: SBOM and provenance, kept beside it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.errors import UsageError
+from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked
+from imagebake.model.contents import InstalledPackage
+from imagebake.model.envelope import Signer, sign
+from imagebake.model.gallery import GalleryVersion
+from imagebake.model.manifest import Records, read_manifest, record_name
+from imagebake.model.plan_record import PLAN, read_plan
+from imagebake.reports.provenance import provenance
+from imagebake.reports.sbom import sbom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestor:
+    """Makes and keeps what is said of *version*; *packages* reads them from the image.
+
+    *signer* is None where no key is configured: the provenance is then kept unsigned.
+    """
+
+    gallery: str
+    version: GalleryVersion
+    records: Records
+    packages: Callable[[], tuple[InstalledPackage, ...]]
+    signer: Signer | None = None
+
+    def baked(self) -> Baked:
+        """What the bake wrote down; raises `UsageError` where that is not here, or too old."""
+        manifest = read_manifest(self.kept("manifest.json"))
+        plan = read_plan(self.kept(PLAN))
+        if manifest is None or plan is None:
+            missing = "the manifest" if manifest is None else "the plan"
+            raise UsageError(
+                f"{missing} of {self.version.definition}@{self.version.version} is not in the"
+                " records of this mirror",
+                hint="records stay where a version was baked; ./inv bake IMAGE --force makes one",
+            )
+        if manifest.content_sha256 is None:
+            raise UsageError(
+                f"what is in version {self.version.version} is in Azure, out of reach",
+                hint="only what was baked on this machine can be read, and so be vouched for",
+            )
+        return Baked(manifest=manifest, plan=plan)
+
+    def attest(self, *, anew: bool = False) -> None:
+        """Keep the SBOM and the provenance, signed where there is a key; once each.
+
+        With *anew* those that are there give way: they are of a version that once had the
+        same number, in a gallery that is gone.
+        """
+        baked = self.baked()
+        self._keep(SBOM, lambda: sbom(baked, self.packages()), anew=anew)
+        statement = self._keep(PROVENANCE, lambda: self._statement(baked), anew=anew)
+        if signer := self.signer:
+            make = functools.partial(sign, statement, signer)
+            self._keep(ENVELOPE, lambda: canonical_json(make().to_json()), anew=anew)
+
+    def document(self, record: str) -> bytes:
+        """One of the records, made first where it is not there yet."""
+        if self.kept(record) is None:
+            self.attest()
+        content = self.kept(record)
+        if content is None:
+            raise UsageError(
+                "the provenance is not signed: no key is configured",
+                hint="the setting signing_key names one: docs/sbom-and-provenance.md",
+            )
+        return content
+
+    def kept(self, record: str) -> bytes | None:
+        """A record of the version as it is kept."""
+        return self.records.recorded(self._name(record))
+
+    def _statement(self, baked: Baked) -> bytes:
+        made = {record: sha256_bytes(self.kept(record) or b"") for record in (PLAN, SBOM)}
+        return canonical_json(provenance(baked, records=made))
+
+    def _keep(self, record: str, make: Callable[[], bytes], *, anew: bool) -> bytes:
+        content = None if anew else self.kept(record)
+        if content is None:
+            content = make()
+            self.records.record(self._name(record), content)
+        return content
+
+    def _name(self, record: str) -> str:
+        return record_name(self.gallery, self.version.definition, self.version.version, record)

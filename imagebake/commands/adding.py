@@ -1,0 +1,128 @@
+"""`add` and `remove`: pins that come into a spec, or leave it, with the lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from imagebake import app
+from imagebake.bump import named_version, require_known
+from imagebake.catalog.components import LINUX
+from imagebake.commands.moving import Changes, Outcome, carry_out
+from imagebake.commands.outlooks import judge
+from imagebake.commands.output import print_json
+from imagebake.commands.selection import spec_of
+from imagebake.errors import UsageError, ValidationFailed
+from imagebake.model.pins import AgentPin, ExtensionPin, PackagePin
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.outlook import Outlook
+from imagebake.pins.subjects import subject_of
+from imagebake.specs.entries import add_entry, remove_entry
+
+_HANDLER = re.compile(r"([A-Za-z0-9.]+)\.([A-Za-z0-9]+)")
+_KEYS = (
+    *("agent", "package", "publisher", "type", "version", "mode"),
+    *("owner", "reason", "review_by"),
+)
+_ANY = {PackagePin: "0-0", AgentPin: "0-0", ExtensionPin: "0.0.0"}
+"""A version to ask about the others with; it is in no text."""
+
+
+def add(image: str, pin: str, *, to: str, told: Mapping[str, str], as_json: bool) -> None:
+    """Pin *pin* in the spec of *image*, at *to* or at the newest version that it allows."""
+    site = app.site(quiet=as_json)
+    spec = spec_of(site, image)
+    key, entry = _entry(spec, pin, told)
+    kind = _kind(key, entry)
+    asked = _read(kind, entry | {"version": _ANY[kind]})
+    (found,) = judge(site, [subject_of(spec, asked, LINUX.values())], refresh=False)
+    require_known(image, found)
+    version = named_version(found, to).version if to else _newest(found)
+    entry = _in_order(entry | {"version": version})
+    _read(kind, entry)
+    changes = Changes()
+    path = site.workspace.specs / f"{spec.name}.yaml"
+    changes.add(add_entry(path, key, entry, root=site.workspace.root))
+    _say(carry_out(site, spec, changes), {"pin": pin, "version": version}, as_json=as_json)
+
+
+def remove(image: str, pin: str, *, as_json: bool) -> None:
+    """Take *pin* out of the spec of *image*."""
+    site = app.site(quiet=as_json)
+    spec = spec_of(site, image)
+    if not pin:
+        raise UsageError("name a pin", hint=f"pins: {', '.join(_names(spec))}")
+    key = "extensions" if pin in {one.handler for one in spec.extensions} else "pins"
+    changes = Changes()
+    path = site.workspace.specs / f"{spec.name}.yaml"
+    changes.add(remove_entry(path, key, pin, root=site.workspace.root))
+    _say(carry_out(site, spec, changes), {"pin": pin}, as_json=as_json)
+
+
+def _entry(spec: ImageSpec, pin: str, told: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """The list that *pin* goes to, and what stands there, without its version."""
+    if not pin:
+        raise UsageError("name a pin", hint="./inv add IMAGE PIN")
+    if pin in _names(spec):
+        raise UsageError(f"{spec.name} pins {pin} already", hint=f"./inv bump {spec.name} moves it")
+    given = {name: text for name, text in told.items() if text}
+    mode = given.pop("mode", "")
+    if pin in LINUX:
+        entry = {"agent": pin}
+    elif (found := _HANDLER.fullmatch(pin)) and pin != pin.lower():
+        if mode not in ("native", "absent"):
+            raise UsageError(
+                f"say how {pin} is delivered", hint="--mode native or --mode absent; cached by hand"
+            )
+        return "extensions", {"publisher": found[1], "type": found[2], "mode": mode, **given}
+    else:
+        entry = {"package": pin}
+    if mode:
+        raise UsageError("--mode is about extensions", hint=f"{pin} is not PUBLISHER.TYPE")
+    return "pins", entry | given
+
+
+def _names(spec: ImageSpec) -> tuple[str, ...]:
+    return (*(pin.name for pin in spec.pins), *(one.handler for one in spec.extensions))
+
+
+def _kind(key: str, entry: Mapping[str, str]) -> type[PackagePin | AgentPin | ExtensionPin]:
+    if key == "extensions":
+        return ExtensionPin
+    return AgentPin if "agent" in entry else PackagePin
+
+
+def _read(
+    kind: type[PackagePin | AgentPin | ExtensionPin], entry: Mapping[str, Any]
+) -> PackagePin | AgentPin | ExtensionPin:
+    """The pin that *entry* says; raises `UsageError` for what no spec could hold."""
+    try:
+        return kind.model_validate(dict(entry))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"{first['loc'][-1]}: {first['msg'].removeprefix('Value error, ')}"
+        ) from error
+
+
+def _newest(found: Outlook) -> str:
+    if found.decision.allowed:
+        return found.decision.allowed.version
+    raise ValidationFailed(
+        f"no version of {found.subject.name} is adopted: {found.why or 'there is none'}",
+        hint="--to VERSION names one all the same",
+    )
+
+
+def _in_order(entry: Mapping[str, str]) -> dict[str, str]:
+    return {key: entry[key] for key in _KEYS if key in entry}
+
+
+def _say(outcome: Outcome, said: Mapping[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({**said, **outcome.to_json()})
+        return
+    print(outcome.diff, end="")

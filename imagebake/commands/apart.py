@@ -1,0 +1,133 @@
+"""First boots without root: each in a process of its own that is root in a user namespace.
+
+Threads cannot enter a user namespace, and a bake must not run in one. So a task and its answer
+go through pipes, as JSON, to a process that `main` below is the whole of. It ends when its
+standard input does, which the kernel sees to when whoever asked is gone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from imagebake.engine.probe import mend
+from imagebake.errors import ImagebakeError
+from imagebake.firstboot.scenario import FirstBoot, Scenario
+from imagebake.firstboot.trials import Change
+from imagebake.firstboot.world import World, WorldFailed
+from imagebake.host import namespaces, process
+from imagebake.inspection.owners import unit_packages
+from imagebake.prove import run_here
+
+_CODE = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is wanted of the image of *layers*: a first boot, or without *scenario* its units.
+
+    With *groups* there must be control groups for a whole boot, too.
+    """
+
+    layers: tuple[Path, ...]
+    scenario: Scenario | None = None
+    change: Change = Change.NOTHING
+    masked: tuple[str, ...] = ()
+    vm_id: str = ""
+    groups: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was seen, or the package of each unit; or why neither, and what helps."""
+
+    seen: FirstBoot | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    hint: str | None = None
+
+
+_TASK, _ANSWER = TypeAdapter(Task), TypeAdapter(Answer)
+
+
+def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
+    """Have *task* carried out by a process that *enter* starts; raises `WorldFailed`."""
+    path = os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH"))))
+    with tempfile.TemporaryFile() as said:
+        running = process.start(
+            (*enter, sys.executable, "-m", "imagebake.commands.apart"),
+            stdin=process.PIPED,
+            stderr=said.fileno(),
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert running.stdin is not None  # noqa: S101 - pipes by our own order
+        assert running.stdout is not None  # noqa: S101 - likewise
+        with running.stdout, running:
+            try:
+                running.stdin.write(_TASK.dump_json(task) + b"\n")
+                running.stdin.flush()
+            except BrokenPipeError:
+                pass  # it has ended, and says why below
+            told = running.stdout.read()
+        if not told:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+            raise WorldFailed(
+                f"this machine refused a user namespace: {words[-1]}", hint=mend(rootless=True)
+            )
+    answer = _ANSWER.validate_json(told)
+    if answer.trouble:
+        raise WorldFailed(answer.trouble, hint=answer.hint)
+    return answer
+
+
+def boot(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> FirstBoot:
+    """The first boot that *task* asks for; as `ask`."""
+    seen = ask(task, enter=enter).seen
+    assert seen is not None  # noqa: S101 - it has been told apart from trouble
+    return seen
+
+
+def carry_out(task: Task) -> Answer:
+    """Do what *task* says, in this process."""
+    try:
+        if task.scenario is None:
+            with World(task.layers, groups=task.groups) as world:
+                return Answer(packages=unit_packages(world.root))
+        run = run_here(
+            task.layers,
+            masked=task.masked,
+            now=functools.partial(dt.datetime.now, dt.UTC),
+            new_id=lambda: task.vm_id,
+        )
+        return Answer(seen=run(task.scenario, task.change))
+    except ImagebakeError as error:
+        return Answer(trouble=error.message, hint=error.hint)
+
+
+def main() -> None:
+    """Read a task, carry it out, and write the answer."""
+    task = _TASK.validate_json(sys.stdin.buffer.readline())
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    sys.stdout.buffer.write(_ANSWER.dump_json(carry_out(task)))
+    sys.stdout.buffer.flush()
+    os._exit(0)  # nobody waits for the thread that waits
+
+
+def _end_with_input() -> None:
+    """End this process, and with it every world, as soon as whoever asked is gone."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What `validate --boot` adds: the disk of a version, booted by its own kernel."""
+
+from __future__ import annotations
+
+import time
+
+from imagebake import app, supply
+from imagebake.app import Site
+from imagebake.commands.proving import keeper
+from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
+from imagebake.diskboot.watch import Attempt, boot
+from imagebake.ends import End
+from imagebake.engine.errors import EngineFailed
+from imagebake.host import system
+from imagebake.model.disk_boot import DiskBoot, Trouble
+from imagebake.model.gallery import GalleryVersion
+from imagebake.model.spec import Architecture, Generation, ImageSpec, SecurityType
+from imagebake.policy.facts import DiskFacts
+from imagebake.progress import Step
+
+
+def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End) -> DiskFacts:
+    """Export *version* to a disk that goes again, boot it, and keep what its console said."""
+    subject = f"{spec.name}@{version.version}"
+    if why := _hindrance(spec):
+        return DiskFacts(spec=spec, subject=subject, boot=None, hindrance=why)
+    app.provide((*system.EXPORT, *system.BOOT), progress=site.progress)
+    with site.progress.step(f"Boot the disk of {subject}") as step:
+        try:
+            seen, console = _booted(site, spec, version, end, step)
+        except EngineFailed as error:
+            if error.code != "NotBootable":
+                raise
+            seen, console = _unbootable(error, _limit(site)), b""
+    name = keeper(site, version).keep_boot(seen, console, now=site.now)
+    kept = site.workspace.shown(supply.mirror(site).record_path(name))
+    return DiskFacts(spec=spec, subject=subject, boot=seen, console=kept if console else "")
+
+
+def _booted(
+    site: Site, spec: ImageSpec, version: GalleryVersion, end: End, step: Step
+) -> tuple[DiskBoot, bytes]:
+    with end.images.disk(version.id, size_gib=spec.build.os_disk_gb) as disk:
+        hardware = Hardware(
+            disk=disk,
+            console=disk.with_name("console"),
+            scratch=disk.parent,
+            secure=spec.gallery.security is not SecurityType.STANDARD,
+        )
+        attempt = Attempt(
+            command=hardware.command,
+            console=hardware.console,
+            scratch=hardware.scratch,
+            secure=hardware.secure,
+            limit=_limit(site),
+        )
+        seen = boot(attempt, (KVM, EMULATED), clock=time.monotonic, on_stage=step.note)
+        return seen, hardware.console.read_bytes()
+
+
+def _hindrance(spec: ImageSpec) -> str:
+    """What the emulated machine is not: of another processor, or of a time before UEFI."""
+    gallery = spec.gallery
+    if gallery.architecture is not Architecture.X64:
+        return f"the machine is x64, and the image {gallery.architecture}"
+    if gallery.generation is not Generation.V2:
+        return f"the machine boots by UEFI, and the image is of generation {gallery.generation}"
+    return ""
+
+
+def _unbootable(error: EngineFailed, limit: float) -> DiskBoot:
+    return DiskBoot(stages=(), trouble=Trouble.UNBOOTABLE, limit=limit, said=error.message)
+
+
+def _limit(site: Site) -> float:
+    return float(site.settings.boot_limit_seconds)

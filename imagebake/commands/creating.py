@@ -1,0 +1,197 @@
+"""`new`: questions that end with a valid spec, its lock, and the workflows that bake it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pydantic
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.bump import named_version, require_known
+from imagebake.catalog.components import LINUX
+from imagebake.commands.moving import Changes, Outcome, carry_out
+from imagebake.commands.outlooks import judge
+from imagebake.commands.output import print_json
+from imagebake.commands.pipelines import workflows
+from imagebake.errors import SpecError, UsageError, ValidationFailed
+from imagebake.model import texts
+from imagebake.model.pins import PackagePin
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.outlook import Outlook
+from imagebake.pins.subjects import subject_of
+from imagebake.pipelines import write_pipelines
+from imagebake.specs.load import load_spec, spec_names
+from imagebake.specs.skeleton import Answers, skeleton
+
+_ANY = "0-0"
+"""A version to ask about the others with; it is in no text."""
+
+
+def new(image: str, *, told: Mapping[str, str], as_json: bool) -> None:
+    """Write the spec *image* from what was *told* and what a person answers, and lock it.
+
+    Nothing is written before everything is known to be valid. Who is not at a terminal says
+    everything in flags.
+    """
+    site = app.site(quiet=as_json)
+    ask = _Questions(told, at_terminal=sys.stdin.isatty() and not as_json)
+    name = ask("name", "What is the image called?", texts.ImageName, given=image)
+    path = site.workspace.specs / f"{name}.yaml"
+    if path.exists():
+        raise UsageError(
+            f"{site.workspace.shown(path)} is there already", hint=f"./inv add {name} PIN"
+        )
+    answers, packages = _answers(site, name, ask)
+    ask.refuse_unless_complete()
+    outcome = _carry_out(site, answers, packages)
+    done = write_pipelines(site.workspace.root, workflows(site))
+    if as_json:
+        print_json({"image": name, **outcome.to_json(), "pipelines": list(done)})
+        return
+    print(path.read_text(encoding="utf-8"))
+    print(f"wrote {', '.join(outcome.files)}", *done, sep="\n")
+    print(f"next: ./inv bake {name}, and have the files reviewed")
+
+
+class _Questions:
+    """Asks what no flag has said; what is still missing in the end is said at once."""
+
+    def __init__(self, told: Mapping[str, str], *, at_terminal: bool) -> None:
+        self._told = told
+        self._at_terminal = at_terminal
+        self._missing: list[str] = []
+
+    def __call__(
+        self,
+        flag: str,
+        question: str,
+        kind: Any,  # noqa: ANN401 - a kind of text
+        *,
+        given: str = "",
+        default: str | None = None,
+    ) -> str:
+        """The answer to *question*; *default*, if there is one, may be accepted by Enter."""
+        check = _checker(kind)
+        if text := given or self._told.get(flag, ""):
+            if objection := check(text):
+                raise UsageError(f"{_spoken(flag)}: {objection}")
+            return text
+        if self._at_terminal:
+            return _ask(question, default, check)
+        if default is None:
+            self._missing.append(flag)
+        return default or ""
+
+    def refuse_unless_complete(self) -> None:
+        """Raise `UsageError` that names every flag that nobody said and nobody can be asked for."""
+        if self._missing:
+            flags = ", ".join(map(_spoken, self._missing))
+            raise UsageError(f"say {flags}", hint="at a terminal, ./inv new asks for them")
+
+
+def _spoken(flag: str) -> str:
+    return "IMAGE" if flag == "name" else f"--{flag}"
+
+
+def _checker(kind: Any) -> Callable[[str], str]:  # noqa: ANN401 - a kind of text
+    """What says why a text is no *kind*; nothing when it is one."""
+    adapter = pydantic.TypeAdapter(kind)
+
+    def check(text: str) -> str:
+        try:
+            adapter.validate_python(text)
+        except pydantic.ValidationError as error:
+            return error.errors()[0]["msg"].removeprefix("Value error, ")
+        return ""
+
+    return check
+
+
+def _ask(question: str, default: str | None, check: Callable[[str], str]) -> str:
+    shown = f" [{default or 'none'}]" if default is not None else ""
+    while True:
+        print(f"{question}{shown} ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise UsageError("the questions were not answered to their end: nothing was written")
+        text = line.strip() or (default or "")
+        if not text and default is not None:
+            return ""
+        if not (objection := check(text)):
+            return text
+        print(f"  {objection}", file=sys.stderr)
+
+
+def _answers(site: Site, name: str, ask: _Questions) -> tuple[Answers, tuple[str, ...]]:
+    bases = _bases(site)
+    listed = ", ".join(bases)
+    base = ask("base", f"What does it start from ({listed})?", str, default=bases[0])
+    if base not in bases:
+        raise UsageError(f"there is no base {base!r} to start from", hint=f"bases: {listed}")
+    description = ask("description", "What is it for, in one line?", texts.Text)
+    owner = ask("owner", "Who answers for it (Enter: as the base says)?", texts.Owner, default="")
+    offer = ask("offer", "Its offer in the gallery?", texts.MarketplaceName, default=base)
+    sku = ask("sku", "Its sku in the gallery?", texts.MarketplaceName, default=name)
+    cron = ask("cron", "When is it baked (cron; Enter: as the base says)?", texts.Cron, default="")
+    zone = ask("timezone", "In which time zone?", texts.Timezone, default="Etc/UTC") if cron else ""
+    words = ask("packages", "Which Debian packages does it need, by name?", str, default="")
+    answers = Answers(
+        name=name,
+        base=base,
+        description=description,
+        owner=owner,
+        offer=offer,
+        sku=sku,
+        cron=cron,
+        timezone="" if zone == "Etc/UTC" else zone,
+    )
+    return answers, tuple(dict.fromkeys(words.replace(",", " ").split()))
+
+
+def _bases(site: Site) -> tuple[str, ...]:
+    """The bases that an image can start from as they are."""
+    folder = site.workspace.specs
+    found = []
+    for base in spec_names(folder / "base"):
+        trial = Answers(name="trial", base=base, description="trial", offer="trial", sku="trial")
+        path = folder / "trial.yaml"
+        try:
+            load_spec(path, root=site.workspace.root, instead={path: skeleton(trial, {}).encode()})
+        except SpecError:
+            continue
+        found.append(base)
+    if not found:
+        raise UsageError("there is no base to start from", hint="image_specs/base/ has none")
+    return tuple(found)
+
+
+def _carry_out(site: Site, answers: Answers, packages: tuple[str, ...]) -> Outcome:
+    path = site.workspace.specs / f"{answers.name}.yaml"
+    bare = {path: skeleton(answers, {}).encode()}
+    spec = load_spec(path, root=site.workspace.root, instead=bare)
+    text = skeleton(answers, _versions(site, spec, packages))
+    return carry_out(site, spec, Changes(after={path: text.encode()}))
+
+
+def _versions(site: Site, spec: ImageSpec, packages: tuple[str, ...]) -> dict[str, str]:
+    """The newest version of each package that the policy of *spec* allows."""
+    try:
+        pins = [PackagePin(package=package, version=_ANY) for package in packages]
+    except pydantic.ValidationError as error:
+        raise UsageError(f"--packages: {error.errors()[0]['msg']}") from error
+    subjects = [subject_of(spec, pin, LINUX.values()) for pin in pins]
+    found = judge(site, subjects, refresh=False) if subjects else ()
+    return {one.subject.name: _newest(spec.name, one) for one in found}
+
+
+def _newest(image: str, one: Outlook) -> str:
+    require_known(image, one)
+    if one.decision.allowed is None:
+        raise ValidationFailed(
+            f"no version of {one.subject.name} is adopted: {one.why or 'there is none'}",
+            hint="leave it out, and add it with --to VERSION",
+        )
+    return named_version(one, one.decision.allowed.version).version

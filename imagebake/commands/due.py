@@ -1,0 +1,118 @@
+"""`due`: what should be baked now, and why."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.cloud.galleries import Gallery
+from imagebake.commands import fleets, github
+from imagebake.commands.baking import journal, left_out, plan_of
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.revisions import Earlier
+from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.ends import End
+from imagebake.errors import UsageError, ValidationFailed
+from imagebake.model.due import Due, Need, decide
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.freezes import Gate, GateState
+from imagebake.versions import spoken_age
+
+
+def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_json: bool) -> None:
+    """Print what should be baked, and tell the workflow's next steps under GitHub Actions.
+
+    A named image is asked for by hand: its schedule does not matter. With *gated*, nothing
+    is due while the gate is closed; an unknown one keeps nobody from baking, because what is
+    baked is hidden. With *overdue_hours*, what has been due for longer is a failure. With
+    *changed_since*, only the specs and locks of that revision are asked, and no gallery.
+    """
+    site = app.site(quiet=as_json)
+    if overdue_hours < 0:
+        raise UsageError(f"--overdue-hours is {overdue_hours}", hint="it is a number of hours")
+    specs = chosen(site, image, every=not image)
+    closed = None
+    if changed_since:
+        found = _changed(site, specs, changed_since)
+    else:
+        with fleets.place(site) as at:
+            found = [_decide(site, spec, at.end, by_hand=bool(image)) for spec in specs]
+            closed = _closed(at.gate(specs)) if gated else None
+    baked = [] if closed else [one.image for one in found if one.need is Need.DUE]
+    github.put_output("images", baked)
+    _print(found, baked, closed, site.now, as_json=as_json)
+    limit = dt.timedelta(hours=overdue_hours)
+    if overdue_hours and (late := [one.image for one in found if one.late(site.now) > limit]):
+        raise ValidationFailed(
+            f"{', '.join(late)}: due for more than {overdue_hours} hours, and not baked",
+            hint=f"./inv bake {late[0]} bakes by hand, here or on any machine",
+        )
+
+
+def _closed(gate: Gate) -> str | None:
+    return gate.why if gate.state is GateState.CLOSED else None
+
+
+def _changed(site: Site, specs: Sequence[ImageSpec], base: str) -> list[Due]:
+    """What a bake here would make otherwise since the revision *base*."""
+    with Earlier.at(site, base) as earlier:
+        return [_since(site, spec, earlier) for spec in specs]
+
+
+def _since(site: Site, spec: ImageSpec, earlier: Earlier) -> Due:
+    if earlier.is_same(spec.name):
+        return Due(image=spec.name, need=Need.FRESH, why=f"as at {earlier.revision}")
+    old, _ = earlier.planned(spec.name)
+    if old and old.bake_key == plan_of(site, spec, fresh_lock(site, spec)).bake_key:
+        return Due(image=spec.name, need=Need.FRESH, why="nothing that is baked has changed")
+    if reason := left_out(site, spec):
+        return Due(image=spec.name, need=Need.BY_HAND, why=reason)
+    why = f"changed since {earlier.revision}" if old else f"new since {earlier.revision}"
+    return Due(image=spec.name, need=Need.DUE, why=why, since=site.now)
+
+
+def _decide(site: Site, spec: ImageSpec, end: End, *, by_hand: bool) -> Due:
+    if reason := left_out(site, spec):
+        return Due(image=spec.name, need=Need.BY_HAND, why=reason)
+    versions = Gallery(end.cloud, site.settings.gallery).versions(spec.gallery.definition)
+    key = plan_of(site, spec, fresh_lock(site, spec)).bake_key
+    return decide(
+        spec.name,
+        spec.schedule,
+        key,
+        versions=versions,
+        attempts=journal(site).attempts(spec.name),
+        now=site.now,
+        by_hand=by_hand,
+    )
+
+
+def _print(
+    found: list[Due], baked: list[str], closed: str | None, now: dt.datetime, *, as_json: bool
+) -> None:
+    if as_json:
+        print_json(
+            {
+                "images": [one.to_json() for one in found],
+                "bake": baked,
+                "gate": closed or "open",
+            }
+        )
+        return
+    print_table(("image", "bake it?", "why", "newest", "age"), [_row(one, now) for one in found])
+    if closed:
+        print(f"\nnothing is baked now: {closed}")
+
+
+def _row(one: Due, now: dt.datetime) -> tuple[str, ...]:
+    published = one.newest.published if one.newest else None
+    age = spoken_age(int((now - published).total_seconds())) if published else "-"
+    return (
+        one.image,
+        str(one.need),
+        one.why,
+        str(one.newest.version) if one.newest else "-",
+        age,
+    )

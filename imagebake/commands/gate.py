@@ -1,0 +1,24 @@
+"""`gate`: whether fleets may be changed now."""
+
+from __future__ import annotations
+
+from imagebake import app
+from imagebake.commands import fleets, github
+from imagebake.commands.output import print_json
+from imagebake.errors import NotNow
+from imagebake.specs.load import load_all
+
+
+def gate(*, as_json: bool) -> None:
+    """Say whether the gate is open; closed or unknown, end with 75."""
+    site = app.site(quiet=as_json)
+    specs = load_all(site.workspace.specs, root=site.workspace.root)
+    with fleets.place(site) as at:
+        found = at.gate(specs.values())
+    github.put_output("gate", found.state.value)
+    if as_json:
+        print_json(found.to_json())
+    elif found.open:
+        print("the gate is open")
+    if not found.open:
+        raise NotNow(found.sentence, hint=found.hint)

@@ -1,0 +1,60 @@
+"""`map`: what the images need, and what needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.bake import Destination
+from imagebake.commands.fleets import place
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen
+from imagebake.errors import UsageError
+from imagebake.host.files import write_atomically
+from imagebake.reports.dependencies import markdown
+from imagebake.reports.map_picture import Drawing, map_page, map_svg
+from imagebake.rollout.dependencies import DependencyMap, dependency_map
+
+PICTURES: dict[str, Callable[[Drawing], str]] = {
+    ".html": map_page,
+    ".svg": map_svg,
+    ".md": markdown,
+}
+"""How a map is drawn, by the ending of the file's name."""
+
+
+def print_map(image: str, *, out: str, as_json: bool) -> None:
+    """Print what needs what, or draw it into the file *out*."""
+    draw = _picture(out) if out else None
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    with place(site) as at:
+        found = dependency_map(specs, at.inventory(), _surroundings(site, at.end.destination))
+    if draw:
+        write_atomically(Path(out), draw(found.to_json()).encode())
+        site.progress.note(f"wrote {out}")
+    if as_json:
+        print_json(found.to_json())
+    elif not draw:
+        print_table(("who", "", "needs"), _rows(found))
+
+
+def _rows(found: DependencyMap) -> list[tuple[str, str, str]]:
+    names = {node.id: f"{node.kind} {node.name}" for node in found.nodes.values()}
+    return [(names[one.who], one.how, names[one.what]) for one in sorted(found.needs)]
+
+
+def _surroundings(site: Site, to: Destination) -> dict[str, str]:
+    """What every image of the project needs besides its gallery."""
+    return {"mirror": to.mirror_url, "identity": to.identity, "subnet": site.settings.subnet}
+
+
+def _picture(out: str) -> Callable[[Drawing], str]:
+    ending = Path(out).suffix.lower()
+    if ending not in PICTURES:
+        raise UsageError(
+            f"{out} is no name for a picture", hint=f"it ends in {', '.join(PICTURES)}"
+        )
+    return PICTURES[ending]

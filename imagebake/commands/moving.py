@@ -1,0 +1,145 @@
+"""Edits of specs with their locks: all of them, or none."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagebake import app, supply
+from imagebake import lock as locks
+from imagebake.app import Site
+from imagebake.catalog.components import PACKAGES
+from imagebake.errors import LockError
+from imagebake.host import system
+from imagebake.host.files import write_atomically
+from imagebake.model.lock import Lock
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.archive import Archives
+from imagebake.specs.edit import Edit
+from imagebake.specs.load import load_all, load_spec
+
+
+@dataclass(slots=True)
+class Changes:
+    """Edits that follow one another; nothing is on the disk before `carry_out`."""
+
+    before: dict[Path, bytes] = field(default_factory=dict)
+    after: dict[Path, bytes] = field(default_factory=dict)
+
+    def add(self, edit: Edit) -> None:
+        """Take *edit*, which began where the last one of its file ended."""
+        self.before.setdefault(edit.path, edit.before)
+        self.after[edit.path] = edit.after
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was written, and how it differs from what was there."""
+
+    files: tuple[str, ...]
+    diff: str
+    moves: Mapping[str, tuple[locks.Move, ...]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The outcome for programs."""
+        moves = {name: [str(move) for move in each] for name, each in self.moves.items()}
+        return {"files": list(self.files), "moves": moves, "diff": self.diff}
+
+
+def carry_out(site: Site, spec: ImageSpec, changes: Changes) -> Outcome:
+    """Lock every image that *changes* reach, then write specs and locks.
+
+    *spec* is what was edited; others have a part in it where a shared file was. Until every
+    lock is made nothing is written, and what is written is taken back where writing fails.
+    """
+    files: dict[Path, bytes] = dict(changes.after)
+    before: dict[Path, bytes] = dict(changes.before)
+    moves: dict[str, tuple[locks.Move, ...]] = {}
+    for old, new in _reached(site, spec, changes):
+        path = site.workspace.lock_path(new.name)
+        previous = _previous(path)
+        after = _relock(site, old, new, previous)
+        files[path] = after.canonical
+        if path.is_file():
+            before[path] = path.read_bytes()
+        moves[new.name] = locks.moves(previous, after) if previous else ()
+    changed = {path: content for path, content in files.items() if before.get(path) != content}
+    with _undone_on_failure(before) as written:
+        for path, content in changed.items():
+            write_atomically(path, content)
+            written.append(path)
+    shown = {site.workspace.shown(path): path for path in changed}
+    texts = (_diff(name, before.get(path, b""), changed[path]) for name, path in shown.items())
+    return Outcome(tuple(sorted(shown)), "".join(texts), moves)
+
+
+def _reached(
+    site: Site, spec: ImageSpec, changes: Changes
+) -> Iterator[tuple[ImageSpec, ImageSpec]]:
+    """Every image whose lock the edits make stale, before and after: *spec* and who shares."""
+    root, folder = site.workspace.root, site.workspace.specs
+    own = folder / f"{spec.name}.yaml"
+    new = load_spec(own, root=root, instead=changes.after)
+    yield spec, new
+    if set(changes.after) <= {own}:
+        return
+    others = load_all(folder, root=root)
+    for name, after in load_all(folder, root=root, instead=changes.after).items():
+        differs = after.lock_inputs() != others[name].lock_inputs()
+        if name != spec.name and differs and site.workspace.lock_path(name).is_file():
+            yield others[name], after
+
+
+def _previous(path: Path) -> Lock | None:
+    try:
+        return locks.load_lock(path)
+    except LockError:
+        return None
+
+
+def _relock(site: Site, old: ImageSpec, new: ImageSpec, previous: Lock | None) -> Lock:
+    archives = functools.cache(functools.partial(_archives, site))
+    return locks.relock(
+        old,
+        new,
+        components=PACKAGES,
+        previous=previous,
+        archives=archives,
+        mirror=lambda: supply.mirror(site, archives()),
+        now=site.now,
+        progress=site.progress,
+    )
+
+
+def _archives(site: Site) -> Archives:
+    app.provide(system.LOCK, progress=site.progress)
+    return supply.archives(site)
+
+
+@contextlib.contextmanager
+def _undone_on_failure(before: Mapping[Path, bytes]) -> Iterator[list[Path]]:
+    """A list of files that were written; they are as they were if anything fails."""
+    written: list[Path] = []
+    try:
+        yield written
+    except BaseException:
+        for path in reversed(written):
+            if path in before:
+                write_atomically(path, before[path])
+            else:
+                path.unlink(missing_ok=True)
+        raise
+
+
+def _diff(name: str, before: bytes, after: bytes) -> str:
+    """How one file differs, as `diff -u` shows it, with little around each difference."""
+    if not before:
+        return f"{name} is new\n"
+    old, new = (text.decode().splitlines(keepends=True) for text in (before, after))
+    lines = difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", n=1)
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)

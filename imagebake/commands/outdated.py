@@ -1,0 +1,110 @@
+"""`outdated`: every version that specs choose, and the newer ones that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.commands.outlooks import outlooks
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen
+from imagebake.errors import ArtifactError, ValidationFailed
+from imagebake.pins.outlook import Outlook
+
+_COLUMNS = (
+    "image",
+    "component",
+    "current",
+    "newest allowed",
+    "newest anywhere",
+    "age",
+    "why not adopted",
+    "review by",
+    "release notes",
+)
+_SHOWN = 60
+
+
+def outdated(image: str, *, refresh: bool, as_json: bool) -> None:
+    """Print what could move, for one image or all of them.
+
+    Exit 3 where a review is overdue or a denied version is in use, 5 where a source could
+    not be asked and nothing is known of what it has; both after everything was printed.
+    """
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    found = outlooks(site, specs, refresh=refresh)
+    if as_json:
+        print_json({name: [one.to_json() for one in each] for name, each in found.items()})
+    else:
+        _print(site, found)
+    _refuse(found)
+
+
+def _print(site: Site, found: Mapping[str, Sequence[Outlook]]) -> None:
+    everything = [(name, one) for name, each in found.items() for one in each]
+    telling = [(name, one) for name, one in everything if not one.is_newest]
+    if telling:
+        rows = [_row(name, one) for name, one in telling]
+        used = [number for number, _ in enumerate(_COLUMNS) if any(row[number] for row in rows)]
+        print_table(
+            [_COLUMNS[number] for number in used], [[row[n] or "-" for n in used] for row in rows]
+        )
+    print(f"{len(everything) - len(telling)} of {len(everything)} versions are the newest")
+    asked = [one.answer.asked for _, one in everything if one.answer.asked]
+    if asked and (hours := (site.now - min(asked)).total_seconds() / 3600) >= 1:
+        print(f"asked up to {hours:.0f} h ago; --refresh asks again")
+
+
+def _row(image: str, one: Outlook) -> tuple[str, ...]:
+    decision = one.decision
+    newest = decision.newest
+    return (
+        image,
+        one.subject.name,
+        one.subject.version,
+        decision.allowed.version if decision.allowed else "",
+        newest.version if newest else "",
+        one.age,
+        one.why,
+        one.review,
+        _notes(one),
+    )
+
+
+def _notes(one: Outlook) -> str:
+    """What its publisher says of the newest version: of which kind, how urgent, and more."""
+    newest = one.decision.newest
+    if newest is None:
+        return ""
+    kind = "/".join(filter(None, (newest.category, newest.urgency)))
+    text = newest.notes
+    if "://" not in text and len(text) > _SHOWN:
+        text = f"{text[:_SHOWN]}…"
+    return ": ".join(filter(None, (kind, text)))
+
+
+def _refuse(found: Mapping[str, Sequence[Outlook]]) -> None:
+    bad = [
+        f"{name}: {one.subject.name} {one.subject.version}: "
+        + (one.decision.flaw or f"its review was due on {one.subject.review_by}")
+        for name, each in found.items()
+        for one in each
+        if one.decision.flaw or one.is_overdue
+    ]
+    if bad:
+        raise ValidationFailed("\n".join(bad), hint="./inv bump IMAGE --only PIN moves it")
+    unknown = sorted(
+        {
+            f"{one.subject.name}: {one.answer.trouble.message}"
+            for each in found.values()
+            for one in each
+            if one.is_unknown and one.answer.trouble
+        }
+    )
+    if unknown:
+        raise ArtifactError(
+            "\n".join(["not every source could be asked", *unknown]),
+            hint="the others are above; try again later",
+        )

@@ -1,0 +1,59 @@
+"""What every command about versions reads first: the outlook of every pin of an image."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+
+from imagebake.app import Site
+from imagebake.catalog.components import LINUX
+from imagebake.model.candidates import Origin, Question
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.answers import Answer, Answers
+from imagebake.pins.outlook import Outlook, Sources, gather, outlook
+from imagebake.pins.subjects import Subject, questions_of, subjects_of
+
+_MARKETPLACE = frozenset({Origin.IMAGES, Origin.EXTENSIONS})
+
+
+def outlooks(
+    site: Site, specs: Sequence[ImageSpec], *, refresh: bool = False
+) -> dict[str, tuple[Outlook, ...]]:
+    """The outlook of every version that *specs* choose, by image."""
+    subjects = {spec.name: subjects_of(spec, LINUX.values()) for spec in specs}
+    judged = judge(site, [one for each in subjects.values() for one in each], refresh=refresh)
+    rest = iter(judged)
+    return {name: tuple(next(rest) for _ in each) for name, each in subjects.items()}
+
+
+def judge(site: Site, subjects: Sequence[Subject], *, refresh: bool) -> tuple[Outlook, ...]:
+    """The outlook of each of *subjects*, asked about where nothing fresh is known."""
+    answers = Answers(folder=site.workspace.state / "versions", now=site.now)
+    found = gather(
+        questions_of(subjects),
+        answers,
+        functools.partial(_connect, site),
+        askable=_askable(site),
+        refresh=refresh,
+    )
+    today = site.now.date()
+    return tuple(
+        outlook(one, found[one.question] if one.question else Answer(), today=today)
+        for one in subjects
+    )
+
+
+def _askable(site: Site) -> frozenset[Origin]:
+    """Whom there is to ask: on this machine there is a marketplace where a setting names one."""
+    has_marketplace = site.settings.cloud != "local" or site.settings.marketplace
+    return frozenset(Origin) - (frozenset() if has_marketplace else _MARKETPLACE)
+
+
+@contextlib.contextmanager
+def _connect(site: Site, questions: Sequence[Question]) -> Iterator[Sources]:
+    # What asks is not needed where everything is known, and takes a while to import.
+    from imagebake.commands.asking import sources
+
+    with site.progress.step("Ask for versions"), sources(site, questions) as found:
+        yield found

@@ -1,0 +1,29 @@
+"""`pipelines`: the workflows, written or only compared."""
+
+from __future__ import annotations
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.commands.selection import templates
+from imagebake.pipelines import check_pipelines, write_pipelines
+from imagebake.render.workflows import Pipelines, render_workflows
+from imagebake.specs.load import load_all
+
+
+def pipelines(*, check: bool) -> None:
+    """Write the workflows that the specs and settings ask for; with *check*, only compare."""
+    site = app.site(quiet=True)
+    wanted = workflows(site)
+    if check:
+        check_pipelines(site.workspace.root, wanted)
+        print(f"{len(wanted)} workflows are what the specs and settings ask for")
+        return
+    done = write_pipelines(site.workspace.root, wanted)
+    print("\n".join(done) or "every workflow is as it should be")
+
+
+def workflows(site: Site) -> dict[str, str]:
+    """Every workflow of this repository, by its path."""
+    specs = load_all(site.workspace.specs, root=site.workspace.root)
+    settings = Pipelines(azure=site.settings.cloud == "azure", runner=site.settings.runner)
+    return render_workflows(specs.values(), settings, templates(site))

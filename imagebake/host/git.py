@@ -1,0 +1,92 @@
+"""What git has of the files below a directory, at a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from imagebake.errors import UsageError
+from imagebake.host import process
+
+_FILES = ("100644", "100755")
+_SHORT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One commit, seen from the directory *root*, which may be anywhere in its repository.
+
+    *name* is what it was asked for by. Paths are relative to *root*.
+    """
+
+    root: Path
+    name: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.commit[:_SHORT]})"
+
+    def changed(self, folders: Iterable[str]) -> frozenset[str]:
+        """The files below *folders* that differ from the commit, or that git does not know."""
+        places = [f"./{folder}" for folder in folders]
+        tracked = ("diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z")
+        unknown = ("ls-files", "--others", "--exclude-standard", "-z")
+        found = _names(self.root, *tracked, self.commit, "--", *places)
+        return frozenset(found) | frozenset(_names(self.root, *unknown, "--", *places))
+
+    def files(self, folders: Iterable[str]) -> dict[str, str]:
+        """The regular files below *folders* at the commit, each with its object's id."""
+        places = [f"./{folder}/" for folder in folders]
+        found = {}
+        for row in _names(self.root, "ls-tree", "-r", "-z", self.commit, "--", *places):
+            about, _, name = row.partition("\t")
+            mode, _, identity = about.split()
+            if mode in _FILES and ".." not in PurePosixPath(name).parts:
+                found[name] = identity
+        return found
+
+    def contents(self, identities: Iterable[str]) -> Iterator[bytes]:
+        """The content of each object, in the order that was asked in."""
+        wanted = "".join(f"{identity}\n" for identity in identities).encode()
+        told = _git(self.root, "cat-file", "--batch", stdin=wanted)
+        at = 0
+        while at < len(told):
+            start = told.index(b"\n", at) + 1
+            end = start + int(told[at:start].split()[2])
+            yield told[start:end]
+            at = end + 1
+
+
+def base_of(root: Path, name: str) -> Revision:
+    """The commit that work on top of the revision *name* started from.
+
+    That is where its history and ours part, so that what others did meanwhile does not look
+    like ours; where that is not known, as in a shallow clone, it is the revision itself.
+    Raises `UsageError` where there is no such revision, or no repository.
+    """
+    asked = process.run(
+        ["git", "-C", root, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}"],
+        check=False,
+    )
+    if asked.code:
+        raise UsageError(
+            f"git knows no revision {name!r} in {root}", hint=_last_words(asked) or "git fetch"
+        )
+    commit = asked.text.split()[-1]
+    common = process.run(["git", "-C", root, "merge-base", commit, "HEAD"], check=False)
+    return Revision(root, name, common.text.strip() if not common.code else commit)
+
+
+def _names(root: Path, *words: str) -> list[str]:
+    text = _git(root, *words).decode(errors="surrogateescape")
+    return [name for name in text.split("\0") if name]
+
+
+def _git(root: Path, *words: str, stdin: bytes | None = None) -> bytes:
+    return process.run(["git", "-C", root, *words], stdin=stdin).stdout
+
+
+def _last_words(outcome: process.Outcome) -> str:
+    said = outcome.stderr.decode(errors="replace").strip().splitlines()
+    return said[-1] if said else ""

@@ -1,0 +1,53 @@
+"""Records of bakes: one file each, written as it goes, so that a killed bake has one, too."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebake.model.bake_record import line, read_attempt
+from imagebake.model.due import Attempt
+
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-.+\.jsonl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The records in *folder*; those of several machines may be put together there."""
+
+    folder: Path
+    clock: Callable[[], dt.datetime]
+
+    @contextlib.contextmanager
+    def bake(self, image: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Record one bake, while the context is open; what is put into the yielded is its end.
+
+        An exception ends it as failed, with its message, and goes on.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        begun = self.clock()
+        name = f"{begun:%Y%m%dT%H%M%SZ}-{image}-{os.getpid()}.jsonl"
+        with (self.folder / name).open("ab", buffering=0) as file:
+            file.write(line("begun", begun, {"image": image, **facts}))
+            end: dict[str, Any] = {}
+            try:
+                yield end
+            except BaseException as error:
+                why = {"outcome": "failed", "error": str(error) or type(error).__name__}
+                file.write(line("ended", self.clock(), why))
+                raise
+            file.write(line("ended", self.clock(), end))
+
+    def attempts(self, image: str) -> tuple[Attempt, ...]:
+        """The bakes of *image* that there are records of, oldest first."""
+        if not self.folder.is_dir():
+            return ()
+        names = sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+        read = (read_attempt(path.read_text(encoding="utf-8").splitlines()) for path in names)
+        return tuple(one for one in read if one and one.image == image)

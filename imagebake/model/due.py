@@ -1,0 +1,117 @@
+"""What should be baked now, told from what is there and not from whether a cron fired."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import zoneinfo
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cronsim import CronSim
+
+from imagebake.model.gallery import GalleryVersion
+from imagebake.model.terms import Schedule
+
+_LONGEST_PAUSE = dt.timedelta(hours=24)
+
+
+class Need(enum.StrEnum):
+    """Whether an image is to be baked."""
+
+    DUE = "due"
+    NOT_YET = "not yet"
+    FRESH = "fresh"
+    BY_HAND = "by hand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A bake as its record tells of it; one without an *outcome* was killed, or still runs."""
+
+    image: str
+    bake_key: str
+    begun: dt.datetime
+    outcome: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it made nothing."""
+        return self.outcome not in ("baked", "unchanged")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """The decision over one image; *since* is when it became due."""
+
+    image: str
+    need: Need
+    why: str
+    since: dt.datetime | None = None
+    newest: GalleryVersion | None = None
+
+    def late(self, now: dt.datetime) -> dt.timedelta:
+        """For how long it has been due."""
+        return now - self.since if self.need is Need.DUE and self.since else dt.timedelta(0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The decision for programs."""
+        return {
+            "image": self.image,
+            "need": str(self.need),
+            "why": self.why,
+            "since": self.since.isoformat() if self.since else None,
+            "newest": str(self.newest.version) if self.newest else None,
+        }
+
+
+def last_time(schedule: Schedule, now: dt.datetime) -> dt.datetime:
+    """When *schedule* asked for a bake last, at *now* or before, in UTC."""
+    local = (now + dt.timedelta(minutes=1)).astimezone(zoneinfo.ZoneInfo(schedule.timezone))
+    return next(CronSim(schedule.cron, local, reverse=True)).astimezone(dt.UTC)
+
+
+def decide(
+    image: str,
+    schedule: Schedule | None,
+    bake_key: str,
+    *,
+    versions: Sequence[GalleryVersion],
+    attempts: Sequence[Attempt],
+    now: dt.datetime,
+    by_hand: bool = False,
+) -> Due:
+    """Say whether *image* should be baked now, as the plan whose key is *bake_key*.
+
+    It should when no healthy version has that key and its schedule has asked for a bake
+    since the newest one was published. What failed is tried again after a pause that
+    doubles from an hour to a day. *by_hand*, neither schedule nor pause is asked.
+    """
+    healthy = [one for one in versions if one.healthy]
+    newest = max(healthy, key=lambda one: one.version, default=None)
+    if newest and any(one.bake_key == bake_key for one in healthy):
+        return Due(image=image, need=Need.FRESH, why="baked as it is", newest=newest)
+    changed = f"changed since {newest.version}" if newest else "never baked"
+    if by_hand:
+        return Due(image=image, need=Need.DUE, why=changed, since=now, newest=newest)
+    if schedule is None:
+        return Due(image=image, need=Need.BY_HAND, why="its spec has no schedule", newest=newest)
+    asked = last_time(schedule, now)
+    if newest and newest.published and newest.published >= asked:
+        why = f"{changed}; its schedule has not asked since"
+        return Due(image=image, need=Need.NOT_YET, why=why, newest=newest)
+    if until := _pause(bake_key, attempts, now):
+        why = f"failed before; tried again after {until:%Y-%m-%d %H:%M} UTC"
+        return Due(image=image, need=Need.NOT_YET, why=why, since=asked, newest=newest)
+    return Due(image=image, need=Need.DUE, why=changed, since=asked, newest=newest)
+
+
+def _pause(bake_key: str, attempts: Sequence[Attempt], now: dt.datetime) -> dt.datetime | None:
+    """Until when to leave alone what failed; None when it may be tried."""
+    mine = [one for one in attempts if one.bake_key == bake_key and one.failed]
+    if not mine:
+        return None
+    pause = min(_LONGEST_PAUSE, dt.timedelta(hours=2 ** min(len(mine) - 1, 5)))
+    until = max(one.begun for one in mine) + pause
+    return until if until > now else None

@@ -1,0 +1,139 @@
+"""What becomes of every version that a spec chooses: asked, judged, and said in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.model.candidates import Candidate, Origin, Question, Source
+from imagebake.pins.answers import Answer, Answers
+from imagebake.pins.decision import Decision, decide
+from imagebake.pins.subjects import Subject
+
+SOON = dt.timedelta(days=30)
+"""How long before a review is due somebody is told."""
+
+_AT_ONCE = 8
+Sources = Mapping[Origin, Source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """A subject, what was answered about it, and what was decided on *today*."""
+
+    subject: Subject
+    answer: Answer
+    decision: Decision
+    today: dt.date
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its review is past its day."""
+        day = self.subject.review_by
+        return day is not None and day < self.today
+
+    @property
+    def review(self) -> str:
+        """When its review is due, and how urgent that is; empty where there is none."""
+        day = self.subject.review_by
+        if day is None:
+            return ""
+        if day < self.today:
+            return f"{day} (overdue)"
+        return f"{day} (soon)" if day <= self.today + SOON else str(day)
+
+    @property
+    def why(self) -> str:
+        """Why it does not move to the newest version, or what is wrong where it is."""
+        trouble = self.answer.trouble
+        reasons = [
+            f"now {self.decision.flaw}" if self.decision.flaw else "",
+            self.decision.obstacle,
+            self.subject.by_hand,
+            f"not asked: {trouble.message}" if trouble else "",
+            "there is no marketplace here to ask" if self.is_unknown and not trouble else "",
+        ]
+        return "; ".join(filter(None, reasons))
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it was to be asked about, and nothing is known."""
+        return self.subject.question is not None and self.answer.asked is None
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether there is nothing to say about it."""
+        due = self.subject.review_by
+        near = due is not None and due <= self.today + SOON
+        return not (self.decision.newest or self.decision.flaw or self.is_unknown or near)
+
+    @property
+    def age(self) -> str:
+        """How old the newest version is, in days; empty where nothing is newer."""
+        newest = self.decision.newest
+        born = newest.born if newest else None
+        return f"{(self.today - born).days} d" if born else ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The outlook for programs."""
+        said = {
+            "name": self.subject.name,
+            "kind": self.subject.kind.value,
+            "owner": self.subject.owner,
+            "current": self.subject.version,
+            "allowed": _version(self.decision.allowed),
+            "newest": self.decision.newest.to_json() if self.decision.newest else None,
+            "why": self.why or None,
+            "flaw": self.decision.flaw or None,
+            "hold": self.subject.terms.hold,
+            "review_by": str(self.subject.review_by) if self.subject.review_by else None,
+            "overdue": self.is_overdue or None,
+            "asked": self.answer.asked.isoformat() if self.answer.asked else None,
+        }
+        return {name: value for name, value in said.items() if value is not None}
+
+
+def outlook(subject: Subject, answer: Answer, *, today: dt.date) -> Outlook:
+    """Judge what was answered about *subject*."""
+    decision = decide(
+        subject.version,
+        answer.candidates,
+        subject.terms,
+        scheme=subject.scheme,
+        today=today,
+    )
+    return Outlook(subject=subject, answer=answer, decision=decision, today=today)
+
+
+def gather(
+    questions: Iterable[Question],
+    answers: Answers,
+    connect: Callable[[Sequence[Question]], AbstractContextManager[Sources]],
+    *,
+    askable: Container[Origin],
+    refresh: bool = False,
+) -> dict[Question, Answer]:
+    """Answer *questions*, from what is kept as far as that is fresh, unless *refresh*.
+
+    *connect* is called only where somebody must be asked, with what he will be asked; what
+    is not of an *askable* origin is left without an answer.
+    """
+    wanted = tuple(questions)
+    found: dict[Question, Answer] = {}
+    for question in wanted if not refresh else ():
+        if recent := answers.recent(question):
+            found[question] = recent
+    left = [one for one in wanted if one not in found and one.origin in askable]
+    if left:
+        with connect(left) as sources, ThreadPoolExecutor(_AT_ONCE) as pool:
+            replies = pool.map(lambda question: answers.ask(question, sources), left)
+            found |= dict(zip(left, replies, strict=True))
+    return {question: found.get(question, Answer()) for question in wanted}
+
+
+def _version(candidate: Candidate | None) -> str | None:
+    return candidate.version if candidate else None

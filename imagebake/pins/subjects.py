@@ -1,0 +1,200 @@
+"""Everything in a spec that has a version: what it is, who is asked about it, on which terms."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from imagebake.model.adoption import DeniedVersions, Terms, terms
+from imagebake.model.candidates import Origin, Question
+from imagebake.model.component import Component
+from imagebake.model.order import Scheme
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Stewardship
+from imagebake.model.spec import ImageSpec
+from imagebake.pins.addresses import names_version
+
+SOURCE = "source"
+"""What the marketplace image is called among pins."""
+
+
+class Kind(enum.StrEnum):
+    """What sort of thing has the version."""
+
+    IMAGE = "image"
+    AGENT = "agent"
+    PACKAGE = "package"
+    FILE = "file"
+    EXTENSION = "extension"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One version that a spec chooses.
+
+    Without a *question* it moves by hand, and *by_hand* says why.
+    """
+
+    name: str
+    kind: Kind
+    version: str
+    scheme: Scheme
+    question: Question | None
+    by_hand: str = ""
+    terms: Terms
+    owner: str = ""
+    reason: str = ""
+    review_by: dt.date | None = None
+
+
+def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[Subject, ...]:
+    """Every subject of *spec*: its source, its pins and its extensions, in its own order.
+
+    *known* is the catalogue, which says what an agent's packages are and which versions
+    of anything nobody should have.
+    """
+    catalogue = tuple(known)
+    return (
+        _image(spec),
+        *(subject_of(spec, pin, catalogue) for pin in spec.pins),
+        *(subject_of(spec, pin, catalogue) for pin in spec.extensions),
+    )
+
+
+def subject_of(
+    spec: ImageSpec,
+    pin: AgentPin | PackagePin | FilePin | ExtensionPin,
+    known: Iterable[Component],
+) -> Subject:
+    """What *pin* is about, be it in *spec* or about to be."""
+    if isinstance(pin, FilePin):
+        return _file(spec, pin)
+    if isinstance(pin, ExtensionPin):
+        return _extension(spec, pin)
+    return _package(spec, pin, {one.name: one for one in known})
+
+
+def _image(spec: ImageSpec) -> Subject:
+    source = spec.source
+    return Subject(
+        name=SOURCE,
+        kind=Kind.IMAGE,
+        version=source.version,
+        scheme=Scheme.IMAGE,
+        question=Question(
+            origin=Origin.IMAGES,
+            names=(source.publisher, source.offer, source.sku),
+            regions=_regions(spec),
+        ),
+        terms=terms(spec.adoption, None, hold=None),
+        owner=spec.owner,
+    )
+
+
+def _package(
+    spec: ImageSpec, pin: AgentPin | PackagePin, known: Mapping[str, Component]
+) -> Subject:
+    agent = known.get(pin.agent) if isinstance(pin, AgentPin) else None
+    package = agent.packages[0] if agent else pin.name
+    question = None
+    if spec.local:
+        names = (spec.local.suite, spec.gallery.architecture.debian, package)
+        question = Question(origin=Origin.ARCHIVE, names=names)
+    bad = (denied for one in known.values() if package in one.packages for denied in one.denied)
+    return _subject(
+        spec,
+        pin,
+        tuple(bad),
+        name=pin.name,
+        kind=Kind.AGENT if isinstance(pin, AgentPin) else Kind.PACKAGE,
+        version=pin.version,
+        scheme=Scheme.DEBIAN,
+        question=question,
+        by_hand="" if question else "its spec names no suite (local:)",
+    )
+
+
+def _extension(spec: ImageSpec, pin: ExtensionPin) -> Subject:
+    question = Question(
+        origin=Origin.EXTENSIONS, names=(pin.publisher, pin.type), regions=_regions(spec)
+    )
+    return _subject(
+        spec,
+        pin,
+        (),
+        name=pin.handler,
+        kind=Kind.EXTENSION,
+        version=pin.version,
+        scheme=Scheme.HANDLER,
+        question=question,
+        by_hand="its zip moves with it: change 'version' and 'package' together"
+        if pin.package
+        else "",
+    )
+
+
+def _file(spec: ImageSpec, pin: FilePin) -> Subject:
+    question = None
+    if source := pin.source:
+        address = source.github or source.pypi or source.listing or ""
+        names = (address, pin.file, pin.version)
+        if source.pypi:
+            question = Question(origin=Origin.PYPI, names=names)
+        elif source.github:
+            question = Question(origin=Origin.GITHUB, names=(*names, source.tag or ""))
+        else:
+            question = Question(origin=Origin.LISTING, names=(*names, source.digests or ""))
+    by_hand = "" if question else "it names no source"
+    if question and not names_version(pin.file, pin.version):
+        question, by_hand = None, "its address does not name its version"
+    return _subject(
+        spec,
+        pin,
+        (),
+        name=pin.name,
+        kind=Kind.FILE,
+        version=pin.version,
+        scheme=Scheme.FILE,
+        question=question,
+        by_hand=by_hand,
+    )
+
+
+def _subject(
+    spec: ImageSpec,
+    pin: Stewardship,
+    known_bad: tuple[DeniedVersions, ...],
+    *,
+    name: str,
+    kind: Kind,
+    version: str,
+    scheme: Scheme,
+    question: Question | None,
+    by_hand: str,
+) -> Subject:
+    return Subject(
+        name=name,
+        kind=kind,
+        version=version,
+        scheme=scheme,
+        question=question,
+        by_hand=by_hand,
+        terms=terms(spec.adoption, pin.adoption, hold=pin.hold, known_bad=known_bad),
+        owner=pin.owner or spec.owner,
+        reason=pin.reason or "",
+        review_by=pin.review_by,
+    )
+
+
+def _regions(spec: ImageSpec) -> tuple[str, ...]:
+    return tuple(region.name for region in spec.regions)
+
+
+def questions_of(subjects: Iterable[Subject]) -> Iterator[Question]:
+    """What there is to ask, each once."""
+    seen: set[Question] = set()
+    for subject in subjects:
+        if subject.question and subject.question not in seen:
+            seen.add(subject.question)
+            yield subject.question

@@ -1,0 +1,81 @@
+"""Rules about the disk that an image is exported as, and how it boots: P601 to P603."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imagebake.diagnostics import Severity
+from imagebake.model.disk_boot import DiskBoot, Trouble
+from imagebake.policy.facts import DiskFacts
+from imagebake.policy.rules import Breach, rule
+
+_FIXES = {
+    Trouble.UNBOOTABLE: "keep 'linux-image-cloud-amd64' among the packages of the base",
+    Trouble.NO_LOADER: "keep 'shim-signed' and 'grub-efi-amd64-signed' among the packages of"
+    " the base",
+    Trouble.NO_ROOT: "keep what the initial ram disk needs to find the disk: a customizer that"
+    " changes /etc/initramfs-tools must not leave out the drivers of NVMe and Hyper-V",
+    Trouble.EMERGENCY: "take out the customizer that adds a mount to /etc/fstab that is not"
+    " there, or mark it 'nofail'",
+    Trouble.LATE: "look in the console for what it waits for; a slow machine needs a higher"
+    " setting 'boot_limit_seconds'",
+}
+
+
+@rule(
+    "P601",
+    "The exported disk boots by its own boot loader and kernel to a login prompt",
+    why="a first boot in a container shows nothing of boot loader, kernel, initial ram disk and"
+    " fstab, and Azure's serial console is all there is to mend a machine that stops there",
+    source="the disk's own serial console, on a machine with UEFI and without a network",
+    fix="find out in the console why, and mend it in a customizer",
+)
+def _boots(facts: DiskFacts) -> Iterator[Breach]:
+    if facts.boot and facts.boot.trouble not in (None, Trouble.UNSIGNED):
+        yield _breach(facts, facts.boot)
+
+
+@rule(
+    "P602",
+    "Secure boot accepts every link of the boot chain",
+    why="a machine with trusted launch refuses to start what is not signed by somebody whose key"
+    " its firmware has",
+    source="Azure's trusted launch; firmware with Microsoft's keys, as that has",
+    fix="keep the signed shim, boot loader and kernel of the distribution, or set"
+    " 'gallery.security: Standard'",
+)
+def _is_signed(facts: DiskFacts) -> Iterator[Breach]:
+    if facts.boot and facts.boot.trouble is Trouble.UNSIGNED:
+        yield _breach(facts, facts.boot)
+
+
+@rule(
+    "P603",
+    "A disk that was to be booted has been booted",
+    why="what has not been tried may not start",
+    source="imagebake's design: what is asked for is done, or said not to be",
+    fix="boot a machine of this version on Azure, and look at its serial console",
+    severity=Severity.WARNING,
+)
+def _is_tried(facts: DiskFacts) -> Iterator[Breach]:
+    if facts.boot is None:
+        yield Breach(facts.subject, f"not booted here: {facts.hindrance}")
+
+
+def _breach(facts: DiskFacts, boot: DiskBoot) -> Breach:
+    words = f"the disk {boot.trouble}{_how_far(boot)}"
+    told = "\n".join(f"  | {line}" for line in boot.last)
+    fix = _FIXES.get(boot.trouble, "") if boot.trouble else ""
+    where = f"; its console is in {facts.console}" if facts.console else ""
+    return Breach(facts.subject, f"{words}{where}\n{told}".rstrip(), fix)
+
+
+def _how_far(boot: DiskBoot) -> str:
+    """Where the boot stopped, and at which words."""
+    said = f": {boot.said}" if boot.said else ""
+    if boot.trouble is Trouble.UNBOOTABLE:
+        return said
+    reached = f"it reached {boot.reached}" if boot.reached else "its console is silent"
+    missing = f", and {boot.missing} did not come" if boot.missing else ""
+    within = f" within {boot.limit:g} s" if boot.trouble is Trouble.LATE else ""
+    return f" ({reached}{missing}{within}){said}"

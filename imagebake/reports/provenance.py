@@ -1,0 +1,77 @@
+"""Provenance (in-toto, SLSA v1): which image was made, and from which bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from imagebake.model.attested import Baked
+from imagebake.model.pins import ExtensionPin
+from imagebake.reports import purls
+from imagebake.reports.statement import STATEMENT
+from imagebake.version import VERSION
+
+PREDICATE = "https://slsa.dev/provenance/v1"
+BUILD = "urn:imagebake:bake:v1"
+"""How the parameters below are to be understood: docs/sbom-and-provenance.md."""
+
+
+def provenance(baked: Baked, *, records: Mapping[str, str]) -> dict[str, Any]:
+    """State that the image of *baked* was made from the artifacts of its lock.
+
+    *records* are the digests of what was written down besides, by name.
+    """
+    manifest, plan = baked.manifest, baked.plan
+    return {
+        "_type": STATEMENT,
+        "subject": [
+            {"name": manifest.version_id, "digest": {"sha256": manifest.content_sha256 or ""}}
+        ],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD,
+                "externalParameters": {
+                    "image": manifest.image,
+                    "source": plan.lock.source.urn,
+                    "spec": {"digest": {"sha256": plan.spec_sha256}},
+                    "lock": {"digest": {"sha256": plan.lock_sha256}},
+                },
+                "internalParameters": {"bakeKey": plan.bake_key},
+                "resolvedDependencies": list(materials(baked)),
+            },
+            "runDetails": {
+                "builder": {"id": "urn:imagebake:builder:local", "version": {"imagebake": VERSION}},
+                "metadata": {
+                    "invocationId": manifest.version_id,
+                    "finishedOn": manifest.baked_at,
+                },
+                "byproducts": [
+                    {"name": name, "digest": {"sha256": sha256}}
+                    for name, sha256 in sorted(records.items())
+                ],
+            },
+        },
+    }
+
+
+def materials(baked: Baked) -> Iterator[dict[str, Any]]:
+    """Every artifact of the lock once, then the commit of the spec where it is known."""
+    seen: set[str] = set()
+    for package in baked.lock.packages:
+        if package.sha256 not in seen:
+            seen.add(package.sha256)
+            uri = purls.locked_deb(baked.family, baked.lock.suite, package)
+            yield _material(package.file_name, uri, package.sha256)
+    for file, whose in baked.brought():
+        if isinstance(whose, ExtensionPin):
+            uri = purls.extension(whose, file)
+        else:
+            uri = purls.agent(whose, file) if whose else purls.file(file)
+        yield _material(file.name, uri, file.sha256)
+    if baked.manifest.commit:
+        yield {"name": "repository", "digest": {"gitCommit": baked.manifest.commit}}
+
+
+def _material(name: str, uri: str, sha256: str) -> dict[str, Any]:
+    return {"name": name, "uri": uri, "digest": {"sha256": sha256}}

@@ -1,0 +1,161 @@
+"""A bill of materials (CycloneDX 1.6) that knows agents and extensions, not packages alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+
+from cyclonedx.model import (
+    ExternalReference,
+    ExternalReferenceType,
+    HashAlgorithm,
+    HashType,
+    Property,
+    XsUri,
+)
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.tool import ToolRepository
+from cyclonedx.output import make_outputter
+from cyclonedx.schema import OutputFormat, SchemaVersion
+from packageurl import PackageURL
+
+from imagebake.digest import canonical_json
+from imagebake.model.attested import Baked, present
+from imagebake.model.contents import InstalledPackage
+from imagebake.model.lock import LockedFile
+from imagebake.model.pins import ExtensionPin
+from imagebake.reports import purls
+from imagebake.version import VERSION
+
+_NAMESPACE = uuid.UUID("5e5ff8a4-3d9e-5d0c-9d7a-6a2a2f3c1b77")
+_UNLOCKED = "not in the lock"
+
+
+def sbom(baked: Baked, packages: Sequence[InstalledPackage]) -> bytes:
+    """Write down what is in the version: *packages*, as its dpkg has them, and files by digest.
+
+    The same version gives the same bytes: nothing in it is taken from a clock or from dice.
+    """
+    root = _root(baked)
+    components = [*_packages(baked, packages), *_files(baked), _source(baked)]
+    bom = Bom(
+        serial_number=uuid.uuid5(_NAMESPACE, f"{baked.manifest.version_id} {root.bom_ref.value}"),
+        metadata=BomMetaData(
+            component=root,
+            timestamp=dt.datetime.fromisoformat(baked.manifest.baked_at),
+            tools=ToolRepository(
+                components=[
+                    Component(name="imagebake", version=VERSION, type=ComponentType.APPLICATION)
+                ]
+            ),
+        ),
+        components=components,
+    )
+    bom.register_dependency(root, components)
+    text = make_outputter(bom, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string()
+    return canonical_json(json.loads(text))
+
+
+def _root(baked: Baked) -> Component:
+    manifest = baked.manifest
+    purl = purls.image(manifest.image, manifest.version, manifest.content_sha256 or "")
+    return Component(
+        type=ComponentType.OPERATING_SYSTEM,
+        name=manifest.image,
+        version=manifest.version,
+        description=baked.plan.spec.description,
+        bom_ref=purl,
+        purl=PackageURL.from_string(purl),
+        hashes=_hashes(manifest.content_sha256),
+        properties=[
+            _property("version-id", manifest.version_id),
+            _property("bake-key", manifest.bake_key),
+            _property("lock-sha256", manifest.lock_sha256),
+            *(
+                _property("extension", f"{pin.handler} {pin.version} {pin.mode.value}")
+                for pin in baked.plan.spec.extensions
+            ),
+        ],
+    )
+
+
+def _packages(baked: Baked, packages: Sequence[InstalledPackage]) -> Iterator[Component]:
+    locked, agents = baked.locked(), baked.agents()
+    pins = {pin.name: pin for pin in baked.plan.spec.pins}
+    owner = baked.plan.spec.owner
+    for package in present(tuple(packages)):
+        known = locked.get((package.name, package.version, package.architecture))
+        agent = agents.get(package.name, "")
+        pin = pins.get(agent or package.name)
+        told = {
+            "step": known[1] if known else _UNLOCKED,
+            "agent": agent,
+            "owner": (pin.owner or owner) if pin else "",
+            "reason": (pin.reason or "") if pin else "",
+        }
+        purl = purls.deb(
+            baked.family, baked.lock.suite, package.name, package.version, package.architecture
+        )
+        yield Component(
+            type=ComponentType.APPLICATION if agent else ComponentType.LIBRARY,
+            name=package.name,
+            version=package.version,
+            bom_ref=purl,
+            purl=PackageURL.from_string(purl),
+            hashes=_hashes(known[0].sha256 if known else None),
+            properties=[_property(name, text) for name, text in told.items() if text],
+        )
+
+
+def _files(baked: Baked) -> Iterator[Component]:
+    """The zips of extensions and agents, and the files that somebody pinned."""
+    for file, whose in baked.brought():
+        kind, name, purl, told = _named(file, whose)
+        yield Component(
+            type=kind,
+            name=name,
+            version=file.version,
+            bom_ref=f"{purl}#{file.destination}",
+            purl=PackageURL.from_string(purl),
+            hashes=_hashes(file.sha256),
+            external_references=[
+                ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(file.url))
+            ],
+            properties=[_property("path", file.destination), *told],
+        )
+
+
+def _named(
+    file: LockedFile, whose: ExtensionPin | str
+) -> tuple[ComponentType, str, str, list[Property]]:
+    if isinstance(whose, ExtensionPin):
+        told = [_property("extension-mode", whose.mode.value)]
+        return ComponentType.APPLICATION, whose.handler, purls.extension(whose, file), told
+    if whose:
+        told = [_property("agent", whose)]
+        return ComponentType.APPLICATION, whose, purls.agent(whose, file), told
+    return ComponentType.FILE, file.name, purls.file(file), []
+
+
+def _source(baked: Baked) -> Component:
+    source = baked.lock.source
+    purl = purls.source_image(source)
+    return Component(
+        type=ComponentType.OPERATING_SYSTEM,
+        name=f"{source.publisher}:{source.offer}:{source.sku}",
+        version=source.version,
+        bom_ref=purl,
+        purl=PackageURL.from_string(purl),
+        properties=[_property("step", "marketplace image that the image starts from")],
+    )
+
+
+def _hashes(sha256: str | None) -> list[HashType]:
+    return [HashType(alg=HashAlgorithm.SHA_256, content=sha256)] if sha256 else []
+
+
+def _property(name: str, value: str) -> Property:
+    return Property(name=f"imagebake:{name}", value=value)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from imagebake.errors import NotNow
+from imagebake.freeze import Freeze
+from imagebake.model.gallery import TAG_INCIDENT
+from imagebake.rollout.freezes import HEALTHY, Gate, GateState, gate, with_heartbeats
+from imagebake.rollout.plan import Plan
+from tests.support.fleets import NOW
+
+HOUR = dt.timedelta(hours=1)
+
+
+def a_freeze(begins: dt.datetime, ends: dt.datetime, reason: str = "sale") -> Freeze:
+    return Freeze(
+        begins=begins, ends=ends, timezone="Europe/Amsterdam", owner="web-team", reason=reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "state"),
+    [
+        (NOW - HOUR, NOW + HOUR, GateState.CLOSED),
+        (NOW, NOW + HOUR, GateState.CLOSED),
+        (NOW - HOUR, NOW, GateState.OPEN),
+        (NOW + HOUR, NOW + 2 * HOUR, GateState.OPEN),
+    ],
+)
+def test_a_freeze_closes_from_its_first_instant_to_before_its_last(
+    begins: dt.datetime, ends: dt.datetime, state: GateState
+) -> None:
+    assert gate([a_freeze(begins, ends)], HEALTHY, NOW).state is state
+
+
+def test_of_two_freezes_the_one_that_ends_last_counts() -> None:
+    found = gate(
+        [a_freeze(NOW - HOUR, NOW + 3 * HOUR), a_freeze(NOW, NOW + HOUR, "audit")], HEALTHY, NOW
+    )
+
+    assert found.until == NOW + 3 * HOUR
+    assert found.sentence == (
+        "nothing is promoted or retired now: freeze: sale (web-team); audit (web-team)"
+    )
+
+
+def test_what_could_not_be_asked_is_unknown_and_never_healthy() -> None:
+    assert gate([], None, NOW).state is GateState.UNKNOWN
+    assert gate([], "", NOW).state is GateState.CLOSED
+    assert gate([], "incident: storage in westeurope", NOW).state is GateState.CLOSED
+    assert gate([], HEALTHY, NOW).open
+
+
+@pytest.mark.parametrize("state", [GateState.CLOSED, GateState.UNKNOWN])
+def test_a_plan_that_may_not_be_done_now_says_so(state: GateState) -> None:
+    closed = Gate(state=state, why="sale", until=NOW, owner="web-team")
+    plan = Plan(title="x", at=NOW).behind(closed)
+
+    with pytest.raises(NotNow) as caught:
+        plan.require_open()
+
+    assert caught.value.exit_code == 75
+    assert caught.value.hint == (
+        "try again after 2026-11-22 10:00 UTC, or overrule it with"
+        ' --override "why it cannot wait" (web-team can say)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (HEALTHY, "incident: heartbeats miss in westeurope since noon"),
+        (None, "incident: heartbeats miss in westeurope since noon"),
+        (
+            "incident: storage",
+            "incident: storage; incident: heartbeats miss in westeurope since noon",
+        ),
+    ],
+)
+def test_heartbeats_that_miss_close_the_gate_whatever_else_is_said(
+    told: str | None, why: str
+) -> None:
+    tags = {TAG_INCIDENT + "westeurope": "noon", TAG_INCIDENT + "eastus": "one", "owner": "me"}
+
+    found = gate([], with_heartbeats(told, tags, ["westeurope", "northeurope"]), NOW)
+
+    assert (found.state, found.why) == (GateState.CLOSED, why)
+
+
+def test_where_no_heartbeat_misses_the_source_of_status_has_the_word() -> None:
+    assert with_heartbeats(None, {TAG_INCIDENT + "eastus": "one"}, ["westeurope"]) is None
+    assert with_heartbeats(HEALTHY, {}, ["westeurope"]) == HEALTHY

@@ -1,0 +1,22 @@
+"""Bake plans of small images, for whatever compares or records them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from imagebake.catalog.components import CATALOGUE
+from imagebake.model.lock import Lock
+from imagebake.model.plan import BakePlan
+from imagebake.model.spec import ImageSpec
+from imagebake.plan import plan_bake
+from imagebake.render.environment import Templates
+from tests.support.builders import a_lock, a_spec
+
+TEMPLATES = Templates(Path(__file__).parents[2] / "templates")
+
+
+def a_plan(spec: ImageSpec | None = None, lock: Lock | None = None, **changes: Any) -> BakePlan:  # noqa: ANN401 - any field of a spec
+    """The plan of a small image, from *spec*, or from one with *changes*."""
+    spec = spec or a_spec(**changes)
+    return plan_bake(spec, lock or a_lock(spec), catalogue=CATALOGUE, templates=TEMPLATES)
