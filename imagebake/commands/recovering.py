@@ -15,12 +15,12 @@ from imagebake.commands.fleets import (
     Order,
     Place,
     do,
-    perform,
     place,
     proper,
     say,
     second,
     show,
+    unseen,
 )
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.rotating import URGENT_WAIT, WAIT, named
@@ -58,7 +58,7 @@ def check(image: str, *, as_json: bool) -> None:
     site = app.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     with place(site, FIRST) as at:
-        found = _lacking(at, specs)
+        found = lacking(at, specs)
     if as_json:
         print_json({"missing": [one.to_json() for one in found]})
     elif found:
@@ -73,7 +73,8 @@ def check(image: str, *, as_json: bool) -> None:
         )
 
 
-def _lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
+def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
+    """What a recovery of *specs* would miss."""
     settings = at.site.settings
     other = second(at) if settings.second_gallery else None
     found: list[Lack] = []
@@ -207,8 +208,21 @@ def use_gallery(
 
     if plan:
         show(at.decided(decide, at.inventory())[0], order)
-    else:
-        perform(at, spec, decide, order, wait=URGENT_WAIT)
+        return
+    with at.claim(at.definition(spec), order.verb, wait=URGENT_WAIT) as held:
+        made, there = at.decided(decide, at.inventory())
+        proper(made, order)
+        outcome = do(at, [spec], made, there, order=order, hold=held.hold)
+    say(made, outcome, order)
+    if lacks_sight := _unseen(spec, there, without):
+        raise unseen(lacks_sight)  # what could be moved has been
+
+
+def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple[str, ...]:
+    """What could not be read of *there*, but for the scale sets of the regions *without*."""
+    out = [key(one.id) for one in there.scale_sets if one.region in without]
+    lacking = there.unseen(spec.gallery.definition)
+    return tuple(why for why in lacking if not any(name in why.lower() for name in out))
 
 
 def _has(at: Place, spec: ImageSpec) -> bool:

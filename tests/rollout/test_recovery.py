@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.model.fleet import Definition, Inventory, UpgradeState
+from imagebake.model.fleet import Definition, Inventory, ScaleSet, UpgradeState
 from imagebake.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, GalleryVersion
-from imagebake.rollout.actions import AwaitReplicas, Move, Upgrade
+from imagebake.rollout.actions import Action, AwaitReplicas, Move
 from imagebake.rollout.copies import Copy, CopyTags
 from imagebake.rollout.effects import after
 from imagebake.rollout.ids import definition_of, key
@@ -171,10 +172,9 @@ def test_scale_sets_go_to_the_copy_of_what_their_ring_has_in_batches_and_back() 
     assert {one.to for one in back.actions if isinstance(one, Move)} == {CURRENT.id}
 
 
-def moved(
-    inventory: Inventory, actions: object
-) -> tuple[object, ...]:  # scale sets as they are then
-    to = {key(one.subject): one.to for one in actions if isinstance(one, Move | Upgrade)}  # type: ignore[attr-defined]
+def moved(inventory: Inventory, actions: Iterable[Action]) -> tuple[ScaleSet, ...]:
+    """The scale sets as they are once they have been moved."""
+    to = {key(one.subject): one.to for one in actions if isinstance(one, Move)}
     return tuple(
         replace(
             one,
