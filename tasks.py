@@ -452,6 +452,33 @@ def retire(
 
 
 @task(
+    words=["name", "book"],
+    actions=["rehearse"],
+    help={
+        "name": "a runbook, or rehearse (default: list them)",
+        "book": "with rehearse: a runbook, or all",
+        "image": "with rehearse: the image it is done with (default: the first that bakes here)",
+        "no-proof": "with rehearse: bake without proofs",
+        "write": "with rehearse: write what was measured into the page",
+        "json": JSON,
+    },
+)
+def runbook(
+    c: Context,
+    name: str = "",
+    book: str = "",
+    image: str = "",
+    no_proof: bool = False,
+    write: bool = False,
+    json: bool = False,
+) -> None:
+    """List and show the runbooks; rehearse one in a scratch copy, with the trouble for real."""
+    from imagebake.commands.runbooks import runbook as run
+
+    run(name, book, image=image, prove=not no_proof, write=write, as_json=json)
+
+
+@task(
     words=["action", "name", "image"],
     help={
         "action": "check: what is missing; copy: fill the second gallery; use: move machines to"

@@ -17,6 +17,7 @@ from imagebake.commands.fleets import (
     do,
     place,
     proper,
+    refuse,
     say,
     second,
     show,
@@ -207,7 +208,10 @@ def use_gallery(
         return use_plan(spec, inventory, left, now=at.now(), without=without)
 
     if plan:
-        show(at.decided(decide, at.inventory())[0], order)
+        planned = at.decided(decide, at.inventory())[0]
+        show(planned, order)
+        if not planned.actions:
+            refuse(planned)
         return
     with at.claim(at.definition(spec), order.verb, wait=URGENT_WAIT) as held:
         made, there = at.decided(decide, at.inventory())
