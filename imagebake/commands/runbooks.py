@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import imagebake
 from imagebake import app
 from imagebake.app import Site
 from imagebake.commands.fleets import FIRST
@@ -220,7 +219,7 @@ def _run(
         ["setpriv", "--pdeathsig", "KILL", *command],
         env={
             **kept,
-            "PYTHONPATH": str(Path(imagebake.__file__).resolve().parent.parent),
+            "PYTHONPATH": str(Path(app.__file__).resolve().parents[1]),
             **{f"IMAGEBAKE_{name}": value for name, value in ours.items()},
             **settings,
         },
