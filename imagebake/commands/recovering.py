@@ -243,17 +243,24 @@ def restore(version: str, *, as_json: bool) -> None:
     site = app.site(quiet=as_json)
     spec = spec_of(site, image)
     with place(site) as at:
-        kept = at.fleet.kept(spec.gallery.definition)
-        found = [one for one in kept if number in (None, one.rpartition("/")[2])]
-        if not found:
-            raise RolloutRefused(
-                f"the gallery keeps nothing of {version} that was deleted",
-                hint=f"./inv bake {image} makes it anew from the lock and the mirror",
-            )
-        for one in found:
-            at.fleet.restore(one)
-            site.progress.note(f"restored {spoken(one)}")
+        found = restore_versions(at, spec, number)
     if as_json:
         print_json({"restored": [spoken(one) for one in found]})
     else:
         print("\n".join(f"{spoken(one)}  restored" for one in found))
+
+
+def restore_versions(at: Place, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
+    """Restore version *number* of an image, or all that its gallery keeps; their ids."""
+    kept = at.fleet.kept(spec.gallery.definition)
+    found = tuple(one for one in kept if number in (None, one.rpartition("/")[2]))
+    if not found:
+        raise RolloutRefused(
+            f"the gallery keeps nothing of {spec.name}{f'@{number}' if number else ''}"
+            " that was deleted",
+            hint=f"./inv bake {spec.name} makes it anew from the lock and the mirror",
+        )
+    for one in found:
+        at.fleet.restore(one)
+        at.site.progress.note(f"restored {spoken(one)}")
+    return found

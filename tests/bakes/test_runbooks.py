@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -67,20 +66,13 @@ def test_a_page_that_promises_what_does_not_happen_fails_its_rehearsal(warm: Bak
 
 def test_a_rehearsal_that_is_killed_leaves_nothing(warm: Bakery) -> None:
     arm = warm.remembered()
-    running = warm.start("runbook", "rehearse", "mirror-lost", "--image", IMAGE, "--no-proof")
-    assert running.stdout
-    for line in running.stdout:
-        if line.strip().startswith("Break"):
-            break
-
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
+    words = ("runbook", "rehearse", "mirror-lost", "--image", IMAGE, "--no-proof")
+    with warm.start(*words) as running:
+        assert running.stdout
+        next(line for line in running.stdout if line.strip().startswith("Break"))
+        os.kill(running.pid, signal.SIGKILL)
 
     scratch = warm.state / "rehearsals"
     await_silence(scratch)
-    assert left(scratch) == []
+    assert [path.name for path in scratch.glob("*")] == []
     assert warm.remembered() == arm
-
-
-def left(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*")]

@@ -9,7 +9,14 @@ import pytest
 
 from imagebake.cloud.answers import Unanswered
 from imagebake.commands.fleets import Place, second
-from imagebake.commands.recovering import compare, copy_image, lacking, use_gallery
+from imagebake.commands.recovering import (
+    compare,
+    copy_image,
+    lacking,
+    recover,
+    restore_versions,
+    use_gallery,
+)
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.outages import Outages
 from imagebake.errors import (
@@ -204,3 +211,46 @@ def test_what_a_folder_says_is_broken_is_broken_for_every_process(tmp_path: Path
         Outages(lost=frozenset({"westeurope"})).write(rollout.emulator.folder)
     with a_rollout(tmp_path, Clock()) as later, pytest.raises((CloudError, Unanswered)):
         later.inventory()
+
+
+def kept_for_days(rollout: Rollout) -> None:
+    """A gallery that keeps what is deleted, with a version that nobody uses."""
+    rollout.world.shelf("demo", softDeletePolicy={"isSoftDeleteEnabled": True})
+    rollout.bake("1.0.0")
+    rollout.bake("1.0.1")
+
+
+def test_what_was_deleted_comes_back_as_it_was_while_the_gallery_keeps_it(tmp_path: Path) -> None:
+    with a_rollout(tmp_path, Clock(), build=kept_for_days) as fleet:
+        before = fleet.inventory().versions
+        with pytest.raises(RolloutRefused) as nothing:
+            restore_versions(fleet.place, fleet.spec, None)
+        for one in before:
+            fleet.fleet.delete(one.id)
+
+        first = restore_versions(fleet.place, fleet.spec, "1.0.1")
+        restore_versions(fleet.place, fleet.spec, None)
+
+        assert nothing.value.message == "the gallery keeps nothing of demo that was deleted"
+        assert first == (version_id("1.0.1"),)
+        assert fleet.inventory().versions == before
+        for one in before:
+            fleet.fleet.delete(one.id)
+        fleet.clock.turn(days=8)
+        with pytest.raises(RolloutRefused, match=r"nothing of demo@1\.0\.0 that was deleted"):
+            restore_versions(fleet.place, fleet.spec, "1.0.0")
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "said"),
+    [
+        ("", "", "say what dr shall do"),
+        ("fly", "", "dr has no action 'fly'"),
+        ("copy", "", "name an image"),
+        ("use", "third", "say which gallery is to be used"),
+        ("restore", "", "name an image, or IMAGE@VERSION"),
+    ],
+)
+def test_what_dr_is_not_told_is_asked_for(action: str, name: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        recover(action, name, "", without="", plan=False, as_json=True)
