@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -28,7 +29,7 @@ def test_a_runbook_ends_in_time_with_its_trouble_and_leaves_the_real_state_alone
     said = rehearse(warm, book)
 
     assert "as the page says, and in time" in said
-    (last,) = [warm.json("runbook", book)["last_rehearsal"]]
+    last = json.loads((warm.state / "records" / "rehearsals.jsonl").read_text().splitlines()[-1])
     assert (last["runbook"], last["passed"]) == (book, True)
     assert {step["part"] for step in last["steps"]} == {"check", "command", "stop"}
     assert (warm.remembered(), warm.layers()) == (arm, layers)
@@ -37,6 +38,10 @@ def test_a_runbook_ends_in_time_with_its_trouble_and_leaves_the_real_state_alone
 
 
 def test_people_get_a_table_the_page_and_what_was_rehearsed(warm: Bakery) -> None:
+    kept = {"runbook": "bad-image", "began": "2026-11-23T00:00", "seconds": 1.5, "passed": True}
+    (warm.state / "records").mkdir(exist_ok=True)
+    with (warm.state / "records" / "rehearsals.jsonl").open("a") as file:
+        file.write(json.dumps(kept) + "\nhalf a li")
     table = warm.run("runbook").stdout.splitlines()
     page = warm.run("runbook", "bad-image").stdout
     unknown = warm.run("runbook", "flood", ends=2).stderr
@@ -44,7 +49,7 @@ def test_people_get_a_table_the_page_and_what_was_rehearsed(warm: Bakery) -> Non
 
     assert [line.split()[0] for line in table[1:]] == BOOKS
     assert (PROJECT / "docs" / "runbooks" / "bad-image.md").read_text().rstrip() in page
-    assert "\nlast rehearsed here: " in page
+    assert "\nlast rehearsed here: 2026-11-23, 1.5 s, in time\n" in page
     assert "there is no runbook 'flood'" in unknown
     assert "say which runbook, or all" in nothing
 
