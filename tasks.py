@@ -452,6 +452,60 @@ def retire(
 
 
 @task(
+    words=["name", "book"],
+    actions=["rehearse"],
+    help={
+        "name": "a runbook, or rehearse (default: list them)",
+        "book": "with rehearse: a runbook, or all",
+        "image": "with rehearse: the image it is done with (default: the first that bakes here)",
+        "no-proof": "with rehearse: bake without proofs",
+        "write": "with rehearse: write what was measured into the page",
+        "json": JSON,
+    },
+)
+def runbook(
+    c: Context,
+    name: str = "",
+    book: str = "",
+    image: str = "",
+    no_proof: bool = False,
+    write: bool = False,
+    json: bool = False,
+) -> None:
+    """List and show the runbooks; rehearse one in a scratch copy, with the trouble for real."""
+    from imagebake.commands.runbooks import runbook as run
+
+    run(name, book, image=image, prove=not no_proof, write=write, as_json=json)
+
+
+@task(
+    words=["action", "name", "image"],
+    help={
+        "action": "check: what is missing; copy: fill the second gallery; use: move machines to"
+        " a gallery; restore: bring back what was deleted",
+        "name": "an image (check: default all); for use: first or second",
+        "image": "with use: an image (default: all)",
+        "without": "with use: regions that are lost, which are left alone",
+        "plan": "with copy and use: only show what would be done",
+        "json": JSON,
+    },
+)
+def dr(
+    c: Context,
+    action: str = "",
+    name: str = "",
+    image: str = "",
+    without: str = "",
+    plan: bool = False,
+    json: bool = False,
+) -> None:
+    """Check, fill and use a second gallery, and bring back what was deleted."""
+    from imagebake.commands.recovering import recover as run
+
+    run(action, name, image, without=without, plan=plan, as_json=json)
+
+
+@task(
     words=["version"],
     help={"version": HELD, "reason": "why it has to stay; it is recorded", "json": JSON},
 )

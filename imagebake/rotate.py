@@ -20,7 +20,6 @@ from imagebake.progress import Progress, Step
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,
-    CancelUpgrade,
     Delete,
     Guard,
     Hide,
@@ -32,6 +31,7 @@ from imagebake.rollout.actions import (
     Upgrade,
 )
 from imagebake.rollout.change_request import batch_sentence, batches
+from imagebake.rollout.copies import Copy
 from imagebake.rollout.effects import after, changes, tags_gone, tags_of
 from imagebake.rollout.ids import key, name_of, spoken
 from imagebake.rollout.outcome import Outcome, Work
@@ -116,6 +116,9 @@ class _Run:
         if isinstance(action, AwaitReplicas):
             self._await(action, step)
             return
+        if isinstance(action, Copy):
+            self._copy(action)
+            return
         planned = self.expected.get(key(action.subject))
         if planned is not None:
             found = self.hands.fleet.version(action.subject)
@@ -150,14 +153,19 @@ class _Run:
                 self._insist(lambda: fleet.guard(subject, action.on))
             case Delete():
                 self._insist(lambda: fleet.delete(subject))
-            case CancelUpgrade():
-                self._insist(lambda: fleet.cancel_upgrade(subject))
             case _:
                 pass
         if tags := tags_of(action):
             self._insist(lambda: fleet.merge_tags(subject, tags))
         if gone := tags_gone(action):
             self._insist(lambda: fleet.delete_tags(subject, gone))
+
+    def _copy(self, action: Copy) -> None:
+        """Begin a copy; one that is there, whoever began it, is compared afterwards."""
+        fleet, place = self.hands.fleet, action.location
+        self._insist(
+            lambda: fleet.copy(action.subject, action.source, place, action.replicas, action.tags)
+        )
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Write what is the same written twice, again where nobody knows, or somebody is at it."""

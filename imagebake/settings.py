@@ -39,6 +39,14 @@ class Settings:
     """The region of the gallery and the builds."""
     gallery: str = "imagebake"
     """The gallery's name."""
+    second_gallery: str = ""
+    """The name of a second gallery, for recoveries; none when empty. See docs/recovery.md."""
+    second_resource_group: str = "imagebake-second"
+    """The resource group of the second gallery."""
+    second_location: str = "northeurope"
+    """The region of the second gallery; another one than the first's."""
+    in_use: str = "first"
+    """The gallery that `status`, `rotate`, `promote`, `rollback` and `hold` see: or `second`."""
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
     subnet: str = ""
@@ -91,12 +99,15 @@ FREEZES = "freezes"
 _KNOWN = tuple(field.name for field in dataclasses.fields(Settings) if field.name != FREEZES)
 _NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
 _CLOUDS = ("local", "azure")
+_GALLERIES = ("first", "second")
 
 
 def _objection(name: str, value: str) -> str | None:
     """Why *value* cannot be the setting *name*."""
     if name == "cloud" and value not in _CLOUDS:
         return "it is 'local' or 'azure'"
+    if name == "in_use" and value not in _GALLERIES:
+        return "it is 'first' or 'second'"
     if name in _NUMBERS and not re.fullmatch(r"[1-9][0-9]{0,8}", value):
         return "it is a whole number"
     if name == "runner" and not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):

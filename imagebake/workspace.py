@@ -8,6 +8,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
 """In the wheel, and in a clone whose code serves another directory."""
+_BOOKS = (_PACKAGE / "runbooks", _PACKAGE.parent / "docs" / "runbooks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ class Workspace:
     def records(self) -> Path:
         """A file for every bake that was tried here."""
         return self.state / "records"
+
+    @property
+    def runbooks(self) -> Path:
+        """The runbooks: the repository's own where it has them, else the shipped ones."""
+        own = self.root / "docs" / "runbooks"
+        return next((folder for folder in (own, *_BOOKS) if folder.is_dir()), own)
 
     def shown(self, path: Path) -> str:
         """*path* as people should read it: relative to the repository where it is inside."""

@@ -17,7 +17,7 @@ from imagebake.settings import Settings
 from imagebake.specs import codes
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMAND = re.compile(r"""\./inv [^\n`#·&|'"(,;:]+""")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 

@@ -9,6 +9,7 @@ before something is asked of it.
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator
@@ -64,6 +65,14 @@ class Clients:
 
                 self._made["image_builder"] = ImageBuilderClient(**self._options())
             return self._made["image_builder"]
+
+    def in_group(self, resource_group: str, location: str) -> Clients:
+        """These clients at work in another resource group: same connections, same throttle."""
+        other = copy.copy(self)
+        other.endpoint = dataclasses.replace(
+            self.endpoint, resource_group=resource_group, location=location
+        )
+        return other
 
     def _options(self) -> dict[str, Any]:
         from imagebake.cloud.pipeline import client_options

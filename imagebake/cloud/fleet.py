@@ -12,7 +12,7 @@ from imagebake.cloud.health import health
 from imagebake.cloud.inventory import Reading
 from imagebake.cloud.scale_sets import ScaleSetHands
 from imagebake.cloud.tags import ResourceTags
-from imagebake.cloud.versions import Version
+from imagebake.cloud.versions import Version, deleted
 from imagebake.model.fleet import Inventory, ScaleSet, UpgradeState
 from imagebake.model.gallery import GalleryVersion
 
@@ -21,12 +21,14 @@ from imagebake.model.gallery import GalleryVersion
 class Fleet:
     """The gallery of that name in the endpoint's resource group, and its subscription's fleets.
 
-    Every hand may be used twice with the effect of once. *now* dates what is read.
+    Every hand may be used twice with the effect of once. *now* dates what is read. Scale sets
+    on the galleries *kin*, by their ids, are read as well.
     """
 
     clients: Clients
     gallery: str
     now: Callable[[], dt.datetime]
+    kin: tuple[str, ...] = ()
 
     def inventory(
         self, images: tuple[str, ...] | None = None, *, consumers: bool = True
@@ -36,7 +38,8 @@ class Fleet:
         What could not be read is in `unread`; so is what was not asked for, because nothing
         may be deleted without it.
         """
-        return Reading(self.clients, self.gallery, self.now).all(images, consumers=consumers)
+        reading = Reading(self.clients, self.gallery, self.now, self.kin)
+        return reading.all(images, consumers=consumers)
 
     def definition_tags(self, definition: str) -> dict[str, str]:
         """The tags of an image definition as they are now."""
@@ -83,6 +86,22 @@ class Fleet:
     def delete(self, version_id: str) -> None:
         """Delete a version, where it exists."""
         Version(self.clients, version_id).delete()
+
+    def copy(
+        self,
+        version_id: str,
+        source: str,
+        location: str,
+        replicas: Mapping[str, int],
+        tags: Mapping[str, str],
+    ) -> None:
+        """Create a version from the version *source* of another gallery, hidden everywhere."""
+        Version(self.clients, version_id).copy(source, location, replicas, tags)
+
+    def kept(self, definition: str) -> tuple[str, ...]:
+        """The ids of the definition's versions that were deleted and can be restored."""
+        gallery_id = self.clients.endpoint.gallery_id(self.gallery)
+        return deleted(self.clients, f"{gallery_id}/images/{definition}")
 
     def restore(self, version_id: str) -> None:
         """Undo a deletion, while the gallery still keeps what was deleted."""

@@ -45,11 +45,15 @@ def users(
 
 @dataclass(slots=True)
 class Reading:
-    """One reading of the gallery *name*; used once."""
+    """One reading of the gallery *name*; used once.
+
+    Scale sets that are on a gallery of *kin*, by their ids, are read with its own.
+    """
 
     clients: Clients
     name: str
     now: Callable[[], dt.datetime]
+    kin: tuple[str, ...] = ()
     unread: list[str] = field(default_factory=list)
 
     def all(self, images: tuple[str, ...] | None, *, consumers: bool) -> Inventory:
@@ -155,7 +159,9 @@ class Reading:
         found, hands = scale_set(resource), ScaleSetHands(self.clients, str(resource["id"]))
         listed = self._instances(hands, resource) if used.custom else []
         instances = self._used(listed)
-        if not instances and not of_gallery(found.image, self._id):
+        if not instances and not any(
+            of_gallery(found.image, name) for name in (self._id, *self.kin)
+        ):
             return None
         found = replace(found, instances=instances)
         if unsettled(listed):

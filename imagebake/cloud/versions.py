@@ -53,6 +53,31 @@ class Version:
         if list(map(_gist, wanted)) != sorted(map(_gist, known.values())):
             self._write("publish", {"publishingProfile": {"targetRegions": wanted}}, polling=False)
 
+    def copy(
+        self, source: str, location: str, replicas: Mapping[str, int], tags: Mapping[str, str]
+    ) -> None:
+        """Create the version from the version *source*, hidden; one that is there stays.
+
+        Does not wait for the copies, which take as long as their regions are far.
+        """
+        if self.read() is not None:
+            return
+        targets = [
+            {"name": name, "regionalReplicaCount": count, "excludeFromLatest": True}
+            for name, count in sorted(replicas.items())
+        ]
+        body = {
+            "location": location,
+            "tags": dict(tags),
+            "properties": {
+                "publishingProfile": {"targetRegions": targets, "excludeFromLatest": True},
+                "storageProfile": {"source": {"id": source}},
+            },
+        }
+        versions = self.clients.compute.gallery_image_versions
+        begin = versions.begin_create_or_update
+        self.clients.ask(f"copy version {self}", begin, *self._place, body, polling=False)
+
     def show(self, shown: frozenset[str]) -> None:
         """Let `latest` mean the version in the regions *shown*, and nowhere else."""
         profile = self._properties().get("publishingProfile") or {}
@@ -138,6 +163,20 @@ class Version:
         self.clients.ask(
             f"{verb} version {self}", versions.begin_update, *self._place, body, **options
         )
+
+
+def deleted(clients: Clients, definition_id: str) -> tuple[str, ...]:
+    """The ids of the versions of a definition that its gallery keeps after their deletion."""
+    group, gallery, definition = names(definition_id, "resourcegroups", "galleries", "images")
+    kept = clients.find(
+        f"list what was deleted of {definition!r}",
+        clients.compute.soft_deleted_resource.list_by_artifact_name,
+        group,
+        gallery,
+        "Images",
+        definition,
+    )
+    return tuple(f"{definition_id}/versions/{one['name']}" for one in kept or ())
 
 
 def _targets(properties: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -32,6 +32,8 @@ from imagebake.rotate import Hands, carry_out
 
 Decide = Callable[[Inventory], Plan]
 """What makes a plan of an inventory."""
+FIRST, SECOND = "first", "second"
+"""The galleries by what settings and command lines call them."""
 SHORTEST = 6
 """So many digits of a plan's digest name it."""
 
@@ -164,13 +166,33 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(site: Site) -> Iterator[Place]:
-    """The gallery of *site*, connected until the context is left."""
+def place(site: Site, which: str = "") -> Iterator[Place]:
+    """The gallery of *site* that is in use, or *which*, connected until the context is left."""
     now = functools.partial(dt.datetime.now, dt.UTC)
     began = now()
     with ends.connect(site) as end:
         fleet = Fleet(end.cloud, site.settings.gallery, now)
-        yield Place(site=site, end=end, fleet=fleet, now=now, began=began)
+        at = Place(site=site, end=end, fleet=fleet, now=now, began=began)
+        yield second(at) if (which or site.settings.in_use) == SECOND else at
+
+
+def second(at: Place) -> Place:
+    """The second gallery of *at*'s settings, over the same connections."""
+    settings = at.site.settings
+    if not settings.second_gallery:
+        raise UsageError(
+            "there is no second gallery",
+            hint="second_gallery in imagebake.yaml names it: docs/recovery.md",
+        )
+    name, group = settings.second_gallery, settings.second_resource_group
+    cloud = at.end.cloud.in_group(group, settings.second_location)
+    named = replace(settings, gallery=name, resource_group=group, location=settings.second_location)
+    return replace(
+        at,
+        site=replace(at.site, settings=named),
+        end=replace(at.end, cloud=cloud),
+        fleet=Fleet(cloud, name, at.now),
+    )
 
 
 def show(plan: Plan, order: Order) -> None:

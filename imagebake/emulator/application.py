@@ -22,6 +22,7 @@ from imagebake.emulator.faults import Faults
 from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.limits import Admission, Meter, Throttle
 from imagebake.emulator.locks import require_unlocked
+from imagebake.emulator.outages import require_region
 from imagebake.emulator.store import Session, Store
 from imagebake.emulator.subscriptions import require_registration
 
@@ -34,7 +35,10 @@ _READS = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """Answers requests; *settle* is called before each, so that nobody sees what is overdue."""
+    """Answers requests; *settle* is called before each, so that nobody sees what is overdue.
+
+    Whatever is in a region that is *lost* is refused.
+    """
 
     routes: Iterable[Route]
     store: Store
@@ -44,6 +48,7 @@ class Application:
     pace: Callable[[], Pace]
     throttle: Callable[[], Throttle | None]
     settle: Callable[[dt.datetime], None]
+    lost: Callable[[], frozenset[str]]
     meter: Meter
     url_map: Map
 
@@ -59,6 +64,7 @@ class Application:
         pace: Callable[[], Pace],
         throttle: Callable[[], Throttle | None],
         settle: Callable[[dt.datetime], None],
+        lost: Callable[[], frozenset[str]],
     ) -> Application:
         """An application for *routes*, which do not change any more."""
         rules = [Rule(route.rule, methods=[route.method], endpoint=route) for route in routes]
@@ -72,6 +78,7 @@ class Application:
             pace=pace,
             throttle=throttle,
             settle=settle,
+            lost=lost,
             meter=Meter(),
             url_map=url_map,
         )
@@ -119,6 +126,7 @@ class Application:
             if not route.open:
                 _require_provider(session, path)
                 require_unlocked(session, request.method, path)
+                require_region(session, path, body, self.lost())
             reply = route.handler(
                 Call(
                     method=request.method,

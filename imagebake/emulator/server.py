@@ -37,6 +37,7 @@ from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
+from imagebake.emulator.outages import Outages
 from imagebake.emulator.runs import Runs
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
@@ -70,7 +71,8 @@ class Emulator:
     `Emulator`. Leaving the context cancels the runs that this process has under way, turns off
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
     for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
-    *host* machines are inventory, and nothing runs.
+    *host* machines are inventory, and nothing runs. Regions that are *lost*, by name, answer
+    nothing; they, and incidents, may be written into the folder, too: see `outages`.
     """
 
     def __init__(
@@ -98,8 +100,11 @@ class Emulator:
         self._port = port
         self._faults = Faults()
         self._health = Health()
+        self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
+        outages = Outages.read(self.folder)
+        self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
@@ -170,6 +175,7 @@ class Emulator:
             pace=lambda: self.pace,
             throttle=lambda: self.throttle,
             settle=self._settle,
+            lost=lambda: self.lost,
         )
 
     def _settle(self, now: dt.datetime) -> None:

@@ -253,3 +253,12 @@ class Store:
         """Close the file; nothing may use the store afterwards."""
         with self._turn:
             self._connection.close()
+
+
+def snapshot(path: Path, to: Path) -> None:
+    """Copy what an emulator remembers as it is at one moment, whoever writes to it meanwhile."""
+    with (
+        contextlib.closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as source,
+        contextlib.closing(sqlite3.connect(to)) as target,
+    ):
+        source.backup(target)

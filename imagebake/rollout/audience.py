@@ -79,11 +79,13 @@ def moves(
     *,
     reason: str,
     again: bool = False,
+    kin: frozenset[str] = frozenset(),
 ) -> Moves:
     """What brings *scale_sets*, those of *ring*, to *version*.
 
-    What has failed to upgrade to it is left for a person to look at, unless it is to be
-    tried *again*; a running upgrade to something else is cancelled only then, too.
+    Scale sets of definitions in *kin* are the ring's, too. What has failed to upgrade to it is
+    left for a person to look at, unless it is to be tried *again*; a running upgrade to
+    something else is cancelled only then, too.
     """
     actions: list[Action] = []
     refusals: list[Refusal] = []
@@ -91,7 +93,7 @@ def moves(
     failed: list[str] = []
     moved = 0
     for one in scale_sets:
-        if refusal := _stranger(rings, ring, one):
+        if refusal := _stranger(rings, ring, one, kin):
             refusals.append(refusal)
             continue
         right = _points_at(rings, ring, version, one)
@@ -155,13 +157,15 @@ def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, one: ScaleSet)
     """Whether the scale set's model means *version*: by its id, or as its region's latest."""
     if is_version(one.image):
         return key(one.image) == key(version.id)
+    if definition_of(one.image) != rings.definition:
+        return False
     return rings.last_with(one.region).name == ring.name
 
 
-def _stranger(rings: Rings, ring: Ring, one: ScaleSet) -> Refusal | None:
+def _stranger(rings: Rings, ring: Ring, one: ScaleSet, kin: frozenset[str]) -> Refusal | None:
     """Why a scale set of the ring's audience is not the ring's to move."""
     shows = f"az resource show --ids {one.id}"
-    if definition_of(one.image) != rings.definition:
+    if definition_of(one.image) not in {rings.definition, *kin}:
         why = f"it is on another image, {one.image or 'none'}"
     elif one.region not in ring.regions:
         why = f"it is in {one.region}, where ring {ring.name} has no replicas"

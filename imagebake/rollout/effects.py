@@ -32,6 +32,7 @@ from imagebake.rollout.actions import (
     Unhold,
     Unretire,
 )
+from imagebake.rollout.copies import CopyTags
 from imagebake.rollout.index import written_time
 
 OURS = "imagebake-"
@@ -54,6 +55,8 @@ def tags_of(action: Action) -> dict[str, str]:
             tags = {TAG_OVERRODE_FREEZE: f"{written_time(action.at)} {action.reason}"}
         case Hold():
             tags = {TAG_HOLD: f"{written_time(action.at)} {action.reason}"}
+        case CopyTags():
+            tags = dict(action.tags)
         case Retire():
             tags = {TAG_RETIRED: written_time(action.at)}
         case _:
@@ -64,6 +67,8 @@ def tags_of(action: Action) -> dict[str, str]:
 def tags_gone(action: Action) -> frozenset[str]:
     """The tags that *action* takes away."""
     match action:
+        case CopyTags():
+            return action.gone
         case Unhold():
             return frozenset({TAG_HOLD})
         case Unretire():

@@ -1,0 +1,266 @@
+"""`dr`: a second gallery filled, compared and used, and what was deleted brought back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imagebake import app
+from imagebake.cloud.answers import NotFound
+from imagebake.cloud.galleries import Gallery
+from imagebake.commands.fleets import (
+    FIRST,
+    SECOND,
+    Order,
+    Place,
+    do,
+    place,
+    proper,
+    refuse,
+    say,
+    second,
+    show,
+    unseen,
+)
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.rotating import URGENT_WAIT, WAIT, named
+from imagebake.commands.selection import chosen, spec_of, split_version
+from imagebake.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
+from imagebake.model.fleet import Inventory
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.ids import key, spoken
+from imagebake.rollout.index import Index
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.promote import rings_of
+from imagebake.rollout.readiness import Lack, general_lacks, lacks, unread
+from imagebake.rollout.recovery import Second, copy_plan, flaws, use_plan, wanted
+
+ACTIONS = ("check", "copy", "use", "restore")
+
+
+def recover(action: str, name: str, image: str, *, without: str, plan: bool, as_json: bool) -> None:
+    """Do what *action* says; raises `UsageError` for anything else."""
+    if action == "check":
+        check(name, as_json=as_json)
+    elif action == "copy":
+        copy(named(name), plan=plan, as_json=as_json)
+    elif action == "use":
+        use(name, image, without=without, plan=plan, as_json=as_json)
+    elif action == "restore":
+        restore(name, as_json=as_json)
+    else:
+        said = f"dr has no action {action!r}" if action else "say what dr shall do"
+        raise UsageError(said, hint=f"./inv dr {' | '.join(ACTIONS)}")
+
+
+def check(image: str, *, as_json: bool) -> None:
+    """Print what a recovery would miss, as commands; end with 3 when it is anything."""
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    with place(site, FIRST) as at:
+        found = lacking(at, specs)
+    if as_json:
+        print_json({"missing": [one.to_json() for one in found]})
+    elif found:
+        rows = ((one.subject, one.what, one.command) for one in found)
+        print_table(("of", "what is missing", "what brings it"), rows)
+    else:
+        print("nothing is missing: replicas, a way back and copies are there")
+    if found:
+        things = "1 thing is" if len(found) == 1 else f"{len(found)} things are"
+        raise ValidationFailed(
+            f"{things} missing for a recovery", hint="the commands above bring them"
+        )
+
+
+def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
+    """What a recovery of *specs* would miss."""
+    settings = at.site.settings
+    other = second(at) if settings.second_gallery else None
+    found: list[Lack] = []
+    mine = _read(at, "./inv dr use second", found)
+    theirs = _read(other, "./inv dr copy IMAGE", found) if other else None
+    if mine is None:
+        return tuple(found)
+    to = target(other) if other else None
+    if theirs is not None or not other:
+        found += general_lacks(mine, theirs, (settings.location, settings.second_location))
+    for spec in specs:
+        needed = [one.id for one in wanted(rings_of(spec, Index(mine)))]
+        mine = at.looked_at(mine, map(key, needed))
+        if theirs and other and to:
+            theirs = other.looked_at(theirs, [key(to.place_of(one)) for one in needed])
+        found += lacks(spec, mine, theirs, to)
+    return tuple(found)
+
+
+def _read(at: Place, command: str, found: list[Lack]) -> Inventory | None:
+    """What is in a gallery; where it cannot be read, None and a line in *found*."""
+    try:
+        return at.fleet.inventory(consumers=False)
+    except CloudError as error:
+        found.append(unread(at.site.settings.gallery, error.message, command))
+        return None
+
+
+def copy(image: str, *, plan: bool, as_json: bool) -> None:
+    """Copy what a recovery of *image* needs to the second gallery, and compare it."""
+    site = app.site(quiet=as_json)
+    spec = spec_of(site, image)
+    with place(site, FIRST) as at:
+        at.must_have(spec)
+        copy_image(at, second(at), spec, plan=plan, as_json=as_json)
+
+
+def copy_image(at: Place, other: Place, spec: ImageSpec, *, plan: bool, as_json: bool) -> None:
+    """Do what `copy` says between two galleries; raises where a copy is not its original."""
+    order = Order(verb="copy", again="", needed=True, as_json=as_json)
+    definition, to = spec.gallery.definition, target(other)
+    first = at.fleet.inventory((definition,), consumers=False)
+
+    def decide(there: Inventory) -> Plan:
+        return copy_plan(spec, first, there, to, now=other.now())
+
+    if plan:
+        show(other.decided(decide, _there(other, definition, first))[0], order)
+        return
+    gallery = Gallery(other.end.cloud, other.site.settings.gallery)
+    gallery.ensure()
+    gallery.ensure_definition(spec.gallery)
+    with other.claim(other.definition(spec), order.verb, wait=WAIT) as held:
+        made, there = other.decided(decide, _there(other, definition, first))
+        proper(made, order)
+        outcome = do(other, [spec], made, there, order=order, hold=held.hold)
+    compare(at, other, spec, first)
+    say(made, outcome, order)
+
+
+def _there(other: Place, definition: str, first: Inventory) -> Inventory:
+    """The copies that there are; none where the gallery is still to be made."""
+    try:
+        return other.fleet.inventory((definition,), consumers=False)
+    except NotFound:
+        return Inventory(gallery=target(other).gallery, at=first.at)
+
+
+def compare(at: Place, other: Place, spec: ImageSpec, first: Inventory) -> None:
+    """Raise `ValidationFailed` where a copy that a recovery needs is not its original."""
+    to, content = target(other), at.end.images.content
+    for one in wanted(rings_of(spec, Index(first))):
+        original, copied = at.fleet.version(one.id) or one, to.place_of(one.id)
+        contents = (content(one.id), content(copied))
+        if told := flaws(original, other.fleet.version(copied), contents):
+            raise ValidationFailed(
+                f"the copy of {spoken(one.id)} cannot take its place: {'; '.join(told)}",
+                hint=f"./inv dr copy {spec.name} again; delete the copy where it is another",
+            )
+
+
+def target(other: Place) -> Second:
+    """The gallery of *other* as decisions know it."""
+    settings = other.site.settings
+    gallery = other.end.cloud.endpoint.gallery_id(settings.gallery)
+    return Second(gallery=gallery, location=settings.location)
+
+
+def use(which: str, image: str, *, without: str, plan: bool, as_json: bool) -> None:
+    """Move the scale sets of *image*, or of all, to what their rings have in a gallery."""
+    if which not in (FIRST, SECOND):
+        raise UsageError(
+            "say which gallery is to be used", hint="./inv dr use second, and back: dr use first"
+        )
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    left = frozenset(part.strip().lower() for part in without.split(",") if part.strip())
+    with place(site, FIRST) as first:
+        pair = (first, second(first))
+        at, other = pair if which == FIRST else pair[::-1]
+        for spec in specs:
+            if image or _has(at, spec):
+                use_gallery(at, other, spec, without=left, plan=plan, as_json=as_json)
+    site.progress.note(f"in_use: {which} in imagebake.yaml lets all commands see this gallery")
+
+
+def use_gallery(
+    at: Place,
+    other: Place,
+    spec: ImageSpec,
+    *,
+    without: frozenset[str] = frozenset(),
+    plan: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Move the scale sets of one image from the gallery *other* to that of *at*."""
+    if not _has(at, spec):
+        raise UsageError(
+            f"gallery {at.site.settings.gallery} has no {spec.name}",
+            hint=f"./inv dr copy {spec.name}",
+        )
+    left = target(other).gallery
+    at = replace(at, fleet=replace(at.fleet, kin=(left,)))
+    order = Order(
+        verb="recovery", again="", needed=True, as_json=as_json,
+        objective=dt.timedelta(minutes=spec.objectives.rollback_minutes),
+    )  # fmt: skip
+
+    def decide(inventory: Inventory) -> Plan:
+        return use_plan(spec, inventory, left, now=at.now(), without=without)
+
+    if plan:
+        planned = at.decided(decide, at.inventory())[0]
+        show(planned, order)
+        if not planned.actions:
+            refuse(planned)
+        return
+    with at.claim(at.definition(spec), order.verb, wait=URGENT_WAIT) as held:
+        made, there = at.decided(decide, at.inventory())
+        proper(made, order)
+        outcome = do(at, [spec], made, there, order=order, hold=held.hold)
+    say(made, outcome, order)
+    if lacks_sight := _unseen(spec, there, without):
+        raise unseen(lacks_sight)  # what could be moved has been
+
+
+def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple[str, ...]:
+    """What could not be read of *there*, but for the scale sets of the regions *without*."""
+    out = [key(one.id) for one in there.scale_sets if one.region in without]
+    lacking = there.unseen(spec.gallery.definition)
+    return tuple(why for why in lacking if not any(name in why.lower() for name in out))
+
+
+def _has(at: Place, spec: ImageSpec) -> bool:
+    try:
+        at.fleet.definition_tags(spec.gallery.definition)
+    except NotFound:
+        return False
+    return True
+
+
+def restore(version: str, *, as_json: bool) -> None:
+    """Take versions that were deleted out of the gallery's bin; raises where none is there."""
+    image, number = split_version(version)
+    site = app.site(quiet=as_json)
+    spec = spec_of(site, image)
+    with place(site) as at:
+        found = restore_versions(at, spec, number)
+    if as_json:
+        print_json({"restored": [spoken(one) for one in found]})
+    else:
+        print("\n".join(f"{spoken(one)}  restored" for one in found))
+
+
+def restore_versions(at: Place, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
+    """Restore version *number* of an image, or all that its gallery keeps; their ids."""
+    kept = at.fleet.kept(spec.gallery.definition)
+    found = tuple(one for one in kept if number in (None, one.rpartition("/")[2]))
+    if not found:
+        raise RolloutRefused(
+            f"the gallery keeps nothing of {spec.name}{f'@{number}' if number else ''}"
+            " that was deleted",
+            hint=f"./inv bake {spec.name} makes it anew from the lock and the mirror",
+        )
+    for one in found:
+        at.fleet.restore(one)
+        at.site.progress.note(f"restored {spoken(one)}")
+    return found

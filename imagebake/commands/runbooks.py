@@ -1,0 +1,259 @@
+"""`runbook`: the answers to what can happen, listed, shown and rehearsed."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.commands.fleets import FIRST
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.scratch import scratch
+from imagebake.commands.selection import spec_of
+from imagebake.commands.troubles import (
+    TROUBLES,
+    Commands,
+    Trouble,
+    before_all,
+    local,
+    other_content,
+)
+from imagebake.errors import UsageError, ValidationFailed
+from imagebake.host import process
+from imagebake.host.files import locked, write_atomically
+from imagebake.model.runbook import Runbook, parse
+from imagebake.model.spec import ImageSpec
+from imagebake.rehearse import Hands, Rehearsal, Run, rehearse
+from imagebake.specs.load import load_all
+
+REHEARSE, ALL = "rehearse", "all"
+RECORDS = "rehearsals.jsonl"
+_LAST_WORDS = 2000
+
+
+def runbook(name: str, book: str, *, image: str, prove: bool, write: bool, as_json: bool) -> None:
+    """List the runbooks, show the one called *name*, or rehearse *book*."""
+    site = app.site(quiet=as_json)
+    books = load(site.workspace.runbooks)
+    if name == REHEARSE:
+        wanted = books if book == ALL else {book: _one(books, book)}
+        _rehearse_all(site, wanted, image, prove=prove, write=write, as_json=as_json)
+    elif name:
+        _show(_one(books, name), _last(site, name), as_json=as_json)
+    else:
+        _list(site, books, as_json=as_json)
+
+
+def load(folder: Path) -> dict[str, Runbook]:
+    """Every runbook in *folder*, by name; raises `UsageError` for one that is not whole."""
+    pages = sorted(folder.glob("*.md"))
+    return {page.stem: parse(page.stem, page.read_text(encoding="utf-8")) for page in pages}
+
+
+def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
+    if name not in books:
+        said = f"there is no runbook {name!r}" if name else "say which runbook, or all"
+        raise UsageError(said, hint=f"runbooks: {', '.join(books)}")
+    return books[name]
+
+
+def _list(site: Site, books: Mapping[str, Runbook], *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            one.name: {**one.facts, "last_rehearsal": _last(site, one.name)}
+            for one in books.values()
+        }
+        print_json(told)
+        return
+    rows = (
+        (one.name, one.facts["trigger"], one.facts["rto"], _spoken(_last(site, one.name)))
+        for one in books.values()
+    )
+    print_table(("runbook", "when", "objective", "last rehearsed here"), rows)
+
+
+def _show(book: Runbook, last: Mapping[str, Any] | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**book.facts, "text": book.text, "last_rehearsal": last})
+        return
+    print(book.text.rstrip())
+    print(f"\nlast rehearsed here: {_spoken(last)}")
+
+
+def _spoken(last: Mapping[str, Any] | None) -> str:
+    if last is None:
+        return "never"
+    verdict = "in time" if last["passed"] else f"failed: {last['why']}"
+    return f"{last['began'][:10]}, {last['seconds']:.1f} s, {verdict}"
+
+
+def _last(site: Site, name: str) -> Mapping[str, Any] | None:
+    """The last rehearsal of a runbook that there is a record of."""
+    path = site.workspace.records / RECORDS
+    if not path.exists():
+        return None
+    lines = reversed(path.read_text(encoding="utf-8").splitlines())
+    mine: Any = next((one for line in lines if (one := _read(line)).get("runbook") == name), None)
+    return mine  # type: ignore[no-any-return]
+
+
+def _read(line: str) -> dict[str, Any]:
+    """A record; nothing where a line was cut short."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {}
+
+
+def _rehearse_all(
+    site: Site,
+    books: Mapping[str, Runbook],
+    image: str,
+    *,
+    prove: bool,
+    write: bool,
+    as_json: bool,
+) -> None:
+    spec = spec_of(site, image) if image else _first(site)
+    made = []
+    for one in books.values():
+        done = rehearse_one(site, one, spec, prove=prove)
+        _keep(site, one, done, write=write)
+        made.append(done)
+        if not as_json:
+            _print(one, done)
+    if as_json:
+        print_json([one.to_json() for one in made])
+    if failed := [one for one in made if one.why]:
+        raise ValidationFailed(
+            f"the rehearsal of {failed[0].name} failed: {failed[0].why}",
+            hint=f"./inv runbook {failed[0].name} shows the page; mend it, or what it calls",
+        )
+
+
+def _first(site: Site) -> ImageSpec:
+    specs = load_all(site.workspace.specs, root=site.workspace.root).values()
+    found = next((one for one in specs if site.workspace.lock_path(one.name).exists()), None)
+    if found is None:
+        raise UsageError("no image is locked", hint="./inv lock IMAGE")
+    return found
+
+
+def rehearse_one(site: Site, book: Runbook, spec: ImageSpec, *, prove: bool) -> Rehearsal:
+    """Rehearse *book* with *spec*'s image in a scratch copy of *site*, which goes afterwards."""
+    if book.name not in TROUBLES:
+        raise UsageError(f"nothing provokes {book.name} here", hint=f"known: {', '.join(TROUBLES)}")
+    trouble = TROUBLES[book.name]
+    with scratch(site, book.name) as made:
+        here = local(replace(site, workspace=made.workspace), trouble.settings)
+        run = functools.partial(_run, here, trouble)
+        with site.progress.step(f"Bake and promote {spec.name} in a scratch copy"):
+            _prepare(here, trouble, spec, run, prove=prove)
+        return rehearse(
+            book,
+            Hands(
+                run=lambda settings, words: run(settings, _proving(words, prove=prove)),
+                strike=lambda: trouble.strike(here, spec),
+                values=_values(here, spec),
+                machine=_machine(),
+                now=functools.partial(dt.datetime.now, dt.UTC),
+                clock=time.monotonic,
+                progress=site.progress,
+            ),
+        )
+
+
+def _prepare(here: Site, trouble: Trouble, spec: ImageSpec, run: Run, *, prove: bool) -> None:
+    """Bring the scratch copy to the state that the trouble finds."""
+    more = trouble.before(spec)
+    _must(run, before_all(spec), prove=prove)
+    if any(words[0] == "bake" for words in more):
+        other_content(here, spec)
+    if more:
+        _must(run, more, prove=prove)
+
+
+def _must(run: Run, commands: Commands, *, prove: bool) -> None:
+    """Run *commands* in one process, which is quicker than one each."""
+    words = tuple(word for each in commands for word in _proving(each, prove=prove))
+    code, said = run({}, words)
+    if code:
+        raise ValidationFailed(
+            f"the rehearsal cannot begin: {' '.join(words)} ended with {code}", hint=said.strip()
+        )
+
+
+def _proving(words: Sequence[str], *, prove: bool) -> tuple[str, ...]:
+    unproved = ("--no-proof",) if words[0] in ("bake", "validate") and not prove else ()
+    return (*words, *unproved)
+
+
+def _values(here: Site, spec: ImageSpec) -> dict[str, str]:
+    return {
+        "IMAGE": spec.name,
+        "RING": spec.rollout_rings[-1].name,
+        "REGION": here.settings.location,
+    }
+
+
+def _run(
+    here: Site, trouble: Trouble, settings: Mapping[str, str], words: Sequence[str]
+) -> tuple[int, str]:
+    """Run one command in the scratch copy; it dies with this process."""
+    command = [sys.executable, "-m", "imagebake", *words]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
+    ours = {
+        "ROOT": str(here.workspace.root),
+        "STATE": str(here.workspace.state),
+        "CLOUD": "local",
+        "IN_USE": FIRST,
+        **trouble.settings,
+    }
+    done = process.run(
+        ["setpriv", "--pdeathsig", "KILL", *command],
+        env={
+            **kept,
+            "PYTHONPATH": str(Path(app.__file__).resolve().parents[1]),
+            **{f"IMAGEBAKE_{name}": value for name, value in ours.items()},
+            **settings,
+        },
+        cwd=here.workspace.root,
+        check=False,
+    )
+    return done.code, (done.stderr.decode(errors="replace") + done.text)[-_LAST_WORDS:]
+
+
+def _machine() -> str:
+    cores = os.cpu_count() or 1
+    return f"{platform.system()} {platform.machine()}, {cores} cores"
+
+
+def _keep(site: Site, book: Runbook, done: Rehearsal, *, write: bool) -> None:
+    """Record a rehearsal, and with *write* date the page with it."""
+    path = site.workspace.records / RECORDS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(done.to_json(), sort_keys=True, separators=(",", ":"))
+    with locked(site.workspace.state / "locks" / "rehearsals.lock"), path.open("ab") as file:
+        cut = b"\n" if path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
+        file.write(cut + line.encode() + b"\n")
+    if write and not done.why:
+        page = site.workspace.runbooks / f"{book.name}.md"
+        write_atomically(page, book.measured(done.told).encode())
+
+
+def _print(book: Runbook, done: Rehearsal) -> None:
+    rows = ((one.part, one.command, str(one.code), f"{one.seconds:.1f} s") for one in done.taken)
+    print(f"{book.title}")
+    print_table(("part", "command", "ended with", "took"), rows)
+    verdict = f"failed: {done.why}" if done.why else "as the page says, and in time"
+    print(f"{done.told}: {verdict}\n")

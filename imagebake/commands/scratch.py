@@ -1,0 +1,85 @@
+"""A scratch copy of a site, which nobody's real state notices and no kill leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebake.app import Site
+from imagebake.emulator.store import snapshot
+from imagebake.host import process
+from imagebake.workspace import Workspace
+
+_FOLDER = "rehearsals"
+_LINKED = ("mirror", "engine")
+"""What never changes once it is there: a link to it is a copy."""
+_OWN = ("locks", "tmp")
+"""Of the engine: what two processes that share it must see, and a copy must not."""
+_DATABASE = "arm.sqlite3"
+_REMOVE = (
+    'tail --pid="$1" -f /dev/null; for _ in 1 2 3 4 5; do rm -rf -- "$2" && exit; sleep 1; done'
+)
+_PATIENCE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """The copy: a repository of its own, and a state directory of its own."""
+
+    workspace: Workspace
+
+
+@contextlib.contextmanager
+def scratch(site: Site, name: str) -> Iterator[Scratch]:
+    """A copy of *site*'s specs and state until the context is left, or this process killed."""
+    folder = site.workspace.state / _FOLDER / f"{name}-{os.getpid()}"
+    _sweep(folder.parent)
+    folder.mkdir(parents=True)
+    remover = process.start(
+        ["setsid", "sh", "-c", _REMOVE, "sh", str(os.getpid()), folder], stdout=process.IGNORED
+    )
+    try:
+        made = Workspace(root=folder / "site", state=folder / "state")
+        _copy_site(site.workspace, made)
+        _copy_state(site.workspace, made)
+        yield Scratch(made)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            folder.parent.rmdir()
+        process.end(remover, patience=_PATIENCE)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a machine that went down left of rehearsals."""
+    for left in folder.glob("*"):
+        if not Path("/proc", left.name.rpartition("-")[2]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _copy_site(of: Workspace, to: Workspace) -> None:
+    shutil.copytree(of.specs, to.specs)
+    for name in ("imagebake.yaml", "templates"):
+        if (there := of.root / name).exists():
+            process.run(["cp", "-a", there, to.root / name])
+
+
+def _copy_state(of: Workspace, to: Workspace) -> None:
+    to.state.mkdir()
+    for name in _LINKED:
+        if (there := of.state / name).is_dir():
+            process.run(["cp", "-al", there, to.state / name])
+    for name in _OWN:
+        if (shared := to.engine / name).is_dir():
+            shutil.rmtree(shared)
+            shared.mkdir(mode=0o700)
+    if of.indexes.is_dir():
+        process.run(["cp", "-a", of.indexes, to.indexes])
+    if of.emulator.is_dir():
+        shutil.copytree(of.emulator, to.emulator, ignore=shutil.ignore_patterns(f"{_DATABASE}*"))
+        if (there := of.emulator / _DATABASE).exists():
+            snapshot(there, to.emulator / _DATABASE)

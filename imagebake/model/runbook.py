@@ -1,0 +1,142 @@
+"""Runbooks in their one form: what started it, what to look at, what to type, when to stop."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from string import Template
+
+from imagebake.errors import UsageError
+
+FACTS = ("title", "trigger", "expected", "rto", "rpo", "measured")
+"""What the front part of a page says, a line each."""
+CHECKS, COMMANDS, STOPS = "Checks", "Commands", "Stop conditions"
+"""The sections that every page has; only these hold commands that are executed."""
+NEVER = "never"
+"""What *measured* says of a runbook that nobody has rehearsed."""
+_FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_STOP = re.compile(r"^- `([^`]+)` ends with (\d+): (.+?)(?=^- |\Z)", re.MULTILINE | re.DOTALL)
+_END = re.compile(r"\s+# ends with (\d+)$")
+_MINUTES = re.compile(r"(\d+) min\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command line as the page has it; *ends* is the exit code that the page promises."""
+
+    text: str
+    ends: int = 0
+
+    def words(self, values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The variables set before it, and what follows `./inv`, with *values* for `$NAME`."""
+        words = shlex.split(Template(self.text).substitute(values))
+        settings = {}
+        while words and "=" in words[0]:
+            name, _, value = words.pop(0).partition("=")
+            settings[name] = value
+        return settings, tuple(words[1:])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """When to stop: *command* ends with the code that it says, and *why* is what to do then."""
+
+    command: Command
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runbook:
+    """One page: *minutes* is its objective (RTO); *text* is the page as it stands."""
+
+    name: str
+    facts: Mapping[str, str]
+    checks: tuple[Command, ...]
+    commands: tuple[Command, ...]
+    stops: tuple[Stop, ...]
+    text: str
+
+    @property
+    def title(self) -> str:
+        """What has happened."""
+        return self.facts["title"]
+
+    @property
+    def minutes(self) -> int:
+        """So many minutes the answer may take."""
+        found = _MINUTES.match(self.facts["rto"])
+        return int(found[1]) if found else 0
+
+    def measured(self, told: str) -> str:
+        """The page, with *told* as what was measured."""
+        line = re.compile(r"^measured: .*$", re.MULTILINE)
+        return line.sub(lambda _: f"measured: {told}", self.text, count=1)
+
+
+def parse(name: str, text: str) -> Runbook:
+    """Read the page *text*; raises `UsageError` with everything that it lacks."""
+    facts, body = _front(text)
+    sections = dict(_sections(body))
+    checks, commands = (tuple(_commands(sections.get(one, ""))) for one in (CHECKS, COMMANDS))
+    stops = tuple(_stops(sections.get(STOPS, "")))
+    book = Runbook(name=name, facts=facts, checks=checks, commands=commands, stops=stops, text=text)
+    if wrong := [*_lacking(book), *_strange(book)]:
+        raise UsageError(
+            f"the runbook {name} is not whole: {'; '.join(wrong)}",
+            hint="docs/recovery.md says what a runbook has",
+        )
+    return book
+
+
+def _front(text: str) -> tuple[dict[str, str], str]:
+    """The facts between the first two lines of dashes, and what follows."""
+    _, first, rest = text.partition("---\n")
+    front, second, body = rest.partition("\n---\n")
+    if not (first and second) or not text.startswith("---\n"):
+        return {}, text
+    rows = (line.partition(": ") for line in front.splitlines())
+    return {name.strip(): told.strip() for name, _, told in rows}, body
+
+
+def _sections(body: str) -> Iterator[tuple[str, str]]:
+    _, *parts = re.split(r"^## (.+)\n", body, flags=re.MULTILINE)
+    yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+def _commands(section: str) -> Iterator[Command]:
+    for block in _FENCE.findall(section):
+        for line in filter(None, map(str.strip, block.splitlines())):
+            end = _END.search(line)
+            yield Command(text=_END.sub("", line), ends=int(end[1]) if end else 0)
+
+
+def _stops(section: str) -> Iterator[Stop]:
+    for command, code, why in _STOP.findall(section):
+        yield Stop(command=Command(text=command, ends=int(code)), why=" ".join(why.split()))
+
+
+def _lacking(book: Runbook) -> Iterator[str]:
+    for name in FACTS:
+        if not book.facts.get(name):
+            yield f"its front part does not say {name}"
+    if book.facts.get("rto") and not book.minutes:
+        yield "its rto is not a number of minutes, such as '30 min'"
+    for section, found in ((CHECKS, book.checks), (COMMANDS, book.commands), (STOPS, book.stops)):
+        if not found:
+            yield f"its section '{section}' has no command"
+
+
+def _strange(book: Runbook) -> Iterator[str]:
+    for name in book.facts:
+        if name not in FACTS:
+            yield f"its front part says {name}, which nobody reads"
+    everything = (*book.checks, *book.commands, *(one.command for one in book.stops))
+    for one in everything:
+        try:
+            known = "./inv" in shlex.split(one.text)
+        except ValueError:
+            known = False
+        if not known:
+            yield f"{one.text!r} is no ./inv command"

@@ -1,0 +1,102 @@
+"""What a recovery would miss: replicas, a way back, copies, a bin for what is deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imagebake.model.fleet import Inventory
+from imagebake.model.rings import Ring
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.ids import key, name_of, spoken
+from imagebake.rollout.index import Index
+from imagebake.rollout.promote import COMPLETED, rings_of
+from imagebake.rollout.recovery import Second, flaws, wanted
+from imagebake.rollout.rings import Rings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """What a recovery would miss, and the command that brings it."""
+
+    subject: str
+    what: str
+    command: str
+
+    def to_json(self) -> dict[str, str]:
+        """What is missing, for programs."""
+        return {"subject": self.subject, "what": self.what, "command": self.command}
+
+
+def lacks(
+    spec: ImageSpec, first: Inventory, second: Inventory | None, to: Second | None
+) -> tuple[Lack, ...]:
+    """Everything that is missing for *spec*'s image: replicas, a way back, copies."""
+    rings = rings_of(spec, Index(first))
+    if not rings.versions:
+        why = "it was never baked"
+        return (Lack(subject=spec.name, what=why, command=f"./inv bake {spec.name}"),)
+    found = [lack for ring in rings.rings for lack in _ring_lacks(spec, rings, ring)]
+    if to is None or second is None:
+        return tuple(found)
+    there = {key(one.id): one for one in second.versions}
+    for one in wanted(rings):
+        if told := flaws(one, there.get(key(to.place_of(one.id)))):
+            what = f"its copy in gallery {name_of(to.gallery)}: {'; '.join(told)}"
+            command = f"./inv dr copy {spec.name}"
+            found.append(Lack(subject=spoken(one.id), what=what, command=command))
+    return tuple(found)
+
+
+def _ring_lacks(spec: ImageSpec, rings: Rings, ring: Ring) -> Iterable[Lack]:
+    subject = f"{spec.name}, ring {ring.name}"
+    good = [seat.version for seat in rings.seats(ring.name) if rings.good(seat.version, ring)]
+    promote = f"./inv promote {spec.name} --ring {ring.name}"
+    if not good:
+        yield Lack(subject=subject, what="no good version is current", command=promote)
+        return
+    if len(good) == 1:
+        yield Lack(
+            subject=subject,
+            what=f"no good version before {good[0].version} to go back to",
+            command=f"./inv bake {spec.name} --force",
+        )
+    for one in good[:2]:
+        late = sorted(name for name in ring.regions if one.regions.get(name) != COMPLETED)
+        if late:
+            yield Lack(
+                subject=subject,
+                what=f"{one.version} has no complete replica in {', '.join(late)}",
+                command=f"./inv promote {spoken(one.id)} --ring {ring.name}",
+            )
+
+
+def general_lacks(
+    first: Inventory, second: Inventory | None, places: tuple[str, str]
+) -> tuple[Lack, ...]:
+    """What is missing whatever the image: *places* are the regions of the two galleries."""
+    found = []
+    for one in (first, second):
+        if one is not None and not one.soft_delete:
+            name, group = name_of(one.gallery), one.gallery.split("/")[4]
+            found.append(
+                Lack(
+                    subject=f"gallery {name}",
+                    what="what is deleted is gone at once",
+                    command=f"az sig update -g {group} -r {name} --soft-delete true",
+                )
+            )
+    if second is None:
+        what = "there is no second gallery"
+        command = "set second_gallery and second_location in imagebake.yaml; then ./inv dr copy"
+        found.append(Lack(subject="settings", what=what, command=command))
+    elif places[0] == places[1]:
+        what = f"both galleries are in {places[0]}"
+        command = "set second_location in imagebake.yaml to another region"
+        found.append(Lack(subject="settings", what=what, command=command))
+    return tuple(found)
+
+
+def unread(gallery: str, why: str, command: str) -> Lack:
+    """A gallery that could not be read: nothing else can be said of it."""
+    return Lack(subject=f"gallery {gallery}", what=f"it cannot be read: {why}", command=command)

@@ -1,0 +1,117 @@
+"""A runbook has every part, or is refused by what it lacks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from imagebake.commands.runbooks import load
+from imagebake.commands.troubles import TROUBLES
+from imagebake.errors import UsageError
+from imagebake.model.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, parse
+
+BOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
+PAGE = """\
+---
+title: It burns
+trigger: smoke
+expected: 2 min
+rto: 10 min
+rpo: none
+measured: never
+---
+# It burns
+
+## Checks
+
+```sh
+./inv gate          # ends with 75
+```
+
+## Commands
+
+```sh
+NAME=second ./inv hold $IMAGE --reason "it burns"
+./inv status $IMAGE
+```
+
+```text
+call somebody
+```
+
+## Stop conditions
+
+- `./inv gate` ends with 0: it is out;
+  go home.
+- `./inv status $IMAGE` ends with 6: nobody
+  answers.
+
+## Afterwards
+
+Sweep.
+"""
+
+
+def test_a_page_is_read_as_it_stands() -> None:
+    book = parse("fire", PAGE)
+
+    assert (book.title, book.minutes) == ("It burns", 10)
+    assert book.checks == (Command(text="./inv gate", ends=75),)
+    assert [one.text for one in book.commands] == [
+        'NAME=second ./inv hold $IMAGE --reason "it burns"',
+        "./inv status $IMAGE",
+    ]
+    assert book.commands[0].words({"IMAGE": "web"}) == (
+        {"NAME": "second"},
+        ("hold", "web", "--reason", "it burns"),
+    )
+    assert [(one.command.ends, one.why) for one in book.stops] == [
+        (0, "it is out; go home."),
+        (6, "nobody answers."),
+    ]
+    assert parse("fire", book.measured("3 s")).facts["measured"] == "3 s"
+    assert book.measured("3 s").replace("measured: 3 s", "measured: never") == PAGE
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_a_page_that_lacks_a_fact_is_refused(fact: str) -> None:
+    without = re.sub(rf"^{fact}: .*\n", "", PAGE, flags=re.MULTILINE)
+
+    with pytest.raises(UsageError, match=f"its front part does not say {fact}"):
+        parse("fire", without)
+
+
+@pytest.mark.parametrize("section", [CHECKS, COMMANDS, STOPS])
+def test_a_page_that_lacks_a_section_is_refused(section: str) -> None:
+    with pytest.raises(UsageError, match=f"its section '{section}' has no command"):
+        parse("fire", PAGE.replace(f"## {section}", "## Something"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("rto: 10 min", "rto: soon", "its rto is not a number of minutes"),
+        ("./inv gate  ", "rm -rf / ", "is no ./inv command"),
+        ("rpo: none", "rpo: none\nowner: me", "its front part says owner, which nobody reads"),
+        ("---\ntitle", "title", "its front part does not say title"),
+        ('"it burns"', '"it burns', "is no ./inv command"),
+    ],
+)
+def test_what_a_page_must_not_say_is_named(old: str, new: str, why: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(why)):
+        parse("fire", PAGE.replace(old, new, 1))
+
+
+def test_every_page_is_whole_measured_indexed_and_can_be_rehearsed() -> None:
+    books = load(BOOKS)
+    index = (BOOKS.parent / "recovery.md").read_text(encoding="utf-8")
+
+    assert set(books) == set(TROUBLES)
+    assert [name for name in books if f"(runbooks/{name}.md)" not in index] == []
+    for book in books.values():
+        told = re.match(r"([\d.]+) s of (\d+) min, on \d{4}-\d\d-\d\d, .+", book.facts["measured"])
+        assert told, book.name
+        assert int(told[2]) == book.minutes
+        assert float(told[1]) <= book.minutes * 60

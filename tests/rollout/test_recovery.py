@@ -1,0 +1,263 @@
+"""What is copied, what a copy must be, and who moves where, in any world."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagebake.model.fleet import Definition, Inventory, ScaleSet, UpgradeState
+from imagebake.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, GalleryVersion
+from imagebake.rollout.actions import Action, AwaitReplicas, Move
+from imagebake.rollout.copies import Copy, CopyTags
+from imagebake.rollout.effects import after
+from imagebake.rollout.ids import definition_of, key
+from imagebake.rollout.index import Index
+from imagebake.rollout.promote import rings_of
+from imagebake.rollout.readiness import general_lacks, lacks
+from imagebake.rollout.recovery import Second, carried, copy_plan, flaws, use_plan, wanted
+from tests.rollout.chance import a_world
+from tests.support.fleets import (
+    GALLERY,
+    GROUP,
+    NOW,
+    a_rollout_spec,
+    a_scale_set,
+    a_version,
+    ago,
+    an_inventory,
+    definition_id,
+    revoked_tag,
+    ring_tag,
+)
+
+SPEC = a_rollout_spec()
+OLD, NEW = "2026.1101.0", "2026.1120.0"
+WEB = {"fleet": "web"}
+TO = Second(gallery=f"{GROUP}-2/providers/Microsoft.Compute/galleries/spare", location="uksouth")
+EMPTY = Inventory(gallery=TO.gallery, at=NOW)
+
+
+def a_seated(number: str, days: float, *rings: str, **tags: str) -> GalleryVersion:
+    told = {name: text for ring in rings for name, text in ring_tag(ring, ago(days=days)).items()}
+    return a_version(number, tags=told | tags)
+
+
+OLDER, CURRENT = a_seated(OLD, 20, "canary", "broad"), a_seated(NEW, 2, "canary", "broad")
+FIRST = an_inventory(OLDER, CURRENT)
+
+
+def copied(first: Inventory, second: Inventory = EMPTY) -> Inventory:
+    """The second gallery once a plan that was made for it has been carried out."""
+    there = {key(one.id): one for one in second.versions}
+    originals = {key(one.id): one for one in first.versions}
+    for action in copy_plan(SPEC, first, second, TO, now=NOW).actions:
+        name = key(action.subject)
+        match action:
+            case Copy():
+                there[name] = replace(
+                    originals[key(action.source)],
+                    id=action.subject,
+                    tags=action.tags,
+                    regions=dict.fromkeys(action.replicas, "Completed"),
+                    replicas=action.replicas,
+                    parent=key(action.source),
+                    state="Succeeded",
+                )
+            case CopyTags():
+                there[name] = after(action, there[name])
+            case _:
+                assert isinstance(action, AwaitReplicas)
+                regions = dict.fromkeys(there[name].regions, "Completed")
+                there[name] = replace(there[name], regions=regions)
+    definitions = tuple(
+        Definition(id=TO.place_of(one.id), name=one.name) for one in first.definitions
+    )
+    return replace(second, definitions=definitions, versions=tuple(there.values()))
+
+
+def test_what_is_current_and_what_was_before_is_copied_to_its_regions_and_the_second_home() -> None:
+    plan = copy_plan(
+        SPEC, an_inventory(a_version("2026.1001.0"), OLDER, CURRENT), EMPTY, TO, now=NOW
+    )
+
+    made = [one for one in plan.actions if isinstance(one, Copy)]
+    assert [one.source for one in made] == [OLDER.id, CURRENT.id]
+    assert made[0].subject == f"{TO.gallery}/images/demo/versions/{OLD}"
+    assert set(made[0].replicas) == {"northeurope", "westeurope", "uksouth"}
+    assert made[0].sentence == (
+        f"Copy demo@{OLD} to gallery spare in northeurope, uksouth, westeurope"
+    )
+
+
+def test_before_anything_was_promoted_the_newest_good_version_is_copied() -> None:
+    bad = a_version("2026.1121.0", tags=revoked_tag(ago(days=1)))
+
+    (one,) = wanted(rings_of(SPEC, Index(an_inventory(a_version(OLD), a_version(NEW), bad))))
+
+    assert str(one.version) == NEW
+
+
+def test_an_image_without_a_version_is_refused_with_the_bake_that_makes_one() -> None:
+    plan = copy_plan(SPEC, an_inventory(), EMPTY, TO, now=NOW)
+
+    assert plan.actions == ()
+    assert plan.refusals[0].command == "./inv bake demo"
+
+
+def test_what_stands_where_a_copy_should_is_refused_and_left() -> None:
+    stranger = replace(CURRENT, id=TO.place_of(CURRENT.id), parent=None)
+    plan = copy_plan(SPEC, an_inventory(CURRENT), replace(EMPTY, versions=(stranger,)), TO, now=NOW)
+
+    assert plan.actions == ()
+    assert plan.refusals[0].reason == (
+        "the second gallery has another version there, made from a bake"
+    )
+
+
+def test_a_revocation_reaches_the_copy_before_anything_is_copied() -> None:
+    second = copied(FIRST)
+    bad = replace(CURRENT, tags={**CURRENT.tags, **revoked_tag(NOW)})
+    newer = a_seated("2026.1122.0", 0, "canary", "broad")
+
+    plan = copy_plan(SPEC, an_inventory(OLDER, bad, newer), second, TO, now=NOW)
+
+    assert isinstance(plan.actions[0], CopyTags)
+    assert TAG_REVOKED in plan.actions[0].tags
+    assert isinstance(plan.actions[1], Copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"state": "Failed"}, "its state is Failed"),
+        ({"parent": None}, "it was made from something else"),
+        ({"tags": {}}, "its tag imagebake-bake-key says None instead of"),
+        ({"regions": {"uksouth": "Replicating"}}, "it is not complete in uksouth"),
+    ],
+)
+def test_a_copy_that_differs_says_how(change: dict[str, object], why: str) -> None:
+    good = next(one for one in copied(FIRST).versions if one.version == CURRENT.version)
+
+    assert flaws(CURRENT, good, ("a", "a")) == ()
+    assert flaws(CURRENT, good, ("a", "b")) == ("its content is another",)
+    assert flaws(CURRENT, None) == ("there is none",)
+    assert any(one.startswith(why) for one in flaws(CURRENT, replace(good, **change)))  # type: ignore[arg-type]
+
+
+def test_scale_sets_go_to_the_copy_of_what_their_ring_has_in_batches_and_back() -> None:
+    fleet = (
+        a_scale_set("canary-1", CURRENT.id, CURRENT.id),
+        a_scale_set("web-1", definition_id(), CURRENT.id, tags=WEB, region="northeurope"),
+        a_scale_set("web-2", CURRENT.id, CURRENT.id, tags=WEB),
+    )
+    there = replace(copied(FIRST), scale_sets=fleet)
+
+    plan = use_plan(SPEC, there, GALLERY, now=NOW)
+    lost = use_plan(SPEC, there, GALLERY, now=NOW, without=frozenset({"westeurope"}))
+    gone = replace(an_inventory(OLDER, CURRENT), scale_sets=moved(there, plan.actions))
+    back = use_plan(SPEC, gone, TO.gallery, now=NOW)
+
+    assert [(one.kind, one.subject.rpartition("/")[2]) for one in plan.actions] == [
+        ("move", "canary-1"),
+        ("move", "web-1"),
+        ("move", "web-2"),
+    ]
+    assert {one.to for one in plan.actions if isinstance(one, Move)} == {TO.place_of(CURRENT.id)}
+    assert [one.subject.rpartition("/")[2] for one in lost.actions] == ["web-1"]
+    assert {one.reason for one in lost.refusals} == {"its region westeurope is left out"}
+    assert {one.to for one in back.actions if isinstance(one, Move)} == {CURRENT.id}
+
+
+def moved(inventory: Inventory, actions: Iterable[Action]) -> tuple[ScaleSet, ...]:
+    """The scale sets as they are once they have been moved."""
+    to = {key(one.subject): one.to for one in actions if isinstance(one, Move)}
+    return tuple(
+        replace(
+            one,
+            image=to.get(key(one.id), one.image),
+            upgrade=UpgradeState.DONE,
+            instances=tuple(
+                replace(each, exact=to.get(key(one.id), each.exact)) for each in one.instances
+            ),
+        )
+        for one in inventory.scale_sets
+    )
+
+
+def test_a_ring_without_a_good_copy_moves_nobody_and_names_the_command() -> None:
+    there = replace(EMPTY, scale_sets=(a_scale_set("canary-1", CURRENT.id, CURRENT.id),))
+
+    plan = use_plan(SPEC, there, GALLERY, now=NOW)
+
+    assert plan.actions == ()
+    assert {one.command for one in plan.refusals} == {"./inv dr copy demo"}
+
+
+def test_everything_that_is_missing_comes_with_what_brings_it() -> None:
+    bare = lacks(SPEC, an_inventory(), None, None)
+    alone = lacks(SPEC, an_inventory(CURRENT), EMPTY, TO)
+    thin = replace(CURRENT, regions={"westeurope": "Completed", "northeurope": "Replicating"})
+    late = lacks(SPEC, an_inventory(OLDER, thin), None, None)
+
+    assert [one.command for one in bare] == ["./inv bake demo"]
+    assert [one.command for one in alone] == [
+        "./inv bake demo --force",
+        "./inv bake demo --force",
+        "./inv dr copy demo",
+    ]
+    assert alone[-1].what == "its copy in gallery spare: there is none"
+    assert [one.what for one in late] == [f"{NEW} has no complete replica in northeurope"]
+    assert lacks(SPEC, FIRST, copied(FIRST), TO) == ()
+
+
+def test_settings_and_bins_are_looked_at_whatever_the_image() -> None:
+    kept = replace(FIRST, soft_delete=True)
+    second = replace(EMPTY, soft_delete=True)
+
+    assert general_lacks(kept, second, ("westeurope", "uksouth")) == ()
+    told = general_lacks(FIRST, None, ("westeurope", "uksouth"))
+    assert told[0].command == "az sig update -g images -r imagebake --soft-delete true"
+    assert told[1].what == "there is no second gallery"
+    same = general_lacks(kept, second, ("uksouth", "uksouth"))
+    assert [one.what for one in same] == ["both galleries are in uksouth"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10_000))
+def test_in_any_world_copies_end_equal_and_machines_go_only_to_good_ones(seed: int) -> None:
+    first = a_world(seed, {"demo": SPEC}).inventory()
+    rings = rings_of(SPEC, Index(first))
+    second = copied(first)
+    there = {key(one.id): one for one in second.versions}
+
+    for one in wanted(rings):
+        assert flaws(one, there[key(TO.place_of(one.id))]) == ()
+    assert copy_plan(SPEC, first, second, TO, now=NOW).actions == ()
+    assert not any(TAG_CLAIM in name for one in second.versions for name in one.tags)
+    plan = use_plan(SPEC, replace(second, scale_sets=first.scale_sets), GALLERY, now=NOW)
+    for move in plan.actions:
+        if isinstance(move, Move):
+            copy = there[key(move.to)]
+            assert copy.healthy
+            assert TAG_RETIRED not in copy.tags
+            assert not rings.revoked(rings.index.versions[copy.parent or ""], move.ring)
+            assert definition_of(move.was) in (rings.definition, definition_of(move.to))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 6))
+def test_a_copy_that_was_cut_short_is_taken_up_and_ends_the_same(seed: int, done: int) -> None:
+    first = a_world(seed, {"demo": SPEC}).inventory()
+    whole = copied(first)
+    part = replace(whole, versions=whole.versions[:done])
+
+    resumed = copied(first, part)
+
+    assert sorted(resumed.versions, key=lambda one: one.id) == sorted(
+        whole.versions, key=lambda one: one.id
+    )
+    assert all(carried(one) == one.tags for one in resumed.versions)
