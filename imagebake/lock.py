@@ -174,10 +174,17 @@ def load_lock(path: Path) -> Lock:
         raise LockError(f"{image} has no lock", hint=hint) from None
     except OSError as error:
         raise LockError(f"{path.name} cannot be read: {error.strerror}", hint=hint) from error
+    return read_lock(content, image)
+
+
+def read_lock(content: bytes, image: str) -> Lock:
+    """The lock of *image* whose file has *content*; raises `LockError` as `load_lock` does."""
     try:
         return Lock.model_validate_json(content)
     except pydantic.ValidationError as error:
-        raise LockError(f"{path.name} {_complaint(content, error)}", hint=hint) from error
+        raise LockError(
+            f"{image}{SUFFIX} {_complaint(content, error)}", hint=f"./inv lock {image}"
+        ) from error
 
 
 def check_lock(spec: ImageSpec, lock: Lock) -> None:
