@@ -13,6 +13,7 @@ import pydantic
 from imagebake.artifacts.mirror import Artifact, Mirror
 from imagebake.digest import sha256_json
 from imagebake.errors import ArtifactError, LockError
+from imagebake.host.download import Wanted
 from imagebake.host.files import write_atomically
 from imagebake.model.lock import LOCK_VERSION, Lock, LockedFile, LockedPackage
 from imagebake.model.spec import ImageSpec
@@ -256,7 +257,9 @@ def _file_sizes(spec: ImageSpec, mirror: Mirror, progress: Progress) -> dict[str
         return {}
     with progress.step("Mirror files", unit="B") as step:
         return {
-            file.sha256: mirror.fetch_file(file.url, file.sha256, step=step)
+            file.sha256: mirror.fetch_file(
+                Wanted(url=file.url, sha256=file.sha256, redirects=file.redirects or ()), step=step
+            )
             for file in spec.wanted_files
         }
 

@@ -28,6 +28,9 @@ _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$", max_
 _Version = Annotated[
     str, StringConstraints(pattern=r"^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$", max_length=100)
 ]
+_Line = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", min_length=1, max_length=500)
+]
 _Architecture = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=30)]
 _Path = Annotated[
     str,
@@ -61,7 +64,7 @@ class LockedPackage(Value):
     name: _Name
     version: _Version
     architecture: _Architecture
-    repository: Text
+    repository: _Line
     path: _Path
     size: Annotated[int, Field(ge=1)]
     sha256: _Digest
@@ -93,7 +96,10 @@ class LockedStep(Value):
 
 
 class LockedFile(Value):
-    """A file by digest, with the place and the mode it gets in the image."""
+    """A file by digest, with the place and the mode it gets in the image.
+
+    *redirects* are the hosts that its server may send a download to; absent means none.
+    """
 
     name: Text
     version: Text
@@ -102,6 +108,7 @@ class LockedFile(Value):
     sha256: Sha256
     destination: Text
     mode: Text
+    redirects: tuple[Text, ...] | None = None
 
 
 class Lock(Value):
