@@ -229,9 +229,13 @@ def bump(
     words=["image", "pin"],
     help={
         "image": IMAGE,
-        "pin": "a Debian package, an agent of the catalogue, or an extension's PUBLISHER.TYPE",
-        "to": "its version (default: the newest that the spec allows)",
-        "mode": "how an extension is delivered: native or absent",
+        "pin": "a Debian package, an agent of the catalogue, an extension's PUBLISHER.TYPE, or the"
+        " https address of a file",
+        "to": "its version (default: the newest that the spec allows; a file's must be given)",
+        "mode": "how an extension is delivered: native or absent; or a file's permissions",
+        "sha256": "the digest of a file, as its publisher gives it",
+        "destination": "where a file is in the image",
+        "redirects": "the other hosts that a file's server may send downloads to",
         "owner": "who answers for it (default: the spec's owner)",
         "reason": "why the image has it",
         "review-by": "the day by which somebody looks at it again",
@@ -244,6 +248,9 @@ def add(
     pin: str = "",
     to: str = "",
     mode: str = "",
+    sha256: str = "",
+    destination: str = "",
+    redirects: str = "",
     owner: str = "",
     reason: str = "",
     review_by: str = "",
@@ -256,7 +263,15 @@ def add(
         image,
         pin,
         to=to,
-        told={"mode": mode, "owner": owner, "reason": reason, "review_by": review_by},
+        told={
+            "sha256": sha256,
+            "destination": destination,
+            "mode": mode,
+            "redirects": redirects,
+            "owner": owner,
+            "reason": reason,
+            "review_by": review_by,
+        },
         as_json=json,
     )
 

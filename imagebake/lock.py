@@ -13,6 +13,7 @@ import pydantic
 from imagebake.artifacts.mirror import Artifact, Mirror
 from imagebake.digest import sha256_json
 from imagebake.errors import ArtifactError, LockError
+from imagebake.host.download import Wanted
 from imagebake.host.files import write_atomically
 from imagebake.model.lock import LOCK_VERSION, Lock, LockedFile, LockedPackage
 from imagebake.model.spec import ImageSpec
@@ -174,10 +175,17 @@ def load_lock(path: Path) -> Lock:
         raise LockError(f"{image} has no lock", hint=hint) from None
     except OSError as error:
         raise LockError(f"{path.name} cannot be read: {error.strerror}", hint=hint) from error
+    return read_lock(content, image)
+
+
+def read_lock(content: bytes, image: str) -> Lock:
+    """The lock of *image* whose file has *content*; raises `LockError` as `load_lock` does."""
     try:
         return Lock.model_validate_json(content)
     except pydantic.ValidationError as error:
-        raise LockError(f"{path.name} {_complaint(content, error)}", hint=hint) from error
+        raise LockError(
+            f"{image}{SUFFIX} {_complaint(content, error)}", hint=f"./inv lock {image}"
+        ) from error
 
 
 def check_lock(spec: ImageSpec, lock: Lock) -> None:
@@ -249,7 +257,9 @@ def _file_sizes(spec: ImageSpec, mirror: Mirror, progress: Progress) -> dict[str
         return {}
     with progress.step("Mirror files", unit="B") as step:
         return {
-            file.sha256: mirror.fetch_file(file.url, file.sha256, step=step)
+            file.sha256: mirror.fetch_file(
+                Wanted(url=file.url, sha256=file.sha256, redirects=file.redirects or ()), step=step
+            )
             for file in spec.wanted_files
         }
 

@@ -80,13 +80,12 @@ class Mirror:
         if work.gone:
             raise ArtifactsGone(sorted(work.gone, key=lambda one: (one.name, one.version)))
 
-    def fetch_file(self, url: str, sha256: str, *, step: Step) -> int:
+    def fetch_file(self, wanted: Wanted, *, step: Step) -> int:
         """Fetch a file of which only the digest is known; return its size in bytes."""
-        target = self.store.path(sha256)
+        target = self.store.path(wanted.sha256)
         if target.exists():
             return target.stat().st_size
-        wanted = Wanted(url=url, sha256=sha256)
-        label = url.rpartition("/")[2]
+        label = wanted.url.rpartition("/")[2]
         return self.downloader.fetch(
             wanted, target, reach=self.files, on_bytes=lambda amount: step.advance(label, amount)
         )
@@ -126,7 +125,8 @@ class Mirror:
     ) -> None:
         """Fetch one artifact to its place."""
         url, reach = self._whence(artifact)
-        wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size)
+        redirects = (artifact.redirects or ()) if isinstance(artifact, LockedFile) else ()
+        wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size, redirects=redirects)
         target = self.store.path(artifact.sha256)
         if self.store.has(artifact.sha256) and not self.store.has(artifact.sha256, artifact.size):
             self.store.quarantine(target)

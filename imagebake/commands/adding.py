@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pydantic
 
 from imagebake import app
+from imagebake.app import Site
 from imagebake.bump import named_version, require_known
 from imagebake.catalog.components import LINUX
 from imagebake.commands.moving import Changes, Outcome, carry_out
@@ -16,33 +17,35 @@ from imagebake.commands.outlooks import judge
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import spec_of
 from imagebake.errors import UsageError, ValidationFailed
-from imagebake.model.pins import AgentPin, ExtensionPin, PackagePin
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.subjects import subject_of
-from imagebake.specs.entries import add_entry, remove_entry
+from imagebake.specs.entries import Said, add_entry, remove_entry
+
+_Pin = PackagePin | AgentPin | ExtensionPin | FilePin
 
 _HANDLER = re.compile(r"([A-Za-z0-9.]+)\.([A-Za-z0-9]+)")
 _KEYS = (
-    *("agent", "package", "publisher", "type", "version", "mode"),
-    *("owner", "reason", "review_by"),
+    *("agent", "package", "file", "publisher", "type", "version", "sha256", "destination"),
+    *("mode", "redirects", "owner", "reason", "review_by"),
 )
 _ANY = {PackagePin: "0-0", AgentPin: "0-0", ExtensionPin: "0.0.0"}
 """A version to ask about the others with; it is in no text."""
 
 
 def add(image: str, pin: str, *, to: str, told: Mapping[str, str], as_json: bool) -> None:
-    """Pin *pin* in the spec of *image*, at *to* or at the newest version that it allows."""
+    """Pin *pin* in the spec of *image*, at *to* or at the newest version that it allows.
+
+    A file, which is named by its address, is pinned as it is told: nobody else knows its digest.
+    """
     site = app.site(quiet=as_json)
     spec = spec_of(site, image)
-    key, entry = _entry(spec, pin, told)
-    kind = _kind(key, entry)
-    asked = _read(kind, entry | {"version": _ANY[kind]})
-    (found,) = judge(site, [subject_of(spec, asked, LINUX.values())], refresh=False)
-    require_known(image, found)
-    version = named_version(found, to).version if to else _newest(found)
-    entry = _in_order(entry | {"version": version})
-    _read(kind, entry)
+    given = {name: text for name, text in told.items() if text}
+    if pin.startswith("https://"):
+        key, entry, version = "pins", _file(spec, pin, to, given), to
+    else:
+        key, entry, version = _found(site, spec, pin, to, given)
     changes = Changes()
     path = site.workspace.specs / f"{spec.name}.yaml"
     changes.add(add_entry(path, key, entry, root=site.workspace.root))
@@ -62,16 +65,56 @@ def remove(image: str, pin: str, *, as_json: bool) -> None:
     _say(carry_out(site, spec, changes), {"pin": pin}, as_json=as_json)
 
 
-def _entry(spec: ImageSpec, pin: str, told: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def _found(
+    site: Site, spec: ImageSpec, pin: str, to: str, given: Mapping[str, str]
+) -> tuple[str, dict[str, Said], str]:
+    """The list that *pin* goes to, what stands there, and the version that was found for it."""
+    key, entry = _entry(spec, pin, given)
+    kind = _kind(key, entry)
+    asked = _read(kind, entry | {"version": _ANY[kind]})
+    (found,) = judge(site, [subject_of(spec, asked, LINUX.values())], refresh=False)
+    require_known(spec.name, found)
+    version = named_version(found, to).version if to else _newest(found)
+    whole = _in_order(entry | {"version": version})
+    _read(kind, whole)
+    return key, whole, version
+
+
+def _file(spec: ImageSpec, address: str, to: str, given: Mapping[str, str]) -> dict[str, Said]:
+    """What stands in the list of pins for the file at *address*."""
+    missing = [flag for flag, text in (("--to", to), *_needed(given)) if not text]
+    if missing:
+        raise UsageError(
+            f"say of the file {address} also {', '.join(missing)}",
+            hint="--to VERSION --sha256 DIGEST --destination PATH; the digest as its publisher"
+            " gives it",
+        )
+    entry: dict[str, Said] = {"file": address, "version": to, **given}
+    if hosts := given.get("redirects"):
+        entry["redirects"] = tuple(hosts.replace(",", " ").split())
+    _read(FilePin, entry)
+    name = address.rpartition("/")[2]
+    if name in _names(spec):
+        raise UsageError(f"{spec.name} pins {name} already", hint="edit the spec, and lock it")
+    return _in_order(entry)
+
+
+def _needed(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((f"--{name}", given.get(name, "")) for name in ("sha256", "destination"))
+
+
+def _entry(spec: ImageSpec, pin: str, told: Mapping[str, str]) -> tuple[str, dict[str, Said]]:
     """The list that *pin* goes to, and what stands there, without its version."""
     if not pin:
         raise UsageError("name a pin", hint="./inv add IMAGE PIN")
     if pin in _names(spec):
         raise UsageError(f"{spec.name} pins {pin} already", hint=f"./inv bump {spec.name} moves it")
-    given = {name: text for name, text in told.items() if text}
+    given: dict[str, Said] = dict(told)
+    if others := [name for name in ("sha256", "destination", "redirects") if name in given]:
+        raise UsageError(f"--{others[0]} is about files", hint="a file is named by its address")
     mode = given.pop("mode", "")
     if pin in LINUX:
-        entry = {"agent": pin}
+        entry: dict[str, Said] = {"agent": pin}
     elif (found := _HANDLER.fullmatch(pin)) and pin != pin.lower():
         if mode not in ("native", "absent"):
             raise UsageError(
@@ -89,22 +132,20 @@ def _names(spec: ImageSpec) -> tuple[str, ...]:
     return (*(pin.name for pin in spec.pins), *(one.handler for one in spec.extensions))
 
 
-def _kind(key: str, entry: Mapping[str, str]) -> type[PackagePin | AgentPin | ExtensionPin]:
+def _kind(key: str, entry: Mapping[str, Said]) -> type[PackagePin | AgentPin | ExtensionPin]:
     if key == "extensions":
         return ExtensionPin
     return AgentPin if "agent" in entry else PackagePin
 
 
-def _read(
-    kind: type[PackagePin | AgentPin | ExtensionPin], entry: Mapping[str, Any]
-) -> PackagePin | AgentPin | ExtensionPin:
+def _read(kind: type[_Pin], entry: Mapping[str, Any]) -> _Pin:
     """The pin that *entry* says; raises `UsageError` for what no spec could hold."""
     try:
         return kind.model_validate(dict(entry))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise UsageError(
-            f"{first['loc'][-1]}: {first['msg'].removeprefix('Value error, ')}"
+            f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
         ) from error
 
 
@@ -117,7 +158,7 @@ def _newest(found: Outlook) -> str:
     )
 
 
-def _in_order(entry: Mapping[str, str]) -> dict[str, str]:
+def _in_order(entry: Mapping[str, Said]) -> dict[str, Said]:
     return {key: entry[key] for key in _KEYS if key in entry}
 
 

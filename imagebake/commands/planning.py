@@ -26,8 +26,9 @@ from imagebake.model.versions import ImageVersion
 from imagebake.plan import plan_bake
 from imagebake.render.identity import rendering_identity
 from imagebake.reports.plan import COLUMNS, ImagePlan, markdown, rows, verdict, work
-from imagebake.specs.load import load_all, load_spec, spec_names
+from imagebake.specs.load import Specs, load_all, load_spec, spec_names
 
+_AT_ONCE = 100
 _MOST_ALONG = 25
 """So many changes that follow from others are shown in a terminal."""
 
@@ -101,14 +102,15 @@ class _Planner:
     def against_git(self, image: str, base: str) -> Iterator[ImagePlan]:
         """Every image held against what a revision has of it; what is the same stays unread."""
         with Earlier.at(self.site, base) as earlier:
-            for name in (image,) if image else earlier.names(self.here):
+            specs = Specs(self.site.workspace.specs, root=self.site.workspace.root)
+            for name in _fetched(earlier, (image,) if image else earlier.names(self.here)):
                 against = str(earlier.revision)
                 if name not in self.here and not earlier.has(name):
                     spec_of(self.site, name)  # says which images there are
                 if name in self.here and earlier.is_same(name):
                     yield ImagePlan(comparison=Comparison(image=name), against=against)
                     continue
-                spec = self._specs((name,))[0] if name in self.here else None
+                spec = specs.load(name) if name in self.here else None
                 if spec and earlier.makes_the_same(spec):
                     yield ImagePlan(comparison=Comparison(image=name), against=against)
                     continue
@@ -160,6 +162,14 @@ class _Planner:
             missing_bytes=sum(one.size for one in missing),
             note=note,
         )
+
+
+def _fetched(earlier: Earlier, names: Sequence[str]) -> Iterator[str]:
+    """*names* in order; what git has of those that differ is asked for by the hundred."""
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        earlier.fetch([name for name in some if not earlier.is_same(name)])
+        yield from some
 
 
 def _numbers(names: Sequence[str]) -> list[ImageVersion]:

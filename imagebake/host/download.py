@@ -37,11 +37,15 @@ def cannot_store(target: Path, error: OSError) -> ArtifactError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a download must be: its digest, and its size in bytes where that is known."""
+    """What a download must be: its digest, and its size in bytes where that is known.
+
+    *redirects* are the hosts that its server may send us to.
+    """
 
     url: str
     sha256: str
     size: int | None = None
+    redirects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,9 @@ class _Arrival:
         url = self._wanted.url
         with (
             self._from_the_start_next_time(),
-            self._connections.get(url, reach=reach, offset=offset) as response,
+            self._connections.get(
+                url, reach=reach, offset=offset, redirects=self._wanted.redirects
+            ) as response,
         ):
             announced = response.length
             if announced is not None and offset + announced > self._limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagebake.model.changes import Change, Risk
@@ -153,7 +153,9 @@ def release_page(address: str) -> str:
     return f"{match[1]}/tag/{match[2]}" if match else ""
 
 
-def _package(pair: Pair, risk: Risk, kind: str, **more: Any) -> Iterator[Change]:  # noqa: ANN401
+def _package(pair: Pair, risk: Risk, kind: str, **more: Any) -> Iterable[Change]:  # noqa: ANN401
+    if pair.old == pair.new:  # nearly all of them
+        return ()
     return pair.change(
         risk,
         kind,

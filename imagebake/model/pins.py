@@ -31,6 +31,7 @@ from imagebake.model.texts import (
     DebianPackage,
     ExtensionName,
     FileMode,
+    HostName,
     HttpsAddress,
     Owner,
     PlainPath,
@@ -96,6 +97,8 @@ class GoalStateAgent(Value):
     """Its full version: four numbers."""
     sha256: Sha256
     """The digest of the zip."""
+    redirects: tuple[HostName, ...] | None = None
+    """The other hosts that its server may send downloads to; none when absent."""
 
 
 class AgentPin(Stewardship):
@@ -135,6 +138,7 @@ class AgentPin(Stewardship):
             sha256=agent.sha256,
             destination=place,
             mode="0644",
+            redirects=agent.redirects,
         )
 
 
@@ -165,6 +169,8 @@ class FilePin(Stewardship):
     """Where it is in the image."""
     mode: FileMode = "0644"
     """Its permissions, in octal."""
+    redirects: tuple[HostName, ...] | None = None
+    """The other hosts that its server may send downloads to; none when absent."""
     source: FileSource | None = None
     """Where newer versions of it are published; without it the pin moves by hand."""
 
@@ -183,6 +189,7 @@ class FilePin(Stewardship):
             sha256=self.sha256,
             destination=self.destination,
             mode=self.mode,
+            redirects=self.redirects,
         )
 
 

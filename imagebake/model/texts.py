@@ -135,6 +135,16 @@ HttpsAddress = Annotated[
 ]
 """Where a file is fetched from; its last part is the file's name."""
 
+HostName = Annotated[
+    str,
+    StringConstraints(max_length=260),
+    spelled(
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*(:[0-9]{1,5})?",
+        "a host's whole name in lower case, such as 'objects.files.example', or HOST:PORT",
+    ),
+]
+"""A server, by its whole name."""
+
 FileMode = Annotated[
     str,
     spelled(r"0[0-7]{3}", "a file mode in octal, such as '0644'"),

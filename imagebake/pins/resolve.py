@@ -84,6 +84,7 @@ def locked_files(spec: ImageSpec, sizes: Mapping[str, int]) -> tuple[LockedFile,
             sha256=file.sha256,
             destination=file.destination,
             mode=file.mode,
+            redirects=file.redirects,
         )
         for file in spec.wanted_files
     )
@@ -158,10 +159,11 @@ def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[S
                 complaints.append(f"  {name} {wanted}: there is {', '.join(dict.fromkeys(there))}")
                 pins.append(name if demand.step == PACKAGES else demand.step)
     if complaints:
-        only = " ".join(f"--only {pin}" for pin in pins)
+        # With one pin of several, the others would be missing still.
+        only = f" --only {pins[0]}" if len(pins) == 1 else ""
         raise ArtifactError(
             f"the archive does not have what {spec.name} asks for\n" + "\n".join(complaints),
-            hint=f"./inv bump {spec.name} {only}" if pins else "is the name right?",
+            hint=f"./inv bump {spec.name}{only}" if pins else "is the name right?",
         )
 
 

@@ -19,6 +19,9 @@ from imagebake.errors import RenderError
 
 _SUFFIX = ".j2"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_MOST_TEXTS = 500
+"""So many rendered texts are kept, a few kilobytes each."""
+
 _Result = TypeVar("_Result")
 
 
@@ -107,6 +110,7 @@ def _environment(
     environment = ImmutableSandboxedEnvironment(
         **delimiters,
         loader=jinja2.FileSystemLoader(folder),
+        auto_reload=False,  # a plan is made by what was there when it was begun
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
         autoescape=False,
@@ -137,6 +141,7 @@ class Templates:
     _shell: jinja2.Environment = field(init=False, repr=False, compare=False)
     _json: jinja2.Environment = field(init=False, repr=False, compare=False)
     _yaml: jinja2.Environment = field(init=False, repr=False, compare=False)
+    _texts: dict[Any, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shell", _environment(self.folder, _finalize_shell))
@@ -144,8 +149,21 @@ class Templates:
         object.__setattr__(self, "_yaml", _environment(self.folder, _finalize_yaml, **_BRACKETS))
 
     def shell(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
-        """Render *name* with every printed value quoted as one word of the shell."""
-        return _explained(name, functools.partial(_render, self._shell, name, values))
+        """Render *name* with every printed value quoted as one word of the shell.
+
+        What many images share is rendered once: the same values give the same text.
+        """
+        key = (name, _frozen(values))
+        try:
+            known = self._texts.get(key)
+        except TypeError:  # a value that cannot be a key
+            return _explained(name, functools.partial(_render, self._shell, name, values))
+        if known is None:
+            known = _explained(name, functools.partial(_render, self._shell, name, values))
+            if len(self._texts) >= _MOST_TEXTS:
+                self._texts.clear()
+            self._texts[key] = known
+        return known
 
     def file(self, name: str) -> str:
         """The text of *name*, which is a program of an image and no template; no line is empty.
@@ -178,6 +196,15 @@ class Templates:
                 f"templates/{name}: the rendered text is not JSON: {error}",
                 hint="a value stands alone: {{ value }}, without quotes around it",
             ) from error
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - whatever a template is given
+    """*value* as a key: equal where a template cannot tell the difference."""
+    if isinstance(value, dict):
+        return dict, tuple((name, _frozen(part)) for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    return value if isinstance(value, str) else (type(value), value)
 
 
 def _render(environment: jinja2.Environment, name: str, values: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, SequenceNode
@@ -32,10 +32,14 @@ from imagebake.specs.writing import written, written_words
 _COMMA = re.compile(r"\s*,")
 
 
+Said = str | tuple[str, ...]
+"""What a key of a pin says."""
+
+
 def add_entry(
     spec: Path,
     key: str,
-    entry: Mapping[str, str],
+    entry: Mapping[str, Said],
     *,
     root: Path,
     instead: Instead | None = None,
@@ -101,7 +105,7 @@ def _hold_equal(spec: Path, before: str, after: str, changes: Mapping[str, objec
         )
 
 
-def _added(text: str, key: str, entry: Mapping[str, str]) -> str:
+def _added(text: str, key: str, entry: Mapping[str, Said]) -> str:
     root = compose(text)
     listed = value_of(root, key)
     if isinstance(listed, SequenceNode) and listed.flow_style:
@@ -116,15 +120,20 @@ def _added(text: str, key: str, entry: Mapping[str, str]) -> str:
     return _after(text, span(root, text).end, lines)
 
 
-def _block(entry: Mapping[str, str], indent: int) -> list[str]:
+def _block(entry: Mapping[str, Said], indent: int) -> list[str]:
     """The lines of *entry* as an item whose dash stands in column *indent*, from 0."""
-    pairs = [f"{name}: {written_words(value)}" for name, value in entry.items()]
+    pairs = [f"{name}: {_value(value, written_words)}" for name, value in entry.items()]
     first, *others = pairs
     return [" " * indent + f"- {first}", *(" " * (indent + 2) + pair for pair in others)]
 
 
-def _flow(entry: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name}: {written(value)}" for name, value in entry.items()) + "}"
+def _flow(entry: Mapping[str, Said]) -> str:
+    pairs = (f"{name}: {_value(value, written)}" for name, value in entry.items())
+    return "{" + ", ".join(pairs) + "}"
+
+
+def _value(value: Said, write: Callable[[str], str]) -> str:
+    return write(value) if isinstance(value, str) else f"[{', '.join(map(written, value))}]"
 
 
 def _after(text: str, index: int, lines: list[str]) -> str:

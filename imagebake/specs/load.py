@@ -61,6 +61,20 @@ def load_all(folder: Path, *, root: Path, instead: Instead | None = None) -> dic
     return specs
 
 
+class Specs:
+    """The specs of *folder*, read when they are asked for; what several extend is read once."""
+
+    def __init__(self, folder: Path, *, root: Path) -> None:
+        self._files = _Folder(folder, root, None)
+
+    def load(self, name: str) -> ImageSpec:
+        """The spec called *name*; raises `SpecError` as `load_spec` does."""
+        spec, wrong = self._files.spec(self._files.folder / f"{name}{SUFFIX}")
+        if wrong or spec is None:
+            raise SpecError(wrong)
+        return spec
+
+
 def merged_tree(path: Path, *, root: Path, instead: Instead | None = None) -> Mapping:
     """The tree of one spec and what it extends, every node at its place in its own file."""
     tree, wrong = _Folder(path.parent, root, instead).merged(path, ())
@@ -85,6 +99,7 @@ class _Folder:
         self.root = root
         self.instead = instead or {}
         self.files: dict[Path, _File] = {}
+        self.right: dict[tuple[Path, int], Mapping] = {}
 
     def spec(self, path: Path) -> tuple[ImageSpec | None, list[Diagnostic]]:
         """The spec in *path*, and what is wrong with it and with what it extends."""
@@ -115,9 +130,21 @@ class _Folder:
             included = self._include(file.extends, (*above, path))
         except SpecError as error:
             return file.root._replace(whole=False), [*wrong, *error.diagnostics]
-        base, complaints = self.merged(included, (*above, path))
+        base, complaints = self._extended(included, (*above, path))
         wrong += complaints
         return (merge(base, file.root) if base else file.root._replace(whole=False)), wrong
+
+    def _extended(
+        self, path: Path, above: tuple[Path, ...]
+    ) -> tuple[Mapping | None, list[Diagnostic]]:
+        """`merged`, which is remembered of what is right: many extend the same."""
+        place = (path, len(above))
+        if place in self.right:
+            return self.right[place], []
+        tree, wrong = self.merged(path, above)
+        if tree and not wrong:
+            self.right[place] = tree
+        return tree, wrong
 
     def _file(self, path: Path) -> _File:
         if path not in self.files:

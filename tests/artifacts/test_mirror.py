@@ -16,6 +16,7 @@ from imagebake.artifacts.mirror import ArtifactsGone, Mirror
 from imagebake.digest import sha256_bytes, sha256_file
 from imagebake.errors import ArtifactError
 from imagebake.host.connections import ARCHIVE
+from imagebake.host.download import Wanted
 from imagebake.model.lock import LockedFile, LockedPackage
 from tests.artifacts.conftest import Counter, a_mirror
 from tests.support.builders import a_package
@@ -172,7 +173,8 @@ def test_the_size_of_a_pinned_file_is_learned_by_fetching_it(
     mirror = Mirror(store=made.store, addresses={}, downloader=made.downloader, files=ARCHIVE)
 
     sizes = [
-        mirror.fetch_file(f"{server.url}/tool", sha256_bytes(b"tool"), step=step) for _ in range(2)
+        mirror.fetch_file(Wanted(url=f"{server.url}/tool", sha256=sha256_bytes(b"tool")), step=step)
+        for _ in range(2)
     ]
 
     assert sizes == [4, 4]
@@ -187,7 +189,7 @@ def test_a_pinned_file_with_another_digest_is_refused(
     mirror = Mirror(store=made.store, addresses={}, downloader=made.downloader, files=ARCHIVE)
 
     with pytest.raises(ArtifactError, match="has the sha256"):
-        mirror.fetch_file(f"{server.url}/tool", sha256_bytes(b"tool"), step=step)
+        mirror.fetch_file(Wanted(url=f"{server.url}/tool", sha256=sha256_bytes(b"tool")), step=step)
 
     assert list(mirror.store.blobs()) == []
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import stat
@@ -14,7 +15,7 @@ from imagebake.digest import sha256_bytes
 from imagebake.errors import ArtifactError
 from imagebake.host.connections import ARCHIVE, PUBLIC, Connections, Dropped, NotThere, shown
 from imagebake.host.download import Downloader, Wanted
-from tests.support.server import Server
+from tests.support.server import Server, serving
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -235,6 +236,48 @@ def test_a_redirect_to_another_server_is_refused(
         downloader.fetch(wanted(server), tmp_path / "blob", reach=ARCHIVE)
 
     assert caught.value.message == f"{server.url}/file leads to another server, elsewhere.example"
+
+
+def test_a_redirect_to_a_host_that_the_pin_names_is_followed_and_verified(
+    server: Server, downloader: Downloader, tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "blob").write_bytes(CONTENT)
+    with serving(tmp_path / "other") as other:
+        named = (other.url.removeprefix("http://"),)
+        server.fail("file", "redirect", text=f"{other.url}/blob?sig=secret")
+        other.fail("blob", "truncate", 20, times=1)
+        good = dataclasses.replace(wanted(server), redirects=named)
+        bad = dataclasses.replace(good, sha256=sha256_bytes(b"else"))
+
+        downloader.fetch(good, tmp_path / "good", reach=ARCHIVE)
+        with pytest.raises(ArtifactError, match="has the sha256") as caught:
+            downloader.fetch(bad, tmp_path / "bad", reach=ARCHIVE)
+
+    assert (tmp_path / "good").read_bytes() == CONTENT
+    assert not (tmp_path / "bad").exists()
+    assert "secret" not in caught.value.message
+    assert other.asked[1] == ("/blob?sig=secret", "bytes=20-")
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [
+        ("http://a:b@elsewhere.example/file", "elsewhere.example"),
+        ("http://elsewhere.example:81/file", "elsewhere.example"),
+        ("http://sub.elsewhere.example/file", "elsewhere.example"),
+        ("ftp://elsewhere.example/file", "elsewhere.example"),
+    ],
+    ids=["with a password", "at another port", "below that host", "otherwise than by http"],
+)
+def test_a_redirect_to_nearly_that_host_is_refused(
+    server: Server, downloader: Downloader, tmp_path: Path, location: str, named: str
+) -> None:
+    server.fail("file", "redirect", text=location)
+    sent = dataclasses.replace(wanted(server), redirects=(named,))
+
+    with pytest.raises(ArtifactError, match="leads to another server"):
+        downloader.fetch(sent, tmp_path / "blob", reach=ARCHIVE)
 
 
 def test_redirects_end(server: Server, downloader: Downloader, tmp_path: Path) -> None:

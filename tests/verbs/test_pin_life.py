@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from imagebake.artifacts.store import DirectoryStore
 from imagebake.commands.adding import add, remove
 from imagebake.commands.bumping import bump
 from imagebake.commands.locking import lock
 from imagebake.commands.outdated import outdated
+from imagebake.digest import sha256_bytes
 from imagebake.errors import ArtifactError, ImagebakeError, LockError, UsageError, ValidationFailed
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving
@@ -370,12 +372,71 @@ def test_an_extension_is_added_where_every_region_has_it(site: Site) -> None:
     assert site.files()["demo.yaml"].decode().endswith("extensions: []\n")
 
 
+TOOL = b"#!/bin/sh\n"
+ADDRESS = "https://files.example/tool/releases/download/v1.10/tool-1.10"
+OF_A_FILE = {"sha256": sha256_bytes(TOOL), "destination": "/opt/tool", "mode": "0755"}
+
+
+def test_a_file_is_added_as_it_is_told_and_removed_again(site: Site) -> None:
+    before = site.files()
+    DirectoryStore(site.root / ".imagebake" / "mirror").put(TOOL)
+    told = OF_A_FILE | {"redirects": "objects.files.example, cdn.example:8443"}
+
+    add("demo", ADDRESS, to="1.10", told=told, as_json=True)
+    there = site.files()
+    lock("demo", every=False, check=True, as_json=False)
+    remove("demo", "tool-1.10", as_json=True)
+
+    assert (
+        there["demo.yaml"]
+        == before["demo.yaml"]
+        + (
+            f"  - file: {ADDRESS}\n"
+            '    version: "1.10"\n'
+            f"    sha256: {sha256_bytes(TOOL)}\n"
+            "    destination: /opt/tool\n"
+            '    mode: "0755"\n'
+            "    redirects: [objects.files.example, cdn.example:8443]\n"
+        ).encode()
+    )
+    (locked,) = json.loads(there["demo.lock.json"])["files"]
+    assert locked["redirects"] == ["objects.files.example", "cdn.example:8443"]
+    assert site.files() == before
+
+
+FILES_REFUSED: dict[str, tuple[dict[str, str], str, str]] = {
+    "no version": (OF_A_FILE, "", "say of the file .* also --to"),
+    "no digest": ({"destination": "/opt/tool"}, "1", "also --sha256"),
+    "half a digest": (OF_A_FILE | {"sha256": "12"}, "1", "sha256: '12' is not a sha256"),
+    "no place": (OF_A_FILE | {"destination": "opt"}, "1", "destination: 'opt' is not a plain"),
+    "a mode of extensions": (OF_A_FILE | {"mode": "native"}, "1", "mode: 'native' is not a file"),
+    "no host": (
+        OF_A_FILE | {"redirects": "https://cdn.example"},
+        "1",
+        "redirects: .* is not a host",
+    ),
+    "all hosts": (OF_A_FILE | {"redirects": "*.example"}, "1", "redirects: .* is not a host"),
+}
+
+
+@pytest.mark.parametrize("case", FILES_REFUSED)
+def test_a_file_that_cannot_be_pinned_is_refused_and_changes_nothing(site: Site, case: str) -> None:
+    told, to, why = FILES_REFUSED[case]
+    before = site.files()
+
+    with pytest.raises(UsageError, match=why):
+        add("demo", ADDRESS, to=to, told=told, as_json=True)
+
+    assert site.files() == before
+
+
 REFUSED: dict[str, tuple[str, dict[str, str], type[ImagebakeError], str]] = {
     "nothing": ("", {}, UsageError, "name a pin"),
     "there already": ("jq", {}, UsageError, "demo pins jq already"),
     "unknown package": ("nothing-such", {}, ArtifactError, "no package nothing-such"),
     "no package at all": ("Not A Package", {}, UsageError, "package: 'Not A Package' is not"),
     "no mode": (AGENT, {}, UsageError, "say how .* is delivered"),
+    "a digest for a package": ("htop", {"sha256": "0"}, UsageError, "--sha256 is about files"),
     "a mode for a package": ("htop", {"mode": "absent"}, UsageError, "--mode is about extensions"),
     "a bad day": ("htop", {"review_by": "soon"}, UsageError, "review_by: 'soon' is not a day"),
     "a bad owner": ("htop", {"owner": "{}"}, UsageError, "owner: '{}' is not an owner"),
