@@ -614,6 +614,43 @@ def drill(
 
 
 @task(
+    words=["image"],
+    help={
+        "image": f"{IMAGE} (default: all)",
+        "region": "only this region; may be given more than once",
+        "history": "make no machines: show what earlier beats say, by region",
+        "days": "with --history: how far back",
+        "silence-hours": "make no machines: exit 9 unless every region had a good beat since",
+        "metrics": "a file for what is known, as OpenMetrics",
+        "json": JSON,
+    },
+    many=["region"],
+)
+def heartbeat(
+    c: Context,
+    image: str = "",
+    region: list[str] | None = None,
+    history: bool = False,
+    days: str = "30",
+    silence_hours: str = "",
+    metrics: str = "",
+    json: bool = False,
+) -> None:
+    """Make a throw-away machine in every region from what its rings have, and time all of it."""
+    from imagebake.commands.beats import beat as run
+
+    run(
+        image,
+        regions=region or (),
+        history=history,
+        days=days,
+        metrics=metrics,
+        silence_hours=silence_hours,
+        as_json=json,
+    )
+
+
+@task(
     words=["old", "new"],
     help={
         "old": "IMAGE@VERSION to compare with",
@@ -714,6 +751,55 @@ def try_(
     from imagebake.commands.trying import try_template as run
 
     run(template, offline=offline, suite=suite, as_json=json)
+
+
+@task(
+    words=["template"],
+    help={
+        "template": "an Azure Image Builder template (ARM JSON), alone or in a deployment",
+        "name": "what the image is called (default: as the template)",
+        "out": "the file to write (default: image_specs/NAME.yaml)",
+        "parameters": "the file of a deployment's parameters",
+        "strict": "exit 3 when something of the template has no place in the spec",
+        "json": JSON,
+    },
+)
+def import_(
+    c: Context,
+    template: str = "",
+    name: str = "",
+    out: str = "",
+    parameters: str = "",
+    strict: bool = False,
+    json: bool = False,
+) -> None:
+    """Make a spec of an image template, and say what imagebake would refuse in it."""
+    from imagebake.commands.importing import import_ as run
+
+    run(template, name=name, out=out, parameters=parameters, strict=strict, as_json=json)
+
+
+@task(
+    words=["path"],
+    many=["path"],
+    help={
+        "path": "a template (ARM JSON, Bicep, Terraform), or a folder of them; as many as you like",
+        "strict": "exit 3 when there is debt, or a file that cannot be understood",
+        "sarif": "a file for GitHub code scanning",
+        "json": JSON,
+    },
+)
+def debt(
+    c: Context,
+    path: list[str] | None = None,
+    strict: bool = False,
+    sarif: str = "",
+    json: bool = False,
+) -> None:
+    """Find what machines wait for when they are created: extensions, downloads, latest images."""
+    from imagebake.commands.owing import debt as run
+
+    run(path or (), strict=strict, sarif=sarif, as_json=json)
 
 
 @task(help={"port": "the port to listen on (default: any that is free)"})

@@ -114,11 +114,11 @@ def fewest_reads(size: Size) -> int:
     def pages(items: int) -> int:
         return max(1, -(-items // PAGE))
 
-    gallery, machines, locks = 1, 1, 1
+    gallery, machines, locks, templates = 1, 1, 1, 1
     versions = size.images * pages(size.versions)
     instances = size.scale_sets * pages(size.instances)
     lists = pages(size.images) + pages(size.scale_sets)
-    return gallery + machines + locks + lists + versions + instances
+    return gallery + machines + locks + templates + lists + versions + instances
 
 
 def permitted(calls: Iterable[tuple[str, str]]) -> float:

@@ -17,7 +17,7 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
 from imagebake.cloud.runs import Run
 from imagebake.digest import canonical_json, sha256_bytes
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.errors import BakeFailed, CloudError, RolloutRefused
 from imagebake.host.files import locked
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
@@ -33,6 +33,7 @@ from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.versions import ImageVersion
 from imagebake.progress import Progress, Step
+from imagebake.rollout.rebakes import reusable, revoked_content
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """How long copying to the regions may take, after what the spec allows for the build."""
@@ -87,10 +88,10 @@ def bake(
     machine go one after the other.
     """
     work = _Bake(plan, to, now, hands)
-    if not force and (there := work.find()):
+    if there := work.find(force=force):
         return there
     with _alone(plan.spec.name, hands):
-        if not force and (there := work.find()):
+        if not force and (there := work.find(force=False)):
             return there
         work.mirror()
         work.prepare()
@@ -115,13 +116,18 @@ class _Bake:
     def definition(self) -> str:
         return self.plan.spec.gallery.definition
 
-    def find(self) -> BakeResult | None:
-        """A healthy version of the same key; where its bake was killed, end what it began."""
-        same = [
-            version
-            for version in self.gallery.versions(self.definition)
-            if version.bake_key == self.plan.bake_key and version.state == "Succeeded"
-        ]
+    def find(self, *, force: bool) -> BakeResult | None:
+        """A healthy version of the same key; where its bake was killed, end what it began.
+
+        Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
+        """
+        there = self.gallery.versions(self.definition)
+        if revoked := revoked_content(there, self.plan.bake_key):
+            if revoked.everywhere and not force:
+                hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
+                raise RolloutRefused(revoked.sentence, hint=hint)
+            self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
+        same = [] if force else reusable(there, self.plan.bake_key)
         for candidate in reversed(same):
             version = self.gallery.version(self.definition, candidate.version)
             if version and version.healthy:

@@ -221,7 +221,7 @@ class _Drill:
             machines.await_agent(name, limit=self.place.patience)
             seconds = round((self.hands.now() - began).total_seconds(), 3)
         except CloudError as error:
-            code, message = error.code, _said(error)
+            code, message = error.code, error.said
         attempt = Attempt(
             label=candidate.label,
             name=name,
@@ -291,9 +291,3 @@ class _Drill:
         """The minute that *asking* would have come at had nothing been compressed."""
         minute, began = self.starts[asking.machine]
         return minute + int((asking.time - began).total_seconds() // 60)
-
-
-def _said(error: CloudError) -> str:
-    """Azure's own words, without ours around them."""
-    _, _, words = error.message.partition(f"{error.code}: ")
-    return (words or error.message).partition(" (correlation id ")[0]

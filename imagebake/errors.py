@@ -10,6 +10,7 @@ ImagebakeError                      exit
 ├─ ArtifactError                      5   unavailable, or with the wrong digest
 ├─ CloudError (code, correlation id)  6   Azure said no
 ├─ BakeFailed (run state, log path)   7   the build broke
+├─ HeartbeatMissed                    9   Azure, or nobody knows what, cannot make machines
 └─ NotNow                            75   a freeze window or an incident
 anything else                         1   our bug
 """
@@ -107,6 +108,12 @@ class CloudError(ImagebakeError):
         self.code = code
         self.correlation_id = correlation_id
 
+    @property
+    def said(self) -> str:
+        """Azure's own words, without ours around them."""
+        _, _, words = self.message.partition(f"{self.code}: ")
+        return (words or self.message).partition(" (correlation id ")[0]
+
 
 class BakeFailed(ImagebakeError):
     """The build ran and broke; *log* is where its output is, when there is any."""
@@ -124,6 +131,12 @@ class BakeFailed(ImagebakeError):
         super().__init__(message, hint=hint)
         self.run_state = run_state
         self.log = log
+
+
+class HeartbeatMissed(ImagebakeError):
+    """Machines cannot be made, for a reason that is not the image's, or nobody knows."""
+
+    exit_code = 9
 
 
 class NotNow(ImagebakeError):

@@ -30,12 +30,15 @@ def task(
     words: Sequence[str] = (),
     actions: Sequence[str] = (),
     help: Mapping[str, str],  # noqa: A002 - as invoke calls it
+    many: Sequence[str] = (),
 ) -> Callable[..., Any]:
     """Make an invoke task whose failures end at the boundary below.
 
     *words* names the parameters that may be given without a flag, in order. Invoke itself
     knows only words that must be given; `TaskProgram` lets these be left out as well.
-    *actions* are words that are the task's own even where another task is called so.
+    *actions* are words that are the task's own even where another task is called so. *many*
+    names those flags that may be given more than once; a last word among them takes all that
+    are left.
     """
 
     def decorate(body: Callable[..., None]) -> Any:  # noqa: ANN401 - invoke's own type is generic
@@ -45,8 +48,8 @@ def task(
                 body(*arguments, **options)
 
         name = body.__name__.rstrip("_")
-        declared[name] = Declared(name, body, tuple(words), help, tuple(actions))
-        return invoke_task(name=name, help=dict(help))(run)
+        declared[name] = Declared(name, body, tuple(words), help, tuple(actions), tuple(many))
+        return invoke_task(name=name, help=dict(help), iterable=list(many))(run)
 
     return decorate
 
@@ -89,7 +92,7 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
     context: Any = None
     free: list[str] = []
     actions: tuple[str, ...] = ()
-    value_next = False
+    many = value_next = False
     for position, token in enumerate(argv):
         if token == "--":
             return named + list(argv[position:])
@@ -101,8 +104,10 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
         elif token in contexts and not (free and token in actions):
             actions = declared[token].actions
             context, free = contexts[token], list(declared[token].words)
+            many = bool(free) and free[-1] in declared[token].many
         elif free:
-            named.append(f"--{free.pop(0)}={token}")
+            named.append(f"--{free[0]}={token}")
+            free = free if many and len(free) == 1 else free[1:]
             continue
         named.append(token)
     return named

@@ -45,6 +45,7 @@ OnReport = Callable[[MachineReport], None]
 Layers = Callable[[Mapping[str, Any]], AbstractContextManager[tuple[Path, ...]]]
 """The directories of an image by its record, the topmost first, kept while in use."""
 _FULL = 3
+_CONSOLE = 1 << 20
 _VAULT = "https://vault.azure.net"
 """What the stand-in for every extension asks a token for, as those do that read a vault."""
 
@@ -153,6 +154,7 @@ class LocalMachine:
         self._stack = contextlib.ExitStack()
         self._network: Network
         self._fabric: Fabric
+        self._guest: Boot
 
     def start(self) -> None:
         """Boot; returns once process 1 runs. Raises `ImagebakeError`."""
@@ -173,6 +175,7 @@ class LocalMachine:
             stack.callback(self._leave)
             guest = Boot(layers, self._network, vm_id=machine.vm_id, ca=self._fabric.ca)
             stack.enter_context(guest).start()
+            self._guest = guest
             self._stack = stack.pop_all()
 
     def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
@@ -190,6 +193,10 @@ class LocalMachine:
     def ledger(self) -> Ledger:
         """What the machine has asked for so far."""
         return self._network.ledger()
+
+    def console(self) -> bytes:
+        """The last that the machine printed."""
+        return self._guest.serial(_CONSOLE)
 
     def stop(self) -> None:
         """Cut the power; the disk is thrown away."""
@@ -215,6 +222,7 @@ def _machine(order: MachineOrder) -> Machine:
         public_key=order.public_key,
         location=order.location,
         custom_data=order.custom_data,
+        user_data=order.user_data,
         size=order.size,
         tags=order.tags,
     )

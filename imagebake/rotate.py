@@ -30,7 +30,7 @@ from imagebake.rollout.actions import (
     Unretire,
     Upgrade,
 )
-from imagebake.rollout.change_request import batches
+from imagebake.rollout.change_request import batch_sentence, batches
 from imagebake.rollout.copies import Copy
 from imagebake.rollout.effects import after, changes, tags_gone, tags_of
 from imagebake.rollout.ids import key, name_of, spoken
@@ -212,6 +212,7 @@ class _Run:
     def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:
         """Upgrade scale sets side by side; raises when more of their ring failed than may."""
         self._target(batch[0])
+        step.note(batch_sentence(batch))
         upgrades = Upgrades(
             sets=self.hands.fleet,
             patience=self.hands.patience,

@@ -50,7 +50,7 @@ class Settings:
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
     subnet: str = ""
-    """The resource id of the subnet that machines of drills are put in; needed on Azure only."""
+    """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
     mirror_url: str = ""
     """The address of the mirror that an Azure build installs from."""
     state: str = ""

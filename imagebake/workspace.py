@@ -53,6 +53,11 @@ class Workspace:
         return self.state / "emulator"
 
     @property
+    def heartbeats(self) -> Path:
+        """The records of heartbeats."""
+        return self.state / "heartbeats"
+
+    @property
     def engine(self) -> Path:
         """Bases and layers of the local builder."""
         return self.state / "engine"

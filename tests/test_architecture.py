@@ -40,6 +40,7 @@ LAYERS = (
         "inspection",
         "fabric",
         "firstboot",
+        "foreign",
         "diskboot",
     ),
     ("host",),

@@ -15,6 +15,8 @@ AZURE_FREE = (
     ("lock", "--all", "--check"),
     ("validate", "--all", "--rules-only"),
     ("specs",),
+    ("debt", "tests/golden/debt/arm"),
+    ("import", "tests/golden/import/windows.json"),
     ("plan", "debian-12-base"),
 )
 
@@ -77,6 +79,17 @@ def test_a_word_may_stand_where_a_flag_would(tmp_path: Path) -> None:
     assert by_word.returncode == by_flag.returncode == 2
     assert by_word.stderr == by_flag.stderr
     assert "nothing" in by_word.stderr
+
+
+def test_several_words_may_stand_where_a_flag_is_repeated(project: Path) -> None:
+    places = ("tests/golden/debt/arm", "tests/golden/debt/bicep")
+
+    by_word = run("debt", *places, "--json", cwd=project)
+    by_flag = run("debt", "--json", *(f"--path={place}" for place in places), cwd=project)
+
+    assert by_word.returncode == 0, by_word.stderr
+    assert by_word.stdout == by_flag.stdout
+    assert json.loads(by_word.stdout)["files"] == 5
 
 
 def test_an_action_of_a_task_is_not_the_task_of_that_name(project: Path, tmp_path: Path) -> None:

@@ -118,6 +118,21 @@ class Clients:
         except NotFound:
             return None
 
+    def read(self, doing: str, url: str) -> str:
+        """Read a text at an address that is its own permission: no token is sent there."""
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import UserAgentPolicy
+        from azure.core.rest import HttpRequest
+
+        from imagebake.cloud.pipeline import Transport
+
+        transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
+        client: Any = PipelineClient(url, transport=transport, policies=policies)
+        with self.asking(doing), client:
+            response = client.send_request(HttpRequest("GET", url))
+            response.raise_for_status()
+            return str(response.text("utf-8"))
+
     def send(self, doing: str, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
         """Send one request that no operation of the SDKs covers, and return its JSON."""
         from azure.core.rest import HttpRequest

@@ -1,8 +1,8 @@
 """Read everything that a rollout is decided from, with as few requests as lists allow.
 
-One list of definitions, machines, scale sets and locks each, one of the versions of each
-definition, and one of the instances of each scale set that has some of a custom image. What
-cannot be read is said in words, and then nothing is deleted.
+One list of definitions, machines, scale sets, image templates and locks each, one of the
+versions of each definition, and one of the instances of each scale set that has some of a
+custom image. What cannot be read is said in words, and then nothing is deleted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.locks import locks
-from imagebake.cloud.references import image_of, of_gallery
+from imagebake.cloud.references import image_of, of_gallery, sources
 from imagebake.cloud.scale_sets import ScaleSetHands, machine, model_reference, scale_set, unsettled
 from imagebake.cloud.together import together
 from imagebake.cloud.wire import gallery_version
@@ -69,10 +69,11 @@ class Reading:
             asked += [
                 lambda: self._listed("machines", compute.virtual_machines.list_all),
                 lambda: self._listed("scale sets", compute.virtual_machine_scale_sets.list_all),
+                self._templates,
                 self._locks,
             ]
         gallery, definitions, *used = together(asked)
-        machines, sets, held = used or ([], [], {})
+        machines, sets, templates, held = used or ([], [], [], {})
         wanted = [one for one in definitions if images is None or one.name in images]
         self._note_what_is_left_out(wanted, definitions, gallery, consumers=consumers)
         works: list[Callable[[], Any]] = [
@@ -90,6 +91,7 @@ class Reading:
             scale_sets=tuple(one for one in scale_sets if one),
             machines=self._used(machines),
             locks=held,
+            others=sources(templates, self._id),
             unread=tuple(sorted(set(self.unread))),
             soft_delete=bool(soft.get("isSoftDeleteEnabled")),
         )
@@ -137,6 +139,10 @@ class Reading:
             self._cannot(f"the {what}", error)
             return []
         return listed
+
+    def _templates(self) -> list[Json]:
+        templates = self.clients.image_builder.virtual_machine_image_templates
+        return self._listed("image templates", templates.list)
 
     def _locks(self) -> Mapping[str, tuple[str, ...]]:
         try:

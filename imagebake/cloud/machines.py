@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,9 @@ from imagebake.model.machine import (
     MachineWish,
 )
 
+Wait = Callable[[float | None], None]
+"""Waits for the end of an operation, for at most so many seconds; raises `CloudError`."""
+TOO_SLOW = "NotInTime"
 _OFF = ("stopped", "deallocated")
 
 
@@ -30,28 +35,50 @@ class Machines:
 
         A machine that failed is still there.
         """
-        machines = self.clients.compute.virtual_machines
-        body = machine_body(wish, self.clients.endpoint.location)
-        made = self.clients.ask(
-            f"create machine {wish.name!r}",
-            machines.begin_create_or_update,
-            self._group,
-            wish.name,
-            body,
-        )
-        return str(made["id"])
+        self.order(wish)(None)
+        return self.id_of(wish.name)
 
-    def extend(self, machine: str, wish: ExtensionWish) -> None:
-        """Put an extension into a machine's model and wait until it is in place."""
+    def order(self, wish: MachineWish) -> Wait:
+        """Ask for a machine; once Azure has agreed, return what waits until it is provisioned."""
+        machines = self.clients.compute.virtual_machines
+        body = machine_body(wish, wish.location or self.clients.endpoint.location)
+        doing = f"create machine {wish.name!r}"
+        return self._begin(doing, machines.begin_create_or_update, self._group, wish.name, body)
+
+    def id_of(self, machine: str) -> str:
+        """The id of the machine of that name."""
+        group = self.clients.endpoint.group_id
+        return f"{group}/providers/Microsoft.Compute/virtualMachines/{machine}"
+
+    def extend(
+        self, machine: str, wish: ExtensionWish, *, location: str = "", limit: float | None = None
+    ) -> None:
+        """Put an extension into a machine's model and wait until it is in place.
+
+        Azure waits for 90 minutes; who gives a *limit* in seconds is told earlier.
+        """
         extensions = self.clients.compute.virtual_machine_extensions
-        self.clients.ask(
+        wait = self._begin(
             f"put extension {wish.name!r} on machine {machine!r}",
             extensions.begin_create_or_update,
             self._group,
             machine,
             wish.name,
-            extension_body(wish, self.clients.endpoint.location),
+            extension_body(wish, location or self.clients.endpoint.location),
         )
+        wait(limit)
+
+    def console(self, machine: str) -> str:
+        """What a machine with a console to be read has printed so far; empty while nobody knows."""
+        machines = self.clients.compute.virtual_machines
+        doing = f"read the console of machine {machine!r}"
+        try:
+            told = self.clients.ask(
+                doing, machines.retrieve_boot_diagnostics_data, self._group, machine
+            )
+            return self.clients.read(doing, str(told["serialConsoleLogBlobUri"]))
+        except NotFound:
+            return ""
 
     def view(self, machine: str) -> MachineView:
         """What the machine's agent said last."""
@@ -73,12 +100,19 @@ class Machines:
             patience.sleep(min(2.0, 4 * self.clients.endpoint.polling_seconds))
         return view
 
-    def stopped(self, tag: str) -> tuple[str, ...]:
-        """The machines with *tag* that are not running."""
+    def tagged(self, tag: str) -> dict[str, str]:
+        """The machines with *tag*, by name, and what it says."""
         machines = self.clients.compute.virtual_machines
         found = self.clients.ask("list machines", machines.list, self._group)
-        tagged = [str(one["name"]) for one in found if tag in (one.get("tags") or {})]
-        return tuple(name for name in tagged if self.view(name).power in _OFF)
+        return {
+            str(one["name"]): str(one["tags"][tag])
+            for one in found
+            if tag in (one.get("tags") or {})
+        }
+
+    def stopped(self, tag: str) -> tuple[str, ...]:
+        """The machines with *tag* that are not running."""
+        return tuple(name for name in self.tagged(tag) if self.view(name).power in _OFF)
 
     def delete(self, machine: str) -> None:
         """Delete a machine, its disk and its network interface; none is as good."""
@@ -94,6 +128,23 @@ class Machines:
     @property
     def _group(self) -> str:
         return self.clients.endpoint.resource_group
+
+    def _begin(self, doing: str, call: Callable[..., Any], /, *args: Any) -> Wait:  # noqa: ANN401
+        """Begin a long operation; return what waits for its end, for so many seconds at most."""
+        with self.clients.asking(doing):
+            poller = call(*args)
+
+        def wait(limit: float | None) -> None:
+            with self.clients.asking(doing):
+                poller.wait(limit)
+                if limit is None or poller.done():
+                    poller.result()
+                    return
+            raise CloudError(
+                f"cannot {doing}: {TOO_SLOW}: it has not ended after {limit:.0f} s", code=TOO_SLOW
+            )
+
+        return wait
 
 
 def machine_body(wish: MachineWish, location: str) -> dict[str, Any]:
@@ -115,7 +166,10 @@ def machine_body(wish: MachineWish, location: str) -> dict[str, Any]:
     return {
         "location": location,
         "tags": dict(wish.tags),
+        **({"identity": {"type": "SystemAssigned"}} if wish.identity else {}),
         "properties": {
+            **({"diagnosticsProfile": _CONSOLE} if wish.console else {}),
+            **({"userData": _encoded(wish.script)} if wish.script else {}),
             "hardwareProfile": {"vmSize": wish.size},
             "storageProfile": {
                 "imageReference": {"id": wish.version_id},
@@ -136,6 +190,14 @@ def machine_body(wish: MachineWish, location: str) -> dict[str, Any]:
             },
         },
     }
+
+
+_CONSOLE = {"bootDiagnostics": {"enabled": True}}
+"""Kept by Azure in storage of its own, with the machine."""
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def extension_body(wish: ExtensionWish, location: str) -> dict[str, Any]:

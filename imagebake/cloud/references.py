@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,3 +58,13 @@ def _exact(named: str, version: object) -> str | None:
         named[: named.lower().find("/versions/")] if "/versions/" in named.lower() else named
     )
     return f"{definition.rstrip('/')}/versions/{version}"
+
+
+def sources(templates: Iterable[Mapping[str, Any]], gallery_id: str) -> dict[str, tuple[str, ...]]:
+    """What of the gallery image templates start from, each with the templates that do."""
+    found: dict[str, tuple[str, ...]] = {}
+    for template in templates:
+        source = (template.get("properties") or {}).get("source") or {}
+        if of_gallery(named := str(source.get("imageVersionId") or ""), gallery_id):
+            found[named] = (*found.get(named, ()), str(template["id"]))
+    return found

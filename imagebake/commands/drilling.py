@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import os
 import secrets
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.machines import Machines
 from imagebake.commands.baking import attempt, bake_one, left_out
+from imagebake.commands.machines import STAND_IN, require_machines, wish_for
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.digest import canonical_json
@@ -24,11 +24,9 @@ from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
 from imagebake.ends import End
 from imagebake.errors import UsageError, ValidationFailed
-from imagebake.host import system
 from imagebake.host.files import write_atomically
 from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
 from imagebake.model.drill_verdict import Verdict, judge
-from imagebake.model.machine import ExtensionWish
 from imagebake.model.manifest import BakeResult
 from imagebake.model.pins import DeliveryMode, ExtensionPin
 from imagebake.model.spec import ImageSpec
@@ -42,9 +40,6 @@ from imagebake.storm import storm
 
 OUTAGE, STORM = "outage", "storm"
 _LOCAL_PACE = Pace(provisioning=90, extension=60)
-_STAND_IN = ExtensionPin(
-    publisher="Contoso.Demo", type="Hello", version="1.2.3", mode=DeliveryMode.NATIVE
-)
 
 
 def drill_image(
@@ -60,7 +55,7 @@ def drill_image(
         _storm(site, folder, as_json=as_json)
         return
     spec = spec_of(site, image) if image else _first(site)
-    _require_machines(site)
+    require_machines(site, "./inv drill")
     with ends.connect(site) as end:
         plan = _plan(site, spec, end, speed)
         record = drill(plan, _place(site, spec, end), hands=_hands(site, end))
@@ -115,16 +110,6 @@ def _first(site: Site) -> ImageSpec:
     raise UsageError("no spec can be baked on this machine", hint="./inv specs says why")
 
 
-def _require_machines(site: Site) -> None:
-    if site.settings.cloud != "local":
-        return
-    if os.geteuid() != 0:
-        raise UsageError(
-            "machines on this machine need root, for their namespaces", hint="sudo ./inv drill"
-        )
-    app.provide((*system.BAKE, *system.PROVE), progress=site.progress)
-
-
 def _plan(site: Site, spec: ImageSpec, end: End, speed: float) -> DrillPlan:
     golden = bake_one(site, spec, end, locked=False, force=False)
     lock = fresh_lock(site, spec)
@@ -134,13 +119,13 @@ def _plan(site: Site, spec: ImageSpec, end: End, speed: float) -> DrillPlan:
     inside = [pin for pin in spec.extensions if pin.mode is not DeliveryMode.ABSENT]
     cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
     if end.local:
-        for pin in (*inside, _STAND_IN):
+        for pin in (*inside, STAND_IN):
             end.local.region.publish(pin.handler, pin.version)
     return DrillPlan(
         image=spec.name,
         candidates=(
             _candidate(GOLDEN, golden, cached),
-            _candidate(PLAIN, plain, inside or [_STAND_IN]),
+            _candidate(PLAIN, plain, inside or [STAND_IN]),
         ),
         timeline=outage(),
         minutes_per_second=speed,
@@ -153,18 +138,7 @@ def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) ->
         label=label,
         version_id=baked.version.id,
         version=str(baked.version.version),
-        extensions=tuple(_wish(pin) for pin in extensions),
-    )
-
-
-def _wish(pin: ExtensionPin) -> ExtensionWish:
-    settings = {"commandToExecute": "true"} if pin.type == "CustomScript" else {}
-    return ExtensionWish(
-        name=pin.type,
-        publisher=pin.publisher,
-        type=pin.type,
-        version=".".join(pin.version.split(".")[:2]),
-        settings=settings,
+        extensions=tuple(wish_for(pin) for pin in extensions),
     )
 
 
@@ -174,7 +148,7 @@ def _place(site: Site, spec: ImageSpec, end: End) -> Place:
     return Place(
         run=f"drill-{secrets.token_hex(3)}",
         size=spec.build.vm_size,
-        subnet_id=site.settings.subnet
+        subnet_id=site.settings.subnet.replace("{region}", site.settings.location)
         or f"{group}/providers/Microsoft.Network/virtualNetworks/imagebake/subnets/machines",
         public_key=key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
         patience=60.0 if end.local else 900.0,

@@ -6,7 +6,7 @@ import contextlib
 import datetime as dt
 import functools
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ from imagebake.model.manifest import record_name
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import AwaitReplicas
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.freezes import Gate, gate
+from imagebake.rollout.freezes import Gate, gate, with_heartbeats
 from imagebake.rollout.ids import key, spoken
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
@@ -95,10 +95,21 @@ class Place:
         gallery = self.end.cloud.endpoint.gallery_id(self.site.settings.gallery)
         return f"{gallery}/images/{spec.gallery.definition}"
 
-    def gate(self, specs: Iterable[ImageSpec]) -> Gate:
-        """Whether the machines of *specs* may be changed now."""
+    def gate(self, specs: Collection[ImageSpec]) -> Gate:
+        """Whether the machines of *specs* may be changed now: freezes, incidents, heartbeats."""
         regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
-        return gate(self.site.settings.freezes, self.fleet.health(regions), self.now())
+        told = self.fleet.health(regions)
+        for spec in specs:
+            mine = {name for ring in spec.rollout_rings for name in ring.regions}
+            told = with_heartbeats(told, self._tags(spec), mine)
+        return gate(self.site.settings.freezes, told, self.now())
+
+    def _tags(self, spec: ImageSpec) -> dict[str, str]:
+        """The tags of *spec*'s definition; none where there is no such thing yet."""
+        try:
+            return self.fleet.definition_tags(spec.gallery.definition)
+        except NotFound:
+            return {}
 
     def claim(
         self, definition: str, what: str, *, wait: float, take_over: bool = False

@@ -14,6 +14,8 @@ class Declared:
     """One task: its function, the words it takes without a flag, and a help text a flag.
 
     *actions* are words that are its own even where another task is called so.
+    *many* are the flags that may be given several times; where the last word is one of them,
+    it takes all the words that are left.
     """
 
     name: str
@@ -21,6 +23,7 @@ class Declared:
     words: tuple[str, ...]
     help: Mapping[str, str]
     actions: tuple[str, ...] = ()
+    many: tuple[str, ...] = ()
 
     def described(self) -> TaskHelp:
         """The task for its reference page."""
@@ -28,9 +31,12 @@ class Declared:
         options = []
         for parameter in list(inspect.signature(self.body).parameters.values())[1:]:
             name = parameter.name.replace("_", "-")
-            value = {str: " TEXT", int: " NUMBER"}.get(type(parameter.default), "")
+            value = {str: " TEXT", int: " NUMBER", type(None): " TEXT"}.get(
+                type(parameter.default), ""
+            )
             options.append((f"--{name}{value}", self.help.get(name, "")))
-        return TaskHelp(self.name, summary, self.words, tuple(options))
+        words = (*self.words[:-1], f"{self.words[-1]}…") if self.many else self.words
+        return TaskHelp(self.name, summary, words, tuple(options))
 
 
 declared: dict[str, Declared] = {}

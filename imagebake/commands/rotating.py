@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from imagebake import app
 from imagebake.cloud.claims import URGENT
+from imagebake.commands.beat_history import heartbeats_of
 from imagebake.commands.fleets import Decide, Order, Place, perform, place, show
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.errors import UsageError
@@ -81,10 +82,17 @@ def rollback(
 
 def rotation(at: Place, spec: ImageSpec, override: str = "") -> Decide:
     """What decides how an image moves on by its policy."""
-    closed = at.gate([spec])
+    closed, beats = at.gate([spec]), heartbeats_of(at.site, spec)
 
     def decide(inventory: Inventory) -> Plan:
-        return rotate_plan(spec, inventory, now=at.now(), gate=closed, override=override or None)
+        return rotate_plan(
+            spec,
+            inventory,
+            now=at.now(),
+            gate=closed,
+            heartbeats=beats,
+            override=override or None,
+        )
 
     return decide
 
@@ -93,12 +101,19 @@ def promotion(
     at: Place, spec: ImageSpec, ring: str, wanted: str | None, override: str = ""
 ) -> Decide:
     """What decides how version *wanted*, or what the ring before has, comes to *ring*."""
-    closed = at.gate([spec])
+    closed, beats = at.gate([spec]), heartbeats_of(at.site, spec)
 
     def decide(inventory: Inventory) -> Plan:
         one = _meant(spec, ring, wanted, inventory)
         return promote_plan(
-            spec, inventory, one, ring, now=at.now(), gate=closed, override=override or None
+            spec,
+            inventory,
+            one,
+            ring,
+            now=at.now(),
+            gate=closed,
+            heartbeats=beats,
+            override=override or None,
         )
 
     return decide

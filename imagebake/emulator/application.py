@@ -29,6 +29,7 @@ from imagebake.emulator.subscriptions import require_registration
 _LOG = logging.getLogger(__name__)
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|\d+\.\d+")
 _PROVIDER = re.compile(r"/subscriptions/([^/]+)/(?:.*/)?providers/([^/]+)/(?!(?:un)?register$)")
+_BYTES = "application/octet-stream"
 _READS = ("GET", "HEAD")
 
 
@@ -172,6 +173,10 @@ class Application:
         headers |= admission.headers
         if given.get("x-ms-return-client-request-id", "").lower() == "true":
             headers["x-ms-client-request-id"] = given.get("x-ms-client-request-id", "")
+        if isinstance(reply.body, bytes):
+            return Response(
+                reply.body, reply.status, headers | dict(reply.headers), content_type=_BYTES
+            )
         content = b"" if reply.body is None else json.dumps(reply.body).encode()
         kind = "application/json; charset=utf-8" if content else None
         return Response(content, reply.status, headers | dict(reply.headers), content_type=kind)

@@ -88,7 +88,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; *then* is done once the transaction is on the disk."""
+    """An answer; *then* is done once the transaction is on the disk.
+
+    A *body* of bytes is sent as it is, any other as JSON.
+    """
 
     status: int
     body: Any = None

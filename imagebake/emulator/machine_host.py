@@ -43,7 +43,10 @@ class ExtensionOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineOrder:
-    """One machine to be started; *image* is the record of the gallery version it is made from."""
+    """One machine to be started; *image* is the record of the gallery version it is made from.
+
+    *user_data* is in base64, as the machine gets it from its metadata.
+    """
 
     id: str
     vm_id: str
@@ -54,6 +57,7 @@ class MachineOrder:
     user: str
     public_key: str = ""
     custom_data: bytes | None = None
+    user_data: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -99,6 +103,10 @@ class RunningMachine(Protocol):
 
     def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
         """Give the machine a new goal state with these extensions and no others."""
+
+    def console(self) -> bytes:
+        """The last that the machine printed on its serial console."""
+        ...
 
     def stop(self) -> None:
         """Turn it off and forget what it wrote; nothing reports afterwards."""

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake.emulator import operations
-from imagebake.emulator.machine_host import ExtensionOrder, MachineOrder, MachineReport
+from imagebake.emulator.machine_host import (
+    ExtensionOrder,
+    MachineOrder,
+    MachineReport,
+    RunningMachine,
+)
 from imagebake.emulator.machine_views import Error
 from imagebake.emulator.store import Resource, Session
 
@@ -25,6 +30,7 @@ class Life:
     given: tuple[ExtensionOrder, ...] = ()
     given_at: dt.datetime | None = None
     generation: int = 0
+    running: RunningMachine | None = None
 
     def begin_anew(self, order: MachineOrder, generation: int) -> None:
         """Forget everything that a machine before this one has said."""

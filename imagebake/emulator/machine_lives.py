@@ -114,6 +114,14 @@ class Lives:
         with locked(self._lock(machine), wait=False) as free:
             return not free
 
+    def console(self, owner: str) -> bytes | None:
+        """What the machine with that *owner* printed; None where none is on in this process."""
+        running = (
+            life.running for life, _ in list(self._lives.values()) if life.lock.stem == owner
+        )
+        found = next(running, None)
+        return found.console() if found else None
+
     def bury(self) -> None:
         """Say that the machines are off whose processes have died."""
         if not any(self._folder.glob("machines/*.lock")):
@@ -155,10 +163,12 @@ class Lives:
         try:
             running = self.host.boot(life.order, on_report=life.hear) if self.host else None
             if running:
+                life.running = running
                 try:
                     if self._lead(life, running):
                         return None
                 finally:
+                    life.running = None
                     running.stop()
         except MachineFailed as error:
             return {"code": error.code, "message": error.message}

@@ -100,11 +100,22 @@ def machine_properties(given: Mapping[str, Any], version: Resource) -> dict[str,
         "id": given["storageProfile"]["imageReference"]["id"],
         "exactVersion": version.name,
     }
-    return dict(given) | {
+    shown = {name: value for name, value in given.items() if name != "userData"}
+    return shown | {
         "vmId": str(uuid.uuid4()),
         "osProfile": profile,
         "storageProfile": dict(given["storageProfile"]) | {"imageReference": reference},
     }
+
+
+def machine_identity(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The `identity` of a new machine, with the principal that one of its own is given."""
+    given = dict(body.get("identity") or {})
+    if not given:
+        return {}
+    if "SystemAssigned" in str(given.get("type", "")):
+        given |= {"principalId": str(uuid.uuid4())}
+    return {"identity": given}
 
 
 def extension_properties(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def machine_order(machine: Resource, image: Mapping[str, object]) -> MachineOrde
         image=image,
         user=profile["adminUsername"],
         public_key=str(keys[0].get("keyData", "")),
+        user_data=machine.private.get("user_data") or "",
         custom_data=base64.b64decode(custom) if custom else None,
         tags=machine.body["tags"],
     )

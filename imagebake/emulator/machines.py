@@ -27,6 +27,7 @@ from imagebake.emulator.machine_models import (
     extension_properties,
     find_image_version,
     image_record,
+    machine_identity,
     machine_properties,
 )
 from imagebake.emulator.machine_orders import EXTENSION
@@ -137,8 +138,12 @@ class Machines:
                 "tags": body.get("tags") or {},
                 "systemData": system_data(call, None),
                 "properties": machine_properties(given, version),
+                **machine_identity(body),
             },
-            {"custom_data": given["osProfile"].get("customData")},
+            {
+                "custom_data": given["osProfile"].get("customData"),
+                "user_data": given.get("userData"),
+            },
         )
         etags.move(machine)
         if self.lives.host is None:

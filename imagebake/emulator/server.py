@@ -25,6 +25,7 @@ from imagebake.emulator import (
     versions,
 )
 from imagebake.emulator.application import Application
+from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
@@ -161,6 +162,7 @@ class Emulator:
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
             *Machines(self._lives).routes(),
+            *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
             *Actions(self._lives).routes(),
         )

@@ -138,7 +138,7 @@ def _compute(machine: Machine) -> dict[str, Any]:
         "tagsList": [
             {"name": name, "value": value} for name, value in sorted(machine.tags.items())
         ],
-        "userData": "",
+        "userData": machine.user_data,
         "version": "",
         "vmId": machine.vm_id,
         "vmScaleSetName": "",

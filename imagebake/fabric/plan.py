@@ -70,7 +70,7 @@ class Machine:
     """One virtual machine, as its host knows it.
 
     *vm_id* must be what the machine's DMI says is its UUID. *mac* has colons. *custom_data*
-    is what the user gave, not in base64.
+    is what the user gave, not in base64; *user_data* is in base64, as the metadata tell it.
     """
 
     vm_id: str
@@ -79,6 +79,7 @@ class Machine:
     public_key: str = ""
     location: str = "westeurope"
     custom_data: bytes | None = None
+    user_data: str = ""
     mac: str = "00:0d:3a:aa:bb:01"
     address: str = "10.1.0.4"
     subnet: str = "10.1.0.0"

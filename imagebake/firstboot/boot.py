@@ -138,12 +138,21 @@ class Boot:
         return process.run((*command, *environment, *argv), check=False, timeout=timeout)
 
     def console(self) -> str:
-        """The last that the machine printed."""
+        """The last that the machine printed while it came up or went down."""
         if self._console is None:
             return ""
         size = os.fstat(self._console.fileno()).st_size
         said = os.pread(self._console.fileno(), _TAIL, max(0, size - _TAIL))
         return said.decode(errors="replace").strip()
+
+    def serial(self, tail: int) -> bytes:
+        """The last *tail* bytes that programs wrote to the machine's `/dev/console`.
+
+        There it is a file of the machine's own, so one of its own programs has to read it.
+        """
+        if self.ended or not self.pid:
+            return b""
+        return self.run("tail", "-c", str(tail), "/dev/console").stdout
 
     def _leader(self) -> int:
         """Wait a moment for word of the machine's process 1, and find it."""

@@ -34,6 +34,8 @@ TAG_KEEP = "imagebake-keep"
 """Whatever it says: this is never retired."""
 TAG_RETIRED = "imagebake-retired"
 """When a version was hidden to be deleted later."""
+TAG_INCIDENT = "imagebake-incident-"
+"""Before a region, on a definition: since when heartbeats miss there, and what failed where."""
 TAG_CLAIM = "imagebake-claim-"
 """Before a random id, on a definition: until when somebody works on it, and who."""
 

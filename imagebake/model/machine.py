@@ -39,6 +39,14 @@ class MachineWish:
     subnet_id: str
     public_key: str
     user: str = "imagebake"
+    location: str = ""
+    """The region; that of the gallery when empty."""
+    script: str = ""
+    """A shell script that the machine runs once it is up, as its root; by cloud-init."""
+    console: bool = False
+    """Whether what the machine prints on its serial console can be read."""
+    identity: bool = False
+    """Whether the machine has a managed identity of its own, which goes with it."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -20,7 +20,7 @@ from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, P
 from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.spelling import described
 from imagebake.model.steps import Customizer, Validator
-from imagebake.model.terms import Build, Objectives, ProofTerms, Schedule
+from imagebake.model.terms import Build, HeartbeatTerms, Objectives, ProofTerms, Schedule
 from imagebake.model.texts import (
     DebianPackage,
     DefinitionName,
@@ -172,6 +172,8 @@ class ImageSpec(Value):
     """When newer versions of the pins may be adopted."""
     proof: ProofTerms = ProofTerms()
     """What the offline proof asks of the image."""
+    heartbeat: HeartbeatTerms = HeartbeatTerms()
+    """What a heartbeat asks of a machine that was just made from the image."""
     objectives: Objectives = Objectives()
     """What machines made from the image must achieve in an incident."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]

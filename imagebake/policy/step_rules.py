@@ -6,50 +6,27 @@ import re
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
+from imagebake.model.downloads import COMMAND, download_in
 from imagebake.model.steps import Network
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 
-_COMMAND = (
-    r"(?:^|[;&|(]|\b(?:sudo|then|do|else|exec|env)\s)\s*(?:sudo\s+)?(?:-\w+\s+)*(?:\w+=\S*\s+)*"
-)
-"""Where a shell line may start a command: roughly, and without parsing quotes."""
-
 _CLEANS_TMP = re.compile(
-    _COMMAND + r"(?:rm\s+(?:-\S+\s+)+(?:\S+\s+)*/tmp(?:/\*?)?(?=\s|$|;|&)|find\s+/tmp\b.*-delete)"
-)
-_ADDRESS = r"(?:https?|ftp)://(?!127\.0\.0\.1|localhost|\[::1\])"
-_DOWNLOADS = tuple(
-    (name, re.compile(_COMMAND + pattern))
-    for name, pattern in (
-        ("curl", r"curl\b.*" + _ADDRESS),
-        ("wget", r"wget\b.*" + _ADDRESS),
-        ("apt", r"(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*(?:update|(?:dist-|full-)?upgrade)\b"),
-        ("apt", r"(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*install\s+(?!.*(?:\s|^)\.?/)"),
-        ("pip", r"(?:python3?\s+-m\s+)?pip3?\s+(?:install|download)\b(?!.*--no-index)"),
-        ("npm", r"(?:npm|yarn|pnpm)\s+(?:install|ci|add|i)\b(?!.*--offline)"),
-        ("git", r"git\s+(?:clone|fetch|pull|submodule\s+update)\b.*"),
-        ("gem", r"gem\s+install\b(?!.*--local)"),
-        ("go", r"go\s+(?:install|get)\b"),
-        ("cargo", r"cargo\s+install\b(?!.*--offline)"),
-        ("podman", r"(?:podman|docker|nerdctl|crictl)\s+(?:image\s+)?pull\b"),
-        ("snap", r"snap\s+(?:install|refresh)\b"),
-        ("az", r"az\s+extension\s+add\b"),
-    )
+    COMMAND + r"(?:rm\s+(?:-\S+\s+)+(?:\S+\s+)*/tmp(?:/\*?)?(?=\s|$|;|&)|find\s+/tmp\b.*-delete)"
 )
 _PIPED_TO_SHELL = re.compile(
     r"\b(?:curl|wget)\b[^|;&]*\|\s*(?:sudo\s+)?(?:-\S+\s+)*(?:ba|da|z)?sh\b"
     r"|\b(?:ba|da|z)?sh\b\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)\b"
 )
 _UPGRADES = re.compile(
-    _COMMAND + r"(?:(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*(?:dist-|full-|safe-)?upgrade"
+    COMMAND + r"(?:(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*(?:dist-|full-|safe-)?upgrade"
     r"|unattended-upgrades?|apt-mark\s+unhold)\b"
 )
 _STATE = re.compile(r"/var/lib/waagent\b")
 _REBOOTS = re.compile(
-    _COMMAND + r"(?:systemctl\s+(?:reboot|poweroff|halt|kexec)|reboot|poweroff|halt"
+    COMMAND + r"(?:systemctl\s+(?:reboot|poweroff|halt|kexec)|reboot|poweroff|halt"
     r"|shutdown|(?:tel)?init\s+[06])\b"
 )
 _DEPROVISIONS = re.compile(
@@ -101,8 +78,7 @@ def unplugged_steps_do_not_download(facts: SpecFacts) -> Iterator[Breach]:
     for place, line in _lines(facts):
         if place.rpartition(",")[0] in plugged:
             continue
-        name = next((name for name, pattern in _DOWNLOADS if pattern.search(line)), None)
-        if name:
+        if name := download_in(line):
             yield Breach(place, f"it downloads with {name}, and the network is unplugged")
 
 

@@ -23,7 +23,7 @@ _ACTIONS: Mapping[str, str] = {
 
 _PYTHON = "3.13"
 _ALWAYS = ("ci", "pr", "bake", "drill", "bump", "watchdog")
-_AZURE = ("rotate",)
+_AZURE = ("rotate", "heartbeat")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class Pipelines:
     runner: str = "ubuntu-24.04"
     catch_up: str = "41 */6 * * *"
     rotate: str = "23 5 * * 1-5"
+    heartbeat: str = "7,37 * * * *"
     drill: str = "37 4 * * 6"
     bump: str = "11 5 * * 1"
     watchdog: str = "53 7 * * *"
@@ -62,6 +63,8 @@ def render_workflows(
         "local_images": [spec.name for spec in specs if _bakes_on_hosted_runners(spec)],
         "catch_up": pipelines.catch_up,
         "rotate": pipelines.rotate,
+        "heartbeat": pipelines.heartbeat,
+        "regions": sorted({region.name for spec in specs for region in spec.regions}),
         "drill": pipelines.drill,
         "bump": pipelines.bump,
         "watchdog": pipelines.watchdog,

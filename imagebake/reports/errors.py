@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from imagebake import errors, settings
-from imagebake.model import inventory_file
+from imagebake.model import debt, draft, inventory_file
 
 HEAD = """# Errors
 
@@ -16,11 +16,33 @@ files are shown together. Findings of rules have codes of their own: see [Rules]
 Everything else ends with one sentence and an [exit code](tasks.md#exit-codes).
 """
 
-JSON_SYNTAX = (
-    "J001",
-    "an image template is not JSON",
-    "`./inv try` reads JSON as Azure does: no comments, no trailing commas, double quotes only.",
+FOREIGN = (
+    (
+        "J001",
+        "a file is not JSON",
+        (
+            "`./inv try` reads JSON as the service does: no comments, no trailing commas. "
+            "`./inv import` and `./inv debt` read it as deployments do: with comments, and with "
+            "texts over several lines."
+        ),
+    ),
+    (
+        "J002",
+        "a file is not Bicep",
+        "`./inv debt` leaves out the statement that the mistake is in, and reads the rest.",
+    ),
+    (
+        "J003",
+        "a file is not Terraform",
+        "`./inv debt` leaves out the block that the mistake is in, and reads the rest.",
+    ),
+    (
+        "J004",
+        "a file cannot be read",
+        "It is not UTF-8, larger than 16 MiB, or this user may not read it.",
+    ),
 )
+"""Mistakes in the files of others."""
 
 
 _NO_FAILURE = (
@@ -39,10 +61,28 @@ _INVENTORY = tuple(
 )
 
 
+_IMPORT = tuple(
+    (code, title, "Found by `./inv import`; [Import and debt](import-and-debt.md) explains it.")
+    for code, title in draft.CODES.items()
+)
+
+_DEBT = tuple(
+    (rule.id, rule.title, f"Found by `./inv debt`. On 2 February 2026 {rule.outage}.")
+    for rule in debt.RULES
+)
+
+
 def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     """The page `docs/errors.md`; *codes* are code, title and explanation."""
     parts = [HEAD, "## Mistakes in files", ""]
-    for code, title, explanation in (*codes, *_SETTINGS, *_INVENTORY, JSON_SYNTAX):
+    for code, title, explanation in (
+        *codes,
+        *_SETTINGS,
+        *_INVENTORY,
+        *FOREIGN,
+        *_IMPORT,
+        *_DEBT,
+    ):
         parts += [f"### {code}", "", f"**{title}.** {explanation}", ""]
     parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
     for kind in _kinds():

@@ -10,18 +10,18 @@ from typing import Any
 from imagebake.reports.style import STYLE
 
 COLUMNS = (
-    ("machine", "scale set", "reference", "more"),
-    ("ring",),
+    ("ring", "machine", "scale set", "reference", "more"),
     ("version",),
     ("image",),
     ("gallery", "marketplace image", "mirror", "identity", "subnet"),
 )
 """Kinds from left to right: who needs stands left of what is needed."""
-_HEADS = ("who uses it", "rings", "versions", "images", "what they stand on")
+_HEADS = ("rings, and who uses it", "versions", "images", "what they stand on")
+_USERS = ("machine", "scale set", "reference")
 _TOGETHER = 6
 """So many users of the same things are drawn one by one; the rest of them are one box."""
-_WIDTH, _HEIGHT, _GAP, _ROW, _TOP = 186, 38, 70, 50, 46
-_LETTERS = 27
+_WIDTH, _HEIGHT, _GAP, _ROW, _TOP = 220, 38, 90, 50, 46
+_LETTERS = 30
 
 Drawing = Mapping[str, Sequence[Mapping[str, Any]]]
 """The JSON of a dependency map: its `nodes`, and its `needs`."""
@@ -118,7 +118,7 @@ def _gathered(boxes: Iterable[_Box]) -> Iterator[_Box]:
     """The boxes, of those that use just the same things no more than a few."""
     alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[_Box]] = {}
     for box in boxes:
-        if box.kind in COLUMNS[0]:
+        if box.kind in _USERS:
             alike.setdefault((box.kind, box.needs), []).append(box)
         else:
             yield box
@@ -141,8 +141,8 @@ def _columns(boxes: Sequence[_Box]) -> list[list[_Box]]:
     return columns
 
 
-def _order(wanted: Mapping[str, float]) -> Callable[[_Box], tuple[float, str, str]]:
-    return lambda box: (wanted[box.id], box.kind, box.name)
+def _order(wanted: Mapping[str, float]) -> Callable[[_Box], tuple[float, bool, str, str]]:
+    return lambda box: (wanted[box.id], box.kind != "ring", box.kind, box.name)
 
 
 def _middle(box: _Box, rows: Mapping[str, float]) -> float:

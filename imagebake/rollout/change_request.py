@@ -61,13 +61,13 @@ def _lines(plan: Plan, throttle: Throttle, most: int | None) -> Iterator[str]:
 
 def _actions(title: str, actions: tuple[Action, ...], most: int | None) -> Iterator[str]:
     numbered = (
-        f"{number}. {_sentence(group)}\n   because {group[0].reason}"
+        f"{number}. {batch_sentence(group)}\n   because {group[0].reason}"
         for number, group in enumerate(batches(actions), 1)
     )
     yield from _section(title, numbered, most)
 
 
-def _sentence(group: Sequence[Action]) -> str:
+def batch_sentence(group: Sequence[Action]) -> str:
     """One sentence for a batch of scale sets, and its own for any other action."""
     first = group[0]
     if len(group) == 1 or not isinstance(first, Move | Upgrade):

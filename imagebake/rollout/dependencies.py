@@ -12,7 +12,6 @@ from imagebake.rollout.bad import images_of
 from imagebake.rollout.ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.index import Index, parents
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.refusals import Refusal
 
 Surroundings = Mapping[str, str]
 """What every image of a project needs besides, by kind: `mirror`, `identity`, `subnet`."""
@@ -55,25 +54,6 @@ class DependencyMap:
     def of(self, identifier: str) -> tuple[Need, ...]:
         """What needs *identifier*, directly."""
         return tuple(one for one in self.needs if one.what == key(identifier))
-
-    def refusal(self, identifier: str, verb: str, override: str | None = None) -> Refusal | None:
-        """Why *verb* must not destroy *identifier*, which something on the map needs.
-
-        None where nothing needs it, or where *override* says why that does not matter.
-        """
-        needing = self.of(identifier)
-        if not needing or override:
-            return None
-        first = needing[0]
-        who = self.nodes[first.who]
-        more = f", and {len(needing) - 1} more" if needing[1:] else ""
-        return Refusal(
-            subject=identifier,
-            wanted=verb,
-            reason=f"{who.kind} {who.name} needs it: {first.how}{more}",
-            protector=who.id,
-            command="./inv map",
-        )
 
     def to_json(self) -> dict[str, Any]:
         """The map for programs, in an order that does not change."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from imagebake.freeze import Freeze
+from imagebake.model.gallery import TAG_INCIDENT
 
 HEALTHY = "healthy"
 """What a source of status says while nothing is wrong."""
@@ -61,6 +62,25 @@ class Gate:
 
 
 OPEN = Gate(state=GateState.OPEN)
+
+
+def with_heartbeats(
+    told: str | None, tags: Mapping[str, str], regions: Iterable[str]
+) -> str | None:
+    """What the source of status *told*, with the incidents that heartbeats have opened.
+
+    *tags* are those of an image definition; of their incidents, those in *regions* count.
+    """
+    known = set(regions)
+    found = [
+        f"{tag.removeprefix(TAG_INCIDENT)} since {said}"
+        for tag, said in sorted(tags.items())
+        if tag.startswith(TAG_INCIDENT) and tag.removeprefix(TAG_INCIDENT) in known
+    ]
+    if not found:
+        return told
+    said = f"incident: heartbeats miss in {'; '.join(found)}"
+    return said if told in (None, HEALTHY) else f"{told}; {said}"
 
 
 def gate(freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime) -> Gate:

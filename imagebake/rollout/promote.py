@@ -111,7 +111,7 @@ def obstacles(
         beat = (heartbeats or {}).get(before.name, {}).get(key(one.id))
         if not beat:
             why = f"its heartbeat in ring {before.name} is {'unknown' if beat is None else 'bad'}"
-            found["heartbeat"] = (why, f"./inv status {image}")
+            found["heartbeat"] = (why, f"./inv heartbeat {image}")
     return {
         kind: Refusal(
             subject=one.id,

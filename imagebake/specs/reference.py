@@ -103,6 +103,7 @@ def _title(name: str, part: Schema) -> str:
         "TargetRegion": "`regions`, each",
         "Build": "`build`",
         "ProofTerms": "`proof`",
+        "HeartbeatTerms": "`heartbeat`",
         "Objectives": "`objectives`",
         "Schedule": "`schedule`",
         "Ring": "`rings`, each",

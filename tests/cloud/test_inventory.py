@@ -13,6 +13,7 @@ from imagebake.emulator.listing import PAGE
 from imagebake.emulator.server import Emulator
 from imagebake.errors import CloudError
 from imagebake.model.fleet import UpgradeState
+from tests.support.cloud import a_template
 from tests.support.live_fleets import GALLERY_ID, NOON, World, a_fleet, a_world, set_id, version_id
 
 OTHER = GALLERY_ID.replace("galleries/imagebake", "galleries/other")
@@ -70,12 +71,29 @@ def test_no_list_is_read_twice_and_no_page_too_many(world: World, fleet: Fleet) 
 
     found = fleet.inventory()
 
-    gallery, definitions, machines, locks, sets = 1, 1, 1, 1, 1
+    gallery, definitions, machines, locks, sets, templates = 1, 1, 1, 1, 1, 1
     versions = 2 + 1
     instances = 2 + 2 + 1
     assert len(found.versions) == PAGE + 7
     assert sum(len(one.instances) for one in found.scale_sets) == 2 * PAGE + 4
-    assert reads(fleet) == gallery + definitions + machines + locks + sets + versions + instances
+    lists = gallery + definitions + machines + locks + sets + templates
+    assert reads(fleet) == lists + versions + instances
+
+
+def test_what_an_image_template_starts_from_is_in_use(world: World, fleet: Fleet) -> None:
+    body = a_template(version_id("3.0.0"))
+    body["properties"]["source"] = {
+        "type": "SharedImageVersion",
+        "imageVersionId": version_id(),
+    }
+    world.cloud.image_builder.virtual_machine_image_templates.begin_create_or_update(
+        world.cloud.endpoint.resource_group, "from-ours", body
+    ).result()
+
+    (target, who), *more = fleet.inventory().others.items()
+
+    assert (target, len(who), more) == (version_id(), 1, [])
+    assert who[0].endswith("/imageTemplates/from-ours")
 
 
 def test_one_image_alone_is_read_but_then_nothing_may_be_deleted(fleet: Fleet) -> None:
@@ -103,7 +121,7 @@ def test_instances_that_lag_show_how_far_their_upgrade_is(world: World, fleet: F
 
     assert (none.upgrade, some.upgrade) == (UpgradeState.NONE, UpgradeState.RUNNING)
     assert {one.exact for one in some.instances} == {version_id("1.0.9"), version_id()}
-    assert reads(fleet) - before == 2 * (5 + 2 + 1 + 1)
+    assert reads(fleet) - before == 2 * (6 + 2 + 1 + 1)
 
 
 def test_a_model_of_another_gallery_may_have_instances_of_ours(world: World, fleet: Fleet) -> None:
@@ -179,7 +197,7 @@ def test_a_throttled_subscription_is_read_as_fast_as_it_lets(
 
     assert [one.unread for one in found] == [()] * 8
     metrics = fleet.metrics()
-    assert metrics["calls"] == {"reads": 8 * 8 + metrics["retries"]}
+    assert metrics["calls"] == {"reads": 8 * 9 + metrics["retries"]}
     assert metrics["refused"] == metrics["retries"] <= 3
 
 

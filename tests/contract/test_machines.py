@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -384,3 +387,48 @@ def test_without_a_host_machines_are_inventory(tmp_path: Path, builder: Recordin
             extend(arm)
         arm.compute.virtual_machines.begin_delete(GROUP, "first").result()
         assert list(arm.compute.virtual_machines.list(GROUP)) == []
+
+
+def test_user_data_reaches_the_machine_and_is_not_told_again(arm: Azure, host: TinyHost) -> None:
+    data = base64.b64encode(b"#!/bin/sh\n").decode()
+
+    machine = create(arm, userData=data)
+
+    assert host.machines[0].order.user_data == data
+    assert machine.user_data is None
+
+
+def test_an_identity_of_its_own_is_given_a_principal(arm: Azure) -> None:
+    body: Any = a_machine() | {"identity": {"type": "SystemAssigned"}}
+
+    machine = arm.compute.virtual_machines.begin_create_or_update(GROUP, "first", body).result()
+
+    assert machine.identity is not None
+    assert machine.identity.principal_id
+
+
+def test_the_console_is_behind_an_address_that_is_its_own_permission(
+    arm: Azure, host: TinyHost, emulator: Emulator
+) -> None:
+    host.printed = lambda order: f"{order.name} login:".encode()
+    create(arm, diagnosticsProfile={"bootDiagnostics": {"enabled": True}})
+
+    told = arm.compute.virtual_machines.retrieve_boot_diagnostics_data(GROUP, "first")
+
+    address = str(told.serial_console_log_blob_uri)
+    assert address.startswith(emulator.url)
+    context = ssl.create_default_context(cafile=emulator.ca)
+    with urllib.request.urlopen(address, context=context) as answer:  # noqa: S310 - our own
+        assert answer.read() == b"first login:"
+    arm.compute.virtual_machines.begin_delete(GROUP, "first").result()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(address, context=context)  # noqa: S310 - our own
+
+
+def test_without_boot_diagnostics_there_is_no_console(arm: Azure) -> None:
+    create(arm)
+
+    with pytest.raises(HttpResponseError) as caught:
+        arm.compute.virtual_machines.retrieve_boot_diagnostics_data(GROUP, "first")
+
+    assert "not enabled" in why(caught).message

@@ -149,6 +149,13 @@ def test_a_promotion_waits_for_approval_and_asks_the_gate_again(templates: Templ
     ]
 
 
+def test_every_region_has_a_beat_of_its_own(templates: Templates) -> None:
+    texts = render_workflows(SPECS, Pipelines(azure=True), templates)
+    job = yaml.safe_load(texts[".github/workflows/heartbeat.yml"])["jobs"]["beat"]
+
+    assert job["strategy"] == {"fail-fast": False, "matrix": {"region": ["westeurope"]}}
+
+
 def test_the_runner_is_one_variable_away(texts: dict[str, str]) -> None:
     for name in ("bake", "drill", "bump"):
         text = texts[f".github/workflows/{name}.yml"]

@@ -36,16 +36,13 @@ def test_a_map_is_a_picture(golden: Golden) -> None:
     golden.check("rollout/map.md", markdown(a_map().to_json()))
 
 
-def test_what_is_on_the_map_is_not_destroyed_unless_somebody_says_why() -> None:
+def test_a_map_says_what_needs_a_thing() -> None:
     found = a_map()
-    refusal = found.refusal(MIRROR, "delete")
 
-    assert refusal is not None
-    assert refusal.reason == "image demo needs it: it is baked with the project's mirror"
-    assert found.refusal(MIRROR, "delete", "it moved") is None
-    assert found.refusal(GALLERY.upper(), "delete")
-    assert found.refusal(version_id(OLD), "delete")
-    assert found.refusal("/subscriptions/1/elsewhere", "delete") is None
+    assert [one.how for one in found.of(MIRROR)] == ["it is baked with the project's mirror"]
+    assert found.of(GALLERY.upper())
+    assert found.of(version_id(OLD))
+    assert found.of("/subscriptions/1/elsewhere") == ()
 
 
 def test_names_cannot_break_the_picture() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from imagebake.errors import NotNow
 from imagebake.freeze import Freeze
-from imagebake.rollout.freezes import HEALTHY, Gate, GateState, gate
+from imagebake.model.gallery import TAG_INCIDENT
+from imagebake.rollout.freezes import HEALTHY, Gate, GateState, gate, with_heartbeats
 from imagebake.rollout.plan import Plan
 from tests.support.fleets import NOW
 
@@ -65,3 +66,29 @@ def test_a_plan_that_may_not_be_done_now_says_so(state: GateState) -> None:
         "try again after 2026-11-22 10:00 UTC, or overrule it with"
         ' --override "why it cannot wait" (web-team can say)'
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (HEALTHY, "incident: heartbeats miss in westeurope since noon"),
+        (None, "incident: heartbeats miss in westeurope since noon"),
+        (
+            "incident: storage",
+            "incident: storage; incident: heartbeats miss in westeurope since noon",
+        ),
+    ],
+)
+def test_heartbeats_that_miss_close_the_gate_whatever_else_is_said(
+    told: str | None, why: str
+) -> None:
+    tags = {TAG_INCIDENT + "westeurope": "noon", TAG_INCIDENT + "eastus": "one", "owner": "me"}
+
+    found = gate([], with_heartbeats(told, tags, ["westeurope", "northeurope"]), NOW)
+
+    assert (found.state, found.why) == (GateState.CLOSED, why)
+
+
+def test_where_no_heartbeat_misses_the_source_of_status_has_the_word() -> None:
+    assert with_heartbeats(None, {TAG_INCIDENT + "eastus": "one"}, ["westeurope"]) is None
+    assert with_heartbeats(HEALTHY, {}, ["westeurope"]) == HEALTHY

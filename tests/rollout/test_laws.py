@@ -23,6 +23,7 @@ from imagebake.model.fleet import Machine
 from imagebake.model.gallery import TAG_KEEP
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import Delete, Move, Override, Upgrade
+from imagebake.rollout.dependencies import dependency_map
 from imagebake.rollout.freezes import OPEN, Gate, GateState
 from imagebake.rollout.holds import hold_plan, unhold_plan
 from imagebake.rollout.ids import key
@@ -348,8 +349,10 @@ def nothing_goes_that_must_not(seed: int) -> None:
     for forgetful in (False, True):
         inventory = world.inventory(forgetful=forgetful)
         plan = retire_plan(policies, inventory, now=world.now, gate=OPEN)
+        needs = dependency_map(SPECS.values(), inventory)
         for action in plan.actions:
             laws.nothing_protected_goes(world, key(action.subject), action)
+            assert needs.of(action.subject) == ()
         backwards = replace(inventory, versions=inventory.versions[::-1])
         again = retire_plan(policies, backwards, now=world.now, gate=OPEN)
         assert again.digest == plan.digest

@@ -31,9 +31,12 @@ class TinyMachine:
 
     def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
         self.goals.append(extensions)
-        if self.host.agent_status:
+        if self.host.agent_status and not self.host.silent:
             handlers = tuple(self.host.handler(one) for one in extensions)
             self.on_report(replace(self.host.report(), handlers=handlers))
+
+    def console(self) -> bytes:
+        return self.host.printed(self.order) if self.host.printed else b""
 
     def stop(self) -> None:
         self.stopped = True
@@ -45,7 +48,8 @@ class TinyHost:
     """Starts machines that are provisioned at once; *broken* names handlers that are not.
 
     *provisioning* is what cloud-init says, None for nothing; an empty *agent_status* means
-    that the agent never reports. *failure* is raised instead of booting.
+    that the agent never reports. *silent* machines never say what became of their extensions.
+    *failure* is raised instead of booting, and *printed* is what consoles say.
     """
 
     now: Callable[[], dt.datetime]
@@ -54,6 +58,8 @@ class TinyHost:
     broken: dict[str, str] = field(default_factory=dict)
     own_error: dict[str, str] = field(default_factory=dict)
     failure: MachineFailed | None = None
+    silent: bool = False
+    printed: Callable[[MachineOrder], bytes] | None = None
     machines: list[TinyMachine] = field(default_factory=list)
 
     def boot(self, order: MachineOrder, *, on_report: OnReport) -> TinyMachine:

@@ -17,7 +17,7 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import BakeFailed, CloudError, RenderError
+from imagebake.errors import BakeFailed, CloudError, RenderError, RolloutRefused
 from imagebake.model.plan import BakePlan, Delivery
 from tests.support.cloud import a_plan, a_template, render
 from tests.support.machines import Machine, ObedientBuilder
@@ -435,3 +435,41 @@ def test_nothing_of_azure_is_imported_before_it_is_asked() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert said.stdout == "[]\n"
+
+
+def revoke(machine: Machine, ring: str = "*") -> None:
+    tags = {"imagebake-revoked": f"2026-11-22T12:00:00+00:00 {ring}"}
+    tags |= {"imagebake-revoked-reason": "it does not boot"}
+    version = machine.versions()[0].version
+    Gallery(machine.cloud, "imagebake").tag_version("demo", version, tags)
+
+
+def test_what_was_revoked_is_not_baked_again_unless_it_has_to_be(machine: Machine) -> None:
+    machine.bake(a_plan())
+    revoke(machine)
+
+    with pytest.raises(RolloutRefused) as caught:
+        machine.bake(a_plan())
+    forced = machine.bake(a_plan(), force=True)
+
+    said = "demo@2026.1122.0 has the same content and is revoked: it does not boot"
+    assert caught.value.message == said
+    assert caught.value.hint == "./inv bump demo may help; --force bakes it all the same"
+    assert str(forced.version.version) == "2026.1122.1"
+    assert f"{said}; so is what is baked now" in machine.tape.notes
+
+
+def test_what_was_revoked_for_some_rings_is_there_for_the_others(machine: Machine) -> None:
+    machine.bake(a_plan())
+    revoke(machine, "broad")
+
+    assert not machine.bake(a_plan()).made
+    assert any("is revoked from ring broad on" in note for note in machine.tape.notes)
+
+
+def test_what_is_on_its_way_out_is_baked_anew(machine: Machine) -> None:
+    version = machine.bake(a_plan()).version.version
+    tags = {"imagebake-retired": "2026-11-22T12:00:00+00:00"}
+    Gallery(machine.cloud, "imagebake").tag_version("demo", version, tags)
+
+    assert machine.bake(a_plan()).made

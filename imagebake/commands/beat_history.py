@@ -1,0 +1,120 @@
+"""`heartbeat --history`, `--silence-hours` and `--metrics`: what the records of beats say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from imagebake.app import Site
+from imagebake.artifacts.beats import BeatRecords
+from imagebake.commands.output import print_json, print_table
+from imagebake.errors import HeartbeatMissed, UsageError
+from imagebake.host.files import write_atomically
+from imagebake.host.presence import present
+from imagebake.model.heartbeat import Beat
+from imagebake.model.heartbeat_history import COLUMNS, history
+from imagebake.model.heartbeat_verdict import Incident, incidents, last_word, silences, verdicts
+from imagebake.model.spec import ImageSpec
+from imagebake.reports.metrics import open_metrics
+from imagebake.rollout.promote import Heartbeats
+
+RECENT = dt.timedelta(days=30)
+"""So far back incidents are looked for, and what a version's last beats said."""
+
+
+def records(site: Site) -> BeatRecords:
+    """The records of this state directory."""
+    host = present().host.replace("/", "-").strip(".-")
+    unmarked = present().host.endswith("/")
+    name = f"{host}-{secrets.token_hex(4)}" if unmarked else host
+    return BeatRecords(folder=site.workspace.heartbeats, host=name)
+
+
+def load_recent(site: Site, specs: Iterable[ImageSpec]) -> list[Beat]:
+    """The beats of *specs* that still matter."""
+    names = {one.name for one in specs}
+    return [one for one in records(site).load(site.now - RECENT) if one.image in names]
+
+
+def incidents_of(site: Site, specs: Sequence[ImageSpec]) -> list[Incident]:
+    """The incidents that the records of *specs* tell of."""
+    misses = {one.name: one.heartbeat.misses for one in specs}
+    return incidents(verdicts(load_recent(site, specs)), misses)
+
+
+def heartbeats_of(site: Site, spec: ImageSpec) -> Heartbeats | None:
+    """What a rollout of *spec* asks of heartbeats; None where none of its rings does."""
+    if not any(ring.heartbeat for ring in spec.rollout_rings):
+        return None
+    return last_word(load_recent(site, [spec]))
+
+
+def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json: bool) -> None:
+    """Print the figures of each region, and the incidents."""
+    since = site.now - dt.timedelta(days=_number("--days", days))
+    names = {one.name for one in specs}
+    beats = [one for one in records(site).load(since) if one.image in names]
+    ages = {one.name: one.objectives.age_days for one in specs}
+    figures = history(beats, now=site.now, objectives=ages)
+    found = incidents(verdicts(beats), {one.name: one.heartbeat.misses for one in specs})
+    if as_json:
+        print_json(
+            {
+                "figures": [one.to_json() for one in figures],
+                "incidents": [one.to_json() for one in found],
+            }
+        )
+        return
+    if not figures:
+        site.progress.note(f"no beats in {site.workspace.shown(site.workspace.heartbeats)} yet")
+    print_table(COLUMNS, (one.cells for one in figures))
+    for one in found:
+        until = f"until {one.closed:%Y-%m-%d %H:%M}" if one.closed else "still open"
+        print(f"incident: {one.image} in {one.region} since {one.text} ({until})")
+
+
+def refuse_silence(
+    site: Site, specs: Sequence[ImageSpec], wanted: set[str] | None, *, hours: str
+) -> None:
+    """Raise `HeartbeatMissed` where the last good beat is older than *hours*."""
+    limit = _number("--silence-hours", hours)
+    where = sorted(
+        {
+            (spec.name, region)
+            for spec in specs
+            for ring in spec.rollout_rings
+            for region in ring.regions
+            if wanted is None or region in wanted
+        }
+    )
+    beats = records(site).load(site.now - max(RECENT, dt.timedelta(hours=2 * limit)))
+    silent = silences(beats, where, now=site.now, hours=limit)
+    if not silent:
+        return
+    more = f" (and {len(silent) - 1} more)" if len(silent) > 1 else ""
+    raise HeartbeatMissed(
+        silent[0].sentence(site.now) + more,
+        hint=f"./inv heartbeat {silent[0].image} --region {silent[0].region}",
+    )
+
+
+def write_metrics(site: Site, specs: Sequence[ImageSpec], path: str) -> None:
+    """Write what is known as OpenMetrics."""
+    beats = load_recent(site, specs)
+    ages = {one.name: one.objectives.age_days for one in specs}
+    figures = history(beats, now=site.now, objectives=ages)
+    text = open_metrics(beats, figures, incidents_of(site, specs))
+    write_atomically(Path(path), text.encode())
+    site.progress.note(f"wrote {path}")
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 100_000:  # noqa: PLR2004 - eleven years of hours are enough
+        raise UsageError(f"{option} is {text!r}", hint="a number above zero")
+    return value

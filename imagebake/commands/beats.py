@@ -1,0 +1,254 @@
+"""`heartbeat`: throw-away machines in every region, what they tell, and what comes of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.catalog.components import CATALOGUE
+from imagebake.cloud.answers import NotFound
+from imagebake.cloud.machines import Machines
+from imagebake.commands.baking import attempt
+from imagebake.commands.beat_history import (
+    incidents_of,
+    print_history,
+    records,
+    refuse_silence,
+    write_metrics,
+)
+from imagebake.commands.fleets import Place, place
+from imagebake.commands.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen, fresh_lock, templates
+from imagebake.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
+from imagebake.heartbeat import Hands, Round, heartbeat
+from imagebake.host.presence import Presence, is_gone, present
+from imagebake.model.fleet import Inventory
+from imagebake.model.gallery import TAG_INCIDENT, GalleryVersion
+from imagebake.model.heartbeat import Beat, Target
+from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
+from imagebake.model.pins import DeliveryMode
+from imagebake.model.spec import ImageSpec
+from imagebake.plan import plan_plain
+from imagebake.rollout.beats import golden_targets, plain_targets
+
+COLUMNS = (
+    "IMAGE", "VERSION", "REGION", "RINGS", "LABEL", "READY", "TOKEN", "SCRIPT", "ASKED", "RESULT",
+)  # fmt: skip
+
+
+def beat(
+    image: str,
+    *,
+    regions: Sequence[str],
+    history: bool,
+    days: str,
+    metrics: str,
+    silence_hours: str,
+    as_json: bool,
+) -> None:
+    """Beat once, or only say what is known of earlier beats.
+
+    Exit 3: an image is sick. Exit 9: the platform is, or nobody can tell, or it is too long
+    since the last good beat.
+    """
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    wanted = _regions(specs, regions)
+    if history:
+        print_history(site, specs, days=days, as_json=as_json)
+    if silence_hours:
+        refuse_silence(site, specs, wanted, hours=silence_hours)
+    if not (history or silence_hours):
+        _beat(site, specs, wanted, metrics=metrics, as_json=as_json)
+    elif metrics:
+        write_metrics(site, specs, metrics)
+
+
+def _beat(
+    site: Site, specs: Sequence[ImageSpec], wanted: set[str] | None, *, metrics: str, as_json: bool
+) -> None:
+    require_machines(site, "./inv heartbeat")
+    with place(site) as at:
+        beats = carry_out(at, specs, wanted)
+    if metrics:
+        write_metrics(site, specs, metrics)
+    told = verdicts(beats)
+    if as_json:
+        open_ones = [one for one in incidents_of(site, specs) if one.open]
+        print_json(
+            {
+                "beats": [one.to_json() for one in beats],
+                "verdicts": [one.to_json() for one in told],
+                "incidents": [one.to_json() for one in open_ones],
+            }
+        )
+    else:
+        print_table(COLUMNS, (_cells(one) for one in beats))
+    judge(told)
+
+
+def carry_out(
+    at: Place, specs: Sequence[ImageSpec], wanted: set[str] | None = None
+) -> tuple[Beat, ...]:
+    """Beat for *specs*, keep what came of it, and open or close incidents."""
+    definitions = [name for one in specs for name in _definitions(one)]
+    inventory = at.inventory(tuple(definitions))
+    targets = [one for spec in specs for one in _targets(at, spec, inventory, wanted)]
+    if not targets:
+        names = ", ".join(spec.name for spec in specs)
+        first = specs[0]
+        raise UsageError(
+            f"no ring of {names} has a current version to beat with",
+            hint=f"./inv promote {first.name} --ring {first.rollout_rings[0].name}",
+        )
+    beats = heartbeat(targets, _round(at), hands=_hands(at, specs))
+    records(at.site).add(beats)
+    for spec in specs:
+        _publish(at, spec, beats)
+    for one in beats:
+        if one.resting:
+            at.site.progress.note(f"not deleted: {one.resting}; the next beat tries again")
+    return beats
+
+
+def judge(told: Iterable[Verdict]) -> None:
+    """Raise what the scheduler shall see as an exit code: an image that is sick goes first."""
+    sick = [one for one in told if one.cause is not Cause.WELL]
+    if not sick:
+        return
+    worst = next((one for one in sick if one.cause is Cause.IMAGE), sick[0])
+    more = f" (and {len(sick) - 1} more)" if len(sick) > 1 else ""
+    said = f"{worst.region}: {worst.sentence}{more}"
+    if worst.cause is Cause.IMAGE:
+        raise ValidationFailed(said, hint=f"./inv rollback {worst.image}")
+    hint = "docs/heartbeat.md says what to do"
+    if worst.cause is Cause.UNKNOWN:
+        hint = "heartbeat: {plain: true} in the spec tells whose fault it is"
+    raise HeartbeatMissed(said, hint=hint)
+
+
+def _definitions(spec: ImageSpec) -> tuple[str, ...]:
+    mine = spec.gallery.definition
+    return (mine, f"{mine}-plain") if spec.heartbeat.plain else (mine,)
+
+
+def _targets(
+    at: Place, spec: ImageSpec, inventory: Inventory, wanted: set[str] | None
+) -> list[Target]:
+    """The golden machines of *spec*, and the plain ones beside them."""
+    inside = [pin for pin in spec.extensions if pin.mode is not DeliveryMode.ABSENT]
+    cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
+    if local := at.end.local:
+        for pin in (*inside, STAND_IN):
+            local.region.publish(pin.handler, pin.version)
+    golden = golden_targets(spec, inventory, [wish_for(pin) for pin in cached], regions=wanted)
+    if not (golden and spec.heartbeat.plain):
+        return golden
+    canary = inside or [STAND_IN if local else CUSTOM_SCRIPT]
+    plain = _plain(at, spec, inventory)
+    return [*golden, *plain_targets(spec, plain, golden, [wish_for(pin) for pin in canary])]
+
+
+def _plain(at: Place, spec: ImageSpec, inventory: Inventory) -> GalleryVersion:
+    """The newest version without imagebake's part; made, where there is none yet."""
+    known = inventory.of(f"{spec.gallery.definition}-plain")
+    usable = [one for one in known if one.healthy]
+    if usable:
+        return usable[-1]
+    at.site.progress.note(f"bake {spec.name} without imagebake's part, once")
+    lock = fresh_lock(at.site, spec)
+    bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(at.site))
+    return attempt(at.site, bare, at.end, force=False).version
+
+
+def _round(at: Place) -> Round:
+    subnet = at.site.settings.subnet or (
+        f"{at.end.cloud.endpoint.group_id}/providers/Microsoft.Network/virtualNetworks"
+        "/imagebake-{region}/subnets/machines"
+    )
+    key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
+    return Round(
+        run=f"{at.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        owner=str(present()),
+        subnet=lambda region: subnet.replace("{region}", region),
+        public_key=key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
+    )
+
+
+def _hands(at: Place, specs: Iterable[ImageSpec]) -> Hands:
+    local = at.end.local
+    if local:
+        limit = max(float(one.heartbeat.timeout_seconds) for one in specs)
+        known = local.emulator.pace
+        local.emulator.pace = replace(known, provisioning=limit, extension=limit)
+    return Hands(
+        machines=Machines(at.end.cloud),
+        ledger=local.region.ledger if local else None,
+        orphaned=_orphaned,
+        now=at.now,
+        patience=at.end.cloud.patience,
+        progress=at.site.progress,
+    )
+
+
+def _orphaned(owner: str) -> bool:
+    known = Presence.parse(owner)
+    return known is not None and is_gone(known)
+
+
+def _publish(at: Place, spec: ImageSpec, beats: Iterable[Beat]) -> None:
+    """Have the tags of *spec*'s definition say which of the regions beaten have an incident.
+
+    Whoever promotes reads them there, on whatever machine. What cannot be written now is
+    written by the next beat, which looks again.
+    """
+    beaten = {one.region for one in beats if one.image == spec.name}
+    open_ones = {one.region: one for one in incidents_of(at.site, [spec]) if one.open}
+    try:
+        known = at.fleet.definition_tags(spec.gallery.definition)
+        wanted = {TAG_INCIDENT + name: open_ones[name].text for name in beaten & set(open_ones)}
+        new = {name: text for name, text in wanted.items() if known.get(name) != text}
+        over = [TAG_INCIDENT + name for name in sorted(beaten - set(open_ones))]
+        if new:
+            at.fleet.merge_tags(at.definition(spec), new)
+        if gone := [name for name in over if name in known]:
+            at.fleet.delete_tags(at.definition(spec), gone)
+    except NotFound:
+        return
+    except CloudError as error:
+        at.site.progress.note(f"{spec.name} does not tell of its incidents: {error.said}")
+
+
+def _regions(specs: Iterable[ImageSpec], regions: Sequence[str]) -> set[str] | None:
+    """The regions that are named; None for all. Raises `UsageError` for a strange one."""
+    known = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
+    if strange := sorted(set(regions) - known):
+        raise UsageError(
+            f"no ring is in the region {strange[0]!r}", hint=f"known: {', '.join(sorted(known))}"
+        )
+    return set(regions) or None
+
+
+def _cells(one: Beat) -> tuple[str, ...]:
+    seconds = {phase.name: f"{phase.seconds:.1f} s" for phase in one.phases if not phase.failed}
+    ready, failed = one.ready_seconds, one.failure
+    where = f" at {failed.host}" if failed and failed.host else ""
+    return (
+        one.image,
+        one.version,
+        one.region,
+        ",".join(one.rings) or "-",
+        one.label,
+        "-" if ready is None else f"{ready:.1f} s",
+        seconds.get("token", "-"),
+        seconds.get("script", "-"),
+        "-" if one.asked is None else str(one.asked.times),
+        f"{failed.name} failed{where}: {failed.code}" if failed else "good",
+    )

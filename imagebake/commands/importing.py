@@ -1,0 +1,108 @@
+"""`import`: somebody's image template becomes a spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagebake import app
+from imagebake.app import Site
+from imagebake.commands.output import print_json
+from imagebake.debt import DiskFiles
+from imagebake.diagnostics import Diagnostic
+from imagebake.errors import SpecError, UsageError, ValidationFailed
+from imagebake.foreign.library import Library
+from imagebake.host.files import write_atomically
+from imagebake.importing import has_errors, import_template
+from imagebake.model import names
+from imagebake.model.draft import Draft
+from imagebake.specs.drafting import drafted
+from imagebake.specs.load import load_spec
+
+
+def import_(
+    template: str, *, name: str, out: str, parameters: str, strict: bool, as_json: bool
+) -> None:
+    """Write the spec that *template* becomes, and print what there is to say about it."""
+    if not template:
+        raise UsageError("name an image template", hint="./inv import TEMPLATE.json")
+    if name and not names.IMAGE.fullmatch(name):
+        hint = "lower-case letters, digits and dashes, at most 63"
+        raise UsageError(f"{name!r} cannot be the name of an image", hint=hint)
+    site = app.site(quiet=as_json)
+    wanted = name or (Path(out).stem if out else "")
+    draft = import_template(template, parameters, wanted, _library(template, parameters))
+    place = Path(out) if out else site.workspace.specs / f"{draft.name}.yaml"
+    _refuse_taken(draft.name, place, site)
+    lacking: tuple[Diagnostic, ...] = ()
+    if not draft.windows:
+        write_atomically(place, drafted(draft).encode())
+        lacking = _lacking(place, site)
+    shown = site.workspace.shown(place)
+    if as_json:
+        print_json(_json(draft, shown, lacking))
+    else:
+        print(
+            "\n\n".join([*map(str, (*draft.findings, *lacking)), _summary(draft, shown, lacking)])
+        )
+    if draft.windows:
+        raise ValidationFailed(f"{template} is for Windows: nothing is written", hint=_WINDOWS)
+    if strict and (lacking or has_errors(draft)):
+        raise ValidationFailed(
+            f"{shown} is not all that {template} is", hint="without --strict it is only said"
+        )
+
+
+_WINDOWS = "a spec of today makes Linux images"
+
+
+def _library(*paths: str) -> Library:
+    return Library(DiskFiles([Path.cwd(), *(Path(path).parent for path in paths if path)]))
+
+
+def _refuse_taken(name: str, place: Path, site: Site) -> None:
+    """Refuse to write over anything, or beside a lock that is another's."""
+    for taken in (place, site.workspace.specs / f"{name}.yaml", site.workspace.lock_path(name)):
+        if taken.exists():
+            where = site.workspace.shown(taken)
+            raise UsageError(f"{where} is there already", hint="give another --name")
+
+
+def _lacking(place: Path, site: Site) -> tuple[Diagnostic, ...]:
+    """What the spec that was written does not say yet."""
+    try:
+        load_spec(place, root=site.workspace.root)
+    except SpecError as error:
+        return error.diagnostics
+    return ()
+
+
+def _summary(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> str:
+    if draft.windows:
+        return f"{len(draft.findings)} findings; nothing was written"
+    lines = [f"{shown}: written, with {len(draft.findings)} findings about the template"]
+    if lacking:
+        lines.append(f"before it can be locked, write in it what it lacks: {len(lacking)}, above")
+    return "\n".join(lines)
+
+
+def _json(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> dict[str, object]:
+    return {
+        "name": draft.name,
+        "path": None if draft.windows else shown,
+        "findings": [_finding(one) for one in draft.findings],
+        "lacking": [_finding(one) for one in lacking],
+        "left_out": list(draft.left_out),
+        "packages": list(draft.packages),
+    }
+
+
+def _finding(one: Diagnostic) -> dict[str, object]:
+    return {
+        "code": one.code,
+        "severity": one.severity.value,
+        "path": one.path,
+        "line": one.line,
+        "column": one.column,
+        "message": one.message,
+        "hint": one.hint,
+    }

@@ -1,0 +1,219 @@
+"""Customizers and validators of a template, as steps of a spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, text_of
+from imagebake.foreign.templates import Notes
+from imagebake.model import names
+from imagebake.model.downloads import COMMAND, download_in
+from imagebake.model.draft import DraftFile, DraftStep
+from imagebake.model.spelling import redacted
+
+WINDOWS = frozenset({"powershell", "windowsrestart", "windowsupdate"})
+_ADDRESS = re.compile(
+    r"https://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/(?!\.)([A-Za-z0-9_.+~-]+)"
+)
+_PLACE = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_INSTALL = re.compile(
+    COMMAND + r"(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*install\s+(?P<words>[^;&|<>]*)"
+)
+_PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:=(?P<version>\S+))?")
+_LONGEST = 8192
+_SCRIPTS = "/usr/local/lib/image-scripts"
+_PIN = "pin it as 'file' with its sha256, and run it from there"
+
+
+class Steps(NamedTuple):
+    """What steps come to: those of a spec, the files that they need, packages to pin."""
+
+    steps: tuple[DraftStep, ...]
+    files: tuple[DraftFile, ...]
+    packages: tuple[str, ...]
+    windows: bool
+
+
+def read_steps(node: Node | None, what: str, notes: Notes) -> Steps:
+    """The steps that the list *node* says; *what* is what one of them is called."""
+    reader = _Steps(notes, what)
+    if isinstance(node, Items):
+        for number, item in enumerate(node.items, start=1):
+            reader.read(item, number)
+    elif node is not None and text_of(node) != "":
+        notes.text(node, f"the list of {what}s")
+    return Steps(
+        tuple(reader.steps),
+        tuple(reader.files),
+        tuple(dict.fromkeys(reader.packages)),
+        reader.windows,
+    )
+
+
+class _Steps:
+    def __init__(self, notes: Notes, what: str) -> None:
+        self.notes = notes
+        self.what = what
+        self.steps: list[DraftStep] = []
+        self.files: list[DraftFile] = []
+        self.packages: list[str] = []
+        self.windows = False
+
+    def read(self, item: Node, number: int) -> None:
+        """Read one step."""
+        if not isinstance(item, Table):
+            why = item.why if isinstance(item, Unknown) else "it is no object"
+            self.notes.say("I110", item, f"{self.what} {number} is not known: {why}", "write it")
+            return
+        kind = text_of(entry(item, "type")) or ""
+        said = self.notes.text(entry(item, "name"), f"the name of {self.what} {number}")
+        name = self.name(said or f"{self.what}-{number}")
+        label = f"{self.what} {said or number}"
+        if kind.lower() in WINDOWS:
+            self.windows = True
+            hint = "imagebake bakes Linux; Windows images need a spec for Windows"
+            self.notes.say("I101", item, f"{label} is a step for Windows ({kind})", hint)
+            self.notes.leave_out(item, label, f"{kind} is for Windows")
+        elif kind.lower() == "shell" and "scripturi" in item.entries:
+            self.script(item, name, label)
+        elif kind.lower() == "shell":
+            self.shell(item, name, label)
+        elif kind.lower() == "file":
+            self.file(item, label)
+        else:
+            hint = "Shell and File are known, and what is for Windows"
+            self.notes.say("I102", item, f"{label} is of the kind {kind!r}", hint)
+            self.notes.leave_out(item, label, "its kind is not known")
+
+    def name(self, said: str) -> str:
+        """A name of a step's, like *said*, that no other one has."""
+        base = step_name(said)
+        taken = {step.name for step in self.steps}
+        found, number = base, 2
+        while found in taken:
+            suffix = f"-{number}"
+            found, number = base[: 63 - len(suffix)] + suffix, number + 1
+        return found
+
+    def shell(self, item: Table, name: str, label: str) -> None:
+        """A script in lines."""
+        lines: list[str] = []
+        network = False
+        inline = entry(item, "inline")
+        for one in inline.items if isinstance(inline, Items) else (inline or item,):
+            text = self.notes.text(one, f"a line of {label}") if inline is not None else None
+            if text is None:
+                self.notes.leave_out(item, label, "not all of its lines are known")
+                return
+            if not self.is_fit(one, text, label):
+                self.notes.leave_out(item, label, "one of its lines cannot be in a spec")
+                return
+            lines += (line.rstrip("\r") for line in text.split("\n") if line.strip())
+            network = self.fetches(one, text, label) or network
+        if not lines:
+            self.notes.leave_out(item, label, "it does nothing")
+            return
+        self.steps.append(DraftStep(name=name, inline=tuple(lines), network=network))
+
+    def is_fit(self, node: Node, text: str, label: str) -> bool:
+        """Whether a spec may have *text*; says so where not."""
+        if kind := self.notes.secret_in(text):
+            hint = "revoke it; fetch it at run time with a managed identity"
+            self.notes.say("I109", node, f"{label} has a secret in it: {kind}", hint)
+            return False
+        if _CONTROL.search(text) or any(len(line) > _LONGEST for line in text.split("\n")):
+            hint = f"no control characters, at most {_LONGEST} characters a line"
+            self.notes.say("I114", node, f"a line of {label} cannot be in a spec", hint)
+            return False
+        return True
+
+    def fetches(self, node: Node, text: str, label: str) -> bool:
+        """Whether *text* needs the network; names the packages that it installs."""
+        found = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
+        for line in found:
+            if pins := packages_in(line):
+                self.packages += pins
+                hint = "pin them as 'package' with their exact versions, and take the line out"
+                message = f"{label} installs {', '.join(pins)}"
+                self.notes.say("I108", node, message, hint, error=False)
+        programs = [program for line in found if (program := download_in(line))]
+        if programs:
+            hint = "pin what it fetches; else say in the spec's 'reason' why that cannot be"
+            message = f"{label} downloads with {programs[0]}"
+            self.notes.say("I107", node, message, hint, error=False)
+        return bool(programs)
+
+    def script(self, item: Table, name: str, label: str) -> None:
+        """A script by address: with a checksum it is a pinned file, and a step that runs it."""
+        file = self.pinned(item, "scriptUri", label, mode="0755")
+        if file is None:
+            return
+        self.files.append(file)
+        self.steps.append(DraftStep(name=name, inline=(file.destination,), network=False))
+
+    def file(self, item: Table, label: str) -> None:
+        """A file by address."""
+        file = self.pinned(item, "sourceUri", label, mode="0644")
+        if file is None:
+            return
+        self.files.append(file)
+        if file.destination.startswith("/tmp/"):  # noqa: S108 - where the service puts them
+            hint = "give it the destination that a later step copies it to"
+            place = entry(item, "destination") or item
+            message = f"{label} puts a file into /tmp, where it would stay in the image"
+            self.notes.say("I114", place, message, hint, error=False)
+
+    def pinned(self, item: Table, key: str, label: str, *, mode: str) -> DraftFile | None:
+        """The file that a step fetches, if it can be pinned; says why where not."""
+        address = entry(item, key) or item
+        text = self.notes.text(entry(item, key), f"the address of {label}")
+        if text is None:
+            self.notes.leave_out(item, label, "its address is not known")
+            return None
+        match = _ADDRESS.fullmatch(text)
+        if match is None or self.notes.secret_in(text):
+            hint = "an https address without query; put the file where such a one is"
+            shown = redacted(text)[:80]
+            self.notes.say("I104", address, f"{label} fetches {shown}, which no pin can name", hint)
+            self.notes.leave_out(item, label, "its address cannot be pinned")
+            return None
+        digest = self.notes.text(entry(item, "sha256Checksum"), f"the checksum of {label}")
+        if digest is None or not names.SHA256.fullmatch(digest.lower()):
+            message = (
+                f"{label} fetches {match[1]} without a checksum: it may be another one tomorrow"
+            )
+            self.notes.say("I103", address, message, _PIN)
+            self.notes.leave_out(item, label, "what it fetches has no sha256")
+            return None
+        destination = f"{_SCRIPTS}/{match[1]}"
+        if key == "sourceUri":
+            destination = self.notes.text(entry(item, "destination"), f"the place of {label}") or ""
+        if not _PLACE.fullmatch(destination):
+            where = entry(item, "destination") or item
+            hint = "a plain absolute path: letters, digits and '_.+@-' between slashes"
+            self.notes.say("I114", where, f"{label} has no place that a pin can name", hint)
+            self.notes.leave_out(item, label, "its destination cannot be in a spec")
+            return None
+        return DraftFile(file=text, sha256=digest.lower(), destination=destination, mode=mode)
+
+
+def packages_in(line: str) -> tuple[str, ...]:
+    """The packages that a line installs, with their versions where it says them."""
+    return tuple(_packages(line))
+
+
+def _packages(line: str) -> Iterator[str]:
+    for install in _INSTALL.finditer(line):
+        for word in install["words"].replace("\\", " ").split():
+            if match := _PACKAGE.fullmatch(word.strip("\"'")):
+                yield match[0]
+
+
+def step_name(said: str) -> str:
+    """*said* as the name of a step: words in lower case, with dashes between them."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", said)
+    found = re.sub(r"[^a-z0-9]+", "-", apart.lower()).strip("-")[:63].strip("-")
+    return found or "step"

@@ -1,0 +1,85 @@
+"""A spec in the making: what somebody's image template says, in the words of a spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imagebake.diagnostics import Diagnostic
+
+CODES = {
+    "I101": "a customizer is for Windows",
+    "I102": "a step is of a kind that is not known",
+    "I103": "what a step fetches has no checksum",
+    "I104": "what a step fetches cannot be pinned",
+    "I105": "the source image's version is not exact",
+    "I106": "the source is no image of the marketplace without a plan",
+    "I107": "a step needs the network",
+    "I108": "a step installs packages",
+    "I109": "a step or a tag has a secret in it",
+    "I110": "a value is known once it is deployed",
+    "I111": "a distributor has no place in a spec",
+    "I112": "a setting has no place in a spec",
+    "I113": "a spec says what the template does not",
+    "I114": "a value is spelled otherwise in a spec",
+    "I115": "a setting is deprecated",
+}
+"""What `import` finds, by code; the code never changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftStep:
+    """A customizer or a validator."""
+
+    name: str
+    inline: tuple[str, ...]
+    network: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftFile:
+    """A file by address and digest."""
+
+    file: str
+    sha256: str
+    destination: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftRegion:
+    """A region that gets replicas; what is None is the spec's default."""
+
+    name: str
+    replicas: int | None = None
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A spec as far as the template has it; empty is what it does not say.
+
+    *findings* are about the template's text, *left_out* says in a line each which of it is
+    not in the draft. A template that is for Windows (*windows*) becomes no spec.
+    """
+
+    name: str
+    description: str
+    owner: str
+    source: dict[str, str]
+    definition: str
+    identifier: dict[str, str]
+    generation: str
+    security: str
+    architecture: str
+    customizers: tuple[DraftStep, ...]
+    validators: tuple[DraftStep, ...]
+    files: tuple[DraftFile, ...]
+    regions: tuple[DraftRegion, ...]
+    build: dict[str, int | str]
+    tags: dict[str, str]
+    packages: tuple[str, ...]
+    left_out: tuple[str, ...]
+    findings: tuple[Diagnostic, ...]
+    windows: bool = False
+    suite: str = ""
+    base: tuple[str, ...] = ()

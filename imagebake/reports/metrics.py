@@ -1,0 +1,102 @@
+"""What heartbeats say, for those who scrape: OpenMetrics, as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from imagebake.model.heartbeat import Beat
+from imagebake.model.heartbeat_history import Figures
+from imagebake.model.heartbeat_verdict import Incident
+
+Sample = tuple[str, Mapping[str, str], float]
+
+
+def open_metrics(
+    beats: Sequence[Beat], figures: Iterable[Figures], incidents: Iterable[Incident]
+) -> str:
+    """The exposition of *beats*, ending as the format wants it."""
+    lines: list[str] = []
+    for name, kind, unit, about, samples in _families(beats, list(figures), list(incidents)):
+        lines.append(f"# TYPE {name} {kind}")
+        lines += [f"# UNIT {name} {unit}"] if unit else []
+        lines.append(f"# HELP {name} {about}")
+        lines += [
+            f"{name}{suffix}{_labels(labels)} {_number(value)}" for suffix, labels, value in samples
+        ]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _families(
+    beats: Sequence[Beat], figures: list[Figures], incidents: list[Incident]
+) -> Iterator[tuple[str, str, str, str, list[Sample]]]:
+    seconds = ("gauge", "seconds")
+    about = "Beats in the records, by how they ended."
+    yield "imagebake_beats", "counter", "", about, list(_counts(beats))
+    about = "From asking for the machine until its agent is Ready."
+    yield "imagebake_beat_ready_seconds", *seconds, about, list(_quantiles(figures))
+    last: list[Sample] = [("", _who(one), one.last.timestamp()) for one in figures]
+    yield "imagebake_beat_last_seconds", *seconds, "When the last beat began.", last
+    good: list[Sample] = [
+        ("", _who(one), one.last_good.timestamp()) for one in figures if one.last_good
+    ]
+    yield "imagebake_beat_last_good_seconds", *seconds, "When the last good beat began.", good
+    about = "Each phase of the last beat."
+    yield "imagebake_beat_phase_seconds", *seconds, about, list(_phases(beats))
+    ages: list[Sample] = [
+        ("", _who(one), one.age_days) for one in figures if one.age_days is not None
+    ]
+    about = "The age of the version of the last beat."
+    yield "imagebake_image_age_days", "gauge", "days", about, ages
+    going_on: list[Sample] = [("", _what(one), 1.0) for one in incidents if one.open]
+    yield "imagebake_incident_open", "gauge", "", "1 while heartbeats miss.", going_on
+
+
+def _counts(beats: Iterable[Beat]) -> Iterator[Sample]:
+    counted = Counter((one.image, one.region, one.label, one.good) for one in beats)
+    for (image, region, label, good), count in sorted(counted.items()):
+        result = "good" if good else "missed"
+        labels = {"image": image, "region": region, "label": label, "result": result}
+        yield "_total", labels, float(count)
+
+
+def _quantiles(figures: Iterable[Figures]) -> Iterator[Sample]:
+    for one in figures:
+        for quantile, value in (("0.5", one.p50), ("0.95", one.p95)):
+            if value is not None:
+                yield "", {**_who(one), "quantile": quantile}, value
+
+
+def _phases(beats: Iterable[Beat]) -> Iterator[Sample]:
+    last = {(one.image, one.region, one.label): one for one in beats}
+    for (image, region, label), beat in sorted(last.items()):
+        for phase in beat.phases:
+            labels = {"image": image, "region": region, "label": label, "phase": phase.name}
+            yield "", labels, phase.seconds
+
+
+def _who(one: Figures) -> dict[str, str]:
+    return {"image": one.image, "region": one.region, "label": one.label}
+
+
+def _what(one: Incident) -> dict[str, str]:
+    failed = one.last.failure
+    return {
+        "image": one.image,
+        "region": one.region,
+        "cause": one.last.cause.value,
+        "phase": failed.name if failed else "",
+        "host": failed.host if failed else "",
+    }
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,76 @@
+"""What templates owe, in the format that GitHub code scanning reads (SARIF 2.1.0)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from imagebake.diagnostics import Diagnostic
+from imagebake.digest import sha256_json
+from imagebake.model.debt import RULES, Debt, DebtReport
+from imagebake.version import VERSION
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def debt_sarif(report: DebtReport) -> dict[str, Any]:
+    """The report as a run of code scanning.
+
+    A result is the same as long as its file, its rule and what it says are: a line more above
+    it makes no new one.
+    """
+    driver = {
+        "name": "imagebake debt",
+        "version": VERSION,
+        "rules": [
+            {
+                "id": rule.id,
+                "shortDescription": {"text": rule.title},
+                "fullDescription": {"text": f"2 February 2026: {rule.outage}"},
+                "defaultConfiguration": {"level": rule.severity.value},
+            }
+            for rule in RULES
+        ],
+    }
+    notes = [
+        {
+            "level": "note",
+            "message": {"text": f"not resolved: {gap.what}: {gap.why}"},
+            "locations": [_location(gap.path, gap.line, gap.column)],
+        }
+        for gap in report.gaps
+    ]
+    notes += [_mistake(one) for one in report.malformed]
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(debt) for debt in report.debts],
+        "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+    }
+    return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _result(debt: Debt) -> dict[str, Any]:
+    text = f"{debt.message}. 2 February 2026: {debt.outage}. Instead: {debt.instead}."
+    return {
+        "ruleId": debt.rule.id,
+        "level": debt.severity.value,
+        "message": {"text": text},
+        "locations": [_location(debt.path, debt.line, debt.column)],
+        "partialFingerprints": {
+            "imagebakeDebt/v1": sha256_json([debt.path, debt.rule.id, debt.message])
+        },
+    }
+
+
+def _mistake(one: Diagnostic) -> dict[str, Any]:
+    return {
+        "level": "error",
+        "message": {"text": f"{one.code}: {one.message}"},
+        "locations": [_location(one.path, one.line, one.column)],
+    }
+
+
+def _location(path: str, line: int, column: int) -> dict[str, Any]:
+    region = {"startLine": line, "startColumn": column}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(path)}, "region": region}}

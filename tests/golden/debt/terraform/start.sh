@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "${role}" >/etc/role
+wget -q https://files.example/agent.tar.gz
