@@ -8,6 +8,7 @@ standard input does, which the kernel sees to when whoever asked is gone.
 from __future__ import annotations
 
 import datetime as dt
+import contextlib
 import functools
 import os
 import sys
@@ -75,8 +76,9 @@ def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
             try:
                 running.stdin.write(_TASK.dump_json(task) + b"\n")
                 running.stdin.flush()
-            except BrokenPipeError:
-                pass  # it has ended, and says why below
+            except BrokenPipeError:  # it has ended, and says why below
+                with contextlib.suppress(BrokenPipeError):
+                    running.stdin.close()  # which tries to write once more
             told = running.stdout.read()
         if not told:
             said.seek(0)
