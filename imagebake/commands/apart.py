@@ -7,8 +7,8 @@ standard input does, which the kernel sees to when whoever asked is gone.
 
 from __future__ import annotations
 
-import datetime as dt
 import contextlib
+import datetime as dt
 import functools
 import os
 import sys
