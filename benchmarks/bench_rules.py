@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import ROOT, Contest, command, report
 from imagebake.digest import sha256_json
 from imagebake.lock import load_lock, write_lock
+from imagebake.model.lock import Lock
 from imagebake.specs.load import load_spec
 
 COUNT = 200
@@ -19,7 +21,7 @@ def main() -> None:
     """Measure each command, and all of them together."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        _generate(root)
+        generate(root, COUNT)
         environment = {"IMAGEBAKE_ROOT": folder}
         words = {
             "lock --all --check": ("lock", "--all", "--check"),
@@ -42,17 +44,24 @@ def main() -> None:
         )
 
 
-def _generate(root: Path) -> None:
+def generate(
+    root: Path,
+    count: int,
+    *,
+    edit: Callable[[str], str] = str,
+    move: Callable[[Lock], Lock] = lambda lock: lock,
+) -> None:
+    """Write *count* specs like our own one into *root*, as *edit* has them, with their locks."""
     specs = root / "image_specs"
-    (specs / "base").mkdir(parents=True)
+    (specs / "base").mkdir(parents=True, exist_ok=True)
     for path in (ROOT / "image_specs" / "base").glob("*.yaml"):
         (specs / "base" / path.name).write_bytes(path.read_bytes())
     text = (ROOT / "image_specs" / f"{MODEL}.yaml").read_text()
-    lock = load_lock(ROOT / "image_specs" / f"{MODEL}.lock.json")
-    for number in range(COUNT):
-        name = f"image-{number:03}"
+    lock = move(load_lock(ROOT / "image_specs" / f"{MODEL}.lock.json"))
+    for number in range(count):
+        name = f"image-{number:04}"
         path = specs / f"{name}.yaml"
-        path.write_text(text.replace(MODEL, name).replace("sku: base", f"sku: base-{number}"))
+        path.write_text(edit(text).replace(MODEL, name).replace("sku: base", f"sku: base-{number}"))
         inputs = sha256_json(load_spec(path, root=root).lock_inputs())
         own = lock.model_copy(update={"image": name, "inputs_sha256": inputs})
         write_lock(specs / f"{name}.lock.json", own)

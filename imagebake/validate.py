@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -91,6 +91,23 @@ def validate_spec(
             leaks=_leaks(texts),
         )
     )
+
+
+def rivals(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
+    """Of each of *specs*, by name, those that claim the same place in the gallery.
+
+    They are all that `validate_spec` needs to know of the others, and seldom any.
+    """
+    claims: dict[Any, list[ImageSpec]] = {}
+    for spec in specs:
+        claims.setdefault(spec.gallery.definition.lower(), []).append(spec)
+        claims.setdefault(spec.gallery.identifier, []).append(spec)
+    found: dict[str, dict[str, ImageSpec]] = {}
+    for together in claims.values():
+        if len(together) > 1:
+            for spec in together:
+                found.setdefault(spec.name, {}).update({one.name: one for one in together})
+    return {name: tuple(others.values()) for name, others in found.items()}
 
 
 def validate_contents(

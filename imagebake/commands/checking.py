@@ -14,7 +14,7 @@ from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.specs.load import load_all
-from imagebake.validate import Report, report_spec, require, validate_spec
+from imagebake.validate import Report, report_spec, require, rivals, validate_spec
 
 
 def validate(
@@ -41,9 +41,10 @@ def validate(
     site = app.site(quiet=as_json)
     name, version = split_version(image) if image else ("", None)
     specs = chosen(site, name, every=every)
-    others = tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
+    known = specs if every else load_all(site.workspace.specs, root=site.workspace.root).values()
+    others = rivals(known)
     read = {spec.name: _lock(site, spec) for spec in specs}
-    reports = [_rules(site, spec, read[spec.name], others) for spec in specs]
+    reports = [_rules(site, spec, read[spec.name], others.get(spec.name, ())) for spec in specs]
     if not rules_only:
         from imagebake.commands.versions import VersionChecks
 

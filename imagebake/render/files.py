@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -26,14 +27,25 @@ def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mappi
 
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> tuple[Path, ...]:
-    """Write *files* below *folder*, whatever else is there; say which paths they got."""
+    """Write *files* below *folder*, whatever else is there; say which paths they got.
+
+    What is there already stays: to replace a file costs more than to render it.
+    """
     written = []
     for name, content in files.items():
         path = folder / name
         mode = 0o755 if path.suffix == ".sh" else 0o644
-        write_atomically(path, content, mode=mode, durable=False)  # rendered again in no time
+        if not _is_there(path, content, mode):
+            write_atomically(path, content, mode=mode, durable=False)  # rendered again in no time
         written.append(path)
     return tuple(written)
+
+
+def _is_there(path: Path, content: bytes, mode: int) -> bool:
+    try:
+        return stat.S_IMODE(path.lstat().st_mode) == mode and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _numbered(folder: str, scripts: Iterable[Script], mirror_url: str) -> dict[str, bytes]:
