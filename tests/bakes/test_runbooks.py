@@ -13,13 +13,18 @@ from tests.bakes.bakery import IMAGE, PROJECT, Bakery, await_silence, tree
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 
 BOOKS = sorted(path.stem for path in (PROJECT / "docs" / "runbooks").glob("*.md"))
+QUICK = {"gallery-deleted", "mirror-lost"}
+"""Those that every run of the suite rehearses; the others take minutes together."""
 
 
 def rehearse(bakery: Bakery, book: str, ends: int = 0) -> str:
     return bakery.run("runbook", "rehearse", book, "--image", IMAGE, "--no-proof", ends=ends).stdout
 
 
-@pytest.mark.parametrize("book", BOOKS)
+@pytest.mark.parametrize(
+    "book",
+    [pytest.param(book, marks=[] if book in QUICK else [pytest.mark.slow]) for book in BOOKS],
+)
 def test_a_runbook_ends_in_time_with_its_trouble_and_leaves_the_real_state_alone(
     warm: Bakery, book: str
 ) -> None:
