@@ -118,19 +118,25 @@ class Runner:
         pairs = (line.partition("=") for line in output.read_text().splitlines())
         return {name: value for name, _, value in pairs}
 
+    def _there(self, pattern: str) -> list[Path]:
+        """What there is of a path in the repository; the state directory is elsewhere."""
+        inside = pattern.removeprefix(".imagebake/").rstrip("/")
+        state = Path(self.variables["IMAGEBAKE_STATE"])
+        return list((state if inside != pattern.rstrip("/") else self.root).glob(inside))
+
     def _use(self, step: Mapping[str, Any], context: dict[str, Any]) -> dict[str, str]:
         action = step["uses"].partition("@")[0].removeprefix("actions/")
         told = {name: _filled(str(text), context) for name, text in step.get("with", {}).items()}
         if action == "upload-artifact":
-            paths = [self.root / line for line in told["path"].split()]
-            self.artifacts[told["name"]] = [path for path in paths if path.exists()]
+            lines = told["path"].split()
+            self.artifacts[told["name"]] = [path for line in lines for path in self._there(line)]
         elif action == "download-artifact":
             for path in self.artifacts[told["name"]]:
                 if path.parent != self.root:
                     shutil.copy(path, self.root)
         elif action == "attest":
-            for name in ("subject-path", "sbom-path"):
-                assert (self.root / told[name]).stat().st_size, name
+            for name in told.keys() & {"subject-path", "sbom-path"}:
+                assert self._there(told[name]), name
         return {"token": "not-a-token"} if action == "create-github-app-token" else {}
 
 
