@@ -75,7 +75,8 @@ def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
         app.provide(lacking, progress=app.console_progress(quiet=False))
     site = app.site(quiet=True)
     command = [sys.executable, "-m", "pytest"]
-    command += [path] if path else ["-n", "2", "--dist", "worksteal"]
+    # One more than the cores: boots and drills wait longer than they compute.
+    command += [path] if path else ["-n", "3", "--dist", "worksteal"]
     command += [flag for flag, given in (("--slow", slow), ("--bless", bless)) if given]
     command += ["-k", select] if select else []
     if code := process.attached(command, cwd=site.workspace.root):

@@ -10,9 +10,9 @@ from imagebake.foreign.nodes import Entry, Items, Literal, Node, Plain, Table
 from imagebake.foreign.source import Source
 
 DEEPEST = 100
-_SKIP = re.compile(r"(?:[\s\ufeff]++|//[^\n\r]*+|/\*(?s:.*?)\*/)*+")
+_SKIP = re.compile(r"(?:[\s\ufeff]+|//[^\n\r]*|/\*(?s:.*?)\*/)*")
 _TOKEN = re.compile(
-    r'(?P<text>"(?:[^"\\]++|\\.)*+")|(?P<mark>[{}\[\],:])'
+    r'(?P<text>"[^"\\]*(?:\\.[^"\\]*)*")|(?P<mark>[{}\[\],:])'
     r"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?(?![\w.]))"
     r"|(?P<word>true|false|null)(?!\w)",
     re.DOTALL,

@@ -54,49 +54,49 @@ _MARKS = r"\.\.\.|\.\?|\?\?|=>|&&|\|\||==|!=|=~|!~|<=|>=|::|[{}\[\]():,.=?!<>+\-
 
 BICEP = Grammar(
     re.compile(
-        r"(?P<space>[ \t\ufeff\xa0]++|//[^\r\n]*+|/\*(?s:.*?)\*/|\#[^\r\n]*+)"
+        r"(?P<space>[ \t\ufeff\xa0]+|//[^\r\n]*|/\*(?s:.*?)\*/|\#[^\r\n]*)"
         r"|(?P<newline>\r?\n|\r)"
-        r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)"
-        r"|(?P<number>[0-9]++(?:\.[0-9]++)?)"
+        r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
+        r"|(?P<number>[0-9]+(?:\.[0-9]+)?)"
         r"|\$*'''(?:\r?\n)?(?P<block>(?s:.*?))'''(?!')"
-        r"|'(?P<text>[^'\\$\r\n]*+)'"
+        r"|'(?P<text>[^'\\$\r\n]*)'"
         r"|(?P<open>')"
         rf"|(?P<mark>{_MARKS})"
     ),
-    re.compile(r"(?:[^'\\$\r\n]++|\\[^\r\n]|\$(?!\{))*+"),
+    re.compile(r"(?:[^'\\$\r\n]+|\\[^\r\n]|\$(?!\{))*"),
     "'",
     {"n": "\n", "r": "\r", "t": "\t"},
 )
 
 HCL = Grammar(
     re.compile(
-        r"(?P<space>[ \t\ufeff]++|//[^\r\n]*+|/\*(?s:.*?)\*/|\#[^\r\n]*+)"
+        r"(?P<space>[ \t\ufeff]+|//[^\r\n]*|/\*(?s:.*?)\*/|\#[^\r\n]*)"
         r"|(?P<newline>\r?\n|\r)"
-        r"|(?P<word>[A-Za-z_][A-Za-z0-9_-]*+)"
-        r"|(?P<number>[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)"
-        r'|"(?P<text>[^"\\$%\r\n]*+)"'
+        r"|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)"
+        r"|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+        r'|"(?P<text>[^"\\$%\r\n]*)"'
         r'|(?P<open>")'
-        r"|<<(?P<here>-?[A-Za-z_][A-Za-z0-9_-]*+)[ \t]*\r?\n"
+        r"|<<(?P<here>-?[A-Za-z_][A-Za-z0-9_-]*)[ \t]*\r?\n"
         rf"|(?P<mark>{_MARKS})"
     ),
-    re.compile(r'(?:[^"\\$%\r\n]++|\\[^\r\n]|\$\$\{|%%\{|[$%](?!\{))*+'),
+    re.compile(r'(?:[^"\\$%\r\n]+|\\[^\r\n]|\$\$\{|%%\{|[$%](?!\{))*'),
     '"',
     {"n": "\n", "r": "\r", "t": "\t"},
 )
 
 ARM = Grammar(
     re.compile(
-        r"(?P<space>[\s\ufeff]++)|(?P<newline>(?!))"
-        r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)"
-        r"|(?P<number>-?[0-9]++(?:\.[0-9]++)?)"
-        r"|'(?P<doubled>(?:[^']++|'')*+)'"
+        r"(?P<space>[\s\ufeff]+)|(?P<newline>(?!))"
+        r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
+        r"|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"
+        r"|'(?P<doubled>[^']*(?:''[^']*)*)'"
         r"|(?P<mark>\.\?|[\[\](),.?])"
     ),
     re.compile(""),
     "'",
     {},
 )
-_HERE = re.compile(r"(?:[^$%]++|\$\$\{|%%\{|[$%](?!\{))*+")
+_HERE = re.compile(r"(?:[^$%]+|\$\$\{|%%\{|[$%](?!\{))*")
 _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|(.))|([$%])\4\{", re.DOTALL)
 _LAST = 0x10FFFF
 _HALF = range(0xD800, 0xE000)

@@ -39,6 +39,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "image_specs").mkdir()
     (tmp_path / "image_specs" / "demo.yaml").write_text(SPEC)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAGEBAKE_ROOT", str(tmp_path))  # ./inv test has set it to the project
     monkeypatch.setenv("IMAGEBAKE_STATE", str(tmp_path / "state"))
     return tmp_path
 
