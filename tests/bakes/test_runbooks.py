@@ -13,8 +13,8 @@ from tests.bakes.bakery import IMAGE, PROJECT, Bakery, await_silence, tree
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 
 BOOKS = sorted(path.stem for path in (PROJECT / "docs" / "runbooks").glob("*.md"))
-QUICK = {"gallery-deleted", "mirror-lost"}
-"""Those that every run of the suite rehearses; the others take minutes together."""
+QUICK = {"gallery-deleted"}
+"""What every run of the suite rehearses; the others take minutes together."""
 
 
 def rehearse(bakery: Bakery, book: str, ends: int = 0) -> str:
@@ -74,6 +74,7 @@ def test_a_page_that_promises_what_does_not_happen_fails_its_rehearsal(warm: Bak
     assert (own / "identity-storm.md").read_text() == page.replace("# ends with 75", "")
 
 
+@pytest.mark.slow
 def test_a_rehearsal_that_is_killed_leaves_nothing(warm: Bakery) -> None:
     arm = warm.remembered()
     words = ("runbook", "rehearse", "mirror-lost", "--image", IMAGE, "--no-proof")

@@ -56,6 +56,7 @@ def test_what_was_baked_needs_no_other_bake(seed: Bakery) -> None:
     seed.run("plan", IMAGE, "--exit-code")
 
 
+@pytest.mark.slow
 def test_a_signed_version_is_verified_with_its_key_and_no_other(
     warm: Bakery, tmp_path: Path
 ) -> None:

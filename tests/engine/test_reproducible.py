@@ -17,7 +17,7 @@ from imagebake.engine.engine import Engine
 from tests.engine import support
 from tests.engine.support import shell
 
-pytestmark = [pytest.mark.root, pytest.mark.archive]
+pytestmark = [pytest.mark.root, pytest.mark.archive, pytest.mark.slow]
 
 STEPS = [
     shell("install", support.install(*support.MORE)),

@@ -17,7 +17,7 @@ from imagebake.pins.machine import read_configuration
 from imagebake.validate import validate_contents
 from tests.support.builders import a_lock, a_spec
 
-pytestmark = [pytest.mark.root, pytest.mark.archive]
+pytestmark = [pytest.mark.root, pytest.mark.archive, pytest.mark.slow]
 
 SUITE = platform.freedesktop_os_release()["VERSION_CODENAME"]
 

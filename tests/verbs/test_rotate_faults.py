@@ -167,7 +167,7 @@ def reads(trial: Trial) -> list[int]:
     return [number for number, (method, _) in enumerate(trial.requests) if method in READS]
 
 
-@pytest.mark.parametrize("way", ["500", "lost", "down"])
+@pytest.mark.parametrize("way", ["500", "lost", pytest.param("down", marks=pytest.mark.slow)])
 def test_whatever_happens_to_a_write_the_end_is_right(trial: Trial, way: str) -> None:
     assert outcomes(trial, way, writes(trial)) == []
 
