@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.image_templates import ImageTemplates
-from imagebake.errors import RolloutRefused
+from imagebake.errors import CloudError, RolloutRefused
 
 TAG_STANDING = "imagebake-standing"
 """Carries the name of the image that a standing template is for."""
@@ -55,11 +56,16 @@ class Standing:
 
         Azure cannot update a template: an older one goes, unless it runs right now.
         """
-        there = [one["name"] for one in self._listed(image)]
-        if name not in there:
+        states = {
+            one["name"]: one["properties"]["provisioningState"] for one in self._listed(image)
+        }
+        there = states.get(name) == "Succeeded"
+        if name in states and not there:  # nothing but deleting helps one that has failed
+            self._ask("delete", self._templates.begin_delete, name)
+        if not there:
             tagged = {**body, "tags": {**(body.get("tags") or {}), TAG_STANDING: image}}
             ImageTemplates(self.clients, lambda _: True, lambda _: None).check(tagged)
-            self._ask("create", self._templates.begin_create_or_update, name, tagged)
+            self._create(name, tagged)
         self._ask(
             "set the trigger of",
             self._operations.triggers.begin_create_or_update,
@@ -68,7 +74,16 @@ class Standing:
             dict(trigger),
         )
         self.remove(image, but=name)
-        return name not in there
+        return not there
+
+    def _create(self, name: str, body: Mapping[str, Any]) -> None:
+        """Create the template, or leave nothing behind."""
+        try:
+            self._ask("create", self._templates.begin_create_or_update, name, body)
+        except CloudError:
+            with contextlib.suppress(CloudError):
+                self._ask("delete", self._templates.begin_delete, name)
+            raise
 
     def remove(self, image: str, *, but: str = "") -> tuple[str, ...]:
         """Take the standing templates of *image* away, *but* one; what they made stays."""

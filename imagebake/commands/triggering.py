@@ -8,8 +8,10 @@ import json
 from imagebake import app, ends
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.standing import Stand, Standing
 from imagebake.commands.output import print_json
+from imagebake.commands.places import gallery_id
 from imagebake.commands.rendering import delivery
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
@@ -59,11 +61,31 @@ def _set(site: Site, plan: BakePlan, end: End, standing: Standing) -> str:
         identity=end.destination.identity,
         mirror_url=end.destination.mirror_url,
     )
+    _have_definition(site, plan.spec, end)
     made = render_standing(plan, to, templates(site))
     new = standing.put(
         plan.spec.name, made.name, json.loads(made.template), json.loads(made.trigger)
     )
     return f"{'created' if new else 'kept'} the standing template {made.name}"
+
+
+def _have_definition(site: Site, spec: ImageSpec, end: End) -> None:
+    """Make the candidates' definition as the image's own, where it is in our gallery."""
+    assert spec.trigger  # noqa: S101 - or there were no plan
+    home, _, name = spec.trigger.definition.rpartition("/images/")
+    if home.lower() != gallery_id(site.settings).lower():
+        return
+    own = spec.gallery.identifier
+    gallery = Gallery(end.cloud, end.destination.gallery)
+    gallery.ensure()
+    gallery.ensure_definition(
+        spec.gallery.model_copy(
+            update={
+                "definition": name,
+                "identifier": own.model_copy(update={"sku": f"{own.sku[:53]}-candidates"}),
+            }
+        )
+    )
 
 
 def _line(stand: Stand) -> str:
