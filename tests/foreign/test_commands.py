@@ -96,13 +96,13 @@ def test_another_file_may_be_named_and_is_not_overwritten(place: Path) -> None:
     assert specs(place) == []
 
 
-def test_a_template_of_windows_becomes_nothing(place: Path) -> None:
+def test_a_template_of_windows_becomes_a_spec_of_windows(place: Path) -> None:
     done = run("import", "windows.json", cwd=place)
 
-    assert done.returncode == 3
-    assert done.stdout.count("error[I101]") == 3
-    assert "nothing is written" in done.stderr
-    assert specs(place) == []
+    assert done.returncode == 0
+    assert done.stdout.count("error[I101]") == 1
+    assert specs(place) == ["windows.yaml"]
+    assert "  os: Windows\n" in (place / "image_specs" / "windows.yaml").read_text()
 
 
 @pytest.mark.parametrize(
