@@ -186,8 +186,10 @@ def test_a_template_that_names_no_version_becomes_a_spec_that_says_so(tmp_path: 
     draft = imported(template(tmp_path, source=source), folder=tmp_path)
 
     assert has_errors(draft)
-    with pytest.raises(SpecError, match="names no exact version"):
+    with pytest.raises(SpecError) as caught:
         loaded(draft, tmp_path)
+
+    assert {one.code for one in caught.value.diagnostics} == {"S003", "S014"}
 
 
 def test_a_template_of_windows_becomes_a_spec_that_lacks_pins_and_a_version_only(
@@ -202,8 +204,8 @@ def test_a_template_of_windows_becomes_a_spec_that_lacks_pins_and_a_version_only
 
 
 def test_a_secret_in_a_restart_is_neither_written_nor_shown(tmp_path: Path) -> None:
-    secret = "https://a.blob.core.windows.net/x?sig=QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo%3D"
-    steps = [{"type": "WindowsRestart", "restartCommand": f"curl {secret}"}]
+    command = "net use z: AccountKey=" + "QUJDREVG" * 10 + "QUJDRE=="
+    steps = [{"type": "WindowsRestart", "restartCommand": command}]
     draft = imported(template(tmp_path, customize=steps), folder=tmp_path)
     told = drafted(draft) + "".join(map(str, draft.findings))
 
