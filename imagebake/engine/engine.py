@@ -173,7 +173,7 @@ class _Build:
         recipe = self.engine.marketplace.find(self.properties.get("source") or {})
         if reason := inability(self.properties, recipe):
             files = sum(self._fetched())
-            checked = f"; {files} files that it names have their checksums" if files else ""
+            checked = f"; checksums of files that are right: {files}" if files else ""
             raise CannotRun(
                 reason + checked,
                 code="UnsupportedCustomizerType" if recipe else "BadPIRSource",

@@ -51,7 +51,7 @@ def _step(script: Script, delivery: Delivery) -> dict[str, Any]:
         "exit_codes": script.exit_codes,
         "fetched": script.fetched,
         "restart": script.restart,
-        "update": script.update,
+        "updating": script.update,
     }
 
 
