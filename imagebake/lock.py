@@ -61,7 +61,8 @@ def lock_image(
     local = local_base(spec)
     sizes = _file_sizes(spec, mirror, progress)
     with progress.step("Read the archives"):
-        suites = archives.open(local.suite, spec.gallery.architecture.debian, now=now)
+        architecture = spec.gallery.architecture.debian
+        suites = archives.open(local.suite, architecture, now=now, moment=local.snapshot)
     kept = {one.name: one.version for one in previous.packages} if previous and keep else {}
     with progress.step("Resolve packages"):
         lock = resolve(spec, components=components, suites=suites, sizes=sizes, keep=kept)

@@ -27,7 +27,7 @@ def plan_bake(
     facts = Facts(
         spec=spec,
         lock=lock,
-        catalogue=catalogue,
+        catalogue=catalogue.on(spec.distribution),
         manifest=manifest(spec, lock, lock_sha256=lock_sha256),
     )
     return BakePlan(

@@ -14,7 +14,7 @@ from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
-from imagebake.catalog.components import CATALOGUE, PACKAGES
+from imagebake.catalog.components import CATALOGUE, packages_on
 from imagebake.commands import attesting, proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
@@ -237,7 +237,7 @@ def _heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock
         spec,
         lock,
         error.gone,
-        components=PACKAGES,
+        components=packages_on(spec.distribution),
         archives=known,
         mirror=supply.mirror(site, known, lock),
         now=site.now,

@@ -10,7 +10,7 @@ from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.artifacts.verification import verify
-from imagebake.catalog.components import PACKAGES
+from imagebake.catalog.components import packages_on
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen
 from imagebake.errors import ArtifactError, LockError, UsageError
@@ -49,7 +49,7 @@ def lock_one(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
     archives = supply.archives(site)
     after = locks.lock_image(
         spec,
-        components=PACKAGES,
+        components=packages_on(spec.distribution),
         previous=before,
         archives=archives,
         mirror=supply.mirror(site, archives),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagebake.model.adoption import DeniedVersions
+from imagebake.model.distributions import Distribution
 from imagebake.model.versions import DebianVersion
 
 
@@ -86,6 +87,11 @@ class Component:
     denied: tuple[DeniedVersions, ...] = ()
     docs: str
 
+    def on(self, distribution: Distribution) -> Component:
+        """The component with the names that its packages have on *distribution*."""
+        renamed = distribution is Distribution.UBUNTU and self.ubuntu
+        return replace(self, packages=self.ubuntu) if renamed else self
+
     @property
     def handler(self) -> str:
         """The agent's name for its extension; empty where there is none."""
@@ -117,3 +123,8 @@ class Catalogue:
     components: Mapping[str, Component]
     downloads: tuple[FirstBootDownload, ...]
     others: tuple[Component, ...] = ()
+
+    def on(self, distribution: Distribution) -> Catalogue:
+        """The catalogue with the names that packages have on *distribution*."""
+        components = {name: one.on(distribution) for name, one in self.components.items()}
+        return replace(self, components=components)

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
+from imagebake.model.distributions import Distribution, distribution_of
 from imagebake.model.outputs import Output, Replication, TargetRegion
 from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
@@ -29,6 +30,7 @@ from imagebake.model.texts import (
     ImageName,
     MarketplaceName,
     Owner,
+    SnapshotDate,
     Suite,
     TagName,
     TagText,
@@ -38,12 +40,19 @@ from imagebake.model.values import Grown, Value
 
 
 class LocalBase(Value):
-    """How this machine makes the same base: a Debian suite and the packages the image has."""
+    """How this machine makes the same base: a suite and the packages the image has."""
 
     suite: Suite
-    """The Debian suite: `bookworm`."""
+    """The suite of Debian or Ubuntu: `bookworm`."""
+    snapshot: SnapshotDate | None = None
+    """The moment of the archive to lock from; needs an address in the setting `snapshot`."""
     packages: Annotated[tuple[DebianPackage, ...], Field(max_length=2000)] = ()
-    """Packages that the marketplace image has beyond Debian's essential ones."""
+    """Packages that the marketplace image has beyond the essential ones."""
+
+    @property
+    def distribution(self) -> Distribution:
+        """Whose suite it is."""
+        return distribution_of(self.suite)
 
 
 class Generation(enum.StrEnum):
@@ -202,6 +211,11 @@ class ImageSpec(Grown):
             ring if ring.regions else ring.model_copy(update={"regions": everywhere})
             for ring in rings
         )
+
+    @property
+    def distribution(self) -> Distribution:
+        """The distribution that the local base is made from; Debian where there is none."""
+        return self.local.distribution if self.local else Distribution.DEBIAN
 
     @property
     def agents(self) -> tuple[AgentPin, ...]:

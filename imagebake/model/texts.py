@@ -71,9 +71,18 @@ DefinitionName = Annotated[
 
 Suite = Annotated[
     str,
-    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian, such as 'bookworm'"),
+    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian or Ubuntu, such as 'bookworm'"),
 ]
 """A suite of a Debian archive."""
+
+SnapshotDate = Annotated[
+    str,
+    spelled(
+        r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z",
+        "a moment as snapshot services spell it, such as '20261121T100000Z'",
+    ),
+]
+"""A moment of an archive, in UTC."""
 
 DebianPackage = Annotated[
     str,

@@ -73,7 +73,7 @@ def subject_of(
         return _file(spec, pin)
     if isinstance(pin, ExtensionPin):
         return _extension(spec, pin)
-    return _package(spec, pin, {one.name: one for one in known})
+    return _package(spec, pin, {one.name: one.on(spec.distribution) for one in known})
 
 
 def _image(spec: ImageSpec) -> Iterator[Subject]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE, PACKAGES
+from imagebake.catalog.components import CATALOGUE, packages_on
+from imagebake.model.distributions import Distribution
 from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
@@ -22,6 +23,8 @@ _AS_ROOT = re.compile(
 )
 
 Planner = Callable[[ImageSpec], BakePlan]
+
+PACKAGES = packages_on(Distribution.DEBIAN)
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +49,9 @@ def lock_of(spec: ImageSpec) -> Lock:
         step.model_copy(
             update={
                 "pins": PACKAGES[step.name][:1],
-                "packages": (a_package(PACKAGES[step.name][0], versions[step.name]),),
+                "packages": (
+                    a_package(PACKAGES[step.name][0], versions[step.name]),
+                ),
             }
         )
         if step.name in versions
