@@ -49,9 +49,7 @@ def lock_of(spec: ImageSpec) -> Lock:
         step.model_copy(
             update={
                 "pins": PACKAGES[step.name][:1],
-                "packages": (
-                    a_package(PACKAGES[step.name][0], versions[step.name]),
-                ),
+                "packages": (a_package(PACKAGES[step.name][0], versions[step.name]),),
             }
         )
         if step.name in versions
