@@ -33,8 +33,11 @@ Type=oneshot
 ExecStart=/usr/bin/curl --silent --max-time 2 http://planted.example/agent.deb
 """
 UNITS = "etc/systemd/system"
-NETPLAN = """f /run/systemd/network/90-netplan.network - - - - [Match]\\nPermanentMACAddress=02:00:00:00:00:99
-"""
+NETPLAN = (
+    "f /run/systemd/network/90-netplan.network - - - -"
+    r" [Match]\nPermanentMACAddress=02:00:00:00:00:99"
+    "\n"
+)
 CARD = """[Unit]
 After=systemd-networkd.service
 [Service]

@@ -166,10 +166,14 @@ def test_a_suite_that_only_the_machine_names_is_the_machines(
     archives: Find, archive: Archive, server: Server, tmp_path: Path
 ) -> None:
     archive.publish()
-    other = tmp_path / "ubuntu.sources"
-    other.write_text(
-        "Types: deb\nURIs: http://ubuntu.example/ubuntu\nSuites: noble\nComponents: main\n"
+    other = tmp_path / "ubuntu.list"
+    lines = (
+        "Types: deb",
+        "URIs: http://ubuntu.example/ubuntu",
+        "Suites: noble",
+        "Components: main",
     )
+    other.write_text("\n".join(lines))
 
     found = archives(archive=str(other))
 
