@@ -14,7 +14,8 @@ from imagebake.model.plan import MIRROR_LINE, Script
 from imagebake.model.spec import ImageSpec
 from imagebake.model.steps import Customizer, Network, Validator
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
-from imagebake.render.environment import Fragment, Templates
+from imagebake.render.environment import Templates
+from imagebake.render.fragment import Fragment
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
 
 HYGIENE = (
