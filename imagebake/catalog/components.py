@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagebake.catalog import extensions, microsoft, windows
+from imagebake.catalog import extensions, microsoft, windows, windows_first_boot
 from imagebake.catalog.first_boot import DOWNLOADS
-from imagebake.model.component import Catalogue, Component, DropIn, SelfUpdateStop, Setting
+from imagebake.model.component import (
+    Catalogue,
+    Component,
+    DropIn,
+    SelfUpdateStop,
+    Setting,
+    WindowsCatalogue,
+)
 
 _WAAGENT = "/etc/waagent.conf"
 
@@ -150,5 +157,13 @@ OTHERS = (*extensions.COMPONENTS, *windows.COMPONENTS)
 PACKAGES: Mapping[str, tuple[str, ...]] = {component.name: component.packages for component in _ALL}
 """The Debian packages of each component; the first carries the pinned version."""
 
-CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS)
+WINDOWS = WindowsCatalogue(
+    components=windows.PINNED,
+    policies=windows_first_boot.POLICIES,
+    updaters=windows_first_boot.UPDATERS,
+    hygiene=windows_first_boot.HYGIENE,
+)
+"""What specs of Windows pin, and what their images turn off."""
+
+CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS, windows=WINDOWS)
 """What planning works from."""
