@@ -15,7 +15,7 @@ from imagebake.model.compare_pins import (
     flat,
     package_changes,
 )
-from imagebake.model.pins import Stewardship
+from imagebake.model.stewardship import Stewardship
 from imagebake.model.plan import BakePlan
 from imagebake.model.sides import Pair, Side, Sides
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from imagebake.model.changes import Change, Risk
 from imagebake.model.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep
-from imagebake.model.pins import ExtensionPin, Pin, Stewardship
+from imagebake.model.pins import ExtensionPin, Pin
+from imagebake.model.stewardship import Stewardship
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
 from imagebake.model.versions import DebianVersion, HandlerVersion

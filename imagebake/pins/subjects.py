@@ -11,8 +11,10 @@ from imagebake.model.adoption import DeniedVersions, Terms, terms
 from imagebake.model.candidates import Origin, Question
 from imagebake.model.component import Component
 from imagebake.model.order import Scheme
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Stewardship
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 from imagebake.model.spec import ImageSpec
+from imagebake.model.stewardship import Stewardship
+from imagebake.model.windows_pins import ModulePin
 from imagebake.pins.addresses import names_version
 
 SOURCE = "source"

@@ -11,7 +11,8 @@ from imagebake.diagnostics import Severity
 from imagebake.model.adoption import DeniedVersions
 from imagebake.model.adoption import terms as adoption_terms
 from imagebake.model.order import Scheme
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin, Stewardship
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.stewardship import Stewardship
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
