@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -18,7 +19,7 @@ from imagebake.model.findings import Finding
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
 from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import Customizer, Validator
+from imagebake.model.steps import InlineCustomizer, InlineValidator
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,
@@ -200,9 +201,9 @@ def require(reports: Sequence[Report]) -> None:
 
 def _texts(spec: ImageSpec) -> Iterator[tuple[str, bytes]]:
     """The texts of a spec that Azure stores readably, by how to name them."""
-    steps: tuple[Customizer | Validator, ...] = (*spec.customizers, *spec.validators)
-    for step in steps:
-        yield step.name, "\n".join(step.inline).encode()
+    for step in (*spec.customizers, *spec.validators):
+        said = step.inline if isinstance(step, InlineCustomizer | InlineValidator) else ()
+        yield step.name, "\n".join(said or (json.dumps(step.to_json()),)).encode()
     for name, text in spec.tags.items():
         yield f"tag {name}", text.encode()
     yield "description", spec.description.encode()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
+from imagebake.model.source import MarketplaceImage
 from imagebake.model.spec import Architecture, Generation, SecurityType
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
@@ -113,8 +114,10 @@ def architecture_fits_generation(facts: SpecFacts) -> Iterator[Breach]:
 )
 def source_fits_definition(facts: SpecFacts) -> Iterator[Breach]:
     """Read from the sku's own words; publishers other than Debian may not use them."""
-    gallery, sku = facts.spec.gallery, facts.spec.source.sku.lower()
-    debian = facts.spec.source.publisher.lower() == "debian"
+    gallery, source = facts.spec.gallery, facts.spec.source
+    if not isinstance(source, MarketplaceImage):
+        return
+    sku, debian = source.sku.lower(), source.publisher.lower() == "debian"
     arm = gallery.architecture is Architecture.ARM64
     if "gen2" in sku and gallery.generation is Generation.V1:
         yield Breach(facts.spec.name, f"the sku {sku!r} is generation V2, the definition V1")
@@ -149,8 +152,9 @@ def build_machine_fits(facts: SpecFacts) -> Iterator[Breach]:
 )
 def disk_is_large_enough(facts: SpecFacts) -> Iterator[Breach]:
     """Debian's marketplace images have thirty gigabytes."""
-    size = facts.spec.build.os_disk_gb
-    if facts.spec.source.publisher.lower() == "debian" and size < _SOURCE_DISK_GB:
+    size, source = facts.spec.build.os_disk_gb, facts.spec.source
+    debian = isinstance(source, MarketplaceImage) and source.publisher.lower() == "debian"
+    if debian and size < _SOURCE_DISK_GB:
         yield Breach(facts.spec.name, f"{size} GB, and the source image has {_SOURCE_DISK_GB}")
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imagebake.digest import canonical_json
 from imagebake.errors import RenderError
 from imagebake.model.plan import Delivery
-from imagebake.model.spec import TargetRegion
+from imagebake.model.outputs import TargetRegion
 from imagebake.render.environment import Templates
 from imagebake.render.files import rendered_files
 from imagebake.render.image_template import render_image_template
