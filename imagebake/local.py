@@ -60,9 +60,10 @@ class LocalBases:
 
     def offer(self, plan: BakePlan) -> None:
         """Offer *plan*'s base; the same one offered again changes nothing."""
-        base = plan.lock.base
+        base, suite = plan.lock.base, plan.lock.suite
+        assert suite  # noqa: S101 - a lock with a base has a suite
         recipe = BaseRecipe(
-            suite=plan.lock.suite,
+            suite=suite,
             architecture=plan.lock.architecture,
             packages=tuple(f"{package.name}={package.version}" for package in base.packages),
             bundle=Bundle(base.packages).digest,

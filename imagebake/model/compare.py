@@ -15,9 +15,9 @@ from imagebake.model.compare_pins import (
     flat,
     package_changes,
 )
-from imagebake.model.stewardship import Stewardship
 from imagebake.model.plan import BakePlan
 from imagebake.model.sides import Pair, Side, Sides
+from imagebake.model.stewardship import Stewardship
 
 _GROUPED = frozenset(
     {

@@ -78,7 +78,8 @@ def base_changes(sides: Sides) -> Iterator[Change]:
 def _source(side: Side) -> dict[str, str]:
     if side.plan is None:
         return {}
-    return {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
+    told = {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
+    return {name: text for name, text in told.items() if text}
 
 
 def _gallery(side: Side) -> dict[str, str]:

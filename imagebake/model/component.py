@@ -136,3 +136,7 @@ class Catalogue:
     downloads: tuple[FirstBootDownload, ...]
     others: tuple[Component, ...] = ()
     windows: WindowsCatalogue = field(default_factory=WindowsCatalogue)
+
+    def pinned(self, on_windows: bool) -> Mapping[str, Component]:  # noqa: FBT001 - one of two
+        """What a spec of the one system, or of the other, can pin as an agent."""
+        return self.windows.components if on_windows else self.components

@@ -33,7 +33,7 @@ from imagebake.model.texts import (
     FileMode,
     HostName,
     HttpsAddress,
-    PlainPath,
+    ImagePath,
     Sha256,
     Text,
 )
@@ -148,7 +148,7 @@ class FilePin(Stewardship):
     """What the publisher calls this version."""
     sha256: Sha256
     """The digest of its content."""
-    destination: PlainPath
+    destination: ImagePath
     """Where it is in the image."""
     mode: FileMode = "0644"
     """Its permissions, in octal."""

@@ -36,6 +36,7 @@ from imagebake.model.texts import (
     Text,
 )
 from imagebake.model.values import Grown, Value
+from imagebake.model.windows_pins import ModulePin
 
 
 class LocalBase(Value):
@@ -218,6 +219,11 @@ class ImageSpec(Grown):
     def files(self) -> tuple[FilePin, ...]:
         """The pinned files, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
+
+    @property
+    def modules(self) -> tuple[ModulePin, ...]:
+        """The pinned modules of PowerShell, in the spec's order."""
+        return tuple(pin for pin in self.pins if isinstance(pin, ModulePin))
 
     @property
     def wanted_files(self) -> tuple[WantedFile, ...]:

@@ -76,6 +76,8 @@ class Archives:
 
     def addresses(self, lock: Lock) -> Mapping[str, str]:
         """The base address of each repository of *lock* that this machine knows one for."""
+        if lock.suite is None:
+            return {}
         try:
             known = {
                 source.suite: source

@@ -29,7 +29,9 @@ def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates
     runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
     match step:
         case InlineCustomizer() | InlineValidator():
-            text = _shell(step, templates) if runs is StepKind.SHELL else _powershell(step, templates)
+            text = (
+                _shell(step, templates) if runs is StepKind.SHELL else _powershell(step, templates)
+            )
             return _with_rights(Script(name=step.name, text=text, kind=runs), step)
         case ScriptCustomizer() | ScriptValidator():
             told = _asked(step.script)
