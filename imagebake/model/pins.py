@@ -176,8 +176,8 @@ class FilePin(Stewardship):
         )
 
 
-KINDS = ("agent", "package", "file", "module")
-"""The key that says which kind of pin it is."""
+KINDS = ("agent", "package", "module", "file")
+"""The key that says which kind of pin it is; a module has a `file` as well, which does not name it."""
 
 
 def _pin_kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked
