@@ -177,7 +177,7 @@ class FilePin(Stewardship):
 
 
 KINDS = ("agent", "package", "module", "file")
-"""The key that says which kind of pin it is; a module has a `file` as well, which does not name it."""
+"""The key that says which kind of pin it is; of a module, `file` only says where it is."""
 
 
 def _pin_kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked

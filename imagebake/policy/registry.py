@@ -20,6 +20,7 @@ from imagebake.policy import (
     secret_rules,
     step_rules,
     target_rules,
+    windows_rules,
 )
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.rules import Rule, rules_of
@@ -29,6 +30,7 @@ SPEC_SECTIONS = (
     ("Specs: agents and extensions", rules_of(delivery_rules)),
     ("Specs: customizers and secrets", rules_of(step_rules)),
     ("Specs: gallery, regions and build", rules_of(target_rules)),
+    ("Specs: Windows", rules_of(windows_rules)),
     ("Locks", rules_of(lock_rules)),
 )
 """The rules over specs and locks, as people read about them."""
