@@ -9,7 +9,8 @@ from imagebake.model.component import Component, CreatePath
 from imagebake.model.windows import GUEST_AGENT, POWERSHELL_7, Installation, InstallerKind, Variable
 
 _PACKAGES = r"C:\Packages\Plugins"
-_GUEST_AGENT = r"C:\WindowsAzure\Packages\WindowsAzureGuestAgent.exe"
+_AZURE = r"C:\WindowsAzure"
+_AGENT = "WindowsAzureGuestAgent.exe"
 _PWSH = r"C:\Program Files\PowerShell\7\pwsh.exe"
 _AZ = r"C:\Program Files\Microsoft SDKs\Azure\CLI2\wbin\az.cmd"
 _AZCOPY = r"C:\Program Files\AzCopy"
@@ -41,7 +42,10 @@ _PINNED = (
         title="Windows guest agent",
         install="its MSI, before sysprep; an image that has an old one downloads at first boot",
         self_update="its MSI is the newest at the bake; Azure may move it once the machine runs",
-        version_query=f"(Get-Item '{_GUEST_AGENT}').VersionInfo.ProductVersion",
+        version_query=(
+            rf"Get-Item '{_AZURE}\Packages\{_AGENT}', '{_AZURE}\GuestAgent_*\{_AGENT}'"
+            " -ErrorAction SilentlyContinue | ForEach-Object { $_.VersionInfo.ProductVersion }"
+        ),
         services=("RdAgent", "WindowsAzureGuestAgent"),
         offline="reports ready without its storage when the image has it; sysprep waits for it",
         hygiene=(

@@ -23,6 +23,8 @@ Definitions of Defender's antivirus are left to come: they protect, and no start
 UPDATERS: tuple[Updater, ...] = (
     Updater(service="edgeupdate", fetches="updates of Edge"),
     Updater(service="edgeupdatem", fetches="updates of Edge"),
+    # Edge's policies hold in a domain alone; its tasks run everywhere.
+    Updater(task="MicrosoftEdgeUpdateTask*", fetches="updates of Edge"),
 )
 """Every image disables those that it has."""
 

@@ -13,6 +13,7 @@ from imagebake.model.compare_pins import (
     extension_changes,
     file_changes,
     flat,
+    module_changes,
     package_changes,
 )
 from imagebake.model.plan import BakePlan
@@ -45,6 +46,7 @@ def compare(old: BakePlan | None, new: BakePlan | None) -> Comparison:
             *base_changes(sides),
             *package_changes(sides),
             *file_changes(sides),
+            *module_changes(sides),
             *_steps(sides),
             *_regions(sides),
             *_settings(sides),

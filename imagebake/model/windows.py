@@ -79,7 +79,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updater:
-    """A service whose whole work is to download."""
+    """A service, or scheduled tasks, whose whole work is to download; *task* has wildcards."""
 
-    service: str
+    service: str = ""
+    task: str = ""
     fetches: str

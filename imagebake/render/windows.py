@@ -76,6 +76,7 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             files=facts.lock.files,
             numbers=_prevented(facts)["numbers"],
             disabled=_prevented(facts)["services"],
+            tasks=_prevented(facts)["tasks"],
             services=(),
             variables=(),
         ),
@@ -199,7 +200,8 @@ def _prevented(facts: Facts) -> dict[str, Any]:
     known = facts.catalogue.windows
     return {
         "numbers": [policy.number for policy in known.policies],
-        "services": [updater.service for updater in known.updaters],
+        "services": [updater.service for updater in known.updaters if updater.service],
+        "tasks": [updater.task for updater in known.updaters if updater.task],
     }
 
 
