@@ -71,13 +71,14 @@ def validate_spec(
     catalogue: Catalogue,
     location: str,
     today: dt.date,
+    gallery: str = "",
     others: Sequence[ImageSpec] = (),
     rendered: Mapping[str, bytes] | None = None,
 ) -> tuple[Finding, ...]:
     """Hold *spec* and its lock against the rules that need no image.
 
-    *location* is the gallery's region; *others* are the repository's specs, among which
-    *spec* may be; *rendered* is what Azure would get, by name, to be searched for secrets.
+    *location* is the gallery's region, *gallery* its id; *others* are the repository's specs,
+    among which *spec* may be; *rendered* is what Azure would get, by name, to be searched for secrets.
     """
     texts = {**dict(_texts(spec)), **(rendered or {})}
     return judge_spec(
@@ -88,6 +89,7 @@ def validate_spec(
             catalogue=catalogue,
             location=location,
             today=today,
+            gallery=gallery,
             others=tuple(others),
             leaks=_leaks(texts),
         )
@@ -95,7 +97,7 @@ def validate_spec(
 
 
 def rivals(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
-    """Of each of *specs*, by name, those that claim the same place in the gallery.
+    """Of each of *specs*, by name, those that claim the same place as it.
 
     They are all that `validate_spec` needs to know of the others, and seldom any.
     """
@@ -103,6 +105,8 @@ def rivals(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
     for spec in specs:
         claims.setdefault(spec.gallery.definition.lower(), []).append(spec)
         claims.setdefault(spec.gallery.identifier, []).append(spec)
+        if group := spec.build.staging_resource_group:
+            claims.setdefault(group.lower(), []).append(spec)
     found: dict[str, dict[str, ImageSpec]] = {}
     for together in claims.values():
         if len(together) > 1:

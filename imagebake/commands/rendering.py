@@ -8,6 +8,7 @@ from pathlib import Path
 from imagebake import app
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.commands.places import gallery_id, group_id
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.errors import UsageError
 from imagebake.model.plan import BakePlan, Delivery
@@ -40,8 +41,7 @@ def render(image: str, *, every: bool, out: str) -> None:
 def delivery(site: Site, plan: BakePlan) -> Delivery:
     """Where a bake of *plan* would go, with stand-ins for what only a bake knows."""
     settings, spec = site.settings, plan.spec
-    group = f"/subscriptions/{settings.subscription}/resourceGroups/{settings.resource_group}"
-    gallery = f"{group}/providers/Microsoft.Compute/galleries/{settings.gallery}"
+    group, gallery = group_id(settings), gallery_id(settings)
     identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
     return Delivery(
         location=settings.location,

@@ -1,4 +1,4 @@
-"""Rules about a spec's own customizers and validators: P121 to P139, and secrets, P140."""
+"""Rules about a spec's own customizers and validators: P121 to P129."""
 
 from __future__ import annotations
 
@@ -165,18 +165,3 @@ def nothing_deprovisions(facts: SpecFacts) -> Iterator[Breach]:
 def downloads_stay_off(facts: SpecFacts) -> Iterator[Breach]:
     """Look for the timers that this project masks."""
     return _matches(facts, _STARTS_DOWNLOADS, "it turns on updates at boot")
-
-
-@rule(
-    "P140",
-    "No secret is in a spec or in what is rendered from it",
-    why="inline lines and tags are readable to everybody who may read the image template",
-    source=_AIB + "inline commands are stored in the template in clear text",
-    fix="take it out, revoke it, and fetch it at run time with a managed identity",
-)
-def spec_has_no_secret(facts: SpecFacts) -> Iterator[Breach]:
-    """Report the digest, never the secret."""
-    for leak in facts.leaks:
-        yield Breach(
-            f"{leak.path}, line {leak.line}", f"it has a {leak.kind} (sha256 {leak.sha256[:12]}…)"
-        )
