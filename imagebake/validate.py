@@ -78,7 +78,8 @@ def validate_spec(
     """Hold *spec* and its lock against the rules that need no image.
 
     *location* is the gallery's region, *gallery* its id; *others* are the repository's specs,
-    among which *spec* may be; *rendered* is what Azure would get, by name, to be searched for secrets.
+    among which *spec* may be; *rendered* is what Azure would get, by name, to be searched for
+    secrets.
     """
     texts = {**dict(_texts(spec)), **(rendered or {})}
     return judge_spec(

@@ -78,7 +78,7 @@ def storage_is_known(facts: SpecFacts) -> Iterator[Breach]:
 @rule(
     "P144",
     "An output is numbered in one way",
-    why="Azure refuses a version that has a number and a way to be numbered",
+    why="one of the two would mean nothing, and it is written nowhere which",
     source=_AIB + "distribute: versioning, and a version in galleryImageId",
     fix="end 'gallery' before '/versions/', or take 'versioning' out",
 )
@@ -135,7 +135,7 @@ def _shallow(facts: SpecFacts) -> Iterator[tuple[str, tuple[TargetRegion, ...]]]
 @rule(
     "P147",
     "A shallow version has one replica in one region",
-    why="it is the build's own disk, which nothing copies; Azure refuses more",
+    why="it is the build's own disk, which nothing copies",
     source=_GALLERY + "shallow replication",
     fix="name one region with one replica, or write 'replication: Full'",
 )
