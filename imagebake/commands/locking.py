@@ -36,7 +36,7 @@ def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
         print_json(said)
         return
     for one in said:
-        what = f"{one['packages']} packages" if one["packages"] else f"{one['files']} files"
+        what = f"{one['packages']} packages" if one["packages"] else _counted(one["files"])
         print(f"{one['image']}: {one['outcome']}, {what} in {one['lock']}")
         print("".join(f"  {move}\n" for move in one["moves"]), end="")
 
@@ -111,3 +111,7 @@ def mirror(action: str, *, as_json: bool) -> None:
             "\n".join(["the mirror is not what it says", *wrong, *missing, *broken]),
             hint="./inv bake IMAGE fetches and makes them again",
         )
+
+
+def _counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"
