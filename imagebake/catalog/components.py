@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagebake.catalog import extensions, microsoft, windows
+from imagebake.catalog import extensions, microsoft, windows, windows_first_boot
 from imagebake.catalog.first_boot import DOWNLOADS
-from imagebake.model.component import Catalogue, Component, DropIn, SelfUpdateStop, Setting
+from imagebake.model.component import (
+    Catalogue,
+    Component,
+    DropIn,
+    SelfUpdateStop,
+    Setting,
+    WindowsCatalogue,
+)
 from imagebake.model.distributions import Distribution
 
 _WAAGENT = "/etc/waagent.conf"
@@ -148,7 +155,15 @@ LINUX: Mapping[str, Component] = {component.name: component for component in _AL
 OTHERS = (*extensions.COMPONENTS, *windows.COMPONENTS)
 """What is known besides: extensions, files, and all of Windows."""
 
-CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS)
+WINDOWS = WindowsCatalogue(
+    components=windows.PINNED,
+    policies=windows_first_boot.POLICIES,
+    updaters=windows_first_boot.UPDATERS,
+    hygiene=windows_first_boot.HYGIENE,
+)
+"""What specs of Windows pin, and what their images turn off."""
+
+CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS, windows=WINDOWS)
 """What planning works from."""
 
 

@@ -11,10 +11,11 @@ from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
 from imagebake.model.distributions import Distribution, distribution_of
 from imagebake.model.outputs import Output, Replication, TargetRegion
-from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.source import SourceImage
 from imagebake.model.steps import Customizer, Validator
+from imagebake.model.stewardship import STEWARDSHIP
 from imagebake.model.terms import (
     Build,
     HeartbeatTerms,
@@ -37,6 +38,7 @@ from imagebake.model.texts import (
     Text,
 )
 from imagebake.model.values import Grown, Value
+from imagebake.model.windows_pins import ModulePin
 
 
 class LocalBase(Value):
@@ -231,6 +233,11 @@ class ImageSpec(Grown):
     def files(self) -> tuple[FilePin, ...]:
         """The pinned files, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
+
+    @property
+    def modules(self) -> tuple[ModulePin, ...]:
+        """The pinned modules of PowerShell, in the spec's order."""
+        return tuple(pin for pin in self.pins if isinstance(pin, ModulePin))
 
     @property
     def wanted_files(self) -> tuple[WantedFile, ...]:

@@ -125,14 +125,15 @@ CommandLine = Annotated[
 ]
 """One line of a shell script."""
 
-PlainPath = Annotated[
+ImagePath = Annotated[
     str,
     spelled(
-        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}",
+        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}"
+        r"|[A-Za-z]:(\\(?!\.{1,2}(\\|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}",
         "a plain absolute path: letters, digits and '_.+@-' between slashes, no '..'",
     ),
 ]
-"""A path in the image, which needs no quoting anywhere."""
+"""A path in the image, of Linux or `C:\\FOLDER\\NAME` of Windows."""
 
 HttpsAddress = Annotated[
     str,

@@ -92,6 +92,8 @@ class Archives:
 
     def addresses(self, lock: Lock) -> Mapping[str, str]:
         """The base address of each repository of *lock* that this machine knows one for."""
+        if lock.suite is None:
+            return {}
         try:
             known = {source.suite: source for source in self.select(lock.suite, lock.architecture)}
         except ArtifactError:  # only a download needs an address
