@@ -163,11 +163,11 @@ class Emulator:
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
-            *self._triggers.routes(),
             *Machines(self._lives).routes(),
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
             *Actions(self._lives).routes(),
+            *self._triggers.routes(),
         )
         return Application.of(
             routes,
