@@ -153,9 +153,8 @@ class _Bake:
 
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
-        lock = self.plan.lock
-        missing = self.hands.mirror.missing((*lock.packages, *lock.files))
-        total = sum(artifact.size for artifact in missing)
+        missing = self.hands.mirror.missing(self.plan.artifacts)
+        total = sum(artifact.size or 0 for artifact in missing)
         with self._part("Mirror artifacts", total=total, unit="B") as step:
             self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:

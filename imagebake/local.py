@@ -66,7 +66,7 @@ class LocalBases:
 
     def offer(self, plan: BakePlan) -> None:
         """Offer *plan*'s base; the same one offered again changes nothing."""
-        if plan.spec.local is None:  # nothing on this machine is like it
+        if plan.spec.local is None or plan.lock.suite is None:  # nothing on this machine is like it
             return
         base = plan.lock.base
         recipe = BaseRecipe(

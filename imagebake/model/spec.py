@@ -9,11 +9,13 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
+from imagebake.model.distributions import Distribution, distribution_of
 from imagebake.model.outputs import Output, Replication, TargetRegion
-from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.source import SourceImage
 from imagebake.model.steps import Customizer, Validator
+from imagebake.model.stewardship import STEWARDSHIP
 from imagebake.model.terms import (
     Build,
     HeartbeatTerms,
@@ -29,21 +31,30 @@ from imagebake.model.texts import (
     ImageName,
     MarketplaceName,
     Owner,
+    SnapshotDate,
     Suite,
     TagName,
     TagText,
     Text,
 )
 from imagebake.model.values import Grown, Value
+from imagebake.model.windows_pins import ModulePin
 
 
 class LocalBase(Value):
-    """How this machine makes the same base: a Debian suite and the packages the image has."""
+    """How this machine makes the same base: a suite and the packages the image has."""
 
     suite: Suite
-    """The Debian suite: `bookworm`."""
+    """The suite of Debian or Ubuntu: `bookworm`."""
+    snapshot: SnapshotDate | None = None
+    """The moment of the archive to lock from; needs an address in the setting `snapshot`."""
     packages: Annotated[tuple[DebianPackage, ...], Field(max_length=2000)] = ()
-    """Packages that the marketplace image has beyond Debian's essential ones."""
+    """Packages that the marketplace image has beyond the essential ones."""
+
+    @property
+    def distribution(self) -> Distribution:
+        """Whose suite it is."""
+        return distribution_of(self.suite)
 
 
 class Generation(enum.StrEnum):
@@ -204,6 +215,11 @@ class ImageSpec(Grown):
         )
 
     @property
+    def distribution(self) -> Distribution:
+        """The distribution that the local base is made from; Debian where there is none."""
+        return self.local.distribution if self.local else Distribution.DEBIAN
+
+    @property
     def agents(self) -> tuple[AgentPin, ...]:
         """The pinned components of the catalogue, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, AgentPin))
@@ -217,6 +233,11 @@ class ImageSpec(Grown):
     def files(self) -> tuple[FilePin, ...]:
         """The pinned files, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
+
+    @property
+    def modules(self) -> tuple[ModulePin, ...]:
+        """The pinned modules of PowerShell, in the spec's order."""
+        return tuple(pin for pin in self.pins if isinstance(pin, ModulePin))
 
     @property
     def wanted_files(self) -> tuple[WantedFile, ...]:

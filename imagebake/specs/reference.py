@@ -104,6 +104,7 @@ def _title(name: str, part: Schema) -> str:
         "GalleryDefinition": "`gallery`",
         "Identifier": "`gallery.identifier`",
         "GoalStateAgent": "`goal_state_agent` of a pin",
+        "Installer": "`installer` of an agent on Windows",
         "ExtensionPin": "`extensions`, each",
         "ExtensionPackage": "`package` of an extension",
         "Adoption": "`adoption`, of the spec or of a pin",

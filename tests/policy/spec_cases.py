@@ -61,6 +61,8 @@ def judged(
 def fresh(spec: ImageSpec) -> Lock:
     """A lock for *spec*, with packages of its architecture."""
     lock = a_lock(spec)
+    if not lock.steps:
+        return lock
     needs = tuple(a_package(name) for name in CACHE_NEEDS) if spec.cached else ()
     base = lock.base.model_copy(update={"packages": (*lock.base.packages, *needs)})
     steps = tuple(
