@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import urllib.parse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
@@ -74,6 +75,20 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         return True
 
 
+class StorageRetry(JitteredRetry):
+    """The same for clients of storage, which leave the choice of a replica to this policy."""
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send *request* to the primary place, which alone is sure to have what was written."""
+        options = request.context.options
+        options.pop("hosts", None)
+        place = options.pop("location_mode", None)
+        response = super().send(request)
+        # Its pager asks the answer where it came from.
+        response.http_response.location_mode = place
+        return response
+
+
 class Throttled(HTTPPolicy[Any, Any]):
     """Lets each attempt wait for its turn, and learns from what is answered."""
 
@@ -109,10 +124,10 @@ def _headers(response: PipelineResponse[Any, Any]) -> dict[str, str]:
 class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports it lazily
     """Requests, resting with our *sleep*, so that a test can let hours pass."""
 
-    def __init__(self, endpoint: Endpoint, sleep: Callable[[float], None]) -> None:
+    def __init__(self, ca: Path | None, sleep: Callable[[float], None]) -> None:
         self._sleep = sleep
-        if endpoint.ca:
-            super().__init__(connection_verify=str(endpoint.ca), use_env_settings=False)
+        if ca:
+            super().__init__(connection_verify=str(ca), use_env_settings=False)
         else:
             super().__init__()
 
@@ -121,21 +136,25 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
         self._sleep(duration)
 
 
+def transport(ca: Path | None, sleep: Callable[[float], None]) -> Transport:
+    """A transport that is open, because the first of several threads would open it twice."""
+    made = Transport(ca, sleep)
+    made.open()
+    return made
+
+
 def client_options(endpoint: Endpoint, retries: Retries, throttle: Throttle) -> dict[str, Any]:
     """The arguments that every Azure client of ours is made with.
 
     The throttle stands where the SDK has a hook of each attempt: below the retries and the
-    token, so that a retry waits for its turn, too. The transport is open, because the first
-    of several threads would open it twice.
+    token, so that a retry waits for its turn, too.
     """
-    transport = Transport(endpoint, retries.patience.sleep)
-    transport.open()
     return {
         "credential": endpoint.credential,
         "subscription_id": endpoint.subscription,
         "base_url": endpoint.base_url,
         "credential_scopes": list(endpoint.scopes),
-        "transport": transport,
+        "transport": transport(endpoint.ca, retries.patience.sleep),
         "retry_policy": JitteredRetry(retries),
         "custom_hook_policy": Throttled(throttle),
         "polling_interval": endpoint.polling_seconds,
