@@ -826,15 +826,22 @@ def emulator(c: Context, port: int = 0) -> None:
 
 
 @task(
-    words=["action"],
-    actions=["verify"],
-    help={"action": "verify: hash every artifact again", "json": JSON},
+    words=["action", "image"],
+    actions=["push", "verify"],
+    help={
+        "action": "verify: hash every artifact again; push: fill the mirror that Azure reads",
+        "image": "push what this image needs (default: what all do)",
+        "remote": "verify the mirror that Azure reads, and who else can",
+        "json": JSON,
+    },
 )
-def mirror(c: Context, action: str = "", json: bool = False) -> None:
-    """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
-    from imagebake.commands.locking import mirror as run
+def mirror(
+    c: Context, action: str = "", image: str = "", remote: bool = False, json: bool = False
+) -> None:
+    """Look after the mirror: find what is wrong or missing, and push it to where Azure reads it."""
+    from imagebake.commands.mirroring import mirror as run
 
-    run(action, as_json=json)
+    run(action, image, remote=remote, as_json=json)
 
 
 @task(help={"budget": "what to leave of cached bases and layers, in GiB"})

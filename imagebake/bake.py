@@ -64,13 +64,14 @@ class Destination:
 class Hands:
     """Everything that a bake touches the world with.
 
-    *render* makes the image template; *content* knows the digest of a version's root file
-    system, or None; *locks* is a directory; *clock* counts seconds.
+    *ship* puts what a build fetches where it looks for it; *content* knows the digest of a
+    version's root file system, or None; *locks* is a directory; *clock* counts seconds.
     """
 
     cloud: Clients
     mirror: Mirror
     bases: Bases
+    ship: Callable[[BakePlan], None]
     render: Callable[[BakePlan, Delivery], bytes]
     content: Callable[[str], str | None]
     locks: Path
@@ -160,6 +161,7 @@ class _Bake:
             self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
                 self.hands.mirror.bundle(bundle)
+        self.hands.ship(self.plan)
         self.hands.bases.offer(self.plan)
 
     def prepare(self) -> None:
@@ -190,8 +192,7 @@ class _Bake:
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas in the plan's regions that the version has."""
-        wanted = (region.name for region in self.plan.spec.regions)
-        there = tuple(name for name in wanted if name in version.regions)
+        there = tuple(one.name for one in self.plan.spec.regions if one.name in version.regions)
         try:
             with self._part("Replicate", total=len(there)) as step:
                 return self.gallery.await_replicas(
@@ -253,8 +254,7 @@ class _Bake:
         )
 
     def _at(self, target: str) -> GalleryVersion | None:
-        number = target.rsplit("/", 1)[-1]
-        return self.gallery.version(self.definition, ImageVersion.parse(number))
+        return self.gallery.version(self.definition, ImageVersion.parse(target.rpartition("/")[2]))
 
     def _verified(self, target: str) -> GalleryVersion:
         """The version that the run made, if it is what was asked for."""

@@ -15,7 +15,7 @@ from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, PACKAGES
-from imagebake.commands import attesting, proving
+from imagebake.commands import attesting, mirroring, proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
@@ -217,10 +217,12 @@ def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
 def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
     """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
     known = supply.archives(site)
+    mirror = supply.mirror(site, known, plan.lock)
     hands = Hands(
         cloud=end.cloud,
-        mirror=supply.mirror(site, known, plan.lock),
+        mirror=mirror,
         bases=end.bases,
+        ship=functools.partial(mirroring.ship, end, mirror, site.progress),
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
         locks=site.workspace.state / "locks",

@@ -196,7 +196,9 @@ def test_storage_that_stays_away_is_one_clear_message(
     with connect(through=relay.url) as container:
         relay.fail("PUT .*a/file", "status", times=100)
 
-        with pytest.raises(CloudError, match=r"cannot write a/file at https://.*: ServerBusy") as no:
+        with pytest.raises(
+            CloudError, match=r"cannot write a/file at https://.*: ServerBusy"
+        ) as no:
             upload(container, parcel("a/file"))
 
     assert no.value.hint
