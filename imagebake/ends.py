@@ -31,6 +31,9 @@ AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"
 
 
+MirrorOpener = Callable[[], AbstractContextManager[Container]]
+
+
 class Images(Protocol):
     """The contents of image versions, where they can be read from here."""
 
@@ -62,7 +65,7 @@ class End:
     destination: Destination
     bases: Bases
     images: Images
-    mirror: Callable[[], AbstractContextManager[Container]] | None = None
+    mirror: MirrorOpener | None = None
     local: LocalEnd | None = None
 
 

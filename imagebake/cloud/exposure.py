@@ -74,10 +74,7 @@ def _from_everywhere(account: Mapping[str, Any]) -> bool:
 
 
 def _is_immutable(account: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
+    """Whether there is a policy: of the container, or of every version in the account."""
     versions = account.get("immutableStorageWithVersioning") or {}
-    own = container.get("immutableStorageWithVersioning") or {}
-    by_default = versions.get("enabled") and versions.get("immutabilityPolicy")
-    policy = container.get("immutabilityPolicy")
-    return bool(
-        container.get("hasImmutabilityPolicy") or policy or own.get("enabled") or by_default
-    )
+    own = container.get("hasImmutabilityPolicy") or container.get("immutabilityPolicy")
+    return bool(own or (versions.get("enabled") and versions.get("immutabilityPolicy")))

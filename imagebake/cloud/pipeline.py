@@ -81,7 +81,8 @@ class StorageRetry(JitteredRetry):
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send *request* to the primary place, which alone is sure to have what was written."""
         options = request.context.options
-        options.pop("hosts", None)
+        for name in ("hosts", "retry_to_secondary"):
+            options.pop(name, None)
         place = options.pop("location_mode", None)
         response = super().send(request)
         # Its pager asks the answer where it came from.

@@ -222,7 +222,7 @@ def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
         cloud=end.cloud,
         mirror=mirror,
         bases=end.bases,
-        ship=functools.partial(mirroring.ship, end, mirror, site.progress),
+        ship=functools.partial(mirroring.ship, end.mirror, mirror, site.progress),
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
         locks=site.workspace.state / "locks",

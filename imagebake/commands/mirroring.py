@@ -14,7 +14,7 @@ from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.exposure import Exposure, exposures
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen, fresh_lock
-from imagebake.ends import End
+from imagebake.ends import MirrorOpener
 from imagebake.errors import ArtifactError, CloudError, UsageError
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import Lock
@@ -46,10 +46,10 @@ def needed(mirror: Mirror, lock: Lock) -> Shipment:
     return shipment(mirror, [Bundle(step.packages) for step in lock.customizing], lock.files)
 
 
-def ship(end: End, here: Mirror, progress: Progress, plan: BakePlan) -> None:
+def ship(opened: MirrorOpener | None, here: Mirror, progress: Progress, plan: BakePlan) -> None:
     """Have what the build of *plan* fetches where it fetches it, if that is not *here*."""
-    if end.mirror:
-        with end.mirror() as container:
+    if opened:
+        with opened() as container:
             depot.push(needed(here, plan.lock), container=container, progress=progress)
 
 

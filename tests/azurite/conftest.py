@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +12,23 @@ from typing import Any
 
 import pytest
 
+from imagebake.artifacts.mirror import Mirror
+from imagebake.artifacts.store import DirectoryStore
 from imagebake.cloud.addresses import Address
 from imagebake.cloud.containers import Container
-from imagebake.digest import sha256_bytes
+from imagebake.commands.mirroring import needed
+from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.emulator.certificate import loopback_certificate
-from imagebake.model.parcels import Parcel
+from imagebake.host.connections import Connections
+from imagebake.host.download import Downloader
+from imagebake.model.lock import Lock
+from imagebake.model.parcels import Parcel, Shipment
+from imagebake.model.spec import ImageSpec
 from tests.support import azurite
-from tests.support.azurite import Azurite
+from tests.support.azurite import Azurite, serving_tokens
+from tests.support.builders import a_lock, a_spec, a_spec_document
 from tests.support.cloud import quick
+from tests.support.packages import a_deb, ar
 from tests.support.relay import Relay, relaying
 
 _NUMBERS = itertools.count(1)
@@ -88,3 +98,60 @@ def parcel(tmp_path: Path) -> Callable[..., Parcel]:
         return Parcel(name=name, sha256=sha256_bytes(content), size=size, content=path)
 
     return make
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """A repository with one image, and a mirror that has everything that image needs."""
+
+    root: Path
+    spec: ImageSpec
+    lock: Lock
+
+    @property
+    def mirror(self) -> Mirror:
+        store = DirectoryStore(self.root / ".imagebake" / "mirror")
+        connections = Connections(timeout=1.0)
+        downloader = Downloader(connections=connections, max_bytes=1, pause=lambda _: None)
+        return Mirror(store=store, addresses={}, downloader=downloader)
+
+    @property
+    def shipment(self) -> Shipment:
+        return needed(self.mirror, self.lock)
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Callable[..., Stock]:
+    """Stock a repository; its package jq is at least so large."""
+
+    def make(padding: int = 0, *, seed: str = "") -> Stock:
+        root = tmp_path / f"repository-{seed}"
+        store = DirectoryStore(root / ".imagebake" / "mirror")
+        spec = a_spec()
+        lock = a_lock(spec)
+        steps = []
+        for step in lock.steps:
+            packages = []
+            for one in step.packages:
+                fields = {"Package": one.name, "Version": one.version, "Architecture": "amd64"}
+                content = a_deb({**fields, "Description": f"about {one.name}{seed}"})
+                content += ar({"padding": b"\0" * (padding * (one.name == "jq"))})[8:]
+                sha256 = store.put(content)
+                change = {"sha256": sha256, "size": len(content)}
+                packages.append(one.model_copy(update=change))
+            steps.append(step.model_copy(update={"packages": tuple(packages)}))
+        lock = lock.model_copy(update={"steps": tuple(steps)})
+        specs = root / "image_specs"
+        specs.mkdir()
+        (specs / "demo.yaml").write_text(json.dumps(a_spec_document()))
+        (specs / "demo.lock.json").write_bytes(canonical_json(lock.to_json()))
+        return Stock(root, spec, lock)
+
+    return make
+
+
+@pytest.fixture
+def login() -> Iterator[str]:
+    """The address of what gives tokens to machines, whatever they are asked for."""
+    with serving_tokens() as url:
+        yield url

@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +61,7 @@ def install() -> None:
             return
         if node() is None or _npm() is None:
             _bring_node()
+        sys.stderr.write("  Install Azurite, which tests of the mirror talk to\n")
         for name in ("package.json", "package-lock.json"):
             shutil.copy(PINS / name, HOME / name)
         flags = ("--ignore-scripts", "--omit=dev", "--omit=optional", "--no-audit", "--no-fund")
@@ -98,15 +101,19 @@ def _run(command: Sequence[str | Path]) -> None:
         env={**os.environ, "PATH": path},
     )
     if done.returncode:
-        raise SystemExit(f"{done.stdout}\nerror: Azurite, which tests need, was not installed")
+        words = " ".join(map(str, command))
+        raise SystemExit(
+            f"{done.stdout}\nAzurite, which some tests need, was not installed: {words}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Azurite:
-    """A running one; *ca* is what it is trusted by."""
+    """A running one; *ca* is what it is trusted by, *key* is its owner's and nobody else's."""
 
     port: int
     ca: Path
+    key: str
 
     @property
     def url(self) -> str:
@@ -119,8 +126,10 @@ def running(certificate: Path, key: Path, ca: Path) -> Iterator[Azurite]:
     """An empty Azurite that forgets everything when the context is left."""
     flags = ["--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
     flags += ["--blobPort", "0", "--oauth", "basic", "--cert", str(certificate), "--key", str(key)]
+    owner = base64.b64encode(os.urandom(32)).decode()
     process = subprocess.Popen(
         [str(node()), str(_PROGRAM), *flags],
+        env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{owner}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -130,7 +139,7 @@ def running(certificate: Path, key: Path, ca: Path) -> Iterator[Azurite]:
         for line in process.stdout or ():
             said.append(line)
             if found := _LISTENS.search(line):
-                yield Azurite(int(found[1]), ca)
+                yield Azurite(int(found[1]), ca, owner)
                 return
         raise AssertionError("".join(said))
     finally:
@@ -153,6 +162,31 @@ def token(**claims: Any) -> str:  # noqa: ANN401 - any claim
     parts = ({"alg": "none", "typ": "JWT"}, {**told, **claims})
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
     return ".".join([*(part.decode() for part in encoded), "unsigned"])
+
+
+@contextlib.contextmanager
+def serving_tokens() -> Iterator[str]:
+    """What gives a machine the tokens of its identity: every question is answered with one."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            claims = {"access_token": token(), "expires_on": str(2**33), "token_type": "Bearer"}
+            body = json.dumps(claims).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import http.server
 import re
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ from tests.support.azurite import Azurite
 @dataclass(slots=True)
 class Fault:
     """What happens, *times* over, to requests whose method, path and query match *pattern*.
+
+    The first *after* of those are forwarded as if there were no fault.
 
     *kind*: `status` (answer *number* with *code*, and forward nothing), `drop` (hang up unasked),
     `lose` (forward, and hang up instead of the answer), `truncate` (half of the answer),
@@ -28,14 +31,19 @@ class Fault:
     number: int = 503
     code: str = "ServerBusy"
     times: int = 1
+    after: int = 0
 
 
 @dataclass(slots=True)
 class Relay:
-    """Forwards to *storage*; *asked* is every request, as method, path and query."""
+    """Forwards to *storage*; *asked* is every request, as method, path and query.
+
+    Every answer comes *delay* seconds late.
+    """
 
     storage: Azurite
     url: str = ""
+    delay: float = 0.0
     faults: list[Fault] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
@@ -53,6 +61,9 @@ class Relay:
             self.asked.append(request)
             for fault in self.faults:
                 if fault.times and re.search(fault.pattern, request):
+                    if fault.after:
+                        fault.after -= 1
+                        continue
                     fault.times -= 1
                     return fault
         return None
@@ -108,6 +119,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if kind == "hold":
             relay.held.set()
             relay.released.wait()
+        time.sleep(relay.delay)
         if kind != "drop":
             status, headers, body = self._forward(content)
             if kind == "truncate":
