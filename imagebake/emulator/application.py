@@ -23,6 +23,7 @@ from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.limits import Admission, Meter, Throttle
 from imagebake.emulator.locks import require_unlocked
 from imagebake.emulator.outages import require_region
+from imagebake.emulator.roles import require_permission
 from imagebake.emulator.store import Session, Store
 from imagebake.emulator.subscriptions import require_registration
 
@@ -127,6 +128,8 @@ class Application:
                 _require_provider(session, path)
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
+                shown = request.headers.get("Authorization", "")
+                require_permission(session, shown, request.method, path, body)
             reply = route.handler(
                 Call(
                     method=request.method,

@@ -17,9 +17,11 @@ from imagebake.emulator import (
     locks,
     login,
     operations,
+    roles,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
+    stored,
     subscriptions,
     tags,
     versions,
@@ -29,6 +31,7 @@ from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
@@ -158,6 +161,8 @@ class Emulator:
             *soft_deletion.ROUTES,
             *tags.ROUTES,
             *locks.ROUTES,
+            *roles.ROUTES,
+            *stored.ROUTES,
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -167,7 +172,7 @@ class Emulator:
             *Actions(self._lives).routes(),
         )
         return Application.of(
-            routes,
+            (*routes, *Deployments(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
