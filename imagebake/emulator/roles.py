@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from imagebake.emulator.actions import wanted
+from imagebake.emulator.actions import Wanted, wanted
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.listing import list_page
@@ -27,15 +27,20 @@ _JWT_PARTS = 3
 
 def require_permission(
     session: Session, authorization: str, method: str, path: str, body: object
-) -> None:
-    """Refuse what the identity whose token is shown has no role for."""
+) -> tuple[str, tuple[Wanted, ...]]:
+    """Refuse what the identity whose token is shown has no role for.
+
+    Returns its name, empty for everybody else, and what it was asked for.
+    """
     who = _identity(session, authorization)
     if who is None:
-        return
+        return "", ()
     grants = tuple(_grants(session, str(who.properties["principalId"])))
-    for action, scope in wanted(method, path, body):
+    asked = tuple(wanted(method, path, body))
+    for action, scope in asked:
         if not any(_covers(at, scope) and _allows(role, action) for at, role in grants):
             raise _refusal(who, action, scope)
+    return who.name, asked
 
 
 def _identity(session: Session, authorization: str) -> Resource | None:

@@ -133,7 +133,9 @@ class Emulator:
         except BaseException:
             self._store.close()
             raise
-        self._listener.start(self._application().respond)
+        application = self._application()
+        self._exercised = application.exercised
+        self._listener.start(application.respond)
         return self
 
     def __exit__(
@@ -219,6 +221,10 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
+        """The actions that an identity kept here has used so far, each with where."""
+        return frozenset(self._exercised.get(identity, ()))
 
     def fail(
         self,

@@ -136,7 +136,6 @@ BAKE = Duty(
                 f"{_TEMPLATES}/delete",
                 f"{_TEMPLATES}/read",
                 f"{_TEMPLATES}/run/action",
-                f"{_TEMPLATES}/runOutputs/read",
                 f"{_TEMPLATES}/write",
             ),
         ),
