@@ -886,6 +886,29 @@ def test(
     run(path=path, slow=slow, bless=bless, select=select)
 
 
+@task(
+    help={
+        "plan": "only show what there will be and what differs (the default)",
+        "apply": "make it",
+        "expect": "with --apply: the digest of the plan that was agreed to",
+        "out": "a directory for ARM templates and their parameters, to be deployed with az",
+        "json": JSON,
+    }
+)
+def bootstrap(
+    c: Context,
+    plan: bool = False,
+    apply: bool = False,
+    expect: str = "",
+    out: str = "",
+    json: bool = False,
+) -> None:
+    """Make what bakes stand on: gallery, identities, roles, mirror, networks, logins."""
+    from imagebake.commands.bootstrapping import bootstrap as run
+
+    run(plan=plan, apply=apply, expect=expect, out=out, as_json=json)
+
+
 @task(words=["name"], help={"name": "one benchmark (default: all)"})
 def bench(c: Context, name: str = "") -> None:
     """Measure against named peers, and print ratios."""

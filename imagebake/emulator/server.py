@@ -17,9 +17,11 @@ from imagebake.emulator import (
     locks,
     login,
     operations,
+    roles,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
+    stored,
     subscriptions,
     tags,
     versions,
@@ -29,6 +31,7 @@ from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
@@ -130,7 +133,9 @@ class Emulator:
         except BaseException:
             self._store.close()
             raise
-        self._listener.start(self._application().respond)
+        application = self._application()
+        self._exercised = application.exercised
+        self._listener.start(application.respond)
         return self
 
     def __exit__(
@@ -158,6 +163,8 @@ class Emulator:
             *soft_deletion.ROUTES,
             *tags.ROUTES,
             *locks.ROUTES,
+            *roles.ROUTES,
+            *stored.ROUTES,
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -167,7 +174,7 @@ class Emulator:
             *Actions(self._lives).routes(),
         )
         return Application.of(
-            routes,
+            (*routes, *Deployments(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
@@ -214,6 +221,10 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
+        """The actions that an identity kept here has used so far, each with where."""
+        return frozenset(self._exercised.get(identity, ()))
 
     def fail(
         self,
