@@ -9,7 +9,7 @@ from typing import Any
 from imagebake.cloud.addresses import Address
 from imagebake.cloud.clients import Clients
 
-_API = "2023-05-01"
+_API = "2024-01-01"
 _UPDATE = "az storage account update --name {account}"
 
 

@@ -20,6 +20,15 @@ CLOSED = {
     "publicNetworkAccess": "Disabled",
     "supportsHttpsTrafficOnly": True,
 }
+RESOURCES, STORAGE = "api-version=2021-04-01", "api-version=2024-01-01"
+POLICY = {
+    "enabled": True,
+    "immutabilityPolicy": {
+        "state": "Unlocked",
+        "immutabilityPeriodSinceCreationInDays": 180,
+        "allowProtectedAppendWrites": False,
+    },
+}
 IMMUTABLE = {"publicAccess": "None", "hasImmutabilityPolicy": True}
 
 
@@ -85,3 +94,27 @@ def test_an_account_that_cannot_be_seen_is_an_answer_too(emulator: Emulator) -> 
         pytest.raises(CloudError, match="cannot see how the storage account acme is set up"),
     ):
         exposures(clients, ADDRESS)
+
+
+def test_whoever_opens_a_mirror_is_found_out(emulator: Emulator) -> None:
+    with Clients(an_endpoint(emulator.url, emulator.ca), quick()) as clients:
+        group = clients.endpoint.group_id
+        clients.send("make a group", "PUT", f"{group}?{RESOURCES}", {"location": "westeurope"})
+        account = f"{group}/providers/Microsoft.Storage/storageAccounts/acme"
+        container = f"{account}/blobServices/default/containers/mirror"
+        closed = CLOSED | {"immutableStorageWithVersioning": POLICY}
+        opened = closed | {"allowBlobPublicAccess": True}
+        findings = []
+        for properties in (closed, opened):
+            body = {
+                "location": "westeurope",
+                "kind": "StorageV2",
+                "sku": {"name": "Standard_ZRS"},
+                "properties": properties,
+            }
+            clients.send("make an account", "PUT", f"{account}?{STORAGE}", body)
+            inside = {"properties": {"publicAccess": "None"}}
+            clients.send("make a container", "PUT", f"{container}?{STORAGE}", inside)
+            findings.append([one.what for one in exposures(clients, ADDRESS)])
+
+    assert findings == [[], ["the account lets containers be public"]]
