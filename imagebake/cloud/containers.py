@@ -9,6 +9,7 @@ something is asked of it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from imagebake.cloud.addresses import Address
 from imagebake.cloud.answers import Conflict
 from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.retry import Patience, Retries
+from imagebake.cloud.together import WORKERS
 
 PIECE = 4 << 20
 """How much is read at once."""
@@ -66,7 +68,7 @@ class Container:
         self.patience = patience
         self._credential = credential
         self._ca = ca
-        self._retries = Retries(patience)
+        self._retries = Retries(side_by_side(patience))
         self._made: Any = None
         self._making = threading.Lock()
 
@@ -206,6 +208,17 @@ class Container:
             yield
         except AzureError as error:
             raise blob_refusal(error, doing, self.address) from error
+
+
+def side_by_side(patience: Patience) -> Patience:
+    """*patience* for each of the requests that are under way at once.
+
+    A service that is gone for a moment fails all of them together, and would open the
+    circuit before any of them had been tried twice.
+    """
+    return dataclasses.replace(
+        patience, budget=patience.budget * WORKERS, trip_after=patience.trip_after * WORKERS
+    )
 
 
 _OK = 200

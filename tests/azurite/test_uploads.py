@@ -203,3 +203,16 @@ def test_storage_that_stays_away_is_one_clear_message(
 
     assert no.value.hint
     assert "not sent again" in no.value.hint
+
+
+def test_storage_that_is_gone_for_a_moment_stops_nobody(
+    connect: Connect, relay: Relay, parcel: Make
+) -> None:
+    parcels = [parcel(f"a/{number}") for number in range(16)]
+    with connect(through=relay.url) as container:
+        relay.fail("PUT", "drop", times=24)
+
+        done = upload(container, *parcels)
+
+        assert done.sent == 16 * 1000
+        assert relay.faults[0].times == 0
