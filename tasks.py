@@ -852,12 +852,17 @@ def clean(c: Context, budget: str = "") -> None:
     run(budget)
 
 
-@task(help={"json": JSON})
-def doctor(c: Context, json: bool = False) -> None:
-    """Say what this machine can do, what it lacks, and the command that mends it."""
+@task(
+    help={
+        "cloud": "examine a subscription instead: azure, or local for the emulator's",
+        "json": JSON,
+    }
+)
+def doctor(c: Context, cloud: str = "", json: bool = False) -> None:
+    """Say what this machine, or a subscription, lacks for a bake, and the command that mends it."""
     from imagebake.commands.machine import doctor as run
 
-    run(as_json=json)
+    run(cloud=cloud, as_json=json)
 
 
 @task(help={})

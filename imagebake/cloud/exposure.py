@@ -1,80 +1,106 @@
-"""Who could read or change the mirror in the cloud besides us, as its account is set up."""
+"""Whether the mirror is still closed: what somebody may have opened since it was made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.addresses import Address
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.deployments import resource
+from imagebake.model.complaint import Complaint, Needs
 
 _API = "2024-01-01"
-_UPDATE = "az storage account update --name {account}"
+_CLOSED: Mapping[str, tuple[object, str, str]] = {
+    "publicNetworkAccess": (
+        "Disabled",
+        "can be reached from the internet",
+        "--public-network-access Disabled",
+    ),
+    "allowSharedKeyAccess": (
+        False,
+        "can be written with a key, whoever has it",
+        "--allow-shared-key-access false",
+    ),
+    "allowBlobPublicAccess": (
+        False,
+        "may have containers that anybody can read",
+        "--allow-blob-public-access false",
+    ),
+    "minimumTlsVersion": (
+        "TLS1_2",
+        "takes connections of an older TLS than 1.2",
+        "--min-tls-version TLS1_2",
+    ),
+}
+"""What the account says when it is closed; else what that means, and the flag that mends it."""
+_WHY = "what is installed into every image comes from there"
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """Something that is more open than a mirror should be, and the command that closes it."""
-
-    what: str
-    mend: str
+def exposure(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """Everything about the mirror's storage account that is not as bootstrap makes it."""
+    if needs.account:
+        yield from exposure_of(clients, needs.account)
 
 
-def exposures(clients: Clients, address: Address) -> tuple[Exposure, ...]:
-    """What is too open at *address*; its account is in the resource group of *clients*.
+def exposure_of(clients: Clients, account: str) -> Iterator[Complaint]:
+    """The same of the storage account with the id *account*."""
+    name = account.rpartition("/")[2]
+    found = resource(clients, account, _API)
+    if found is None:
+        yield Complaint(
+            check="mirror",
+            what=f"the storage account {name} of the mirror is not there",
+            why="the build machine installs from it",
+            command="./inv bootstrap --plan",
+        )
+        return
+    told = found.get("properties") or {}
+    for field, (wanted, how, flag) in _CLOSED.items():
+        if told.get(field) != wanted and (field, told.get(field)) != (
+            "minimumTlsVersion",
+            "TLS1_3",
+        ):
+            yield Complaint(
+                check="mirror",
+                what=f"the mirror {name} {how}: {field} is {_shown(told.get(field))}",
+                why=_WHY,
+                command=f"az storage account update --ids {account} {flag}",
+            )
+    versions = told.get("immutableStorageWithVersioning") or {}
+    if not (versions.get("enabled") and versions.get("immutabilityPolicy")):
+        yield Complaint(
+            check="mirror",
+            what=f"the mirror {name} has no immutability policy: what is in it can be changed",
+            why=_WHY,
+            command="./inv bootstrap --plan; an account gets one only when it is made",
+        )
+    yield from _endpoints(name, told)
 
-    Asks Resource Manager, so it needs Reader on the account, and nothing of the mirror's.
-    """
-    doing = f"see how the storage account {address.account} is set up"
-    group = clients.endpoint.group_id
-    account = f"{group}/providers/Microsoft.Storage/storageAccounts/{address.account}"
-    container = f"{account}/blobServices/default/containers/{address.container}"
-    found = [
-        clients.send(doing, "GET", f"{resource}?api-version={_API}")
-        for resource in (account, container)
+
+def _endpoints(name: str, told: Mapping[str, Any]) -> Iterator[Complaint]:
+    states = [
+        str(
+            ((one.get("properties") or {}).get("privateLinkServiceConnectionState") or {}).get(
+                "status"
+            )
+        )
+        for one in told.get("privateEndpointConnections") or ()
     ]
-    return tuple(judged(found[0], found[1], address))
+    if "Approved" not in states:
+        how = f"is {', '.join(states)}" if states else "is missing"
+        yield Complaint(
+            check="mirror",
+            what=f"the private endpoint of the mirror {name} {how}",
+            why="without it the build machine cannot reach the mirror",
+            command="./inv bootstrap --plan; a pending one is approved by its owner",
+        )
 
 
-def judged(
-    account: Mapping[str, Any], container: Mapping[str, Any], address: Address
-) -> Iterator[Exposure]:
-    """What is too open, by the account and the container as Resource Manager shows them.
-
-    What is absent is what the service takes it for: shared keys and the public network are
-    on, public access to blobs is off.
-    """
-    told, inside = account.get("properties") or {}, container.get("properties") or {}
-    update = _UPDATE.format(account=address.account)
-    if told.get("allowBlobPublicAccess"):
-        mend = f"{update} --allow-blob-public-access false"
-        yield Exposure("the account lets containers be public", mend)
-    if (inside.get("publicAccess") or "None") != "None":
-        mend = f"az storage container set-permission --public-access off --name {address.container}"
-        yield Exposure("the container is public: anybody reads it without a token", mend)
-    if told.get("allowSharedKeyAccess") is not False:
-        mend = f"{update} --allow-shared-key-access false"
-        yield Exposure("the account has keys: whoever knows one may do everything", mend)
-    if _from_everywhere(told):
-        mend = f"{update} --public-network-access Disabled"
-        yield Exposure("the account can be reached from every network", mend)
-    if told.get("supportsHttpsTrafficOnly") is False:
-        mend = f"{update} --https-only true"
-        yield Exposure("the account answers without encryption", mend)
-    if not _is_immutable(told, inside):
-        mend = "./inv bootstrap --apply gives the container an immutability policy"
-        yield Exposure("what is in the mirror can be changed and deleted", mend)
-
-
-def _from_everywhere(account: Mapping[str, Any]) -> bool:
-    rules = account.get("networkAcls") or {}
-    closed = account.get("publicNetworkAccess") in ("Disabled", "SecuredByPerimeter")
-    return not closed and rules.get("defaultAction", "Allow") == "Allow"
-
-
-def _is_immutable(account: Mapping[str, Any], container: Mapping[str, Any]) -> bool:
-    """Whether there is a policy: of the container, or of every version in the account."""
-    versions = account.get("immutableStorageWithVersioning") or {}
-    own = container.get("hasImmutabilityPolicy") or container.get("immutabilityPolicy")
-    return bool(own or (versions.get("enabled") and versions.get("immutabilityPolicy")))
+def _shown(value: object) -> str:
+    return (
+        "not set"
+        if value is None
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )

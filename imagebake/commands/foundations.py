@@ -9,7 +9,8 @@ from imagebake.app import Site
 from imagebake.errors import UsageError
 from imagebake.host import process
 from imagebake.model.duties import environments
-from imagebake.model.foundation import TAG_PROTECTED, Foundation, GalleryPlace, is_repository
+from imagebake.model.foundation import Foundation, GalleryPlace, is_repository
+from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.spec import GalleryDefinition, ImageSpec
 from imagebake.plan import plain_definition
 from imagebake.settings import Settings

@@ -11,12 +11,13 @@ from imagebake.artifacts.shipments import shipment
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.artifacts.verification import verify
 from imagebake.cloud.addresses import mirror_address
-from imagebake.cloud.exposure import Exposure, exposures
+from imagebake.cloud.exposure import exposure_of
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen, fresh_lock
 from imagebake.ends import MirrorOpener
 from imagebake.errors import ArtifactError, CloudError, UsageError
 from imagebake.model.bundle import Bundle
+from imagebake.model.complaint import Complaint
 from imagebake.model.lock import Lock
 from imagebake.model.parcels import Shipment, merged
 from imagebake.model.plan import BakePlan
@@ -102,7 +103,7 @@ def _verify_remote(site: Site, *, as_json: bool) -> None:
         found = depot.inspect(container, progress=site.progress)
     exposed = _exposed(site)
     if as_json:
-        print_json(dataclasses.asdict(found) | {"exposed": [one.what for one in exposed]})
+        print_json(dataclasses.asdict(found) | {"exposed": [one.to_json() for one in exposed]})
     else:
         print(f"{found.checked} files read, {len(found.wrong)} wrong")
         for digest in found.unfinished:
@@ -110,7 +111,7 @@ def _verify_remote(site: Site, *, as_json: bool) -> None:
         for name in found.foreign:
             print(f"{name}: nothing of ours is called that")
         for one in exposed:
-            print(f"{one.what}\n  = hint: {one.mend}")
+            print(one)
     if found.is_good:
         return
     lines = [f"{name} {why}" for name, why in sorted(found.wrong.items())]
@@ -123,13 +124,15 @@ def _verify_remote(site: Site, *, as_json: bool) -> None:
     )
 
 
-def _exposed(site: Site) -> tuple[Exposure, ...]:
+def _exposed(site: Site) -> tuple[Complaint, ...]:
     """What Resource Manager shows to be open, as far as it lets us see."""
     if site.settings.cloud != "azure":
         return ()
     try:
         with ends.connect(site) as end:
-            return exposures(end.cloud, mirror_address(site.settings.mirror_url))
+            accounts = f"{end.cloud.endpoint.group_id}/providers/Microsoft.Storage/storageAccounts"
+            name = mirror_address(site.settings.mirror_url).account
+            return tuple(exposure_of(end.cloud, f"{accounts}/{name}"))
     except CloudError as error:
         site.progress.note(f"how open the account is, is not known: {error.message}")
         return ()

@@ -13,17 +13,14 @@ from typing import Any, Self
 from imagebake.emulator import (
     definitions,
     galleries,
+    governance,
     loading,
-    locks,
     login,
     operations,
-    roles,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
-    stored,
     subscriptions,
-    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -45,6 +42,7 @@ from imagebake.emulator.runs import Runs
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
+from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.errors import UsageError
@@ -103,11 +101,13 @@ class Emulator:
         self._port = port
         self._faults = Faults()
         self._health = Health()
+        self._allowances = Allowances()
         self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         outages = Outages.read(self.folder)
         self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
+        self.standing = Standing.read(self.folder)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
@@ -161,10 +161,8 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *soft_deletion.ROUTES,
-            *tags.ROUTES,
-            *locks.ROUTES,
-            *roles.ROUTES,
-            *stored.ROUTES,
+            *governance.ROUTES,
+            *self._allowances.routes(),
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -221,6 +219,15 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    @property
+    def standing(self) -> Standing:
+        """What the subscription may have; replace it to take something away."""
+        return self._allowances.standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._allowances.standing = standing
 
     def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
         """The actions that an identity kept here has used so far, each with where."""

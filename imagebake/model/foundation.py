@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from imagebake.model.duties import DUTIES, Duty, Grant, Scope
 from imagebake.model.spec import GalleryDefinition
 
-TAG_PROTECTED = "imagebake-protected"
-"""On everything that bakes and rollouts stand on; nothing of ours deletes what has it."""
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"
 PREFIX = "imagebake"
