@@ -107,11 +107,21 @@ def _headers(response: PipelineResponse[Any, Any]) -> dict[str, str]:
 
 
 class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports it lazily
-    """Requests, resting with our *sleep*, so that a test can let hours pass."""
+    """Requests, resting with our *sleep*, so that a test can let hours pass.
 
-    def __init__(self, endpoint: Endpoint, sleep: Callable[[float], None]) -> None:
+    A *session* of `requests` is used where it is given, and closed with the transport.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sleep: Callable[[float], None],
+        session: Any = None,  # noqa: ANN401 - see above
+    ) -> None:
         self._sleep = sleep
-        if endpoint.ca:
+        if session:
+            super().__init__(session=session)
+        elif endpoint.ca:
             super().__init__(connection_verify=str(endpoint.ca), use_env_settings=False)
         else:
             super().__init__()
@@ -121,14 +131,19 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
         self._sleep(duration)
 
 
-def client_options(endpoint: Endpoint, retries: Retries, throttle: Throttle) -> dict[str, Any]:
+def client_options(
+    endpoint: Endpoint,
+    retries: Retries,
+    throttle: Throttle,
+    session: Any = None,  # noqa: ANN401 - as in Transport
+) -> dict[str, Any]:
     """The arguments that every Azure client of ours is made with.
 
     The throttle stands where the SDK has a hook of each attempt: below the retries and the
     token, so that a retry waits for its turn, too. The transport is open, because the first
     of several threads would open it twice.
     """
-    transport = Transport(endpoint, retries.patience.sleep)
+    transport = Transport(endpoint, retries.patience.sleep, session)
     transport.open()
     return {
         "credential": endpoint.credential,
