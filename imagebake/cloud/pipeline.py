@@ -7,7 +7,12 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
@@ -41,8 +46,8 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         for attempt in itertools.count(1):
             self._respect_the_circuit()
             try:
-                response: PipelineResponse[Any, Any] = self.next.send(request)
-            except (ServiceRequestError, ServiceResponseError) as error:
+                response = self._whole(request)
+            except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
                 self.retries.failed()
                 unseen = isinstance(error, ServiceRequestError)
                 if not (unseen or _idempotent(request)) or not self._again(attempt, None):
@@ -58,6 +63,13 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
             if not safe or not self._again(attempt, _asked(response)):
                 return response
         raise AssertionError
+
+    def _whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """The answer, read to its end: the SDK reads some only when it is too late to retry."""
+        response: PipelineResponse[Any, Any] = self.next.send(request)
+        if read := getattr(response.http_response, "read", None):
+            read()
+        return response
 
     def _respect_the_circuit(self) -> None:
         if (seconds := self.retries.open_for()) > 0:

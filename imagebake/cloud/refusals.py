@@ -8,6 +8,7 @@ from typing import Any
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
     HttpResponseError,
 )
 
@@ -50,7 +51,8 @@ HINTS = {
 
 def refusal(error: AzureError, doing: str) -> CloudError:
     """Say that *doing* (an infinitive) failed, with Azure's own words and ids."""
-    if isinstance(error, HttpResponseError) and error.response is not None:
+    garbled = isinstance(error, DecodeError)
+    if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
         return _answered(error, doing)
     if isinstance(error, ClientAuthenticationError):
         return CloudError(

@@ -87,7 +87,9 @@ def has_expired(token: str, time: float) -> bool:
     if not token.endswith(_SEAL):
         return False
     claims = token.split(".")[1]
-    return bool(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"] < time)
+    return bool(
+        json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"] < time
+    )
 
 
 def refusal(path: str, error: ArmError) -> dict[str, Any]:

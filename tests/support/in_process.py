@@ -32,7 +32,7 @@ class InProcess(BaseAdapter):
         super().__init__()
         self._respond = respond
 
-    def send(  # noqa: PLR0913 - requests' own shape
+    def send(
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002 - as above
@@ -69,8 +69,8 @@ def incoming(request: requests.PreparedRequest) -> Request:
         query_string=url.query,
         base_url=f"{url.scheme}://{url.netloc}",
         method=request.method or "GET",
-        headers=list(request.headers.items()),
-        data=body.encode() if isinstance(body, str) else body,
+        headers=[(name, str(value)) for name, value in request.headers.items()],
+        data=body if isinstance(body, (str, bytes)) else b"",
     )
     return Request(builder.get_environ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,20 +16,20 @@ from tests.support.in_process import InProcess, Respond, hung_up
 Way = Callable[["Network", requests.PreparedRequest], requests.Response]
 
 
-class Killed(BaseException):
+class Killed(Exception):
     """The process is gone: nothing that it does from here on has any effect."""
 
 
 @dataclass(slots=True)
 class Network:
-    """Carries requests, counts them, and does to some of them what *ways* says, by number.
+    """Carries requests, counts them, and does to some of them what *way* says, by number.
 
-    *sleep* lets time pass; *span* is for how many requests a way holds.
+    *sleep* lets time pass.
     """
 
     respond: Respond
     sleep: Callable[[float], None]
-    ways: dict[int, Way] = field(default_factory=dict)
+    way: Callable[[int], Way | None] = lambda _: None
     seen: list[tuple[str, str]] = field(default_factory=list)
     dead: bool = False
 
@@ -45,7 +46,7 @@ class Network:
             raise Killed
         number = len(self.seen)
         self.seen.append((str(request.method), request.path_url.partition("?")[0]))
-        way = self.ways.get(number)
+        way = self.way(number)
         return way(self, request) if way else self.deliver(request)
 
     def deliver(self, request: requests.PreparedRequest) -> requests.Response:
@@ -89,8 +90,19 @@ def cut(network: Network, request: requests.PreparedRequest) -> requests.Respons
     """The request is carried out, and its reply ends in the middle."""
     answered = network.deliver(request)
     body = answered.content
-    half = Response(body[: len(body) // 2], answered.status_code, dict(answered.headers))
-    return _answered(request, half)
+    answered.raw = urllib3.HTTPResponse(
+        body=io.BytesIO(body[: len(body) // 2]),
+        headers={**answered.headers, "Content-Length": str(len(body))},
+        status=answered.status_code,
+        preload_content=False,
+    )
+    return _again(answered)
+
+
+def garbled(network: Network, request: requests.PreparedRequest) -> requests.Response:
+    """The request is carried out, and its reply is whole and makes no sense."""
+    answered = network.deliver(request)
+    return _answered(request, Response(b"{", answered.status_code, dict(answered.headers)))
 
 
 def late(seconds: float, *, patience: float = 300.0) -> Way:
@@ -118,6 +130,15 @@ def killed(network: Network, request: requests.PreparedRequest) -> requests.Resp
     network.deliver(request)
     network.dead = True
     raise Killed
+
+
+def _again(answered: requests.Response) -> requests.Response:
+    """An answer whose body nobody has read."""
+    fresh = requests.Response()
+    fresh.status_code, fresh.raw = answered.status_code, answered.raw
+    fresh.url, fresh.request = answered.url, answered.request
+    fresh.headers.update(answered.headers)
+    return fresh
 
 
 def _answered(request: requests.PreparedRequest, response: Response) -> requests.Response:

@@ -155,10 +155,9 @@ class VirtualCloud:
     def patience(self) -> Patience:
         return Patience(clock=self.time.clock, sleep=self.time.sleep, dice=self.dice.random)
 
-    def bakery(self, name: str, credential: Credential | None = None) -> Bakery:
+    def bakery(self, name: str) -> Bakery:
         network = Network(self.emulator.respond, self.time.sleep)
-        given = {"credential": credential} if credential else {}
-        return Bakery(self, name, self.folder / name, network, **given)
+        return Bakery(self, name, self.folder / name, network)
 
 
 @contextlib.contextmanager
