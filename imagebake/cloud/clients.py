@@ -83,6 +83,11 @@ class Clients:
 
         return client_options(self.endpoint, self._retries, self.throttle, self._session())
 
+    def sign_in(self) -> None:
+        """Have a token before anything else is done; raises `CloudError` when there is none."""
+        with self.asking("sign in to Azure"):
+            self.endpoint.credential.get_token(*self.endpoint.scopes)
+
     def metrics(self) -> Metrics:
         """What was asked so far, and what waiting and asking again there was."""
         return dataclasses.replace(self.throttle.metrics(), retries=self._retries.taken)

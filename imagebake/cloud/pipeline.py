@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,10 @@ from azure.core.pipeline.transport import RequestsTransport
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.cloud.throttle import Throttle
+
+# Unheard, the SDK's warnings would go to standard error, in words that nobody has looked at.
+for _name in ("azure", "msal", "urllib3"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 """PATCH, too: all of ours say what shall be, never what shall be added to what is."""
@@ -43,6 +48,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send *request* until it is answered, refused for good, or patience ends."""
+        repeatable = _repeatable(request)
         for attempt in itertools.count(1):
             self._respect_the_circuit()
             try:
@@ -50,7 +56,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
             except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
                 self.retries.failed()
                 unseen = isinstance(error, ServiceRequestError)
-                if not (unseen or _idempotent(request)) or not self._again(attempt, None):
+                if not (unseen or repeatable) or not self._again(attempt, None):
                     raise
                 continue
             status = response.http_response.status_code
@@ -59,7 +65,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
                 return response
             if status not in REFUSED_UNSEEN:
                 self.retries.failed()
-            safe = status in REFUSED_UNSEEN or _idempotent(request)
+            safe = status in REFUSED_UNSEEN or repeatable
             if not safe or not self._again(attempt, _asked(response)):
                 return response
         raise AssertionError
@@ -106,8 +112,25 @@ class Throttled(HTTPPolicy[Any, Any]):
             self.throttle.leave(passage, status, headers)
 
 
-def _idempotent(request: PipelineRequest[Any]) -> bool:
-    return request.http_request.method.upper() in _IDEMPOTENT
+class Witness(HTTPPolicy[Any, Any]):
+    """Tells *hear* the status of every answer, and None where there is none."""
+
+    def __init__(self, hear: Callable[[int | None], None]) -> None:
+        super().__init__()
+        self.hear = hear
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send *request*, and listen."""
+        self.hear(None)
+        response: PipelineResponse[Any, Any] = self.next.send(request)
+        self.hear(response.http_response.status_code)
+        return response
+
+
+def _repeatable(request: PipelineRequest[Any]) -> bool:
+    """Whether a request may be sent twice; who asks for a token says that a POST may, too."""
+    more = request.context.options.pop("retry_on_methods", None) or ()
+    return request.http_request.method.upper() in _IDEMPOTENT | set(more)
 
 
 def _asked(response: PipelineResponse[Any, Any]) -> float | None:
