@@ -16,6 +16,10 @@ _NAMED = (
 )
 
 
+_ADDRESS = re.compile(r"\b[a-z]{2,12}://[^\s'\"<>]+", re.IGNORECASE)
+_MARK = re.compile(r"[?#]")
+
+
 def _rule(pattern: str, instead: str = CUT) -> tuple[re.Pattern[str], str]:
     return re.compile(pattern, re.IGNORECASE | re.DOTALL), instead
 
@@ -23,7 +27,6 @@ def _rule(pattern: str, instead: str = CUT) -> tuple[re.Pattern[str], str]:
 _RULES = (
     _rule(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"),
     _rule(r"(\b[a-z]{2,12}://)[^\s/?#'\"<>@]*@", r"\1"),
-    _rule(r"(\b[a-z]{2,12}://[^\s?#'\"<>]+)[?#][^\s'\"<>)]*", rf"\1?{CUT}"),
     _rule(r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*)[^\r\n]+", rf"\1{CUT}"),
     _rule(r"(\b(?:Bearer|Basic|SharedKey)[ :]+)(?=\S*[\d_.=/+-]|\S{20})[^\s'\",;]+", rf"\1{CUT}"),
     _rule(r"\beyJ[\w-]+(?:\.[\w-]*){0,4}"),
@@ -34,6 +37,16 @@ _RULES = (
 
 def redact(text: str) -> str:
     """*text* without queries of addresses, tokens, keys, and values of what is named a secret."""
+    text = _ADDRESS.sub(_without_query, text)
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text
+
+
+def _without_query(address: re.Match[str]) -> str:
+    """An address up to its query, and what stands behind it in brackets."""
+    end = _MARK.search(address[0])
+    if end is None:
+        return address[0]
+    _, bracket, behind = address[0][end.end() :].partition(")")
+    return f"{address[0][: end.start()]}?{CUT}{bracket}{behind}"

@@ -33,6 +33,7 @@ def _ask(
     environment: Mapping[str, str], policies: Policies, options: Mapping[str, Any]
 ) -> tuple[int, str]:
     from azure.core import PipelineClient
+    from azure.core.pipeline.policies import ContentDecodePolicy
     from azure.core.pipeline.transport import RequestsTransport
     from azure.core.rest import HttpRequest
 
@@ -41,7 +42,8 @@ def _ask(
     shown = {"Authorization": f"bearer {environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"}
     wire: dict[str, Any] = {**TIMEOUTS, **options}
     transport = wire.pop("transport", None) or RequestsTransport(**wire)
-    client: Any = PipelineClient(address, policies=policies(), transport=transport)
+    plain = [one for one in policies() if not isinstance(one, ContentDecodePolicy)]
+    client: Any = PipelineClient(address, policies=plain, transport=transport)
     with client:
         response = client.send_request(HttpRequest("GET", address, headers=shown))
         return int(response.status_code), str(response.text("utf-8"))

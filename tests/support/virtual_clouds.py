@@ -6,10 +6,14 @@ import contextlib
 import dataclasses
 import datetime as dt
 import random
+import time as clocks
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from azure.core.credentials import AccessToken
+from azure.core.pipeline.transport import RequestsTransport
 
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.store import DirectoryStore
@@ -17,10 +21,12 @@ from imagebake.bake import Destination, Hands, bake
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.endpoint import Credential, Endpoint
 from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.identity import LoopbackCredential
+from imagebake.cloud.identity import LoopbackCredential, azure_credential
 from imagebake.cloud.retry import Patience
+from imagebake.cloud.token_cache import Source
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
+from imagebake.emulator.faults import Fault
 from imagebake.emulator.server import Emulator
 from imagebake.host.connections import Connections
 from imagebake.host.download import Downloader
@@ -34,13 +40,14 @@ from tests.support.networks import Network
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 MINUTE = 60.0
 HOUR = 60 * MINUTE
+_LOOK = 5 * MINUTE
 AZURE = Pace(operation=40.0, replication=5 * MINUTE, token=HOUR, silent=True)
 """How long things take in Azure, and that it does not say how soon to ask again."""
 
 
 @dataclass(slots=True)
 class PatientBuilder:
-    """Builds nothing, for *seconds* of virtual time, and looks every minute whether to stop."""
+    """Builds nothing, for *seconds* of virtual time; looks now and then whether to stop."""
 
     sleep: Callable[[float], None]
     seconds: float = 20 * MINUTE
@@ -59,16 +66,30 @@ class PatientBuilder:
         self.built.append(template["properties"]["distribute"][0]["galleryImageId"])
         left = self.seconds
         on_state("Building")
+        on_state("Customizing")
         while left > 0:
-            self.sleep(min(MINUTE, left))
-            left -= MINUTE
-            on_state("Customizing")
+            self.sleep(min(_LOOK, left))
+            left -= _LOOK
             if cancelled():
                 raise BuildFailed("Canceled", "cancelled")
         if self.failure:
             raise self.failure
         on_state("Distributing")
         return {"layers": [], "content_sha256": "c" * 64}
+
+
+@dataclass(slots=True)
+class Shifted:
+    """Tokens of the SDK, which counts their life from its own now, in another time."""
+
+    source: Source
+    clock: Callable[[], float]
+    fetched: list[float] = field(default_factory=list)
+
+    def fetch(self, *scopes: str, patient: bool, **options: Any) -> AccessToken:  # noqa: ANN401
+        token = self.source.fetch(*scopes, patient=patient, **options)
+        self.fetched.append(self.clock())
+        return AccessToken(token.token, int(token.expires_on - clocks.time() + self.clock()))
 
 
 @dataclass(slots=True)
@@ -122,6 +143,27 @@ class Bakery:
         with self.clients() as clients:
             return bake(plan, to, now=NOW, hands=self.hands(clients))
 
+    def signed_in(self) -> Shifted:
+        """Be an application with a secret from here on; the result knows of every token."""
+        cloud, url = self.cloud, self.cloud.emulator.url
+        transport = RequestsTransport(session=self.network.session(), session_owner=False)
+        found = azure_credential(
+            {
+                "AZURE_TENANT_ID": "t",
+                "AZURE_CLIENT_ID": "c",
+                "AZURE_CLIENT_SECRET": "s",
+                "AZURE_AUTHORITY_HOST": url,
+            },
+            lambda: cloud.now().timestamp(),
+            cloud.patience(),
+            self.tape.note,
+            transport=transport,
+            disable_instance_discovery=True,
+        )
+        shifted = Shifted(found.source, found.clock)
+        self.credential = dataclasses.replace(found, source=shifted)
+        return shifted
+
     def again(self) -> Bakery:
         """The same one, later, over a network that is well."""
         network = Network(self.cloud.emulator.respond, self.cloud.time.sleep)
@@ -148,9 +190,14 @@ class VirtualCloud:
     folder: Path
     seed: int = 1
     dice: random.Random = field(init=False)
+    outage: Fault | None = None
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - waits
+
+    def now(self) -> dt.datetime:
+        """The time of the day."""
+        return NOW + dt.timedelta(seconds=self.time.now)
 
     def patience(self) -> Patience:
         return Patience(clock=self.time.clock, sleep=self.time.sleep, dice=self.dice.random)
