@@ -118,7 +118,7 @@ class _Bake:
         return self.plan.spec.gallery.definition
 
     def find(self, *, force: bool) -> BakeResult | None:
-        """A healthy version of the same key; where its bake was killed, end what it began.
+        """A version of the same key, healthy or coming; where its bake was killed, end that.
 
         Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
         """
@@ -128,10 +128,9 @@ class _Bake:
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
             self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
-        same = [] if force else reusable(there, self.plan.bake_key)
-        for candidate in reversed(same):
+        for candidate in () if force else reversed(reusable(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
-            if version and version.healthy:
+            if version and (version.healthy or version.coming):
                 return self._found(version)
         return None
 
@@ -141,8 +140,9 @@ class _Bake:
         if manifest := read_manifest(self.hands.mirror.recorded(name)):
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
+        version = self.replicate(version)
         self._templates().delete(self.plan.template_name, cancel=False)
-        return self.record(self.replicate(version), made=False)
+        return self.record(version, made=False)
 
     def _tell_of_regions(self, version: GalleryVersion) -> None:
         for region in self.plan.spec.regions:
