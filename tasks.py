@@ -844,15 +844,22 @@ def emulator(c: Context, port: int = 0) -> None:
 
 
 @task(
-    words=["action"],
-    actions=["verify"],
-    help={"action": "verify: hash every artifact again", "json": JSON},
+    words=["action", "image"],
+    actions=["push", "verify"],
+    help={
+        "action": "verify: hash every artifact again; push: fill the mirror that Azure reads",
+        "image": "push what this image needs (default: what all do)",
+        "remote": "verify the mirror that Azure reads, and who else can",
+        "json": JSON,
+    },
 )
-def mirror(c: Context, action: str = "", json: bool = False) -> None:
-    """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
-    from imagebake.commands.locking import mirror as run
+def mirror(
+    c: Context, action: str = "", image: str = "", remote: bool = False, json: bool = False
+) -> None:
+    """Look after the mirror: find what is wrong or missing, and push it to where Azure reads it."""
+    from imagebake.commands.mirroring import mirror as run
 
-    run(action, as_json=json)
+    run(action, image, remote=remote, as_json=json)
 
 
 @task(help={"budget": "what to leave of cached bases and layers, in GiB"})
@@ -863,12 +870,17 @@ def clean(c: Context, budget: str = "") -> None:
     run(budget)
 
 
-@task(help={"json": JSON})
-def doctor(c: Context, json: bool = False) -> None:
-    """Say what this machine can do, what it lacks, and the command that mends it."""
+@task(
+    help={
+        "cloud": "examine a subscription instead: azure, or local for the emulator's",
+        "json": JSON,
+    }
+)
+def doctor(c: Context, cloud: str = "", json: bool = False) -> None:
+    """Say what this machine, or a subscription, lacks for a bake, and the command that mends it."""
     from imagebake.commands.machine import doctor as run
 
-    run(as_json=json)
+    run(cloud=cloud, as_json=json)
 
 
 @task(help={})
@@ -895,6 +907,29 @@ def test(
     from imagebake.commands.machine import test as run
 
     run(path=path, slow=slow, bless=bless, select=select)
+
+
+@task(
+    help={
+        "plan": "only show what there will be and what differs (the default)",
+        "apply": "make it",
+        "expect": "with --apply: the digest of the plan that was agreed to",
+        "out": "a directory for ARM templates and their parameters, to be deployed with az",
+        "json": JSON,
+    }
+)
+def bootstrap(
+    c: Context,
+    plan: bool = False,
+    apply: bool = False,
+    expect: str = "",
+    out: str = "",
+    json: bool = False,
+) -> None:
+    """Make what bakes stand on: gallery, identities, roles, mirror, networks, logins."""
+    from imagebake.commands.bootstrapping import bootstrap as run
+
+    run(plan=plan, apply=apply, expect=expect, out=out, as_json=json)
 
 
 @task(words=["name"], help={"name": "one benchmark (default: all)"})

@@ -15,7 +15,7 @@ from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
 from imagebake.catalog.components import CATALOGUE, packages_on
-from imagebake.commands import attesting, proving
+from imagebake.commands import attesting, mirroring, proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
@@ -191,8 +191,9 @@ def journal(site: Site) -> Journal:
 def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
     """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*.
 
-    The attempt and how it ended are recorded.
+    The attempt and how it ended are recorded. There is a token before anything is begun.
     """
+    end.cloud.sign_in()
     lock = fresh_lock(site, spec)
     facts = {
         "bake_key": plan_of(site, spec, lock).bake_key,
@@ -231,10 +232,12 @@ def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
     """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
     _refuse_windows(site, plan.spec)
     known = supply.archives(site)
+    mirror = supply.mirror(site, known, plan.lock)
     hands = Hands(
         cloud=end.cloud,
-        mirror=supply.mirror(site, known, plan.lock),
+        mirror=mirror,
         bases=end.bases,
+        ship=functools.partial(mirroring.ship, end.mirror, mirror, site.progress),
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
         locks=site.workspace.state / "locks",

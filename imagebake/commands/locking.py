@@ -1,19 +1,16 @@
-"""`lock` and `mirror`: exact artifacts, and the copies of them."""
+"""`lock`: exact artifacts, and which of them moved."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from imagebake import app, supply
 from imagebake import lock as locks
 from imagebake.app import Site
-from imagebake.artifacts.store import DirectoryStore
-from imagebake.artifacts.verification import verify
 from imagebake.catalog.components import packages_on
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen
-from imagebake.errors import ArtifactError, LockError, UsageError
+from imagebake.errors import LockError
 from imagebake.host import system
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
@@ -89,28 +86,6 @@ def _check(site: Site, specs: tuple[ImageSpec, ...], *, as_json: bool) -> None:
         raise LockError("\n".join(stale.values()), hint=f"./inv lock {only}")
     if not as_json:
         print("\n".join(f"{spec.name}: the lock is fresh" for spec in specs))
-
-
-def mirror(action: str, *, as_json: bool) -> None:
-    """Carry out *action* on the mirror; there is only `verify`."""
-    if action != "verify":
-        raise UsageError(f"mirror has no action {action!r}", hint="./inv mirror verify")
-    site = app.site(quiet=as_json)
-    folder = site.workspace.mirror
-    with site.progress.step("Hash the mirror") as step:
-        found = verify(DirectoryStore(folder), folder / "bundles", step=step)
-    if as_json:
-        print_json(dataclasses.asdict(found))
-    else:
-        print(f"{found.checked} artifacts hashed, {len(found.wrong)} wrong")
-    if not found.is_good:
-        wrong = [f"{sha256}: put aside, it is something else" for sha256 in found.wrong]
-        missing = [f"{sha256}: missing, and a bundle needs it" for sha256 in found.missing]
-        broken = [f"bundle {digest}: removed, it was not whole" for digest in found.broken]
-        raise ArtifactError(
-            "\n".join(["the mirror is not what it says", *wrong, *missing, *broken]),
-            hint="./inv bake IMAGE fetches and makes them again",
-        )
 
 
 def _counted(files: int) -> str:

@@ -10,18 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from werkzeug.wrappers import Request, Response
+
 from imagebake.emulator import (
     definitions,
     galleries,
+    governance,
     loading,
-    locks,
     login,
     operations,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
     subscriptions,
-    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -29,6 +30,7 @@ from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
@@ -38,10 +40,11 @@ from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.outages import Outages
-from imagebake.emulator.runs import Runs
+from imagebake.emulator.runs import Runs, Start, in_a_thread
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
+from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.emulator.triggers import Triggers
@@ -73,7 +76,8 @@ class Emulator:
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
     for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
     *host* machines are inventory, and nothing runs. Regions that are *lost*, by name, answer
-    nothing; they, and incidents, may be written into the folder, too: see `outages`.
+    nothing; they, and incidents, may be written into the folder, too: see `outages`. Builds are
+    begun with *start*, each in a thread unless it says otherwise.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Emulator:
         location: str = "westeurope",
         marketplace: Marketplace | None = None,
         port: int = 0,
+        start: Start = in_a_thread,
     ) -> None:
         self.folder = folder
         self.subscription = subscription
@@ -99,13 +104,16 @@ class Emulator:
         self._seed = (subscription, resource_group, location)
         self._marketplace = marketplace or Marketplace()
         self._port = port
+        self._start = start
         self._faults = Faults()
         self._health = Health()
+        self._allowances = Allowances()
         self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         outages = Outages.read(self.folder)
         self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
+        self.standing = Standing.read(self.folder)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
@@ -118,6 +126,7 @@ class Emulator:
                 builder=self._builder,
                 now=self._now,
                 pace=lambda: self.pace,
+                start=self._start,
             )
             self._triggers = Triggers(self._runs, self._marketplace)
             self._lives = Lives(
@@ -132,7 +141,9 @@ class Emulator:
         except BaseException:
             self._store.close()
             raise
-        self._listener.start(self._application().respond)
+        self._answering = self._application()
+        self._exercised = self._answering.exercised
+        self._listener.start(self.respond)
         return self
 
     def __exit__(
@@ -149,6 +160,10 @@ class Emulator:
             self._listener.stop()
             self._store.close()
 
+    def respond(self, request: Request) -> Response:
+        """Answer *request*, wherever it comes from; raises `ReplyLost` where a fault wants that."""
+        return self._answering.respond(request)
+
     def _application(self) -> Application:
         routes = (
             *login.ROUTES,
@@ -158,8 +173,8 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *soft_deletion.ROUTES,
-            *tags.ROUTES,
-            *locks.ROUTES,
+            *governance.ROUTES,
+            *self._allowances.routes(),
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -170,7 +185,7 @@ class Emulator:
             *self._triggers.routes(),
         )
         return Application.of(
-            routes,
+            (*routes, *Deployments(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
@@ -223,6 +238,19 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    @property
+    def standing(self) -> Standing:
+        """What the subscription may have; replace it to take something away."""
+        return self._allowances.standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._allowances.standing = standing
+
+    def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
+        """The actions that an identity kept here has used so far, each with where."""
+        return frozenset(self._exercised.get(identity, ()))
 
     def fail(
         self,

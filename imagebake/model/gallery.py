@@ -32,6 +32,8 @@ TAG_HOLD = "imagebake-hold"
 """When and why a version, or all of a definition, stays as it is."""
 TAG_KEEP = "imagebake-keep"
 """Whatever it says: this is never retired."""
+TAG_PROTECTED = "imagebake-protected"
+"""Whatever it says: imagebake does not delete what has it. `bootstrap` gives it to all it makes."""
 TAG_RETIRED = "imagebake-retired"
 """When a version was hidden to be deleted later."""
 TAG_INCIDENT = "imagebake-incident-"
@@ -74,6 +76,11 @@ class GalleryVersion:
     def healthy(self) -> bool:
         """Whether the version can be used: provisioned, and no region has failed."""
         return self.state == "Succeeded" and "Failed" not in self.regions.values()
+
+    @property
+    def coming(self) -> bool:
+        """Whether the version is being made or copied, which may take hours, or changed."""
+        return self.state in ("Creating", "Updating")
 
     @property
     def bake_key(self) -> str | None:

@@ -148,9 +148,14 @@ class Lock(Value):
     installers: tuple[LockedInstaller, ...] | None = None
 
     @property
+    def loose(self) -> tuple[LockedFile | LockedInstaller, ...]:
+        """What is fetched file by file, and not in a bundle."""
+        return (*self.files, *(self.installers or ()))
+
+    @property
     def artifacts(self) -> tuple[Artifact, ...]:
         """Everything that a bake must have before it starts."""
-        return (*self.packages, *self.files, *(self.installers or ()))
+        return (*self.packages, *self.loose)
 
     @property
     def packages(self) -> tuple[LockedPackage, ...]:
