@@ -339,6 +339,14 @@ def status(c: Context, image: str = "", save: str = "", json: bool = False) -> N
     run(image, save=save, as_json=json)
 
 
+@task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
+def guard(c: Context, image: str = "", json: bool = False) -> None:
+    """Name the machines and scale sets that ask for more extensions than their image holds."""
+    from imagebake.commands.guarding import guard as run
+
+    run(image, as_json=json)
+
+
 @task(
     words=["image"],
     help={

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from imagebake.app import Site
 from imagebake.cloud.claims import AGAIN
-from imagebake.commands.fleets import Order, Place, do, place, proper, say, show, unseen
+from imagebake.commands.fleets import Place, do, place, unseen
+from imagebake.commands.orders import Order, proper, say, show
 from imagebake.commands.retiring_file import policies
 from imagebake.commands.rotating import WAIT
 from imagebake.errors import RolloutRefused

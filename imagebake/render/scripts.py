@@ -15,6 +15,7 @@ from imagebake.model.spec import ImageSpec
 from imagebake.model.steps import Customizer, Network, Validator
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
 from imagebake.render.environment import Fragment, Templates
+from imagebake.render.guard import render_guard, render_guard_check
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
 
 HYGIENE = (
@@ -108,6 +109,7 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
         *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
         *_put_files(facts, templates),
         *render_delivery(facts, templates),
+        *render_guard(facts, templates),
         as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
         *(_own(step, templates) for step in facts.spec.customizers),
         as_root(
@@ -136,6 +138,7 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             ),
         ),
         *render_delivery_check(facts, templates),
+        *render_guard_check(facts, templates),
         *(_own(step, templates) for step in facts.spec.validators),
     )
 
