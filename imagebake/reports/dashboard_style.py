@@ -6,7 +6,8 @@ DASHBOARD_STYLE = """\
 :root { --look: #8a5300; --track: #dde1e6; }
 @media (prefers-color-scheme: dark) { :root { --look: #f2b84b; --track: #343a41; } }
 html { scroll-padding-top: 1rem; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
-body { max-width: 80rem; padding: 1.5rem 1.25rem 3rem; line-height: 1.45; }
+body { max-width: 80rem; padding: 1.5rem 1.25rem 3rem; line-height: 1.45;
+  overflow-wrap: anywhere; }
 a { color: inherit; text-underline-offset: .2em; text-decoration-color: var(--soft); }
 a:hover { text-decoration-thickness: .14em; }
 :focus-visible { outline: .18rem solid currentcolor; outline-offset: .15rem; border-radius: .2rem; }
@@ -54,8 +55,11 @@ nav ul { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; list-style: none; m
 table { font-size: .92rem; margin-bottom: 1.25rem; }
 caption { text-align: left; color: var(--soft); font-size: .85rem; padding-bottom: .35rem; }
 th, td { padding: .5rem .9rem .5rem 0; overflow-wrap: break-word; }
-.cell { max-width: 26rem; }
-.cell.words { overflow-wrap: anywhere; min-width: 8rem; }
+.cell { max-width: 12rem; }
+th .cell { max-width: 18rem; }
+.cell.words { max-width: none; min-width: 8rem; overflow-wrap: anywhere; }
+tr.group th { overflow-wrap: anywhere; }
+main > section { overflow-x: auto; }
 thead th { font-size: .8rem; font-weight: 600; color: var(--soft); padding-block: .25rem;
   overflow-wrap: normal; }
 tbody th { font-weight: 500; }
@@ -93,7 +97,8 @@ footer p { margin: 0; }
   .cards td { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr); gap: .6rem;
     align-items: baseline; }
   .cards td::before { content: attr(data-label); color: var(--soft); font-size: .85rem; }
-  .cell, .cell.words { max-width: none; min-width: 0; overflow-wrap: anywhere; }
+  .cell, th .cell { max-width: 18rem; }
+.cell.words { max-width: none; min-width: 0; overflow-wrap: anywhere; }
   svg.beats { min-width: 0; }
 }
 @media (max-width: 24rem) { .tiles { grid-template-columns: 1fr; } }

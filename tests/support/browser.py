@@ -109,7 +109,7 @@ class Browser:
 @contextlib.contextmanager
 def browsing(folder: Path) -> Iterator[Browser]:
     """A browser that knows nothing, with what it writes in *folder*; ended with the context."""
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
     assert program, "./inv setup installs it"
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
