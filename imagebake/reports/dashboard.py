@@ -162,12 +162,12 @@ def _hits(seen: Dashboard) -> Markup:
     count, good = sum(one.beats for one in told), sum(one.beats - one.failed for one in told)
     images, regions = {one.image for one in told}, {one.region for one in told}
     lines = (
-        f"last time: {number(len(images), 'image')}, {number(len(regions), 'region')}",
+        f"the last of {number(len(images), 'image')} in {number(len(regions), 'region')}",
         f"in 30 days: {good:,} of {count:,} hit",
         f"{number(silent, 'place')} never beaten" if silent else "",
     )
     if missed:
-        return _tile(BAD, "Beats", f"{missed} of {len(told)} missed", *lines)
+        return _tile(BAD, "Beats", f"{missed} missed", *lines)
     return _tile(WELL, "Beats", "all hit", *lines)
 
 

@@ -22,7 +22,7 @@ _WORDS = ("What failed", "Last failure", "Next", "Result", "Stopped", "What")
 def sign(state: str, text: str) -> Markup:
     """*text* with the sign of *state* before it."""
     mark = element("span", SIGNS[state], class_="mark", aria_hidden="true")
-    return element("span", mark, " ", text, class_=f"sign {state}")
+    return element("span", mark, " ", element("span", text), class_=f"sign {state}")
 
 
 def section(name: str, title: str, *parts: str) -> Markup:

@@ -38,7 +38,9 @@ nav ul { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; list-style: none; m
 .sign.well .mark { color: var(--good); } .sign.look .mark { color: var(--look); }
 .sign.bad .mark { color: var(--bad); } .sign.none .mark { color: var(--soft); }
 .verdict .sign .mark { color: inherit; }
-.concerns .sign, td .sign { display: inline-grid; grid-template-columns: 1.1em 1fr; }
+.concerns .sign, td .sign { display: inline-grid; grid-template-columns: 1.1em auto;
+  max-width: 100%; }
+.concerns .sign > *, td .sign > * { min-width: 0; }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(13.5rem, 1fr)); margin-top: 1.25rem; }
 .tile { border-radius: .25rem; overflow-wrap: anywhere; }
 .tile h3 { font-size: .9rem; font-weight: 600; color: var(--soft); }

@@ -39,8 +39,8 @@ SHOWN = 20
 _WARNING = 0.7
 """At this share of a limit somebody should know."""
 _RINGS = ("Ring", "Current", "Since", "Age", "Proof", "Where", "On it", "Next")
-_INCIDENTS = ("Where", "State", "Since", "Lasted", "What failed", "Whose fault", "Stopped")
-_FAULTS = {"platform": "the platform", "image": "our image", "unknown": "nobody can tell"}
+_INCIDENTS = ("Where", "State", "Since", "Lasted", "What failed", "Fault", "Stopped")
+_FAULTS = {"platform": "platform", "image": "our image", "unknown": "nobody can tell"}
 
 
 def images(seen: Dashboard) -> Markup:

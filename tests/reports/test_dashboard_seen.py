@@ -32,8 +32,12 @@ DAYS = {
 WIDTHS = (320, 360, 768, 1280)
 WIDE = 832
 """From here on tables are tables, and no cards."""
-SHOT = {"wide": (1040, False, 1270), "narrow": (360, False, 1270), "dark": (1040, True, 640)}
-"""Each picture of the docs: how wide, whether dark, and how much of its height."""
+SHOT = {
+    "wide": (1200, False, 1890, 0.75),
+    "narrow": (360, False, 1270, 1.0),
+    "dark": (1200, True, 860, 0.75),
+}
+"""Each picture of the docs: how wide, whether dark, how much of its height, at what scale."""
 TOO_WIDE = """
 [...document.querySelectorAll("body *")].filter(one => !one.closest("thead, .skip"))
   .filter(one => one.getBoundingClientRect().right > innerWidth + 1)
@@ -124,10 +128,12 @@ def test_the_pictures_of_the_docs_are_there(
     path = tmp_path / "index.html"
     path.write_text(page(a_bad_day()), encoding="utf-8")
     if request.config.getoption("--bless"):
-        for name, (width, dark, height) in SHOT.items():
+        for name, (width, dark, height, scale) in SHOT.items():
             browser.open(path, width=width, dark=dark)
             PICTURES.mkdir(exist_ok=True)
-            (PICTURES / f"dashboard-{name}.png").write_bytes(browser.picture(height=height))
+            (PICTURES / f"dashboard-{name}.png").write_bytes(
+                browser.picture(height=height, scale=scale)
+            )
         pytest.fail("blessed docs/pictures: look at them, then run again without --bless")
 
     found = {path.name: path.stat().st_size for path in PICTURES.glob("dashboard-*.png")}
