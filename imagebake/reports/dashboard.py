@@ -16,8 +16,8 @@ from imagebake.reports.words import ago, clock, number
 
 SECTIONS = (
     ("incidents", "Incidents"),
-    ("images", "Images and rings"),
     ("beats", "Beats"),
+    ("images", "Images and rings"),
     ("moves", "Rollouts"),
     ("runbooks", "Runbooks"),
     ("quotas", "Limits"),
@@ -42,8 +42,8 @@ def page(seen: Dashboard) -> str:
         _attention(seen),
         _tiles(seen),
         incidents(seen),
-        images(seen),
         beats(seen),
+        images(seen),
         moves(seen),
         runbooks(seen),
         quotas(seen),

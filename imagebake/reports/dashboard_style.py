@@ -40,7 +40,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; list-style: none; m
 .verdict .sign .mark { color: inherit; }
 .concerns .sign, td .sign { display: inline-grid; grid-template-columns: 1.1em auto;
   max-width: 100%; }
-.concerns .sign > *, td .sign > * { min-width: 0; }
+#incidents th .cell { min-width: 8rem; }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(13.5rem, 1fr)); margin-top: 1.25rem; }
 .tile { border-radius: .25rem; overflow-wrap: anywhere; }
 .tile h3 { font-size: .9rem; font-weight: 600; color: var(--soft); }
@@ -101,6 +101,7 @@ footer p { margin: 0; }
   .cards td::before { content: attr(data-label); color: var(--soft); font-size: .85rem; }
   .cell, th .cell { max-width: 18rem; }
 .cell.words { max-width: none; min-width: 0; overflow-wrap: anywhere; }
+  .concerns .sign > *, td .sign > * { min-width: 0; }
   svg.beats { min-width: 0; }
 }
 @media (max-width: 24rem) { .tiles { grid-template-columns: 1fr; } }
