@@ -230,6 +230,7 @@ def _incident(one: Incident, past: Iterable[Move]) -> IncidentSeen:
 
 def _stopped_by(move: Move, one: Incident) -> bool:
     """Whether *move* was refused while the incident was open, and because of it."""
-    during = move.began >= one.opened and (one.closed is None or move.began <= one.closed)
+    opened = one.opened.replace(microsecond=0)  # records are of whole seconds
+    during = move.began >= opened and (one.closed is None or move.began <= one.closed)
     its = move.image in (one.image, SEVERAL_IMAGES) and one.region in move.refused
     return bool(move.refused) and during and its

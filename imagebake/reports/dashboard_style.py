@@ -74,7 +74,7 @@ details.image > table { margin-bottom: .25rem; }
 details.image > table { margin-top: .6rem; }
 summary h3 { display: inline; margin-right: .5rem; }
 svg.share { width: 100%; max-width: 9rem; height: .55rem; margin-top: .25rem; }
-svg.beats { width: 100%; min-width: 12rem; height: 2.3rem; }
+svg.beats { width: 100%; min-width: 12rem; height: 2.5rem; }
 svg .track { fill: var(--track); }
 svg .under { fill: var(--good); } svg .over { fill: var(--look); }
 svg .limit { stroke: var(--ink); stroke-width: 1.5; vector-effect: non-scaling-stroke; fill: none; }

@@ -127,7 +127,7 @@ def an_incident(**changes: Any) -> IncidentSeen:  # noqa: ANN401 - any field
         "opened": ago(hours=3, minutes=45),
         "closed": None,
         "misses": 16,
-        "stopped": ("Promote debian-12-base@2026.1120.0 to early",),
+        "stopped": ("Promote debian-12-base@2026.1120.0 to ring early",),
     }
     return IncidentSeen(**(fields | changes))
 
@@ -137,7 +137,7 @@ def a_move(**changes: Any) -> Move:  # noqa: ANN401 - any field
     fields: dict[str, Any] = {
         "image": "debian-12-base",
         "verb": "promotion",
-        "title": "Promote debian-12-base@2026.1120.0 to canary",
+        "title": "Promote debian-12-base@2026.1120.0 to ring canary",
         "began": ago(days=2),
         "seconds": 412.0,
         "steps": 6,
@@ -223,7 +223,7 @@ def a_bad_day() -> Dashboard:
         ),
         moves=(
             a_move(
-                title="Promote debian-12-base@2026.1120.0 to early", began=ago(hours=1),
+                title="Promote debian-12-base@2026.1120.0 to ring early", began=ago(hours=1),
                 seconds=3600.0, steps=6, calls=None, refused=refused, times=2,
             ),
             a_move(
