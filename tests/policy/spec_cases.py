@@ -350,9 +350,7 @@ PINS = (
     Case(
         "P119",
         "none",
-        a_spec(
-            pins=({"package": "jq", "version": "1.6-2.1+deb12u1"},), guard={"allow_list": True}
-        ),
+        a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u1"},), guard={"allow_list": True}),
         "azure-linux-agent",
         "it is not pinned, so nobody knows",
         also=frozenset({"P111"}),
