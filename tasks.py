@@ -674,6 +674,19 @@ def heartbeat(
 
 
 @task(
+    help={
+        "out": "the directory for the page index.html (default: site, or none with --json)",
+        "json": "print what the page shows, for programs",
+    },
+)
+def dashboard(c: Context, out: str = "", json: bool = False) -> None:
+    """Write one page of everything: rings, ages, proofs, beats, incidents, runbooks, limits."""
+    from imagebake.commands.dashboard import dashboard as run
+
+    run(out=out, as_json=json)
+
+
+@task(
     words=["old", "new"],
     help={
         "old": "IMAGE@VERSION to compare with",

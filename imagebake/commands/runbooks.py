@@ -49,7 +49,7 @@ def runbook(name: str, book: str, *, image: str, prove: bool, write: bool, as_js
         wanted = books if book == ALL else {book: _one(books, book)}
         _rehearse_all(site, wanted, image, prove=prove, write=write, as_json=as_json)
     elif name:
-        _show(_one(books, name), _last(site, name), as_json=as_json)
+        _show(_one(books, name), last_rehearsal(site, name), as_json=as_json)
     else:
         _list(site, books, as_json=as_json)
 
@@ -70,13 +70,13 @@ def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
 def _list(site: Site, books: Mapping[str, Runbook], *, as_json: bool) -> None:
     if as_json:
         told = {
-            one.name: {**one.facts, "last_rehearsal": _last(site, one.name)}
+            one.name: {**one.facts, "last_rehearsal": last_rehearsal(site, one.name)}
             for one in books.values()
         }
         print_json(told)
         return
     rows = (
-        (one.name, one.facts["trigger"], one.facts["rto"], _spoken(_last(site, one.name)))
+        (one.name, one.facts["trigger"], one.facts["rto"], _spoken(last_rehearsal(site, one.name)))
         for one in books.values()
     )
     print_table(("runbook", "when", "objective", "last rehearsed here"), rows)
@@ -97,7 +97,7 @@ def _spoken(last: Mapping[str, Any] | None) -> str:
     return f"{last['began'][:10]}, {last['seconds']:.1f} s, {verdict}"
 
 
-def _last(site: Site, name: str) -> Mapping[str, Any] | None:
+def last_rehearsal(site: Site, name: str) -> Mapping[str, Any] | None:
     """The last rehearsal of a runbook that there is a record of."""
     path = site.workspace.records / RECORDS
     if not path.exists():

@@ -28,7 +28,7 @@ def print_status(image: str, *, save: str, as_json: bool) -> None:
     with place(site) as at:
         inventory = at.inventory()
         closed = at.gate(specs)
-        rows = _rows(at, specs, inventory)
+        rows = standing_rows(at, specs, inventory)
     beyond = excess(specs, inventory, {})
     if save:
         write_atomically(Path(save), canonical_json(inventory_json(inventory)))
@@ -59,8 +59,8 @@ def print_remarks(inventory: Inventory, closed: Gate, more: str = "") -> None:
         print("\n" + "\n".join(remarks))
 
 
-def _rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
-    """The rows, once the replicas of what is current have been looked at one by one."""
+def standing_rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
+    """The rows of `status`, once the replicas of what is current have been looked at one by one."""
     first = [row for spec in specs for row in status(spec, inventory, at.now())]
     current = {key(row.current.id) for row in first if row.current}
     known = at.looked_at(inventory, current)
