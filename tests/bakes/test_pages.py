@@ -28,3 +28,13 @@ def test_a_pin_goes_from_outdated_to_baked_proved_and_attested(clone: Clone) -> 
     reader.follow(PROJECT / "docs" / "tutorial-pins.md")
 
     assert len(clone.versions()) == 2
+
+
+@pytest.mark.slow
+def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(clone: Clone) -> None:
+    reader = Reader(clone.root, clone.environment(), clone.versions)
+
+    reader.follow(PROJECT / "docs" / "tutorial-outage.md")
+
+    page = (clone.root.parent / "site" / "index.html").read_text()
+    assert "store.test" in page
