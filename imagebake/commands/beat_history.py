@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagebake.app import Site
 from imagebake.artifacts import pulses
-from imagebake.artifacts.beats import BeatRecords
+from imagebake.artifacts.beats import BeatRecords, undisturbed
 from imagebake.commands.output import print_json, print_table
 from imagebake.errors import HeartbeatMissed, UsageError
 from imagebake.host.files import write_atomically
@@ -63,10 +63,11 @@ def heartbeats_of(site: Site, spec: ImageSpec) -> Heartbeats | None:
 def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json: bool) -> None:
     """Print the figures of each region, and the incidents."""
     since = site.now - dt.timedelta(days=_number("--days", days))
-    beats = load_pulses(site, specs, since)
     ages = {one.name: one.objectives.age_days for one in specs}
-    figures = history(beats, now=site.now, objectives=ages)
-    found = incidents(verdicts(beats), {one.name: one.heartbeat.misses for one in specs})
+    with undisturbed():
+        beats = load_pulses(site, specs, since)
+        figures = history(beats, now=site.now, objectives=ages)
+        found = incidents(verdicts(beats), {one.name: one.heartbeat.misses for one in specs})
     if as_json:
         print_json(
             {

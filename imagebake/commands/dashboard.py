@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagebake import app
+from imagebake.commands.fleets import place
 from imagebake.commands.output import print_json
 from imagebake.commands.overview import overview
 from imagebake.commands.selection import chosen
@@ -22,7 +23,7 @@ def dashboard(*, out: str, as_json: bool) -> None:
         hint = f"--out names a directory; the page in it is {PAGE}"
         raise UsageError(f"{folder} is a file", hint=hint)
     site = app.site(quiet=as_json)
-    seen = overview(site, chosen(site, "", every=True))
+    seen = overview(site, chosen(site, "", every=True), reach=place)
     if folder:
         write_atomically(folder / PAGE, page(seen).encode(errors="replace"))
         site.progress.note(f"wrote {folder / PAGE}")

@@ -16,6 +16,7 @@ from imagebake.cloud.answers import NotFound
 from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.orders import Order, proper, say
+from imagebake.commands.refused import folder_of, noted
 from imagebake.ends import End
 from imagebake.errors import RolloutRefused, UsageError
 from imagebake.host.presence import is_gone, present
@@ -182,7 +183,8 @@ def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: f
         lacking = inventory.unseen(spec.gallery.definition)
         if lacking and (order.verb != URGENT or not inventory.of(spec.gallery.definition)):
             raise unseen(lacking)
-        proper(plan, order)
+        with noted(at.site, [spec], plan, order.verb, at.began):
+            proper(plan, order)
         outcome = do(at, [spec], plan, inventory, order=order, hold=held.hold)
     say(plan, outcome, order)
     if lacking:  # what is urgent was done as far as it could be
@@ -207,7 +209,7 @@ def do(
     if not plan.actions:
         return None
     gallery = at.site.settings.gallery
-    folder = specs[0].gallery.definition if len(specs) == 1 else "-"
+    folder = folder_of(specs)
     stamp = f"{at.began:%Y%m%dT%H%M%SZ}-{plan.digest[:6]}"
     work = Work(
         plan=plan,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagebake.app import Site
+from imagebake.artifacts.beats import undisturbed
 from imagebake.commands.beat_history import load_pulses
-from imagebake.commands.fleets import SECOND, place
-from imagebake.commands.past import MOVES, bakes, moves, runbooks_seen
+from imagebake.commands.fleets import SECOND, Place
+from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
 from imagebake.commands.standing import standing_rows
 from imagebake.digest import canonical_json
 from imagebake.errors import CloudError, SpecError, UsageError
@@ -35,10 +37,13 @@ from imagebake.model.heartbeat_slots import DAYS, slots
 from imagebake.model.heartbeat_verdict import Incident, incidents, verdicts
 from imagebake.model.inventory_file import inventory_json, read_inventory
 from imagebake.model.spec import ImageSpec
+from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate, gate
 from imagebake.rollout.quota import Quota, quotas
 from imagebake.rollout.status import Row, status
 
+Reach = Callable[[Site], AbstractContextManager[Place]]
+"""What gets at the gallery of a site."""
 GALLERY, BEATS = "gallery", "beats"
 """Parts that may be missing."""
 
@@ -52,13 +57,15 @@ class Standing:
     gate: Gate
     seen: dt.datetime | None = None
     gaps: tuple[Gap, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
-def overview(site: Site, specs: Sequence[ImageSpec]) -> Dashboard:
+def overview(site: Site, specs: Sequence[ImageSpec], *, reach: Reach) -> Dashboard:
     """Everything that is known of *specs*; what cannot be read is a gap, and no error."""
-    there = _standing(site, specs)
+    there = _standing(site, specs, reach)
     past = moves(site, specs, site.now - dt.timedelta(days=DAYS))
-    regions, found, gaps = _beats(site, specs, past)
+    with undisturbed():
+        regions, found, gaps = _beats(site, specs, past)
     return Dashboard(
         at=site.now.replace(microsecond=0),
         gallery=_gallery(site),
@@ -73,14 +80,15 @@ def overview(site: Site, specs: Sequence[ImageSpec]) -> Dashboard:
         runbooks=runbooks_seen(site),
         quotas=tuple(map(_quota, there.quotas)),
         gaps=(*there.gaps, *gaps),
+        remarks=there.remarks,
     )
 
 
-def _standing(site: Site, specs: Sequence[ImageSpec]) -> Standing:
+def _standing(site: Site, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
     """What the gallery says now; where it says nothing, what it said last."""
     path = site.workspace.state / "seen" / f"{site.settings.cloud}-{_gallery(site)}.json"
     try:
-        with place(site) as at:
+        with reach(site) as at:
             inventory = at.inventory()
             closed = at.gate(specs)
             rows = tuple(standing_rows(at, specs, inventory))
@@ -95,6 +103,7 @@ def _standing(site: Site, specs: Sequence[ImageSpec]) -> Standing:
         gate=closed,
         seen=inventory.at,
         gaps=tuple(Gap(part=GALLERY, why=why) for why in inventory.unread),
+        remarks=tuple(filter(None, [remark(excess(specs, inventory, {}))])),
     )
 
 
@@ -221,5 +230,7 @@ def _incident(one: Incident, past: Iterable[Move]) -> IncidentSeen:
 
 def _stopped_by(move: Move, one: Incident) -> bool:
     """Whether *move* was refused while the incident was open, and because of it."""
-    during = move.began >= one.opened and (one.closed is None or move.began <= one.closed)
-    return bool(move.refused) and during and one.region in move.refused
+    opened = one.opened.replace(microsecond=0)  # records are of whole seconds
+    during = move.began >= opened and (one.closed is None or move.began <= one.closed)
+    its = move.image in (one.image, SEVERAL_IMAGES) and one.region in move.refused
+    return bool(move.refused) and during and its

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagebake import supply
 from imagebake.app import Site
+from imagebake.commands.refused import REFUSED, SEVERAL
 from imagebake.commands.runbooks import last_rehearsal, load
 from imagebake.journal import Journal
 from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen
 from imagebake.model.runbook import Runbook
 from imagebake.model.spec import ImageSpec
 
-REFUSED = "-refused.json"
-"""How the record of a rollout that was refused before it began ends."""
+SEVERAL_IMAGES = "several images"
 MOVES, BAKES = 20, 10
 """So many of each are shown, the newest."""
-_MANY = "-"
-"""Where the records of rollouts of several images are."""
 
 
 def moves(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> tuple[Move, ...]:
     """The last rollouts of *specs*, and all that were refused from *since* on, newest first."""
     mirror = supply.mirror(site)
-    names = {spec.gallery.definition: spec.name for spec in specs} | {_MANY: "several images"}
+    names = {spec.gallery.definition: spec.name for spec in specs} | {SEVERAL: SEVERAL_IMAGES}
     folders = {
         f"{gallery}/{definition}/rollouts": image
         for gallery in (site.settings.gallery, site.settings.second_gallery)
@@ -52,6 +50,8 @@ def _move(image: str, content: bytes | None) -> Move | None:
     """What a record says; None for what is no record of ours."""
     try:
         told: dict[str, Any] = json.loads(content or b"{}")
+        if told.get("refused"):
+            return _refusal(image, told)
         calls = (told.get("metrics") or {}).get("calls")
         return Move(
             image=image,
@@ -62,13 +62,28 @@ def _move(image: str, content: bytes | None) -> Move | None:
             steps=len(told["done"]),
             failed=len(told["failed"]),
             stopped=str(told["stopped"] or ""),
-            refused=str(told.get("refused") or ""),
             objective_seconds=told["objective_seconds"],
             objective_met=told["objective_met"],
             calls=sum(calls.values()) if calls else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def _refusal(image: str, told: Mapping[str, Any]) -> Move:
+    """What was refused before it began: *seconds* are those in which it was, again and again."""
+    began, last = _moment(told["began"]), _moment(told["last"])
+    return Move(
+        image=image,
+        verb=str(told["verb"]),
+        title=str(told["title"]),
+        began=began,
+        seconds=(last - began).total_seconds(),
+        steps=len(told["waiting"]),
+        failed=0,
+        refused=str(told["refused"]),
+        times=int(told["times"]),
+    )
 
 
 def bakes(site: Site) -> tuple[BakeSeen, ...]:

@@ -105,7 +105,10 @@ class IncidentSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What came of a rollout's plan: done, stopped, or *refused* before it began."""
+    """What came of a rollout's plan: done, stopped, or *refused* before it began.
+
+    The steps and seconds of what was refused are those that waited; it was so often tried.
+    """
 
     image: str
     verb: str
@@ -116,6 +119,7 @@ class Move:
     failed: int
     stopped: str = ""
     refused: str = ""
+    times: int = 1
     objective_seconds: float | None = None
     objective_met: bool | None = None
     calls: int | None = None
@@ -165,7 +169,10 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """What is known at *at*; *seen* is when the gallery was read, None where it never was."""
+    """What is known at *at*; *seen* is when the gallery was read, None where it never was.
+
+    *remarks* are about machines that are not as their image is.
+    """
 
     at: dt.datetime
     gallery: str
@@ -180,6 +187,7 @@ class Dashboard:
     runbooks: tuple[RunbookSeen, ...]
     quotas: tuple[QuotaSeen, ...]
     gaps: tuple[Gap, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def last_beat(self) -> dt.datetime | None:
@@ -222,6 +230,8 @@ def _concerns(seen: Dashboard) -> Iterator[Concern]:
         yield Concern(section="gate", text=text, grave=struck and not seen.open_incidents)
     for image in seen.images:
         yield from _of_image(image)
+    for text in seen.remarks:
+        yield Concern(section="images", text=text, grave=False)
     for quota in seen.quotas:
         if quota.warns:
             text = f"{quota.used:,} of {quota.limit:,} {quota.kind} are used"

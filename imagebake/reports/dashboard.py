@@ -16,8 +16,8 @@ from imagebake.reports.words import ago, clock, number
 
 SECTIONS = (
     ("incidents", "Incidents"),
-    ("images", "Images and rings"),
     ("beats", "Beats"),
+    ("images", "Images and rings"),
     ("moves", "Rollouts"),
     ("runbooks", "Runbooks"),
     ("quotas", "Limits"),
@@ -42,8 +42,8 @@ def page(seen: Dashboard) -> str:
         _attention(seen),
         _tiles(seen),
         incidents(seen),
-        images(seen),
         beats(seen),
+        images(seen),
         moves(seen),
         runbooks(seen),
         quotas(seen),
@@ -162,12 +162,12 @@ def _hits(seen: Dashboard) -> Markup:
     count, good = sum(one.beats for one in told), sum(one.beats - one.failed for one in told)
     images, regions = {one.image for one in told}, {one.region for one in told}
     lines = (
-        f"last time: {number(len(images), 'image')}, {number(len(regions), 'region')}",
+        f"the last of {number(len(images), 'image')} in {number(len(regions), 'region')}",
         f"in 30 days: {good:,} of {count:,} hit",
         f"{number(silent, 'place')} never beaten" if silent else "",
     )
     if missed:
-        return _tile(BAD, "Beats", f"{missed} of {len(told)} missed", *lines)
+        return _tile(BAD, "Beats", f"{missed} missed", *lines)
     return _tile(WELL, "Beats", "all hit", *lines)
 
 

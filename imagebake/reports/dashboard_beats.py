@@ -14,11 +14,13 @@ from imagebake.reports import pictures
 from imagebake.reports.dashboard_parts import (
     BAD,
     DASH,
+    FEW,
     LOOK,
     NONE,
     WELL,
     breakable,
     empty,
+    folded,
     section,
     sign,
     stacked,
@@ -28,8 +30,6 @@ from imagebake.reports.html import Markup, element
 from imagebake.reports.words import BLANK, ago, number
 
 HEADER = ("Region", "Last beat", f"{DAYS} days", "p50", "p95", "Trend", "Missed", "Last failure")
-FEW = 3
-"""So many images, at most, have all their regions in sight."""
 _STEADY = 0.05
 """A trend below this share is none."""
 KEY = (
@@ -56,15 +56,9 @@ def _image(name: str, regions: Sequence[RegionSeen], seen: Dashboard, *, few: bo
     state = BAD if any(one.image == name for one in seen.open_incidents) else LOOK
     state = state if missed else WELL if told else NONE
     said = f"{number(missed, 'miss', 'misses')} in {number(count, 'beat')}" if told else "no beats"
-    summary = element("summary", element("h3", name), " ", sign(state, said), " ", _where(regions))
+    where = f"in {number(len({one.region for one in regions}), 'region')}"
     body = table(f"{name}: beats of {DAYS} days by region", HEADER, _rows(regions, seen.at))
-    attributes = {"open": ""} if few or state == BAD else {}
-    return element("details", summary, body, class_="image", **attributes)
-
-
-def _where(regions: Sequence[RegionSeen]) -> Markup:
-    places = {one.region for one in regions}
-    return element("span", f"in {number(len(places), 'region')}", class_="soft")
+    return folded(name, state, said, where, body, opened=few or state == BAD)
 
 
 def _rows(regions: Sequence[RegionSeen], now: dt.datetime) -> Iterator[tuple[str, ...]]:

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from imagebake.reports.html import Markup, element, markup
 
+FEW = 3
+"""So many images, at most, have everything in sight; more are folded where all is well."""
 DASH = "\N{EN DASH}"
 """What stands where there is nothing to tell."""
 WELL, LOOK, BAD, NONE = "well", "look", "bad", "none"
 SIGNS = {WELL: "✓", LOOK: "!", BAD: "✗", NONE: DASH}
 """What stands before a word, so that its colour tells nothing alone."""
-_JOINTS = re.compile(r"(?<=[./@:_-])(?=[^\s./@:_-])")
+_JOINTS = re.compile(r"(?<=[./:_-])(?=[A-Za-z])|(?<=@)(?=\w)")
 _WORDS = ("What failed", "Last failure", "Next", "Result", "Stopped", "What")
 """Columns with text that may be broken anywhere, because it can be long."""
 
@@ -20,7 +22,7 @@ _WORDS = ("What failed", "Last failure", "Next", "Result", "Stopped", "What")
 def sign(state: str, text: str) -> Markup:
     """*text* with the sign of *state* before it."""
     mark = element("span", SIGNS[state], class_="mark", aria_hidden="true")
-    return element("span", mark, " ", text, class_=f"sign {state}")
+    return element("span", mark, " ", element("span", text), class_=f"sign {state}")
 
 
 def section(name: str, title: str, *parts: str) -> Markup:
@@ -53,6 +55,14 @@ def breakable(text: str) -> Markup:
     """*text*, which may be broken behind its dots and the like; copied, it is as it was."""
     parts = (part for part in _JOINTS.split(text) if part)
     return Markup(str(element("wbr")).join(markup((part,)) for part in parts))
+
+
+def folded(name: str, state: str, said: str, more: str, body: Markup, *, opened: bool) -> Markup:
+    """One of many: its name and state in one line, with *body* below when it is *opened*."""
+    told = element("span", more, class_="soft")
+    summary = element("summary", element("h3", name), " ", sign(state, said), " ", told)
+    attributes = {"open": ""} if opened else {}
+    return element("details", summary, body, class_="image", **attributes)
 
 
 def empty(text: str) -> Markup:

@@ -6,7 +6,8 @@ DASHBOARD_STYLE = """\
 :root { --look: #8a5300; --track: #dde1e6; }
 @media (prefers-color-scheme: dark) { :root { --look: #f2b84b; --track: #343a41; } }
 html { scroll-padding-top: 1rem; -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
-body { max-width: 80rem; padding: 1.5rem 1.25rem 3rem; line-height: 1.45; }
+body { max-width: 80rem; padding: 1.5rem 1.25rem 3rem; line-height: 1.45;
+  overflow-wrap: anywhere; }
 a { color: inherit; text-underline-offset: .2em; text-decoration-color: var(--soft); }
 a:hover { text-decoration-thickness: .14em; }
 :focus-visible { outline: .18rem solid currentcolor; outline-offset: .15rem; border-radius: .2rem; }
@@ -37,7 +38,9 @@ nav ul { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; list-style: none; m
 .sign.well .mark { color: var(--good); } .sign.look .mark { color: var(--look); }
 .sign.bad .mark { color: var(--bad); } .sign.none .mark { color: var(--soft); }
 .verdict .sign .mark { color: inherit; }
-.concerns .sign, td .sign { display: inline-grid; grid-template-columns: 1.1em 1fr; }
+.concerns .sign, td .sign { display: inline-grid; grid-template-columns: 1.1em auto;
+  max-width: 100%; }
+#incidents th .cell { min-width: 8rem; }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(13.5rem, 1fr)); margin-top: 1.25rem; }
 .tile { border-radius: .25rem; overflow-wrap: anywhere; }
 .tile h3 { font-size: .9rem; font-weight: 600; color: var(--soft); }
@@ -54,8 +57,11 @@ nav ul { display: flex; flex-wrap: wrap; gap: .35rem 1.1rem; list-style: none; m
 table { font-size: .92rem; margin-bottom: 1.25rem; }
 caption { text-align: left; color: var(--soft); font-size: .85rem; padding-bottom: .35rem; }
 th, td { padding: .5rem .9rem .5rem 0; overflow-wrap: break-word; }
-.cell { max-width: 26rem; }
-.cell.words { overflow-wrap: anywhere; min-width: 8rem; }
+.cell { max-width: 12rem; }
+th .cell { max-width: 18rem; }
+.cell.words { max-width: none; min-width: 8rem; overflow-wrap: anywhere; }
+tr.group th { overflow-wrap: anywhere; }
+main > section { overflow-x: auto; }
 thead th { font-size: .8rem; font-weight: 600; color: var(--soft); padding-block: .25rem;
   overflow-wrap: normal; }
 tbody th { font-weight: 500; }
@@ -68,7 +74,7 @@ details.image > table { margin-bottom: .25rem; }
 details.image > table { margin-top: .6rem; }
 summary h3 { display: inline; margin-right: .5rem; }
 svg.share { width: 100%; max-width: 9rem; height: .55rem; margin-top: .25rem; }
-svg.beats { width: 100%; min-width: 12rem; height: 2.3rem; }
+svg.beats { width: 100%; min-width: 12rem; height: 2.5rem; }
 svg .track { fill: var(--track); }
 svg .under { fill: var(--good); } svg .over { fill: var(--look); }
 svg .limit { stroke: var(--ink); stroke-width: 1.5; vector-effect: non-scaling-stroke; fill: none; }
@@ -93,7 +99,9 @@ footer p { margin: 0; }
   .cards td { display: grid; grid-template-columns: 5.6rem minmax(0, 1fr); gap: .6rem;
     align-items: baseline; }
   .cards td::before { content: attr(data-label); color: var(--soft); font-size: .85rem; }
-  .cell, .cell.words { max-width: none; min-width: 0; overflow-wrap: anywhere; }
+  .cell, th .cell { max-width: 18rem; }
+.cell.words { max-width: none; min-width: 0; overflow-wrap: anywhere; }
+  .concerns .sign > *, td .sign > * { min-width: 0; }
   svg.beats { min-width: 0; }
 }
 @media (max-width: 24rem) { .tiles { grid-template-columns: 1fr; } }

@@ -19,11 +19,13 @@ from imagebake.reports import pictures
 from imagebake.reports.dashboard_parts import (
     BAD,
     DASH,
+    FEW,
     LOOK,
     NONE,
     WELL,
     breakable,
     empty,
+    folded,
     section,
     sign,
     stacked,
@@ -37,21 +39,34 @@ SHOWN = 20
 _WARNING = 0.7
 """At this share of a limit somebody should know."""
 _RINGS = ("Ring", "Current", "Since", "Age", "Proof", "Where", "On it", "Next")
-_INCIDENTS = ("Where", "State", "Since", "Lasted", "What failed", "Whose fault", "Stopped")
-_FAULTS = {"platform": "the platform", "image": "our image", "unknown": "nobody can tell"}
+_INCIDENTS = ("Where", "State", "Since", "Lasted", "What failed", "Fault", "Stopped")
+_FAULTS = {"platform": "platform", "image": "our image", "unknown": "nobody can tell"}
 
 
 def images(seen: Dashboard) -> Markup:
-    """Every image, and what its rings have."""
+    """Every image, and what its rings have; many are folded where all is well."""
+    title = "Images and rings"
     if seen.seen is None:
-        names = ", ".join(one.name for one in seen.images)
-        return section(
-            "images", "Images and rings", empty(f"Not known what {names} have: see above.")
-        )
+        return section("images", title, empty("What the rings have is not known: see above."))
+    if len(seen.images) > FEW:
+        return section("images", title, *(_folded(one, seen.at) for one in seen.images))
     groups = (_image(one, seen.at) for one in seen.images)
-    return section(
-        "images", "Images and rings", table("Every ring of every image", _RINGS, *groups)
+    return section("images", title, table("Every ring of every image", _RINGS, *groups))
+
+
+def _folded(one: ImageSeen, now: dt.datetime) -> Markup:
+    rings = one.rings or ()
+    states = (
+        (BAD, "not good", any(ring.flaw for ring in rings)),
+        (LOOK, "too old", bool(one.too_old)),
+        (NONE, "nothing current", not any(ring.current for ring in rings)),
+        (WELL, "in time", True),
     )
+    state, said = next((state, said) for state, said, so in states if so)
+    current = ", ".join(dict.fromkeys(ring.current for ring in rings if ring.current))
+    rows = ((ring.name, *_ring(ring, one.age_objective, now)) for ring in rings)
+    body = table(f"{one.name}: {one.description} · {one.owner}", _RINGS, rows)
+    return folded(one.name, state, said, current, body, opened=state in {BAD, LOOK})
 
 
 def _image(one: ImageSeen, now: dt.datetime) -> Iterator[tuple[str, ...]]:
@@ -149,8 +164,14 @@ def _move(one: Move) -> tuple[str, ...]:
     if one.objective_seconds is not None:
         met = "met" if one.objective_met else "missed"
         objective = f"objective {span(one.objective_seconds)}: {met}"
-    took = DASH if one.refused else stacked(span(one.seconds), steps, objective)
+    took = _waiting(one) if one.refused else stacked(span(one.seconds), steps, objective)
     return (clock(one.began), breakable(one.image), breakable(one.title), _came_of(one), took)
+
+
+def _waiting(one: Move) -> Markup:
+    """What a refusal kept from being done, and for how long that was tried."""
+    tried = f"tried {one.times} times in {span(one.seconds)}" if one.times > 1 else "tried once"
+    return stacked(f"{number(one.steps, 'step')} waiting", tried)
 
 
 def _came_of(one: Move) -> Markup:
@@ -185,7 +206,7 @@ def _runbook(one: RunbookSeen, now: dt.datetime) -> tuple[str, ...]:
             name,
             stacked("never here", f"its page: {one.page}"),
             f"of {goal}",
-            sign(NONE, DASH),
+            sign(NONE, "not rehearsed"),
         )
     took = f"{span(one.seconds)} of {goal}"
     bar = pictures.share(one.seconds, one.objective_seconds, title=f"{took} that it may take")

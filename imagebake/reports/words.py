@@ -35,4 +35,4 @@ def clock(then: dt.datetime) -> Markup:
 
 def number(count: int, one: str, many: str = "") -> str:
     """*count* of something: `1 image`, `3 images`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,}{BLANK}{one if count == 1 else many or one + 's'}"

@@ -27,6 +27,7 @@ OWN_SHELL = {
     "Write the comment, or edit the one that is there",
     "Propose what has changed",
     "Fetch the beats of the last runs",
+    "Fetch the records of the last page",
     "Move the workflows to our own runners when hosted ones start nothing",
 }
 """Steps that speak to GitHub, which no task does."""
@@ -159,6 +160,18 @@ def test_every_region_has_a_beat_of_its_own(templates: Templates) -> None:
     job = yaml.safe_load(texts[".github/workflows/heartbeat.yml"])["jobs"]["beat"]
 
     assert job["strategy"] == {"fail-fast": False, "matrix": {"region": ["westeurope"]}}
+
+
+def test_the_page_is_made_of_all_beats_above_all_when_one_was_missed(templates: Templates) -> None:
+    texts = render_workflows(SPECS, Pipelines(azure=True), templates)
+    job = yaml.safe_load(texts[".github/workflows/heartbeat.yml"])["jobs"]["page"]
+
+    assert (job["needs"], job["if"], job["environment"]["name"]) == ("beat", "always()", "read")
+    assert [step["run"] for step in job["steps"] if step.get("name") == "Write the page"] == [
+        "./inv dashboard --out site/"
+    ]
+    kept = [step["with"]["name"] for step in job["steps"] if "upload-artifact" in str(step)]
+    assert kept == ["records", "dashboard"]
 
 
 def test_the_runner_is_one_variable_away(texts: dict[str, str]) -> None:

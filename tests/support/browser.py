@@ -63,11 +63,13 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def picture(self, *, height: int | None = None) -> bytes:
+    def picture(self, *, height: int | None = None, scale: float = 1.0) -> bytes:
         """The page as a PNG: all of it, or its first *height* lines."""
         width, whole = self.ask("[innerWidth, document.documentElement.scrollHeight]")
-        clip = {"x": 0, "y": 0, "width": width, "height": min(whole, height or whole), "scale": 1}
-        answer = self.do("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        clip = {"x": 0, "y": 0, "width": width, "height": min(whole, height or whole)}
+        answer = self.do(
+            "Page.captureScreenshot", clip=clip | {"scale": scale}, captureBeyondViewport=True
+        )
         return base64.b64decode(answer["data"])
 
     def do(self, method: str, **parameters: Any) -> dict[str, Any]:  # noqa: ANN401 - the protocol's
@@ -109,7 +111,7 @@ class Browser:
 @contextlib.contextmanager
 def browsing(folder: Path) -> Iterator[Browser]:
     """A browser that knows nothing, with what it writes in *folder*; ended with the context."""
-    program = shutil.which("chromium")
+    program = shutil.which("chromium") or shutil.which("google-chrome")
     assert program, "./inv setup installs it"
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()

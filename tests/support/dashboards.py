@@ -9,6 +9,7 @@ from typing import Any
 from imagebake.model.dashboard import (
     BakeSeen,
     Dashboard,
+    Gap,
     GateSeen,
     ImageSeen,
     IncidentSeen,
@@ -126,7 +127,7 @@ def an_incident(**changes: Any) -> IncidentSeen:  # noqa: ANN401 - any field
         "opened": ago(hours=3, minutes=45),
         "closed": None,
         "misses": 16,
-        "stopped": ("Promotion of debian-12-base@2026.1120.0 to early",),
+        "stopped": ("Promote debian-12-base@2026.1120.0 to ring early",),
     }
     return IncidentSeen(**(fields | changes))
 
@@ -136,7 +137,7 @@ def a_move(**changes: Any) -> Move:  # noqa: ANN401 - any field
     fields: dict[str, Any] = {
         "image": "debian-12-base",
         "verb": "promotion",
-        "title": "Promotion of debian-12-base@2026.1120.0 to canary",
+        "title": "Promote debian-12-base@2026.1120.0 to ring canary",
         "began": ago(days=2),
         "seconds": 412.0,
         "steps": 6,
@@ -222,18 +223,18 @@ def a_bad_day() -> Dashboard:
         ),
         moves=(
             a_move(
-                title="Promotion of debian-12-base@2026.1120.0 to early", began=ago(hours=1),
-                seconds=0.0, steps=0, calls=None, refused=refused,
+                title="Promote debian-12-base@2026.1120.0 to ring early", began=ago(hours=1),
+                seconds=3600.0, steps=6, calls=None, refused=refused, times=2,
             ),
             a_move(
-                verb="rollback", title="Rollback of ubuntu-2404-web@2026.1105.0",
+                verb="rollback", title="Roll back ubuntu-2404-web",
                 image="ubuntu-2404-web", began=ago(days=1), seconds=184.0, steps=14, calls=120,
                 objective_seconds=600.0, objective_met=True,
             ),
             a_move(failed=1),
             a_move(
-                title="Retirement of 12 versions", image="several images", began=ago(days=6),
-                stopped="the versions of debian-12-base changed meanwhile",
+                title="Retire versions of gallery imagebake", image="several images",
+                began=ago(days=6), stopped="the versions of debian-12-base changed meanwhile",
             ),
         ),
         runbooks=(
@@ -249,10 +250,74 @@ def many_images(count: int = 30) -> Dashboard:
     """*count* images in ten regions each, some of which miss."""
     names = [f"image-{number:02}-with-a-name" for number in range(count)]
     return a_dashboard(
-        images=tuple(map(an_image, names)),
+        images=tuple(
+            an_image(name, age_objective=30 if name < "image-28" else 9) for name in names
+        ),
         regions=tuple(
             a_region(region, *([50] if number % 9 == 0 and place == 3 else []), image=name)
             for number, name in enumerate(names)
             for place, region in enumerate(MANY_REGIONS)
         ),
     )
+
+
+def nothing_yet() -> Dashboard:
+    """A fresh clone: no gallery, no records."""
+    return a_dashboard(
+        cloud="local",
+        seen=None,
+        gate=GateSeen(state="unknown", why="the source of status could not be read"),
+        images=(an_image(rings=None),),
+        regions=(RegionSeen(image="debian-12-base", region="westeurope", label=GOLDEN),),
+        moves=(),
+        bakes=(),
+        runbooks=RUNBOOKS[2:],
+        quotas=(),
+        gaps=(
+            Gap(part="gallery", why="there is no gallery 'imagebake' yet; ./inv bake --all"),
+            Gap(part="beats", why="no beats in .imagebake/heartbeats for 30 days"),
+        ),
+    )
+
+
+def out_of_reach() -> Dashboard:
+    """Azure does not answer; what it said a day ago is shown."""
+    why = "cannot read gallery 'imagebake': no token could be had"
+    return replace(
+        a_dashboard(),
+        seen=ago(days=1),
+        gate=GateSeen(state="unknown", why="the source of status could not be read"),
+        gaps=(Gap(part="gallery", why=why, seen=ago(days=1)),),
+    )
+
+
+HOSTILE = '"><script>alert(1)</script><img src=x onerror="alert(2)">\'; --x: url(//evil.test/'
+LONG = "w" * 300
+
+
+def hostile() -> Dashboard:
+    """A bad day on which everybody who can name or say something is hostile."""
+    day = a_bad_day()
+    bad = HOSTILE + LONG
+    ring = a_ring(bad, current=bad, previous=bad, proof=bad, flaw=bad, upcoming=bad)
+    told: dict[str, Any] = {"region": bad, "last_failure": bad, "version": bad}
+    return replace(
+        day,
+        gallery=bad,
+        cloud=bad,
+        gate=GateSeen(state=bad, why=bad, until=NOW, owner=bad),
+        images=(an_image(bad, description=bad, owner=bad, rings=(ring,)),),
+        regions=(a_region(image=bad, label=bad, **told), a_region(image=bad, region=bad)),
+        incidents=(
+            an_incident(
+                image=bad, region=bad, cause=bad, said=bad, phase=bad, host=bad, code=bad,
+                message=bad, stopped=(bad,),
+            ),
+        ),
+        moves=(a_move(image=bad, title=bad, stopped=bad), a_move(title=bad, refused=bad)),
+        bakes=(BakeSeen(image=bad, begun=NOW, outcome=bad),),
+        runbooks=(replace(RUNBOOKS[0], name=bad, title=bad, page=bad, why=bad),),
+        quotas=(QuotaSeen(kind=bad, used=1, limit=2, warns=True, where=f"/images/{bad}"),),
+        gaps=(Gap(part=bad, why=bad, seen=NOW),),
+        remarks=(bad,),
+    )  # fmt: skip
