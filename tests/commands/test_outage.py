@@ -107,6 +107,10 @@ class Desk:
             return error.exit_code
         return 0
 
+    def page(self) -> str:
+        """What `./inv dashboard` wrote, without the places where a line may break."""
+        return (self.root / "site" / "index.html").read_text().replace("<wbr>", "")
+
     def incidents(self) -> list[str]:
         with self.azure() as (_, cloud):
             tags = Fleet(cloud, GROUP, NOW).definition_tags("demo")
@@ -155,7 +159,7 @@ def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(
     (incident,) = desk.incidents()
     stopped = desk.type(promotion)
     assert desk.type("./inv dashboard --out site") == 0
-    sick = (desk.root / "site" / "index.html").read_text()
+    sick = desk.page()
 
     assert desk.type("./inv outage over") == 0
     assert desk.type("./inv heartbeat demo") == 0
@@ -172,5 +176,41 @@ def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(
     assert desk.incidents() == []
     (told,) = shown["incidents"]
     assert told["closed"]
-    assert "packages-1.store.test" in (desk.root / "site" / "index.html").read_text()
+    assert (told["host"], told["phase"]) == ("packages-1.store.test", f"handler {PLAIN_NEEDS}")
+    assert "packages-1.store.test" in desk.page()
     assert [ring["current"] for ring in shown["images"][0]["rings"]] == ["1.0.0", "1.0.0"]
+
+
+def test_outages_add_up_until_they_are_over(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ("identity", "region --region northeurope", "store --told", "store --told"):
+        assert desk.type(f"./inv outage {words}") == 0
+    capsys.readouterr()
+    desk.type("./inv outage")
+    everything = capsys.readouterr().out.splitlines()
+    desk.type("./inv outage over --json")
+
+    assert everything == [
+        "the extension store answers machines with 409",
+        "the identity service answers machines with 429",
+        "the region northeurope does not answer",
+        "Azure says: Extension packages cannot be read",
+    ]
+    assert json.loads(capsys.readouterr().out) == {
+        "store": "up", "identity": "none", "regions": [], "told": [],
+    }  # fmt: skip
+
+
+def test_what_cannot_be_broken_is_refused_and_what_cannot_be_read_is_mended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = desk.root / "state" / "emulator" / "outages.json"
+
+    assert desk.type("./inv outage flood") == 2
+    assert desk.type("./inv outage store --region westeurope") == 2
+    for text in ("{", '{"store": "wet"}', "[]", '{"incidents": [{"colour": "red"}]}'):
+        file.write_text(text)
+        assert desk.type("./inv outage") == 2, text
+        assert desk.type("./inv status") == 2, text
+        assert desk.type("./inv outage over") == 0
+    monkeypatch.setenv("IMAGEBAKE_CLOUD", "azure")
+    assert desk.type("./inv outage store") == 2
