@@ -339,6 +339,24 @@ def status(c: Context, image: str = "", save: str = "", json: bool = False) -> N
     run(image, save=save, as_json=json)
 
 
+@task(
+    words=["what"],
+    help={
+        "what": "store, identity or region: break it; over: mend all (default: say what is broken)",
+        "region": "with region: which one (default: the gallery's)",
+        "told": "have Azure's service health say so, too",
+        "json": JSON,
+    },
+)
+def outage(
+    c: Context, what: str = "", region: str = "", told: bool = False, json: bool = False
+) -> None:
+    """Break what machines depend on, in the emulator, until it is mended."""
+    from imagebake.commands.breaking import outage as run
+
+    run(what, region=region, told=told, as_json=json)
+
+
 @task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
 def guard(c: Context, image: str = "", json: bool = False) -> None:
     """Name the machines and scale sets that ask for more extensions than their image holds."""
