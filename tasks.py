@@ -358,6 +358,32 @@ def status(c: Context, image: str = "", save: str = "", json: bool = False) -> N
 
 
 @task(
+    words=["what"],
+    help={
+        "what": "store, identity or region: break it; over: mend all (default: say what is broken)",
+        "region": "with region: which one (default: the gallery's)",
+        "told": "have Azure's service health say so, too",
+        "json": JSON,
+    },
+)
+def outage(
+    c: Context, what: str = "", region: str = "", told: bool = False, json: bool = False
+) -> None:
+    """Break what machines depend on, in the emulator, until it is mended."""
+    from imagebake.commands.breaking import outage as run
+
+    run(what, region=region, told=told, as_json=json)
+
+
+@task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
+def guard(c: Context, image: str = "", json: bool = False) -> None:
+    """Name the machines and scale sets that ask for more extensions than their image holds."""
+    from imagebake.commands.guarding import guard as run
+
+    run(image, as_json=json)
+
+
+@task(
     words=["image"],
     help={
         "image": IMAGE,
@@ -670,7 +696,7 @@ def heartbeat(
     json: bool = False,
 ) -> None:
     """Make a throw-away machine in every region from what its rings have, and time all of it."""
-    from imagebake.commands.beats import beat as run
+    from imagebake.commands.heartbeats import beat as run
 
     run(
         image,
@@ -681,6 +707,19 @@ def heartbeat(
         silence_hours=silence_hours,
         as_json=json,
     )
+
+
+@task(
+    help={
+        "out": "the directory for the page index.html (default: site, or none with --json)",
+        "json": "print what the page shows, for programs",
+    },
+)
+def dashboard(c: Context, out: str = "", json: bool = False) -> None:
+    """Write one page of everything: rings, ages, proofs, beats, incidents, runbooks, limits."""
+    from imagebake.commands.dashboard import dashboard as run
+
+    run(out=out, as_json=json)
 
 
 @task(

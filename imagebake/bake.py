@@ -26,6 +26,7 @@ from imagebake.model.gallery import (
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
+    held_tag,
     next_version,
 )
 from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
@@ -237,7 +238,7 @@ class _Bake:
         return body
 
     def _tags(self) -> dict[str, str]:
-        tags = {
+        tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {
             TAG_BAKE_KEY: self.plan.bake_key,
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,

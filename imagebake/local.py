@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.marketplace import Marketplace as Offered
+from imagebake.emulator.outages import FILE, Outages
 from imagebake.emulator.server import Emulator
 from imagebake.engine.engine import Engine
 from imagebake.engine.errors import CannotRun, EngineFailed
@@ -22,6 +23,7 @@ from imagebake.engine.steps import Fetch
 from imagebake.errors import ArtifactError, UsageError
 from imagebake.host.namespaces import rootless
 from imagebake.model.bundle import Bundle
+from imagebake.model.incident import IdentityState, StoreState
 from imagebake.model.plan import BakePlan
 from imagebake.model.source import GalleryVersion, ManagedImage
 from imagebake.region import Region
@@ -190,6 +192,18 @@ def offered(workspace: Workspace, settings: Settings) -> Offered:
         ) from error
 
 
+def outages(folder: Path) -> Outages:
+    """What is broken in the emulator of *folder*; `UsageError` for what cannot be read."""
+    try:
+        found = Outages.read(folder)
+        StoreState(found.store), IdentityState(found.identity)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"{folder / FILE} cannot be used: {error}", hint="./inv outage over takes it away"
+        ) from error
+    return found
+
+
 @contextlib.contextmanager
 def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
@@ -201,6 +215,9 @@ def local_end(
     region = Region(
         functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
     )
+    broken = outages(workspace.emulator)
+    region.set_store(StoreState(broken.store))
+    region.set_identity(IdentityState(broken.identity))
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),

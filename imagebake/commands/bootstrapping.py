@@ -8,8 +8,8 @@ from pathlib import Path
 from imagebake import app, ends
 from imagebake.app import Site
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
-from imagebake.commands.fleets import agreed_digest
 from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
+from imagebake.commands.orders import agreed_digest
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import templates
 from imagebake.digest import canonical_json

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
 from imagebake.model.distributions import Distribution, distribution_of
+from imagebake.model.guard import GUEST_AGENT, Guard, obeys
 from imagebake.model.outputs import Output, Replication, TargetRegion
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
@@ -150,6 +151,8 @@ class ImageSpec(Grown):
     """What the image must contain, each at an exact version."""
     extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
     """Extension handlers, each with the way its function is delivered."""
+    guard: Guard = Guard()
+    """Which extensions the guest agent lets run."""
     customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
     """Steps of the image's own, run after the pins are installed."""
     validators: Annotated[tuple[Validator, ...], Field(max_length=100)] = ()
@@ -253,6 +256,14 @@ class ImageSpec(Grown):
     def cached(self) -> tuple[ExtensionPin, ...]:
         """The extensions that the image serves to its own agent."""
         return tuple(pin for pin in self.extensions if pin.package)
+
+    @property
+    def allowed(self) -> tuple[str, ...] | None:
+        """The extensions that the image's agent lets run; None where it lets run any."""
+        newest = [pin.newest for pin in self.agents if pin.agent == GUEST_AGENT]
+        if not self.guard.allow_list or not any(map(obeys, newest)):
+            return None
+        return tuple(sorted({pin.handler for pin in self.cached} | set(self.guard.also)))
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""

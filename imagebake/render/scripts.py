@@ -16,6 +16,7 @@ from imagebake.render import windows
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
 from imagebake.render.environment import Templates
 from imagebake.render.fragment import Fragment
+from imagebake.render.guard import render_guard, render_guard_check
 from imagebake.render.own_steps import own_step
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
 
@@ -122,6 +123,7 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
         *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
         *_put_files(facts, templates),
         *render_delivery(facts, templates),
+        *render_guard(facts, templates),
         as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
         *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
         as_root(
@@ -152,6 +154,7 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             ),
         ),
         *render_delivery_check(facts, templates),
+        *render_guard_check(facts, templates),
         *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
     )
 

@@ -42,8 +42,9 @@ class Pipelines:
     heartbeat: str = "7,37 * * * *"
     drill: str = "37 4 * * 6"
     bump: str = "11 5 * * 1"
-    watchdog: str = "53 7 * * *"
+    watchdog: str = "23 * * * *"
     overdue_hours: int = 36
+    silence_hours: int = 3
 
 
 def render_workflows(
@@ -70,6 +71,9 @@ def render_workflows(
         "bump": pipelines.bump,
         "watchdog": pipelines.watchdog,
         "overdue_hours": pipelines.overdue_hours,
+        "silence_hours": pipelines.silence_hours,
+        "and_beats": Fragment(", and what beats have left" if pipelines.azure else ""),
+        "first": "heartbeat.yml" if pipelines.azure else "bake.yml",
     }
     names = (*_ALWAYS, *(_AZURE if pipelines.azure else ()))
     return {

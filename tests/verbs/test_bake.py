@@ -38,6 +38,7 @@ def test_a_bake_makes_a_hidden_version_that_says_what_it_is(machine: Machine) ->
         "cost-centre": "42",
         "imagebake-bake-key": plan.bake_key,
         "imagebake-commit": "abc",
+        "imagebake-extensions": "-",
         "imagebake-lock": plan.lock_sha256,
         "imagebake-spec": plan.spec_sha256,
     }
