@@ -64,7 +64,7 @@ def _say_done(site: Site, it: Foundation, found: BootstrapPlan, *, as_json: bool
         told = {"applied": bool(found.due)}
         print_json(found.to_json() | told | _request(site, it, found).to_json())
     elif found.due:
-        print(f"\nMade {len(found.due)} resources and looked again: all are as planned.")
+        print(f"\nMade {len(found.due)} things and looked again: all are as planned.")
         print(f"Next: ./inv doctor --cloud {site.settings.cloud}")
 
 
