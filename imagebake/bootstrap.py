@@ -242,14 +242,18 @@ def _change(wanted: Wanted, found: Mapping[str, dict[str, Any] | None]) -> Chang
     what, why = What.CHANGE if told else What.KEEP, ""
     if extra := [one for one in told if one.extra]:
         what, why = What.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
+    elif wanted.kind == _ASSIGNMENT and told:
+        what, why = What.REFUSE, f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}"
     elif fixed := [one for one in told if _is_fixed(wanted.kind, one.where)]:
         what, why = What.REFUSE, f"{fixed[0]}, which never changes"
     return Change(wanted=wanted, what=what, differences=told, why=why, there=there)
 
 
+_ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+_TAKE_AWAY = "look again, and if it stays, az role assignment delete"
+"""The identity may have been deleted and made anew; or somebody else is at it right now."""
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Compute/galleries/images": ("properties", "location"),
-    "Microsoft.Authorization/roleAssignments": ("properties",),
     "Microsoft.Storage/storageAccounts": (
         "kind",
         "location",

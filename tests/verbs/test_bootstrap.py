@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -161,6 +163,18 @@ def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> 
     with pytest.raises(RolloutRefused, match=r"imagebake-build: .*allow-all is there, and is not"):
         ready.apply()
     assert len(ready.read(group)["properties"]["securityRules"]) == 4
+
+
+def test_a_role_that_somebody_else_has_is_for_people_to_take_away(ready: Ready) -> None:
+    with contextlib.closing(sqlite3.connect(ready.emulator.folder / "arm.sqlite3")) as memory:
+        memory.execute(
+            "DELETE FROM resources WHERE key = ?", (ready.it.identity_id("read").lower(),)
+        )
+        memory.commit()
+
+    assert [one.what for one in ready.plan().refused] == [What.REFUSE] * 3
+    with pytest.raises(RolloutRefused, match=r"it was given to somebody else: look again"):
+        ready.apply()
 
 
 def test_what_never_changes_is_refused_before_anything_is_written(ready: Ready) -> None:

@@ -50,7 +50,7 @@ def test_a_subscription_is_planned_made_and_examined(
     assert "gh variable set AZURE_CLIENT_ID -R example/images --env bake" in planned
     assert made.rstrip().endswith("Next: ./inv doctor --cloud local")
     assert {one["what"] for one in told["changes"]} == {"keep"}
-    assert set(told["settings"]) == {"identity", "mirror_url"}
+    assert set(told["settings"]) == {"identity", "build_identity", "mirror_url"}
     assert "Nothing is to be done" in again
     assert "imagebake.yaml" not in again
     assert examined.rstrip().endswith("Nothing here would break a build.")
