@@ -49,16 +49,14 @@ class Bases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image.
-
-    *emergency* is why a bake was not to wait for anybody.
-    """
+    """Where versions go and whose they are; *emergency* is why a bake was not to wait."""
 
     gallery: str
     identity: str
     mirror_url: str
     commit: str | None = None
     emergency: str | None = None
+    build_identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,14 +217,15 @@ class _Bake:
         place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
         self.hands.mirror.record(place(PLAN), plan_record(self.plan))
         self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
-        image = self.plan.spec.name
-        return BakeResult(image=image, version=version, made=made, manifest=manifest)
+        name = self.plan.spec.name
+        return BakeResult(image=name, version=version, made=made, manifest=manifest)
 
     def _render(self, version: ImageVersion) -> dict[str, Any]:
         endpoint = self.hands.cloud.endpoint
         delivery = Delivery(
             location=endpoint.location,
             identity=self.to.identity,
+            build_identity=self.to.build_identity,
             image_version_id=endpoint.version_id(self.to.gallery, self.definition, version),
             mirror_url=self.to.mirror_url,
             regions=self.plan.spec.regions,
@@ -234,8 +233,7 @@ class _Bake:
         )
         text = self.hands.render(self.plan, delivery)
         self.template_sha256 = sha256_bytes(text)
-        body: dict[str, Any] = json.loads(text)
-        return body
+        return dict(json.loads(text))
 
     def _tags(self) -> dict[str, str]:
         tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from imagebake.cloud.capacity import register, unregistered
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import deploy, resource
 from imagebake.cloud.together import together
@@ -45,7 +46,8 @@ class Wanted:
     @property
     def title(self) -> str:
         """What people call it: its names, without what they are in."""
-        return self.id.rpartition("/providers/")[2].partition("/")[2] or self.id
+        last = self.id.rpartition("/providers/")[2]
+        return last.partition("/")[2] or last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +108,23 @@ def plan_bootstrap(
     deployments: Sequence[Deployment], parameters: Mapping[str, Any], *, clients: Clients
 ) -> BootstrapPlan:
     """Compare everything that *deployments* ask for with what is there; writes nothing."""
+    missing = unregistered(clients)
     wanted = [one for each in deployments for one in _wanted(each, parameters, clients)]
-    read = [functools.partial(resource, clients, one.id, one.api_version) for one in wanted]
-    found = {one.id.lower(): told for one, told in zip(wanted, together(read), strict=True)}
+    read = [
+        functools.partial(resource, clients, one.id, one.api_version)
+        for one in wanted
+        if one.kind.partition("/")[0] not in missing
+    ]
+    there = iter(together(read))
+    found = {
+        one.id.lower(): None if one.kind.partition("/")[0] in missing else next(there)
+        for one in wanted
+    }
     return BootstrapPlan(
-        changes=tuple(_change(one, found) for one in wanted),
+        changes=(
+            *(_registration(name, clients) for name in missing),
+            *(_change(one, found) for one in wanted),
+        ),
         deployments=tuple(deployments),
         parameters=parameters,
     )
@@ -130,12 +144,12 @@ def apply_bootstrap(
     """
     refuse(plan)
     with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
+        providers = [one.wanted.id.rpartition("/")[2] for one in _of(plan, PROVIDER)]
+        if providers:
+            register(clients, providers)
+            step.advance("providers", len(providers))
         for one in plan.deployments:
-            mine = {
-                each.wanted.id.lower(): each
-                for each in plan.due
-                if each.wanted.deployment == one.name
-            }
+            mine = {each.wanted.id.lower(): each for each in _of(plan, one.name)}
             if not mine:
                 continue
             template = _only(one, mine, clients)
@@ -152,6 +166,20 @@ def apply_bootstrap(
             hint="a policy may have changed it: ./inv doctor --cloud azure",
         )
     return after
+
+
+def _of(plan: BootstrapPlan, deployment: str) -> list[Change]:
+    return [one for one in plan.due if one.wanted.deployment == deployment]
+
+
+def _registration(name: str, clients: Clients) -> Change:
+    """A provider that has to be registered: what is not cannot even be asked for."""
+    named = f"/subscriptions/{clients.endpoint.subscription}/providers/{name}"
+    wanted = Wanted(id=named, kind=PROVIDER, api_version="", deployment=PROVIDER, body={})
+    return Change(wanted=wanted, what=What.CREATE)
+
+
+PROVIDER = "Microsoft.Resources/providers"
 
 
 def refuse(plan: BootstrapPlan) -> None:
@@ -214,14 +242,18 @@ def _change(wanted: Wanted, found: Mapping[str, dict[str, Any] | None]) -> Chang
     what, why = What.CHANGE if told else What.KEEP, ""
     if extra := [one for one in told if one.extra]:
         what, why = What.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
+    elif wanted.kind == _ASSIGNMENT and told:
+        what, why = What.REFUSE, f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}"
     elif fixed := [one for one in told if _is_fixed(wanted.kind, one.where)]:
         what, why = What.REFUSE, f"{fixed[0]}, which never changes"
     return Change(wanted=wanted, what=what, differences=told, why=why, there=there)
 
 
+_ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+_TAKE_AWAY = "look again, and if it stays, az role assignment delete"
+"""The identity may have been deleted and made anew; or somebody else is at it right now."""
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Compute/galleries/images": ("properties", "location"),
-    "Microsoft.Authorization/roleAssignments": ("properties",),
     "Microsoft.Storage/storageAccounts": (
         "kind",
         "location",

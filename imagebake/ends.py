@@ -177,6 +177,7 @@ def _destination(site: Site, identity: str, mirror_url: str) -> Destination:
     return Destination(
         gallery=site.settings.gallery,
         identity=identity,
+        build_identity=site.settings.build_identity,
         mirror_url=mirror_url,
         commit=commit_of(site.workspace.root),
     )

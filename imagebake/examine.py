@@ -16,17 +16,21 @@ from imagebake.model.complaint import Complaint, Needs
 
 Check = Callable[[Clients, Needs], Iterator[Complaint]]
 
-CHECKS: Mapping[str, Check] = {
-    "providers, and Image Builder's regions": capacity.providers,
-    "machine sizes and cores": capacity.sizes,
-    "container cores": capacity.containers,
-    "galleries, and room in them": capacity.galleries,
-    "what you may do": authority.caller,
-    "what the templates' identity may do": authority.service,
-    "policies that deny": policies,
-    "the mirror is closed": exposure,
+_FIRST = "providers, and Image Builder's regions"
+CHECKS: Mapping[str, tuple[Check, str]] = {
+    _FIRST: (capacity.providers, ""),
+    "machine sizes and cores": (capacity.sizes, "Microsoft.Compute"),
+    "container cores": (capacity.containers, "Microsoft.ContainerInstance"),
+    "galleries, and room in them": (capacity.galleries, "Microsoft.Compute"),
+    "what you may do": (authority.caller, ""),
+    "what the templates' identity may do": (authority.service, "Microsoft.ManagedIdentity"),
+    "policies that deny": (policies, ""),
+    "the mirror is closed": (exposure, "Microsoft.Storage"),
 }
-"""Every check by what it looks at."""
+"""Every check by what it looks at, with the provider that it asks.
+
+One that is not registered is not asked: Azure's clients would register it on the way.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +39,14 @@ class Examined:
 
     name: str
     complaints: tuple[Complaint, ...]
+    left_out: bool = False
 
     @property
     def word(self) -> str:
         """How it went, in a word or two."""
         sure = sum(one.sure for one in self.complaints)
         if not self.complaints:
-            return "well"
+            return "not asked" if self.left_out else "well"
         maybe = len(self.complaints) - sure
         told = [(sure, "wrong"), (maybe, "may be")]
         return ", ".join(f"{count} {word}" for count, word in told if count)
@@ -49,10 +54,16 @@ class Examined:
 
 def examine(needs: Needs, *, clients: Clients) -> tuple[Examined, ...]:
     """Do every check; one that cannot be done is a complaint, and hinders no other."""
+    first = _done(_FIRST, CHECKS[_FIRST][0], clients, needs)
+    told = " ".join(one.what for one in first.complaints if one.check == "provider")
     works = [
-        functools.partial(_done, name, check, clients, needs) for name, check in CHECKS.items()
+        functools.partial(_done, name, check, clients, needs)
+        if not provider or f"{provider} is" not in told
+        else functools.partial(Examined, name=name, complaints=(), left_out=True)
+        for name, (check, provider) in CHECKS.items()
+        if name != _FIRST
     ]
-    return tuple(together(works))
+    return (first, *together(works))
 
 
 def _done(name: str, check: Check, clients: Clients, needs: Needs) -> Examined:

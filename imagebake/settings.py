@@ -49,6 +49,8 @@ class Settings:
     """The gallery that `status`, `rotate`, `promote`, `rollback` and `hold` see: or `second`."""
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
+    build_identity: str = ""
+    """The resource id of the build machine's identity, which reads the mirror; else the same."""
     subnet: str = ""
     """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
     mirror_url: str = ""

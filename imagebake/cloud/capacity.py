@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from imagebake.cloud.clients import Clients
@@ -29,22 +29,50 @@ _LIMITS = {"galleries": 100, "definitions": 1_000, "versions": 10_000}
 _PORTAL = "in the portal: Quotas, or az quota update"
 
 
+def registrations(clients: Clients) -> dict[str, dict[str, Any]]:
+    """The providers of the subscription, by lower-case name."""
+    path = f"{_here(clients)}/providers?api-version=2021-04-01"
+    listed = pages(clients, "list the providers", path)
+    return {str(one["namespace"]).lower(): one for one in listed}
+
+
+def unregistered(clients: Clients) -> dict[str, str]:
+    """What of `PROVIDERS` is not registered, with the state that it is in."""
+    found = registrations(clients)
+    states = {
+        name: str((found.get(name.lower()) or {}).get("registrationState") or "NotRegistered")
+        for name in PROVIDERS
+    }
+    return {name: state for name, state in states.items() if state != "Registered"}
+
+
+def register(clients: Clients, names: Collection[str], *, limit: float = 900.0) -> None:
+    """Register providers, and wait until all are."""
+    patience = clients.patience
+    deadline = patience.clock() + limit
+    for name in names:
+        path = f"{_here(clients)}/providers/{name}/register?api-version=2021-04-01"
+        clients.send(f"register {name}", "POST", path)
+    while left := [name for name in unregistered(clients) if name in names]:
+        if patience.clock() >= deadline:
+            raise CloudError(
+                f"{', '.join(left)}: not registered after {limit / 60:.0f} minutes",
+                code="RegistrationSlow",
+                hint="it goes on by itself; the same command looks again",
+            )
+        patience.sleep(clients.endpoint.polling_seconds)
+
+
 def providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Providers that are not registered, and a region that Image Builder is not in."""
-    path = f"{_here(clients)}/providers?api-version=2021-04-01"
-    found = {
-        str(one["namespace"]).lower(): one for one in pages(clients, "list the providers", path)
-    }
-    for name, use in PROVIDERS.items():
-        state = str((found.get(name.lower()) or {}).get("registrationState") or "NotRegistered")
-        if state != "Registered":
-            yield Complaint(
-                check="provider",
-                what=f"the provider {name} is {state}",
-                why=use,
-                command=f"az provider register --namespace {name} --wait",
-            )
-    builder = found.get("microsoft.virtualmachineimages") or {}
+    for name, state in unregistered(clients).items():
+        yield Complaint(
+            check="provider",
+            what=f"the provider {name} is {state}",
+            why=PROVIDERS[name],
+            command=f"az provider register --namespace {name} --wait",
+        )
+    builder = registrations(clients).get("microsoft.virtualmachineimages") or {}
     places = {
         region_name(str(place))
         for kind in builder.get("resourceTypes") or ()

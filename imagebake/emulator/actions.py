@@ -32,13 +32,16 @@ def wanted(method: str, path: str, body: object) -> Iterator[Wanted]:
 
 def action_of(method: str, path: str) -> str:
     """The action that a request is, in lower case."""
-    _, found, rest = path.lower().rpartition("/providers/")
+    _, found, rest = f"{path.lower()}/".rpartition("/providers/")
+    rest = rest.strip("/")
     if not found:
         words = path.strip("/").split("/")
         kind = _GROUP if len(words) > _SUBSCRIPTION else _GROUP.rpartition("/")[0]
         return f"{kind}/{_VERBS.get(method, 'action')}".lower()
     words = rest.split("/")
     kind = "/".join((words[0], *words[1::2]))
+    if len(words) == 1:
+        kind = f"{_GROUP.rpartition('/')[0]}/providers"
     return f"{kind}/{_VERBS.get(method, 'action')}"
 
 

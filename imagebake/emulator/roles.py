@@ -172,9 +172,9 @@ def _taken(other: Resource, *, same: bool) -> ArmError:
 def permissions(call: Call) -> Reply:
     """What whoever asks may do at a scope: everything, or what the roles of an identity say."""
     who = _identity(call.session, call.headers.get("authorization", ""))
-    everything = {"actions": ["*"], "notActions": [], "dataActions": [], "notDataActions": []}
     if who is None:
-        return Reply(200, {"value": [everything]})
+        everything = {"actions": ["*"], "notActions": [], "dataActions": ["*"]}
+        return Reply(200, {"value": [everything | {"notDataActions": []}]})
     scope = f"/{call.names['scope']}"
     mine = _grants(call.session, str(who.properties["principalId"]))
     found = [

@@ -130,9 +130,10 @@ class BakePlan:
 class Delivery:
     """Where a plan goes: what differs from one subscription, or one day, to the next.
 
-    *identity* is the resource id of the user-assigned identity that the service and the
-    build machine act as; *image_version_id* is the full ARM id of the version to make,
-    which must not exist; *tags* go onto it, after the spec's own.
+    *identity* is the resource id of the user-assigned identity that the service acts as, and
+    *build_identity* that of the build machine, which is the same one where it is empty;
+    *image_version_id* is the full ARM id of the version to make, which must not exist; *tags*
+    go onto it, after the spec's own.
     """
 
     location: str
@@ -141,3 +142,4 @@ class Delivery:
     mirror_url: str
     regions: tuple[TargetRegion, ...]
     tags: tuple[tuple[str, str], ...]
+    build_identity: str = ""

@@ -9,6 +9,7 @@ from typing import Any
 
 _SHORT = 12
 _GROUPS = (
+    ("Microsoft.Resources/providers", "Providers to register"),
     ("Microsoft.Resources/resourceGroups", "Resource groups"),
     ("Microsoft.Compute/galleries", "Galleries"),
     ("Microsoft.ManagedIdentity/", "Identities, and the workflows that log in as them"),
