@@ -83,8 +83,12 @@ def _plan(number: int) -> BakePlan:
 
 def _live(cloud: VirtualCloud, bakes: Iterable[tuple[Bakery, BakePlan]]) -> None:
     for bakery, plan in bakes:
-        cloud.time.spawn(cloud.time.now, functools.partial(bakery.bake, plan))
+        cloud.time.spawn(cloud.time.now, functools.partial(_bake, bakery, plan))
     cloud.time.run(float("inf"))
+
+
+def _bake(bakery: Bakery, plan: BakePlan) -> None:
+    bakery.bake(plan)
 
 
 def _limits() -> None:
