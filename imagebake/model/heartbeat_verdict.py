@@ -118,14 +118,9 @@ def verdicts(beats: Iterable[Heard]) -> list[Verdict]:
     """
     rounds: dict[tuple[str, str, str], list[Heard]] = defaultdict(list)
     for one in in_order(beats):
-        rounds[one.image, one.region, run_of(one)].append(one)
+        rounds[one.image, one.region, one.id.rpartition("-")[0]].append(one)
     found = [_judge(image, region, group) for (image, region, _), group in rounds.items()]
     return sorted(found, key=lambda one: (one.at, one.image, one.region))
-
-
-def run_of(beat: Heard) -> str:
-    """The run that made *beat*."""
-    return beat.id.rpartition("-")[0]
 
 
 def _judge(image: str, region: str, beats: list[Heard]) -> Verdict:

@@ -175,7 +175,7 @@ def _incidents(seen: Dashboard) -> Markup:
     count = len(seen.open_incidents)
     if not count and not seen.last_beat:
         return _tile(NONE, "Incidents", "not known", "nothing was beaten")
-    over = f"{len(seen.incidents) - count} over in 30 days"
+    over = f"{len(seen.incidents) - count:,} over in 30 days"
     if count:
         regions = ", ".join(sorted({one.region for one in seen.open_incidents}))
         return _tile(BAD, "Incidents", f"{count} open", f"in {regions}", over)

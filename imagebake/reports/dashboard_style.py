@@ -84,7 +84,7 @@ svg .line { stroke: var(--ink); stroke-width: 1.6; stroke-linejoin: round; strok
   vector-effect: non-scaling-stroke; fill: none; }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .75rem; }
 footer p { margin: 0; }
-@media (max-width: 52rem) {
+@media screen and (max-width: 52rem) {
   body { padding-inline: 1rem; }
   .tiles { grid-template-columns: 1fr 1fr; gap: .6rem; }
   .tile { padding: .6rem .75rem; } .tile .big { font-size: 1.3rem; }
@@ -104,11 +104,16 @@ footer p { margin: 0; }
   .concerns .sign > *, td .sign > * { min-width: 0; }
   svg.beats { min-width: 0; }
 }
-@media (max-width: 24rem) { .tiles { grid-template-columns: 1fr; } }
+@media screen and (max-width: 24rem) { .tiles { grid-template-columns: 1fr; } }
 @media print {
+  @page { size: landscape; margin: 12mm; }
   nav, .skip { display: none; }
+  main > section { overflow-x: visible; }
+  .tiles { grid-template-columns: repeat(4, 1fr); break-inside: avoid; }
+  h2 { margin-top: 1.5rem; }
+  table { font-size: .85rem; }
   details.image::details-content { content-visibility: visible; }
-  h2, tr.group, summary { break-after: avoid; }
+  h2, caption, thead, tr.group, summary { break-after: avoid; }
   a { text-decoration: none; }
 }
 """

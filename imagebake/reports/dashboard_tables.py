@@ -128,7 +128,7 @@ def _incidents(shown: list[IncidentSeen], now: dt.datetime) -> Iterator[tuple[st
         yield (
             stacked(element("strong", one.image), one.region),
             sign(WELL, "over") if one.closed else sign(BAD, "open"),
-            stacked(clock(one.began), f"an incident after {_detected(one)}"),
+            stacked(clock(one.began), f"detected {_detected(one)}"),
             stacked(
                 lasted if one.closed else f"{lasted} so far", number(one.misses, "miss", "misses")
             ),
@@ -141,7 +141,7 @@ def _incidents(shown: list[IncidentSeen], now: dt.datetime) -> Iterator[tuple[st
 def _detected(one: IncidentSeen) -> str:
     """How long it took from the first miss until it was an incident."""
     seconds = (one.opened - one.began).total_seconds()
-    return span(seconds) if seconds else "the first miss"
+    return f"after {span(seconds)}" if seconds else "at once"
 
 
 def moves(seen: Dashboard) -> Markup:

@@ -128,7 +128,7 @@ def test_a_page_says_how_old_it_is_and_what_is_missing() -> None:
 def test_an_incident_says_where_what_at_which_host_how_long_and_what_was_stopped() -> None:
     told = Page(page(a_bad_day())).text
 
-    assert "debian-12-base westeurope ✗ open 2026-11-22 08:00 an incident after 15 min" in told
+    assert "debian-12-base westeurope ✗ open 2026-11-22 08:00 detected after 15 min" in told
     assert "4 h so far 16 misses" in told
     assert "at umsa7k2.blob.storage.azure.test" in told
     assert "Promote debian-12-base@2026.1120.0 to ring early" in told
