@@ -8,6 +8,7 @@ from imagebake.digest import canonical_json
 from imagebake.docstrings import all_field_docs
 from imagebake.model import (
     adoption,
+    guard,
     outputs,
     pins,
     rings,
@@ -77,7 +78,7 @@ def full_schema() -> Schema:
     whole: Schema = _tidy(ImageSpec.model_json_schema())
     docs = all_field_docs(
         *(stewardship, windows_pins, spec, source, pins),
-        *(steps, outputs, terms, adoption, rings),
+        *(steps, outputs, terms, adoption, rings, guard),
     )
     for name, part in {ImageSpec.__name__: whole, **whole["$defs"]}.items():
         for key, value in part.get("properties", {}).items():
