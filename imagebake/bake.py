@@ -26,6 +26,7 @@ from imagebake.model.gallery import (
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
+    held_tag,
     next_version,
 )
 from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
@@ -62,13 +63,14 @@ class Destination:
 class Hands:
     """Everything that a bake touches the world with.
 
-    *render* makes the image template; *content* knows the digest of a version's root file
-    system, or None; *locks* is a directory; *clock* counts seconds.
+    *ship* puts what a build fetches where it looks for it; *content* knows the digest of a
+    version's root file system, or None; *locks* is a directory; *clock* counts seconds.
     """
 
     cloud: Clients
     mirror: Mirror
     bases: Bases
+    ship: Callable[[BakePlan], None]
     render: Callable[[BakePlan, Delivery], bytes]
     content: Callable[[str], str | None]
     locks: Path
@@ -115,7 +117,7 @@ class _Bake:
         return self.plan.spec.gallery.definition
 
     def find(self, *, force: bool) -> BakeResult | None:
-        """A healthy version of the same key; where its bake was killed, end what it began.
+        """A version of the same key, healthy or coming; where its bake was killed, end that.
 
         Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
         """
@@ -125,10 +127,9 @@ class _Bake:
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
             self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
-        same = [] if force else reusable(there, self.plan.bake_key)
-        for candidate in reversed(same):
+        for candidate in () if force else reversed(reusable(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
-            if version and version.healthy:
+            if version and (version.healthy or version.coming):
                 return self._found(version)
         return None
 
@@ -138,8 +139,9 @@ class _Bake:
         if manifest := read_manifest(self.hands.mirror.recorded(name)):
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
+        version = self.replicate(version)
         self._templates().delete(self.plan.template_name, cancel=False)
-        return self.record(self.replicate(version), made=False)
+        return self.record(version, made=False)
 
     def _tell_of_regions(self, version: GalleryVersion) -> None:
         for region in self.plan.spec.regions:
@@ -151,13 +153,13 @@ class _Bake:
 
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
-        lock = self.plan.lock
-        missing = self.hands.mirror.missing((*lock.packages, *lock.files))
-        total = sum(artifact.size for artifact in missing)
+        missing = self.hands.mirror.missing(self.plan.artifacts)
+        total = sum(artifact.size or 0 for artifact in missing)
         with self._part("Mirror artifacts", total=total, unit="B") as step:
             self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
                 self.hands.mirror.bundle(bundle)
+        self.hands.ship(self.plan)
         self.hands.bases.offer(self.plan)
 
     def prepare(self) -> None:
@@ -188,8 +190,7 @@ class _Bake:
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas in the plan's regions that the version has."""
-        wanted = (region.name for region in self.plan.spec.regions)
-        there = tuple(name for name in wanted if name in version.regions)
+        there = tuple(one.name for one in self.plan.spec.regions if one.name in version.regions)
         try:
             with self._part("Replicate", total=len(there)) as step:
                 return self.gallery.await_replicas(
@@ -235,7 +236,7 @@ class _Bake:
         return dict(json.loads(text))
 
     def _tags(self) -> dict[str, str]:
-        tags = {
+        tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {
             TAG_BAKE_KEY: self.plan.bake_key,
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
@@ -251,8 +252,7 @@ class _Bake:
         )
 
     def _at(self, target: str) -> GalleryVersion | None:
-        number = target.rsplit("/", 1)[-1]
-        return self.gallery.version(self.definition, ImageVersion.parse(number))
+        return self.gallery.version(self.definition, ImageVersion.parse(target.rpartition("/")[2]))
 
     def _verified(self, target: str) -> GalleryVersion:
         """The version that the run made, if it is what was asked for."""

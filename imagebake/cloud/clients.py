@@ -24,10 +24,14 @@ from imagebake.cloud.throttle import Metrics, Throttle
 class Clients:
     """One compute and one image builder client for *endpoint*, sharing retries and throttle.
 
-    Threads may use them side by side.
+    Threads may use them side by side. *session* makes what the requests are sent with, where
+    that is not to be Azure's own choice.
     """
 
-    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+    def __init__(
+        self, endpoint: Endpoint, patience: Patience, session: Callable[[], Any] = lambda: None
+    ) -> None:
+        self._session = session
         self.endpoint = endpoint
         self.patience = patience
         self.throttle = Throttle(patience)
@@ -77,7 +81,12 @@ class Clients:
     def _options(self) -> dict[str, Any]:
         from imagebake.cloud.pipeline import client_options
 
-        return client_options(self.endpoint, self._retries, self.throttle)
+        return client_options(self.endpoint, self._retries, self.throttle, self._session())
+
+    def sign_in(self) -> None:
+        """Have a token before anything else is done; raises `CloudError` when there is none."""
+        with self.asking("sign in to Azure"):
+            self.endpoint.credential.get_token(*self.endpoint.scopes)
 
     def metrics(self) -> Metrics:
         """What was asked so far, and what waiting and asking again there was."""
@@ -126,7 +135,7 @@ class Clients:
 
         from imagebake.cloud.pipeline import Transport
 
-        transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
+        transport, policies = Transport(self.endpoint.ca, self.patience.sleep), [UserAgentPolicy()]
         client: Any = PipelineClient(url, transport=transport, policies=policies)
         with self.asking(doing), client:
             response = client.send_request(HttpRequest("GET", url))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
     HttpResponseError,
 )
 
 from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound, Unanswered
+from imagebake.cloud.no_token import NoToken
 from imagebake.errors import CloudError
+from imagebake.redaction import redact
 
-_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]*")
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
     405: Conflict,
@@ -50,8 +51,13 @@ HINTS = {
 
 def refusal(error: AzureError, doing: str) -> CloudError:
     """Say that *doing* (an infinitive) failed, with Azure's own words and ids."""
-    if isinstance(error, HttpResponseError) and error.response is not None:
+    garbled = isinstance(error, DecodeError)
+    if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
         return _answered(error, doing)
+    if isinstance(error, NoToken):
+        kind = Unanswered if error.passing else CloudError
+        said = f"cannot {doing}: no token could be had: {error.message}"
+        return kind(said, code="AuthenticationFailed", hint=error.hint)
     if isinstance(error, ClientAuthenticationError):
         return CloudError(
             f"cannot {doing}: no token could be had: {redact(_first_line(error))}",
@@ -63,11 +69,6 @@ def refusal(error: AzureError, doing: str) -> CloudError:
         code="NoAnswer",
         hint="try again; nothing is lost, a bake picks up where it was",
     )
-
-
-def redact(text: str) -> str:
-    """*text* with the query of every address cut off, because signatures live there."""
-    return _QUERY.sub(r"\1?…", text)
 
 
 def _answered(error: HttpResponseError, doing: str) -> CloudError:

@@ -15,7 +15,7 @@ from imagebake.errors import BakeFailed
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
-_SILENT_LOOKS = 20
+_SHARE, _LONGEST = 0.01, 30.0
 _LOG = re.compile(r"[^\s'\"]*/customization\.log")
 _LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
@@ -70,9 +70,9 @@ class Run:
 
     def _follow(self, on_state: Callable[[str], None], limit: float) -> None:
         patience = self.clients.patience
-        deadline, said = patience.clock() + limit, ""
-        while patience.clock() < deadline:
-            status = self._patient_status() or {}
+        began, said = patience.clock(), ""
+        while (now := patience.clock()) < began + limit:
+            status = self._patient_status(until=began + limit) or {}
             sub_state = str(status.get("runSubState") or "")
             if sub_state not in ("", said):
                 on_state(sub_state)
@@ -82,21 +82,32 @@ class Run:
                 return
             if state not in _GOING:
                 raise _failure(state, status)
-            patience.sleep(self.clients.endpoint.polling_seconds)
+            patience.sleep(self._rest(now - began))
         raise BakeFailed(
             f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
             run_state="Running",
             hint="raise build.timeout_minutes in the spec, or see what the build waits for",
         )
 
-    def _patient_status(self) -> dict[str, Any] | None:
-        """The status, through a silence that is longer than one request's patience."""
-        for _ in range(_SILENT_LOOKS):
+    def _rest(self, age: float) -> float:
+        """How long to wait before the next look: a hundredth of what has passed, never long.
+
+        Drawn a little shorter, so that bakes which began in step do not go on in step.
+        """
+        least = self.clients.endpoint.polling_seconds
+        rest = max(least, min(age * _SHARE, _LONGEST))
+        return rest * (1 - 0.25 * self.clients.patience.dice())
+
+    def _patient_status(self, until: float) -> dict[str, Any] | None:
+        """The status, through any silence: the build goes on, whether we hear of it or not."""
+        patience = self.clients.patience
+        while True:
             try:
                 return self._status()
             except Unanswered:
-                self.clients.patience.sleep(self.clients.endpoint.polling_seconds)
-        return self._status()
+                if patience.clock() >= until:
+                    raise
+                patience.sleep(self.clients.endpoint.polling_seconds)
 
     def _status(self) -> dict[str, Any] | None:
         """The last run's status, or None when the template never ran."""

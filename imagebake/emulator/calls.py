@@ -21,6 +21,8 @@ class Pace:
     waited for; what is slower has failed. *instance* is how long one of a scale set takes to
     be made anew where nothing boots; it fails when its name, or `name@version`, matches one of
     the patterns in *failing_instances*. *quotas* hold for what is created; None lets all be.
+    *token* is how long a token is good for. With *silent* clients are not told how soon to ask
+    again, as Azure does not tell them; else they ask very soon.
     """
 
     operation: float = 0.0
@@ -28,6 +30,8 @@ class Pace:
     instance: float = 0.0
     provisioning: float = 20 * 60.0
     extension: float = 90 * 60.0
+    token: float = 86400.0
+    silent: bool = False
     failing_regions: frozenset[str] = frozenset()
     failing_instances: frozenset[str] = frozenset()
     quotas: Quotas | None = None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator import (
     definitions,
@@ -32,37 +32,26 @@ from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
-from imagebake.emulator.listener import Listener
+from imagebake.emulator.listener import listen
 from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.outages import Outages
-from imagebake.emulator.runs import Runs
+from imagebake.emulator.runs import Runs, Start, in_a_thread
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
 from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
-from imagebake.errors import UsageError
+from imagebake.emulator.triggers import Triggers
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _listen(context: ssl.SSLContext, port: int) -> Listener:
-    try:
-        return Listener(context, port=port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise UsageError(
-            f"port {port} is taken", hint="choose another, or 0 for any that is free"
-        ) from error
 
 
 class Emulator:
@@ -73,7 +62,8 @@ class Emulator:
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
     for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
     *host* machines are inventory, and nothing runs. Regions that are *lost*, by name, answer
-    nothing; they, and incidents, may be written into the folder, too: see `outages`.
+    nothing; they, and incidents, may be written into the folder, too: see `outages`. Builds are
+    begun with *start*, each in a thread unless it says otherwise.
     """
 
     def __init__(
@@ -88,6 +78,7 @@ class Emulator:
         location: str = "westeurope",
         marketplace: Marketplace | None = None,
         port: int = 0,
+        start: Start = in_a_thread,
     ) -> None:
         self.folder = folder
         self.subscription = subscription
@@ -99,6 +90,7 @@ class Emulator:
         self._seed = (subscription, resource_group, location)
         self._marketplace = marketplace or Marketplace()
         self._port = port
+        self._start = start
         self._faults = Faults()
         self._health = Health()
         self._allowances = Allowances()
@@ -120,7 +112,9 @@ class Emulator:
                 builder=self._builder,
                 now=self._now,
                 pace=lambda: self.pace,
+                start=self._start,
             )
+            self._triggers = Triggers(self._runs, self._marketplace)
             self._lives = Lives(
                 self.folder,
                 self._store,
@@ -129,13 +123,13 @@ class Emulator:
                 pace=lambda: self.pace,
                 on_settled=scale_set_waits.on_settled,
             )
-            self._listener = _listen(certificate.context(), self._port)
+            self._listener = listen(certificate.context(), self._port)
         except BaseException:
             self._store.close()
             raise
-        application = self._application()
-        self._exercised = application.exercised
-        self._listener.start(application.respond)
+        self._answering = self._application()
+        self._exercised = self._answering.exercised
+        self._listener.start(self.respond)
         return self
 
     def __exit__(
@@ -151,6 +145,10 @@ class Emulator:
         finally:
             self._listener.stop()
             self._store.close()
+
+    def respond(self, request: Request) -> Response:
+        """Answer *request*, wherever it comes from; raises `ReplyLost` where a fault wants that."""
+        return self._answering.respond(request)
 
     def _application(self) -> Application:
         routes = (
@@ -170,6 +168,7 @@ class Emulator:
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
             *Actions(self._lives).routes(),
+            *self._triggers.routes(),
         )
         return Application.of(
             (*routes, *Deployments(routes).routes()),
@@ -188,6 +187,12 @@ class Emulator:
         self._lives.bury()
         with self._store.reading() as session:
             overdue = session.has_due(now.timestamp())
+            due = self._triggers.due(session)
+        for trigger in due:
+            with self._store.writing() as session:
+                start = self._triggers.go_off(trigger, session, now)
+            if start:
+                start()
         if overdue:
             time = now.timestamp()
             with self._store.writing() as session:

@@ -61,7 +61,11 @@ _TYPES = {
     "Microsoft.ResourceHealth": ("events",),
     "Microsoft.Resources": ("deployments", "resourceGroups", "subscriptions", "tags"),
     "Microsoft.Storage": ("storageAccounts", "storageAccounts/blobServices"),
-    "Microsoft.VirtualMachineImages": ("imageTemplates", "imageTemplates/runOutputs"),
+    "Microsoft.VirtualMachineImages": (
+        "imageTemplates",
+        "imageTemplates/runOutputs",
+        "imageTemplates/triggers",
+    ),
 }
 
 

@@ -100,6 +100,7 @@ class Machine:
             cloud=self.cloud,
             mirror=self.mirror,
             bases=self.bases,
+            ship=lambda _: None,
             render=render,
             content=self._content,
             locks=self.folder / "locks",
