@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+from imagebake.cloud import polling
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import Patience, Retries
@@ -82,6 +83,10 @@ class Clients:
         from imagebake.cloud.pipeline import client_options
 
         return client_options(self.endpoint, self._retries, self.throttle, self._session())
+
+    def rest(self, path: str, age: float) -> float:
+        """How long to wait before the next look at *path*, where *age* seconds have passed."""
+        return polling.rest(self.endpoint, self.throttle, path, age)
 
     def sign_in(self) -> None:
         """Have a token before anything else is done; raises `CloudError` when there is none."""

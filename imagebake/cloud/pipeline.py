@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +20,9 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.guard import Guard
+from imagebake.cloud.polling import stretched
 from imagebake.cloud.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.cloud.throttle import Throttle
-
-# Unheard, the SDK's warnings would go to standard error, in words that nobody has looked at.
-for _name in ("azure", "msal", "urllib3"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
 """PATCH, too: all of ours say what shall be, never what shall be added to what is."""
@@ -67,8 +63,8 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
                 return response
             if status not in REFUSED_UNSEEN:
                 self.retries.failed()
-            safe = status in REFUSED_UNSEEN or repeatable
-            if not safe or not self._again(attempt, _asked(response)):
+            asked, unseen = _asked(response), status in REFUSED_UNSEEN
+            if not (unseen or repeatable) or not self._again(attempt, asked, invited=unseen):
                 return response
         raise AssertionError
 
@@ -83,12 +79,17 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         if (seconds := self.retries.open_for()) > 0:
             raise CircuitOpen(f"not asked, because the last answers failed; try in {seconds:.0f} s")
 
-    def _again(self, attempt: int, asked: float | None) -> bool:
-        """Wait for the next attempt; false when there is none."""
-        patience = self.retries.patience
-        if attempt >= patience.attempts or (asked or 0.0) > patience.longest_asked:
+    def _again(self, attempt: int, asked: float | None, *, invited: bool = False) -> bool:
+        """Wait for the next attempt; false when there is none.
+
+        Who is *invited* to come back at a certain time does so more often, and on the house:
+        a hundred pipelines that share a limit get through it one after the other.
+        """
+        patience, invited = self.retries.patience, invited and asked is not None
+        most = patience.attempts * (patience.invitations if invited else 1)
+        if attempt >= most or (asked or 0.0) > patience.longest_asked:
             return False
-        if not self.retries.take():
+        if not self.retries.take(free=invited):
             return False
         patience.sleep(patience.wait(attempt, asked))
         return True
@@ -207,17 +208,24 @@ def client_options(
     """The arguments that every Azure client of ours is made with.
 
     The throttle stands where the SDK has a hook of each attempt: below the retries and the
-    token, so that a retry waits for its turn, too.
+    token, so that a retry waits for its turn, too. What the SDK polls itself takes a minute, so
+    it is looked at twice as often as what takes an hour.
     """
+    group, sleep = endpoint.group_id, retries.patience.sleep
+
+    def look_again(seconds: float) -> None:
+        """All that the SDK sleeps for here is the next look at an operation."""
+        sleep(stretched(seconds, throttle, group))
+
     return {
         "credential": endpoint.credential,
         "subscription_id": endpoint.subscription,
         "base_url": endpoint.base_url,
         "credential_scopes": list(endpoint.scopes),
-        "transport": transport(endpoint.ca, retries.patience.sleep, session),
+        "transport": transport(endpoint.ca, look_again, session),
         "retry_policy": JitteredRetry(retries),
         "per_call_policies": [Guard()],
         "custom_hook_policy": Throttled(throttle),
-        "polling_interval": endpoint.polling_seconds,
+        "polling_interval": endpoint.polling_seconds / 2,
         "user_agent": "imagebake",
     }

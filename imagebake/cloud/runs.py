@@ -15,7 +15,6 @@ from imagebake.errors import BakeFailed
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
-_SHARE, _LONGEST = 0.01, 30.0
 _LOG = re.compile(r"[^\s'\"]*/customization\.log")
 _LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
@@ -82,21 +81,13 @@ class Run:
                 return
             if state not in _GOING:
                 raise _failure(state, status)
-            patience.sleep(self._rest(now - began))
+            path = self.clients.endpoint.template_id(self.name)
+            patience.sleep(self.clients.rest(path, now - began))
         raise BakeFailed(
             f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
             run_state="Running",
             hint="raise build.timeout_minutes in the spec, or see what the build waits for",
         )
-
-    def _rest(self, age: float) -> float:
-        """How long to wait before the next look: a hundredth of what has passed, never long.
-
-        Drawn a little shorter, so that bakes which began in step do not go on in step.
-        """
-        least = self.clients.endpoint.polling_seconds
-        rest = max(least, min(age * _SHARE, _LONGEST))
-        return rest * (1 - 0.25 * self.clients.patience.dice())
 
     def _patient_status(self, until: float) -> dict[str, Any] | None:
         """The status, through any silence: the build goes on, whether we hear of it or not."""

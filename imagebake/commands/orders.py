@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from imagebake.commands.agreement import agreed
 from imagebake.commands.output import print_json
-from imagebake.errors import RolloutRefused, UsageError
+from imagebake.errors import RolloutRefused
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.ids import spoken
 from imagebake.rollout.outcome import Outcome
 from imagebake.rollout.plan import Plan
-
-SHORTEST = 6
-"""So many digits of a plan's digest name it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,7 @@ def proper(plan: Plan, order: Order) -> None:
     if not (order.as_json or order.brief):
         print(change_request(plan), end="", flush=True)
     plan.require_open()
-    agreed(plan, order.expect)
+    agreed(plan.digest, order.expect)
     if order.needed and not plan.actions:
         refuse(plan)
 
@@ -78,23 +76,4 @@ def refuse(plan: Plan) -> None:
         subject = f"{spoken(first.subject)}: " if first.subject else ""
         raise RolloutRefused(
             f"{subject}no {first.wanted}: {first.reason}{more}", hint=first.command or None
-        )
-
-
-def agreed(plan: Plan, expect: str) -> None:
-    """Raise unless *plan* is the one that *expect* names, where it names any."""
-    agreed_digest(plan.digest, expect)
-
-
-def agreed_digest(digest: str, expect: str) -> None:
-    """Raise unless *expect*, where there is any, begins the *digest* of what was planned."""
-    if expect and len(expect) < SHORTEST:
-        raise UsageError(
-            f"{expect!r} is too short for the digest of a plan",
-            hint=f"give at least {SHORTEST} of its digits",
-        )
-    if expect and not digest.startswith(expect.lower()):
-        raise RolloutRefused(
-            f"the plan is no longer {expect}: it is {digest[:12]}",
-            hint="look at the plan above; what it is made from has changed",
         )

@@ -9,7 +9,6 @@ from typing import Any
 from imagebake.digest import canonical_json
 from imagebake.errors import RenderError
 from imagebake.model.plan import BakePlan, Delivery, Script
-from imagebake.model.spec import ImageSpec
 from imagebake.render.environment import Templates
 
 TEMPLATE = "image_template.json.j2"
@@ -26,7 +25,7 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
         delivery=delivery,
         source=plan.lock.source,
         build=spec.build,
-        identities=_identities(delivery, spec),
+        identities=_identities(plan, delivery),
         validation=spec.validation,
         replication=spec.gallery.replication.value,
         tags=tags,
@@ -38,10 +37,10 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
     return canonical_json(document)
 
 
-def _identities(delivery: Delivery, spec: ImageSpec) -> list[str]:
-    """The identities of the build machine: the one that reads the mirror first, each once."""
+def _identities(plan: BakePlan, delivery: Delivery) -> list[str]:
+    """What the build machine acts as; the first is what it reads the mirror with."""
     own = delivery.build_identity or delivery.identity
-    return list(dict.fromkeys((own, *spec.build.identities)))
+    return list(dict.fromkeys((own, *plan.spec.build.identities)))
 
 
 def _steps(scripts: Iterable[Script], delivery: Delivery) -> list[dict[str, Any]]:

@@ -119,6 +119,7 @@ def _title(name: str, part: Schema) -> str:
         "Versioning": "`versioning` of an output",
         "VhdTarget": "`vhd` of an output",
         "Build": "`build`",
+        "Guard": "`guard`",
         "Trigger": "`trigger`",
         "ProofTerms": "`proof`",
         "HeartbeatTerms": "`heartbeat`",

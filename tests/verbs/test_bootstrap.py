@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.bootstrap import What, apply_bootstrap, plan_bootstrap, wanted_of
+from imagebake.bootstrap import apply_bootstrap, plan_bootstrap, wanted_of
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.guard import deletable
 from imagebake.emulator.server import Emulator
@@ -21,6 +21,7 @@ from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace
 from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.spec import Generation
+from imagebake.model.wanted import What
 from tests.conftest import ROOT
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape
@@ -241,12 +242,16 @@ def test_nothing_that_bakes_stand_on_can_be_deleted_by_us(ready: Ready) -> None:
 
 
 def test_workflows_log_in_by_environment_and_by_no_other_name(ready: Ready) -> None:
-    workflows = (path.read_text() for path in (ROOT / "templates" / "workflows").glob("*.j2"))
+    jobs = (
+        job
+        for path in (ROOT / "templates" / "workflows").glob("*.yml.j2")
+        for job in re.split(r"\n  (?=[\w-]+:\n    name:)", path.read_text())
+    )
     named = {
         found
-        for text in workflows
-        if "id-token: write" in text
-        for found in re.findall(r"environment:(?: (\w+)| *\n +name: (\w+))", text)
+        for job in jobs
+        if "id-token: write" in job
+        for found in re.findall(r"\n    environment:(?: (\w+)| *\n +name: (\w+))", job)
     }
 
     assert {one or other for one, other in named} == set(environments())
