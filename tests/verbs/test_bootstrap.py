@@ -114,6 +114,7 @@ def test_every_location_of_a_gallery_may_be_one_group(machine: Machine) -> None:
     assert [one.name for one in both.deployments] == ["subscription", "group", "everywhere"]
 
 
+@pytest.mark.slow
 def test_a_bake_finds_the_definitions_that_it_would_have_made(ready: Ready) -> None:
 
     Gallery(ready.cloud, "imagebake").ensure_definition(a_spec().gallery)
@@ -155,6 +156,7 @@ def test_a_subnet_of_others_stays_when_the_network_is_mended(ready: Ready) -> No
     assert "networkSecurityGroup" in subnets[0]["properties"]
 
 
+@pytest.mark.slow
 def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> None:
     group = ready.it.id(NSG, "imagebake-build")
     told = ready.read(group)
@@ -166,6 +168,7 @@ def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> 
     assert len(ready.read(group)["properties"]["securityRules"]) == 4
 
 
+@pytest.mark.slow
 def test_a_role_that_somebody_else_has_is_for_people_to_take_away(ready: Ready) -> None:
     with contextlib.closing(sqlite3.connect(ready.emulator.folder / "arm.sqlite3")) as memory:
         memory.execute(
@@ -206,6 +209,7 @@ def test_a_deployment_that_fails_says_why_and_goes_on_from_there(site: Site) -> 
     assert changed(free) == {}
 
 
+@pytest.mark.slow
 def test_what_does_not_stay_as_it_was_made_is_told(site: Site) -> None:
     plan = site.plan()
 
