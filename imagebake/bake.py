@@ -26,6 +26,7 @@ from imagebake.model.gallery import (
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
+    held_tag,
     next_version,
 )
 from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
@@ -48,29 +49,28 @@ class Bases(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image.
-
-    *emergency* is why a bake was not to wait for anybody.
-    """
+    """Where versions go and whose they are; *emergency* is why a bake was not to wait."""
 
     gallery: str
     identity: str
     mirror_url: str
     commit: str | None = None
     emergency: str | None = None
+    build_identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
     """Everything that a bake touches the world with.
 
-    *render* makes the image template; *content* knows the digest of a version's root file
-    system, or None; *locks* is a directory; *clock* counts seconds.
+    *ship* puts what a build fetches where it looks for it; *content* knows the digest of a
+    version's root file system, or None; *locks* is a directory; *clock* counts seconds.
     """
 
     cloud: Clients
     mirror: Mirror
     bases: Bases
+    ship: Callable[[BakePlan], None]
     render: Callable[[BakePlan, Delivery], bytes]
     content: Callable[[str], str | None]
     locks: Path
@@ -153,13 +153,13 @@ class _Bake:
 
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
-        lock = self.plan.lock
-        missing = self.hands.mirror.missing((*lock.packages, *lock.files))
-        total = sum(artifact.size for artifact in missing)
+        missing = self.hands.mirror.missing(self.plan.artifacts)
+        total = sum(artifact.size or 0 for artifact in missing)
         with self._part("Mirror artifacts", total=total, unit="B") as step:
             self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
                 self.hands.mirror.bundle(bundle)
+        self.hands.ship(self.plan)
         self.hands.bases.offer(self.plan)
 
     def prepare(self) -> None:
@@ -190,8 +190,7 @@ class _Bake:
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas in the plan's regions that the version has."""
-        wanted = (region.name for region in self.plan.spec.regions)
-        there = tuple(name for name in wanted if name in version.regions)
+        there = tuple(one.name for one in self.plan.spec.regions if one.name in version.regions)
         try:
             with self._part("Replicate", total=len(there)) as step:
                 return self.gallery.await_replicas(
@@ -218,14 +217,15 @@ class _Bake:
         place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
         self.hands.mirror.record(place(PLAN), plan_record(self.plan))
         self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
-        image = self.plan.spec.name
-        return BakeResult(image=image, version=version, made=made, manifest=manifest)
+        name = self.plan.spec.name
+        return BakeResult(image=name, version=version, made=made, manifest=manifest)
 
     def _render(self, version: ImageVersion) -> dict[str, Any]:
         endpoint = self.hands.cloud.endpoint
         delivery = Delivery(
             location=endpoint.location,
             identity=self.to.identity,
+            build_identity=self.to.build_identity,
             image_version_id=endpoint.version_id(self.to.gallery, self.definition, version),
             mirror_url=self.to.mirror_url,
             regions=self.plan.spec.regions,
@@ -233,11 +233,10 @@ class _Bake:
         )
         text = self.hands.render(self.plan, delivery)
         self.template_sha256 = sha256_bytes(text)
-        body: dict[str, Any] = json.loads(text)
-        return body
+        return dict(json.loads(text))
 
     def _tags(self) -> dict[str, str]:
-        tags = {
+        tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {
             TAG_BAKE_KEY: self.plan.bake_key,
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
@@ -253,8 +252,7 @@ class _Bake:
         )
 
     def _at(self, target: str) -> GalleryVersion | None:
-        number = target.rsplit("/", 1)[-1]
-        return self.gallery.version(self.definition, ImageVersion.parse(number))
+        return self.gallery.version(self.definition, ImageVersion.parse(target.rpartition("/")[2]))
 
     def _verified(self, target: str) -> GalleryVersion:
         """The version that the run made, if it is what was asked for."""

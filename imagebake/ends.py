@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ from typing import BinaryIO, Protocol
 
 from imagebake.app import Site
 from imagebake.bake import Bases, Destination
+from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.containers import Container
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
 from imagebake.cloud.retry import Patience
@@ -26,6 +29,9 @@ from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"
+
+
+MirrorOpener = Callable[[], AbstractContextManager[Container]]
 
 
 class Images(Protocol):
@@ -51,13 +57,15 @@ class Images(Protocol):
 class End:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
-    *local* is there where incidents can be made, which is on this machine only.
+    *mirror* opens the mirror in the cloud, and is None where builds read the one that is
+    here. *local* is there where incidents can be made, which is on this machine only.
     """
 
     cloud: Clients
     destination: Destination
     bases: Bases
     images: Images
+    mirror: MirrorOpener | None = None
     local: LocalEnd | None = None
 
 
@@ -120,7 +128,14 @@ def _azure(site: Site) -> Iterator[End]:
             destination=_destination(site, site.settings.identity, site.settings.mirror_url),
             bases=InAzure(),
             images=InAzure(),
+            mirror=functools.partial(mirror_container, site),
         )
+
+
+def mirror_container(site: Site) -> Container:
+    """The container that Azure builds install from, as the environment's identity sees it."""
+    address = mirror_address(site.settings.mirror_url)
+    return Container(address, azure_credential(os.environ, time.time, patience()), patience())
 
 
 @contextlib.contextmanager
@@ -162,6 +177,7 @@ def _destination(site: Site, identity: str, mirror_url: str) -> Destination:
     return Destination(
         gallery=site.settings.gallery,
         identity=identity,
+        build_identity=site.settings.build_identity,
         mirror_url=mirror_url,
         commit=commit_of(site.workspace.root),
     )

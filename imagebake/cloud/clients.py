@@ -140,7 +140,7 @@ class Clients:
 
         from imagebake.cloud.pipeline import Transport
 
-        transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
+        transport, policies = Transport(self.endpoint.ca, self.patience.sleep), [UserAgentPolicy()]
         client: Any = PipelineClient(url, transport=transport, policies=policies)
         with self.asking(doing), client:
             response = client.send_request(HttpRequest("GET", url))

@@ -14,12 +14,12 @@ from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
-from imagebake.catalog.components import CATALOGUE, PACKAGES
-from imagebake.commands import attesting, proving
+from imagebake.catalog.components import CATALOGUE, packages_on
+from imagebake.commands import attesting, mirroring, proving
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
-from imagebake.errors import BakeFailed, ImagebakeError, ValidationFailed
+from imagebake.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
 from imagebake.host import system
 from imagebake.journal import Journal
 from imagebake.model.lock import Lock
@@ -55,6 +55,8 @@ def bake(
     site = app.site(quiet=as_json)
     emergency = reviews.require_reason(emergency)
     specs = chosen(site, image, every=every)
+    if not every:
+        _refuse_windows(site, specs[0])
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
     attesting.signer_of(site)  # a key that is none is found before anything is built
@@ -81,10 +83,21 @@ def bake(
         )
 
 
+def _refuse_windows(site: Site, spec: ImageSpec) -> None:
+    """Raise `UsageError` where *spec* is Windows, before anything is done for it here."""
+    if spec.gallery.is_windows and (reason := left_out(site, spec)):
+        raise UsageError(
+            f"{spec.name} cannot be baked here: {reason}",
+            hint=f"IMAGEBAKE_CLOUD=azure ./inv bake {spec.name}",
+        )
+
+
 def left_out(site: Site, spec: ImageSpec) -> str | None:
     """Why this machine cannot bake *spec*; None when it can."""
     if site.settings.cloud != "local":
         return None
+    if spec.gallery.is_windows:
+        return "it is Windows, which only Azure can run"
     if spec.local is None:
         return "its spec does not say how to make its base here (local:)"
     own = system.architecture()
@@ -219,11 +232,14 @@ def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
 
 def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
     """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
+    _refuse_windows(site, plan.spec)
     known = supply.archives(site)
+    mirror = supply.mirror(site, known, plan.lock)
     hands = Hands(
         cloud=end.cloud,
-        mirror=supply.mirror(site, known, plan.lock),
+        mirror=mirror,
         bases=end.bases,
+        ship=functools.partial(mirroring.ship, end.mirror, mirror, site.progress),
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
         locks=site.workspace.state / "locks",
@@ -240,7 +256,7 @@ def _heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock
         spec,
         lock,
         error.gone,
-        components=PACKAGES,
+        components=packages_on(spec.distribution),
         archives=known,
         mirror=supply.mirror(site, known, lock),
         now=site.now,

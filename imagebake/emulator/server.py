@@ -15,15 +15,14 @@ from werkzeug.wrappers import Request, Response
 from imagebake.emulator import (
     definitions,
     galleries,
+    governance,
     loading,
-    locks,
     login,
     operations,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
     subscriptions,
-    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -31,6 +30,7 @@ from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
@@ -44,8 +44,10 @@ from imagebake.emulator.runs import Runs, Start, in_a_thread
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
+from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
+from imagebake.emulator.triggers import Triggers
 from imagebake.errors import UsageError
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -105,11 +107,13 @@ class Emulator:
         self._start = start
         self._faults = Faults()
         self._health = Health()
+        self._allowances = Allowances()
         self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         outages = Outages.read(self.folder)
         self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
+        self.standing = Standing.read(self.folder)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
@@ -124,6 +128,7 @@ class Emulator:
                 pace=lambda: self.pace,
                 start=self._start,
             )
+            self._triggers = Triggers(self._runs, self._marketplace)
             self._lives = Lives(
                 self.folder,
                 self._store,
@@ -137,6 +142,7 @@ class Emulator:
             self._store.close()
             raise
         self._answering = self._application()
+        self._exercised = self._answering.exercised
         self._listener.start(self.respond)
         return self
 
@@ -167,8 +173,8 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *soft_deletion.ROUTES,
-            *tags.ROUTES,
-            *locks.ROUTES,
+            *governance.ROUTES,
+            *self._allowances.routes(),
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -176,9 +182,10 @@ class Emulator:
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
             *Actions(self._lives).routes(),
+            *self._triggers.routes(),
         )
         return Application.of(
-            routes,
+            (*routes, *Deployments(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
@@ -194,6 +201,12 @@ class Emulator:
         self._lives.bury()
         with self._store.reading() as session:
             overdue = session.has_due(now.timestamp())
+            due = self._triggers.due(session)
+        for trigger in due:
+            with self._store.writing() as session:
+                start = self._triggers.go_off(trigger, session, now)
+            if start:
+                start()
         if overdue:
             time = now.timestamp()
             with self._store.writing() as session:
@@ -225,6 +238,19 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    @property
+    def standing(self) -> Standing:
+        """What the subscription may have; replace it to take something away."""
+        return self._allowances.standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._allowances.standing = standing
+
+    def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
+        """The actions that an identity kept here has used so far, each with where."""
+        return frozenset(self._exercised.get(identity, ()))
 
     def fail(
         self,

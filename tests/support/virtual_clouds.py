@@ -130,6 +130,7 @@ class Bakery:
             cloud=clients,
             mirror=self.mirror,
             bases=NoBases(),
+            ship=lambda _: None,
             render=render,
             content=lambda _: "c" * 64,
             locks=self.folder / "locks",
