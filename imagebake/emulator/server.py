@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +32,7 @@ from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
-from imagebake.emulator.listener import Listener
+from imagebake.emulator.listener import listen
 from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
@@ -48,24 +46,12 @@ from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.emulator.triggers import Triggers
-from imagebake.errors import UsageError
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _listen(context: ssl.SSLContext, port: int) -> Listener:
-    try:
-        return Listener(context, port=port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise UsageError(
-            f"port {port} is taken", hint="choose another, or 0 for any that is free"
-        ) from error
 
 
 class Emulator:
@@ -137,7 +123,7 @@ class Emulator:
                 pace=lambda: self.pace,
                 on_settled=scale_set_waits.on_settled,
             )
-            self._listener = _listen(certificate.context(), self._port)
+            self._listener = listen(certificate.context(), self._port)
         except BaseException:
             self._store.close()
             raise
