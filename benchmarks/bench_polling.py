@@ -113,7 +113,7 @@ class Watch:
         self.cloud, self.began = cloud, cloud.time.now
         self.reads: collections.Counter[int] = collections.Counter()
         self.writes = 0
-        self.refused: collections.Counter[str] = collections.Counter()
+        self.refused: collections.Counter[int] = collections.Counter()
         self.least: dict[str, int] = {}
 
     def script(self, bakery: Bakery) -> Callable[[int], Way | None]:
@@ -128,7 +128,7 @@ class Watch:
             else:
                 self.writes += 1
             if answered.status_code == 429:  # noqa: PLR2004 - the status
-                self.refused[f"{method} {answered.json()['error']['code']}"] += 1
+                self.refused[int(self.cloud.time.now - self.began) // 60] += 1
             for name, left in remaining(_lower(answered.headers)).items():
                 self.least[name] = min(left, self.least.get(name, left))
             return answered
@@ -138,19 +138,20 @@ class Watch:
     def report(self) -> None:
         """Print what there was."""
         total, seconds = sum(self.reads.values()), int(self.cloud.time.now - self.began)
-        worst, mean = max(self._windows(seconds)), total / seconds
+        first, *others = self._windows(seconds)
+        worst, mean = max(others), total / seconds
         print(f"\n{AT_ONCE} bakes side by side, {seconds / 60:.0f} min; a build takes {LENGTH} min")
+        print("\n| reads | writes | refused | a second | first minute | worst later | of 25 |")
+        print("|--:|--:|--:|--:|--:|--:|--:|")
+        refused, share = sum(self.refused.values()), worst / READS_A_SECOND
         print(
-            "\n| reads | writes | refused | reads a second | worst minute | share of 25 a second |"
+            f"| {total} | {self.writes} | {refused} | {mean:.1f} | {first:.1f} | {worst:.1f}"
+            f" | {share:.0%} |"
         )
-        print("|--:|--:|--:|--:|--:|--:|")
-        refused = sum(self.refused.values())
-        share = worst / READS_A_SECOND
-        print(f"| {total} | {self.writes} | {refused} | {mean:.1f} | {worst:.1f} | {share:.0%} |")
         print("\n| what all share | at least so many were left |\n|---|--:|")
         for name, left in sorted(self.least.items()):
             print(f"| {name} | {left} |")
-        print(dict(self.refused) or "nothing was refused")
+        print(f"\nrefused, by minute: {dict(sorted(self.refused.items()))}")
 
     def _windows(self, seconds: int) -> Iterator[float]:
         for start in range(0, seconds, 60):

@@ -193,7 +193,9 @@ def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool
 
     The attempt and how it ended are recorded. There is a token before anything is begun.
     """
-    end.cloud.sign_in()
+    if end.local is None:
+        with site.progress.step("Sign in to Azure"):
+            end.cloud.sign_in()
     lock = fresh_lock(site, spec)
     facts = {
         "bake_key": plan_of(site, spec, lock).bake_key,

@@ -119,6 +119,18 @@ class Listener:
                 self._open.discard(connection)
 
 
+def listen(context: ssl.SSLContext, port: int) -> Listener:
+    """A listener on *port*; raises `UsageError` where somebody else has it."""
+    try:
+        return Listener(context, port=port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UsageError(
+            f"port {port} is taken", hint="choose another, or 0 for any that is free"
+        ) from error
+
+
 def _break(connection: socket.socket) -> None:
     """End a connection that another thread is using, below TLS, whose state is that thread's."""
     with contextlib.suppress(OSError):
