@@ -133,7 +133,7 @@ class GalleryDefinition(Grown):
 class ImageSpec(Grown):
     """One image, after its includes have been merged."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"distribute", "validation", "trigger"})
+    later: ClassVar[frozenset[str]] = frozenset({"distribute", "guard", "trigger", "validation"})
 
     name: ImageName
     """The image's name; the spec's file is called the same."""
