@@ -186,15 +186,3 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             environ.setdefault("HTTP_" + name.upper().replace("-", "_"), value)
         return environ
-
-
-def listen(context: ssl.SSLContext, port: int) -> Listener:
-    """A listener at *port*; raises `UsageError` where somebody else has it."""
-    try:
-        return Listener(context, port=port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise UsageError(
-            f"port {port} is taken", hint="choose another, or 0 for any that is free"
-        ) from error
