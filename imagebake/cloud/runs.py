@@ -12,6 +12,7 @@ from typing import Any
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.clients import Clients
 from imagebake.errors import BakeFailed
+from imagebake.model.azure_says import meaning
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
@@ -120,9 +121,13 @@ def _failure(state: str, status: Mapping[str, Any]) -> BakeFailed:
     said = str(status.get("message") or "the service gives no reason").strip()
     found = _LOG.search(said)
     log = Path(found.group()) if found else None
+    known = meaning("", said)
+    hints = [known.hint] if known else []
+    hints += [f"the whole output: {found.group()}"] if found else []
     return BakeFailed(
         f"the run ended {state}: {_LOG_SENTENCE.sub('', said)}",
         run_state=state,
         log=log if log and log.is_absolute() else None,
-        hint=f"the whole output: {found.group()}" if found else None,
+        cause=known.cause if known else None,
+        hint="; ".join(hints) or None,
     )
