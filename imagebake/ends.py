@@ -6,14 +6,13 @@ import contextlib
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imagebake.app import Site
-from imagebake.bake import Bases, Destination
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
@@ -21,6 +20,7 @@ from imagebake.cloud.retry import Patience
 from imagebake.errors import UsageError
 from imagebake.host import process
 from imagebake.local import LocalEnd, local_end, make_engine
+from imagebake.making import Bases, Destination
 from imagebake.model.plan import BakePlan
 from imagebake.supply import fetcher
 
@@ -51,13 +51,15 @@ class Images(Protocol):
 class End:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
-    *local* is there where incidents can be made, which is on this machine only.
+    *keep_log* puts the output of a template's last run where it outlives the template, and says
+    where. *local* is there where incidents can be made, which is on this machine only.
     """
 
     cloud: Clients
     destination: Destination
     bases: Bases
     images: Images
+    keep_log: Callable[[str], Path | None]
     local: LocalEnd | None = None
 
 
@@ -120,6 +122,7 @@ def _azure(site: Site) -> Iterator[End]:
             destination=_destination(site, site.settings.identity, site.settings.mirror_url),
             bases=InAzure(),
             images=InAzure(),
+            keep_log=lambda _: None,
         )
 
 
@@ -136,6 +139,7 @@ def _local(site: Site) -> Iterator[End]:
                 destination=_destination(site, identity, LOCAL_MIRROR),
                 bases=here.bases,
                 images=here,
+                keep_log=lambda template: here.emulator.run_log(endpoint.template_id(template)),
                 local=here,
             )
 

@@ -68,6 +68,11 @@ class Workspace:
         return self.state / "records"
 
     @property
+    def runs(self) -> Path:
+        """The notes of runs of image templates, below the name of the cloud they are in."""
+        return self.state / "runs"
+
+    @property
     def runbooks(self) -> Path:
         """The runbooks: the repository's own where it has them, else the shipped ones."""
         own = self.root / "docs" / "runbooks"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.app import Site
-from imagebake.bake import Destination
 from imagebake.cloud.claims import URGENT
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
@@ -19,6 +18,7 @@ from imagebake.commands.fleets import Decide, Order, Place, perform
 from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
 from imagebake.ends import End, InAzure
+from imagebake.making import Destination
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
 from imagebake.model.spec import ImageSpec
@@ -77,7 +77,13 @@ class Rollout:
             workspace=workspace, settings=self.settings, progress=self.tape, now=self.clock()
         )
         to = Destination(gallery=GROUP, identity="", mirror_url="")
-        end = End(cloud=self.cloud, destination=to, bases=InAzure(), images=InAzure())
+        end = End(
+            cloud=self.cloud,
+            destination=to,
+            bases=InAzure(),
+            images=InAzure(),
+            keep_log=lambda _: None,
+        )
         return Place(
             site=site,
             end=end,
