@@ -16,8 +16,9 @@ from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
-from imagebake.catalog.components import CATALOGUE, PACKAGES
+from imagebake.catalog.components import CATALOGUE
 from imagebake.commands import attesting, proving, resuming
+from imagebake.commands.healing import heal
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
@@ -251,7 +252,7 @@ def _bake_one(
         except ArtifactsGone as error:
             if locked:
                 raise locks.refuse_to_heal(lock, error.gone) from error
-            lock = _heal(site, spec, lock, error)
+            lock = heal(site, spec, lock, error)
 
 
 def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
@@ -280,27 +281,6 @@ def _hands(site: Site, end: End, lock: Lock) -> Hands:
         clock=time.monotonic,
         progress=site.progress,
     )
-
-
-def _heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
-    site.progress.note(f"{error.message}: locking {spec.name} again")
-    known = supply.archives(site)
-    healed, moves = locks.heal(
-        spec,
-        lock,
-        error.gone,
-        components=PACKAGES,
-        archives=known,
-        mirror=supply.mirror(site, known, lock),
-        now=site.now,
-        progress=site.progress,
-    )
-    path = site.workspace.lock_path(spec.name)
-    locks.write_lock(path, healed)
-    for move in moves:
-        site.progress.note(f"  {move}")
-    site.progress.note(f"wrote {site.workspace.shown(path)}: have it reviewed")
-    return healed
 
 
 def _row(result: BakeResult) -> tuple[str, ...]:
