@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from azure.core.exceptions import (
@@ -14,8 +13,8 @@ from azure.core.exceptions import (
 from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound, Unanswered
 from imagebake.errors import CloudError
 from imagebake.model.azure_says import meaning
+from imagebake.model.redaction import redact
 
-_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]*")
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
     405: Conflict,
@@ -47,11 +46,6 @@ def refusal(error: AzureError, doing: str) -> CloudError:
         code="NoAnswer",
         hint="try again; nothing is lost, a bake picks up where it was",
     )
-
-
-def redact(text: str) -> str:
-    """*text* with the query of every address cut off, because signatures live there."""
-    return _QUERY.sub(r"\1?…", text)
 
 
 def _answered(error: HttpResponseError, doing: str) -> CloudError:

@@ -11,8 +11,9 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.app import explain
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
-from imagebake.cloud.refusals import redact, refusal
+from imagebake.cloud.refusals import refusal
 from imagebake.errors import CloudError
+from imagebake.model.redaction import redact
 from tests.cloud.conftest import Answers
 
 
