@@ -840,6 +840,24 @@ def mirror(c: Context, action: str = "", json: bool = False) -> None:
     run(action, as_json=json)
 
 
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "follow": "print the output as it comes, until the run ends",
+        "run": "this run: the beginning of its id, or of the time it began (default: the last)",
+        "json": JSON,
+    },
+)
+def logs(
+    c: Context, image: str = "", follow: bool = False, run: str = "", json: bool = False
+) -> None:
+    """Show a build by step: how long each took, and why one failed."""
+    from imagebake.commands.build_logs import logs as show
+
+    show(image, follow=follow, run=run, as_json=json)
+
+
 @task(help={"budget": "what to leave of cached bases and layers, in GiB"})
 def clean(c: Context, budget: str = "") -> None:
     """Delete cached bases and layers that no image version needs, oldest first."""

@@ -12,7 +12,7 @@ import contextlib
 import copy
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from imagebake.cloud.answers import NotFound
@@ -132,6 +132,28 @@ class Clients:
             response = client.send_request(HttpRequest("GET", url))
             response.raise_for_status()
             return str(response.text("utf-8"))
+
+    def read_with_token(
+        self, doing: str, url: str, scope: str, headers: Mapping[str, str]
+    ) -> bytes:
+        """Read what is at an address outside of Resource Manager, with a token for *scope*."""
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import BearerTokenCredentialPolicy, UserAgentPolicy
+        from azure.core.rest import HttpRequest
+
+        from imagebake.cloud.pipeline import JitteredRetry, Transport
+
+        policies = [
+            UserAgentPolicy(),
+            JitteredRetry(self._retries),
+            BearerTokenCredentialPolicy(self.endpoint.credential, scope),
+        ]
+        transport = Transport(self.endpoint, self.patience.sleep)
+        client: Any = PipelineClient(url, transport=transport, policies=policies)
+        with self.asking(doing), client:
+            response = client.send_request(HttpRequest("GET", url, headers=dict(headers)))
+            response.raise_for_status()
+            return bytes(response.content)
 
     def send(self, doing: str, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
         """Send one request that no operation of the SDKs covers, and return its JSON."""

@@ -51,9 +51,10 @@ def refusal(error: AzureError, doing: str) -> CloudError:
 def _answered(error: HttpResponseError, doing: str) -> CloudError:
     response: Any = error.response
     inner: Any = error.error
-    code = str(getattr(inner, "code", None) or response.status_code)
     said = str(getattr(inner, "message", None) or error.reason or error.message)
     headers = {name.lower(): value for name, value in response.headers.items()}
+    told = getattr(inner, "code", None) or headers.get("x-ms-error-code")
+    code = str(told or response.status_code)
     correlation = next((headers[name] for name in _CORRELATION if name in headers), "")
     text = redact(" ".join(said.split())).rstrip(".")
     tail = f" (correlation id {correlation})" if correlation else ""

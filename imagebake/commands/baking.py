@@ -275,7 +275,7 @@ def _hands(site: Site, end: End, lock: Lock) -> Hands:
         bases=end.bases,
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
-        keep_log=end.keep_log,
+        keep_log=end.logs.keep,
         notes=resuming.notes(site),
         locks=site.workspace.state / "locks",
         clock=time.monotonic,

@@ -16,7 +16,7 @@ from imagebake.cloud.fleet import Fleet
 from imagebake.commands.beats import carry_out
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure
+from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.making import Destination
 from imagebake.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.model.heartbeat import Beat
@@ -86,7 +86,7 @@ class Beaten:
             destination=to,
             bases=InAzure(),
             images=InAzure(),
-            keep_log=lambda _: None,
+            logs=LocalLogs(lambda _: None),
         )
         fleet = Fleet(self.cloud, GROUP, NOW)
         return Place(site=site, end=end, fleet=fleet, now=NOW, began=NOW())

@@ -17,7 +17,7 @@ from imagebake.cloud.fleet import Fleet
 from imagebake.commands.fleets import Decide, Order, Place, perform
 from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure
+from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.making import Destination
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
@@ -82,7 +82,7 @@ class Rollout:
             destination=to,
             bases=InAzure(),
             images=InAzure(),
-            keep_log=lambda _: None,
+            logs=LocalLogs(lambda _: None),
         )
         return Place(
             site=site,
