@@ -858,12 +858,21 @@ def logs(
     show(image, follow=follow, run=run, as_json=json)
 
 
-@task(help={"budget": "what to leave of cached bases and layers, in GiB"})
-def clean(c: Context, budget: str = "") -> None:
-    """Delete cached bases and layers that no image version needs, oldest first."""
+@task(
+    help={
+        "budget": "what to leave of cached bases and layers, in GiB",
+        "cloud": "instead: end or delete what bakes left in the cloud",
+        "plan": "with --cloud: only show what would be done",
+        "json": "with --cloud: print JSON for programs",
+    }
+)
+def clean(
+    c: Context, budget: str = "", cloud: bool = False, plan: bool = False, json: bool = False
+) -> None:
+    """Delete what no image version needs: cached layers here, or leftovers in the cloud."""
     from imagebake.commands.cleaning import clean as run
 
-    run(budget)
+    run(budget, cloud=cloud, plan=plan, as_json=json)
 
 
 @task(help={"json": JSON})

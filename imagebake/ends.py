@@ -96,7 +96,7 @@ class AzureLogs:
         try:
             return self.blobs.keep(template, self.folder)
         except CloudError as error:
-            self.progress.note(f"the build's log is not kept: {error.message}: {error.hint}")
+            self.progress.note(f"the build's log is not kept: {error.message}")
             return None
 
 
@@ -104,7 +104,8 @@ class AzureLogs:
 class End:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
-    *logs* are of the builds. *local* is there where incidents can be made, which is on this machine only.
+    *logs* are of the builds. *local* is there where incidents can be made, which is on this
+    machine only.
     """
 
     cloud: Clients

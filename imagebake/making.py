@@ -166,6 +166,7 @@ class Making:
         except BakeFailed as error:
             late = self.product.late(run.target, error)
             if late is None:
+                error.hint = error.hint and error.hint.replace("IMAGE", note.image)
                 raise
             self.built = True
             step.note(

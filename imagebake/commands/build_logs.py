@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake import app, ends
@@ -14,12 +15,15 @@ from imagebake.commands.selection import chosen
 from imagebake.ends import End
 from imagebake.errors import UsageError
 from imagebake.following import Source, follow
+from imagebake.model.azure_says import meaning
 from imagebake.model.build_log import BuildLog, LogStep, lines_of
+from imagebake.model.meaning import Meaning
 from imagebake.model.redaction import redact_output
 from imagebake.model.run_note import RunNote
 
 _TAIL = 20
 _GOING = ("Running", "Canceling")
+_GONE = "Gone"
 
 
 def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
@@ -27,13 +31,13 @@ def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
     site = app.site(quiet=as_json)
     (spec,) = chosen(site, image, every=False)
     note = _choose(site, spec.name, run)
-    log = BuildLog(_names(note))
-    say: Callable[[LogStep | str | None], None] = _print_line if follow else _nothing
+    reader = _Reader(BuildLog(_names(note)), aloud=follow and not as_json)
     if note.ended:
-        log = _read(note, log, say)
+        _read(note, reader)
     else:
         with ends.connect(site) as end:
-            note = _live(site, note, end, log, say, wait=follow)
+            note = _live(site, note, end, reader, wait=follow)
+    log = reader.log
     if as_json:
         print_json(_json(note, log))
     else:
@@ -61,70 +65,69 @@ def _names(note: RunNote) -> Sequence[tuple[str, str]]:
     return tuple((script.name, "shell") for script in plan.customizers) if plan else ()
 
 
-def _read(note: RunNote, log: BuildLog, say: Callable[[LogStep | str | None], None]) -> BuildLog:
+@dataclass(slots=True)
+class _Reader:
+    """Takes a log apart; *aloud* prints what it says as it comes, below the step's name."""
+
+    log: BuildLog
+    aloud: bool
+    named: int = 0
+
+    def read(self, chunks: Iterable[bytes]) -> None:
+        for line in lines_of(chunks):
+            text = self.log.feed(redact_output(line))
+            if self.aloud:
+                self._name(whole=len(self.log.steps) - (text is None))
+                if text is not None:
+                    print(f"   {text}", flush=True)
+
+    def _name(self, *, whole: int) -> None:
+        """Print the names of steps that are known: the last one's comes with its first line."""
+        for step in self.log.steps[self.named : whole]:
+            print(f"== {step.kind} {step.name}".rstrip(), flush=True)
+            self.named += 1
+
+
+def _read(note: RunNote, reader: _Reader) -> None:
     path = Path(note.log) if note.log else None
-    if path is None or not path.is_file():
-        return log
-    with path.open("rb") as file:
-        for line in lines_of(file):
-            say(log.feed(redact_output(line)))
-    return log
+    if path is not None and path.is_file():
+        with path.open("rb") as file:
+            reader.read(file)
 
 
-def _live(
-    site: Site,
-    note: RunNote,
-    end: End,
-    log: BuildLog,
-    say: Callable[[LogStep | str | None], None],
-    *,
-    wait: bool,
-) -> RunNote:
+def _live(site: Site, note: RunNote, end: End, reader: _Reader, *, wait: bool) -> RunNote:
     """Read the log of a run that nobody saw end; returns the note with the run's state."""
-    states: list[str] = []
+    states = [("", "")]
+
+    def state() -> str | None:
+        doing, *states[0:] = _state(end, note)
+        return doing
+
     source = Source(
         read=lambda offset: end.logs.read(note.template, offset),
-        state=lambda: _state(end, note, states),
+        state=state,
         rest=lambda: end.cloud.patience.sleep(end.cloud.endpoint.polling_seconds),
     )
-    chunks: Iterable[bytes] = follow(source, site.progress.note) if wait else _once(source)
-    for line in lines_of(chunks):
-        say(log.feed(redact_output(line)))
-    if not wait:
-        source.state()
+    state()
+    reader.read(follow(source, site.progress.note) if wait else iter((source.read(0),)))
     ended = [one for one in resuming.notes(site).past(note.image) if one.begun == note.begun]
-    return ended[-1] if ended else note.with_changes(state=states[-1])
+    seen, said = states[0]
+    return ended[-1] if ended else note.with_changes(state=seen, said=said or None)
 
 
-def _once(source: Source) -> Iterator[bytes]:
-    yield source.read(0)
-
-
-def _state(end: End, note: RunNote, states: list[str]) -> str | None:
-    """What the run is doing, None once it is over; *states* gets its state."""
+def _state(end: End, note: RunNote) -> tuple[str | None, tuple[str, str]]:
+    """What the run is doing, None once it is over; its state, and why it is that."""
     operations = end.cloud.image_builder.virtual_machine_image_templates
     try:
         template = end.cloud.ask(
             "read the image template", operations.get, note.resource_group, note.template
         )
     except NotFound:
-        states.append("gone: its template was deleted")
-        return None
+        return None, (_GONE, "its template was deleted")
     status = template["properties"].get("lastRunStatus") or {}
     state = str(status.get("runState") or "not started")
-    states.append(state)
-    return str(status.get("runSubState") or state) if state in _GOING else None
-
-
-def _nothing(_: LogStep | str | None) -> None:
-    """Say nothing of it now."""
-
-
-def _print_line(part: LogStep | str | None) -> None:
-    if isinstance(part, LogStep):
-        print(f"== {part.kind} {part.name}".rstrip(), flush=True)
-    elif part is not None:
-        print(f"   {part}", flush=True)
+    doing = str(status.get("runSubState") or state) if state in _GOING else None
+    return doing, (state, str(status.get("message") or ""))
 
 
 def _print(note: RunNote, log: BuildLog) -> None:
@@ -137,22 +140,32 @@ def _print(note: RunNote, log: BuildLog) -> None:
     else:
         print()
         rows = [
-            (str(number), step.name or "-", step.kind, _seconds(step), step.outcome)
+            (str(number), step.name or "-", step.kind, _seconds(step), _outcome(step, state))
             for number, step in enumerate(log.steps, 1)
         ]
         print_table(("#", "step", "kind", "seconds", "outcome"), rows)
     if failed := log.failed:
         _print_failure(failed, note)
-    elif note.said and note.state != "Succeeded":
+    elif note.said and state not in (*_GOING, "Succeeded"):
+        known = meaning("", note.said)
         print(f"\n{redact_output(note.said)}")
+        _print_meaning(known, note)
 
 
 def _print_failure(failed: LogStep, note: RunNote) -> None:
     print(f"\nThe last words of {failed.name or failed.kind}:\n")
     print("\n".join(f"    {line}" for line in failed.lines[-_TAIL:]))
-    if known := failed.meaning():
+    _print_meaning(failed.meaning(), note)
+
+
+def _print_meaning(known: Meaning | None, note: RunNote) -> None:
+    if known:
         hint = known.hint.replace("IMAGE", note.image)
         print(f"\n  = cause: {known.cause}\n  = hint: {hint}")
+
+
+def _outcome(step: LogStep, state: str) -> str:
+    return "cut off" if step.outcome == "running" and state not in _GOING else step.outcome
 
 
 def _seconds(step: LogStep) -> str:

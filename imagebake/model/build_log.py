@@ -73,8 +73,8 @@ class BuildLog:
     final: bool = False
     _named: int = 0
 
-    def feed(self, line: str) -> LogStep | str | None:
-        """Take one line; gives a step that begins, the words in it for people, or nothing."""
+    def feed(self, line: str) -> str | None:
+        """Take one line; gives the words in it for people, or None where there are none."""
         if prefixed := _PREFIX.match(line):
             self.run = self.run or prefixed["run"]
             rest, noise = prefixed["rest"], prefixed["stream"] == "ERR"
@@ -84,7 +84,8 @@ class BuildLog:
             self.final = True
             return None
         if mark := _MARK.search(rest):
-            return self._mark(mark["what"], mark["kind"], _time(rest))
+            self._mark(mark["what"], mark["kind"], _time(rest))
+            return None
         said = _SAID.match(rest)
         if noise and not said:
             return None
@@ -103,16 +104,14 @@ class BuildLog:
             "steps": [_step_json(number, step) for number, step in enumerate(self.steps, 1)],
         }
 
-    def _mark(self, what: str, kind: str, time: dt.datetime | None) -> LogStep | None:
-        if what == "ending":
-            for step in reversed(self.steps):
-                if step.kind == kind and not step.over:
-                    step.over, step.ended = True, time
-                    break
-            return None
-        step = LogStep(kind=kind, name=self._next_name(kind), began=time)
-        self.steps.append(step)
-        return step
+    def _mark(self, what: str, kind: str, time: dt.datetime | None) -> None:
+        if what != "ending":
+            self.steps.append(LogStep(kind=kind, name=self._next_name(kind), began=time))
+            return
+        for step in reversed(self.steps):
+            if step.kind == kind and not step.over:
+                step.over, step.ended = True, time
+                return
 
     def _next_name(self, kind: str) -> str:
         if self._named < len(self.names) and self.names[self._named][1] == kind:
