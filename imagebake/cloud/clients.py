@@ -53,7 +53,7 @@ class Clients:
             if "compute" not in self._made:
                 from azure.mgmt.compute import ComputeManagementClient
 
-                self._made["compute"] = ComputeManagementClient(**self._options())
+                self._made["compute"] = self._make(ComputeManagementClient)
             return self._made["compute"]
 
     @property
@@ -63,7 +63,7 @@ class Clients:
             if "image_builder" not in self._made:
                 from azure.mgmt.imagebuilder import ImageBuilderClient
 
-                self._made["image_builder"] = ImageBuilderClient(**self._options())
+                self._made["image_builder"] = self._make(ImageBuilderClient)
             return self._made["image_builder"]
 
     def in_group(self, resource_group: str, location: str) -> Clients:
@@ -74,10 +74,11 @@ class Clients:
         )
         return other
 
-    def _options(self) -> dict[str, Any]:
-        from imagebake.cloud.pipeline import client_options
+    def _make(self, kind: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
+        from imagebake.cloud.pipeline import client_options, without_registration
 
-        return client_options(self.endpoint, self._retries, self.throttle)
+        options = client_options(self.endpoint, self._retries, self.throttle)
+        return without_registration(kind(**options))
 
     def metrics(self) -> Metrics:
         """What was asked so far, and what waiting and asking again there was."""

@@ -71,6 +71,7 @@ def bake(
     with ends.connect(site) as connected:
         destination = dataclasses.replace(connected.destination, emergency=emergency or None)
         end = dataclasses.replace(connected, destination=destination)
+        resuming.require_providers(site, end)
         for spec in specs:
             reason = left_out(site, spec) if every else None
             if every and resume and not reason and not resuming.under_way(site, spec.name):
@@ -82,16 +83,7 @@ def bake(
             else:
                 work.bake(spec, end, go_on=every)
     work.print(as_json=as_json)
-    if work.failed:
-        raise BakeFailed(
-            f"{len(work.failed)} of {len(specs)} images failed: {', '.join(work.failed)}",
-            hint="each has its reason above; ./inv bake IMAGE bakes one alone",
-        )
-    if unproven := [name for name, (verdict, _) in work.proofs.items() if verdict == FAILED]:
-        raise ValidationFailed(
-            f"{', '.join(unproven)}: the offline proof failed",
-            hint=f"./inv validate {unproven[0]} says why; ./inv ledger {unproven[0]}",
-        )
+    work.refuse(len(specs))
 
 
 def left_out(site: Site, spec: ImageSpec) -> str | None:
@@ -193,6 +185,19 @@ class _Work:
         rows += [(name, "-", "left", reason, "-") for name, reason in self.left.items()]
         rows += [(name, "-", "failed", error.message, "-") for name, error in self.failed.items()]
         print_table(("image", "version", "outcome", "content, or why not", "offline proof"), rows)
+
+    def refuse(self, count: int) -> None:
+        """Raise what went wrong with some of *count* images, if anything did."""
+        if self.failed:
+            raise BakeFailed(
+                f"{len(self.failed)} of {count} images failed: {', '.join(self.failed)}",
+                hint="each has its reason above; ./inv bake IMAGE bakes one alone",
+            )
+        if unproven := [name for name, (verdict, _) in self.proofs.items() if verdict == FAILED]:
+            raise ValidationFailed(
+                f"{', '.join(unproven)}: the offline proof failed",
+                hint=f"./inv validate {unproven[0]} says why; ./inv ledger {unproven[0]}",
+            )
 
     def _spoken_proof(self, image: str) -> str:
         verdict, why = self.proofs.get(image, (UNPROVEN, ""))

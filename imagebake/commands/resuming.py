@@ -1,10 +1,11 @@
-"""Runs that are under way and that nobody follows: found by their notes, told of, picked up."""
+"""What a bake looks at first: runs that nobody follows, by their notes, and providers."""
 
 from __future__ import annotations
 
 from imagebake.app import Site
 from imagebake.artifacts.run_notes import RunNotes
 from imagebake.cloud.galleries import Gallery
+from imagebake.cloud.providers import Providers
 from imagebake.ends import End
 from imagebake.errors import UsageError
 from imagebake.model.plan import BakePlan
@@ -54,6 +55,13 @@ def require_plan(note: RunNote) -> BakePlan:
         f"the note of the run of {note.image} was written by another version of imagebake",
         hint=f"that one can resume it; ./inv bake {note.image} waits for it, too, while it runs",
     )
+
+
+def require_providers(site: Site, end: End) -> None:
+    """Have the resource providers that a build in Azure needs; the emulator has them all."""
+    if site.settings.cloud == "azure":
+        register = site.settings.register_providers == "yes"
+        Providers(end.cloud).require(register=register, note=site.progress.note)
 
 
 def tell_of_others(site: Site, image: str, template: str) -> None:
