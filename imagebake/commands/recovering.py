@@ -33,7 +33,7 @@ from imagebake.rollout.ids import key, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.readiness import Lack, general_lacks, lacks, unread
+from imagebake.rollout.readiness import Lack, absent, general_lacks, lacks, unread
 from imagebake.rollout.recovery import Second, copy_plan, flaws, use_plan, wanted
 
 ACTIONS = ("check", "copy", "use", "restore")
@@ -79,7 +79,7 @@ def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
     settings = at.site.settings
     other = second(at) if settings.second_gallery else None
     found: list[Lack] = []
-    mine = _read(at, "./inv dr use second", found)
+    mine = _read(at, "./inv dr use second" if other else "./inv bake IMAGE", found)
     theirs = _read(other, "./inv dr copy IMAGE", found) if other else None
     if mine is None:
         return tuple(found)
@@ -96,9 +96,12 @@ def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
 
 
 def _read(at: Place, command: str, found: list[Lack]) -> Inventory | None:
-    """What is in a gallery; where it cannot be read, None and a line in *found*."""
+    """What is in a gallery; where there is none to be read, None and a line in *found*."""
     try:
         return at.fleet.inventory(consumers=False)
+    except NotFound:
+        found.append(absent(at.site.settings.gallery, command))
+        return None
     except CloudError as error:
         found.append(unread(at.site.settings.gallery, error.message, command))
         return None

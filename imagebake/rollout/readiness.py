@@ -97,6 +97,11 @@ def general_lacks(
     return tuple(found)
 
 
+def absent(gallery: str, command: str) -> Lack:
+    """A gallery that is not there: nothing was baked yet, or somebody deleted it."""
+    return Lack(subject=f"gallery {gallery}", what="there is none", command=command)
+
+
 def unread(gallery: str, why: str, command: str) -> Lack:
     """A gallery that could not be read: nothing else can be said of it."""
     return Lack(subject=f"gallery {gallery}", what=f"it cannot be read: {why}", command=command)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -201,23 +200,6 @@ def test_records_are_kept_by_name(mirror: Mirror) -> None:
     mirror.record("manifests/demo.json", b"two")
 
     assert mirror.recorded("manifests/demo.json") == b"two"
-
-
-def test_four_hundred_blobs_that_are_there_are_seen_in_twenty_milliseconds(
-    mirror: Mirror, step: Counter
-) -> None:
-    packages = []
-    for number in range(400):
-        content = b"%d" % number
-        sha256 = mirror.store.put(content)
-        packages.append(a_package(f"package-{number}", size=len(content), sha256=sha256))
-
-    def seconds() -> float:
-        started = time.process_time()
-        mirror.ensure(packages, step=step)
-        return time.process_time() - started
-
-    assert min(seconds() for _ in range(5)) < 0.020
 
 
 FAULTS = st.lists(

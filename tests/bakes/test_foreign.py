@@ -70,6 +70,7 @@ def test_every_distributor_says_what_it_made(warm: Bakery, tmp_path: Path) -> No
     assert rows["disk"]["made"].endswith(".vhd")
 
 
+@pytest.mark.slow  # in every run: engine/test_base.py
 def test_a_source_that_is_not_known_is_made_from_the_suite_that_is_named(
     cold: Bakery, tmp_path: Path
 ) -> None:

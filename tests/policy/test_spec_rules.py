@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import sys
-import time
-
 import pytest
 
 from imagebake.diagnostics import Severity
@@ -148,23 +145,19 @@ def test_an_unreadable_date_of_an_archive_is_no_finding() -> None:
     assert judged(a_spec(), lock.model_copy(update={"repositories": (repository,)})) == ()
 
 
-def test_two_hundred_specs_are_judged_quickly(capsys: pytest.CaptureFixture[str]) -> None:
+def test_specs_that_differ_in_their_names_are_no_trouble_to_each_other() -> None:
     specs = tuple(
         gallery(
             definition=f"demo-{number}",
             identifier={"publisher": "imagebake", "offer": "demo", "sku": f"base-{number}"},
         ).model_copy(update={"name": f"demo-{number}"})
-        for number in range(200)
+        for number in range(5)
     )
     locks = [a_lock(spec) for spec in specs]
 
-    started = time.perf_counter()
     findings = [judged(spec, lock, others=specs) for spec, lock in zip(specs, locks, strict=True)]
-    took = time.perf_counter() - started
 
     assert set(findings) == {()}
-    with capsys.disabled():
-        sys.stdout.write(f"\n200 specs against {len(SPEC_RULES)} rules: {took:.3f} s\n")
 
 
 def test_severities_are_those_of_the_rules() -> None:

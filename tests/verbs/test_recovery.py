@@ -107,6 +107,16 @@ def test_copies_are_their_originals_and_a_second_run_writes_nothing(fleet: Rollo
     assert lacking_words(fleet) == ["demo, ring broad: no good version before 1.0.0 to go back to"]
 
 
+def test_a_second_gallery_that_is_not_there_yet_is_one_line_with_its_command(
+    fleet: Rollout,
+) -> None:
+    found = lacking(fleet.place, [])
+
+    assert ("gallery spare", "there is none", "./inv dr copy IMAGE") in [
+        (one.subject, one.what, one.command) for one in found
+    ]
+
+
 def lacking_words(fleet: Rollout) -> list[str]:
     """What is missing, but for bins, which the emulator's gallery has not."""
     found = lacking(fleet.place, [fleet.spec])
