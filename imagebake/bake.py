@@ -43,7 +43,7 @@ def bake(
     if there := work.find(force=force):
         return there
     with _alone(plan.spec.name, hands):
-        if not force and (there := work.find(force=False) or work.find_coming()):
+        if not force and (there := work.find(force=False)):
             return there
         return work.make()
 
@@ -86,7 +86,7 @@ def _alone(image: str, hands: Hands) -> AbstractContextManager[None]:
 @dataclass(slots=True)
 class _Bake(Making):
     def find(self, *, force: bool) -> BakeResult | None:
-        """A healthy version of the same key; where its bake was killed, end what it began.
+        """A version of the same key, healthy or coming; where its bake was killed, end that.
 
         Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
         """
@@ -96,10 +96,9 @@ class _Bake(Making):
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
             self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
-        same = [] if force else reusable(there, self.plan.bake_key)
-        for candidate in reversed(same):
+        for candidate in () if force else reversed(reusable(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
-            if version and version.healthy:
+            if version and (version.healthy or version.coming):
                 return self._found(version)
         return None
 
@@ -109,8 +108,14 @@ class _Bake(Making):
         if manifest := read_manifest(self.hands.mirror.recorded(name)):
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
+        if not version.healthy:
+            self.hands.progress.note(
+                f"version {version.version} of the same content is being copied to its regions:"
+                " waiting for it"
+            )
+        version = self.replicate(version)
         self.templates.delete(self.plan.template_name, cancel=False)
-        return self.record(self.replicate(version), made=False)
+        return self.record(version, made=False)
 
     def _tell_of_regions(self, version: GalleryVersion) -> None:
         for region in self.plan.spec.regions:
@@ -119,17 +124,6 @@ class _Bake(Making):
                     f"version {version.version} has no replica in {region.name}:"
                     " bake with --force to get one"
                 )
-
-    def find_coming(self) -> BakeResult | None:
-        """A version of the same key that is still being copied, although nobody waits for it."""
-        version = self.product.coming()
-        if version is None:
-            return None
-        self.hands.progress.note(
-            f"version {version.version} of the same content is being copied to its regions:"
-            " waiting for it"
-        )
-        return self.record(self.replicate(version), made=False)
 
     def make(self) -> BakeResult:
         """Bake a new version, from the mirror to the record."""

@@ -164,7 +164,7 @@ def _azure(site: Site) -> Iterator[End]:
     endpoint = Endpoint(
         base_url=AZURE,
         scopes=(f"{AZURE}/.default",),
-        credential=azure_credential(os.environ, time.time, patience()),
+        credential=azure_credential(os.environ, time.time, patience(), site.progress.note),
         subscription=site.settings.subscription,
         resource_group=site.settings.resource_group,
         location=site.settings.location,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from imagebake.diagnostics import Diagnostic
+from imagebake.redaction import redact
 
 CHANGES = 8
 """The exit code that is no failure: with `--exit-code`, something changes."""
@@ -94,7 +95,7 @@ class ArtifactError(ImagebakeError):
 
 
 class CloudError(ImagebakeError):
-    """Azure, or the emulator in its place, refused a request."""
+    """Azure, or the emulator in its place, refused a request; what it said is redacted."""
 
     exit_code = 6
 
@@ -107,7 +108,7 @@ class CloudError(ImagebakeError):
         cause: str | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message, cause=cause, hint=hint)
+        super().__init__(redact(message), cause=cause, hint=redact(hint) if hint else None)
         self.code = code
         self.correlation_id = correlation_id
 
@@ -132,7 +133,7 @@ class BakeFailed(ImagebakeError):
         cause: str | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message, cause=cause, hint=hint)
+        super().__init__(redact(message), cause=cause, hint=redact(hint) if hint else None)
         self.run_state = run_state
         self.log = log
 

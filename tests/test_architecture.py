@@ -49,7 +49,7 @@ LAYERS = (
     ("model",),
     ("settings", "workspace"),
     ("errors",),
-    ("digest", "diagnostics", "docstrings", "freeze", "progress", "version"),
+    ("digest", "diagnostics", "docstrings", "freeze", "progress", "redaction", "version"),
 )
 """From the top down; a module may import its own room and what stands below it."""
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from imagebake.cloud import polling
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import Patience, Retries
@@ -24,10 +25,14 @@ from imagebake.cloud.throttle import Metrics, Throttle
 class Clients:
     """One compute and one image builder client for *endpoint*, sharing retries and throttle.
 
-    Threads may use them side by side.
+    Threads may use them side by side. *session* makes what the requests are sent with, where
+    that is not to be Azure's own choice.
     """
 
-    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+    def __init__(
+        self, endpoint: Endpoint, patience: Patience, session: Callable[[], Any] = lambda: None
+    ) -> None:
+        self._session = session
         self.endpoint = endpoint
         self.patience = patience
         self.throttle = Throttle(patience)
@@ -77,8 +82,17 @@ class Clients:
     def _make(self, kind: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
         from imagebake.cloud.pipeline import client_options, without_registration
 
-        options = client_options(self.endpoint, self._retries, self.throttle)
+        options = client_options(self.endpoint, self._retries, self.throttle, self._session())
         return without_registration(kind(**options))
+
+    def rest(self, path: str, age: float) -> float:
+        """How long to wait before the next look at *path*, where *age* seconds have passed."""
+        return polling.rest(self.endpoint, self.throttle, path, age)
+
+    def sign_in(self) -> None:
+        """Have a token before anything else is done; raises `CloudError` when there is none."""
+        with self.asking("sign in to Azure"):
+            self.endpoint.credential.get_token(*self.endpoint.scopes)
 
     def metrics(self) -> Metrics:
         """What was asked so far, and what waiting and asking again there was."""

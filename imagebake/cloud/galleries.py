@@ -140,7 +140,8 @@ class Gallery:
         when one of them has failed.
         """
         patience = self.clients.patience
-        deadline, told = patience.clock() + limit, set[str]()
+        began, told = patience.clock(), set[str]()
+        path = self.clients.endpoint.version_id(self.name, definition, version)
         while True:
             now = self.version(definition, version)
             if now is None:
@@ -156,7 +157,7 @@ class Gallery:
             told = complete
             if len(complete) == len(regions) and now.state == "Succeeded":
                 return now
-            if patience.clock() >= deadline:
+            if (age := patience.clock() - began) >= limit:
                 late = ", ".join(sorted(set(regions) - complete)) or now.state
                 raise CloudError(
                     f"version {definition}@{version} is not replicated after "
@@ -164,7 +165,7 @@ class Gallery:
                     code="ReplicationSlow",
                     hint="replication goes on by itself; the same command waits again",
                 )
-            patience.sleep(self.clients.endpoint.polling_seconds)
+            patience.sleep(self.clients.rest(path, age))
 
     @property
     def _group(self) -> str:

@@ -7,13 +7,15 @@ from typing import Any
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
     HttpResponseError,
 )
 
 from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound, Unanswered
+from imagebake.cloud.no_token import NoToken
 from imagebake.errors import CloudError
 from imagebake.model.azure_says import meaning
-from imagebake.model.redaction import redact
+from imagebake.redaction import redact
 
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
@@ -30,8 +32,15 @@ _CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
 
 def refusal(error: AzureError, doing: str) -> CloudError:
     """Say that *doing* (an infinitive) failed, with Azure's own words and ids."""
-    if isinstance(error, HttpResponseError) and error.response is not None:
+    garbled = isinstance(error, DecodeError)
+    if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
         return _answered(error, doing)
+    if isinstance(error, NoToken):
+        kind = Unanswered if error.passing else CloudError
+        said = f"cannot {doing}: no token could be had: {error.message}"
+        known = meaning("AuthenticationFailed", error.message)
+        cause = known.cause if known else None
+        return kind(said, code="AuthenticationFailed", cause=cause, hint=error.hint)
     if isinstance(error, ClientAuthenticationError):
         said = redact(_first_line(error))
         known = meaning("AuthenticationFailed", said)

@@ -17,7 +17,6 @@ from imagebake.model.run_note import RunNote
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
-_SILENT_LOOKS = 20
 _LOG = re.compile(r"[^\s'\"]*/customization\.log")
 _LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
@@ -78,9 +77,9 @@ class Run:
 
     def _follow(self, on_state: Callable[[str], None], limit: float) -> None:
         patience = self.clients.patience
-        deadline, said = patience.clock() + limit, ""
-        while patience.clock() < deadline:
-            status = self._patient_status() or {}
+        began, said = patience.clock(), ""
+        while (now := patience.clock()) < began + limit:
+            status = self._patient_status(until=began + limit) or {}
             sub_state = str(status.get("runSubState") or "")
             if sub_state not in ("", said):
                 on_state(sub_state)
@@ -90,21 +89,24 @@ class Run:
                 return
             if state not in _GOING:
                 raise _failure(state, status)
-            patience.sleep(self.clients.endpoint.polling_seconds)
+            path = self.clients.endpoint.template_id(self.name)
+            patience.sleep(self.clients.rest(path, now - began))
         raise BakeFailed(
             f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
             run_state="Running",
             hint="raise build.timeout_minutes in the spec, or see what the build waits for",
         )
 
-    def _patient_status(self) -> dict[str, Any] | None:
-        """The status, through a silence that is longer than one request's patience."""
-        for _ in range(_SILENT_LOOKS):
+    def _patient_status(self, until: float) -> dict[str, Any] | None:
+        """The status, through any silence: the build goes on, whether we hear of it or not."""
+        patience = self.clients.patience
+        while True:
             try:
                 return self._status()
             except Unanswered:
-                self.clients.patience.sleep(self.clients.endpoint.polling_seconds)
-        return self._status()
+                if patience.clock() >= until:
+                    raise
+                patience.sleep(self.clients.endpoint.polling_seconds)
 
     def _status(self) -> dict[str, Any] | None:
         """The last run's status, or None when the template never ran."""

@@ -212,8 +212,9 @@ def journal(site: Site) -> Journal:
 def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
     """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*.
 
-    The attempt and how it ended are recorded.
+    The attempt and how it ended are recorded. There is a token before anything is begun.
     """
+    end.cloud.sign_in()
     lock = fresh_lock(site, spec)
     resuming.tell_of_others(site, spec.name, plan_of(site, spec, lock).template_name)
     facts = {

@@ -26,6 +26,8 @@ class Pace:
     the patterns in *failing_instances*. Image templates whose names match one of
     *stuck_templates* never end being created, or deleted. *quotas* hold for what is created;
     None lets all be.
+    *token* is how long a token is good for. With *silent* clients are not told how soon to ask
+    again, as Azure does not tell them; else they ask very soon.
     """
 
     operation: float = 0.0
@@ -33,6 +35,8 @@ class Pace:
     instance: float = 0.0
     provisioning: float = 20 * 60.0
     extension: float = 90 * 60.0
+    token: float = 86400.0
+    silent: bool = False
     failing_regions: frozenset[str] = frozenset()
     failing_instances: frozenset[str] = frozenset()
     stuck_templates: frozenset[str] = frozenset()

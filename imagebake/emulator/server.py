@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from werkzeug.wrappers import Request, Response
+
 from imagebake.emulator import (
     definitions,
     galleries,
@@ -38,7 +40,7 @@ from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.outages import Outages
-from imagebake.emulator.runs import Runs
+from imagebake.emulator.runs import Runs, Start, in_a_thread
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
@@ -73,7 +75,8 @@ class Emulator:
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
     for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
     *host* machines are inventory, and nothing runs. Regions that are *lost*, by name, answer
-    nothing; they, and incidents, may be written into the folder, too: see `outages`.
+    nothing; they, and incidents, may be written into the folder, too: see `outages`. Builds are
+    begun with *start*, each in a thread unless it says otherwise.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Emulator:
         location: str = "westeurope",
         marketplace: Marketplace | None = None,
         port: int = 0,
+        start: Start = in_a_thread,
     ) -> None:
         self.folder = folder
         self.subscription = subscription
@@ -99,6 +103,7 @@ class Emulator:
         self._seed = (subscription, resource_group, location)
         self._marketplace = marketplace or Marketplace()
         self._port = port
+        self._start = start
         self._faults = Faults()
         self._health = Health()
         self.lost: frozenset[str] = frozenset()
@@ -118,6 +123,7 @@ class Emulator:
                 builder=self._builder,
                 now=self._now,
                 pace=lambda: self.pace,
+                start=self._start,
             )
             self._lives = Lives(
                 self.folder,
@@ -131,7 +137,8 @@ class Emulator:
         except BaseException:
             self._store.close()
             raise
-        self._listener.start(self._application().respond)
+        self._answering = self._application()
+        self._listener.start(self.respond)
         return self
 
     def __exit__(
@@ -147,6 +154,10 @@ class Emulator:
         finally:
             self._listener.stop()
             self._store.close()
+
+    def respond(self, request: Request) -> Response:
+        """Answer *request*, wherever it comes from; raises `ReplyLost` where a fault wants that."""
+        return self._answering.respond(request)
 
     def _application(self) -> Application:
         routes = (

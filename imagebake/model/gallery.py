@@ -76,6 +76,11 @@ class GalleryVersion:
         return self.state == "Succeeded" and "Failed" not in self.regions.values()
 
     @property
+    def coming(self) -> bool:
+        """Whether the version is being made or copied, which may take hours, or changed."""
+        return self.state in ("Creating", "Updating")
+
+    @property
     def bake_key(self) -> str | None:
         """The key of the bake that made it; None when we did not."""
         return self.tags.get(TAG_BAKE_KEY)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]*")
+from imagebake.redaction import redact
+
 _WORDS = re.compile(
     r"(?i)\b((?:(?:account|sharedaccess|access)[_-]?key|password|passwd|client[_-]?secret|secret"
     r"|sig)[=:]\s?|bearer )[^\s'\"&;,]{6,}"
@@ -15,11 +16,6 @@ _SHAPES = re.compile(
     r"|(?<![\w~.-])[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}"
     r"|(?<=://)[^\s/:@'\"<>]{1,64}:[^\s/@'\"<>]{4,128}(?=@)"
 )
-
-
-def redact(text: str) -> str:
-    """*text* with the query of every address cut off, because signatures live there."""
-    return _QUERY.sub(r"\1?…", text) if "?" in text else text
 
 
 def redact_output(text: str) -> str:

@@ -13,7 +13,6 @@ from imagebake.app import explain
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.refusals import refusal
 from imagebake.errors import CloudError
-from imagebake.model.redaction import redact
 from tests.cloud.conftest import Answers
 
 
@@ -69,9 +68,3 @@ def test_what_is_in_the_catalogue_is_told_with_its_cause(service: Answers) -> No
     assert "id-token: write" in str(error.hint)
     assert "  = cause: the workflow's" in explain(error)
     assert refused(service, 418).cause is None
-
-
-def test_queries_are_cut_from_every_address() -> None:
-    text = "a https://x.test/p?sig=1&t=2 b (http://y.test?token=3) c"
-
-    assert redact(text) == "a https://x.test/p?… b (http://y.test?…) c"

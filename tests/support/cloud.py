@@ -73,6 +73,7 @@ def render(plan: BakePlan, delivery: Delivery) -> bytes:
             {"type": "Shell", "name": script.name, "inline": list(script.lines("file:///m"))}
             for script in plan.customizers
         ],
+        buildTimeoutInMinutes=plan.spec.build.timeout_minutes,
     )
     distributor = document["properties"]["distribute"][0]
     distributor["artifactTags"] = dict(delivery.tags)

@@ -139,22 +139,8 @@ def test_a_failed_build_can_be_mended_and_baked(machine: Machine, builder: Obedi
     assert machine.bake(a_plan()).made
 
 
-CALLS = [
-    ("GET", "*/resourcegroups/imagebake"),
-    ("PUT", "*/resourcegroups/imagebake"),
-    ("GET", "*/galleries/imagebake"),
-    ("PUT", "*/galleries/imagebake"),
-    ("GET", "*/images/demo"),
-    ("PUT", "*/images/demo"),
-    ("GET", "*/images/demo/versions"),
-    ("GET", "*/images/demo/versions/*"),
-    ("GET", TEMPLATES),
-    ("PUT", TEMPLATES),
-    ("POST", "*/imageTemplates/*/run"),
-    ("DELETE", TEMPLATES),
-    ("GET", "*/operations/*"),
-    ("GET", "*/capsOperations/*"),
-]
+CALLS = [("PUT", TEMPLATES), ("POST", "*/imageTemplates/*/run")]
+"""The two that hurt, over a real connection; all of them, and more, are in test_bake_faults."""
 FAULTS: dict[str, dict[str, Any]] = {
     "throttled": {"status": 429, "code": "TooManyRequests"},
     "throttled with a wait": {
@@ -170,7 +156,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(("method", "path"), CALLS, ids=lambda part: str(part).strip("*/"))
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_bake_survives_every_call_failing_once(
+def test_a_bake_survives_a_call_that_fails_once(
     machine: Machine, builder: ObedientBuilder, method: str, path: str, fault: str
 ) -> None:
     struck = machine.emulator.fail(method, path, **FAULTS[fault])

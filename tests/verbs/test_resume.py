@@ -22,6 +22,7 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.errors import BakeFailed, CloudError
 from imagebake.model.manifest import BakeResult
+from imagebake.model.plan import BakePlan
 from tests.support.cloud import Tape, a_plan, an_endpoint
 from tests.support.emulators import Clock
 from tests.support.machines import Machine, ObedientBuilder, a_machine
@@ -233,21 +234,33 @@ def test_a_run_that_nothing_is_heard_of_is_left_alone_and_picked_up(
     machine: Machine, builder: ObedientBuilder
 ) -> None:
     builder.hold = True
-    faults = []
+    faults, clock = [], Clock()
+    patience = Patience(
+        clock=lambda: clock().timestamp(),
+        sleep=lambda seconds: clock.turn(seconds=max(seconds, 600.0)),
+        dice=lambda: 0.5,
+        attempts=1,
+    )
 
     def fall_silent(said: str) -> None:
         if said == "Customizing":
             faults.append(machine.emulator.fail("GET", "*/imageTemplates/*", status=503, times=999))
 
     machine.tape.listen = fall_silent
-    with pytest.raises(CloudError):
-        machine.bake(a_plan())
+    endpoint = an_endpoint(machine.emulator.url, machine.emulator.ca)
+    with Clients(endpoint, patience) as cloud, pytest.raises(CloudError):
+        machine.bake(a_plan(), cloud=cloud)
     machine.tape.listen = lambda _: None
     faults[0].left = 0
     builder.released.set()
 
     assert machine.resume().made
     assert builder.built == 1
+
+
+def a_short_plan() -> BakePlan:
+    """A plan whose build may take an hour."""
+    return a_plan(build={"timeout_minutes": 60})
 
 
 @contextlib.contextmanager
@@ -279,7 +292,7 @@ def slow_world(tmp_path: Path, clock: Clock, builder: ObedientBuilder) -> Iterat
 def test_a_distribution_that_takes_longer_than_a_run_is_waited_for(tmp_path: Path) -> None:
     builder = ObedientBuilder()
     with slow_world(tmp_path, Clock(), builder) as machine:
-        result = machine.bake(a_plan())
+        result = machine.bake(a_short_plan())
 
         assert result.made
         assert result.version.healthy
@@ -300,12 +313,12 @@ def test_the_gallery_is_looked_at_before_a_run_is_made_again(tmp_path: Path) -> 
 
         machine.tape.listen = die
         with contextlib.suppress(KeyboardInterrupt):
-            machine.bake(a_plan())
+            machine.bake(a_short_plan())
         machine.tape.listen = lambda _: None
         (left,) = Gallery(machine.cloud, "imagebake").versions("demo")
         began = clock()
 
-        result = machine.bake(a_plan())
+        result = machine.bake(a_short_plan())
 
         assert left.state == "Creating"
         assert result.version.id == left.id
@@ -322,7 +335,7 @@ def test_a_copy_that_fails_after_a_late_distribution_leaves_nothing(tmp_path: Pa
         )
 
         with pytest.raises(BakeFailed) as caught:
-            machine.bake(a_plan())
+            machine.bake(a_short_plan())
 
         assert "westeurope" in caught.value.message
         assert machine.versions() == ()
