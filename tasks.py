@@ -330,6 +330,24 @@ def render(c: Context, image: str = "", all: bool = False, out: str = "") -> Non
 @task(
     words=["image"],
     help={
+        "image": IMAGE,
+        "off": "take the standing template and its trigger away; candidates stay",
+        "show": "only say what there is, and how its last run ended",
+        "json": JSON,
+    },
+)
+def trigger(
+    c: Context, image: str, off: bool = False, show: bool = False, json: bool = False
+) -> None:
+    """Have Azure try an image on every newer version of its source, as the spec says."""
+    from imagebake.commands.triggering import trigger as run
+
+    run(image, off=off, show=show, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
         "image": f"{IMAGE} (default: all)",
         "save": "a file for everything that was read; retire --inventory decides from it",
         "json": JSON,
@@ -340,6 +358,32 @@ def status(c: Context, image: str = "", save: str = "", json: bool = False) -> N
     from imagebake.commands.standing import print_status as run
 
     run(image, save=save, as_json=json)
+
+
+@task(
+    words=["what"],
+    help={
+        "what": "store, identity or region: break it; over: mend all (default: say what is broken)",
+        "region": "with region: which one (default: the gallery's)",
+        "told": "have Azure's service health say so, too",
+        "json": JSON,
+    },
+)
+def outage(
+    c: Context, what: str = "", region: str = "", told: bool = False, json: bool = False
+) -> None:
+    """Break what machines depend on, in the emulator, until it is mended."""
+    from imagebake.commands.breaking import outage as run
+
+    run(what, region=region, told=told, as_json=json)
+
+
+@task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
+def guard(c: Context, image: str = "", json: bool = False) -> None:
+    """Name the machines and scale sets that ask for more extensions than their image holds."""
+    from imagebake.commands.guarding import guard as run
+
+    run(image, as_json=json)
 
 
 @task(
@@ -655,7 +699,7 @@ def heartbeat(
     json: bool = False,
 ) -> None:
     """Make a throw-away machine in every region from what its rings have, and time all of it."""
-    from imagebake.commands.beats import beat as run
+    from imagebake.commands.heartbeats import beat as run
 
     run(
         image,
@@ -666,6 +710,19 @@ def heartbeat(
         silence_hours=silence_hours,
         as_json=json,
     )
+
+
+@task(
+    help={
+        "out": "the directory for the page index.html (default: site, or none with --json)",
+        "json": "print what the page shows, for programs",
+    },
+)
+def dashboard(c: Context, out: str = "", json: bool = False) -> None:
+    """Write one page of everything: rings, ages, proofs, beats, incidents, runbooks, limits."""
+    from imagebake.commands.dashboard import dashboard as run
+
+    run(out=out, as_json=json)
 
 
 @task(
@@ -829,15 +886,22 @@ def emulator(c: Context, port: int = 0) -> None:
 
 
 @task(
-    words=["action"],
-    actions=["verify"],
-    help={"action": "verify: hash every artifact again", "json": JSON},
+    words=["action", "image"],
+    actions=["push", "verify"],
+    help={
+        "action": "verify: hash every artifact again; push: fill the mirror that Azure reads",
+        "image": "push what this image needs (default: what all do)",
+        "remote": "verify the mirror that Azure reads, and who else can",
+        "json": JSON,
+    },
 )
-def mirror(c: Context, action: str = "", json: bool = False) -> None:
-    """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
-    from imagebake.commands.locking import mirror as run
+def mirror(
+    c: Context, action: str = "", image: str = "", remote: bool = False, json: bool = False
+) -> None:
+    """Look after the mirror: find what is wrong or missing, and push it to where Azure reads it."""
+    from imagebake.commands.mirroring import mirror as run
 
-    run(action, as_json=json)
+    run(action, image, remote=remote, as_json=json)
 
 
 @task(
@@ -875,12 +939,17 @@ def clean(
     run(budget, cloud=cloud, plan=plan, as_json=json)
 
 
-@task(help={"json": JSON})
-def doctor(c: Context, json: bool = False) -> None:
-    """Say what this machine can do, what it lacks, and the command that mends it."""
+@task(
+    help={
+        "cloud": "examine a subscription instead: azure, or local for the emulator's",
+        "json": JSON,
+    }
+)
+def doctor(c: Context, cloud: str = "", json: bool = False) -> None:
+    """Say what this machine, or a subscription, lacks for a bake, and the command that mends it."""
     from imagebake.commands.machine import doctor as run
 
-    run(as_json=json)
+    run(cloud=cloud, as_json=json)
 
 
 @task(help={})
@@ -907,6 +976,29 @@ def test(
     from imagebake.commands.machine import test as run
 
     run(path=path, slow=slow, bless=bless, select=select)
+
+
+@task(
+    help={
+        "plan": "only show what there will be and what differs (the default)",
+        "apply": "make it",
+        "expect": "with --apply: the digest of the plan that was agreed to",
+        "out": "a directory for ARM templates and their parameters, to be deployed with az",
+        "json": JSON,
+    }
+)
+def bootstrap(
+    c: Context,
+    plan: bool = False,
+    apply: bool = False,
+    expect: str = "",
+    out: str = "",
+    json: bool = False,
+) -> None:
+    """Make what bakes stand on: gallery, identities, roles, mirror, networks, logins."""
+    from imagebake.commands.bootstrapping import bootstrap as run
+
+    run(plan=plan, apply=apply, expect=expect, out=out, as_json=json)
 
 
 @task(words=["name"], help={"name": "one benchmark (default: all)"})

@@ -21,6 +21,7 @@ from imagebake.model.gallery import (
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
+    held_tag,
     next_version,
 )
 from imagebake.model.manifest import BakeResult, read_manifest, record_name
@@ -133,13 +134,13 @@ class _Bake(Making):
 
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
-        lock = self.plan.lock
-        missing = self.hands.mirror.missing((*lock.packages, *lock.files))
-        total = sum(artifact.size for artifact in missing)
+        missing = self.hands.mirror.missing(self.plan.artifacts)
+        total = sum(artifact.size or 0 for artifact in missing)
         with self.part("Mirror artifacts", total=total, unit="B") as step:
             self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
                 self.hands.mirror.bundle(bundle)
+        self.hands.ship(self.plan)
         self.hands.bases.offer(self.plan)
 
     def prepare(self) -> None:
@@ -195,6 +196,7 @@ class _Bake(Making):
         delivery = Delivery(
             location=endpoint.location,
             identity=self.to.identity,
+            build_identity=self.to.build_identity,
             image_version_id=endpoint.version_id(self.to.gallery, self.definition, version),
             mirror_url=self.to.mirror_url,
             regions=self.plan.spec.regions,
@@ -202,11 +204,10 @@ class _Bake(Making):
         )
         text = self.hands.render(self.plan, delivery)
         self.template_sha256 = sha256_bytes(text)
-        body: dict[str, Any] = json.loads(text)
-        return body
+        return dict(json.loads(text))
 
     def _tags(self) -> dict[str, str]:
-        tags = {
+        tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {
             TAG_BAKE_KEY: self.plan.bake_key,
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imagebake.app import Site
+from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.containers import Container
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
 from imagebake.cloud.packer_logs import PackerLogs
@@ -28,6 +31,9 @@ from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"
+
+
+MirrorOpener = Callable[[], AbstractContextManager[Container]]
 
 
 class Images(Protocol):
@@ -104,8 +110,9 @@ class AzureLogs:
 class End:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
-    *logs* are of the builds. *local* is there where incidents can be made, which is on this
-    machine only.
+    *mirror* opens the mirror in the cloud, and is None where builds read the one that is
+    here. *logs* are of the builds. *local* is there where incidents can be made, which is on
+    this machine only.
     """
 
     cloud: Clients
@@ -113,6 +120,7 @@ class End:
     bases: Bases
     images: Images
     logs: Logs
+    mirror: MirrorOpener | None = None
     local: LocalEnd | None = None
 
 
@@ -176,7 +184,14 @@ def _azure(site: Site) -> Iterator[End]:
             bases=InAzure(),
             images=InAzure(),
             logs=AzureLogs(PackerLogs(cloud), site.workspace.logs, site.progress),
+            mirror=functools.partial(mirror_container, site),
         )
+
+
+def mirror_container(site: Site) -> Container:
+    """The container that Azure builds install from, as the environment's identity sees it."""
+    address = mirror_address(site.settings.mirror_url)
+    return Container(address, azure_credential(os.environ, time.time, patience()), patience())
 
 
 @contextlib.contextmanager
@@ -219,6 +234,7 @@ def _destination(site: Site, identity: str, mirror_url: str) -> Destination:
     return Destination(
         gallery=site.settings.gallery,
         identity=identity,
+        build_identity=site.settings.build_identity,
         mirror_url=mirror_url,
         commit=commit_of(site.workspace.root),
     )

@@ -53,21 +53,23 @@ class Destination:
     mirror_url: str
     commit: str | None = None
     emergency: str | None = None
+    build_identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
     """Everything that a bake touches the world with.
 
-    *render* makes the image template; *content* knows the digest of a version's root file
-    system, or None; *keep_log* puts the output of a template's last run where it outlives the
-    template; *notes* are of the runs that are under way; *locks* is a directory; *clock* counts
-    seconds.
+    *ship* puts what a build fetches where it looks for it; *content* knows the digest of a
+    version's root file system, or None; *keep_log* puts the output of a template's last run
+    where it outlives the template; *notes* are of the runs that are under way; *locks* is a
+    directory; *clock* counts seconds.
     """
 
     cloud: Clients
     mirror: Mirror
     bases: Bases
+    ship: Callable[[BakePlan], None]
     render: Callable[[BakePlan, Delivery], bytes]
     content: Callable[[str], str | None]
     keep_log: Callable[[str], Path | None]

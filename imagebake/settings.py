@@ -50,7 +50,9 @@ class Settings:
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
     register_providers: str = "no"
-    """`yes` registers resource providers that a build needs; else a bake says what is missing."""
+    """`yes` registers resource providers that a build needs; else a bake names them."""
+    build_identity: str = ""
+    """The resource id of the build machine's identity, which reads the mirror; else the same."""
     subnet: str = ""
     """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
     mirror_url: str = ""
@@ -63,6 +65,10 @@ class Settings:
     """The keyring that archives are verified with; what each source names when empty."""
     snapshot: str = ""
     """The address of a dated archive to lock from instead, with `{archive}` where its name goes."""
+    repository: str = ""
+    """OWNER/NAME of the repository on GitHub whose workflows log in; the clone's when empty."""
+    resource_tags: str = ""
+    """Tags of what `bootstrap` makes, as `name=value` with commas; policies may ask for some."""
     runner: str = "ubuntu-24.04"
     """The label of the runners that workflows run on, unless the variable BAKE_RUNNER says more."""
     signing_key: str = ""
@@ -100,17 +106,13 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
 FREEZES = "freezes"
 _KNOWN = tuple(field.name for field in dataclasses.fields(Settings) if field.name != FREEZES)
 _NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
-_EITHER = {
-    "cloud": ("local", "azure"),
-    "in_use": ("first", "second"),
-    "register_providers": ("yes", "no"),
-}
+_CHOICES = {"cloud": "local azure", "in_use": "first second", "register_providers": "yes no"}
 
 
 def _objection(name: str, value: str) -> str | None:
     """Why *value* cannot be the setting *name*."""
-    if value not in _EITHER.get(name, (value,)):
-        return f"it is {' or '.join(map(repr, _EITHER[name]))}"
+    if (choices := _CHOICES.get(name, "").split()) and value not in choices:
+        return f"it is {' or '.join(map(repr, choices))}"
     if name in _NUMBERS and not re.fullmatch(r"[1-9][0-9]{0,8}", value):
         return "it is a whole number"
     if name == "runner" and not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):

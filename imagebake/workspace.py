@@ -58,6 +58,11 @@ class Workspace:
         return self.state / "heartbeats"
 
     @property
+    def pulses(self) -> Path:
+        """What was digested of the records of heartbeats: a cache, and nothing else."""
+        return self.state / "pulses"
+
+    @property
     def engine(self) -> Path:
         """Bases and layers of the local builder."""
         return self.state / "engine"

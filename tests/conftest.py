@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import azurite
 from tests.support.golden import Golden
 
 # How fast something is belongs to benchmarks; a busy machine breaks no law.
@@ -28,6 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "slow": None if config.getoption("--slow") else "slow: give --slow",
         "azure": None if config.getoption("--azure") else "needs a subscription: give --azure",
         "root": None if os.geteuid() == 0 else "needs root",
+        "azurite": None if azurite.is_here() else "needs Azurite: ./inv setup installs it",
     }
     for item in items:
         for mark, reason in missing.items():

@@ -141,7 +141,7 @@ class Clients:
 
         from imagebake.cloud.pipeline import Transport
 
-        transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
+        transport, policies = Transport(self.endpoint.ca, self.patience.sleep), [UserAgentPolicy()]
         client: Any = PipelineClient(url, transport=transport, policies=policies)
         with self.asking(doing), client:
             response = client.send_request(HttpRequest("GET", url))
@@ -163,7 +163,7 @@ class Clients:
             JitteredRetry(self._retries),
             BearerTokenCredentialPolicy(self.endpoint.credential, scope),
         ]
-        transport = Transport(self.endpoint, self.patience.sleep)
+        transport = Transport(self.endpoint.ca, self.patience.sleep)
         client: Any = PipelineClient(url, transport=transport, policies=policies)
         with self.asking(doing), client:
             response = client.send_request(HttpRequest("GET", url, headers=dict(headers)))

@@ -15,6 +15,7 @@ from imagebake.model.spec import GalleryDefinition
 from imagebake.model.versions import ImageVersion
 
 _GROUPS_API = "2021-04-01"
+_KEEP = {"isSoftDeleteEnabled": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,11 @@ class Gallery:
     name: str
 
     def ensure(self) -> None:
-        """Make the resource group and the gallery where they do not exist."""
+        """Make the resource group and the gallery where they do not exist.
+
+        A gallery that is made here keeps what is deleted for a while; one that is there stays
+        as somebody wanted it.
+        """
         endpoint, group = self.clients.endpoint, self._group
         path = f"{endpoint.group_id}?api-version={_GROUPS_API}"
         try:
@@ -42,7 +47,7 @@ class Gallery:
                 galleries.begin_create_or_update,
                 group,
                 self.name,
-                {"location": endpoint.location, "properties": {}},
+                {"location": endpoint.location, "properties": {"softDeletePolicy": _KEEP}},
             )
 
     def ensure_definition(self, wanted: GalleryDefinition) -> None:

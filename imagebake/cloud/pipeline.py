@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import urllib.parse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import (
@@ -19,6 +20,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.policies import ARMAutoResourceProviderRegistrationPolicy
 
 from imagebake.cloud.endpoint import Endpoint
+from imagebake.cloud.guard import Guard
 from imagebake.cloud.polling import stretched
 from imagebake.cloud.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.cloud.throttle import Throttle
@@ -49,7 +51,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         for attempt in itertools.count(1):
             self._respect_the_circuit()
             try:
-                response = self._whole(request)
+                response = self.whole(request)
             except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
                 self.retries.failed()
                 unseen = isinstance(error, ServiceRequestError)
@@ -67,7 +69,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
                 return response
         raise AssertionError
 
-    def _whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+    def whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """The answer, read to its end: the SDK reads some only when it is too late to retry."""
         response: PipelineResponse[Any, Any] = self.next.send(request)
         if read := getattr(response.http_response, "read", None):
@@ -92,6 +94,25 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
             return False
         patience.sleep(patience.wait(attempt, asked))
         return True
+
+
+class StorageRetry(JitteredRetry):
+    """The same for clients of storage, which leave the choice of a replica to this policy."""
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send *request* to the primary place, which alone is sure to have what was written."""
+        options = request.context.options
+        for name in ("hosts", "retry_to_secondary"):
+            options.pop(name, None)
+        place = options.pop("location_mode", None)
+        response = super().send(request)
+        # Its pager asks the answer where it came from.
+        response.http_response.location_mode = place
+        return response
+
+    def whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """The answer as it comes: storage's own reader asks again for what was cut."""
+        return self.next.send(request)
 
 
 class Throttled(HTTPPolicy[Any, Any]):
@@ -151,15 +172,15 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        ca: Path | None,
         sleep: Callable[[float], None],
         session: Any = None,  # noqa: ANN401 - see above
     ) -> None:
         self._sleep = sleep
         if session:
             super().__init__(session=session)
-        elif endpoint.ca:
-            super().__init__(connection_verify=str(endpoint.ca), use_env_settings=False)
+        elif ca:
+            super().__init__(connection_verify=str(ca), use_env_settings=False)
         else:
             super().__init__()
 
@@ -181,6 +202,17 @@ def without_registration(client: Any) -> Any:  # noqa: ANN401 - any client of th
     return client
 
 
+def transport(
+    ca: Path | None,
+    sleep: Callable[[float], None],
+    session: Any = None,  # noqa: ANN401 - as in Transport
+) -> Transport:
+    """A transport that is open, because the first of several threads would open it twice."""
+    made = Transport(ca, sleep, session)
+    made.open()
+    return made
+
+
 def client_options(
     endpoint: Endpoint,
     retries: Retries,
@@ -191,8 +223,7 @@ def client_options(
 
     The throttle stands where the SDK has a hook of each attempt: below the retries and the
     token, so that a retry waits for its turn, too. What the SDK polls itself takes a minute, so
-    it is looked at twice as often as what takes an hour. The transport is open, because the first
-    of several threads would open it twice.
+    it is looked at twice as often as what takes an hour.
     """
     group, sleep = endpoint.group_id, retries.patience.sleep
 
@@ -200,15 +231,14 @@ def client_options(
         """All that the SDK sleeps for here is the next look at an operation."""
         sleep(stretched(seconds, throttle, group))
 
-    transport = Transport(endpoint, look_again, session)
-    transport.open()
     return {
         "credential": endpoint.credential,
         "subscription_id": endpoint.subscription,
         "base_url": endpoint.base_url,
         "credential_scopes": list(endpoint.scopes),
-        "transport": transport,
+        "transport": transport(endpoint.ca, look_again, session),
         "retry_policy": JitteredRetry(retries),
+        "per_call_policies": [Guard()],
         "custom_hook_policy": Throttled(throttle),
         "polling_interval": endpoint.polling_seconds / 2,
         "user_agent": "imagebake",

@@ -17,7 +17,8 @@ from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
 from imagebake.catalog.components import CATALOGUE
-from imagebake.commands import attesting, proving, resuming
+from imagebake.commands import attesting, mirroring, proving, resuming
+from imagebake.commands.able import left_out, refuse_windows
 from imagebake.commands.healing import heal
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
@@ -62,6 +63,8 @@ def bake(
     site = app.site(quiet=as_json)
     emergency = reviews.require_reason(emergency)
     specs = chosen(site, image, every=every)
+    if not every:
+        refuse_windows(site, specs[0])
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
     attesting.signer_of(site)  # a key that is none is found before anything is built
@@ -84,18 +87,6 @@ def bake(
                 work.bake(spec, end, go_on=every)
     work.print(as_json=as_json)
     work.refuse(len(specs))
-
-
-def left_out(site: Site, spec: ImageSpec) -> str | None:
-    """Why this machine cannot bake *spec*; None when it can."""
-    if site.settings.cloud != "local":
-        return None
-    if spec.local is None:
-        return "its spec does not say how to make its base here (local:)"
-    own = system.architecture()
-    if spec.gallery.architecture.debian != own:
-        return f"it is for {spec.gallery.architecture.debian}, and this machine is {own}"
-    return None
 
 
 @dataclass(slots=True)
@@ -270,15 +261,18 @@ def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
 
 def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
     """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
+    refuse_windows(site, plan.spec)
     hands = _hands(site, end, plan.lock)
     return bake_plan(plan, end.destination, now=site.now, force=force, hands=hands)
 
 
 def _hands(site: Site, end: End, lock: Lock) -> Hands:
+    mirror = supply.mirror(site, supply.archives(site), lock)
     return Hands(
         cloud=end.cloud,
-        mirror=supply.mirror(site, supply.archives(site), lock),
+        mirror=mirror,
         bases=end.bases,
+        ship=functools.partial(mirroring.ship, end.mirror, mirror, site.progress),
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
         keep_log=end.logs.keep,

@@ -6,7 +6,7 @@ from imagebake import lock as locks
 from imagebake import supply
 from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
-from imagebake.catalog.components import PACKAGES
+from imagebake.catalog.components import packages_on
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 
@@ -19,7 +19,7 @@ def heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
         spec,
         lock,
         error.gone,
-        components=PACKAGES,
+        components=packages_on(spec.distribution),
         archives=known,
         mirror=supply.mirror(site, known, lock),
         now=site.now,

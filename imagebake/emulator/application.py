@@ -17,6 +17,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator import login
+from imagebake.emulator.actions import Wanted
 from imagebake.emulator.calls import Call, Pace, Reply, Route
 from imagebake.emulator.errors import ArmError, ReplyLost
 from imagebake.emulator.faults import Faults
@@ -24,6 +25,7 @@ from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.limits import Admission, Meter, Throttle
 from imagebake.emulator.locks import require_unlocked
 from imagebake.emulator.outages import require_region
+from imagebake.emulator.roles import require_permission
 from imagebake.emulator.store import Session, Store
 from imagebake.emulator.subscriptions import require_registration
 
@@ -60,6 +62,7 @@ class Application:
     lost: Callable[[], frozenset[str]]
     meter: Meter
     url_map: Map
+    exercised: dict[str, set[Wanted]]
 
     @classmethod
     def of(
@@ -90,6 +93,7 @@ class Application:
             lost=lost,
             meter=Meter(),
             url_map=url_map,
+            exercised={},
         )
 
     def respond(self, request: Request) -> Response:
@@ -136,6 +140,9 @@ class Application:
                 _require_provider(session, path, now.timestamp())
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
+                token = request.headers.get("Authorization", "")
+                who, asked = require_permission(session, token, request.method, path, body)
+                self.exercised.setdefault(who, set()).update(asked)
             reply = route.handler(
                 Call(
                     method=request.method,

@@ -9,6 +9,7 @@ lies above.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import socket
 import ssl
@@ -22,6 +23,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator.errors import ReplyLost
+from imagebake.errors import UsageError
 
 _LARGEST_BODY = 8 << 20
 _BACKLOG = 128
@@ -172,3 +174,15 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             environ.setdefault("HTTP_" + name.upper().replace("-", "_"), value)
         return environ
+
+
+def listen(context: ssl.SSLContext, port: int) -> Listener:
+    """A listener on *port*, or on any that is free where it is 0."""
+    try:
+        return Listener(context, port=port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UsageError(
+            f"port {port} is taken", hint="choose another, or 0 for any that is free"
+        ) from error

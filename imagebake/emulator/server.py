@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,15 +13,14 @@ from werkzeug.wrappers import Request, Response
 from imagebake.emulator import (
     definitions,
     galleries,
+    governance,
     loading,
-    locks,
     login,
     operations,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
     subscriptions,
-    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -31,10 +28,11 @@ from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
-from imagebake.emulator.listener import Listener
+from imagebake.emulator.listener import listen
 from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
@@ -45,26 +43,16 @@ from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
 from imagebake.emulator.staging import Logs
+from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
-from imagebake.errors import UsageError
+from imagebake.emulator.triggers import Triggers
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _listen(context: ssl.SSLContext, port: int) -> Listener:
-    try:
-        return Listener(context, port=port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise UsageError(
-            f"port {port} is taken", hint="choose another, or 0 for any that is free"
-        ) from error
 
 
 class Emulator:
@@ -106,11 +94,13 @@ class Emulator:
         self._start = start
         self._faults = Faults()
         self._health = Health()
+        self._allowances = Allowances()
         self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         outages = Outages.read(self.folder)
         self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
+        self.standing = Standing.read(self.folder)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
@@ -125,6 +115,7 @@ class Emulator:
                 pace=lambda: self.pace,
                 start=self._start,
             )
+            self._triggers = Triggers(self._runs, self._marketplace)
             self._lives = Lives(
                 self.folder,
                 self._store,
@@ -133,11 +124,12 @@ class Emulator:
                 pace=lambda: self.pace,
                 on_settled=scale_set_waits.on_settled,
             )
-            self._listener = _listen(certificate.context(), self._port)
+            self._listener = listen(certificate.context(), self._port)
         except BaseException:
             self._store.close()
             raise
         self._answering = self._application()
+        self._exercised = self._answering.exercised
         self._listener.start(self.respond)
         return self
 
@@ -168,8 +160,8 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *soft_deletion.ROUTES,
-            *tags.ROUTES,
-            *locks.ROUTES,
+            *governance.ROUTES,
+            *self._allowances.routes(),
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -178,9 +170,10 @@ class Emulator:
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
             *Actions(self._lives).routes(),
+            *self._triggers.routes(),
         )
         return Application.of(
-            routes,
+            (*routes, *Deployments(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
@@ -196,6 +189,12 @@ class Emulator:
         self._lives.bury()
         with self._store.reading() as session:
             overdue = session.has_due(now.timestamp())
+            due = self._triggers.due(session)
+        for trigger in due:
+            with self._store.writing() as session:
+                start = self._triggers.go_off(trigger, session, now)
+            if start:
+                start()
         if overdue:
             time = now.timestamp()
             with self._store.writing() as session:
@@ -227,6 +226,19 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    @property
+    def standing(self) -> Standing:
+        """What the subscription may have; replace it to take something away."""
+        return self._allowances.standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._allowances.standing = standing
+
+    def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
+        """The actions that an identity kept here has used so far, each with where."""
+        return frozenset(self._exercised.get(identity, ()))
 
     def fail(
         self,

@@ -19,6 +19,8 @@ TAG_PROOF = "imagebake-proof"
 """`passed` or `failed`, and the digest of the record that says why."""
 TAG_FROM = "imagebake-from"
 """The id of the version that this one was baked from."""
+TAG_EXTENSIONS = "imagebake-extensions"
+"""The extensions that the version serves to its own agent; `-` where there is none."""
 TAG_RING = "imagebake-ring-"
 """Before a ring's name: when the version became that ring's current one."""
 TAG_REVOKED = "imagebake-revoked"
@@ -32,12 +34,16 @@ TAG_HOLD = "imagebake-hold"
 """When and why a version, or all of a definition, stays as it is."""
 TAG_KEEP = "imagebake-keep"
 """Whatever it says: this is never retired."""
+TAG_PROTECTED = "imagebake-protected"
+"""Whatever it says: imagebake does not delete what has it. `bootstrap` gives it to all it makes."""
 TAG_RETIRED = "imagebake-retired"
 """When a version was hidden to be deleted later."""
 TAG_INCIDENT = "imagebake-incident-"
 """Before a region, on a definition: since when heartbeats miss there, and what failed where."""
 TAG_CLAIM = "imagebake-claim-"
 """Before a random id, on a definition: until when somebody works on it, and who."""
+
+_LONGEST_TAG = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,12 @@ class GalleryVersion:
         return self.state in ("Creating", "Updating")
 
     @property
+    def held(self) -> frozenset[str] | None:
+        """The extensions that it serves by itself, in lower case; None when nobody has said."""
+        text = self.tags.get(TAG_EXTENSIONS)
+        return None if text is None else frozenset(text.lower().split()) - {"-"}
+
+    @property
     def bake_key(self) -> str | None:
         """The key of the bake that made it; None when we did not."""
         return self.tags.get(TAG_BAKE_KEY)
@@ -103,6 +115,12 @@ class GalleryVersion:
             "parent": self.parent,
             "replicas": dict(self.replicas),
         }
+
+
+def held_tag(handlers: Iterable[str]) -> dict[str, str]:
+    """The tag that says which extensions a version holds; none where a tag has no room for it."""
+    text = " ".join(sorted(handlers)) or "-"
+    return {TAG_EXTENSIONS: text} if len(text) <= _LONGEST_TAG else {}
 
 
 def next_version(now: dt.datetime, taken: Iterable[ImageVersion]) -> ImageVersion:

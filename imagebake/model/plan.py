@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import enum
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock, LockedFile, LockedPackage
-from imagebake.model.spec import ImageSpec, TargetRegion
+from imagebake.model.lock import Artifact, Lock
+from imagebake.model.outputs import TargetRegion
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import Fetched, RestartTerms, UpdateTerms
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
 """The line of a script that gets the mirror's address, which is not part of what is baked."""
+
+WINDOWS_MIRROR_LINE = "$mirror = '@imagebake-mirror@'"
+"""The same line in PowerShell."""
 
 NETWORK_REQUIRED = "# imagebake: network=required"
 """The line by which a script asks for more than the mirror."""
 
 
+class StepKind(enum.StrEnum):
+    """What Azure Image Builder calls the kinds of customizers and validators."""
+
+    SHELL = "Shell"
+    POWERSHELL = "PowerShell"
+    FILE = "File"
+    RESTART = "WindowsRestart"
+    UPDATE = "WindowsUpdate"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`."""
+    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`.
+
+    What has no text of its own says in *text* what is asked of Azure, so that two plans can be
+    compared: *fetched*, *restart* or *update*.
+    """
 
     name: str
     text: str
+    kind: StepKind = StepKind.SHELL
+    elevated: bool = False
+    as_system: bool = False
+    exit_codes: tuple[int, ...] = ()
+    fetched: Fetched | None = None
+    restart: RestartTerms | None = None
+    update: UpdateTerms | None = None
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the template carries the text itself, line by line."""
+        return self.kind in (StepKind.SHELL, StepKind.POWERSHELL) and self.fetched is None
+
+    @property
+    def identity(self) -> list[Any]:
+        """What makes the step the step it is; of a plain one its name and its text."""
+        asked = [self.kind.value, self.elevated, self.as_system, list(self.exit_codes)]
+        plain = asked == ["Shell", False, False, []] and self.is_inline
+        return [self.name, self.text, *([] if plain else asked)]
 
     def lines(self, mirror_url: str) -> tuple[str, ...]:
         """The script for AIB's `inline`, installing from *mirror_url*.
@@ -30,9 +70,13 @@ class Script:
         Only a newline ends a line: a manifest may hold the other characters that Unicode
         breaks lines at.
         """
-        address = f"mirror={shlex.quote(mirror_url)}"
+        quoted = mirror_url.replace("'", "''")
+        addresses = {
+            MIRROR_LINE: f"mirror={shlex.quote(mirror_url)}",
+            WINDOWS_MIRROR_LINE: f"$mirror = '{quoted}'",
+        }
         lines = self.text.removesuffix("\n").split("\n")
-        return tuple(address if line == MIRROR_LINE else line for line in lines)
+        return tuple(addresses.get(line, line) for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +105,9 @@ class BakePlan:
         return Bundle(self.lock.base.packages)
 
     @property
-    def artifacts(self) -> tuple[LockedPackage | LockedFile, ...]:
+    def artifacts(self) -> tuple[Artifact, ...]:
         """Everything that the bake must have before it starts."""
-        return (*self.lock.packages, *self.lock.files)
+        return self.lock.artifacts
 
     @property
     def bake_key(self) -> str:
@@ -71,8 +115,8 @@ class BakePlan:
         return sha256_json(
             {
                 "lock": self.lock_sha256,
-                "customizers": [[script.name, script.text] for script in self.customizers],
-                "validators": [[script.name, script.text] for script in self.validators],
+                "customizers": [script.identity for script in self.customizers],
+                "validators": [script.identity for script in self.validators],
             }
         )
 
@@ -86,9 +130,10 @@ class BakePlan:
 class Delivery:
     """Where a plan goes: what differs from one subscription, or one day, to the next.
 
-    *identity* is the resource id of the user-assigned identity that the service and the
-    build machine act as; *image_version_id* is the full ARM id of the version to make,
-    which must not exist; *tags* go onto it, after the spec's own.
+    *identity* is the resource id of the user-assigned identity that the service acts as, and
+    *build_identity* that of the build machine, which is the same one where it is empty;
+    *image_version_id* is the full ARM id of the version to make, which must not exist; *tags*
+    go onto it, after the spec's own.
     """
 
     location: str
@@ -97,3 +142,4 @@ class Delivery:
     mirror_url: str
     regions: tuple[TargetRegion, ...]
     tags: tuple[tuple[str, str], ...]
+    build_identity: str = ""

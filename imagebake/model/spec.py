@@ -3,73 +3,59 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
-from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.distributions import Distribution, distribution_of
+from imagebake.model.guard import GUEST_AGENT, Guard, obeys
+from imagebake.model.outputs import Output, Replication, TargetRegion
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
-from imagebake.model.spelling import described
+from imagebake.model.source import SourceImage
 from imagebake.model.steps import Customizer, Validator
-from imagebake.model.terms import Build, HeartbeatTerms, Objectives, ProofTerms, Schedule
+from imagebake.model.stewardship import STEWARDSHIP
+from imagebake.model.terms import (
+    Build,
+    HeartbeatTerms,
+    Objectives,
+    ProofTerms,
+    Schedule,
+    Trigger,
+    ValidationTerms,
+)
 from imagebake.model.texts import (
     DebianPackage,
     DefinitionName,
     ImageName,
     MarketplaceName,
     Owner,
-    Region,
+    SnapshotDate,
     Suite,
     TagName,
     TagText,
     Text,
 )
-from imagebake.model.values import Value
-from imagebake.model.versions import MARKETPLACE, exact_marketplace_version
-
-MarketplaceVersion = Annotated[
-    str,
-    StringConstraints(max_length=50),
-    AfterValidator(exact_marketplace_version),
-    described(MARKETPLACE, "an exact image version, such as '0.20260914.2237'", 50),
-]
-"""The exact version of a marketplace image."""
-
-
-class SourceImage(Value):
-    """The marketplace image that Azure starts from; its version is exact, never `latest`."""
-
-    publisher: Text
-    """Whose image it is: `Debian`."""
-    offer: Text
-    """Which of the publisher's products: `debian-12`."""
-    sku: Text
-    """Which edition of it: `12-gen2`."""
-    version: MarketplaceVersion
-    """The exact version: three numbers."""
-
-    @property
-    def urn(self) -> str:
-        """The image as `az` spells it."""
-        return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
+from imagebake.model.values import Grown, Value
+from imagebake.model.windows_pins import ModulePin
 
 
 class LocalBase(Value):
-    """How this machine makes the same base: a Debian suite and the packages the image has."""
+    """How this machine makes the same base: a suite and the packages the image has."""
 
     suite: Suite
-    """The Debian suite: `bookworm`."""
+    """The suite of Debian or Ubuntu: `bookworm`."""
+    snapshot: SnapshotDate | None = None
+    """The moment of the archive to lock from; needs an address in the setting `snapshot`."""
     packages: Annotated[tuple[DebianPackage, ...], Field(max_length=2000)] = ()
-    """Packages that the marketplace image has beyond Debian's essential ones."""
+    """Packages that the marketplace image has beyond the essential ones."""
+
+    @property
+    def distribution(self) -> Distribution:
+        """Whose suite it is."""
+        return distribution_of(self.suite)
 
 
 class Generation(enum.StrEnum):
@@ -111,14 +97,23 @@ class Identifier(Value):
     """The edition of the product."""
 
 
-class GalleryDefinition(Value):
+class System(enum.StrEnum):
+    """The operating system, in the gallery's spelling."""
+
+    LINUX = "Linux"
+    WINDOWS = "Windows"
+
+
+class GalleryDefinition(Grown):
     """The image definition that versions go to; all of it is immutable once made."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"replication"})
 
     definition: DefinitionName
     """The image definition's name."""
     identifier: Identifier
     """What the definition calls itself to people."""
-    os: Literal["Linux"] = "Linux"
+    os: Annotated[System, Field(strict=False)] = System.LINUX
     """The operating system."""
     generation: Annotated[Generation, Field(strict=False)]
     """The virtual hardware: V1 boots by BIOS, V2 by UEFI."""
@@ -126,23 +121,19 @@ class GalleryDefinition(Value):
     """What machines may ask for; explicit, because Azure's own default has changed before."""
     architecture: Annotated[Architecture, Field(strict=False)]
     """The processor."""
+    replication: Annotated[Replication, Field(strict=False)] = Replication.FULL
+    """`Shallow` keeps one copy of a version and no replicas: quick, and not for production."""
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether steps are PowerShell, and what only Windows can do is understood."""
+        return self.os is System.WINDOWS
 
 
-class TargetRegion(Value):
-    """A region that gets replicas; three or more are advised for production."""
-
-    name: Region
-    """The region's short name."""
-    replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    """How many copies are kept there."""
-    storage: Literal["Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"] = (
-        "Standard_LRS"
-    )
-    """The storage that the copies are kept in."""
-
-
-class ImageSpec(Value):
+class ImageSpec(Grown):
     """One image, after its includes have been merged."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"distribute", "validation", "trigger"})
 
     name: ImageName
     """The image's name; the spec's file is called the same."""
@@ -151,7 +142,7 @@ class ImageSpec(Value):
     owner: Owner
     """Who answers for the image."""
     source: SourceImage
-    """The marketplace image that Azure starts from."""
+    """The image that Azure starts from."""
     local: LocalBase | None = None
     """How the local builder makes the same base; without it the image bakes on Azure only."""
     gallery: GalleryDefinition
@@ -160,12 +151,18 @@ class ImageSpec(Value):
     """What the image must contain, each at an exact version."""
     extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
     """Extension handlers, each with the way its function is delivered."""
+    guard: Guard = Guard()
+    """Which extensions the guest agent lets run."""
     customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
-    """Shell steps of the image's own, run after the pins are installed."""
+    """Steps of the image's own, run after the pins are installed."""
     validators: Annotated[tuple[Validator, ...], Field(max_length=100)] = ()
     """Checks of the image's own, run on a machine made from it."""
+    validation: ValidationTerms = ValidationTerms()
+    """When Azure validates, and what becomes of an image that fails."""
     regions: Annotated[tuple[TargetRegion, ...], Field(min_length=1, max_length=100)]
     """Where versions are replicated to."""
+    distribute: Annotated[tuple[Output, ...], Field(max_length=20)] = ()
+    """What else a bake makes of the image: versions elsewhere, managed images, disks."""
     build: Build = Build()
     """The machine that Azure builds on."""
     adoption: Adoption = Adoption()
@@ -180,6 +177,8 @@ class ImageSpec(Value):
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
     """When the scheduled workflow bakes; without it the image is baked by hand."""
+    trigger: Trigger | None = None
+    """What Azure tries by itself whenever the source has a newer version."""
     rings: Annotated[tuple[Ring, ...], Field(max_length=20)] = ()
     """How versions reach machines, first to last; without any, all at once as ring `broad`."""
     retirement: Retirement = Retirement()
@@ -201,6 +200,7 @@ class ImageSpec(Value):
             ("validator", [step.name for step in self.validators]),
             ("region", [region.name for region in self.regions]),
             ("ring", [ring.name for ring in self.rings]),
+            ("output", [output.name for output in self.distribute]),
         ):
             twice = sorted({name for name in named if named.count(name) > 1})
             if twice:
@@ -218,6 +218,11 @@ class ImageSpec(Value):
         )
 
     @property
+    def distribution(self) -> Distribution:
+        """The distribution that the local base is made from; Debian where there is none."""
+        return self.local.distribution if self.local else Distribution.DEBIAN
+
+    @property
     def agents(self) -> tuple[AgentPin, ...]:
         """The pinned components of the catalogue, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, AgentPin))
@@ -233,6 +238,11 @@ class ImageSpec(Value):
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
 
     @property
+    def modules(self) -> tuple[ModulePin, ...]:
+        """The pinned modules of PowerShell, in the spec's order."""
+        return tuple(pin for pin in self.pins if isinstance(pin, ModulePin))
+
+    @property
     def wanted_files(self) -> tuple[WantedFile, ...]:
         """Every file to lock: the pinned ones, then what agents and extensions bring along."""
         brought = (
@@ -246,6 +256,14 @@ class ImageSpec(Value):
     def cached(self) -> tuple[ExtensionPin, ...]:
         """The extensions that the image serves to its own agent."""
         return tuple(pin for pin in self.extensions if pin.package)
+
+    @property
+    def allowed(self) -> tuple[str, ...] | None:
+        """The extensions that the image's agent lets run; None where it lets run any."""
+        newest = [pin.newest for pin in self.agents if pin.agent == GUEST_AGENT]
+        if not self.guard.allow_list or not any(map(obeys, newest)):
+            return None
+        return tuple(sorted({pin.handler for pin in self.cached} | set(self.guard.also)))
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""

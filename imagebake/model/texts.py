@@ -71,9 +71,18 @@ DefinitionName = Annotated[
 
 Suite = Annotated[
     str,
-    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian, such as 'bookworm'"),
+    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian or Ubuntu, such as 'bookworm'"),
 ]
 """A suite of a Debian archive."""
+
+SnapshotDate = Annotated[
+    str,
+    spelled(
+        r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z",
+        "a moment as snapshot services spell it, such as '20261121T100000Z'",
+    ),
+]
+"""A moment of an archive, in UTC."""
 
 DebianPackage = Annotated[
     str,
@@ -116,14 +125,15 @@ CommandLine = Annotated[
 ]
 """One line of a shell script."""
 
-PlainPath = Annotated[
+ImagePath = Annotated[
     str,
     spelled(
-        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}",
+        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}"
+        r"|[A-Za-z]:(\\(?!\.{1,2}(\\|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}",
         "a plain absolute path: letters, digits and '_.+@-' between slashes, no '..'",
     ),
 ]
-"""A path in the image, which needs no quoting anywhere."""
+"""A path in the image, of Linux or `C:\\FOLDER\\NAME` of Windows."""
 
 HttpsAddress = Annotated[
     str,
@@ -214,3 +224,70 @@ Timezone = Annotated[
     AfterValidator(_zone),
 ]
 """A time zone of the IANA database."""
+
+
+_TO = "the whole id of "
+
+ManagedImageId = Annotated[
+    str,
+    spelled(names.MANAGED_IMAGE_ID, _TO + "a managed image: '/subscriptions/…/images/NAME'"),
+]
+"""A managed image in Azure."""
+
+OutputGalleryId = Annotated[
+    str,
+    spelled(
+        f"{names.DEFINITION_ID.pattern}(?:/versions/{names.THREE_NUMBERS})?",
+        _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
+    ),
+]
+"""An image definition, or a version of it that is yet to be made."""
+
+DefinitionId = Annotated[
+    str,
+    spelled(
+        names.DEFINITION_ID,
+        _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
+    ),
+]
+"""An image definition in a gallery, by its whole id."""
+
+IdentityId = Annotated[
+    str,
+    spelled(names.IDENTITY_ID, _TO + "an identity: '/subscriptions/…/userAssignedIdentities/NAME'"),
+]
+"""A user-assigned identity."""
+
+SubnetId = Annotated[
+    str,
+    spelled(names.SUBNET_ID, _TO + "a subnet: '/subscriptions/…/virtualNetworks/V/subnets/NAME'"),
+]
+"""A subnet of a virtual network."""
+
+ResourceGroupId = Annotated[
+    str,
+    spelled(names.RESOURCE_GROUP_ID, _TO + "a group: '/subscriptions/…/resourceGroups/NAME'"),
+]
+"""A resource group."""
+
+RunOutputName = Annotated[
+    str,
+    spelled(names.TEMPLATE, "an output's name: letters, digits and '._-', at most 64"),
+]
+"""A run output of an image template."""
+
+GuestPath = Annotated[
+    str,
+    spelled(
+        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}"
+        r"|[A-Za-z]:([\\/](?!\.{1,2}([\\/]|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}",
+        "a plain absolute path: '/tmp/NAME', on Windows 'C:\\DIRECTORY\\NAME'",
+    ),
+]
+"""A path on the build machine, in either system's spelling."""
+
+Duration = Annotated[
+    str,
+    spelled(r"[1-9][0-9]{0,4}[smh]", "a time: a number and 's', 'm' or 'h', such as '30m'"),
+]
+"""How long something may take, as Azure spells it."""

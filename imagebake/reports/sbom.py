@@ -97,7 +97,11 @@ def _packages(baked: Baked, packages: Sequence[InstalledPackage]) -> Iterator[Co
             "reason": (pin.reason or "") if pin else "",
         }
         purl = purls.deb(
-            baked.family, baked.lock.suite, package.name, package.version, package.architecture
+            baked.family,
+            baked.lock.suite or "",
+            package.name,
+            package.version,
+            package.architecture,
         )
         yield Component(
             type=ComponentType.APPLICATION if agent else ComponentType.LIBRARY,
@@ -143,13 +147,14 @@ def _named(
 def _source(baked: Baked) -> Component:
     source = baked.lock.source
     purl = purls.source_image(source)
+    name, version = source.named
     return Component(
         type=ComponentType.OPERATING_SYSTEM,
-        name=f"{source.publisher}:{source.offer}:{source.sku}",
-        version=source.version,
+        name=name,
+        version=version or None,
         bom_ref=purl,
         purl=PackageURL.from_string(purl),
-        properties=[_property("step", "marketplace image that the image starts from")],
+        properties=[_property("step", f"{source.kind} that the image starts from")],
     )
 
 

@@ -122,7 +122,8 @@ PIN_KIND = Code(
     "S019",
     "a pin is of no kind, or of two",
     "A pin has exactly one of the keys `agent` (a component of the catalogue), `package` (a "
-    "Debian package) and `file` (a file by address and digest).",
+    "Debian package), `module` (a module of PowerShell, for Windows, whose package is its `file`) "
+    "and `file` (a file by address and digest).",
 )
 TAG = Code(
     "S020",
@@ -151,6 +152,15 @@ UNFIT_MODE = Code(
     "`cached` needs the official zip (`package`), which the image serves to its own agent; "
     "`native` and `absent` have none. A zip that merely lies on the disk is no way of delivery: "
     "see `docs/delivery-modes.md`.",
+)
+
+KIND = Code(
+    "S025",
+    "a step, a source or an output is of no kind, or of two",
+    "A customizer has exactly one of the keys `inline`, `script`, `upload`, `restart` and "
+    "`update`; a validator one of the first three; an output one of `gallery`, `managed_image` "
+    "and `vhd`; a source is `managed_image`, `gallery_version`, or publisher, offer, sku and "
+    "version.",
 )
 
 ALL: tuple[Code, ...] = tuple(

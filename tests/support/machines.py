@@ -18,6 +18,7 @@ from imagebake.artifacts.run_notes import RunNotes
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.bake import bake, resume
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import Emulator
@@ -76,12 +77,18 @@ class Machine:
     folder: Path
     tape: Tape = field(default_factory=Tape)
     bases: NoBases = field(default_factory=NoBases)
+    credential: Credential | None = None
+    """Who bakes; somebody who may do everything when None."""
+    identity: str = IDENTITY
     _open: list[Clients] = field(default_factory=list)
 
     @property
     def cloud(self) -> Clients:
         """Clients of their own for whoever asks; closed with the machine."""
-        self._open.append(Clients(an_endpoint(self.emulator.url, self.emulator.ca), quick()))
+        endpoint = an_endpoint(self.emulator.url, self.emulator.ca)
+        if self.credential:
+            endpoint = dataclasses.replace(endpoint, credential=self.credential)
+        self._open.append(Clients(endpoint, quick()))
         return self._open[-1]
 
     @property
@@ -96,6 +103,7 @@ class Machine:
             cloud=self.cloud,
             mirror=self.mirror,
             bases=self.bases,
+            ship=lambda _: None,
             render=render,
             content=self._content,
             keep_log=lambda _: None,
@@ -117,7 +125,7 @@ class Machine:
         emergency: str | None = None,
         **changes: Any,  # noqa: ANN401 - any hand
     ) -> BakeResult:
-        to = dataclasses.replace(DESTINATION, emergency=emergency)
+        to = dataclasses.replace(DESTINATION, identity=self.identity, emergency=emergency)
         hands = dataclasses.replace(self.hands(), **changes)
         return bake(plan, to, now=NOW, force=force, hands=hands)
 

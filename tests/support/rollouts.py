@@ -14,7 +14,8 @@ from imagebake.app import Site
 from imagebake.cloud.claims import URGENT
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
-from imagebake.commands.fleets import Decide, Order, Place, perform
+from imagebake.commands.fleets import Decide, Place, perform
+from imagebake.commands.orders import Order
 from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
 from imagebake.ends import End, InAzure, LocalLogs

@@ -132,6 +132,7 @@ class Bakery:
             cloud=clients,
             mirror=self.mirror,
             bases=NoBases(),
+            ship=lambda _: None,
             render=render,
             content=lambda _: "c" * 64,
             keep_log=lambda _: None,
