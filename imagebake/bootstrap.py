@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,60 +14,14 @@ from imagebake.cloud.deployments import deploy, resource
 from imagebake.cloud.together import together
 from imagebake.digest import sha256_json
 from imagebake.errors import CloudError, RolloutRefused
-from imagebake.model.sameness import Difference, differences, merged
+from imagebake.model.sameness import differences, merged
+from imagebake.model.wanted import Change, Wanted, What
 from imagebake.progress import Progress
 from imagebake.render.bootstrap import Deployment
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
 _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope")
-
-
-class What(enum.StrEnum):
-    """What becomes of a resource."""
-
-    CREATE = "create"
-    CHANGE = "change"
-    KEEP = "keep"
-    REFUSE = "refuse"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A resource as a template asks for it, *body* with all that is known put in."""
-
-    id: str
-    kind: str
-    api_version: str
-    deployment: str
-    body: Mapping[str, Any]
-
-    @property
-    def title(self) -> str:
-        """What people call it: its names, without what they are in."""
-        last = self.id.rpartition("/providers/")[2]
-        return last.partition("/")[2] or last
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A wanted resource beside what is there."""
-
-    wanted: Wanted
-    what: What
-    differences: tuple[Difference, ...] = ()
-    why: str = ""
-    there: Mapping[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The change for programs."""
-        return {
-            "id": self.wanted.id,
-            "type": self.wanted.kind,
-            "what": self.what.value,
-            "differences": [str(one) for one in self.differences],
-            "why": self.why or None,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

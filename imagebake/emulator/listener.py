@@ -177,7 +177,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def listen(context: ssl.SSLContext, port: int) -> Listener:
-    """A listener on *port*, or on any that is free where it is 0."""
+    """A listener at *port*; raises `UsageError` where somebody else has it."""
     try:
         return Listener(context, port=port)
     except OSError as error:

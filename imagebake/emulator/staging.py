@@ -6,17 +6,14 @@ import hashlib
 import re
 import uuid
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.listing import present, require_group
 from imagebake.emulator.store import Resource, Session
 
 ACCOUNTS = "Microsoft.Storage/storageAccounts"
 _GROUPS = "Microsoft.Resources/resourceGroups"
-_RULE = "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.storage"
 _RANGE = re.compile(r"bytes=(\d+)-")
 _NEVER = "Thu, 01 Jan 2026 00:00:00 GMT"
 
@@ -78,22 +75,11 @@ class Logs:
         self._folder = folder
 
     def routes(self) -> tuple[Route, ...]:
-        """What the storage accounts answer, and the list of them."""
+        """What the storage accounts answer."""
         return (
-            Route("GET", f"{_RULE}/storageaccounts", self.accounts),
             Route("GET", "/<account>/packerlogs", self.blobs, open=True),
             Route("GET", "/<account>/packerlogs/<run>/<file>", self.blob, open=True),
         )
-
-    def accounts(self, call: Call) -> Reply:
-        """List the storage accounts of a group."""
-        require_group(call)
-        found = call.session.list(ACCOUNTS, f"{call.scope}/")
-        shown = [present(account, call) for account in found]
-        for account in shown:
-            place: dict[str, Any] = {"blob": f"{call.base}/{account['name']}/"}
-            account["properties"] = account["properties"] | {"primaryEndpoints": place}
-        return Reply(200, {"value": shown})
 
     def blobs(self, call: Call) -> Reply:
         """List the logs of the runs of the account's template, as Blob storage lists."""
