@@ -30,7 +30,7 @@ ARM = (
         r"AADSTS(70021|700213|700211|7002138)\b",
         "no federated credential of the identity fits the workflow: repository, branch or"
         " environment differ",
-        "imagebake bootstrap --plan shows the subjects; environments are part of them",
+        "./inv bootstrap --plan shows the subjects; environments are part of them",
     ),
     Meaning(
         "federation-late",
@@ -43,7 +43,7 @@ ARM = (
         "secret-wrong",
         r"AADSTS(7000215|7000222)\b",
         "a client secret is wrong, or has expired",
-        "use no secret: imagebake bootstrap sets up federated credentials",
+        "use no secret: ./inv bootstrap sets up federated credentials",
     ),
     Meaning(
         "application-unknown",

@@ -61,7 +61,7 @@ BUILDS = (
         "network-interface-gone",
         r"network\.InterfacesClient#UpdateTags",
         "the service could not tag the build's network interface, for lack of a role",
-        "compare the identity's roles on the subnet with imagebake bootstrap --plan",
+        "compare the identity's roles on the subnet with ./inv bootstrap --plan",
     ),
     Meaning(
         "restart-timeout",

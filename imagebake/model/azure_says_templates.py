@@ -22,7 +22,7 @@ TEMPLATES = (
         "identity-lacks-role",
         r"Not authorized to access the resource",
         "the template's identity has no role on the resource that the message names",
-        "az role assignment list --assignee IDENTITY shows what it may; imagebake bootstrap --plan"
+        "az role assignment list --assignee IDENTITY shows what it may; ./inv bootstrap --plan"
         " shows what it needs",
     ),
     Meaning(
@@ -55,7 +55,7 @@ TEMPLATES = (
         r"Internal error occurred",
         "Azure gives no reason; mostly the identity lacks a role on the source, the gallery or a"
         " file's storage, or two templates share one staging group",
-        "compare the identity's roles with imagebake bootstrap --plan, leave staging_resource_group"
+        "compare the identity's roles with ./inv bootstrap --plan, leave staging_resource_group"
         " out, bake again",
     ),
     Meaning(
