@@ -19,6 +19,7 @@ HELD = "IMAGE@VERSION, or IMAGE for all of its versions"
         "image": IMAGE,
         "all": "every spec that this machine can bake",
         "locked": "refuse, with exit 5, when the archive no longer has what the lock names",
+        "resume": "end the run that a lost terminal or a kill left behind; start nothing",
         "force": "bake even though a healthy version of the same content exists",
         "no-proof": "do not prove the first boot of what was baked",
         "emergency": "why this cannot wait for the late review of a pin; becomes a tag",
@@ -31,6 +32,7 @@ def bake(
     all: bool = False,
     locked: bool = False,
     force: bool = False,
+    resume: bool = False,
     no_proof: bool = False,
     emergency: str = "",
     json: bool = False,
@@ -43,6 +45,7 @@ def bake(
         every=all,
         locked=locked,
         force=force,
+        resume=resume,
         prove=not no_proof,
         emergency=emergency,
         as_json=json,
@@ -901,12 +904,39 @@ def mirror(
     run(action, image, remote=remote, as_json=json)
 
 
-@task(help={"budget": "what to leave of cached bases and layers, in GiB"})
-def clean(c: Context, budget: str = "") -> None:
-    """Delete cached bases and layers that no image version needs, oldest first."""
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "follow": "print the output as it comes, until the run ends",
+        "run": "this run: the beginning of its id, or of the time it began (default: the last)",
+        "json": JSON,
+    },
+)
+def logs(
+    c: Context, image: str = "", follow: bool = False, run: str = "", json: bool = False
+) -> None:
+    """Show a build by step: how long each took, and why one failed."""
+    from imagebake.commands.build_logs import logs as show
+
+    show(image, follow=follow, run=run, as_json=json)
+
+
+@task(
+    help={
+        "budget": "what to leave of cached bases and layers, in GiB",
+        "cloud": "instead: end or delete what bakes left in the cloud",
+        "plan": "with --cloud: only show what would be done",
+        "json": "with --cloud: print JSON for programs",
+    }
+)
+def clean(
+    c: Context, budget: str = "", cloud: bool = False, plan: bool = False, json: bool = False
+) -> None:
+    """Delete what no image version needs: cached layers here, or leftovers in the cloud."""
     from imagebake.commands.cleaning import clean as run
 
-    run(budget)
+    run(budget, cloud=cloud, plan=plan, as_json=json)
 
 
 @task(

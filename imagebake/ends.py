@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imagebake.app import Site
-from imagebake.bake import Bases, Destination
 from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.containers import Container
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
+from imagebake.cloud.packer_logs import PackerLogs
 from imagebake.cloud.retry import Patience
-from imagebake.errors import UsageError
+from imagebake.errors import CloudError, UsageError
 from imagebake.host import process
 from imagebake.local import LocalEnd, local_end, make_engine
+from imagebake.making import Bases, Destination
 from imagebake.model.plan import BakePlan
+from imagebake.progress import Progress
 from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"
@@ -53,18 +55,71 @@ class Images(Protocol):
         """The disk of a version as `export_vhd` writes it, in a directory that goes with it."""
 
 
+class Logs(Protocol):
+    """The output of builds, by the name of their image template."""
+
+    def read(self, template: str, offset: int) -> bytes:
+        """What the last run has said, from *offset* on; nothing where there is nothing yet."""
+
+    def keep(self, template: str) -> Path | None:
+        """Put it where it outlives the template, and say where."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLogs:
+    """Files that the emulator keeps anyway."""
+
+    find: Callable[[str], Path | None]
+
+    def read(self, template: str, offset: int) -> bytes:
+        """See `Logs`."""
+        path = self.find(template)
+        if path is None or not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read()
+
+    def keep(self, template: str) -> Path | None:
+        """See `Logs`."""
+        return self.find(template)
+
+
+@dataclass(frozen=True, slots=True)
+class AzureLogs:
+    """Blobs that go with their template; what cannot be read fails no bake."""
+
+    blobs: PackerLogs
+    folder: Path
+    progress: Progress
+
+    def read(self, template: str, offset: int) -> bytes:
+        """See `Logs`."""
+        return self.blobs.read(template, offset)
+
+    def keep(self, template: str) -> Path | None:
+        """See `Logs`."""
+        try:
+            return self.blobs.keep(template, self.folder)
+        except CloudError as error:
+            self.progress.note(f"the build's log is not kept: {error.message}")
+            return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
     *mirror* opens the mirror in the cloud, and is None where builds read the one that is
-    here. *local* is there where incidents can be made, which is on this machine only.
+    here. *logs* are of the builds. *local* is there where incidents can be made, which is on
+    this machine only.
     """
 
     cloud: Clients
     destination: Destination
     bases: Bases
     images: Images
+    logs: Logs
     mirror: MirrorOpener | None = None
     local: LocalEnd | None = None
 
@@ -128,6 +183,7 @@ def _azure(site: Site) -> Iterator[End]:
             destination=_destination(site, site.settings.identity, site.settings.mirror_url),
             bases=InAzure(),
             images=InAzure(),
+            logs=AzureLogs(PackerLogs(cloud), site.workspace.logs, site.progress),
             mirror=functools.partial(mirror_container, site),
         )
 
@@ -151,6 +207,7 @@ def _local(site: Site) -> Iterator[End]:
                 destination=_destination(site, identity, LOCAL_MIRROR),
                 bases=here.bases,
                 images=here,
+                logs=LocalLogs(lambda name: here.emulator.run_log(endpoint.template_id(name))),
                 local=here,
             )
 

@@ -166,6 +166,7 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
         marketplace=Marketplace(workspace.engine / "marketplace"),
         fetch=fetch,
         network=network,
+        clock=functools.partial(dt.datetime.now, dt.UTC),
     )
 
 

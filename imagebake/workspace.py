@@ -73,6 +73,16 @@ class Workspace:
         return self.state / "records"
 
     @property
+    def runs(self) -> Path:
+        """The notes of runs of image templates, below the name of the cloud they are in."""
+        return self.state / "runs"
+
+    @property
+    def logs(self) -> Path:
+        """The logs of builds in Azure, which would go with their templates."""
+        return self.state / "logs"
+
+    @property
     def runbooks(self) -> Path:
         """The runbooks: the repository's own where it has them, else the shipped ones."""
         own = self.root / "docs" / "runbooks"

@@ -24,6 +24,8 @@ LAYERS = (
     # Machines of the local end: the emulator's wish, the engine's layers, a first boot.
     ("region",),
     ("verbs",),
+    # A version from its run on: what bakes do, and whoever picks one up.
+    ("making",),
     (
         "specs",
         "pins",

@@ -17,6 +17,7 @@ from azure.core.exceptions import (
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
+from azure.mgmt.core.policies import ARMAutoResourceProviderRegistrationPolicy
 
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.guard import Guard
@@ -186,6 +187,19 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
     def sleep(self, duration: float) -> None:
         """Rest for *duration* seconds."""
         self._sleep(duration)
+
+
+def without_registration(client: Any) -> Any:  # noqa: ANN401 - any client of the SDKs
+    """*client* without the policy that registers providers behind everybody's back.
+
+    It sleeps ten seconds at a time, for as long as it takes, and asks nobody; what a missing
+    registration means is for `providers` to say. The clients have no option for this.
+    """
+    policies = client._client._pipeline._impl_policies  # noqa: SLF001 - see above
+    for before, policy in itertools.pairwise(policies):
+        if isinstance(policy, ARMAutoResourceProviderRegistrationPolicy):
+            before.next = policy.next
+    return client
 
 
 def transport(

@@ -137,7 +137,7 @@ class Application:
         begin = self.store.reading if request.method in _READS else self.store.writing
         with begin() as session:
             if not route.open:
-                _require_provider(session, path)
+                _require_provider(session, path, now.timestamp())
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
                 token = request.headers.get("Authorization", "")
@@ -228,9 +228,9 @@ def _require_api_version(query: Mapping[str, str]) -> None:
         )
 
 
-def _require_provider(session: Session, path: str) -> None:
+def _require_provider(session: Session, path: str, now: float) -> None:
     if match := _PROVIDER.match(path):
-        require_registration(session, match[1], match[2])
+        require_registration(session, match[1], match[2], now)
 
 
 def _json_body(request: Request) -> Any:  # noqa: ANN401 - JSON is what it is

@@ -20,7 +20,7 @@ from typing import Any
 from imagebake.emulator import operations
 from imagebake.emulator.builder import Builder, BuildFailed
 from imagebake.emulator.calls import Call, Pace, stamp, stamp_of
-from imagebake.emulator.distribution import distribute
+from imagebake.emulator.distribution import distribute, late_distribution
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.emulator.template_lookups import Source, Unprovisionable, find_destination
 from imagebake.host.files import locked
@@ -203,7 +203,16 @@ class Runs:
                     partly = len(failures) < len(template.properties["distribute"])
                     state = "PartiallySucceeded" if partly else "Failed"
                     end = _End(state, failures[0].message, failures[0].code)
+                elif end.code is None and self._is_late(run):
+                    end = _End("Failed", late_distribution(template), "DistributionTimeout")
             self._put_down(session, run.id, template, end, time)
+
+    def _is_late(self, run: _Run) -> bool:
+        """Whether the build's time is over before the last region has its copy.
+
+        The service waits until then, and copies on afterwards; here the end is told at once.
+        """
+        return self._now() + dt.timedelta(seconds=self._pace().replication) > run.deadline
 
     def _put_down(
         self, session: Session, operation: str, template: Resource | None, end: _End, time: float

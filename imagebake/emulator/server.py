@@ -42,6 +42,7 @@ from imagebake.emulator.runs import Runs, Start, in_a_thread
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
+from imagebake.emulator.staging import Logs
 from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
@@ -164,6 +165,7 @@ class Emulator:
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
+            *Logs(self.folder).routes(),
             *Machines(self._lives).routes(),
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),

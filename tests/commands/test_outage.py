@@ -16,16 +16,16 @@ from pathlib import Path
 import pytest
 
 from imagebake import app
-from imagebake.bake import Destination
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.beats import carry_out, judge
 from imagebake.commands.fleets import Place
 from imagebake.digest import canonical_json
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure
+from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.errors import ImagebakeError
 from imagebake.local import outages
+from imagebake.making import Destination
 from imagebake.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.incident import StoreState
@@ -98,7 +98,8 @@ class Desk:
         specs = list(load_all(site.workspace.specs, root=site.workspace.root).values())
         with self.azure() as (_, cloud):
             to = Destination(gallery=GROUP, identity="", mirror_url="")
-            end = End(cloud=cloud, destination=to, bases=InAzure(), images=InAzure())
+            logs = LocalLogs(lambda _: None)
+            end = End(cloud=cloud, destination=to, bases=InAzure(), images=InAzure(), logs=logs)
             fleet = Fleet(cloud, GROUP, NOW)
             beats = carry_out(Place(site=site, end=end, fleet=fleet, now=NOW, began=NOW()), specs)
         try:

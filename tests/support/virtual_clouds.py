@@ -16,8 +16,9 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
 from imagebake.artifacts.mirror import Mirror
+from imagebake.artifacts.run_notes import RunNotes
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.bake import Destination, Hands, bake
+from imagebake.bake import bake
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.endpoint import Credential, Endpoint
 from imagebake.cloud.galleries import Gallery
@@ -31,6 +32,7 @@ from imagebake.emulator.server import Emulator
 from imagebake.host.connections import Connections
 from imagebake.host.download import Downloader
 from imagebake.host.virtual_time import VirtualTime
+from imagebake.making import Destination, Hands
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
@@ -133,6 +135,8 @@ class Bakery:
             ship=lambda _: None,
             render=render,
             content=lambda _: "c" * 64,
+            keep_log=lambda _: None,
+            notes=RunNotes(self.folder / "runs"),
             locks=self.folder / "locks",
             clock=self.cloud.time.clock,
             progress=self.tape,
