@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.capacity import register, unregistered
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import deploy, resource
+from imagebake.cloud.providers import Providers
 from imagebake.cloud.together import together
 from imagebake.digest import sha256_json
 from imagebake.errors import CloudError, RolloutRefused
@@ -61,7 +61,7 @@ def plan_bootstrap(
     deployments: Sequence[Deployment], parameters: Mapping[str, Any], *, clients: Clients
 ) -> BootstrapPlan:
     """Compare everything that *deployments* ask for with what is there; writes nothing."""
-    missing = unregistered(clients)
+    missing = Providers(clients).missing()
     wanted = [one for each in deployments for one in _wanted(each, parameters, clients)]
     read = [
         functools.partial(resource, clients, one.id, one.api_version)
@@ -99,7 +99,7 @@ def apply_bootstrap(
     with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
         providers = [one.wanted.id.rpartition("/")[2] for one in _of(plan, PROVIDER)]
         if providers:
-            register(clients, providers)
+            Providers(clients).register(providers)
             step.advance("providers", len(providers))
         for one in plan.deployments:
             mine = {each.wanted.id.lower(): each for each in _of(plan, one.name)}

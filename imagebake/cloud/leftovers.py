@@ -15,6 +15,7 @@ from typing import Any
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.image_templates import TAG_FINGERPRINT
+from imagebake.cloud.standing import TAG_STANDING
 from imagebake.cloud.wire import moment
 from imagebake.errors import CloudError
 from imagebake.model.leftover import Act, Kind, Leftover
@@ -62,7 +63,10 @@ class Leftovers:
 
     def _template(self, template: Mapping[str, Any]) -> Leftover | None:
         name, properties = str(template["name"]), template["properties"]
-        ours = TAG_FINGERPRINT in (template.get("tags") or {})
+        tags = template.get("tags") or {}
+        if TAG_STANDING in tags:  # it waits for its trigger, and no bake is about it
+            return None
+        ours = TAG_FINGERPRINT in tags
         if not ours and not self._is_name_of_ours(name):
             return None
         act, why = self._judged(name, template, properties) if ours else (Act.LEAVE, _UNPROVEN)

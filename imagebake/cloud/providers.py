@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.paging import pages
 from imagebake.errors import CloudError
 
-NEEDED = (
-    "Microsoft.Compute",
-    "Microsoft.ContainerInstance",
-    "Microsoft.KeyVault",
-    "Microsoft.ManagedIdentity",
-    "Microsoft.Network",
-    "Microsoft.Storage",
-    "Microsoft.VirtualMachineImages",
-)
-"""What Azure Image Builder uses in the subscription of its template."""
+PROVIDERS: Mapping[str, str] = {
+    "Microsoft.Compute": "galleries, versions and machines are its resources",
+    "Microsoft.ContainerInstance": "Image Builder runs every build from a container of its own",
+    "Microsoft.KeyVault": "Image Builder keeps the keys of a build in a vault",
+    "Microsoft.ManagedIdentity": "templates and workflows run as its identities",
+    "Microsoft.Network": "the build machine is put into a network",
+    "Microsoft.Storage": "Image Builder's logs and the mirror are kept there",
+    "Microsoft.VirtualMachineImages": "image templates are its resources",
+}
+"""What must be registered, and what for."""
 
 _API = "2021-04-01"
 _REGISTERED = "Registered"
@@ -31,12 +32,38 @@ class Providers:
 
     clients: Clients
 
-    def missing(self) -> tuple[str, ...]:
-        """Those of `NEEDED` that are not registered."""
-        return tuple(name for name in NEEDED if self._state(name) != _REGISTERED)
+    def listed(self) -> dict[str, dict[str, Any]]:
+        """Every provider that there is, by lower-case name."""
+        listed = pages(self.clients, "list the providers", f"{self._scope}?api-version={_API}")
+        return {str(one["namespace"]).lower(): one for one in listed}
+
+    def missing(self) -> dict[str, str]:
+        """Those of `PROVIDERS` that are not registered, with the state that each is in."""
+        found = self.listed()
+        states = {
+            name: str((found.get(name.lower()) or {}).get("registrationState") or "NotRegistered")
+            for name in PROVIDERS
+        }
+        return {name: state for name, state in states.items() if state != _REGISTERED}
+
+    def register(self, names: Collection[str]) -> None:
+        """Register *names*, and wait until all are."""
+        patience = self.clients.patience
+        deadline = patience.clock() + _LIMIT
+        for name in names:
+            path = f"{self._scope}/{name}/register?api-version={_API}"
+            self.clients.send(f"register {name}", "POST", path)
+        while left := self.missing().keys() & set(names):
+            if patience.clock() >= deadline:
+                raise CloudError(
+                    f"not registered after {_LIMIT / 60:.0f} minutes: {', '.join(sorted(left))}",
+                    code="RegistrationSlow",
+                    hint="it goes on by itself; the same command looks again",
+                )
+            patience.sleep(self.clients.endpoint.polling_seconds)
 
     def require(self, *, register: bool, note: Callable[[str], None]) -> None:
-        """Have all of `NEEDED` before a build is started; *register* does what is missing.
+        """Have all of `PROVIDERS` before a build is started; *register* does what is missing.
 
         Raises `CloudError` with the command. Who may not look is told so and let through:
         Azure says it again when it matters.
@@ -48,40 +75,19 @@ class Providers:
                 raise
             note("whether the resource providers are registered may not be read: going on")
             return
-        if not missing:
-            return
-        if not register:
+        if missing and not register:
+            commands = (f"az provider register --wait --namespace {one}" for one in missing)
             raise CloudError(
                 f"the subscription is not registered to use {', '.join(missing)}",
                 code="MissingSubscriptionRegistration",
                 cause="a build makes resources of these providers, and would fail minutes later",
-                hint=" && ".join(
-                    f"az provider register --wait --namespace {one}" for one in missing
-                )
-                + "; or set register_providers: yes",
+                hint=" && ".join(commands) + "; or set register_providers: yes",
             )
         for name in missing:
             note(f"registering {name} in the subscription")
-            self._ask(f"register {name}", "POST", f"{name}/register")
-        for name in missing:
-            self._await(name)
+        if missing:
+            self.register(missing)
 
-    def _await(self, name: str) -> None:
-        patience = self.clients.patience
-        deadline = patience.clock() + _LIMIT
-        while (state := self._state(name)) != _REGISTERED:
-            if patience.clock() >= deadline:
-                raise CloudError(
-                    f"{name} is still {state} after {_LIMIT / 60:.0f} minutes",
-                    code="RegistrationSlow",
-                    hint="it goes on by itself; the same command looks again",
-                )
-            patience.sleep(self.clients.endpoint.polling_seconds)
-
-    def _state(self, name: str) -> str:
-        found = self._ask(f"read whether {name} is registered", "GET", name)
-        return str(found["registrationState"])
-
-    def _ask(self, doing: str, method: str, path: str) -> Any:  # noqa: ANN401 - JSON
-        scope = f"/subscriptions/{self.clients.endpoint.subscription}/providers"
-        return self.clients.send(doing, method, f"{scope}/{path}?api-version={_API}")
+    @property
+    def _scope(self) -> str:
+        return f"/subscriptions/{self.clients.endpoint.subscription}/providers"

@@ -11,6 +11,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import TAG_FINGERPRINT
 from imagebake.cloud.leftovers import Leftovers
+from imagebake.cloud.standing import TAG_STANDING
 from imagebake.emulator.calls import Pace
 from imagebake.model.leftover import Act, Kind
 from tests.support.builders import a_spec
@@ -153,6 +154,7 @@ def test_a_run_that_somebody_here_waits_for_is_adopted(cloud: Clients) -> None:
         ("demo-0123456789abcdef", {}, Act.LEAVE),
         ("other-0123456789abcdef", {}, None),
         ("other-0123456789abcdef", TAGGED, Act.DELETE),
+        (OURS, TAGGED | {TAG_STANDING: "demo"}, None),
     ],
 )
 def test_only_what_has_our_tag_is_deleted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imagebake.cloud.clients import Clients
-from imagebake.cloud.providers import NEEDED, Providers
+from imagebake.cloud.providers import PROVIDERS, Providers
 from imagebake.emulator.calls import Pace
 from imagebake.errors import CloudError
 from tests.support.machines import Machine
@@ -23,7 +23,7 @@ def test_what_is_registered_is_fine(machine: Machine) -> None:
     Providers(machine.cloud).require(register=False, note=notes.append)
 
     assert notes == []
-    assert len(NEEDED) == 7
+    assert len(PROVIDERS) == 7
 
 
 def test_what_is_missing_is_told_with_the_commands(machine: Machine) -> None:
@@ -51,7 +51,7 @@ def test_what_is_missing_is_registered_when_the_setting_says_so(machine: Machine
     Providers(cloud).require(register=True, note=notes.append)
 
     assert notes == ["registering Microsoft.VirtualMachineImages in the subscription"]
-    assert Providers(cloud).missing() == ()
+    assert Providers(cloud).missing() == {}
 
 
 def test_a_registration_that_goes_on_refuses_until_it_is_done(machine: Machine) -> None:
@@ -63,7 +63,7 @@ def test_a_registration_that_goes_on_refuses_until_it_is_done(machine: Machine) 
     state = cloud.send("register", "POST", f"{path}?api-version=2021-04-01")["registrationState"]
 
     assert state == "Registering"
-    assert Providers(cloud).missing() == ("Microsoft.Compute",)
+    assert Providers(cloud).missing() == {"Microsoft.Compute": "Registering"}
     with pytest.raises(CloudError) as caught:
         cloud.ask("look", cloud.compute.galleries.get, "imagebake", "imagebake")
     assert caught.value.code == "MissingSubscriptionRegistration"
@@ -85,7 +85,7 @@ def test_nothing_is_registered_behind_anybodys_back(machine: Machine) -> None:
 
 def test_who_may_not_look_goes_on(machine: Machine) -> None:
     notes: list[str] = []
-    machine.emulator.fail("GET", "*/providers/*", status=403, code="AuthorizationFailed")
+    machine.emulator.fail("GET", "*/providers", status=403, code="AuthorizationFailed")
 
     Providers(machine.cloud).require(register=False, note=notes.append)
 
