@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import shlex
+import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,16 +65,18 @@ class Script:
         plain = asked == ["Shell", False, False, []] and self.is_inline
         return [self.name, self.text, *([] if plain else asked)]
 
-    def lines(self, mirror_url: str) -> tuple[str, ...]:
+    def lines(self, mirror_url: str, reader: str = "") -> tuple[str, ...]:
         """The script for AIB's `inline`, installing from *mirror_url*.
 
-        Only a newline ends a line: a manifest may hold the other characters that Unicode
-        breaks lines at.
+        *reader* is the id of the identity that reads it, for a machine that may have several:
+        asked for a token without a name, the metadata service would refuse. Only a newline
+        ends a line: a manifest may hold the other characters that Unicode breaks lines at.
         """
         quoted = mirror_url.replace("'", "''")
+        named = f"&msi_res_id={urllib.parse.quote(reader, safe='')}" if reader else ""
         addresses = {
-            MIRROR_LINE: f"mirror={shlex.quote(mirror_url)}",
-            WINDOWS_MIRROR_LINE: f"$mirror = '{quoted}'",
+            MIRROR_LINE: f"mirror={shlex.quote(mirror_url)} reader='{named}'",
+            WINDOWS_MIRROR_LINE: f"$mirror = '{quoted}'; $reader = '{named}'",
         }
         lines = self.text.removesuffix("\n").split("\n")
         return tuple(addresses.get(line, line) for line in lines)

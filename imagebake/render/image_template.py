@@ -43,6 +43,12 @@ def _identities(plan: BakePlan, delivery: Delivery) -> list[str]:
     return list(dict.fromkeys((own, *plan.spec.build.identities)))
 
 
+def _reader(delivery: Delivery) -> str:
+    """Who reads the mirror, where one has to be somebody for it."""
+    there = delivery.mirror_url.startswith("https:")
+    return (delivery.build_identity or delivery.identity) if there else ""
+
+
 def _steps(scripts: Iterable[Script], delivery: Delivery) -> list[dict[str, Any]]:
     return [_step(script, delivery) for script in scripts]
 
@@ -51,7 +57,7 @@ def _step(script: Script, delivery: Delivery) -> dict[str, Any]:
     return {
         "name": script.name,
         "kind": script.kind.value,
-        "lines": script.lines(delivery.mirror_url) if script.is_inline else (),
+        "lines": script.lines(delivery.mirror_url, _reader(delivery)) if script.is_inline else (),
         "elevated": script.elevated,
         "as_system": script.as_system,
         "exit_codes": script.exit_codes,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import urllib.parse
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_a_build_machine_of_its_own_identity_does_not_have_the_services(
     assert document["properties"]["vmProfile"]["userAssignedIdentities"] == [f"{_GROUP}/one"]
 
 
-def test_only_the_mirrors_address_differs_between_mirrors(
+def test_only_the_mirrors_address_and_who_reads_it_differ_between_mirrors(
     plan: Planner, templates: Templates
 ) -> None:
     planned = plan(a_full_spec())
@@ -122,7 +123,9 @@ def test_only_the_mirrors_address_differs_between_mirrors(
         planned, a_delivery(mirror_url="https://mirror.example/m"), templates
     ).decode()
 
-    assert here.replace(f"mirror={MIRROR}", "mirror=https://mirror.example/m") == there
+    reader = urllib.parse.quote(a_delivery().identity, safe="")
+    asked = f"mirror=https://mirror.example/m reader='&msi_res_id={reader}'"
+    assert here.replace(f"mirror={MIRROR} reader=''", asked) == there
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_the_mirror_is_one_quoted_word_on_one_line(plan: Planner) -> None:
     script = by_name(plan)["put-files"]
 
     assert MIRROR_LINE in script.text.splitlines()
-    assert "mirror='https://m.example/a b'" in script.lines("https://m.example/a b")
+    assert "mirror='https://m.example/a b' reader=''" in script.lines("https://m.example/a b")
     assert "imagebake-mirror" not in "".join(script.lines(MIRROR))
 
 

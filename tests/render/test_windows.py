@@ -134,8 +134,8 @@ def test_the_mirror_is_told_late_and_cannot_be_left(windows: BakePlan) -> None:
     install = next(one for one in windows.customizers if one.name == "put-files")
 
     assert "$mirror = '@imagebake-mirror@'" in install.text.splitlines()
-    assert "$mirror = 'https://store.example/mirror'" in install.lines(MIRROR)
-    assert "$mirror = 'https://store.example/''; calc'" in install.lines(
+    assert "$mirror = 'https://store.example/mirror'; $reader = ''" in install.lines(MIRROR)
+    assert "$mirror = 'https://store.example/''; calc'; $reader = ''" in install.lines(
         "https://store.example/'; calc"
     )
 

@@ -6,7 +6,7 @@ fail() {
   printf 'imagebake: %s\n' "$*" >&2
   exit 1
 }
-mirror=file:///run/imagebake/mirror
+mirror=file:///run/imagebake/mirror reader=''
 work=$(mktemp -d /var/tmp/imagebake.XXXXXXXX)
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -16,7 +16,7 @@ fetch() {
 authorise() {
   identity='http://169.254.169.254/metadata/identity/oauth2/token'
   token=$(fetch --noproxy '*' --header Metadata:true \
-    "$identity?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F" \
+    "$identity?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F$reader" \
     | sed -n 's/.*"access_token" *: *"\([^"]*\)".*/\1/p')
   [ -n "$token" ] || fail 'the managed identity of this machine got no token for the mirror'
   printf 'Authorization: Bearer %s\nx-ms-version: 2023-11-03\n' "$token" >"$work/headers"

@@ -4,7 +4,7 @@ Set-StrictMode -Version 3.0
 function Stop-Step([string] $Reason) {
   throw "imagebake: $Reason"
 }
-$mirror = 'https://store.example/mirror'
+$mirror = 'https://store.example/mirror'; $reader = ''
 $work = Join-Path $env:SystemRoot "Temp\imagebake-$([Guid]::NewGuid().ToString('N'))"
 $headers = @{}
 function Invoke-Patiently([string] $What, [scriptblock] $Action) {
@@ -21,7 +21,7 @@ function Invoke-Patiently([string] $What, [scriptblock] $Action) {
 }
 function Get-Token {
   $address = 'http://169.254.169.254/metadata/identity/oauth2/token'
-  $request = [Net.WebRequest]::CreateHttp("$($address)?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F")
+  $request = [Net.WebRequest]::CreateHttp("$($address)?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F$reader")
   $request.Proxy = $null
   $request.Timeout = 30000
   $request.Headers.Add('Metadata', 'true')
