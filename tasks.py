@@ -327,6 +327,24 @@ def render(c: Context, image: str = "", all: bool = False, out: str = "") -> Non
 @task(
     words=["image"],
     help={
+        "image": IMAGE,
+        "off": "take the standing template and its trigger away; candidates stay",
+        "show": "only say what there is, and how its last run ended",
+        "json": JSON,
+    },
+)
+def trigger(
+    c: Context, image: str, off: bool = False, show: bool = False, json: bool = False
+) -> None:
+    """Have Azure try an image on every newer version of its source, as the spec says."""
+    from imagebake.commands.triggering import trigger as run
+
+    run(image, off=off, show=show, as_json=json)
+
+
+@task(
+    words=["image"],
+    help={
         "image": f"{IMAGE} (default: all)",
         "save": "a file for everything that was read; retire --inventory decides from it",
         "json": JSON,

@@ -15,7 +15,7 @@ from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.marketplace import Marketplace as Offered
 from imagebake.emulator.server import Emulator
 from imagebake.engine.engine import Engine
-from imagebake.engine.errors import EngineFailed
+from imagebake.engine.errors import CannotRun, EngineFailed
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch
@@ -23,9 +23,12 @@ from imagebake.errors import ArtifactError, UsageError
 from imagebake.host.namespaces import rootless
 from imagebake.model.bundle import Bundle
 from imagebake.model.plan import BakePlan
+from imagebake.model.source import GalleryVersion, ManagedImage
 from imagebake.region import Region
 from imagebake.settings import Settings
 from imagebake.workspace import Workspace
+
+_ACCEPTED = "All else is in order: the template's fields, its source and its destinations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class EngineBuilder:
         """Build *template*; raises `BuildFailed` with what the broken step printed last."""
         try:
             return self.engine.build(template, log=log, on_state=on_state, cancelled=cancelled)
+        except CannotRun as error:
+            message = f"{error.message}. {_ACCEPTED}\n= hint: {error.hint}"
+            raise BuildFailed(error.code, message) from error
         except EngineFailed as error:
             hint = f"\n= hint: {error.hint}" if error.hint else ""
             raise BuildFailed(error.code, error.message + hint, record=error.record) from error
@@ -60,6 +66,8 @@ class LocalBases:
 
     def offer(self, plan: BakePlan) -> None:
         """Offer *plan*'s base; the same one offered again changes nothing."""
+        if plan.spec.local is None:  # nothing on this machine is like it
+            return
         base = plan.lock.base
         recipe = BaseRecipe(
             suite=plan.lock.suite,
@@ -67,12 +75,19 @@ class LocalBases:
             packages=tuple(f"{package.name}={package.version}" for package in base.packages),
             bundle=Bundle(base.packages).digest,
         )
-        self.marketplace.offer(platform_image(plan), recipe)
+        self.marketplace.offer(wire_source(plan), recipe)
 
 
-def platform_image(plan: BakePlan) -> dict[str, str]:
+def wire_source(plan: BakePlan) -> dict[str, str]:
     """The image template's source, as the wire spells it."""
-    return {"type": "PlatformImage", **plan.lock.source.to_json()}
+    match plan.lock.source:
+        case ManagedImage(managed_image=image):
+            return {"type": "ManagedImage", "imageId": image}
+        case GalleryVersion(gallery_version=version):
+            return {"type": "SharedImageVersion", "imageVersionId": version}
+        case source:
+            named = {key: getattr(source, key) for key in ("publisher", "offer", "sku", "version")}
+            return {"type": "PlatformImage", **named}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
@@ -18,7 +19,7 @@ from imagebake.model.findings import Finding
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
 from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import Customizer, Validator
+from imagebake.model.steps import InlineCustomizer, InlineValidator
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,
@@ -70,13 +71,15 @@ def validate_spec(
     catalogue: Catalogue,
     location: str,
     today: dt.date,
+    gallery: str = "",
     others: Sequence[ImageSpec] = (),
     rendered: Mapping[str, bytes] | None = None,
 ) -> tuple[Finding, ...]:
     """Hold *spec* and its lock against the rules that need no image.
 
-    *location* is the gallery's region; *others* are the repository's specs, among which
-    *spec* may be; *rendered* is what Azure would get, by name, to be searched for secrets.
+    *location* is the gallery's region, *gallery* its id; *others* are the repository's specs,
+    among which *spec* may be; *rendered* is what Azure would get, by name, to be searched for
+    secrets.
     """
     texts = {**dict(_texts(spec)), **(rendered or {})}
     return judge_spec(
@@ -87,6 +90,7 @@ def validate_spec(
             catalogue=catalogue,
             location=location,
             today=today,
+            gallery=gallery,
             others=tuple(others),
             leaks=_leaks(texts),
         )
@@ -94,7 +98,7 @@ def validate_spec(
 
 
 def rivals(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
-    """Of each of *specs*, by name, those that claim the same place in the gallery.
+    """Of each of *specs*, by name, those that claim the same place as it.
 
     They are all that `validate_spec` needs to know of the others, and seldom any.
     """
@@ -102,6 +106,8 @@ def rivals(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
     for spec in specs:
         claims.setdefault(spec.gallery.definition.lower(), []).append(spec)
         claims.setdefault(spec.gallery.identifier, []).append(spec)
+        if group := spec.build.staging_resource_group:
+            claims.setdefault(group.lower(), []).append(spec)
     found: dict[str, dict[str, ImageSpec]] = {}
     for together in claims.values():
         if len(together) > 1:
@@ -200,9 +206,9 @@ def require(reports: Sequence[Report]) -> None:
 
 def _texts(spec: ImageSpec) -> Iterator[tuple[str, bytes]]:
     """The texts of a spec that Azure stores readably, by how to name them."""
-    steps: tuple[Customizer | Validator, ...] = (*spec.customizers, *spec.validators)
-    for step in steps:
-        yield step.name, "\n".join(step.inline).encode()
+    for step in (*spec.customizers, *spec.validators):
+        said = step.inline if isinstance(step, InlineCustomizer | InlineValidator) else ()
+        yield step.name, "\n".join(said or (json.dumps(step.to_json()),)).encode()
     for name, text in spec.tags.items():
         yield f"tag {name}", text.encode()
     yield "description", spec.description.encode()

@@ -158,9 +158,15 @@ class ImageTemplates:
 
 
 def _with_fingerprint(body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* tagged with a digest of what decides about the image, not of where it goes."""
+    """*body* tagged with a digest of what it makes, but for the version's number and its tags."""
+    properties = body["properties"]
     parts = ("source", "customize", "validate", "optimize", "vmProfile")
-    digest = sha256_json({part: body["properties"].get(part) for part in parts})
+    said = {part: properties.get(part) for part in parts}
+    later = ("errorHandling", "additionalDataDisks", "stagingResourceGroup", "managedResourceTags")
+    said |= {part: properties[part] for part in later if part in properties}
+    if further := properties["distribute"][1:]:
+        said["distribute"] = [{**one, "artifactTags": None} for one in further]
+    digest = sha256_json(said)
     return {**body, "tags": {**(body.get("tags") or {}), TAG_FINGERPRINT: digest}}
 
 

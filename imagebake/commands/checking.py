@@ -7,6 +7,7 @@ from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.output import print_json
+from imagebake.commands.places import gallery_id
 from imagebake.commands.selection import chosen, split_version, templates
 from imagebake.errors import LockError, UsageError
 from imagebake.model.lock import Lock
@@ -70,6 +71,7 @@ def _rules(site: Site, spec: ImageSpec, lock: Lock | None, others: tuple[ImageSp
         rendered=_rendered(site, spec, lock) if lock else None,
         catalogue=CATALOGUE,
         location=site.settings.location,
+        gallery=gallery_id(site.settings),
         today=site.now.date(),
         others=others,
     )

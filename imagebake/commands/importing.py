@@ -33,10 +33,8 @@ def import_(
     draft = import_template(template, parameters, wanted, _library(template, parameters))
     place = Path(out) if out else site.workspace.specs / f"{draft.name}.yaml"
     _refuse_taken(draft.name, place, site)
-    lacking: tuple[Diagnostic, ...] = ()
-    if not draft.windows:
-        write_atomically(place, drafted(draft).encode())
-        lacking = _lacking(place, site)
+    write_atomically(place, drafted(draft).encode())
+    lacking = _lacking(place, site)
     shown = site.workspace.shown(place)
     if as_json:
         print_json(_json(draft, shown, lacking))
@@ -44,15 +42,10 @@ def import_(
         print(
             "\n\n".join([*map(str, (*draft.findings, *lacking)), _summary(draft, shown, lacking)])
         )
-    if draft.windows:
-        raise ValidationFailed(f"{template} is for Windows: nothing is written", hint=_WINDOWS)
     if strict and (lacking or has_errors(draft)):
         raise ValidationFailed(
             f"{shown} is not all that {template} is", hint="without --strict it is only said"
         )
-
-
-_WINDOWS = "a spec of today makes Linux images"
 
 
 def _library(*paths: str) -> Library:
@@ -77,8 +70,6 @@ def _lacking(place: Path, site: Site) -> tuple[Diagnostic, ...]:
 
 
 def _summary(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> str:
-    if draft.windows:
-        return f"{len(draft.findings)} findings; nothing was written"
     lines = [f"{shown}: written, with {len(draft.findings)} findings about the template"]
     if lacking:
         lines.append(f"before it can be locked, write in it what it lacks: {len(lacking)}, above")
@@ -88,7 +79,7 @@ def _summary(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> str:
 def _json(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> dict[str, object]:
     return {
         "name": draft.name,
-        "path": None if draft.windows else shown,
+        "path": shown,
         "findings": [_finding(one) for one in draft.findings],
         "lacking": [_finding(one) for one in lacking],
         "left_out": list(draft.left_out),

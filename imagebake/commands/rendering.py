@@ -8,12 +8,16 @@ from pathlib import Path
 from imagebake import app
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.commands.places import gallery_id, group_id
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.errors import UsageError
 from imagebake.model.plan import BakePlan, Delivery
+from imagebake.model.source import ManagedImage
 from imagebake.plan import plan_bake
+from imagebake.render.environment import Templates
 from imagebake.render.files import rendered_files, write_files
 from imagebake.render.image_template import render_image_template
+from imagebake.render.standing import render_standing
 
 VERSION = "YYYY.MMDD.N"
 """Stands where a bake puts the number that is next on its day."""
@@ -33,15 +37,23 @@ def render(image: str, *, every: bool, out: str) -> None:
             sys.stdout.write(document.decode())
             continue
         folder = Path(out) / spec.name if every else Path(out)
-        written = write_files(rendered_files(plan, to, document), folder)
+        files = {**rendered_files(plan, to, document), **_standing(plan, to, compiled)}
+        written = write_files(files, folder)
         print(f"{spec.name}: wrote {len(written)} files to {folder}")
+
+
+def _standing(plan: BakePlan, to: Delivery, compiled: Templates) -> dict[str, bytes]:
+    """The standing template and its trigger, where the spec asks for one."""
+    if plan.spec.trigger is None or isinstance(plan.lock.source, ManagedImage):
+        return {}
+    standing = render_standing(plan, to, compiled)
+    return {"standing_template.json": standing.template, "trigger.json": standing.trigger}
 
 
 def delivery(site: Site, plan: BakePlan) -> Delivery:
     """Where a bake of *plan* would go, with stand-ins for what only a bake knows."""
     settings, spec = site.settings, plan.spec
-    group = f"/subscriptions/{settings.subscription}/resourceGroups/{settings.resource_group}"
-    gallery = f"{group}/providers/Microsoft.Compute/galleries/{settings.gallery}"
+    group, gallery = group_id(settings), gallery_id(settings)
     identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
     return Delivery(
         location=settings.location,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None
     app.provide(system.BAKE, progress=site.progress)
     engine = make_engine(site.workspace, supply.fetcher(site), network=not offline)
     source = body["properties"].get("source") or {}
-    if engine.marketplace.find(source) is None or suite:
+    wanted = engine.marketplace.find(source) is None and not _is_windows(source)
+    if wanted or suite:
         engine.marketplace.offer(source, _recipe(site, source, suite))
     with (
         local_end(site.workspace, site.settings, engine) as end,
@@ -51,6 +53,11 @@ def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None
         print_json([{"output": of, "made": made, "content_sha256": has} for of, made, has in rows])
         return
     print_table(("output", "made", "content"), [(of, made, has or "-") for of, made, has in rows])
+
+
+def _is_windows(source: Mapping[str, Any]) -> bool:
+    """Whether the engine had better say by itself that it cannot run a template."""
+    return str(source.get("publisher", "")).lower().startswith("microsoftwindows")
 
 
 def read_template(path: Path) -> dict[str, Any]:

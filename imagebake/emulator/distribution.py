@@ -57,6 +57,8 @@ def _distribute(
         return {"artifactUri": distributor.get("uri") or default}
     exact = template.properties["source"].get("exactVersion", "")
     definition = find_destination(distributor, Source(exact), session)
+    if definition is None:  # of another subscription: an output, and nothing else
+        return {"artifactId": distributor["galleryImageId"]}
     version = _version(distributor, definition, exact, session)
     place = region(definition.body["location"])
     if pace.quotas:

@@ -78,25 +78,31 @@ class Runs:
 
         Start it once the note is on the disk, and not otherwise.
         """
-        operation = operations.begin(call.session, template.id, started=call.time, ended=None)
-        call.session.sql.execute(
+        return self.start(call.session, template, call.now)
+
+    def start(
+        self, session: Session, template: Resource, now: dt.datetime
+    ) -> tuple[str, Callable[[], None]]:
+        """As `begin`, for a run that no request asked for."""
+        operation = operations.begin(session, template.id, started=now.timestamp(), ended=None)
+        session.sql.execute(
             "INSERT INTO runs (id, template) VALUES (?, ?)", (operation, template.key)
         )
         template.properties["lastRunStatus"] = {
-            "startTime": stamp(call.now),
+            "startTime": stamp(now),
             "endTime": NEVER,
             "runState": "Running",
             "runSubState": "Queued",
             "message": "",
         }
-        call.session.put(template)
+        session.put(template)
         minutes = template.properties.get("buildTimeoutInMinutes") or _DEFAULT_MINUTES
         run = _Run(
             operation,
             template.id,
             self._log(operation),
             self._lock(operation),
-            call.now + dt.timedelta(minutes=minutes),
+            now + dt.timedelta(minutes=minutes),
         )
         held = contextlib.ExitStack()
         held.enter_context(locked(run.lock, wait=False))

@@ -44,6 +44,7 @@ from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
+from imagebake.emulator.triggers import Triggers
 from imagebake.errors import UsageError
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -118,6 +119,7 @@ class Emulator:
                 now=self._now,
                 pace=lambda: self.pace,
             )
+            self._triggers = Triggers(self._runs, self._marketplace)
             self._lives = Lives(
                 self.folder,
                 self._store,
@@ -161,6 +163,7 @@ class Emulator:
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
+            *self._triggers.routes(),
             *Machines(self._lives).routes(),
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
@@ -183,6 +186,12 @@ class Emulator:
         self._lives.bury()
         with self._store.reading() as session:
             overdue = session.has_due(now.timestamp())
+            due = self._triggers.due(session)
+        for trigger in due:
+            with self._store.writing() as session:
+                start = self._triggers.go_off(trigger, session, now)
+            if start:
+                start()
         if overdue:
             time = now.timestamp()
             with self._store.writing() as session:

@@ -34,7 +34,11 @@ _TYPES = {
     ),
     "Microsoft.ResourceHealth": ("events",),
     "Microsoft.Resources": ("resourceGroups", "subscriptions", "tags"),
-    "Microsoft.VirtualMachineImages": ("imageTemplates", "imageTemplates/runOutputs"),
+    "Microsoft.VirtualMachineImages": (
+        "imageTemplates",
+        "imageTemplates/runOutputs",
+        "imageTemplates/triggers",
+    ),
 }
 
 

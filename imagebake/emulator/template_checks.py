@@ -18,6 +18,7 @@ from imagebake.emulator.identifiers import (
 from imagebake.emulator.template_shape import bad_value, missing_field
 
 _LONGEST_BUILD_MINUTES = 960
+_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _IDENTITY = re.compile(
     r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.managedidentity"
@@ -97,6 +98,9 @@ def _check_step(step: Mapping[str, Any], field: str) -> None:
         raise bad_value(_PROPERTIES, f"{field}.inline", "only one of scriptUri and inline")
     if step.get("runAsSystem") and not step.get("runElevated"):
         raise bad_value(_PROPERTIES, f"{field}.runAsSystem", "true without runElevated")
+    timeout = step.get("restartTimeout")
+    if timeout and not _DURATION.fullmatch(timeout):
+        raise bad_value(_PROPERTIES, f"{field}.restartTimeout", timeout)
     if step["type"] == "File":
         for name in ("sourceUri", "destination"):
             if not step.get(name):
@@ -170,7 +174,10 @@ def check_vm_profile(profile: Mapping[str, Any]) -> None:
         return
     if not network.get("subnetId"):
         raise missing_field(f"{owner}.vnetConfig", "subnetId")
-    if containers.lower() == network["subnetId"].lower():
+    networks = {
+        subnet.lower().rpartition("/subnets/")[0] for subnet in (containers, network["subnetId"])
+    }
+    if containers.lower() == network["subnetId"].lower() or len(networks) > 1:
         raise bad_value(f"{owner}.vnetConfig", "containerInstanceSubnetId", containers)
     if network.get("proxyVmSize"):
         raise bad_value(f"{owner}.vnetConfig", "proxyVmSize", network["proxyVmSize"])

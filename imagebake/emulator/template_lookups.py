@@ -19,6 +19,7 @@ from imagebake.emulator.store import Resource, Session
 from imagebake.emulator.template_checks import regions_of
 
 _VERSIONS = "Microsoft.Compute/galleries/images/versions"
+_GROUPS = "Microsoft.Resources/resourceGroups"
 _TEMPLATES = "Microsoft.VirtualMachineImages/imageTemplates"
 _UNSUPPORTED_SOURCES = ("TrustedLaunch", "ConfidentialVM")
 
@@ -101,6 +102,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _gallery_source(named: ImageId, session: Session) -> Source:
     definition = session.find(named.definition_id)
     version = _exact_version(named, session)
+    if not definition and is_elsewhere(named, session):
+        return Source(named.version or "")
     if not definition or not version:
         raise Unprovisionable(
             "BadSharedImageVersionSource",
@@ -127,10 +130,23 @@ def _exact_version(named: ImageId, session: Session) -> Resource | None:
     return max(visible, key=lambda version: version_numbers(version.name) or (), default=None)
 
 
-def find_destination(distributor: Mapping[str, Any], source: Source, session: Session) -> Resource:
-    """The definition that a gallery distributor adds to; raises `Unprovisionable`."""
+def is_elsewhere(named: ImageId, session: Session) -> bool:
+    """Whether an image is of a subscription that the emulator knows nothing of."""
+    subscription = "/".join(named.text.split("/")[:3])
+    return not session.list(_GROUPS, f"{subscription}/", limit=1)
+
+
+def find_destination(
+    distributor: Mapping[str, Any], source: Source, session: Session
+) -> Resource | None:
+    """The definition that a gallery distributor adds to; raises `Unprovisionable`.
+
+    None stands for one of another subscription, which is taken on trust.
+    """
     named = known_image_id(distributor["galleryImageId"])
     definition = session.find(named.definition_id)
+    if not definition and is_elsewhere(named, session):
+        return None
     if not definition:
         raise _bad(f"The gallery image '{named.definition_id}' was not found.")
     if named.version and session.find(named.text):

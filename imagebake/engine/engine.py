@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, TextIO
 from imagebake.digest import canonical_json, sha256_json
 from imagebake.engine import capture, export, scaffold
 from imagebake.engine.base import make_base
-from imagebake.engine.errors import Cancelled, EngineFailed
+from imagebake.engine.errors import Cancelled, CannotRun, EngineFailed
 from imagebake.engine.finish import GENERALISE
+from imagebake.engine.inability import idle, inability
 from imagebake.engine.layers import CREATE_USER, Runner, Stack
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
-from imagebake.engine.steps import Fetch, Step, materialise
+from imagebake.engine.steps import Fetch, Step, fetched, materialise
 from imagebake.engine.store import Layer, Store, told_when_full
 from imagebake.engine.validators import validate
 from imagebake.host import files
@@ -134,6 +135,8 @@ class _Build:
     def run(self) -> Record:
         self.on_state("Building")
         recipe = self._recipe()
+        for words in idle(self.properties):
+            print(f"==> not done on this machine: {words}", file=self.log, flush=True)
         checks = self.properties.get("validate") or {}
         source_only = bool(checks.get("sourceValidationOnly"))
         customizers = () if source_only else self._steps(self.properties.get("customize"))
@@ -167,19 +170,24 @@ class _Build:
         return record
 
     def _recipe(self) -> BaseRecipe:
-        source = self.properties.get("source") or {}
-        recipe = self.engine.marketplace.find(source)
-        if recipe is None:
-            shown = ":".join(
-                str(source[part])
-                for part in ("publisher", "offer", "sku", "version")
-                if part in source
-            ) or str(source.get("type", "nothing"))
-            raise EngineFailed(
-                f"no base on this machine stands in for the source {shown}",
-                code="BadPIRSource",
+        recipe = self.engine.marketplace.find(self.properties.get("source") or {})
+        if reason := inability(self.properties, recipe):
+            files = sum(self._fetched())
+            checked = f"; checksums of files that are right: {files}" if files else ""
+            raise CannotRun(
+                reason + checked,
+                code="UnsupportedCustomizerType" if recipe else "BadPIRSource",
+                hint="Azure can: IMAGEBAKE_CLOUD=azure",
             )
+        assert recipe  # noqa: S101 - without one there is a reason
         return recipe
+
+    def _fetched(self) -> Iterator[bool]:
+        """Bring every file that the template names, though no step will have it."""
+        checks = self.properties.get("validate") or {}
+        for described in (self.properties.get("customize"), checks.get("inVMValidations")):
+            for number, one in enumerate(described or (), 1):
+                yield fetched(one, number, fetch=self.engine.fetch, mirror=self.engine.mirror)
 
     def _steps(self, described: Any) -> tuple[Step, ...]:  # noqa: ANN401 - JSON of the wire
         if described and len(described) > _MOST_STEPS:

@@ -35,6 +35,10 @@ class EngineFailed(ImagebakeError):
         self.record = record
 
 
+class CannotRun(EngineFailed):
+    """A template that is in order, and that this builder cannot run."""
+
+
 class Cancelled(EngineFailed):
     """The build was told to stop, and has."""
 

@@ -21,7 +21,8 @@ MIRROR = "/run/imagebake/mirror"
 """Where every step finds the mirror, read-only."""
 
 _NETWORK = re.compile(rb"^\s*#\s*imagebake:\s*network=required\s*$", re.MULTILINE)
-_WINDOWS = ("PowerShell", "WindowsRestart", "WindowsUpdate")
+WINDOWS = ("PowerShell", "WindowsRestart", "WindowsUpdate")
+"""The kinds of steps that only Windows can take."""
 _UPLOAD = 20 << 20
 
 
@@ -56,7 +57,7 @@ def materialise(
     """Turn a customizer or validator of a template into a step, fetching what it names."""
     kind = str(described.get("type", ""))
     name = str(described.get("name") or f"{kind} {number}")
-    if kind in _WINDOWS:
+    if kind in WINDOWS:
         raise EngineFailed(
             f"{name}: {kind} customizes Windows, and this builder makes Linux images",
             code="UnsupportedCustomizerType",
@@ -71,6 +72,21 @@ def materialise(
     raise EngineFailed(
         f"{name}: there is no customizer type {kind!r}", code="BadCustomizerType", step=name
     )
+
+
+def fetched(
+    described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None
+) -> bool:
+    """Bring what a step names by its address, if anything, and compare its checksum.
+
+    For steps that cannot be run here; raises `EngineFailed` where it is not what it should be.
+    """
+    uri = described.get("scriptUri") or described.get("sourceUri")
+    if not uri:
+        return False
+    name = str(described.get("name") or f"{described.get('type')} {number}")
+    _bring(str(uri), described.get("sha256Checksum"), name, fetch=fetch, mirror=mirror)
+    return True
 
 
 def _script(described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Path | None) -> bytes:

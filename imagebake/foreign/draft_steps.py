@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+from imagebake.foreign.draft_windows import restart, rights, update
 from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, text_of
 from imagebake.foreign.templates import Notes
 from imagebake.model import names
@@ -13,11 +14,11 @@ from imagebake.model.downloads import COMMAND, download_in
 from imagebake.model.draft import DraftFile, DraftStep
 from imagebake.model.spelling import redacted
 
-WINDOWS = frozenset({"powershell", "windowsrestart", "windowsupdate"})
 _ADDRESS = re.compile(
     r"https://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/(?!\.)([A-Za-z0-9_.+~-]+)"
 )
 _PLACE = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}")
+_DRIVE = re.compile(r"[A-Za-z]:([\\/](?!\.{1,2}([\\/]|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _INSTALL = re.compile(
     COMMAND + r"(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*install\s+(?P<words>[^;&|<>]*)"
@@ -34,12 +35,14 @@ class Steps(NamedTuple):
     steps: tuple[DraftStep, ...]
     files: tuple[DraftFile, ...]
     packages: tuple[str, ...]
-    windows: bool
 
 
-def read_steps(node: Node | None, what: str, notes: Notes) -> Steps:
-    """The steps that the list *node* says; *what* is what one of them is called."""
-    reader = _Steps(notes, what)
+def read_steps(node: Node | None, what: str, notes: Notes, *, windows: bool) -> Steps:
+    """The steps that the list *node* says; *what* is what one of them is called.
+
+    *windows* is the system of the image.
+    """
+    reader = _Steps(notes, what, windows=windows)
     if isinstance(node, Items):
         for number, item in enumerate(node.items, start=1):
             reader.read(item, number)
@@ -49,18 +52,17 @@ def read_steps(node: Node | None, what: str, notes: Notes) -> Steps:
         tuple(reader.steps),
         tuple(reader.files),
         tuple(dict.fromkeys(reader.packages)),
-        reader.windows,
     )
 
 
 class _Steps:
-    def __init__(self, notes: Notes, what: str) -> None:
+    def __init__(self, notes: Notes, what: str, *, windows: bool) -> None:
         self.notes = notes
         self.what = what
         self.steps: list[DraftStep] = []
         self.files: list[DraftFile] = []
         self.packages: list[str] = []
-        self.windows = False
+        self.windows = windows
 
     def read(self, item: Node, number: int) -> None:
         """Read one step."""
@@ -72,21 +74,55 @@ class _Steps:
         said = self.notes.text(entry(item, "name"), f"the name of {self.what} {number}")
         name = self.name(said or f"{self.what}-{number}")
         label = f"{self.what} {said or number}"
-        if kind.lower() in WINDOWS:
-            self.windows = True
-            hint = "imagebake bakes Linux; Windows images need a spec for Windows"
-            self.notes.say("I101", item, f"{label} is a step for Windows ({kind})", hint)
-            self.notes.leave_out(item, label, f"{kind} is for Windows")
+        if self.windows:
+            self.of_windows(item, kind, name, label)
         elif kind.lower() == "shell" and "scripturi" in item.entries:
             self.script(item, name, label)
         elif kind.lower() == "shell":
-            self.shell(item, name, label)
+            self.shell(item, name, label, {})
         elif kind.lower() == "file":
             self.file(item, label)
         else:
-            hint = "Shell and File are known, and what is for Windows"
-            self.notes.say("I102", item, f"{label} is of the kind {kind!r}", hint)
-            self.notes.leave_out(item, label, "its kind is not known")
+            self.unknown(item, kind, label)
+
+    def of_windows(self, item: Table, kind: str, name: str, label: str) -> None:
+        """Read a step of an image of Windows, which the mirror serves nothing to but pins."""
+        match kind.lower():
+            case "powershell" if "scripturi" in item.entries:
+                self.fetched(item, name, label, "script", rights(item, label, self.notes))
+            case "powershell":
+                self.shell(item, name, label, rights(item, label, self.notes))
+            case "file":
+                self.fetched(item, name, label, "upload", {})
+            case "windowsrestart":
+                self.steps.append(DraftStep(name=name, asks=restart(item, label, self.notes)))
+            case "windowsupdate":
+                self.steps.append(DraftStep(name=name, asks=update(item, label, self.notes)))
+            case "shell":
+                hint = "write it in PowerShell"
+                message = f"{label} is for Linux (Shell), and the image is Windows"
+                self.notes.say("I101", item, message, hint)
+                self.notes.leave_out(item, label, "Shell is for Linux")
+            case _:
+                self.unknown(item, kind, label)
+
+    def unknown(self, item: Table, kind: str, label: str) -> None:
+        """Say that nobody knows what a step is."""
+        hint = "Shell and File are known, PowerShell, WindowsRestart and WindowsUpdate"
+        self.notes.say("I102", item, f"{label} is of the kind {kind!r}", hint)
+        self.notes.leave_out(item, label, "its kind is not known")
+
+    def fetched(
+        self, item: Table, name: str, label: str, key: str, asks: Mapping[str, Any]
+    ) -> None:
+        """A script or a file that Azure goes on fetching by itself, by its digest."""
+        address = "scriptUri" if key == "script" else "sourceUri"
+        file = self.pinned(item, address, label, mode="0644")
+        if file is not None:
+            told = {"file": file.file, "sha256": file.sha256}
+            if key == "upload":
+                told["destination"] = file.destination
+            self.steps.append(DraftStep(name=name, asks={key: told, **asks}))
 
     def name(self, said: str) -> str:
         """A name of a step's, like *said*, that no other one has."""
@@ -98,7 +134,7 @@ class _Steps:
             found, number = base[: 63 - len(suffix)] + suffix, number + 1
         return found
 
-    def shell(self, item: Table, name: str, label: str) -> None:
+    def shell(self, item: Table, name: str, label: str, asks: Mapping[str, Any]) -> None:
         """A script in lines."""
         lines: list[str] = []
         network = False
@@ -116,7 +152,7 @@ class _Steps:
         if not lines:
             self.notes.leave_out(item, label, "it does nothing")
             return
-        self.steps.append(DraftStep(name=name, inline=tuple(lines), network=network))
+        self.steps.append(DraftStep(name=name, inline=tuple(lines), network=network, asks=asks))
 
     def is_fit(self, node: Node, text: str, label: str) -> bool:
         """Whether a spec may have *text*; says so where not."""
@@ -191,7 +227,7 @@ class _Steps:
         destination = f"{_SCRIPTS}/{match[1]}"
         if key == "sourceUri":
             destination = self.notes.text(entry(item, "destination"), f"the place of {label}") or ""
-        if not _PLACE.fullmatch(destination):
+        if not (_DRIVE if self.windows and key == "sourceUri" else _PLACE).fullmatch(destination):
             where = entry(item, "destination") or item
             hint = "a plain absolute path: letters, digits and '_.+@-' between slashes"
             self.notes.say("I114", where, f"{label} has no place that a pin can name", hint)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+from imagebake.foreign.draft_ids import whole_id
 from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
 from imagebake.foreign.templates import Notes
+from imagebake.foreign.values import truth
 from imagebake.model import names
 from imagebake.model.draft import DraftRegion
 
@@ -14,17 +18,18 @@ _DEFINITION = re.compile(r"/images/([^/]+)(?:/versions/.*)?$", re.IGNORECASE)
 _STORAGE = frozenset({"Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"})
 _TAG = re.compile(r"[^<>%&\\?/\x00-\x1f\x7f]{1,512}")
 _TAG_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,256}")
+_ADDRESS = re.compile(r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/[A-Za-z0-9_.+~-]+")
 _MOST_TAGS = 40
 _MOST_REPLICAS = 100
 _DECIDED = {
     "versioning": "versions are called by the day of the bake",
-    "replicationmode": "versions are replicated in full",
     "excludefromlatest": "a version is hidden until it is promoted",
 }
 _KNOWN = frozenset(
     {
         *_DECIDED,
         "type",
+        "replicationmode",
         "galleryimageid",
         "runoutputname",
         "artifacttags",
@@ -41,38 +46,100 @@ class Target(NamedTuple):
     definition: str
     regions: tuple[DraftRegion, ...]
     tags: dict[str, str]
+    outputs: tuple[Mapping[str, Any], ...] = ()
+    replication: str = ""
 
 
 def read_target(properties: Node | None, location: Node | None, notes: Notes) -> Target:
-    """Where the first gallery that a template distributes to is; says what else there is."""
+    """Where the first gallery that a template distributes to is, and what else there is."""
     listed = entry(properties, "distribute")
-    shared: list[Table] = []
+    own: Table | None = None
+    outputs: list[Mapping[str, Any]] = []
     for item in items_of(listed):
-        kind = text_of(entry(item, "type")) or ""
-        if isinstance(item, Table) and kind.lower() == "sharedimage":
-            shared.append(item)
+        kind = (text_of(entry(item, "type")) or "").lower()
+        if isinstance(item, Table) and kind == "sharedimage" and own is None:
+            own = item
         elif isinstance(item, Table):
-            hint = "./inv export writes a VHD; versions go to a gallery"
-            notes.say("I111", item, f"the image goes to a {kind or '?'} as well", hint)
-            notes.leave_out(item, f"distributor {kind}", "a spec's versions go to one gallery")
+            outputs += _output(item, kind, len(outputs) + 1, notes)
         else:
             notes.text(item, "a distributor")
-    for other in shared[1:]:
-        hint = "make a spec for each definition"
-        notes.say("I111", other, "the image goes to a second definition", hint)
-        notes.leave_out(other, "distributor SharedImage", "a spec's versions go to one definition")
-    if not shared:
+    if own is None:
         where = listed or properties
         if where is not None:
             hint = "write the gallery's definition, and the regions, in the spec"
             notes.say("I113", where, "the template distributes to no gallery", hint)
-        return Target("", (), {})
-    first = shared[0]
-    _settings(first, notes)
-    regions = _regions(first, notes) or _home(first, location, notes)
+        return Target("", (), {}, tuple(outputs))
+    _settings(own, notes)
+    regions = _regions(own, notes) or _home(own, location, notes)
     return Target(
-        _definition(first, notes), regions, read_tags(entry(first, "artifactTags"), notes)
+        _definition(own, notes),
+        regions,
+        read_tags(entry(own, "artifactTags"), notes),
+        tuple(outputs),
+        _shallow(own),
     )
+
+
+def _shallow(item: Table) -> str:
+    mode = (text_of(entry(item, "replicationMode")) or "").lower()
+    return "Shallow" if mode == "shallow" else ""
+
+
+def _output(item: Table, kind: str, number: int, notes: Notes) -> Iterator[Mapping[str, Any]]:
+    """A further distributor, as an output of a spec; says so where it cannot be one."""
+    read = {"sharedimage": _gallery, "managedimage": _managed, "vhd": _disk}.get(kind)
+    target = read(item, notes) if read else {}
+    said = notes.text(entry(item, "runOutputName"), "a run output's name") or ""
+    name = said if names.TEMPLATE.fullmatch(said) else f"output-{number}"
+    if not target:
+        shown = text_of(entry(item, "type")) or "?"
+        hint = "write it under 'distribute', with whole ids"
+        notes.say("I111", item, f"the image goes to a {shown} that is not known", hint)
+        notes.leave_out(item, f"distributor {shown}", "where it goes is not known")
+        return
+    tags = read_tags(entry(item, "artifactTags"), notes)
+    yield {"name": name, **target, **({"tags": tags} if tags else {})}
+
+
+def _gallery(item: Table, notes: Notes) -> dict[str, Any]:
+    pattern = re.compile(f"{names.DEFINITION_ID.pattern}(?:/versions/{names.THREE_NUMBERS})?")
+    definition = whole_id(entry(item, "galleryImageId"), pattern, "a second definition", notes)
+    regions = [
+        {key: value for key, value in dataclasses.asdict(region).items() if value is not None}
+        for region in _regions(item, notes)
+    ]
+    if not definition or not regions:
+        return {}
+    versioning: dict[str, Any] = {}
+    if scheme := (text_of(entry(item, "versioning", "scheme")) or "").lower():
+        versioning["scheme"] = "source" if scheme == "source" else "latest"
+    major = notes.number(entry(item, "versioning", "major"), "the major number")
+    if major is not None and major >= 0:
+        versioning["major"] = major
+    hidden = entry(item, "excludeFromLatest")
+    shallow = _shallow(item)
+    return {
+        "gallery": definition,
+        "regions": regions,
+        **({"versioning": versioning} if versioning else {}),
+        **({"replication": shallow} if shallow else {}),
+        **({} if hidden is not None and truth(hidden) else {"hidden": False}),
+    }
+
+
+def _managed(item: Table, notes: Notes) -> dict[str, Any]:
+    what = "a managed image"
+    image = whole_id(entry(item, "imageId"), names.MANAGED_IMAGE_ID, what, notes)
+    place = _region(entry(item, "location"), notes)
+    return {"managed_image": image, "location": place} if image and place else {}
+
+
+def _disk(item: Table, notes: Notes) -> dict[str, Any]:
+    address = entry(item, "uri")
+    text = notes.text(address, "the address of a disk")
+    if text and not _ADDRESS.fullmatch(text):
+        return {}
+    return {"vhd": {"address": text} if text else {}}
 
 
 def _settings(item: Table, notes: Notes) -> None:

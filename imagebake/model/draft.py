@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from imagebake.diagnostics import Diagnostic
 
 CODES = {
-    "I101": "a customizer is for Windows",
+    "I101": "a step is for another system than the image",
     "I102": "a step is of a kind that is not known",
     "I103": "what a step fetches has no checksum",
     "I104": "what a step fetches cannot be pinned",
     "I105": "the source image's version is not exact",
-    "I106": "the source is no image of the marketplace without a plan",
+    "I106": "the source is of a kind that is not known",
     "I107": "a step needs the network",
     "I108": "a step installs packages",
     "I109": "a step or a tag has a secret in it",
@@ -28,11 +30,12 @@ CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftStep:
-    """A customizer or a validator."""
+    """A customizer or a validator; *asks* has what it says besides its lines, or instead."""
 
     name: str
-    inline: tuple[str, ...]
+    inline: tuple[str, ...] = ()
     network: bool = False
+    asks: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +62,13 @@ class Draft:
     """A spec as far as the template has it; empty is what it does not say.
 
     *findings* are about the template's text, *left_out* says in a line each which of it is
-    not in the draft. A template that is for Windows (*windows*) becomes no spec.
+    not in the draft.
     """
 
     name: str
     description: str
     owner: str
-    source: dict[str, str]
+    source: dict[str, Any]
     definition: str
     identifier: dict[str, str]
     generation: str
@@ -75,11 +78,14 @@ class Draft:
     validators: tuple[DraftStep, ...]
     files: tuple[DraftFile, ...]
     regions: tuple[DraftRegion, ...]
-    build: dict[str, int | str]
+    build: dict[str, Any]
     tags: dict[str, str]
     packages: tuple[str, ...]
     left_out: tuple[str, ...]
     findings: tuple[Diagnostic, ...]
     windows: bool = False
+    validation: Mapping[str, bool] = field(default_factory=dict)
+    outputs: tuple[Mapping[str, Any], ...] = ()
+    replication: str = ""
     suite: str = ""
     base: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from imagebake.digest import sha256_bytes
 from imagebake.model.pins import ExtensionPin
-from imagebake.model.spec import SourceImage
+from imagebake.model.source import SourceImage
 from imagebake.model.texts import Sha256, Text
 from imagebake.model.values import Value
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 import shlex
 from dataclasses import dataclass
+from typing import Any
 
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import Lock, LockedFile, LockedPackage
-from imagebake.model.spec import ImageSpec, TargetRegion
+from imagebake.model.outputs import TargetRegion
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import Fetched, RestartTerms, UpdateTerms
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
 """The line of a script that gets the mirror's address, which is not part of what is baked."""
@@ -17,12 +21,45 @@ NETWORK_REQUIRED = "# imagebake: network=required"
 """The line by which a script asks for more than the mirror."""
 
 
+class StepKind(enum.StrEnum):
+    """What Azure Image Builder calls the kinds of customizers and validators."""
+
+    SHELL = "Shell"
+    POWERSHELL = "PowerShell"
+    FILE = "File"
+    RESTART = "WindowsRestart"
+    UPDATE = "WindowsUpdate"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`."""
+    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`.
+
+    What has no text of its own says in *text* what is asked of Azure, so that two plans can be
+    compared: *fetched*, *restart* or *update*.
+    """
 
     name: str
     text: str
+    kind: StepKind = StepKind.SHELL
+    elevated: bool = False
+    as_system: bool = False
+    exit_codes: tuple[int, ...] = ()
+    fetched: Fetched | None = None
+    restart: RestartTerms | None = None
+    update: UpdateTerms | None = None
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the template carries the text itself, line by line."""
+        return self.kind in (StepKind.SHELL, StepKind.POWERSHELL) and self.fetched is None
+
+    @property
+    def identity(self) -> list[Any]:
+        """What makes the step the step it is; of a plain one its name and its text."""
+        asked = [self.kind.value, self.elevated, self.as_system, list(self.exit_codes)]
+        plain = asked == ["Shell", False, False, []] and self.is_inline
+        return [self.name, self.text, *([] if plain else asked)]
 
     def lines(self, mirror_url: str) -> tuple[str, ...]:
         """The script for AIB's `inline`, installing from *mirror_url*.
@@ -71,8 +108,8 @@ class BakePlan:
         return sha256_json(
             {
                 "lock": self.lock_sha256,
-                "customizers": [[script.name, script.text] for script in self.customizers],
-                "validators": [[script.name, script.text] for script in self.validators],
+                "customizers": [script.identity for script in self.customizers],
+                "validators": [script.identity for script in self.validators],
             }
         )
 

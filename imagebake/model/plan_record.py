@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from imagebake.digest import canonical_json, sha256_json
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import BASE, Lock
-from imagebake.model.plan import BakePlan, Script
+from imagebake.model.plan import BakePlan, Script, StepKind
 from imagebake.model.spec import ImageSpec
-from imagebake.model.values import Value
+from imagebake.model.steps import Fetched, Placed, RestartTerms, UpdateTerms
+from imagebake.model.values import Grown, Value
 
 PLAN = "plan.json"
 """The record of a version that has its plan, next to the manifest."""
 
 
-class _KeptScript(Value):
+class _KeptScript(Grown):
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"kind", "elevated", "as_system", "exit_codes", "fetched", "restart", "update"}
+    )
+
     name: str
     text: str
+    kind: Annotated[StepKind, Field(strict=False)] = StepKind.SHELL
+    elevated: bool = False
+    as_system: bool = False
+    exit_codes: tuple[int, ...] = ()
+    fetched: Placed | Fetched | None = None
+    restart: RestartTerms | None = None
+    update: UpdateTerms | None = None
 
 
 class _KeptPlan(Value):
@@ -70,8 +82,14 @@ def read_plan(content: bytes | None) -> BakePlan | None:
 
 
 def _kept(scripts: tuple[Script, ...]) -> tuple[_KeptScript, ...]:
-    return tuple(_KeptScript(name=script.name, text=script.text) for script in scripts)
+    return tuple(
+        _KeptScript(**{name: getattr(script, name) for name in _KeptScript.model_fields})
+        for script in scripts
+    )
 
 
 def _scripts(kept: tuple[_KeptScript, ...]) -> tuple[Script, ...]:
-    return tuple(Script(name=script.name, text=script.text) for script in kept)
+    return tuple(
+        Script(**{name: getattr(script, name) for name in _KeptScript.model_fields})
+        for script in kept
+    )

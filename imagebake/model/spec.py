@@ -3,64 +3,38 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
+from imagebake.model.outputs import Output, Replication, TargetRegion
 from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
-from imagebake.model.spelling import described
+from imagebake.model.source import SourceImage
 from imagebake.model.steps import Customizer, Validator
-from imagebake.model.terms import Build, HeartbeatTerms, Objectives, ProofTerms, Schedule
+from imagebake.model.terms import (
+    Build,
+    HeartbeatTerms,
+    Objectives,
+    ProofTerms,
+    Schedule,
+    Trigger,
+    ValidationTerms,
+)
 from imagebake.model.texts import (
     DebianPackage,
     DefinitionName,
     ImageName,
     MarketplaceName,
     Owner,
-    Region,
     Suite,
     TagName,
     TagText,
     Text,
 )
-from imagebake.model.values import Value
-from imagebake.model.versions import MARKETPLACE, exact_marketplace_version
-
-MarketplaceVersion = Annotated[
-    str,
-    StringConstraints(max_length=50),
-    AfterValidator(exact_marketplace_version),
-    described(MARKETPLACE, "an exact image version, such as '0.20260914.2237'", 50),
-]
-"""The exact version of a marketplace image."""
-
-
-class SourceImage(Value):
-    """The marketplace image that Azure starts from; its version is exact, never `latest`."""
-
-    publisher: Text
-    """Whose image it is: `Debian`."""
-    offer: Text
-    """Which of the publisher's products: `debian-12`."""
-    sku: Text
-    """Which edition of it: `12-gen2`."""
-    version: MarketplaceVersion
-    """The exact version: three numbers."""
-
-    @property
-    def urn(self) -> str:
-        """The image as `az` spells it."""
-        return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
+from imagebake.model.values import Grown, Value
 
 
 class LocalBase(Value):
@@ -111,14 +85,23 @@ class Identifier(Value):
     """The edition of the product."""
 
 
-class GalleryDefinition(Value):
+class System(enum.StrEnum):
+    """The operating system, in the gallery's spelling."""
+
+    LINUX = "Linux"
+    WINDOWS = "Windows"
+
+
+class GalleryDefinition(Grown):
     """The image definition that versions go to; all of it is immutable once made."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"replication"})
 
     definition: DefinitionName
     """The image definition's name."""
     identifier: Identifier
     """What the definition calls itself to people."""
-    os: Literal["Linux"] = "Linux"
+    os: Annotated[System, Field(strict=False)] = System.LINUX
     """The operating system."""
     generation: Annotated[Generation, Field(strict=False)]
     """The virtual hardware: V1 boots by BIOS, V2 by UEFI."""
@@ -126,23 +109,19 @@ class GalleryDefinition(Value):
     """What machines may ask for; explicit, because Azure's own default has changed before."""
     architecture: Annotated[Architecture, Field(strict=False)]
     """The processor."""
+    replication: Annotated[Replication, Field(strict=False)] = Replication.FULL
+    """`Shallow` keeps one copy of a version and no replicas: quick, and not for production."""
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether steps are PowerShell, and what only Windows can do is understood."""
+        return self.os is System.WINDOWS
 
 
-class TargetRegion(Value):
-    """A region that gets replicas; three or more are advised for production."""
-
-    name: Region
-    """The region's short name."""
-    replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    """How many copies are kept there."""
-    storage: Literal["Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"] = (
-        "Standard_LRS"
-    )
-    """The storage that the copies are kept in."""
-
-
-class ImageSpec(Value):
+class ImageSpec(Grown):
     """One image, after its includes have been merged."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"distribute", "validation", "trigger"})
 
     name: ImageName
     """The image's name; the spec's file is called the same."""
@@ -151,7 +130,7 @@ class ImageSpec(Value):
     owner: Owner
     """Who answers for the image."""
     source: SourceImage
-    """The marketplace image that Azure starts from."""
+    """The image that Azure starts from."""
     local: LocalBase | None = None
     """How the local builder makes the same base; without it the image bakes on Azure only."""
     gallery: GalleryDefinition
@@ -161,11 +140,15 @@ class ImageSpec(Value):
     extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
     """Extension handlers, each with the way its function is delivered."""
     customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
-    """Shell steps of the image's own, run after the pins are installed."""
+    """Steps of the image's own, run after the pins are installed."""
     validators: Annotated[tuple[Validator, ...], Field(max_length=100)] = ()
     """Checks of the image's own, run on a machine made from it."""
+    validation: ValidationTerms = ValidationTerms()
+    """When Azure validates, and what becomes of an image that fails."""
     regions: Annotated[tuple[TargetRegion, ...], Field(min_length=1, max_length=100)]
     """Where versions are replicated to."""
+    distribute: Annotated[tuple[Output, ...], Field(max_length=20)] = ()
+    """What else a bake makes of the image: versions elsewhere, managed images, disks."""
     build: Build = Build()
     """The machine that Azure builds on."""
     adoption: Adoption = Adoption()
@@ -180,6 +163,8 @@ class ImageSpec(Value):
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
     """When the scheduled workflow bakes; without it the image is baked by hand."""
+    trigger: Trigger | None = None
+    """What Azure tries by itself whenever the source has a newer version."""
     rings: Annotated[tuple[Ring, ...], Field(max_length=20)] = ()
     """How versions reach machines, first to last; without any, all at once as ring `broad`."""
     retirement: Retirement = Retirement()
@@ -201,6 +186,7 @@ class ImageSpec(Value):
             ("validator", [step.name for step in self.validators]),
             ("region", [region.name for region in self.regions]),
             ("ring", [ring.name for ring in self.rings]),
+            ("output", [output.name for output in self.distribute]),
         ):
             twice = sorted({name for name in named if named.count(name) > 1})
             if twice:

@@ -214,3 +214,70 @@ Timezone = Annotated[
     AfterValidator(_zone),
 ]
 """A time zone of the IANA database."""
+
+
+_TO = "the whole id of "
+
+ManagedImageId = Annotated[
+    str,
+    spelled(names.MANAGED_IMAGE_ID, _TO + "a managed image: '/subscriptions/…/images/NAME'"),
+]
+"""A managed image in Azure."""
+
+OutputGalleryId = Annotated[
+    str,
+    spelled(
+        f"{names.DEFINITION_ID.pattern}(?:/versions/{names.THREE_NUMBERS})?",
+        _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
+    ),
+]
+"""An image definition, or a version of it that is yet to be made."""
+
+DefinitionId = Annotated[
+    str,
+    spelled(
+        names.DEFINITION_ID,
+        _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
+    ),
+]
+"""An image definition in a gallery, by its whole id."""
+
+IdentityId = Annotated[
+    str,
+    spelled(names.IDENTITY_ID, _TO + "an identity: '/subscriptions/…/userAssignedIdentities/NAME'"),
+]
+"""A user-assigned identity."""
+
+SubnetId = Annotated[
+    str,
+    spelled(names.SUBNET_ID, _TO + "a subnet: '/subscriptions/…/virtualNetworks/V/subnets/NAME'"),
+]
+"""A subnet of a virtual network."""
+
+ResourceGroupId = Annotated[
+    str,
+    spelled(names.RESOURCE_GROUP_ID, _TO + "a group: '/subscriptions/…/resourceGroups/NAME'"),
+]
+"""A resource group."""
+
+RunOutputName = Annotated[
+    str,
+    spelled(names.TEMPLATE, "an output's name: letters, digits and '._-', at most 64"),
+]
+"""A run output of an image template."""
+
+GuestPath = Annotated[
+    str,
+    spelled(
+        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}"
+        r"|[A-Za-z]:([\\/](?!\.{1,2}([\\/]|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}",
+        "a plain absolute path: '/tmp/NAME', on Windows 'C:\\DIRECTORY\\NAME'",
+    ),
+]
+"""A path on the build machine, in either system's spelling."""
+
+Duration = Annotated[
+    str,
+    spelled(r"[1-9][0-9]{0,4}[smh]", "a time: a number and 's', 'm' or 'h', such as '30m'"),
+]
+"""How long something may take, as Azure spells it."""

@@ -12,6 +12,7 @@ from imagebake.model.candidates import Origin, Question
 from imagebake.model.component import Component
 from imagebake.model.order import Scheme
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Stewardship
+from imagebake.model.source import MarketplaceImage
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.addresses import names_version
 
@@ -56,7 +57,7 @@ def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[Subject, .
     """
     catalogue = tuple(known)
     return (
-        _image(spec),
+        *_image(spec),
         *(subject_of(spec, pin, catalogue) for pin in spec.pins),
         *(subject_of(spec, pin, catalogue) for pin in spec.extensions),
     )
@@ -75,21 +76,24 @@ def subject_of(
     return _package(spec, pin, {one.name: one for one in known})
 
 
-def _image(spec: ImageSpec) -> Subject:
-    source = spec.source
-    return Subject(
-        name=SOURCE,
-        kind=Kind.IMAGE,
-        version=source.version,
-        scheme=Scheme.IMAGE,
-        question=Question(
-            origin=Origin.IMAGES,
-            names=(source.publisher, source.offer, source.sku),
-            regions=_regions(spec),
-        ),
-        terms=terms(spec.adoption, None, hold=None),
-        owner=spec.owner,
-    )
+def _image(spec: ImageSpec) -> Iterator[Subject]:
+    """The source, unless it is a managed image, which has no version."""
+    source, question = spec.source, None
+    if isinstance(source, MarketplaceImage):
+        names = (source.publisher, source.offer, source.sku)
+        question = Question(origin=Origin.IMAGES, names=names, regions=_regions(spec))
+    _, version = source.named
+    if version:
+        yield Subject(
+            name=SOURCE,
+            kind=Kind.IMAGE,
+            version=version,
+            scheme=Scheme.IMAGE,
+            question=question,
+            by_hand="" if question else "it is a version of a gallery of yours",
+            terms=terms(spec.adoption, None, hold=None),
+            owner=spec.owner,
+        )
 
 
 def _package(

@@ -18,7 +18,8 @@ class SpecFacts:
     """A spec before it is baked.
 
     *lock* is None where there is none, and *fresh* where it is of this very spec: of a
-    stale one only its staleness is worth saying. *location* is the gallery's region; *others* are
+    stale one only its staleness is worth saying. *location* is the gallery's region, and *gallery*
+    its id, where they are known; *others* are
     the further specs of the repository; *leaks* are the secrets found in the spec and in
     what is rendered from it.
     """
@@ -29,6 +30,7 @@ class SpecFacts:
     catalogue: Catalogue
     location: str
     today: dt.date
+    gallery: str = ""
     others: tuple[ImageSpec, ...] = ()
     leaks: tuple[Leak, ...] = ()
 

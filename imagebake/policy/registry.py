@@ -8,16 +8,20 @@ from typing import Any
 from imagebake.model.findings import Finding
 from imagebake.policy import (
     agent_rules,
+    azure_step_rules,
+    build_rules,
     delivery_rules,
     disk_rules,
     hygiene_rules,
     leftover_rules,
     lock_rules,
+    output_rules,
     package_rules,
     pin_rules,
     proof_rules,
     restage_rules,
     secret_rules,
+    spec_secret_rules,
     step_rules,
     target_rules,
 )
@@ -27,8 +31,12 @@ from imagebake.policy.rules import Rule, rules_of
 SPEC_SECTIONS = (
     ("Specs: pins", rules_of(pin_rules)),
     ("Specs: agents and extensions", rules_of(delivery_rules)),
-    ("Specs: customizers and secrets", rules_of(step_rules)),
-    ("Specs: gallery, regions and build", rules_of(target_rules)),
+    ("Specs: customizers", rules_of(step_rules)),
+    ("Specs: Azure's own steps, and Windows", rules_of(azure_step_rules)),
+    ("Specs: secrets", rules_of(spec_secret_rules)),
+    ("Specs: outputs and triggers", rules_of(output_rules)),
+    ("Specs: gallery and regions", rules_of(target_rules)),
+    ("Specs: the build machine", rules_of(build_rules)),
     ("Locks", rules_of(lock_rules)),
 )
 """The rules over specs and locks, as people read about them."""

@@ -1,4 +1,4 @@
-"""Rules about a spec's own customizers and validators: P121 to P139, and secrets, P140."""
+"""Rules about a spec's own customizers and validators: P121 to P129."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
 from imagebake.model.downloads import COMMAND, download_in
-from imagebake.model.steps import Network
+from imagebake.model.steps import Network, scripts
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
@@ -40,7 +40,7 @@ _STARTS_DOWNLOADS = re.compile(
 
 def _lines(facts: SpecFacts) -> Iterator[tuple[str, str]]:
     """Each line of each customizer, comments left out, with how to name it."""
-    for step in facts.spec.customizers:
+    for step in scripts(facts.spec.customizers):
         for number, line in enumerate(step.inline, start=1):
             if not line.lstrip().startswith("#"):
                 yield f"{step.name}, line {number}", line
@@ -60,7 +60,7 @@ def _matches(facts: SpecFacts, pattern: re.Pattern[str], message: str) -> Iterat
 )
 def network_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
     """Look at the steps that ask for the network."""
-    for step in facts.spec.customizers:
+    for step in scripts(facts.spec.customizers):
         if step.network is Network.REQUIRED and not step.reason:
             yield Breach(step.name, "it needs the network, and nothing says why")
 
@@ -74,7 +74,8 @@ def network_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
 )
 def unplugged_steps_do_not_download(facts: SpecFacts) -> Iterator[Breach]:
     """Look for the commands that fetch, unless an option keeps them local."""
-    plugged = {step.name for step in facts.spec.customizers if step.network is Network.REQUIRED}
+    own = scripts(facts.spec.customizers)
+    plugged = {step.name for step in own if step.network is Network.REQUIRED}
     for place, line in _lines(facts):
         if place.rpartition(",")[0] in plugged:
             continue
@@ -164,18 +165,3 @@ def nothing_deprovisions(facts: SpecFacts) -> Iterator[Breach]:
 def downloads_stay_off(facts: SpecFacts) -> Iterator[Breach]:
     """Look for the timers that this project masks."""
     return _matches(facts, _STARTS_DOWNLOADS, "it turns on updates at boot")
-
-
-@rule(
-    "P140",
-    "No secret is in a spec or in what is rendered from it",
-    why="inline lines and tags are readable to everybody who may read the image template",
-    source=_AIB + "inline commands are stored in the template in clear text",
-    fix="take it out, revoke it, and fetch it at run time with a managed identity",
-)
-def spec_has_no_secret(facts: SpecFacts) -> Iterator[Breach]:
-    """Report the digest, never the secret."""
-    for leak in facts.leaks:
-        yield Breach(
-            f"{leak.path}, line {leak.line}", f"it has a {leak.kind} (sha256 {leak.sha256[:12]}…)"
-        )

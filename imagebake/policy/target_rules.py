@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
+from imagebake.model.outputs import GalleryOutput, TargetRegion
+from imagebake.model.source import MarketplaceImage
 from imagebake.model.spec import Architecture, Generation, SecurityType
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
@@ -14,13 +16,21 @@ _AIB = "Azure Image Builder template reference (image-builder-json), "
 _GALLERY = "Azure Compute Gallery documentation, "
 _PRODUCTION = {"production", "prod"}
 _ENOUGH, _TOO_MANY = 3, 50
-_SOURCE_DISK_GB = 30
+_SOURCE_DISK_GB = {"debian": 30, "canonical": 30, "microsoftwindowsserver": 127}
 _ARM_SIZE = re.compile(r"Standard_[A-Z]+\d+(?:-\d+)?[a-z]*p[a-z]*(?:_|$)")
 _EVERY = re.compile(r"\*(/\d+)?")
 _CONFIDENTIAL = {
     SecurityType.CONFIDENTIAL_SUPPORTED,
     SecurityType.TRUSTED_LAUNCH_AND_CONFIDENTIAL_SUPPORTED,
 }
+
+
+def _regions(facts: SpecFacts) -> Iterator[tuple[str, TargetRegion]]:
+    """Every region that gets replicas of a version: the image's own, then those of its outputs."""
+    yield from ((region.name, region) for region in facts.spec.regions)
+    for output in facts.spec.distribute:
+        if isinstance(output, GalleryOutput):
+            yield from ((f"{output.name}, {region.name}", region) for region in output.regions)
 
 
 @rule(
@@ -52,9 +62,9 @@ def production_has_replicas(facts: SpecFacts) -> Iterator[Breach]:
     """Only for specs whose tag `environment` says production."""
     if facts.spec.tags.get("environment", "").lower() not in _PRODUCTION:
         return
-    for region in facts.spec.regions:
+    for subject, region in _regions(facts):
         if region.replicas < _ENOUGH:
-            yield Breach(region.name, f"it gets {region.replicas} replicas")
+            yield Breach(subject, f"it gets {region.replicas} replicas")
 
 
 @rule(
@@ -67,9 +77,9 @@ def production_has_replicas(facts: SpecFacts) -> Iterator[Breach]:
 )
 def replicas_are_useful(facts: SpecFacts) -> Iterator[Breach]:
     """The schema allows what Azure allows, which is a hundred."""
-    for region in facts.spec.regions:
+    for subject, region in _regions(facts):
         if region.replicas > _TOO_MANY:
-            yield Breach(region.name, f"it gets {region.replicas} replicas")
+            yield Breach(subject, f"it gets {region.replicas} replicas")
 
 
 @rule(
@@ -113,8 +123,10 @@ def architecture_fits_generation(facts: SpecFacts) -> Iterator[Breach]:
 )
 def source_fits_definition(facts: SpecFacts) -> Iterator[Breach]:
     """Read from the sku's own words; publishers other than Debian may not use them."""
-    gallery, sku = facts.spec.gallery, facts.spec.source.sku.lower()
-    debian = facts.spec.source.publisher.lower() == "debian"
+    gallery, source = facts.spec.gallery, facts.spec.source
+    if not isinstance(source, MarketplaceImage):
+        return
+    sku, debian = source.sku.lower(), source.publisher.lower() == "debian"
     arm = gallery.architecture is Architecture.ARM64
     if "gen2" in sku and gallery.generation is Generation.V1:
         yield Breach(facts.spec.name, f"the sku {sku!r} is generation V2, the definition V1")
@@ -145,13 +157,16 @@ def build_machine_fits(facts: SpecFacts) -> Iterator[Breach]:
     "The disk is not smaller than its source's",
     why="Azure only grows a disk; the build would be refused",
     source=_AIB + "osDiskSizeGB: only larger than the source",
-    fix=f"set 'build.os_disk_gb' to {_SOURCE_DISK_GB} or more",
+    fix="set 'build.os_disk_gb' to the source image's size or more",
 )
 def disk_is_large_enough(facts: SpecFacts) -> Iterator[Breach]:
-    """Debian's marketplace images have thirty gigabytes."""
-    size = facts.spec.build.os_disk_gb
-    if facts.spec.source.publisher.lower() == "debian" and size < _SOURCE_DISK_GB:
-        yield Breach(facts.spec.name, f"{size} GB, and the source image has {_SOURCE_DISK_GB}")
+    """Known of the marketplace images that most begin with."""
+    size, source = facts.spec.build.os_disk_gb, facts.spec.source
+    if not isinstance(source, MarketplaceImage):
+        return
+    least = 0 if "smalldisk" in source.sku else _SOURCE_DISK_GB.get(source.publisher.lower(), 0)
+    if size < least:
+        yield Breach(facts.spec.name, f"{size} GB, and the source image has {least}")
 
 
 @rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from imagebake.host.files import write_atomically
-from imagebake.model.plan import BakePlan, Delivery, Script
+from imagebake.model.plan import BakePlan, Delivery, Script, StepKind
 
 IMAGE_TEMPLATE = "image_template.json"
 MANIFEST = "manifest.json"
@@ -18,7 +18,7 @@ def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mappi
     """Everything that was rendered for *plan*, by relative path, in order.
 
     *template* is the rendered image template. The scripts are those inside it, each with
-    the first line that AIB puts before them.
+    the first line that AIB puts before those of shell.
     """
     files = {IMAGE_TEMPLATE: template, MANIFEST: plan.manifest}
     for folder, scripts in (("customizers", plan.customizers), ("validators", plan.validators)):
@@ -50,8 +50,19 @@ def _is_there(path: Path, content: bytes, mode: int) -> bool:
 
 def _numbered(folder: str, scripts: Iterable[Script], mirror_url: str) -> dict[str, bytes]:
     return {
-        f"{folder}/{number:02}-{script.name}.sh": "\n".join(
-            (_SHEBANG, *script.lines(mirror_url), "")
+        f"{folder}/{number:02}-{script.name}{_suffix(script)}": "\n".join(
+            (
+                *([_SHEBANG] if _suffix(script) == ".sh" else ()),
+                *script.lines(mirror_url),
+                "",
+            )
         ).encode()
         for number, script in enumerate(scripts, start=1)
     }
+
+
+def _suffix(script: Script) -> str:
+    """How the file of *script* ends; what Azure does by itself is JSON."""
+    if not script.is_inline:
+        return ".json"
+    return ".ps1" if script.kind is StepKind.POWERSHELL else ".sh"

@@ -18,13 +18,19 @@ _MIRROR = re.compile(r"(?:file:///|https://)[A-Za-z0-9._~/:%+-]+")
 def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templates) -> bytes:
     """Render *plan* to canonical JSON: the same plan and delivery give the same bytes."""
     _check(delivery)
+    spec = plan.spec
+    tags = spec.tags | dict(delivery.tags)
     document = templates.json(
         TEMPLATE,
         delivery=delivery,
         source=plan.lock.source,
-        build=plan.spec.build,
-        tags=plan.spec.tags | dict(delivery.tags),
-        run_output=plan.spec.name,
+        build=spec.build,
+        identities=list(dict.fromkeys((delivery.identity, *spec.build.identities))),
+        validation=spec.validation,
+        replication=spec.gallery.replication.value,
+        tags=tags,
+        run_output=spec.name,
+        outputs=[{**vars(output), "tags": tags | output.tags} for output in spec.distribute],
         customizers=_steps(plan.customizers, delivery),
         validators=_steps(plan.validators, delivery),
     )
@@ -32,7 +38,21 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
 
 
 def _steps(scripts: Iterable[Script], delivery: Delivery) -> list[dict[str, Any]]:
-    return [{"name": script.name, "lines": script.lines(delivery.mirror_url)} for script in scripts]
+    return [_step(script, delivery) for script in scripts]
+
+
+def _step(script: Script, delivery: Delivery) -> dict[str, Any]:
+    return {
+        "name": script.name,
+        "kind": script.kind.value,
+        "lines": script.lines(delivery.mirror_url) if script.is_inline else (),
+        "elevated": script.elevated,
+        "as_system": script.as_system,
+        "exit_codes": script.exit_codes,
+        "fetched": script.fetched,
+        "restart": script.restart,
+        "updating": script.update,
+    }
 
 
 def _check(delivery: Delivery) -> None:

@@ -12,9 +12,9 @@ from imagebake.model.component import Catalogue, Component
 from imagebake.model.lock import PACKAGES, Lock, LockedFile, LockedStep
 from imagebake.model.plan import MIRROR_LINE, Script
 from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import Customizer, Network, Validator
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
 from imagebake.render.environment import Fragment, Templates
+from imagebake.render.own_steps import own_step
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
 
 HYGIENE = (
@@ -109,7 +109,7 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
         *_put_files(facts, templates),
         *render_delivery(facts, templates),
         as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
-        *(_own(step, templates) for step in facts.spec.customizers),
+        *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
         as_root(
             "write-deprovisioning-script",
             "generalize",
@@ -136,7 +136,7 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             ),
         ),
         *render_delivery_check(facts, templates),
-        *(_own(step, templates) for step in facts.spec.validators),
+        *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
     )
 
 
@@ -257,16 +257,6 @@ def _put_files(facts: Facts, templates: Templates) -> Iterable[Script]:
             mirror_line=Fragment(MIRROR_LINE),
             files=facts.lock.files,
         )
-
-
-def _own(step: Customizer | Validator, templates: Templates) -> Script:
-    text = templates.shell(
-        "install/customizer.sh.j2",
-        network=isinstance(step, Customizer) and step.network is Network.REQUIRED,
-        epoch=SOURCE_DATE_EPOCH,
-        body=Fragment("\n".join(step.inline)),
-    )
-    return Script(name=step.name, text=text)
 
 
 def _readable(file: LockedFile) -> bool:

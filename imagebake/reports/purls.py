@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from imagebake.model.lock import LockedFile, LockedPackage
 from imagebake.model.pins import ExtensionPin
-from imagebake.model.spec import SourceImage
+from imagebake.model.source import MarketplaceImage, SourceImage
 
 _GENERIC = "pkg:generic"
 
@@ -37,7 +37,9 @@ def file(one: LockedFile) -> str:
 
 
 def source_image(source: SourceImage) -> str:
-    """A marketplace image."""
+    """The image that Azure starts from: of the marketplace, or by its id."""
+    if not isinstance(source, MarketplaceImage):
+        return f"{_GENERIC}/azure-image{quote(source.urn, safe='/')}"
     path = "/".join(_part(part) for part in (source.publisher, source.offer, source.sku))
     return f"{_GENERIC}/azure-marketplace-image/{path}@{_part(source.version)}"
 

@@ -143,13 +143,14 @@ def _named(
 def _source(baked: Baked) -> Component:
     source = baked.lock.source
     purl = purls.source_image(source)
+    name, version = source.named
     return Component(
         type=ComponentType.OPERATING_SYSTEM,
-        name=f"{source.publisher}:{source.offer}:{source.sku}",
-        version=source.version,
+        name=name,
+        version=version or None,
         bom_ref=purl,
         purl=PackageURL.from_string(purl),
-        properties=[_property("step", "marketplace image that the image starts from")],
+        properties=[_property("step", f"{source.kind} that the image starts from")],
     )
 
 

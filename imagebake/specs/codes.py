@@ -153,6 +153,15 @@ UNFIT_MODE = Code(
     "see `docs/delivery-modes.md`.",
 )
 
+KIND = Code(
+    "S025",
+    "a step, a source or an output is of no kind, or of two",
+    "A customizer has exactly one of the keys `inline`, `script`, `upload`, `restart` and "
+    "`update`; a validator one of the first three; an output one of `gallery`, `managed_image` "
+    "and `vhd`; a source is `managed_image`, `gallery_version`, or publisher, offer, sku and "
+    "version.",
+)
+
 ALL: tuple[Code, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Code)
 )

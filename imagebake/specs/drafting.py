@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from imagebake.model.draft import Draft, DraftRegion, DraftStep
 from imagebake.specs.writing import written, written_words
@@ -23,7 +24,9 @@ def drafted(draft: Draft) -> str:
         _pins(draft),
         _steps("customizers", draft.customizers),
         _steps("validators", draft.validators),
+        _mapping("validation", draft.validation),
         _regions(draft.regions),
+        _outputs(draft.outputs),
         _mapping("build", draft.build),
         _mapping("tags", draft.tags),
         _left_out(draft.left_out),
@@ -39,11 +42,48 @@ def _top(draft: Draft) -> Iterator[str]:
     yield f"owner: {written(draft.owner)}"
 
 
-def _mapping(key: str, values: Mapping[str, str | int]) -> Iterator[str]:
+def _mapping(key: str, values: Mapping[str, Any]) -> Iterator[str]:
     if values:
         yield f"{key}:"
-        for name, value in values.items():
-            yield f"  {written(name)}: {value if isinstance(value, int) else written(value)}"
+        yield from _pairs(values, "  ")
+
+
+def _pairs(values: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """The keys and values of a mapping, a line each, or more where a value has parts."""
+    for name, value in values.items():
+        key = f"{indent}{written(name)}:"
+        if isinstance(value, Mapping) and value:
+            yield key
+            yield from _pairs(value, f"{indent}  ")
+        elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+            yield key
+            yield from (line for item in value for line in _item(item, f"{indent}  "))
+        else:
+            yield f"{key} {_flow(value)}"
+
+
+def _item(values: Mapping[str, Any], indent: str) -> Iterator[str]:
+    """A mapping as an item of a list."""
+    first, *others = _pairs(values, f"{indent}  ")
+    yield f"{indent}- {first.strip()}"
+    yield from others
+
+
+def _flow(value: Any) -> str:  # noqa: ANN401 - what YAML has
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, Mapping):
+        return "{}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else written(value)
+
+
+def _outputs(outputs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for number, output in enumerate(outputs):
+        if not number:
+            yield "distribute:"
+        yield from _item(output, "  ")
 
 
 def _local(draft: Draft) -> Iterator[str]:
@@ -59,9 +99,13 @@ def _gallery(draft: Draft) -> Iterator[str]:
     yield f"  definition: {written(draft.definition)}"
     yield "  identifier:"
     yield from (f"    {key}: {written(value)}" for key, value in draft.identifier.items())
+    if draft.windows:
+        yield "  os: Windows"
     yield f"  generation: {draft.generation}"
     yield f"  security: {draft.security}"
     yield f"  architecture: {draft.architecture}"
+    if draft.replication:
+        yield f"  replication: {draft.replication}"
 
 
 def _pins(draft: Draft) -> Iterator[str]:
@@ -92,7 +136,9 @@ def _steps(key: str, steps: Iterable[DraftStep]) -> Iterator[str]:
         yield f"  - name: {written(step.name)}"
         if step.network:
             yield "    network: required"
-        yield "    inline:"
+        yield from _pairs(step.asks, "    ")
+        if step.inline:
+            yield "    inline:"
         yield from (f"      - {_line(line)}" for line in step.inline)
 
 

@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from imagebake.model.outputs import OUTPUT_KINDS
 from imagebake.model.pins import KINDS
+from imagebake.model.source import SOURCE_KINDS
 from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import CUSTOMIZER_KINDS, VALIDATOR_KINDS
 from imagebake.model.values import Value
 
 Location = tuple[int | str, ...]
 EXTENDS = "extends"
 """The one key that the text has and the model has not."""
+
+
+KIND_KEYS: Mapping[str, tuple[str, ...]] = {
+    "pins": KINDS,
+    "source": SOURCE_KINDS,
+    "customizers": CUSTOMIZER_KINDS,
+    "validators": VALIDATOR_KINDS,
+    "distribute": OUTPUT_KINDS,
+}
+"""The keys of the spec under which a key says which kind of thing a mapping is."""
+
+
+def kinds_at(location: Location) -> tuple[str, ...]:
+    """The keys of which the mapping at *location* has exactly one; none for most mappings."""
+    kinds = KIND_KEYS.get(str(location[0]), ()) if location else ()
+    plain = without_tags(location)
+    depth = 1 if location[:1] == ("source",) else 2
+    return kinds if len(plain) == depth else ()
 
 
 def keys_at(location: Location) -> tuple[str, ...]:
@@ -26,9 +47,12 @@ def keys_at(location: Location) -> tuple[str, ...]:
 
 
 def without_tags(location: Location) -> Location:
-    """*location* without the kind that pydantic puts after the index of a pin."""
-    if len(location) > 2 and location[0] == "pins" and location[2] in KINDS:  # noqa: PLR2004
-        return location[:2] + location[3:]
+    """*location* without the kind that pydantic puts where a mapping is of one of several."""
+    if not location or location[0] not in KIND_KEYS:
+        return location
+    place = 1 if location[0] == "source" else 2
+    if location[place : place + 1] and location[place] in KIND_KEYS[str(location[0])]:
+        return location[:place] + location[place + 1 :]
     return location
 
 
@@ -62,7 +86,7 @@ def _model_at(location: Location) -> type[Value] | None:
             continue
         found = _models_in(model.model_fields[part].annotation)
         if len(found) > 1:
-            # Pydantic puts the kind of a pin where no key is.
+            # Pydantic puts the kind of a pin, and of its like, where no key is.
             tag = next(parts, None)
             found = tuple(kind for kind in found if tag in kind.model_fields)
         if not found:

@@ -18,6 +18,7 @@ SINGULAR = {
     "validators": "validator",
     "regions": "region",
     "rings": "ring",
+    "distribute": "output",
     "packages": "package",
 }
 """What an entry of each list is called."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from imagebake.model.source import SOURCE_KINDS, MarketplaceImage
 from imagebake.specs.lists import SINGULAR, named
 from imagebake.specs.nodes import Entry, Mapping, Node, Sequence
+
+SOURCE = "source"
+CHOSEN = tuple(key for key in SOURCE_KINDS if key not in MarketplaceImage.model_fields)
+_MARKETPLACE = MarketplaceImage.model_fields.keys()
 
 
 def merge(base: Mapping, child: Mapping) -> Mapping:
@@ -21,10 +26,17 @@ def merge(base: Mapping, child: Mapping) -> Mapping:
 
 def _value(key: str, base: Node, child: Node) -> Node:
     if isinstance(base, Mapping) and isinstance(child, Mapping):
-        return merge(base, child)
+        return child if key == SOURCE and _differ(base, child) else merge(base, child)
     if isinstance(base, Sequence) and isinstance(child, Sequence) and key in SINGULAR:
         return Sequence(child.place, _items(key, base, child))
     return child
+
+
+def _differ(base: Mapping, child: Mapping) -> bool:
+    """Whether two sources are of two kinds, so that the keys of one mean nothing to the other."""
+    ours = {key for key in CHOSEN if key in child.entries}
+    theirs = {key for key in CHOSEN if key in base.entries}
+    return ours != theirs and bool(ours or (theirs and _MARKETPLACE & child.entries.keys()))
 
 
 def _items(key: str, base: Sequence, child: Sequence) -> tuple[Node, ...]:

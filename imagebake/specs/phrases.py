@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from imagebake.diagnostics import Diagnostic
-from imagebake.model.pins import KINDS, UnfitModeError
+from imagebake.model.pins import UnfitModeError
 from imagebake.model.spelling import quoted
 from imagebake.model.versions import InexactVersion
 from imagebake.specs import codes
 from imagebake.specs.codes import Code
-from imagebake.specs.fields import Location, closest, did_you_mean, homes_of, keys_at, without_tags
+from imagebake.specs.fields import (
+    KIND_KEYS,
+    Location,
+    closest,
+    did_you_mean,
+    homes_of,
+    keys_at,
+    kinds_at,
+    without_tags,
+)
 from imagebake.specs.lists import SINGULAR
 from imagebake.specs.nodes import Mapping, Node, Place, Scalar
 
@@ -57,8 +66,8 @@ def phrase(error: ErrorDetails, node: Node) -> Phrase:
     kind, name = error["type"], _name(error["loc"])
     if kind == "value_error":
         return _value_error(error)
-    if kind == "pin_kind":
-        return _pin_kind(node)
+    if kind.endswith("_kind"):
+        return _no_kind(error["loc"], node)
     if kind in _MEANT:
         return _wrong_kind(_MEANT[kind], name, node)
     if kind in ("enum", "literal_error"):
@@ -69,13 +78,8 @@ def phrase(error: ErrorDetails, node: Node) -> Phrase:
 def unknown_key(name: str, location: Location) -> Phrase:
     """*name* is not a key of the mapping at *location*."""
     keys = keys_at(location)
-    pin = location[:1] == ("pins",)
-    if pin and name in KINDS:
-        return Phrase(
-            codes.PIN_KIND,
-            f"a pin has one of the keys {_list(KINDS)}, not two of them",
-            "make two pins of it",
-        )
+    if name in (kinds := kinds_at(location)):
+        return _two_kinds(location, kinds)
     hint = did_you_mean(name, keys)
     if not hint and (homes := [home for home in homes_of(name) if home not in location]):
         hint = f"{name!r} is a key of {homes[0]!r}"
@@ -99,6 +103,8 @@ def _value_error(error: ErrorDetails) -> Phrase:
 
 
 def _where_versions_are(location: Location) -> str | None:
+    if location[-1] == "gallery_version":
+        return "az sig image-version list -g GROUP -r GALLERY -i DEFINITION -o table lists them"
     if location[0] == "source":
         return "az vm image list --all -p PUBLISHER -f OFFER -s SKU -o table lists them"
     if location[0] == "extensions":
@@ -106,15 +112,35 @@ def _where_versions_are(location: Location) -> str | None:
     return "apt-cache policy PACKAGE shows the versions that an archive has"
 
 
-def _pin_kind(node: Node) -> Phrase:
-    if not isinstance(node, Mapping):
+def _two_kinds(location: Location, kinds: tuple[str, ...]) -> Phrase:
+    if location[0] == "source":
         return Phrase(
-            codes.PIN_KIND,
-            f"a pin is a mapping, and this is {_what(node)}",
-            "write {package: NAME, version: VERSION}",
+            codes.KIND,
+            f"a source has one of the keys {_list(kinds)}, not two of them",
+            "the image is in the marketplace, a managed image, or a version in a gallery",
         )
-    meant = next((hint for key in node.entries if (hint := did_you_mean(key, KINDS))), None)
-    return Phrase(codes.PIN_KIND, f"this pin has none of the keys {_list(KINDS, 'and')}", meant)
+    what = SINGULAR[str(location[0])]
+    message = f"{_a(what)} has one of the keys {_list(kinds)}, not two of them"
+    code = codes.PIN_KIND if what == "pin" else codes.KIND
+    return Phrase(code, message, f"make two {what}s of it")
+
+
+_EXAMPLES = {
+    "pin": "{package: NAME, version: VERSION}",
+    "customizer": "{name: NAME, inline: [LINE]}",
+    "validator": "{name: NAME, inline: [LINE]}",
+    "output": "{name: NAME, managed_image: ID, location: REGION}",
+}
+
+
+def _no_kind(location: Location, node: Node) -> Phrase:
+    kinds, what = KIND_KEYS[str(location[0])], SINGULAR[str(location[0])]
+    code = codes.PIN_KIND if what == "pin" else codes.KIND
+    if not isinstance(node, Mapping):
+        message = f"{_a(what)} is a mapping, and this is {_what(node)}"
+        return Phrase(code, message, f"write {_EXAMPLES[what]}")
+    meant = next((hint for key in node.entries if (hint := did_you_mean(key, kinds))), None)
+    return Phrase(code, f"this {what} has none of the keys {_list(kinds, 'and')}", meant)
 
 
 def _wrong_kind(meant: str, name: str, node: Node) -> Phrase:
@@ -174,6 +200,10 @@ def _out_of_bounds(error: ErrorDetails, name: str, node: Node) -> Phrase:
     return Phrase(codes.OUT_OF_BOUNDS, sentence.format(name=name, shown=shown[:30], **context))
 
 
+def _a(what: str) -> str:
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
 def _what(node: Node) -> str:
     """What kind of thing *node* is."""
     if isinstance(node, Mapping):
@@ -186,7 +216,10 @@ def _what(node: Node) -> str:
 
 def _name(location: Location) -> str:
     """What a message calls the value at *location*."""
-    location = without_tags(location)
+    return _plain_name(without_tags(location))
+
+
+def _plain_name(location: Location) -> str:
     last = location[-1]
     if isinstance(last, int):
         return f"this {SINGULAR.get(str(location[-2]), 'line')}"
@@ -196,11 +229,7 @@ def _name(location: Location) -> str:
 def _owner(location: Location) -> str:
     """What a message calls the mapping at *location*."""
     location = without_tags(location)
-    if location[:1] == ("pins",) and location[-1] in KINDS:
-        location = location[:-1]
-    if not location:
-        return "the spec"
-    return _name(location)
+    return _plain_name(location) if location else "the spec"
 
 
 def _list(words: tuple[str, ...] | list[str], last: str = "and") -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.model.pins import KINDS
-from imagebake.specs.fields import EXTENDS
+from imagebake.specs.fields import EXTENDS, KIND_KEYS
 from imagebake.specs.schema import Schema, base_schema, full_schema
 
 _HEAD = """\
@@ -28,9 +27,10 @@ while you type, by the first line of each file:
 path starts at `image_specs/` and cannot leave it.
 
 - A mapping is merged with the include's, key by key; any other value replaces the include's.
-- The lists `pins`, `extensions`, `customizers`, `validators`, `regions`, `rings` and
+- The lists `pins`, `extensions`, `customizers`, `validators`, `regions`, `distribute`, `rings` and
   `local.packages` are the include's entries and then the spec's own. An entry with the name of
   one of the include's takes its place.
+- A `source` of another kind than the include's takes its place whole.
 - What is required may stand in either file. A complaint points into the file with the mistake.
 """
 
@@ -85,10 +85,21 @@ def _paragraph(part: Schema) -> str:
     return " ".join(str(part.get("description", "")).split())
 
 
+_LISTS = {
+    "Pin": "pins",
+    "Customizer": "customizers",
+    "Validator": "validators",
+    "Output": "distribute",
+}
+"""Where each kind of mapping stands that is of one of several kinds, by the end of its name."""
+
+
 def _title(name: str, part: Schema) -> str:
-    kind = next((key for key in KINDS if key in part["properties"]), None)
     words = {
-        "SourceImage": "`source`",
+        "MarketplaceImage": "`source`, with `publisher`",
+        "PurchasePlan": "`source.plan`",
+        "ManagedImage": "`source`, with `managed_image`",
+        "GalleryVersion": "`source`, with `gallery_version`",
         "LocalBase": "`local`",
         "GalleryDefinition": "`gallery`",
         "Identifier": "`gallery.identifier`",
@@ -98,10 +109,16 @@ def _title(name: str, part: Schema) -> str:
         "Adoption": "`adoption`, of the spec or of a pin",
         "DeniedVersions": "`adoption.deny`, each",
         "FileSource": "`source` of a file",
-        "Customizer": "`customizers`, each",
-        "Validator": "`validators`, each",
+        "Fetched": "`script` of a step, and `build.optimize_workload`",
+        "Placed": "`upload` of a step",
+        "RestartTerms": "`restart` of a customizer",
+        "UpdateTerms": "`update` of a customizer",
+        "ValidationTerms": "`validation`",
         "TargetRegion": "`regions`, each",
+        "Versioning": "`versioning` of an output",
+        "VhdTarget": "`vhd` of an output",
         "Build": "`build`",
+        "Trigger": "`trigger`",
         "ProofTerms": "`proof`",
         "HeartbeatTerms": "`heartbeat`",
         "Objectives": "`objectives`",
@@ -110,7 +127,11 @@ def _title(name: str, part: Schema) -> str:
         "Audience": "`audience` of a ring",
         "Retirement": "`retirement`",
     }
-    return words.get(name) or f"`pins`, with `{kind}`"
+    if name in words:
+        return words[name]
+    listed = next(key for end, key in _LISTS.items() if name.endswith(end))
+    kind = next(key for key in KIND_KEYS[listed] if key in part["properties"])
+    return f"`{listed}`, with `{kind}`"
 
 
 def _need(key: str, value: Schema, required: list[str]) -> str:
@@ -136,9 +157,9 @@ def _kind(value: Schema, whole: Schema) -> str:
 
 def _typed(value: Schema, whole: Schema) -> str:
     items = value.get("items", {})
-    match value["type"]:
-        case "boolean":
-            return "`true` or `false`"
+    match value.get("type", "object" if "oneOf" in value else ""):
+        case "object" if "oneOf" in value:
+            return "mapping"
         case "integer":
             return f"{value['minimum']} to {value['maximum']}"
         case "boolean":

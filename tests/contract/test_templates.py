@@ -511,3 +511,44 @@ def test_deleting_a_template_keeps_what_it_distributed(arm: Azure, refused: Refu
 
 def test_a_template_that_never_was_can_be_deleted(arm: Azure) -> None:
     arm.templates.begin_delete(GROUP, "never").result()
+
+
+FOREIGN = DEFINITION_ID.replace("00000000-", "11111111-")
+
+
+def test_what_another_subscription_has_is_taken_on_trust(arm: Azure) -> None:
+    source = {"type": "SharedImageVersion", "imageVersionId": f"{FOREIGN}/versions/1.2.3"}
+    arm.template(source=source, distribute=[a_distributor(galleryImageId=FOREIGN)])
+
+    template = arm.run()
+
+    assert template.properties.source.exact_version == "1.2.3"
+    (output,) = arm.templates.list_run_outputs(GROUP, "one")
+    assert output.properties.artifact_id == FOREIGN
+
+
+@pytest.mark.parametrize(("timeout", "status"), [("5m", 201), ("2h30m", 201), ("soon", 400)])
+def test_a_restart_has_a_time_of_gos_form(
+    arm: Azure, refused: Refused, timeout: str, status: int
+) -> None:
+    arm.shelf()
+    steps = [{"type": "WindowsRestart", "restartTimeout": timeout}]
+
+    if status == 400:
+        assert refused(arm.template, customize=steps)[:2] == (400, "ValidationFailed")
+    else:
+        assert arm.template(customize=steps).properties.provisioning_state == "Succeeded"
+
+
+def test_containers_are_in_the_build_machines_network(arm: Azure, refused: Refused) -> None:
+    arm.shelf()
+    network = f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks"
+    subnets = {
+        "subnetId": f"{network}/one/subnets/machines",
+        "containerInstanceSubnetId": f"{network}/two/subnets/containers",
+    }
+
+    answer = refused(arm.template, vmProfile={"vnetConfig": subnets})
+
+    assert answer[:2] == (400, "ValidationFailed")
+    assert "containerInstanceSubnetId" in answer[2]

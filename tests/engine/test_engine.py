@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.engine.engine import Engine
-from imagebake.engine.errors import Cancelled, EngineFailed
+from imagebake.engine.errors import Cancelled, CannotRun, EngineFailed
 from tests.engine import support
 from tests.engine.support import build, shell
 
@@ -281,6 +281,7 @@ def test_a_source_that_nothing_stands_in_for_is_named(engine: Engine, tmp_path: 
     assert caught.value.message == (
         "no base on this machine stands in for the source Debian:windows:test:1.0.0"
     )
+    assert isinstance(caught.value, CannotRun)
 
 
 def test_a_step_that_asks_for_the_network_has_this_machines(engine: Engine, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from imagebake.digest import sha256_bytes, sha256_json
 from imagebake.model.pins import FilePin
 from imagebake.model.spec import Architecture, ImageSpec
 from imagebake.model.spelling import quoted, redacted
+from imagebake.model.steps import scripts
 from tests.support.builders import a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
 
@@ -112,13 +113,15 @@ def test_an_image_has_a_plain_name(name: str) -> None:
 def test_a_line_of_a_script_is_one_line(line: str) -> None:
     where = refused(customizers=({"name": "a", "inline": (line,)},))
 
-    assert where[0] == ("customizers", 0, "inline", 0)
+    assert where[0] == ("customizers", 0, "inline", "inline", 0)
 
 
 def test_a_line_of_a_script_may_hold_whatever_shells_read() -> None:
     line = "printf '%s\\n' \"$(id)\" | tee\t/tmp/x && echo 'ä'"
 
-    assert a_spec(customizers=({"name": "a", "inline": (line,)},)).customizers[0].inline == (line,)
+    (step,) = scripts(a_spec(customizers=({"name": "a", "inline": (line,)},)).customizers)
+
+    assert step.inline == (line,)
 
 
 @pytest.mark.parametrize("cron", ["17 3 * * 2", "*/5 0-6 1,15 JAN MON-FRI"])

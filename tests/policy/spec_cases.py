@@ -14,10 +14,12 @@ from imagebake.model.spec import ImageSpec
 from imagebake.validate import validate_spec
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
+from tests.support.surface import GROUP
 
 TODAY = dt.date(2026, 11, 22)
 AGENT = {"agent": "azure-linux-agent", "version": "2.7.3.0-4.1"}
 AZURE = "Microsoft.Azure"
+GALLERY = f"{GROUP}/Microsoft.Compute/galleries/imagebake"
 CACHE_NEEDS = ("ca-certificates", "openssl", "python3")
 
 
@@ -46,7 +48,13 @@ def judged(
     spec: ImageSpec, lock: Lock | None, *, others: tuple[ImageSpec, ...] = ()
 ) -> tuple[Finding, ...]:
     return validate_spec(
-        spec, lock, catalogue=CATALOGUE, location="westeurope", today=TODAY, others=others
+        spec,
+        lock,
+        catalogue=CATALOGUE,
+        location="westeurope",
+        gallery=GALLERY,
+        today=TODAY,
+        others=others,
     )
 
 

@@ -7,7 +7,6 @@ from imagebake.model.spec import ImageSpec
 from imagebake.policy.registry import SPEC_RULES
 from tests.policy.spec_cases import (
     AZURE,
-    CASES,
     HARMLESS,
     Case,
     a_file,
@@ -19,7 +18,12 @@ from tests.policy.spec_cases import (
     judged,
     pinned,
 )
+from tests.policy.spec_cases import CASES as OWN_CASES
+from tests.policy.surface_cases import CASES as SURFACE_CASES
+from tests.policy.surface_cases import GOOD
 from tests.support.builders import a_lock, a_spec
+
+CASES = (*OWN_CASES, *SURFACE_CASES)
 
 
 def test_a_good_spec_with_a_fresh_lock_breaks_no_rule() -> None:
@@ -46,6 +50,11 @@ def test_a_breach_is_found_and_named(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_a_breach_breaks_no_rule_that_it_need_not(case: Case) -> None:
     assert {finding.rule for finding in case.findings()} == {case.rule} | case.also
+
+
+@pytest.mark.parametrize("spec", GOOD, ids=range(len(GOOD)))
+def test_much_can_be_asked_of_azure_without_a_breach(spec: ImageSpec) -> None:
+    assert judged(spec, fresh(spec)) == ()
 
 
 @pytest.mark.parametrize("rule", SPEC_RULES, ids=lambda rule: rule.id)

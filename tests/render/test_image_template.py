@@ -8,16 +8,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from imagebake.cloud.template_check import check_template
 from imagebake.digest import canonical_json
 from imagebake.errors import RenderError
+from imagebake.local import wire_source
+from imagebake.model.names import TEMPLATE
+from imagebake.model.outputs import TargetRegion
 from imagebake.model.plan import Delivery
-from imagebake.model.spec import TargetRegion
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import RestartTerms, UpdateTerms
 from imagebake.render.environment import Templates
 from imagebake.render.files import rendered_files
 from imagebake.render.image_template import render_image_template
+from imagebake.render.standing import TAG_CANDIDATE, render_standing
 from tests.render.conftest import MIRROR, Planner, a_full_spec
 from tests.support.builders import a_spec
 from tests.support.golden import Golden
+from tests.support.surface import EVERYTHING, FETCHED, GROUP, everything
 
 _GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake/providers"
 
@@ -150,3 +157,180 @@ def test_the_names_are_ones_that_azure_takes(plan: Planner) -> None:
 
     assert len(planned.template_name) <= 64
     assert dataclasses.replace(planned).template_name == planned.template_name
+
+
+def rendered(spec: ImageSpec, plan: Planner, templates: Templates) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(
+        render_image_template(plan(spec), a_delivery(), templates)
+    )
+    assert check_template(document) == ()
+    return document
+
+
+def own(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps that a spec has of its own, without those that are rendered around them."""
+    made = ("install-", "check-", "write-", "mask-", "put-files")
+    return [step for step in steps if not step["name"].startswith(made)]
+
+
+def test_everything_that_a_spec_says_is_in_the_template(
+    golden: Golden, plan: Planner, templates: Templates
+) -> None:
+    properties = rendered(everything(), plan, templates)["properties"]
+    properties["customize"] = own(properties["customize"])
+    properties["validate"]["inVMValidations"] = own(properties["validate"]["inVMValidations"])
+
+    golden.check("image_template/everything.json", canonical_json(properties).decode())
+
+
+@pytest.mark.parametrize(
+    ("source", "wire"),
+    [
+        (
+            {"managed_image": f"{GROUP}/Microsoft.Compute/images/golden"},
+            {"type": "ManagedImage", "imageId": f"{GROUP}/Microsoft.Compute/images/golden"},
+        ),
+        (
+            {"gallery_version": f"{GROUP}/Microsoft.Compute/galleries/g/images/i/versions/1.2.3"},
+            {
+                "type": "SharedImageVersion",
+                "imageVersionId": (
+                    f"{GROUP}/Microsoft.Compute/galleries/g/images/i/versions/1.2.3"
+                ),
+            },
+        ),
+        (
+            {
+                "publisher": "a",
+                "offer": "b",
+                "sku": "c",
+                "version": "1.2.3",
+                "plan": {"name": "n", "product": "p", "publisher": "u"},
+            },
+            {
+                "type": "PlatformImage",
+                "publisher": "a",
+                "offer": "b",
+                "sku": "c",
+                "version": "1.2.3",
+                "planInfo": {"planName": "n", "planProduct": "p", "planPublisher": "u"},
+            },
+        ),
+    ],
+    ids=["managed", "gallery", "plan"],
+)
+def test_every_source_is_rendered_and_found_again_by_the_local_end(
+    source: dict[str, Any], wire: dict[str, Any], plan: Planner, templates: Templates
+) -> None:
+    spec = a_spec(source=source)
+
+    assert rendered(spec, plan, templates)["properties"]["source"] == wire
+    assert wire_source(plan(spec)).items() <= wire.items()
+
+
+def test_a_spec_that_says_nothing_new_has_a_template_as_before(
+    plan: Planner, templates: Templates
+) -> None:
+    properties = rendered(a_spec(), plan, templates)["properties"]
+
+    assert properties.keys() == {
+        *("source", "customize", "validate", "distribute", "buildTimeoutInMinutes", "vmProfile")
+    }
+    assert properties["vmProfile"].keys() == {"vmSize", "osDiskSizeGB", "userAssignedIdentities"}
+    assert properties["validate"].keys() == {"continueDistributeOnFailure", "inVMValidations"}
+    assert len(properties["distribute"]) == 1
+
+
+def a_step(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    fields = {"name": "x", "lines": ["exit 0"], "elevated": False, "as_system": False}
+    rest = {"exit_codes": (), "fetched": None, "restart": None, "updating": None}
+    return fields | rest | changes
+
+
+@pytest.mark.parametrize(
+    ("step", "wire"),
+    [
+        (
+            a_step(kind="PowerShell", elevated=True, as_system=True, exit_codes=(0, 3010)),
+            {
+                "type": "PowerShell",
+                "inline": ["exit 0"],
+                "runElevated": True,
+                "runAsSystem": True,
+                "validExitCodes": [0, 3010],
+            },
+        ),
+        (a_step(kind="WindowsRestart", restart=RestartTerms()), {"type": "WindowsRestart"}),
+        (
+            a_step(
+                kind="WindowsRestart",
+                restart=RestartTerms(command="shutdown /r", check="hostname", timeout="30m"),
+            ),
+            {
+                "type": "WindowsRestart",
+                "restartCommand": "shutdown /r",
+                "restartCheckCommand": "hostname",
+                "restartTimeout": "30m",
+            },
+        ),
+        (
+            a_step(
+                kind="WindowsUpdate",
+                updating=UpdateTerms(search="IsInstalled=0", filters=("include:$true",), limit=20),
+            ),
+            {
+                "type": "WindowsUpdate",
+                "searchCriteria": "IsInstalled=0",
+                "filters": ["include:$true"],
+                "updateLimit": 20,
+            },
+        ),
+        (a_step(kind="WindowsUpdate", updating=UpdateTerms()), {"type": "WindowsUpdate"}),
+    ],
+    ids=["powershell", "restart", "restart-said", "update-said", "update"],
+)
+def test_every_step_of_windows_is_rendered(
+    step: dict[str, Any], wire: dict[str, Any], templates: Templates
+) -> None:
+    made = templates.json("image_template/step.json.j2", step=step)
+
+    assert made == wire | {"name": "x"}
+
+
+def test_a_standing_template_watches_latest_and_makes_candidates(
+    plan: Planner, templates: Templates
+) -> None:
+    baked = plan(everything())
+
+    standing = render_standing(baked, a_delivery(), templates)
+
+    document = json.loads(standing.template)
+    assert check_template(document) == ()
+    assert document["properties"]["source"]["version"] == "latest"
+    (only,) = document["properties"]["distribute"]
+    assert only["galleryImageId"] == EVERYTHING["trigger"]["definition"]
+    assert only["excludeFromLatest"] is True
+    assert only["artifactTags"][TAG_CANDIDATE] == "demo"
+    assert json.loads(standing.trigger) == {"properties": {"kind": "SourceImage"}}
+    assert TEMPLATE.fullmatch(standing.name)
+    assert standing.name != baked.template_name
+
+
+def test_what_goes_elsewhere_is_no_part_of_the_bake_key(plan: Planner) -> None:
+    plain, sent = a_spec(), a_spec(distribute=EVERYTHING["distribute"])
+
+    assert plan(plain).bake_key == plan(sent).bake_key
+
+
+def test_what_azure_does_by_itself_is_part_of_the_bake_key(plan: Planner) -> None:
+    fetched = a_spec(customizers=({"name": "a", "script": FETCHED},))
+    other = FETCHED | {"sha256": "cd" * 32}
+
+    keys = {
+        plan(a_spec()).bake_key,
+        plan(fetched).bake_key,
+        plan(a_spec(customizers=({"name": "a", "script": other},))).bake_key,
+        plan(a_spec(validators=({"name": "a", "script": FETCHED},))).bake_key,
+    }
+
+    assert len(keys) == 4

@@ -6,7 +6,7 @@ from typing import Any
 
 from imagebake.digest import sha256_bytes, sha256_json
 from imagebake.model.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
-from imagebake.model.spec import ImageSpec, SourceImage
+from imagebake.model.spec import ImageSpec
 
 
 def a_spec_document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -76,7 +76,7 @@ def a_lock(spec: ImageSpec | None = None, **changes: Any) -> Lock:  # noqa: ANN4
     fields: dict[str, Any] = {
         "image": spec.name,
         "inputs_sha256": sha256_json(spec.lock_inputs()),
-        "source": SourceImage.model_validate(spec.source.model_dump()),
+        "source": spec.source,
         "suite": spec.local.suite if spec.local else "bookworm",
         "architecture": spec.gallery.architecture.debian,
         "repositories": (

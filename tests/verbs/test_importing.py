@@ -21,9 +21,11 @@ from imagebake.foreign.library import Library
 from imagebake.importing import has_errors, import_template
 from imagebake.model.draft import CODES, Draft, DraftStep
 from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import scripts
 from imagebake.specs.drafting import drafted
 from imagebake.specs.load import load_spec
 from tests.support.golden import FOLDER, Golden
+from tests.support.surface import GROUP
 
 GOLDEN = FOLDER / "import"
 TEMPLATES = ("gallery", "deployment", "windows", "odd")
@@ -69,10 +71,11 @@ def template(folder: Path, **changes: object) -> str:
     return "web.json"
 
 
-def loaded(draft: Draft, folder: Path) -> ImageSpec:
+def loaded(draft: Draft, folder: Path, pins: str = "") -> ImageSpec:
     path = folder / "image_specs" / f"{draft.name}.yaml"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(drafted(draft), encoding="utf-8")
+    text = drafted(draft)
+    path.write_text(text.replace("pins: []", f"pins:\n{pins}") if pins else text, encoding="utf-8")
     return load_spec(path, root=folder)
 
 
@@ -81,8 +84,7 @@ def test_a_template_is_explained(name: str, golden: Golden) -> None:
     draft = imported(f"{name}.json")
 
     golden.check(f"import/{name}.stderr", "".join(f"{one}\n" for one in draft.findings))
-    if not draft.windows:
-        golden.check(f"import/{name}.yaml", drafted(draft))
+    golden.check(f"import/{name}.yaml", drafted(draft))
 
 
 def test_every_code_is_found_in_some_template() -> None:
@@ -131,10 +133,84 @@ def test_a_whole_template_becomes_a_spec_that_loads(tmp_path: Path) -> None:
 
     assert spec.name == "web"
     assert spec.files[0].destination == "/usr/local/lib/image-scripts/a.sh"
-    assert spec.customizers[0].inline == ("/usr/local/lib/image-scripts/a.sh",)
+    (step,) = scripts(spec.customizers)
+    assert step.inline == ("/usr/local/lib/image-scripts/a.sh",)
     assert spec.build.timeout_minutes == 240
     assert spec.local
     assert spec.local.suite == "bookworm"
+
+
+_GALLERY = f"{GROUP}/Microsoft.Compute/galleries/g/images/base/versions"
+
+
+@pytest.mark.parametrize(
+    ("source", "named", "codes"),
+    [
+        (
+            {"type": "ManagedImage", "imageId": f"{GROUP}/Microsoft.Compute/images/golden"},
+            f"{GROUP}/Microsoft.Compute/images/golden",
+            set(),
+        ),
+        (
+            {
+                "type": "SharedImageVersion",
+                "imageVersionId": f"{_GALLERY}/1.2.3".replace("resourceGroups", "resourcegroups"),
+            },
+            f"{_GALLERY}/1.2.3",
+            set(),
+        ),
+        (
+            {
+                "type": "SharedImageVersion",
+                "imageVersionId": f"{_GALLERY}/latest",
+                "exactVersion": "1.2.4",
+            },
+            f"{_GALLERY}/1.2.4",
+            {"I105"},
+        ),
+    ],
+    ids=["managed", "version", "latest"],
+)
+def test_every_source_has_its_place_in_a_spec(
+    tmp_path: Path, source: dict[str, str], named: str, codes: set[str]
+) -> None:
+    draft = imported(template(tmp_path, source=source), folder=tmp_path)
+    spec = loaded(draft, tmp_path, pins="  - {package: jq, version: '1.6-2.1'}")
+
+    assert spec.source.urn == named
+    assert {one.code for one in draft.findings} & {"I105", "I106", "I114"} == codes
+
+
+def test_a_template_that_names_no_version_becomes_a_spec_that_says_so(tmp_path: Path) -> None:
+    source = {"type": "SharedImageVersion", "imageVersionId": f"{_GALLERY}/latest"}
+    draft = imported(template(tmp_path, source=source), folder=tmp_path)
+
+    assert has_errors(draft)
+    with pytest.raises(SpecError) as caught:
+        loaded(draft, tmp_path)
+
+    assert {one.code for one in caught.value.diagnostics} == {"S003", "S014"}
+
+
+def test_a_template_of_windows_becomes_a_spec_that_lacks_pins_and_a_version_only(
+    tmp_path: Path,
+) -> None:
+    draft = imported("windows.json")
+
+    with pytest.raises(SpecError) as caught:
+        loaded(draft, tmp_path)
+
+    assert {one.code for one in caught.value.diagnostics} == {"S003", "S014"}
+
+
+def test_a_secret_in_a_restart_is_neither_written_nor_shown(tmp_path: Path) -> None:
+    command = "net use z: AccountKey=" + "QUJDREVG" * 10 + "QUJDRE=="
+    steps = [{"type": "WindowsRestart", "restartCommand": command}]
+    draft = imported(template(tmp_path, customize=steps), folder=tmp_path)
+    told = drafted(draft) + "".join(map(str, draft.findings))
+
+    assert "I109" in {one.code for one in draft.findings}
+    assert "QUJDREVG" not in told
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The steps that a spec has of its own, as they run."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imagebake.digest import canonical_json
+from imagebake.model.plan import Script, StepKind
+from imagebake.model.spec import ImageSpec
+from imagebake.model.steps import (
+    Customizer,
+    InlineCustomizer,
+    InlineValidator,
+    Network,
+    RestartCustomizer,
+    ScriptCustomizer,
+    ScriptValidator,
+    UpdateCustomizer,
+    Validator,
+)
+from imagebake.model.values import Value
+from imagebake.render.environment import Fragment, Templates
+from imagebake.render.steps import SOURCE_DATE_EPOCH
+
+
+def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:
+    """Render *step* of *spec*; what Azure does by itself says so in its text."""
+    runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
+    match step:
+        case InlineCustomizer() | InlineValidator():
+            text = _shell(step, templates) if runs is StepKind.SHELL else _powershell(step)
+            return _with_rights(Script(name=step.name, text=text, kind=runs), step)
+        case ScriptCustomizer() | ScriptValidator():
+            told = _asked(step.script)
+            script = Script(name=step.name, text=told, kind=runs, fetched=step.script)
+            return _with_rights(script, step)
+        case RestartCustomizer(restart=restart):
+            told = _asked(restart)
+            return Script(name=step.name, text=told, kind=StepKind.RESTART, restart=restart)
+        case UpdateCustomizer(update=update):
+            told = _asked(update)
+            return Script(name=step.name, text=told, kind=StepKind.UPDATE, update=update)
+    return Script(name=step.name, text=_asked(step.upload), kind=StepKind.FILE, fetched=step.upload)
+
+
+def _shell(step: InlineCustomizer | InlineValidator, templates: Templates) -> str:
+    return templates.shell(
+        "install/customizer.sh.j2",
+        network=isinstance(step, InlineCustomizer) and step.network is Network.REQUIRED,
+        epoch=SOURCE_DATE_EPOCH,
+        body=Fragment("\n".join(step.inline)),
+    )
+
+
+def _powershell(step: InlineCustomizer | InlineValidator) -> str:
+    """The lines as they stand: the author of a spec writes PowerShell, nothing is put into it."""
+    return "\n".join((*step.inline, ""))
+
+
+def _with_rights(
+    script: Script,
+    step: InlineCustomizer | InlineValidator | ScriptCustomizer | ScriptValidator,
+) -> Script:
+    return dataclasses.replace(
+        script, elevated=step.elevated, as_system=step.as_system, exit_codes=step.exit_codes
+    )
+
+
+def _asked(terms: Value) -> str:
+    return canonical_json(terms.to_json()).decode()
