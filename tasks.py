@@ -863,12 +863,17 @@ def clean(c: Context, budget: str = "") -> None:
     run(budget)
 
 
-@task(help={"json": JSON})
-def doctor(c: Context, json: bool = False) -> None:
-    """Say what this machine can do, what it lacks, and the command that mends it."""
+@task(
+    help={
+        "cloud": "examine a subscription instead: azure, or local for the emulator's",
+        "json": JSON,
+    }
+)
+def doctor(c: Context, cloud: str = "", json: bool = False) -> None:
+    """Say what this machine, or a subscription, lacks for a bake, and the command that mends it."""
     from imagebake.commands.machine import doctor as run
 
-    run(as_json=json)
+    run(cloud=cloud, as_json=json)
 
 
 @task(help={})
@@ -895,6 +900,29 @@ def test(
     from imagebake.commands.machine import test as run
 
     run(path=path, slow=slow, bless=bless, select=select)
+
+
+@task(
+    help={
+        "plan": "only show what there will be and what differs (the default)",
+        "apply": "make it",
+        "expect": "with --apply: the digest of the plan that was agreed to",
+        "out": "a directory for ARM templates and their parameters, to be deployed with az",
+        "json": JSON,
+    }
+)
+def bootstrap(
+    c: Context,
+    plan: bool = False,
+    apply: bool = False,
+    expect: str = "",
+    out: str = "",
+    json: bool = False,
+) -> None:
+    """Make what bakes stand on: gallery, identities, roles, mirror, networks, logins."""
+    from imagebake.commands.bootstrapping import bootstrap as run
+
+    run(plan=plan, apply=apply, expect=expect, out=out, as_json=json)
 
 
 @task(words=["name"], help={"name": "one benchmark (default: all)"})

@@ -9,7 +9,7 @@ from imagebake.model.bundle import Bundle
 from imagebake.model.component import Catalogue
 from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan
-from imagebake.model.spec import ImageSpec
+from imagebake.model.spec import GalleryDefinition, ImageSpec
 from imagebake.render.environment import Templates
 from imagebake.render.scripts import manifest, render_customizers, render_validators
 from imagebake.render.steps import Facts
@@ -51,18 +51,7 @@ def plan_plain(
     with the spec's own steps. Nothing is masked, held back from updating itself or staged,
     and it is generalised as Azure does on its own. It has a definition of its own.
     """
-    plain = spec.model_copy(
-        update={
-            "gallery": spec.gallery.model_copy(
-                update={
-                    "definition": f"{spec.gallery.definition}-plain",
-                    "identifier": spec.gallery.identifier.model_copy(
-                        update={"sku": f"{spec.gallery.identifier.sku}-plain"}
-                    ),
-                }
-            )
-        }
-    )
+    plain = spec.model_copy(update={"gallery": plain_definition(spec.gallery)})
     components = {
         name: replace(component, stops=()) for name, component in catalogue.components.items()
     }
@@ -74,3 +63,14 @@ def plan_plain(
     }
     customizers = tuple(script for script in whole.customizers if script.name in kept)
     return replace(whole, customizers=customizers, validators=())
+
+
+def plain_definition(gallery: GalleryDefinition) -> GalleryDefinition:
+    """The definition of the plain image beside that of *gallery*."""
+    identifier = gallery.identifier
+    return gallery.model_copy(
+        update={
+            "definition": f"{gallery.definition}-plain",
+            "identifier": identifier.model_copy(update={"sku": f"{identifier.sku}-plain"}),
+        }
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.errors import CloudError
+from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.machine import (
     READY,
     ExtensionWish,
@@ -101,13 +102,13 @@ class Machines:
         return view
 
     def tagged(self, tag: str) -> dict[str, str]:
-        """The machines with *tag*, by name, and what it says."""
+        """The machines with *tag*, by name, and what it says; none that is protected."""
         machines = self.clients.compute.virtual_machines
         found = self.clients.ask("list machines", machines.list, self._group)
         return {
             str(one["name"]): str(one["tags"][tag])
             for one in found
-            if tag in (one.get("tags") or {})
+            if tag in (tags := one.get("tags") or {}) and TAG_PROTECTED not in tags
         }
 
     def stopped(self, tag: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from azure.core.pipeline.policies import HTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
 
 from imagebake.cloud.endpoint import Endpoint
+from imagebake.cloud.guard import Guard
 from imagebake.cloud.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.cloud.throttle import Throttle
 
@@ -137,6 +138,7 @@ def client_options(endpoint: Endpoint, retries: Retries, throttle: Throttle) -> 
         "credential_scopes": list(endpoint.scopes),
         "transport": transport,
         "retry_policy": JitteredRetry(retries),
+        "per_call_policies": [Guard()],
         "custom_hook_policy": Throttled(throttle),
         "polling_interval": endpoint.polling_seconds,
         "user_agent": "imagebake",

@@ -287,13 +287,18 @@ def refuse(plan: Plan) -> None:
 
 def agreed(plan: Plan, expect: str) -> None:
     """Raise unless *plan* is the one that *expect* names, where it names any."""
+    agreed_digest(plan.digest, expect)
+
+
+def agreed_digest(digest: str, expect: str) -> None:
+    """Raise unless *expect*, where there is any, begins the *digest* of what was planned."""
     if expect and len(expect) < SHORTEST:
         raise UsageError(
             f"{expect!r} is too short for the digest of a plan",
             hint=f"give at least {SHORTEST} of its digits",
         )
-    if expect and not plan.digest.startswith(expect.lower()):
+    if expect and not digest.startswith(expect.lower()):
         raise RolloutRefused(
-            f"the plan is no longer {expect}: it is {plan.digest[:12]}",
+            f"the plan is no longer {expect}: it is {digest[:12]}",
             hint="look at the plan above; what it is made from has changed",
         )

@@ -23,9 +23,15 @@ ON_DEMAND = {"validate --boot": system.BOOT}
 """What is large and rarely asked for, so that `setup` leaves it to the verb that needs it."""
 
 
-def doctor(*, as_json: bool) -> None:
-    """Print what each verb needs, whether it is here, and what mends it."""
+def doctor(*, cloud: str, as_json: bool) -> None:
+    """Print what each verb needs, whether it is here, and what mends it; or examine *cloud*."""
     from imagebake.engine import probe
+
+    if cloud:
+        from imagebake.commands.examining import doctor_cloud
+
+        doctor_cloud(cloud, as_json=as_json)
+        return
 
     site = app.site(quiet=as_json)
     rows = [

@@ -16,6 +16,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from imagebake.emulator.actions import Wanted
 from imagebake.emulator.calls import Call, Pace, Reply, Route
 from imagebake.emulator.errors import ArmError, ReplyLost
 from imagebake.emulator.faults import Faults
@@ -23,6 +24,7 @@ from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.limits import Admission, Meter, Throttle
 from imagebake.emulator.locks import require_unlocked
 from imagebake.emulator.outages import require_region
+from imagebake.emulator.roles import require_permission
 from imagebake.emulator.store import Session, Store
 from imagebake.emulator.subscriptions import require_registration
 
@@ -51,6 +53,7 @@ class Application:
     lost: Callable[[], frozenset[str]]
     meter: Meter
     url_map: Map
+    exercised: dict[str, set[Wanted]]
 
     @classmethod
     def of(
@@ -81,6 +84,7 @@ class Application:
             lost=lost,
             meter=Meter(),
             url_map=url_map,
+            exercised={},
         )
 
     def respond(self, request: Request) -> Response:
@@ -127,6 +131,9 @@ class Application:
                 _require_provider(session, path)
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
+                token = request.headers.get("Authorization", "")
+                who, asked = require_permission(session, token, request.method, path, body)
+                self.exercised.setdefault(who, set()).update(asked)
             reply = route.handler(
                 Call(
                     method=request.method,

@@ -13,15 +13,14 @@ from typing import Any, Self
 from imagebake.emulator import (
     definitions,
     galleries,
+    governance,
     loading,
-    locks,
     login,
     operations,
     rolling_upgrades,
     scale_set_waits,
     soft_deletion,
     subscriptions,
-    tags,
     versions,
 )
 from imagebake.emulator.application import Application
@@ -29,6 +28,7 @@ from imagebake.emulator.boot_diagnostics import BootDiagnostics
 from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
@@ -42,6 +42,7 @@ from imagebake.emulator.runs import Runs
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
+from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.emulator.triggers import Triggers
@@ -101,11 +102,13 @@ class Emulator:
         self._port = port
         self._faults = Faults()
         self._health = Health()
+        self._allowances = Allowances()
         self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         outages = Outages.read(self.folder)
         self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
+        self.standing = Standing.read(self.folder)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
@@ -132,7 +135,9 @@ class Emulator:
         except BaseException:
             self._store.close()
             raise
-        self._listener.start(self._application().respond)
+        application = self._application()
+        self._exercised = application.exercised
+        self._listener.start(application.respond)
         return self
 
     def __exit__(
@@ -158,8 +163,8 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *soft_deletion.ROUTES,
-            *tags.ROUTES,
-            *locks.ROUTES,
+            *governance.ROUTES,
+            *self._allowances.routes(),
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
@@ -170,7 +175,7 @@ class Emulator:
             *Actions(self._lives).routes(),
         )
         return Application.of(
-            routes,
+            (*routes, *Deployments(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
@@ -223,6 +228,19 @@ class Emulator:
     @health.setter
     def health(self, incidents: tuple[Incident, ...]) -> None:
         self._health.incidents = incidents
+
+    @property
+    def standing(self) -> Standing:
+        """What the subscription may have; replace it to take something away."""
+        return self._allowances.standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._allowances.standing = standing
+
+    def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
+        """The actions that an identity kept here has used so far, each with where."""
+        return frozenset(self._exercised.get(identity, ()))
 
     def fail(
         self,

@@ -15,14 +15,26 @@ _GROUPS = "Microsoft.Resources/resourceGroups"
 _REGISTRATIONS = "imagebake/unregistered"
 _ONE = "/subscriptions/<subscription>"
 _VERSIONS = {
-    "Microsoft.Authorization": ("2020-05-01", "2017-04-01", "2016-09-01"),
+    "Microsoft.Authorization": ("2022-04-01", "2020-05-01", "2017-04-01", "2016-09-01"),
     "Microsoft.Compute": ("2026-04-01", "2026-03-03", "2024-11-01", "2024-03-03", "2023-07-03"),
+    "Microsoft.ContainerInstance": ("2023-05-01",),
+    "Microsoft.KeyVault": ("2024-11-01",),
+    "Microsoft.ManagedIdentity": ("2023-01-31",),
+    "Microsoft.Network": ("2024-05-01", "2020-06-01"),
     "Microsoft.ResourceHealth": ("2025-05-01", "2024-02-01", "2022-10-01"),
     "Microsoft.Resources": ("2025-04-01", "2024-11-01", "2022-09-01"),
+    "Microsoft.Storage": ("2024-01-01",),
     "Microsoft.VirtualMachineImages": ("2025-10-01", "2024-02-01", "2023-07-01", "2022-07-01"),
 }
 _TYPES = {
-    "Microsoft.Authorization": ("locks",),
+    "Microsoft.Authorization": (
+        "locks",
+        "policyAssignments",
+        "policyDefinitions",
+        "policySetDefinitions",
+        "roleAssignments",
+        "roleDefinitions",
+    ),
     "Microsoft.Compute": (
         "galleries",
         "galleries/images",
@@ -32,8 +44,23 @@ _TYPES = {
         "virtualMachineScaleSets",
         "virtualMachineScaleSets/virtualMachines",
     ),
+    "Microsoft.ContainerInstance": (),
+    "Microsoft.KeyVault": (),
+    "Microsoft.ManagedIdentity": (
+        "userAssignedIdentities",
+        "userAssignedIdentities/federatedIdentityCredentials",
+    ),
+    "Microsoft.Network": (
+        "natGateways",
+        "networkSecurityGroups",
+        "privateDnsZones",
+        "privateEndpoints",
+        "publicIPAddresses",
+        "virtualNetworks",
+    ),
     "Microsoft.ResourceHealth": ("events",),
-    "Microsoft.Resources": ("resourceGroups", "subscriptions", "tags"),
+    "Microsoft.Resources": ("deployments", "resourceGroups", "subscriptions", "tags"),
+    "Microsoft.Storage": ("storageAccounts", "storageAccounts/blobServices"),
     "Microsoft.VirtualMachineImages": (
         "imageTemplates",
         "imageTemplates/runOutputs",

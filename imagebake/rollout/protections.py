@@ -10,6 +10,7 @@ from typing import NamedTuple
 from imagebake.model.gallery import (
     TAG_HOLD,
     TAG_KEEP,
+    TAG_PROTECTED,
     TAG_RETIRED,
     TAG_RING,
     GalleryVersion,
@@ -110,6 +111,10 @@ class Protections:
             if TAG_KEEP in tags:
                 told = f" ({tags[TAG_KEEP]})" if tags[TAG_KEEP] else ""
                 yield Protection("tag", f"{what} kept by the tag {TAG_KEEP}{told}", whose, show)
+
+        if TAG_PROTECTED in one.tags:
+            show = f"az tag list --resource-id {one.id}"
+            yield Protection("tag", f"it is protected by the tag {TAG_PROTECTED}", one.id, show)
 
     def _locked(self, one: GalleryVersion) -> Iterator[Protection]:
         own = ((key(one.id), name) for name in self._index.locks.get(key(one.id), ()))

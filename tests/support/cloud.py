@@ -74,6 +74,7 @@ def render(plan: BakePlan, delivery: Delivery) -> bytes:
             for script in plan.customizers
         ],
     )
+    document["identity"]["userAssignedIdentities"] = {delivery.identity or IDENTITY: {}}
     distributor = document["properties"]["distribute"][0]
     distributor["artifactTags"] = dict(delivery.tags)
     distributor["targetRegions"] = [

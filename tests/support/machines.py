@@ -17,6 +17,7 @@ from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.bake import Destination, Hands, bake
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import Emulator
@@ -73,12 +74,18 @@ class Machine:
     folder: Path
     tape: Tape = field(default_factory=Tape)
     bases: NoBases = field(default_factory=NoBases)
+    credential: Credential | None = None
+    """Who bakes; somebody who may do everything when None."""
+    identity: str = IDENTITY
     _open: list[Clients] = field(default_factory=list)
 
     @property
     def cloud(self) -> Clients:
         """Clients of their own for whoever asks; closed with the machine."""
-        self._open.append(Clients(an_endpoint(self.emulator.url, self.emulator.ca), quick()))
+        endpoint = an_endpoint(self.emulator.url, self.emulator.ca)
+        if self.credential:
+            endpoint = dataclasses.replace(endpoint, credential=self.credential)
+        self._open.append(Clients(endpoint, quick()))
         return self._open[-1]
 
     @property
@@ -114,7 +121,7 @@ class Machine:
     ) -> BakeResult:
         to = Destination(
             gallery="imagebake",
-            identity=IDENTITY,
+            identity=self.identity,
             mirror_url="",
             commit="abc",
             emergency=emergency,

@@ -1,0 +1,299 @@
+"""Bootstrap a subscription: what there will be, what differs from what is there, and doing it."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.cloud.capacity import register, unregistered
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.deployments import deploy, resource
+from imagebake.cloud.together import together
+from imagebake.digest import sha256_json
+from imagebake.errors import CloudError, RolloutRefused
+from imagebake.model.sameness import Difference, differences, merged
+from imagebake.progress import Progress
+from imagebake.render.bootstrap import Deployment
+
+_PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
+_REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
+_OUTER = ("type", "apiVersion", "name", "dependsOn", "scope")
+
+
+class What(enum.StrEnum):
+    """What becomes of a resource."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A resource as a template asks for it, *body* with all that is known put in."""
+
+    id: str
+    kind: str
+    api_version: str
+    deployment: str
+    body: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What people call it: its names, without what they are in."""
+        last = self.id.rpartition("/providers/")[2]
+        return last.partition("/")[2] or last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A wanted resource beside what is there."""
+
+    wanted: Wanted
+    what: What
+    differences: tuple[Difference, ...] = ()
+    why: str = ""
+    there: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The change for programs."""
+        return {
+            "id": self.wanted.id,
+            "type": self.wanted.kind,
+            "what": self.what.value,
+            "differences": [str(one) for one in self.differences],
+            "why": self.why or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootstrapPlan:
+    """Every resource, and the deployments that make them."""
+
+    changes: tuple[Change, ...]
+    deployments: tuple[Deployment, ...]
+    parameters: Mapping[str, Any]
+
+    @property
+    def due(self) -> tuple[Change, ...]:
+        """What is to be made or changed."""
+        return tuple(one for one in self.changes if one.what in (What.CREATE, What.CHANGE))
+
+    @property
+    def refused(self) -> tuple[Change, ...]:
+        """What cannot be done, or would take something away."""
+        return tuple(one for one in self.changes if one.what is What.REFUSE)
+
+    @property
+    def digest(self) -> str:
+        """Names what is due: the same work has the same digest."""
+        return sha256_json({"changes": [one.to_json() for one in (*self.due, *self.refused)]})
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan for programs."""
+        return {
+            "digest": self.digest,
+            "changes": [one.to_json() for one in self.changes],
+            "due": len(self.due),
+            "refused": len(self.refused),
+        }
+
+
+def plan_bootstrap(
+    deployments: Sequence[Deployment], parameters: Mapping[str, Any], *, clients: Clients
+) -> BootstrapPlan:
+    """Compare everything that *deployments* ask for with what is there; writes nothing."""
+    missing = unregistered(clients)
+    wanted = [one for each in deployments for one in _wanted(each, parameters, clients)]
+    read = [
+        functools.partial(resource, clients, one.id, one.api_version)
+        for one in wanted
+        if one.kind.partition("/")[0] not in missing
+    ]
+    there = iter(together(read))
+    found = {
+        one.id.lower(): None if one.kind.partition("/")[0] in missing else next(there)
+        for one in wanted
+    }
+    return BootstrapPlan(
+        changes=(
+            *(_registration(name, clients) for name in missing),
+            *(_change(one, found) for one in wanted),
+        ),
+        deployments=tuple(deployments),
+        parameters=parameters,
+    )
+
+
+def apply_bootstrap(
+    plan: BootstrapPlan,
+    again: Callable[[], BootstrapPlan],
+    *,
+    clients: Clients,
+    progress: Progress,
+) -> BootstrapPlan:
+    """Make what is due, and nothing else, and return what a look *again* says.
+
+    Raises `RolloutRefused` where something would be taken away or cannot be changed, and
+    `CloudError` where a deployment fails, or something does not stay as it was made.
+    """
+    refuse(plan)
+    with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
+        providers = [one.wanted.id.rpartition("/")[2] for one in _of(plan, PROVIDER)]
+        if providers:
+            register(clients, providers)
+            step.advance("providers", len(providers))
+        for one in plan.deployments:
+            mine = {each.wanted.id.lower(): each for each in _of(plan, one.name)}
+            if not mine:
+                continue
+            template = _only(one, mine, clients)
+            values = {name: plan.parameters[name] for name in one.parameters}
+            name = f"imagebake-{one.name}-{sha256_json(template)[:8]}"
+            deploy(clients, name, template, values, group=one.group, location=one.location)
+            step.advance(one.name, len(mine))
+    after = again()
+    if after.due:
+        raise CloudError(
+            "not everything is as it was made: "
+            + "; ".join(f"{one.wanted.title} {_first(one)}" for one in after.due[:3]),
+            code="DoesNotStay",
+            hint="a policy may have changed it: ./inv doctor --cloud azure",
+        )
+    return after
+
+
+def _of(plan: BootstrapPlan, deployment: str) -> list[Change]:
+    return [one for one in plan.due if one.wanted.deployment == deployment]
+
+
+def _registration(name: str, clients: Clients) -> Change:
+    """A provider that has to be registered: what is not cannot even be asked for."""
+    named = f"/subscriptions/{clients.endpoint.subscription}/providers/{name}"
+    wanted = Wanted(id=named, kind=PROVIDER, api_version="", deployment=PROVIDER, body={})
+    return Change(wanted=wanted, what=What.CREATE)
+
+
+PROVIDER = "Microsoft.Resources/providers"
+
+
+def refuse(plan: BootstrapPlan) -> None:
+    """Raise `RolloutRefused` for the first thing that cannot be done, where there is any."""
+    if plan.refused:
+        first, *others = plan.refused
+        more = f" (and {len(others)} more)" if others else ""
+        raise RolloutRefused(f"{first.wanted.title}: {first.why}{more}", hint=_WAY_OUT)
+
+
+_WAY_OUT = "nothing was changed; move or rename what is in the way, then run it again"
+
+
+def _first(change: Change) -> str:
+    return str(change.differences[0]) if change.differences else "is not there"
+
+
+def wanted_of(one: Deployment, subscription: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The id of each resource that a template has, with the resource."""
+    here = f"/subscriptions/{subscription}"
+    here += f"/resourceGroups/{one.group}" if one.group else ""
+    for resource_ in one.template["resources"]:
+        namespace, *words = str(resource_["type"]).split("/")
+        scope = f"{here}/providers/{resource_['scope']}" if "scope" in resource_ else here
+        if resource_["type"] == "Microsoft.Resources/resourceGroups":
+            yield f"{scope}/resourceGroups/{resource_['name']}", resource_
+            continue
+        pairs = zip(words, str(resource_["name"]).split("/"), strict=True)
+        yield f"{scope}/providers/{namespace}/" + "/".join(map("/".join, pairs)), resource_
+
+
+def _wanted(one: Deployment, parameters: Mapping[str, Any], clients: Clients) -> Iterator[Wanted]:
+    for named, told in wanted_of(one, clients.endpoint.subscription):
+        body = {key: value for key, value in told.items() if key not in _OUTER}
+        yield Wanted(
+            id=named,
+            kind=str(told["type"]),
+            api_version=str(told["apiVersion"]),
+            deployment=one.name,
+            body=_filled(body, parameters),
+        )
+
+
+def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {key: _filled(part, parameters) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_filled(part, parameters) for part in value]
+    if isinstance(value, str) and (match := _PARAMETER.fullmatch(value)):
+        return parameters[match[1]]
+    return value
+
+
+def _change(wanted: Wanted, found: Mapping[str, dict[str, Any] | None]) -> Change:
+    there = found[wanted.id.lower()]
+    if there is None:
+        return Change(wanted=wanted, what=What.CREATE)
+    body = _referred(wanted.body, found)
+    told = tuple(differences(body, there))
+    what, why = What.CHANGE if told else What.KEEP, ""
+    if extra := [one for one in told if one.extra]:
+        what, why = What.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
+    elif fixed := [one for one in told if _is_fixed(wanted.kind, one.where)]:
+        what, why = What.REFUSE, f"{fixed[0]}, which never changes"
+    return Change(wanted=wanted, what=what, differences=told, why=why, there=there)
+
+
+_FIXED: Mapping[str, tuple[str, ...]] = {
+    "Microsoft.Compute/galleries/images": ("properties", "location"),
+    "Microsoft.Authorization/roleAssignments": ("properties",),
+    "Microsoft.Storage/storageAccounts": (
+        "kind",
+        "location",
+        "properties.immutableStorageWithVersioning.enabled",
+    ),
+}
+"""What Azure does not let anybody change; a location never changes."""
+
+
+def _is_fixed(kind: str, where: str) -> bool:
+    return any(where.startswith(one) for one in _FIXED.get(kind, ("location",)))
+
+
+def _referred(value: Any, found: Mapping[str, dict[str, Any] | None]) -> Any:  # noqa: ANN401
+    """*value* with what it refers to, where that is known; else the reference stays."""
+    if isinstance(value, dict):
+        return {key: _referred(part, found) for key, part in value.items()}
+    if isinstance(value, str) and (match := _REFERENCE.fullmatch(value)):
+        told: Any = (found.get(match[1].lower()) or {}).get("properties")
+        for name in match[3].strip(".").split("."):
+            told = told.get(name) if isinstance(told, dict) else None
+        return value if told is None else told
+    return value
+
+
+def _only(one: Deployment, due: Mapping[str, Change], clients: Clients) -> dict[str, Any]:
+    """The template with what is *due* alone: what is as it should be is not written."""
+    kept = []
+    for named, told in wanted_of(one, clients.endpoint.subscription):
+        if change := due.get(named.lower()):
+            after = [name for name in told.get("dependsOn") or () if name.lower() in due]
+            rest = {key: value for key, value in told.items() if key != "dependsOn"}
+            kept.append(rest | ({"dependsOn": after} if after else {}) | _kept(change))
+    return {**one.template, "resources": kept}
+
+
+def _kept(change: Change) -> dict[str, Any]:
+    """What of a resource that changes has to be written as it is, so that it stays."""
+    there, body = change.there, change.wanted.body
+    if there is None:
+        return {}
+    parts = ("tags", "properties") if change.wanted.kind.startswith(_WHOLE) else ("tags",)
+    return {part: merged(body[part], there.get(part) or {}) for part in parts if part in body}
+
+
+_WHOLE = "Microsoft.Network/"
+"""A write of these replaces all of it, what others have set there included."""

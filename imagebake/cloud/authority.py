@@ -1,0 +1,85 @@
+"""Who may what: whoever runs this, and the identity that templates run as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.deployments import resource
+from imagebake.cloud.paging import pages
+from imagebake.model.complaint import Complaint, Needs, permits
+from imagebake.model.duties import BAKE, SERVICE, Duty, Grant, Scope
+
+_PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+_BOOTSTRAP = "./inv bootstrap --plan"
+
+
+def caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """What a bake asks for and whoever runs this may not do."""
+    for grant in BAKE.grants:
+        for scope in needs.scopes.get(grant.scope.value, ()):
+            found = pages(clients, "ask what we may do", f"{scope}/{_PERMISSIONS}")
+            yield from _lacking("you", BAKE, grant, scope, found)
+
+
+def service(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """What Image Builder asks for and the identity of templates may not do."""
+    if not needs.identity:
+        yield Complaint(
+            check="identity",
+            what="no identity is set",
+            why="Azure takes no image template without one",
+            command=f"{_BOOTSTRAP} says which; set identity in imagebake.yaml",
+        )
+        return
+    found = resource(clients, needs.identity, "2023-01-31")
+    if found is None:
+        yield Complaint(
+            check="identity",
+            what=f"the identity {needs.identity.rpartition('/')[2]} does not exist",
+            why="templates run as it, and a template outlives no identity",
+            command=_BOOTSTRAP,
+        )
+        return
+    principal = str(found["properties"]["principalId"])
+    grants = tuple(_granted(clients, principal))
+    for grant in SERVICE.grants:
+        if grant.scope is Scope.BUILD_NETWORK and not needs.own_network:
+            continue
+        for scope in needs.scopes.get(grant.scope.value, ()):
+            mine = [one for at, each in grants if _covers(at, scope) for one in each]
+            name = needs.identity.rpartition("/")[2]
+            yield from _lacking(name, SERVICE, grant, scope, mine)
+
+
+def _lacking(
+    who: str, duty: Duty, grant: Grant, scope: str, permissions: list[dict[str, Any]]
+) -> Iterator[Complaint]:
+    lacking = [one for one in grant.permitted if not permits(permissions, one)]
+    lacking += [one for one in grant.data_actions if not permits(permissions, one, data=True)]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        yield Complaint(
+            check="role",
+            what=f"{who} may not {lacking[0]}{more} on {scope.rpartition('/providers/')[2]}",
+            why=f"a bake {grant.why}",
+            command=f"{_BOOTSTRAP} has the role for {duty.name}: az role assignment create",
+            sure=not grant.data_actions or who != "you",
+        )
+
+
+def _granted(clients: Clients, principal: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The scope and the permissions of every role that a principal has in the subscription."""
+    here = f"/subscriptions/{clients.endpoint.subscription}"
+    query = f"api-version=2022-04-01&$filter=principalId eq '{principal}'"
+    path = f"{here}/providers/Microsoft.Authorization/roleAssignments?{query}"
+    for one in pages(clients, "list the roles of the identity", path):
+        told = one["properties"]
+        role = resource(clients, str(told["roleDefinitionId"]), "2022-04-01")
+        if role:
+            yield str(told["scope"]), list(role["properties"].get("permissions") or ())
+
+
+def _covers(at: str, scope: str) -> bool:
+    return f"{scope.lower()}/".startswith(f"{at.rstrip('/').lower()}/")

@@ -1,0 +1,216 @@
+"""Whether a subscription has what a build takes: providers, sizes, cores, room in galleries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from imagebake.cloud.clients import Clients
+from imagebake.cloud.paging import pages
+from imagebake.cloud.wire import region_name
+from imagebake.errors import CloudError
+from imagebake.model.complaint import Complaint, Needs
+
+PROVIDERS: Mapping[str, str] = {
+    "Microsoft.Compute": "galleries, versions and machines are its resources",
+    "Microsoft.ContainerInstance": "Image Builder runs every build from a container of its own",
+    "Microsoft.KeyVault": "Image Builder keeps the keys of a build in a vault",
+    "Microsoft.ManagedIdentity": "templates and workflows run as its identities",
+    "Microsoft.Network": "the build machine is put into a network",
+    "Microsoft.Storage": "Image Builder's logs and the mirror are kept there",
+    "Microsoft.VirtualMachineImages": "image templates are its resources",
+}
+"""What must be registered, and what for."""
+CONTAINER_CORES = 4
+"""So many cores each build's container takes."""
+_NEARLY = 0.9
+_LIMITS = {"galleries": 100, "definitions": 1_000, "versions": 10_000}
+_PORTAL = "in the portal: Quotas, or az quota update"
+
+
+def registrations(clients: Clients) -> dict[str, dict[str, Any]]:
+    """The providers of the subscription, by lower-case name."""
+    path = f"{_here(clients)}/providers?api-version=2021-04-01"
+    listed = pages(clients, "list the providers", path)
+    return {str(one["namespace"]).lower(): one for one in listed}
+
+
+def unregistered(clients: Clients) -> dict[str, str]:
+    """What of `PROVIDERS` is not registered, with the state that it is in."""
+    found = registrations(clients)
+    states = {
+        name: str((found.get(name.lower()) or {}).get("registrationState") or "NotRegistered")
+        for name in PROVIDERS
+    }
+    return {name: state for name, state in states.items() if state != "Registered"}
+
+
+def register(clients: Clients, names: Collection[str], *, limit: float = 900.0) -> None:
+    """Register providers, and wait until all are."""
+    patience = clients.patience
+    deadline = patience.clock() + limit
+    for name in names:
+        path = f"{_here(clients)}/providers/{name}/register?api-version=2021-04-01"
+        clients.send(f"register {name}", "POST", path)
+    while left := [name for name in unregistered(clients) if name in names]:
+        if patience.clock() >= deadline:
+            raise CloudError(
+                f"{', '.join(left)}: not registered after {limit / 60:.0f} minutes",
+                code="RegistrationSlow",
+                hint="it goes on by itself; the same command looks again",
+            )
+        patience.sleep(clients.endpoint.polling_seconds)
+
+
+def providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """Providers that are not registered, and a region that Image Builder is not in."""
+    for name, state in unregistered(clients).items():
+        yield Complaint(
+            check="provider",
+            what=f"the provider {name} is {state}",
+            why=PROVIDERS[name],
+            command=f"az provider register --namespace {name} --wait",
+        )
+    builder = registrations(clients).get("microsoft.virtualmachineimages") or {}
+    places = {
+        region_name(str(place))
+        for kind in builder.get("resourceTypes") or ()
+        if str(kind.get("resourceType")).lower() == "imagetemplates"
+        for place in kind.get("locations") or ()
+    }
+    if places and needs.location not in places:
+        yield Complaint(
+            check="region",
+            what=f"Image Builder is not in {needs.location}",
+            why="templates, builds and the gallery are made there",
+            command=f"set location in imagebake.yaml to one of {', '.join(sorted(places)[:8])} …",
+        )
+
+
+def sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """Sizes that a region does not offer, or not to us, and cores that are used up."""
+    for region, wanted in needs.sizes.items():
+        query = f"api-version=2021-07-01&$filter=location eq '{region}'"
+        path = f"{_here(clients)}/providers/Microsoft.Compute/skus?{query}"
+        offered = {
+            str(one["name"]).lower(): one
+            for one in pages(clients, f"list the sizes in {region}", path)
+            if str(one.get("resourceType")).lower() == "virtualmachines"
+        }
+        usages = _usages(clients, "Microsoft.Compute", region, "2024-07-01")
+        cores: Counter[str] = Counter()
+        for size, count in wanted.items():
+            sku = offered.get(size.lower())
+            if complaint := _size(size, region, sku):
+                yield complaint
+            elif sku:
+                cores[str(sku.get("family"))] += _vcpus(sku) * count
+        yield from _cores(region, cores, usages)
+
+
+def _size(size: str, region: str, sku: Mapping[str, Any] | None) -> Complaint | None:
+    restrictions = [str(one.get("reasonCode")) for one in (sku or {}).get("restrictions") or ()]
+    if sku and not restrictions:
+        return None
+    how = f"is restricted ({', '.join(restrictions)})" if restrictions else "is not offered"
+    return Complaint(
+        check="size",
+        what=f"the size {size} {how} in {region}",
+        why="machines of builds and heartbeats there are of that size",
+        command=f"choose another build.vm_size: az vm list-skus -l {region} -r virtualMachines",
+    )
+
+
+def _vcpus(sku: Mapping[str, Any]) -> int:
+    told = {str(one["name"]): str(one["value"]) for one in sku.get("capabilities") or ()}
+    return int(told.get("vCPUs") or 0)
+
+
+def _cores(
+    region: str, cores: Mapping[str, int], usages: Mapping[str, tuple[int, int]]
+) -> Iterator[Complaint]:
+    for family, wanted in (*cores.items(), ("cores", sum(cores.values()))):
+        used, limit = usages.get(family.lower(), (0, wanted))
+        if used + wanted > limit:
+            yield Complaint(
+                check="quota",
+                what=f"{region} has {max(limit - used, 0)} of {limit} vCPUs of {family} left, and"
+                f" {wanted} are needed",
+                why="Azure refuses the build machine, after the bake has begun",
+                command=f"ask for more ({_PORTAL}), or choose another build.vm_size",
+            )
+
+
+def containers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """Container cores that are used up where builds run."""
+    usages = _usages(clients, "Microsoft.ContainerInstance", needs.location, "2023-05-01")
+    used, limit = usages.get("standardcores", (0, CONTAINER_CORES))
+    if used + CONTAINER_CORES > limit:
+        yield Complaint(
+            check="quota",
+            what=f"{needs.location} has {max(limit - used, 0)} of {limit} container cores left,"
+            f" and a build takes {CONTAINER_CORES}",
+            why="Image Builder runs each build from a container",
+            command=f"ask for more StandardCores of Microsoft.ContainerInstance ({_PORTAL})",
+        )
+
+
+def galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+    """Galleries that are missing, and regions where there is hardly room for more in them."""
+    compute = clients.compute
+    there = clients.ask("list the galleries of the subscription", compute.galleries.list)
+    known = {str(one["id"]).lower(): one for one in there}
+    for group, name, location in needs.galleries:
+        mine = (
+            f"{_here(clients)}/resourceGroups/{group}/providers/Microsoft.Compute/galleries/{name}"
+        )
+        if mine.lower() not in known:
+            yield Complaint(
+                check="gallery",
+                what=f"there is no gallery {name} in {group}",
+                why="the identity that bakes may write versions, and no galleries",
+                command="./inv bootstrap --plan",
+            )
+            continue
+        counts = _counts(clients, group, name)
+        near = [one for one in there if region_name(str(one.get("location"))) == location]
+        for what, used in (("galleries", len(near)), *counts.items()):
+            if used >= _LIMITS[what] * _NEARLY:
+                yield Complaint(
+                    check="quota",
+                    what=f"{location} has {used:,} {what}, of {_LIMITS[what]:,} that Azure allows",
+                    why="at the limit every bake fails when it distributes",
+                    command="./inv retire --plan, or ask for more in the portal: Quotas",
+                    sure=used >= _LIMITS[what],
+                )
+
+
+def _counts(clients: Clients, group: str, name: str) -> dict[str, int]:
+    compute = clients.compute
+    images = clients.ask(
+        f"list the definitions of {name}", compute.gallery_images.list_by_gallery, group, name
+    )
+    listed = compute.gallery_image_versions.list_by_gallery_image
+    versions = sum(
+        len(clients.ask(f"list the versions of {one['name']}", listed, group, name, one["name"]))
+        for one in images
+    )
+    return {"definitions": len(images), "versions": versions}
+
+
+def _usages(clients: Clients, provider: str, region: str, api: str) -> dict[str, tuple[int, int]]:
+    """What is used and allowed in a region, by lower-case name; nothing where nobody says."""
+    path = f"{_here(clients)}/providers/{provider}/locations/{region}/usages?api-version={api}"
+    try:
+        listed = pages(clients, f"list what {provider} allows in {region}", path)
+    except CloudError:
+        return {}
+    return {
+        str(one["name"]["value"]).lower(): (int(one["currentValue"]), int(one["limit"]))
+        for one in listed
+    }
+
+
+def _here(clients: Clients) -> str:
+    return f"/subscriptions/{clients.endpoint.subscription}"

@@ -1,0 +1,141 @@
+"""`bootstrap`: what a subscription needs before anything is baked in it."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from imagebake import app, ends
+from imagebake.app import Site
+from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
+from imagebake.commands.fleets import agreed_digest
+from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
+from imagebake.commands.output import print_json
+from imagebake.commands.selection import templates
+from imagebake.digest import canonical_json
+from imagebake.errors import UsageError
+from imagebake.host.files import write_atomically
+from imagebake.model.foundation import Foundation
+from imagebake.render.bootstrap import Deployment, render_bootstrap
+from imagebake.reports.bootstrap import Request, Told, bootstrap_request
+from imagebake.reports.bootstrap_words import about, actions, assignment_title
+
+_AGAIN = "./inv bootstrap"
+
+
+def bootstrap(*, plan: bool, apply: bool, expect: str, out: str, as_json: bool) -> None:
+    """Print what there will be and what differs; with *apply*, do it."""
+    if apply and (plan or out):
+        raise UsageError("--apply does it, --plan and --out only show it", hint="give one of them")
+    site = app.site(quiet=as_json)
+    it = foundation(site)
+    deployments, parameters = render_bootstrap(it, templates(site)), {"tags": dict(it.tags)}
+    if out:
+        _write(Path(out), it, deployments, parameters)
+        print(f"wrote {out}/README.txt, which says how the templates beside it are deployed")
+        return
+    with ends.connect(site) as end:
+        look = functools.partial(plan_bootstrap, deployments, parameters, clients=end.cloud)
+        found = look()
+        if not apply:
+            _show(site, it, found, as_json=as_json)
+            return
+        if not as_json:
+            print(bootstrap_request(_request(site, it, found)), end="", flush=True)
+        agreed_digest(found.digest, expect)
+        refuse(found)
+        if found.due:
+            apply_bootstrap(found, look, clients=end.cloud, progress=site.progress)
+    _say_done(site, it, found, as_json=as_json)
+
+
+def _show(site: Site, it: Foundation, found: BootstrapPlan, *, as_json: bool) -> None:
+    if as_json:
+        print_json(found.to_json() | _request(site, it, found).to_json())
+        return
+    print(bootstrap_request(_request(site, it, found)), end="")
+    if found.due and not found.refused:
+        print(f"\nApply it with: {_AGAIN} --apply --expect {found.digest[:12]}")
+        print(f"Or take it as ARM templates: {_AGAIN} --out DIR")
+
+
+def _say_done(site: Site, it: Foundation, found: BootstrapPlan, *, as_json: bool) -> None:
+    if as_json:
+        told = {"applied": bool(found.due)}
+        print_json(found.to_json() | told | _request(site, it, found).to_json())
+    elif found.due:
+        print(f"\nMade {len(found.due)} things and looked again: all are as planned.")
+        print(f"Next: ./inv doctor --cloud {site.settings.cloud}")
+
+
+def _request(site: Site, it: Foundation, found: BootstrapPlan) -> Request:
+    cloud = "subscription" if site.settings.cloud == "azure" else "the emulator's subscription"
+    return Request(
+        where=f"{cloud} {it.subscription}",
+        digest=found.digest,
+        rows=_rows(it, found),
+        notes=notes(it),
+        settings=next_settings(site.settings, it),
+        variables=next_variables(it),
+    )
+
+
+def _rows(it: Foundation, found: BootstrapPlan) -> tuple[Told, ...]:
+    roles = {role.name: role for role in it.roles}
+    assignments = {one.name: one for one in it.assignments}
+    rows = []
+    for one in found.changes:
+        wanted = one.wanted
+        told = [str(difference) for difference in one.differences]
+        lines = [one.why, *told] if one.why else told
+        title, words = wanted.title, about(wanted.kind, wanted.title, wanted.body, it)
+        name = wanted.id.rpartition("/")[2]
+        if name in roles:
+            title, words = roles[name].title, roles[name].grant.why
+            lines = lines or list(actions(roles[name]))
+        elif name in assignments:
+            title = assignment_title(assignments[name], it)
+            words = assignments[name].role.grant.why
+        row = Told(kind=wanted.kind, mark=one.what, title=title, about=words, lines=tuple(lines))
+        rows.append(row)
+    return tuple(rows)
+
+
+def _write(
+    folder: Path,
+    it: Foundation,
+    deployments: tuple[Deployment, ...],
+    parameters: dict[str, dict[str, str]],
+) -> None:
+    """Write a template and its parameters for each deployment, and how they are deployed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {str(folder)!r} cannot be made: {error.strerror}") from error
+    lines = [
+        "In this order, by somebody who may give roles (Owner, or User Access",
+        "Administrator",
+    ]
+    lines[-1] += f" with Contributor) in subscription {it.subscription}:"
+    for number, one in enumerate(deployments, 1):
+        stem = f"{number}-{one.name}"
+        write_atomically(folder / f"{stem}.json", canonical_json(one.template))
+        values = {name: {"value": parameters[name]} for name in one.parameters}
+        document = canonical_json(_PARAMETERS | {"parameters": values})
+        write_atomically(folder / f"{stem}.parameters.json", document)
+        lines += ["", *_az(one, stem, it.subscription)]
+    write_atomically(folder / "README.txt", ("\n".join(lines) + "\n").encode())
+
+
+_PARAMETERS: dict[str, object] = {
+    "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
+    "contentVersion": "1.0.0.0",
+}
+
+
+def _az(one: Deployment, stem: str, subscription: str) -> tuple[str, ...]:
+    files = f"--template-file {stem}.json --parameters @{stem}.parameters.json"
+    name = f"--subscription {subscription} --name imagebake-{one.name}"
+    if one.group:
+        return (f"az deployment group create {name} \\", f"  --resource-group {one.group} {files}")
+    return (f"az deployment sub create {name} \\", f"  --location {one.location} {files}")

@@ -1,0 +1,98 @@
+"""`doctor --cloud`: what of a subscription would break a build, before the build."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+
+from imagebake import app, ends
+from imagebake.app import Site
+from imagebake.commands.foundations import foundation
+from imagebake.commands.output import print_json, print_table
+from imagebake.errors import UsageError, ValidationFailed
+from imagebake.examine import Examined, examine
+from imagebake.model.complaint import Needs
+from imagebake.model.foundation import Foundation
+from imagebake.model.spec import ImageSpec
+from imagebake.specs.load import load_all
+
+CLOUDS = ("azure", "local")
+
+
+def doctor_cloud(cloud: str, *, as_json: bool) -> None:
+    """Examine the subscription of the settings, there or in the emulator; end with 3 if ill."""
+    if cloud not in CLOUDS:
+        raise UsageError(f"--cloud is {cloud!r}", hint="it is 'azure', or 'local' for the emulator")
+    site = app.site(quiet=as_json)
+    site = replace(site, settings=replace(site.settings, cloud=cloud))
+    needs = needs_of(site, foundation(site))
+    with ends.connect(site) as end:
+        found = examine(needs, clients=end.cloud)
+    complaints = [one for each in found for one in each.complaints]
+    sure = [one for one in complaints if one.sure]
+    if as_json:
+        told = {"checks": {one.name: one.word for one in found}}
+        print_json(told | {"healthy": not sure, "complaints": [c.to_json() for c in complaints]})
+    else:
+        _print(site, found)
+    if sure:
+        things = "1 thing" if len(sure) == 1 else f"{len(sure)} things"
+        raise ValidationFailed(f"{things} would break a build", hint=sure[0].command)
+
+
+def _print(site: Site, found: tuple[Examined, ...]) -> None:
+    where = "subscription" if site.settings.cloud == "azure" else "the emulator's subscription"
+    print(f"Examined {where} {site.settings.subscription}\n")
+    print_table(("what", "how it is"), ((one.name, one.word) for one in found))
+    for one in (complaint for each in found for complaint in each.complaints):
+        print(f"\n{one}")
+    if not any(each.complaints for each in found):
+        print("\nNothing here would break a build.")
+
+
+def needs_of(site: Site, it: Foundation) -> Needs:
+    """What the specs and settings of *site* need of a subscription."""
+    specs = load_all(site.workspace.specs, root=site.workspace.root).values()
+    settings = site.settings
+    mine = "blob.core.windows.net" in settings.mirror_url
+    account = it.id("Microsoft.Storage/storageAccounts", it.account) if mine else ""
+    scopes: dict[str, tuple[str, ...]] = {}
+    for one in it.assignments:
+        known = scopes.get(one.role.grant.scope.value, ())
+        scopes[one.role.grant.scope.value] = tuple(dict.fromkeys((*known, one.scope)))
+    if settings.identity:
+        scopes["service"] = (settings.identity,)
+    if not mine:
+        scopes.pop("mirror", None)
+    return Needs(
+        location=settings.location,
+        sizes=_sizes(settings.location, specs),
+        regions=tuple(sorted({one.name for spec in specs for one in spec.regions})),
+        galleries=tuple((one.group, one.name, one.location) for one in it.galleries),
+        identity=settings.identity,
+        account=account,
+        managed_tags=_managed_tags(specs),
+        own_network=any(getattr(spec.build, "subnet", None) for spec in specs),
+        scopes=scopes,
+    )
+
+
+def _sizes(location: str, specs: Collection[ImageSpec]) -> dict[str, dict[str, int]]:
+    """Machines by region and size: one build at a time where they are baked, a beat elsewhere."""
+    found: dict[str, Counter[str]] = {location: Counter()}
+    for spec in specs:
+        found[location][spec.build.vm_size] = 1
+        for region in spec.regions:
+            found.setdefault(region.name, Counter())[spec.build.vm_size] += 1
+    return {region: dict(sizes) for region, sizes in sorted(found.items())}
+
+
+def _managed_tags(specs: Collection[ImageSpec]) -> dict[str, str]:
+    """The tags that every image's build gives to what Azure makes for it."""
+    told = [dict(getattr(spec.build, "managed_tags", {})) for spec in specs]
+    return {
+        name: value
+        for name, value in (told[0] if told else {}).items()
+        if all(name in one for one in told)
+    }

@@ -1,0 +1,151 @@
+"""What the settings and specs ask a subscription to have, and what to do once it is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from imagebake.app import Site
+from imagebake.errors import UsageError
+from imagebake.host import process
+from imagebake.model.duties import environments
+from imagebake.model.foundation import Foundation, GalleryPlace, is_repository
+from imagebake.model.gallery import TAG_PROTECTED
+from imagebake.model.spec import GalleryDefinition, ImageSpec
+from imagebake.plan import plain_definition
+from imagebake.settings import Settings
+from imagebake.specs.load import load_all
+
+_GITHUB = re.compile(
+    r"(?:git@github\.com:|(?:https|ssh)://(?:[^/@]*@)?github\.com/)(.+?)(?:\.git)?/?"
+)
+_TAG = re.compile(r"[^<>%&\\?/=,]{1,512}")
+
+
+def foundation(site: Site) -> Foundation:
+    """What the settings and specs of *site* ask for."""
+    settings = site.settings
+    specs = load_all(site.workspace.specs, root=site.workspace.root).values()
+    it = Foundation(
+        subscription=settings.subscription,
+        first=GalleryPlace(
+            name=settings.gallery, group=settings.resource_group, location=settings.location
+        ),
+        second=_second(settings),
+        definitions=tuple(_definitions(specs)),
+        regions=_regions(settings, specs),
+        repository=_repository(site),
+        mirror_url=settings.mirror_url,
+        tags=_tags(settings.resource_tags) | {TAG_PROTECTED: "bakes and rollouts stand on it"},
+    )
+    if it.strange_mirror:
+        raise UsageError(
+            f"mirror_url is {settings.mirror_url!r}, which no storage account can have",
+            hint="https://ACCOUNT.blob.core.windows.net/CONTAINER, or empty for one that is made",
+        )
+    return it
+
+
+def _second(settings: Settings) -> GalleryPlace | None:
+    if not settings.second_gallery:
+        return None
+    return GalleryPlace(
+        name=settings.second_gallery,
+        group=settings.second_resource_group,
+        location=settings.second_location,
+    )
+
+
+def _definitions(specs: Collection[ImageSpec]) -> Iterator[GalleryDefinition]:
+    """The definition of every image, and of the plain one where heartbeats compare with it."""
+    found: dict[str, GalleryDefinition] = {}
+    for spec in sorted(specs, key=lambda one: one.gallery.definition):
+        found.setdefault(spec.gallery.definition, spec.gallery)
+        if spec.heartbeat.plain:
+            plain = plain_definition(spec.gallery)
+            found.setdefault(plain.definition, plain)
+    return iter(found.values())
+
+
+def _regions(settings: Settings, specs: Collection[ImageSpec]) -> tuple[str, ...]:
+    """Where machines of heartbeats are made; none where the settings name subnets of others."""
+    if settings.subnet:
+        return ()
+    return tuple(sorted({one.name for spec in specs for one in spec.regions}))
+
+
+def _repository(site: Site) -> str:
+    """OWNER/NAME on GitHub: the setting's, or the clone's; empty where nobody knows."""
+    if told := site.settings.repository:
+        if not is_repository(told):
+            raise UsageError(f"repository is {told!r}", hint="it is OWNER/NAME, as on GitHub")
+        return told
+    root = site.workspace.root
+    asked = process.run(["git", "-C", root, "remote", "get-url", "origin"], check=False)
+    found = None if asked.code else _GITHUB.fullmatch(asked.text.strip())
+    return found[1] if found and is_repository(found[1]) else ""
+
+
+def _tags(text: str) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    for pair in filter(None, (one.strip() for one in text.split(","))):
+        name, found, value = (part.strip() for part in pair.partition("="))
+        if not found or not _TAG.fullmatch(name) or name in tags:
+            raise UsageError(
+                f"resource_tags has {pair!r}",
+                hint="it is NAME=VALUE, each name once, with commas between them",
+            )
+        tags[name] = value
+    return tags
+
+
+def notes(it: Foundation) -> tuple[str, ...]:
+    """What somebody who approves the plan should know of it."""
+    return tuple(_notes(it))
+
+
+def _notes(it: Foundation) -> Iterator[str]:
+    yield (
+        "Whoever applies it gives roles: Owner, or Contributor with User Access Administrator,"
+        " on the subscription"
+    )
+    yield (
+        f"The mirror {it.account} has no public network: `mirror push` runs inside of network"
+        f" {it.build_network}, or one that is peered with it"
+    )
+    yield (
+        "The NAT gateway, its address, the private endpoint and the storage cost money while they"
+        " are there; nothing else does"
+    )
+    if not it.repository:
+        yield (
+            "Nobody knows the repository, so no workflow can log in: set `repository` in"
+            " imagebake.yaml to OWNER/NAME"
+        )
+    if not it.regions:
+        yield "Networks of heartbeats are left alone, because the setting `subnet` names others"
+
+
+def next_settings(settings: Settings, it: Foundation) -> tuple[tuple[str, str], ...]:
+    """The settings that let bakes use what was made, where they say something else."""
+    wanted = {
+        "subscription": (settings.subscription, it.subscription),
+        "identity": (settings.identity, it.identity_id("service")),
+        "mirror_url": (settings.mirror_url, it.mirror),
+    }
+    return tuple((name, new) for name, (old, new) in wanted.items() if old != new)
+
+
+def next_variables(it: Foundation) -> tuple[str, ...]:
+    """The commands that tell the workflows who they are."""
+    if not it.repository:
+        return ()
+    tenant = '"$(az account show --query tenantId -o tsv)"'
+    client = '"$(az identity show --query clientId -o tsv -g {} -n {})"'
+    told = [f"gh variable set AZURE_TENANT_ID -R {it.repository} --body {tenant}"]
+    for name in environments():
+        mine = client.format(it.first.group, it.identity_name(name))
+        told.append(
+            f"gh variable set AZURE_CLIENT_ID -R {it.repository} --env {name} --body {mine}"
+        )
+    return tuple(told)

@@ -1,0 +1,112 @@
+"""Whether a resource is as it is wanted: what it has beyond that is Azure's own business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ABSENT = "absent"
+_CLOSED = ("securityRules",)
+"""Lists in which what is not wanted undoes what is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place in a resource that is not as wanted; *extra* where it is too much."""
+
+    where: str
+    wanted: Any
+    there: Any
+    extra: bool = False
+
+    def __str__(self) -> str:
+        if self.extra:
+            return f"{self.where}: {_shown(self.there)} is there, and is not one of ours"
+        return f"{self.where}: {_shown(self.there)} → {_shown(self.wanted)}"
+
+
+def differences(wanted: Any, there: Any, where: str = "") -> Iterator[Difference]:  # noqa: ANN401
+    """Every place in which *there* is not as *wanted*; names and regions in any spelling."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        known = {str(key).lower(): value for key, value in there.items()}
+        for key, value in wanted.items():
+            place = f"{where}.{key}" if where else str(key)
+            yield from differences(value, known.get(str(key).lower(), ABSENT), place)
+    elif isinstance(wanted, list) and isinstance(there, list) and _named((*wanted, *there)):
+        yield from _by_name(wanted, there, where)
+    elif isinstance(wanted, list) and isinstance(there, list):
+        if sorted(map(_gist, wanted)) != sorted(map(_gist, there)) and not _each(wanted, there):
+            yield Difference(where, wanted, there)
+    elif _gist(wanted) != _gist(there) and not (wanted in ([], {}) and there in (ABSENT, None)):
+        yield Difference(where, wanted, there)
+
+
+def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[Difference]:
+    known = {str(one["name"]).lower(): one for one in there}
+    for one in wanted:
+        name = str(one["name"])
+        place = f"{where}[{name}]"
+        yield from differences(one, known.pop(name.lower(), ABSENT), place)
+    if where.rpartition(".")[2] in _CLOSED:
+        for name in known:
+            yield Difference(where, None, name, extra=True)
+
+
+def _each(wanted: list[Any], there: list[Any]) -> bool:
+    """Whether every one of *wanted* is as the one in its place."""
+    return len(wanted) == len(there) and not any(
+        next(differences(one, other), None) for one, other in zip(wanted, there, strict=True)
+    )
+
+
+def _named(items: tuple[Any, ...]) -> bool:
+    return bool(items) and all(isinstance(one, Mapping) and "name" in one for one in items)
+
+
+def _gist(value: Any) -> str:  # noqa: ANN401 - JSON
+    """*value* as a text that two spellings of the same share."""
+    text = str(value)
+    return text.replace(" ", "").lower() if isinstance(value, str) else text
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value)) or "none"
+    if isinstance(value, Mapping):
+        return "{…}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "nothing" if value in (None, "", ABSENT) else str(value)
+
+
+def merged(wanted: Any, there: Any) -> Any:  # noqa: ANN401 - JSON
+    """*there* with all of *wanted* in it: a write of it takes nothing away that others made."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        known = {str(key).lower(): key for key in there}
+        kept = {
+            key: _literal(value)
+            for key, value in there.items()
+            if key not in _NOT_WRITTEN and str(key).lower() not in map(str.lower, wanted)
+        }
+        return kept | {
+            key: merged(value, there.get(known.get(str(key).lower(), key)))
+            for key, value in wanted.items()
+        }
+    if isinstance(wanted, list) and isinstance(there, list) and _named((*wanted, *there)):
+        others = {str(one["name"]).lower(): one for one in there}
+        mine = [merged(one, others.pop(str(one["name"]).lower(), None)) for one in wanted]
+        return [*mine, *map(_literal, others.values())]
+    return wanted
+
+
+_NOT_WRITTEN = ("provisioningState", "resourceGuid", "etag", "systemData")
+
+
+def _literal(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """*value* as a template says it: a text in brackets would be an expression."""
+    if isinstance(value, Mapping):
+        return {key: _literal(part) for key, part in value.items() if key not in _NOT_WRITTEN}
+    if isinstance(value, list):
+        return [_literal(part) for part in value]
+    return f"[{value}" if isinstance(value, str) and value.startswith("[") else value

@@ -1,0 +1,275 @@
+"""A subscription is made ready once, told what differs, and left alone where nothing does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from imagebake.bootstrap import What, apply_bootstrap, plan_bootstrap, wanted_of
+from imagebake.cloud.galleries import Gallery
+from imagebake.cloud.guard import deletable
+from imagebake.emulator.server import Emulator
+from imagebake.emulator.store import snapshot
+from imagebake.errors import CloudError, RolloutRefused
+from imagebake.model.duties import environments
+from imagebake.model.foundation import Foundation, GalleryPlace
+from imagebake.model.gallery import TAG_PROTECTED
+from imagebake.model.spec import Generation
+from tests.conftest import ROOT
+from tests.support.builders import a_spec
+from tests.support.cloud import Tape
+from tests.support.foundations import Site, a_foundation
+from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
+
+SECOND = GalleryPlace(name="imagebake_second", group="imagebake-second", location="northeurope")
+NSG = "Microsoft.Network/networkSecurityGroups"
+
+
+THE = a_foundation(definitions=(a_spec().gallery,), second=SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Site):
+    """A site with the emulator that it is in."""
+
+    emulator: Emulator
+
+
+@pytest.fixture
+def site(machine: Machine) -> Site:
+    return Site(THE, machine.cloud)
+
+
+def made_in(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the emulator remembers once everything is made."""
+    folder = tmp_path_factory.mktemp("bootstrapped")
+    builder = ObedientBuilder()
+    with a_cloud(folder, builder) as emulator, a_machine(emulator, builder, folder) as machine:
+        Site(THE, machine.cloud).apply()
+    return folder
+
+
+@pytest.fixture
+def ready(bootstrapped: Path, tmp_path: Path, builder: ObedientBuilder) -> Iterator[Ready]:
+    """A subscription in which everything is as it should be."""
+    snapshot(bootstrapped / "arm.sqlite3", made_in(tmp_path / "ready") / "arm.sqlite3")
+    with (
+        a_cloud(tmp_path / "ready", builder) as emulator,
+        a_machine(emulator, builder, tmp_path / "machine") as machine,
+    ):
+        yield Ready(THE, machine.cloud, emulator)
+
+
+def changed(site: Site) -> dict[str, list[str]]:
+    """What would be changed, and in which places."""
+    return {
+        one.wanted.id.rpartition("/")[2]: [each.where for each in one.differences]
+        for one in site.plan().changes
+        if one.what is not What.KEEP
+    }
+
+
+def test_a_second_apply_has_nothing_to_do(site: Site, emulator: Emulator) -> None:
+    first = site.plan()
+
+    after = site.apply()
+    write = emulator.fail("PUT", "*", times=99)
+    again = site.apply()
+
+    assert {one.what for one in first.changes} == {What.CREATE}
+    assert {one.what for one in after.changes} == {one.what for one in again.changes} == {What.KEEP}
+    assert write.hits == 0
+
+
+@pytest.mark.slow
+def test_a_fresh_subscription_gets_its_providers_first(site: Site) -> None:
+    provider = f"{site.it.subscription_id}/providers/Microsoft.Network"
+    site.cloud.send("take it away", "POST", f"{provider}/unregister?api-version=2021-04-01")
+
+    plan = site.plan()
+    site.apply()
+
+    assert plan.due[0].wanted.title == "Microsoft.Network"
+    assert changed(site) == {}
+
+
+@pytest.mark.slow
+def test_every_location_of_a_gallery_may_be_one_group(machine: Machine) -> None:
+    both = Site(a_foundation(second=replace(SECOND, group="imagebake")), machine.cloud)
+
+    assert {one.what for one in both.apply().changes} == {What.KEEP}
+    assert [one.name for one in both.deployments] == ["subscription", "group", "everywhere"]
+
+
+def test_a_bake_finds_the_definitions_that_it_would_have_made(ready: Ready) -> None:
+
+    Gallery(ready.cloud, "imagebake").ensure_definition(a_spec().gallery)
+
+
+def test_what_somebody_changed_is_named_and_mended_and_what_others_added_stays(
+    ready: Ready,
+) -> None:
+    account = ready.it.id("Microsoft.Storage/storageAccounts", ready.it.account)
+    told = ready.read(account)
+    told["properties"] |= {"publicNetworkAccess": "Enabled", "allowSharedKeyAccess": True}
+    ready.write(account, told | {"tags": {"cost-center": "[1]"}})
+
+    assert changed(ready) == {
+        ready.it.account: [
+            f"tags.{TAG_PROTECTED}",
+            "properties.publicNetworkAccess",
+            "properties.allowSharedKeyAccess",
+        ]
+    }
+    ready.apply()
+    assert changed(ready) == {}
+    assert ready.read(account)["tags"] == {TAG_PROTECTED: "yes", "cost-center": "[1]"}
+
+
+@pytest.mark.slow
+def test_a_subnet_of_others_stays_when_the_network_is_mended(ready: Ready) -> None:
+    network = ready.it.id("Microsoft.Network/virtualNetworks", "imagebake-westeurope")
+    told = ready.read(network)
+    del told["properties"]["subnets"][0]["properties"]["networkSecurityGroup"]
+    other = {"name": "theirs", "properties": {"addressPrefix": "10.9.0.128/25"}}
+    told["properties"]["subnets"].append(other)
+    ready.write(network, told)
+
+    assert list(changed(ready)) == ["imagebake-westeurope"]
+    ready.apply()
+    subnets = ready.read(network)["properties"]["subnets"]
+    assert [one["name"] for one in subnets] == ["machines", "theirs"]
+    assert "networkSecurityGroup" in subnets[0]["properties"]
+
+
+def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> None:
+    group = ready.it.id(NSG, "imagebake-build")
+    told = ready.read(group)
+    told["properties"]["securityRules"].append({"name": "allow-all", "properties": {"priority": 1}})
+    ready.write(group, told)
+
+    with pytest.raises(RolloutRefused, match=r"imagebake-build: .*allow-all is there, and is not"):
+        ready.apply()
+    assert len(ready.read(group)["properties"]["securityRules"]) == 4
+
+
+def test_what_never_changes_is_refused_before_anything_is_written(ready: Ready) -> None:
+    other = a_spec().gallery.model_copy(update={"generation": Generation.V1})
+    strange = Site(replace(ready.it, definitions=(other,), regions=("eastus",)), ready.cloud)
+    write = ready.emulator.fail("PUT", "*", times=99)
+
+    with pytest.raises(RolloutRefused, match=r"hyperVGeneration: V2 → V1, which never changes"):
+        strange.apply()
+    assert write.hits == 0
+
+
+@pytest.mark.slow
+def test_a_deployment_that_fails_says_why_and_goes_on_from_there(site: Site) -> None:
+    taken = site.it.id("Microsoft.Storage/storageAccounts", site.it.account)
+    elsewhere = taken.replace("/resourceGroups/imagebake/", "/resourceGroups/elsewhere/")
+    site.write(elsewhere, {"location": "westeurope", "sku": {"name": "Standard_LRS"}})
+
+    with pytest.raises(CloudError, match=r"StorageAccountAlreadyTaken: .* is already taken"):
+        site.apply()
+    before = len(site.plan().due)
+    free = Site(
+        replace(site.it, mirror_url="https://ours.blob.core.windows.net/mirror"), site.cloud
+    )
+    free.apply()
+
+    assert before < len(site.deployments[1].template["resources"])
+    assert changed(free) == {}
+
+
+def test_what_does_not_stay_as_it_was_made_is_told(site: Site) -> None:
+    plan = site.plan()
+
+    with pytest.raises(CloudError, match="not everything is as it was made"):
+        apply_bootstrap(plan, lambda: plan, clients=site.cloud, progress=Tape())
+
+
+def test_a_template_that_azure_would_refuse_changes_nothing(site: Site) -> None:
+    deployment = site.deployments[0]
+    broken = {
+        **deployment.template,
+        "resources": [{"type": "A.B/c", "apiVersion": "1", "name": "x"}],
+    }
+    plan = plan_bootstrap((replace(deployment, template=broken),), {"tags": {}}, clients=site.cloud)
+
+    with pytest.raises(CloudError, match="InvalidTemplate"):
+        apply_bootstrap(plan, lambda: plan, clients=site.cloud, progress=Tape())
+
+
+def test_nothing_that_bakes_stand_on_can_be_deleted_by_us(ready: Ready) -> None:
+    deletion = ready.emulator.fail("DELETE", "*", times=999)
+    ids = [
+        named for each in ready.deployments for named, _ in wanted_of(each, ready.it.subscription)
+    ]
+
+    for named in ids:
+        with pytest.raises(RolloutRefused, match="imagebake does not delete"):
+            ready.cloud.send("delete it", "DELETE", f"{named}?api-version=2024-01-01")
+    assert deletion.hits == 0
+    tagged = [each for each in ready.plan().changes if "tags" in each.wanted.body]
+    assert all(TAG_PROTECTED in one.wanted.body["tags"] for one in tagged)
+    assert len(tagged) > 20
+    assert deletable(f"{ready.it.group_id('IT_imagebake_demo_1')}")
+
+
+def test_workflows_log_in_by_environment_and_by_no_other_name(ready: Ready) -> None:
+    workflows = (path.read_text() for path in (ROOT / "templates" / "workflows").glob("*.j2"))
+    named = {
+        found
+        for text in workflows
+        if "id-token: write" in text
+        for found in re.findall(r"environment:(?: (\w+)| *\n +name: (\w+))", text)
+    }
+
+    assert {one or other for one, other in named} == set(environments())
+    for name in environments():
+        told = ready.read(
+            f"{ready.it.identity_id(name)}/federatedIdentityCredentials/github", "2023-01-31"
+        )["properties"]
+        assert told["subject"] == f"repo:example/images:environment:{name}"
+        assert told["issuer"] == "https://token.actions.githubusercontent.com"
+        assert told["audiences"] == ["api://AzureADTokenExchange"]
+
+
+def test_names_are_always_the_same_and_differ_between_places() -> None:
+    one, same = a_foundation(), a_foundation()
+    other = a_foundation(first=GalleryPlace(name="x", group="others", location="westeurope"))
+
+    def names(it: Foundation) -> set[str]:
+        return {role.name for role in it.roles} | {each.name for each in it.assignments}
+
+    assert names(one) == names(same)
+    assert not names(one) & names(other)
+    assert one.account != other.account
+    assert len({role.title for role in (*one.roles, *other.roles)}) == 2 * len(one.roles)
+
+
+def test_templates_have_no_value_that_is_not_spelled_out() -> None:
+    it = a_foundation(definitions=(a_spec().gallery,))
+    deployments = Site(it, None).deployments  # type: ignore[arg-type] # nothing is asked
+    texts = [str(value) for each in deployments for value in _texts(each.template["resources"])]
+    expressions = {text.partition("(")[0] for text in texts if text.startswith("[")}
+
+    assert expressions == {"[parameters", "[reference"}
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for part in value.values() for text in _texts(part)]
+    if isinstance(value, list):
+        return [text for part in value for text in _texts(part)]
+    return [str(value)]
