@@ -18,10 +18,12 @@ from tests.support.emulators import (
     a_definition,
     a_template,
 )
+from tests.support.scale_sets import create
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 IMAGES = f"{GROUP_ID}/providers/Microsoft.VirtualMachineImages/imageTemplates"
 GALLERIES = f"{GROUP_ID}/providers/Microsoft.Compute/galleries"
+SCALE_SETS = f"{GROUP_ID}/providers/Microsoft.Compute/virtualMachineScaleSets"
 
 
 def _send(arm: Azure, method: str, path: str, body: Any = None, **options: Any) -> Any:  # noqa: ANN401
@@ -146,6 +148,21 @@ def test_a_deletion_can_be_followed_by_its_location_alone(arm: Azure, clock: Clo
     done = _send(arm, "GET", answer.headers["Location"])
 
     assert [each.status_code for each in (answer, under_way, done)] == [202, 202, 204]
+
+
+def test_an_action_can_be_followed_by_its_location_alone(arm: Azure, clock: Clock) -> None:
+    arm.shelf()
+    arm.version("1.0.0")
+    create(arm)
+    arm.emulator.pace = Pace(operation=10)
+
+    answer = _send(arm, "POST", f"{SCALE_SETS}/web/delete", {"instanceIds": ["0"]})
+    under_way = _send(arm, "GET", answer.headers["Location"])
+    clock.turn(seconds=10)
+    done = _send(arm, "GET", answer.headers["Location"])
+
+    assert [each.status_code for each in (answer, under_way, done)] == [202, 202, 200]
+    assert done.content == b""
 
 
 def test_what_is_not_there_is_deleted_with_204(arm: Azure) -> None:
