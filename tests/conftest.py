@@ -20,6 +20,9 @@ ROOT = Path(__file__).parent.parent
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--bless", action="store_true", help="rewrite the golden files, and fail")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+    parser.addoption(
+        "--clients", action="store_true", help="install other clients, and run their tests, too"
+    )
     parser.addoption("--azure", action="store_true", help="run the tests that need a subscription")
 
 
@@ -27,6 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     missing = {
         "slow": None if config.getoption("--slow") else "slow: give --slow",
         "azure": None if config.getoption("--azure") else "needs a subscription: give --azure",
+        "clients": None if config.getoption("--clients") else "installs clients: give --clients",
         "root": None if os.geteuid() == 0 else "needs root",
     }
     for item in items:

@@ -238,6 +238,16 @@ def test_reimaging_heals_an_instance_and_leaves_its_version(arm: Azure, emulator
     assert versions(arm) == ["1.0.0"] * 2
 
 
+def test_all_disks_are_reimaged_as_one_is(arm: Azure) -> None:
+    create(arm)
+    update(arm, image("1.0.1"))
+
+    sets(arm).begin_reimage_all(GROUP, "web", {"instanceIds": ["1"]}).result()
+
+    assert states(arm) == ["Succeeded"] * 2
+    assert versions(arm) == ["1.0.0"] * 2
+
+
 def test_deleting_instances_wants_fewer(arm: Azure) -> None:
     create(arm, capacity=3)
 

@@ -57,6 +57,16 @@ def test_scaling_in_takes_the_youngest_and_numbers_are_not_given_twice(arm: Azur
     assert [one.instance_id for one in instances(arm)] == ["0", "3"]
 
 
+def test_a_put_of_the_size_alone_leaves_the_model(arm: Azure) -> None:
+    create(arm, capacity=3)
+    body: Any = {"location": "westeurope", "sku": {"name": "Standard_D2s_v5", "capacity": 1}}
+
+    changed = sets(arm).begin_create_or_update(GROUP, "web", body).result()
+
+    assert changed.virtual_machine_profile == sets(arm).get(GROUP, "web").virtual_machine_profile
+    assert [one.latest_model_applied for one in instances(arm)] == [True]
+
+
 def test_scale_sets_are_listed_in_their_group_and_in_their_subscription(arm: Azure) -> None:
     create(arm)
     create(arm, "api", capacity=0)
