@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support import target
 from tests.support.golden import Golden
 
 # How fast something is belongs to benchmarks; a busy machine breaks no law.
@@ -15,6 +16,7 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 ROOT = Path(__file__).parent.parent
+CONTRACT = Path(__file__).parent / "contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,16 +25,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--clients", action="store_true", help="install other clients, and run their tests, too"
     )
-    parser.addoption("--azure", action="store_true", help="run the tests that need a subscription")
+    parser.addoption(
+        "--azure", action="store_true", help="run the contract tests, against a subscription"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose what the contract tests speak to, before any of them is imported."""
+    if config.getoption("--azure") and (lacking := target.use_azure(os.environ)):
+        raise pytest.UsageError(lacking)
+
+
+def pytest_report_header() -> str:
+    return target.told(os.environ)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = {
         "slow": None if config.getoption("--slow") else "slow: give --slow",
-        "azure": None if config.getoption("--azure") else "needs a subscription: give --azure",
         "clients": None if config.getoption("--clients") else "installs clients: give --clients",
         "root": None if os.geteuid() == 0 else "needs root",
     }
+    if config.getoption("--azure"):  # all else speaks to emulators of its own
+        others = [item for item in items if not item.path.is_relative_to(CONTRACT)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     for item in items:
         for mark, reason in missing.items():
             if reason and item.get_closest_marker(mark):

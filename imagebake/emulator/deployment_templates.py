@@ -10,11 +10,13 @@ from typing import Any
 
 from imagebake.emulator.calls import Call
 from imagebake.emulator.errors import ArmError
+from imagebake.emulator.listing import present
 
 _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope", "condition", "comments")
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
 _WHOLE = re.compile(r"\[reference\(resourceId\('([^']+)', *'([^']+)'\)")
+_CAPITALS = re.compile(r"^[A-Z](?:[A-Z]*(?![a-z]))?")
 _MOST_RESOURCES = 800
 
 
@@ -98,18 +100,27 @@ def told_parameters(template: Mapping[str, Any], given: Mapping[str, Any]) -> di
     """The parameters as a deployment shows them: with their types, and without secrets."""
     told = {}
     for name, value in given.items():
-        kind = str(template["parameters"][name].get("type", ""))
-        secret = kind.lower().startswith("secure")
-        told[name] = {"type": kind} if secret else {"type": kind} | dict(value)
+        kind = _type(template["parameters"][name])
+        told[name] = {"type": kind} | ({} if kind.startswith("Secure") else dict(value))
     return told
 
 
 def outputs(template: Mapping[str, Any], call: Call) -> dict[str, Any]:
-    """The outputs of a template whose resources are there."""
+    """The outputs of a template whose resources are there; Azure spells names in camel case."""
     return {
-        name: {"type": told.get("type"), "value": _output(told.get("value"), call)}
+        _CAPITALS.sub(lambda match: match[0].lower(), name): {
+            "type": _type(told),
+            "value": _output(told.get("value"), call),
+        }
         for name, told in (template.get("outputs") or {}).items()
     }
+
+
+def _type(told: Mapping[str, Any]) -> str:
+    """The type of a parameter or an output, as Azure spells it."""
+    named = str(told.get("type", "")).lower()
+    secure = named.removeprefix("secure")
+    return secure.capitalize() if secure == named else f"Secure{secure.capitalize()}"
 
 
 def _output(value: Any, call: Call) -> Any:  # noqa: ANN401 - JSON
@@ -118,7 +129,7 @@ def _output(value: Any, call: Call) -> Any:  # noqa: ANN401 - JSON
         path = "/".join("/".join(pair) for pair in zip(words[1:], names, strict=False))
         here = f"/subscriptions/{call.names['subscription']}/resourceGroups/{call.names['group']}"
         found = call.session.find(f"{here}/providers/{words[0]}/{path}")
-        return found.properties if found else None
+        return present(found, call)["properties"] if found else None
     return resolved(value, call)
 
 

@@ -1,7 +1,8 @@
 """Deployments of ARM templates: Microsoft.Resources/deployments.
 
 A template's resources are written by the routes that write each of them alone, in the order of
-their dependencies. Of the expressions of templates few are known: `parameters`, `reference`, and in outputs `resourceId`.
+their dependencies. Of the expressions of templates few are known: `parameters`, `reference`, and
+in outputs `resourceId`.
 """
 
 from __future__ import annotations

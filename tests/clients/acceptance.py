@@ -62,7 +62,7 @@ def _steps(client: str, environment: Environment, folder: Path) -> Iterator[Step
         yield from live(client, environment, folder)
     except CannotInstall as error:
         seconds = round(time.perf_counter() - start, 2)
-        yield Step(client, "-", "install", False, str(error), seconds)
+        yield Step(client, "-", "install", ok=False, why=str(error), seconds=seconds)
 
 
 if __name__ == "__main__":

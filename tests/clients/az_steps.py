@@ -117,8 +117,8 @@ _GALLERIES = (
     _step("sig list", "sig list --resource-group {group}", lambda it: len(it) == 1),
     _step(
         "sig image-definition create",
-        f"sig image-definition create {_DEFINITION} --publisher imagebake --offer clients --sku demo"
-        " --os-type Linux --hyper-v-generation V2 --location westeurope"
+        f"sig image-definition create {_DEFINITION} --publisher imagebake --offer clients"
+        " --sku demo --os-type Linux --hyper-v-generation V2 --location westeurope"
         " --features SecurityType=TrustedLaunchSupported",
         lambda it: it["hyperVGeneration"] == "V2",
     ),
@@ -152,7 +152,8 @@ _TEMPLATES = (
     ),
     _step(
         "image builder create, by flags",
-        f"image builder create {_TEMPLATE} two --image-source Debian:debian-12:12-gen2:0.20260914.2237"
+        f"image builder create {_TEMPLATE} two"
+        " --image-source Debian:debian-12:12-gen2:0.20260914.2237"
         f" --identity {_IDENTITY} --shared-image-destinations shelf/demo=westeurope"
         " --scripts https://scripts.example/a.sh --location westeurope",
         lambda it: it["customize"][0]["scriptUri"] == "https://scripts.example/a.sh",

@@ -42,4 +42,11 @@ def live(place: Path, emulator: Emulator, login: dict[str, str]) -> Iterator[Ste
                     CLIENT, named, told["step"], told["ok"], told["why"], round(told["seconds"], 2)
                 )
     if node.returncode not in {0, 1}:
-        yield Step(CLIENT, named, "the program", False, f"node ended with {node.returncode}", 0)
+        yield Step(
+            CLIENT,
+            named,
+            "the program",
+            ok=False,
+            why=f"node ended with {node.returncode}",
+            seconds=0,
+        )

@@ -13,7 +13,7 @@ NETWORKS = "Microsoft.Network/virtualNetworks"
 
 
 def _send(arm: Azure, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401
-    url = f"{arm.emulator.url}{path}?api-version=2024-11-01"
+    url = f"{arm.url}{path}?api-version=2024-11-01"
     return arm.images.send_request(HttpRequest(method, url, json=body))
 
 
@@ -55,13 +55,14 @@ def test_a_dependency_is_named_by_its_id_or_by_its_type_and_name(arm: Azure) -> 
     assert (done["provisioningState"], made) == ("Succeeded", ["net", "web"])
 
 
-def test_outputs_are_what_they_refer_to(arm: Azure) -> None:
+def test_outputs_are_what_they_refer_to_in_azures_spelling(arm: Azure) -> None:
     value = f"[reference(resourceId('{NETWORKS}', 'net'),'2024-05-01')]"
 
-    done = _deploy(arm, [_network()], outputs={"net": {"type": "object", "value": value}})
+    done = _deploy(arm, [_network()], outputs={"VNet": {"type": "object", "value": value}})
 
-    told = done["outputs"]["net"]
-    assert told["type"] == "object"
+    told = done["outputs"]["vNet"]
+    assert told["type"] == "Object"
+    assert told["value"]["provisioningState"] == "Succeeded"
     assert told["value"]["addressSpace"] == {"addressPrefixes": ["10.0.0.0/16"]}
 
 
@@ -72,8 +73,8 @@ def test_secrets_that_were_given_are_not_told_again(arm: Azure) -> None:
     done = _deploy(arm, [_network()], parameters=declared, given=given)
 
     assert done["parameters"] == {
-        "password": {"type": "securestring"},
-        "word": {"type": "string", "value": "said"},
+        "password": {"type": "SecureString"},
+        "word": {"type": "String", "value": "said"},
     }
 
 

@@ -52,7 +52,7 @@ def test_a_gallerys_name_is_unique_in_the_subscription(arm: Azure, refused: Refu
 
 def _make_group(arm: Azure, name: str) -> None:
     path = f"/subscriptions/{GROUP_ID.split('/')[2]}/resourcegroups/{name}?api-version=2021-04-01"
-    request = HttpRequest("PUT", arm.emulator.url + path, json={"location": "westeurope"})
+    request = HttpRequest("PUT", arm.url + path, json={"location": "westeurope"})
     arm.images.send_request(request).raise_for_status()
 
 

@@ -7,8 +7,9 @@ from typing import Any
 from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.emulator.health import Incident
-from imagebake.emulator.server import SUBSCRIPTION, Emulator
+from imagebake.emulator.server import Emulator
 from tests.support.emulators import Azure
+from tests.support.target import SUBSCRIPTION
 
 EVENTS = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ResourceHealth/events"
 

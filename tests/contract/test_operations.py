@@ -9,7 +9,6 @@ import pytest
 from azure.core.rest import HttpRequest
 
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.server import SUBSCRIPTION
 from tests.support.emulators import (
     GROUP_ID,
     Azure,
@@ -19,6 +18,7 @@ from tests.support.emulators import (
     a_template,
 )
 from tests.support.scale_sets import create
+from tests.support.target import SUBSCRIPTION
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 IMAGES = f"{GROUP_ID}/providers/Microsoft.VirtualMachineImages/imageTemplates"
@@ -27,7 +27,7 @@ SCALE_SETS = f"{GROUP_ID}/providers/Microsoft.Compute/virtualMachineScaleSets"
 
 
 def _send(arm: Azure, method: str, path: str, body: Any = None, **options: Any) -> Any:  # noqa: ANN401
-    url = path if path.startswith("https:") else arm.emulator.url + path
+    url = path if path.startswith("https:") else arm.url + path
     if "?" not in url:
         url += "?api-version=2025-10-01"
     return arm.images.send_request(HttpRequest(method, url, json=body, **options))
@@ -35,7 +35,7 @@ def _send(arm: Azure, method: str, path: str, body: Any = None, **options: Any) 
 
 def _operation(arm: Azure, location: str, path: str, provider: str) -> str:
     return (
-        f"{re.escape(arm.emulator.url)}/subscriptions/{SUBSCRIPTION}/providers/{provider}"
+        f"{re.escape(arm.url)}/subscriptions/{SUBSCRIPTION}/providers/{provider}"
         f"/locations/{location}/{path}/{GUID}\\?api-version=2025-10-01"
     )
 
@@ -205,7 +205,7 @@ def test_every_request_has_an_api_version(arm: Azure, query: str, code: str) -> 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
 def test_a_body_is_a_json_object(arm: Azure, content: bytes) -> None:
-    url = f"{arm.emulator.url}{GALLERIES}/shelf?api-version=2025-10-01"
+    url = f"{arm.url}{GALLERIES}/shelf?api-version=2025-10-01"
     headers = {"Content-Type": "application/json"}
 
     answer = arm.images.send_request(HttpRequest("PUT", url, content=content, headers=headers))

@@ -13,11 +13,12 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock, azure
 from tests.support.scale_sets import a_scale_set, create, image, states, update, versions
+from tests.support.target import Subscription
 
 
 @pytest.fixture
-def arm(emulator: Emulator) -> Iterator[Azure]:
-    with azure(emulator) as clients:
+def arm(end: Emulator | Subscription) -> Iterator[Azure]:
+    with azure(end) as clients:
         clients.shelf()
         clients.version("1.0.0")
         clients.version("1.0.1")

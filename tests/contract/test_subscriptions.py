@@ -15,15 +15,16 @@ from azure.core.rest import HttpRequest
 from azure.identity import ClientSecretCredential
 
 from imagebake.emulator.login import TENANT
-from imagebake.emulator.server import SUBSCRIPTION, Emulator
+from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
 from tests.support.emulators import GROUP, GROUP_ID, Azure
+from tests.support.target import SUBSCRIPTION
 
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 
 
 def _send(arm: Azure, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401
-    url = f"{arm.emulator.url}{path}?api-version=2021-04-01"
+    url = f"{arm.url}{path}?api-version=2021-04-01"
     return arm.images.send_request(HttpRequest(method, url, json=body))
 
 

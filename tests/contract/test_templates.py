@@ -96,7 +96,7 @@ def test_an_unknown_field_is_refused_since_2024(
     body = a_template(optimize={"vmboot": {"state": "Enabled"}})
     package = "v" + api_version.replace("-", "_")
 
-    with azure(arm.emulator, image_builder_api=api_version) as client:
+    with azure(arm.end, image_builder_api=api_version) as client:
         answer = refused(_put, client, body)
 
     assert answer == (
@@ -120,7 +120,7 @@ def test_before_2024_case_is_mended_and_unknown_fields_are_dropped(arm: Azure) -
     body = a_template(optimize={"VMBOOT": {"State": "enabled"}}, invented=1)
     body["properties"]["source"]["type"] = "platformimage"
 
-    with azure(arm.emulator, image_builder_api="2023-07-01") as client:
+    with azure(arm.end, image_builder_api="2023-07-01") as client:
         made = _put(client, body).as_dict()
 
     assert made["properties"]["optimize"] == {"vmBoot": {"state": "Enabled"}}
