@@ -16,24 +16,33 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 ROOT = Path(__file__).parent.parent
+AZURE = "--azure"
 CONTRACT = Path(__file__).parent / "contract"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     parser.addoption("--bless", action="store_true", help="rewrite the golden files, and fail")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
     parser.addoption(
         "--clients", action="store_true", help="install other clients, and run their tests, too"
     )
     parser.addoption(
-        "--azure", action="store_true", help="run the contract tests, against a subscription"
+        AZURE, action="store_true", help="run the contract tests, against a subscription"
     )
+
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config and AZURE in config.invocation_params.args:  # tests ask as soon as they are imported
+        target.use_azure(os.environ)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose what the contract tests speak to, before any of them is imported."""
-    if config.getoption("--azure") and (lacking := target.use_azure(os.environ)):
-        raise pytest.UsageError(lacking)
+    """Refuse to speak to a subscription that is not named, or from many tests at once."""
+    if not config.getoption(AZURE):
+        return
+    if target.subscription(os.environ) is None:
+        raise pytest.UsageError("--azure needs a subscription: set AZURE_SUBSCRIPTION_ID")
+    if config.getoption("numprocesses", None):
+        raise pytest.UsageError("--azure runs one test after the other: leave -n away")
 
 
 def pytest_report_header() -> str:
@@ -46,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "clients": None if config.getoption("--clients") else "installs clients: give --clients",
         "root": None if os.geteuid() == 0 else "needs root",
     }
-    if config.getoption("--azure"):  # all else speaks to emulators of its own
+    if config.getoption(AZURE):  # all else speaks to emulators of its own
         others = [item for item in items if not item.path.is_relative_to(CONTRACT)]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]

@@ -8,8 +8,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.emulator.health import Incident
 from imagebake.emulator.server import Emulator
-from tests.support.emulators import Azure
-from tests.support.target import SUBSCRIPTION
+from tests.support.emulators import SUBSCRIPTION, Azure
 
 EVENTS = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ResourceHealth/events"
 

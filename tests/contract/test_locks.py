@@ -8,8 +8,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.core.rest import HttpRequest, HttpResponse
 
-from tests.support.emulators import DEFINITION_ID, GROUP, GROUP_ID, Azure
-from tests.support.target import SUBSCRIPTION
+from tests.support.emulators import DEFINITION_ID, GROUP, GROUP_ID, SUBSCRIPTION, Azure
 
 VERSION_ID = f"{DEFINITION_ID}/versions/1.0.0"
 SUBSCRIPTION_ID = f"/subscriptions/{SUBSCRIPTION}"

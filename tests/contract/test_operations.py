@@ -11,6 +11,7 @@ from azure.core.rest import HttpRequest
 from imagebake.emulator.calls import Pace
 from tests.support.emulators import (
     GROUP_ID,
+    SUBSCRIPTION,
     Azure,
     Clock,
     RecordingBuilder,
@@ -18,7 +19,6 @@ from tests.support.emulators import (
     a_template,
 )
 from tests.support.scale_sets import create
-from tests.support.target import SUBSCRIPTION
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 IMAGES = f"{GROUP_ID}/providers/Microsoft.VirtualMachineImages/imageTemplates"

@@ -17,8 +17,7 @@ from azure.identity import ClientSecretCredential
 from imagebake.emulator.login import TENANT
 from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
-from tests.support.emulators import GROUP, GROUP_ID, Azure
-from tests.support.target import SUBSCRIPTION
+from tests.support.emulators import GROUP, GROUP_ID, SUBSCRIPTION, Azure
 
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 

@@ -20,27 +20,20 @@ from azure.mgmt.imagebuilder import ImageBuilderClient
 from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.identity import azure_credential
 from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator
 from imagebake.ends import patience
-from tests.support.target import GROUP, IDENTITY, SUBSCRIPTION, Subscription
+from tests.support import target
+from tests.support.target import Subscription
 
-__all__ = [
-    "DEFINITION_ID",
-    "GROUP",
-    "GROUP_ID",
-    "IDENTITY",
-    "SUBSCRIPTION",
-    "AnyCredential",
-    "Azure",
-    "Clock",
-    "RecordingBuilder",
-    "a_definition",
-    "a_distributor",
-    "a_template",
-    "azure",
-]
-
+_TARGET = target.subscription(os.environ)
+SUBSCRIPTION = _TARGET.subscription if _TARGET else EMULATED
+GROUP = target.group(os.environ)
 GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+IDENTITY = os.environ.get(
+    "IMAGEBAKE_CONTRACT_IDENTITY",
+    f"{GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builder",
+)
 DEFINITION_ID = f"{GROUP_ID}/providers/Microsoft.Compute/galleries/shelf/images/demo"
 
 

@@ -1,6 +1,6 @@
 """Which Azure the contract tests speak to: the emulator, or with `--azure` a subscription.
 
-It is told by the environment, which `tests/conftest.py` completes before anything asks:
+It is told by the environment, which `tests/conftest.py` completes before tests are imported:
 
     AZURE_SUBSCRIPTION_ID, or IMAGEBAKE_SUBSCRIPTION   the subscription
     IMAGEBAKE_CONTRACT_IDENTITY   a user-assigned identity that may write to the group, and build
@@ -10,14 +10,15 @@ It is told by the environment, which `tests/conftest.py` completes before anythi
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.ends import AZURE
+
+PREFIX = "imagebake-contract-"
+"""What the groups that these tests make, and delete, are called."""
 
 _GROUP = "IMAGEBAKE_CONTRACT_GROUP"
 _LOCAL_GROUP = "imagebake"
@@ -31,22 +32,13 @@ class Subscription:
     subscription: str
     ca: Path | None
 
-    @property
-    def scopes(self) -> list[str]:
-        """What tokens are asked for."""
-        return [f"{self.url}/.default"]
 
-
-def use_azure(environment: MutableMapping[str, str]) -> str:
-    """Let the tests of this run speak to a subscription; returns what is missing for that."""
+def use_azure(environment: MutableMapping[str, str]) -> None:
+    """Let the tests of this run speak to the subscription that the environment names."""
     named = environment.get("AZURE_SUBSCRIPTION_ID") or environment.get("IMAGEBAKE_SUBSCRIPTION")
-    if not named:
-        return "--azure needs a subscription: set AZURE_SUBSCRIPTION_ID"
-    if "PYTEST_XDIST_WORKER" in environment:
-        return "--azure runs one test after the other: leave -n away"
-    environment["AZURE_SUBSCRIPTION_ID"] = named
-    environment[_GROUP] = f"imagebake-contract-{secrets.token_hex(3)}"
-    return ""
+    if named:
+        environment["AZURE_SUBSCRIPTION_ID"] = named
+        environment[_GROUP] = f"{PREFIX}{secrets.token_hex(4)}"
 
 
 def subscription(environment: Mapping[str, str]) -> Subscription | None:
@@ -61,20 +53,16 @@ def subscription(environment: Mapping[str, str]) -> Subscription | None:
     )
 
 
+def group(environment: Mapping[str, str]) -> str:
+    """The resource group of this run."""
+    return environment.get(_GROUP, _LOCAL_GROUP)
+
+
 def told(environment: Mapping[str, str]) -> str:
     """Which of the two this run speaks to, for the report."""
     found = subscription(environment)
     if found is None:
         return "contract: spoke to the emulator"
     where = "" if found.url == AZURE else f" at {found.url}"
-    group = environment[_GROUP]
-    return f"contract: spoke to subscription {found.subscription}{where}, group {group}"
-
-
-GROUP = os.environ.get(_GROUP, _LOCAL_GROUP)
-SUBSCRIPTION = os.environ["AZURE_SUBSCRIPTION_ID"] if _GROUP in os.environ else EMULATED
-IDENTITY = os.environ.get(
-    "IMAGEBAKE_CONTRACT_IDENTITY",
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-    "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builder",
-)
+    named = group(environment)
+    return f"contract: spoke to subscription {found.subscription}{where}, group {named}"

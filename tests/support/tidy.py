@@ -9,8 +9,8 @@ from typing import Any
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
-from tests.support.emulators import GROUP, SUBSCRIPTION, Azure, azure
-from tests.support.target import IDENTITY, Subscription
+from tests.support.emulators import GROUP, IDENTITY, SUBSCRIPTION, Azure, azure
+from tests.support.target import PREFIX, Subscription
 
 _GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 _VERSIONS = {"locks": "2020-05-01", "identity": "2023-01-31", "groups": "2024-11-01"}
@@ -19,6 +19,7 @@ _VERSIONS = {"locks": "2020-05-01", "identity": "2023-01-31", "groups": "2024-11
 @contextlib.contextmanager
 def group_of_this_run(target: Subscription) -> Iterator[None]:
     """Make the group, with the identity that templates name; delete all that is named like it."""
+    assert GROUP.startswith(PREFIX), f"{GROUP} is not ours to delete"
     with azure(target) as arm:
         _ask(arm, "PUT", f"{_GROUPS}/{GROUP}", "groups", {"location": "westeurope"})
         if GROUP in IDENTITY:
