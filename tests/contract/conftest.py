@@ -47,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         function = getattr(item, "function", None)
         if function and item.path.is_relative_to(Path(__file__).parent):
-            asked = POWERS.intersection(inspect.signature(function).parameters)
+            named = {*inspect.signature(function).parameters, *function.__code__.co_names}
+            asked = POWERS & named
             if asked:
                 item.add_marker(pytest.mark.emulator_only(f"uses its {min(asked)}"))
             skip_without_emulator(item)

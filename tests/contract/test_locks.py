@@ -47,7 +47,12 @@ def there(arm: Azure) -> list[str]:
     return [str(one.name) for one in found]
 
 
-@pytest.mark.parametrize("scope", [VERSION_ID, DEFINITION_ID, GROUP_ID, SUBSCRIPTION_ID])
+ALL_OF_IT = pytest.param(
+    SUBSCRIPTION_ID, marks=pytest.mark.emulator_only("locks the whole subscription")
+)
+
+
+@pytest.mark.parametrize("scope", [VERSION_ID, DEFINITION_ID, GROUP_ID, ALL_OF_IT])
 def test_what_is_locked_or_in_what_is_locked_is_not_deleted(arm: Azure, scope: str) -> None:
     assert lock(arm, scope).status_code == 201
 

@@ -44,6 +44,7 @@ def _images_operation(arm: Azure) -> str:
     return _operation(arm, "westeurope", "operations", "Microsoft.VirtualMachineImages")
 
 
+@pytest.mark.emulator_only("expects its hint to ask again soon")
 def test_a_new_template_is_answered_with_201_and_an_operation(arm: Azure) -> None:
     arm.shelf()
 
@@ -223,6 +224,7 @@ def test_doubled_slashes_and_odd_case_lead_to_the_same_place(arm: Azure) -> None
     assert (answer.status_code, answer.json()["name"]) == (200, "shelf")
 
 
+@pytest.mark.emulator_only("says what is not emulated")
 def test_what_is_not_emulated_says_so(arm: Azure) -> None:
     answer = _send(arm, "GET", f"{GROUP_ID}/providers/Microsoft.Compute/disks/d")
     wrong = _send(arm, "POST", f"{GALLERIES}/shelf", {})

@@ -374,6 +374,7 @@ def test_what_must_exist_is_looked_up_after_the_template_is_accepted(arm: Azure,
     assert message
 
 
+@pytest.mark.emulator_only("its marketplace is ours")
 def test_latest_of_an_offer_is_the_greatest_number(arm: Azure) -> None:
     arm.shelf()
 
