@@ -97,6 +97,7 @@ def test_what_must_not_be_deleted_may_change_and_what_is_read_only_may_not(arm: 
     assert versions.get(GROUP, "shelf", "demo", "1.0.0").tags == {"new": "tag"}
 
 
+@pytest.mark.emulator_only("locks the whole subscription")
 def test_locks_are_listed_with_those_below(arm: Azure) -> None:
     for scope in (VERSION_ID, GROUP_ID, SUBSCRIPTION_ID):
         lock(arm, scope)
