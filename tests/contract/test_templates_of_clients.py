@@ -1,4 +1,4 @@
-"""What we believe about deployments of ARM templates, beyond those that `bootstrap` makes."""
+"""What we believe about deployments of ARM templates, as other clients write them."""
 
 from __future__ import annotations
 
