@@ -978,6 +978,14 @@ def test(
     run(path=path, slow=slow, bless=bless, select=select)
 
 
+@task(words=["client"], help={"client": "az or js (default: both)", "json": JSON})
+def acceptance(c: Context, client: str = "", json: bool = False) -> None:
+    """Drive the emulator by clients that we did not write, and say what they could not do."""
+    from imagebake.commands.accepting import acceptance as run
+
+    run(client, as_json=json)
+
+
 @task(
     help={
         "plan": "only show what there will be and what differs (the default)",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import azurite
+from tests.support import azurite, target
 from tests.support.golden import Golden
 
 # How fast something is belongs to benchmarks; a busy machine breaks no law.
@@ -16,21 +16,50 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 ROOT = Path(__file__).parent.parent
+AZURE = "--azure"
+CONTRACT = Path(__file__).parent / "contract"
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     parser.addoption("--bless", action="store_true", help="rewrite the golden files, and fail")
     parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
-    parser.addoption("--azure", action="store_true", help="run the tests that need a subscription")
+    parser.addoption(
+        "--clients", action="store_true", help="install other clients, and run their tests, too"
+    )
+    parser.addoption(
+        AZURE, action="store_true", help="run the contract tests, against a subscription"
+    )
+
+    config = pluginmanager.get_plugin("pytestconfig")
+    if config and AZURE in config.invocation_params.args:  # tests ask as soon as they are imported
+        target.use_azure(os.environ)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to speak to a subscription that is not named, or from many tests at once."""
+    if not config.getoption(AZURE):
+        return
+    if target.subscription(os.environ) is None:
+        raise pytest.UsageError("--azure needs a subscription: set AZURE_SUBSCRIPTION_ID")
+    if config.getoption("numprocesses", None):
+        raise pytest.UsageError("--azure runs one test after the other: leave -n away")
+
+
+def pytest_report_header() -> str:
+    return target.told(os.environ)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = {
         "slow": None if config.getoption("--slow") else "slow: give --slow",
-        "azure": None if config.getoption("--azure") else "needs a subscription: give --azure",
+        "clients": None if config.getoption("--clients") else "installs clients: give --clients",
         "root": None if os.geteuid() == 0 else "needs root",
         "azurite": None if azurite.is_here() else "needs Azurite: ./inv setup installs it",
     }
+    if config.getoption(AZURE):  # all else speaks to emulators of its own
+        others = [item for item in items if not item.path.is_relative_to(CONTRACT)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     for item in items:
         for mark, reason in missing.items():
             if reason and item.get_closest_marker(mark):

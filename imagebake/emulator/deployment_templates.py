@@ -10,10 +10,13 @@ from typing import Any
 
 from imagebake.emulator.calls import Call
 from imagebake.emulator.errors import ArmError
+from imagebake.emulator.listing import present
 
 _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope", "condition", "comments")
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
+_WHOLE = re.compile(r"\[reference\(resourceId\('([^']+)', *'([^']+)'\)")
+_CAPITALS = re.compile(r"^[A-Z](?:[A-Z]*(?![a-z]))?")
 _MOST_RESOURCES = 800
 
 
@@ -30,7 +33,7 @@ class Piece:
 def read(call: Call) -> tuple[Mapping[str, Any], list[Piece]]:
     """The properties of a deployment, and the template's resources in their order."""
     given = call.document().get("properties") or {}
-    if given.get("mode") != "Incremental":
+    if str(given.get("mode")).lower() != "incremental":
         raise invalid("only the mode 'Incremental' is emulated")
     template = given.get("template")
     if not isinstance(template, dict) or not isinstance(template.get("resources"), list):
@@ -74,19 +77,60 @@ def _piece(call: Call, resource: Mapping[str, Any]) -> Piece:
 
 
 def _in_order(pieces: Mapping[str, Piece]) -> list[Piece]:
-    graph: dict[str, set[str]] = {}
-    for key, piece in pieces.items():
-        for one in piece.after:
-            if one not in pieces:
-                raise invalid(
-                    f"the resource '{one}' is not defined in the template, and '{piece.id}'"
-                    " depends on it"
-                )
-        graph[key] = set(piece.after)
+    graph = {
+        key: {_found(one, piece, pieces) for one in piece.after} for key, piece in pieces.items()
+    }
     try:
         return [pieces[key] for key in graphlib.TopologicalSorter(graph).static_order()]
     except graphlib.CycleError:
         raise invalid("circular dependency detected") from None
+
+
+def _found(one: str, piece: Piece, pieces: Mapping[str, Piece]) -> str:
+    """The resource that a dependency names: by its id, or by its type and name."""
+    for key in pieces:
+        if key == one or key.endswith(f"/providers/{one}"):
+            return key
+    raise invalid(
+        f"the resource '{one}' is not defined in the template, and '{piece.id}' depends on it"
+    )
+
+
+def told_parameters(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as a deployment shows them: with their types, and without secrets."""
+    told = {}
+    for name, value in given.items():
+        kind = _type(template["parameters"][name])
+        told[name] = {"type": kind} | ({} if kind.startswith("Secure") else dict(value))
+    return told
+
+
+def outputs(template: Mapping[str, Any], call: Call) -> dict[str, Any]:
+    """The outputs of a template whose resources are there; Azure spells names in camel case."""
+    return {
+        _CAPITALS.sub(lambda match: match[0].lower(), name): {
+            "type": _type(told),
+            "value": _output(told.get("value"), call),
+        }
+        for name, told in (template.get("outputs") or {}).items()
+    }
+
+
+def _type(told: Mapping[str, Any]) -> str:
+    """The type of a parameter or an output, as Azure spells it."""
+    named = str(told.get("type", "")).lower()
+    secure = named.removeprefix("secure")
+    return secure.capitalize() if secure == named else f"Secure{secure.capitalize()}"
+
+
+def _output(value: Any, call: Call) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str) and (match := _WHOLE.match(value)):
+        words, names = match[1].split("/"), match[2].split("/")
+        path = "/".join("/".join(pair) for pair in zip(words[1:], names, strict=False))
+        here = f"/subscriptions/{call.names['subscription']}/resourceGroups/{call.names['group']}"
+        found = call.session.find(f"{here}/providers/{words[0]}/{path}")
+        return present(found, call)["properties"] if found else None
+    return resolved(value, call)
 
 
 def _parameters(template: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Deployments of ARM templates: Microsoft.Resources/deployments.
 
 A template's resources are written by the routes that write each of them alone, in the order of
-their dependencies. Of the expressions of templates two are known: `parameters` and `reference`.
+their dependencies. Of the expressions of templates few are known: `parameters`, `reference`, and
+in outputs `resourceId`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
 from imagebake.emulator.calls import Call, Reply, Route
-from imagebake.emulator.deployment_templates import Piece, invalid, read, resolved
+from imagebake.emulator.deployment_templates import (
+    Piece,
+    invalid,
+    outputs,
+    read,
+    resolved,
+    told_parameters,
+)
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.listing import require_group
@@ -51,11 +59,13 @@ class Deployments:
                 break
             made.append(piece.id)
         told: dict[str, Any] = {
-            "mode": given["mode"],
-            "parameters": given.get("parameters") or {},
+            "mode": "Incremental",
+            "parameters": told_parameters(given["template"], given.get("parameters") or {}),
             "outputResources": [{"id": one} for one in made],
         }
-        if refused:
+        if refused is None:
+            told["outputs"] = outputs(given["template"], call)
+        else:
             told["error"] = _failure(pieces[len(made)].id, refused)
         return self._keep(call, told, failed=refused is not None)
 

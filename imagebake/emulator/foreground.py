@@ -30,6 +30,6 @@ The Azure command line, with a configuration of its own:
   export AZURE_CONFIG_DIR=$(mktemp -d) REQUESTS_CA_BUNDLE={emulator.ca}
   az cloud register --name imagebake --endpoint-resource-manager {emulator.url}
   az cloud set --name imagebake
-  az login --service-principal --username {_CLIENT} --password {_SECRET} --tenant adfs
+  az login --service-principal --username {_CLIENT} --password {_SECRET} --tenant {TENANT}
 
 Interrupt to stop."""

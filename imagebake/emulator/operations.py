@@ -70,7 +70,7 @@ def with_location(call: Call, provider: str, location: str, operation: str) -> d
     """As `headers`, and `Location`.
 
     Azure Image Builder sends the same address twice; Compute's second one answers 202
-    until the operation is over.
+    until the operation is over, and then 200, or 204 when what it was about is gone.
     """
     monitor = "&monitor=true" if provider == COMPUTE else ""
     return headers(call, provider, location, operation) | {
@@ -88,18 +88,19 @@ def _url(call: Call, provider: str, location: str, operation: str) -> str:
 def poll(call: Call) -> Reply:
     """Say how an operation is doing."""
     row = call.session.sql.execute(
-        "SELECT started, ended, status, error FROM operations WHERE id = ?",
+        "SELECT resource, started, ended, status, error FROM operations WHERE id = ?",
         (call.names["operation"].lower(),),
     ).fetchone()
     if row is None:
         raise ArmError(
             404, "NotFound", f"The entity was not found: operation {call.names['operation']}."
         )
-    started, ended, status, error = row
+    about, started, ended, status, error = row
     running = ended is None or call.time < ended
     soon = _soon(call, call.time - started) if running else {}
     if call.query.get("monitor") == "true":
-        return Reply(202 if running else 204, None, soon)
+        over = 200 if call.session.find(about) else 204
+        return Reply(202 if running else over, None, soon)
     body = {
         "name": call.names["operation"],
         "status": "InProgress" if running else status,

@@ -97,6 +97,7 @@ class Actions:
         return (
             Route("POST", f"{ONE}/manualupgrade", self.upgrade_instances),
             Route("POST", f"{ONE}/reimage", self.reimage),
+            Route("POST", f"{ONE}/reimageall", self.reimage),  # nobody here has data disks
             Route("POST", f"{ONE}/delete", self.delete_instances),
             Route("POST", f"{ONE}/virtualmachines/<instance>/reimage", self.reimage_instance),
             Route("DELETE", f"{ONE}/virtualmachines/<instance>", self.delete_instance),

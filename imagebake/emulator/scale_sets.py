@@ -94,7 +94,10 @@ class ScaleSets:
         for name in ("identity", "zones", "plan"):
             if name in body:
                 scale_set.body[name] = body[name]
-        return self._apply(call, scale_set, known, body.get("properties") or {})
+        given = body.get("properties")
+        if known and given is None:  # as a client scales: size and place, and not a word more
+            given = known.properties
+        return self._apply(call, scale_set, known, given or {})
 
     def patch(self, call: Call) -> Reply:
         """Change what of a scale set a body names, and leave the rest."""

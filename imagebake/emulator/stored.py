@@ -161,4 +161,24 @@ def _routes(kind: Kind) -> tuple[Route, ...]:
     )
 
 
-ROUTES = tuple(route for kind in KINDS for route in _routes(kind))
+def get_subnet(call: Call) -> Reply:
+    """Show a subnet, which is a part of its network."""
+    networks = f"{call.scope}/providers/Microsoft.Network/virtualNetworks"
+    found = call.session.find(f"{networks}/{call.names['name0']}")
+    subnets = found.properties.get("subnets", ()) if found else ()
+    for subnet in subnets:
+        if subnet["name"].lower() == call.names["subnet"].lower():
+            return Reply(200, subnet)
+    raise resource_not_found(
+        "Microsoft.Network/virtualNetworks/subnets",
+        f"{call.names['name0']}/{call.names['subnet']}",
+        call.names["group"],
+    )
+
+
+_SUBNET = f"{_GROUP}/providers/microsoft.network/virtualnetworks/<name0>/subnets/<subnet>"
+
+ROUTES = (
+    *(route for kind in KINDS for route in _routes(kind)),
+    Route("GET", _SUBNET, get_subnet),
+)

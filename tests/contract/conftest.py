@@ -1,7 +1,12 @@
-"""The real clients, against the emulator: what is tested here is what we believe of Azure."""
+"""The real clients, against the emulator, or with `--azure` against a subscription.
+
+What is tested here is what we believe of Azure.
+"""
 
 from __future__ import annotations
 
+import inspect
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +17,9 @@ from azure.core.exceptions import HttpResponseError
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import Azure, Clock, RecordingBuilder, azure
+from tests.support.target import Subscription
+from tests.support.target import subscription as find_subscription
+from tests.support.tidy import emptied, group_of_this_run
 
 MARKETPLACE = Marketplace(
     images={
@@ -28,6 +36,28 @@ MARKETPLACE = Marketplace(
         }
     },
 )
+
+
+POWERS = frozenset({"emulator", "builder", "clock", "host"})
+"""Fixtures that only the emulator has: its faults, its clock and pace, what it builds and boots."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever asks for a power of the emulator needs the emulator."""
+    for item in items:
+        function = getattr(item, "function", None)
+        if function and item.path.is_relative_to(Path(__file__).parent):
+            named = {*inspect.signature(function).parameters, *function.__code__.co_names}
+            asked = POWERS & named
+            if asked:
+                item.add_marker(pytest.mark.emulator_only(f"uses its {min(asked)}"))
+            skip_without_emulator(item)
+
+
+def skip_without_emulator(item: pytest.Item) -> None:
+    mark = item.get_closest_marker("emulator_only")
+    if mark and find_subscription(os.environ):
+        item.add_marker(pytest.mark.skip(reason=f"emulator only: {mark.args[0]}"))
 
 
 @pytest.fixture
@@ -47,9 +77,33 @@ def emulator(tmp_path: Path, builder: RecordingBuilder, clock: Clock) -> Iterato
         yield emulator
 
 
+@pytest.fixture(scope="session")
+def subscription() -> Iterator[Subscription | None]:
+    """With `--azure` the subscription, with a resource group that is this run's."""
+    target = find_subscription(os.environ)
+    if target is None:
+        yield None
+        return
+    with group_of_this_run(target):
+        yield target
+
+
 @pytest.fixture
-def arm(emulator: Emulator) -> Iterator[Azure]:
-    with azure(emulator) as clients:
+def end(
+    request: pytest.FixtureRequest, subscription: Subscription | None
+) -> Iterator[Emulator | Subscription]:
+    """What a test speaks to: an emulator of its own, or a group that is empty before and after."""
+    if subscription is None:
+        yield request.getfixturevalue("emulator")
+        return
+    yield subscription
+    with azure(subscription) as clients:
+        emptied(clients)
+
+
+@pytest.fixture
+def arm(end: Emulator | Subscription) -> Iterator[Azure]:
+    with azure(end) as clients:
         yield clients
 
 

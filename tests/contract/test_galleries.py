@@ -43,16 +43,16 @@ def test_a_gallerys_name_is_unique_in_the_subscription(arm: Azure, refused: Refu
     arm.gallery("shelf")
     body: Any = {"location": "westeurope"}
     create = arm.compute.galleries.begin_create_or_update
-    _make_group(arm, "other")
+    _make_group(arm, f"{GROUP}-other")
 
-    status, code, _ = refused(create, "other", "Shelf", body)
+    status, code, _ = refused(create, f"{GROUP}-other", "Shelf", body)
 
     assert (status, code) == (409, "GalleryNameNotUnique")
 
 
 def _make_group(arm: Azure, name: str) -> None:
     path = f"/subscriptions/{GROUP_ID.split('/')[2]}/resourcegroups/{name}?api-version=2021-04-01"
-    request = HttpRequest("PUT", arm.emulator.url + path, json={"location": "westeurope"})
+    request = HttpRequest("PUT", arm.url + path, json={"location": "westeurope"})
     arm.images.send_request(request).raise_for_status()
 
 
@@ -147,7 +147,7 @@ def test_what_is_not_there_is_not_found(arm: Azure, refused: Refused) -> None:
 
     assert (status, code) == (404, "ResourceNotFound")
     assert message == (
-        "The Resource 'Microsoft.Compute/galleries/never' under resource group 'imagebake' was not"
+        f"The Resource 'Microsoft.Compute/galleries/never' under resource group '{GROUP}' was not"
         " found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
     )
 
@@ -155,7 +155,7 @@ def test_what_is_not_there_is_not_found(arm: Azure, refused: Refused) -> None:
 def test_names_ignore_case_and_keep_their_first_spelling(arm: Azure) -> None:
     arm.gallery("Shelf")
 
-    assert arm.compute.galleries.get("IMAGEBAKE", "sHELF").name == "Shelf"
+    assert arm.compute.galleries.get(GROUP.upper(), "sHELF").name == "Shelf"
     arm.gallery("SHELF")
     assert [item.name for item in arm.compute.galleries.list()] == ["Shelf"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.emulator.health import Incident
-from imagebake.emulator.server import SUBSCRIPTION, Emulator
-from tests.support.emulators import Azure
+from imagebake.emulator.server import Emulator
+from tests.support.emulators import SUBSCRIPTION, Azure
 
 EVENTS = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.ResourceHealth/events"
 

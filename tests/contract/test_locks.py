@@ -8,8 +8,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.emulator.server import SUBSCRIPTION
-from tests.support.emulators import DEFINITION_ID, GROUP, GROUP_ID, Azure
+from tests.support.emulators import DEFINITION_ID, GROUP, GROUP_ID, SUBSCRIPTION, Azure
 
 VERSION_ID = f"{DEFINITION_ID}/versions/1.0.0"
 SUBSCRIPTION_ID = f"/subscriptions/{SUBSCRIPTION}"
@@ -48,7 +47,12 @@ def there(arm: Azure) -> list[str]:
     return [str(one.name) for one in found]
 
 
-@pytest.mark.parametrize("scope", [VERSION_ID, DEFINITION_ID, GROUP_ID, SUBSCRIPTION_ID])
+ALL_OF_IT = pytest.param(
+    SUBSCRIPTION_ID, marks=pytest.mark.emulator_only("locks the whole subscription")
+)
+
+
+@pytest.mark.parametrize("scope", [VERSION_ID, DEFINITION_ID, GROUP_ID, ALL_OF_IT])
 def test_what_is_locked_or_in_what_is_locked_is_not_deleted(arm: Azure, scope: str) -> None:
     assert lock(arm, scope).status_code == 201
 
@@ -93,6 +97,7 @@ def test_what_must_not_be_deleted_may_change_and_what_is_read_only_may_not(arm: 
     assert versions.get(GROUP, "shelf", "demo", "1.0.0").tags == {"new": "tag"}
 
 
+@pytest.mark.emulator_only("locks the whole subscription")
 def test_locks_are_listed_with_those_below(arm: Azure) -> None:
     for scope in (VERSION_ID, GROUP_ID, SUBSCRIPTION_ID):
         lock(arm, scope)

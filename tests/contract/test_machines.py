@@ -25,6 +25,9 @@ SUBNET = f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks/net/subnets/ma
 HELLO = "Contoso.Demo.Hello"
 
 
+pytestmark = pytest.mark.emulator_only("boots by its host")
+
+
 @pytest.fixture
 def host(clock: Clock) -> TinyHost:
     return TinyHost(clock)

@@ -9,23 +9,25 @@ import pytest
 from azure.core.rest import HttpRequest
 
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.server import SUBSCRIPTION
 from tests.support.emulators import (
     GROUP_ID,
+    SUBSCRIPTION,
     Azure,
     Clock,
     RecordingBuilder,
     a_definition,
     a_template,
 )
+from tests.support.scale_sets import create
 
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 IMAGES = f"{GROUP_ID}/providers/Microsoft.VirtualMachineImages/imageTemplates"
 GALLERIES = f"{GROUP_ID}/providers/Microsoft.Compute/galleries"
+SCALE_SETS = f"{GROUP_ID}/providers/Microsoft.Compute/virtualMachineScaleSets"
 
 
 def _send(arm: Azure, method: str, path: str, body: Any = None, **options: Any) -> Any:  # noqa: ANN401
-    url = path if path.startswith("https:") else arm.emulator.url + path
+    url = path if path.startswith("https:") else arm.url + path
     if "?" not in url:
         url += "?api-version=2025-10-01"
     return arm.images.send_request(HttpRequest(method, url, json=body, **options))
@@ -33,7 +35,7 @@ def _send(arm: Azure, method: str, path: str, body: Any = None, **options: Any) 
 
 def _operation(arm: Azure, location: str, path: str, provider: str) -> str:
     return (
-        f"{re.escape(arm.emulator.url)}/subscriptions/{SUBSCRIPTION}/providers/{provider}"
+        f"{re.escape(arm.url)}/subscriptions/{SUBSCRIPTION}/providers/{provider}"
         f"/locations/{location}/{path}/{GUID}\\?api-version=2025-10-01"
     )
 
@@ -42,6 +44,7 @@ def _images_operation(arm: Azure) -> str:
     return _operation(arm, "westeurope", "operations", "Microsoft.VirtualMachineImages")
 
 
+@pytest.mark.emulator_only("expects its hint to ask again soon")
 def test_a_new_template_is_answered_with_201_and_an_operation(arm: Azure) -> None:
     arm.shelf()
 
@@ -118,6 +121,7 @@ def test_an_operation_has_no_end_before_it_ends(arm: Azure, clock: Clock) -> Non
     assert "retry-after-ms" not in done.headers
 
 
+@pytest.mark.emulator_only("counts requests from the first")
 def test_compute_calls_its_operations_caps_and_counts_what_is_left(arm: Azure) -> None:
     answer = _send(arm, "PUT", f"{GALLERIES}/shelf", {"location": "westeurope"})
     again = _send(arm, "PUT", f"{GALLERIES}/shelf", {"location": "westeurope"})
@@ -148,11 +152,27 @@ def test_a_deletion_can_be_followed_by_its_location_alone(arm: Azure, clock: Clo
     assert [each.status_code for each in (answer, under_way, done)] == [202, 202, 204]
 
 
+def test_an_action_can_be_followed_by_its_location_alone(arm: Azure, clock: Clock) -> None:
+    arm.shelf()
+    arm.version("1.0.0")
+    create(arm)
+    arm.emulator.pace = Pace(operation=10)
+
+    answer = _send(arm, "POST", f"{SCALE_SETS}/web/delete", {"instanceIds": ["0"]})
+    under_way = _send(arm, "GET", answer.headers["Location"])
+    clock.turn(seconds=10)
+    done = _send(arm, "GET", answer.headers["Location"])
+
+    assert [each.status_code for each in (answer, under_way, done)] == [202, 202, 200]
+    assert done.content == b""
+
+
 def test_what_is_not_there_is_deleted_with_204(arm: Azure) -> None:
     for path in (f"{IMAGES}/never", f"{GALLERIES}/never"):
         assert _send(arm, "DELETE", path).status_code == 204
 
 
+@pytest.mark.emulator_only("counts requests from the first")
 def test_every_answer_can_be_traced(arm: Azure) -> None:
     headers = {
         "x-ms-correlation-request-id": "11111111-0000-0000-0000-000000000000",
@@ -188,7 +208,7 @@ def test_every_request_has_an_api_version(arm: Azure, query: str, code: str) -> 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
 def test_a_body_is_a_json_object(arm: Azure, content: bytes) -> None:
-    url = f"{arm.emulator.url}{GALLERIES}/shelf?api-version=2025-10-01"
+    url = f"{arm.url}{GALLERIES}/shelf?api-version=2025-10-01"
     headers = {"Content-Type": "application/json"}
 
     answer = arm.images.send_request(HttpRequest("PUT", url, content=content, headers=headers))
@@ -206,6 +226,7 @@ def test_doubled_slashes_and_odd_case_lead_to_the_same_place(arm: Azure) -> None
     assert (answer.status_code, answer.json()["name"]) == (200, "shelf")
 
 
+@pytest.mark.emulator_only("says what is not emulated")
 def test_what_is_not_emulated_says_so(arm: Azure) -> None:
     answer = _send(arm, "GET", f"{GROUP_ID}/providers/Microsoft.Compute/disks/d")
     wrong = _send(arm, "POST", f"{GALLERIES}/shelf", {})

@@ -12,13 +12,14 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock, azure
 from tests.support.scale_sets import create, image, states, update, versions
+from tests.support.target import Subscription
 
 POLICY = {"maxBatchInstancePercent": 50, "pauseTimeBetweenBatches": "PT1M"}
 
 
 @pytest.fixture
-def arm(emulator: Emulator) -> Iterator[Azure]:
-    with azure(emulator) as clients:
+def arm(end: Emulator | Subscription) -> Iterator[Azure]:
+    with azure(end) as clients:
         clients.shelf()
         clients.version("1.0.0")
         clients.version("1.0.1")
@@ -233,6 +234,16 @@ def test_reimaging_heals_an_instance_and_leaves_its_version(arm: Azure, emulator
     emulator.pace = Pace()
 
     arm.compute.virtual_machine_scale_set_vms.begin_reimage(GROUP, "web", "1").result()
+
+    assert states(arm) == ["Succeeded"] * 2
+    assert versions(arm) == ["1.0.0"] * 2
+
+
+def test_all_disks_are_reimaged_as_one_is(arm: Azure) -> None:
+    create(arm)
+    update(arm, image("1.0.1"))
+
+    sets(arm).begin_reimage_all(GROUP, "web", {"instanceIds": ["1"]}).result()
 
     assert states(arm) == ["Succeeded"] * 2
     assert versions(arm) == ["1.0.0"] * 2

@@ -13,11 +13,12 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock, azure
 from tests.support.scale_sets import a_scale_set, create, image, states, update, versions
+from tests.support.target import Subscription
 
 
 @pytest.fixture
-def arm(emulator: Emulator) -> Iterator[Azure]:
-    with azure(emulator) as clients:
+def arm(end: Emulator | Subscription) -> Iterator[Azure]:
+    with azure(end) as clients:
         clients.shelf()
         clients.version("1.0.0")
         clients.version("1.0.1")
@@ -55,6 +56,16 @@ def test_scaling_in_takes_the_youngest_and_numbers_are_not_given_twice(arm: Azur
     update(arm, {"sku": {"capacity": 2}})
 
     assert [one.instance_id for one in instances(arm)] == ["0", "3"]
+
+
+def test_a_put_of_the_size_alone_leaves_the_model(arm: Azure) -> None:
+    create(arm, capacity=3)
+    body: Any = {"location": "westeurope", "sku": {"name": "Standard_D2s_v5", "capacity": 1}}
+
+    changed = sets(arm).begin_create_or_update(GROUP, "web", body).result()
+
+    assert changed.virtual_machine_profile == sets(arm).get(GROUP, "web").virtual_machine_profile
+    assert [one.latest_model_applied for one in instances(arm)] == [True]
 
 
 def test_scale_sets_are_listed_in_their_group_and_in_their_subscription(arm: Azure) -> None:

@@ -18,6 +18,9 @@ from tests.support.scale_sets import create, image, states, update, versions
 HELLO = "Contoso.Demo.Hello"
 
 
+pytestmark = pytest.mark.emulator_only("boots by its host")
+
+
 @pytest.fixture
 def host(clock: Clock) -> TinyHost:
     return TinyHost(clock)

@@ -15,6 +15,9 @@ from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock
 POLICY = {"isSoftDeleteEnabled": True, "retentionPeriodInDays": 7, "gracePeriodInDays": 3}
 
 
+pytestmark = pytest.mark.emulator_only("fills a bin that only days empty")
+
+
 @pytest.fixture(autouse=True)
 def shelf(arm: Azure) -> None:
     arm.gallery(softDeletePolicy=POLICY)

@@ -15,15 +15,15 @@ from azure.core.rest import HttpRequest
 from azure.identity import ClientSecretCredential
 
 from imagebake.emulator.login import TENANT
-from imagebake.emulator.server import SUBSCRIPTION, Emulator
+from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
-from tests.support.emulators import GROUP, GROUP_ID, Azure
+from tests.support.emulators import GROUP, GROUP_ID, SUBSCRIPTION, Azure
 
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 
 
 def _send(arm: Azure, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401
-    url = f"{arm.emulator.url}{path}?api-version=2021-04-01"
+    url = f"{arm.url}{path}?api-version=2021-04-01"
     return arm.images.send_request(HttpRequest(method, url, json=body))
 
 
@@ -44,6 +44,7 @@ def test_the_resource_group_is_there_from_the_start(arm: Azure) -> None:
     assert _send(arm, "HEAD", f"{GROUP_ID}-not").status_code == 404
 
 
+@pytest.mark.emulator_only("deletes the group of the run")
 def test_a_resource_group_goes_with_all_that_is_in_it(arm: Azure, refused: Refused) -> None:
     arm.shelf()
 
@@ -56,6 +57,7 @@ def test_a_resource_group_goes_with_all_that_is_in_it(arm: Azure, refused: Refus
     assert _send(arm, "PUT", GROUP_ID, {"location": "westeurope"}).status_code == 200
 
 
+@pytest.mark.emulator_only("knows every group there is")
 def test_groups_regions_tenants_and_subscriptions_are_listed(arm: Azure) -> None:
     def names(path: str, key: str) -> list[str]:
         return [item[key] for item in _send(arm, "GET", path).json()["value"]]
@@ -67,6 +69,7 @@ def test_groups_regions_tenants_and_subscriptions_are_listed(arm: Azure) -> None
     assert _send(arm, "GET", SCOPE).json()["state"] == "Enabled"
 
 
+@pytest.mark.emulator_only("unregisters a provider")
 def test_a_provider_that_is_not_registered_refuses(arm: Azure) -> None:
     provider = f"{SCOPE}/providers/Microsoft.VirtualMachineImages"
     gone = _send(arm, "POST", f"{provider}/unregister").json()
@@ -86,6 +89,7 @@ def test_a_provider_that_is_not_registered_refuses(arm: Azure) -> None:
     assert _send(arm, "GET", templates).status_code == 200
 
 
+@pytest.mark.emulator_only("says what is emulated")
 def test_providers_say_what_is_emulated(arm: Azure) -> None:
     listed = _send(arm, "GET", f"{SCOPE}/providers").json()["value"]
     one = _send(arm, "GET", f"{SCOPE}/providers/microsoft.compute").json()
@@ -138,6 +142,7 @@ def test_tokens_are_found_by_discovery(emulator: Emulator, tenant: str) -> None:
     assert claims["exp"] - claims["iat"] == token["expires_in"]
 
 
+@pytest.mark.emulator_only("asks the emulator for a token")
 def test_azure_identity_gets_a_token_and_may_use_it(arm: Azure) -> None:
     emulator = arm.emulator
     with ClientSecretCredential(
@@ -153,6 +158,7 @@ def test_azure_identity_gets_a_token_and_may_use_it(arm: Azure) -> None:
     assert token.token.count(".") == 2
 
 
+@pytest.mark.emulator_only("its marketplace is ours")
 def test_the_marketplace_offers_what_its_owner_says(arm: Azure) -> None:
     images = arm.compute.virtual_machine_images
 
@@ -166,6 +172,7 @@ def test_the_marketplace_offers_what_its_owner_says(arm: Azure) -> None:
     assert shown.properties.hyper_v_generation == "V2"
 
 
+@pytest.mark.emulator_only("its marketplace is ours")
 def test_extensions_are_listed_with_their_versions(arm: Azure) -> None:
     extensions = arm.compute.virtual_machine_extension_images
     place = ("westeurope", "Offered.Monitor")
@@ -177,6 +184,7 @@ def test_extensions_are_listed_with_their_versions(arm: Azure) -> None:
     assert shown.name == "1.10.0"
 
 
+@pytest.mark.emulator_only("its marketplace is ours")
 def test_what_is_not_offered_is_not_found(arm: Azure) -> None:
     images = arm.compute.virtual_machine_images
     extensions = arm.compute.virtual_machine_extension_images
@@ -189,6 +197,7 @@ def test_what_is_not_offered_is_not_found(arm: Azure) -> None:
         extensions.list_versions("westeurope", "Nobody", "AgentLinux")
 
 
+@pytest.mark.emulator_only("its marketplace is ours")
 def test_an_extension_says_what_kind_of_release_each_version_is(arm: Azure) -> None:
     images: Any = arm.compute.virtual_machine_extension_images
     place = ("westeurope", "Offered.Monitor", "AgentLinux")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,12 +17,23 @@ from azure.core.credentials import AccessToken
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.imagebuilder import ImageBuilderClient
 
+from imagebake.cloud.endpoint import Credential
+from imagebake.cloud.identity import azure_credential
 from imagebake.emulator.builder import BuildFailed
-from imagebake.emulator.server import SUBSCRIPTION, Emulator
+from imagebake.emulator.server import SUBSCRIPTION as EMULATED
+from imagebake.emulator.server import Emulator
+from imagebake.ends import patience
+from tests.support import target
+from tests.support.target import Subscription
 
-GROUP = "imagebake"
+_TARGET = target.subscription(os.environ)
+SUBSCRIPTION = _TARGET.subscription if _TARGET else EMULATED
+GROUP = target.group(os.environ)
 GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
-IDENTITY = f"{GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builder"
+IDENTITY = os.environ.get(
+    "IMAGEBAKE_CONTRACT_IDENTITY",
+    f"{GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/builder",
+)
 DEFINITION_ID = f"{GROUP_ID}/providers/Microsoft.Compute/galleries/shelf/images/demo"
 
 
@@ -85,11 +98,22 @@ class AnyCredential:
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """The two real clients, and the emulator that they speak to."""
+    """The two real clients, and what they speak to."""
 
-    emulator: Emulator
+    end: Emulator | Subscription
     images: ImageBuilderClient
     compute: ComputeManagementClient
+
+    @property
+    def emulator(self) -> Emulator:
+        """The emulator, for tests that need its powers; they are marked `emulator_only`."""
+        assert isinstance(self.end, Emulator), "this test is to be marked emulator_only"
+        return self.end
+
+    @property
+    def url(self) -> str:
+        """The address of Azure Resource Manager."""
+        return self.end.url
 
     @property
     def templates(self) -> Any:  # noqa: ANN401 - the client's generated type says nothing more
@@ -195,25 +219,31 @@ def a_template(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 @contextlib.contextmanager
 def azure(
-    emulator: Emulator,
+    end: Emulator | Subscription,
     *,
     image_builder_api: str = "2025-10-01",
     **options: Any,  # noqa: ANN401 - azure-core's
 ) -> Iterator[Azure]:
-    """The real clients, pointed at a running *emulator*."""
+    """The real clients, pointed at a running emulator, or at a subscription."""
     settings: dict[str, Any] = {
-        "base_url": emulator.url,
-        "credential_scopes": [f"{emulator.url}/.default"],
-        "connection_verify": str(emulator.ca),
+        "base_url": end.url,
+        "credential_scopes": [f"{end.url}/.default"],
         "polling_interval": 0.02,
         "retry_total": 0,
+        **({"connection_verify": str(end.ca)} if end.ca else {"polling_interval": 10}),
         **options,
     }
-    credential: Any = AnyCredential()
+    credential: Any = AnyCredential() if end.ca else _real_credential()
     with (
         ImageBuilderClient(
             credential, SUBSCRIPTION, api_version=image_builder_api, **settings
         ) as images,
         ComputeManagementClient(credential, SUBSCRIPTION, **settings) as compute,
     ):
-        yield Azure(emulator, images, compute)
+        yield Azure(end, images, compute)
+
+
+@functools.cache
+def _real_credential() -> Credential:
+    """The identity of this machine's environment: one for the run, and so one token."""
+    return azure_credential(os.environ, time.time, patience())

@@ -1,0 +1,32 @@
+"""`acceptance`: clients that we did not write, against the emulator."""
+
+from __future__ import annotations
+
+import sys
+
+from invoke.exceptions import Exit
+
+from imagebake import app
+from imagebake.errors import UsageError
+from imagebake.host import process
+
+CLIENTS = ("az", "js")
+
+
+def acceptance(client: str, *, as_json: bool) -> None:
+    """Run the life of a gallery, a template and a scale set; exits with 1 when a step is wrong."""
+    if client not in {"", *CLIENTS}:
+        raise UsageError(f"there is no client {client!r}", hint="clients: " + ", ".join(CLIENTS))
+    site = app.site(quiet=True)
+    root = site.workspace.root
+    if not (root / "tests" / "clients").is_dir():
+        raise UsageError(
+            "the acceptance suite is not here",
+            hint="it is in a clone of imagebake, and not in what pip installs",
+        )
+    command = [sys.executable, "-m", "tests.clients.acceptance"]
+    command += ["--state", str(site.workspace.state / "clients")]
+    command += ["--json"] if as_json else []
+    command += [client] if client else []
+    if code := process.attached(command, cwd=root):
+        raise Exit(code=code)
