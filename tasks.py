@@ -19,6 +19,7 @@ HELD = "IMAGE@VERSION, or IMAGE for all of its versions"
         "image": IMAGE,
         "all": "every spec that this machine can bake",
         "locked": "refuse, with exit 5, when the archive no longer has what the lock names",
+        "resume": "end the run that a lost terminal or a kill left behind; start nothing",
         "force": "bake even though a healthy version of the same content exists",
         "no-proof": "do not prove the first boot of what was baked",
         "emergency": "why this cannot wait for the late review of a pin; becomes a tag",
@@ -31,6 +32,7 @@ def bake(
     all: bool = False,
     locked: bool = False,
     force: bool = False,
+    resume: bool = False,
     no_proof: bool = False,
     emergency: str = "",
     json: bool = False,
@@ -43,6 +45,7 @@ def bake(
         every=all,
         locked=locked,
         force=force,
+        resume=resume,
         prove=not no_proof,
         emergency=emergency,
         as_json=json,
@@ -358,6 +361,32 @@ def status(c: Context, image: str = "", save: str = "", json: bool = False) -> N
 
 
 @task(
+    words=["what"],
+    help={
+        "what": "store, identity or region: break it; over: mend all (default: say what is broken)",
+        "region": "with region: which one (default: the gallery's)",
+        "told": "have Azure's service health say so, too",
+        "json": JSON,
+    },
+)
+def outage(
+    c: Context, what: str = "", region: str = "", told: bool = False, json: bool = False
+) -> None:
+    """Break what machines depend on, in the emulator, until it is mended."""
+    from imagebake.commands.breaking import outage as run
+
+    run(what, region=region, told=told, as_json=json)
+
+
+@task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
+def guard(c: Context, image: str = "", json: bool = False) -> None:
+    """Name the machines and scale sets that ask for more extensions than their image holds."""
+    from imagebake.commands.guarding import guard as run
+
+    run(image, as_json=json)
+
+
+@task(
     words=["image"],
     help={
         "image": IMAGE,
@@ -670,7 +699,7 @@ def heartbeat(
     json: bool = False,
 ) -> None:
     """Make a throw-away machine in every region from what its rings have, and time all of it."""
-    from imagebake.commands.beats import beat as run
+    from imagebake.commands.heartbeats import beat as run
 
     run(
         image,
@@ -681,6 +710,19 @@ def heartbeat(
         silence_hours=silence_hours,
         as_json=json,
     )
+
+
+@task(
+    help={
+        "out": "the directory for the page index.html (default: site, or none with --json)",
+        "json": "print what the page shows, for programs",
+    },
+)
+def dashboard(c: Context, out: str = "", json: bool = False) -> None:
+    """Write one page of everything: rings, ages, proofs, beats, incidents, runbooks, limits."""
+    from imagebake.commands.dashboard import dashboard as run
+
+    run(out=out, as_json=json)
 
 
 @task(
@@ -844,23 +886,57 @@ def emulator(c: Context, port: int = 0) -> None:
 
 
 @task(
-    words=["action"],
-    actions=["verify"],
-    help={"action": "verify: hash every artifact again", "json": JSON},
+    words=["action", "image"],
+    actions=["push", "verify"],
+    help={
+        "action": "verify: hash every artifact again; push: fill the mirror that Azure reads",
+        "image": "push what this image needs (default: what all do)",
+        "remote": "verify the mirror that Azure reads, and who else can",
+        "json": JSON,
+    },
 )
-def mirror(c: Context, action: str = "", json: bool = False) -> None:
-    """Look after the mirror: `mirror verify` finds artifacts that are wrong or missing."""
-    from imagebake.commands.locking import mirror as run
+def mirror(
+    c: Context, action: str = "", image: str = "", remote: bool = False, json: bool = False
+) -> None:
+    """Look after the mirror: find what is wrong or missing, and push it to where Azure reads it."""
+    from imagebake.commands.mirroring import mirror as run
 
-    run(action, as_json=json)
+    run(action, image, remote=remote, as_json=json)
 
 
-@task(help={"budget": "what to leave of cached bases and layers, in GiB"})
-def clean(c: Context, budget: str = "") -> None:
-    """Delete cached bases and layers that no image version needs, oldest first."""
+@task(
+    words=["image"],
+    help={
+        "image": IMAGE,
+        "follow": "print the output as it comes, until the run ends",
+        "run": "this run: the beginning of its id, or of the time it began (default: the last)",
+        "json": JSON,
+    },
+)
+def logs(
+    c: Context, image: str = "", follow: bool = False, run: str = "", json: bool = False
+) -> None:
+    """Show a build by step: how long each took, and why one failed."""
+    from imagebake.commands.build_logs import logs as show
+
+    show(image, follow=follow, run=run, as_json=json)
+
+
+@task(
+    help={
+        "budget": "what to leave of cached bases and layers, in GiB",
+        "cloud": "instead: end or delete what bakes left in the cloud",
+        "plan": "with --cloud: only show what would be done",
+        "json": "with --cloud: print JSON for programs",
+    }
+)
+def clean(
+    c: Context, budget: str = "", cloud: bool = False, plan: bool = False, json: bool = False
+) -> None:
+    """Delete what no image version needs: cached layers here, or leftovers in the cloud."""
     from imagebake.commands.cleaning import clean as run
 
-    run(budget)
+    run(budget, cloud=cloud, plan=plan, as_json=json)
 
 
 @task(

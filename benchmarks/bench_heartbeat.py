@@ -1,7 +1,7 @@
 """A hundred thousand beats: how long it takes to write, to read and to tell what they say.
 
 The peer is the parser itself: `json.loads` of the same bytes, a line at a time, and nothing
-done with them.
+done with them. The commands are measured as whole processes, with everything that they load.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ import datetime as dt
 import json
 import os
 import platform
+import resource
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from imagebake.artifacts.beats import BeatRecords
+from imagebake.artifacts.beats import BeatRecords, undisturbed
+from imagebake.artifacts.pulses import load_pulses
 from imagebake.model.heartbeat import (
     AGENT,
     CREATE,
@@ -27,11 +32,14 @@ from imagebake.model.heartbeat import (
     Phase,
 )
 from imagebake.model.heartbeat_history import history
+from imagebake.model.heartbeat_slots import slots
 from imagebake.model.heartbeat_verdict import incidents, last_word, verdicts
 from imagebake.reports.metrics import open_metrics
+from imagebake.workspace import Workspace
 
 BEATS, REGIONS, LIMIT = 100_000, 10, 2.0
-NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
+IMAGE = "demo"
+NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 _FAILED = Phase("handler Contoso.Demo.Hello", 4.0, "VMExtensionHandlerNonTransientError",
                 "Failed to fetch manifest", "packages-1.store.test")  # fmt: skip
 
@@ -41,24 +49,55 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, {platform.platform()}, load {os.getloadavg()[0]:.1f}")
     print("\n| what | seconds | limit | met |\n|---|--:|--:|---|")
     with tempfile.TemporaryDirectory() as folder:
-        records = BeatRecords(folder=Path(folder), host="bench")
+        workspace = Workspace(root=Path(folder), state=Path(folder) / "state")
+        records = BeatRecords(folder=workspace.heartbeats, host="bench")
         _row("write", _timed(lambda: records.add(map(a_beat, range(BEATS)))))
-        files = sorted(Path(folder).glob("*.jsonl"))
-        lines = b"".join(path.read_bytes() for path in files).splitlines()
-        _row("json.loads of each line, no more", _timed(lambda: [json.loads(one) for one in lines]))
-        beats = records.load()
-        load = min(_timed(records.load) for _ in range(3))
-        figures = history(beats, now=NOW, objectives={"demo": 30})
-        figure = _timed(lambda: history(beats, now=NOW, objectives={"demo": 30}))
-        judged = _timed(lambda: incidents(verdicts(beats), {"demo": 2}))
-        _row("read", load)
-        _row("figures by region", figure)
-        _row("verdicts and incidents", judged)
-        _row("history: the three together", load + figure + judged, LIMIT)
-        _row("last word by ring and version", _timed(lambda: last_word(beats)))
-        found = incidents(verdicts(beats), {"demo": 2})
-        _row("OpenMetrics", _timed(lambda: open_metrics(beats, figures, found)))
+        _figures(records, workspace.pulses)
+        _commands(workspace)
     print()
+
+
+def _figures(records: BeatRecords, kept: Path) -> None:
+    """What is made of the records, part by part."""
+    lines = b"".join(path.read_bytes() for path in records.files()).splitlines()
+    _row("json.loads of each line, no more", _timed(lambda: [json.loads(one) for one in lines]))
+    _row("read whole", _timed(records.load))
+    with undisturbed():
+        _row("read for the first time", _timed(lambda: load_pulses(records, kept)))
+        _row("read again", min(_timed(lambda: load_pulses(records, kept)) for _ in range(3)))
+        beats = load_pulses(records, kept)
+        figures = history(beats, now=NOW, objectives={IMAGE: 30})
+        found = incidents(verdicts(beats), {IMAGE: 2})
+        _row("figures by region", _timed(lambda: history(beats, now=NOW, objectives={})))
+        _row("verdicts and incidents", _timed(lambda: incidents(verdicts(beats), {IMAGE: 2})))
+        _row("half days for the page", _timed(lambda: slots(beats, now=NOW)))
+    whole = records.load()
+    _row("last word by ring and version", _timed(lambda: last_word(whole)))
+    _row("OpenMetrics", _timed(lambda: open_metrics(whole, figures, found)))
+
+
+def _commands(workspace: Workspace) -> None:
+    """The commands as whole processes: once without digests of the records, then with them."""
+    specs = workspace.root / "image_specs"
+    shutil.copytree(Path(__file__).parents[1] / "image_specs", specs)
+    (specs / f"{IMAGE}.yaml").write_text(
+        (specs / "debian-12-base.yaml").read_text().replace("debian-12-base", IMAGE)
+    )
+    ours = {"IMAGEBAKE_ROOT": str(workspace.root), "IMAGEBAKE_STATE": str(workspace.state)}
+    environment = {**os.environ, **ours, "PYTHONPATH": str(Path(__file__).parents[1])}
+    out = str(workspace.root / "site")
+    for words in (("heartbeat", "--history", "--days", "9999"), ("dashboard", "--out", out)):
+        shutil.rmtree(workspace.pulses, ignore_errors=True)
+        for time_ in ("first", "again"):
+            command = [sys.executable, "-m", "imagebake", *words]
+            before = _of_children()
+            subprocess.run(command, env=environment, check=True, capture_output=True)
+            _row(f"`{words[0]}`, {time_}", _of_children() - before, LIMIT)
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def a_beat(number: int) -> Beat:
@@ -68,8 +107,8 @@ def a_beat(number: int) -> Beat:
     phases = [Phase(CREATE, 0.6), Phase(READY, 1.2), Phase(AGENT, ready)]
     phases.append(_FAILED if number % 50 == 0 else Phase(TOKEN, 0.2))
     return Beat(
-        id=f"20261122T120000Z-{run:08x}-{place}",
-        image="demo",
+        id=f"{NOW:%Y%m%dT%H%M%SZ}-{run:08x}-{place}",
+        image=IMAGE,
         version="2026.1122.0",
         version_id="/subscriptions/0/resourceGroups/imagebake/providers/Microsoft.Compute"
         "/galleries/imagebake/images/demo/versions/2026.1122.0",

@@ -89,6 +89,8 @@ def explain(error: ImagebakeError, *, annotate: bool = False) -> str:
             shown += [diagnostic.annotation() for diagnostic in error.diagnostics]
         return "\n\n".join([*shown, f"error: {error.message}"])
     lines = [f"error: {error.message}"]
+    if error.cause:
+        lines.append(f"  = cause: {error.cause}")
     if error.hint:
         lines.append(f"  = hint: {error.hint}")
     return "\n".join(lines)

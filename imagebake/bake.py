@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import functools
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
 
-from imagebake.artifacts.mirror import Mirror
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.image_templates import ImageTemplates
-from imagebake.cloud.runs import Run
-from imagebake.digest import canonical_json, sha256_bytes
-from imagebake.errors import BakeFailed, CloudError, RolloutRefused
-from imagebake.host.files import locked
+from imagebake.cloud.runs import Run, ended_how
+from imagebake.digest import sha256_bytes
+from imagebake.errors import BakeFailed, RolloutRefused
+from imagebake.host.alone import alone
+from imagebake.making import Destination, Hands, Making
+from imagebake.model.azure_says import meaning
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
     TAG_COMMIT,
@@ -26,56 +21,14 @@ from imagebake.model.gallery import (
     TAG_LOCK,
     TAG_SPEC,
     GalleryVersion,
+    held_tag,
     next_version,
 )
-from imagebake.model.manifest import BakeManifest, BakeResult, read_manifest, record_name
+from imagebake.model.manifest import BakeResult, read_manifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
-from imagebake.model.plan_record import PLAN, plan_record
+from imagebake.model.run_note import RunNote
 from imagebake.model.versions import ImageVersion
-from imagebake.progress import Progress, Step
 from imagebake.rollout.rebakes import reusable, revoked_content
-
-DISTRIBUTION_SECONDS = 2 * 3600.0
-"""How long copying to the regions may take, after what the spec allows for the build."""
-
-
-class Bases(Protocol):
-    """Who must know how a source image is made, before it is asked for."""
-
-    def offer(self, plan: BakePlan) -> None:
-        """Learn the recipe of *plan*'s source image."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image.
-
-    *emergency* is why a bake was not to wait for anybody.
-    """
-
-    gallery: str
-    identity: str
-    mirror_url: str
-    commit: str | None = None
-    emergency: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
-    """Everything that a bake touches the world with.
-
-    *render* makes the image template; *content* knows the digest of a version's root file
-    system, or None; *locks* is a directory; *clock* counts seconds.
-    """
-
-    cloud: Clients
-    mirror: Mirror
-    bases: Bases
-    render: Callable[[BakePlan, Delivery], bytes]
-    content: Callable[[str], str | None]
-    locks: Path
-    clock: Callable[[], float]
-    progress: Progress
 
 
 def bake(
@@ -93,31 +46,48 @@ def bake(
     with _alone(plan.spec.name, hands):
         if not force and (there := work.find(force=False)):
             return there
-        work.mirror()
-        work.prepare()
-        version = work.build()
-        return work.record(work.replicate(version), made=True)
+        return work.make()
+
+
+def resume(
+    note: RunNote, plan: BakePlan, to: Destination, *, now: dt.datetime, hands: Hands
+) -> BakeResult:
+    """End the run of *note*, which a bake of *plan* started that is gone: nothing runs twice.
+
+    What is made is what was planned then, whatever spec and lock say by now. Only a build that
+    ran on this machine, and died with its process, is begun anew. Of two resumes at once the
+    second finds what the first has made.
+    """
+    work = _Bake(plan, to, now, hands, template_sha256=note.template_sha256)
+    with _alone(note.image, hands):
+        known = hands.notes.find(note.template)
+        if known is None and (there := work.find(force=False)):
+            return there
+        try:
+            version = work.pick_up(known or note)
+        except BakeFailed as error:
+            if not _died_here(error):
+                raise
+            hands.progress.note("the build ended with the process that ran it: beginning it anew")
+            return work.make()
+        return work.record(version, made=True)
+
+
+def _died_here(error: BakeFailed) -> bool:
+    known = meaning("", error.message)
+    return known is not None and known.id == "builder-died"
+
+
+def _alone(image: str, hands: Hands) -> AbstractContextManager[None]:
+    """Be the only bake of *image* on this machine; wait for another one to end."""
+    said = f"another bake of {image} is running: waiting for it"
+    return alone(hands.locks / f"bake-{image}.lock", lambda: hands.progress.note(said))
 
 
 @dataclass(slots=True)
-class _Bake:
-    plan: BakePlan
-    to: Destination
-    now: dt.datetime
-    hands: Hands
-    seconds: dict[str, float] = field(default_factory=dict)
-    template_sha256: str | None = None
-
-    @property
-    def gallery(self) -> Gallery:
-        return Gallery(self.hands.cloud, self.to.gallery)
-
-    @property
-    def definition(self) -> str:
-        return self.plan.spec.gallery.definition
-
+class _Bake(Making):
     def find(self, *, force: bool) -> BakeResult | None:
-        """A healthy version of the same key; where its bake was killed, end what it began.
+        """A version of the same key, healthy or coming; where its bake was killed, end that.
 
         Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
         """
@@ -127,10 +97,9 @@ class _Bake:
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
             self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
-        same = [] if force else reusable(there, self.plan.bake_key)
-        for candidate in reversed(same):
+        for candidate in () if force else reversed(reusable(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
-            if version and version.healthy:
+            if version and (version.healthy or version.coming):
                 return self._found(version)
         return None
 
@@ -140,8 +109,14 @@ class _Bake:
         if manifest := read_manifest(self.hands.mirror.recorded(name)):
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
-        self._templates().delete(self.plan.template_name, cancel=False)
-        return self.record(self.replicate(version), made=False)
+        if not version.healthy:
+            self.hands.progress.note(
+                f"version {version.version} of the same content is being copied to its regions:"
+                " waiting for it"
+            )
+        version = self.replicate(version)
+        self.templates.delete(self.plan.template_name, cancel=False)
+        return self.record(version, made=False)
 
     def _tell_of_regions(self, version: GalleryVersion) -> None:
         for region in self.plan.spec.regions:
@@ -151,20 +126,26 @@ class _Bake:
                     " bake with --force to get one"
                 )
 
+    def make(self) -> BakeResult:
+        """Bake a new version, from the mirror to the record."""
+        self.mirror()
+        self.prepare()
+        return self.record(self.build(), made=True)
+
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
-        lock = self.plan.lock
-        missing = self.hands.mirror.missing((*lock.packages, *lock.files))
-        total = sum(artifact.size for artifact in missing)
-        with self._part("Mirror artifacts", total=total, unit="B") as step:
+        missing = self.hands.mirror.missing(self.plan.artifacts)
+        total = sum(artifact.size or 0 for artifact in missing)
+        with self.part("Mirror artifacts", total=total, unit="B") as step:
             self.hands.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
                 self.hands.mirror.bundle(bundle)
+        self.hands.ship(self.plan)
         self.hands.bases.offer(self.plan)
 
     def prepare(self) -> None:
         """Have the gallery and the image definition."""
-        with self._part("Prepare gallery"):
+        with self.part("Prepare gallery"):
             self.gallery.ensure()
             self.gallery.ensure_definition(self.plan.spec.gallery)
 
@@ -172,60 +153,50 @@ class _Bake:
         """Run the image template; afterwards there is a version, or neither one nor the other."""
         taken = (version.version for version in self.gallery.versions(self.definition))
         body = self._render(next_version(self.now, taken))
-        templates = self._templates()
+        templates = self.templates
         templates.check(body)
-        limit = self.plan.spec.build.timeout_minutes * 60 + DISTRIBUTION_SECONDS
+        return self._carry_out(templates.template(self.plan.template_name, body))
+
+    def pick_up(self, note: RunNote) -> GalleryVersion:
+        """The version of a run that another process started, or began to start."""
+        there = self.product.at(note.target)
+        if there and there.healthy and there.bake_key == self.plan.bake_key:
+            self.templates.delete(note.template, cancel=False)
+            return self.replicate(there)
+        if self.templates.exists(note.template):
+            return self._carry_out(self.templates.adopted(note.template, note.target))
+        if late := self.product.coming():
+            return self.replicate(late)
+        error = self._vanished(note)
+        self.hands.notes.end(note.with_changes(state=error.run_state, said=error.message))
+        raise error
+
+    def _vanished(self, note: RunNote) -> BakeFailed:
+        """Why there is neither a template nor a version, as far as anybody can say."""
+        again = f"./inv bake {note.image} bakes it"
+        if not note.run:
+            return BakeFailed("the run was never started", run_state="Canceled", hint=again)
+        ended = ended_how(self.hands.cloud, note) or "and its operation is not known any more"
+        return BakeFailed(
+            f"the image template of run {note.run} has gone without a version, {ended}",
+            hint=f"was it deleted by somebody? {again}",
+        )
+
+    def _carry_out(self, template: AbstractContextManager[Run]) -> GalleryVersion:
         run: Run | None = None
         try:
-            with (
-                self._part("Build image") as step,
-                templates.template(self.plan.template_name, body) as run,
-            ):
-                run.finish(step.note, limit=limit)
-                return self._verified(run.target)
+            with template as run:
+                return self.finish(run, self.note(run.target))
         except BaseException as error:
-            if run and (isinstance(error, BakeFailed) or not run.adopted):
-                self._undo(run.target)
+            self.give_up(run, error)
             raise
-
-    def replicate(self, version: GalleryVersion) -> GalleryVersion:
-        """Wait for the replicas in the plan's regions that the version has."""
-        wanted = (region.name for region in self.plan.spec.regions)
-        there = tuple(name for name in wanted if name in version.regions)
-        try:
-            with self._part("Replicate", total=len(there)) as step:
-                return self.gallery.await_replicas(
-                    self.definition,
-                    version.version,
-                    there,
-                    limit=DISTRIBUTION_SECONDS,
-                    on_region=step.advance,
-                )
-        except BakeFailed:
-            self._undo(version.id)
-            raise
-
-    def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
-        """Store the plan and the manifest: from here on the bake is done and will be found."""
-        manifest = BakeManifest.of(
-            self.plan,
-            version,
-            now=self.now,
-            template_sha256=self.template_sha256,
-            content_sha256=self.hands.content(version.id),
-            seconds=self.seconds,
-        )
-        place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
-        self.hands.mirror.record(place(PLAN), plan_record(self.plan))
-        self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
-        image = self.plan.spec.name
-        return BakeResult(image=image, version=version, made=made, manifest=manifest)
 
     def _render(self, version: ImageVersion) -> dict[str, Any]:
         endpoint = self.hands.cloud.endpoint
         delivery = Delivery(
             location=endpoint.location,
             identity=self.to.identity,
+            build_identity=self.to.build_identity,
             image_version_id=endpoint.version_id(self.to.gallery, self.definition, version),
             mirror_url=self.to.mirror_url,
             regions=self.plan.spec.regions,
@@ -233,68 +204,13 @@ class _Bake:
         )
         text = self.hands.render(self.plan, delivery)
         self.template_sha256 = sha256_bytes(text)
-        body: dict[str, Any] = json.loads(text)
-        return body
+        return dict(json.loads(text))
 
     def _tags(self) -> dict[str, str]:
-        tags = {
+        tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {
             TAG_BAKE_KEY: self.plan.bake_key,
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
         }
         told = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
         return tags | {tag: text for tag, text in told.items() if text}
-
-    def _templates(self) -> ImageTemplates:
-        return ImageTemplates(
-            self.hands.cloud,
-            is_free=lambda target: self._at(target) is None,
-            note=self.hands.progress.note,
-        )
-
-    def _at(self, target: str) -> GalleryVersion | None:
-        number = target.rsplit("/", 1)[-1]
-        return self.gallery.version(self.definition, ImageVersion.parse(number))
-
-    def _verified(self, target: str) -> GalleryVersion:
-        """The version that the run made, if it is what was asked for."""
-        version = self._at(target)
-        if version is None:
-            raise BakeFailed(
-                "the run ended, and there is no image version",
-                hint="was the image template deleted by another bake? bake again",
-            )
-        if not version.hidden or version.bake_key != self.plan.bake_key:
-            raise BakeFailed(
-                f"image version {version.version} is not what was asked for: "
-                + ("its bake key is another" if version.hidden else "it is not hidden"),
-                hint="did somebody change it while it was made?",
-            )
-        return version
-
-    def _undo(self, target: str) -> None:
-        """Take away what a failed run left in the gallery, where it answers."""
-        with contextlib.suppress(CloudError):
-            there = self._at(target)
-            if there and there.bake_key == self.plan.bake_key:
-                self.gallery.delete_version(self.definition, there.version)
-
-    @contextlib.contextmanager
-    def _part(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        started = self.hands.clock()
-        with self.hands.progress.step(title, total=total, unit=unit) as step:
-            yield step
-        self.seconds[title] = round(self.hands.clock() - started, 3)
-
-
-@contextlib.contextmanager
-def _alone(image: str, hands: Hands) -> Iterator[None]:
-    """Be the only bake of *image* on this machine; wait for another one to end."""
-    path = hands.locks / f"bake-{image}.lock"
-    with locked(path, wait=False) as held:
-        if held:
-            yield
-            return
-    hands.progress.note(f"another bake of {image} is running: waiting for it")
-    with locked(path):
-        yield

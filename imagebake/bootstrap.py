@@ -2,73 +2,26 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.capacity import register, unregistered
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import deploy, resource
+from imagebake.cloud.providers import Providers
 from imagebake.cloud.together import together
 from imagebake.digest import sha256_json
 from imagebake.errors import CloudError, RolloutRefused
-from imagebake.model.sameness import Difference, differences, merged
+from imagebake.model.sameness import differences, merged
+from imagebake.model.wanted import Change, Wanted, What
 from imagebake.progress import Progress
 from imagebake.render.bootstrap import Deployment
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
 _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope")
-
-
-class What(enum.StrEnum):
-    """What becomes of a resource."""
-
-    CREATE = "create"
-    CHANGE = "change"
-    KEEP = "keep"
-    REFUSE = "refuse"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A resource as a template asks for it, *body* with all that is known put in."""
-
-    id: str
-    kind: str
-    api_version: str
-    deployment: str
-    body: Mapping[str, Any]
-
-    @property
-    def title(self) -> str:
-        """What people call it: its names, without what they are in."""
-        last = self.id.rpartition("/providers/")[2]
-        return last.partition("/")[2] or last
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A wanted resource beside what is there."""
-
-    wanted: Wanted
-    what: What
-    differences: tuple[Difference, ...] = ()
-    why: str = ""
-    there: Mapping[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The change for programs."""
-        return {
-            "id": self.wanted.id,
-            "type": self.wanted.kind,
-            "what": self.what.value,
-            "differences": [str(one) for one in self.differences],
-            "why": self.why or None,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +61,7 @@ def plan_bootstrap(
     deployments: Sequence[Deployment], parameters: Mapping[str, Any], *, clients: Clients
 ) -> BootstrapPlan:
     """Compare everything that *deployments* ask for with what is there; writes nothing."""
-    missing = unregistered(clients)
+    missing = Providers(clients).missing()
     wanted = [one for each in deployments for one in _wanted(each, parameters, clients)]
     read = [
         functools.partial(resource, clients, one.id, one.api_version)
@@ -146,7 +99,7 @@ def apply_bootstrap(
     with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
         providers = [one.wanted.id.rpartition("/")[2] for one in _of(plan, PROVIDER)]
         if providers:
-            register(clients, providers)
+            Providers(clients).register(providers)
             step.advance("providers", len(providers))
         for one in plan.deployments:
             mine = {each.wanted.id.lower(): each for each in _of(plan, one.name)}
@@ -242,14 +195,18 @@ def _change(wanted: Wanted, found: Mapping[str, dict[str, Any] | None]) -> Chang
     what, why = What.CHANGE if told else What.KEEP, ""
     if extra := [one for one in told if one.extra]:
         what, why = What.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
+    elif wanted.kind == _ASSIGNMENT and told:
+        what, why = What.REFUSE, f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}"
     elif fixed := [one for one in told if _is_fixed(wanted.kind, one.where)]:
         what, why = What.REFUSE, f"{fixed[0]}, which never changes"
     return Change(wanted=wanted, what=what, differences=told, why=why, there=there)
 
 
+_ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+_TAKE_AWAY = "look again, and if it stays, az role assignment delete"
+"""The identity may have been deleted and made anew; or somebody else is at it right now."""
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Compute/galleries/images": ("properties", "location"),
-    "Microsoft.Authorization/roleAssignments": ("properties",),
     "Microsoft.Storage/storageAccounts": (
         "kind",
         "location",

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imagebake.app import Site
-from imagebake.bake import Bases, Destination
+from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.clients import Clients
+from imagebake.cloud.containers import Container
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
+from imagebake.cloud.packer_logs import PackerLogs
 from imagebake.cloud.retry import Patience
-from imagebake.errors import UsageError
+from imagebake.errors import CloudError, UsageError
 from imagebake.host import process
 from imagebake.local import LocalEnd, local_end, make_engine
+from imagebake.making import Bases, Destination
 from imagebake.model.plan import BakePlan
+from imagebake.progress import Progress
 from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"
+
+
+MirrorOpener = Callable[[], AbstractContextManager[Container]]
 
 
 class Images(Protocol):
@@ -47,17 +55,72 @@ class Images(Protocol):
         """The disk of a version as `export_vhd` writes it, in a directory that goes with it."""
 
 
+class Logs(Protocol):
+    """The output of builds, by the name of their image template."""
+
+    def read(self, template: str, offset: int) -> bytes:
+        """What the last run has said, from *offset* on; nothing where there is nothing yet."""
+
+    def keep(self, template: str) -> Path | None:
+        """Put it where it outlives the template, and say where."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLogs:
+    """Files that the emulator keeps anyway."""
+
+    find: Callable[[str], Path | None]
+
+    def read(self, template: str, offset: int) -> bytes:
+        """See `Logs`."""
+        path = self.find(template)
+        if path is None or not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            file.seek(offset)
+            return file.read()
+
+    def keep(self, template: str) -> Path | None:
+        """See `Logs`."""
+        return self.find(template)
+
+
+@dataclass(frozen=True, slots=True)
+class AzureLogs:
+    """Blobs that go with their template; what cannot be read fails no bake."""
+
+    blobs: PackerLogs
+    folder: Path
+    progress: Progress
+
+    def read(self, template: str, offset: int) -> bytes:
+        """See `Logs`."""
+        return self.blobs.read(template, offset)
+
+    def keep(self, template: str) -> Path | None:
+        """See `Logs`."""
+        try:
+            return self.blobs.keep(template, self.folder)
+        except CloudError as error:
+            self.progress.note(f"the build's log is not kept: {error.message}")
+            return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
-    *local* is there where incidents can be made, which is on this machine only.
+    *mirror* opens the mirror in the cloud, and is None where builds read the one that is
+    here. *logs* are of the builds. *local* is there where incidents can be made, which is on
+    this machine only.
     """
 
     cloud: Clients
     destination: Destination
     bases: Bases
     images: Images
+    logs: Logs
+    mirror: MirrorOpener | None = None
     local: LocalEnd | None = None
 
 
@@ -109,7 +172,7 @@ def _azure(site: Site) -> Iterator[End]:
     endpoint = Endpoint(
         base_url=AZURE,
         scopes=(f"{AZURE}/.default",),
-        credential=azure_credential(os.environ, time.time, patience()),
+        credential=azure_credential(os.environ, time.time, patience(), site.progress.note),
         subscription=site.settings.subscription,
         resource_group=site.settings.resource_group,
         location=site.settings.location,
@@ -120,7 +183,15 @@ def _azure(site: Site) -> Iterator[End]:
             destination=_destination(site, site.settings.identity, site.settings.mirror_url),
             bases=InAzure(),
             images=InAzure(),
+            logs=AzureLogs(PackerLogs(cloud), site.workspace.logs, site.progress),
+            mirror=functools.partial(mirror_container, site),
         )
+
+
+def mirror_container(site: Site) -> Container:
+    """The container that Azure builds install from, as the environment's identity sees it."""
+    address = mirror_address(site.settings.mirror_url)
+    return Container(address, azure_credential(os.environ, time.time, patience()), patience())
 
 
 @contextlib.contextmanager
@@ -136,6 +207,7 @@ def _local(site: Site) -> Iterator[End]:
                 destination=_destination(site, identity, LOCAL_MIRROR),
                 bases=here.bases,
                 images=here,
+                logs=LocalLogs(lambda name: here.emulator.run_log(endpoint.template_id(name))),
                 local=here,
             )
 
@@ -162,6 +234,7 @@ def _destination(site: Site, identity: str, mirror_url: str) -> Destination:
     return Destination(
         gallery=site.settings.gallery,
         identity=identity,
+        build_identity=site.settings.build_identity,
         mirror_url=mirror_url,
         commit=commit_of(site.workspace.root),
     )

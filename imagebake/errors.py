@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from imagebake.diagnostics import Diagnostic
+from imagebake.redaction import redact
 
 CHANGES = 8
 """The exit code that is no failure: with `--exit-code`, something changes."""
@@ -31,14 +32,16 @@ class ImagebakeError(Exception):
     """A failure that the person at the keyboard can act on.
 
     The message is one sentence about whose thing is wrong, without a full stop; the
-    hint says what to do next, ideally a command.
+    *cause* says why, where the message is somebody else's; the hint says what to do next,
+    ideally a command.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, cause: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
+        self.cause = cause
         self.hint = hint
 
 
@@ -92,7 +95,7 @@ class ArtifactError(ImagebakeError):
 
 
 class CloudError(ImagebakeError):
-    """Azure, or the emulator in its place, refused a request."""
+    """Azure, or the emulator in its place, refused a request; what it said is redacted."""
 
     exit_code = 6
 
@@ -102,9 +105,10 @@ class CloudError(ImagebakeError):
         *,
         code: str = "",
         correlation_id: str = "",
+        cause: str | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(redact(message), cause=cause, hint=redact(hint) if hint else None)
         self.code = code
         self.correlation_id = correlation_id
 
@@ -126,9 +130,10 @@ class BakeFailed(ImagebakeError):
         *,
         run_state: str = "Failed",
         log: Path | None = None,
+        cause: str | None = None,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(redact(message), cause=cause, hint=redact(hint) if hint else None)
         self.run_state = run_state
         self.log = log
 

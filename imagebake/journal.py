@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -46,8 +47,19 @@ class Journal:
 
     def attempts(self, image: str) -> tuple[Attempt, ...]:
         """The bakes of *image* that there are records of, oldest first."""
+        return tuple(one for one in map(_read, self._paths()) if one and one.image == image)
+
+    def latest(self, count: int) -> tuple[Attempt, ...]:
+        """The last *count* bakes of any image, newest first."""
+        read = (one for path in reversed(self._paths()) if (one := _read(path)))
+        return tuple(itertools.islice(read, count))
+
+    def _paths(self) -> list[Path]:
+        """The records, oldest first."""
         if not self.folder.is_dir():
-            return ()
-        names = sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
-        read = (read_attempt(path.read_text(encoding="utf-8").splitlines()) for path in names)
-        return tuple(one for one in read if one and one.image == image)
+            return []
+        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _read(path: Path) -> Attempt | None:
+    return read_attempt(path.read_text(encoding="utf-8", errors="replace").splitlines())

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.marketplace import Marketplace as Offered
+from imagebake.emulator.outages import FILE, Outages
 from imagebake.emulator.server import Emulator
 from imagebake.engine.engine import Engine
 from imagebake.engine.errors import CannotRun, EngineFailed
@@ -22,6 +23,7 @@ from imagebake.engine.steps import Fetch
 from imagebake.errors import ArtifactError, UsageError
 from imagebake.host.namespaces import rootless
 from imagebake.model.bundle import Bundle
+from imagebake.model.incident import IdentityState, StoreState
 from imagebake.model.plan import BakePlan
 from imagebake.model.source import GalleryVersion, ManagedImage
 from imagebake.region import Region
@@ -66,7 +68,7 @@ class LocalBases:
 
     def offer(self, plan: BakePlan) -> None:
         """Offer *plan*'s base; the same one offered again changes nothing."""
-        if plan.spec.local is None:  # nothing on this machine is like it
+        if plan.spec.local is None or plan.lock.suite is None:  # nothing on this machine is like it
             return
         base = plan.lock.base
         recipe = BaseRecipe(
@@ -164,6 +166,7 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
         marketplace=Marketplace(workspace.engine / "marketplace"),
         fetch=fetch,
         network=network,
+        clock=functools.partial(dt.datetime.now, dt.UTC),
     )
 
 
@@ -190,6 +193,18 @@ def offered(workspace: Workspace, settings: Settings) -> Offered:
         ) from error
 
 
+def outages(folder: Path) -> Outages:
+    """What is broken in the emulator of *folder*; `UsageError` for what cannot be read."""
+    try:
+        found = Outages.read(folder)
+        StoreState(found.store), IdentityState(found.identity)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"{folder / FILE} cannot be used: {error}", hint="./inv outage over takes it away"
+        ) from error
+    return found
+
+
 @contextlib.contextmanager
 def local_end(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
@@ -201,6 +216,9 @@ def local_end(
     region = Region(
         functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
     )
+    broken = outages(workspace.emulator)
+    region.set_store(StoreState(broken.store))
+    region.set_identity(IdentityState(broken.identity))
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),

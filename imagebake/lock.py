@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pydantic
 
-from imagebake.artifacts.mirror import Artifact, Mirror
+from imagebake.artifacts.mirror import Mirror
 from imagebake.digest import sha256_json
 from imagebake.errors import ArtifactError, LockError
 from imagebake.host.download import Wanted
 from imagebake.host.files import write_atomically
-from imagebake.model.lock import LOCK_VERSION, Lock, LockedFile, LockedPackage
+from imagebake.model.lock import LOCK_VERSION, Artifact, Lock
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.archive import Archives
 from imagebake.pins.keeping import packages_asked, with_old_dates, with_same_packages
 from imagebake.pins.resolve import local_base, resolve
+from imagebake.pins.windows import resolve_windows
 from imagebake.progress import Progress
 
 SUFFIX = ".lock.json"
@@ -56,12 +57,16 @@ def lock_image(
 
     *previous* is returned as it is when nothing but an archive's date has changed, so that
     a lock changes only when something in it does. With *keep*, so does every line of it:
-    what nobody moved stays at its version, as far as the archive has it.
+    what nobody moved stays at its version, as far as the archive has it. An image of Windows
+    has no packages: nobody is asked but for its files.
     """
+    if spec.gallery.is_windows:
+        return resolve_windows(spec, _file_sizes(spec, mirror, progress))
     local = local_base(spec)
     sizes = _file_sizes(spec, mirror, progress)
     with progress.step("Read the archives"):
-        suites = archives.open(local.suite, spec.gallery.architecture.debian, now=now)
+        architecture = spec.gallery.architecture.debian
+        suites = archives.open(local.suite, architecture, now=now, moment=local.snapshot)
     kept = {one.name: one.version for one in previous.packages} if previous and keep else {}
     with progress.step("Resolve packages"):
         lock = resolve(spec, components=components, suites=suites, sizes=sizes, keep=kept)
@@ -101,6 +106,8 @@ def relock(
     known = {file.sha256: file.size for file in previous.files}
     if any(file.sha256 not in known for file in spec.wanted_files):
         known |= _file_sizes(spec, mirror(), progress)
+    if spec.gallery.is_windows:
+        return resolve_windows(spec, known)
     return with_same_packages(previous, spec, known)
 
 
@@ -129,7 +136,7 @@ def heal(
         now=now,
         progress=progress,
     )
-    wanted = {package.sha256 for package in healed.packages} | {one.sha256 for one in healed.files}
+    wanted = {artifact.sha256 for artifact in healed.artifacts}
     if still := sorted({f"{one.name} {one.version}" for one in gone if one.sha256 in wanted}):
         raise ArtifactError(
             f"the archive names {', '.join(still)} and does not have it",
@@ -236,6 +243,7 @@ def _locked_pins(lock: Lock) -> dict[str, str]:
         else:
             versions |= {name: carried.get(name, "no version") for name in step.pins}
     versions |= {file.name: file.version for file in lock.files}
+    versions |= {one.name: one.version for one in lock.installers or ()}
     return versions | {one.handler: one.version for one in lock.extensions}
 
 
@@ -265,8 +273,7 @@ def _file_sizes(spec: ImageSpec, mirror: Mirror, progress: Progress) -> dict[str
 
 
 def _versions(lock: Lock) -> dict[str, str]:
-    artifacts: list[LockedPackage | LockedFile] = [*lock.packages, *lock.files]
-    return {one.name: one.version for one in artifacts}
+    return {one.name: one.version for one in lock.artifacts}
 
 
 def _differs_in_dates_only(old: Lock, new: Lock) -> bool:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
 from imagebake.model.component import Catalogue
-from imagebake.model.lock import Lock
+from imagebake.model.lock import BASE, Lock
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import GalleryDefinition, ImageSpec
 from imagebake.render.environment import Templates
 from imagebake.render.scripts import manifest, render_customizers, render_validators
 from imagebake.render.steps import Facts
+from imagebake.render.windows import in_ascii
 
 
 def plan_bake(
@@ -24,18 +25,21 @@ def plan_bake(
     Raises `LockError` where the lock lacks what the spec pins.
     """
     lock_sha256 = lock.sha256
+    written = manifest(spec, lock, lock_sha256=lock_sha256)
     facts = Facts(
         spec=spec,
         lock=lock,
-        catalogue=catalogue,
-        manifest=manifest(spec, lock, lock_sha256=lock_sha256),
+        catalogue=catalogue.on(spec.distribution),
+        manifest=in_ascii(written) if spec.gallery.is_windows else written,
     )
     return BakePlan(
         spec=spec,
         lock=lock,
         lock_sha256=lock_sha256,
         spec_sha256=sha256_json(spec.to_json()),
-        bundles=tuple(Bundle(step.packages) for step in (lock.base, *lock.customizing)),
+        bundles=tuple(
+            Bundle(step.packages) for step in sorted(lock.steps, key=lambda step: step.name != BASE)
+        ),
         customizers=render_customizers(facts, templates),
         validators=render_validators(facts, templates),
         manifest=facts.manifest,

@@ -37,7 +37,7 @@ def task(
 
     *words* names the parameters that may be given without a flag, in order. Invoke itself
     knows only words that must be given; `TaskProgram` lets these be left out as well.
-    *actions* are words that are the task's own even where another task is called so. *many*
+    *actions* are first words that are the task's own even where another task is called so. *many*
     names those flags that may be given more than once; a last word among them takes all that
     are left.
     """
@@ -91,6 +91,7 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
     """
     named: list[str] = []
     context: Any = None
+    words: list[str] = []
     free: list[str] = []
     actions: tuple[str, ...] = ()
     many = value_next = False
@@ -102,9 +103,10 @@ def name_words(argv: Sequence[str], contexts: Mapping[str, Any]) -> list[str]:
         elif token.startswith("-"):
             flag = context.flags.get(token) if context else None
             value_next = bool(flag and flag.takes_value and "=" not in token)
-        elif token in contexts and not (free and token in actions):
+        elif token in contexts and not (free and free == words and token in actions):
             actions = declared[token].actions
-            context, free = contexts[token], list(declared[token].words)
+            context, words = contexts[token], list(declared[token].words)
+            free = words
             many = bool(free) and free[-1] in declared[token].many
         elif free:
             named.append(f"--{free[0]}={token}")

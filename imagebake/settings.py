@@ -49,6 +49,10 @@ class Settings:
     """The gallery that `status`, `rotate`, `promote`, `rollback` and `hold` see: or `second`."""
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
+    register_providers: str = "no"
+    """`yes` registers resource providers that a build needs; else a bake names them."""
+    build_identity: str = ""
+    """The resource id of the build machine's identity, which reads the mirror; else the same."""
     subnet: str = ""
     """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
     mirror_url: str = ""
@@ -102,16 +106,13 @@ def load(root: Path, environment: Mapping[str, str]) -> Settings:
 FREEZES = "freezes"
 _KNOWN = tuple(field.name for field in dataclasses.fields(Settings) if field.name != FREEZES)
 _NUMBERS = ("layer_budget_gb", "max_artifact_mb", "boot_limit_seconds")
-_CLOUDS = ("local", "azure")
-_GALLERIES = ("first", "second")
+_CHOICES = {"cloud": "local azure", "in_use": "first second", "register_providers": "yes no"}
 
 
 def _objection(name: str, value: str) -> str | None:
     """Why *value* cannot be the setting *name*."""
-    if name == "cloud" and value not in _CLOUDS:
-        return "it is 'local' or 'azure'"
-    if name == "in_use" and value not in _GALLERIES:
-        return "it is 'first' or 'second'"
+    if (choices := _CHOICES.get(name, "").split()) and value not in choices:
+        return f"it is {' or '.join(map(repr, choices))}"
     if name in _NUMBERS and not re.fullmatch(r"[1-9][0-9]{0,8}", value):
         return "it is a whole number"
     if name == "runner" and not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", value):

@@ -87,7 +87,7 @@ def validate_spec(
             spec=spec,
             lock=lock,
             fresh=lock is not None and lock.inputs_sha256 == sha256_json(spec.lock_inputs()),
-            catalogue=catalogue,
+            catalogue=catalogue.on(spec.distribution),
             location=location,
             today=today,
             gallery=gallery,
@@ -120,7 +120,8 @@ def validate_contents(
     contents: Contents, spec: ImageSpec, lock: Lock, *, catalogue: Catalogue
 ) -> tuple[Finding, ...]:
     """Hold what is in an image against *lock* and against the rules of hygiene."""
-    facts = ImageFacts(spec=spec, lock=lock, contents=contents, catalogue=catalogue)
+    known = catalogue.on(spec.distribution)
+    facts = ImageFacts(spec=spec, lock=lock, contents=contents, catalogue=known)
     return judge_image(facts)
 
 

@@ -58,6 +58,11 @@ class Workspace:
         return self.state / "heartbeats"
 
     @property
+    def pulses(self) -> Path:
+        """What was digested of the records of heartbeats: a cache, and nothing else."""
+        return self.state / "pulses"
+
+    @property
     def engine(self) -> Path:
         """Bases and layers of the local builder."""
         return self.state / "engine"
@@ -66,6 +71,16 @@ class Workspace:
     def records(self) -> Path:
         """A file for every bake that was tried here."""
         return self.state / "records"
+
+    @property
+    def runs(self) -> Path:
+        """The notes of runs of image templates, below the name of the cloud they are in."""
+        return self.state / "runs"
+
+    @property
+    def logs(self) -> Path:
+        """The logs of builds in Azure, which would go with their templates."""
+        return self.state / "logs"
 
     @property
     def runbooks(self) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import target
+from tests.support import azurite, target
 from tests.support.golden import Golden
 
 # How fast something is belongs to benchmarks; a busy machine breaks no law.
@@ -54,6 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "slow": None if config.getoption("--slow") else "slow: give --slow",
         "clients": None if config.getoption("--clients") else "installs clients: give --clients",
         "root": None if os.geteuid() == 0 else "needs root",
+        "azurite": None if azurite.is_here() else "needs Azurite: ./inv setup installs it",
     }
     if config.getoption(AZURE):  # all else speaks to emulators of its own
         others = [item for item in items if not item.path.is_relative_to(CONTRACT)]

@@ -24,6 +24,8 @@ LAYERS = (
     # Machines of the local end: the emulator's wish, the engine's layers, a first boot.
     ("region",),
     ("verbs",),
+    # A version from its run on: what bakes do, and whoever picks one up.
+    ("making",),
     (
         "specs",
         "pins",
@@ -47,7 +49,7 @@ LAYERS = (
     ("model",),
     ("settings", "workspace"),
     ("errors",),
-    ("digest", "diagnostics", "docstrings", "freeze", "progress", "version"),
+    ("digest", "diagnostics", "docstrings", "freeze", "progress", "redaction", "version"),
 )
 """From the top down; a module may import its own room and what stands below it."""
 

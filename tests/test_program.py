@@ -16,7 +16,7 @@ AZURE_FREE = (
     ("validate", "--all", "--rules-only"),
     ("specs",),
     ("debt", "tests/golden/debt/arm"),
-    ("import", "tests/golden/import/windows.json"),
+    ("import", "tests/golden/import/windows.json", "--out=OUT/windows.yaml"),
     ("plan", "debian-12-base"),
 )
 
@@ -65,7 +65,9 @@ def test_every_task_has_a_summary_and_a_help_text_for_every_flag(project: Path) 
 
 
 @pytest.mark.parametrize("words", AZURE_FREE, ids=" ".join)
-def test_a_task_that_needs_no_azure_imports_none(project: Path, words: tuple[str, ...]) -> None:
+def test_a_task_that_needs_no_azure_imports_none(
+    project: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
     probe = (
         "import sys\n"
         "from imagebake.program import main\n"
@@ -75,7 +77,7 @@ def test_a_task_that_needs_no_azure_imports_none(project: Path, words: tuple[str
         " file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", probe, *words],
+        [sys.executable, "-c", probe, *(word.replace("OUT", str(tmp_path)) for word in words)],
         cwd=project,
         capture_output=True,
         text=True,

@@ -45,15 +45,14 @@ class BeatRecords:
 
     def load(self, since: dt.datetime | None = None) -> list[Beat]:
         """The beats of all machines from *since* on, by time, each once."""
-        first = since.astimezone(dt.UTC).strftime(_DAY) if since else ""
-        with _undisturbed():
-            beats = [
-                beat
-                for path in sorted(self.folder.glob("*.jsonl"))
-                if path.name[:10] >= first
-                for beat in _read(path)
-            ]
+        with undisturbed():
+            beats = [beat for path in self.files(since) for beat in _read(path)]
             return in_order(one for one in beats if since is None or one.began >= since)
+
+    def files(self, since: dt.datetime | None = None) -> list[Path]:
+        """The files that may have beats from *since* on, by name."""
+        first = since.astimezone(dt.UTC).strftime(_DAY) if since else ""
+        return [path for path in sorted(self.folder.glob("*.jsonl")) if path.name[:10] >= first]
 
 
 def _ends_well(handle: int) -> bool:
@@ -62,21 +61,21 @@ def _ends_well(handle: int) -> bool:
 
 def _read(path: Path) -> list[Beat]:
     """The beats in a file; lines that are broken, or not of our format, are passed over."""
-    documents = _documents(path.read_bytes())
+    found = documents(path.read_bytes())
     try:
-        return [Beat.of_json(one) for one in documents]
-    except _STRANGE:
-        return [beat for one in documents if (beat := _beat(one))]
+        return [Beat.of_json(one) for one in found]
+    except STRANGE:
+        return [beat for one in found if (beat := _beat(one))]
 
 
 def _beat(document: Any) -> Beat | None:  # noqa: ANN401 - JSON is what it is
     try:
         return Beat.of_json(document)
-    except _STRANGE:
+    except STRANGE:
         return None
 
 
-def _documents(content: bytes) -> list[Any]:
+def documents(content: bytes) -> list[Any]:
     """Every line's document: all at once, and one by one only where a line is broken."""
     lines = [line for line in content.split(b"\n") if line]
     try:
@@ -93,11 +92,12 @@ def _document(line: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
         return None
 
 
-_STRANGE = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+STRANGE = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+"""What reading a document that is none of ours may raise."""
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Let nothing look for garbage while very many values are made, none of which is any."""
     on = gc.isenabled()
     gc.disable()

@@ -87,6 +87,21 @@ def packages_index(index: bytes, store: DirectoryStore) -> str:
     return "\n".join(_stanza(one, store.path(one.sha256)) for one in ordered)
 
 
+def lists(packages: bytes, index: bytes) -> bool:
+    """Whether a `Packages` file lists exactly the files of *index*: what builds insist on.
+
+    It may say the same in other words, when another version of this program has written it.
+    """
+    try:
+        wanted = sorted(one.sha256 for one in entries(index))
+    except ValueError:
+        return False
+    marks = (
+        line for line in packages.decode(errors="replace").splitlines() if line[:8] == "SHA256: "
+    )
+    return sorted(line[8:] for line in marks) == wanted
+
+
 def _build(bundle: Bundle, place: Path, store: DirectoryStore) -> Path:
     place.mkdir()
     for package in bundle.packages:

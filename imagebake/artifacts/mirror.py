@@ -16,10 +16,8 @@ from imagebake.host.connections import ARCHIVE, PUBLIC, NotThere, Reach
 from imagebake.host.download import Downloader, Wanted
 from imagebake.host.files import write_atomically
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import LockedFile, LockedPackage
+from imagebake.model.lock import Artifact, LockedPackage
 from imagebake.progress import Step
-
-Artifact = LockedPackage | LockedFile
 
 _THREADS = 8
 _SHOWN = 10
@@ -125,7 +123,7 @@ class Mirror:
     ) -> None:
         """Fetch one artifact to its place."""
         url, reach = self._whence(artifact)
-        redirects = (artifact.redirects or ()) if isinstance(artifact, LockedFile) else ()
+        redirects = () if isinstance(artifact, LockedPackage) else (artifact.redirects or ())
         wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size, redirects=redirects)
         target = self.store.path(artifact.sha256)
         if self.store.has(artifact.sha256) and not self.store.has(artifact.sha256, artifact.size):
@@ -133,7 +131,7 @@ class Mirror:
         self.downloader.fetch(wanted, target, reach=reach, on_bytes=on_bytes, go_on=go_on)
 
     def _whence(self, artifact: Artifact) -> tuple[str, Reach]:
-        if isinstance(artifact, LockedFile):
+        if not isinstance(artifact, LockedPackage):
             return artifact.url, self.files
         base = self.addresses.get(artifact.repository)
         if base is None:
@@ -159,7 +157,7 @@ class _Work:
 
     def run(self) -> None:
         """Fetch everything; threads are daemons, so that nothing keeps an interrupted program."""
-        for artifact in sorted(self.missing, key=lambda one: -one.size):
+        for artifact in sorted(self.missing, key=lambda one: -(one.size or 0)):
             self.waiting.put(artifact)
         threads = [
             threading.Thread(target=self._worker, daemon=True)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagebake.catalog import extensions, microsoft, windows
+from imagebake.catalog import extensions, microsoft, windows, windows_first_boot
 from imagebake.catalog.first_boot import DOWNLOADS
-from imagebake.model.component import Catalogue, Component, DropIn, SelfUpdateStop, Setting
+from imagebake.model.component import (
+    Catalogue,
+    Component,
+    DropIn,
+    SelfUpdateStop,
+    Setting,
+    WindowsCatalogue,
+)
+from imagebake.model.distributions import Distribution
 
 _WAAGENT = "/etc/waagent.conf"
 
@@ -147,8 +155,18 @@ LINUX: Mapping[str, Component] = {component.name: component for component in _AL
 OTHERS = (*extensions.COMPONENTS, *windows.COMPONENTS)
 """What is known besides: extensions, files, and all of Windows."""
 
-PACKAGES: Mapping[str, tuple[str, ...]] = {component.name: component.packages for component in _ALL}
-"""The Debian packages of each component; the first carries the pinned version."""
+WINDOWS = WindowsCatalogue(
+    components=windows.PINNED,
+    policies=windows_first_boot.POLICIES,
+    updaters=windows_first_boot.UPDATERS,
+    hygiene=windows_first_boot.HYGIENE,
+)
+"""What specs of Windows pin, and what their images turn off."""
 
-CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS)
+CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS, windows=WINDOWS)
 """What planning works from."""
+
+
+def packages_on(distribution: Distribution) -> Mapping[str, tuple[str, ...]]:
+    """The packages of each component on *distribution*; the first carries the pinned version."""
+    return {name: one.packages for name, one in CATALOGUE.on(distribution).components.items()}

@@ -33,14 +33,33 @@ def catalogue_page() -> str:
         "## Extensions and files\n\nA spec has them under `extensions`, or as a `file:`.\n",
         _others(extensions),
         *map(_section, extensions),
-        "## Windows\n\nFor reviewers of machine models; no Windows image is baked yet.\n",
+        "## Windows\n",
+        (
+            "A spec of Windows pins `windows-guest-agent` and its like as `agent:`, each with its"
+            " `installer`; the extensions are for reviewers of machine models.\n"
+        ),
         _others(windows.COMPONENTS),
         *map(_section, windows.COMPONENTS),
+        "## Turned off in every image of Windows\n",
+        _turned_off(),
         "## Masked in every image\n",
         "These would download when a machine starts for the first time.\n",
         masks,
     ]
     return "\n".join(parts)
+
+
+def _turned_off() -> str:
+    known = CATALOGUE.windows
+    rows = [
+        (f"`{one.number.key}\\{one.number.name}` = {one.number.value}", one.fetches)
+        for one in known.policies
+    ]
+    rows += [
+        (f"the service `{one.service}`" if one.service else f"the tasks `{one.task}`", one.fetches)
+        for one in known.updaters
+    ]
+    return _table(("policy, service or task", "would fetch"), rows)
 
 
 def _agents(components: Iterable[Component]) -> str:

@@ -1,12 +1,19 @@
-"""What is known of the components of Windows machines, which no spec of today bakes."""
+"""What is known of the components of Windows machines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from imagebake.catalog.extensions import FLAGS
 from imagebake.model.component import Component, CreatePath
+from imagebake.model.windows import GUEST_AGENT, POWERSHELL_7, Installation, InstallerKind, Variable
 
 _PACKAGES = r"C:\Packages\Plugins"
-_GUEST_AGENT = r"C:\WindowsAzure\Packages\WindowsAzureGuestAgent.exe"
+_AZURE = r"C:\WindowsAzure"
+_AGENT = "WindowsAzureGuestAgent.exe"
+_PWSH = r"C:\Program Files\PowerShell\7\pwsh.exe"
+_AZ = r"C:\Program Files\Microsoft SDKs\Azure\CLI2\wbin\az.cmd"
+_AZCOPY = r"C:\Program Files\AzCopy"
 
 
 def _extension(
@@ -29,18 +36,70 @@ def _extension(
     )
 
 
-COMPONENTS = (
+_PINNED = (
     Component(
-        name="windows-guest-agent",
+        name=GUEST_AGENT,
         title="Windows guest agent",
         install="its MSI, before sysprep; an image that has an old one downloads at first boot",
         self_update="its MSI is the newest at the bake; Azure may move it once the machine runs",
-        version_query=f"(Get-Item {_GUEST_AGENT}).VersionInfo.ProductVersion",
-        services=("RdAgent", "WindowsAzureGuestAgent", "WindowsAzureTelemetryService"),
+        version_query=(
+            rf"Get-Item '{_AZURE}\Packages\{_AGENT}', '{_AZURE}\GuestAgent_*\{_AGENT}'"
+            " -ErrorAction SilentlyContinue | ForEach-Object { $_.VersionInfo.ProductVersion }"
+        ),
+        services=("RdAgent", "WindowsAzureGuestAgent"),
         offline="reports ready without its storage when the image has it; sysprep waits for it",
-        hygiene=(r"C:\WindowsAzure\Logs\*", r"C:\Windows\Panther\unattend.xml"),
+        hygiene=(
+            r"C:\WindowsAzure\Logs\*",
+            r"C:\WindowsAzure\CollectGuestLogsTemp\*",
+            r"C:\Packages\Plugins\*\*\RuntimeSettings\*",
+            r"C:\Packages\Plugins\*\*\Status\*",
+        ),
+        installation=Installation(kind=InstallerKind.MSI, at_least=True),
         docs="Reports the machine as ready and runs extensions.",
     ),
+    Component(
+        name=POWERSHELL_7,
+        title="PowerShell 7",
+        install="its MSI; Windows PowerShell 5.1 stays beside it",
+        self_update=(
+            "installed without Microsoft Update; `POWERSHELL_UPDATECHECK=Off` for the machine"
+        ),
+        version_query=f"& '{_PWSH}' --version",
+        installation=Installation(
+            kind=InstallerKind.MSI,
+            properties=("ADD_PATH=1", "USE_MU=0", "ENABLE_MU=0", "DISABLE_TELEMETRY=1"),
+            variables=(Variable(name="POWERSHELL_UPDATECHECK", value="Off"),),
+        ),
+        docs="Runs scripts. Modules that are pinned go to its own folder as well.",
+    ),
+    Component(
+        name="windows-azure-cli",
+        title="Azure CLI",
+        install="its MSI for 64 bits",
+        self_update="`az upgrade` is a person's; missing extensions are not installed on the way",
+        version_query=f"& '{_AZ}' version --output json",
+        offline="every command is a call to Azure; an extension that is missing is an error",
+        hygiene=(r"C:\Users\*\.azure", r"C:\Windows\System32\config\systemprofile\.azure"),
+        installation=Installation(
+            kind=InstallerKind.MSI,
+            variables=(Variable(name="AZURE_EXTENSION_USE_DYNAMIC_INSTALL", value="no"),),
+        ),
+        docs="Speaks to Azure.",
+    ),
+    Component(
+        name="windows-azcopy",
+        title="AzCopy",
+        install=f"its zip, into `{_AZCOPY}`, which joins the search path",
+        self_update="it only tells of newer versions",
+        version_query=f"& '{_AZCOPY}\\azcopy.exe' --version",
+        offline="copies from and to storage, and does nothing by itself",
+        hygiene=(r"C:\Users\*\.azcopy", r"C:\Windows\System32\config\systemprofile\.azcopy"),
+        installation=Installation(kind=InstallerKind.ZIP, folder=_AZCOPY, program="azcopy.exe"),
+        docs="Copies blobs.",
+    ),
+)
+
+_ATTACHED = (
     _extension(
         "azure-monitor-agent",
         "Azure Monitor Agent",
@@ -128,4 +187,9 @@ COMPONENTS = (
         "Attests the boot of machines with Trusted Launch, which boot without it as well.",
     ),
 )
+
+COMPONENTS = (*_PINNED, *_ATTACHED)
 """For reviewers of machine models: what may be asked for when, and what it would download."""
+
+PINNED: Mapping[str, Component] = {component.name: component for component in _PINNED}
+"""What a spec of Windows may pin as an agent, by the name that it is pinned with."""

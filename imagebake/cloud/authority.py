@@ -9,7 +9,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import resource
 from imagebake.cloud.paging import pages
 from imagebake.model.complaint import Complaint, Needs, permits
-from imagebake.model.duties import BAKE, SERVICE, Duty, Grant, Scope
+from imagebake.model.duties import BAKE, BUILD, SERVICE, Duty, Grant, Scope
 
 _PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
 _BOOTSTRAP = "./inv bootstrap --plan"
@@ -24,7 +24,7 @@ def caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
 
 
 def service(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """What Image Builder asks for and the identity of templates may not do."""
+    """What Image Builder and the build machine ask for and their identities may not do."""
     if not needs.identity:
         yield Complaint(
             check="identity",
@@ -33,24 +33,32 @@ def service(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             command=f"{_BOOTSTRAP} says which; set identity in imagebake.yaml",
         )
         return
-    found = resource(clients, needs.identity, "2023-01-31")
+    machine = needs.build_identity or needs.identity
+    yield from _identity(clients, needs, SERVICE, needs.identity)
+    yield from _identity(clients, needs, BUILD, machine)
+
+
+def _identity(clients: Clients, needs: Needs, duty: Duty, named: str) -> Iterator[Complaint]:
+    """What an identity that a build has lacks for *duty*."""
+    name = named.rpartition("/")[2]
+    found = resource(clients, named, "2023-01-31")
     if found is None:
         yield Complaint(
             check="identity",
-            what=f"the identity {needs.identity.rpartition('/')[2]} does not exist",
-            why="templates run as it, and a template outlives no identity",
+            what=f"the identity {name} does not exist",
+            why=duty.work,
             command=_BOOTSTRAP,
         )
         return
-    principal = str(found["properties"]["principalId"])
-    grants = tuple(_granted(clients, principal))
-    for grant in SERVICE.grants:
+    grants = tuple(_granted(clients, str(found["properties"]["principalId"])))
+    for grant in duty.grants:
         if grant.scope is Scope.BUILD_NETWORK and not needs.own_network:
+            continue
+        if grant.scope is Scope.BUILD and not needs.build_identity:
             continue
         for scope in needs.scopes.get(grant.scope.value, ()):
             mine = [one for at, each in grants if _covers(at, scope) for one in each]
-            name = needs.identity.rpartition("/")[2]
-            yield from _lacking(name, SERVICE, grant, scope, mine)
+            yield from _lacking(name, duty, grant, scope, mine)
 
 
 def _lacking(

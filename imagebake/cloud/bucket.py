@@ -71,6 +71,11 @@ class Bucket:
             moment = end
         return moment - now
 
+    def used(self, now: float) -> float:
+        """The share of its tokens that are gone, from 0 to 1."""
+        self._advance(now)
+        return min(1.0, max(0.0, 1 - self.level / self.allowance.size))
+
     def take(self, now: float) -> Sent:
         """Send a request at *now*, for which `wait` says that there is nothing to wait for."""
         self._advance(now)

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.paging import pages
+from imagebake.cloud.providers import PROVIDERS, Providers
 from imagebake.cloud.wire import region_name
 from imagebake.errors import CloudError
 from imagebake.model.complaint import Complaint, Needs
 
-PROVIDERS: Mapping[str, str] = {
-    "Microsoft.Compute": "galleries, versions and machines are its resources",
-    "Microsoft.ContainerInstance": "Image Builder runs every build from a container of its own",
-    "Microsoft.KeyVault": "Image Builder keeps the keys of a build in a vault",
-    "Microsoft.ManagedIdentity": "templates and workflows run as its identities",
-    "Microsoft.Network": "the build machine is put into a network",
-    "Microsoft.Storage": "Image Builder's logs and the mirror are kept there",
-    "Microsoft.VirtualMachineImages": "image templates are its resources",
-}
-"""What must be registered, and what for."""
 CONTAINER_CORES = 4
 """So many cores each build's container takes."""
 _NEARLY = 0.9
@@ -29,50 +20,17 @@ _LIMITS = {"galleries": 100, "definitions": 1_000, "versions": 10_000}
 _PORTAL = "in the portal: Quotas, or az quota update"
 
 
-def registrations(clients: Clients) -> dict[str, dict[str, Any]]:
-    """The providers of the subscription, by lower-case name."""
-    path = f"{_here(clients)}/providers?api-version=2021-04-01"
-    listed = pages(clients, "list the providers", path)
-    return {str(one["namespace"]).lower(): one for one in listed}
-
-
-def unregistered(clients: Clients) -> dict[str, str]:
-    """What of `PROVIDERS` is not registered, with the state that it is in."""
-    found = registrations(clients)
-    states = {
-        name: str((found.get(name.lower()) or {}).get("registrationState") or "NotRegistered")
-        for name in PROVIDERS
-    }
-    return {name: state for name, state in states.items() if state != "Registered"}
-
-
-def register(clients: Clients, names: Collection[str], *, limit: float = 900.0) -> None:
-    """Register providers, and wait until all are."""
-    patience = clients.patience
-    deadline = patience.clock() + limit
-    for name in names:
-        path = f"{_here(clients)}/providers/{name}/register?api-version=2021-04-01"
-        clients.send(f"register {name}", "POST", path)
-    while left := [name for name in unregistered(clients) if name in names]:
-        if patience.clock() >= deadline:
-            raise CloudError(
-                f"{', '.join(left)}: not registered after {limit / 60:.0f} minutes",
-                code="RegistrationSlow",
-                hint="it goes on by itself; the same command looks again",
-            )
-        patience.sleep(clients.endpoint.polling_seconds)
-
-
 def providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Providers that are not registered, and a region that Image Builder is not in."""
-    for name, state in unregistered(clients).items():
+    known = Providers(clients)
+    for name, state in known.missing().items():
         yield Complaint(
             check="provider",
             what=f"the provider {name} is {state}",
             why=PROVIDERS[name],
             command=f"az provider register --namespace {name} --wait",
         )
-    builder = registrations(clients).get("microsoft.virtualmachineimages") or {}
+    builder = known.listed().get("microsoft.virtualmachineimages") or {}
     places = {
         region_name(str(place))
         for kind in builder.get("resourceTypes") or ()

@@ -12,9 +12,10 @@ import contextlib
 import copy
 import dataclasses
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
+from imagebake.cloud import polling
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.retry import Patience, Retries
@@ -24,10 +25,14 @@ from imagebake.cloud.throttle import Metrics, Throttle
 class Clients:
     """One compute and one image builder client for *endpoint*, sharing retries and throttle.
 
-    Threads may use them side by side.
+    Threads may use them side by side. *session* makes what the requests are sent with, where
+    that is not to be Azure's own choice.
     """
 
-    def __init__(self, endpoint: Endpoint, patience: Patience) -> None:
+    def __init__(
+        self, endpoint: Endpoint, patience: Patience, session: Callable[[], Any] = lambda: None
+    ) -> None:
+        self._session = session
         self.endpoint = endpoint
         self.patience = patience
         self.throttle = Throttle(patience)
@@ -53,7 +58,7 @@ class Clients:
             if "compute" not in self._made:
                 from azure.mgmt.compute import ComputeManagementClient
 
-                self._made["compute"] = ComputeManagementClient(**self._options())
+                self._made["compute"] = self._make(ComputeManagementClient)
             return self._made["compute"]
 
     @property
@@ -63,7 +68,7 @@ class Clients:
             if "image_builder" not in self._made:
                 from azure.mgmt.imagebuilder import ImageBuilderClient
 
-                self._made["image_builder"] = ImageBuilderClient(**self._options())
+                self._made["image_builder"] = self._make(ImageBuilderClient)
             return self._made["image_builder"]
 
     def in_group(self, resource_group: str, location: str) -> Clients:
@@ -74,10 +79,20 @@ class Clients:
         )
         return other
 
-    def _options(self) -> dict[str, Any]:
-        from imagebake.cloud.pipeline import client_options
+    def _make(self, kind: Callable[..., Any]) -> Any:  # noqa: ANN401 - as above
+        from imagebake.cloud.pipeline import client_options, without_registration
 
-        return client_options(self.endpoint, self._retries, self.throttle)
+        options = client_options(self.endpoint, self._retries, self.throttle, self._session())
+        return without_registration(kind(**options))
+
+    def rest(self, path: str, age: float) -> float:
+        """How long to wait before the next look at *path*, where *age* seconds have passed."""
+        return polling.rest(self.endpoint, self.throttle, path, age)
+
+    def sign_in(self) -> None:
+        """Have a token before anything else is done; raises `CloudError` when there is none."""
+        with self.asking("sign in to Azure"):
+            self.endpoint.credential.get_token(*self.endpoint.scopes)
 
     def metrics(self) -> Metrics:
         """What was asked so far, and what waiting and asking again there was."""
@@ -126,12 +141,34 @@ class Clients:
 
         from imagebake.cloud.pipeline import Transport
 
-        transport, policies = Transport(self.endpoint, self.patience.sleep), [UserAgentPolicy()]
+        transport, policies = Transport(self.endpoint.ca, self.patience.sleep), [UserAgentPolicy()]
         client: Any = PipelineClient(url, transport=transport, policies=policies)
         with self.asking(doing), client:
             response = client.send_request(HttpRequest("GET", url))
             response.raise_for_status()
             return str(response.text("utf-8"))
+
+    def read_with_token(
+        self, doing: str, url: str, scope: str, headers: Mapping[str, str]
+    ) -> bytes:
+        """Read what is at an address outside of Resource Manager, with a token for *scope*."""
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import BearerTokenCredentialPolicy, UserAgentPolicy
+        from azure.core.rest import HttpRequest
+
+        from imagebake.cloud.pipeline import JitteredRetry, Transport
+
+        policies = [
+            UserAgentPolicy(),
+            JitteredRetry(self._retries),
+            BearerTokenCredentialPolicy(self.endpoint.credential, scope),
+        ]
+        transport = Transport(self.endpoint.ca, self.patience.sleep)
+        client: Any = PipelineClient(url, transport=transport, policies=policies)
+        with self.asking(doing), client:
+            response = client.send_request(HttpRequest("GET", url, headers=dict(headers)))
+            response.raise_for_status()
+            return bytes(response.content)
 
     def send(self, doing: str, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
         """Send one request that no operation of the SDKs covers, and return its JSON."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+# Unheard, the SDK's warnings would go to standard error, in words that nobody has looked at.
+for _name in ("azure", "msal", "urllib3"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class Credential(Protocol):

@@ -38,10 +38,14 @@ _WHY = "what is installed into every image comes from there"
 
 def exposure(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Everything about the mirror's storage account that is not as bootstrap makes it."""
-    if not needs.account:
-        return
-    name = needs.account.rpartition("/")[2]
-    found = resource(clients, needs.account, _API)
+    if needs.account:
+        yield from exposure_of(clients, needs.account)
+
+
+def exposure_of(clients: Clients, account: str) -> Iterator[Complaint]:
+    """The same of the storage account with the id *account*."""
+    name = account.rpartition("/")[2]
+    found = resource(clients, account, _API)
     if found is None:
         yield Complaint(
             check="mirror",
@@ -60,8 +64,16 @@ def exposure(clients: Clients, needs: Needs) -> Iterator[Complaint]:
                 check="mirror",
                 what=f"the mirror {name} {how}: {field} is {_shown(told.get(field))}",
                 why=_WHY,
-                command=f"az storage account update --ids {needs.account} {flag}",
+                command=f"az storage account update --ids {account} {flag}",
             )
+    versions = told.get("immutableStorageWithVersioning") or {}
+    if not (versions.get("enabled") and versions.get("immutabilityPolicy")):
+        yield Complaint(
+            check="mirror",
+            what=f"the mirror {name} has no immutability policy: what is in it can be changed",
+            why=_WHY,
+            command="./inv bootstrap --plan; an account gets one only when it is made",
+        )
     yield from _endpoints(name, told)
 
 

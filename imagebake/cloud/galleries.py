@@ -15,6 +15,7 @@ from imagebake.model.spec import GalleryDefinition
 from imagebake.model.versions import ImageVersion
 
 _GROUPS_API = "2021-04-01"
+_KEEP = {"isSoftDeleteEnabled": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,11 @@ class Gallery:
     name: str
 
     def ensure(self) -> None:
-        """Make the resource group and the gallery where they do not exist."""
+        """Make the resource group and the gallery where they do not exist.
+
+        A gallery that is made here keeps what is deleted for a while; one that is there stays
+        as somebody wanted it.
+        """
         endpoint, group = self.clients.endpoint, self._group
         path = f"{endpoint.group_id}?api-version={_GROUPS_API}"
         try:
@@ -42,7 +47,7 @@ class Gallery:
                 galleries.begin_create_or_update,
                 group,
                 self.name,
-                {"location": endpoint.location, "properties": {}},
+                {"location": endpoint.location, "properties": {"softDeletePolicy": _KEEP}},
             )
 
     def ensure_definition(self, wanted: GalleryDefinition) -> None:
@@ -140,7 +145,8 @@ class Gallery:
         when one of them has failed.
         """
         patience = self.clients.patience
-        deadline, told = patience.clock() + limit, set[str]()
+        began, told = patience.clock(), set[str]()
+        path = self.clients.endpoint.version_id(self.name, definition, version)
         while True:
             now = self.version(definition, version)
             if now is None:
@@ -156,7 +162,7 @@ class Gallery:
             told = complete
             if len(complete) == len(regions) and now.state == "Succeeded":
                 return now
-            if patience.clock() >= deadline:
+            if (age := patience.clock() - began) >= limit:
                 late = ", ".join(sorted(set(regions) - complete)) or now.state
                 raise CloudError(
                     f"version {definition}@{version} is not replicated after "
@@ -164,7 +170,7 @@ class Gallery:
                     code="ReplicationSlow",
                     hint="replication goes on by itself; the same command waits again",
                 )
-            patience.sleep(self.clients.endpoint.polling_seconds)
+            patience.sleep(self.clients.rest(path, age))
 
     @property
     def _group(self) -> str:

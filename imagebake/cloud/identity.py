@@ -1,4 +1,4 @@
-"""Who we are to Azure: one token at a time, asked for once, served as long as it is good.
+"""Who we are to Azure.
 
 `DefaultAzureCredential` is not used: in a pipeline it tries six things in turn, and in an
 outage of the token service each of them waits.
@@ -8,21 +8,19 @@ outage of the token service each of them waits.
 
 from __future__ import annotations
 
-import json
-import threading
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from imagebake.cloud.endpoint import Credential
-from imagebake.cloud.retry import Patience, Retries
+from imagebake.cloud.github_oidc import github_assertion
+from imagebake.cloud.retry import Patience
+from imagebake.cloud.token_cache import CachedCredential
+from imagebake.cloud.token_source import TIMEOUTS, Policies, TokenSource, token_patience
 from imagebake.errors import CloudError
 
-_AUDIENCE = "api://AzureADTokenExchange"
 _FAR_FUTURE = 2**33
-_TIMEOUT = 10
 
 
 class LoopbackCredential:
@@ -36,103 +34,148 @@ class LoopbackCredential:
         return AccessToken("imagebake-loopback", _FAR_FUTURE)
 
 
-@dataclass(slots=True)
-class CachedCredential:
-    """One token per scope, fetched by one thread, refreshed early, served until it expires.
+@dataclass(frozen=True, slots=True)
+class Identities:
+    """The identities that an *environment* may offer; *options* are the SDK's."""
 
-    When the token service is down, a token that is still good is served instead of an
-    error. *clock* counts seconds since the epoch, as tokens do.
-    """
+    environment: Mapping[str, str]
+    options: Mapping[str, Any]
 
-    inner: Credential
-    clock: Callable[[], float]
-    refresh_before: float = 600.0
-    _tokens: dict[tuple[str, ...], Any] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def github(self, policies: Policies) -> Credential:
+        """A GitHub workflow's, by a token of GitHub's that is fetched anew each time."""
+        return self._asserted(
+            policies, lambda: github_assertion(self.environment, policies, self.options)
+        )
 
-    def get_token(self, *scopes: str, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
-        """A token for *scopes*; a challenge with claims always asks anew."""
-        from azure.core.exceptions import AzureError
+    def workload(self, policies: Policies) -> Credential:
+        """A Kubernetes workload's, by a token in a file, which is replaced as it expires."""
+        path = Path(self.environment["AZURE_FEDERATED_TOKEN_FILE"])
+        return self._asserted(policies, lambda: path.read_text(encoding="utf-8").strip())
 
-        with self._lock:
-            known = self._tokens.get(scopes)
-            left = known.expires_on - self.clock() if known else 0.0
-            if left > self.refresh_before and not options.get("claims"):
-                return known
-            try:
-                self._tokens[scopes] = self.inner.get_token(*scopes, **options)
-            except AzureError:
-                if left <= 0 or options.get("claims"):
-                    raise
-            return self._tokens[scopes]
+    def secret(self, policies: Policies) -> Credential:
+        """An application's, by a secret or a certificate that the environment names."""
+        from azure.identity import CertificateCredential, ClientSecretCredential
 
+        told = self.environment
+        client = {"tenant_id": told["AZURE_TENANT_ID"], "client_id": told["AZURE_CLIENT_ID"]}
+        if secret := told.get("AZURE_CLIENT_SECRET"):
+            return ClientSecretCredential(**client, client_secret=secret, **self._wired(policies))
+        return CertificateCredential(
+            **client,
+            certificate_path=told["AZURE_CLIENT_CERTIFICATE_PATH"],
+            password=told.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+            **self._wired(policies),
+        )
 
-def managed_identity(client: str | None, retries: Retries, **options: Any) -> Credential:  # noqa: ANN401
-    """The identity of the machine that we run on, asked for with our *retries*.
+    def managed(self, policies: Policies) -> Credential:
+        """The identity of the machine that we run on; `AZURE_CLIENT_ID` names one of several.
 
-    The SDK's own wait the same seconds on every machine; after an outage they all return in
-    step. *options* are the SDK's.
-    """
-    from azure.core.pipeline.policies import ContentDecodePolicy, HeadersPolicy
-    from azure.identity import ManagedIdentityCredential
+        The SDK's own retries wait the same seconds on every machine; after an outage they
+        all return in step.
+        """
+        from azure.identity import ManagedIdentityCredential
 
-    from imagebake.cloud.pipeline import JitteredRetry
+        return ManagedIdentityCredential(
+            client_id=self.environment.get("AZURE_CLIENT_ID"), **self._wired(policies)
+        )
 
-    policies = [HeadersPolicy(), ContentDecodePolicy(), JitteredRetry(retries)]
-    return ManagedIdentityCredential(client_id=client, policies=policies, **options)
+    def cli(self, policies: Policies) -> Credential:
+        """Whoever is logged in to the Azure CLI."""
+        from azure.identity import AzureCliCredential
 
+        del policies
+        return AzureCliCredential(tenant_id=self.environment.get("AZURE_TENANT_ID", ""))
 
-def token_patience(patience: Patience) -> Patience:
-    """How long to try for a token: nothing can be done without one, so a minute or two."""
-    return replace(patience, attempts=8, base=2.0)
+    def _asserted(self, policies: Policies, assertion: Callable[[], str]) -> Credential:
+        from azure.identity import ClientAssertionCredential
+
+        told = self.environment
+        return ClientAssertionCredential(
+            told["AZURE_TENANT_ID"], told["AZURE_CLIENT_ID"], assertion, **self._wired(policies)
+        )
+
+    def _wired(self, policies: Policies) -> dict[str, Any]:
+        host = self.environment.get("AZURE_AUTHORITY_HOST")
+        named = {"authority": host} if host else {}
+        return {"policies": policies(), **TIMEOUTS, **named, **self.options}
 
 
 def azure_credential(
-    environment: Mapping[str, str], clock: Callable[[], float], patience: Patience
-) -> Credential:
-    """The identity that the *environment* offers.
+    environment: Mapping[str, str],
+    clock: Callable[[], float],
+    patience: Patience,
+    note: Callable[[str], None] = lambda _: None,
+    **options: Any,  # noqa: ANN401 - the SDK's
+) -> CachedCredential:
+    """The identity that the *environment* offers, its token kept for all; see docs/identity.md.
 
-    In a GitHub workflow its OIDC token, fetched anew for every refresh, because a bake
-    takes longer than one lives; else what `AZURE_TOKEN_CREDENTIALS` names
-    (`ManagedIdentityCredential`, or the default, `AzureCliCredential`).
+    *note* hears when a token cannot be refreshed though there is one that still is good.
     """
-    return CachedCredential(_chosen(environment, patience), clock)
-
-
-def _chosen(environment: Mapping[str, str], patience: Patience) -> Credential:
-    from azure.identity import (
-        AzureCliCredential,
-        ClientAssertionCredential,
+    kind = _kind(environment)
+    make, remedy = _KINDS[kind]
+    identities = Identities(environment, options)
+    source = TokenSource(
+        lambda policies: make(identities, policies), token_patience(patience), remedy
     )
-
-    tenant, client = environment.get("AZURE_TENANT_ID"), environment.get("AZURE_CLIENT_ID")
-    if environment.get("ACTIONS_ID_TOKEN_REQUEST_URL") and tenant and client:
-        return ClientAssertionCredential(tenant, client, lambda: _github_assertion(environment))
-    wanted = environment.get("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
-    if wanted == "ManagedIdentityCredential":
-        return managed_identity(client, Retries(token_patience(patience)))
-    if wanted == "AzureCliCredential":
-        return AzureCliCredential(tenant_id=tenant or "")
-    raise CloudError(
-        f"AZURE_TOKEN_CREDENTIALS is {wanted!r}",
-        code="UnknownCredential",
-        hint="it is 'AzureCliCredential' or 'ManagedIdentityCredential'",
-    )
+    return CachedCredential(source, clock, patience.dice, note)
 
 
-def _github_assertion(environment: Mapping[str, str]) -> str:
-    address = environment["ACTIONS_ID_TOKEN_REQUEST_URL"]
-    address += "&audience=" + urllib.parse.quote(_AUDIENCE, safe="")
-    request = urllib.request.Request(  # noqa: S310 - the address is the runner's own
-        address,
-        headers={"Authorization": f"bearer {environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
-            return str(json.load(answer)["value"])
-    except (OSError, ValueError, KeyError) as error:
+_KINDS: Mapping[str, tuple[Callable[[Identities, Policies], Credential], str]] = {
+    "GitHub": (
+        Identities.github,
+        "does the application trust this repository and environment? docs/identity.md",
+    ),
+    "WorkloadIdentityCredential": (
+        Identities.workload,
+        "does the application trust this service account? docs/identity.md",
+    ),
+    "EnvironmentCredential": (
+        Identities.secret,
+        "has the secret or certificate expired? identities without are better: docs/identity.md",
+    ),
+    "ManagedIdentityCredential": (
+        Identities.managed,
+        "has this machine an identity? where it has several, AZURE_CLIENT_ID names one",
+    ),
+    "AzureCliCredential": (Identities.cli, "log in: az login"),
+}
+_CLIENT = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID")
+_PROOFS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
+
+
+def _kind(environment: Mapping[str, str]) -> str:
+    """The name of the identity to use: the one that is asked for, else the best there is."""
+    complete = all(environment.get(name) for name in _CLIENT)
+    wanted = environment.get("AZURE_TOKEN_CREDENTIALS")
+    if wanted is None and complete and environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
+        return "GitHub"
+    if wanted is None and environment.get("AZURE_FEDERATED_TOKEN_FILE"):
+        wanted = "WorkloadIdentityCredential"
+    if wanted is None and any(environment.get(name) for name in _PROOFS):
+        wanted = "EnvironmentCredential"
+    wanted = wanted or "AzureCliCredential"
+    named = [name for name in _KINDS if name.endswith("Credential")]
+    if wanted not in named:
         raise CloudError(
-            f"GitHub gives no identity token: {type(error).__name__}",
-            code="NoAssertion",
-            hint="does the job have permissions: id-token: write?",
-        ) from error
+            f"AZURE_TOKEN_CREDENTIALS is {wanted!r}",
+            code="UnknownCredential",
+            hint=f"it is one of {', '.join(sorted(named))}",
+        )
+    _require(environment, wanted)
+    return wanted
+
+
+def _require(environment: Mapping[str, str], kind: str) -> None:
+    needs: dict[str, tuple[str, ...]] = {
+        "WorkloadIdentityCredential": (*_CLIENT, "AZURE_FEDERATED_TOKEN_FILE"),
+        "EnvironmentCredential": _CLIENT,
+    }
+    missing = [name for name in needs.get(kind, ()) if not environment.get(name)]
+    if kind == "EnvironmentCredential" and not any(environment.get(name) for name in _PROOFS):
+        missing.append(" or ".join(_PROOFS))
+    if missing:
+        raise CloudError(
+            f"{kind} needs {', '.join(missing)}",
+            code="IncompleteIdentity",
+            hint="set it in the environment, or name another in AZURE_TOKEN_CREDENTIALS",
+        )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.answers import Conflict
+from imagebake.cloud.answers import Conflict, Unanswered
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.runs import Run
 from imagebake.digest import sha256_json
@@ -48,11 +48,33 @@ class ImageTemplates:
             run = self._obtain(name, _with_fingerprint(body))
             adopted = run.adopted
             yield run
+        except Unanswered:  # what runs there goes on, and can be picked up
+            raise
         except BaseException:
             with contextlib.suppress(CloudError):
                 self.delete(name, cancel=not adopted)
             raise
         self.delete(name, cancel=False)
+
+    @contextlib.contextmanager
+    def adopted(self, name: str, target: str) -> Iterator[Run]:
+        """The template *name*, which exists and makes *target*, to be followed.
+
+        It is deleted when the context is left and its run has ended.
+        """
+        try:
+            yield Run(self.clients, name, target, adopted=True)
+        except Unanswered:
+            raise
+        except BaseException:
+            with contextlib.suppress(CloudError):
+                self.delete(name, cancel=False)
+            raise
+        self.delete(name, cancel=False)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a template *name* that nobody is deleting."""
+        return self._settled(name) is not None
 
     def check(self, body: Mapping[str, Any]) -> None:
         """Refuse what Azure would refuse minutes later: raises `RenderError` with all of it."""

@@ -5,15 +5,23 @@ from __future__ import annotations
 import itertools
 import urllib.parse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from azure.core.exceptions import AzureError, ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import HTTPPolicy
 from azure.core.pipeline.transport import RequestsTransport
+from azure.mgmt.core.policies import ARMAutoResourceProviderRegistrationPolicy
 
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.guard import Guard
+from imagebake.cloud.polling import stretched
 from imagebake.cloud.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.cloud.throttle import Throttle
 
@@ -39,14 +47,15 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         """Send *request* until it is answered, refused for good, or patience ends."""
+        repeatable = _repeatable(request)
         for attempt in itertools.count(1):
             self._respect_the_circuit()
             try:
-                response: PipelineResponse[Any, Any] = self.next.send(request)
-            except (ServiceRequestError, ServiceResponseError) as error:
+                response = self.whole(request)
+            except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
                 self.retries.failed()
                 unseen = isinstance(error, ServiceRequestError)
-                if not (unseen or _idempotent(request)) or not self._again(attempt, None):
+                if not (unseen or repeatable) or not self._again(attempt, None):
                     raise
                 continue
             status = response.http_response.status_code
@@ -55,24 +64,55 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
                 return response
             if status not in REFUSED_UNSEEN:
                 self.retries.failed()
-            safe = status in REFUSED_UNSEEN or _idempotent(request)
-            if not safe or not self._again(attempt, _asked(response)):
+            asked, unseen = _asked(response), status in REFUSED_UNSEEN
+            if not (unseen or repeatable) or not self._again(attempt, asked, invited=unseen):
                 return response
         raise AssertionError
+
+    def whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """The answer, read to its end: the SDK reads some only when it is too late to retry."""
+        response: PipelineResponse[Any, Any] = self.next.send(request)
+        if read := getattr(response.http_response, "read", None):
+            read()
+        return response
 
     def _respect_the_circuit(self) -> None:
         if (seconds := self.retries.open_for()) > 0:
             raise CircuitOpen(f"not asked, because the last answers failed; try in {seconds:.0f} s")
 
-    def _again(self, attempt: int, asked: float | None) -> bool:
-        """Wait for the next attempt; false when there is none."""
-        patience = self.retries.patience
-        if attempt >= patience.attempts or (asked or 0.0) > patience.longest_asked:
+    def _again(self, attempt: int, asked: float | None, *, invited: bool = False) -> bool:
+        """Wait for the next attempt; false when there is none.
+
+        Who is *invited* to come back at a certain time does so more often, and on the house:
+        a hundred pipelines that share a limit get through it one after the other.
+        """
+        patience, invited = self.retries.patience, invited and asked is not None
+        most = patience.attempts * (patience.invitations if invited else 1)
+        if attempt >= most or (asked or 0.0) > patience.longest_asked:
             return False
-        if not self.retries.take():
+        if not self.retries.take(free=invited):
             return False
         patience.sleep(patience.wait(attempt, asked))
         return True
+
+
+class StorageRetry(JitteredRetry):
+    """The same for clients of storage, which leave the choice of a replica to this policy."""
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send *request* to the primary place, which alone is sure to have what was written."""
+        options = request.context.options
+        for name in ("hosts", "retry_to_secondary"):
+            options.pop(name, None)
+        place = options.pop("location_mode", None)
+        response = super().send(request)
+        # Its pager asks the answer where it came from.
+        response.http_response.location_mode = place
+        return response
+
+    def whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """The answer as it comes: storage's own reader asks again for what was cut."""
+        return self.next.send(request)
 
 
 class Throttled(HTTPPolicy[Any, Any]):
@@ -95,8 +135,25 @@ class Throttled(HTTPPolicy[Any, Any]):
             self.throttle.leave(passage, status, headers)
 
 
-def _idempotent(request: PipelineRequest[Any]) -> bool:
-    return request.http_request.method.upper() in _IDEMPOTENT
+class Witness(HTTPPolicy[Any, Any]):
+    """Tells *hear* the status of every answer, and None where there is none."""
+
+    def __init__(self, hear: Callable[[int | None], None]) -> None:
+        super().__init__()
+        self.hear = hear
+
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send *request*, and listen."""
+        self.hear(None)
+        response: PipelineResponse[Any, Any] = self.next.send(request)
+        self.hear(response.http_response.status_code)
+        return response
+
+
+def _repeatable(request: PipelineRequest[Any]) -> bool:
+    """Whether a request may be sent twice; who asks for a token says that a POST may, too."""
+    more = request.context.options.pop("retry_on_methods", None) or ()
+    return request.http_request.method.upper() in _IDEMPOTENT | set(more)
 
 
 def _asked(response: PipelineResponse[Any, Any]) -> float | None:
@@ -108,12 +165,22 @@ def _headers(response: PipelineResponse[Any, Any]) -> dict[str, str]:
 
 
 class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports it lazily
-    """Requests, resting with our *sleep*, so that a test can let hours pass."""
+    """Requests, resting with our *sleep*, so that a test can let hours pass.
 
-    def __init__(self, endpoint: Endpoint, sleep: Callable[[float], None]) -> None:
+    A *session* of `requests` is used where it is given, and closed with the transport.
+    """
+
+    def __init__(
+        self,
+        ca: Path | None,
+        sleep: Callable[[float], None],
+        session: Any = None,  # noqa: ANN401 - see above
+    ) -> None:
         self._sleep = sleep
-        if endpoint.ca:
-            super().__init__(connection_verify=str(endpoint.ca), use_env_settings=False)
+        if session:
+            super().__init__(session=session)
+        elif ca:
+            super().__init__(connection_verify=str(ca), use_env_settings=False)
         else:
             super().__init__()
 
@@ -122,24 +189,57 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
         self._sleep(duration)
 
 
-def client_options(endpoint: Endpoint, retries: Retries, throttle: Throttle) -> dict[str, Any]:
+def without_registration(client: Any) -> Any:  # noqa: ANN401 - any client of the SDKs
+    """*client* without the policy that registers providers behind everybody's back.
+
+    It sleeps ten seconds at a time, for as long as it takes, and asks nobody; what a missing
+    registration means is for `providers` to say. The clients have no option for this.
+    """
+    policies = client._client._pipeline._impl_policies  # noqa: SLF001 - see above
+    for before, policy in itertools.pairwise(policies):
+        if isinstance(policy, ARMAutoResourceProviderRegistrationPolicy):
+            before.next = policy.next
+    return client
+
+
+def transport(
+    ca: Path | None,
+    sleep: Callable[[float], None],
+    session: Any = None,  # noqa: ANN401 - as in Transport
+) -> Transport:
+    """A transport that is open, because the first of several threads would open it twice."""
+    made = Transport(ca, sleep, session)
+    made.open()
+    return made
+
+
+def client_options(
+    endpoint: Endpoint,
+    retries: Retries,
+    throttle: Throttle,
+    session: Any = None,  # noqa: ANN401 - as in Transport
+) -> dict[str, Any]:
     """The arguments that every Azure client of ours is made with.
 
     The throttle stands where the SDK has a hook of each attempt: below the retries and the
-    token, so that a retry waits for its turn, too. The transport is open, because the first
-    of several threads would open it twice.
+    token, so that a retry waits for its turn, too. What the SDK polls itself takes a minute, so
+    it is looked at twice as often as what takes an hour.
     """
-    transport = Transport(endpoint, retries.patience.sleep)
-    transport.open()
+    group, sleep = endpoint.group_id, retries.patience.sleep
+
+    def look_again(seconds: float) -> None:
+        """All that the SDK sleeps for here is the next look at an operation."""
+        sleep(stretched(seconds, throttle, group))
+
     return {
         "credential": endpoint.credential,
         "subscription_id": endpoint.subscription,
         "base_url": endpoint.base_url,
         "credential_scopes": list(endpoint.scopes),
-        "transport": transport,
+        "transport": transport(endpoint.ca, look_again, session),
         "retry_policy": JitteredRetry(retries),
         "per_call_policies": [Guard()],
         "custom_hook_policy": Throttled(throttle),
-        "polling_interval": endpoint.polling_seconds,
+        "polling_interval": endpoint.polling_seconds / 2,
         "user_agent": "imagebake",
     }

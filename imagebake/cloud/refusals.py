@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
+    DecodeError,
     HttpResponseError,
 )
 
 from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound, Unanswered
+from imagebake.cloud.no_token import NoToken
 from imagebake.errors import CloudError
+from imagebake.model.azure_says import meaning
+from imagebake.redaction import redact
 
-_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]*")
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
     405: Conflict,
@@ -27,36 +29,26 @@ _KINDS: dict[int, type[CloudError]] = {
 }
 _CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
 
-HINTS = {
-    "AuthorizationFailed": "the identity lacks a role on the resource group; "
-    "Contributor there and Managed Identity Operator on the build identity are enough",
-    "LinkedAuthorizationFailed": "the identity may not use a resource that the request names; "
-    "give it Managed Identity Operator on the build identity",
-    "InvalidAuthenticationToken": "log in again: az login",
-    "ExpiredAuthenticationToken": "log in again: az login",
-    "SubscriptionNotFound": "check IMAGEBAKE_SUBSCRIPTION, and az account list",
-    "ResourceGroupNotFound": "az group create, or set IMAGEBAKE_RESOURCE_GROUP",
-    "MissingSubscriptionRegistration": "az provider register --namespace "
-    "Microsoft.VirtualMachineImages (and Microsoft.Compute, Microsoft.ContainerInstance)",
-    "QuotaExceeded": "ask for more quota in the region, or choose another vm_size",
-    "SkuNotAvailable": "choose another vm_size in the spec's build section",
-    "RequestDisallowedByPolicy": "an Azure Policy forbids it; the message names the assignment",
-    "ScopeLocked": "a lock on the resource group forbids it: az lock list",
-    "TooManyRequests": "the subscription is throttled; try again in a few minutes",
-    "OperationNotAllowed": "something else holds the resource; see what runs, then try again",
-}
-"""The next step for the codes that people meet."""
-
 
 def refusal(error: AzureError, doing: str) -> CloudError:
     """Say that *doing* (an infinitive) failed, with Azure's own words and ids."""
-    if isinstance(error, HttpResponseError) and error.response is not None:
+    garbled = isinstance(error, DecodeError)
+    if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
         return _answered(error, doing)
+    if isinstance(error, NoToken):
+        kind = Unanswered if error.passing else CloudError
+        said = f"cannot {doing}: no token could be had: {error.message}"
+        known = meaning("AuthenticationFailed", error.message)
+        cause = known.cause if known else None
+        return kind(said, code="AuthenticationFailed", cause=cause, hint=error.hint)
     if isinstance(error, ClientAuthenticationError):
+        said = redact(_first_line(error))
+        known = meaning("AuthenticationFailed", said)
         return CloudError(
-            f"cannot {doing}: no token could be had: {redact(_first_line(error))}",
+            f"cannot {doing}: no token could be had: {said}",
             code="AuthenticationFailed",
-            hint="log in: az login",
+            cause=known.cause if known else None,
+            hint=known.hint if known else "log in: az login",
         )
     return Unanswered(
         f"cannot {doing}: no answer: {redact(_first_line(error))}",
@@ -65,25 +57,23 @@ def refusal(error: AzureError, doing: str) -> CloudError:
     )
 
 
-def redact(text: str) -> str:
-    """*text* with the query of every address cut off, because signatures live there."""
-    return _QUERY.sub(r"\1?…", text)
-
-
 def _answered(error: HttpResponseError, doing: str) -> CloudError:
     response: Any = error.response
     inner: Any = error.error
-    code = str(getattr(inner, "code", None) or response.status_code)
     said = str(getattr(inner, "message", None) or error.reason or error.message)
     headers = {name.lower(): value for name, value in response.headers.items()}
+    told = getattr(inner, "code", None) or headers.get("x-ms-error-code")
+    code = str(told or response.status_code)
     correlation = next((headers[name] for name in _CORRELATION if name in headers), "")
     text = redact(" ".join(said.split())).rstrip(".")
     tail = f" (correlation id {correlation})" if correlation else ""
+    known = meaning(code, text)
     return _KINDS.get(response.status_code, CloudError)(
         f"cannot {doing}: {code}: {text}{tail}",
         code=code,
         correlation_id=correlation,
-        hint=HINTS.get(code),
+        cause=known.cause if known else None,
+        hint=known.hint if known else None,
     )
 
 

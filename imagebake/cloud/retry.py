@@ -32,6 +32,8 @@ class Patience:
     sleep: Callable[[float], None]
     dice: Callable[[], float]
     attempts: int = 6
+    invitations: int = 4
+    """So many times as often it is tried where a service says when to come back."""
     base: float = 0.8
     longest: float = 60.0
     longest_asked: float = 300.0
@@ -90,12 +92,12 @@ class Retries:
             until = self._open_until = self.patience.clock() + self.patience.rest_seconds
         self.on_open(until)
 
-    def take(self) -> bool:
-        """Pay for one retry; false when the budget is spent."""
+    def take(self, *, free: bool = False) -> bool:
+        """Pay for one retry, if it is not *free*; false when the budget is spent."""
         with self._lock:
-            if self._left < 1:
+            if self._left < 1 and not free:
                 return False
-            self._left -= 1
+            self._left -= 0 if free else 1
             self._taken += 1
             return True
 

@@ -11,11 +11,12 @@ from typing import Any
 
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.clients import Clients
-from imagebake.errors import BakeFailed
+from imagebake.errors import BakeFailed, CloudError
+from imagebake.model.azure_says import meaning
+from imagebake.model.run_note import RunNote
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
-_SILENT_LOOKS = 20
 _LOG = re.compile(r"[^\s'\"]*/customization\.log")
 _LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
@@ -32,34 +33,40 @@ class Run:
     target: str
     adopted: bool
 
-    def finish(self, on_state: Callable[[str], None], *, limit: float) -> None:
+    def finish(
+        self,
+        on_state: Callable[[str], None],
+        *,
+        limit: float,
+        on_start: Callable[[str, str], None] | None = None,
+    ) -> None:
         """Start the run, unless it was, and follow it for at most *limit* seconds.
 
-        *on_state* is told of every run sub-state once. Raises `BakeFailed` with the cause.
+        *on_start* gets a token that `ended_how` understands, and the run's id. *on_state* is
+        told of every run sub-state once. Raises `BakeFailed` with the cause.
         A template that vanishes while it runs was deleted by another bake of the same
         thing, which saw the end first: whether there is a version tells how it ended.
         """
         if self._status() is None:
-            self._start()
+            self._start(on_start)
         with contextlib.suppress(NotFound):
             self._follow(on_state, limit)
 
-    def _start(self) -> None:
+    def _start(self, on_start: Callable[[str, str], None] | None) -> None:
         """Send the one request that must not be carried out twice.
 
         When its fate is unknown the template says whether it runs; only if it does not is
         the request sent again.
         """
+        from imagebake.cloud.run_tokens import start  # noqa: PLC0415 - imports azure
+
         patience = self.clients.patience
         for attempt in range(1, _STARTS + 1):
             try:
-                self.clients.ask(
-                    f"run image template {self.name!r}",
-                    self._operations.begin_run,
-                    self._group,
-                    self.name,
-                    polling=False,
-                )
+                with self.clients.asking(f"run image template {self.name!r}"):
+                    started = start(self._operations, self._group, self.name)
+                if on_start:
+                    on_start(started.token, started.run)
             except (Unanswered, Conflict):
                 patience.sleep(patience.backoff(attempt))
                 if self._status() is None and attempt < _STARTS:
@@ -70,9 +77,9 @@ class Run:
 
     def _follow(self, on_state: Callable[[str], None], limit: float) -> None:
         patience = self.clients.patience
-        deadline, said = patience.clock() + limit, ""
-        while patience.clock() < deadline:
-            status = self._patient_status() or {}
+        began, said = patience.clock(), ""
+        while (now := patience.clock()) < began + limit:
+            status = self._patient_status(until=began + limit) or {}
             sub_state = str(status.get("runSubState") or "")
             if sub_state not in ("", said):
                 on_state(sub_state)
@@ -82,21 +89,24 @@ class Run:
                 return
             if state not in _GOING:
                 raise _failure(state, status)
-            patience.sleep(self.clients.endpoint.polling_seconds)
+            path = self.clients.endpoint.template_id(self.name)
+            patience.sleep(self.clients.rest(path, now - began))
         raise BakeFailed(
             f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
             run_state="Running",
             hint="raise build.timeout_minutes in the spec, or see what the build waits for",
         )
 
-    def _patient_status(self) -> dict[str, Any] | None:
-        """The status, through a silence that is longer than one request's patience."""
-        for _ in range(_SILENT_LOOKS):
+    def _patient_status(self, until: float) -> dict[str, Any] | None:
+        """The status, through any silence: the build goes on, whether we hear of it or not."""
+        patience = self.clients.patience
+        while True:
             try:
                 return self._status()
             except Unanswered:
-                self.clients.patience.sleep(self.clients.endpoint.polling_seconds)
-        return self._status()
+                if patience.clock() >= until:
+                    raise
+                patience.sleep(self.clients.endpoint.polling_seconds)
 
     def _status(self) -> dict[str, Any] | None:
         """The last run's status, or None when the template never ran."""
@@ -115,14 +125,39 @@ class Run:
         return self.clients.endpoint.resource_group
 
 
+def ended_how(clients: Clients, note: RunNote) -> str | None:
+    """What the operation of *note*'s run says of its end; None when that cannot be asked.
+
+    A token is an address, and a token of ours goes to no other host than the endpoint's.
+    """
+    from imagebake.cloud.run_tokens import outcome  # noqa: PLC0415 - imports azure
+
+    if not note.token or note.base_url != clients.endpoint.base_url:
+        return None
+    operations = clients.image_builder.virtual_machine_image_templates
+    try:
+        with clients.asking(f"ask how run {note.run} ended"):
+            found = outcome(operations, clients.endpoint, note.template, note.token)
+    except CloudError:
+        return None
+    if found is None:
+        return None
+    reason = f": {found.code}: {_LOG_SENTENCE.sub('', found.said)}" if found.code else ""
+    return f"and its operation says {found.state}{reason}"
+
+
 def _failure(state: str, status: Mapping[str, Any]) -> BakeFailed:
     """What the service says about a run that did not succeed, as an error of ours."""
     said = str(status.get("message") or "the service gives no reason").strip()
     found = _LOG.search(said)
     log = Path(found.group()) if found else None
+    known = meaning("", said)
+    hints = [known.hint] if known else []
+    hints += [f"the whole output: {found.group()}"] if found else []
     return BakeFailed(
         f"the run ended {state}: {_LOG_SENTENCE.sub('', said)}",
         run_state=state,
         log=log if log and log.is_absolute() else None,
-        hint=f"the whole output: {found.group()}" if found else None,
+        cause=known.cause if known else None,
+        hint="; ".join(hints) or None,
     )

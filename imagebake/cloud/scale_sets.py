@@ -12,6 +12,7 @@ from imagebake.cloud.ids import names
 from imagebake.cloud.references import image_of
 from imagebake.cloud.wire import region_name
 from imagebake.model.fleet import Machine, ScaleSet, UpgradeState
+from imagebake.model.names import handler_name
 
 _LEAST_PERCENT = 5
 """Azure allows no smaller batches."""
@@ -160,16 +161,33 @@ def scale_set(resource: Mapping[str, Any]) -> ScaleSet:
         image=image_of(model_reference(resource)).image,
         etag=str(resource.get("etag") or ""),
         tags=dict(resource.get("tags") or {}),
+        extensions=handlers(_model(resource).get("extensionProfile")),
     )
+
+
+def handlers(listed: Mapping[str, Any] | None) -> dict[str, str]:
+    """The extensions in a model: by their names there, what the agent calls each."""
+    ones = (listed or {}).get("extensions") or ()
+    told = ((str(one.get("name") or ""), one.get("properties") or {}) for one in ones)
+    return {
+        name: handler_name(str(said["publisher"]), str(said["type"]))
+        for name, said in told
+        if said.get("publisher") and said.get("type")
+    }
 
 
 def model_reference(resource: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The image reference in a scale set's model; None where the model has none."""
-    profile = (resource.get("properties") or {}).get("virtualMachineProfile") or {}
-    reference: Mapping[str, Any] | None = (profile.get("storageProfile") or {}).get(
-        "imageReference"
-    )
+    storage = _model(resource).get("storageProfile") or {}
+    reference: Mapping[str, Any] | None = storage.get("imageReference")
     return reference
+
+
+def _model(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    model: Mapping[str, Any] | None = (resource.get("properties") or {}).get(
+        "virtualMachineProfile"
+    )
+    return model or {}
 
 
 def machine(resource: Mapping[str, Any]) -> Machine:

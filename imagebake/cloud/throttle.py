@@ -182,6 +182,13 @@ class Throttle:
             for bucket in self._buckets.values():
                 bucket.ease(self._release, now)
 
+    def strain(self, method: str, path: str) -> float:
+        """How much is used up of what such a request is charged to: 0 nothing, 1 everything."""
+        operation = Operation.of(method, path)
+        with self._lock:
+            now = self.patience.clock()
+            return max(self._buckets[name].used(now) for name in self._names(operation, now))
+
     def metrics(self) -> Metrics:
         """What there has been so far."""
         with self._lock:

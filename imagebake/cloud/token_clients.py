@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import logging
 import urllib.parse
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +12,10 @@ from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
 from imagebake.cloud.endpoint import Credential
-from imagebake.cloud.identity import CachedCredential, managed_identity, token_patience
-from imagebake.cloud.retry import Patience, Retries
-
-# The SDK logs every refusal as a warning, which here are thousands.
-logging.getLogger("azure.identity").addHandler(logging.NullHandler())
+from imagebake.cloud.identity import Identities
+from imagebake.cloud.retry import Patience
+from imagebake.cloud.token_cache import CachedCredential
+from imagebake.cloud.token_source import TokenSource, token_patience
 
 _RESOURCE = "https://vault.azure.net/.default"
 
@@ -68,8 +66,9 @@ def sdk_credential(transport: Detour) -> Credential:
 
 def our_credential(transport: Detour, patience: Patience) -> Credential:
     """The same with our retries, and one token for all who share it."""
-    inner = managed_identity(None, Retries(token_patience(patience)), transport=transport)
-    return CachedCredential(inner, patience.clock)
+    identities = Identities({}, {"transport": transport})
+    source = TokenSource(identities.managed, token_patience(patience), "")
+    return CachedCredential(source, patience.clock, patience.dice)
 
 
 def has_token(credential: Credential) -> bool:

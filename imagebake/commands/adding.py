@@ -11,7 +11,7 @@ import pydantic
 from imagebake import app
 from imagebake.app import Site
 from imagebake.bump import named_version, require_known
-from imagebake.catalog.components import LINUX
+from imagebake.catalog.components import CATALOGUE, LINUX
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
 from imagebake.commands.output import print_json
@@ -72,7 +72,11 @@ def _found(
     key, entry = _entry(spec, pin, given)
     kind = _kind(key, entry)
     asked = _read(kind, entry | {"version": _ANY[kind]})
-    (found,) = judge(site, [subject_of(spec, asked, LINUX.values())], refresh=False)
+    (found,) = judge(
+        site,
+        [subject_of(spec, asked, CATALOGUE.pinned(spec.gallery.is_windows).values())],
+        refresh=False,
+    )
     require_known(spec.name, found)
     version = named_version(found, to).version if to else _newest(found)
     whole = _in_order(entry | {"version": version})

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imagebake import app, ends, reviews, supply
 from imagebake import lock as locks
 from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
-from imagebake.bake import Hands
 from imagebake.bake import bake as bake_plan
-from imagebake.catalog.components import CATALOGUE, PACKAGES
-from imagebake.commands import attesting, proving
+from imagebake.bake import resume as resume_run
+from imagebake.catalog.components import CATALOGUE
+from imagebake.commands import attesting, mirroring, proving, resuming
+from imagebake.commands.able import left_out, refuse_windows
+from imagebake.commands.healing import heal
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
-from imagebake.errors import BakeFailed, ImagebakeError, ValidationFailed
+from imagebake.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
 from imagebake.host import system
 from imagebake.journal import Journal
+from imagebake.making import Hands
 from imagebake.model.lock import Lock
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
 from imagebake.model.proof import Wish
+from imagebake.model.run_note import RunNote
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
@@ -42,12 +48,14 @@ def bake(
     every: bool,
     locked: bool,
     force: bool,
+    resume: bool,
     prove: bool,
     emergency: str,
     as_json: bool,
 ) -> None:
     """Bake the chosen images one after the other, and print what there is then.
 
+    With *resume* nothing is started: runs that are under way are followed to their end.
     With *prove* every version that was made gets its proof, where this machine can; so does
     one that was there without. An *emergency* bakes pins whose review is late, and its reason
     becomes a tag of what is made.
@@ -55,42 +63,30 @@ def bake(
     site = app.site(quiet=as_json)
     emergency = reviews.require_reason(emergency)
     specs = chosen(site, image, every=every)
+    if not every:
+        refuse_windows(site, specs[0])
     if site.settings.cloud == "local":
         app.provide(system.BAKE, progress=site.progress)
     attesting.signer_of(site)  # a key that is none is found before anything is built
+    if resume and force:
+        raise UsageError("--resume starts nothing, and --force bakes anew: give one of them")
     work = _Work(site, locked=locked, force=force, prove=prove, emergency=emergency)
     with ends.connect(site) as connected:
         destination = dataclasses.replace(connected.destination, emergency=emergency or None)
         end = dataclasses.replace(connected, destination=destination)
+        resuming.require_providers(site, end)
         for spec in specs:
             reason = left_out(site, spec) if every else None
+            if every and resume and not reason and not resuming.under_way(site, spec.name):
+                reason = "no run of it is under way"
             if reason:
                 work.left[spec.name] = reason
+            elif resume:
+                work.resume(spec, end, go_on=every)
             else:
                 work.bake(spec, end, go_on=every)
     work.print(as_json=as_json)
-    if work.failed:
-        raise BakeFailed(
-            f"{len(work.failed)} of {len(specs)} images failed: {', '.join(work.failed)}",
-            hint="each has its reason above; ./inv bake IMAGE bakes one alone",
-        )
-    if unproven := [name for name, (verdict, _) in work.proofs.items() if verdict == FAILED]:
-        raise ValidationFailed(
-            f"{', '.join(unproven)}: the offline proof failed",
-            hint=f"./inv validate {unproven[0]} says why; ./inv ledger {unproven[0]}",
-        )
-
-
-def left_out(site: Site, spec: ImageSpec) -> str | None:
-    """Why this machine cannot bake *spec*; None when it can."""
-    if site.settings.cloud != "local":
-        return None
-    if spec.local is None:
-        return "its spec does not say how to make its base here (local:)"
-    own = system.architecture()
-    if spec.gallery.architecture.debian != own:
-        return f"it is for {spec.gallery.architecture.debian}, and this machine is {own}"
-    return None
+    work.refuse(len(specs))
 
 
 @dataclass(slots=True)
@@ -108,19 +104,35 @@ class _Work:
     def bake(self, spec: ImageSpec, end: End, *, go_on: bool) -> None:
         """Bake one image; with *go_on*, a failure is kept for the end."""
         self.site.progress.note(f"bake {spec.name}")
-        try:
+        with self._kept(spec.name, go_on=go_on):
             today = self.site.now.date()
             for said in reviews.require_reviewed(spec, today=today, emergency=self.emergency):
                 self.site.progress.note(said)
             result = bake_one(self.site, spec, end, locked=self.locked, force=self.force)
-            self.done.append(result)
-            self._attest(result, end)
-            self.proofs[spec.name] = self._proof(spec, result, end)
+            self._done(spec, result, end)
+
+    def resume(self, spec: ImageSpec, end: End, *, go_on: bool) -> None:
+        """End the runs of one image that are under way."""
+        self.site.progress.note(f"resume {spec.name}")
+        with self._kept(spec.name, go_on=go_on):
+            for note in resuming.require_under_way(self.site, spec, end):
+                planned = resuming.require_plan(note).spec
+                self._done(planned, resume_one(self.site, note, end), end)
+
+    @contextlib.contextmanager
+    def _kept(self, image: str, *, go_on: bool) -> Iterator[None]:
+        try:
+            yield
         except ImagebakeError as error:
             if not go_on:
                 raise
-            self.failed[spec.name] = error
+            self.failed[image] = error
             self.site.progress.note(app.explain(error))
+
+    def _done(self, spec: ImageSpec, result: BakeResult, end: End) -> None:
+        self.done.append(result)
+        self._attest(result, end)
+        self.proofs[spec.name] = self._proof(spec, result, end)
 
     def _attest(self, result: BakeResult, end: End) -> None:
         """Keep what is said of a version that was made here; what is in Azure cannot be read."""
@@ -165,6 +177,19 @@ class _Work:
         rows += [(name, "-", "failed", error.message, "-") for name, error in self.failed.items()]
         print_table(("image", "version", "outcome", "content, or why not", "offline proof"), rows)
 
+    def refuse(self, count: int) -> None:
+        """Raise what went wrong with some of *count* images, if anything did."""
+        if self.failed:
+            raise BakeFailed(
+                f"{len(self.failed)} of {count} images failed: {', '.join(self.failed)}",
+                hint="each has its reason above; ./inv bake IMAGE bakes one alone",
+            )
+        if unproven := [name for name, (verdict, _) in self.proofs.items() if verdict == FAILED]:
+            raise ValidationFailed(
+                f"{', '.join(unproven)}: the offline proof failed",
+                hint=f"./inv validate {unproven[0]} says why; ./inv ledger {unproven[0]}",
+            )
+
     def _spoken_proof(self, image: str) -> str:
         verdict, why = self.proofs.get(image, (UNPROVEN, ""))
         return f"{verdict}: {why}" if why else verdict
@@ -178,9 +203,13 @@ def journal(site: Site) -> Journal:
 def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
     """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*.
 
-    The attempt and how it ended are recorded.
+    The attempt and how it ended are recorded. There is a token before anything is begun.
     """
+    if end.local is None:
+        with site.progress.step("Sign in to Azure"):
+            end.cloud.sign_in()
     lock = fresh_lock(site, spec)
+    resuming.tell_of_others(site, spec.name, plan_of(site, spec, lock).template_name)
     facts = {
         "bake_key": plan_of(site, spec, lock).bake_key,
         "commit": end.destination.commit,
@@ -188,6 +217,24 @@ def bake_one(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool
     }
     with journal(site).bake(spec.name, facts) as ended:
         result = _bake_one(site, spec, lock, end, locked=locked, force=force)
+        ended["outcome"] = "baked" if result.made else "unchanged"
+        ended["version"] = str(result.version.version)
+        ended["bake_key"] = result.version.bake_key
+        ended["seconds"] = result.manifest.seconds if result.made else {}
+    return result
+
+
+def resume_one(site: Site, note: RunNote, end: End) -> BakeResult:
+    """End the run of *note*, and record the attempt as a bake's."""
+    plan = resuming.require_plan(note)
+    facts = {
+        "bake_key": plan.bake_key,
+        "commit": end.destination.commit,
+        "lock_sha256": plan.lock_sha256,
+    }
+    with journal(site).bake(note.image, facts) as ended:
+        hands = _hands(site, end, plan.lock)
+        result = resume_run(note, plan, end.destination, now=site.now, hands=hands)
         ended["outcome"] = "baked" if result.made else "unchanged"
         ended["version"] = str(result.version.version)
         ended["bake_key"] = result.version.bake_key
@@ -204,7 +251,7 @@ def _bake_one(
         except ArtifactsGone as error:
             if locked:
                 raise locks.refuse_to_heal(lock, error.gone) from error
-            lock = _heal(site, spec, lock, error)
+            lock = heal(site, spec, lock, error)
 
 
 def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
@@ -216,39 +263,26 @@ def plan_of(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
 
 def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
     """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
-    known = supply.archives(site)
-    hands = Hands(
+    refuse_windows(site, plan.spec)
+    hands = _hands(site, end, plan.lock)
+    return bake_plan(plan, end.destination, now=site.now, force=force, hands=hands)
+
+
+def _hands(site: Site, end: End, lock: Lock) -> Hands:
+    mirror = supply.mirror(site, supply.archives(site), lock)
+    return Hands(
         cloud=end.cloud,
-        mirror=supply.mirror(site, known, plan.lock),
+        mirror=mirror,
         bases=end.bases,
+        ship=functools.partial(mirroring.ship, end.mirror, mirror, site.progress),
         render=functools.partial(render_image_template, templates=templates(site)),
         content=end.images.content,
+        keep_log=end.logs.keep,
+        notes=resuming.notes(site),
         locks=site.workspace.state / "locks",
         clock=time.monotonic,
         progress=site.progress,
     )
-    return bake_plan(plan, end.destination, now=site.now, force=force, hands=hands)
-
-
-def _heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
-    site.progress.note(f"{error.message}: locking {spec.name} again")
-    known = supply.archives(site)
-    healed, moves = locks.heal(
-        spec,
-        lock,
-        error.gone,
-        components=PACKAGES,
-        archives=known,
-        mirror=supply.mirror(site, known, lock),
-        now=site.now,
-        progress=site.progress,
-    )
-    path = site.workspace.lock_path(spec.name)
-    locks.write_lock(path, healed)
-    for move in moves:
-        site.progress.note(f"  {move}")
-    site.progress.note(f"wrote {site.workspace.shown(path)}: have it reviewed")
-    return healed
 
 
 def _row(result: BakeResult) -> tuple[str, ...]:

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagebake.app import Site
-from imagebake.artifacts.beats import BeatRecords
+from imagebake.artifacts import pulses
+from imagebake.artifacts.beats import BeatRecords, undisturbed
 from imagebake.commands.output import print_json, print_table
 from imagebake.errors import HeartbeatMissed, UsageError
 from imagebake.host.files import write_atomically
 from imagebake.host.presence import present
 from imagebake.model.heartbeat import Beat
 from imagebake.model.heartbeat_history import COLUMNS, history
+from imagebake.model.heartbeat_pulse import Pulse
 from imagebake.model.heartbeat_verdict import Incident, incidents, last_word, silences, verdicts
 from imagebake.model.spec import ImageSpec
 from imagebake.reports.metrics import open_metrics
@@ -38,10 +40,17 @@ def load_recent(site: Site, specs: Iterable[ImageSpec]) -> list[Beat]:
     return [one for one in records(site).load(site.now - RECENT) if one.image in names]
 
 
+def load_pulses(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> list[Pulse]:
+    """What is needed of the beats of *specs* from *since* on, to say how it has been."""
+    names = {one.name for one in specs}
+    every = pulses.load_pulses(records(site), site.workspace.pulses, since)
+    return [one for one in every if one.image in names]
+
+
 def incidents_of(site: Site, specs: Sequence[ImageSpec]) -> list[Incident]:
     """The incidents that the records of *specs* tell of."""
     misses = {one.name: one.heartbeat.misses for one in specs}
-    return incidents(verdicts(load_recent(site, specs)), misses)
+    return incidents(verdicts(load_pulses(site, specs, site.now - RECENT)), misses)
 
 
 def heartbeats_of(site: Site, spec: ImageSpec) -> Heartbeats | None:
@@ -54,11 +63,11 @@ def heartbeats_of(site: Site, spec: ImageSpec) -> Heartbeats | None:
 def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json: bool) -> None:
     """Print the figures of each region, and the incidents."""
     since = site.now - dt.timedelta(days=_number("--days", days))
-    names = {one.name for one in specs}
-    beats = [one for one in records(site).load(since) if one.image in names]
     ages = {one.name: one.objectives.age_days for one in specs}
-    figures = history(beats, now=site.now, objectives=ages)
-    found = incidents(verdicts(beats), {one.name: one.heartbeat.misses for one in specs})
+    with undisturbed():
+        beats = load_pulses(site, specs, since)
+        figures = history(beats, now=site.now, objectives=ages)
+        found = incidents(verdicts(beats), {one.name: one.heartbeat.misses for one in specs})
     if as_json:
         print_json(
             {
@@ -89,7 +98,7 @@ def refuse_silence(
             if wanted is None or region in wanted
         }
     )
-    beats = records(site).load(site.now - max(RECENT, dt.timedelta(hours=2 * limit)))
+    beats = load_pulses(site, specs, site.now - max(RECENT, dt.timedelta(hours=2 * limit)))
     silent = silences(beats, where, now=site.now, hours=limit)
     if not silent:
         return

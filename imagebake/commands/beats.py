@@ -1,4 +1,4 @@
-"""`heartbeat`: throw-away machines in every region, what they tell, and what comes of it."""
+"""One beat of `heartbeat`: throw-away machines in every region, and what comes of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake import app
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.answers import NotFound
@@ -17,15 +16,13 @@ from imagebake.cloud.machines import Machines
 from imagebake.commands.baking import attempt
 from imagebake.commands.beat_history import (
     incidents_of,
-    print_history,
     records,
-    refuse_silence,
     write_metrics,
 )
 from imagebake.commands.fleets import Place, place
 from imagebake.commands.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
 from imagebake.commands.output import print_json, print_table
-from imagebake.commands.selection import chosen, fresh_lock, templates
+from imagebake.commands.selection import fresh_lock, templates
 from imagebake.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
 from imagebake.heartbeat import Hands, Round, heartbeat
 from imagebake.host.presence import Presence, is_gone, present
@@ -43,37 +40,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def beat(
-    image: str,
-    *,
-    regions: Sequence[str],
-    history: bool,
-    days: str,
-    metrics: str,
-    silence_hours: str,
-    as_json: bool,
-) -> None:
-    """Beat once, or only say what is known of earlier beats.
-
-    Exit 3: an image is sick. Exit 9: the platform is, or nobody can tell, or it is too long
-    since the last good beat.
-    """
-    site = app.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
-    wanted = _regions(specs, regions)
-    if history:
-        print_history(site, specs, days=days, as_json=as_json)
-    if silence_hours:
-        refuse_silence(site, specs, wanted, hours=silence_hours)
-    if not (history or silence_hours):
-        _beat(site, specs, wanted, metrics=metrics, as_json=as_json)
-    elif metrics:
-        write_metrics(site, specs, metrics)
-
-
-def _beat(
+def beat_once(
     site: Site, specs: Sequence[ImageSpec], wanted: set[str] | None, *, metrics: str, as_json: bool
 ) -> None:
+    """Beat, say what came of it, and raise what the scheduler shall see."""
     require_machines(site, "./inv heartbeat")
     with place(site) as at:
         beats = carry_out(at, specs, wanted)
@@ -224,16 +194,6 @@ def _publish(at: Place, spec: ImageSpec, beats: Iterable[Beat]) -> None:
         return
     except CloudError as error:
         at.site.progress.note(f"{spec.name} does not tell of its incidents: {error.said}")
-
-
-def _regions(specs: Iterable[ImageSpec], regions: Sequence[str]) -> set[str] | None:
-    """The regions that are named; None for all. Raises `UsageError` for a strange one."""
-    known = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
-    if strange := sorted(set(regions) - known):
-        raise UsageError(
-            f"no ring is in the region {strange[0]!r}", hint=f"known: {', '.join(sorted(known))}"
-        )
-    return set(regions) or None
 
 
 def _cells(one: Beat) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from imagebake import app, ends
 from imagebake.app import Site
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
-from imagebake.commands.fleets import agreed_digest
+from imagebake.commands.agreement import agreed
 from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import templates
@@ -42,7 +42,7 @@ def bootstrap(*, plan: bool, apply: bool, expect: str, out: str, as_json: bool) 
             return
         if not as_json:
             print(bootstrap_request(_request(site, it, found)), end="", flush=True)
-        agreed_digest(found.digest, expect)
+        agreed(found.digest, expect)
         refuse(found)
         if found.due:
             apply_bootstrap(found, look, clients=end.cloud, progress=site.progress)

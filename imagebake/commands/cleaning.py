@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagebake import app
+from imagebake.commands.cleaning_cloud import clean_cloud
 from imagebake.commands.output import size
 from imagebake.engine.clean import clean as clean_store
 from imagebake.errors import UsageError
@@ -10,8 +11,18 @@ from imagebake.local import local_end, make_engine
 from imagebake.supply import fetcher
 
 
-def clean(budget: str) -> None:
-    """Delete bases and layers, the longest unused first, until the rest fits *budget* GiB."""
+def clean(budget: str, *, cloud: bool, plan: bool, as_json: bool) -> None:
+    """Delete bases and layers, the longest unused first, until the rest fits *budget* GiB.
+
+    With *cloud* it is leftovers in the cloud instead, and with *plan* they are only shown.
+    """
+    if cloud and budget:
+        raise UsageError("--budget is for what is cached here, and --cloud for the cloud")
+    if cloud:
+        clean_cloud(plan=plan, as_json=as_json)
+        return
+    if plan or as_json:
+        raise UsageError("--plan and --json go with --cloud")
     site = app.site(quiet=False)
     told = budget or site.settings.layer_budget_gb
     try:

@@ -11,7 +11,7 @@ import pydantic
 from imagebake import app
 from imagebake.app import Site
 from imagebake.bump import named_version, require_known
-from imagebake.catalog.components import LINUX
+from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
 from imagebake.commands.output import print_json
@@ -182,7 +182,7 @@ def _versions(site: Site, spec: ImageSpec, packages: tuple[str, ...]) -> dict[st
         pins = [PackagePin(package=package, version=_ANY) for package in packages]
     except pydantic.ValidationError as error:
         raise UsageError(f"--packages: {error.errors()[0]['msg']}") from error
-    subjects = [subject_of(spec, pin, LINUX.values()) for pin in pins]
+    subjects = [subject_of(spec, pin, CATALOGUE.components.values()) for pin in pins]
     found = judge(site, subjects, refresh=False) if subjects else ()
     return {one.subject.name: _newest(spec.name, one) for one in found}
 

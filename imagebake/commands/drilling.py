@@ -15,7 +15,8 @@ from imagebake import app, ends
 from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.machines import Machines
-from imagebake.commands.baking import attempt, bake_one, left_out
+from imagebake.commands.able import left_out
+from imagebake.commands.baking import attempt, bake_one
 from imagebake.commands.machines import STAND_IN, require_machines, wish_for
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import fresh_lock, spec_of, templates

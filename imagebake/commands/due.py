@@ -9,7 +9,8 @@ from imagebake import app
 from imagebake.app import Site
 from imagebake.cloud.galleries import Gallery
 from imagebake.commands import fleets, github
-from imagebake.commands.baking import journal, left_out, plan_of
+from imagebake.commands.able import left_out
+from imagebake.commands.baking import journal, plan_of
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.revisions import Earlier
 from imagebake.commands.selection import chosen, fresh_lock

@@ -61,8 +61,9 @@ def needs_of(site: Site, it: Foundation) -> Needs:
     for one in it.assignments:
         known = scopes.get(one.role.grant.scope.value, ())
         scopes[one.role.grant.scope.value] = tuple(dict.fromkeys((*known, one.scope)))
-    if settings.identity:
-        scopes["service"] = (settings.identity,)
+    for name, named in (("service", settings.identity), ("build", settings.build_identity)):
+        if named:
+            scopes[name] = (named,)
     if not mine:
         scopes.pop("mirror", None)
     return Needs(
@@ -71,6 +72,7 @@ def needs_of(site: Site, it: Foundation) -> Needs:
         regions=tuple(sorted({one.name for spec in specs for one in spec.regions})),
         galleries=tuple((one.group, one.name, one.location) for one in it.galleries),
         identity=settings.identity,
+        build_identity=settings.build_identity,
         account=account,
         managed_tags=_managed_tags(specs),
         own_network=any(getattr(spec.build, "subnet", None) for spec in specs),

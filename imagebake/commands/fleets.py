@@ -15,7 +15,8 @@ from imagebake.app import Site
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.cloud.fleet import Fleet
-from imagebake.commands.output import print_json
+from imagebake.commands.orders import Order, proper, say
+from imagebake.commands.refused import folder_of, noted
 from imagebake.ends import End
 from imagebake.errors import RolloutRefused, UsageError
 from imagebake.host.presence import is_gone, present
@@ -23,9 +24,8 @@ from imagebake.model.fleet import Inventory
 from imagebake.model.manifest import record_name
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import AwaitReplicas
-from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import Gate, gate, with_heartbeats
-from imagebake.rollout.ids import key, spoken
+from imagebake.rollout.ids import key
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rotate import Hands, carry_out
@@ -34,27 +34,6 @@ Decide = Callable[[Inventory], Plan]
 """What makes a plan of an inventory."""
 FIRST, SECOND = "first", "second"
 """The galleries by what settings and command lines call them."""
-SHORTEST = 6
-"""So many digits of a plan's digest name it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is asked for: *verb* for the record and for claims, *again* the command itself.
-
-    *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
-    orders fail where the plan does nothing and something was refused; of *brief* ones only
-    what came of them is printed.
-    """
-
-    verb: str
-    again: str
-    expect: str = ""
-    needed: bool = False
-    brief: bool = False
-    take_over: bool = False
-    objective: dt.timedelta | None = None
-    as_json: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,16 +174,6 @@ def second(at: Place) -> Place:
     )
 
 
-def show(plan: Plan, order: Order) -> None:
-    """Print a plan that is not carried out."""
-    if order.as_json:
-        print_json(plan.to_json())
-        return
-    print(change_request(plan), end="")
-    if plan.actions and order.again:
-        print(f"\nApply it with: {order.again} --apply --expect {plan.digest[:12]}")
-
-
 def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: float) -> None:
     """Claim the image, plan, say what is planned, and do it or stop; say what came of it."""
     at.must_have(spec)
@@ -214,7 +183,8 @@ def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: f
         lacking = inventory.unseen(spec.gallery.definition)
         if lacking and (order.verb != URGENT or not inventory.of(spec.gallery.definition)):
             raise unseen(lacking)
-        proper(plan, order)
+        with noted(at.site, [spec], plan, order.verb, at.began):
+            proper(plan, order)
         outcome = do(at, [spec], plan, inventory, order=order, hold=held.hold)
     say(plan, outcome, order)
     if lacking:  # what is urgent was done as far as it could be
@@ -224,16 +194,6 @@ def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: f
 def unseen(lacking: Iterable[str]) -> RolloutRefused:
     """Why nobody can say that everything is where it should be."""
     return RolloutRefused(f"not everything could be read: {'; '.join(lacking)}", hint=AGAIN)
-
-
-def proper(plan: Plan, order: Order) -> None:
-    """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
-    if not (order.as_json or order.brief):
-        print(change_request(plan), end="", flush=True)
-    plan.require_open()
-    agreed(plan, order.expect)
-    if order.needed and not plan.actions:
-        refuse(plan)
 
 
 def do(
@@ -249,7 +209,7 @@ def do(
     if not plan.actions:
         return None
     gallery = at.site.settings.gallery
-    folder = specs[0].gallery.definition if len(specs) == 1 else "-"
+    folder = folder_of(specs)
     stamp = f"{at.began:%Y%m%dT%H%M%SZ}-{plan.digest[:6]}"
     work = Work(
         plan=plan,
@@ -261,44 +221,3 @@ def do(
         objective=order.objective,
     )
     return carry_out(work, hands=at.hands(hold))
-
-
-def say(plan: Plan, outcome: Outcome | None, order: Order) -> None:
-    """Print what came of a plan."""
-    if order.as_json:
-        told = outcome.to_json() if outcome else None
-        print_json({"plan": plan.to_json(), "outcome": told})
-    elif outcome:
-        print(outcome.text if order.brief else f"\n{outcome.text}")
-    elif order.brief:
-        print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
-
-
-def refuse(plan: Plan) -> None:
-    """Raise `RolloutRefused` with the first refusal of *plan*, where there is any."""
-    if plan.refusals:
-        first, *others = plan.refusals
-        more = f" (and {len(others)} more)" if others else ""
-        subject = f"{spoken(first.subject)}: " if first.subject else ""
-        raise RolloutRefused(
-            f"{subject}no {first.wanted}: {first.reason}{more}", hint=first.command or None
-        )
-
-
-def agreed(plan: Plan, expect: str) -> None:
-    """Raise unless *plan* is the one that *expect* names, where it names any."""
-    agreed_digest(plan.digest, expect)
-
-
-def agreed_digest(digest: str, expect: str) -> None:
-    """Raise unless *expect*, where there is any, begins the *digest* of what was planned."""
-    if expect and len(expect) < SHORTEST:
-        raise UsageError(
-            f"{expect!r} is too short for the digest of a plan",
-            hint=f"give at least {SHORTEST} of its digits",
-        )
-    if expect and not digest.startswith(expect.lower()):
-        raise RolloutRefused(
-            f"the plan is no longer {expect}: it is {digest[:12]}",
-            hint="look at the plan above; what it is made from has changed",
-        )

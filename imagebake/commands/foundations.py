@@ -131,6 +131,7 @@ def next_settings(settings: Settings, it: Foundation) -> tuple[tuple[str, str], 
     wanted = {
         "subscription": (settings.subscription, it.subscription),
         "identity": (settings.identity, it.identity_id("service")),
+        "build_identity": (settings.build_identity, it.identity_id("build")),
         "mirror_url": (settings.mirror_url, it.mirror),
     }
     return tuple((name, new) for name, (old, new) in wanted.items() if old != new)

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Callable
 
 from imagebake import app
-from imagebake.commands.fleets import Order, do, place, proper, say
+from imagebake.commands.fleets import do, place
+from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.rotating import told, version_id
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.model.fleet import Inventory

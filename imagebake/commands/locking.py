@@ -1,19 +1,16 @@
-"""`lock` and `mirror`: exact artifacts, and the copies of them."""
+"""`lock`: exact artifacts, and which of them moved."""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from imagebake import app, supply
 from imagebake import lock as locks
 from imagebake.app import Site
-from imagebake.artifacts.store import DirectoryStore
-from imagebake.artifacts.verification import verify
-from imagebake.catalog.components import PACKAGES
+from imagebake.catalog.components import packages_on
 from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen
-from imagebake.errors import ArtifactError, LockError, UsageError
+from imagebake.errors import LockError
 from imagebake.host import system
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
@@ -26,7 +23,8 @@ def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
     if check:
         _check(site, specs, as_json=as_json)
         return
-    app.provide(system.LOCK, progress=site.progress)
+    if not all(spec.gallery.is_windows for spec in specs):
+        app.provide(system.LOCK, progress=site.progress)
     said = []
     for spec in specs:
         before, after = lock_one(site, spec)
@@ -35,7 +33,8 @@ def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
         print_json(said)
         return
     for one in said:
-        print(f"{one['image']}: {one['outcome']}, {one['packages']} packages in {one['lock']}")
+        what = f"{one['packages']} packages" if one["packages"] else _counted(one["files"])
+        print(f"{one['image']}: {one['outcome']}, {what} in {one['lock']}")
         print("".join(f"  {move}\n" for move in one["moves"]), end="")
 
 
@@ -49,7 +48,7 @@ def lock_one(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
     archives = supply.archives(site)
     after = locks.lock_image(
         spec,
-        components=PACKAGES,
+        components=packages_on(spec.distribution),
         previous=before,
         archives=archives,
         mirror=supply.mirror(site, archives),
@@ -67,6 +66,7 @@ def _outcome(site: Site, spec: ImageSpec, before: Lock | None, after: Lock) -> d
         "image": spec.name,
         "outcome": "unchanged" if not wrote else "locked again" if before else "locked",
         "packages": len(after.packages),
+        "files": len(after.artifacts) - len(after.packages),
         "lock": site.workspace.shown(path),
         "moves": [str(move) for move in moves],
     }
@@ -88,23 +88,5 @@ def _check(site: Site, specs: tuple[ImageSpec, ...], *, as_json: bool) -> None:
         print("\n".join(f"{spec.name}: the lock is fresh" for spec in specs))
 
 
-def mirror(action: str, *, as_json: bool) -> None:
-    """Carry out *action* on the mirror; there is only `verify`."""
-    if action != "verify":
-        raise UsageError(f"mirror has no action {action!r}", hint="./inv mirror verify")
-    site = app.site(quiet=as_json)
-    folder = site.workspace.mirror
-    with site.progress.step("Hash the mirror") as step:
-        found = verify(DirectoryStore(folder), folder / "bundles", step=step)
-    if as_json:
-        print_json(dataclasses.asdict(found))
-    else:
-        print(f"{found.checked} artifacts hashed, {len(found.wrong)} wrong")
-    if not found.is_good:
-        wrong = [f"{sha256}: put aside, it is something else" for sha256 in found.wrong]
-        missing = [f"{sha256}: missing, and a bundle needs it" for sha256 in found.missing]
-        broken = [f"bundle {digest}: removed, it was not whole" for digest in found.broken]
-        raise ArtifactError(
-            "\n".join(["the mirror is not what it says", *wrong, *missing, *broken]),
-            hint="./inv bake IMAGE fetches and makes them again",
-        )
+def _counted(files: int) -> str:
+    return "1 file" if files == 1 else f"{files} files"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from invoke.exceptions import Exit
 
 from imagebake import app
+from imagebake.app import Site
 from imagebake.commands.output import print_json, print_table
-from imagebake.errors import UsageError
+from imagebake.errors import ArtifactError, UsageError
 from imagebake.host import process, system
 
 NEEDS = {
@@ -65,12 +67,21 @@ def doctor(*, cloud: str, as_json: bool) -> None:
 
 def setup() -> None:
     """Install every missing system package; needs root and apt."""
+    site = app.site(quiet=False)
     lacking = [need for needs in NEEDS.values() for need in system.missing(needs)]
-    if not lacking:
-        print("everything is here")
-        return
-    app.provide(lacking, progress=app.console_progress(quiet=False))
-    print(f"installed {', '.join(sorted({need.package for need in lacking}))}")
+    app.provide(lacking, progress=site.progress)
+    if not _provide_azurite(site):
+        raise ArtifactError("Azurite was not installed", hint="the lines above say why")
+    installed = ", ".join(sorted({need.package for need in lacking}))
+    print(f"installed {installed}" if installed else "everything is here")
+
+
+def _provide_azurite(site: Site) -> bool:
+    """Have the storage service that tests talk to; only a clone of the project has its pins."""
+    if not (site.workspace.root / "tests" / "azurite" / "package.json").is_file():
+        return True
+    command = [sys.executable, "-m", "tests.support.azurite"]
+    return process.attached(command, cwd=site.workspace.root) == 0
 
 
 def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
@@ -80,6 +91,11 @@ def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
     if lacking := system.missing(needs):
         app.provide(lacking, progress=app.console_progress(quiet=False))
     site = app.site(quiet=True)
+    if not _provide_azurite(site) and "CI" in os.environ:
+        raise ArtifactError(
+            "Azurite was not installed, and continuous integration does not go without",
+            hint="the lines above say why; elsewhere, what needs it is skipped",
+        )
     command = [sys.executable, "-m", "pytest"]
     # One more than the cores: boots and drills wait longer than they compute.
     command += [path] if path else ["-n", "3", "--dist", "worksteal"]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from imagebake import app
 from imagebake.app import Site
-from imagebake.bake import Destination
 from imagebake.commands.fleets import place
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
 from imagebake.errors import UsageError
 from imagebake.host.files import write_atomically
+from imagebake.making import Destination
 from imagebake.reports.dependencies import markdown
 from imagebake.reports.map_picture import Drawing, map_page, map_svg
 from imagebake.rollout.dependencies import DependencyMap, dependency_map

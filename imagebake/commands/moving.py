@@ -13,7 +13,7 @@ from typing import Any
 from imagebake import app, supply
 from imagebake import lock as locks
 from imagebake.app import Site
-from imagebake.catalog.components import PACKAGES
+from imagebake.catalog.components import packages_on
 from imagebake.errors import LockError
 from imagebake.host import system
 from imagebake.host.files import write_atomically
@@ -107,7 +107,7 @@ def _relock(site: Site, old: ImageSpec, new: ImageSpec, previous: Lock | None) -
     return locks.relock(
         old,
         new,
-        components=PACKAGES,
+        components=packages_on(new.distribution),
         previous=previous,
         archives=archives,
         mirror=lambda: supply.mirror(site, archives()),

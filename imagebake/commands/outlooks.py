@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Sequence
 
 from imagebake.app import Site
-from imagebake.catalog.components import LINUX
+from imagebake.catalog.components import CATALOGUE
 from imagebake.model.candidates import Origin, Question
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.answers import Answer, Answers
@@ -21,7 +21,10 @@ def outlooks(
     site: Site, specs: Sequence[ImageSpec], *, refresh: bool = False
 ) -> dict[str, tuple[Outlook, ...]]:
     """The outlook of every version that *specs* choose, by image."""
-    subjects = {spec.name: subjects_of(spec, LINUX.values()) for spec in specs}
+    subjects = {
+        spec.name: subjects_of(spec, CATALOGUE.pinned(spec.gallery.is_windows).values())
+        for spec in specs
+    }
     judged = judge(site, [one for each in subjects.values() for one in each], refresh=refresh)
     rest = iter(judged)
     return {name: tuple(next(rest) for _ in each) for name, each in subjects.items()}

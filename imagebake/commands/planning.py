@@ -159,7 +159,7 @@ class _Planner:
             comparison=compare(old, new),
             against=against,
             missing=len(missing),
-            missing_bytes=sum(one.size for one in missing),
+            missing_bytes=sum(one.size or 0 for one in missing),
             note=note,
         )
 

@@ -12,17 +12,13 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.commands.fleets import (
     FIRST,
     SECOND,
-    Order,
     Place,
     do,
     place,
-    proper,
-    refuse,
-    say,
     second,
-    show,
     unseen,
 )
+from imagebake.commands.orders import Order, proper, say, show
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.rotating import URGENT_WAIT, WAIT, named
 from imagebake.commands.selection import chosen, spec_of, split_version
@@ -213,8 +209,6 @@ def use_gallery(
     if plan:
         planned = at.decided(decide, at.inventory())[0]
         show(planned, order)
-        if not planned.actions:
-            refuse(planned)
         return
     with at.claim(at.definition(spec), order.verb, wait=URGENT_WAIT) as held:
         made, there = at.decided(decide, at.inventory())

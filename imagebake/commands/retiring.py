@@ -40,7 +40,7 @@ def retire(
         return
     if now:
         raise UsageError("--now is for --inventory: a gallery is read as it is")
-    from imagebake.commands.fleets import Order
+    from imagebake.commands.orders import Order
     from imagebake.commands.retiring_live import retire_here
 
     again = f"./inv retire {image}".rstrip()

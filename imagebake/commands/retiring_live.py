@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 from imagebake.app import Site
 from imagebake.cloud.claims import AGAIN
-from imagebake.commands.fleets import Order, Place, do, place, proper, say, show, unseen
+from imagebake.commands.fleets import Place, do, place, unseen
+from imagebake.commands.orders import Order, proper, say, show
+from imagebake.commands.refused import noted
 from imagebake.commands.retiring_file import policies
 from imagebake.commands.rotating import WAIT
 from imagebake.errors import RolloutRefused
@@ -45,7 +47,8 @@ def retirement(
     if not apply:
         show(first, order)
         return
-    proper(first, order)
+    with noted(at.site, specs, first, order.verb, at.began):
+        proper(first, order)
     if inventory.unread:
         raise unseen(inventory.unread)
     if not first.actions:

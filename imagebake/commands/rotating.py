@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from imagebake import app
 from imagebake.cloud.claims import URGENT
 from imagebake.commands.beat_history import heartbeats_of
-from imagebake.commands.fleets import Decide, Order, Place, perform, place, show
+from imagebake.commands.fleets import Decide, Place, perform, place, unseen
+from imagebake.commands.orders import Order, show
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.errors import UsageError
 from imagebake.model.fleet import Inventory
@@ -164,7 +165,10 @@ def _act(
     """Do what was asked for at once, or with *plan* only show it."""
     if plan:
         at.must_have(spec)
-        show(at.decided(decide, at.inventory())[0], order)
+        made, inventory = at.decided(decide, at.inventory())
+        show(made, order)
+        if order.needed and (lacking := inventory.unseen(spec.gallery.definition)):
+            raise unseen(lacking)
     else:
         perform(at, spec, decide, order, wait=wait)
 

@@ -17,6 +17,7 @@ from typing import Any
 from imagebake import app
 from imagebake.app import Site
 from imagebake.commands.fleets import FIRST
+from imagebake.commands.machines import require_machines
 from imagebake.commands.output import print_json, print_table
 from imagebake.commands.scratch import scratch
 from imagebake.commands.selection import spec_of
@@ -27,6 +28,7 @@ from imagebake.commands.troubles import (
     before_all,
     local,
     other_content,
+    watched,
 )
 from imagebake.errors import UsageError, ValidationFailed
 from imagebake.host import process
@@ -39,6 +41,7 @@ from imagebake.specs.load import load_all
 REHEARSE, ALL = "rehearse", "all"
 RECORDS = "rehearsals.jsonl"
 _LAST_WORDS = 2000
+_AS_ROOT = "./inv runbook rehearse"
 
 
 def runbook(name: str, book: str, *, image: str, prove: bool, write: bool, as_json: bool) -> None:
@@ -49,7 +52,7 @@ def runbook(name: str, book: str, *, image: str, prove: bool, write: bool, as_js
         wanted = books if book == ALL else {book: _one(books, book)}
         _rehearse_all(site, wanted, image, prove=prove, write=write, as_json=as_json)
     elif name:
-        _show(_one(books, name), _last(site, name), as_json=as_json)
+        _show(_one(books, name), last_rehearsal(site, name), as_json=as_json)
     else:
         _list(site, books, as_json=as_json)
 
@@ -70,13 +73,13 @@ def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
 def _list(site: Site, books: Mapping[str, Runbook], *, as_json: bool) -> None:
     if as_json:
         told = {
-            one.name: {**one.facts, "last_rehearsal": _last(site, one.name)}
+            one.name: {**one.facts, "last_rehearsal": last_rehearsal(site, one.name)}
             for one in books.values()
         }
         print_json(told)
         return
     rows = (
-        (one.name, one.facts["trigger"], one.facts["rto"], _spoken(_last(site, one.name)))
+        (one.name, one.facts["trigger"], one.facts["rto"], _spoken(last_rehearsal(site, one.name)))
         for one in books.values()
     )
     print_table(("runbook", "when", "objective", "last rehearsed here"), rows)
@@ -97,7 +100,7 @@ def _spoken(last: Mapping[str, Any] | None) -> str:
     return f"{last['began'][:10]}, {last['seconds']:.1f} s, {verdict}"
 
 
-def _last(site: Site, name: str) -> Mapping[str, Any] | None:
+def last_rehearsal(site: Site, name: str) -> Mapping[str, Any] | None:
     """The last rehearsal of a runbook that there is a record of."""
     path = site.workspace.records / RECORDS
     if not path.exists():
@@ -154,6 +157,8 @@ def rehearse_one(site: Site, book: Runbook, spec: ImageSpec, *, prove: bool) -> 
     if book.name not in TROUBLES:
         raise UsageError(f"nothing provokes {book.name} here", hint=f"known: {', '.join(TROUBLES)}")
     trouble = TROUBLES[book.name]
+    if trouble.beats:
+        require_machines(replace(site, settings=replace(site.settings, cloud="local")), _AS_ROOT)
     with scratch(site, book.name) as made:
         here = local(replace(site, workspace=made.workspace), trouble.settings)
         run = functools.partial(_run, here, trouble)
@@ -175,6 +180,8 @@ def rehearse_one(site: Site, book: Runbook, spec: ImageSpec, *, prove: bool) -> 
 
 def _prepare(here: Site, trouble: Trouble, spec: ImageSpec, run: Run, *, prove: bool) -> None:
     """Bring the scratch copy to the state that the trouble finds."""
+    if trouble.beats:
+        watched(here, spec)
     more = trouble.before(spec)
     _must(run, before_all(spec), prove=prove)
     if any(words[0] == "bake" for words in more):

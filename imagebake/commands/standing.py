@@ -14,6 +14,7 @@ from imagebake.host.files import write_atomically
 from imagebake.model.fleet import Inventory
 from imagebake.model.inventory_file import inventory_json
 from imagebake.model.spec import ImageSpec
+from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate
 from imagebake.rollout.ids import key
 from imagebake.rollout.quota import quotas
@@ -27,7 +28,8 @@ def print_status(image: str, *, save: str, as_json: bool) -> None:
     with place(site) as at:
         inventory = at.inventory()
         closed = at.gate(specs)
-        rows = _rows(at, specs, inventory)
+        rows = standing_rows(at, specs, inventory)
+    beyond = excess(specs, inventory, {})
     if save:
         write_atomically(Path(save), canonical_json(inventory_json(inventory)))
         site.progress.note(f"wrote {save}: ./inv retire --inventory {save} decides from it")
@@ -38,25 +40,27 @@ def print_status(image: str, *, save: str, as_json: bool) -> None:
                 "gate": closed.to_json(),
                 "quotas": [one.to_json() for one in quotas(inventory)],
                 "unread": list(inventory.unread),
+                "excess": [one.to_json() for one in beyond],
             }
         )
         return
     print_table(COLUMNS, (row.cells for row in rows))
-    print_remarks(inventory, closed)
+    print_remarks(inventory, closed, remark(beyond))
 
 
-def print_remarks(inventory: Inventory, closed: Gate) -> None:
+def print_remarks(inventory: Inventory, closed: Gate, more: str = "") -> None:
     """Print what is not about one ring: quotas, what nobody knows, and why nothing moves now."""
     remarks = [one.sentence for one in quotas(inventory) if one.warns]
     remarks += [f"not known: {reason}" for reason in inventory.unread]
+    remarks += [more] if more else []
     if not closed.open:
         remarks.append(closed.sentence)
     if remarks:
         print("\n" + "\n".join(remarks))
 
 
-def _rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
-    """The rows, once the replicas of what is current have been looked at one by one."""
+def standing_rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
+    """The rows of `status`, once the replicas of what is current have been looked at one by one."""
     first = [row for spec in specs for row in status(spec, inventory, at.now())]
     current = {key(row.current.id) for row in first if row.current}
     known = at.looked_at(inventory, current)

@@ -6,10 +6,11 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from imagebake.app import Site
+from imagebake.commands.breaking import IDENTITY, STORE, broken
 from imagebake.commands.fleets import FIRST, place
-from imagebake.emulator.health import Incident
 from imagebake.emulator.outages import Outages
 from imagebake.model.spec import ImageSpec
 
@@ -18,11 +19,15 @@ Commands = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
-    """*before* is what had been done when it happened, on top of a baked image in all rings."""
+    """*before* is what had been done when it happened, on top of a baked image in all rings.
+
+    With *beats* the page makes machines, which need root here: the image is watched then.
+    """
 
     strike: Callable[[Site, ImageSpec], None]
     before: Callable[[ImageSpec], Commands] = lambda _: ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    beats: bool = False
 
 
 _SECOND = {"SECOND_GALLERY": "second", "SECOND_LOCATION": "northeurope"}
@@ -41,16 +46,11 @@ def before_all(spec: ImageSpec) -> Commands:
 
 
 def _store_unreadable(site: Site, _: ImageSpec) -> None:
-    _incident(site, "Extension packages cannot be read", "Virtual Machines")
+    broken(Outages(), STORE, told=True).write(site.workspace.emulator)
 
 
 def _storm(site: Site, _: ImageSpec) -> None:
-    _incident(site, "Tokens are late", "Managed Identities for Azure Resources")
-
-
-def _incident(site: Site, title: str, service: str) -> None:
-    incident = Incident(title=title, regions=("Global",), services=(service,))
-    Outages(incidents=(incident,)).write(site.workspace.emulator)
+    broken(Outages(), IDENTITY, told=True).write(site.workspace.emulator)
 
 
 def _caches_gone(site: Site, _: ImageSpec) -> None:
@@ -87,11 +87,11 @@ def _again(spec: ImageSpec) -> Commands:
 
 
 TROUBLES: Mapping[str, Trouble] = {
-    "bad-image": Trouble(strike=_nothing, before=_again),
-    "extension-store-unreadable": Trouble(strike=_store_unreadable),
+    "bad-image": Trouble(strike=_nothing, before=_again, beats=True),
+    "extension-store-unreadable": Trouble(strike=_store_unreadable, beats=True),
     "gallery-deleted": Trouble(strike=_gallery_deleted),
     "hosted-runners-gone": Trouble(strike=_caches_gone),
-    "identity-storm": Trouble(strike=_storm),
+    "identity-storm": Trouble(strike=_storm, beats=True),
     "mirror-lost": Trouble(strike=_mirror_lost),
     "region-lost": Trouble(
         strike=_region_lost, before=lambda spec: (("dr", "copy", spec.name),), settings=_SECOND
@@ -100,17 +100,29 @@ TROUBLES: Mapping[str, Trouble] = {
 """By the runbook's name."""
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") + "\n"
+
+
 def other_content(site: Site, spec: ImageSpec) -> None:
     """Have the scratch spec make another image: twins of a bad version are bad as well."""
     path = site.workspace.specs / f"{spec.name}.yaml"
     step = '  - {name: rehearsal, inline: ["echo rehearsed | sudo tee /etc/rehearsal"]}\n'
-    text = path.read_text(encoding="utf-8")
+    text = _text(path)
     found = re.search(r"^customizers:\n", text, re.MULTILINE)
     if found:
         text = text[: found.end()] + step + text[found.end() :]
     else:
         text = f"{text.rstrip()}\ncustomizers:\n{step}"
     path.write_text(text, encoding="utf-8")
+
+
+def watched(site: Site, spec: ImageSpec) -> None:
+    """Have the scratch spec's heartbeats tell whose fault a miss is, and see `other_content`."""
+    path = site.workspace.specs / f"{spec.name}.yaml"
+    own = re.sub(r"^heartbeat:.*\n(?:[ #].*\n|\n)*", "", _text(path), flags=re.MULTILINE)
+    terms = "{plain: true, script: [test ! -e /etc/rehearsal], timeout_seconds: 120}"
+    path.write_text(f"{own.rstrip()}\nheartbeat: {terms}\n", encoding="utf-8")
 
 
 def local(site: Site, settings: Mapping[str, str]) -> Site:

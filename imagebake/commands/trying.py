@@ -20,7 +20,7 @@ from imagebake.host import system
 from imagebake.host.files import write_atomically
 from imagebake.local import local_end, make_engine
 from imagebake.model.foreign import NotATemplate, template_body
-from imagebake.pins.sources import select, source_file
+from imagebake.pins.sources import source_file
 from imagebake.trial import trial
 
 _LARGEST = 4 << 20
@@ -99,7 +99,7 @@ def _recipe(site: Site, source: dict[str, Any], suite: str) -> BaseRecipe:
     chosen = _chosen(source, suite)
     known = supply.archives(site)
     own = system.architecture()
-    sources = select(known.sources, chosen.suite, own)
+    sources = known.select(chosen.suite, own)
     path = site.workspace.engine / "sources" / f"{chosen.suite}.sources"
     write_atomically(path, source_file(sources).encode())
     return BaseRecipe(

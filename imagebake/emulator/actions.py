@@ -42,7 +42,7 @@ def action_of(method: str, path: str) -> str:
     kind = "/".join((words[0], *words[1::2]))
     if len(words) == 1:
         kind = f"{_GROUP.rpartition('/')[0]}/providers"
-    return f"{kind}/{_VERBS.get(method, 'action')}"
+    return f"{kind}/{_VERBS.get(method, 'action')}".lower()
 
 
 def _linked(path: str, body: Mapping[str, Any]) -> Iterator[Wanted]:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from imagebake.emulator import login
 from imagebake.emulator.actions import Wanted
 from imagebake.emulator.calls import Call, Pace, Reply, Route
 from imagebake.emulator.errors import ArmError, ReplyLost
@@ -32,6 +33,14 @@ _LOG = logging.getLogger(__name__)
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|\d+\.\d+")
 _PROVIDER = re.compile(r"/subscriptions/([^/]+)/(?:.*/)?providers/([^/]+)/(?!(?:un)?register$)")
 _BYTES = "application/octet-stream"
+_MISSING = (
+    "AuthenticationFailed",
+    "Authentication failed. The 'Authorization' header is missing.",
+)
+_EXPIRED = (
+    "ExpiredAuthenticationToken",
+    "The access token expiry UTC time is earlier than current UTC time.",
+)
 _READS = ("GET", "HEAD")
 
 
@@ -100,7 +109,7 @@ class Application:
             self.faults.hold(fault.delay)
         if fault and fault.status is not None and not fault.lose_reply:
             refusal = ArmError(fault.status, fault.code, fault.message)
-            reply = Reply(refusal.status, refusal.body, fault.headers)
+            reply = Reply(refusal.status, login.refusal(path, refusal), fault.headers)
             return self._response(request, reply, admission)
         try:
             reply = self._carry_out(request, path)
@@ -122,13 +131,13 @@ class Application:
         route, names = self._match(request, path)
         query = {key.lower(): value for key, value in request.args.items()}
         if not route.open:
-            _require_token(request, self.base)
+            _require_token(request, self.base, now.timestamp())
             _require_api_version(query)
         body = _json_body(request)
         begin = self.store.reading if request.method in _READS else self.store.writing
         with begin() as session:
             if not route.open:
-                _require_provider(session, path)
+                _require_provider(session, path, now.timestamp())
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
                 token = request.headers.get("Authorization", "")
@@ -195,14 +204,14 @@ def _unwritable(error: sqlite3.Error) -> Reply:
     return Reply(refusal.status, refusal.body)
 
 
-def _require_token(request: Request, base: str) -> None:
-    if not request.headers.get("Authorization", "").startswith("Bearer "):
-        raise ArmError(
-            401,
-            "AuthenticationFailed",
-            "Authentication failed. The 'Authorization' header is missing.",
-            headers={"WWW-Authenticate": f'Bearer authorization_uri="{base}/adfs"'},
-        )
+def _require_token(request: Request, base: str, time: float) -> None:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    expired = login.has_expired(token, time)
+    if kind == "Bearer" and token and not expired:
+        return
+    code, words = _EXPIRED if expired else _MISSING
+    challenge = {"WWW-Authenticate": f'Bearer authorization_uri="{base}/adfs"'}
+    raise ArmError(401, code, words, headers=challenge)
 
 
 def _require_api_version(query: Mapping[str, str]) -> None:
@@ -219,9 +228,9 @@ def _require_api_version(query: Mapping[str, str]) -> None:
         )
 
 
-def _require_provider(session: Session, path: str) -> None:
+def _require_provider(session: Session, path: str, now: float) -> None:
     if match := _PROVIDER.match(path):
-        require_registration(session, match[1], match[2])
+        require_registration(session, match[1], match[2], now)
 
 
 def _json_body(request: Request) -> Any:  # noqa: ANN401 - JSON is what it is

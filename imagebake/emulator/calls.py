@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fnmatch
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.quotas import Quotas
 from imagebake.emulator.store import Session
+
+_FOR_EVER = 1e10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,11 @@ class Pace:
     *failing_regions* fails there. *provisioning* and *extension* are how long a machine is
     waited for; what is slower has failed. *instance* is how long one of a scale set takes to
     be made anew where nothing boots; it fails when its name, or `name@version`, matches one of
-    the patterns in *failing_instances*. *quotas* hold for what is created; None lets all be.
+    the patterns in *failing_instances*. Image templates whose names match one of
+    *stuck_templates* never end being created, or deleted. *quotas* hold for what is created;
+    None lets all be.
+    *token* is how long a token is good for. With *silent* clients are not told how soon to ask
+    again, as Azure does not tell them; else they ask very soon.
     """
 
     operation: float = 0.0
@@ -28,9 +35,17 @@ class Pace:
     instance: float = 0.0
     provisioning: float = 20 * 60.0
     extension: float = 90 * 60.0
+    token: float = 86400.0
+    silent: bool = False
     failing_regions: frozenset[str] = frozenset()
     failing_instances: frozenset[str] = frozenset()
+    stuck_templates: frozenset[str] = frozenset()
     quotas: Quotas | None = None
+
+    def of_template(self, name: str) -> float:
+        """How long the template *name* is being created, or deleted."""
+        stuck = any(fnmatch.fnmatchcase(name, pattern) for pattern in self.stuck_templates)
+        return _FOR_EVER if stuck else self.operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

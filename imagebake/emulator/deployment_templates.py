@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import graphlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ def read(call: Call) -> tuple[Mapping[str, Any], list[Piece]]:
         pieces[piece.id.lower()] = piece
     if len(pieces) > _MOST_RESOURCES:
         raise invalid(f"the number of template resources exceeds {_MOST_RESOURCES}")
-    return given, list(_in_order(pieces))
+    return given, _in_order(pieces)
 
 
 def _piece(call: Call, resource: Mapping[str, Any]) -> Piece:
@@ -76,12 +76,12 @@ def _piece(call: Call, resource: Mapping[str, Any]) -> Piece:
     return Piece(named, str(resource["apiVersion"]), after, body)
 
 
-def _in_order(pieces: Mapping[str, Piece]) -> Iterator[Piece]:
+def _in_order(pieces: Mapping[str, Piece]) -> list[Piece]:
     graph = {
         key: {_found(one, piece, pieces) for one in piece.after} for key, piece in pieces.items()
     }
     try:
-        return (pieces[key] for key in graphlib.TopologicalSorter(graph).static_order())
+        return [pieces[key] for key in graphlib.TopologicalSorter(graph).static_order()]
     except graphlib.CycleError:
         raise invalid("circular dependency detected") from None
 

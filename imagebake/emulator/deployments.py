@@ -144,7 +144,7 @@ class Deployments:
         route, names = self._route(piece)
         path, body = canonical_path(piece.id), resolved(piece.body, call)
         provider = piece.id.rpartition("/providers/")[2].partition("/")[0]
-        require_registration(call.session, call.names["subscription"], provider)
+        require_registration(call.session, call.names["subscription"], provider, call.time)
         require_permission(call.session, call.headers.get("authorization", ""), "PUT", path, body)
         inner = replace(
             call,

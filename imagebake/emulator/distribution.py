@@ -41,6 +41,25 @@ def distribute(
     return failures
 
 
+def late_distribution(template: Resource) -> str:
+    """What a run says whose time is over while a gallery still copies what it made."""
+    targets = [one for one in template.properties["distribute"] if one["type"] == "SharedImage"]
+    definition = str(targets[0]["galleryImageId"]).partition("/versions/")[0] if targets else ""
+    group, gallery, image = (
+        definition.partition(f"/{part}/")[2].partition("/")[0]
+        for part in ("resourceGroups", "galleries", "images")
+    )
+    return (
+        f"Failed in distributing 1 images out of total {len(targets)}: {{[Error 0] [Distribute 0]"
+        f" Error publishing MDI to Azure Compute Gallery:{definition}, Location:"
+        f"{template.body['location']}. Error: Error returned from SIG client while publishing MDI"
+        " to Azure Compute Gallery. Error: Error waiting on Azure Compute Gallery future for"
+        f" resource group: {group}, gallery name: {gallery}, gallery image name: {image}.Error:"
+        " Future#WaitForCompletion: context has been cancelled: StatusCode=200 -- Original Error:"
+        " context deadline exceeded}."
+    )
+
+
 def _distribute(
     distributor: Mapping[str, Any],
     template: Resource,

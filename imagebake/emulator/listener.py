@@ -9,6 +9,7 @@ lies above.
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import socket
 import ssl
@@ -22,6 +23,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator.errors import ReplyLost
+from imagebake.errors import UsageError
 
 _LARGEST_BODY = 8 << 20
 _BACKLOG = 128
@@ -115,6 +117,18 @@ class Listener:
             with self._guard:
                 connection.close()
                 self._open.discard(connection)
+
+
+def listen(context: ssl.SSLContext, port: int) -> Listener:
+    """A listener on *port*; raises `UsageError` where somebody else has it."""
+    try:
+        return Listener(context, port=port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UsageError(
+            f"port {port} is taken", hint="choose another, or 0 for any that is free"
+        ) from error
 
 
 def _break(connection: socket.socket) -> None:

@@ -1,7 +1,7 @@
 """Who am I talking to, and a token please: what clients ask for before anything else.
 
 Nothing here keeps anyone out: the server listens on loopback alone, every client id and every
-secret is as good as another, and every token is accepted.
+secret is as good as another, and every token is accepted, but for one of ours that has expired.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import json
 from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
+from imagebake.emulator.errors import ArmError
 
 TENANT = "22222222-2222-2222-2222-222222222222"
-_ONE_DAY = 86400
+_SEAL = ".unsigned"
 
 
 def endpoints(call: Call) -> Reply:
@@ -74,11 +75,28 @@ def token(call: Call) -> Reply:
         200,
         {
             "token_type": "Bearer",
-            "expires_in": _ONE_DAY,
-            "ext_expires_in": _ONE_DAY,
+            "expires_in": int(call.pace.token),
+            "ext_expires_in": int(call.pace.token),
             "access_token": _token(call, call.form.get("client_id", "anyone")),
         },
     )
+
+
+def has_expired(token: str, time: float) -> bool:
+    """Whether *token* is one of ours, and its life was over at *time*."""
+    if not token.endswith(_SEAL):
+        return False
+    claims = token.split(".")[1]
+    return bool(
+        json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"] < time
+    )
+
+
+def refusal(path: str, error: ArmError) -> dict[str, Any]:
+    """The body that refuses a request: where tokens are had it is spelled as OAuth spells it."""
+    if path.endswith("/token"):
+        return {"error": error.code, "error_description": error.message}
+    return error.body
 
 
 def _token(call: Call, client: str) -> str:
@@ -91,9 +109,9 @@ def _token(call: Call, client: str) -> str:
         "tid": TENANT,
         "iat": issued,
         "nbf": issued,
-        "exp": issued + _ONE_DAY,
+        "exp": issued + int(call.pace.token),
     }
-    return f"{_part({'alg': 'none', 'typ': 'JWT'})}.{_part(claims)}.unsigned"
+    return f"{_part({'alg': 'none', 'typ': 'JWT'})}.{_part(claims)}{_SEAL}"
 
 
 def _part(value: dict[str, Any]) -> str:

@@ -62,10 +62,8 @@ def finish(
 
 def headers(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
     """What points a client at an operation: `Azure-AsyncOperation`, and how soon to ask."""
-    return {
-        "Azure-AsyncOperation": _url(call, provider, location, operation),
-        "retry-after-ms": str(_FIRST_POLL_MS),
-    }
+    where = {"Azure-AsyncOperation": _url(call, provider, location, operation)}
+    return where | _soon(call, 0.0)
 
 
 def with_location(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
@@ -99,7 +97,7 @@ def poll(call: Call) -> Reply:
         )
     about, started, ended, status, error = row
     running = ended is None or call.time < ended
-    soon = {"retry-after-ms": str(_poll_ms(call.time - started))} if running else {}
+    soon = _soon(call, call.time - started) if running else {}
     if call.query.get("monitor") == "true":
         over = 200 if call.session.find(about) else 204
         return Reply(202 if running else over, None, soon)
@@ -115,9 +113,11 @@ def poll(call: Call) -> Reply:
     return Reply(200, body, soon)
 
 
-def _poll_ms(age: float) -> int:
+def _soon(call: Call, age: float) -> dict[str, str]:
     """A twentieth of the time already spent, so that long runs are not asked after for naught."""
-    return round(min(max(age * 50, _FIRST_POLL_MS), _LAST_POLL_MS))
+    if call.pace.silent:
+        return {}
+    return {"retry-after-ms": str(round(min(max(age * 50, _FIRST_POLL_MS), _LAST_POLL_MS)))}
 
 
 ROUTES = tuple(

@@ -1,4 +1,4 @@
-"""What a state directory says is broken: regions that are lost, and incidents.
+"""What a state directory says is broken: regions, services of machines, and what Azure says.
 
 It is a file, so that every process that shares the directory is in the same trouble.
 """
@@ -15,6 +15,7 @@ from typing import Any
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.health import Incident
 from imagebake.emulator.store import Session
+from imagebake.host.files import write_atomically
 
 FILE = "outages.json"
 _COME_BACK = {"Retry-After": "3600"}
@@ -24,10 +25,16 @@ _PROVIDER, _DEPTH = "/providers/", 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outages:
-    """Regions of which nothing can be read or written, and what Azure says of itself."""
+    """Regions of which nothing can be read or written, and what Azure says of itself.
+
+    *store* and *identity* are what the extension store and the identity service do to
+    machines, in the words of whoever is the emulator's host.
+    """
 
     lost: frozenset[str] = frozenset()
     incidents: tuple[Incident, ...] = ()
+    store: str = "up"
+    identity: str = "none"
 
     @classmethod
     def read(cls, folder: Path) -> Outages:
@@ -40,16 +47,23 @@ class Outages:
             Incident(**one | {"regions": tuple(one["regions"]), "services": tuple(one["services"])})
             for one in told.get("incidents", ())
         )
-        return cls(lost=frozenset(told.get("lost", ())), incidents=incidents)
+        services = {name: str(told[name]) for name in ("store", "identity") if name in told}
+        return cls(lost=frozenset(told.get("lost", ())), incidents=incidents, **services)
 
     def write(self, folder: Path) -> None:
         """Let every emulator that starts in *folder* from now on be in this trouble."""
         told = {
             "lost": sorted(self.lost),
             "incidents": [dataclasses.asdict(one) for one in self.incidents],
+            "store": self.store,
+            "identity": self.identity,
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(told), encoding="utf-8")
+        write_atomically(folder / FILE, json.dumps(told).encode())
+
+    @staticmethod
+    def end(folder: Path) -> None:
+        """Let nothing be broken any more."""
+        (folder / FILE).unlink(missing_ok=True)
 
 
 def require_region(session: Session, path: str, body: object, lost: frozenset[str]) -> None:

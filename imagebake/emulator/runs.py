@@ -20,7 +20,7 @@ from typing import Any
 from imagebake.emulator import operations
 from imagebake.emulator.builder import Builder, BuildFailed
 from imagebake.emulator.calls import Call, Pace, stamp, stamp_of
-from imagebake.emulator.distribution import distribute
+from imagebake.emulator.distribution import distribute, late_distribution
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.emulator.template_lookups import Source, Unprovisionable, find_destination
 from imagebake.host.files import locked
@@ -30,8 +30,16 @@ NEVER = "0001-01-01T00:00:00Z"
 
 UNDER_WAY = ("Running", "Canceling")
 _DEFAULT_MINUTES = 240
+
+Start = Callable[[str, Callable[[], None]], None]
+"""Begins a piece of work, which has a name, beside what runs already."""
 _LOGS_KEPT = 100
 _LOG = logging.getLogger(__name__)
+
+
+def in_a_thread(name: str, work: Callable[[], None]) -> None:
+    """Begin *work* in a thread of its own, which does not keep the process alive."""
+    threading.Thread(target=work, name=name, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class _End:
 
 
 class Runs:
-    """The runs of one emulator folder; this process's are its threads."""
+    """The runs of one emulator folder; this process's are what it has begun with *start*."""
 
     def __init__(
         self,
@@ -64,14 +72,16 @@ class Runs:
         builder: Builder,
         now: Callable[[], dt.datetime],
         pace: Callable[[], Pace],
+        start: Start,
     ) -> None:
+        self._start = start
         self._folder = folder
         self._store = store
         self._builder = builder
         self._now = now
         self._pace = pace
         self._closing = threading.Event()
-        self._threads: dict[str, threading.Thread] = {}
+        self._ours: dict[str, threading.Event] = {}
 
     def begin(self, call: Call, template: Resource) -> tuple[str, Callable[[], None]]:
         """Note the run of *template* that the second result starts; the first is its operation.
@@ -120,15 +130,18 @@ class Runs:
         run.log.touch()
         body = template.body
 
-        def work() -> None:
-            with held:
-                self._finish(run, self._build(run, body))
-                run.lock.unlink(missing_ok=True)
-            self._threads.pop(run.id, None)
+        ended = self._ours[run.id] = threading.Event()
 
-        thread = threading.Thread(target=work, name=f"run {run.id}", daemon=True)
-        self._threads[run.id] = thread
-        thread.start()
+        def work() -> None:
+            try:
+                with held:
+                    self._finish(run, self._build(run, body))
+                    run.lock.unlink(missing_ok=True)
+            finally:
+                self._ours.pop(run.id, None)
+                ended.set()
+
+        self._start(f"run {run.id}", work)
 
     def _forget_old_logs(self) -> None:
         logs = sorted(self._folder.glob("packerlogs/*"), key=_modified)
@@ -190,7 +203,16 @@ class Runs:
                     partly = len(failures) < len(template.properties["distribute"])
                     state = "PartiallySucceeded" if partly else "Failed"
                     end = _End(state, failures[0].message, failures[0].code)
+                elif end.code is None and self._is_late(run):
+                    end = _End("Failed", late_distribution(template), "DistributionTimeout")
             self._put_down(session, run.id, template, end, time)
+
+    def _is_late(self, run: _Run) -> bool:
+        """Whether the build's time is over before the last region has its copy.
+
+        The service waits until then, and copies on afterwards; here the end is told at once.
+        """
+        return self._now() + dt.timedelta(seconds=self._pace().replication) > run.deadline
 
     def _put_down(
         self, session: Session, operation: str, template: Resource | None, end: _End, time: float
@@ -222,7 +244,7 @@ class Runs:
         """Report as failed every run whose process has died."""
         with self._store.reading() as session:
             rows = session.sql.execute("SELECT id, template FROM runs WHERE finished = 0")
-            unfinished = [row for row in rows.fetchall() if row[0] not in self._threads]
+            unfinished = [row for row in rows.fetchall() if row[0] not in self._ours]
         for operation, key in unfinished:
             with locked(self._lock(operation), wait=False) as orphaned:
                 if orphaned:
@@ -253,8 +275,8 @@ class Runs:
     def close(self) -> None:
         """Cancel this process's runs and wait for them to end."""
         self._closing.set()
-        for thread in list(self._threads.values()):
-            thread.join()
+        for ended in list(self._ours.values()):
+            ended.wait()
 
 
 def _modified(folder: Path) -> float:

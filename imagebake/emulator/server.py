@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator import (
     definitions,
@@ -32,38 +32,27 @@ from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
 from imagebake.emulator.health import Health, Incident
 from imagebake.emulator.limits import Throttle
-from imagebake.emulator.listener import Listener
+from imagebake.emulator.listener import listen
 from imagebake.emulator.machine_host import MachineHost
 from imagebake.emulator.machine_lives import Lives
 from imagebake.emulator.machines import Machines
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.outages import Outages
-from imagebake.emulator.runs import Runs
+from imagebake.emulator.runs import Runs, Start, in_a_thread
 from imagebake.emulator.scale_set_actions import Actions
 from imagebake.emulator.scale_set_crew import Crew
 from imagebake.emulator.scale_sets import ScaleSets
+from imagebake.emulator.staging import Logs
 from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
 from imagebake.emulator.templates import Templates
 from imagebake.emulator.triggers import Triggers
-from imagebake.errors import UsageError
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _listen(context: ssl.SSLContext, port: int) -> Listener:
-    try:
-        return Listener(context, port=port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise UsageError(
-            f"port {port} is taken", hint="choose another, or 0 for any that is free"
-        ) from error
 
 
 class Emulator:
@@ -74,7 +63,8 @@ class Emulator:
     the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
     for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
     *host* machines are inventory, and nothing runs. Regions that are *lost*, by name, answer
-    nothing; they, and incidents, may be written into the folder, too: see `outages`.
+    nothing; they, and incidents, may be written into the folder, too: see `outages`. Builds are
+    begun with *start*, each in a thread unless it says otherwise.
     """
 
     def __init__(
@@ -89,6 +79,7 @@ class Emulator:
         location: str = "westeurope",
         marketplace: Marketplace | None = None,
         port: int = 0,
+        start: Start = in_a_thread,
     ) -> None:
         self.folder = folder
         self.subscription = subscription
@@ -100,6 +91,7 @@ class Emulator:
         self._seed = (subscription, resource_group, location)
         self._marketplace = marketplace or Marketplace()
         self._port = port
+        self._start = start
         self._faults = Faults()
         self._health = Health()
         self._allowances = Allowances()
@@ -121,6 +113,7 @@ class Emulator:
                 builder=self._builder,
                 now=self._now,
                 pace=lambda: self.pace,
+                start=self._start,
             )
             self._triggers = Triggers(self._runs, self._marketplace)
             self._lives = Lives(
@@ -131,13 +124,13 @@ class Emulator:
                 pace=lambda: self.pace,
                 on_settled=scale_set_waits.on_settled,
             )
-            self._listener = _listen(certificate.context(), self._port)
+            self._listener = listen(certificate.context(), self._port)
         except BaseException:
             self._store.close()
             raise
-        application = self._application()
-        self._exercised = application.exercised
-        self._listener.start(application.respond)
+        self._answering = self._application()
+        self._exercised = self._answering.exercised
+        self._listener.start(self.respond)
         return self
 
     def __exit__(
@@ -154,6 +147,10 @@ class Emulator:
             self._listener.stop()
             self._store.close()
 
+    def respond(self, request: Request) -> Response:
+        """Answer *request*, wherever it comes from; raises `ReplyLost` where a fault wants that."""
+        return self._answering.respond(request)
+
     def _application(self) -> Application:
         routes = (
             *login.ROUTES,
@@ -168,11 +165,12 @@ class Emulator:
             *self._marketplace.routes(),
             *self._health.routes(),
             *Templates(self._runs, self._marketplace).routes(),
-            *self._triggers.routes(),
+            *Logs(self.folder).routes(),
             *Machines(self._lives).routes(),
             *BootDiagnostics(self._lives).routes(),
             *ScaleSets(self._lives).routes(),
             *Actions(self._lives).routes(),
+            *self._triggers.routes(),
         )
         return Application.of(
             (*routes, *Deployments(routes).routes()),

@@ -182,7 +182,7 @@ def storage_account(call: Call, resource: Resource, known: Resource | None) -> N
 
 
 def shown_account(resource: Resource, call: Call) -> dict[str, Any]:
-    """An account with the private endpoints that lead to it."""
+    """An account with the private endpoints that lead to it, and where its blobs are."""
     body = present(resource, call)
     leading = [
         _connection(resource, one)
@@ -193,6 +193,9 @@ def shown_account(resource: Resource, call: Call) -> dict[str, Any]:
         )
     ]
     body["properties"]["privateEndpointConnections"] = leading
+    if resource.private.get("template"):  # of a staging group: the emulator serves its logs
+        place = {"blob": f"{call.base}/{resource.name}/"}
+        body["properties"]["primaryEndpoints"] = place
     return body
 
 

@@ -84,15 +84,20 @@ def seed(session: Session, subscription: str, group: str, location: str) -> None
         session.put(Resource(_GROUPS, body))
 
 
-def require_registration(session: Session, subscription: str, provider: str) -> None:
+def require_registration(session: Session, subscription: str, provider: str, now: float) -> None:
     """Refuse requests to a provider that the subscription has unregistered."""
-    if session.find(_registration(subscription, provider)):
+    if _registration_state(session, subscription, provider, now) != "Registered":
         raise ArmError(
             409,
             "MissingSubscriptionRegistration",
             f"The subscription is not registered to use namespace '{provider}'. See"
             " https://aka.ms/rps-not-found for how to register subscriptions.",
         )
+
+
+def _registration_state(session: Session, subscription: str, provider: str, now: float) -> str:
+    known = session.find(_registration(subscription, provider))
+    return known.provisioning_state(now) if known else "Registered"
 
 
 def _registration(subscription: str, provider: str) -> str:
@@ -150,7 +155,7 @@ def list_locations(call: Call) -> Reply:
 def _provider(call: Call, name: str) -> dict[str, Any]:
     proper = {known.lower(): known for known in _TYPES}.get(name.lower(), name)
     subscription = call.names["subscription"]
-    gone = call.session.find(_registration(subscription, name))
+    state = _registration_state(call.session, subscription, name, call.time)
     types = [
         {
             "resourceType": kind,
@@ -162,7 +167,7 @@ def _provider(call: Call, name: str) -> dict[str, Any]:
     return {
         "id": f"/subscriptions/{subscription}/providers/{proper}",
         "namespace": proper,
-        "registrationState": "NotRegistered" if gone else "Registered",
+        "registrationState": state,
         "resourceTypes": types,
     }
 
@@ -178,15 +183,20 @@ def get_provider(call: Call) -> Reply:
 
 
 def register(call: Call) -> Reply:
-    """Register a provider; all are from the start."""
-    call.session.remove(_registration(call.names["subscription"], call.names["provider"]))
+    """Register a provider, which takes its time; all are from the start."""
+    found = call.session.find(_registration(call.names["subscription"], call.names["provider"]))
+    if found:
+        found.settling, found.state = "Registering", "Registered"
+        found.settles = call.time + call.pace.operation
+        call.session.put(found)
     return get_provider(call)
 
 
 def unregister(call: Call) -> Reply:
     """Unregister a provider, so that requests to it are refused."""
     gone = _registration(call.names["subscription"], call.names["provider"])
-    call.session.put(Resource(_REGISTRATIONS, {"id": gone, "name": call.names["provider"]}))
+    body = {"id": gone, "name": call.names["provider"]}
+    call.session.put(Resource(_REGISTRATIONS, body, state="NotRegistered"))
     return get_provider(call)
 
 

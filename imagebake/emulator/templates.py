@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from imagebake.emulator import operations
@@ -12,6 +11,7 @@ from imagebake.emulator.errors import ArmError, resource_not_found
 from imagebake.emulator.listing import list_page, location, present, require_group, system_data
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.runs import UNDER_WAY, Runs
+from imagebake.emulator.staging import make_staging, remove_staging
 from imagebake.emulator.store import Resource
 from imagebake.emulator.template_checks import (
     check_distribute,
@@ -134,7 +134,7 @@ class Templates:
                 "systemData": system_data(call, None),
             },
             settling="Creating",
-            settles=call.time + call.pace.operation,
+            settles=call.time + call.pace.of_template(call.names["template"]),
         )
 
     def _provision(self, call: Call, template: Resource) -> Reply:
@@ -155,7 +155,7 @@ class Templates:
         else:
             if source.exact_version:
                 properties["source"] = properties["source"] | {"exactVersion": source.exact_version}
-            properties["exactStagingResourceGroup"] = _staging_group(call, template)
+            properties["exactStagingResourceGroup"] = make_staging(call, template)
         call.session.put(template)
         operation = operations.begin(
             call.session, template.id, started=call.time, ended=template.settles, error=error
@@ -213,7 +213,9 @@ class Templates:
             return Reply(204)
         if _is_running(template):
             raise _not_allowed("delete", template, call)
-        template.settling, template.settles = "Deleting", call.time + call.pace.operation
+        template.settling = "Deleting"
+        template.settles = call.time + call.pace.of_template(template.name)
+        remove_staging(call.session, template)
         call.session.put(template)
         call.session.remove_settled(call.time)
         operation = operations.begin(
@@ -255,10 +257,3 @@ class Templates:
             names = f"{call.names['template']}/{call.names['output']}"
             raise resource_not_found(RUN_OUTPUTS, names, call.names["group"])
         return Reply(200, present(found, call))
-
-
-def _staging_group(call: Call, template: Resource) -> str:
-    if given := template.properties["stagingResourceGroup"]:
-        return str(given)
-    name = f"IT_{call.names['group']}_{template.name}_{uuid.uuid4()}"
-    return f"/subscriptions/{call.names['subscription']}/resourceGroups/{name}"

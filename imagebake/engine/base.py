@@ -5,9 +5,10 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from imagebake.engine.errors import Cancelled, EngineFailed
+from imagebake.engine.log import Sink
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.host import namespaces, process
 from imagebake.host.namespaces import Sandbox
@@ -44,7 +45,7 @@ def make_base(
     attempt: Path,
     *,
     mirror: Path | None,
-    log: TextIO,
+    log: Sink,
     cancelled: Callable[[], bool],
 ) -> dict[str, Any]:
     """Fill `root` of *attempt* as *recipe* says; returns what to remember about it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from imagebake.digest import canonical_json, sha256_json
 from imagebake.engine import capture, export, scaffold
@@ -17,6 +18,7 @@ from imagebake.engine.errors import Cancelled, CannotRun, EngineFailed
 from imagebake.engine.finish import GENERALISE
 from imagebake.engine.inability import idle, inability
 from imagebake.engine.layers import CREATE_USER, Runner, Stack
+from imagebake.engine.log import AzureLog, Sink
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch, Step, fetched, materialise
@@ -43,7 +45,8 @@ class Engine:
     """The local builder: bases, layers and their records are in *folder*.
 
     *network* is whether steps are plugged in that do not ask for it. *mirror*, when there
-    is one, is what every step finds at `/run/imagebake/mirror`, read-only.
+    is one, is what every step finds at `/run/imagebake/mirror`, read-only. With a *clock* logs
+    have the shape of Azure's; without, they are the output alone.
     """
 
     folder: Path
@@ -51,6 +54,7 @@ class Engine:
     marketplace: Marketplace
     fetch: Fetch
     network: bool = False
+    clock: Callable[[], dt.datetime] | None = None
 
     @property
     def store(self) -> Store:
@@ -80,7 +84,8 @@ class Engine:
             _deadline(properties, cancelled) as stop,
             log.open("a", encoding="utf-8") as out,
         ):
-            return _Build(engine, properties, out, on_state, stop).run()
+            sink = AzureLog(out, log.parent.name, self.clock) if self.clock else out
+            return _Build(engine, properties, sink, on_state, stop).run()
 
     @contextmanager
     def open_tar(self, record: Mapping[str, Any]) -> Iterator[BinaryIO]:
@@ -128,7 +133,7 @@ class Engine:
 class _Build:
     engine: Engine
     properties: Mapping[str, Any]
-    log: TextIO
+    log: Sink
     on_state: Callable[[str], None]
     stop: Callable[[], bool]
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from imagebake.engine.errors import Cancelled, EngineFailed
+from imagebake.engine.log import Sink
 from imagebake.engine.scaffold import USER
 from imagebake.engine.steps import Step
 from imagebake.engine.store import Layer, Store
@@ -64,7 +65,7 @@ class Runner:
     store: Store
     mirror: Path | None
     epoch: int
-    log: TextIO
+    log: Sink
     cancelled: Callable[[], bool]
 
     def layer(self, stack: Stack, step: Step, previous: str) -> Layer:
@@ -140,7 +141,13 @@ class Runner:
 
         print(f"(telemetry) Starting provisioner {step.provisioner}", file=self.log, flush=True)
         say("Provisioning" + (", with the network" if step.network else ""))
-        yield say
+        try:
+            yield say
+        except EngineFailed as error:
+            print(f"(telemetry) ending {step.provisioner}", file=self.log, flush=True)
+            first = error.message.partition("\n")[0]
+            print(f"==> Build 'azure-arm' errored: {first}", file=self.log, flush=True)
+            raise
         print(f"(telemetry) ending {step.provisioner}", file=self.log, flush=True)
 
 

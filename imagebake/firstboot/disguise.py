@@ -34,6 +34,11 @@ ConditionVirtualization=
 Environment=SSL_CERT_FILE={STAGE}/ca.pem
 """
 
+_NETWORKD_DROP_IN = """[Service]
+# Netplan looks for a card by its permanent address, and a virtual one has none.
+ExecStartPre=+/bin/sh -c 'sed -i s/^PermanentMACAddress=/MACAddress=/ /run/systemd/network/* || :'
+"""
+
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 """Whom the image trusts."""
 AGENT_UNITS = ("walinuxagent.service", "waagent.service")
@@ -56,6 +61,7 @@ def write_disguise(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[s
         "init.sh": (_INIT, 0o755),
         "detect-virt": (_DETECT_VIRT, 0o755),
         "agent.conf": (_AGENT_DROP_IN, 0o644),
+        "networkd.conf": (_NETWORKD_DROP_IN, 0o644),
         "ds-identify.cfg": ("datasource: Azure\n", 0o644),
         "ca.pem": (trusted(disk, ca), 0o644),
         "class/dmi/id/chassis_asset_tag": (f"{_CHASSIS}\n", 0o444),
@@ -82,6 +88,7 @@ def write_disguise(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[s
     # First of all by its name, so that the image's own drop-ins have the last word.
     for unit in AGENT_UNITS:
         binds[f"/run/systemd/system/{unit}.d/00-first-boot.conf"] = "agent.conf"
+    binds["/run/systemd/system/systemd-networkd.service.d/00-first-boot.conf"] = "networkd.conf"
     if (disk / AUTHORITIES).is_file():
         binds[f"/{AUTHORITIES}"] = "ca.pem"
     return (

@@ -39,8 +39,6 @@ class ArmScope(Scope):
         self.given = given
         self.defaults = _tables(entry(template, "parameters"))
         self.variables = _tables(entry(template, "variables"))
-        self.known: dict[tuple[str, str], Node] = {}
-        self.open: set[tuple[str, str]] = set()
 
     def literal(self, node: Literal) -> Node:
         """What a text means: in brackets it is an expression."""
@@ -109,16 +107,12 @@ class ArmScope(Scope):
         if raw is None:
             lacks = "has no default" if kind == "parameters" else "is not written out"
             return unknown(node, f"the {kind[:-1]} {name!r} {lacks}")
-        if place in self.open:
-            return unknown(node, f"the {kind[:-1]} {name!r} goes round in a circle")
-        self.open.add(place)
-        bound, self.bound = self.bound, []
-        value = evaluate(raw, self)
-        self.bound = bound
-        self.open.discard(place)
-        if self.depth < _SHALLOW:
-            self.known[place] = value
-        return value
+        return self.once(node, place, f"the {kind[:-1]} {name!r}", raw)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing was left out because the tree is deep; circles come out alike."""
+        return self.depth < _SHALLOW
 
 
 def _tables(node: Node | None) -> dict[str, Node]:

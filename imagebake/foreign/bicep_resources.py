@@ -40,8 +40,6 @@ class BicepScope(Scope):
         self.given = given
         self.library = library
         self.budget = library.budget
-        self.known: dict[str, Node] = {}
-        self.open: set[str] = set()
 
     def named(self, node: Name) -> Node:
         """What a name means: of a loop, a parameter, a variable."""
@@ -50,11 +48,9 @@ class BicepScope(Scope):
                 return names[node.name]
         if node.name.lower() in self.given and node.name in self.file.parameters:
             return self.given[node.name.lower()]
-        if node.name in self.known:
-            return self.known[node.name]
-        return self.worked_out(node)
+        return self.declared(node)
 
-    def worked_out(self, node: Name) -> Node:
+    def declared(self, node: Name) -> Node:
         """The value of a variable, or of a parameter's default."""
         name = node.name
         raw = self.file.variables.get(name, self.file.parameters.get(name))
@@ -62,16 +58,7 @@ class BicepScope(Scope):
             if name in self.file.parameters:
                 return unknown(node, f"the parameter {name!r} has no default")
             return unknown(node, f"{name!r} is known once it is deployed")
-        if name in self.open:
-            return unknown(node, f"{name!r} goes round in a circle")
-        self.open.add(name)
-        bound, self.bound = self.bound, []
-        value = evaluate(raw, self)
-        self.bound = bound
-        self.open.discard(name)
-        if not self.open:
-            self.known[name] = value
-        return value
+        return self.once(node, name, repr(name), raw)
 
     def call(self, node: Call) -> Node:
         """What a call comes to; a file that is loaded is read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import ClassVar
 
 from imagebake.foreign.nodes import (
@@ -61,6 +61,28 @@ class Scope:
         self.budget = Budget()
         self.bound: list[dict[str, Node]] = []
         self.gaps: list[Unknown] = []
+        self.known: dict[Hashable, Node] = {}
+        self.open: set[Hashable] = set()
+
+    def once(self, node: Node, place: Hashable, spoken: str, raw: Node) -> Node:
+        """The value of *raw*, declared at *place*, worked out once and where nothing is bound."""
+        if place in self.known:
+            return self.known[place]
+        if place in self.open:
+            return unknown(node, f"{spoken} goes round in a circle")
+        self.open.add(place)
+        bound, self.bound = self.bound, []
+        value = evaluate(raw, self)
+        self.bound = bound
+        self.open.discard(place)
+        if self.settled:
+            self.known[place] = value
+        return value
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is worked out now is whole: inside another, a circle may cut it short."""
+        return not self.open
 
     def named(self, node: Name) -> Node:
         """What a name means."""

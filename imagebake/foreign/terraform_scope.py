@@ -115,8 +115,6 @@ class TerraformScope(Scope):
         self.budget = library.budget
         self.given = given
         self.raw: dict[str, Callable[[], Node | None]] = {}
-        self.known: dict[str, Node] = {}
-        self.open: set[str] = set()
         self.texts: dict[tuple[str, str], Block] = {}
         self.variables: dict[str, Node | None] = {}
         self.locals: dict[str, Node] = {}
@@ -150,7 +148,7 @@ class TerraformScope(Scope):
                     return self.variable(node)
                 case "local":
                     raw = self.locals.get(node.name)
-                    return self.worked_out(node, f"local.{node.name}", raw)
+                    return self.declared(node, f"local.{node.name}", raw)
                 case "path":
                     return Literal(node.source, node.at, ".")
         if isinstance(node.base, Field) and node.name == "rendered":
@@ -163,24 +161,13 @@ class TerraformScope(Scope):
             return self.given[node.name.lower()]
         if node.name in self.variables and self.variables[node.name] is None:
             return unknown(node, f"the variable {node.name!r} has no default")
-        return self.worked_out(node, f"var.{node.name}", self.variables.get(node.name))
+        return self.declared(node, f"var.{node.name}", self.variables.get(node.name))
 
-    def worked_out(self, node: Node, name: str, raw: Node | None) -> Node:
-        """The value of *raw*, worked out once."""
-        if name in self.known:
-            return self.known[name]
+    def declared(self, node: Node, name: str, raw: Node | None) -> Node:
+        """The value of *raw*, where there is any."""
         if raw is None:
             return unknown(node, f"{name} is not declared")
-        if name in self.open:
-            return unknown(node, f"{name} goes round in a circle")
-        self.open.add(name)
-        bound, self.bound = self.bound, []
-        value = evaluate(raw, self)
-        self.bound = bound
-        self.open.discard(name)
-        if not self.open:
-            self.known[name] = value
-        return value
+        return self.once(node, name, name, raw)
 
     def rendered(self, node: Field, base: Field) -> Node | None:
         """The text of a `template_file` or of the parts of a `cloudinit_config`."""

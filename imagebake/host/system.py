@@ -15,7 +15,8 @@ from imagebake.host import process
 class Need:
     """A program, the Debian package that has it, and what it is for.
 
-    What is spelled with its whole path is a file that programs read.
+    What is spelled with its whole path is a file that programs read. Of `one or another`
+    either will do.
     """
 
     program: str
@@ -70,6 +71,7 @@ TEST = (
     Need("gpg-agent", "gpg-agent", "keeps their keys"),
     Need("openssl", "openssl", "opens what the fabric of first boots encrypts"),
     Need("qemu-img", "qemu-utils", "judges our disk images"),
+    Need("chromium or google-chrome", "chromium", "shows what our pages look like"),
 )
 """What the test suite starts besides."""
 
@@ -81,7 +83,9 @@ def missing(needs: Iterable[Need]) -> tuple[Need, ...]:
 
 def _is_here(program: str) -> bool:
     path = Path(program)
-    return path.is_file() if path.is_absolute() else process.find(program) is not None
+    if path.is_absolute():
+        return path.is_file()
+    return any(process.find(one) is not None for one in program.split(" or "))
 
 
 def can_install() -> bool:

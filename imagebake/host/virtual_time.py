@@ -6,6 +6,9 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class TimeIsUp(BaseException):
@@ -16,7 +19,8 @@ class VirtualTime:
     """Runs programs one at a time, each until it sleeps, the one that wakes first next.
 
     The programs are ordinary code in threads of their own; the order, and so the result,
-    is the same every time. A program may block on nothing but `sleep`.
+    is the same every time. A program may block on nothing but `sleep`, and on a thread of its
+    own that does so for it.
     """
 
     def __init__(self) -> None:
@@ -53,13 +57,22 @@ class VirtualTime:
 
     def sleep(self, seconds: float) -> None:
         """Let *seconds* pass for the program that calls this."""
-        turn: threading.Event = self._here.turn
+        if self._over:
+            raise TimeIsUp
+        turn: threading.Event = self._here.__dict__.setdefault("turn", threading.Event())
         turn.clear()
         self._wait(self.now + max(0.0, seconds), turn)
         self._parked.release()
         turn.wait()
         if self._over:
             raise TimeIsUp
+
+    def live(self, work: Callable[[], T], until: float = float("inf")) -> T:
+        """Run *work* as a program, and whatever it begins to its end; return what it returns."""
+        results: list[T] = []
+        self.spawn(self.now, lambda: results.append(work()))
+        self.run(until)
+        return results[0]
 
     def run(self, until: float) -> None:
         """Let time pass until all programs have ended, or to the moment *until*."""
@@ -77,8 +90,10 @@ class VirtualTime:
         for _, _, turn in self._waiting:
             turn.set()
             self._parked.acquire()
-        if self._broken:
-            raise self._broken[0]
+        broken = self._broken[:1]
+        self._waiting, self._broken, self._over = [], [], False
+        if broken:
+            raise broken[0]
 
     def _wait(self, moment: float, turn: threading.Event) -> None:
         heapq.heappush(self._waiting, (moment, next(self._numbers), turn))

@@ -26,6 +26,7 @@ KEPT = (
     "/etc/resolv.conf",
     "/etc/sudoers.d/*",
     "/etc/waagent.conf",
+    "/etc/waagent_policy.json",
     "/opt/imagebake/cache.json",
     "/usr/lib/os-release",
     "/var/lib/dbus/machine-id",

@@ -100,7 +100,7 @@ class Comparison:
     @property
     def fetched_bytes(self) -> int:
         """The size of what is new."""
-        return sum(artifact.size for artifact in self.fetched)
+        return sum(artifact.size or 0 for artifact in self.fetched)
 
     def groups(self) -> Iterator[tuple[Risk, tuple[Change, ...]]]:
         """The changes by risk, the riskiest first, without what is empty."""

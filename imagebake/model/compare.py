@@ -13,11 +13,12 @@ from imagebake.model.compare_pins import (
     extension_changes,
     file_changes,
     flat,
+    module_changes,
     package_changes,
 )
-from imagebake.model.pins import Stewardship
 from imagebake.model.plan import BakePlan
 from imagebake.model.sides import Pair, Side, Sides
+from imagebake.model.stewardship import Stewardship
 
 _GROUPED = frozenset(
     {
@@ -45,6 +46,7 @@ def compare(old: BakePlan | None, new: BakePlan | None) -> Comparison:
             *base_changes(sides),
             *package_changes(sides),
             *file_changes(sides),
+            *module_changes(sides),
             *_steps(sides),
             *_regions(sides),
             *_settings(sides),

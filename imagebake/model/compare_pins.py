@@ -11,6 +11,7 @@ from imagebake.model.lock import LockedPackage
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, GoalStateAgent, PackagePin
 from imagebake.model.sides import OTHER_BYTES, Pair, Side, Sides, goes_back
 from imagebake.model.versions import DebianVersion, HandlerVersion
+from imagebake.model.windows_pins import ModulePin
 
 _RELEASE = re.compile(r"(https://github\.com/[^/]+/[^/]+/releases)/download/([^/]+)/[^/]+")
 
@@ -25,11 +26,32 @@ def agent_changes(sides: Sides) -> Iterator[Change]:
             Risk.AGENTS,
             "agent",
             lambda pin: str(pin.version),
-            other=_other_bytes(was, will),
+            other=_other_bytes(was, will) or _other_installer(pair.old, pair.new),
             note=_back(pair, DebianVersion),
             **answers,
         )
         yield from _goal_state_agent(pair, answers)
+
+
+def _other_installer(old: AgentPin | None, new: AgentPin | None) -> str:
+    installers = [pin.installer if pin else None for pin in (old, new)]
+    both = [installer.sha256 for installer in installers if installer]
+    return OTHER_BYTES if len(set(both)) > 1 else ""
+
+
+def module_changes(sides: Sides) -> Iterator[Change]:
+    """The modules of PowerShell."""
+    for pair in sides.paired(lambda side: _of(side, ModulePin), lambda pin: pin.name):
+        pin: ModulePin = pair.either
+        yield from pair.change(
+            Risk.PACKAGES,
+            "module",
+            lambda one: str(one.version),
+            other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
+            note=_back(pair, HandlerVersion),
+            link=release_page(pin.file),
+            **pair.side.answers(pin),
+        )
 
 
 def _goal_state_agent(pair: Pair, answers: Mapping[str, str]) -> Iterator[Change]:
@@ -78,7 +100,8 @@ def base_changes(sides: Sides) -> Iterator[Change]:
 def _source(side: Side) -> dict[str, str]:
     if side.plan is None:
         return {}
-    return {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
+    told = {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
+    return {name: text for name, text in told.items() if text}
 
 
 def _gallery(side: Side) -> dict[str, str]:

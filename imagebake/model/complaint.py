@@ -47,6 +47,7 @@ class Needs:
     regions: tuple[str, ...]
     galleries: tuple[tuple[str, str, str], ...]
     identity: str
+    build_identity: str
     account: str
     managed_tags: Mapping[str, str]
     own_network: bool

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from imagebake.model.adoption import DeniedVersions
+from imagebake.model.distributions import Distribution
 from imagebake.model.versions import DebianVersion
+from imagebake.model.windows import Installation, Policy, Updater
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,8 @@ class Component:
     that prints a text with the upstream version in it, or empty where the package's own version
     has to do. *stops* ascend. *hygiene* are paths, with wildcards, of what must not reach a
     machine made from the image. *ubuntu* are Ubuntu's names of the packages where they differ.
-    *denied* are versions that nobody should have.
+    *denied* are versions that nobody should have. What Windows has is pinned where it has an
+    *installation*; its *version_query* is PowerShell.
     """
 
     name: str
@@ -84,7 +87,13 @@ class Component:
     hygiene: tuple[str, ...] = ()
     ubuntu: tuple[str, ...] = ()
     denied: tuple[DeniedVersions, ...] = ()
+    installation: Installation | None = None
     docs: str
+
+    def on(self, distribution: Distribution) -> Component:
+        """The component with the names that its packages have on *distribution*."""
+        renamed = distribution is Distribution.UBUNTU and self.ubuntu
+        return replace(self, packages=self.ubuntu) if renamed else self
 
     @property
     def handler(self) -> str:
@@ -108,12 +117,37 @@ class FirstBootDownload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsCatalogue:
+    """What is known of Windows alone.
+
+    *components* can be pinned by name; *policies* and *updaters* are what every image turns
+    off, and *hygiene* are paths, with wildcards, of what no image may hold.
+    """
+
+    components: Mapping[str, Component] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+    updaters: tuple[Updater, ...] = ()
+    hygiene: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Everything that is known: components that can be pinned by name, and what is masked.
 
-    *others* are known and cannot be pinned as agents: extensions, files, and all of Windows.
+    *others* are known and cannot be pinned as agents of Linux: extensions, files, and all of
+    Windows, of which *windows* says what its images pin.
     """
 
     components: Mapping[str, Component]
     downloads: tuple[FirstBootDownload, ...]
     others: tuple[Component, ...] = ()
+    windows: WindowsCatalogue = field(default_factory=WindowsCatalogue)
+
+    def pinned(self, on_windows: bool) -> Mapping[str, Component]:  # noqa: FBT001 - one of two
+        """What a spec of the one system, or of the other, can pin as an agent."""
+        return self.windows.components if on_windows else self.components
+
+    def on(self, distribution: Distribution) -> Catalogue:
+        """The catalogue with the names that packages have on *distribution*."""
+        components = {name: one.on(distribution) for name, one in self.components.items()}
+        return replace(self, components=components)

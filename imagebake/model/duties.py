@@ -150,6 +150,11 @@ BAKE = Duty(
         ),
         Grant(scope=Scope.SERVICE, why="lets templates run as it", linked=(_ASSIGN,)),
         Grant(
+            scope=Scope.SUBSCRIPTION,
+            why="sees whether what a build needs is registered",
+            actions=("Microsoft.Resources/subscriptions/providers/read",),
+        ),
+        Grant(
             scope=Scope.MIRROR,
             why="brings artifacts and records into the mirror",
             data_actions=(f"{_BLOBS}/add/action", f"{_BLOBS}/read", f"{_BLOBS}/write"),

@@ -49,7 +49,8 @@ class UpgradeState(enum.StrEnum):
 class ScaleSet:
     """A scale set: *image* is what its model says, *instances* are what runs.
 
-    *etag* is what a write must name, so that nobody's change is lost.
+    *etag* is what a write must name, so that nobody's change is lost. *extensions* are those of
+    the model: the agent's name of each, by the name that it has there.
     """
 
     id: str
@@ -60,6 +61,7 @@ class ScaleSet:
     tags: Mapping[str, str] = field(default_factory=dict)
     instances: tuple[Machine, ...] = ()
     upgrade: UpgradeState = UpgradeState.NONE
+    extensions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ TAG_PROOF = "imagebake-proof"
 """`passed` or `failed`, and the digest of the record that says why."""
 TAG_FROM = "imagebake-from"
 """The id of the version that this one was baked from."""
+TAG_EXTENSIONS = "imagebake-extensions"
+"""The extensions that the version serves to its own agent; `-` where there is none."""
 TAG_RING = "imagebake-ring-"
 """Before a ring's name: when the version became that ring's current one."""
 TAG_REVOKED = "imagebake-revoked"
@@ -40,6 +42,8 @@ TAG_INCIDENT = "imagebake-incident-"
 """Before a region, on a definition: since when heartbeats miss there, and what failed where."""
 TAG_CLAIM = "imagebake-claim-"
 """Before a random id, on a definition: until when somebody works on it, and who."""
+
+_LONGEST_TAG = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,17 @@ class GalleryVersion:
         return self.state == "Succeeded" and "Failed" not in self.regions.values()
 
     @property
+    def coming(self) -> bool:
+        """Whether the version is being made or copied, which may take hours, or changed."""
+        return self.state in ("Creating", "Updating")
+
+    @property
+    def held(self) -> frozenset[str] | None:
+        """The extensions that it serves by itself, in lower case; None when nobody has said."""
+        text = self.tags.get(TAG_EXTENSIONS)
+        return None if text is None else frozenset(text.lower().split()) - {"-"}
+
+    @property
     def bake_key(self) -> str | None:
         """The key of the bake that made it; None when we did not."""
         return self.tags.get(TAG_BAKE_KEY)
@@ -100,6 +115,12 @@ class GalleryVersion:
             "parent": self.parent,
             "replicas": dict(self.replicas),
         }
+
+
+def held_tag(handlers: Iterable[str]) -> dict[str, str]:
+    """The tag that says which extensions a version holds; none where a tag has no room for it."""
+    text = " ".join(sorted(handlers)) or "-"
+    return {TAG_EXTENSIONS: text} if len(text) <= _LONGEST_TAG else {}
 
 
 def next_version(now: dt.datetime, taken: Iterable[ImageVersion]) -> ImageVersion:

@@ -8,7 +8,7 @@ import json
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from imagebake.model.machine import ExtensionWish
 
@@ -67,6 +67,50 @@ class Asked(NamedTuple):
 
     times: int
     hosts: tuple[str, ...] = ()
+
+
+class Heard(Protocol):
+    """What is asked of a beat, be it whole or only its pulse."""
+
+    @property
+    def id(self) -> str:
+        """Which run made it, and its number there."""
+
+    @property
+    def image(self) -> str:
+        """The image that was beaten."""
+
+    @property
+    def version(self) -> str:
+        """The version that the machine was made from."""
+
+    @property
+    def published(self) -> dt.datetime | None:
+        """When that version was published."""
+
+    @property
+    def region(self) -> str:
+        """Where the machine was."""
+
+    @property
+    def label(self) -> str:
+        """Whether it was the golden one or the plain one."""
+
+    @property
+    def began(self) -> dt.datetime:
+        """When the machine was asked for."""
+
+    @property
+    def ready_seconds(self) -> float | None:
+        """How long it took until the agent was Ready; None where it never was."""
+
+    @property
+    def failure(self) -> Phase | None:
+        """The phase that failed first; None for a good beat."""
+
+    @property
+    def good(self) -> bool:
+        """Whether every phase went well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,9 +216,10 @@ def line_of(beat: Beat) -> bytes:
 
 
 _BY_TIME = operator.attrgetter("began", "id")
+_Heard = TypeVar("_Heard", bound=Heard)
 
 
-def in_order(beats: Iterable[Beat]) -> list[Beat]:
+def in_order(beats: Iterable[_Heard]) -> list[_Heard]:
     """The beats by time, each once."""
     known = {one.id: one for one in beats}
     return sorted(known.values(), key=_BY_TIME)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imagebake.model.drill import percentile
-from imagebake.model.heartbeat import Beat, in_order
+from imagebake.model.heartbeat import Heard, in_order
 
 COLUMNS = (
     "IMAGE", "REGION", "LABEL", "LAST", "BEATS", "FAILED", "P50", "P95", "TREND", "AGE",
@@ -81,10 +81,10 @@ class Figures:
 
 
 def history(
-    beats: Iterable[Beat], *, now: dt.datetime, objectives: Mapping[str, int]
+    beats: Iterable[Heard], *, now: dt.datetime, objectives: Mapping[str, int]
 ) -> list[Figures]:
     """The figures of every image, region and label; *objectives* are ages in days, by image."""
-    groups: dict[tuple[str, str, str], list[Beat]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[Heard]] = defaultdict(list)
     for one in in_order(beats):
         groups[one.image, one.region, one.label].append(one)
     return [
@@ -93,7 +93,7 @@ def history(
     ]
 
 
-def _figures(beats: list[Beat], now: dt.datetime, objective: int | None) -> Figures:
+def _figures(beats: list[Heard], now: dt.datetime, objective: int | None) -> Figures:
     last = beats[-1]
     ready = [seconds for one in beats if (seconds := one.ready_seconds) is not None]
     bad = [one for one in beats if not one.good]
@@ -125,7 +125,7 @@ def _trend(seconds: list[float]) -> float | None:
     return round(after / before - 1, 4) if before and after is not None else None
 
 
-def _words(beat: Beat) -> str:
+def _words(beat: Heard) -> str:
     failed = beat.failure
     assert failed is not None  # noqa: S101 - asked for bad ones only
     return f"{beat.began:%m-%d %H:%M} {failed.name}: {failed.code}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.heartbeat import GOLDEN, Beat, Phase, in_order
+from imagebake.model.heartbeat import GOLDEN, Beat, Heard, Phase, in_order
 
 _TAG_LONGEST = 256
 
@@ -34,7 +34,7 @@ class Verdict:
     region: str
     at: dt.datetime
     cause: Cause
-    culprit: Beat | None = None
+    culprit: Heard | None = None
     """The beat that tells what is wrong: where two failed, the golden one."""
 
     @property
@@ -110,26 +110,23 @@ class Incident:
         }
 
 
-def verdicts(beats: Iterable[Beat]) -> list[Verdict]:
+def verdicts(beats: Iterable[Heard]) -> list[Verdict]:
     """What each round says of each image and region, the oldest first.
 
     A round is the beats with the same beginning of their id, which one run of `heartbeat`
     made; so what machines of other runs say at the same time is not mixed up with it.
     """
-    rounds: dict[tuple[str, str, str], list[Beat]] = defaultdict(list)
+    rounds: dict[tuple[str, str, str], list[Heard]] = defaultdict(list)
     for one in in_order(beats):
-        rounds[one.image, one.region, run_of(one)].append(one)
+        rounds[one.image, one.region, one.id.rpartition("-")[0]].append(one)
     found = [_judge(image, region, group) for (image, region, _), group in rounds.items()]
     return sorted(found, key=lambda one: (one.at, one.image, one.region))
 
 
-def run_of(beat: Beat) -> str:
-    """The run that made *beat*."""
-    return beat.id.rpartition("-")[0]
-
-
-def _judge(image: str, region: str, beats: list[Beat]) -> Verdict:
-    bad = [one for one in beats if not one.good]
+def _judge(image: str, region: str, beats: list[Heard]) -> Verdict:
+    bad = [one for one in beats if one.failure]
+    if not bad:
+        return Verdict(image=image, region=region, at=beats[0].began, cause=Cause.WELL)
     golden = [one for one in bad if one.label == GOLDEN]
     plain = [one for one in beats if one.label != GOLDEN]
     cause = _cause(golden=bool(golden), plain=[one.good for one in plain])
@@ -202,7 +199,7 @@ class Silence:
 
 
 def silences(
-    beats: Iterable[Beat],
+    beats: Iterable[Heard],
     wanted: Iterable[tuple[str, str]],
     *,
     now: dt.datetime,

@@ -103,6 +103,7 @@ class _ScaleSet(Value):
     tags: Texts
     instances: tuple[_Machine, ...] = ()
     upgrade: UpgradeState = UpgradeState.NONE
+    extensions: Texts
 
     def value(self) -> ScaleSet:
         return ScaleSet(
@@ -174,7 +175,7 @@ def read_inventory(text: str, *, path: str) -> Inventory:
 def _fields(value: Definition | Machine | ScaleSet) -> dict[str, Any]:
     names = (one.name for one in dataclasses.fields(value) if one.name != "instances")
     return {
-        name: dict(told) if name == "tags" else told
+        name: dict(told) if name in ("tags", "extensions") else told
         for name in names
         if (told := getattr(value, name)) is not None
     }

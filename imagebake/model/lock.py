@@ -111,19 +111,51 @@ class LockedFile(Value):
     redirects: tuple[Text, ...] | None = None
 
 
+class LockedInstaller(Value):
+    """A file that a step of Windows installs from, and leaves nothing of, by digest.
+
+    *size* is absent where its publisher does not say it.
+    """
+
+    name: Text
+    version: Text
+    url: Text
+    size: Annotated[int, Field(ge=1)] | None = None
+    sha256: Sha256
+    redirects: tuple[Text, ...] | None = None
+
+
+Artifact = LockedPackage | LockedFile | LockedInstaller
+"""What a mirror has for a bake."""
+
+
 class Lock(Value):
-    """Everything that a bake installs, and the digest of what it was resolved from."""
+    """Everything that a bake installs, and the digest of what it was resolved from.
+
+    Linux installs packages, step by step; Windows has no *suite*, and *installers* instead.
+    """
 
     lock_version: Literal[1] = 1
     image: Text
     inputs_sha256: Sha256
     source: SourceImage
-    suite: Text
+    suite: Text | None = None
     architecture: Text
-    repositories: tuple[Repository, ...]
-    steps: tuple[LockedStep, ...]
+    repositories: tuple[Repository, ...] = ()
+    steps: tuple[LockedStep, ...] = ()
     files: tuple[LockedFile, ...] = ()
     extensions: tuple[ExtensionPin, ...] = ()
+    installers: tuple[LockedInstaller, ...] | None = None
+
+    @property
+    def loose(self) -> tuple[LockedFile | LockedInstaller, ...]:
+        """What is fetched file by file, and not in a bundle."""
+        return (*self.files, *(self.installers or ()))
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Everything that a bake must have before it starts."""
+        return (*self.packages, *self.loose)
 
     @property
     def packages(self) -> tuple[LockedPackage, ...]:
@@ -132,7 +164,7 @@ class Lock(Value):
 
     @property
     def base(self) -> LockedStep:
-        """The step that makes the local base."""
+        """The step that makes the local base, which no lock of Windows has."""
         return next(step for step in self.steps if step.name == BASE)
 
     @property

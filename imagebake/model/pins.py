@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from imagebake.model import names
-from imagebake.model.adoption import Adoption, FileSource
+from imagebake.model.adoption import FileSource
 from imagebake.model.delivery import (
     AGENTS,
     PACKAGES,
@@ -24,17 +24,16 @@ from imagebake.model.delivery import (
     package_name,
 )
 from imagebake.model.spelling import described
+from imagebake.model.stewardship import Stewardship
 from imagebake.model.texts import (
     AgentName,
     AgentVersion,
-    Day,
     DebianPackage,
     ExtensionName,
     FileMode,
     HostName,
     HttpsAddress,
-    Owner,
-    PlainPath,
+    ImagePath,
     Sha256,
     Text,
 )
@@ -46,6 +45,7 @@ from imagebake.model.versions import (
     HandlerVersion,
     exact_debian_version,
 )
+from imagebake.model.windows_pins import Installer, ModulePin
 
 
 def _exact_handler_version(text: str) -> str:
@@ -69,25 +69,6 @@ HandlerVersionText = Annotated[
 """The full version of an extension handler."""
 
 
-class Stewardship(Value):
-    """Who answers for a pin, why it is where it is, and when to look again."""
-
-    owner: Owner | None = None
-    """Who answers for this pin; the spec's owner when absent."""
-    reason: Text | None = None
-    """Why this version, where that is not obvious."""
-    review_by: Day | None = None
-    """The day by which somebody looks at this pin again."""
-    hold: Text | None = None
-    """Why this pin must stay at its version; `bump` leaves it alone."""
-    adoption: Adoption | None = None
-    """When a newer version of it may be adopted, where that differs from the spec's."""
-
-
-STEWARDSHIP = frozenset({*Stewardship.model_fields, "source"})
-"""What a pin says about its own life: no change of it makes a lock stale."""
-
-
 class GoalStateAgent(Value):
     """A newer guest agent than the package's, which the packaged one finds on the disk and runs."""
 
@@ -107,7 +88,9 @@ class AgentPin(Stewardship):
     agent: AgentName
     """The component's name in the catalogue, such as `azure-linux-agent`."""
     version: DebianVersionText
-    """The exact version of its Debian package."""
+    """The exact version of its Debian package; on Windows, of what its installer installs."""
+    installer: Installer | None = None
+    """On Windows, where agents have no package: what installs it."""
     goal_state_agent: GoalStateAgent | None = None
     """For `azure-linux-agent`: the agent that machines run instead of the package's own."""
 
@@ -165,7 +148,7 @@ class FilePin(Stewardship):
     """What the publisher calls this version."""
     sha256: Sha256
     """The digest of its content."""
-    destination: PlainPath
+    destination: ImagePath
     """Where it is in the image."""
     mode: FileMode = "0644"
     """Its permissions, in octal."""
@@ -193,8 +176,8 @@ class FilePin(Stewardship):
         )
 
 
-KINDS = ("agent", "package", "file")
-"""The key that says which kind of pin it is."""
+KINDS = ("agent", "package", "module", "file")
+"""The key that says which kind of pin it is; of a module, `file` only says where it is."""
 
 
 def _pin_kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked
@@ -205,11 +188,12 @@ def _pin_kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, b
 Pin = Annotated[
     Annotated[AgentPin, Tag("agent")]
     | Annotated[PackagePin, Tag("package")]
-    | Annotated[FilePin, Tag("file")],
+    | Annotated[FilePin, Tag("file")]
+    | Annotated[ModulePin, Tag("module")],
     Discriminator(
         _pin_kind,
         custom_error_type="pin_kind",
-        custom_error_message="a pin has one of the keys 'agent', 'package' and 'file'",
+        custom_error_message="a pin is an agent, a package, a file or a module",
     ),
 ]
 

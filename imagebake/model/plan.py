@@ -9,13 +9,16 @@ from typing import Any
 
 from imagebake.digest import sha256_json
 from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock, LockedFile, LockedPackage
+from imagebake.model.lock import Artifact, Lock
 from imagebake.model.outputs import TargetRegion
 from imagebake.model.spec import ImageSpec
 from imagebake.model.steps import Fetched, RestartTerms, UpdateTerms
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
 """The line of a script that gets the mirror's address, which is not part of what is baked."""
+
+WINDOWS_MIRROR_LINE = "$mirror = '@imagebake-mirror@'"
+"""The same line in PowerShell."""
 
 NETWORK_REQUIRED = "# imagebake: network=required"
 """The line by which a script asks for more than the mirror."""
@@ -67,9 +70,13 @@ class Script:
         Only a newline ends a line: a manifest may hold the other characters that Unicode
         breaks lines at.
         """
-        address = f"mirror={shlex.quote(mirror_url)}"
+        quoted = mirror_url.replace("'", "''")
+        addresses = {
+            MIRROR_LINE: f"mirror={shlex.quote(mirror_url)}",
+            WINDOWS_MIRROR_LINE: f"$mirror = '{quoted}'",
+        }
         lines = self.text.removesuffix("\n").split("\n")
-        return tuple(address if line == MIRROR_LINE else line for line in lines)
+        return tuple(addresses.get(line, line) for line in lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +105,9 @@ class BakePlan:
         return Bundle(self.lock.base.packages)
 
     @property
-    def artifacts(self) -> tuple[LockedPackage | LockedFile, ...]:
+    def artifacts(self) -> tuple[Artifact, ...]:
         """Everything that the bake must have before it starts."""
-        return (*self.lock.packages, *self.lock.files)
+        return self.lock.artifacts
 
     @property
     def bake_key(self) -> str:
@@ -123,9 +130,10 @@ class BakePlan:
 class Delivery:
     """Where a plan goes: what differs from one subscription, or one day, to the next.
 
-    *identity* is the resource id of the user-assigned identity that the service and the
-    build machine act as; *image_version_id* is the full ARM id of the version to make,
-    which must not exist; *tags* go onto it, after the spec's own.
+    *identity* is the resource id of the user-assigned identity that the service acts as, and
+    *build_identity* that of the build machine, which is the same one where it is empty;
+    *image_version_id* is the full ARM id of the version to make, which must not exist; *tags*
+    go onto it, after the spec's own.
     """
 
     location: str
@@ -134,3 +142,4 @@ class Delivery:
     mirror_url: str
     regions: tuple[TargetRegion, ...]
     tags: tuple[tuple[str, str], ...]
+    build_identity: str = ""

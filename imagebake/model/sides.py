@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from imagebake.model.changes import Change, Risk
-from imagebake.model.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep
-from imagebake.model.pins import ExtensionPin, Pin, Stewardship
+from imagebake.model.lock import BASE, Artifact, Lock, LockedPackage, LockedStep
+from imagebake.model.pins import ExtensionPin, Pin
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
+from imagebake.model.stewardship import Stewardship
 from imagebake.model.versions import DebianVersion, HandlerVersion
 
 OTHER_BYTES = "other bytes at the same version"
@@ -56,11 +57,10 @@ class Side:
         """The steps that install something into the base."""
         return self.plan.lock.customizing if self.plan else ()
 
-    def artifacts(self) -> Iterator[LockedPackage | LockedFile]:
+    def artifacts(self) -> Iterator[Artifact]:
         """Everything that the lock names."""
         if self.plan:
-            yield from self.plan.lock.packages
-            yield from self.plan.lock.files
+            yield from self.plan.lock.artifacts
 
     def packages(self, *, base: bool) -> dict[str, LockedPackage]:
         """The packages of the local base, or of all other steps, by name."""

@@ -9,11 +9,14 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 
 from imagebake.model.adoption import Adoption
 from imagebake.model.delivery import WantedFile
+from imagebake.model.distributions import Distribution, distribution_of
+from imagebake.model.guard import GUEST_AGENT, Guard, obeys
 from imagebake.model.outputs import Output, Replication, TargetRegion
-from imagebake.model.pins import STEWARDSHIP, AgentPin, ExtensionPin, FilePin, PackagePin, Pin
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin
 from imagebake.model.rings import Retirement, Ring, within
 from imagebake.model.source import SourceImage
 from imagebake.model.steps import Customizer, Validator
+from imagebake.model.stewardship import STEWARDSHIP
 from imagebake.model.terms import (
     Build,
     HeartbeatTerms,
@@ -29,21 +32,30 @@ from imagebake.model.texts import (
     ImageName,
     MarketplaceName,
     Owner,
+    SnapshotDate,
     Suite,
     TagName,
     TagText,
     Text,
 )
 from imagebake.model.values import Grown, Value
+from imagebake.model.windows_pins import ModulePin
 
 
 class LocalBase(Value):
-    """How this machine makes the same base: a Debian suite and the packages the image has."""
+    """How this machine makes the same base: a suite and the packages the image has."""
 
     suite: Suite
-    """The Debian suite: `bookworm`."""
+    """The suite of Debian or Ubuntu: `bookworm`."""
+    snapshot: SnapshotDate | None = None
+    """The moment of the archive to lock from; needs an address in the setting `snapshot`."""
     packages: Annotated[tuple[DebianPackage, ...], Field(max_length=2000)] = ()
-    """Packages that the marketplace image has beyond Debian's essential ones."""
+    """Packages that the marketplace image has beyond the essential ones."""
+
+    @property
+    def distribution(self) -> Distribution:
+        """Whose suite it is."""
+        return distribution_of(self.suite)
 
 
 class Generation(enum.StrEnum):
@@ -121,7 +133,7 @@ class GalleryDefinition(Grown):
 class ImageSpec(Grown):
     """One image, after its includes have been merged."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"distribute", "validation", "trigger"})
+    later: ClassVar[frozenset[str]] = frozenset({"distribute", "guard", "trigger", "validation"})
 
     name: ImageName
     """The image's name; the spec's file is called the same."""
@@ -139,6 +151,8 @@ class ImageSpec(Grown):
     """What the image must contain, each at an exact version."""
     extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
     """Extension handlers, each with the way its function is delivered."""
+    guard: Guard = Guard()
+    """Which extensions the guest agent lets run."""
     customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
     """Steps of the image's own, run after the pins are installed."""
     validators: Annotated[tuple[Validator, ...], Field(max_length=100)] = ()
@@ -204,6 +218,11 @@ class ImageSpec(Grown):
         )
 
     @property
+    def distribution(self) -> Distribution:
+        """The distribution that the local base is made from; Debian where there is none."""
+        return self.local.distribution if self.local else Distribution.DEBIAN
+
+    @property
     def agents(self) -> tuple[AgentPin, ...]:
         """The pinned components of the catalogue, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, AgentPin))
@@ -219,6 +238,11 @@ class ImageSpec(Grown):
         return tuple(pin for pin in self.pins if isinstance(pin, FilePin))
 
     @property
+    def modules(self) -> tuple[ModulePin, ...]:
+        """The pinned modules of PowerShell, in the spec's order."""
+        return tuple(pin for pin in self.pins if isinstance(pin, ModulePin))
+
+    @property
     def wanted_files(self) -> tuple[WantedFile, ...]:
         """Every file to lock: the pinned ones, then what agents and extensions bring along."""
         brought = (
@@ -232,6 +256,14 @@ class ImageSpec(Grown):
     def cached(self) -> tuple[ExtensionPin, ...]:
         """The extensions that the image serves to its own agent."""
         return tuple(pin for pin in self.extensions if pin.package)
+
+    @property
+    def allowed(self) -> tuple[str, ...] | None:
+        """The extensions that the image's agent lets run; None where it lets run any."""
+        newest = [pin.newest for pin in self.agents if pin.agent == GUEST_AGENT]
+        if not self.guard.allow_list or not any(map(obeys, newest)):
+            return None
+        return tuple(sorted({pin.handler for pin in self.cached} | set(self.guard.also)))
 
     def lock_inputs(self) -> dict[str, Any]:
         """What a lock is resolved from; a change of anything else leaves the lock fresh."""

@@ -71,9 +71,18 @@ DefinitionName = Annotated[
 
 Suite = Annotated[
     str,
-    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian, such as 'bookworm'"),
+    spelled(r"[a-z][a-z0-9.-]{1,40}", "a suite of Debian or Ubuntu, such as 'bookworm'"),
 ]
 """A suite of a Debian archive."""
+
+SnapshotDate = Annotated[
+    str,
+    spelled(
+        r"20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z",
+        "a moment as snapshot services spell it, such as '20261121T100000Z'",
+    ),
+]
+"""A moment of an archive, in UTC."""
 
 DebianPackage = Annotated[
     str,
@@ -116,14 +125,15 @@ CommandLine = Annotated[
 ]
 """One line of a shell script."""
 
-PlainPath = Annotated[
+ImagePath = Annotated[
     str,
     spelled(
-        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}",
+        r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}"
+        r"|[A-Za-z]:(\\(?!\.{1,2}(\\|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}",
         "a plain absolute path: letters, digits and '_.+@-' between slashes, no '..'",
     ),
 ]
-"""A path in the image, which needs no quoting anywhere."""
+"""A path in the image, of Linux or `C:\\FOLDER\\NAME` of Windows."""
 
 HttpsAddress = Annotated[
     str,

@@ -51,6 +51,13 @@ def exact_debian_version(text: str) -> str:
     return DebianVersion(text).text
 
 
+def exact_module_version(text: str) -> str:
+    """Give *text* back; raises `InexactVersion` unless it names one version of a module."""
+    if not HANDLER.fullmatch(text):
+        raise _inexact(text, "a module's whole version", "5.7.1")
+    return text
+
+
 @functools.total_ordering
 @dataclass(frozen=True, slots=True)
 class HandlerVersion:

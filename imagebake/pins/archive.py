@@ -44,12 +44,14 @@ class Suite:
 class Archives:
     """The way to the archives that this machine, or a setting, names.
 
-    *snapshot* is an address with `{archive}` and a date in it, or empty. *keyring*, where
-    there is one, is trusted instead of what the sources name; *keyrings* are trusted where
-    they name none. *cache* keeps package indexes under their digests.
+    *sources* come first, and those of *others* serve the suites that only they name.
+    *snapshot* is an address with `{archive}` in it, and a date or `{date}`; or empty.
+    *keyring*, where there is one, is trusted instead of what the sources name; *keyrings*
+    are trusted where they name none. *cache* keeps package indexes under their digests.
     """
 
     sources: tuple[Source, ...]
+    others: tuple[Source, ...] = ()
     keyring: str
     keyrings: tuple[Path, ...]
     check_dates: bool
@@ -63,24 +65,37 @@ class Archives:
         architecture: str,
         *,
         now: dt.datetime,
+        moment: str | None = None,
         only: Collection[str] | None = None,
     ) -> tuple[Suite, ...]:
         """Fetch and check what the archives have of *suite* now, its security fixes included.
 
-        With *only*, nothing is read but packages of these names.
+        With a *moment*, what they had then; raises `ArtifactError` where no address of a
+        dated archive is known. With *only*, nothing is read but packages of these names.
         """
+        if moment and not self.snapshot:
+            raise ArtifactError(
+                f"{suite} is to be locked as it was at {moment}, and no dated archive is known",
+                hint="set 'snapshot' in imagebake.yaml, or IMAGEBAKE_SNAPSHOT: docs/ubuntu.md",
+            )
+        date = moment or self._date
         return tuple(
-            self._open(source, architecture, now, only)
-            for source in select(self.sources, suite, architecture)
+            self._open(source, architecture, now, date, only)
+            for source in self.select(suite, architecture)
         )
+
+    def select(self, suite: str, architecture: str) -> tuple[Source, ...]:
+        """The sources of *suite*, its updates and its security fixes, as `sources.select`."""
+        named = any(source.suite == suite for source in self.others)
+        first = any(source.suite == suite for source in self.sources)
+        return select(self.others if named and not first else self.sources, suite, architecture)
 
     def addresses(self, lock: Lock) -> Mapping[str, str]:
         """The base address of each repository of *lock* that this machine knows one for."""
+        if lock.suite is None:
+            return {}
         try:
-            known = {
-                source.suite: source
-                for source in select(self.sources, lock.suite, lock.architecture)
-            }
+            known = {source.suite: source for source in self.select(lock.suite, lock.architecture)}
         except ArtifactError:  # only a download needs an address
             return {}
         return {
@@ -92,7 +107,7 @@ class Archives:
     def _address(self, source: Source, date: str | None) -> str:
         if not (self.snapshot and date):
             return source.address
-        address = _DATE.sub(date, self.snapshot).rstrip("/")
+        address = _DATE.sub(date, self.snapshot).replace("{date}", date).rstrip("/")
         return address.replace("{archive}", source.address.rpartition("/")[2])
 
     @property
@@ -105,9 +120,10 @@ class Archives:
         source: Source,
         architecture: str,
         now: dt.datetime,
+        date: str | None,
         only: Collection[str] | None,
     ) -> Suite:
-        address = self._address(source, self._date)
+        address = self._address(source, date)
         folder = f"{address}/dists/{source.suite}"
         what = f"{shown(folder)}/InRelease"
         signed = self._in_release(folder, source.suite)
@@ -117,7 +133,7 @@ class Archives:
             raise ArtifactError(
                 f"{what} is about {' or '.join(sorted(release.names))}, not about {source.suite}"
             )
-        if self.check_dates and not self.snapshot:
+        if self.check_dates and not date:
             releases.check_dates(release, what, now)
         texts = [
             self._packages(folder, release, component, architecture)
@@ -129,7 +145,7 @@ class Archives:
             components=source.components,
             in_release_sha256=release.in_release_sha256,
             date=release.date,
-            snapshot=self._date,
+            snapshot=date,
         )
         index = Index.parse((text for several in texts for text in several), only)
         return Suite(repository, index, address)
@@ -190,16 +206,17 @@ def find_archives(
     settings: Settings, machine: AptConfiguration, *, downloader: Downloader, cache: Path
 ) -> Archives:
     """The archives of the file that *settings* name, or of the *machine*'s own apt."""
-    if settings.snapshot and not (
-        settings.snapshot.startswith(("http://", "https://")) and _DATE.search(settings.snapshot)
-    ):
+    dated = _DATE.search(settings.snapshot) or "{date}" in settings.snapshot
+    if settings.snapshot and not (settings.snapshot.startswith(("http://", "https://")) and dated):
         raise UsageError(
             f"the setting snapshot is {settings.snapshot!r}, which names no date",
-            hint="it is an address such as https://…/{archive}/20260901T000000Z",
+            hint="it is an address such as https://…/{archive}/20260901T000000Z, or with {date}",
         )
-    files = (Path(settings.archive),) if settings.archive else machine.sources
+    named = read_sources([Path(settings.archive)]) if settings.archive else ()
+    own = read_sources(machine.sources)
     return Archives(
-        sources=read_sources(files),
+        sources=named or own,
+        others=own if named else (),
         keyring=settings.keyring,
         keyrings=machine.keyrings,
         check_dates=machine.check_dates,

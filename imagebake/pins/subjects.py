@@ -11,9 +11,11 @@ from imagebake.model.adoption import DeniedVersions, Terms, terms
 from imagebake.model.candidates import Origin, Question
 from imagebake.model.component import Component
 from imagebake.model.order import Scheme
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Stewardship
+from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 from imagebake.model.source import MarketplaceImage
 from imagebake.model.spec import ImageSpec
+from imagebake.model.stewardship import Stewardship
+from imagebake.model.windows_pins import ModulePin
 from imagebake.pins.addresses import names_version
 
 SOURCE = "source"
@@ -27,6 +29,7 @@ class Kind(enum.StrEnum):
     AGENT = "agent"
     PACKAGE = "package"
     FILE = "file"
+    MODULE = "module"
     EXTENSION = "extension"
 
 
@@ -65,7 +68,7 @@ def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[Subject, .
 
 def subject_of(
     spec: ImageSpec,
-    pin: AgentPin | PackagePin | FilePin | ExtensionPin,
+    pin: AgentPin | PackagePin | FilePin | ModulePin | ExtensionPin,
     known: Iterable[Component],
 ) -> Subject:
     """What *pin* is about, be it in *spec* or about to be."""
@@ -73,7 +76,9 @@ def subject_of(
         return _file(spec, pin)
     if isinstance(pin, ExtensionPin):
         return _extension(spec, pin)
-    return _package(spec, pin, {one.name: one for one in known})
+    if isinstance(pin, ModulePin) or (isinstance(pin, AgentPin) and pin.installer):
+        return _installed(spec, pin, {one.name: one for one in known})
+    return _package(spec, pin, {one.name: one.on(spec.distribution) for one in known})
 
 
 def _image(spec: ImageSpec) -> Iterator[Subject]:
@@ -100,7 +105,7 @@ def _package(
     spec: ImageSpec, pin: AgentPin | PackagePin, known: Mapping[str, Component]
 ) -> Subject:
     agent = known.get(pin.agent) if isinstance(pin, AgentPin) else None
-    package = agent.packages[0] if agent else pin.name
+    package = agent.packages[0] if agent and agent.packages else pin.name
     question = None
     if spec.local:
         names = (spec.local.suite, spec.gallery.architecture.debian, package)
@@ -116,6 +121,23 @@ def _package(
         scheme=Scheme.DEBIAN,
         question=question,
         by_hand="" if question else "its spec names no suite (local:)",
+    )
+
+
+def _installed(
+    spec: ImageSpec, pin: AgentPin | ModulePin, known: Mapping[str, Component]
+) -> Subject:
+    agent = known.get(pin.name) if isinstance(pin, AgentPin) else None
+    return _subject(
+        spec,
+        pin,
+        agent.denied if agent else (),
+        name=pin.name,
+        kind=Kind.AGENT if isinstance(pin, AgentPin) else Kind.MODULE,
+        version=pin.version,
+        scheme=Scheme.FILE,
+        question=None,
+        by_hand="its file moves with it: change 'version', 'file' and 'sha256' together",
     )
 
 

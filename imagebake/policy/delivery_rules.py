@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from imagebake.diagnostics import Severity
 from imagebake.model.delivery import AGENT_STATE, KEPT
+from imagebake.model.guard import GUEST_AGENT, SINCE
 from imagebake.model.pins import DeliveryMode
 from imagebake.model.versions import DebianVersion
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
-_AGENT = "azure-linux-agent"
 _KNOWS_BOTH_SWITCHES = "2.10.0.8"
 _ZIP_OF_EXTENSION = re.compile(r"[A-Za-z0-9.]+__[0-9]+(\.[0-9]+){2,3}\.zip")
 
@@ -38,11 +38,11 @@ def _pinned_packages(facts: SpecFacts) -> set[str]:
     "The guest agent is pinned where extensions are cached",
     why="the bake tells the pinned agent to ask through the image's own cache; nobody else does",
     source="imagebake's design: delivery modes",
-    fix=f"add 'agent: {_AGENT}' with the version that the archive has",
+    fix=f"add 'agent: {GUEST_AGENT}' with the version that the archive has",
 )
 def cached_extensions_have_an_agent(facts: SpecFacts) -> Iterator[Breach]:
     """Without the agent's pin nothing is known of its unit."""
-    if _AGENT not in {pin.agent for pin in facts.spec.agents}:
+    if GUEST_AGENT not in {pin.agent for pin in facts.spec.agents}:
         for extension in facts.spec.cached:
             yield Breach(extension.handler, "it is cached, and no pin is the Azure Linux Agent")
 
@@ -52,12 +52,12 @@ def cached_extensions_have_an_agent(facts: SpecFacts) -> Iterator[Breach]:
     "Only the guest agent's package runs a goal-state agent",
     why="no other program looks for a newer one of itself in the guest agent's directory",
     source="WALinuxAgent: UpdateHandler.run_latest",
-    fix=f"write 'goal_state_agent' below 'agent: {_AGENT}'",
+    fix=f"write 'goal_state_agent' below 'agent: {GUEST_AGENT}'",
 )
 def goal_state_agent_has_its_daemon(facts: SpecFacts) -> Iterator[Breach]:
     """The daemon of the package is the one that starts it."""
     for pin in facts.spec.agents:
-        if pin.goal_state_agent and pin.agent != _AGENT:
+        if pin.goal_state_agent and pin.agent != GUEST_AGENT:
             yield Breach(pin.agent, "it has a goal-state agent, and is not the Azure Linux Agent")
 
 
@@ -160,3 +160,42 @@ def kept_is_ours(facts: SpecFacts) -> Iterator[Breach]:
     for pin in facts.spec.files:
         if pin.destination == KEPT or pin.destination.startswith(f"{KEPT}/"):
             yield Breach(pin.name, f"its destination is {pin.destination}")
+
+
+@rule(
+    "P119",
+    "The agent that shall refuse extensions can do so",
+    why=(
+        f"the allow-list is obeyed from {SINCE} on: it is left out of the image, and machines"
+        " run whatever extension they are given"
+    ),
+    source="WALinuxAgent: ExtHandlersHandler.handle_ext_handlers and its releases",
+    fix="pin a newer 'goal_state_agent', or take 'guard' out",
+    severity=Severity.WARNING,
+)
+def guard_is_obeyed(facts: SpecFacts) -> Iterator[Breach]:
+    """Told by the newest agent that the image has on its disk."""
+    if not facts.spec.guard.allow_list or facts.spec.allowed is not None:
+        return
+    pin = next((one for one in facts.spec.agents if one.agent == GUEST_AGENT), None)
+    said = f"{pin.newest} obeys no allow-list" if pin else "it is not pinned, so nobody knows"
+    yield Breach(GUEST_AGENT, said)
+
+
+@rule(
+    "P120",
+    "An allow-list names nothing that the image already has",
+    why="what is delivered natively or not at all would be downloaded as soon as it is asked for",
+    source="imagebake's design: delivery modes",
+    fix="take it out of 'also', or out of 'extensions'",
+    severity=Severity.WARNING,
+)
+def guard_lets_nothing_native_in(facts: SpecFacts) -> Iterator[Breach]:
+    """A cached extension is in the list anyway; an absent one may come later."""
+    modes = {pin.handler.lower(): pin.mode for pin in facts.spec.extensions}
+    for name in facts.spec.guard.also:
+        mode = modes.get(name.lower())
+        if mode is DeliveryMode.NATIVE:
+            yield Breach(name, "a package delivers it, and the list lets its extension run as well")
+        elif mode is DeliveryMode.CACHED:
+            yield Breach(name, "it is cached, and in the list for that")

@@ -168,6 +168,28 @@ def lock_has_the_caches_needs(facts: SpecFacts) -> Iterator[Breach]:
             yield Breach(name, "cached extensions need it, and the lock does not have it")
 
 
+@rule(
+    "P179",
+    "The lock has every installer and module",
+    why="the image would not hold what the spec says",
+    source=_DESIGN,
+    fix=_RELOCK,
+)
+def lock_has_every_installer(facts: SpecFacts) -> Iterator[Breach]:
+    """Version and digest are the pin's; a lock of Linux has none."""
+    lock, spec = facts.lock, facts.spec
+    if lock is None or not facts.fresh:
+        return
+    locked = {(one.name, one.version, one.sha256) for one in lock.installers or ()}
+    pinned = [(pin.name, pin.version, pin.sha256) for pin in spec.modules]
+    pinned += [
+        (one.name, one.version, one.installer.sha256) for one in spec.agents if one.installer
+    ]
+    for pin in pinned if spec.gallery.is_windows else ():
+        if pin not in locked:
+            yield Breach(pin[0], "the lock has no such file, or another version or digest")
+
+
 def _day(text: str) -> dt.date | None:
     """The day of a Release file's `Date`; None for what is none."""
     try:

@@ -11,7 +11,8 @@ from imagebake.diagnostics import Severity
 from imagebake.model.adoption import DeniedVersions
 from imagebake.model.adoption import terms as adoption_terms
 from imagebake.model.order import Scheme
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin, Pin, Stewardship
+from imagebake.model.pins import AgentPin, ExtensionPin, PackagePin, Pin
+from imagebake.model.stewardship import Stewardship
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 
@@ -39,9 +40,10 @@ def _stewards(facts: SpecFacts) -> Iterator[tuple[str, Stewardship]]:
 )
 def agent_is_known(facts: SpecFacts) -> Iterator[Breach]:
     """Name the nearest agent there is."""
+    known = facts.catalogue.pinned(facts.spec.gallery.is_windows)
     for pin in facts.spec.agents:
-        if pin.agent not in facts.catalogue.components:
-            near = difflib.get_close_matches(pin.agent, list(facts.catalogue.components), n=1)
+        if pin.agent not in known:
+            near = difflib.get_close_matches(pin.agent, list(known), n=1)
             fix = f"write 'agent: {near[0]}'" if near else ""
             yield Breach(pin.agent, "the catalogue has no such agent", fix)
 
@@ -142,14 +144,15 @@ def version_is_not_bad(facts: SpecFacts) -> Iterator[Breach]:
 
 def _versioned(facts: SpecFacts) -> Iterator[tuple[str, Pin | ExtensionPin, Scheme]]:
     for pin in facts.spec.pins:
-        yield pin.name, pin, Scheme.FILE if isinstance(pin, FilePin) else Scheme.DEBIAN
+        packaged = isinstance(pin, PackagePin) or (isinstance(pin, AgentPin) and not pin.installer)
+        yield pin.name, pin, Scheme.DEBIAN if packaged else Scheme.FILE
     for extension in facts.spec.extensions:
         yield extension.handler, extension, Scheme.HANDLER
 
 
 def _known_bad(facts: SpecFacts, pin: Pin | ExtensionPin) -> tuple[DeniedVersions, ...]:
     if isinstance(pin, AgentPin):
-        known = facts.catalogue.components.get(pin.agent)
+        known = facts.catalogue.pinned(facts.spec.gallery.is_windows).get(pin.agent)
         return known.denied if known else ()
     if not isinstance(pin, PackagePin):
         return ()
@@ -210,6 +213,6 @@ def file_is_not_world_writable(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def guest_agent_is_pinned(facts: SpecFacts) -> Iterator[Breach]:
-    """Machines cannot do without it."""
-    if _AGENT not in {pin.agent for pin in facts.spec.agents}:
+    """Machines cannot do without it; P191 says the same of Windows."""
+    if not facts.spec.gallery.is_windows and _AGENT not in {pin.agent for pin in facts.spec.agents}:
         yield Breach(facts.spec.name, "no pin is the Azure Linux Agent")

@@ -24,6 +24,7 @@ from imagebake.policy import (
     spec_secret_rules,
     step_rules,
     target_rules,
+    windows_rules,
 )
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.rules import Rule, rules_of
@@ -32,12 +33,13 @@ SPEC_SECTIONS = (
     ("Specs: pins", rules_of(pin_rules)),
     ("Specs: agents and extensions", rules_of(delivery_rules)),
     ("Specs: customizers", rules_of(step_rules)),
-    ("Specs: Azure's own steps, and Windows", rules_of(azure_step_rules)),
+    ("Specs: Azure's own steps", rules_of(azure_step_rules)),
     ("Specs: secrets", rules_of(spec_secret_rules)),
     ("Specs: outputs and triggers", rules_of(output_rules)),
     ("Specs: gallery and regions", rules_of(target_rules)),
     ("Specs: the build machine", rules_of(build_rules)),
     ("Locks", rules_of(lock_rules)),
+    ("Specs: Windows", rules_of(windows_rules)),
 )
 """The rules over specs and locks, as people read about them."""
 

@@ -18,6 +18,7 @@ from imagebake.model.delivery import (
     agent_folder,
     package_name,
 )
+from imagebake.model.guard import POLICY, SWITCH, policy
 from imagebake.model.pins import GoalStateAgent
 from imagebake.policy.agent_rules import WAAGENT_CONF
 from imagebake.policy.facts import ImageFacts
@@ -169,6 +170,30 @@ def restage_script_is_there(facts: ImageFacts) -> Iterator[Breach]:
         yield Breach(RESTAGE, f"it is {entry.mode:04o} of {entry.uid}:{entry.gid}")
 
 
+@rule(
+    "P238",
+    "The agent's allow-list is the spec's",
+    why="machines would run extensions that nobody reviewed, or refuse those that they need",
+    source="WALinuxAgent: ExtensionPolicyEngine; an agent that cannot read its list runs nothing",
+    fix=_BAKE,
+)
+def allow_list_is_there(facts: ImageFacts) -> Iterator[Breach]:
+    """What it says, whose it is, and that the agent looks for it."""
+    allowed = facts.spec.allowed
+    if allowed is None:
+        return
+    text, entry = facts.contents.text(POLICY), facts.contents.files.get(POLICY)
+    if text is None or entry is None:
+        yield Breach(POLICY, "it is not there")
+    elif _json(text) != policy(allowed):
+        yield Breach(POLICY, "it does not allow what the spec allows")
+    elif entry.mode & 0o022 or (entry.uid, entry.gid) != (0, 0):
+        yield Breach(POLICY, f"it is {entry.mode:04o} of {entry.uid}:{entry.gid}")
+    line = "=".join(SWITCH)
+    if line not in (facts.contents.text(WAAGENT_CONF) or "").splitlines():
+        yield Breach(WAAGENT_CONF, f"it has no line {line!r}")
+
+
 no_key_of_the_cache = absent(
     "P237",
     "The extension cache has no key yet",
@@ -181,6 +206,13 @@ no_key_of_the_cache = absent(
     source="imagebake's security rules: keys are made on each machine, at every start",
     fix="remove the file",
 )
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _served(text: str) -> set[tuple[str, str]]:

@@ -39,8 +39,8 @@ _STARTS_DOWNLOADS = re.compile(
 
 
 def _lines(facts: SpecFacts) -> Iterator[tuple[str, str]]:
-    """Each line of each customizer, comments left out, with how to name it."""
-    for step in scripts(facts.spec.customizers):
+    """Each line of shell in the customizers, comments left out, with how to name it."""
+    for step in () if facts.spec.gallery.is_windows else scripts(facts.spec.customizers):
         for number, line in enumerate(step.inline, start=1):
             if not line.lstrip().startswith("#"):
                 yield f"{step.name}, line {number}", line

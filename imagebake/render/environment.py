@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import shlex
 import traceback
 from collections.abc import Callable
@@ -16,23 +15,14 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from imagebake.errors import RenderError
+from imagebake.render.fragment import CONTROL, Fragment
+from imagebake.render.powershell import here_string, powershell_text
 
 _SUFFIX = ".j2"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MOST_TEXTS = 500
 """So many rendered texts are kept, a few kilobytes each."""
 
 _Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """A piece of shell that we wrote, or rendered: it goes into a script as it is.
-
-    Nothing that comes from a spec or a lock may be made one; no template can make one.
-    """
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,7 @@ def shell_word(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise TypeError(f"a {type(value).__name__} is not a word of the shell")
     text = str(value)
-    if found := _CONTROL.search(text):
+    if found := CONTROL.search(text):
         raise ValueError(f"{text!r} has the control character {found.group()!r}")
     return shlex.quote(text)
 
@@ -67,7 +57,7 @@ def heredoc(text: str, word: str) -> Fragment:
     body = text.removesuffix("\n")
     if word in body.split("\n"):
         raise ValueError(f"a line is {word!r}, which ends the here-document")
-    if found := _CONTROL.search(body.replace("\n", "")):
+    if found := CONTROL.search(body.replace("\n", "")):
         raise ValueError(f"the text has the control character {found.group()!r}")
     if spoilt := next((line for line in body.split("\n") if _spoilt(line, word)), None):
         raise ValueError(f"the line {spoilt!r} begins like {word!r}, and dash would lose a byte")
@@ -88,6 +78,12 @@ def _finalize_shell(value: Any) -> Any:  # noqa: ANN401 - what a template may pr
     if isinstance(value, jinja2.Undefined):
         return value
     return value.text if isinstance(value, Fragment) else shell_word(value)
+
+
+def _finalize_powershell(value: Any) -> Any:  # noqa: ANN401 - what a template may print
+    if isinstance(value, jinja2.Undefined):
+        return value
+    return value.text if isinstance(value, Fragment) else powershell_text(value)
 
 
 def _encode(value: Any) -> _Encoded:  # noqa: ANN401 - what a template may print
@@ -119,6 +115,7 @@ def _environment(
         lstrip_blocks=True,
     )
     environment.filters["heredoc"] = heredoc
+    environment.filters["here_string"] = here_string
     environment.filters["tojson"] = _encode
     return environment
 
@@ -135,16 +132,19 @@ _BRACKETS = {
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The templates of *folder*, compiled once each, with the two ways to render them."""
+    """The templates of *folder*, compiled once each, with the ways to render them."""
 
     folder: Path
     _shell: jinja2.Environment = field(init=False, repr=False, compare=False)
+    _powershell: jinja2.Environment = field(init=False, repr=False, compare=False)
     _json: jinja2.Environment = field(init=False, repr=False, compare=False)
     _yaml: jinja2.Environment = field(init=False, repr=False, compare=False)
     _texts: dict[Any, str] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_shell", _environment(self.folder, _finalize_shell))
+        powershell = _environment(self.folder, _finalize_powershell)
+        object.__setattr__(self, "_powershell", powershell)
         object.__setattr__(self, "_json", _environment(self.folder, _finalize_json))
         object.__setattr__(self, "_yaml", _environment(self.folder, _finalize_yaml, **_BRACKETS))
 
@@ -153,13 +153,21 @@ class Templates:
 
         What many images share is rendered once: the same values give the same text.
         """
+        return self._once(self._shell, name, values)
+
+    def powershell(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
+        """Render *name* with every printed value as a literal of PowerShell; once, as `shell`."""
+        return self._once(self._powershell, name, values)
+
+    def _once(self, environment: jinja2.Environment, name: str, values: dict[str, Any]) -> str:
         key = (name, _frozen(values))
+        render = functools.partial(_render, environment, name, values)
         try:
             known = self._texts.get(key)
         except TypeError:  # a value that cannot be a key
-            return _explained(name, functools.partial(_render, self._shell, name, values))
+            return _explained(name, render)
         if known is None:
-            known = _explained(name, functools.partial(_render, self._shell, name, values))
+            known = _explained(name, render)
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.clear()
             self._texts[key] = known

@@ -25,7 +25,7 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
         delivery=delivery,
         source=plan.lock.source,
         build=spec.build,
-        identities=list(dict.fromkeys((delivery.identity, *spec.build.identities))),
+        identities=_identities(plan, delivery),
         validation=spec.validation,
         replication=spec.gallery.replication.value,
         tags=tags,
@@ -35,6 +35,12 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
         validators=_steps(plan.validators, delivery),
     )
     return canonical_json(document)
+
+
+def _identities(plan: BakePlan, delivery: Delivery) -> list[str]:
+    """What the build machine acts as; the first is what it reads the mirror with."""
+    own = delivery.build_identity or delivery.identity
+    return list(dict.fromkeys((own, *plan.spec.build.identities)))
 
 
 def _steps(scripts: Iterable[Script], delivery: Delivery) -> list[dict[str, Any]]:

@@ -19,7 +19,8 @@ from imagebake.model.steps import (
     Validator,
 )
 from imagebake.model.values import Value
-from imagebake.render.environment import Fragment, Templates
+from imagebake.render.environment import Templates
+from imagebake.render.fragment import Fragment
 from imagebake.render.steps import SOURCE_DATE_EPOCH
 
 
@@ -28,7 +29,9 @@ def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates
     runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
     match step:
         case InlineCustomizer() | InlineValidator():
-            text = _shell(step, templates) if runs is StepKind.SHELL else _powershell(step)
+            text = (
+                _shell(step, templates) if runs is StepKind.SHELL else _powershell(step, templates)
+            )
             return _with_rights(Script(name=step.name, text=text, kind=runs), step)
         case ScriptCustomizer() | ScriptValidator():
             told = _asked(step.script)
@@ -52,9 +55,9 @@ def _shell(step: InlineCustomizer | InlineValidator, templates: Templates) -> st
     )
 
 
-def _powershell(step: InlineCustomizer | InlineValidator) -> str:
-    """The lines as they stand: the author of a spec writes PowerShell, nothing is put into it."""
-    return "\n".join((*step.inline, ""))
+def _powershell(step: InlineCustomizer | InlineValidator, templates: Templates) -> str:
+    """The lines as they stand, behind those by which the first error ends the step."""
+    return templates.powershell("windows/own.ps1.j2", body=Fragment("\n".join(step.inline)))
 
 
 def _with_rights(

@@ -12,8 +12,11 @@ from imagebake.model.component import Catalogue, Component
 from imagebake.model.lock import PACKAGES, Lock, LockedFile, LockedStep
 from imagebake.model.plan import MIRROR_LINE, Script
 from imagebake.model.spec import ImageSpec
+from imagebake.render import windows
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
-from imagebake.render.environment import Fragment, Templates
+from imagebake.render.environment import Templates
+from imagebake.render.fragment import Fragment
+from imagebake.render.guard import render_guard, render_guard_check
 from imagebake.render.own_steps import own_step
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
 
@@ -59,8 +62,10 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
     *packages* are those that the customizers install; those of the base are the
     marketplace image's own.
     """
+    installers = {} if lock.installers is None else {"installers": _installers(lock)}
     return canonical_json(
-        {
+        installers
+        | {
             "image": spec.name,
             "source": lock.source.urn,
             "lock_sha256": lock_sha256,
@@ -70,6 +75,7 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
                     ("agent", spec.agents),
                     ("package", spec.packages),
                     ("file", spec.files),
+                    ("module", spec.modules),
                 )
                 for pin in pins
             ]
@@ -97,17 +103,27 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
     )
 
 
+def _installers(lock: Lock) -> list[dict[str, str]]:
+    return [
+        {"name": one.name, "version": one.version, "sha256": one.sha256}
+        for one in lock.installers or ()
+    ]
+
+
 def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]:
     """Render the customizers in the order in which they run.
 
     Masking comes first, so that on Azure nothing downloads behind the back of the steps
     that follow; generalising comes last.
     """
+    if facts.spec.gallery.is_windows:
+        return windows.render_customizers(facts, templates)
     return (
         as_root("mask-downloads", "mask", templates, units=_units(facts)),
         *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
         *_put_files(facts, templates),
         *render_delivery(facts, templates),
+        *render_guard(facts, templates),
         as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
         *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
         as_root(
@@ -123,6 +139,8 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
 
 def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
     """Render the validators: one for every step of the lock, one for the image, the spec's."""
+    if facts.spec.gallery.is_windows:
+        return windows.render_validators(facts, templates)
     return (
         *(_check(step, component, facts, templates) for step, component in _install_steps(facts)),
         Script(
@@ -136,6 +154,7 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             ),
         ),
         *render_delivery_check(facts, templates),
+        *render_guard_check(facts, templates),
         *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from imagebake import errors, settings
 from imagebake.model import debt, draft, inventory_file
+from imagebake.model.azure_says import CHAPTERS, Chapter
 
 HEAD = """# Errors
 
@@ -50,6 +51,11 @@ _NO_FAILURE = (
     " something changes: that is an answer, not a failure."
 )
 
+_AZURE = """\
+What Azure answers is printed in its own words, with its code. Where the message is one of these,
+`cause` and `hint` follow. What is looked for is a regular expression in `CODE: MESSAGE`; no two of
+them claim one message."""
+
 _SETTINGS = tuple(
     (code, title, f"In `{settings.FILE}`; [Tasks](tasks.md#settings) has every setting.")
     for code, title in settings.CODES.items()
@@ -87,8 +93,19 @@ def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     parts += ["## Kinds of failure", "", "| exit | kind | what it is |", "|--:|---|---|"]
     for kind in _kinds():
         parts.append(f"| {kind.exit_code} | `{kind.__name__}` | {_summary(kind)} |")
-    parts += ["", _NO_FAILURE]
+    parts += ["", _NO_FAILURE, "", "## What Azure says", "", _AZURE]
+    for chapter in CHAPTERS:
+        parts += ["", *_chapter(chapter)]
     return "\n".join([*parts, ""])
+
+
+def _chapter(chapter: Chapter) -> list[str]:
+    lines = [f"### {chapter.title}", "", f"From {chapter.source}.", ""]
+    for one in chapter.meanings:
+        pattern = one.pattern.replace("`", "'")
+        lines += [f"**{one.id}**: `{pattern}`", "", f"- cause: {one.cause}"]
+        lines += [f"- next: {one.hint}", ""]
+    return lines[:-1]
 
 
 def _kinds() -> list[type[errors.ImagebakeError]]:

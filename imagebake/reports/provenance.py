@@ -61,7 +61,7 @@ def materials(baked: Baked) -> Iterator[dict[str, Any]]:
     for package in baked.lock.packages:
         if package.sha256 not in seen:
             seen.add(package.sha256)
-            uri = purls.locked_deb(baked.family, baked.lock.suite, package)
+            uri = purls.locked_deb(baked.family, baked.lock.suite or "", package)
             yield _material(package.file_name, uri, package.sha256)
     for file, whose in baked.brought():
         if isinstance(whose, ExtensionPin):

@@ -97,7 +97,11 @@ def _packages(baked: Baked, packages: Sequence[InstalledPackage]) -> Iterator[Co
             "reason": (pin.reason or "") if pin else "",
         }
         purl = purls.deb(
-            baked.family, baked.lock.suite, package.name, package.version, package.architecture
+            baked.family,
+            baked.lock.suite or "",
+            package.name,
+            package.version,
+            package.architecture,
         )
         yield Component(
             type=ComponentType.APPLICATION if agent else ComponentType.LIBRARY,

@@ -51,9 +51,9 @@ def revoked_content(versions: Iterable[GalleryVersion], bake_key: str) -> Revoke
 
 
 def reusable(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryVersion]:
-    """Those of *versions* that were baked with *bake_key* and are not on their way out."""
-    return [
-        one
-        for one in versions
-        if one.bake_key == bake_key and one.state == "Succeeded" and TAG_RETIRED not in one.tags
-    ]
+    """Those of *versions* that were baked with *bake_key* and are not on their way out.
+
+    One that is still being copied is among them: it is waited for, not made a second time.
+    """
+    there = (one for one in versions if one.state == "Succeeded" or one.coming)
+    return [one for one in there if one.bake_key == bake_key and TAG_RETIRED not in one.tags]

@@ -122,7 +122,8 @@ PIN_KIND = Code(
     "S019",
     "a pin is of no kind, or of two",
     "A pin has exactly one of the keys `agent` (a component of the catalogue), `package` (a "
-    "Debian package) and `file` (a file by address and digest).",
+    "Debian package), `module` (a module of PowerShell, for Windows, whose package is its `file`) "
+    "and `file` (a file by address and digest).",
 )
 TAG = Code(
     "S020",

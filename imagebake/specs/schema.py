@@ -6,7 +6,19 @@ from typing import Any
 
 from imagebake.digest import canonical_json
 from imagebake.docstrings import all_field_docs
-from imagebake.model import adoption, outputs, pins, rings, source, spec, steps, terms
+from imagebake.model import (
+    adoption,
+    guard,
+    outputs,
+    pins,
+    rings,
+    source,
+    spec,
+    steps,
+    stewardship,
+    terms,
+    windows_pins,
+)
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.fields import EXTENDS
 
@@ -64,7 +76,10 @@ def base_schema() -> Schema:
 def full_schema() -> Schema:
     """The schema of a spec after its includes have been merged, with every docstring."""
     whole: Schema = _tidy(ImageSpec.model_json_schema())
-    docs = all_field_docs(spec, source, pins, steps, outputs, terms, adoption, rings)
+    docs = all_field_docs(
+        *(stewardship, windows_pins, spec, source, pins),
+        *(steps, outputs, terms, adoption, rings, guard),
+    )
     for name, part in {ImageSpec.__name__: whole, **whole["$defs"]}.items():
         for key, value in part.get("properties", {}).items():
             if text := docs.get(name, {}).get(key):

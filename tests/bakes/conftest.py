@@ -21,6 +21,7 @@ from tests.bakes.bakery import (
     newest_offered,
     os_release,
 )
+from tests.bakes.clones import Clone, a_clone
 from tests.bakes.depot import Depot, a_depot
 from tests.support.archive import Key, a_key
 
@@ -106,4 +107,13 @@ def key() -> Iterator[Key]:
 def depot(seed: Bakery, tmp_path: Path, key: Key) -> Iterator[Depot]:
     """An archive on loopback that has what the seed's mirror has, and that can move on."""
     with a_depot(seed, tmp_path / "depot", key) as made:
+        yield made
+
+
+@pytest.fixture
+def clone(tmp_path: Path, key: Key, request: pytest.FixtureRequest) -> Iterator[Clone]:
+    """A clone whose image boots."""
+    cache = request.config.cache
+    assert cache is not None
+    with a_clone(cache.mkdir("pages"), tmp_path, key) as made:
         yield made

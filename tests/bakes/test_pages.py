@@ -2,166 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import email.utils
-import hashlib
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from imagebake.host.debs import parse_stanza
-from imagebake.host.files import locked
-from imagebake.host.system import architecture
-from imagebake.pins.machine import read_configuration
-from imagebake.pins.sources import read_sources, select, source_file
-from tests.bakes.bakery import PATH, PROJECT, Bakery, await_silence
-from tests.support.actions import shims
-from tests.support.archive import Archive, Key
-from tests.support.boot_root import SUITE
+from tests.bakes.bakery import PROJECT
+from tests.bakes.clones import IMAGE, Clone
 from tests.support.pages import Reader
-from tests.support.server import serving
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
-
-IMAGE = "debian-12-base"
-TOOL, OLD, NEW = "lsof", "4.95.0-1", "4.95.0-1+deb12u1"
-SECURITY = f"{SUITE}-security"
-INV = """\
-#!/bin/sh
-case $1$UNPROVED in bakeyes | validateyes) set -- "$@" --no-proof ;; esac
-exec {python} -m imagebake "$@"
-"""
-"""As the real one; where `UNPROVED` is `yes`, nothing is booted."""
-LARGE = (
-    *("linux-image-cloud-amd64", "grub-efi-amd64-signed", "shim-signed", "kmod", "e2fsprogs"),
-    *("cloud-guest-utils", "fdisk", "apt-utils", "less", "locales"),
-)
-"""What nothing here needs to boot: the clone is left without."""
-
-
-@dataclasses.dataclass(slots=True)
-class Clone:
-    """A repository as it is cloned, its remote, and an archive that gets a security fix."""
-
-    bakery: Bakery
-    archive: Archive
-    fields: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def root(self) -> Path:
-        return self.bakery.root
-
-    def git(self, *words: str) -> None:
-        done = subprocess.run(
-            ["git", *words], cwd=self.root, env=self.environment(), capture_output=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-
-    def environment(self, *, proved: bool = True) -> dict[str, str]:
-        who = {"NAME": "A Person", "EMAIL": "person@imagebake.test"}
-        roles = ("AUTHOR", "COMMITTER")
-        named = {f"GIT_{role}_{name}": text for role in roles for name, text in who.items()}
-        path = f"{self.root.parent / 'bin'}{os.pathsep}{PATH}"
-        return (
-            self.bakery.environment() | named | {"PATH": path, "UNPROVED": "" if proved else "yes"}
-        )
-
-    def versions(self) -> list[str]:
-        """What has been baked, oldest first; nobody bakes ten a day here."""
-        records = self.bakery.state / "mirror/records/imagebake" / IMAGE
-        return sorted(path.name for path in records.glob("*"))
-
-    def publish(self) -> None:
-        date = email.utils.format_datetime(dt.datetime.now(dt.UTC), usegmt=True)
-        self.archive.publish(date=date)
-
-    def fix(self) -> None:
-        """Publish the tool once more, with a version that only the security suite has."""
-        bundles = self.bakery.state / "mirror" / "bundles"
-        old = next(bundles.glob(f"*/{TOOL}_{OLD}_*.deb"))
-        scratch = self.root.parent / "scratch"
-        subprocess.run(["dpkg-deb", "--raw-extract", old, scratch], check=True)
-        control = scratch / "DEBIAN" / "control"
-        text = control.read_text().replace(f"Version: {OLD}\n", f"Version: {NEW}\n")
-        control.write_text(text)
-        new = self.archive.folder / "pool" / f"{TOOL}_{NEW}.deb"
-        new.parent.mkdir()
-        build: list[str | Path] = ["dpkg-deb", "--build", "--root-owner-group", scratch, new]
-        undated = {"PATH": PATH, "SOURCE_DATE_EPOCH": "0"}
-        subprocess.run(build, env=undated, check=True, capture_output=True)
-        found = {
-            "Filename": f"pool/{new.name}",
-            "Size": str(new.stat().st_size),
-            "SHA256": hashlib.sha256(new.read_bytes()).hexdigest(),
-        }
-        fields = {key: " ".join(words.split()) for key, words in parse_stanza(text).items()}
-        self.archive.suites[SECURITY].append(fields | found)
-        self.publish()
-
-    def merge(self) -> None:
-        """Merge what was pushed, as somebody does who has read it."""
-        other = self.root.parent / "reviewer"
-        self.git("clone", "--quiet", str(self.root.parent / "origin.git"), str(other))
-        for words in (("merge", "--no-ff", "--quiet", f"origin/{TOOL}"), ("push", "--quiet")):
-            self.git("-C", str(other), *words)
-
-
-@pytest.fixture
-def clone(tmp_path: Path, key: Key, request: pytest.FixtureRequest) -> Iterator[Clone]:
-    cache = request.config.cache
-    assert cache is not None
-    kept = cache.mkdir("pages")
-    with locked(kept / "lock"), serving(tmp_path / "archive") as server:
-        archive = Archive(tmp_path / "archive", key, suites={SECURITY: []})
-        sources = select(read_sources(read_configuration().sources), SUITE, architecture())[:1]
-        (tmp_path / "apt.sources").write_text(
-            f"{source_file(sources)}\n{archive.sources(server.url)}"
-        )
-        settings = {"archive": str(tmp_path / "apt.sources")}
-        made = Clone(Bakery(tmp_path / "clone", _state(kept), settings), archive)
-        made.publish()
-        _write(made)
-        yield made
-        await_silence(made.bakery.state)
-
-
-def _state(kept: Path) -> Path:
-    """A state directory that knows nothing, with the layers and artifacts of earlier runs."""
-    state = kept / "state"
-    for name in ("emulator", "records", "versions", "mirror/records"):
-        shutil.rmtree(state / name, ignore_errors=True)
-    return state
-
-
-def _write(clone: Clone) -> None:
-    """Write the repository with the lock of its image, and push it."""
-    specs = clone.root / "image_specs"
-    shutil.copytree(PROJECT / "image_specs" / "base", specs / "base")
-    shutil.copytree(PROJECT / "templates", clone.root / "templates")
-    shutil.copy(PROJECT / ".gitignore", clone.root)
-    base = specs / "base" / "debian.yaml"
-    for name in LARGE:
-        base.write_text(base.read_text().replace(f"    - {name}\n", ""))
-    whole = (PROJECT / "image_specs" / f"{IMAGE}.yaml").read_text()
-    head, _, _ = whole.partition("  - package:")
-    (specs / f"{IMAGE}.yaml").write_text(f"{head}  - package: {TOOL}\n    version: {OLD}\n")
-    inv = clone.root / "inv"
-    inv.write_text(INV.format(python=clone.bakery.python))
-    inv.chmod(0o755)
-    shims(clone.root.parent / "bin", clone.bakery.python)
-    clone.bakery.run("lock", IMAGE)
-    clone.git("init", "--quiet", "--initial-branch", "main")
-    clone.git("add", ".")
-    clone.git("commit", "--quiet", "--message", "Begin")
-    clone.git("clone", "--quiet", "--bare", ".", "../origin.git")
-    clone.git("remote", "add", "origin", "../origin.git")
-    clone.git("fetch", "--quiet", "origin")
-    clone.git("branch", "--quiet", "--set-upstream-to", "origin/main")
 
 
 @pytest.mark.slow
@@ -181,3 +28,13 @@ def test_a_pin_goes_from_outdated_to_baked_proved_and_attested(clone: Clone) -> 
     reader.follow(PROJECT / "docs" / "tutorial-pins.md")
 
     assert len(clone.versions()) == 2
+
+
+@pytest.mark.slow
+def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(clone: Clone) -> None:
+    reader = Reader(clone.root, clone.environment(), clone.versions)
+
+    reader.follow(PROJECT / "docs" / "tutorial-outage.md")
+
+    page = (clone.root.parent / "site" / "index.html").read_text()
+    assert "store.test" in page.replace("<wbr>", "")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from imagebake.artifacts.beats import BeatRecords
 from imagebake.render.environment import Templates
 from imagebake.render.workflows import Pipelines, render_workflows
 from imagebake.specs.load import load_all
 from tests.bakes.bakery import IMAGE, PROJECT, Bakery
 from tests.support.actions import Runner, shims
+from tests.support.beats import a_beat
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 
@@ -136,9 +140,60 @@ def test_pins_are_moved_in_a_pull_request_only_when_they_move(here: Runner) -> N
     assert here.log[-1][1].endswith("nothing to move\n")
 
 
+def gh(here: Runner) -> Path:
+    """The folder of the GitHub that answers here."""
+    return Path(here.variables["PATH"].partition(":")[0])
+
+
+def asked_of_gh(here: Runner) -> list[str]:
+    log = gh(here) / "gh.log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+WATCH = "Fail, and so tell the owners, when something is overdue"
+SWITCH = "Move the workflows to our own runners when hosted ones start nothing"
+SILENT = "Fail, and so tell the owners, when there was no good beat for too long"
+FLIPPED = ['variable set BAKE_RUNNER --body ["self-hosted"]', "workflow run bake.yml"]
+
+
 def test_the_watchdog_is_content_while_nothing_is_overdue(here: Runner) -> None:
-    assert here.run(workflow(here, "watchdog")) == [
-        "Fail, and so tell the owners, when something is overdue"
+    assert here.run(workflow(here, "watchdog")) == [WATCH, SWITCH]
+    assert not any(one.startswith("variable") for one in asked_of_gh(here))
+
+
+@pytest.mark.parametrize(
+    ("runner", "done"), [("", FLIPPED), ('"of-our-own"', [])], ids=["hosted", "moved-already"]
+)
+def test_workflows_that_wait_for_hosted_runners_are_moved_once(
+    here: Runner, runner: str, done: list[str]
+) -> None:
+    (gh(here) / "waiting").write_text("1")
+    here.known = {"BAKE_RUNNER": runner}
+
+    here.run(workflow(here, "watchdog"), leave_out=frozenset({WATCH}))
+
+    assert [one for one in asked_of_gh(here) if not one.startswith("run ")] == done
+
+
+def test_on_azure_it_is_the_silence_of_beats_that_moves_them(warm: Bakery, here: Runner) -> None:
+    watchdog = workflow(here, "watchdog", azure=True)
+    (gh(here) / "waiting").write_text("1")
+    beats = BeatRecords(folder=gh(here) / "runs" / "7" / "beats-westeurope", host="host")
+    beats.folder.mkdir(parents=True)
+    beats.add([a_beat(image=IMAGE, began=dt.datetime.now(dt.UTC))])
+
+    heard = here.run(watchdog, leave_out=frozenset({WATCH}))
+    quiet = asked_of_gh(here)
+    shutil.rmtree(gh(here) / "runs")
+    shutil.rmtree(warm.state / "heartbeats")
+    here.run(watchdog, leave_out=frozenset({WATCH, SILENT}))
+
+    assert heard == ["Fetch the beats of the last runs", SWITCH, SILENT]
+    assert any(one.startswith("run download 7 --pattern beats-* ") for one in quiet)
+    assert not any(one.startswith("variable") for one in quiet)
+    assert [one for one in asked_of_gh(here) if not one.startswith("run ")] == [
+        FLIPPED[0],
+        "workflow run heartbeat.yml",
     ]
 
 

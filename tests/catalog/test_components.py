@@ -5,10 +5,11 @@ import re
 import pytest
 
 from imagebake.catalog import windows
-from imagebake.catalog.components import CATALOGUE, LINUX, OTHERS, PACKAGES
+from imagebake.catalog.components import CATALOGUE, LINUX, OTHERS, packages_on
 from imagebake.catalog.reference import catalogue_page
 from imagebake.model import names
 from imagebake.model.component import Component
+from imagebake.model.distributions import Distribution
 from imagebake.model.order import Scheme
 from imagebake.model.versions import DebianVersion
 
@@ -18,7 +19,9 @@ components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX
 @components
 def test_a_component_is_known_by_its_name(component: Component) -> None:
     assert LINUX[component.name] is component
-    assert PACKAGES[component.name] == component.packages
+    assert packages_on(Distribution.DEBIAN)[component.name] == component.packages
+    on_ubuntu = packages_on(Distribution.UBUNTU)[component.name]
+    assert on_ubuntu == (component.ubuntu or component.packages)
     assert all(names.DEBIAN_PACKAGE.fullmatch(name) for name in component.packages)
 
 

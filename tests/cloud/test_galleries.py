@@ -95,7 +95,7 @@ def test_replication_that_takes_too_long_is_told_with_the_regions(
         "version demo@1.0.0 is not replicated after 30 minutes: westeurope"
     )
     assert caught.value.hint == "replication goes on by itself; the same command waits again"
-    assert 600.0 in time.rests
+    assert max(time.rests) > 500, "it is looked at as often as the endpoint says, or a bit more"
 
 
 def test_a_version_that_vanishes_is_not_waited_for(machine: Machine) -> None:

@@ -9,8 +9,9 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import HttpRequest, HttpResponse
 
+from imagebake.app import explain
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
-from imagebake.cloud.refusals import redact, refusal
+from imagebake.cloud.refusals import refusal
 from imagebake.errors import CloudError
 from tests.cloud.conftest import Answers
 
@@ -54,13 +55,16 @@ def test_silence_is_told_apart_from_refusal() -> None:
 
 
 def test_who_has_no_token_is_told_to_log_in() -> None:
-    error = refusal(ClientAuthenticationError("AADSTS700024: expired\nTrace"), "list")
+    error = refusal(ClientAuthenticationError("AADSTS50058: expired\nTrace"), "list")
 
-    assert error.message == "cannot list: no token could be had: AADSTS700024: expired"
+    assert error.message == "cannot list: no token could be had: AADSTS50058: expired"
     assert error.hint == "log in: az login"
 
 
-def test_queries_are_cut_from_every_address() -> None:
-    text = "a https://x.test/p?sig=1&t=2 b (http://y.test?token=3) c"
+def test_what_is_in_the_catalogue_is_told_with_its_cause(service: Answers) -> None:
+    error = refusal(ClientAuthenticationError("AADSTS700024: assertion"), "list")
 
-    assert redact(text) == "a https://x.test/p?… b (http://y.test?…) c"
+    assert error.cause == "the workflow's assertion is older than its five minutes"
+    assert "id-token: write" in str(error.hint)
+    assert "  = cause: the workflow's" in explain(error)
+    assert refused(service, 418).cause is None

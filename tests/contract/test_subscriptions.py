@@ -98,8 +98,13 @@ def test_providers_say_what_is_emulated(arm: Azure) -> None:
     assert [provider["namespace"] for provider in listed] == [
         "Microsoft.Authorization",
         "Microsoft.Compute",
+        "Microsoft.ContainerInstance",
+        "Microsoft.KeyVault",
+        "Microsoft.ManagedIdentity",
+        "Microsoft.Network",
         "Microsoft.ResourceHealth",
         "Microsoft.Resources",
+        "Microsoft.Storage",
         "Microsoft.VirtualMachineImages",
     ]
     assert "galleries/images/versions" in types

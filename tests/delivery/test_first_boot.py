@@ -53,9 +53,9 @@ exec chroot . /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin sh -eu -s
 """
 
 
-def agent_zip(root: Path, folder: Path) -> bytes:
+def agent_zip(root: Path, folder: Path, version: str = NEWER) -> bytes:
     """The agent of *root* as an official zip would have it: a manifest, and an egg that runs."""
-    egg = f"bin/WALinuxAgent-{NEWER}-py3.egg"
+    egg = f"bin/WALinuxAgent-{version}-py3.egg"
     command = f"python -u {egg} -run-exthandlers"
     manifest = [{"name": "WALinuxAgent", "version": 1.0, "handlerManifest": {
         "enableCommand": command, "installCommand": "", "uninstallCommand": "",
@@ -97,8 +97,9 @@ class Bake:
         start = settings.index("set_line() {")
         lines = [line for line in settings.splitlines() if line.startswith("  set_line /")]
         self.run("\n".join((settings[start : settings.index("\n}\n", start) + 3], *lines)))
-        for name in ("put-files", "keep-agent", "serve-extensions", "write-restage"):
-            self.run(steps[name])
+        for name in ("put-files", "keep-agent", "serve-extensions", "write-restage", "guard"):
+            if name in steps:
+                self.run(steps[name])
         self.run(deprovision)
         return self.folder / "upper"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from imagebake.engine.errors import CannotRun, EngineFailed
 from imagebake.engine.inability import idle, inability, named_source
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
+from imagebake.host import system
 
-RECIPE = BaseRecipe(suite="bookworm", architecture="amd64", packages=("base-files",))
+OWN = system.architecture()
+RECIPE = BaseRecipe(suite="bookworm", architecture=OWN, packages=("base-files",))
 WINDOWS = {"type": "PlatformImage", "publisher": "a", "offer": "b", "sku": "c", "version": "1.2.3"}
 CONTENT = b"Write-Output 1"
 
@@ -25,6 +28,14 @@ def test_what_can_be_run_gives_no_reason() -> None:
     properties = {"source": WINDOWS, "customize": steps("Shell", "File")}
 
     assert inability(properties, RECIPE) == ""
+
+
+def test_an_image_for_another_processor_is_for_another_machine() -> None:
+    recipe = dataclasses.replace(RECIPE, architecture="riscv64")
+
+    assert inability({"source": WINDOWS}, recipe) == (
+        f"this machine runs {OWN}, and the image is for riscv64"
+    )
 
 
 def test_everything_that_cannot_be_run_is_said_at_once() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,49 @@ def test_a_snapshot_is_asked_instead_and_its_dates_are_not_judged(
     assert found.addresses(lock) == {
         "debian/bookworm": f"{server.url}/snapshot/debian/20261101T000000Z"
     }
+
+
+def test_a_spec_names_the_moment_and_the_setting_where_that_is_kept(
+    archives: Find, archive: Archive, server: Server
+) -> None:
+    archive.publish(changes={"Valid-Until": "Sun, 15 Nov 2026 09:00:00 UTC"})
+    dated = archive.folder.parent / "snapshot" / "20261101T000000Z" / "debian"
+    dated.parent.mkdir(parents=True)
+    archive.folder.rename(dated)
+
+    found = archives(snapshot=f"{server.url}/snapshot/{{date}}/{{archive}}")
+    (suite,) = found.open("bookworm", "amd64", now=NOW, moment="20261101T000000Z")
+
+    assert suite.repository.snapshot == "20261101T000000Z"
+    assert suite.address == f"{server.url}/snapshot/20261101T000000Z/debian"
+
+
+def test_a_moment_without_an_address_is_one_clear_error(archives: Find) -> None:
+    with pytest.raises(ArtifactError, match=r"bookworm is .* at 20261101T000000Z") as caught:
+        archives().open("bookworm", "amd64", now=NOW, moment="20261101T000000Z")
+
+    assert "snapshot" in (caught.value.hint or "")
+
+
+def test_a_suite_that_only_the_machine_names_is_the_machines(
+    archives: Find, archive: Archive, server: Server, tmp_path: Path
+) -> None:
+    archive.publish()
+    other = tmp_path / "ubuntu.list"
+    lines = (
+        "Types: deb",
+        "URIs: http://ubuntu.example/ubuntu",
+        "Suites: noble",
+        "Components: main",
+    )
+    other.write_text("\n".join(lines))
+
+    found = archives(archive=str(other))
+
+    assert [one.address for one in found.select("noble", "amd64")] == [
+        "http://ubuntu.example/ubuntu"
+    ]
+    assert found.select("bookworm", "amd64")[0].address == f"{server.url}/debian"
 
 
 def test_a_snapshot_without_a_date_is_a_usage_error(archives: Find) -> None:

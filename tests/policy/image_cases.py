@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.digest import sha256_bytes
+from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.model.delivery import AGENT_STATE, AGENTS
 from imagebake.model.findings import Finding
+from imagebake.model.guard import POLICY, policy
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 from imagebake.validate import validate_contents
@@ -45,6 +46,13 @@ DELIVERING = a_spec(
 )
 DELIVERING_LOCK = a_lock(DELIVERING)
 DELIVERED = delivered_tree(DELIVERING, DELIVERING_LOCK)
+GUARDING = a_spec(
+    pins=(*SPEC.to_json()["pins"][1:], an_agent_with_its_own()),
+    extensions=(a_cached_extension(),),
+    guard={"allow_list": True},
+)
+GUARDING_LOCK = a_lock(GUARDING)
+GUARDED = delivered_tree(GUARDING, GUARDING_LOCK)
 KEPT_AGENT = f"{AGENTS}/WALinuxAgent-{VERSION}"
 STATE_AGENT = f"{AGENT_STATE}/WALinuxAgent-{VERSION}"
 STATE_ZIP = f"{AGENT_STATE}/{HANDLER}__1.2.3.zip"
@@ -635,7 +643,38 @@ WAITING = (
     ),
 )  # fmt: skip
 
-CASES = (*INSTALLED, *FIRST_BOOT, *WAITING, *IDENTITY, *LEFTOVERS, *SECRETS)
+
+def guarded(label: str, changes: Mapping[str, Node | None], message: str, subject: str) -> Case:
+    """A breach of an image whose agent refuses what is not in its list."""
+    return Case(
+        "P238", label, {**GUARDED, **changes}, subject, message, spec=GUARDING, lock=GUARDING_LOCK
+    )
+
+
+GUARDS = (
+    guarded("none", {POLICY: None}, "it is not there", POLICY),
+    guarded("words", {POLICY: text("[")}, "it does not allow what the spec allows", POLICY),
+    guarded(
+        "more",
+        {POLICY: Node(canonical_json(policy((HANDLER, "Contoso.Demo.More"))))},
+        "it does not allow what the spec allows",
+        POLICY,
+    ),
+    guarded(
+        "anybodys",
+        {POLICY: Node(canonical_json(policy((HANDLER,))), 0o664)},
+        "it is 0664 of 0:0",
+        POLICY,
+    ),
+    guarded(
+        "switch",
+        {CONF: DELIVERED[CONF]},
+        "it has no line 'Debug.EnableExtensionPolicy=y'",
+        CONF,
+    ),
+)
+
+CASES = (*GUARDS, *INSTALLED, *FIRST_BOOT, *WAITING, *IDENTITY, *LEFTOVERS, *SECRETS)
 
 HARMLESS: Mapping[str, Mapping[str, Node | None]] = {
     "no-resolver": {"/etc/resolv.conf": None},

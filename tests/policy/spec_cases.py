@@ -61,6 +61,8 @@ def judged(
 def fresh(spec: ImageSpec) -> Lock:
     """A lock for *spec*, with packages of its architecture."""
     lock = a_lock(spec)
+    if not lock.steps:
+        return lock
     needs = tuple(a_package(name) for name in CACHE_NEEDS) if spec.cached else ()
     base = lock.base.model_copy(update={"packages": (*lock.base.packages, *needs)})
     steps = tuple(
@@ -340,6 +342,58 @@ PINS = (
         pinned(a_file(destination="/opt/imagebake/tool")),
         "tool",
         "its destination is /opt/imagebake/tool",
+    ),
+    Case(
+        "P119",
+        "old",
+        a_spec(pins=(AGENT,), guard={"allow_list": True}),
+        "azure-linux-agent",
+        "2.7.3.0-4.1 obeys no allow-list",
+    ),
+    Case(
+        "P119",
+        "almost",
+        a_spec(pins=(an_agent_with_its_own(version="2.13.1.1"),), guard={"allow_list": True}),
+        "azure-linux-agent",
+        "2.13.1.1 obeys no allow-list",
+    ),
+    Case(
+        "P119",
+        "none",
+        a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u1"},), guard={"allow_list": True}),
+        "azure-linux-agent",
+        "it is not pinned, so nobody knows",
+        also=frozenset({"P111"}),
+    ),
+    Case(
+        "P120",
+        "native",
+        a_spec(
+            pins=(an_agent_with_its_own(),),
+            extensions=(
+                {
+                    "publisher": "Contoso.Demo",
+                    "type": "Watch",
+                    "version": "1.0.0",
+                    "mode": "native",
+                    "reason": "the package watch",
+                },
+            ),
+            guard={"allow_list": True, "also": ("Contoso.demo.Watch",)},
+        ),
+        "Contoso.demo.Watch",
+        "a package delivers it, and the list lets its extension run as well",
+    ),
+    Case(
+        "P120",
+        "cached",
+        a_spec(
+            pins=(an_agent_with_its_own(),),
+            extensions=(a_cached_extension(),),
+            guard={"allow_list": True, "also": ("Contoso.Demo.Hello",)},
+        ),
+        "Contoso.Demo.Hello",
+        "it is cached, and in the list for that",
     ),
 )
 

@@ -8,6 +8,7 @@ from imagebake.model.spec import ImageSpec
 from tests.policy.spec_cases import GALLERY, Case
 from tests.support.builders import a_spec, a_spec_document
 from tests.support.surface import DIGEST, FETCHED, GROUP
+from tests.support.windows import a_windows_spec
 
 _WHY = {"reason": "it is the vendor's"}
 _SUBNETS = f"{GROUP}/Microsoft.Network/virtualNetworks/build/subnets"
@@ -20,8 +21,7 @@ _MANAGED = {"managed_image": f"{GROUP}/Microsoft.Compute/images/golden"}
 
 def windows(*steps: dict[str, Any], **changes: Any) -> ImageSpec:  # noqa: ANN401 - any field
     """A Windows spec with *steps*, as far as the rules of this page look at it."""
-    gallery = a_spec_document()["gallery"] | {"os": "Windows"}
-    return a_spec(gallery=gallery, customizers=steps, **changes)
+    return a_windows_spec(customizers=steps, **changes)
 
 
 def distributed(*outputs: dict[str, Any], **changes: Any) -> ImageSpec:  # noqa: ANN401 - any field

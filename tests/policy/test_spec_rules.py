@@ -20,10 +20,13 @@ from tests.policy.spec_cases import (
 )
 from tests.policy.spec_cases import CASES as OWN_CASES
 from tests.policy.surface_cases import CASES as SURFACE_CASES
-from tests.policy.surface_cases import GOOD
+from tests.policy.surface_cases import GOOD as GOOD_OF_AZURE
+from tests.policy.windows_cases import CASES as WINDOWS_CASES
+from tests.policy.windows_cases import GOOD as GOOD_ON_WINDOWS
 from tests.support.builders import a_lock, a_spec
 
-CASES = (*OWN_CASES, *SURFACE_CASES)
+CASES = (*OWN_CASES, *SURFACE_CASES, *WINDOWS_CASES)
+GOOD = (*GOOD_OF_AZURE, *GOOD_ON_WINDOWS)
 
 
 def test_a_good_spec_with_a_fresh_lock_breaks_no_rule() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE, PACKAGES
+from imagebake.catalog.components import CATALOGUE, packages_on
+from imagebake.model.distributions import Distribution
 from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
@@ -22,6 +23,8 @@ _AS_ROOT = re.compile(
 )
 
 Planner = Callable[[ImageSpec], BakePlan]
+
+PACKAGES = packages_on(Distribution.DEBIAN)
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,17 @@ def test_the_build_machine_has_the_identity_that_reads_the_mirror(
     assert document["properties"]["vmProfile"]["userAssignedIdentities"] == [delivery.identity]
 
 
+def test_a_build_machine_of_its_own_identity_does_not_have_the_services(
+    plan: Planner, templates: Templates
+) -> None:
+    delivery = a_delivery(build_identity=f"{_GROUP}/one")
+
+    document = json.loads(render_image_template(plan(a_spec()), delivery, templates))
+
+    assert document["identity"]["userAssignedIdentities"] == {delivery.identity: {}}
+    assert document["properties"]["vmProfile"]["userAssignedIdentities"] == [f"{_GROUP}/one"]
+
+
 def test_only_the_mirrors_address_differs_between_mirrors(
     plan: Planner, templates: Templates
 ) -> None:

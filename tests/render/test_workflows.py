@@ -23,7 +23,13 @@ SPECS = (
     a_spec(name="also-weekly", schedule={"cron": "17 3 * * 2"}),
     a_spec(name="azure-only", local=None),
 )
-OWN_SHELL = {"Write the comment, or edit the one that is there", "Propose what has changed"}
+OWN_SHELL = {
+    "Write the comment, or edit the one that is there",
+    "Propose what has changed",
+    "Fetch the beats of the last runs",
+    "Fetch the records of the last page",
+    "Move the workflows to our own runners when hosted ones start nothing",
+}
 """Steps that speak to GitHub, which no task does."""
 
 
@@ -156,10 +162,32 @@ def test_every_region_has_a_beat_of_its_own(templates: Templates) -> None:
     assert job["strategy"] == {"fail-fast": False, "matrix": {"region": ["westeurope"]}}
 
 
+def test_the_page_is_made_of_all_beats_above_all_when_one_was_missed(templates: Templates) -> None:
+    texts = render_workflows(SPECS, Pipelines(azure=True), templates)
+    job = yaml.safe_load(texts[".github/workflows/heartbeat.yml"])["jobs"]["page"]
+
+    assert (job["needs"], job["if"], job["environment"]["name"]) == ("beat", "always()", "read")
+    assert [step["run"] for step in job["steps"] if step.get("name") == "Write the page"] == [
+        "./inv dashboard --out site/"
+    ]
+    kept = [step["with"]["name"] for step in job["steps"] if "upload-artifact" in str(step)]
+    assert kept == ["records", "dashboard"]
+
+
 def test_the_runner_is_one_variable_away(texts: dict[str, str]) -> None:
     for name in ("bake", "drill", "bump"):
         text = texts[f".github/workflows/{name}.yml"]
         assert "fromJSON(inputs.runner || vars.BAKE_RUNNER || '\"ubuntu-24.04\"')" in text, name
+
+
+def test_the_watchman_is_on_no_hosted_runner(workflows: dict[str, Any]) -> None:
+    watched = workflows[".github/workflows/watchdog.yml"]["jobs"]
+
+    assert watched.keys() == {"watch", "standby"}
+    for job in watched.values():
+        assert job["runs-on"] == (
+            "${{ fromJSON(inputs.runner || vars.WATCHDOG_RUNNER || '[\"self-hosted\"]') }}"
+        )
 
 
 def test_the_same_specs_give_the_same_bytes(templates: Templates, texts: dict[str, str]) -> None:

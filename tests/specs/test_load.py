@@ -30,15 +30,27 @@ def refused(load: Load, text: str) -> list[str]:
 def test_our_own_specs_load(project: Path) -> None:
     specs = load_all(project / "image_specs", root=project)
 
-    assert list(specs) == ["debian-12-base", "debian-12-runner", "debian-13-base"]
+    assert list(specs) == [
+        "debian-12-arm64",
+        "debian-12-base",
+        "debian-12-runner",
+        "debian-13-base",
+        "ubuntu-2204-base",
+        "ubuntu-2404-base",
+        "windows-2022-base",
+        "windows-2025-base",
+    ]
     for spec in specs.values():
+        assert len(spec.regions) >= 3
+        if spec.gallery.is_windows:
+            assert all(pin.installer for pin in spec.agents)
+            continue
         assert {agent.name for agent in spec.agents} == {
             "azure-linux-agent",
             "chrony",
             "cloud-init",
         }
         assert spec.local is not None
-        assert len(spec.regions) >= 3
 
 
 def test_one_spec_loads_as_it_does_among_all(project: Path) -> None:

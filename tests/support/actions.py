@@ -23,7 +23,8 @@ class Runner:
     """Runs workflows in the directory *root*; every job finds what the others left there.
 
     *variables* are the environment of every step, *event* is `github.event`, *inputs* are
-    those of a run by hand. Artifacts are kept in *artifacts*.
+    those of a run by hand, *known* is what the repository's variables say. Artifacts are kept
+    in *artifacts*.
     """
 
     root: Path
@@ -31,6 +32,7 @@ class Runner:
     variables: Mapping[str, str]
     event: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
+    known: Mapping[str, str] = field(default_factory=dict)
     log: list[tuple[str, str]] = field(default_factory=list)
     artifacts: dict[str, list[Path]] = field(default_factory=dict)
     summary: str = ""
@@ -61,7 +63,7 @@ class Runner:
         return {
             "github": _dotted(github),
             "inputs": _dotted(self.inputs),
-            "vars": _Empty(),
+            "vars": _dotted(self.known),
             "secrets": _Empty(),
             "steps": SimpleNamespace(),
             "matrix": SimpleNamespace(),
@@ -183,12 +185,24 @@ def _matrices(job: Mapping[str, Any], context: Mapping[str, Any]) -> Iterator[di
             yield {name: value}
 
 
+_GH = """\
+echo "$*" >> {folder}/gh.log
+case "$*" in
+  "run list --status queued "*) cat {folder}/waiting 2>/dev/null || echo 0 ;;
+  "run list "*) ls {folder}/runs 2>/dev/null || true ;;
+  "run download "*) cp -r {folder}/runs/"$3"/. "$7" ;;
+esac"""
+
+
 def shims(folder: Path, python: str) -> str:
-    """A `PATH` on which `sudo` is nothing and `gh` writes down what it was asked."""
+    """A `PATH` on which `sudo` is nothing and `gh` writes down what it was asked.
+
+    How many runs are `waiting` and what the ended `runs` have left are files beside it.
+    """
     folder.mkdir(parents=True)
     for name, lines in {
         "sudo": 'exec "$@"',
-        "gh": f'echo "$*" >> {folder}/gh.log',
+        "gh": _GH.format(folder=folder),
         "python3": f'exec {python} "$@"',
     }.items():
         path = folder / name

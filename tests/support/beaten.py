@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.app import Site
-from imagebake.bake import Destination
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.beats import carry_out
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure
+from imagebake.ends import End, InAzure, LocalLogs
+from imagebake.making import Destination
 from imagebake.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.model.heartbeat import Beat
 from imagebake.model.spec import ImageSpec
@@ -81,7 +81,13 @@ class Beaten:
         workspace = Workspace(root=self.folder, state=self.folder / "state")
         site = Site(workspace=workspace, settings=Settings(), progress=self.tape, now=NOW())
         to = Destination(gallery=GROUP, identity="", mirror_url="")
-        end = End(cloud=self.cloud, destination=to, bases=InAzure(), images=InAzure())
+        end = End(
+            cloud=self.cloud,
+            destination=to,
+            bases=InAzure(),
+            images=InAzure(),
+            logs=LocalLogs(lambda _: None),
+        )
         fleet = Fleet(self.cloud, GROUP, NOW)
         return Place(site=site, end=end, fleet=fleet, now=NOW, began=NOW())
 

@@ -7,6 +7,7 @@ from typing import Any
 from imagebake.digest import sha256_bytes, sha256_json
 from imagebake.model.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
 from imagebake.model.spec import ImageSpec
+from imagebake.pins.windows import resolve_windows
 
 
 def a_spec_document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -58,8 +59,14 @@ def a_package(name: str, version: str = "1.0-1", **changes: Any) -> LockedPackag
 
 
 def a_lock(spec: ImageSpec | None = None, **changes: Any) -> Lock:  # noqa: ANN401 - any field
-    """A lock that is fresh for *spec*: every pin alone in its step, with one base package."""
+    """A lock that is fresh for *spec*: every pin alone in its step, with one base package.
+
+    Windows has no packages: its lock is what it would be, with files of ten bytes.
+    """
     spec = spec or a_spec()
+    if spec.gallery.is_windows:
+        lock = resolve_windows(spec, {file.sha256: 10 for file in spec.wanted_files})
+        return lock.model_copy(update=changes)
     steps = [LockedStep(name=BASE, pins=("base-files",), packages=(a_package("base-files"),))]
     steps += [
         LockedStep(name=pin.name, pins=("waagent",), packages=(a_package("waagent", pin.version),))

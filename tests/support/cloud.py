@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.cloud.endpoint import Endpoint
+from imagebake.cloud.endpoint import Credential, Endpoint
 from imagebake.cloud.identity import LoopbackCredential
 from imagebake.cloud.retry import Patience
 from imagebake.digest import canonical_json, sha256_json
@@ -73,6 +73,7 @@ def render(plan: BakePlan, delivery: Delivery) -> bytes:
             {"type": "Shell", "name": script.name, "inline": list(script.lines("file:///m"))}
             for script in plan.customizers
         ],
+        buildTimeoutInMinutes=plan.spec.build.timeout_minutes,
     )
     document["identity"]["userAssignedIdentities"] = {delivery.identity or IDENTITY: {}}
     distributor = document["properties"]["distribute"][0]
@@ -133,12 +134,12 @@ class NoBases:
         self.offered.append(plan.spec.name)
 
 
-def an_endpoint(url: str, ca: Path) -> Endpoint:
-    """The emulator at *url* as the clients see it."""
+def an_endpoint(url: str, ca: Path, credential: Credential | None = None) -> Endpoint:
+    """The emulator at *url* as the clients see it; who asks may do everything, or *credential*."""
     return Endpoint(
         base_url=url,
         scopes=(f"{url}/.default",),
-        credential=LoopbackCredential(),
+        credential=credential or LoopbackCredential(),
         subscription=SUBSCRIPTION,
         resource_group="imagebake",
         location="westeurope",

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from imagebake.digest import sha256_bytes
+from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.model.delivery import (
     AGENT_STATE,
     AGENTS,
@@ -18,6 +18,7 @@ from imagebake.model.delivery import (
     RESTAGE,
     agent_folder,
 )
+from imagebake.model.guard import POLICY, SWITCH, policy
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 from imagebake.render.delivery import cache_configuration
@@ -123,6 +124,9 @@ def delivered_tree(spec: ImageSpec, lock: Lock) -> dict[str, Node | None]:
         f"/opt/imagebake/ext/{HANDLER}__1.2.3.zip": Node(EXTENSION_ZIP, 0o600),
         f"{AGENT_STATE}/{HANDLER}__1.2.3.zip": Node(EXTENSION_ZIP, 0o600),
     }
+    if spec.allowed is not None:
+        tree[POLICY] = Node(canonical_json(policy(spec.allowed)))
+        tree["/etc/waagent.conf"] = text(f"{conf}{chr(10).join(lines)}{'='.join(SWITCH)}\n")
     for folder in (agent_folder(AGENTS, VERSION), agent_folder(AGENT_STATE, VERSION)):
         tree[f"{folder}/HandlerManifest.json"] = text("[]")
         tree[f"{folder}/bin/agent.egg"] = text("egg")

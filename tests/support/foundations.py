@@ -46,7 +46,7 @@ class Token:
     client: str
 
     def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:  # noqa: ANN401 - Azure's
-        parts = ({"alg": "none"}, {"appid": self.client, "oid": self.client})
+        parts = ({"alg": "none"}, {"appid": self.client, "oid": self.client, "exp": 2**33})
         encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()) for part in parts)
         token = ".".join(part.rstrip(b"=").decode() for part in encoded)
         return AccessToken(f"{token}.unsigned", 2**33)

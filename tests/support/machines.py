@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.artifacts.mirror import Mirror
+from imagebake.artifacts.run_notes import RunNotes
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.bake import Destination, Hands, bake
+from imagebake.bake import bake, resume
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.galleries import Gallery
@@ -23,11 +24,13 @@ from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.host.connections import Connections
 from imagebake.host.download import Downloader
+from imagebake.making import Destination, Hands
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
 from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
 
+DESTINATION = Destination(gallery="imagebake", identity=IDENTITY, mirror_url="", commit="abc")
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 
 
@@ -100,8 +103,11 @@ class Machine:
             cloud=self.cloud,
             mirror=self.mirror,
             bases=self.bases,
+            ship=lambda _: None,
             render=render,
             content=self._content,
+            keep_log=lambda _: None,
+            notes=self.notes,
             locks=self.folder / "locks",
             clock=time.monotonic,
             progress=self.tape,
@@ -119,15 +125,21 @@ class Machine:
         emergency: str | None = None,
         **changes: Any,  # noqa: ANN401 - any hand
     ) -> BakeResult:
-        to = Destination(
-            gallery="imagebake",
-            identity=self.identity,
-            mirror_url="",
-            commit="abc",
-            emergency=emergency,
-        )
+        to = dataclasses.replace(DESTINATION, identity=self.identity, emergency=emergency)
         hands = dataclasses.replace(self.hands(), **changes)
         return bake(plan, to, now=NOW, force=force, hands=hands)
+
+    @property
+    def notes(self) -> RunNotes:
+        return RunNotes(self.folder / "runs")
+
+    def resume(self, **changes: Any) -> BakeResult:  # noqa: ANN401 - any hand
+        """End the one run that is under way, as its note says it."""
+        (note,) = self.notes.going("demo")
+        plan = note.read_plan()
+        assert plan
+        hands = dataclasses.replace(self.hands(), **changes)
+        return resume(note, plan, DESTINATION, now=NOW, hands=hands)
 
     def versions(self) -> tuple[GalleryVersion, ...]:
         return Gallery(self.cloud, "imagebake").versions("demo")

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.app import Site
-from imagebake.bake import Destination
 from imagebake.cloud.claims import URGENT
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
-from imagebake.commands.fleets import Decide, Order, Place, perform
+from imagebake.commands.fleets import Decide, Place, perform
+from imagebake.commands.orders import Order
 from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure
+from imagebake.ends import End, InAzure, LocalLogs
+from imagebake.making import Destination
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
 from imagebake.model.spec import ImageSpec
@@ -77,7 +78,13 @@ class Rollout:
             workspace=workspace, settings=self.settings, progress=self.tape, now=self.clock()
         )
         to = Destination(gallery=GROUP, identity="", mirror_url="")
-        end = End(cloud=self.cloud, destination=to, bases=InAzure(), images=InAzure())
+        end = End(
+            cloud=self.cloud,
+            destination=to,
+            bases=InAzure(),
+            images=InAzure(),
+            logs=LocalLogs(lambda _: None),
+        )
         return Place(
             site=site,
             end=end,

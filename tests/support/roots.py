@@ -29,6 +29,43 @@ def agent_root(suite: str, folder: Path) -> Path:
     return root
 
 
+def unpacked_agent(suite: str, folder: Path) -> Path:
+    """What the agent's package of *suite* has, of a release that nothing else is taken from."""
+    there = folder / f"agent-{suite}"
+    with files.locked(folder / f"agent-{suite}.lock"):
+        if not there.exists():
+            partial = folder / f"agent-{suite}.part"
+            shutil.rmtree(partial, ignore_errors=True)
+            _unpack(suite, partial)
+            (partial / "root").rename(there)
+    return there
+
+
+def _unpack(suite: str, folder: Path) -> None:
+    for name in ("lists/partial", "cache/archives/partial", "parts"):
+        (folder / name).mkdir(parents=True)
+    (folder / "status").touch()
+    sources = select(read_sources(read_configuration().sources), suite, architecture())
+    (folder / "one.sources").write_text(source_file(sources))
+    told = {
+        "State::Lists": "lists",
+        "State::status": "status",
+        "Cache": "cache",
+        "Etc::sourcelist": "one.sources",
+        "Etc::sourceparts": "parts",
+        "Etc::preferencesparts": "parts",
+    }
+    (folder / "apt.conf").write_text(
+        "".join(f'Dir::{name} "{folder / path}";\n' for name, path in told.items())
+        + 'APT::Sandbox::User "root";\nAcquire::Check-Valid-Until "false";\n'
+    )
+    environment = {"APT_CONFIG": str(folder / "apt.conf"), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}
+    for words in (("update", "-qq"), ("download", "-qq", "waagent")):
+        subprocess.run(["apt-get", *words], cwd=folder, env=environment, check=True)
+    package = next(folder.glob("waagent_*.deb"))
+    subprocess.run(["dpkg-deb", "--extract", package, folder / "root"], check=True)
+
+
 def _make(suite: str, root: Path) -> None:
     sources = select(read_sources(read_configuration().sources), suite, architecture())
     subprocess.run(

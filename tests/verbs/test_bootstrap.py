@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from imagebake.bootstrap import What, apply_bootstrap, plan_bootstrap, wanted_of
+from imagebake.bootstrap import apply_bootstrap, plan_bootstrap, wanted_of
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.guard import deletable
 from imagebake.emulator.server import Emulator
@@ -19,6 +21,7 @@ from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace
 from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.spec import Generation
+from imagebake.model.wanted import What
 from tests.conftest import ROOT
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape
@@ -111,6 +114,7 @@ def test_every_location_of_a_gallery_may_be_one_group(machine: Machine) -> None:
     assert [one.name for one in both.deployments] == ["subscription", "group", "everywhere"]
 
 
+@pytest.mark.slow
 def test_a_bake_finds_the_definitions_that_it_would_have_made(ready: Ready) -> None:
 
     Gallery(ready.cloud, "imagebake").ensure_definition(a_spec().gallery)
@@ -152,6 +156,7 @@ def test_a_subnet_of_others_stays_when_the_network_is_mended(ready: Ready) -> No
     assert "networkSecurityGroup" in subnets[0]["properties"]
 
 
+@pytest.mark.slow
 def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> None:
     group = ready.it.id(NSG, "imagebake-build")
     told = ready.read(group)
@@ -161,6 +166,19 @@ def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> 
     with pytest.raises(RolloutRefused, match=r"imagebake-build: .*allow-all is there, and is not"):
         ready.apply()
     assert len(ready.read(group)["properties"]["securityRules"]) == 4
+
+
+@pytest.mark.slow
+def test_a_role_that_somebody_else_has_is_for_people_to_take_away(ready: Ready) -> None:
+    with contextlib.closing(sqlite3.connect(ready.emulator.folder / "arm.sqlite3")) as memory:
+        memory.execute(
+            "DELETE FROM resources WHERE key = ?", (ready.it.identity_id("read").lower(),)
+        )
+        memory.commit()
+
+    assert [one.what for one in ready.plan().refused] == [What.REFUSE] * 3
+    with pytest.raises(RolloutRefused, match=r"it was given to somebody else: look again"):
+        ready.apply()
 
 
 def test_what_never_changes_is_refused_before_anything_is_written(ready: Ready) -> None:
@@ -191,6 +209,7 @@ def test_a_deployment_that_fails_says_why_and_goes_on_from_there(site: Site) -> 
     assert changed(free) == {}
 
 
+@pytest.mark.slow
 def test_what_does_not_stay_as_it_was_made_is_told(site: Site) -> None:
     plan = site.plan()
 
@@ -227,12 +246,16 @@ def test_nothing_that_bakes_stand_on_can_be_deleted_by_us(ready: Ready) -> None:
 
 
 def test_workflows_log_in_by_environment_and_by_no_other_name(ready: Ready) -> None:
-    workflows = (path.read_text() for path in (ROOT / "templates" / "workflows").glob("*.j2"))
+    jobs = (
+        job
+        for path in (ROOT / "templates" / "workflows").glob("*.yml.j2")
+        for job in re.split(r"\n  (?=[\w-]+:\n    name:)", path.read_text())
+    )
     named = {
         found
-        for text in workflows
-        if "id-token: write" in text
-        for found in re.findall(r"environment:(?: (\w+)| *\n +name: (\w+))", text)
+        for job in jobs
+        if "id-token: write" in job
+        for found in re.findall(r"\n    environment:(?: (\w+)| *\n +name: (\w+))", job)
     }
 
     assert {one or other for one, other in named} == set(environments())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.cloud.galleries import Gallery
+from imagebake.cloud.providers import Providers
 from imagebake.commands.retiring_live import retirement
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
@@ -53,6 +54,7 @@ def test_a_bake_asks_for_what_its_role_permits(machine: Machine, emulator: Emula
     with site.clients_of("bake") as cloud:
         machine.credential = cloud.endpoint.credential
         machine.identity = site.it.identity_id("service")
+        Providers(cloud).require(register=False, note=pytest.fail)
         made = machine.bake(plan)
         Gallery(cloud, "imagebake").tag_version("demo", made.version.version, {TAG_PROOF: "x"})
         emulator.pace = Pace(failing_regions=frozenset({"westeurope"}))

@@ -59,6 +59,7 @@ def needs(site: Site, **changes: Any) -> Needs:  # noqa: ANN401 - any field
         regions=("westeurope",),
         galleries=(("imagebake", "imagebake", "westeurope"),),
         identity=it.identity_id("service"),
+        build_identity=it.identity_id("build"),
         account=it.id("Microsoft.Storage/storageAccounts", it.account),
         managed_tags={},
         own_network=True,
@@ -157,6 +158,8 @@ def test_whoever_may_not_bake_is_told_what_is_lacking(site: Site) -> None:
 
 def test_an_identity_without_its_roles_or_that_is_gone_is_told(site: Site) -> None:
     other = found(site, authority.service, identity=site.it.identity_id("read"))
+    lost = site.it.identity_id("read")
+    reading = found(site, authority.service, build_identity=lost)
     gone = found(site, authority.service, identity=f"{site.it.identity_id('read')}-not")
     none = found(site, authority.service, identity="")
 
@@ -164,6 +167,7 @@ def test_an_identity_without_its_roles_or_that_is_gone_is_told(site: Site) -> No
         "role: imagebake-read may not Microsoft.Compute/galleries/images/read and 2 more on"
         " Microsoft.Compute/galleries/imagebake"
     )
+    assert said(reading)[-1].startswith("role: imagebake-read may not Microsoft.Storage/")
     assert said(gone) == ["identity: the identity imagebake-read-not does not exist"]
     assert said(none) == ["identity: no identity is set"]
 

@@ -15,7 +15,8 @@ import pytest
 from imagebake.cloud.machines import Machines
 from imagebake.commands.beat_history import heartbeats_of, incidents_of, records
 from imagebake.commands.beats import judge
-from imagebake.commands.fleets import Order, perform
+from imagebake.commands.fleets import perform
+from imagebake.commands.orders import Order
 from imagebake.commands.rotating import promotion
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machine_host import MachineFailed

@@ -312,7 +312,8 @@ def test_every_line_comes_back_from_the_spec_as_it_was(
         | {"customizers": (step,)}
     )
 
-    assert loaded(whole, folder).customizers[0].inline == tuple(lines)
+    (read,) = scripts(loaded(whole, folder).customizers)
+    assert read.inline == tuple(lines)
 
 
 def test_only_errors_are_strict_about(tmp_path: Path) -> None:

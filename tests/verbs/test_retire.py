@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.commands.fleets import Order
+from imagebake.commands.orders import Order
 from imagebake.commands.retiring_live import retirement
 from imagebake.errors import CloudError, NotNow, RolloutRefused
 from imagebake.model.gallery import TAG_KEEP

@@ -126,6 +126,26 @@ def test_in_a_freeze_a_rotation_ends_with_75_and_a_reason_overrules_it(
     assert status(capsys)[0]["current"] == "1.0.1"
 
 
+def test_a_plan_that_would_be_refused_ends_as_doing_it_would(fleet: Path, capsys: Shown) -> None:
+    promote("demo@1.0.0", ring="canary", **PROMOTE)
+    (fleet / "imagebake.yaml").write_text(
+        "freezes:\n  - {from: 2020-01-01T00:00, until: 2999-01-01T00:00, timezone: Etc/UTC,"
+        " owner: shop, reason: the sale}\n"
+    )
+    planned = {"plan": True}
+    capsys.readouterr()
+
+    with pytest.raises(NotNow) as frozen:
+        promote("demo@1.0.1", ring="canary", **PROMOTE | planned)
+    promotion = capsys.readouterr().out
+    with pytest.raises(RolloutRefused) as nowhere:
+        rollback("demo", **ROLLBACK | planned)
+    rotate("demo", **ROTATE | {"apply": False})
+
+    assert (frozen.value.exit_code, nowhere.value.exit_code) == (75, 4)
+    assert "1. Make demo@1.0.1 current in ring canary\n" in promotion
+
+
 def test_a_retirement_is_decided_from_a_file_without_a_cloud(fleet: Path, capsys: Shown) -> None:
     rotate("demo", **ROTATE)
     print_status("", save="fleet.json", as_json=False)

@@ -1,0 +1,31 @@
+"""Whether this machine can bake an image, and why not."""
+
+from __future__ import annotations
+
+from imagebake.app import Site
+from imagebake.errors import UsageError
+from imagebake.host import system
+from imagebake.model.spec import ImageSpec
+
+
+def refuse_windows(site: Site, spec: ImageSpec) -> None:
+    """Raise `UsageError` where *spec* is Windows, before anything is done for it here."""
+    if spec.gallery.is_windows and (reason := left_out(site, spec)):
+        raise UsageError(
+            f"{spec.name} cannot be baked here: {reason}",
+            hint=f"IMAGEBAKE_CLOUD=azure ./inv bake {spec.name}",
+        )
+
+
+def left_out(site: Site, spec: ImageSpec) -> str | None:
+    """Why this machine cannot bake *spec*; None when it can."""
+    if site.settings.cloud != "local":
+        return None
+    if spec.gallery.is_windows:
+        return "it is Windows, which only Azure can run"
+    if spec.local is None:
+        return "its spec does not say how to make its base here (local:)"
+    own = system.architecture()
+    if spec.gallery.architecture.debian != own:
+        return f"it is for {spec.gallery.architecture.debian}, and this machine is {own}"
+    return None

@@ -1,0 +1,92 @@
+"""`clean --cloud`: what bakes left in the cloud, ended or deleted after a plan was printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imagebake import app, ends
+from imagebake.app import Site
+from imagebake.cloud.galleries import Gallery
+from imagebake.cloud.leftovers import Leftovers
+from imagebake.commands import resuming
+from imagebake.commands.baking import resume_one
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen
+from imagebake.ends import End
+from imagebake.errors import CloudError, ImagebakeError
+from imagebake.model.leftover import Act, Kind, Leftover
+from imagebake.model.run_note import RunNote
+from imagebake.model.versions import ImageVersion
+
+_HEADER = ("what", "name", "plan", "why")
+
+
+def clean_cloud(*, plan: bool, as_json: bool) -> None:
+    """Print what is left over and, unless only the *plan* is wanted, carry that out."""
+    site = app.site(quiet=as_json)
+    images = frozenset(spec.name for spec in chosen(site, "", every=True))
+    with ends.connect(site) as end:
+        notes = {note.template: note for name in images for note in resuming.under_way(site, name)}
+        leftovers = Leftovers(
+            clients=end.cloud, images=images, noted=frozenset(notes), now=site.now
+        )
+        found = (*leftovers.find(), *_runs(end, notes))
+        if not as_json:
+            _print(found)
+        failed = {} if plan else _carry_out(site, found, notes, leftovers, end)
+    if as_json:
+        told = [one.to_json() | {"failed": failed.get(one.id)} for one in found]
+        print_json({"done": not plan, "leftovers": told})
+    if failed:
+        raise CloudError(
+            f"{len(failed)} of {len(found)} leftovers are still there",
+            code="LeftoversStay",
+            hint="each has its reason above; the same command tries again",
+        )
+
+
+def _runs(end: End, notes: dict[str, RunNote]) -> tuple[Leftover, ...]:
+    """Runs whose template has gone: with a version they are ended, without they are forgotten."""
+    operations = end.cloud.image_builder.virtual_machine_image_templates
+    found = []
+    for name, note in notes.items():
+        doing = f"read image template {name!r}"
+        if end.cloud.find(doing, operations.get, note.resource_group, name):
+            continue
+        gallery = Gallery(end.cloud, note.gallery)
+        version = gallery.version(note.definition, ImageVersion.parse(note.version))
+        made = version is not None and version.bake_key == note.bake_key
+        act = Act.ADOPT if made else Act.FORGET
+        why = f"it made version {note.version}" if made else "its template has gone, and no version"
+        found.append(Leftover(Kind.RUN, f"run/{name}", name, act, why))
+    return tuple(found)
+
+
+def _carry_out(
+    site: Site,
+    found: Sequence[Leftover],
+    notes: dict[str, RunNote],
+    leftovers: Leftovers,
+    end: End,
+) -> dict[str, str]:
+    """Do what the plan says, each on its own; returns what failed and why."""
+    failed = {}
+    for one in found:
+        try:
+            if one.act is Act.DELETE:
+                leftovers.delete(one)
+            elif one.act is Act.ADOPT:
+                resume_one(site, notes[one.name], end)
+            elif one.act is Act.FORGET:
+                resuming.notes(site).end(notes[one.name].with_changes(state="Gone", said=one.why))
+        except ImagebakeError as error:
+            failed[one.id] = error.message
+            site.progress.note(app.explain(error))
+    return failed
+
+
+def _print(found: Sequence[Leftover]) -> None:
+    if not found:
+        print("nothing is left over")
+        return
+    print_table(_HEADER, [(one.kind, one.name, one.act, one.why) for one in found])

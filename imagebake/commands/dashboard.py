@@ -1,0 +1,33 @@
+"""`dashboard`: what is known, on one page that needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagebake import app
+from imagebake.commands.fleets import place
+from imagebake.commands.output import print_json
+from imagebake.commands.overview import overview
+from imagebake.commands.selection import chosen
+from imagebake.errors import UsageError
+from imagebake.host.files import write_atomically
+from imagebake.reports.dashboard import page
+
+DEFAULT, PAGE = "site", "index.html"
+
+
+def dashboard(*, out: str, as_json: bool) -> None:
+    """Write the page into the directory *out*; for programs, print what it shows."""
+    folder = None if as_json and not out else Path(out or DEFAULT)
+    if folder and folder.exists() and not folder.is_dir():
+        hint = f"--out names a directory; the page in it is {PAGE}"
+        raise UsageError(f"{folder} is a file", hint=hint)
+    site = app.site(quiet=as_json)
+    seen = overview(site, chosen(site, "", every=True), reach=place)
+    if folder:
+        write_atomically(folder / PAGE, page(seen).encode(errors="replace"))
+        site.progress.note(f"wrote {folder / PAGE}")
+    for gap in seen.gaps:
+        site.progress.note(f"missing, {gap.part}: {gap.why}")
+    if as_json:
+        print_json(seen.to_json())

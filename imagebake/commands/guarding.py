@@ -1,0 +1,39 @@
+"""`guard`: machines and scale sets whose model asks for more than their image holds."""
+
+from __future__ import annotations
+
+from imagebake import app
+from imagebake.cloud.machine_extensions import machine_extensions
+from imagebake.commands.fleets import place
+from imagebake.commands.output import print_json, print_table
+from imagebake.commands.selection import chosen
+from imagebake.errors import ValidationFailed
+from imagebake.rollout.excess import COLUMNS, excess
+
+
+def guard(image: str, *, as_json: bool) -> None:
+    """Print whose model asks for what its image does not hold; exit 3 where anybody's does."""
+    site = app.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    with place(site) as at:
+        inventory = at.inventory()
+        machines = [one.id for one in inventory.machines]
+        with site.progress.step("Read the extensions of machines", total=len(machines)):
+            asked, unread = machine_extensions(at.end.cloud, machines)
+    found = excess(specs, inventory, asked)
+    unknown = [*inventory.unread, *unread]
+    if as_json:
+        print_json({"excess": [one.to_json() for one in found], "unread": unknown})
+    elif found:
+        print_table(COLUMNS, (one.cells for one in found))
+    else:
+        asking = f"{len(inventory.scale_sets)} scale sets and {len(machines)} machines"
+        print(f"none of {asking} asks for more than its image holds")
+    if unknown and not as_json:
+        print("\n" + "\n".join(f"not known: {one}" for one in unknown))
+    if found:
+        who = len({one.who for one in found})
+        raise ValidationFailed(
+            f"{who} model{'s ask' if who > 1 else ' asks'} for more than the image holds",
+            hint="take it out with the command above, or deliver it: docs/delivery-modes.md",
+        )

@@ -1,0 +1,138 @@
+"""`mirror`: the copies of artifacts, on this machine and where an Azure build reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imagebake import app, depot, ends, supply
+from imagebake.app import Site
+from imagebake.artifacts.mirror import Mirror
+from imagebake.artifacts.shipments import shipment
+from imagebake.artifacts.store import DirectoryStore
+from imagebake.artifacts.verification import verify
+from imagebake.cloud.addresses import mirror_address
+from imagebake.cloud.exposure import exposure_of
+from imagebake.commands.output import print_json
+from imagebake.commands.selection import chosen, fresh_lock
+from imagebake.ends import MirrorOpener
+from imagebake.errors import ArtifactError, CloudError, UsageError
+from imagebake.model.bundle import Bundle
+from imagebake.model.complaint import Complaint
+from imagebake.model.lock import Lock
+from imagebake.model.parcels import Shipment, merged
+from imagebake.model.plan import BakePlan
+from imagebake.progress import Progress
+
+ACTIONS = ("push", "verify")
+
+
+def mirror(action: str, image: str, *, remote: bool, as_json: bool) -> None:
+    """Carry out *action* on the mirror; *remote* means the one in the cloud."""
+    if action not in ACTIONS:
+        hint = "./inv mirror verify, or ./inv mirror push IMAGE"
+        raise UsageError(f"mirror has no action {action!r}", hint=hint)
+    if image and action == "verify":
+        raise UsageError("verify reads the whole mirror, and takes no image")
+    site = app.site(quiet=as_json)
+    if action == "push":
+        _push(site, image, as_json=as_json)
+    elif remote:
+        _verify_remote(site, as_json=as_json)
+    else:
+        _verify(site, as_json=as_json)
+
+
+def needed(mirror: Mirror, lock: Lock) -> Shipment:
+    """What an Azure build of *lock* fetches; all but its base, which the marketplace has."""
+    return shipment(mirror, [Bundle(step.packages) for step in lock.customizing], lock.loose)
+
+
+def ship(opened: MirrorOpener | None, here: Mirror, progress: Progress, plan: BakePlan) -> None:
+    """Have what the build of *plan* fetches where it fetches it, if that is not *here*."""
+    if opened:
+        with opened() as container:
+            depot.push(needed(here, plan.lock), container=container, progress=progress)
+
+
+def _push(site: Site, image: str, *, as_json: bool) -> None:
+    mirror_address(site.settings.mirror_url)  # a mistake there is found before anything is fetched
+    locks = [fresh_lock(site, spec) for spec in chosen(site, image, every=not image)]
+    shipments = [needed(_mirrored(site, lock), lock) for lock in locks]
+    with ends.mirror_container(site) as container:
+        done = depot.push(merged(shipments), container=container, progress=site.progress)
+        where = container.address.url
+    if as_json:
+        print_json({"mirror": where, **dataclasses.asdict(done)})
+        return
+    print(f"{done.files} files are in {where}, {done.new} of them new")
+
+
+def _mirrored(site: Site, lock: Lock) -> Mirror:
+    """The mirror on this machine, with everything in it that a build of *lock* fetches."""
+    here = supply.mirror(site)
+    wanted = [package for step in lock.customizing for package in step.packages]
+    missing = here.missing([*wanted, *lock.loose])
+    if missing:
+        filled = supply.mirror(site, supply.archives(site), lock)
+        total = sum(artifact.size or 0 for artifact in missing)
+        with site.progress.step("Mirror artifacts", total=total, unit="B") as step:
+            filled.ensure(missing, step=step)
+    return here
+
+
+def _verify(site: Site, *, as_json: bool) -> None:
+    folder = site.workspace.mirror
+    with site.progress.step("Hash the mirror") as step:
+        found = verify(DirectoryStore(folder), folder / "bundles", step=step)
+    if as_json:
+        print_json(dataclasses.asdict(found))
+    else:
+        print(f"{found.checked} artifacts hashed, {len(found.wrong)} wrong")
+    if not found.is_good:
+        wrong = [f"{sha256}: put aside, it is something else" for sha256 in found.wrong]
+        missing = [f"{sha256}: missing, and a bundle needs it" for sha256 in found.missing]
+        broken = [f"bundle {digest}: removed, it was not whole" for digest in found.broken]
+        raise ArtifactError(
+            "\n".join(["the mirror is not what it says", *wrong, *missing, *broken]),
+            hint="./inv bake IMAGE fetches and makes them again",
+        )
+
+
+def _verify_remote(site: Site, *, as_json: bool) -> None:
+    with ends.mirror_container(site) as container:
+        found = depot.inspect(container, progress=site.progress)
+    exposed = _exposed(site)
+    if as_json:
+        print_json(dataclasses.asdict(found) | {"exposed": [one.to_json() for one in exposed]})
+    else:
+        print(f"{found.checked} files read, {len(found.wrong)} wrong")
+        for digest in found.unfinished:
+            print(f"bundle {digest}: no index, so no build reads it; a push finishes it")
+        for name in found.foreign:
+            print(f"{name}: nothing of ours is called that")
+        for one in exposed:
+            print(one)
+    if found.is_good:
+        return
+    lines = [f"{name} {why}" for name, why in sorted(found.wrong.items())]
+    lines += [f"{name} is missing, and an index promises it" for name in found.missing]
+    if found.open:
+        lines.append("anybody can read it without a token")
+    raise ArtifactError(
+        "\n".join(["the mirror in the cloud is not what it should be", *lines]),
+        hint="nothing was changed: find out who did that; what is missing, ./inv mirror push sends",
+    )
+
+
+def _exposed(site: Site) -> tuple[Complaint, ...]:
+    """What Resource Manager shows to be open, as far as it lets us see."""
+    if site.settings.cloud != "azure":
+        return ()
+    try:
+        with ends.connect(site) as end:
+            accounts = f"{end.cloud.endpoint.group_id}/providers/Microsoft.Storage/storageAccounts"
+            name = mirror_address(site.settings.mirror_url).account
+            return tuple(exposure_of(end.cloud, f"{accounts}/{name}"))
+    except CloudError as error:
+        site.progress.note(f"how open the account is, is not known: {error.message}")
+        return ()

@@ -1,0 +1,79 @@
+"""What is asked for, and what is said of its plan: shown, agreed to, refused, done."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from imagebake.commands.agreement import agreed
+from imagebake.commands.output import print_json
+from imagebake.errors import RolloutRefused
+from imagebake.rollout.change_request import change_request
+from imagebake.rollout.ids import spoken
+from imagebake.rollout.outcome import Outcome
+from imagebake.rollout.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is asked for: *verb* for the record and for claims, *again* the command itself.
+
+    *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
+    orders fail where the plan does nothing and something was refused; of *brief* ones only
+    what came of them is printed.
+    """
+
+    verb: str
+    again: str
+    expect: str = ""
+    needed: bool = False
+    brief: bool = False
+    take_over: bool = False
+    objective: dt.timedelta | None = None
+    as_json: bool = False
+
+
+def show(plan: Plan, order: Order) -> None:
+    """Print a plan that is not carried out; raise where an order that is needed would end so."""
+    if order.as_json:
+        print_json(plan.to_json())
+    else:
+        print(change_request(plan), end="")
+        if plan.actions and order.again:
+            print(f"\nApply it with: {order.again} --apply --expect {plan.digest[:12]}", flush=True)
+    if order.needed:
+        plan.require_open()
+        if not plan.actions:
+            refuse(plan)
+
+
+def proper(plan: Plan, order: Order) -> None:
+    """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
+    if not (order.as_json or order.brief):
+        print(change_request(plan), end="", flush=True)
+    plan.require_open()
+    agreed(plan.digest, order.expect)
+    if order.needed and not plan.actions:
+        refuse(plan)
+
+
+def say(plan: Plan, outcome: Outcome | None, order: Order) -> None:
+    """Print what came of a plan."""
+    if order.as_json:
+        told = outcome.to_json() if outcome else None
+        print_json({"plan": plan.to_json(), "outcome": told})
+    elif outcome:
+        print(outcome.text if order.brief else f"\n{outcome.text}")
+    elif order.brief:
+        print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
+
+
+def refuse(plan: Plan) -> None:
+    """Raise `RolloutRefused` with the first refusal of *plan*, where there is any."""
+    if plan.refusals:
+        first, *others = plan.refusals
+        more = f" (and {len(others)} more)" if others else ""
+        subject = f"{spoken(first.subject)}: " if first.subject else ""
+        raise RolloutRefused(
+            f"{subject}no {first.wanted}: {first.reason}{more}", hint=first.command or None
+        )

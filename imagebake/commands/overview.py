@@ -1,0 +1,236 @@
+"""What the dashboard shows: of the gallery as far as it can be read, and of local records."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebake.app import Site
+from imagebake.artifacts.beats import undisturbed
+from imagebake.commands.beat_history import load_pulses
+from imagebake.commands.fleets import SECOND, Place
+from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
+from imagebake.commands.standing import standing_rows
+from imagebake.digest import canonical_json
+from imagebake.errors import CloudError, SpecError, UsageError
+from imagebake.host.files import write_atomically
+from imagebake.model.dashboard import (
+    Dashboard,
+    Gap,
+    GateSeen,
+    ImageSeen,
+    IncidentSeen,
+    Move,
+    QuotaSeen,
+    RegionSeen,
+    RingSeen,
+)
+from imagebake.model.fleet import Inventory
+from imagebake.model.heartbeat import GOLDEN
+from imagebake.model.heartbeat_history import Figures, history
+from imagebake.model.heartbeat_slots import DAYS, slots
+from imagebake.model.heartbeat_verdict import Incident, incidents, verdicts
+from imagebake.model.inventory_file import inventory_json, read_inventory
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.excess import excess, remark
+from imagebake.rollout.freezes import Gate, gate
+from imagebake.rollout.quota import Quota, quotas
+from imagebake.rollout.status import Row, status
+
+Reach = Callable[[Site], AbstractContextManager[Place]]
+"""What gets at the gallery of a site."""
+GALLERY, BEATS = "gallery", "beats"
+"""Parts that may be missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is known of the gallery; *seen* is when it was so, None where it never was read."""
+
+    rows: tuple[Row, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    gate: Gate
+    seen: dt.datetime | None = None
+    gaps: tuple[Gap, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def overview(site: Site, specs: Sequence[ImageSpec], *, reach: Reach) -> Dashboard:
+    """Everything that is known of *specs*; what cannot be read is a gap, and no error."""
+    there = _standing(site, specs, reach)
+    past = moves(site, specs, site.now - dt.timedelta(days=DAYS))
+    with undisturbed():
+        regions, found, gaps = _beats(site, specs, past)
+    return Dashboard(
+        at=site.now.replace(microsecond=0),
+        gallery=_gallery(site),
+        cloud=site.settings.cloud,
+        seen=there.seen,
+        gate=_gate_seen(there.gate),
+        images=tuple(_image(spec, there) for spec in specs),
+        regions=regions,
+        incidents=found,
+        moves=past[:MOVES],
+        bakes=bakes(site),
+        runbooks=runbooks_seen(site),
+        quotas=tuple(map(_quota, there.quotas)),
+        gaps=(*there.gaps, *gaps),
+        remarks=there.remarks,
+    )
+
+
+def _standing(site: Site, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
+    """What the gallery says now; where it says nothing, what it said last."""
+    path = site.workspace.state / "seen" / f"{site.settings.cloud}-{_gallery(site)}.json"
+    try:
+        with reach(site) as at:
+            inventory = at.inventory()
+            closed = at.gate(specs)
+            rows = tuple(standing_rows(at, specs, inventory))
+    except (CloudError, UsageError) as error:
+        why = f"{error.message}; {error.hint}" if error.hint else error.message
+        return _remembered(site, specs, path, why)
+    with contextlib.suppress(OSError):  # the page matters more than what it says next time
+        write_atomically(path, canonical_json(inventory_json(inventory)), durable=False)
+    return Standing(
+        rows=rows,
+        quotas=quotas(inventory),
+        gate=closed,
+        seen=inventory.at,
+        gaps=tuple(Gap(part=GALLERY, why=why) for why in inventory.unread),
+        remarks=tuple(filter(None, [remark(excess(specs, inventory, {}))])),
+    )
+
+
+def _remembered(site: Site, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
+    """What was read of the gallery last; nobody knows whether the gate is open."""
+    told = gate(site.settings.freezes, None, site.now)
+    last = _last_inventory(path)
+    if last is None:
+        return Standing(gate=told, gaps=(Gap(part=GALLERY, why=why),))
+    return Standing(
+        rows=tuple(row for spec in specs for row in status(spec, last, site.now)),
+        quotas=quotas(last),
+        gate=told,
+        seen=last.at,
+        gaps=(Gap(part=GALLERY, why=why, seen=last.at),),
+    )
+
+
+def _last_inventory(path: Path) -> Inventory | None:
+    try:
+        return read_inventory(path.read_text(encoding="utf-8"), path=path.name)
+    except (OSError, UnicodeDecodeError, SpecError):
+        return None
+
+
+def _gallery(site: Site) -> str:
+    """The name of the gallery that is in use."""
+    settings = site.settings
+    return settings.second_gallery if settings.in_use == SECOND else settings.gallery
+
+
+def _gate_seen(one: Gate) -> GateSeen:
+    return GateSeen(state=one.state.value, why=one.why, until=one.until, owner=one.owner)
+
+
+def _quota(one: Quota) -> QuotaSeen:
+    return QuotaSeen(
+        kind=one.kind, used=one.used, limit=one.limit, warns=one.warns, where=one.where
+    )
+
+
+def _image(spec: ImageSpec, there: Standing) -> ImageSeen:
+    mine = tuple(_ring(row) for row in there.rows if row.image == spec.name)
+    return ImageSeen(
+        name=spec.name,
+        description=spec.description,
+        owner=spec.owner,
+        age_objective=spec.objectives.age_days,
+        rings=mine if there.seen else None,
+    )
+
+
+def _ring(row: Row) -> RingSeen:
+    told: dict[str, Any] = row.to_json()
+    return RingSeen(
+        name=row.ring,
+        current=told["current"],
+        previous=told["previous"],
+        since=row.since,
+        age_days=round(row.age.total_seconds() / 86400, 2) if row.age else None,
+        proof=(told["proof"] or "none").partition(" ")[0],
+        flaw=row.flaw,
+        held=row.held,
+        replicas=row.replicas,
+        scale_sets=(row.moved, row.members),
+        users=row.users,
+        upcoming=row.upcoming,
+    )
+
+
+def _beats(
+    site: Site, specs: Sequence[ImageSpec], past: Iterable[Move]
+) -> tuple[tuple[RegionSeen, ...], tuple[IncidentSeen, ...], tuple[Gap, ...]]:
+    """The figures and pictures of every region that is or was beaten, and the incidents."""
+    pulses = load_pulses(site, specs, site.now - dt.timedelta(days=DAYS))
+    ages = {spec.name: spec.objectives.age_days for spec in specs}
+    told = history(pulses, now=site.now, objectives=ages)
+    drawn = slots(pulses, now=site.now)
+    regions = [
+        RegionSeen(image=image, region=region, label=label, figures=one, slots=drawn[who])
+        for one in told
+        for who in [(one.image, one.region, one.label)]
+        for image, region, label in [who]
+        if who in drawn
+    ]
+    regions += _silent(specs, told)
+    misses = {spec.name: spec.heartbeat.misses for spec in specs}
+    found = incidents(verdicts(pulses), misses)
+    why = f"no beats in {site.workspace.shown(site.workspace.heartbeats)} for {DAYS} days"
+    return (
+        tuple(sorted(regions, key=lambda one: (one.image, one.region, one.label))),
+        tuple(_incident(one, past) for one in reversed(found)),
+        () if pulses else (Gap(part=BEATS, why=why),),
+    )
+
+
+def _silent(specs: Iterable[ImageSpec], told: Iterable[Figures]) -> Iterator[RegionSeen]:
+    """Where an image's rings are, and nobody has heard of it."""
+    heard = {(one.image, one.region) for one in told}
+    for spec in specs:
+        for region in sorted({name for ring in spec.rollout_rings for name in ring.regions}):
+            if (spec.name, region) not in heard:
+                yield RegionSeen(image=spec.name, region=region, label=GOLDEN)
+
+
+def _incident(one: Incident, past: Iterable[Move]) -> IncidentSeen:
+    failed = one.last.failure
+    return IncidentSeen(
+        image=one.image,
+        region=one.region,
+        cause=one.last.cause.value,
+        said=one.last.sentence,
+        phase=failed.name if failed else "",
+        host=failed.host if failed else "",
+        code=failed.code if failed else "",
+        message=failed.message if failed else "",
+        began=one.first.at,
+        opened=one.opened,
+        closed=one.closed,
+        misses=one.misses,
+        stopped=tuple(dict.fromkeys(move.title for move in past if _stopped_by(move, one))),
+    )
+
+
+def _stopped_by(move: Move, one: Incident) -> bool:
+    """Whether *move* was refused while the incident was open, and because of it."""
+    opened = one.opened.replace(microsecond=0)  # records are of whole seconds
+    during = move.began >= opened and (one.closed is None or move.began <= one.closed)
+    its = move.image in (one.image, SEVERAL_IMAGES) and one.region in move.refused
+    return bool(move.refused) and during and its

@@ -1,0 +1,125 @@
+"""What local records say of the past: rollouts, bakes, rehearsals."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from imagebake import supply
+from imagebake.app import Site
+from imagebake.commands.refused import REFUSED, SEVERAL
+from imagebake.commands.runbooks import last_rehearsal, load
+from imagebake.journal import Journal
+from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen
+from imagebake.model.runbook import Runbook
+from imagebake.model.spec import ImageSpec
+
+SEVERAL_IMAGES = "several images"
+MOVES, BAKES = 20, 10
+"""So many of each are shown, the newest."""
+
+
+def moves(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> tuple[Move, ...]:
+    """The last rollouts of *specs*, and all that were refused from *since* on, newest first."""
+    mirror = supply.mirror(site)
+    names = {spec.gallery.definition: spec.name for spec in specs} | {SEVERAL: SEVERAL_IMAGES}
+    folders = {
+        f"{gallery}/{definition}/rollouts": image
+        for gallery in (site.settings.gallery, site.settings.second_gallery)
+        for definition, image in names.items()
+        if gallery
+    }
+    read = (
+        _move(image, mirror.recorded(f"{folder}/{name}"))
+        for folder, image in folders.items()
+        for name in _worth_reading(mirror.recorded_below(folder), since)
+    )
+    return tuple(sorted(filter(None, read), key=lambda one: one.began, reverse=True))
+
+
+def _worth_reading(names: Sequence[str], since: dt.datetime) -> Iterator[str]:
+    """The newest records, and the younger ones of what was refused; names begin with a time."""
+    first = f"{since:%Y%m%dT%H%M%SZ}"
+    yield from names[-MOVES:]
+    yield from (one for one in names[:-MOVES] if one.endswith(REFUSED) and one >= first)
+
+
+def _move(image: str, content: bytes | None) -> Move | None:
+    """What a record says; None for what is no record of ours."""
+    try:
+        told: dict[str, Any] = json.loads(content or b"{}")
+        if told.get("refused"):
+            return _refusal(image, told)
+        calls = (told.get("metrics") or {}).get("calls")
+        return Move(
+            image=image,
+            verb=str(told["verb"]),
+            title=str(told["title"]),
+            began=_moment(told["began"]),
+            seconds=float(told["seconds"]),
+            steps=len(told["done"]),
+            failed=len(told["failed"]),
+            stopped=str(told["stopped"] or ""),
+            objective_seconds=told["objective_seconds"],
+            objective_met=told["objective_met"],
+            calls=sum(calls.values()) if calls else None,
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _refusal(image: str, told: Mapping[str, Any]) -> Move:
+    """What was refused before it began: *seconds* are those in which it was, again and again."""
+    began, last = _moment(told["began"]), _moment(told["last"])
+    return Move(
+        image=image,
+        verb=str(told["verb"]),
+        title=str(told["title"]),
+        began=began,
+        seconds=(last - began).total_seconds(),
+        steps=len(told["waiting"]),
+        failed=0,
+        refused=str(told["refused"]),
+        times=int(told["times"]),
+    )
+
+
+def bakes(site: Site) -> tuple[BakeSeen, ...]:
+    """The last bakes of this state directory, newest first."""
+    journal = Journal(folder=site.workspace.records, clock=lambda: site.now)
+    return tuple(
+        BakeSeen(image=one.image, begun=one.begun, outcome=one.outcome)
+        for one in journal.latest(BAKES)
+    )
+
+
+def runbooks_seen(site: Site) -> tuple[RunbookSeen, ...]:
+    """Every runbook, with its last rehearsal here."""
+    return tuple(_runbook(site, one) for one in load(site.workspace.runbooks).values())
+
+
+def _runbook(site: Site, book: Runbook) -> RunbookSeen:
+    last = last_rehearsal(site, book.name) or {}
+    try:
+        rehearsed, seconds = _moment(last["began"]), float(last["seconds"])
+    except (KeyError, TypeError, ValueError):
+        rehearsed, seconds = None, None
+    return RunbookSeen(
+        name=book.name,
+        title=book.title,
+        objective_seconds=60.0 * book.minutes,
+        page=book.facts["measured"],
+        rehearsed=rehearsed,
+        seconds=seconds,
+        why=str(last.get("why") or ""),
+    )
+
+
+def _moment(text: str) -> dt.datetime:
+    """A time of a record, which has its zone."""
+    found = dt.datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return found

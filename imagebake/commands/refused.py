@@ -1,0 +1,66 @@
+"""What was not done because the gate was closed: written down beside what was."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+from collections.abc import Iterator, Sequence
+
+from imagebake import supply
+from imagebake.app import Site
+from imagebake.digest import canonical_json, sha256_json
+from imagebake.errors import NotNow
+from imagebake.model.manifest import record_name
+from imagebake.model.spec import ImageSpec
+from imagebake.rollout.plan import Plan
+
+REFUSED = "-refused.json"
+"""How such a record ends; it begins with when that was first refused."""
+SEVERAL = "-"
+"""Where the records are of what is about several images."""
+
+
+def folder_of(specs: Sequence[ImageSpec]) -> str:
+    """Where the records of a rollout of *specs* are, in the gallery's."""
+    return specs[0].gallery.definition if len(specs) == 1 else SEVERAL
+
+
+@contextlib.contextmanager
+def noted(
+    site: Site, specs: Sequence[ImageSpec], plan: Plan, verb: str, now: dt.datetime
+) -> Iterator[None]:
+    """Write down that *plan* was refused where that is raised, and let it be raised.
+
+    The same refusal again, by a schedule that tries every hour, is the same record.
+    """
+    try:
+        yield
+    except NotNow:
+        if plan.waiting:
+            with contextlib.suppress(OSError):  # the refusal matters more than its record
+                _keep(site, folder_of(specs), plan, verb, now)
+        raise
+
+
+def _keep(site: Site, folder: str, plan: Plan, verb: str, now: dt.datetime) -> None:
+    """Put the refusal of *plan* at *now* among the records of rollouts in *folder*."""
+    mirror, gallery = supply.mirror(site), site.settings.gallery
+    told = {"verb": verb, "title": plan.title, "refused": plan.gate.why}
+    ending = f"-{sha256_json(told)[:6]}-{verb}{REFUSED}"
+    known = [
+        one for one in mirror.recorded_below(f"{gallery}/{folder}/rollouts") if one.endswith(ending)
+    ]
+    name = known[-1] if known else f"{now:%Y%m%dT%H%M%SZ}{ending}"
+    where = record_name(gallery, folder, "rollouts", name)
+    at = now.isoformat(timespec="seconds")
+    before = json.loads(mirror.recorded(where) or b"{}")
+    document = {
+        "record_version": 1,
+        **told,
+        "began": before.get("began", at),
+        "last": at,
+        "times": before.get("times", 0) + 1,
+        "waiting": [one.sentence for one in plan.waiting],
+    }
+    mirror.record(where, canonical_json(document))

@@ -1,0 +1,190 @@
+"""The mirror in the cloud: fill it, say what it lacks, and read it all again."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from imagebake.artifacts.bundles import INDEX, PACKAGES, lists
+from imagebake.artifacts.shipments import promised
+from imagebake.cloud.containers import Container, Stored
+from imagebake.cloud.together import together
+from imagebake.cloud.uploads import Upload
+from imagebake.digest import sha256_bytes, sha256_chunks
+from imagebake.errors import ArtifactError, CloudError
+from imagebake.model.parcels import Shipment
+from imagebake.progress import Progress, Step
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """What a push did: *files* are in their places now, of which *new* were not before."""
+
+    files: int
+    new: int
+    size: int
+    sent: int
+
+
+def push(shipment: Shipment, *, container: Container, progress: Progress) -> Pushed:
+    """Have all of *shipment* in *container*; the indexes only when everything else is there.
+
+    What is there already is held against its digests, and never written again. Raises
+    `ArtifactError` that names what is something else, before anything is sent where that
+    can be known, and `CloudError` that names what is missing where nothing may be written.
+    """
+    with progress.step("Push the mirror", total=shipment.size, unit="B") as step:
+        upload = Upload(container=container, step=step)
+        missing = upload.missing(shipment.parcels)
+        _refuse(upload.wrong)
+        last = {one.name for one in shipment.indexes}
+        try:
+            upload.fill(one for one in missing if one.name not in last)
+            _refuse(upload.wrong)
+            upload.fill(one for one in missing if one.name in last)
+        except CloudError as error:
+            raise _with_missing(error, sorted(one.name for one in missing)) from error
+        _refuse(upload.wrong)
+    return Pushed(
+        files=len(shipment.parcels), new=len(missing), size=shipment.size, sent=upload.sent
+    )
+
+
+def _with_missing(error: CloudError, names: list[str]) -> CloudError:
+    """*error*, and what the mirror lacks, where nothing may be written at all."""
+    if error.code not in _FORBIDDEN:
+        return error
+    told = "\n".join([error.message, "the mirror lacks:", *_shortened(names)])
+    hint = "./inv mirror push, by an identity that has Storage Blob Data Contributor there"
+    return CloudError(told, code=error.code, correlation_id=error.correlation_id, hint=hint)
+
+
+_FORBIDDEN = (
+    "AuthorizationPermissionMismatch",
+    "AuthorizationFailure",
+    "InsufficientAccountPermissions",
+)
+
+
+def _refuse(wrong: Mapping[str, str]) -> None:
+    if wrong:
+        told = [f"{name} {why}" for name, why in sorted(wrong.items())]
+        raise ArtifactError(
+            "\n".join(["the mirror in the cloud has something else:", *_shortened(told)]),
+            hint="nothing was overwritten: find out who wrote it, delete it, and push again",
+        )
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return [*(f"  {line}" for line in lines[:_SHOWN]), *(f"  {line}" for line in more)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What the mirror in the cloud is like.
+
+    *wrong* maps names to what is the matter; *missing* are promised by an index that is
+    there; *unfinished* are bundles without one, which no build reads; *foreign* are blobs
+    that nothing of ours would be called like; *open* can be read without a token.
+    """
+
+    checked: int
+    size: int
+    wrong: Mapping[str, str]
+    missing: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    foreign: tuple[str, ...]
+    open: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a build can rely on it, and nobody reads it who should not."""
+        return not (self.wrong or self.missing or self.open)
+
+
+def inspect(container: Container, *, progress: Progress) -> Inspection:
+    """Read everything in *container* again, and hold it against names, indexes and digests."""
+    listed = container.listed()
+    size = sum(one.size for one in listed.values())
+    with progress.step("Read the mirror", total=size, unit="B") as step:
+        reading = _Reading(container, listed, step)
+        reading.bundles()
+        reading.files()
+        indexes = [name for name in sorted(listed) if name.endswith(f"/{INDEX}")]
+        return Inspection(
+            checked=reading.checked,
+            size=size,
+            wrong=reading.wrong,
+            missing=tuple(sorted(reading.expected.keys() - listed.keys())),
+            unfinished=tuple(sorted(reading.unfinished)),
+            foreign=tuple(sorted(listed.keys() - reading.known)),
+            open=container.seen_by_anybody(indexes[:1]),
+        )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One inspection: what each blob must be, as it is found out, and what is the matter."""
+
+    container: Container
+    listed: Mapping[str, Stored]
+    step: Step
+    expected: dict[str, str] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
+    unfinished: set[str] = field(default_factory=set)
+    known: set[str] = field(default_factory=set)
+    checked: int = 0
+
+    def bundles(self) -> None:
+        """Read the indexes, and learn from those that are right what is promised."""
+        parts = [_BUNDLED.match(name) for name in self.listed]
+        for base, digest in sorted({(part[0], part[1]) for part in parts if part}):
+            name = f"{base}{INDEX}"
+            if name not in self.listed:
+                self.unfinished.add(digest)
+                self.known |= {one for one in self.listed if one.startswith(base)}
+                continue
+            index = b"".join(self.container.pieces(name))
+            self._judge(name, sha256_bytes(index), digest)
+            if name not in self.wrong:
+                self.expected |= dict(promised(base, index))
+                self._list_of_packages(f"{base}{PACKAGES}", index)
+
+    def files(self) -> None:
+        """Read all else whose digest is known."""
+        for name in self.listed:
+            if found := _LOOSE.fullmatch(name):
+                self.expected[name] = found[1]
+        names = sorted(self.expected.keys() & self.listed.keys() - self.known)
+        read = together(functools.partial(self._sha256, name) for name in names)
+        for name, sha256 in zip(names, read, strict=True):
+            self._judge(name, sha256, self.expected[name])
+
+    def _list_of_packages(self, name: str, index: bytes) -> None:
+        """Apt's list is nobody's digest: it must list what the index does, as builds see to."""
+        self.expected[name] = ""
+        if name not in self.listed:
+            return
+        content = b"".join(self.container.pieces(name))
+        self._judge(name, sha256_bytes(content), self.listed[name].sha256)
+        if name not in self.wrong and not lists(content, index):
+            self.wrong[name] = "does not list what the index does"
+
+    def _sha256(self, name: str) -> str:
+        return sha256_chunks(self.container.pieces(name))
+
+    def _judge(self, name: str, sha256: str, wanted: str | None) -> None:
+        self.known.add(name)
+        self.checked += 1
+        self.step.advance(name, self.listed[name].size)
+        if wanted not in (None, sha256):
+            self.wrong[name] = f"has the sha256 {sha256} where {wanted} is wanted"
+
+
+_BUNDLED = re.compile(r"bundles/([0-9a-f]{64})/")
+_LOOSE = re.compile(r"sha256/[0-9a-f]{2}/([0-9a-f]{64})")

@@ -1,0 +1,52 @@
+"""The one door that text of others passes on its way to people: secrets stay behind it.
+
+Azure's errors quote addresses whose queries are signatures, headers that hold tokens, and
+bodies that hold passwords. What looks like one of them is cut out, wherever it stands.
+"""
+
+from __future__ import annotations
+
+import re
+
+CUT = "…"
+_NAMED = (
+    r"(?:\b|_)[\w.-]{0,40}(?:secret|password|passwd|pwd|token|signature|assertion|api[_-]?key"
+    r"|account[_-]?key|access[_-]?key|shared[_-]?key|private[_-]?key|credential"
+    r"|(?<![a-z])sig|(?<![a-z])jwt)"
+)
+
+
+_ADDRESS = re.compile(r"\b[a-z]{2,12}://[^\s'\"<>]+", re.IGNORECASE)
+_MARK = re.compile(r"[?#]")
+
+
+def _rule(pattern: str, instead: str = CUT) -> tuple[re.Pattern[str], str]:
+    return re.compile(pattern, re.IGNORECASE | re.DOTALL), instead
+
+
+_RULES = (
+    _rule(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"),
+    _rule(r"(\b[a-z]{2,12}://)[^\s/?#'\"<>@]*@", r"\1"),
+    _rule(r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*)[^\r\n]+", rf"\1{CUT}"),
+    _rule(r"(\b(?:Bearer|Basic|SharedKey)[ :]+)(?=\S*[\d_.=/+-]|\S{20})[^\s'\",;]+", rf"\1{CUT}"),
+    _rule(r"\beyJ[\w-]+(?:\.[\w-]*){0,4}"),
+    _rule(rf"({_NAMED}['\"]?\s*[=:]\s*)(['\"])(?:\\.|(?!\2).)*\2?", rf"\1\2{CUT}\2"),
+    _rule(rf"({_NAMED}=)[^\s&;,'\")]+", rf"\1{CUT}"),
+)
+
+
+def redact(text: str) -> str:
+    """*text* without queries of addresses, tokens, keys, and values of what is named a secret."""
+    text = _ADDRESS.sub(_without_query, text)
+    for pattern, instead in _RULES:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _without_query(address: re.Match[str]) -> str:
+    """An address up to its query, and what stands behind it in brackets."""
+    end = _MARK.search(address[0])
+    if end is None:
+        return address[0]
+    _, bracket, behind = address[0][end.end() :].partition(")")
+    return f"{address[0][: end.start()]}?{CUT}{bracket}{behind}"

@@ -1,0 +1,34 @@
+"""Following a build's output to its end."""
+
+from __future__ import annotations
+
+from imagebake.following import Source, follow
+
+
+def test_output_is_followed_to_the_last_word() -> None:
+    """The run ends between two looks, and what it said last is not missed."""
+    said, rests, states = bytearray(), 0, list[str]()
+
+    def rest() -> None:
+        nonlocal rests
+        rests += 1
+        said.extend(b"one\n" if rests == 1 else b"")
+
+    def state() -> str | None:
+        if rests < 2:
+            return "Customizing" if rests else "Building"
+        if not said.endswith(b"last\n"):
+            said.extend(b"last\n")
+        return None
+
+    source = Source(read=lambda offset: bytes(said[offset:]), state=state, rest=rest)
+
+    assert list(follow(source, states.append)) == [b"one\n", b"last\n"]
+    assert states == ["Building", "Customizing"]
+    assert rests == 2
+
+
+def test_what_ended_before_is_read_once() -> None:
+    source = Source(read=lambda offset: b"all\n"[offset:], state=lambda: None, rest=lambda: None)
+
+    assert list(follow(source, lambda _: None)) == [b"all\n"]
