@@ -51,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             asked = POWERS & named
             if asked:
                 item.add_marker(pytest.mark.emulator_only(f"uses its {min(asked)}"))
+            elif "end" not in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.emulator_only("has one of its own"))
             skip_without_emulator(item)
 
 

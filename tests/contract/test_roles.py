@@ -43,6 +43,9 @@ class Desk:
         return self.put(f"{scope}/{AUTHORIZATION}/roleAssignments/{name}", told)
 
 
+pytestmark = pytest.mark.emulator_only("asks with the identities of one of its own")
+
+
 @pytest.fixture
 def desk(emulator: Emulator, arm: Azure) -> Iterator[Desk]:
     arm.shelf()
