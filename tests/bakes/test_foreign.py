@@ -92,8 +92,8 @@ def test_a_source_that_is_not_known_is_made_from_the_suite_that_is_named(
 @pytest.mark.parametrize(
     ("customizer", "said"),
     [
-        ({"type": "PowerShell", "inline": ["dir"]}, "customizes Windows"),
-        ({"type": "WindowsRestart"}, "customizes Windows"),
+        ({"type": "PowerShell", "inline": ["dir"]}, "makes Linux images"),
+        ({"type": "WindowsRestart"}, "makes Linux images"),
         ({"type": "Shell", "name": "broken", "inline": ["echo so; exit 9"]}, "broken"),
         (
             {"type": "Shell", "scriptUri": "https://127.0.0.1:9/setup.sh"},
