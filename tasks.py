@@ -1009,7 +1009,11 @@ def bootstrap(
     run(plan=plan, apply=apply, expect=expect, out=out, as_json=json)
 
 
-@task(words=["name"], help={"name": "one benchmark (default: all)"})
+@task(
+    words=["name"],
+    actions=["debt", "emulator", "heartbeat", "specs"],
+    help={"name": "one benchmark (default: all)"},
+)
 def bench(c: Context, name: str = "") -> None:
     """Measure against named peers, and print ratios."""
     from imagebake.commands.machine import bench as run

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from imagebake.commands.registry import declared
 
 AZURE_FREE = (
     ("--list",),
@@ -36,6 +39,16 @@ def run(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
 def task_names(project: Path) -> list[str]:
     listed = run("--list", "--list-format=json", cwd=project)
     return [task["name"] for task in json.loads(listed.stdout)["tasks"]]
+
+
+def test_every_benchmark_can_be_named_even_where_a_task_is_called_so(project: Path) -> None:
+    names = {path.stem.removeprefix("bench_") for path in (project / "benchmarks").glob("bench_*")}
+    known = importlib.util.spec_from_file_location("our_tasks", project / "tasks.py")
+    assert known
+    assert known.loader
+    known.loader.exec_module(importlib.util.module_from_spec(known))
+
+    assert names & set(task_names(project)) <= set(declared["bench"].actions)
 
 
 def helps(project: Path) -> list[str]:
