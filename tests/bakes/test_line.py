@@ -114,6 +114,7 @@ def test_a_disk_that_cannot_boot_is_refused_and_leaves_no_file(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.slow  # in every run: two machines make the same image
 def test_force_bakes_the_same_once_more(warm: Bakery) -> None:
     warm.customize(("greet", "echo twice | sudo tee /etc/greeting"))
     first = warm.bake()

@@ -29,7 +29,7 @@ def kill_after(running: subprocess.Popen[str], seconds: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize("attempts", [6, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("attempts", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_whatever_is_killed_the_same_command_succeeds_afterwards(
     warm: Bakery, attempts: int
 ) -> None:

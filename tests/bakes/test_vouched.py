@@ -92,6 +92,7 @@ def test_a_record_that_somebody_changed_is_found(warm: Bakery) -> None:
     assert "not the lock's" in said
 
 
+@pytest.mark.slow  # in every run: the tutorial of a pin
 def test_two_versions_are_compared_by_what_is_in_them(warm: Bakery, tmp_path: Path) -> None:
     old = warm.versions()[-1]["version"]
     user = "sudo useradd --system --uid 912 --no-create-home added; sudo chage --lastday -1 added"

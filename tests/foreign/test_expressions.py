@@ -16,7 +16,10 @@ from imagebake.foreign.source import Source
 from imagebake.foreign.terraform_scope import TerraformScope
 from tests.foreign.conftest import TextFiles
 
-NOTHING = Library(TextFiles({}))
+
+def nothing() -> Library:
+    """A library of no files, with a budget of its own: what one test uses up no other misses."""
+    return Library(TextFiles({}))
 
 
 def plain(node: Node) -> object:
@@ -37,14 +40,14 @@ def plain(node: Node) -> object:
 def bicep(text: str) -> object:
     file = read_bicep(Source("a.bicep", f"param open string\n{text}"))
     assert file.flaws == ()
-    scope = BicepScope(file, {}, NOTHING)
+    scope = BicepScope(file, {}, nothing())
     return plain(evaluate(file.variables["x"], scope))
 
 
 def hcl(text: str) -> object:
     files = (read_hcl(Source("a.tf", f'variable "open" {{}}\nlocals {{\n{text}\n}}')),)
     assert files[0].flaws == ()
-    scope = TerraformScope(files, {}, NOTHING)
+    scope = TerraformScope(files, {}, nothing())
     return plain(evaluate(scope.locals["x"], scope))
 
 

@@ -171,7 +171,7 @@ def reads(trial: Trial) -> list[int]:
     "way", ["lost", *(pytest.param(way, marks=pytest.mark.slow) for way in ("500", "down"))]
 )
 def test_whatever_happens_to_a_write_the_end_is_right(trial: Trial, way: str) -> None:
-    assert outcomes(trial, way, writes(trial)) == []
+    assert outcomes(trial, way, writes(trial)[::2]) == []  # all of them with --slow, below
 
 
 def test_however_slow_azure_is_the_end_is_right(trial: Trial) -> None:
