@@ -98,7 +98,7 @@ def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
         )
     command = [sys.executable, "-m", "pytest"]
     # One more than the cores: boots and drills wait longer than they compute.
-    command += [path] if path else ["-n", "4", "--dist", "worksteal"]
+    command += [path] if path else ["-n", "3", "--dist", "worksteal"]
     command += [flag for flag, given in (("--slow", slow), ("--bless", bless)) if given]
     command += ["-k", select] if select else []
     if code := process.attached(command, cwd=site.workspace.root):

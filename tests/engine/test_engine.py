@@ -233,6 +233,7 @@ def test_a_build_that_takes_too_long_says_so(engine: Engine, tmp_path: Path) -> 
     assert caught.value.message == "the build took longer than its 0.01 minutes"
 
 
+@pytest.mark.slow
 def test_ninety_steps_are_ninety_layers(engine: Engine, tmp_path: Path) -> None:
     steps = [shell(f"step {n}", f"echo {n} >> /home/packer/n") for n in range(90)]
 

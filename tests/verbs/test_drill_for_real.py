@@ -58,7 +58,7 @@ TIMELINE = Timeline(
     end=60,
 )
 
-pytestmark = [pytest.mark.root, pytest.mark.archive]
+pytestmark = [pytest.mark.slow, pytest.mark.root, pytest.mark.archive]
 
 
 @contextlib.contextmanager
