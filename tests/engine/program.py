@@ -40,18 +40,19 @@ def main() -> int:
     teller = threading.Thread(target=_tell, args=(log, ended), daemon=True)
     teller.start()
     try:
-        record = engine.build(
-            template,
-            log=log,
-            on_state=lambda state: print(state, flush=True),
-            cancelled=lambda: False,
-        )
+        try:
+            record = engine.build(
+                template,
+                log=log,
+                on_state=lambda state: print(state, flush=True),
+                cancelled=lambda: False,
+            )
+        finally:  # before anything is said of the end, so that nothing of the log comes after it
+            ended.set()
+            teller.join()
     except EngineFailed as error:
         print(json.dumps({"code": error.code, "message": error.message}), flush=True)
         return 7
-    finally:
-        ended.set()
-        teller.join()
     if told.get("vhd"):
         engine.export_vhd(record, Path(told["vhd"]), bootable=False)
     print(json.dumps(record), flush=True)
