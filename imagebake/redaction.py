@@ -32,6 +32,11 @@ _RULES = (
     _rule(r"\beyJ[\w-]+(?:\.[\w-]*){0,4}"),
     _rule(rf"({_NAMED}['\"]?\s*[=:]\s*)(['\"])(?:\\.|(?!\2).)*\2?", rf"\1\2{CUT}\2"),
     _rule(rf"({_NAMED}=)[^\s&;,'\")]+", rf"\1{CUT}"),
+    _rule(r"(\b(?:account|sharedaccess|access)[_-]?key: ?)[^\s'\"&;,]{6,}", rf"\1{CUT}"),
+    _rule(r"(\b(?:password|passwd|client[_-]?secret|secret): ?)[^\s'\"&;,]{6,}", rf"\1{CUT}"),
+    # Shapes that need no name: tokens of GitHub and npm, and Entra's client secrets.
+    _rule(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{60,255}|npm_[A-Za-z0-9]{36})\b"),
+    _rule(r"(?<![\w~.-])[\w~.-]{3}[0-9]Q~[\w~.-]{31,34}"),
 )
 
 

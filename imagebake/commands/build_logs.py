@@ -18,8 +18,8 @@ from imagebake.following import Source, follow
 from imagebake.model.azure_says import meaning
 from imagebake.model.build_log import BuildLog, LogStep, lines_of
 from imagebake.model.meaning import Meaning
-from imagebake.model.redaction import redact_output
 from imagebake.model.run_note import RunNote
+from imagebake.redaction import redact
 
 _TAIL = 20
 _GOING = ("Running", "Canceling")
@@ -75,7 +75,7 @@ class _Reader:
 
     def read(self, chunks: Iterable[bytes]) -> None:
         for line in lines_of(chunks):
-            text = self.log.feed(redact_output(line))
+            text = self.log.feed(redact(line))
             if self.aloud:
                 self._name(whole=len(self.log.steps) - (text is None))
                 if text is not None:
@@ -148,7 +148,7 @@ def _print(note: RunNote, log: BuildLog) -> None:
         _print_failure(failed, note)
     elif note.said and state not in (*_GOING, "Succeeded"):
         known = meaning("", note.said)
-        print(f"\n{redact_output(note.said)}")
+        print(f"\n{redact(note.said)}")
         _print_meaning(known, note)
 
 
@@ -179,7 +179,7 @@ def _json(note: RunNote, log: BuildLog) -> dict[str, object]:
         "version": note.version,
         "begun": note.begun,
         "state": note.state,
-        "said": redact_output(note.said) if note.said else None,
+        "said": redact(note.said) if note.said else None,
         "log": note.log,
         **log.to_json(),
         "run": note.run or log.run,

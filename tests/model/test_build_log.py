@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.engine.log import AzureLog
 from imagebake.model.build_log import BuildLog, lines_of, read_log
-from imagebake.model.redaction import redact_output
+from imagebake.redaction import redact
 
 RUN = "864c0337-b300-48ab-8e8e-7894bc695b7c"
 AZURE = f"""\
@@ -127,7 +127,7 @@ def test_lines_are_put_together_from_pieces() -> None:
     ],
 )
 def test_what_looks_like_a_secret_is_not_shown(secret: str) -> None:
-    shown = redact_output(secret)
+    shown = redact(secret)
 
     assert shown != secret
     assert not any(word in shown for word in ("hunter", "abcdefgh", "SflK"))
@@ -135,4 +135,4 @@ def test_what_looks_like_a_secret_is_not_shown(secret: str) -> None:
 
 def test_what_is_no_secret_is_left_as_it_is() -> None:
     for text in ("Setting up passwd (1:4.13) ...", "the secret of success", "a?b", "sig: "):
-        assert redact_output(text) == text
+        assert redact(text) == text
