@@ -20,6 +20,7 @@ from pathlib import Path
 
 from imagebake.artifacts.beats import BeatRecords, undisturbed
 from imagebake.artifacts.pulses import load_pulses
+from imagebake.kernel.workspace import Workspace
 from imagebake.model.heartbeat import (
     AGENT,
     CREATE,
@@ -35,7 +36,6 @@ from imagebake.model.heartbeat_history import history
 from imagebake.model.heartbeat_slots import slots
 from imagebake.model.heartbeat_verdict import incidents, last_word, verdicts
 from imagebake.reports.metrics import open_metrics
-from imagebake.workspace import Workspace
 
 BEATS, REGIONS, LIMIT = 100_000, 10, 2.0
 IMAGE = "demo"

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Contest, command, report
-from imagebake import app, ends
+from imagebake import ends
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.baking import attempt, bake_one
 from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.fabric.plan import Extension, GoalState
 from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
 from imagebake.firstboot.trials import Change, trials
-from imagebake.host import system
+from imagebake.kernel import context
+from imagebake.kernel.host import system_packages
 from imagebake.model.pins import DeliveryMode
 from imagebake.plan import plan_plain
 from imagebake.prove import Run, demand_of, run_here
@@ -84,8 +85,8 @@ def main() -> None:
 @contextlib.contextmanager
 def a_pair() -> Iterator[Pair]:
     """Both images, baked in this workspace unless they are there."""
-    site = app.site(quiet=True)
-    app.provide((*system.BAKE, *system.PROVE), progress=site.progress)
+    site = context.site(quiet=True)
+    context.provide((*system_packages.BAKE, *system_packages.PROVE), progress=site.progress)
     spec = spec_of(site, IMAGE)
     with contextlib.ExitStack() as stack:
         end = stack.enter_context(ends.connect(site))

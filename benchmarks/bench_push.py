@@ -24,10 +24,10 @@ from imagebake import depot
 from imagebake.cloud.addresses import Address
 from imagebake.cloud.containers import Container
 from imagebake.cloud.retry import Patience
-from imagebake.digest import sha256_file
 from imagebake.emulator.certificate import loopback_certificate
+from imagebake.kernel.digest import sha256_file
+from imagebake.kernel.progress import NoProgress
 from imagebake.model.parcels import Parcel, Shipment
-from imagebake.progress import NoProgress
 from tests.support import azurite
 from tests.support.azurite import Azurite
 from tests.support.relay import relaying

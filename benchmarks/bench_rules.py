@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import ROOT, Contest, command, report
-from imagebake.digest import sha256_json
+from imagebake.kernel.digest import sha256_json
 from imagebake.lock import load_lock, write_lock
 from imagebake.model.lock import Lock
 from imagebake.specs.load import load_spec

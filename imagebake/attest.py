@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imagebake.digest import canonical_json, sha256_bytes
-from imagebake.errors import UsageError
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.errors import UsageError
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Signer, sign

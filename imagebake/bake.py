@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.cloud.runs import Run, ended_how
-from imagebake.digest import sha256_bytes
-from imagebake.errors import BakeFailed, RolloutRefused
-from imagebake.host.alone import alone
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import BakeFailed, RolloutRefused
+from imagebake.kernel.host.files import alone
+from imagebake.kernel.versions import ImageVersion
 from imagebake.making import Destination, Hands, Making
 from imagebake.model.azure_says import meaning
 from imagebake.model.gallery import (
@@ -27,7 +28,6 @@ from imagebake.model.gallery import (
 from imagebake.model.manifest import BakeResult, read_manifest, record_name
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.run_note import RunNote
-from imagebake.model.versions import ImageVersion
 from imagebake.rollout.rebakes import reusable, revoked_content
 
 

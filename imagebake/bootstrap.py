@@ -12,11 +12,11 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import deploy, resource
 from imagebake.cloud.providers import Providers
 from imagebake.cloud.together import together
-from imagebake.digest import sha256_json
-from imagebake.errors import CloudError, RolloutRefused
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import CloudError, RolloutRefused
+from imagebake.kernel.progress import Progress
 from imagebake.model.sameness import differences, merged
 from imagebake.model.wanted import Change, Wanted, What
-from imagebake.progress import Progress
 from imagebake.render.bootstrap import Deployment
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imagebake.errors import ArtifactError, UsageError, ValidationFailed
+from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.model.candidates import Candidate
 from imagebake.pins.decision import refusal
 from imagebake.pins.outlook import Outlook

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagebake.catalog.replacements import replacement
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import UsageError
 from imagebake.foreign.library import Library
 from imagebake.foreign.source import Source
 from imagebake.foreign.survey import survey
 from imagebake.inspection.secrets import find_secrets
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import UsageError
 from imagebake.model.debt import DebtReport, Gap
 
 LARGEST = 16 << 20

@@ -12,10 +12,10 @@ from imagebake.artifacts.shipments import promised
 from imagebake.cloud.containers import Container, Stored
 from imagebake.cloud.together import together
 from imagebake.cloud.uploads import Upload
-from imagebake.digest import sha256_bytes, sha256_chunks
-from imagebake.errors import ArtifactError, CloudError
+from imagebake.kernel.digest import sha256_bytes, sha256_chunks
+from imagebake.kernel.errors import ArtifactError, CloudError
+from imagebake.kernel.progress import Progress, Step
 from imagebake.model.parcels import Shipment
-from imagebake.progress import Progress, Step
 
 _SHOWN = 10
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from imagebake.inspection.tree import read_contents
+from imagebake.kernel.progress import Progress
 from imagebake.model.contrast import contrast
 from imagebake.model.differences import ImageDiff
-from imagebake.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imagebake.cloud.machines import Machines
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.progress import Progress, Step
 from imagebake.model.drill import (
     IDENTITY,
     STORE,
@@ -26,7 +27,6 @@ from imagebake.model.drill import (
 from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import DNS, OTHER, Ledger
 from imagebake.model.machine import MachineWish
-from imagebake.progress import Progress, Step
 
 _AT_ONCE = 32
 _TAG = "imagebake-drill"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from imagebake.app import Site
 from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.containers import Container
@@ -21,12 +20,13 @@ from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential, azure_credential
 from imagebake.cloud.packer_logs import PackerLogs
 from imagebake.cloud.retry import Patience
-from imagebake.errors import CloudError, UsageError
-from imagebake.host import process
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import CloudError, UsageError
+from imagebake.kernel.host import process
+from imagebake.kernel.progress import Progress
 from imagebake.local import LocalEnd, local_end, make_engine
 from imagebake.making import Bases, Destination
 from imagebake.model.plan import BakePlan
-from imagebake.progress import Progress
 from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"

@@ -11,7 +11,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.exposure import exposure
 from imagebake.cloud.policies import policies
 from imagebake.cloud.together import together
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.complaint import Complaint, Needs
 
 Check = Callable[[Clients, Needs], Iterator[Complaint]]

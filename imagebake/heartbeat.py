@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from imagebake.cloud.machines import Machines
 from imagebake.cloud.retry import Patience
-from imagebake.errors import CloudError, ImagebakeError
+from imagebake.kernel.errors import CloudError, ImagebakeError
+from imagebake.kernel.progress import Progress, Step
 from imagebake.model.heartbeat import (
     AGENT,
     CREATE,
@@ -27,7 +28,6 @@ from imagebake.model.heartbeat import (
 )
 from imagebake.model.ledger import DNS, OTHER, Ledger
 from imagebake.model.machine import MachineWish
-from imagebake.progress import Progress, Step
 from imagebake.render.health_script import IDENTITY_HOST, Report, health_script, read_reports
 
 TAG = "imagebake-heartbeat"

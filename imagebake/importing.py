@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from imagebake.catalog.marketplace import BASE_PACKAGES, stand_in
-from imagebake.diagnostics import Severity
-from imagebake.errors import SpecError, UsageError
 from imagebake.foreign.draft import image_name, read_draft
 from imagebake.foreign.library import Library
 from imagebake.foreign.nodes import Node, Table, entry
 from imagebake.foreign.source import Source
 from imagebake.foreign.templates import image_template
 from imagebake.inspection.secrets import find_secrets
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.model.draft import Draft
 from imagebake.model.foreign import NotATemplate
 

@@ -20,15 +20,15 @@ from imagebake.engine.errors import CannotRun, EngineFailed
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch
-from imagebake.errors import ArtifactError, UsageError
-from imagebake.host.namespaces import rootless
+from imagebake.kernel.errors import ArtifactError, UsageError
+from imagebake.kernel.host.namespaces import rootless
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace
 from imagebake.model.bundle import Bundle
 from imagebake.model.incident import IdentityState, StoreState
 from imagebake.model.plan import BakePlan
 from imagebake.model.source import GalleryVersion, ManagedImage
 from imagebake.region import Region
-from imagebake.settings import Settings
-from imagebake.workspace import Workspace
 
 _ACCEPTED = "All else is in order: the template's fields, its source and its destinations"
 

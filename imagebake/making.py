@@ -21,14 +21,14 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
 from imagebake.cloud.products import Product
 from imagebake.cloud.runs import Run
-from imagebake.digest import canonical_json
-from imagebake.errors import BakeFailed
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import BakeFailed
+from imagebake.kernel.progress import Progress, Step
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeManifest, BakeResult, record_name
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.run_note import RunNote, plan_text
-from imagebake.progress import Progress, Step
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """How long copying to the regions may take, after what the spec allows for the build."""

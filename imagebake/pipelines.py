@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import SpecError, UsageError
-from imagebake.host.files import write_atomically
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError, UsageError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.render.workflows import HEADER
 
 DRIFTED, MISSING, ABANDONED = "W001", "W002", "W003"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebake.digest import sha256_json
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.templating import Templates
 from imagebake.model.bundle import Bundle
 from imagebake.model.component import Catalogue
 from imagebake.model.lock import BASE, Lock
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import GalleryDefinition, ImageSpec
-from imagebake.render.environment import Templates
 from imagebake.render.scripts import manifest, render_customizers, render_validators
 from imagebake.render.steps import Facts
 from imagebake.render.windows import in_ascii

@@ -19,9 +19,9 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import task as invoke_task
 
-from imagebake.app import boundary
 from imagebake.commands.registry import Declared, declared
-from imagebake.version import VERSION
+from imagebake.kernel.context import boundary
+from imagebake.kernel.version import VERSION
 
 USAGE = 2
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
-from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.model.disk_boot import DiskBoot
 from imagebake.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.model.ledger import Ledger, LedgerEntry

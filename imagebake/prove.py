@@ -17,6 +17,7 @@ from imagebake.firstboot.control import apply
 from imagebake.firstboot.life import run_scenario
 from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
 from imagebake.firstboot.trials import Change, chosen, control_of, planted, trials
+from imagebake.kernel.progress import Progress, Step
 from imagebake.model.component import Catalogue
 from imagebake.model.proof import (
     Control,
@@ -29,7 +30,6 @@ from imagebake.model.proof import (
 )
 from imagebake.model.spec import ImageSpec
 from imagebake.model.verdict import judge
-from imagebake.progress import Progress, Step
 
 SIDE_BY_SIDE = 4
 """First boots at once, on two processors: most of their time they wait."""

@@ -23,7 +23,6 @@ from imagebake.emulator.machine_host import (
     MachineReport,
 )
 from imagebake.engine.errors import EngineFailed
-from imagebake.errors import ImagebakeError
 from imagebake.fabric.exchange import Request, Service
 from imagebake.fabric.fabric import Fabric
 from imagebake.fabric.plan import (
@@ -38,6 +37,7 @@ from imagebake.fabric.status import AgentStatus, HandlerStatus
 from imagebake.fabric.store import ExtensionStore
 from imagebake.firstboot.boot import Boot
 from imagebake.firstboot.network import Network
+from imagebake.kernel.errors import ImagebakeError
 from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import Ledger
 

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 
-from imagebake.errors import UsageError, ValidationFailed
+from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.spec import ImageSpec
 
 SOON = dt.timedelta(days=30)

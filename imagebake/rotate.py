@@ -12,11 +12,11 @@ from imagebake.cloud.answers import Conflict, Unanswered
 from imagebake.cloud.fleet import Fleet
 from imagebake.cloud.retry import Patience
 from imagebake.cloud.upgrades import Upgrades, Wish
-from imagebake.digest import canonical_json
-from imagebake.errors import ImagebakeError, RolloutRefused
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import ImagebakeError, RolloutRefused
+from imagebake.kernel.progress import Progress, Step
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import Records
-from imagebake.progress import Progress, Step
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,

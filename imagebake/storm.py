@@ -22,8 +22,8 @@ from imagebake.fabric.fabric import Fabric
 from imagebake.fabric.plan import METADATA, IdentityFault, Machine
 from imagebake.fabric.store import ExtensionStore
 from imagebake.host.virtual_time import VirtualTime
+from imagebake.kernel.progress import Progress
 from imagebake.model.storm import OURS, SDK, StormPlan, StormRecord, Wave
-from imagebake.progress import Progress
 
 
 def storm(

@@ -11,8 +11,9 @@ from typing import Any
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
-from imagebake.digest import sha256_json
-from imagebake.errors import CloudError
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.progress import Progress
 from imagebake.model.spec import (
     Architecture,
     GalleryDefinition,
@@ -20,7 +21,6 @@ from imagebake.model.spec import (
     Identifier,
     SecurityType,
 )
-from imagebake.progress import Progress
 
 _IMAGE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)"

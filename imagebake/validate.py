@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from imagebake.diagnostics import Severity
-from imagebake.digest import sha256_json
-from imagebake.errors import ValidationFailed
 from imagebake.inspection.secrets import find_secrets
 from imagebake.inspection.tree import read_contents
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import ValidationFailed
 from imagebake.model.component import Catalogue
 from imagebake.model.contents import Contents, Leak
 from imagebake.model.findings import Finding

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.inspection.tree import read_contents
+from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked, present
 from imagebake.model.contents import Contents
 from imagebake.model.envelope import Key

@@ -8,10 +8,10 @@ from typing import Any
 
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.gallery import TAG_COMMIT, GalleryVersion, latest
 from imagebake.model.manifest import BakeManifest, Records, read_manifest, record_name
-from imagebake.model.versions import ImageVersion
 
 COLUMNS = ("version", "state", "shown", "published", "age", "regions", "bake key", "commit")
 _SHORT = 12

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.diagnostics import Diagnostic, Severity
+from imagebake.kernel.diagnostics import Diagnostic, Severity
 
 
 def a_diagnostic(**changes: object) -> Diagnostic:

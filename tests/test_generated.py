@@ -7,10 +7,10 @@ from pathlib import Path
 
 from imagebake import lock as locks
 from imagebake.commands.generating import producers
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.templating import Templates
 from imagebake.pipelines import check_pipelines
-from imagebake.render.environment import Templates
 from imagebake.render.workflows import Pipelines, render_workflows
-from imagebake.settings import Settings
 from imagebake.specs.load import load_all
 
 

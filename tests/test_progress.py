@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from imagebake.progress import GroupedProgress, NoProgress, PlainProgress
+from imagebake.kernel.progress import GroupedProgress, NoProgress, PlainProgress
 
 
 def test_a_plain_step_has_a_first_and_a_last_line() -> None:

@@ -20,14 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
-from imagebake import app
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.endpoint import Endpoint
 from imagebake.cloud.identity import LoopbackCredential
 from imagebake.cloud.refusals import refusal
 from imagebake.cloud.retry import Patience
-from imagebake.errors import BakeFailed, CloudError
-from imagebake.redaction import redact
+from imagebake.kernel import context
+from imagebake.kernel.errors import BakeFailed, CloudError
+from imagebake.kernel.redaction import redact
 from tests.support.in_process import InProcess
 
 PLACES = (
@@ -104,14 +104,14 @@ def test_no_secret_of_a_library_comes_out(
 ) -> None:
     error = refusal(kind(text_with(found)), "bake")
 
-    assert leaked(found, app.explain(error)) == []
+    assert leaked(found, context.explain(error)) == []
 
 
 @given(planted)
 def test_no_secret_of_an_error_of_ours_comes_out(found: list[tuple[str, str]]) -> None:
     text = text_with(found)
     for error in (CloudError(text, hint=text), BakeFailed(text, hint=text)):
-        assert leaked(found, app.explain(error)) == []
+        assert leaked(found, context.explain(error)) == []
         assert leaked(found, str(error)) == []
 
 
@@ -121,7 +121,7 @@ def test_no_secret_of_an_answer_comes_out(
 ) -> None:
     error = answered(text_with(found), status, page=kind == "p")
 
-    assert leaked(found, app.explain(error)) == []
+    assert leaked(found, context.explain(error)) == []
 
 
 def answered(said: str, status: int, *, page: bool) -> CloudError:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake import settings
-from imagebake.docstrings import field_docs
-from imagebake.errors import SpecError, UsageError
-from imagebake.settings import FILE, Settings, load
+from imagebake.kernel import settings
+from imagebake.kernel.docstrings import field_docs
+from imagebake.kernel.errors import SpecError, UsageError
+from imagebake.kernel.settings import FILE, Settings, load
 
 
 def told(folder: Path, content: str | bytes) -> Settings:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.host.files import locked
+from imagebake.kernel.host.files import locked
 from imagebake.model.heartbeat import Beat, in_order, line_of
 
 _DAY = "%Y-%m-%d"

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.digest import sha256_bytes
-from imagebake.errors import ArtifactError
-from imagebake.host import debs
-from imagebake.host.download import cannot_store
-from imagebake.host.files import locked
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host import debs
+from imagebake.kernel.host.download import cannot_store
+from imagebake.kernel.host.files import locked
+from imagebake.kernel.names import SHA256
 from imagebake.model.bundle import Bundle
-from imagebake.model.names import SHA256
 
 INDEX, PACKAGES, LOCK = "index", "Packages", ".lock"
 

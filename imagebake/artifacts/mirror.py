@@ -11,13 +11,13 @@ from pathlib import Path
 from imagebake.artifacts import bundles, verification
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.artifacts.verification import Verification
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import ARCHIVE, PUBLIC, NotThere, Reach
-from imagebake.host.download import Downloader, Wanted
-from imagebake.host.files import write_atomically
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.files import write_atomically
+from imagebake.kernel.host.http import ARCHIVE, PUBLIC, NotThere, Reach
+from imagebake.kernel.progress import Step
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import Artifact, LockedPackage
-from imagebake.progress import Step
 
 _THREADS = 8
 _SHOWN = 10

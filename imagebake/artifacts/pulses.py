@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.artifacts.beats import STRANGE, BeatRecords, documents, undisturbed
-from imagebake.host.files import write_atomically
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.heartbeat import in_order
 from imagebake.model.heartbeat_pulse import Digest, Pulse
 

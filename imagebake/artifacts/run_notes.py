@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.host.files import write_atomically
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.run_note import RunNote, read_note
 
 _KEPT = 20

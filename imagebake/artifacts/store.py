@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.digest import sha256_bytes
-from imagebake.host.files import write_atomically
-from imagebake.model.names import SHA256
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.host.files import write_atomically
+from imagebake.kernel.names import SHA256
 
 READ_ONLY = 0o444
 

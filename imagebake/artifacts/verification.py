@@ -10,9 +10,9 @@ from pathlib import Path
 
 from imagebake.artifacts import bundles
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.digest import sha256_file
-from imagebake.host.files import locked
-from imagebake.progress import Step
+from imagebake.kernel.digest import sha256_file
+from imagebake.kernel.host.files import locked
+from imagebake.kernel.progress import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import re
 import urllib.parse
 from dataclasses import dataclass
 
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 
 _CONTAINER = re.compile(r"[a-z0-9](?:-?[a-z0-9]){2,62}")
 _EXAMPLE = "https://ACCOUNT.blob.core.windows.net/CONTAINER"

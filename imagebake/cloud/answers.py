@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 
 class NotFound(CloudError):

@@ -9,8 +9,8 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from imagebake.cloud.addresses import Address
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.refusals import refusal
-from imagebake.errors import CloudError
-from imagebake.redaction import redact
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.redaction import redact
 
 _KINDS: dict[int, type[CloudError]] = {400: Conflict, 404: NotFound, 409: Conflict, 412: Conflict}
 _BROKEN = 500

@@ -10,7 +10,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.paging import pages
 from imagebake.cloud.providers import PROVIDERS, Providers
 from imagebake.cloud.wire import region_name
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.complaint import Complaint, Needs
 
 CONTAINER_CORES = 4

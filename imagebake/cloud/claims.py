@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imagebake.cloud.retry import Patience
-from imagebake.errors import CloudError, RolloutRefused
-from imagebake.host.presence import Presence
+from imagebake.kernel.errors import CloudError, RolloutRefused
+from imagebake.kernel.host.process_identity import Presence
 from imagebake.model.gallery import TAG_CLAIM
 
 LEASE = dt.timedelta(minutes=10)

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 _API = "2024-11-01"
 _GOING = ("Accepted", "Running", "Creating", "Updating", "Validating", "NotSpecified", "")

@@ -9,10 +9,10 @@ from typing import Any
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.wire import gallery_version, image_definition
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.spec import GalleryDefinition
-from imagebake.model.versions import ImageVersion
 
 _GROUPS_API = "2021-04-01"
 _KEEP = {"isSoftDeleteEnabled": True}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagebake.cloud.token_source import TIMEOUTS, Policies
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 _AUDIENCE = "api://AzureADTokenExchange"
 _OK = 200

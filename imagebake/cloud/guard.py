@@ -13,7 +13,7 @@ from typing import Any
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
-from imagebake.errors import RolloutRefused
+from imagebake.kernel.errors import RolloutRefused
 
 _OURS = re.compile(
     r".*/providers/microsoft\.compute/galleries/[^/]+/images/[^/]+/versions/[^/]+"

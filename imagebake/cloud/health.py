@@ -8,7 +8,7 @@ from typing import Any
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.paging import pages
 from imagebake.cloud.wire import region_name
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 HEALTHY = "healthy"
 _API = "2024-02-01"

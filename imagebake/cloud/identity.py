@@ -18,7 +18,7 @@ from imagebake.cloud.github_oidc import github_assertion
 from imagebake.cloud.retry import Patience
 from imagebake.cloud.token_cache import CachedCredential
 from imagebake.cloud.token_source import TIMEOUTS, Policies, TokenSource, token_patience
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 _FAR_FUTURE = 2**33
 

@@ -16,8 +16,8 @@ from typing import Any
 from imagebake.cloud.answers import Conflict, Unanswered
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.runs import Run
-from imagebake.digest import sha256_json
-from imagebake.errors import CloudError, RenderError
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import CloudError, RenderError
 
 TAG_FINGERPRINT = "imagebake-template"
 _UNSETTLED = frozenset({"Creating", "Updating", "Deleting"})

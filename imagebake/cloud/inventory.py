@@ -20,7 +20,7 @@ from imagebake.cloud.references import image_of, of_gallery, sources
 from imagebake.cloud.scale_sets import ScaleSetHands, machine, model_reference, scale_set, unsettled
 from imagebake.cloud.together import together
 from imagebake.cloud.wire import gallery_version
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet
 from imagebake.model.gallery import GalleryVersion
 

@@ -17,7 +17,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.image_templates import TAG_FINGERPRINT
 from imagebake.cloud.standing import TAG_STANDING
 from imagebake.cloud.wire import moment
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.leftover import Act, Kind, Leftover
 
 _GROUPS_API = "2021-04-01"

@@ -10,7 +10,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.ids import names
 from imagebake.cloud.scale_sets import handlers
 from imagebake.cloud.together import together
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 
 def machine_extensions(

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.machine import (
     READY,

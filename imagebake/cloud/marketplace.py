@@ -10,7 +10,7 @@ from typing import Any
 
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.candidates import Candidate, Origin, Question
 
 _DAY = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?:\d{2})?(?!\d)")

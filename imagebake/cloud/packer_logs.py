@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
-from imagebake.errors import CloudError
-from imagebake.host.files import write_atomically
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.host.files import write_atomically
 
 _ACCOUNTS_API = "2023-05-01"
 _BLOB_API = "2023-11-03"

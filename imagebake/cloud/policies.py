@@ -9,7 +9,7 @@ from typing import Any
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import resource
 from imagebake.cloud.paging import pages
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.complaint import Complaint, Needs
 from imagebake.model.policy_rule import Subject, denies, filled
 

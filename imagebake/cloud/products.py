@@ -6,10 +6,10 @@ import contextlib
 from dataclasses import dataclass
 
 from imagebake.cloud.galleries import Gallery
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.azure_says import LATE_DISTRIBUTION, meaning
 from imagebake.model.gallery import TAG_RETIRED, GalleryVersion
-from imagebake.model.versions import ImageVersion
 
 _COMING = frozenset({"Creating", "Updating", "Succeeded"})
 

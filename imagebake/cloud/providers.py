@@ -8,7 +8,7 @@ from typing import Any
 
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.paging import pages
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 PROVIDERS: Mapping[str, str] = {
     "Microsoft.Compute": "galleries, versions and machines are its resources",

@@ -13,9 +13,9 @@ from azure.core.exceptions import (
 
 from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound, Unanswered
 from imagebake.cloud.no_token import NoToken
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.redaction import redact
 from imagebake.model.azure_says import meaning
-from imagebake.redaction import redact
 
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.clients import Clients
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.model.azure_says import meaning
 from imagebake.model.run_note import RunNote
 

@@ -11,8 +11,8 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.ids import names
 from imagebake.cloud.references import image_of
 from imagebake.cloud.wire import region_name
+from imagebake.kernel.names import handler_name
 from imagebake.model.fleet import Machine, ScaleSet, UpgradeState
-from imagebake.model.names import handler_name
 
 _LEAST_PERCENT = 5
 """Azure allows no smaller batches."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.image_templates import ImageTemplates
-from imagebake.errors import CloudError, RolloutRefused
+from imagebake.kernel.errors import CloudError, RolloutRefused
 
 TAG_STANDING = "imagebake-standing"
 """Carries the name of the image that a standing template is for."""

@@ -10,8 +10,8 @@ from typing import Any
 
 from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.retry import RETRYABLE, Patience, Retries
-from imagebake.errors import CloudError
-from imagebake.redaction import redact
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.redaction import redact
 
 Policies = Callable[[], list[Any]]
 """Makes the pipeline policies for one client of a token service."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.retry import Patience
-from imagebake.errors import CloudError, RolloutRefused
+from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.model.fleet import ScaleSet, UpgradeState
 
 _WORKERS = 8

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 from imagebake.cloud.containers import BlocksLost, Container, Stamp, Stored
 from imagebake.cloud.together import together
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.progress import Step
 from imagebake.model.parcels import Parcel
-from imagebake.progress import Step
 
 BLOCK = 8 << 20
 """What is sent in one request; a blob has at most 50,000 of these, which is 390 GiB."""

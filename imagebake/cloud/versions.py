@@ -14,7 +14,7 @@ from typing import Any
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.ids import names
 from imagebake.cloud.wire import gallery_version, moment, region_name
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.gallery import GalleryVersion
 
 

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.spec import GalleryDefinition
-from imagebake.model.versions import ImageVersion
 
 
 def image_definition(wanted: GalleryDefinition, location: str) -> dict[str, Any]:

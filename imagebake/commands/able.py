@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from imagebake.app import Site
-from imagebake.errors import UsageError
-from imagebake.host import system
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import system_packages
 from imagebake.model.spec import ImageSpec
 
 
@@ -25,7 +25,7 @@ def left_out(site: Site, spec: ImageSpec) -> str | None:
         return "it is Windows, which only Azure can run"
     if spec.local is None:
         return "its spec does not say how to make its base here (local:)"
-    own = system.architecture()
+    own = system_packages.architecture()
     if spec.gallery.architecture.debian != own:
         return f"it is for {spec.gallery.architecture.debian}, and this machine is {own}"
     return None

@@ -6,9 +6,9 @@ import sys
 
 from invoke.exceptions import Exit
 
-from imagebake import app
-from imagebake.errors import UsageError
-from imagebake.host import process
+from imagebake.kernel import context
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import process
 
 CLIENTS = ("az", "js")
 
@@ -17,7 +17,7 @@ def acceptance(client: str, *, as_json: bool) -> None:
     """Run the life of a gallery, a template and a scale set; exits with 1 when a step is wrong."""
     if client not in {"", *CLIENTS}:
         raise UsageError(f"there is no client {client!r}", hint="clients: " + ", ".join(CLIENTS))
-    site = app.site(quiet=True)
+    site = context.site(quiet=True)
     root = site.workspace.root
     if not (root / "tests" / "clients").is_dir():
         raise UsageError(

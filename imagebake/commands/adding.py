@@ -8,15 +8,15 @@ from typing import Any
 
 import pydantic
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.bump import named_version, require_known
 from imagebake.catalog.components import CATALOGUE, LINUX
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
-from imagebake.commands.output import print_json
 from imagebake.commands.selection import spec_of
-from imagebake.errors import UsageError, ValidationFailed
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.outlook import Outlook
@@ -39,7 +39,7 @@ def add(image: str, pin: str, *, to: str, told: Mapping[str, str], as_json: bool
 
     A file, which is named by its address, is pinned as it is told: nobody else knows its digest.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     given = {name: text for name, text in told.items() if text}
     if pin.startswith("https://"):
@@ -54,7 +54,7 @@ def add(image: str, pin: str, *, to: str, told: Mapping[str, str], as_json: bool
 
 def remove(image: str, pin: str, *, as_json: bool) -> None:
     """Take *pin* out of the spec of *image*."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     if not pin:
         raise UsageError("name a pin", hint=f"pins: {', '.join(_names(spec))}")

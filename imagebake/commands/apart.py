@@ -21,12 +21,12 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from imagebake.engine.probe import mend
-from imagebake.errors import ImagebakeError
 from imagebake.firstboot.scenario import FirstBoot, Scenario
 from imagebake.firstboot.trials import Change
 from imagebake.firstboot.world import World, WorldFailed
-from imagebake.host import namespaces, process
 from imagebake.inspection.owners import unit_packages
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import namespaces, process
 from imagebake.prove import run_here
 
 _CODE = Path(__file__).parents[2]

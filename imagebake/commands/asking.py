@@ -7,12 +7,13 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from imagebake import app, ends, supply
-from imagebake.app import Site
+from imagebake import ends, supply
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.marketplace import MarketplaceSource
-from imagebake.host import system
-from imagebake.host.connections import PUBLIC
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.host.http import PUBLIC
 from imagebake.model.candidates import Origin, Question, Source
 from imagebake.pins.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource
@@ -48,7 +49,7 @@ def sources(site: Site, questions: Iterable[Question]) -> Iterator[Mapping[Origi
 
 
 def _archives(site: Site) -> Archives:
-    app.provide(system.LOCK, progress=site.progress)
+    context.provide(system_packages.LOCK, progress=site.progress)
     return supply.archives(site)
 
 

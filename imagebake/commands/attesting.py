@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imagebake import app, ends, supply
-from imagebake.app import Site
+from imagebake import ends, supply
 from imagebake.attest import Attestor
 from imagebake.commands.gallery import meant
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
-from imagebake.errors import UsageError, ValidationFailed
-from imagebake.host.files import write_atomically
 from imagebake.host.keys import PrivateKey, PublicKey, private_key, public_keys
 from imagebake.inspection.installed import installed
 from imagebake.inspection.tree import read_contents
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.gallery import GalleryVersion
@@ -56,7 +57,7 @@ def provenance(version: str, *, envelope: bool, out: str, as_json: bool) -> None
 
 def verify(version: str, *, as_json: bool) -> None:
     """Recompute everything that is said of a version; exit 3 where something is not so."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
     with ends.connect(site) as end:
@@ -96,7 +97,7 @@ def attestor_of(site: Site, version: GalleryVersion, end: End) -> Attestor:
 
 def _document(version: str, record: str, *, out: str, as_json: bool) -> dict[str, Any] | None:
     """A record of *version*; None where it has been printed, or written, as it is."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
     with ends.connect(site) as end:

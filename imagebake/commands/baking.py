@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imagebake import app, ends, reviews, supply
+from imagebake import ends, reviews, supply
 from imagebake import lock as locks
-from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
@@ -20,12 +19,14 @@ from imagebake.catalog.components import CATALOGUE
 from imagebake.commands import attesting, mirroring, proving, resuming
 from imagebake.commands.able import left_out, refuse_windows
 from imagebake.commands.healing import heal
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
-from imagebake.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
-from imagebake.host import system
 from imagebake.journal import Journal
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
+from imagebake.kernel.host import system_packages
 from imagebake.making import Hands
 from imagebake.model.lock import Lock
 from imagebake.model.manifest import BakeResult
@@ -60,13 +61,13 @@ def bake(
     one that was there without. An *emergency* bakes pins whose review is late, and its reason
     becomes a tag of what is made.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     emergency = reviews.require_reason(emergency)
     specs = chosen(site, image, every=every)
     if not every:
         refuse_windows(site, specs[0])
     if site.settings.cloud == "local":
-        app.provide(system.BAKE, progress=site.progress)
+        context.provide(system_packages.BAKE, progress=site.progress)
     attesting.signer_of(site)  # a key that is none is found before anything is built
     if resume and force:
         raise UsageError("--resume starts nothing, and --force bakes anew: give one of them")
@@ -127,7 +128,7 @@ class _Work:
             if not go_on:
                 raise
             self.failed[image] = error
-            self.site.progress.note(app.explain(error))
+            self.site.progress.note(context.explain(error))
 
     def _done(self, spec: ImageSpec, result: BakeResult, end: End) -> None:
         self.done.append(result)

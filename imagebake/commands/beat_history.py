@@ -7,13 +7,13 @@ import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from imagebake.app import Site
 from imagebake.artifacts import pulses
 from imagebake.artifacts.beats import BeatRecords, undisturbed
-from imagebake.commands.output import print_json, print_table
-from imagebake.errors import HeartbeatMissed, UsageError
-from imagebake.host.files import write_atomically
-from imagebake.host.presence import present
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import HeartbeatMissed, UsageError
+from imagebake.kernel.host.files import write_atomically
+from imagebake.kernel.host.process_identity import present
 from imagebake.model.heartbeat import Beat
 from imagebake.model.heartbeat_history import COLUMNS, history
 from imagebake.model.heartbeat_pulse import Pulse

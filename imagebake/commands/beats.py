@@ -9,7 +9,6 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.machines import Machines
@@ -21,11 +20,12 @@ from imagebake.commands.beat_history import (
 )
 from imagebake.commands.fleets import Place, place
 from imagebake.commands.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import fresh_lock, templates
-from imagebake.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
 from imagebake.heartbeat import Hands, Round, heartbeat
-from imagebake.host.presence import Presence, is_gone, present
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
+from imagebake.kernel.host.process_identity import Presence, is_gone, present
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.model.heartbeat import Beat, Target

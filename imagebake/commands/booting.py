@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 
-from imagebake import app, supply
-from imagebake.app import Site
+from imagebake import supply
 from imagebake.commands.proving import keeper
 from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
 from imagebake.diskboot.watch import Attempt, boot
 from imagebake.ends import End
 from imagebake.engine.errors import EngineFailed
-from imagebake.host import system
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.progress import Step
 from imagebake.model.disk_boot import DiskBoot, Trouble
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.spec import Architecture, Generation, ImageSpec, SecurityType
 from imagebake.policy.facts import DiskFacts
-from imagebake.progress import Step
 
 
 def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End) -> DiskFacts:
@@ -24,7 +25,7 @@ def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End)
     subject = f"{spec.name}@{version.version}"
     if why := _hindrance(spec):
         return DiskFacts(spec=spec, subject=subject, boot=None, hindrance=why)
-    app.provide((*system.EXPORT, *system.BOOT), progress=site.progress)
+    context.provide((*system_packages.EXPORT, *system_packages.BOOT), progress=site.progress)
     with site.progress.step(f"Boot the disk of {subject}") as step:
         try:
             seen, console = _booted(site, spec, version, end, step)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
-from imagebake.commands.agreement import agreed
 from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
-from imagebake.commands.output import print_json
 from imagebake.commands.selection import templates
-from imagebake.digest import canonical_json
-from imagebake.errors import UsageError
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.expect import agreed
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.foundation import Foundation
 from imagebake.render.bootstrap import Deployment, render_bootstrap
 from imagebake.reports.bootstrap import Request, Told, bootstrap_request
@@ -27,7 +28,7 @@ def bootstrap(*, plan: bool, apply: bool, expect: str, out: str, as_json: bool) 
     """Print what there will be and what differs; with *apply*, do it."""
     if apply and (plan or out):
         raise UsageError("--apply does it, --plan and --out only show it", hint="give one of them")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     it = foundation(site)
     deployments, parameters = render_bootstrap(it, templates(site)), {"tags": dict(it.tags)}
     if out:

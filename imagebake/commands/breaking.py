@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebake import app
-from imagebake.commands.output import print_json
 from imagebake.emulator.health import Incident
 from imagebake.emulator.outages import Outages
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.errors import UsageError
 from imagebake.local import outages
 from imagebake.model.incident import IdentityState, StoreState
 
@@ -23,7 +23,7 @@ _SERVICES = {
 
 def outage(what: str, *, region: str, told: bool, as_json: bool) -> None:
     """Break *what*, mend everything, or only say what is broken."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     settings, folder = site.settings, site.workspace.emulator
     if settings.cloud != "local":
         raise UsageError(

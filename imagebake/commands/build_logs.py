@@ -6,20 +6,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.cloud.answers import NotFound
 from imagebake.commands import resuming
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
 from imagebake.ends import End
-from imagebake.errors import UsageError
 from imagebake.following import Source, follow
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.redaction import redact
 from imagebake.model.azure_says import meaning
 from imagebake.model.build_log import BuildLog, LogStep, lines_of
 from imagebake.model.meaning import Meaning
 from imagebake.model.run_note import RunNote
-from imagebake.redaction import redact
 
 _TAIL = 20
 _GOING = ("Running", "Canceling")
@@ -28,7 +29,7 @@ _GONE = "Gone"
 
 def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
     """Print one run of *image*, the last one unless *run* names another."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     (spec,) = chosen(site, image, every=False)
     note = _choose(site, spec.name, run)
     reader = _Reader(BuildLog(_names(note)), aloud=follow and not as_json)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.bump import PinMove, choose
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import outlooks
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen, spec_of
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
 from imagebake.specs.edit import set_keys
 
 
@@ -22,7 +22,7 @@ def bump(image: str, *, every: bool, only: str, to: str, refresh: bool, as_json:
 
     Images are taken one after the other, because they may share the files that pins are in.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     if every and (only or to):
         raise UsageError("--only and --to are about one image", hint="./inv bump IMAGE --only PIN")
     names = [spec.name for spec in chosen(site, image, every=every)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from imagebake import app
 from imagebake import lock as locks
-from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
-from imagebake.commands.output import print_json
 from imagebake.commands.places import gallery_id
 from imagebake.commands.selection import chosen, split_version, templates
-from imagebake.errors import LockError, UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import LockError, UsageError
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec
@@ -39,7 +39,7 @@ def validate(
         raise UsageError("--scenario and --control are about first boots, which are left out")
     if boot and rules_only:
         raise UsageError("--boot is about versions, which --rules-only leaves out")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     name, version = split_version(image) if image else ("", None)
     specs = chosen(site, name, every=every)
     known = specs if every else load_all(site.workspace.specs, root=site.workspace.root).values()

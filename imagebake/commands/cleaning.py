@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from imagebake import app
 from imagebake.commands.cleaning_cloud import clean_cloud
-from imagebake.commands.output import size
 from imagebake.engine.clean import clean as clean_store
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import size
+from imagebake.kernel.errors import UsageError
 from imagebake.local import local_end, make_engine
 from imagebake.supply import fetcher
 
@@ -23,7 +23,7 @@ def clean(budget: str, *, cloud: bool, plan: bool, as_json: bool) -> None:
         return
     if plan or as_json:
         raise UsageError("--plan and --json go with --cloud")
-    site = app.site(quiet=False)
+    site = context.site(quiet=False)
     told = budget or site.settings.layer_budget_gb
     try:
         limit = int(float(told) * (1 << 30))

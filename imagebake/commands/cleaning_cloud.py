@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.leftovers import Leftovers
 from imagebake.commands import resuming
 from imagebake.commands.baking import resume_one
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
 from imagebake.ends import End
-from imagebake.errors import CloudError, ImagebakeError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import CloudError, ImagebakeError
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.leftover import Act, Kind, Leftover
 from imagebake.model.run_note import RunNote
-from imagebake.model.versions import ImageVersion
 
 _HEADER = ("what", "name", "plan", "why")
 
 
 def clean_cloud(*, plan: bool, as_json: bool) -> None:
     """Print what is left over and, unless only the *plan* is wanted, carry that out."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     images = frozenset(spec.name for spec in chosen(site, "", every=True))
     with ends.connect(site) as end:
         notes = {note.template: note for name in images for note in resuming.under_way(site, name)}
@@ -81,7 +82,7 @@ def _carry_out(
                 resuming.notes(site).end(notes[one.name].with_changes(state="Gone", said=one.why))
         except ImagebakeError as error:
             failed[one.id] = error.message
-            site.progress.note(app.explain(error))
+            site.progress.note(context.explain(error))
     return failed
 
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pydantic
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.bump import named_version, require_known
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
-from imagebake.commands.output import print_json
 from imagebake.commands.pipelines import workflows
-from imagebake.errors import SpecError, UsageError, ValidationFailed
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.model import texts
 from imagebake.model.pins import PackagePin
 from imagebake.model.spec import ImageSpec
@@ -36,7 +36,7 @@ def new(image: str, *, told: Mapping[str, str], as_json: bool) -> None:
     Nothing is written before everything is known to be valid. Who is not at a terminal says
     everything in flags.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     ask = _Questions(told, at_terminal=sys.stdin.isatty() and not as_json)
     name = ask("name", "What is the image called?", texts.ImageName, given=image)
     path = site.workspace.specs / f"{name}.yaml"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebake import app
 from imagebake.commands.fleets import place
-from imagebake.commands.output import print_json
 from imagebake.commands.overview import overview
 from imagebake.commands.selection import chosen
-from imagebake.errors import UsageError
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.reports.dashboard import page
 
 DEFAULT, PAGE = "site", "index.html"
@@ -22,7 +22,7 @@ def dashboard(*, out: str, as_json: bool) -> None:
     if folder and folder.exists() and not folder.is_dir():
         hint = f"--out names a directory; the page in it is {PAGE}"
         raise UsageError(f"{folder} is a file", hint=hint)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     seen = overview(site, chosen(site, "", every=True), reach=place)
     if folder:
         write_atomically(folder / PAGE, page(seen).encode(errors="replace"))

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.commands.gallery import meant
-from imagebake.commands.output import print_json, table
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.diff import Readable
 from imagebake.diff import diff as compare
 from imagebake.ends import End
-from imagebake.errors import CHANGES, UsageError
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import CHANGES, UsageError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.differences import ImageDiff
 from imagebake.reports.diff import COLUMNS, MOST, headline, markdown, measures, rows
 from imagebake.reports.diff_page import page
@@ -36,7 +37,7 @@ def diff(
         raise UsageError(f"{out} is neither .html nor .md", hint="--out diff.html")
     if as_json and as_markdown:
         raise UsageError("--markdown and --json are two ways to print: choose one")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     with ends.connect(site) as end:
         sides = _readable(site, old, end), _readable(site, new or split_version(old)[0], end)
         result = compare(*sides, progress=site.progress)

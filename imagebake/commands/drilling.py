@@ -11,21 +11,22 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.machines import Machines
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import attempt, bake_one
 from imagebake.commands.machines import STAND_IN, require_machines, wish_for
-from imagebake.commands.output import print_json
 from imagebake.commands.selection import fresh_lock, spec_of, templates
-from imagebake.digest import canonical_json
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
 from imagebake.ends import End
-from imagebake.errors import UsageError, ValidationFailed
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
 from imagebake.model.drill_verdict import Verdict, judge
 from imagebake.model.manifest import BakeResult
@@ -47,7 +48,7 @@ def drill_image(
     image: str, *, scenario: str, out: str, minutes_per_second: str, as_json: bool
 ) -> None:
     """Replay the incident *scenario*, write its report, and exit 3 when the image failed it."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     speed = _speed(minutes_per_second)
     if scenario not in (OUTAGE, STORM):
         raise UsageError(f"there is no scenario {scenario!r}", hint=f"{OUTAGE} or {STORM}")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.cloud.galleries import Gallery
-from imagebake.commands import fleets, github
+from imagebake.commands import fleets
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import journal, plan_of
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.revisions import Earlier
 from imagebake.commands.selection import chosen, fresh_lock
 from imagebake.ends import End
-from imagebake.errors import UsageError, ValidationFailed
+from imagebake.kernel import console, context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.due import Due, Need, decide
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import Gate, GateState
@@ -30,7 +30,7 @@ def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_j
     baked is hidden. With *overdue_hours*, what has been due for longer is a failure. With
     *changed_since*, only the specs and locks of that revision are asked, and no gallery.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     if overdue_hours < 0:
         raise UsageError(f"--overdue-hours is {overdue_hours}", hint="it is a number of hours")
     specs = chosen(site, image, every=not image)
@@ -42,7 +42,7 @@ def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_j
             found = [_decide(site, spec, at.end, by_hand=bool(image)) for spec in specs]
             closed = _closed(at.gate(specs)) if gated else None
     baked = [] if closed else [one.image for one in found if one.need is Need.DUE]
-    github.put_output("images", baked)
+    console.put_output("images", baked)
     _print(found, baked, closed, site.now, as_json=as_json)
     limit = dt.timedelta(hours=overdue_hours)
     if overdue_hours and (late := [one.image for one in found if one.late(site.now) > limit]):

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.commands.foundations import foundation
-from imagebake.commands.output import print_json, print_table
-from imagebake.errors import UsageError, ValidationFailed
 from imagebake.examine import Examined, examine
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.complaint import Needs
 from imagebake.model.foundation import Foundation
 from imagebake.model.spec import ImageSpec
@@ -24,7 +25,7 @@ def doctor_cloud(cloud: str, *, as_json: bool) -> None:
     """Examine the subscription of the settings, there or in the emulator; end with 3 if ill."""
     if cloud not in CLOUDS:
         raise UsageError(f"--cloud is {cloud!r}", hint="it is 'azure', or 'local' for the emulator")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     site = replace(site, settings=replace(site.settings, cloud=cloud))
     needs = needs_of(site, foundation(site))
     with ends.connect(site) as end:

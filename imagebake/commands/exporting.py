@@ -5,20 +5,21 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from imagebake import app, ends
+from imagebake import ends
 from imagebake.commands.gallery import meant
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
-from imagebake.errors import UsageError
-from imagebake.host import system
-from imagebake.host.files import arriving
+from imagebake.kernel import context
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.host.files import arriving
 
 _LARGEST_GIB = 2048
 
 
 def export(version: str, *, form: str, out: str, size_gib: int) -> None:
     """Write a version to *out*; the same version gives the same bytes on every machine."""
-    site = app.site(quiet=False)
+    site = context.site(quiet=False)
     if form not in ("vhd", "tar"):
         raise UsageError(f"there is no format {form!r}", hint="it is vhd or tar")
     if not out:
@@ -31,7 +32,7 @@ def export(version: str, *, form: str, out: str, size_gib: int) -> None:
     if path.is_dir():
         raise UsageError(f"{out} is a directory", hint=f"--out {path / spec.name}.{form}")
     if form == "vhd":
-        app.provide(system.EXPORT, progress=site.progress)
+        context.provide(system_packages.EXPORT, progress=site.progress)
     with ends.connect(site) as end:
         found = meant(site, spec, wanted, end)
         name = f"{spec.name}@{found.version}"

@@ -11,15 +11,15 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from imagebake import ends, supply
-from imagebake.app import Site
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.refused import folder_of, noted
 from imagebake.ends import End
-from imagebake.errors import RolloutRefused, UsageError
-from imagebake.host.presence import is_gone, present
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import RolloutRefused, UsageError
+from imagebake.kernel.host.process_identity import is_gone, present
 from imagebake.model.fleet import Inventory
 from imagebake.model.manifest import record_name
 from imagebake.model.spec import ImageSpec

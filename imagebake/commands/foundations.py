@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from imagebake.app import Site
-from imagebake.errors import UsageError
-from imagebake.host import process
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import process
+from imagebake.kernel.settings import Settings
 from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace, is_repository
 from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.spec import GalleryDefinition, ImageSpec
 from imagebake.plan import plain_definition
-from imagebake.settings import Settings
 from imagebake.specs.load import load_all
 
 _GITHUB = re.compile(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from imagebake import app, ends, supply
+from imagebake import ends, supply
 from imagebake import versions as views
-from imagebake.app import Site
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.load import spec_names
@@ -16,7 +17,7 @@ from imagebake.specs.load import spec_names
 
 def versions(image: str, *, as_json: bool) -> None:
     """Print the versions of one image, or of all, newest first."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     names = (image,) if image else spec_names(site.workspace.specs)
     specs = [spec_of(site, name) for name in names]
     with ends.connect(site) as end:
@@ -39,7 +40,7 @@ def _rows(site: Site, spec: ImageSpec, end: End) -> tuple[views.VersionRow, ...]
 
 def show(version: str, *, as_json: bool) -> None:
     """Print everything known of one version."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
     with ends.connect(site) as end:

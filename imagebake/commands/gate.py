@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from imagebake import app
-from imagebake.commands import fleets, github
-from imagebake.commands.output import print_json
-from imagebake.errors import NotNow
+from imagebake.commands import fleets
+from imagebake.kernel import console, context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.errors import NotNow
 from imagebake.specs.load import load_all
 
 
 def gate(*, as_json: bool) -> None:
     """Say whether the gate is open; closed or unknown, end with 75."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = load_all(site.workspace.specs, root=site.workspace.root)
     with fleets.place(site) as at:
         found = at.gate(specs.values())
-    github.put_output("gate", found.state.value)
+    console.put_output("gate", found.state.value)
     if as_json:
         print_json(found.to_json())
     elif found.open:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from imagebake import app
 from imagebake.commands.registry import declared
-from imagebake.errors import ValidationFailed
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.errors import ValidationFailed
+from imagebake.kernel.host.files import write_atomically
 
 
 def generate(*, check: bool) -> None:
     """Write every generated file that is not as it should be; with *check*, refuse instead."""
-    site = app.site(quiet=True)
+    site = context.site(quiet=True)
     stale = {
         path: wanted
         for path, produce in sorted(producers().items())

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from imagebake import app
 from imagebake.cloud.machine_extensions import machine_extensions
 from imagebake.commands.fleets import place
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
-from imagebake.errors import ValidationFailed
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.errors import ValidationFailed
 from imagebake.rollout.excess import COLUMNS, excess
 
 
 def guard(image: str, *, as_json: bool) -> None:
     """Print whose model asks for what its image does not hold; exit 3 where anybody's does."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     with place(site) as at:
         inventory = at.inventory()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from imagebake import lock as locks
 from imagebake import supply
-from imagebake.app import Site
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.catalog.components import packages_on
+from imagebake.kernel.context import Site
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 

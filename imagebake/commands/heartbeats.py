@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imagebake import app
 from imagebake.commands.beat_history import print_history, refuse_silence, write_metrics
 from imagebake.commands.selection import chosen
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.errors import UsageError
 from imagebake.model.spec import ImageSpec
 
 
@@ -26,7 +26,7 @@ def beat(
     Exit 3: an image is sick. Exit 9: the platform is, or nobody can tell, or it is too long
     since the last good beat.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     wanted = _regions(specs, regions)
     if history:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from imagebake import app
 from imagebake.commands.fleets import do, place
 from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.rotating import told, version_id
 from imagebake.commands.selection import spec_of, split_version
+from imagebake.kernel import context
 from imagebake.model.fleet import Inventory
 from imagebake.rollout.holds import hold_plan, unhold_plan
 from imagebake.rollout.plan import Plan
@@ -44,7 +44,7 @@ def _act(
     """Write the tag without a claim: whoever is at the image sees it and stops."""
     image, wanted = split_version(version)
     told(reason)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     order = Order(verb=verb, again="", brief=True, as_json=as_json)
     with place(site) as at:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebake import app
-from imagebake.app import Site
-from imagebake.commands.output import print_json
 from imagebake.debt import DiskFiles
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import SpecError, UsageError, ValidationFailed
 from imagebake.foreign.library import Library
-from imagebake.host.files import write_atomically
 from imagebake.importing import has_errors, import_template
-from imagebake.model import names
+from imagebake.kernel import context, names
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.draft import Draft
 from imagebake.specs.drafting import drafted
 from imagebake.specs.load import load_spec
@@ -28,7 +27,7 @@ def import_(
     if name and not names.IMAGE.fullmatch(name):
         hint = "lower-case letters, digits and dashes, at most 63"
         raise UsageError(f"{name!r} cannot be the name of an image", hint=hint)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     wanted = name or (Path(out).stem if out else "")
     draft = import_template(template, parameters, wanted, _library(template, parameters))
     place = Path(out) if out else site.workspace.specs / f"{draft.name}.yaml"

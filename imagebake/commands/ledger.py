@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imagebake import app, ends
+from imagebake import ends
 from imagebake.commands.gallery import meant
-from imagebake.commands.output import print_json, table
 from imagebake.commands.proving import keeper
 from imagebake.commands.selection import spec_of, split_version
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, table
+from imagebake.kernel.errors import UsageError
 from imagebake.model.ledger import LedgerEntry
 from imagebake.proofs import KeptLedger
 
@@ -29,7 +30,7 @@ _LONGEST = 60
 
 def ledger(version: str, *, as_json: bool) -> None:
     """Print everything that the last first boots of a version, and its control, asked for."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
     with ends.connect(site) as end:

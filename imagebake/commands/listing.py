@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from imagebake import app
 from imagebake import lock as locks
-from imagebake.app import Site
-from imagebake.commands.output import print_json, print_table
-from imagebake.errors import LockError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import LockError
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.load import load_all
 
 
 def specs(*, as_json: bool) -> None:
     """Print every spec with its source, its pins, and the state of its lock."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     loaded = load_all(site.workspace.specs, root=site.workspace.root)
     if as_json:
         print_json([spec.to_json() | {"lock": _lock_state(site, spec)} for spec in loaded.values()])

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake import app, supply
 from imagebake import lock as locks
-from imagebake.app import Site
+from imagebake import supply
 from imagebake.catalog.components import packages_on
-from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen
-from imagebake.errors import LockError
-from imagebake.host import system
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import LockError
+from imagebake.kernel.host import system_packages
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 
 
 def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
     """Lock the chosen images, or with *check* only say which locks are stale."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=every)
     if check:
         _check(site, specs, as_json=as_json)
         return
     if not all(spec.gallery.is_windows for spec in specs):
-        app.provide(system.LOCK, progress=site.progress)
+        context.provide(system_packages.LOCK, progress=site.progress)
     said = []
     for spec in specs:
         before, after = lock_one(site, spec)

@@ -7,21 +7,21 @@ import sys
 
 from invoke.exceptions import Exit
 
-from imagebake import app
-from imagebake.app import Site
-from imagebake.commands.output import print_json, print_table
-from imagebake.errors import ArtifactError, UsageError
-from imagebake.host import process, system
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import ArtifactError, UsageError
+from imagebake.kernel.host import process, system_packages
 
 NEEDS = {
-    "bake": system.BAKE,
-    "bake without root": system.ROOTLESS,
-    "export --format vhd": system.EXPORT,
-    "prove": system.PROVE,
-    "test": system.TEST,
+    "bake": system_packages.BAKE,
+    "bake without root": system_packages.ROOTLESS,
+    "export --format vhd": system_packages.EXPORT,
+    "prove": system_packages.PROVE,
+    "test": system_packages.TEST,
 }
 
-ON_DEMAND = {"validate --boot": system.BOOT}
+ON_DEMAND = {"validate --boot": system_packages.BOOT}
 """What is large and rarely asked for, so that `setup` leaves it to the verb that needs it."""
 
 
@@ -35,13 +35,13 @@ def doctor(*, cloud: str, as_json: bool) -> None:
         doctor_cloud(cloud, as_json=as_json)
         return
 
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     rows = [
-        (verb, need.program, "yes" if not system.missing([need]) else "no", need.purpose)
+        (verb, need.program, "yes" if not system_packages.missing([need]) else "no", need.purpose)
         for verb, needs in (NEEDS | ON_DEMAND).items()
         for need in needs
     ]
-    lacking = [need for needs in NEEDS.values() for need in system.missing(needs)]
+    lacking = [need for needs in NEEDS.values() for need in system_packages.missing(needs)]
     able = probe.probe(site.workspace.engine)
     if as_json:
         print_json(
@@ -52,7 +52,7 @@ def doctor(*, cloud: str, as_json: bool) -> None:
                 "programs": [
                     {"for": row[0], "program": row[1], "present": row[2] == "yes"} for row in rows
                 ],
-                "mend": system.command_for(lacking) if lacking else None,
+                "mend": system_packages.command_for(lacking) if lacking else None,
             }
         )
         return
@@ -62,14 +62,16 @@ def doctor(*, cloud: str, as_json: bool) -> None:
     for problem in able.problems:
         print(f"\nThis machine cannot bake: {problem.what}\n  = hint: {problem.mend}")
     if lacking:
-        print(f"\nMissing programs: ./inv setup as root, or: {system.command_for(lacking)}")
+        print(
+            f"\nMissing programs: ./inv setup as root, or: {system_packages.command_for(lacking)}"
+        )
 
 
 def setup() -> None:
     """Install every missing system package; needs root and apt."""
-    site = app.site(quiet=False)
-    lacking = [need for needs in NEEDS.values() for need in system.missing(needs)]
-    app.provide(lacking, progress=site.progress)
+    site = context.site(quiet=False)
+    lacking = [need for needs in NEEDS.values() for need in system_packages.missing(needs)]
+    context.provide(lacking, progress=site.progress)
     if not _provide_azurite(site):
         raise ArtifactError("Azurite was not installed", hint="the lines above say why")
     installed = ", ".join(sorted({need.package for need in lacking}))
@@ -88,9 +90,9 @@ def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
     """Run the linters and the suite with everything they need; exits as pytest does."""
     groups = NEEDS | ON_DEMAND if slow else NEEDS
     needs = [need for group in groups.values() for need in group]
-    if lacking := system.missing(needs):
-        app.provide(lacking, progress=app.console_progress(quiet=False))
-    site = app.site(quiet=True)
+    if lacking := system_packages.missing(needs):
+        context.provide(lacking, progress=context.console_progress(quiet=False))
+    site = context.site(quiet=True)
     if not _provide_azurite(site) and "CI" in os.environ:
         raise ArtifactError(
             "Azurite was not installed, and continuous integration does not go without",
@@ -107,7 +109,7 @@ def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
 
 def bench(name: str) -> None:
     """Run one benchmark, or all of them; each prints its own table."""
-    site = app.site(quiet=True)
+    site = context.site(quiet=True)
     folder = site.workspace.root / "benchmarks"
     known = sorted(path.stem for path in folder.glob("bench_*.py"))
     wanted = [f"bench_{name.removeprefix('bench_')}"] if name else known

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from imagebake import app
-from imagebake.app import Site
-from imagebake.errors import UsageError
-from imagebake.host import system
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import system_packages
 from imagebake.model.machine import ExtensionWish
 from imagebake.model.pins import DeliveryMode, ExtensionPin
 
@@ -32,7 +32,7 @@ def require_machines(site: Site, command: str) -> None:
         raise UsageError(
             "machines on this machine need root, for their namespaces", hint=f"sudo {command}"
         )
-    app.provide((*system.BAKE, *system.PROVE), progress=site.progress)
+    context.provide((*system_packages.BAKE, *system_packages.PROVE), progress=site.progress)
 
 
 def wish_for(pin: ExtensionPin) -> ExtensionWish:

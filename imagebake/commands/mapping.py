@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.commands.fleets import place
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
-from imagebake.errors import UsageError
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.making import Destination
 from imagebake.reports.dependencies import markdown
 from imagebake.reports.map_picture import Drawing, map_page, map_svg
@@ -28,7 +28,7 @@ PICTURES: dict[str, Callable[[Drawing], str]] = {
 def print_map(image: str, *, out: str, as_json: bool) -> None:
     """Print what needs what, or draw it into the file *out*."""
     draw = _picture(out) if out else None
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     with place(site) as at:
         found = dependency_map(specs, at.inventory(), _surroundings(site, at.end.destination))

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 
-from imagebake import app, depot, ends, supply
-from imagebake.app import Site
+from imagebake import depot, ends, supply
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.shipments import shipment
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.artifacts.verification import verify
 from imagebake.cloud.addresses import mirror_address
 from imagebake.cloud.exposure import exposure_of
-from imagebake.commands.output import print_json
 from imagebake.commands.selection import chosen, fresh_lock
 from imagebake.ends import MirrorOpener
-from imagebake.errors import ArtifactError, CloudError, UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
+from imagebake.kernel.progress import Progress
 from imagebake.model.bundle import Bundle
 from imagebake.model.complaint import Complaint
 from imagebake.model.lock import Lock
 from imagebake.model.parcels import Shipment, merged
 from imagebake.model.plan import BakePlan
-from imagebake.progress import Progress
 
 ACTIONS = ("push", "verify")
 
@@ -33,7 +34,7 @@ def mirror(action: str, image: str, *, remote: bool, as_json: bool) -> None:
         raise UsageError(f"mirror has no action {action!r}", hint=hint)
     if image and action == "verify":
         raise UsageError("verify reads the whole mirror, and takes no image")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     if action == "push":
         _push(site, image, as_json=as_json)
     elif remote:

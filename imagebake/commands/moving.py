@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake import app, supply
 from imagebake import lock as locks
-from imagebake.app import Site
+from imagebake import supply
 from imagebake.catalog.components import packages_on
-from imagebake.errors import LockError
-from imagebake.host import system
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import LockError
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.archive import Archives
@@ -117,7 +118,7 @@ def _relock(site: Site, old: ImageSpec, new: ImageSpec, previous: Lock | None) -
 
 
 def _archives(site: Site) -> Archives:
-    app.provide(system.LOCK, progress=site.progress)
+    context.provide(system_packages.LOCK, progress=site.progress)
     return supply.archives(site)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from imagebake.commands.agreement import agreed
-from imagebake.commands.output import print_json
-from imagebake.errors import RolloutRefused
+from imagebake.kernel.console import print_json
+from imagebake.kernel.errors import RolloutRefused
+from imagebake.kernel.expect import agreed
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.ids import spoken
 from imagebake.rollout.outcome import Outcome

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.commands.outlooks import outlooks
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
-from imagebake.errors import ArtifactError, ValidationFailed
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import ArtifactError, ValidationFailed
 from imagebake.pins.outlook import Outlook
 
 _COLUMNS = (
@@ -32,7 +32,7 @@ def outdated(image: str, *, refresh: bool, as_json: bool) -> None:
     Exit 3 where a review is overdue or a denied version is in use, 5 where a source could
     not be asked and nothing is known of what it has; both after everything was printed.
     """
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     found = outlooks(site, specs, refresh=refresh)
     if as_json:

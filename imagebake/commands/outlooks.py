@@ -6,8 +6,8 @@ import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 
-from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
+from imagebake.kernel.context import Site
 from imagebake.model.candidates import Origin, Question
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.answers import Answer, Answers

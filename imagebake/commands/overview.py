@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.app import Site
 from imagebake.artifacts.beats import undisturbed
 from imagebake.commands.beat_history import load_pulses
 from imagebake.commands.fleets import SECOND, Place
 from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
 from imagebake.commands.standing import standing_rows
-from imagebake.digest import canonical_json
-from imagebake.errors import CloudError, SpecError, UsageError
-from imagebake.host.files import write_atomically
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import CloudError, SpecError, UsageError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.dashboard import (
     Dashboard,
     Gap,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagebake.commands.output import print_json
 from imagebake.debt import debt as find
-from imagebake.digest import canonical_json
-from imagebake.errors import UsageError, ValidationFailed
-from imagebake.host.files import write_atomically
+from imagebake.kernel.console import print_json
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.host.files import write_atomically
 from imagebake.reports.debt import debt_text
 from imagebake.reports.sarif import debt_sarif
 

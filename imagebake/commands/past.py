@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagebake import supply
-from imagebake.app import Site
 from imagebake.commands.refused import REFUSED, SEVERAL
 from imagebake.commands.runbooks import last_rehearsal, load
 from imagebake.journal import Journal
+from imagebake.kernel.context import Site
 from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen
 from imagebake.model.runbook import Runbook
 from imagebake.model.spec import ImageSpec

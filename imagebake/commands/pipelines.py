@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.commands.selection import templates
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
 from imagebake.pipelines import check_pipelines, write_pipelines
 from imagebake.render.workflows import Pipelines, render_workflows
 from imagebake.specs.load import load_all
@@ -12,7 +12,7 @@ from imagebake.specs.load import load_all
 
 def pipelines(*, check: bool) -> None:
     """Write the workflows that the specs and settings ask for; with *check*, only compare."""
-    site = app.site(quiet=True)
+    site = context.site(quiet=True)
     wanted = workflows(site)
     if check:
         check_pipelines(site.workspace.root, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.settings import Settings
+from imagebake.kernel.settings import Settings
 
 
 def group_id(settings: Settings) -> str:

@@ -7,22 +7,22 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from invoke.exceptions import Exit
 
-from imagebake import app, supply
-from imagebake.app import Site
+from imagebake import supply
 from imagebake.catalog.components import CATALOGUE
-from imagebake.commands import github
-from imagebake.commands.output import print_json, table
 from imagebake.commands.revisions import Earlier
 from imagebake.commands.selection import fresh_lock, spec_of, templates
-from imagebake.digest import sha256_file, sha256_json
-from imagebake.errors import CHANGES, UsageError
+from imagebake.kernel import console, context
+from imagebake.kernel.console import print_json, table
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import sha256_file, sha256_json
+from imagebake.kernel.errors import CHANGES, UsageError
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.changes import Comparison
 from imagebake.model.compare import compare
 from imagebake.model.manifest import BakeManifest, read_manifest, record_name
 from imagebake.model.plan import BakePlan
 from imagebake.model.plan_record import PLAN, read_plan
 from imagebake.model.spec import ImageSpec
-from imagebake.model.versions import ImageVersion
 from imagebake.plan import plan_bake
 from imagebake.render.identity import rendering_identity
 from imagebake.reports.plan import COLUMNS, ImagePlan, markdown, rows, verdict, work
@@ -42,7 +42,7 @@ def plan(
     """
     if as_markdown + as_json + diff > 1:
         raise UsageError("--markdown, --json and --diff are three ways to print: choose one")
-    site = app.site(quiet=True)
+    site = context.site(quiet=True)
     if image and not base:
         spec_of(site, image)
     planner = _Planner(site)
@@ -52,7 +52,7 @@ def plan(
     elif as_markdown:
         text = markdown(plans)
         print(text, end="")
-        github.put_summary(text)
+        console.put_summary(text)
     elif diff:
         print("".join(one.comparison.diff for one in plans), end="")
     else:

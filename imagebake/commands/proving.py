@@ -8,17 +8,18 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagebake import app, supply
-from imagebake.app import Site
+from imagebake import supply
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands import apart
 from imagebake.ends import End
-from imagebake.errors import ImagebakeError
 from imagebake.firstboot.scenario import FirstBoot, Scenario
 from imagebake.firstboot.trials import BOOT, Change
 from imagebake.firstboot.world import World, WorldFailed
-from imagebake.host import namespaces, system
 from imagebake.inspection.owners import unit_packages
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import namespaces, system_packages
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.proof import Proof, Wish
 from imagebake.model.spec import ImageSpec
@@ -54,9 +55,9 @@ def hindrance(site: Site) -> tuple[str, str] | None:
     """
     if site.settings.cloud != "local":
         return IN_AZURE, "bake and prove it on one machine first, with the setting cloud: local"
-    needs = (*system.PROVE, *(system.ROOTLESS if namespaces.rootless() else ()))
+    needs = (*system_packages.PROVE, *(system_packages.ROOTLESS if namespaces.rootless() else ()))
     try:
-        app.provide(needs, progress=site.progress)
+        context.provide(needs, progress=site.progress)
     except ImagebakeError as error:
         return error.message, error.hint or ""
     return None

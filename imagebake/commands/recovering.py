@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imagebake import app
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.galleries import Gallery
 from imagebake.commands.fleets import (
@@ -19,10 +18,11 @@ from imagebake.commands.fleets import (
     unseen,
 )
 from imagebake.commands.orders import Order, proper, say, show
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.rotating import URGENT_WAIT, WAIT, named
 from imagebake.commands.selection import chosen, spec_of, split_version
-from imagebake.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
 from imagebake.model.fleet import Inventory
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import key, spoken
@@ -52,7 +52,7 @@ def recover(action: str, name: str, image: str, *, without: str, plan: bool, as_
 
 def check(image: str, *, as_json: bool) -> None:
     """Print what a recovery would miss, as commands; end with 3 when it is anything."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     with place(site, FIRST) as at:
         found = lacking(at, specs)
@@ -105,7 +105,7 @@ def _read(at: Place, command: str, found: list[Lack]) -> Inventory | None:
 
 def copy(image: str, *, plan: bool, as_json: bool) -> None:
     """Copy what a recovery of *image* needs to the second gallery, and compare it."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     with place(site, FIRST) as at:
         at.must_have(spec)
@@ -169,7 +169,7 @@ def use(which: str, image: str, *, without: str, plan: bool, as_json: bool) -> N
         raise UsageError(
             "say which gallery is to be used", hint="./inv dr use second, and back: dr use first"
         )
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     left = frozenset(part.strip().lower() for part in without.split(",") if part.strip())
     with place(site, FIRST) as first:
@@ -237,7 +237,7 @@ def _has(at: Place, spec: ImageSpec) -> bool:
 def restore(version: str, *, as_json: bool) -> None:
     """Take versions that were deleted out of the gallery's bin; raises where none is there."""
     image, number = split_version(version)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     with place(site) as at:
         found = restore_versions(at, spec, number)

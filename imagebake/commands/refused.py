@@ -8,9 +8,9 @@ import json
 from collections.abc import Iterator, Sequence
 
 from imagebake import supply
-from imagebake.app import Site
-from imagebake.digest import canonical_json, sha256_json
-from imagebake.errors import NotNow
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import canonical_json, sha256_json
+from imagebake.kernel.errors import NotNow
 from imagebake.model.manifest import record_name
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.plan import Plan

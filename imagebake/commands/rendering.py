@@ -5,16 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.places import gallery_id, group_id
 from imagebake.commands.selection import chosen, fresh_lock, templates
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.templating import Templates
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.source import ManagedImage
 from imagebake.plan import plan_bake
-from imagebake.render.environment import Templates
 from imagebake.render.files import rendered_files, write_files
 from imagebake.render.image_template import render_image_template
 from imagebake.render.standing import render_standing
@@ -25,7 +25,7 @@ VERSION = "YYYY.MMDD.N"
 
 def render(image: str, *, every: bool, out: str) -> None:
     """Print the image template, or with *out* write it and its scripts to a directory each."""
-    site = app.site(quiet=False)
+    site = context.site(quiet=False)
     if out and Path(out).exists() and not Path(out).is_dir():
         raise UsageError(f"{out} is no directory", hint="--out names one for the rendered files")
     compiled = templates(site)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from imagebake.app import Site
 from imagebake.artifacts.run_notes import RunNotes
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.providers import Providers
 from imagebake.ends import End
-from imagebake.errors import UsageError
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
 from imagebake.model.plan import BakePlan
 from imagebake.model.run_note import RunNote
 from imagebake.model.spec import ImageSpec

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from imagebake import app
-from imagebake.commands.output import print_json
 from imagebake.commands.retiring_file import from_file
 from imagebake.commands.selection import chosen
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.errors import UsageError
 from imagebake.rollout.change_request import change_request
 
 
@@ -27,7 +27,7 @@ def retire(
     """
     if plan and apply:
         raise UsageError("--plan shows and --apply does: give one of them")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     if inventory:
         if apply:

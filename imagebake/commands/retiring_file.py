@@ -7,8 +7,8 @@ import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 
-from imagebake.app import Site
-from imagebake.errors import UsageError
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
 from imagebake.model.inventory_file import read_inventory
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import HEALTHY, gate

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
-from imagebake.app import Site
 from imagebake.cloud.claims import AGAIN
 from imagebake.commands.fleets import Place, do, place, unseen
 from imagebake.commands.orders import Order, proper, say, show
 from imagebake.commands.refused import noted
 from imagebake.commands.retiring_file import policies
 from imagebake.commands.rotating import WAIT
-from imagebake.errors import RolloutRefused
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import RolloutRefused
 from imagebake.model.fleet import Inventory
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import definition_of, key

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake import lock as locks
-from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.selection import compiled, templates
-from imagebake.errors import ImagebakeError
-from imagebake.host import git
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import git
 from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec

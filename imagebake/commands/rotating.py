@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from imagebake import app
 from imagebake.cloud.claims import URGENT
 from imagebake.commands.beat_history import heartbeats_of
 from imagebake.commands.fleets import Decide, Place, perform, place, unseen
 from imagebake.commands.orders import Order, show
 from imagebake.commands.selection import spec_of, split_version
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.errors import UsageError
 from imagebake.model.fleet import Inventory
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.index import Index
@@ -31,7 +31,7 @@ def rotate(
 ) -> None:
     """Show the whole policy of one image as a plan, or with *apply* carry it out."""
     one_of(plan=plan, apply=apply)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, named(image))
     order = Order(verb="rotation", again=f"./inv rotate {image}", expect=expect, as_json=as_json)
     with place(site) as at:
@@ -44,7 +44,7 @@ def promote(
     """Bring a version to a ring by hand: at once, or with *plan* only on paper."""
     one_of(plan=plan, apply=apply)
     image, wanted = split_version(version)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     ring = _ring(spec, ring)
     order = Order(
@@ -69,7 +69,7 @@ def rollback(
     """Make the good version before the bad one current again: at once, whatever is frozen."""
     image, wanted = split_version(version)
     told(reason)
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     known = _ring(spec, ring) if ring else None
     order = Order(

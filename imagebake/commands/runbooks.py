@@ -14,11 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagebake import app
-from imagebake.app import Site
 from imagebake.commands.fleets import FIRST
 from imagebake.commands.machines import require_machines
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.scratch import scratch
 from imagebake.commands.selection import spec_of
 from imagebake.commands.troubles import (
@@ -30,9 +27,12 @@ from imagebake.commands.troubles import (
     other_content,
     watched,
 )
-from imagebake.errors import UsageError, ValidationFailed
-from imagebake.host import process
-from imagebake.host.files import locked, write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.host import process
+from imagebake.kernel.host.files import locked, write_atomically
 from imagebake.model.runbook import Runbook, parse
 from imagebake.model.spec import ImageSpec
 from imagebake.rehearse import Hands, Rehearsal, Run, rehearse
@@ -46,7 +46,7 @@ _AS_ROOT = "./inv runbook rehearse"
 
 def runbook(name: str, book: str, *, image: str, prove: bool, write: bool, as_json: bool) -> None:
     """List the runbooks, show the one called *name*, or rehearse *book*."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     books = load(site.workspace.runbooks)
     if name == REHEARSE:
         wanted = books if book == ALL else {book: _one(books, book)}
@@ -230,7 +230,7 @@ def _run(
         ["setpriv", "--pdeathsig", "KILL", *command],
         env={
             **kept,
-            "PYTHONPATH": str(Path(app.__file__).resolve().parents[1]),
+            "PYTHONPATH": str(Path(context.__file__).resolve().parents[1]),
             **{f"IMAGEBAKE_{name}": value for name, value in ours.items()},
             **settings,
         },

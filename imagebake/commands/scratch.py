@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.app import Site
 from imagebake.emulator.store import snapshot
-from imagebake.host import process
-from imagebake.workspace import Workspace
+from imagebake.kernel.context import Site
+from imagebake.kernel.host import process
+from imagebake.kernel.workspace import Workspace
 
 _FOLDER = "rehearsals"
 _LINKED = ("mirror", "engine")

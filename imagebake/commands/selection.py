@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imagebake import lock as locks
-from imagebake.app import Site
-from imagebake.errors import UsageError
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.templating import Templates
 from imagebake.model.lock import Lock
 from imagebake.model.spec import ImageSpec
-from imagebake.render.environment import Templates
 from imagebake.specs.load import load_all, load_spec, spec_names
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from imagebake import app
 from imagebake.emulator.foreground import how_to_connect
-from imagebake.errors import UsageError
-from imagebake.host import system
+from imagebake.kernel import context
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import system_packages
 from imagebake.local import local_end, make_engine
 from imagebake.supply import fetcher
 
 
 def emulator(*, port: int) -> None:
     """Serve until interrupted; what is created stays in the state directory."""
-    site = app.site(quiet=False)
+    site = context.site(quiet=False)
     if port not in range(1 << 16):
         raise UsageError(f"there is no port {port}", hint="it is a number up to 65535")
-    app.provide(system.BAKE, progress=site.progress)
+    context.provide(system_packages.BAKE, progress=site.progress)
     engine = make_engine(site.workspace, fetcher(site), network=False)
     with (
         contextlib.suppress(KeyboardInterrupt),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from imagebake import app
 from imagebake.commands.fleets import Place, place
-from imagebake.commands.output import print_json, print_table
 from imagebake.commands.selection import chosen
-from imagebake.digest import canonical_json
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.fleet import Inventory
 from imagebake.model.inventory_file import inventory_json
 from imagebake.model.spec import ImageSpec
@@ -23,7 +23,7 @@ from imagebake.rollout.status import COLUMNS, Row, status
 
 def print_status(image: str, *, save: str, as_json: bool) -> None:
     """Print where the images are; with *save*, keep what was read in a file."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     with place(site) as at:
         inventory = at.inventory()

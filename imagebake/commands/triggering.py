@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from imagebake import app, ends
-from imagebake.app import Site
+from imagebake import ends
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.standing import Stand, Standing
-from imagebake.commands.output import print_json
 from imagebake.commands.places import gallery_id
 from imagebake.commands.rendering import delivery
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
-from imagebake.errors import UsageError
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
@@ -26,7 +27,7 @@ def trigger(image: str, *, off: bool, show: bool, as_json: bool) -> None:
     """Set the trigger that the spec of *image* asks for; *off* takes it away, *show* looks."""
     if off and show:
         raise UsageError("--off takes the trigger away, and --show only looks")
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     (spec,) = chosen(site, image, every=False)
     plan = None if off or show else _plan(site, spec)
     with ends.connect(site) as end:

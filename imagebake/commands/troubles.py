@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imagebake.app import Site
 from imagebake.commands.breaking import IDENTITY, STORE, broken
 from imagebake.commands.fleets import FIRST, place
 from imagebake.emulator.outages import Outages
+from imagebake.kernel.context import Site
 from imagebake.model.spec import ImageSpec
 
 Commands = tuple[tuple[str, ...], ...]

@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagebake import app, ends, supply
-from imagebake.app import Site
+from imagebake import ends, supply
 from imagebake.catalog.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.cloud.clients import Clients
-from imagebake.commands.output import print_json, print_table
-from imagebake.diagnostics import Diagnostic
 from imagebake.engine.recipe import BaseRecipe
-from imagebake.errors import SpecError, UsageError
-from imagebake.host import system
-from imagebake.host.files import write_atomically
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError, UsageError
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.host.files import write_atomically
 from imagebake.local import local_end, make_engine
 from imagebake.model.foreign import NotATemplate, template_body
 from imagebake.pins.sources import source_file
@@ -28,11 +29,11 @@ _LARGEST = 4 << 20
 
 def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None:
     """Run the image template in the file *path*, and print what it made."""
-    site = app.site(quiet=as_json)
+    site = context.site(quiet=as_json)
     if not path:
         raise UsageError("name an image template", hint="./inv try TEMPLATE.json")
     body = read_template(Path(path))
-    app.provide(system.BAKE, progress=site.progress)
+    context.provide(system_packages.BAKE, progress=site.progress)
     engine = make_engine(site.workspace, supply.fetcher(site), network=not offline)
     source = body["properties"].get("source") or {}
     wanted = engine.marketplace.find(source) is None and not _is_windows(source)
@@ -98,7 +99,7 @@ def _misread(path: Path, text: str, error: json.JSONDecodeError) -> Diagnostic:
 def _recipe(site: Site, source: dict[str, Any], suite: str) -> BaseRecipe:
     chosen = _chosen(source, suite)
     known = supply.archives(site)
-    own = system.architecture()
+    own = system_packages.architecture()
     sources = known.select(chosen.suite, own)
     path = site.workspace.engine / "sources" / f"{chosen.suite}.sources"
     write_atomically(path, source_file(sources).encode())

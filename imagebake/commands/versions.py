@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from imagebake import ends
-from imagebake.app import Site
 from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.booting import boot_version
 from imagebake.commands.gallery import meant
 from imagebake.commands.proving import prove_version
 from imagebake.ends import End
-from imagebake.errors import LockError
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import LockError
 from imagebake.model.lock import Lock
 from imagebake.model.proof import Wish
 from imagebake.model.spec import ImageSpec

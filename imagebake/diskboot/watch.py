@@ -8,9 +8,9 @@ from pathlib import Path
 
 from imagebake.diskboot.console import Reading, read_console
 from imagebake.diskboot.hardware import Accelerator
-from imagebake.errors import ImagebakeError
-from imagebake.host import namespaces
-from imagebake.host.namespaces import Sandbox, Stopped
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import namespaces
+from imagebake.kernel.host.namespaces import Sandbox, Stopped
 from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
 
 _GRACE = 1.0

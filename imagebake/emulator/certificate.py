@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from imagebake.host.files import locked, write_atomically
+from imagebake.kernel.host.files import locked, write_atomically
 
 _LIFETIME = dt.timedelta(days=365)
 _MARGIN = dt.timedelta(days=30)

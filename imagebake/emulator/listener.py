@@ -23,7 +23,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator.errors import ReplyLost
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 
 _LARGEST_BODY = 8 << 20
 _BACKLOG = 128

@@ -20,7 +20,7 @@ from imagebake.emulator.scale_set_models import (
     without_secrets,
 )
 from imagebake.emulator.store import Resource, Session
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 
 _SAFETY = {"allowDeletionOfReplicatedLocations": True, "blockDeletionBeforeEndOfLife": False}
 _VERSION = "Microsoft.Compute/galleries/images/versions"

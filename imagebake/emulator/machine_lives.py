@@ -36,7 +36,7 @@ from imagebake.emulator.machine_views import (
 )
 from imagebake.emulator.soft_deletion import usable
 from imagebake.emulator.store import Resource, Session, Store
-from imagebake.host.files import locked
+from imagebake.kernel.host.files import locked
 
 MACHINE = "Microsoft.Compute/virtualMachines"
 INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"

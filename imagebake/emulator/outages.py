@@ -15,7 +15,7 @@ from typing import Any
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.health import Incident
 from imagebake.emulator.store import Session
-from imagebake.host.files import write_atomically
+from imagebake.kernel.host.files import write_atomically
 
 FILE = "outages.json"
 _COME_BACK = {"Retry-After": "3600"}

@@ -23,7 +23,7 @@ from imagebake.emulator.calls import Call, Pace, stamp, stamp_of
 from imagebake.emulator.distribution import distribute, late_distribution
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.emulator.template_lookups import Source, Unprovisionable, find_destination
-from imagebake.host.files import locked
+from imagebake.kernel.host.files import locked
 
 NEVER = "0001-01-01T00:00:00Z"
 """What the service writes for the end of a run that has not ended."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 _BUSY_SECONDS = 30.0
 _NEXT, _LAST = "\x01", "\U0010ffff"

@@ -10,8 +10,8 @@ from typing import Any
 from imagebake.engine.errors import Cancelled, EngineFailed
 from imagebake.engine.log import Sink
 from imagebake.engine.recipe import BaseRecipe
-from imagebake.host import namespaces, process
-from imagebake.host.namespaces import Sandbox
+from imagebake.kernel.host import namespaces, process
+from imagebake.kernel.host.namespaces import Sandbox
 
 _ROOM = 3 << 30
 _TAIL = 20

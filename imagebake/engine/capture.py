@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from imagebake.engine.errors import EngineFailed
 from imagebake.engine.store import Store
-from imagebake.host import namespaces
-from imagebake.host.namespaces import Sandbox
+from imagebake.kernel.host import namespaces
+from imagebake.kernel.host.namespaces import Sandbox
 
 _CHUNK = 1 << 20
 _EMPTIED = ("dev", "proc", "run", "sys", "tmp")

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.engine.errors import EngineFailed
 from imagebake.engine.store import IN_USE, Store
-from imagebake.host import files, namespaces
+from imagebake.kernel.host import files, namespaces
 
 
 @dataclass(frozen=True, slots=True)

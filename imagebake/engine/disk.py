@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.digest import sha256_bytes
 from imagebake.engine import ext4
 from imagebake.engine.errors import EngineFailed
 from imagebake.engine.vhd import MIB
-from imagebake.host import namespaces, process
-from imagebake.host.namespaces import Sandbox
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.host import namespaces, process
+from imagebake.kernel.host.namespaces import Sandbox
 
 ESP_START = MIB
 ESP_SIZE = 64 * MIB

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from imagebake.digest import canonical_json, sha256_json
 from imagebake.engine import capture, export, scaffold
 from imagebake.engine.base import make_base
 from imagebake.engine.errors import Cancelled, CannotRun, EngineFailed
@@ -24,7 +23,8 @@ from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import Fetch, Step, fetched, materialise
 from imagebake.engine.store import Layer, Store, told_when_full
 from imagebake.engine.validators import validate
-from imagebake.host import files
+from imagebake.kernel.digest import canonical_json, sha256_json
+from imagebake.kernel.host import files
 
 VERSION = "1"
 """Part of every key: another version of the engine makes everything anew."""

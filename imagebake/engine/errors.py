@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from imagebake.errors import ImagebakeError
+from imagebake.kernel.errors import ImagebakeError
 
 
 class EngineFailed(ImagebakeError):

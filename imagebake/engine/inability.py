@@ -7,7 +7,7 @@ from typing import Any
 
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.engine.steps import WINDOWS
-from imagebake.host import system
+from imagebake.kernel.host import system_packages
 
 _NAMED = 3
 """So many steps of a kind are named; the others are counted."""
@@ -19,8 +19,8 @@ def inability(properties: Mapping[str, Any], recipe: BaseRecipe | None) -> str:
     if recipe is None:
         named = named_source(properties.get("source") or {})
         reasons.append(f"no base on this machine stands in for the source {named}")
-    elif recipe.architecture != system.architecture():
-        own = system.architecture()
+    elif recipe.architecture != system_packages.architecture():
+        own = system_packages.architecture()
         reasons.append(f"this machine runs {own}, and the image is for {recipe.architecture}")
     checks = properties.get("validate") or {}
     steps = (*(properties.get("customize") or ()), *(checks.get("inVMValidations") or ()))

@@ -14,8 +14,8 @@ from imagebake.engine.log import Sink
 from imagebake.engine.scaffold import USER
 from imagebake.engine.steps import Step
 from imagebake.engine.store import Layer, Store
-from imagebake.host import namespaces
-from imagebake.host.namespaces import Sandbox
+from imagebake.kernel.host import namespaces
+from imagebake.kernel.host.namespaces import Sandbox
 
 _SCRIPT = "/tmp/script_imagebake.sh"  # noqa: S108 - where Packer puts it, beside uploads
 _TAIL = 20

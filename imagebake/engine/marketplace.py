@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.digest import canonical_json, sha256_json
 from imagebake.engine.recipe import BaseRecipe
-from imagebake.host import files
+from imagebake.kernel.digest import canonical_json, sha256_json
+from imagebake.kernel.host import files
 
 
 @dataclass(frozen=True, slots=True)

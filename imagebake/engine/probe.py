@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.engine.store import Store
-from imagebake.host import namespaces, process
-from imagebake.host.namespaces import Sandbox
+from imagebake.kernel.host import namespaces, process
+from imagebake.kernel.host.namespaces import Sandbox
 
 _PROGRAMS = {"mmdebstrap": "mmdebstrap", "tar": "tar", "unshare": "util-linux"}
 _ROOTLESS = {"newuidmap": "uidmap"}

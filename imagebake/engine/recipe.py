@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.digest import sha256_bytes, sha256_json
+from imagebake.kernel.digest import sha256_bytes, sha256_json
 
 EPOCH = 1_767_225_600
 """The time that every newer file of an image is set back to, unless a recipe says another."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from imagebake.digest import sha256_json
 from imagebake.engine.base import machine_apt_options
 from imagebake.engine.recipe import BaseRecipe
+from imagebake.kernel.digest import sha256_json
 
 USER = "packer"
 """The build user's name, as Azure Image Builder has it."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.digest import sha256_bytes, sha256_json
 from imagebake.engine.errors import EngineFailed
 from imagebake.engine.scaffold import USER
+from imagebake.kernel.digest import sha256_bytes, sha256_json
 
 Fetch = Callable[[str, str | None], bytes | Path]
 """Brings what an address names; the second argument is the SHA-256 it must have, if any."""

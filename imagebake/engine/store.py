@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.digest import canonical_json
 from imagebake.engine.errors import Cancelled, EngineFailed
-from imagebake.host import files, namespaces
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.host import files, namespaces
 
 Make = Callable[[Path], dict[str, Any]]
 """Fills `root` of the folder it is given, and returns what to remember about it."""

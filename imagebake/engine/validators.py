@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from imagebake.engine.errors import Cancelled, EngineFailed
 from imagebake.engine.layers import Runner, Stack
 from imagebake.engine.steps import Step
-from imagebake.host import namespaces
+from imagebake.kernel.host import namespaces
 
 
 def validate(

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from imagebake.errors import ImagebakeError
 from imagebake.firstboot.attribution import pids_in
 from imagebake.firstboot.classes import RESOLVER
 from imagebake.firstboot.disguise import AUTHORITIES, trusted
 from imagebake.firstboot.namespace import PATH
 from imagebake.firstboot.network import Network
 from imagebake.firstboot.world import ROOT, World
-from imagebake.host import process
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import process
 from imagebake.model.delivery import CACHE, CACHE_CONFIGURATION, TRUST
 
 _PATIENCE = 15.0

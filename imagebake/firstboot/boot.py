@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from imagebake.errors import ImagebakeError
 from imagebake.firstboot.attribution import pids_in
 from imagebake.firstboot.disguise import STAGE, write_disguise
 from imagebake.firstboot.namespace import PATH
 from imagebake.firstboot.network import Network
 from imagebake.firstboot.world import ROOT, World
-from imagebake.host import process
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import process
 
 _NOTICES = "\0imagebake/notices"
 _POLL = 0.5

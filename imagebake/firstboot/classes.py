@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from imagebake.firstboot import gate
-from imagebake.host import process
+from imagebake.kernel.host import process
 from imagebake.model.ledger import Destination
 
 HEARING_PORT = 9040

@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from imagebake.errors import ImagebakeError
 from imagebake.firstboot.trials import Change
+from imagebake.kernel.errors import ImagebakeError
 
 PLANTED = "imagebake-planted.service"
 """The unit of the planted download."""

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from imagebake.errors import ImagebakeError
 from imagebake.fabric.exchange import Request, Service
 from imagebake.fabric.plan import STORE, STORE_DOMAIN, Machine
 from imagebake.firstboot import classes
@@ -19,6 +18,7 @@ from imagebake.firstboot.opening import Opening
 from imagebake.firstboot.resolver import Resolver
 from imagebake.firstboot.watcher import Watcher
 from imagebake.firstboot.world import World
+from imagebake.kernel.errors import ImagebakeError
 from imagebake.model.ledger import Asked, Ledger, LedgerEntry, in_order
 
 _ADDRESSES = ("168.63.129.16", "169.254.169.254", STORE[0])

@@ -6,9 +6,9 @@ import enum
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imagebake.errors import UsageError
 from imagebake.fabric.plan import Extension, GatewayMode, GoalState, Source, StoreMode
 from imagebake.firstboot.scenario import Means, Scenario
+from imagebake.kernel.errors import UsageError
 from imagebake.model.pins import ExtensionPin
 from imagebake.model.proof import Demand
 from imagebake.model.spec import ImageSpec

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from imagebake.errors import ImagebakeError
 from imagebake.firstboot.namespace import PATH, Namespace
-from imagebake.host import process
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import process
 
 ROOT = "/run/imagebake/root"
 """Where a world has the image's root file system."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from imagebake.diagnostics import Severity
 from imagebake.foreign.documents import document_of
 from imagebake.foreign.found import SCALE_SET, Extension, Image, StartText, Unread
 from imagebake.foreign.nodes import (
@@ -23,9 +22,10 @@ from imagebake.foreign.nodes import (
 from imagebake.foreign.source import clean, shown
 from imagebake.foreign.start_text import download_of, downloads_at_start, plain_text
 from imagebake.foreign.values import truth
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.versions import HANDLER
 from imagebake.model import debt as rules
 from imagebake.model.debt import Debt, DebtRule, Gap
-from imagebake.model.versions import HANDLER
 
 Advice = Callable[[str, str], tuple[str, bool]]
 """For a publisher and a type: what takes their place, and whether they need an identity."""

@@ -12,7 +12,7 @@ from imagebake.foreign.draft_target import read_tags, read_target
 from imagebake.foreign.draft_windows import is_windows
 from imagebake.foreign.nodes import Node, Table, entry
 from imagebake.foreign.templates import ForeignTemplate, Notes, SecretIn
-from imagebake.model import names
+from imagebake.kernel import names
 from imagebake.model.draft import Draft
 
 OWNER = "nobody-yet"

@@ -11,7 +11,7 @@ from imagebake.foreign.draft_target import read_tags
 from imagebake.foreign.nodes import Node, Table, entry, items_of, text_of
 from imagebake.foreign.templates import Notes
 from imagebake.foreign.values import truth
-from imagebake.model import names
+from imagebake.kernel import names
 
 _SHORTEST, _LONGEST, _DEFAULT = 6, 960, 240
 _LARGEST_DISK, _LARGEST_DATA_DISK, _MOST_DISKS = 2048, 32767, 16

@@ -7,8 +7,8 @@ from typing import Any
 from imagebake.foreign.draft_ids import spelled, whole_id
 from imagebake.foreign.nodes import Node, Table, entry, text_of
 from imagebake.foreign.templates import Notes
-from imagebake.model import names
-from imagebake.model.versions import MARKETPLACE
+from imagebake.kernel import names
+from imagebake.kernel.versions import MARKETPLACE
 
 _PLAN = {"name": "planName", "product": "planProduct", "publisher": "planPublisher"}
 _KINDS = "PlatformImage, ManagedImage and SharedImageVersion are known"

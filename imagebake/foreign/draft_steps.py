@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from imagebake.foreign.draft_windows import restart, rights, update
 from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, text_of
 from imagebake.foreign.templates import Notes
-from imagebake.model import names
+from imagebake.kernel import names
+from imagebake.kernel.spelling import redacted
 from imagebake.model.downloads import COMMAND, download_in
 from imagebake.model.draft import DraftFile, DraftStep
-from imagebake.model.spelling import redacted
 
 _ADDRESS = re.compile(
     r"https://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/(?!\.)([A-Za-z0-9_.+~-]+)"

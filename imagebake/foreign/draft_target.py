@@ -11,7 +11,7 @@ from imagebake.foreign.draft_ids import whole_id
 from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
 from imagebake.foreign.templates import Notes
 from imagebake.foreign.values import truth
-from imagebake.model import names
+from imagebake.kernel import names
 from imagebake.model.draft import DraftRegion
 
 _DEFINITION = re.compile(r"/images/([^/]+)(?:/versions/.*)?$", re.IGNORECASE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from imagebake.diagnostics import Diagnostic, Severity
-from imagebake.model.spelling import redacted
+from imagebake.kernel.diagnostics import Diagnostic, Severity
+from imagebake.kernel.spelling import redacted
 
 _BREAK = re.compile("\r\n|[\n\r]")
 _HIDDEN = re.compile(

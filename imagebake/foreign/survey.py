@@ -6,7 +6,6 @@ import dataclasses
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from imagebake.diagnostics import Diagnostic
 from imagebake.foreign.arm import resources_of
 from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.bicep_resources import bicep_resources
@@ -27,6 +26,7 @@ from imagebake.foreign.library import Library, beside
 from imagebake.foreign.machines import found_in
 from imagebake.foreign.nodes import Literal, Node, Table
 from imagebake.foreign.terraform import found_in_folder
+from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.model.debt import Debt, DebtReport, Gap
 
 JSON, BICEP, TERRAFORM, VALUES = ".json", ".bicep", ".tf", ".tfvars"

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from imagebake.diagnostics import Diagnostic, Severity
 from imagebake.foreign.arm import DEFINITIONS, TEMPLATES, resources_of
 from imagebake.foreign.arm_scope import ArmScope
 from imagebake.foreign.found import Context, Resource
 from imagebake.foreign.library import Library
 from imagebake.foreign.nodes import Literal, Node, Table, Unknown, entry, text_of
 from imagebake.foreign.source import Source
+from imagebake.kernel.diagnostics import Diagnostic, Severity
 from imagebake.model.foreign import NotATemplate
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")

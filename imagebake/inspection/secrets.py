@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.contents import Leak
 
 LARGEST = 1 << 20

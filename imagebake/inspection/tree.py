@@ -9,8 +9,8 @@ import tarfile
 from dataclasses import dataclass, field
 from typing import IO
 
-from imagebake.errors import ValidationFailed
 from imagebake.inspection import accounts, dpkg, secrets, units
+from imagebake.kernel.errors import ValidationFailed
 from imagebake.model.contents import Contents, Entry, FileKind, Leak
 
 MOST_MEMBERS = 1_000_000

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from imagebake.model.order import Scheme, in_order
-from imagebake.model.spelling import quoted
+from imagebake.kernel.spelling import quoted
+from imagebake.kernel.versions import Scheme, in_order
 from imagebake.model.texts import HttpsAddress, Text
 from imagebake.model.values import Value
 

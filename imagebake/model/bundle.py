@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.lock import LockedPackage
 
 

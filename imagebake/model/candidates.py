@@ -8,7 +8,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from imagebake.digest import sha256_json
+from imagebake.kernel.digest import sha256_json
 
 
 class Origin(enum.StrEnum):

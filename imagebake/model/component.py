@@ -6,9 +6,9 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from imagebake.kernel.versions import DebianVersion
 from imagebake.model.adoption import DeniedVersions
 from imagebake.model.distributions import Distribution
-from imagebake.model.versions import DebianVersion
 from imagebake.model.windows import Installation, Policy, Updater
 
 

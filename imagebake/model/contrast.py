@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from imagebake.kernel.versions import DebianVersion
 from imagebake.model.contents import Contents, Entry, FileKind, InstalledPackage, User
 from imagebake.model.differences import Area, Difference, ImageDiff, Measure
-from imagebake.model.versions import DebianVersion
 
 _GENERATED = (
     "/etc/imagebake/manifest.json",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.diagnostics import Diagnostic
+from imagebake.kernel.diagnostics import Diagnostic
 
 CODES = {
     "I101": "a step is for another system than the image",

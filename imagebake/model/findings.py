@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

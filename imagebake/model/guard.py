@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from imagebake.model.spelling import spelled
+from imagebake.kernel.spelling import spelled
+from imagebake.kernel.versions import DebianVersion
 from imagebake.model.values import Value
-from imagebake.model.versions import DebianVersion
 
 GUEST_AGENT = "azure-linux-agent"
 """The agent's name in the catalogue."""

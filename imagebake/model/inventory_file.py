@@ -11,14 +11,14 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import SpecError
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError
+from imagebake.kernel.json_positions import line_and_column, places
+from imagebake.kernel.spelling import quoted
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet, UpgradeState
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.json_places import line_and_column, places
-from imagebake.model.spelling import quoted
 from imagebake.model.values import Value
-from imagebake.model.versions import ImageVersion
 
 CODES = {
     "I001": "the inventory is not JSON",

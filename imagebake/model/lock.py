@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic_core
 from pydantic import Field, StringConstraints
 
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.pins import ExtensionPin
 from imagebake.model.source import SourceImage
 from imagebake.model.texts import Sha256, Text

@@ -14,7 +14,15 @@ from pydantic import (
     model_validator,
 )
 
-from imagebake.model import names
+from imagebake.kernel import names
+from imagebake.kernel.spelling import described
+from imagebake.kernel.versions import (
+    DEBIAN,
+    HANDLER,
+    DebianVersion,
+    HandlerVersion,
+    exact_debian_version,
+)
 from imagebake.model.adoption import FileSource
 from imagebake.model.delivery import (
     AGENTS,
@@ -23,7 +31,6 @@ from imagebake.model.delivery import (
     agent_folder,
     package_name,
 )
-from imagebake.model.spelling import described
 from imagebake.model.stewardship import Stewardship
 from imagebake.model.texts import (
     AgentName,
@@ -38,13 +45,6 @@ from imagebake.model.texts import (
     Text,
 )
 from imagebake.model.values import Value
-from imagebake.model.versions import (
-    DEBIAN,
-    HANDLER,
-    DebianVersion,
-    HandlerVersion,
-    exact_debian_version,
-)
 from imagebake.model.windows_pins import Installer, ModulePin
 
 

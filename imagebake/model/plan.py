@@ -8,7 +8,7 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.digest import sha256_json
+from imagebake.kernel.digest import sha256_json
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import Artifact, Lock
 from imagebake.model.outputs import TargetRegion

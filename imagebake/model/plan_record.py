@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
-from imagebake.digest import canonical_json, sha256_json
+from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import BASE, Lock
 from imagebake.model.plan import BakePlan, Script, StepKind

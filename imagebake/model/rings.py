@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from imagebake.model.spelling import spelled
+from imagebake.kernel.spelling import spelled
 from imagebake.model.texts import Region, TagName, TagText, Text
 from imagebake.model.values import Value
 

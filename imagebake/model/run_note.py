@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
 from imagebake.model.plan import BakePlan
 from imagebake.model.plan_record import plan_record, read_plan
 from imagebake.model.values import Value

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Template
 
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 
 FACTS = ("title", "trigger", "expected", "rto", "rpo", "measured")
 """What the front part of a page says, a line each."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.model.changes import Change, Risk
 from imagebake.model.lock import BASE, Artifact, Lock, LockedPackage, LockedStep
 from imagebake.model.pins import ExtensionPin, Pin
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
 from imagebake.model.stewardship import Stewardship
-from imagebake.model.versions import DebianVersion, HandlerVersion
 
 OTHER_BYTES = "other bytes at the same version"
 """What no version shows: the digest is another."""

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 
-from imagebake.model import names
-from imagebake.model.spelling import described, quoted
+from imagebake.kernel import names
+from imagebake.kernel.spelling import described, quoted
+from imagebake.kernel.versions import MARKETPLACE, InexactVersion, exact_marketplace_version
 from imagebake.model.texts import ManagedImageId, Text
 from imagebake.model.values import Value
-from imagebake.model.versions import MARKETPLACE, InexactVersion, exact_marketplace_version
 
 MarketplaceVersion = Annotated[
     str,

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
-from imagebake.model import names
-from imagebake.model.spelling import quoted, spelled
+from imagebake.kernel import names
+from imagebake.kernel.spelling import quoted, spelled
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

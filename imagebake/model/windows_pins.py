@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from imagebake.model.spelling import described, spelled
+from imagebake.kernel.spelling import described, spelled
+from imagebake.kernel.versions import HANDLER, exact_module_version
 from imagebake.model.stewardship import Stewardship
 from imagebake.model.texts import HostName, HttpsAddress, Sha256
 from imagebake.model.values import Value
-from imagebake.model.versions import HANDLER, exact_module_version
 
 ModuleName = Annotated[
     str,

@@ -8,8 +8,8 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import shown
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.http import shown
 
 Read = Callable[[str], bytes]
 """The content at an address; raises an `ImagebakeError` where it cannot be had."""

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.digest import canonical_json
-from imagebake.errors import ArtifactError, CloudError, ImagebakeError
-from imagebake.host.files import write_atomically
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import ArtifactError, CloudError, ImagebakeError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.candidates import Candidate, Origin, Question, Source
 
 FRESH = dt.timedelta(hours=6)

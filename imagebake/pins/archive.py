@@ -11,16 +11,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.errors import ArtifactError, UsageError
-from imagebake.host.connections import ARCHIVE, NotThere, shown
-from imagebake.host.download import Downloader, Wanted
+from imagebake.kernel.errors import ArtifactError, UsageError
+from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.http import ARCHIVE, NotThere, shown
+from imagebake.kernel.settings import Settings
 from imagebake.model.lock import Lock, Repository
 from imagebake.pins import release as releases
 from imagebake.pins.index import Index
 from imagebake.pins.machine import AptConfiguration
 from imagebake.pins.release import Release
 from imagebake.pins.sources import Source, read_sources, select
-from imagebake.settings import Settings
 
 _LARGEST_IN_RELEASE = 16 << 20
 _DATE = re.compile(r"\d{8}T\d{6}Z")

@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import ARCHIVE, Connections
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.http import ARCHIVE, Connections
+from imagebake.kernel.versions import DebianVersion
 from imagebake.model.candidates import Candidate, Question
-from imagebake.model.versions import DebianVersion
 from imagebake.pins.archive import Archives, Suite
 
 _DATED = 3

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from imagebake.kernel.versions import Scheme, is_unfinished, is_version, order
 from imagebake.model.adoption import Terms
 from imagebake.model.candidates import Candidate
-from imagebake.model.order import Scheme, is_unfinished, is_version, order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from imagebake.errors import ArtifactError
-from imagebake.host.debs import parse_stanza
-from imagebake.model.versions import DebianVersion
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.debs import parse_stanza
+from imagebake.kernel.versions import DebianVersion
 
 _UNREAD = re.compile(
     rb"^(?:Description|Description-md5|Tag|Homepage|Maintainer|Original-Maintainer|Bugs|Task|"

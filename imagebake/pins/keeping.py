@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagebake.digest import sha256_json
+from imagebake.kernel.digest import sha256_json
 from imagebake.model.lock import Lock, Repository
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.resolve import locked_files

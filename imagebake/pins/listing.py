@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import NotThere, shown
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.http import NotThere, shown
+from imagebake.kernel.versions import Scheme, is_version, order
 from imagebake.model.candidates import Candidate, Question
-from imagebake.model.order import Scheme, is_version, order
 from imagebake.pins.addresses import Read, digest_in, moved, name_of, versions_in
 
 _LOOKED_AT = 5

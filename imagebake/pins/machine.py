@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.host import process
+from imagebake.kernel.host import process
 
 _OPTION = re.compile(r'^(\S+) "(.*)";$', re.MULTILINE)
 

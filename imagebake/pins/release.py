@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.digest import sha256_bytes
-from imagebake.errors import ArtifactError
-from imagebake.host import process
-from imagebake.host.debs import parse_stanza
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host import process
+from imagebake.kernel.host.debs import parse_stanza
 
 _ARMOUR = re.compile(
     r"-----BEGIN PGP PUBLIC KEY BLOCK-----\n(?:[^\n]*:[^\n]*\n)*\n?(.*?)-----END PGP", re.DOTALL

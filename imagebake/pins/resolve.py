@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagebake.digest import sha256_json
-from imagebake.errors import ArtifactError, LockError
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import ArtifactError, LockError
 from imagebake.model.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage, LockedStep
 from imagebake.model.spec import ImageSpec, LocalBase
 from imagebake.pins.archive import Suite

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.errors import ArtifactError, LockError
-from imagebake.host import process
+from imagebake.kernel.errors import ArtifactError, LockError
+from imagebake.kernel.host import process
 
 _CHOICE = re.compile(r"^Inst (\S+?)(?::\S+)? (?:\[\S+\] )?\((\S+) .*\[(\S+)\]\)", re.MULTILINE)
 _REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)

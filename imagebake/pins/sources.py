@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.errors import ArtifactError
-from imagebake.host.debs import parse_stanza
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.debs import parse_stanza
 
 VARIANTS = ("", "-updates", "-security")
 """What a suite's own archive adds to it; in the order in which packages are looked up."""

@@ -7,10 +7,10 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from imagebake.kernel.versions import Scheme
 from imagebake.model.adoption import DeniedVersions, Terms, terms
 from imagebake.model.candidates import Origin, Question
 from imagebake.model.component import Component
-from imagebake.model.order import Scheme
 from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 from imagebake.model.source import MarketplaceImage
 from imagebake.model.spec import ImageSpec

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from imagebake.digest import sha256_json
-from imagebake.errors import LockError
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import LockError
 from imagebake.model.lock import Lock, LockedInstaller
 from imagebake.model.pins import AgentPin, PackagePin
 from imagebake.model.spec import ImageSpec

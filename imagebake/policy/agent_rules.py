@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imagebake.kernel.versions import DebianVersion
 from imagebake.model.component import SelfUpdateStop
 from imagebake.model.contents import Contents, FileKind
 from imagebake.model.delivery import AGENTS, CACHE_ADDRESS
-from imagebake.model.versions import DebianVersion
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rules import Breach, rule
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.terms import ErrorAction
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.versions import DebianVersion
 from imagebake.model.delivery import AGENT_STATE, KEPT
 from imagebake.model.guard import GUEST_AGENT, SINCE
 from imagebake.model.pins import DeliveryMode
-from imagebake.model.versions import DebianVersion
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
 

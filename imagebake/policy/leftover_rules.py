@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.contents import FileKind
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, empty

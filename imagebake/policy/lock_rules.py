@@ -6,7 +6,7 @@ import datetime as dt
 import email.utils
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.lock import PACKAGES
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.outputs import GalleryOutput, Replication, TargetRegion, VersioningScheme
 from imagebake.model.source import ManagedImage
 from imagebake.policy.facts import SpecFacts

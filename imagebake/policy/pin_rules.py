@@ -7,10 +7,10 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.versions import Scheme
 from imagebake.model.adoption import DeniedVersions
 from imagebake.model.adoption import terms as adoption_terms
-from imagebake.model.order import Scheme
 from imagebake.model.pins import AgentPin, ExtensionPin, PackagePin, Pin
 from imagebake.model.stewardship import Stewardship
 from imagebake.policy.facts import SpecFacts

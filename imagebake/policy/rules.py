@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.findings import Finding
 
 Facts = TypeVar("Facts")

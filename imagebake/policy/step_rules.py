@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.downloads import COMMAND, download_in
 from imagebake.model.steps import Network, scripts
 from imagebake.policy.facts import SpecFacts

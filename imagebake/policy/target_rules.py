@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.outputs import GalleryOutput, TargetRegion
 from imagebake.model.source import MarketplaceImage
 from imagebake.model.spec import Architecture, Generation, SecurityType

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.pins import AgentPin, DeliveryMode, FilePin, PackagePin
 from imagebake.model.steps import InlineCustomizer, InlineValidator, Network, scripts
 from imagebake.model.windows import GUEST_AGENT

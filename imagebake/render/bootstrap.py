@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from imagebake.kernel.templating import Templates
 from imagebake.model.duties import DUTIES
 from imagebake.model.foundation import AUDIENCE, ISSUER, Foundation
-from imagebake.render.environment import Templates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.templating import Templates
 from imagebake.model.component import DropIn, Setting
 from imagebake.model.delivery import (
     AGENT_STATE,
@@ -24,7 +25,6 @@ from imagebake.model.delivery import (
 )
 from imagebake.model.pins import AgentPin, ExtensionPin
 from imagebake.model.plan import Script
-from imagebake.render.environment import Templates
 from imagebake.render.steps import Facts, as_root, file_of
 
 AGENT_CONFIGURATION = "/etc/waagent.conf"

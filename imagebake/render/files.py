@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from imagebake.host.files import write_atomically
+from imagebake.kernel.host.files import write_atomically
 from imagebake.model.plan import BakePlan, Delivery, Script, StepKind
 
 IMAGE_TEMPLATE = "image_template.json"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.templating import Templates
 from imagebake.model.component import Setting
 from imagebake.model.guard import POLICY, SWITCH, policy
 from imagebake.model.plan import Script
 from imagebake.render.delivery import AGENT_CONFIGURATION
-from imagebake.render.environment import Templates
 from imagebake.render.steps import Facts, as_root
 
 _SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])

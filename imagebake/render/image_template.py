@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from imagebake.digest import canonical_json
-from imagebake.errors import RenderError
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import RenderError
+from imagebake.kernel.templating import Templates
 from imagebake.model.plan import BakePlan, Delivery, Script
-from imagebake.render.environment import Templates
 
 TEMPLATE = "image_template.json.j2"
 _MIRROR = re.compile(r"(?:file:///|https://)[A-Za-z0-9._~/:%+-]+")

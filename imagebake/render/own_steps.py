@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.templating import Fragment, Templates
 from imagebake.model.plan import Script, StepKind
 from imagebake.model.spec import ImageSpec
 from imagebake.model.steps import (
@@ -19,8 +20,6 @@ from imagebake.model.steps import (
     Validator,
 )
 from imagebake.model.values import Value
-from imagebake.render.environment import Templates
-from imagebake.render.fragment import Fragment
 from imagebake.render.steps import SOURCE_DATE_EPOCH
 
 

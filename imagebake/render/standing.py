@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from imagebake.digest import canonical_json
-from imagebake.errors import RenderError
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import RenderError
+from imagebake.kernel.templating import Templates
 from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.source import GalleryVersion, ManagedImage, SourceImage
-from imagebake.render.environment import Templates
 from imagebake.render.image_template import render_image_template
 
 TEMPLATE = "image_template/trigger.json.j2"

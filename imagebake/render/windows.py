@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.digest import canonical_json, sha256_bytes
-from imagebake.errors import LockError
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.errors import LockError
+from imagebake.kernel.templating import Fragment, Templates
 from imagebake.model.component import Component
 from imagebake.model.lock import LockedInstaller
 from imagebake.model.pins import AgentPin
@@ -22,8 +23,6 @@ from imagebake.model.windows import (
     STATE,
     Installation,
 )
-from imagebake.render.environment import Templates
-from imagebake.render.fragment import Fragment
 from imagebake.render.own_steps import own_step
 from imagebake.render.steps import Facts
 

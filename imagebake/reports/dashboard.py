@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imagebake.kernel.pages.html import STYLE, Markup, document, element, markup
+from imagebake.kernel.pages.parts import BAD, LOOK, NONE, WELL, breakable, section, sign
+from imagebake.kernel.pages.times import ago, clock, number
 from imagebake.model.dashboard import Concern, Dashboard, Gap, GateSeen
 from imagebake.model.heartbeat import GOLDEN
 from imagebake.reports.dashboard_beats import beats
-from imagebake.reports.dashboard_parts import BAD, LOOK, NONE, WELL, breakable, section, sign
 from imagebake.reports.dashboard_style import DASHBOARD_STYLE
 from imagebake.reports.dashboard_tables import images, incidents, moves, quotas, runbooks
-from imagebake.reports.html import Markup, document, element, markup
-from imagebake.reports.style import STYLE
-from imagebake.reports.words import ago, clock, number
 
 SECTIONS = (
     ("incidents", "Incidents"),

@@ -6,12 +6,8 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 
-from imagebake.model.dashboard import Dashboard, RegionSeen
-from imagebake.model.heartbeat import GOLDEN
-from imagebake.model.heartbeat_history import Figures
-from imagebake.model.heartbeat_slots import DAYS
-from imagebake.reports import pictures
-from imagebake.reports.dashboard_parts import (
+from imagebake.kernel.pages.html import Markup, element
+from imagebake.kernel.pages.parts import (
     BAD,
     DASH,
     FEW,
@@ -26,8 +22,12 @@ from imagebake.reports.dashboard_parts import (
     stacked,
     table,
 )
-from imagebake.reports.html import Markup, element
-from imagebake.reports.words import BLANK, ago, number
+from imagebake.kernel.pages.times import BLANK, ago, number
+from imagebake.model.dashboard import Dashboard, RegionSeen
+from imagebake.model.heartbeat import GOLDEN
+from imagebake.model.heartbeat_history import Figures
+from imagebake.model.heartbeat_slots import DAYS
+from imagebake.reports import pictures
 
 HEADER = ("Region", "Last beat", f"{DAYS} days", "p50", "p95", "Trend", "Missed", "Last failure")
 _STEADY = 0.05

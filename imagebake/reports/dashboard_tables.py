@@ -5,18 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from imagebake.model.dashboard import (
-    BakeSeen,
-    Dashboard,
-    ImageSeen,
-    IncidentSeen,
-    Move,
-    QuotaSeen,
-    RingSeen,
-    RunbookSeen,
-)
-from imagebake.reports import pictures
-from imagebake.reports.dashboard_parts import (
+from imagebake.kernel.pages.html import Markup, element, markup
+from imagebake.kernel.pages.parts import (
     BAD,
     DASH,
     FEW,
@@ -31,8 +21,18 @@ from imagebake.reports.dashboard_parts import (
     stacked,
     table,
 )
-from imagebake.reports.html import Markup, element, markup
-from imagebake.reports.words import ago, clock, number, span
+from imagebake.kernel.pages.times import ago, clock, number, span
+from imagebake.model.dashboard import (
+    BakeSeen,
+    Dashboard,
+    ImageSeen,
+    IncidentSeen,
+    Move,
+    QuotaSeen,
+    RingSeen,
+    RunbookSeen,
+)
+from imagebake.reports import pictures
 
 SHOWN = 20
 """So many incidents that are over are shown."""

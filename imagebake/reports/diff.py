@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from imagebake.kernel.pages.markdown import code, folded, plain, table
 from imagebake.model.contrast import folders
 from imagebake.model.differences import QUIET, Area, Difference, ImageDiff, Measure
-from imagebake.reports.markdown import code, folded, plain, table
 
 COLUMNS = ("", "what", "from → to", "")
 MOST = 40

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
+from imagebake.kernel.pages.html import STYLE
 from imagebake.model.differences import QUIET, Area, Difference, ImageDiff
 from imagebake.reports.diff import COLUMNS, MOST, headline, measures, rows
-from imagebake.reports.style import STYLE
 
 _SIGNS = {"+": "kept", "-": "broken", "~": ""}
 

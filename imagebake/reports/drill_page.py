@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from imagebake.kernel.pages.charts import Axis, Band, Bars, Dot, bars, dots, figure
+from imagebake.kernel.pages.html import STYLE
 from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord, Phase
 from imagebake.model.drill_verdict import Score, Verdict
 from imagebake.model.incident import IdentityState, StoreState
-from imagebake.reports.charts import Axis, Band, Bars, Dot, bars, dots, figure
 from imagebake.reports.drill import (
     NAMES,
     NOTES,
@@ -19,7 +20,6 @@ from imagebake.reports.drill import (
     seconds,
     witness_text,
 )
-from imagebake.reports.style import STYLE
 
 _BIN = 15
 _TICK = 120

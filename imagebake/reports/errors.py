@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imagebake import errors, settings
+from imagebake.kernel import errors, settings
 from imagebake.model import debt, draft, inventory_file
 from imagebake.model.azure_says import CHAPTERS, Chapter
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from imagebake.reports.style import STYLE
+from imagebake.kernel.pages.html import STYLE
 
 COLUMNS = (
     ("ring", "machine", "scale set", "reference", "more"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from imagebake.kernel.version import VERSION
 from imagebake.model.attested import Baked
 from imagebake.model.pins import ExtensionPin
 from imagebake.reports import purls
 from imagebake.reports.statement import STATEMENT
-from imagebake.version import VERSION
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:imagebake:bake:v1"

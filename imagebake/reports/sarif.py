@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.digest import sha256_json
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.version import VERSION
 from imagebake.model.debt import RULES, Debt, DebtReport
-from imagebake.version import VERSION
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake import errors, settings
-from imagebake.docstrings import field_docs
+from imagebake.kernel import errors, settings
+from imagebake.kernel.docstrings import field_docs
 
 HEAD = """# Tasks
 

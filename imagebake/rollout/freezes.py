@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.freeze import Freeze
+from imagebake.kernel.freeze import Freeze
 from imagebake.model.gallery import TAG_INCIDENT
 
 HEALTHY = "healthy"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from imagebake.digest import sha256_json
-from imagebake.errors import NotNow
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import NotNow
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from imagebake.diagnostics import Diagnostic
+from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.model.spec import ImageSpec
 from imagebake.specs import phrases
 from imagebake.specs.fields import Location, closest, keys_at, without_tags

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from imagebake.specs.lists import named
 from imagebake.specs.load import Instead, merged_tree
 from imagebake.specs.nodes import Mapping, Node, Scalar, Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from imagebake.specs.edit import Edit
 from imagebake.specs.lists import named
 from imagebake.specs.load import Instead, merged_tree

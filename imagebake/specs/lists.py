@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.model.names import handler_name
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.names import handler_name
+from imagebake.kernel.spelling import quoted
 from imagebake.model.pins import KINDS
-from imagebake.model.spelling import quoted
 from imagebake.specs import codes
 from imagebake.specs.nodes import Mapping, Node, Scalar, Sequence
 

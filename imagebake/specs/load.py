@@ -8,10 +8,10 @@ from collections.abc import Mapping as MappingOf
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import SpecError
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError
+from imagebake.kernel.spelling import quoted
 from imagebake.model.spec import ImageSpec
-from imagebake.model.spelling import quoted
 from imagebake.specs import codes
 from imagebake.specs.check import check
 from imagebake.specs.fields import EXTENDS, did_you_mean

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingOf
 from typing import NamedTuple
 
-from imagebake.diagnostics import Diagnostic
+from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.specs.codes import Code
 
 

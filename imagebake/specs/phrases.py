@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from imagebake.diagnostics import Diagnostic
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.spelling import quoted
+from imagebake.kernel.versions import InexactVersion
 from imagebake.model.pins import UnfitModeError
-from imagebake.model.spelling import quoted
-from imagebake.model.versions import InexactVersion
 from imagebake.specs import codes
 from imagebake.specs.codes import Code
 from imagebake.specs.fields import (

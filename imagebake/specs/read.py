@@ -15,8 +15,8 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.model.spelling import quoted
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.spelling import quoted
 from imagebake.specs import codes, syntax
 from imagebake.specs.codes import Code
 from imagebake.specs.nodes import Broken, Entry, Mapping, Node, Place, Scalar, Sequence, Source

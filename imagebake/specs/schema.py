@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.digest import canonical_json
-from imagebake.docstrings import all_field_docs
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.docstrings import all_field_docs
 from imagebake.model import (
     adoption,
     guard,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from imagebake.diagnostics import Diagnostic
+from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.specs import codes
 from imagebake.specs.nodes import Place
 

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.model.spelling import redacted
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.spelling import redacted
 from imagebake.specs import codes
 from imagebake.specs.nodes import Place, Source
 

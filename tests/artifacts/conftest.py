@@ -10,9 +10,9 @@ import pytest
 
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.digest import sha256_bytes
-from imagebake.host.connections import Connections
-from imagebake.host.download import Downloader
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import Connections
 from imagebake.model.lock import LockedPackage
 from tests.support.builders import a_package
 from tests.support.packages import a_deb

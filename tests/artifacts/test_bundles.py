@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.artifacts.mirror import Mirror
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import LockedPackage
 from tests.artifacts.conftest import Counter

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagebake.artifacts.mirror import ArtifactsGone, Mirror
-from imagebake.digest import sha256_bytes, sha256_file
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import ARCHIVE
-from imagebake.host.download import Wanted
+from imagebake.kernel.digest import sha256_bytes, sha256_file
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.download import Wanted
+from imagebake.kernel.host.http import ARCHIVE
 from imagebake.model.lock import LockedFile, LockedPackage
 from tests.artifacts.conftest import Counter, a_mirror
 from tests.support.builders import a_package

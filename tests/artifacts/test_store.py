@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 
 CONTENT = b"content"
 SHA256 = sha256_bytes(CONTENT)

@@ -17,10 +17,10 @@ from imagebake.artifacts.store import DirectoryStore
 from imagebake.cloud.addresses import Address
 from imagebake.cloud.containers import Container
 from imagebake.commands.mirroring import needed
-from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.emulator.certificate import loopback_certificate
-from imagebake.host.connections import Connections
-from imagebake.host.download import Downloader
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import Connections
 from imagebake.model.lock import Lock
 from imagebake.model.parcels import Parcel, Shipment
 from imagebake.model.spec import ImageSpec

@@ -12,8 +12,8 @@ import pytest
 from imagebake import depot
 from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.containers import Container
+from imagebake.kernel.templating import Templates
 from imagebake.plan import plan_bake
-from imagebake.render.environment import Templates
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
 from tests.support.cloud import Tape

@@ -10,7 +10,7 @@ import pytest
 from imagebake import depot
 from imagebake.cloud.containers import Container
 from imagebake.commands.mirroring import ship
-from imagebake.errors import ArtifactError, CloudError
+from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.model.parcels import merged
 from tests.azurite.conftest import Stock
 from tests.support.azurite import ACCOUNT, Azurite

@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.cloud.containers import Container, Stamp
 from imagebake.cloud.uploads import Upload, blocks_of
-from imagebake.errors import ArtifactError, CloudError
+from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.model.parcels import Parcel
 from tests.support.cloud import Tape
 from tests.support.relay import Relay

@@ -13,9 +13,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from imagebake.host.debs import parse_stanza
-from imagebake.host.files import locked
-from imagebake.host.system import architecture
+from imagebake.kernel.host.debs import parse_stanza
+from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.system_packages import architecture
 from imagebake.pins.machine import read_configuration
 from imagebake.pins.sources import read_sources, select, source_file
 from tests.bakes.bakery import PATH, PROJECT, Bakery, await_silence

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.host.files import locked
+from imagebake.kernel.host.files import locked
 from tests.bakes.bakery import (
     BOOT,
     GREET,

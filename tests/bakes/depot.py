@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.host.debs import parse_stanza
+from imagebake.kernel.host.debs import parse_stanza
 from tests.bakes.bakery import Bakery, os_release
 from tests.support.archive import Archive, Key
 from tests.support.server import Server, serving

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.artifacts.beats import BeatRecords
-from imagebake.render.environment import Templates
+from imagebake.kernel.templating import Templates
 from imagebake.render.workflows import Pipelines, render_workflows
 from imagebake.specs.load import load_all
 from tests.bakes.bakery import IMAGE, PROJECT, Bakery

@@ -7,11 +7,10 @@ import pytest
 from imagebake.catalog import windows
 from imagebake.catalog.components import CATALOGUE, LINUX, OTHERS, packages_on
 from imagebake.catalog.reference import catalogue_page
-from imagebake.model import names
+from imagebake.kernel import names
+from imagebake.kernel.versions import DebianVersion, Scheme
 from imagebake.model.component import Component
 from imagebake.model.distributions import Distribution
-from imagebake.model.order import Scheme
-from imagebake.model.versions import DebianVersion
 
 components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.host.files import locked
+from imagebake.kernel.host.files import locked
 
 HERE = Path(__file__).parent
 AZ_LOCK = HERE / "az" / "requirements.lock"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from imagebake.cloud.claims import LEASE, LOOK, URGENT, Claim, Claimant, Held, claimed
 from imagebake.cloud.retry import Patience
-from imagebake.errors import CloudError, RolloutRefused
-from imagebake.host.presence import Presence, is_gone, present
+from imagebake.kernel.errors import CloudError, RolloutRefused
+from imagebake.kernel.host.process_identity import Presence, is_gone, present
 from imagebake.model.gallery import TAG_CLAIM
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)

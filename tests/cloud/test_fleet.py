@@ -9,7 +9,7 @@ from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound
 from imagebake.cloud.fleet import Fleet
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.fleet import UpgradeState
 from tests.support.live_fleets import GALLERY_ID, World, a_fleet, a_world, set_id, version_id
 

@@ -8,8 +8,8 @@ import pytest
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.calls import Pace
-from imagebake.errors import CloudError
-from imagebake.model.versions import ImageVersion
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.versions import ImageVersion
 from tests.cloud.conftest import Time
 from tests.support.builders import a_spec
 from tests.support.cloud import an_endpoint, quick

@@ -25,7 +25,7 @@ from imagebake.cloud.retry import Patience
 from imagebake.cloud.token_cache import CachedCredential
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from tests.cloud.conftest import Time
 from tests.support.cloud import quick
 from tests.support.in_process import InProcess

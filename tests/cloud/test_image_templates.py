@@ -11,7 +11,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
 from imagebake.emulator.builder import BuildFailed
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template, an_endpoint, quick
 from tests.support.machines import Machine, ObedientBuilder

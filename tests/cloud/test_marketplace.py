@@ -13,7 +13,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.marketplace import MarketplaceSource, extension_versions, image_versions
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.candidates import Candidate, Origin, Question
 from tests.support.cloud import an_endpoint, quick
 from tests.support.emulators import RecordingBuilder

@@ -11,7 +11,7 @@ from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.image_templates import ImageTemplates
 from imagebake.cloud.packer_logs import PackerLogs
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template
 from tests.support.machines import Machine, ObedientBuilder

@@ -7,7 +7,7 @@ import pytest
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.providers import PROVIDERS, Providers
 from imagebake.emulator.calls import Pace
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from tests.support.machines import Machine
 
 

@@ -9,10 +9,10 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.app import explain
 from imagebake.cloud.answers import Conflict, NotFound, Unanswered
 from imagebake.cloud.refusals import refusal
-from imagebake.errors import CloudError
+from imagebake.kernel.context import explain
+from imagebake.kernel.errors import CloudError
 from tests.cloud.conftest import Answers
 
 

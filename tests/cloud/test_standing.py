@@ -7,7 +7,7 @@ import pytest
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.standing import TAG_STANDING, Standing
-from imagebake.errors import CloudError, RolloutRefused
+from imagebake.kernel.errors import CloudError, RolloutRefused
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template
 from tests.support.machines import Machine, ObedientBuilder

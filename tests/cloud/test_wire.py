@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from imagebake.cloud.wire import gallery_version, image_definition, moment, region_name
-from imagebake.model.versions import ImageVersion
+from imagebake.kernel.versions import ImageVersion
 from tests.support.builders import a_spec
 
 

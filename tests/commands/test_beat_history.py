@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.app import Site
 from imagebake.commands.beat_history import (
     heartbeats_of,
     print_history,
@@ -16,9 +15,10 @@ from imagebake.commands.beat_history import (
     refuse_silence,
     write_metrics,
 )
-from imagebake.errors import HeartbeatMissed, UsageError
-from imagebake.settings import Settings
-from imagebake.workspace import Workspace
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import HeartbeatMissed, UsageError
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace
 from tests.support.beaten import a_beaten_spec
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 from tests.support.builders import a_spec

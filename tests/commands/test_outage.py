@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from imagebake import app
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.beats import carry_out, judge
 from imagebake.commands.fleets import Place
-from imagebake.digest import canonical_json
 from imagebake.emulator.server import Emulator
 from imagebake.ends import End, InAzure, LocalLogs
-from imagebake.errors import ImagebakeError
+from imagebake.kernel import context
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import ImagebakeError
 from imagebake.local import outages
 from imagebake.making import Destination
 from imagebake.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
@@ -83,7 +83,7 @@ class Desk:
 
     @contextlib.contextmanager
     def azure(self) -> Iterator[tuple[Emulator, Clients]]:
-        site = app.site(quiet=True)
+        site = context.site(quiet=True)
         host = TinyHost(NOW, printed=console_of)
         if outages(site.workspace.emulator).store != StoreState.UP:
             host.broken[PLAIN_NEEDS] = "Failed to fetch https://packages-1.store.test/x: 409"
@@ -94,7 +94,7 @@ class Desk:
             yield emulator, cloud
 
     def beat(self) -> int:
-        site = app.site(quiet=True)
+        site = context.site(quiet=True)
         specs = list(load_all(site.workspace.specs, root=site.workspace.root).values())
         with self.azure() as (_, cloud):
             to = Destination(gallery=GROUP, identity="", mirror_url="")

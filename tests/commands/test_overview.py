@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.app import Site
 from imagebake.commands.beat_history import records
 from imagebake.commands.dashboard import dashboard
 from imagebake.commands.fleets import Place, perform
@@ -18,14 +17,15 @@ from imagebake.commands.orders import Order
 from imagebake.commands.overview import overview
 from imagebake.commands.rotating import promotion
 from imagebake.commands.runbooks import RECORDS
-from imagebake.errors import CloudError, NotNow, UsageError
-from imagebake.freeze import Freeze
 from imagebake.journal import Journal
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import CloudError, NotNow, UsageError
+from imagebake.kernel.freeze import Freeze
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace
 from imagebake.model.dashboard import Dashboard
 from imagebake.model.gallery import TAG_PROOF
 from imagebake.reports.dashboard import page
-from imagebake.settings import Settings
-from imagebake.workspace import Workspace
 from tests.support.beaten import NOW, PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import BEGAN, a_beat
 from tests.support.cloud import Tape

@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.cloud.clients import Clients
 from imagebake.emulator.server import Emulator
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from tests.support.cloud import an_endpoint, quick
 from tests.support.emulators import GROUP_ID
 

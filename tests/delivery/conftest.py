@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from imagebake.render.environment import Templates
+from imagebake.kernel.templating import Templates
 from tests.support.deliveries import EXTENSION_ZIP, HANDLER
 
 BLOBS = "zrdfepirv2prod01.blob.example.test"

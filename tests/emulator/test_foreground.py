@@ -12,7 +12,7 @@ import pytest
 
 from imagebake.emulator.foreground import how_to_connect
 from imagebake.emulator.server import Emulator
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from tests.support.emulators import RecordingBuilder, azure
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagebake.emulator.server import Emulator
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from tests.support import scale_sets
 from tests.support.emulators import DEFINITION_ID, GROUP, GROUP_ID, Azure, a_definition
 

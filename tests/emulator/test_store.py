@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.emulator.store import Resource, Store
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 
 
 @pytest.fixture

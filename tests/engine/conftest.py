@@ -11,7 +11,7 @@ import pytest
 from imagebake.engine.engine import Engine
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
-from imagebake.host import files
+from imagebake.kernel.host import files
 from tests.engine import support
 
 

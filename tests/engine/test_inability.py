@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from imagebake.digest import sha256_bytes
 from imagebake.engine.engine import Engine
 from imagebake.engine.errors import CannotRun, EngineFailed
 from imagebake.engine.inability import idle, inability, named_source
 from imagebake.engine.marketplace import Marketplace
 from imagebake.engine.recipe import BaseRecipe
-from imagebake.host import system
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.host import system_packages
 
-OWN = system.architecture()
+OWN = system_packages.architecture()
 RECIPE = BaseRecipe(suite="bookworm", architecture=OWN, packages=("base-files",))
 WINDOWS = {"type": "PlatformImage", "publisher": "a", "offer": "b", "sku": "c", "version": "1.2.3"}
 CONTENT = b"Write-Output 1"

@@ -12,7 +12,7 @@ import pytest
 from imagebake.engine.clean import clean
 from imagebake.engine.errors import Cancelled, EngineFailed
 from imagebake.engine.store import Store
-from imagebake.host import files
+from imagebake.kernel.host import files
 
 MIB = 1 << 20
 

@@ -6,8 +6,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from imagebake.digest import sha256_bytes
 from imagebake.fabric.toy import toy_package
+from imagebake.kernel.digest import sha256_bytes
 
 
 def test_the_handler_has_the_same_bytes_every_time() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import ImagebakeError
 from imagebake.fabric.plan import Extension, GatewayMode, GoalState, StoreMode
 from imagebake.fabric.store import ExtensionStore
 from imagebake.firstboot.attribution import pids_in
 from imagebake.firstboot.life import run_scenario
 from imagebake.firstboot.scenario import FirstBoot, Means, Moment, Scenario
+from imagebake.kernel.errors import ImagebakeError
 from imagebake.model.ledger import Asked
 from tests.firstboot.conftest import NOW, a_machine
 from tests.support.boot_root import AGENT

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.host.connections import Connections
-from imagebake.host.download import Downloader
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import Connections
 from tests.support.server import Server, serving
 
 

@@ -10,8 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import ARCHIVE, PUBLIC, Connections, Reach
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.http import ARCHIVE, PUBLIC, Connections, Reach
 from tests.support.server import Server, serving
 
 LOOPBACK_TLS = Reach(plain_http=False, private=True)

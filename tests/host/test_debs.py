@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import ArtifactError
-from imagebake.host import debs
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host import debs
 from tests.support.packages import a_deb, ar
 
 FIELDS = {

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.digest import sha256_bytes
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import ARCHIVE, PUBLIC, Connections, Dropped, NotThere, shown
-from imagebake.host.download import Downloader, Wanted
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.http import ARCHIVE, PUBLIC, Connections, Dropped, NotThere, shown
 from tests.support.server import Server, serving
 
 CONTENT = bytes(range(256)) * 2000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import UsageError
-from imagebake.host import git
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import git
 
 WHO = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.test")
 

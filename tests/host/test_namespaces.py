@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.host import namespaces
-from imagebake.host.namespaces import Sandbox, SandboxFailed, Stopped
+from imagebake.kernel.host import namespaces
+from imagebake.kernel.host.namespaces import Sandbox, SandboxFailed, Stopped
 
 pytestmark = pytest.mark.root
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from imagebake.host.terminal import LiveProgress
+from imagebake.kernel.host.terminal import LiveProgress
 
 
 class Terminal(io.StringIO):

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.bake_record import line, read_attempt
 from imagebake.model.due import Attempt, Due, Need, decide, last_time
 from imagebake.model.gallery import TAG_BAKE_KEY, GalleryVersion
 from imagebake.model.terms import Schedule
-from imagebake.model.versions import ImageVersion
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 TUESDAYS = Schedule(cron="17 3 * * 2")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
 from imagebake.model.envelope import IN_TOTO, Envelope, read_envelope
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pydantic
 import pytest
 
-from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.model.bundle import Bundle
 from imagebake.model.lock import Lock, LockedPackage
 from tests.support.builders import a_lock, a_package

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from imagebake.model import names
+from imagebake.kernel import names
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.commands.runbooks import load
 from imagebake.commands.troubles import TROUBLES
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from imagebake.model.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, parse
 
 BOOKS = Path(__file__).parents[2] / "docs" / "runbooks"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from imagebake.digest import sha256_bytes, sha256_json
+from imagebake.kernel.digest import sha256_bytes, sha256_json
+from imagebake.kernel.spelling import quoted, redacted
 from imagebake.model.pins import FilePin
 from imagebake.model.spec import Architecture, ImageSpec
-from imagebake.model.spelling import quoted, redacted
 from imagebake.model.steps import scripts
 from tests.support.builders import a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from imagebake.digest import sha256_json
+from imagebake.kernel.digest import sha256_json
 from imagebake.model.plan import Script, StepKind
 from imagebake.model.source import GalleryVersion, ManagedImage, MarketplaceImage
 from imagebake.model.spec import ImageSpec

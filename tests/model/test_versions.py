@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.model.versions import (
+from imagebake.kernel.versions import (
     DebianVersion,
     HandlerVersion,
     ImageVersion,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from imagebake.host.connections import Connections
-from imagebake.host.download import Downloader
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import Connections
+from imagebake.kernel.settings import Settings
 from imagebake.pins.archive import Archives, find_archives
 from imagebake.pins.machine import AptConfiguration
-from imagebake.settings import Settings
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving
 

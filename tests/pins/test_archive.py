@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import ArtifactError, UsageError
+from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.pins.archive import Archives
 from tests.pins.conftest import NOW
 from tests.support.archive import Archive, Key

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
 from imagebake.model.candidates import Origin, Question
 from imagebake.pins.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagebake.kernel.versions import Scheme, in_order, order
 from imagebake.model.adoption import Adoption, DeniedVersions, Terms, terms
 from imagebake.model.candidates import Candidate
-from imagebake.model.order import Scheme, in_order, order
 from imagebake.pins.decision import Decision, decide, obstacle
 
 TODAY = dt.date(2026, 11, 22)

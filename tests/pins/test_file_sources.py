@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import ARCHIVE, Dropped
-from imagebake.host.download import Downloader
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import ARCHIVE, Dropped
 from imagebake.model.candidates import Candidate, Origin, Question
 from imagebake.pins.addresses import digest_in, moved, names_version, versions_in
 from imagebake.pins.github import GithubSource

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
 from imagebake.pins.index import Index, field
 
 TEXT = b"""\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
 from imagebake.model.candidates import Candidate, Origin, Question
 from imagebake.pins.answers import Answer, Answers
 from imagebake.pins.outlook import Outlook, gather, outlook

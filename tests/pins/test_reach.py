@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.errors import LockError
+from imagebake.kernel.errors import LockError
 from imagebake.pins.index import Index
 from imagebake.pins.reach import within_reach
 from imagebake.pins.solver import Choice, Solver

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.digest import sha256_bytes
-from imagebake.errors import ArtifactError
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import ArtifactError
 from imagebake.pins import release
 from tests.support.archive import Key, a_key
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.errors import ArtifactError, LockError
+from imagebake.kernel.errors import ArtifactError, LockError
 from imagebake.model.lock import Lock
 from imagebake.pins.archive import Archives, Suite
 from imagebake.pins.index import Index

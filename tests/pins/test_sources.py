@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
 from imagebake.pins.sources import Source, read_sources, select
 
 DEB822 = """\

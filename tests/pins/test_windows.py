@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.errors import LockError
+from imagebake.kernel.errors import LockError
 from imagebake.lock import check_lock, read_lock
 from imagebake.model.lock import LockedInstaller
 from imagebake.model.spec import ImageSpec

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.digest import canonical_json, sha256_bytes
+from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.model.delivery import AGENT_STATE, AGENTS
 from imagebake.model.findings import Finding
 from imagebake.model.guard import POLICY, policy

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
 from imagebake.model.findings import Finding
 from imagebake.policy.facts import DiskFacts

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.diagnostics import Severity
+from imagebake.kernel.diagnostics import Severity
 from imagebake.model.spec import ImageSpec
 from imagebake.policy.registry import SPEC_RULES
 from tests.policy.spec_cases import (

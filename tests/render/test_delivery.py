@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.templating import Templates
 from imagebake.model.plan import BakePlan, Script
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.render.delivery import ARTIFACT_HOSTS, cache_configuration
-from imagebake.render.environment import Templates
 from imagebake.render.scripts import render_deprovisioning
 from tests.render.conftest import Planner, as_root, lock_of, text
 from tests.render.scratch import Scratch

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.render.environment import Templates
+from imagebake.kernel.templating import Templates
 from imagebake.render.scripts import render_deprovisioning
 from tests.render.scratch import Scratch
 

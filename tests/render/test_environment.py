@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from imagebake.errors import RenderError
-from imagebake.render.environment import Templates, heredoc, shell_word
+from imagebake.kernel.errors import RenderError
+from imagebake.kernel.templating import Templates, heredoc, shell_word
 
 HOSTILE = (
     "it's", '"', "$(touch pwned)", "`touch pwned`", "${HOME}", "; touch pwned", "a && b", "| sh",

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from imagebake.catalog.components import CATALOGUE
+from imagebake.kernel.templating import Templates
 from imagebake.plan import plan_bake
 from imagebake.render.delivery import render_restage
-from imagebake.render.environment import Templates
 from imagebake.render.scripts import HYGIENE, render_deprovisioning
 from imagebake.render.steps import Facts
 from tests.render.conftest import lock_of

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagebake.cloud.template_check import check_template
-from imagebake.digest import canonical_json
-from imagebake.errors import RenderError
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import RenderError
+from imagebake.kernel.names import TEMPLATE
+from imagebake.kernel.templating import Templates
 from imagebake.local import wire_source
-from imagebake.model.names import TEMPLATE
 from imagebake.model.outputs import TargetRegion
 from imagebake.model.plan import Delivery
 from imagebake.model.spec import ImageSpec
 from imagebake.model.steps import RestartTerms, UpdateTerms
-from imagebake.render.environment import Templates
 from imagebake.render.files import rendered_files
 from imagebake.render.image_template import render_image_template
 from imagebake.render.standing import TAG_CANDIDATE, render_standing

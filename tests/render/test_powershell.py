@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from imagebake.errors import RenderError
-from imagebake.render.environment import Templates
-from imagebake.render.powershell import here_string, powershell_text
+from imagebake.kernel.errors import RenderError
+from imagebake.kernel.templating import Templates, here_string, powershell_text
 from tests.support.powershell import QUOTES, complaints, said
 
 HOSTILE = (

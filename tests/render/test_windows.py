@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.digest import sha256_bytes
-from imagebake.errors import LockError
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import LockError
+from imagebake.kernel.templating import Templates
 from imagebake.model.plan import BakePlan, Script, StepKind
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
-from imagebake.render.environment import Templates
 from imagebake.specs.load import load_spec
 from tests.render.conftest import Planner, a_full_spec
 from tests.support.builders import a_lock

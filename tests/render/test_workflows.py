@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from imagebake.render.environment import Templates
+from imagebake.kernel.templating import Templates
 from imagebake.render.workflows import HEADER, Pipelines, render_workflows
 from tests.support.builders import a_spec
 

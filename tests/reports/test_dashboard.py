@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
+from imagebake.kernel.pages.html import STYLE, Markup, element
 from imagebake.model.dashboard import Dashboard, GateSeen
 from imagebake.reports.dashboard import page
 from imagebake.reports.dashboard_style import DASHBOARD_STYLE
-from imagebake.reports.html import Markup, element
-from imagebake.reports.style import STYLE
 from tests.support.dashboards import (
     a_bad_day,
     a_dashboard,

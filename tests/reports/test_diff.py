@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
 from imagebake.model.differences import Area, Difference, ImageDiff, Measure
 from imagebake.reports.diff import MOST, headline, markdown, rows
 from imagebake.reports.diff_page import page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html.parser
 import re
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
 from imagebake.model.drill import GOLDEN, PLAIN, Attempt, DrillRecord, outage
 from imagebake.model.drill_verdict import judge
 from imagebake.reports.drill import headline, markdown, witness_text

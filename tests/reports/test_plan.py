@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
 from imagebake.model.changes import Change, Comparison, Risk
 from imagebake.model.compare import compare
 from imagebake.reports.plan import MARK, ImagePlan, markdown, rows, verdict, work

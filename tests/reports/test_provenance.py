@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.attested import PROVENANCE, SBOM
 from imagebake.model.plan_record import PLAN
 from tests.support.attested import a_sample, masked

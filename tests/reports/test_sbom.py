@@ -9,7 +9,7 @@ from typing import Any
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.attested import SBOM
 from imagebake.model.contents import InstalledPackage
 from imagebake.reports.sbom import sbom

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import SpecError
+from imagebake.kernel.errors import SpecError
 from imagebake.model.spec import ImageSpec
 from imagebake.specs.load import load_spec
 from tests.support.golden import FOLDER

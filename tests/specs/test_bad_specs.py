@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import SpecError
+from imagebake.kernel.errors import SpecError
 from imagebake.specs import codes
 from imagebake.specs.text import MAX_BYTES
 from tests.specs.conftest import GOLDEN, Load, rendered

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from imagebake.specs.edit import set_version
 
 HEAD = "# a comment — with more than ASCII\nname: demo\npins:\n"

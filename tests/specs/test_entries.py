@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from imagebake.specs.edit import set_keys, set_version
 from imagebake.specs.entries import add_entry, remove_entry
 from imagebake.specs.nodes import Source, plain

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import SpecError
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError
 from imagebake.model.spec import ImageSpec
 from imagebake.specs import codes
 from imagebake.specs.load import load_spec

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.attest import Attestor
-from imagebake.digest import canonical_json, sha256_bytes
 from imagebake.inspection.tree import read_contents
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.attested import SBOM
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Key, Signer
@@ -19,7 +20,6 @@ from imagebake.model.manifest import BakeManifest, record_name
 from imagebake.model.plan import BakePlan
 from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.verification import Verification
-from imagebake.model.versions import ImageVersion
 from imagebake.verify import Claims, verify
 from tests.support.images import Node, Tree, a_tar, a_tree
 from tests.support.plans import a_plan

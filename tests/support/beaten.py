@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.app import Site
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
 from imagebake.commands.beats import carry_out
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
 from imagebake.ends import End, InAzure, LocalLogs
+from imagebake.kernel.context import Site
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
 from imagebake.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.model.heartbeat import Beat
 from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import Gate
-from imagebake.settings import Settings
-from imagebake.workspace import Workspace
 from tests.support.beats import console_of
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, a_distributor, azure

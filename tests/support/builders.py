@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.digest import sha256_bytes, sha256_json
+from imagebake.kernel.digest import sha256_bytes, sha256_json
 from imagebake.model.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.windows import resolve_windows

@@ -12,7 +12,7 @@ from typing import Any
 from imagebake.cloud.endpoint import Credential, Endpoint
 from imagebake.cloud.identity import LoopbackCredential
 from imagebake.cloud.retry import Patience
-from imagebake.digest import canonical_json, sha256_json
+from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.model.plan import BakePlan, Delivery, Script
 from tests.support.builders import a_lock, a_spec
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from imagebake.kernel.versions import ImageVersion
 from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet
 from imagebake.model.gallery import (
     TAG_BAKE_KEY,
@@ -14,7 +15,6 @@ from imagebake.model.gallery import (
     GalleryVersion,
 )
 from imagebake.model.spec import ImageSpec
-from imagebake.model.versions import ImageVersion
 from tests.support.builders import a_spec
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)

@@ -15,10 +15,10 @@ from azure.core.credentials import AccessToken
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.deployments import resource
+from imagebake.kernel.templating import Templates
 from imagebake.model.foundation import Foundation, GalleryPlace
 from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.render.bootstrap import Deployment, render_bootstrap
-from imagebake.render.environment import Templates
 from tests.support.cloud import SUBSCRIPTION, Tape, quick
 
 TEMPLATES = Templates(Path(__file__).parents[2] / "templates")

@@ -15,7 +15,7 @@ from typing import Self
 from imagebake.fabric.plan import METADATA, STORE, WIRE_SERVER
 from imagebake.firstboot.namespace import Namespace
 from imagebake.firstboot.world import ROOT, World
-from imagebake.host import process
+from imagebake.kernel.host import process
 
 CONF = {
     "Provisioning.Agent": "disabled",

@@ -22,8 +22,8 @@ from imagebake.cloud.endpoint import Credential
 from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import Emulator
-from imagebake.host.connections import Connections
-from imagebake.host.download import Downloader
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeResult

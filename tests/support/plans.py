@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.catalog.components import CATALOGUE
+from imagebake.kernel.templating import Templates
 from imagebake.model.lock import Lock
 from imagebake.model.plan import BakePlan
 from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
-from imagebake.render.environment import Templates
 from tests.support.builders import a_lock, a_spec
 
 TEMPLATES = Templates(Path(__file__).parents[2] / "templates")

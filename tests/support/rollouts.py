@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imagebake.app import Site
 from imagebake.cloud.claims import URGENT
 from imagebake.cloud.clients import Clients
 from imagebake.cloud.fleet import Fleet
@@ -19,6 +18,9 @@ from imagebake.commands.orders import Order
 from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
 from imagebake.ends import End, InAzure, LocalLogs
+from imagebake.kernel.context import Site
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
@@ -27,8 +29,6 @@ from imagebake.rollout.ids import name_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of
-from imagebake.settings import Settings
-from imagebake.workspace import Workspace
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import Clock, RecordingBuilder

@@ -6,8 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from imagebake.host import files
-from imagebake.host.system import architecture
+from imagebake.kernel.host import files
+from imagebake.kernel.host.system_packages import architecture
 from imagebake.pins.machine import read_configuration
 from imagebake.pins.sources import read_sources, select, source_file
 

@@ -29,9 +29,9 @@ from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.faults import Fault
 from imagebake.emulator.server import Emulator
-from imagebake.host.connections import Connections
-from imagebake.host.download import Downloader
 from imagebake.host.virtual_time import VirtualTime
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeResult

@@ -17,7 +17,7 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import BakeFailed, CloudError, RenderError, RolloutRefused
+from imagebake.kernel.errors import BakeFailed, CloudError, RenderError, RolloutRefused
 from imagebake.model.plan import BakePlan, Delivery
 from tests.support.cloud import a_plan, a_template, render
 from tests.support.machines import Machine, ObedientBuilder

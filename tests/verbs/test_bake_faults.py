@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from imagebake.emulator.calls import Pace
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
 from tests.support.cloud import a_plan
 from tests.support.networks import (
     Killed,

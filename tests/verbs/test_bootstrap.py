@@ -16,7 +16,7 @@ from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.guard import deletable
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.store import snapshot
-from imagebake.errors import CloudError, RolloutRefused
+from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace
 from imagebake.model.gallery import TAG_PROTECTED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imagebake.bump import PinMove, choose
-from imagebake.errors import ArtifactError, UsageError, ValidationFailed
+from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.model.candidates import Candidate
 from imagebake.model.component import Component
 from imagebake.model.spec import ImageSpec

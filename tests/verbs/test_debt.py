@@ -14,12 +14,12 @@ import pytest
 from imagebake.catalog.components import CATALOGUE
 from imagebake.catalog.replacements import REPLACEMENTS, UNKNOWN, replacement
 from imagebake.debt import LARGEST, debt
-from imagebake.digest import canonical_json
-from imagebake.errors import UsageError
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.version import VERSION
 from imagebake.model.debt import RULES, DebtReport
 from imagebake.reports.debt import debt_text
 from imagebake.reports.sarif import debt_sarif
-from imagebake.version import VERSION
 from tests.support.golden import FOLDER, Golden
 
 GOLDEN = FOLDER / "debt"

@@ -17,7 +17,7 @@ from imagebake.cloud.machines import Machines
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.machine_host import MachineFailed
 from imagebake.emulator.server import Emulator
-from imagebake.errors import CloudError
+from imagebake.kernel.errors import CloudError
 from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, DrillPlan
 from imagebake.model.drill_verdict import judge
 from imagebake.model.incident import Asking, IdentityState, StoreState

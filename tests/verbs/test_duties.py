@@ -13,7 +13,7 @@ from imagebake.cloud.providers import Providers
 from imagebake.commands.retiring_live import retirement
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.model.duties import DUTIES, Duty
 from imagebake.model.gallery import TAG_PROOF
 from tests.support.beaten import beaten

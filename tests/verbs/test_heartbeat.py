@@ -20,9 +20,9 @@ from imagebake.commands.orders import Order
 from imagebake.commands.rotating import promotion
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machine_host import MachineFailed
-from imagebake.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
 from imagebake.heartbeat import TAG
-from imagebake.host.presence import Presence, present
+from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
+from imagebake.kernel.host.process_identity import Presence, present
 from imagebake.model.heartbeat import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
 from imagebake.model.heartbeat_verdict import Cause, verdicts
 from imagebake.model.machine import MachineWish

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.debt import DiskFiles
-from imagebake.diagnostics import Severity
-from imagebake.errors import SpecError, UsageError
 from imagebake.foreign.draft_steps import packages_in, step_name
 from imagebake.foreign.library import Library
 from imagebake.importing import has_errors, import_template
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.model.draft import CODES, Draft, DraftStep
 from imagebake.model.spec import ImageSpec
 from imagebake.model.steps import scripts

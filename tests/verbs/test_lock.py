@@ -15,10 +15,12 @@ import pytest
 
 from imagebake.artifacts.mirror import ArtifactsGone, Mirror
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.digest import sha256_bytes
-from imagebake.errors import ArtifactError, LockError
-from imagebake.host.connections import ARCHIVE, Connections
-from imagebake.host.download import Downloader
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import ArtifactError, LockError
+from imagebake.kernel.host.download import Downloader
+from imagebake.kernel.host.http import ARCHIVE, Connections
+from imagebake.kernel.progress import NoProgress
+from imagebake.kernel.settings import Settings
 from imagebake.lock import (
     Move,
     check_lock,
@@ -34,8 +36,6 @@ from imagebake.model.lock import Lock, LockedStep
 from imagebake.model.spec import ImageSpec
 from imagebake.pins.archive import Archives, find_archives
 from imagebake.pins.machine import AptConfiguration, read_configuration
-from imagebake.progress import NoProgress
-from imagebake.settings import Settings
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.builders import a_lock, a_package, a_spec
 from tests.support.server import Server, serving

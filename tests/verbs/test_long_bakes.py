@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.emulator.builder import BuildFailed
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
 from tests.support.cloud import a_plan

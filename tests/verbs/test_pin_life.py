@@ -15,8 +15,14 @@ from imagebake.commands.adding import add, remove
 from imagebake.commands.bumping import bump
 from imagebake.commands.locking import lock
 from imagebake.commands.outdated import outdated
-from imagebake.digest import sha256_bytes
-from imagebake.errors import ArtifactError, ImagebakeError, LockError, UsageError, ValidationFailed
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import (
+    ArtifactError,
+    ImagebakeError,
+    LockError,
+    UsageError,
+    ValidationFailed,
+)
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving
 

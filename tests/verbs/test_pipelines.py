@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.errors import SpecError, UsageError
+from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.pipelines import check_pipelines, write_pipelines
 from imagebake.render.workflows import HEADER
 

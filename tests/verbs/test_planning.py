@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.digest import canonical_json, sha256_file, sha256_json
+from imagebake.kernel.digest import canonical_json, sha256_file, sha256_json
 from imagebake.lock import load_lock
 from imagebake.model.manifest import BakeManifest
 from imagebake.model.plan import BakePlan

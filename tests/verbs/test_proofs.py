@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from imagebake.commands.ledger import page
-from imagebake.digest import sha256_bytes
+from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF
 from imagebake.model.ledger import Ledger
 from imagebake.model.manifest import record_name

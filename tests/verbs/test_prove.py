@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.errors import UsageError
 from imagebake.fabric.plan import StoreMode
 from imagebake.fabric.status import AgentStatus
 from imagebake.firstboot.scenario import FirstBoot, Means, Moment, Scenario, Stage
 from imagebake.firstboot.trials import BOOT, Change, trials
 from imagebake.firstboot.units import UnitState
+from imagebake.kernel.errors import UsageError
 from imagebake.model.ledger import Ledger
 from imagebake.model.proof import Demand, Law, Proof, Wish
 from imagebake.model.spec import ImageSpec

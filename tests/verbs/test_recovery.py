@@ -19,14 +19,14 @@ from imagebake.commands.recovering import (
 )
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.outages import Outages
-from imagebake.errors import (
+from imagebake.kernel.errors import (
     CloudError,
     ImagebakeError,
     RolloutRefused,
     UsageError,
     ValidationFailed,
 )
-from imagebake.settings import Settings
+from imagebake.kernel.settings import Settings
 from tests.support.emulators import Clock
 from tests.support.live_fleets import set_id, version_id
 from tests.support.rollouts import REGIONS, SETS, Rollout, a_rollout

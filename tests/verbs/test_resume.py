@@ -20,7 +20,7 @@ from imagebake.cloud.retry import Patience
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.errors import BakeFailed, CloudError
+from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.model.manifest import BakeResult
 from imagebake.model.plan import BakePlan
 from tests.support.cloud import Tape, a_plan, an_endpoint

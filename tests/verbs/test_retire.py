@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.commands.orders import Order
 from imagebake.commands.retiring_live import retirement
-from imagebake.errors import CloudError, NotNow, RolloutRefused
+from imagebake.kernel.errors import CloudError, NotNow, RolloutRefused
 from imagebake.model.gallery import TAG_KEEP
 from tests.support.emulators import Clock
 from tests.support.live_fleets import version_id

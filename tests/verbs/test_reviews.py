@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from imagebake.errors import UsageError, ValidationFailed
+from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.spec import ImageSpec
 from imagebake.reviews import require_reason, require_reviewed
 from tests.support.builders import a_spec

@@ -13,8 +13,8 @@ import pytest
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.health import Incident
-from imagebake.errors import ImagebakeError, NotNow, RolloutRefused
-from imagebake.freeze import Freeze
+from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused
+from imagebake.kernel.freeze import Freeze
 from imagebake.model.gallery import TAG_HOLD
 from imagebake.rollout.actions import Move
 from tests.support.emulators import Clock

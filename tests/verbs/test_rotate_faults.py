@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from imagebake.emulator.faults import Fault
-from imagebake.errors import ImagebakeError
+from imagebake.kernel.errors import ImagebakeError
 from tests.support.emulators import Clock
 from tests.support.rollouts import Rollout, a_rollout
 

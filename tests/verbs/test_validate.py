@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.catalog.components import CATALOGUE
-from imagebake.diagnostics import Severity
-from imagebake.errors import ValidationFailed
+from imagebake.kernel.diagnostics import Severity
+from imagebake.kernel.errors import ValidationFailed
 from imagebake.lock import load_lock
 from imagebake.model.findings import Finding
 from imagebake.specs.load import load_all

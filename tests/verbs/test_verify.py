@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from imagebake.attest import Attestor
-from imagebake.digest import canonical_json, sha256_bytes
-from imagebake.errors import UsageError
 from imagebake.host.keys import private_key
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.errors import UsageError
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import read_envelope, sign

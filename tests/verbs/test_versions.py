@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from imagebake import versions
-from imagebake.errors import UsageError
+from imagebake.kernel.errors import UsageError
 from tests.support.cloud import a_plan
 from tests.support.machines import NOW, Machine
 

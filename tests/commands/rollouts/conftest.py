@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake import app, ends
+from imagebake import ends
+from imagebake.kernel import context
 from imagebake.model.gallery import TAG_PROOF
 from tests.support.live_fleets import World, version_id
 
@@ -61,6 +62,6 @@ def fleet(root: Path) -> Path:
 
 def in_azure(make: Callable[[World], None]) -> None:
     """Do something in the repository's cloud that no command does."""
-    with ends.connect(app.site(quiet=True)) as end:
+    with ends.connect(context.site(quiet=True)) as end:
         assert end.local
         make(World(end.local.emulator, end.cloud))

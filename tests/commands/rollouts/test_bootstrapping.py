@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from imagebake import app
 from imagebake.commands.bootstrapping import bootstrap
 from imagebake.commands.examining import doctor_cloud
 from imagebake.commands.foundations import foundation
-from imagebake.errors import RolloutRefused, UsageError, ValidationFailed
+from imagebake.kernel import context
+from imagebake.kernel.errors import RolloutRefused, UsageError, ValidationFailed
 
 SHOW: dict[str, Any] = {"plan": True, "apply": False, "expect": "", "out": "", "as_json": False}
 APPLY = SHOW | {"plan": False, "apply": True}
@@ -52,7 +52,7 @@ def test_a_subscription_is_planned_made_and_examined(
     assert "Nothing is to be done" in again
     assert "imagebake.yaml" not in again
     assert examined.rstrip().endswith("Nothing here would break a build.")
-    tags = foundation(app.site(quiet=True)).tags
+    tags = foundation(context.site(quiet=True)).tags
     assert (tags["cost-center"], tags["owner"]) == ("1234", "platform")
 
 
@@ -133,4 +133,4 @@ def test_the_repository_is_the_clones(root: Path, origin: str, named: str) -> No
         (root / ".git" / name).mkdir()
     (root / ".git" / "config").write_text(f'[remote "origin"]\n  url = {origin}\n')
 
-    assert foundation(app.site(quiet=True)).repository == named
+    assert foundation(context.site(quiet=True)).repository == named

@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.commands.guarding import guard
 from imagebake.commands.standing import print_status
-from imagebake.errors import ValidationFailed
+from imagebake.kernel.errors import ValidationFailed
 from tests.commands.rollouts.conftest import in_azure
 from tests.support.live_fleets import World, version_id
 

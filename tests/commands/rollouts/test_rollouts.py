@@ -16,7 +16,7 @@ from imagebake.commands.mapping import print_map
 from imagebake.commands.retiring import retire
 from imagebake.commands.rotating import promote, rollback, rotate
 from imagebake.commands.standing import print_status
-from imagebake.errors import ImagebakeError, NotNow, RolloutRefused, SpecError, UsageError
+from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused, SpecError, UsageError
 
 ROTATE: dict[str, Any] = {
     "plan": False, "apply": True, "expect": "", "override": "", "as_json": False,

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,3 +68,15 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
         yield True
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock *path* while the context is open; *waiting* is called when another has it."""
+    with locked(path, wait=False) as held:
+        if held:
+            yield
+            return
+    waiting()
+    with locked(path):
+        yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.errors import RolloutRefused, UsageError
+from imagebake.kernel.errors import RolloutRefused, UsageError
 
 SHORTEST = 6
 """So many digits of a plan's digest name it."""

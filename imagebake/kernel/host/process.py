@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.errors import ImagebakeError
+from imagebake.kernel.errors import ImagebakeError
 
 Running = subprocess.Popen[bytes]
 """A program that `start` has started."""

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.errors import SpecError, UsageError
-from imagebake.freeze import FIELDS, Freeze, freeze_of
-from imagebake.freeze import objection as freeze_objection
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError, UsageError
+from imagebake.kernel.freeze import FIELDS, Freeze, freeze_of
+from imagebake.kernel.freeze import objection as freeze_objection
 
 FILE = "imagebake.yaml"
 PREFIX = "IMAGEBAKE_"

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from imagebake.diagnostics import Diagnostic
-from imagebake.redaction import redact
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.redaction import redact
 
 CHANGES = 8
 """The exit code that is no failure: with `--exit-code`, something changes."""

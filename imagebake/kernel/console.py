@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from imagebake.digest import canonical_json
+from imagebake.kernel.digest import canonical_json
 
 _GAP = "  "
 _KIBI = 1024
@@ -40,3 +42,23 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}"
         amount /= _KIBI
     return f"{amount:.1f} GiB"
+
+
+def put_output(name: str, value: object) -> None:
+    """Say *value*, as JSON on one line, to the steps that follow; elsewhere do nothing."""
+    _append("GITHUB_OUTPUT", f"{name}={_one_line(value)}\n")
+
+
+def put_summary(markdown: str) -> None:
+    """Add *markdown* to the job's summary; elsewhere do nothing."""
+    _append("GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
+
+
+def _one_line(value: object) -> str:
+    return " ".join(canonical_json(value).decode().split("\n")).strip()
+
+
+def _append(variable: str, text: str) -> None:
+    if path := os.environ.get(variable):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)

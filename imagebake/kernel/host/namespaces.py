@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from imagebake.errors import ImagebakeError
-from imagebake.host import process
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import process
 
-_INSIDE = Path(__file__).with_name("inside.py")
+_INSIDE = Path(__file__).with_name("sandbox_init.py")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLL = 0.2
 _PATIENCE = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from imagebake.reports.html import Markup, element
+from imagebake.kernel.pages.html import Markup, element
 
 BLANK = "\N{NO-BREAK SPACE}"
 """Between a number and its unit."""

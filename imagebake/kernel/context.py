@@ -14,12 +14,12 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from imagebake import progress as reporting
-from imagebake import settings as configuration
-from imagebake.errors import ArtifactError, ImagebakeError, SpecError, UsageError
-from imagebake.host import system
-from imagebake.settings import Settings
-from imagebake.workspace import Workspace, find_root
+from imagebake.kernel import progress as reporting
+from imagebake.kernel import settings as configuration
+from imagebake.kernel.errors import ArtifactError, ImagebakeError, SpecError, UsageError
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace, find_root
 
 BUG = 1
 INTERRUPTED = 130
@@ -130,20 +130,20 @@ def console_progress(*, quiet: bool) -> reporting.Progress:
     if "GITHUB_ACTIONS" in os.environ:
         return reporting.GroupedProgress(sys.stderr)
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        from imagebake.host.terminal import LiveProgress  # noqa: PLC0415 - rich, for people only
+        from imagebake.kernel.host.terminal import LiveProgress  # noqa: PLC0415 - rich, for people only
 
         return LiveProgress(sys.stderr)
     return reporting.PlainProgress(sys.stderr)
 
 
-def provide(needs: Iterable[system.Need], *, progress: reporting.Progress) -> None:
+def provide(needs: Iterable[system_packages.Need], *, progress: reporting.Progress) -> None:
     """Have every program in *needs*: as root by installing it, else by saying how."""
-    lacking = system.missing(needs)
+    lacking = system_packages.missing(needs)
     if not lacking:
         return
-    if not system.can_install():
-        system.require(lacking)
+    if not system_packages.can_install():
+        system_packages.require(lacking)
     packages = sorted({need.package for need in lacking})
     with progress.step(f"Install {', '.join(packages)}, which this needs"):
-        system.install(packages)
-    system.require(lacking)
+        system_packages.install(packages)
+    system_packages.require(lacking)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.errors import ImagebakeError
-from imagebake.host import process
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import process
 
 
 @dataclass(frozen=True, slots=True)

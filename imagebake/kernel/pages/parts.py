@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from imagebake.reports.html import Markup, element, markup
+from imagebake.kernel.pages.html import Markup, element, markup
 
 FEW = 3
 """So many images, at most, have everything in sight; more are folded where all is well."""

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from imagebake.progress import Step
+from imagebake.kernel.progress import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
 """In the wheel, and in a clone whose code serves another directory."""
 _BOOKS = (_PACKAGE / "runbooks", _PACKAGE.parent / "docs" / "runbooks")

@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5

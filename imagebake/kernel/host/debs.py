@@ -9,8 +9,8 @@ import tarfile
 import zlib
 from pathlib import Path
 
-from imagebake.errors import ArtifactError
-from imagebake.host import process
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host import process
 
 _AR_MAGIC = b"!<arch>\n"
 _AR_HEADER = 60

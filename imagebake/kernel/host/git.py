@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from imagebake.errors import UsageError
-from imagebake.host import process
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.host import process
 
 _FILES = ("100644", "100755")
 _SHORT = 12

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from imagebake.errors import ArtifactError
-from imagebake.host.connections import Connections, Dropped, Reach, Unresumable, shown
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.http import Connections, Dropped, Reach, Unresumable, shown
 
 _CHUNK = 1 << 18
 _BODY_MODE = 0o444
