@@ -19,7 +19,7 @@ from pathlib import Path
 from imagebake.cloud.throttle import remaining
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.limits import Throttle
-from imagebake.model.plan import BakePlan
+from imagebake.spec.plan import BakePlan
 from tests.support.cloud import a_plan
 from tests.support.networks import Way
 from tests.support.virtual_clouds import AZURE, MINUTE, Bakery, VirtualCloud, a_virtual_cloud

@@ -19,8 +19,6 @@ from imagebake.cloud.fleet import Fleet
 from imagebake.emulator.limits import Meter, Throttle
 from imagebake.emulator.listing import PAGE
 from imagebake.model.fleet import Inventory
-from imagebake.model.rings import Audience, Retirement, Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import OPEN
 from imagebake.rollout.ids import key
 from imagebake.rollout.outcome import Outcome, Work
@@ -29,6 +27,8 @@ from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rotate import rotate_plan
 from imagebake.rotate import Hands, carry_out
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Audience, Retirement, Ring
 
 LISTED = Size(images=100, versions=100, scale_sets=1000, instances=3)
 ROTATED = Size(images=1, versions=10, scale_sets=1000, instances=2)

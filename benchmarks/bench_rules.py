@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.measure import ROOT, Contest, command, report
 from imagebake.kernel.digest import sha256_json
 from imagebake.lock import load_lock, write_lock
-from imagebake.model.lock import Lock
-from imagebake.specs.load import load_spec
+from imagebake.spec.load import load_spec
+from imagebake.spec.lock import Lock
 
 COUNT = 200
 MODEL = "debian-12-base"

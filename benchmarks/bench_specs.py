@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.bench_rules import generate
 from benchmarks.measure import ROOT, Contest, Run, command, report, seconds
-from imagebake.model.lock import Lock
+from imagebake.spec.lock import Lock
 
 COUNT = 1000
 PIN, OLD, NEW = "tmux", "3.3a-3", "3.3a-4"

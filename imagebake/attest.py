@@ -13,9 +13,9 @@ from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Signer, sign
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import Records, read_manifest, record_name
-from imagebake.model.plan_record import PLAN, read_plan
 from imagebake.reports.provenance import provenance
 from imagebake.reports.sbom import sbom
+from imagebake.spec.plan_record import PLAN, read_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

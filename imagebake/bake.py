@@ -26,9 +26,9 @@ from imagebake.model.gallery import (
     next_version,
 )
 from imagebake.model.manifest import BakeResult, read_manifest, record_name
-from imagebake.model.plan import BakePlan, Delivery
 from imagebake.model.run_note import RunNote
 from imagebake.rollout.rebakes import reusable, revoked_content
+from imagebake.spec.plan import BakePlan, Delivery
 
 
 def bake(

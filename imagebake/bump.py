@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
-from imagebake.model.candidates import Candidate
 from imagebake.pins.decision import refusal
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.subjects import Kind
+from imagebake.spec.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True)

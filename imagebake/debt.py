@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from imagebake.catalog.replacements import replacement
 from imagebake.foreign.library import Library
 from imagebake.foreign.source import Source
 from imagebake.foreign.survey import survey
@@ -16,6 +15,7 @@ from imagebake.inspection.secrets import find_secrets
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import UsageError
 from imagebake.model.debt import DebtReport, Gap
+from imagebake.spec.catalogue.replacements import replacement
 
 LARGEST = 16 << 20
 """No template is larger (bytes)."""

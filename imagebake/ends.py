@@ -26,7 +26,7 @@ from imagebake.kernel.host import process
 from imagebake.kernel.progress import Progress
 from imagebake.local import LocalEnd, local_end, make_engine
 from imagebake.making import Bases, Destination
-from imagebake.model.plan import BakePlan
+from imagebake.spec.plan import BakePlan
 from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from imagebake.catalog.marketplace import BASE_PACKAGES, stand_in
 from imagebake.foreign.draft import image_name, read_draft
 from imagebake.foreign.library import Library
 from imagebake.foreign.nodes import Node, Table, entry
@@ -15,7 +14,8 @@ from imagebake.inspection.secrets import find_secrets
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.model.draft import Draft
-from imagebake.model.foreign import NotATemplate
+from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, stand_in
+from imagebake.spec.foreign_template import NotATemplate
 
 _HINT = "it is the JSON of an imageTemplates resource, or of a deployment that has one"
 

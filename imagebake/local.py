@@ -24,11 +24,11 @@ from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.kernel.host.namespaces import rootless
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
-from imagebake.model.bundle import Bundle
 from imagebake.model.incident import IdentityState, StoreState
-from imagebake.model.plan import BakePlan
-from imagebake.model.source import GalleryVersion, ManagedImage
 from imagebake.region import Region
+from imagebake.spec.lock import Bundle
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.source import GalleryVersion, ManagedImage
 
 _ACCEPTED = "All else is in order: the template's fields, its source and its destinations"
 

@@ -26,9 +26,9 @@ from imagebake.kernel.errors import BakeFailed
 from imagebake.kernel.progress import Progress, Step
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeManifest, BakeResult, record_name
-from imagebake.model.plan import BakePlan, Delivery
-from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.run_note import RunNote, plan_text
+from imagebake.spec.plan import BakePlan, Delivery
+from imagebake.spec.plan_record import PLAN, plan_record
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """How long copying to the regions may take, after what the spec allows for the build."""

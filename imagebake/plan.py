@@ -6,14 +6,13 @@ from dataclasses import replace
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.templating import Templates
-from imagebake.model.bundle import Bundle
-from imagebake.model.component import Catalogue
-from imagebake.model.lock import BASE, Lock
-from imagebake.model.plan import BakePlan
-from imagebake.model.spec import GalleryDefinition, ImageSpec
 from imagebake.render.scripts import manifest, render_customizers, render_validators
 from imagebake.render.steps import Facts
 from imagebake.render.windows import in_ascii
+from imagebake.spec.catalogue.component import Catalogue
+from imagebake.spec.lock import BASE, Bundle, Lock
+from imagebake.spec.model import GalleryDefinition, ImageSpec
+from imagebake.spec.plan import BakePlan
 
 
 def plan_bake(

@@ -18,7 +18,6 @@ from imagebake.firstboot.life import run_scenario
 from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
 from imagebake.firstboot.trials import Change, chosen, control_of, planted, trials
 from imagebake.kernel.progress import Progress, Step
-from imagebake.model.component import Catalogue
 from imagebake.model.proof import (
     Control,
     Demand,
@@ -28,8 +27,9 @@ from imagebake.model.proof import (
     SeenService,
     Wish,
 )
-from imagebake.model.spec import ImageSpec
 from imagebake.model.verdict import judge
+from imagebake.spec.catalogue.component import Catalogue
+from imagebake.spec.model import ImageSpec
 
 SIDE_BY_SIDE = 4
 """First boots at once, on two processors: most of their time they wait."""

@@ -14,7 +14,7 @@ from imagebake.cloud.image_templates import ImageTemplates
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.progress import Progress
-from imagebake.model.spec import (
+from imagebake.spec.model import (
     Architecture,
     GalleryDefinition,
     Generation,

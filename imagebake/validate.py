@@ -13,13 +13,9 @@ from imagebake.inspection.tree import read_contents
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ValidationFailed
-from imagebake.model.component import Catalogue
 from imagebake.model.contents import Contents, Leak
 from imagebake.model.findings import Finding
-from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
-from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import InlineCustomizer, InlineValidator
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,
@@ -29,6 +25,10 @@ from imagebake.policy.registry import (
     judge_proof,
     judge_spec,
 )
+from imagebake.spec.catalogue.component import Catalogue
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.steps import InlineCustomizer, InlineValidator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

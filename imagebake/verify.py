@@ -14,7 +14,6 @@ from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked, present
 from imagebake.model.contents import Contents
 from imagebake.model.envelope import Key
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
-from imagebake.model.plan_record import PLAN
 from imagebake.model.verification import Check, Verification
 from imagebake.reports.discrepancies import (
     SHORT,
@@ -26,6 +25,7 @@ from imagebake.reports.discrepancies import (
 )
 from imagebake.reports.provenance import materials
 from imagebake.reports.sbom import sbom
+from imagebake.spec.plan_record import PLAN
 
 MANIFEST = "/etc/imagebake/manifest.json"
 

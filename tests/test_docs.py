@@ -14,7 +14,7 @@ from imagebake.commands.registry import declared
 from imagebake.kernel.settings import Settings
 from imagebake.policy.registry import IMAGE_RULES, SPEC_RULES
 from imagebake.program import name_words
-from imagebake.specs import codes
+from imagebake.spec import codes
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

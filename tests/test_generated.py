@@ -11,7 +11,7 @@ from imagebake.kernel.settings import Settings
 from imagebake.kernel.templating import Templates
 from imagebake.pipelines import check_pipelines
 from imagebake.render.workflows import Pipelines, render_workflows
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
 
 
 def test_every_generated_file_is_up_to_date(project: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from imagebake.kernel.host import debs
 from imagebake.kernel.host.download import cannot_store
 from imagebake.kernel.host.files import locked
 from imagebake.kernel.names import SHA256
-from imagebake.model.bundle import Bundle
+from imagebake.spec.lock import Bundle
 
 INDEX, PACKAGES, LOCK = "index", "Packages", ".lock"
 

@@ -16,8 +16,7 @@ from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.host.http import ARCHIVE, PUBLIC, NotThere, Reach
 from imagebake.kernel.progress import Step
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Artifact, LockedPackage
+from imagebake.spec.lock import Artifact, Bundle, LockedPackage
 
 _THREADS = 8
 _SHOWN = 10

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from imagebake.artifacts import bundles
 from imagebake.artifacts.mirror import Mirror
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import LockedFile, LockedInstaller
 from imagebake.model.parcels import Parcel, Shipment, merged
+from imagebake.spec.lock import Bundle, LockedFile, LockedInstaller
 
 
 def shipment(

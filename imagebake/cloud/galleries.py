@@ -12,7 +12,7 @@ from imagebake.cloud.wire import gallery_version, image_definition
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.kernel.versions import ImageVersion
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.spec import GalleryDefinition
+from imagebake.spec.model import GalleryDefinition
 
 _GROUPS_API = "2021-04-01"
 _KEEP = {"isSoftDeleteEnabled": True}

@@ -11,7 +11,7 @@ from typing import Any
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.clients import Clients
 from imagebake.kernel.errors import CloudError
-from imagebake.model.candidates import Candidate, Origin, Question
+from imagebake.spec.candidates import Candidate, Origin, Question
 
 _DAY = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?:\d{2})?(?!\d)")
 _EXPAND = "properties"

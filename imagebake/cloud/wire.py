@@ -8,7 +8,7 @@ from typing import Any
 
 from imagebake.kernel.versions import ImageVersion
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.spec import GalleryDefinition
+from imagebake.spec.model import GalleryDefinition
 
 
 def image_definition(wanted: GalleryDefinition, location: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 import pydantic
 
 from imagebake.bump import named_version, require_known
-from imagebake.catalog.components import CATALOGUE, LINUX
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
 from imagebake.commands.selection import spec_of
@@ -17,11 +16,12 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.subjects import subject_of
-from imagebake.specs.entries import Said, add_entry, remove_entry
+from imagebake.spec.catalogue.components import CATALOGUE, LINUX
+from imagebake.spec.entries import Said, add_entry, remove_entry
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 
 _Pin = PackagePin | AgentPin | ExtensionPin | FilePin
 

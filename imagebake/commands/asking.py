@@ -14,13 +14,13 @@ from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.http import PUBLIC
-from imagebake.model.candidates import Origin, Question, Source
 from imagebake.pins.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource
 from imagebake.pins.github import GithubSource
 from imagebake.pins.listing import ListingSource
 from imagebake.pins.machine import read_configuration
 from imagebake.pins.pypi import PypiSource
+from imagebake.spec.candidates import Origin, Question, Source
 
 _LARGEST_ANSWER = 64 << 20
 

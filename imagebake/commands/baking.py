@@ -15,7 +15,6 @@ from imagebake import lock as locks
 from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands import attesting, mirroring, proving, resuming
 from imagebake.commands.able import left_out, refuse_windows
 from imagebake.commands.healing import heal
@@ -28,16 +27,17 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
 from imagebake.kernel.host import system_packages
 from imagebake.making import Hands
-from imagebake.model.lock import Lock
 from imagebake.model.manifest import BakeResult
-from imagebake.model.plan import BakePlan
 from imagebake.model.proof import Wish
 from imagebake.model.run_note import RunNote
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
 from imagebake.render.identity import rendering_identity
 from imagebake.render.image_template import render_image_template
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
 from imagebake.validate import report_proof
 
 UNPROVEN = "not proven"

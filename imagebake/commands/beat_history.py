@@ -18,9 +18,9 @@ from imagebake.model.heartbeat import Beat
 from imagebake.model.heartbeat_history import COLUMNS, history
 from imagebake.model.heartbeat_pulse import Pulse
 from imagebake.model.heartbeat_verdict import Incident, incidents, last_word, silences, verdicts
-from imagebake.model.spec import ImageSpec
 from imagebake.reports.metrics import open_metrics
 from imagebake.rollout.promote import Heartbeats
+from imagebake.spec.model import ImageSpec
 
 RECENT = dt.timedelta(days=30)
 """So far back incidents are looked for, and what a version's last beats said."""

@@ -9,7 +9,6 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.answers import NotFound
 from imagebake.cloud.machines import Machines
 from imagebake.commands.baking import attempt
@@ -30,10 +29,11 @@ from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.model.heartbeat import Beat, Target
 from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
-from imagebake.model.pins import DeliveryMode
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_plain
 from imagebake.rollout.beats import golden_targets, plain_targets
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import DeliveryMode
 
 COLUMNS = (
     "IMAGE", "VERSION", "REGION", "RINGS", "LABEL", "READY", "TOKEN", "SCRIPT", "ASKED", "RESULT",

@@ -16,8 +16,8 @@ from imagebake.kernel.host import system_packages
 from imagebake.kernel.progress import Step
 from imagebake.model.disk_boot import DiskBoot, Trouble
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.spec import Architecture, Generation, ImageSpec, SecurityType
 from imagebake.policy.facts import DiskFacts
+from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
 
 
 def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End) -> DiskFacts:

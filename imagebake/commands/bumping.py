@@ -14,7 +14,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.specs.edit import set_keys
+from imagebake.spec.edit import set_keys
 
 
 def bump(image: str, *, every: bool, only: str, to: str, refresh: bool, as_json: bool) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from imagebake import lock as locks
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.places import gallery_id
 from imagebake.commands.selection import chosen, split_version, templates
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError, UsageError
-from imagebake.model.lock import Lock
 from imagebake.model.proof import Wish
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
-from imagebake.specs.load import load_all
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import load_all
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from imagebake.validate import Report, report_spec, require, rivals, validate_spec
 
 

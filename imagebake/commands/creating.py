@@ -9,7 +9,6 @@ from typing import Any
 import pydantic
 
 from imagebake.bump import named_version, require_known
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
 from imagebake.commands.pipelines import workflows
@@ -17,13 +16,14 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
-from imagebake.model import texts
-from imagebake.model.pins import PackagePin
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.subjects import subject_of
 from imagebake.pipelines import write_pipelines
-from imagebake.specs.load import load_spec, spec_names
+from imagebake.spec import types
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import load_spec, spec_names
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import PackagePin
 from imagebake.specs.skeleton import Answers, skeleton
 
 _ANY = "0-0"
@@ -38,7 +38,7 @@ def new(image: str, *, told: Mapping[str, str], as_json: bool) -> None:
     """
     site = context.site(quiet=as_json)
     ask = _Questions(told, at_terminal=sys.stdin.isatty() and not as_json)
-    name = ask("name", "What is the image called?", texts.ImageName, given=image)
+    name = ask("name", "What is the image called?", types.ImageName, given=image)
     path = site.workspace.specs / f"{name}.yaml"
     if path.exists():
         raise UsageError(
@@ -131,12 +131,12 @@ def _answers(site: Site, name: str, ask: _Questions) -> tuple[Answers, tuple[str
     base = ask("base", f"What does it start from ({listed})?", str, default=bases[0])
     if base not in bases:
         raise UsageError(f"there is no base {base!r} to start from", hint=f"bases: {listed}")
-    description = ask("description", "What is it for, in one line?", texts.Text)
-    owner = ask("owner", "Who answers for it (Enter: as the base says)?", texts.Owner, default="")
-    offer = ask("offer", "Its offer in the gallery?", texts.MarketplaceName, default=base)
-    sku = ask("sku", "Its sku in the gallery?", texts.MarketplaceName, default=name)
-    cron = ask("cron", "When is it baked (cron; Enter: as the base says)?", texts.Cron, default="")
-    zone = ask("timezone", "In which time zone?", texts.Timezone, default="Etc/UTC") if cron else ""
+    description = ask("description", "What is it for, in one line?", types.Text)
+    owner = ask("owner", "Who answers for it (Enter: as the base says)?", types.Owner, default="")
+    offer = ask("offer", "Its offer in the gallery?", types.MarketplaceName, default=base)
+    sku = ask("sku", "Its sku in the gallery?", types.MarketplaceName, default=name)
+    cron = ask("cron", "When is it baked (cron; Enter: as the base says)?", types.Cron, default="")
+    zone = ask("timezone", "In which time zone?", types.Timezone, default="Etc/UTC") if cron else ""
     words = ask("packages", "Which Debian packages does it need, by name?", str, default="")
     answers = Answers(
         name=name,

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from imagebake import ends
-from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.machines import Machines
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import attempt, bake_one
@@ -30,14 +29,15 @@ from imagebake.kernel.host.files import write_atomically
 from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
 from imagebake.model.drill_verdict import Verdict, judge
 from imagebake.model.manifest import BakeResult
-from imagebake.model.pins import DeliveryMode, ExtensionPin
-from imagebake.model.spec import ImageSpec
 from imagebake.model.storm import StormPlan
 from imagebake.plan import plan_plain
 from imagebake.reports import storm as storms
 from imagebake.reports.drill import markdown
 from imagebake.reports.drill_page import page
-from imagebake.specs.load import load_all
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import load_all
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import DeliveryMode, ExtensionPin
 from imagebake.storm import storm
 
 OUTAGE, STORM = "outage", "storm"

@@ -17,8 +17,8 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.due import Due, Need, decide
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import Gate, GateState
+from imagebake.spec.model import ImageSpec
 from imagebake.versions import spoken_age
 
 

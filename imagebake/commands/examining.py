@@ -15,8 +15,8 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.complaint import Needs
 from imagebake.model.foundation import Foundation
-from imagebake.model.spec import ImageSpec
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
+from imagebake.spec.model import ImageSpec
 
 CLOUDS = ("azure", "local")
 

@@ -22,13 +22,13 @@ from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
 from imagebake.model.fleet import Inventory
 from imagebake.model.manifest import record_name
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import AwaitReplicas
 from imagebake.rollout.freezes import Gate, gate, with_heartbeats
 from imagebake.rollout.ids import key
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rotate import Hands, carry_out
+from imagebake.spec.model import ImageSpec
 
 Decide = Callable[[Inventory], Plan]
 """What makes a plan of an inventory."""

@@ -12,9 +12,9 @@ from imagebake.kernel.settings import Settings
 from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace, is_repository
 from imagebake.model.gallery import TAG_PROTECTED
-from imagebake.model.spec import GalleryDefinition, ImageSpec
 from imagebake.plan import plain_definition
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
+from imagebake.spec.model import GalleryDefinition, ImageSpec
 
 _GITHUB = re.compile(
     r"(?:git@github\.com:|(?:https|ssh)://(?:[^/@]*@)?github\.com/)(.+?)(?:\.git)?/?"

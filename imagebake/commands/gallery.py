@@ -11,8 +11,8 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.spec import ImageSpec
-from imagebake.specs.load import spec_names
+from imagebake.spec.load import spec_names
+from imagebake.spec.model import ImageSpec
 
 
 def versions(image: str, *, as_json: bool) -> None:

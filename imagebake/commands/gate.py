@@ -6,7 +6,7 @@ from imagebake.commands import fleets
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import NotNow
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
 
 
 def gate(*, as_json: bool) -> None:

@@ -32,11 +32,11 @@ def generate(*, check: bool) -> None:
 
 def producers() -> Mapping[str, Callable[[], str]]:
     """What makes each generated file, by its path in the repository."""
-    from imagebake.catalog.reference import catalogue_page
     from imagebake.policy.reference import rules_page
     from imagebake.reports.errors import errors_page
     from imagebake.reports.tasks import task_reference
-    from imagebake.specs import codes, reference, schema
+    from imagebake.spec import codes, reference, schema
+    from imagebake.spec.catalogue.reference import catalogue_page
 
     return {
         "docs/tasks.md": lambda: task_reference(task.described() for task in declared.values()),

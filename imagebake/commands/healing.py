@@ -5,10 +5,10 @@ from __future__ import annotations
 from imagebake import lock as locks
 from imagebake import supply
 from imagebake.artifacts.mirror import ArtifactsGone
-from imagebake.catalog.components import packages_on
 from imagebake.kernel.context import Site
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.components import packages_on
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 
 
 def heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:

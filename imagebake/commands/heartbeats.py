@@ -8,7 +8,7 @@ from imagebake.commands.beat_history import print_history, refuse_silence, write
 from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.model import ImageSpec
 
 
 def beat(

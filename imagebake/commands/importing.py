@@ -14,8 +14,8 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.model.draft import Draft
+from imagebake.spec.load import load_spec
 from imagebake.specs.drafting import drafted
-from imagebake.specs.load import load_spec
 
 
 def import_(

@@ -7,8 +7,8 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
-from imagebake.model.spec import ImageSpec
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
+from imagebake.spec.model import ImageSpec
 
 
 def specs(*, as_json: bool) -> None:

@@ -6,15 +6,15 @@ from typing import Any
 
 from imagebake import lock as locks
 from imagebake import supply
-from imagebake.catalog.components import packages_on
 from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.host import system_packages
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.components import packages_on
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 
 
 def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:

@@ -18,11 +18,10 @@ from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
 from imagebake.kernel.progress import Progress
-from imagebake.model.bundle import Bundle
 from imagebake.model.complaint import Complaint
-from imagebake.model.lock import Lock
 from imagebake.model.parcels import Shipment, merged
-from imagebake.model.plan import BakePlan
+from imagebake.spec.lock import Bundle, Lock
+from imagebake.spec.plan import BakePlan
 
 ACTIONS = ("push", "verify")
 

@@ -12,17 +12,17 @@ from typing import Any
 
 from imagebake import lock as locks
 from imagebake import supply
-from imagebake.catalog.components import packages_on
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.archive import Archives
-from imagebake.specs.edit import Edit
-from imagebake.specs.load import load_all, load_spec
+from imagebake.spec.catalogue.components import packages_on
+from imagebake.spec.edit import Edit
+from imagebake.spec.load import load_all, load_spec
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 
 
 @dataclass(slots=True)

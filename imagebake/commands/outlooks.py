@@ -6,13 +6,13 @@ import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.context import Site
-from imagebake.model.candidates import Origin, Question
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.answers import Answer, Answers
 from imagebake.pins.outlook import Outlook, Sources, gather, outlook
 from imagebake.pins.subjects import Subject, questions_of, subjects_of
+from imagebake.spec.candidates import Origin, Question
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
 
 _MARKETPLACE = frozenset({Origin.IMAGES, Origin.EXTENSIONS})
 

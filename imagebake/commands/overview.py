@@ -36,11 +36,11 @@ from imagebake.model.heartbeat_history import Figures, history
 from imagebake.model.heartbeat_slots import DAYS, slots
 from imagebake.model.heartbeat_verdict import Incident, incidents, verdicts
 from imagebake.model.inventory_file import inventory_json, read_inventory
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate, gate
 from imagebake.rollout.quota import Quota, quotas
 from imagebake.rollout.status import Row, status
+from imagebake.spec.model import ImageSpec
 
 Reach = Callable[[Site], AbstractContextManager[Place]]
 """What gets at the gallery of a site."""

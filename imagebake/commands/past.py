@@ -14,7 +14,7 @@ from imagebake.journal import Journal
 from imagebake.kernel.context import Site
 from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen
 from imagebake.model.runbook import Runbook
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.model import ImageSpec
 
 SEVERAL_IMAGES = "several images"
 MOVES, BAKES = 20, 10

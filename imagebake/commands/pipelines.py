@@ -7,7 +7,7 @@ from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.pipelines import check_pipelines, write_pipelines
 from imagebake.render.workflows import Pipelines, render_workflows
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
 
 
 def pipelines(*, check: bool) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from invoke.exceptions import Exit
 
 from imagebake import supply
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.revisions import Earlier
 from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.kernel import console, context
@@ -20,13 +19,14 @@ from imagebake.kernel.versions import ImageVersion
 from imagebake.model.changes import Comparison
 from imagebake.model.compare import compare
 from imagebake.model.manifest import BakeManifest, read_manifest, record_name
-from imagebake.model.plan import BakePlan
-from imagebake.model.plan_record import PLAN, read_plan
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.render.identity import rendering_identity
 from imagebake.reports.plan import COLUMNS, ImagePlan, markdown, rows, verdict, work
-from imagebake.specs.load import Specs, load_all, load_spec, spec_names
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import Specs, load_all, load_spec, spec_names
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.plan_record import PLAN, read_plan
 
 _AT_ONCE = 100
 _MOST_ALONG = 25

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagebake import supply
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands import apart
 from imagebake.ends import End
 from imagebake.firstboot.scenario import FirstBoot, Scenario
@@ -22,10 +21,11 @@ from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, system_packages
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.proof import Proof, Wish
-from imagebake.model.spec import ImageSpec
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper
 from imagebake.prove import Hands, Run, demand_of, prove, run_here
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
 
 IN_AZURE = "what is in the version is in Azure, out of reach"
 

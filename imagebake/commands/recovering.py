@@ -24,13 +24,13 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
 from imagebake.model.fleet import Inventory
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import key, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.readiness import Lack, absent, general_lacks, lacks, unread
 from imagebake.rollout.recovery import Second, copy_plan, flaws, use_plan, wanted
+from imagebake.spec.model import ImageSpec
 
 ACTIONS = ("check", "copy", "use", "restore")
 

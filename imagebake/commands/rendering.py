@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.places import gallery_id, group_id
 from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
-from imagebake.model.plan import BakePlan, Delivery
-from imagebake.model.source import ManagedImage
 from imagebake.plan import plan_bake
 from imagebake.render.files import rendered_files, write_files
 from imagebake.render.image_template import render_image_template
 from imagebake.render.standing import render_standing
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.plan import BakePlan, Delivery
+from imagebake.spec.source import ManagedImage
 
 VERSION = "YYYY.MMDD.N"
 """Stands where a bake puts the number that is next on its day."""

@@ -8,9 +8,9 @@ from imagebake.cloud.providers import Providers
 from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.model.plan import BakePlan
 from imagebake.model.run_note import RunNote
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
 
 
 def notes(site: Site) -> RunNotes:

@@ -10,11 +10,11 @@ from pathlib import Path
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.model.inventory_file import read_inventory
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import HEALTHY, gate
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
+from imagebake.spec.model import ImageSpec
 
 
 def from_file(site: Site, specs: Iterable[ImageSpec], path: str, now: str, override: str) -> Plan:

@@ -14,10 +14,10 @@ from imagebake.commands.rotating import WAIT
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused
 from imagebake.model.fleet import Inventory
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import definition_of, key
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.retire import retire_plan
+from imagebake.spec.model import ImageSpec
 
 
 def retire_here(

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake import lock as locks
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.selection import compiled, templates
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import git
-from imagebake.model.lock import Lock
-from imagebake.model.plan import BakePlan
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
-from imagebake.specs.load import Specs
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import Specs
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
 
 _SPECS, _TEMPLATES = "image_specs", "templates"
 _FOLDERS = (f"{_SPECS}/", f"{_TEMPLATES}/")

@@ -13,12 +13,12 @@ from imagebake.commands.selection import spec_of, split_version
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.model.fleet import Inventory
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import promote_plan, rings_of
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotate import rotate_plan
+from imagebake.spec.model import ImageSpec
 
 WAIT = 30.0
 """So many seconds a command waits for another one that is at the same image."""

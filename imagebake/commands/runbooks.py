@@ -34,9 +34,9 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host import process
 from imagebake.kernel.host.files import locked, write_atomically
 from imagebake.model.runbook import Runbook, parse
-from imagebake.model.spec import ImageSpec
 from imagebake.rehearse import Hands, Rehearsal, Run, rehearse
-from imagebake.specs.load import load_all
+from imagebake.spec.load import load_all
+from imagebake.spec.model import ImageSpec
 
 REHEARSE, ALL = "rehearse", "all"
 RECORDS = "rehearsals.jsonl"

@@ -11,9 +11,9 @@ from imagebake import lock as locks
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
-from imagebake.specs.load import load_all, load_spec, spec_names
+from imagebake.spec.load import load_all, load_spec, spec_names
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 
 
 def chosen(site: Site, image: str, *, every: bool) -> tuple[ImageSpec, ...]:

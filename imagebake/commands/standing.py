@@ -13,12 +13,12 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.host.files import write_atomically
 from imagebake.model.fleet import Inventory
 from imagebake.model.inventory_file import inventory_json
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate
 from imagebake.rollout.ids import key
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.status import COLUMNS, Row, status
+from imagebake.spec.model import ImageSpec
 
 
 def print_status(image: str, *, save: str, as_json: bool) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import json
 
 from imagebake import ends
-from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.galleries import Gallery
 from imagebake.cloud.standing import Stand, Standing
 from imagebake.commands.places import gallery_id
@@ -17,10 +16,11 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.model.plan import BakePlan
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.render.standing import render_standing
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
 
 
 def trigger(image: str, *, off: bool, show: bool, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from imagebake.commands.breaking import IDENTITY, STORE, broken
 from imagebake.commands.fleets import FIRST, place
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.context import Site
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.model import ImageSpec
 
 Commands = tuple[tuple[str, ...], ...]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from imagebake import ends, supply
-from imagebake.catalog.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.cloud.clients import Clients
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.kernel import context
@@ -20,8 +19,9 @@ from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
 from imagebake.local import local_end, make_engine
-from imagebake.model.foreign import NotATemplate, template_body
 from imagebake.pins.sources import source_file
+from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
+from imagebake.spec.foreign_template import NotATemplate, template_body
 from imagebake.trial import trial
 
 _LARGEST = 4 << 20

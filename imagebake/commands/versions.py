@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from imagebake import ends
-from imagebake.catalog.components import CATALOGUE
 from imagebake.commands.booting import boot_version
 from imagebake.commands.gallery import meant
 from imagebake.commands.proving import prove_version
 from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
-from imagebake.model.lock import Lock
 from imagebake.model.proof import Wish
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from imagebake.validate import Report, joined, report_disk, report_image, report_proof
 
 

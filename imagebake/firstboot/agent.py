@@ -20,7 +20,7 @@ from imagebake.firstboot.network import Network
 from imagebake.firstboot.world import ROOT, World
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import process
-from imagebake.model.delivery import CACHE, CACHE_CONFIGURATION, TRUST
+from imagebake.spec.delivery import CACHE, CACHE_CONFIGURATION, TRUST
 
 _PATIENCE = 15.0
 _CONF = "etc/waagent.conf"

@@ -9,9 +9,9 @@ from dataclasses import replace
 from imagebake.fabric.plan import Extension, GatewayMode, GoalState, Source, StoreMode
 from imagebake.firstboot.scenario import Means, Scenario
 from imagebake.kernel.errors import UsageError
-from imagebake.model.pins import ExtensionPin
 from imagebake.model.proof import Demand
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import ExtensionPin
 
 BOOT = "boot"
 """The trial that is a whole boot; all others run the agent alone."""

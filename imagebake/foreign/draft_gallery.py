@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from imagebake.foreign.nodes import Node, entry, items_of, text_of
 from imagebake.foreign.templates import Notes
-from imagebake.model.spec import Architecture, Generation, SecurityType
+from imagebake.spec.model import Architecture, Generation, SecurityType
 
 _GEN1 = re.compile(r"gen1|(?:18|20|22)[._]04-lts$", re.IGNORECASE)
 _GEN2 = re.compile(r"gen2|g2\b|^server", re.IGNORECASE)

@@ -11,8 +11,8 @@ from imagebake.foreign.nodes import Items, Node, Table, Unknown, entry, text_of
 from imagebake.foreign.templates import Notes
 from imagebake.kernel import names
 from imagebake.kernel.spelling import redacted
-from imagebake.model.downloads import COMMAND, download_in
 from imagebake.model.draft import DraftFile, DraftStep
+from imagebake.spec.steps import COMMAND, download_in
 
 _ADDRESS = re.compile(
     r"https://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/(?!\.)([A-Za-z0-9_.+~-]+)"

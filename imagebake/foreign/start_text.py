@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from imagebake.foreign.text_functions import decoded
-from imagebake.model.downloads import download_in
+from imagebake.spec.steps import download_in
 
 _LONGEST_LINE = 4096
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{16,}")

@@ -13,7 +13,7 @@ from imagebake.foreign.library import Library
 from imagebake.foreign.nodes import Literal, Node, Table, Unknown, entry, text_of
 from imagebake.foreign.source import Source
 from imagebake.kernel.diagnostics import Diagnostic, Severity
-from imagebake.model.foreign import NotATemplate
+from imagebake.spec.foreign_template import NotATemplate
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagebake.model.contents import InstalledPackage
-from imagebake.model.lock import Lock, LockedFile, LockedPackage
 from imagebake.model.manifest import BakeManifest
-from imagebake.model.pins import ExtensionPin
-from imagebake.model.plan import BakePlan
+from imagebake.spec.lock import Lock, LockedFile, LockedPackage
+from imagebake.spec.pins import ExtensionPin
+from imagebake.spec.plan import BakePlan
 
 SBOM, PROVENANCE, ENVELOPE = "sbom.cdx.json", "provenance.intoto.json", "provenance.dsse.json"
 """The records, next to the manifest; the envelope only where a key signed the provenance."""

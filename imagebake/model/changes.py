@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.lock import LockedFile, LockedPackage
+from imagebake.spec.lock import LockedFile, LockedPackage
 
 
 class Risk(enum.StrEnum):

@@ -16,9 +16,9 @@ from imagebake.model.compare_pins import (
     module_changes,
     package_changes,
 )
-from imagebake.model.plan import BakePlan
 from imagebake.model.sides import Pair, Side, Sides
-from imagebake.model.stewardship import Stewardship
+from imagebake.spec.pins import Stewardship
+from imagebake.spec.plan import BakePlan
 
 _GROUPED = frozenset(
     {

@@ -8,10 +8,16 @@ from typing import Any
 
 from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.model.changes import Change, Risk
-from imagebake.model.lock import LockedPackage
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, GoalStateAgent, PackagePin
 from imagebake.model.sides import OTHER_BYTES, Pair, Side, Sides, goes_back
-from imagebake.model.windows_pins import ModulePin
+from imagebake.spec.lock import LockedPackage
+from imagebake.spec.pins import (
+    AgentPin,
+    ExtensionPin,
+    FilePin,
+    GoalStateAgent,
+    ModulePin,
+    PackagePin,
+)
 
 _RELEASE = re.compile(r"(https://github\.com/[^/]+/[^/]+/releases)/download/([^/]+)/[^/]+")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.model.incident import IdentityState, StoreState
 from imagebake.model.machine import ExtensionWish
-from imagebake.model.terms import Objectives
+from imagebake.spec.options import Objectives
 
 GOLDEN, PLAIN = "golden", "plain"
 IMAGES = (GOLDEN, PLAIN)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from imagebake.model.duties import DUTIES, Duty, Grant, Scope
-from imagebake.model.spec import GalleryDefinition
+from imagebake.spec.model import GalleryDefinition
 
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"

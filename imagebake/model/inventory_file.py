@@ -18,7 +18,7 @@ from imagebake.kernel.spelling import quoted
 from imagebake.kernel.versions import ImageVersion
 from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet, UpgradeState
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.values import Value
+from imagebake.spec.base import Value
 
 CODES = {
     "I001": "the inventory is not JSON",

@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol, Self
 from pydantic import ValidationError
 
 from imagebake.model.gallery import TAG_COMMIT, GalleryVersion
-from imagebake.model.plan import BakePlan
-from imagebake.model.values import Value
+from imagebake.spec.base import Value
+from imagebake.spec.plan import BakePlan
 
 
 class BakeManifest(Value):

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import ValidationError
 
 from imagebake.kernel.digest import canonical_json
-from imagebake.model.plan import BakePlan
-from imagebake.model.plan_record import plan_record, read_plan
-from imagebake.model.values import Value
+from imagebake.spec.base import Value
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.plan_record import plan_record, read_plan
 
 
 class RunNote(Value):

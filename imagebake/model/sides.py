@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.model.changes import Change, Risk
-from imagebake.model.lock import BASE, Artifact, Lock, LockedPackage, LockedStep
-from imagebake.model.pins import ExtensionPin, Pin
-from imagebake.model.plan import BakePlan, Script
-from imagebake.model.spec import ImageSpec
-from imagebake.model.stewardship import Stewardship
+from imagebake.spec.lock import BASE, Artifact, Lock, LockedPackage, LockedStep
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import ExtensionPin, Pin, Stewardship
+from imagebake.spec.plan import BakePlan, Script
 
 OTHER_BYTES = "other bytes at the same version"
 """What no version shows: the digest is another."""

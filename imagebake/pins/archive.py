@@ -15,12 +15,12 @@ from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.http import ARCHIVE, NotThere, shown
 from imagebake.kernel.settings import Settings
-from imagebake.model.lock import Lock, Repository
 from imagebake.pins import release as releases
 from imagebake.pins.index import Index
 from imagebake.pins.machine import AptConfiguration
 from imagebake.pins.release import Release
 from imagebake.pins.sources import Source, read_sources, select
+from imagebake.spec.lock import Lock, Repository
 
 _LARGEST_IN_RELEASE = 16 << 20
 _DATE = re.compile(r"\d{8}T\d{6}Z")

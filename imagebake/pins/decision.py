@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imagebake.kernel.versions import Scheme, is_unfinished, is_version, order
-from imagebake.model.adoption import Terms
-from imagebake.model.candidates import Candidate
+from imagebake.spec.adoption import Terms
+from imagebake.spec.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

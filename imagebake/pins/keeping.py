@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from imagebake.kernel.digest import sha256_json
-from imagebake.model.lock import Lock, Repository
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.resolve import locked_files
+from imagebake.spec.lock import Lock, Repository
+from imagebake.spec.model import ImageSpec
 
 
 def with_same_packages(previous: Lock, spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:

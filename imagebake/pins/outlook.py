@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.candidates import Candidate, Origin, Question, Source
 from imagebake.pins.answers import Answer, Answers
 from imagebake.pins.decision import Decision, decide
 from imagebake.pins.subjects import Subject
+from imagebake.spec.candidates import Candidate, Origin, Question, Source
 
 SOON = dt.timedelta(days=30)
 """How long before a review is due somebody is told."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.candidates import Candidate, Question
 from imagebake.pins.addresses import Read, moved, name_of, read_json, strange
+from imagebake.spec.candidates import Candidate, Question
 
 _WHOSE = "a Python package index"
 

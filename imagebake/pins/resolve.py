@@ -10,12 +10,12 @@ from pathlib import Path
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ArtifactError, LockError
-from imagebake.model.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage, LockedStep
-from imagebake.model.spec import ImageSpec, LocalBase
 from imagebake.pins.archive import Suite
 from imagebake.pins.index import field
 from imagebake.pins.reach import within_reach
 from imagebake.pins.solver import Choice, Solver
+from imagebake.spec.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage, LockedStep
+from imagebake.spec.model import ImageSpec, LocalBase
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from imagebake.kernel.versions import Scheme
-from imagebake.model.adoption import DeniedVersions, Terms, terms
-from imagebake.model.candidates import Origin, Question
-from imagebake.model.component import Component
-from imagebake.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
-from imagebake.model.source import MarketplaceImage
-from imagebake.model.spec import ImageSpec
-from imagebake.model.stewardship import Stewardship
-from imagebake.model.windows_pins import ModulePin
 from imagebake.pins.addresses import names_version
+from imagebake.spec.adoption import DeniedVersions, Terms, terms
+from imagebake.spec.candidates import Origin, Question
+from imagebake.spec.catalogue.component import Component
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import AgentPin, ExtensionPin, FilePin, ModulePin, PackagePin, Stewardship
+from imagebake.spec.source import MarketplaceImage
 
 SOURCE = "source"
 """What the marketplace image is called among pins."""

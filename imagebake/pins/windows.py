@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import LockError
-from imagebake.model.lock import Lock, LockedInstaller
-from imagebake.model.pins import AgentPin, PackagePin
-from imagebake.model.spec import ImageSpec
-from imagebake.model.windows_pins import Installer, ModulePin
 from imagebake.pins.resolve import locked_files
+from imagebake.spec.lock import Lock, LockedInstaller
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import AgentPin, Installer, ModulePin, PackagePin
 
 
 def resolve_windows(spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.source import MarketplaceImage
-from imagebake.model.steps import (
+from imagebake.policy.facts import SpecFacts
+from imagebake.policy.rules import Breach, rule
+from imagebake.spec.source import MarketplaceImage
+from imagebake.spec.steps import (
     InlineCustomizer,
     InlineValidator,
     RestartCustomizer,
@@ -18,8 +20,6 @@ from imagebake.model.steps import (
     UploadValidator,
     scripts,
 )
-from imagebake.policy.facts import SpecFacts
-from imagebake.policy.rules import Breach, rule
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.terms import ErrorAction
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.options import ErrorAction
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _NETWORKING = "Azure Image Builder networking documentation, "

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.versions import DebianVersion
-from imagebake.model.delivery import AGENT_STATE, KEPT
-from imagebake.model.guard import GUEST_AGENT, SINCE
-from imagebake.model.pins import DeliveryMode
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.delivery import AGENT_STATE, GUEST_AGENT, KEPT, SINCE
+from imagebake.spec.pins import DeliveryMode
 
 _KNOWS_BOTH_SWITCHES = "2.10.0.8"
 _ZIP_OF_EXTENSION = re.compile(r"[A-Za-z0-9.]+__[0-9]+(\.[0-9]+){2,3}\.zip")

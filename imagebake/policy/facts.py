@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from imagebake.model.component import Catalogue
 from imagebake.model.contents import Contents, Leak
 from imagebake.model.disk_boot import DiskBoot
-from imagebake.model.lock import Lock
 from imagebake.model.proof import Proof
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.component import Catalogue
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

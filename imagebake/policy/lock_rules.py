@@ -7,9 +7,9 @@ import email.utils
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.lock import PACKAGES
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.lock import PACKAGES
 
 _OLD = dt.timedelta(days=60)
 _RELOCK = "lock again: ./inv lock IMAGE"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.outputs import GalleryOutput, Replication, TargetRegion, VersioningScheme
-from imagebake.model.source import ManagedImage
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.outputs import GalleryOutput, Replication, TargetRegion, VersioningScheme
+from imagebake.spec.source import ManagedImage
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _GALLERY = "Azure Compute Gallery documentation, "

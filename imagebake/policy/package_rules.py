@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 from imagebake.model.contents import FileKind, InstalledPackage
-from imagebake.model.lock import BASE
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.lock import BASE
 
 MANIFEST = "/etc/imagebake/manifest.json"
 """What an image says of itself."""

@@ -6,7 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 
 from imagebake.model.contents import Contents, FileKind
-from imagebake.model.delivery import (
+from imagebake.policy.agent_rules import WAAGENT_CONF
+from imagebake.policy.facts import ImageFacts
+from imagebake.policy.paths import absent, files_at
+from imagebake.policy.rules import Breach, rule
+from imagebake.spec.delivery import (
     AGENT_STATE,
     AGENTS,
     CACHE,
@@ -14,16 +18,14 @@ from imagebake.model.delivery import (
     CACHE_CONFIGURATION,
     CACHE_UNIT,
     KEPT,
+    POLICY,
     RESTAGE,
+    SWITCH,
     agent_folder,
     package_name,
+    policy,
 )
-from imagebake.model.guard import POLICY, SWITCH, policy
-from imagebake.model.pins import GoalStateAgent
-from imagebake.policy.agent_rules import WAAGENT_CONF
-from imagebake.policy.facts import ImageFacts
-from imagebake.policy.paths import absent, files_at
-from imagebake.policy.rules import Breach, rule
+from imagebake.spec.pins import GoalStateAgent
 
 _BAKE = "look which customizer changes it, or bake it again: ./inv bake IMAGE --force"
 _MEASURED = "WALinuxAgent, measured with every artifact host dead"

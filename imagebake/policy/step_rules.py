@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.downloads import COMMAND, download_in
-from imagebake.model.steps import Network, scripts
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.steps import COMMAND, Network, download_in, scripts
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.outputs import GalleryOutput, TargetRegion
-from imagebake.model.source import MarketplaceImage
-from imagebake.model.spec import Architecture, Generation, SecurityType
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.model import Architecture, Generation, SecurityType
+from imagebake.spec.outputs import GalleryOutput, TargetRegion
+from imagebake.spec.source import MarketplaceImage
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _GALLERY = "Azure Compute Gallery documentation, "

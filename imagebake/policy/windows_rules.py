@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.pins import AgentPin, DeliveryMode, FilePin, PackagePin
-from imagebake.model.steps import InlineCustomizer, InlineValidator, Network, scripts
-from imagebake.model.windows import GUEST_AGENT
-from imagebake.model.windows_pins import ModulePin
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rules import Breach, rule
+from imagebake.spec.catalogue.windows_component import GUEST_AGENT
+from imagebake.spec.pins import AgentPin, DeliveryMode, FilePin, ModulePin, PackagePin
+from imagebake.spec.steps import InlineCustomizer, InlineValidator, Network, scripts
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _DESIGN = "imagebake's design: "

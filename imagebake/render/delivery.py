@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.component import DropIn, Setting
-from imagebake.model.delivery import (
+from imagebake.render.steps import Facts, as_root, file_of
+from imagebake.spec.catalogue.component import DropIn, Setting
+from imagebake.spec.delivery import (
     AGENT_STATE,
     AGENTS,
     CACHE,
@@ -23,9 +24,8 @@ from imagebake.model.delivery import (
     agent_folder,
     package_name,
 )
-from imagebake.model.pins import AgentPin, ExtensionPin
-from imagebake.model.plan import Script
-from imagebake.render.steps import Facts, as_root, file_of
+from imagebake.spec.pins import AgentPin, ExtensionPin
+from imagebake.spec.plan import Script
 
 AGENT_CONFIGURATION = "/etc/waagent.conf"
 """The agent's own configuration."""

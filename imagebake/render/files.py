@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from imagebake.kernel.host.files import write_atomically
-from imagebake.model.plan import BakePlan, Delivery, Script, StepKind
+from imagebake.spec.plan import BakePlan, Delivery, Script, StepKind
 
 IMAGE_TEMPLATE = "image_template.json"
 MANIFEST = "manifest.json"

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.component import Setting
-from imagebake.model.guard import POLICY, SWITCH, policy
-from imagebake.model.plan import Script
 from imagebake.render.delivery import AGENT_CONFIGURATION
 from imagebake.render.steps import Facts, as_root
+from imagebake.spec.catalogue.component import Setting
+from imagebake.spec.delivery import POLICY, SWITCH, policy
+from imagebake.spec.plan import Script
 
 _SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from imagebake.kernel.digest import sha256_bytes, sha256_file, sha256_json
-from imagebake.model.component import Catalogue
+from imagebake.spec.catalogue.component import Catalogue
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CODE = ("catalog", "model", "render")

@@ -9,7 +9,7 @@ from typing import Any
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
-from imagebake.model.plan import BakePlan, Delivery, Script
+from imagebake.spec.plan import BakePlan, Delivery, Script
 
 TEMPLATE = "image_template.json.j2"
 _MIRROR = re.compile(r"(?:file:///|https://)[A-Za-z0-9._~/:%+-]+")

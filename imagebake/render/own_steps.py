@@ -6,9 +6,11 @@ import dataclasses
 
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.model.plan import Script, StepKind
-from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import (
+from imagebake.render.steps import SOURCE_DATE_EPOCH
+from imagebake.spec.base import Value
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import Script, StepKind
+from imagebake.spec.steps import (
     Customizer,
     InlineCustomizer,
     InlineValidator,
@@ -19,8 +21,6 @@ from imagebake.model.steps import (
     UpdateCustomizer,
     Validator,
 )
-from imagebake.model.values import Value
-from imagebake.render.steps import SOURCE_DATE_EPOCH
 
 
 def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:

@@ -8,16 +8,15 @@ from typing import Any
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.model.bundle import Bundle
-from imagebake.model.component import Catalogue, Component
-from imagebake.model.lock import PACKAGES, Lock, LockedFile, LockedStep
-from imagebake.model.plan import MIRROR_LINE, Script
-from imagebake.model.spec import ImageSpec
 from imagebake.render import windows
 from imagebake.render.delivery import delivered, render_delivery, render_delivery_check
 from imagebake.render.guard import render_guard, render_guard_check
 from imagebake.render.own_steps import own_step
 from imagebake.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
+from imagebake.spec.catalogue.component import Catalogue, Component
+from imagebake.spec.lock import PACKAGES, Bundle, Lock, LockedFile, LockedStep
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import MIRROR_LINE, Script
 
 HYGIENE = (
     "/etc/adjtime",

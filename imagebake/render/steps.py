@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.kernel.templating import Templates
-from imagebake.model.component import Catalogue, Component, DropIn
-from imagebake.model.lock import Lock
-from imagebake.model.plan import Script
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.component import Catalogue, Component, DropIn
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import Script
 
 SOURCE_DATE_EPOCH = 1760000000
 """The time that everything written by a script claims; the local builder clamps to it."""

@@ -9,12 +9,10 @@ from typing import Any
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.model.component import Component
-from imagebake.model.lock import LockedInstaller
-from imagebake.model.pins import AgentPin
-from imagebake.model.plan import WINDOWS_MIRROR_LINE, Script, StepKind
-from imagebake.model.steps import RestartTerms
-from imagebake.model.windows import (
+from imagebake.render.own_steps import own_step
+from imagebake.render.steps import Facts
+from imagebake.spec.catalogue.component import Component
+from imagebake.spec.catalogue.windows_component import (
     DEPROVISIONING,
     MANIFEST,
     MODULES,
@@ -23,8 +21,10 @@ from imagebake.model.windows import (
     STATE,
     Installation,
 )
-from imagebake.render.own_steps import own_step
-from imagebake.render.steps import Facts
+from imagebake.spec.lock import LockedInstaller
+from imagebake.spec.pins import AgentPin
+from imagebake.spec.plan import WINDOWS_MIRROR_LINE, Script, StepKind
+from imagebake.spec.steps import RestartTerms
 
 _RESTART = RestartTerms(timeout="15m")
 """After five minutes, Azure's own time, a machine with updates may still be on its way."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from imagebake.kernel.version import VERSION
 from imagebake.model.attested import Baked
-from imagebake.model.pins import ExtensionPin
 from imagebake.reports import purls
 from imagebake.reports.statement import STATEMENT
+from imagebake.spec.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:imagebake:bake:v1"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from imagebake.model.lock import LockedFile, LockedPackage
-from imagebake.model.pins import ExtensionPin
-from imagebake.model.source import MarketplaceImage, SourceImage
+from imagebake.spec.lock import LockedFile, LockedPackage
+from imagebake.spec.pins import ExtensionPin
+from imagebake.spec.source import MarketplaceImage, SourceImage
 
 _GENERIC = "pkg:generic"
 

@@ -26,9 +26,9 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.version import VERSION
 from imagebake.model.attested import Baked, present
 from imagebake.model.contents import InstalledPackage
-from imagebake.model.lock import LockedFile
-from imagebake.model.pins import ExtensionPin
 from imagebake.reports import purls
+from imagebake.spec.lock import LockedFile
+from imagebake.spec.pins import ExtensionPin
 
 _NAMESPACE = uuid.UUID("5e5ff8a4-3d9e-5d0c-9d7a-6a2a2f3c1b77")
 _UNLOCKED = "not in the lock"

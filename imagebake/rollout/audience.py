@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from imagebake.model.fleet import Inventory, Machine, ScaleSet, UpgradeState
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.rings import Audience, Ring
 from imagebake.rollout.actions import (
     Action,
     CancelUpgrade,
@@ -18,6 +17,7 @@ from imagebake.rollout.actions import (
 from imagebake.rollout.ids import definition_of, is_version, key
 from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.rings import Rings
+from imagebake.spec.rings import Audience, Ring
 
 Member = TypeVar("Member", ScaleSet, Machine)
 

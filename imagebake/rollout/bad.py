@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from imagebake.model.fleet import Inventory, ScaleSet
 from imagebake.model.gallery import TAG_REVOKED, GalleryVersion
-from imagebake.model.rings import Ring
 from imagebake.rollout.actions import EVERYWHERE
 from imagebake.rollout.audience import members
 from imagebake.rollout.ids import key, name_of, spoken
@@ -16,6 +15,7 @@ from imagebake.rollout.index import FOREVER, read_revoked
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.refusals import Refusal
 from imagebake.rollout.rings import Rings
+from imagebake.spec.rings import Ring
 
 AGAIN = dt.timedelta(hours=1)
 """So long after a rollback, another one of the same image must name its version."""

@@ -8,10 +8,10 @@ from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.heartbeat import GOLDEN, PLAIN, Target
 from imagebake.model.machine import ExtensionWish
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import key
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import rings_of
+from imagebake.spec.model import ImageSpec
 
 
 def golden_targets(

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.model.fleet import Inventory
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.bad import images_of
 from imagebake.rollout.ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.index import Index, parents
 from imagebake.rollout.promote import rings_of
+from imagebake.spec.model import ImageSpec
 
 Surroundings = Mapping[str, str]
 """What every image of a project needs besides, by kind: `mirror`, `identity`, `subnet`."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from imagebake.model.fleet import Inventory, Machine, ScaleSet
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.pins import DeliveryMode
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.usage import could_be_latest
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import DeliveryMode
 
 Asked = Mapping[str, Mapping[str, str]]
 """By the id of a machine, the extensions of its model: what the agent calls each, by its name."""

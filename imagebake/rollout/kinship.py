@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 from imagebake.model.gallery import TAG_RING, GalleryVersion
-from imagebake.model.rings import Ring
 from imagebake.rollout.actions import Override
 from imagebake.rollout.ids import definition_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.refusals import Refusal
 from imagebake.rollout.rings import Rings
+from imagebake.spec.rings import Ring
 
 
 def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion, str]]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 from imagebake.model.fleet import Inventory, ScaleSet
 from imagebake.model.gallery import TAG_PROOF, TAG_RETIRED, TAG_RING, GalleryVersion
-from imagebake.model.rings import Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,
@@ -28,6 +26,8 @@ from imagebake.rollout.latest import Wanted, currents, latest_actions
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.rings import Rings, proven
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Ring
 
 COMPLETED = "Completed"
 Heartbeats = Mapping[str, Mapping[str, bool]]

@@ -15,11 +15,11 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.model.rings import Retirement, Ring
 from imagebake.rollout.ids import definition_of, key, name_of, spoken
 from imagebake.rollout.index import Index, read_time
 from imagebake.rollout.rings import Rings, proven
 from imagebake.rollout.usage import Usage
+from imagebake.spec.rings import Retirement, Ring
 
 SETTLED = ("Succeeded", "Failed")
 """States in which nobody is at work on a version."""

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imagebake.model.fleet import Inventory
-from imagebake.model.rings import Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import key, name_of, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import COMPLETED, rings_of
 from imagebake.rollout.recovery import Second, flaws, wanted
 from imagebake.rollout.rings import Rings
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Ring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

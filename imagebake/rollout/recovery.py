@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from imagebake.model.fleet import Inventory, ScaleSet
 from imagebake.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
-from imagebake.model.rings import Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import Action, AwaitReplicas
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.copies import Copy, CopyTags
@@ -20,6 +18,8 @@ from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import COMPLETED, rings_of
 from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.rings import Rings
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Ring
 
 _GALLERIES = "/providers/microsoft.compute/galleries/"
 

@@ -14,10 +14,10 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.model.rings import Ring
 from imagebake.rollout.actions import EVERYWHERE
 from imagebake.rollout.ids import key
 from imagebake.rollout.index import Index, Revocation, read_time
+from imagebake.spec.rings import Ring
 
 PASSED = "passed"
 

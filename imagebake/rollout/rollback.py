@@ -8,8 +8,6 @@ from dataclasses import replace
 
 from imagebake.model.fleet import Inventory, ScaleSet
 from imagebake.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion
-from imagebake.model.rings import Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,
@@ -31,6 +29,8 @@ from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import Steps, rings_of, steps
 from imagebake.rollout.refusals import Refusal
 from imagebake.rollout.rings import Rings
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Ring
 
 _NAMED = 10
 _ORDER = (Override, Revoke, MarkCurrent, Hide, Publish, AwaitReplicas, Show, Guard)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from imagebake.model.fleet import Inventory, ScaleSet
 from imagebake.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
-from imagebake.model.rings import Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import Action, OverrideFreeze
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import OPEN, Gate
@@ -22,6 +20,8 @@ from imagebake.rollout.protections import Policy
 from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rings import Rings
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Ring
 
 _SAID = 3
 """Of so many reasons why newer versions may not come, people are told."""

@@ -8,8 +8,6 @@ from typing import Any
 
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_PROOF, GalleryVersion
-from imagebake.model.rings import Ring
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.audience import machines_of, members
 from imagebake.rollout.bad import images_of
 from imagebake.rollout.freezes import OPEN
@@ -17,6 +15,8 @@ from imagebake.rollout.ids import key, name_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.rotate import rotate_plan
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.rings import Ring
 
 COLUMNS = ("image", "ring", "current", "since", "age", "proof", "replicas", "on it", "previous",
            "what is next")  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagebake.model.draft import Draft, DraftRegion, DraftStep
-from imagebake.specs.writing import written, written_words
+from imagebake.spec.yaml.writing import written, written_words
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 _PLAIN = re.compile(r"[A-Za-z/](?:[^\s:]|:(?=\S)|[ ](?=[^\s#]))*")

@@ -13,7 +13,7 @@ from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
-from imagebake.model.lock import LockedPackage
+from imagebake.spec.lock import LockedPackage
 from tests.support.builders import a_package
 from tests.support.packages import a_deb
 from tests.support.server import Server, serving

@@ -8,8 +8,7 @@ import pytest
 
 from imagebake.artifacts.mirror import Mirror
 from imagebake.kernel.errors import ArtifactError
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import LockedPackage
+from imagebake.spec.lock import Bundle, LockedPackage
 from tests.artifacts.conftest import Counter
 
 Make = Callable[..., LockedPackage]

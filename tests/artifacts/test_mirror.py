@@ -16,7 +16,7 @@ from imagebake.kernel.digest import sha256_bytes, sha256_file
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Wanted
 from imagebake.kernel.host.http import ARCHIVE
-from imagebake.model.lock import LockedFile, LockedPackage
+from imagebake.spec.lock import LockedFile, LockedPackage
 from tests.artifacts.conftest import Counter, a_mirror
 from tests.support.builders import a_package
 from tests.support.server import Server, serving

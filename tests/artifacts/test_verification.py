@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imagebake.artifacts.mirror import Mirror
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import LockedPackage
+from imagebake.spec.lock import Bundle, LockedPackage
 from tests.artifacts.conftest import Counter
 
 Make = Callable[..., LockedPackage]

@@ -21,9 +21,9 @@ from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
-from imagebake.model.lock import Lock
 from imagebake.model.parcels import Parcel, Shipment
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from tests.support import azurite
 from tests.support.azurite import Azurite, serving_tokens
 from tests.support.builders import a_lock, a_spec, a_spec_document

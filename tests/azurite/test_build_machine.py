@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from imagebake import depot
-from imagebake.catalog.components import CATALOGUE
 from imagebake.cloud.containers import Container
 from imagebake.kernel.templating import Templates
 from imagebake.plan import plan_bake
+from imagebake.spec.catalogue.components import CATALOGUE
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
 from tests.support.cloud import Tape

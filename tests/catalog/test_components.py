@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from imagebake.catalog import windows
-from imagebake.catalog.components import CATALOGUE, LINUX, OTHERS, packages_on
-from imagebake.catalog.reference import catalogue_page
 from imagebake.kernel import names
 from imagebake.kernel.versions import DebianVersion, Scheme
-from imagebake.model.component import Component
-from imagebake.model.distributions import Distribution
+from imagebake.spec.catalogue import windows
+from imagebake.spec.catalogue.component import Component
+from imagebake.spec.catalogue.components import CATALOGUE, LINUX, OTHERS, packages_on
+from imagebake.spec.catalogue.reference import catalogue_page
+from imagebake.spec.distributions import Distribution
 
 components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX))
 

@@ -14,7 +14,7 @@ from imagebake.cloud.marketplace import MarketplaceSource, extension_versions, i
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from imagebake.model.candidates import Candidate, Origin, Question
+from imagebake.spec.candidates import Candidate, Origin, Question
 from tests.support.cloud import an_endpoint, quick
 from tests.support.emulators import RecordingBuilder
 

@@ -31,7 +31,7 @@ from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.incident import StoreState
 from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram
-from imagebake.specs.load import load_all, load_spec
+from imagebake.spec.load import load_all, load_spec
 from tests.support.beaten import NOW, PLAIN_NEEDS
 from tests.support.beats import console_of
 from tests.support.builders import a_lock

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.fabric.plan import STORE_HOSTS, Extension, GatewayMode, GoalState, StoreMode
 from imagebake.fabric.store import ExtensionStore
 from imagebake.fabric.toy import toy_package
@@ -23,9 +22,10 @@ from imagebake.firstboot.life import run_scenario
 from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.plan import BakePlan
 from imagebake.plan import plan_bake
 from imagebake.render.scripts import render_deprovisioning
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.plan import BakePlan
 from tests.firstboot.conftest import NOW, a_machine
 from tests.render.conftest import as_root, lock_of
 from tests.support.boot_root import boot_root

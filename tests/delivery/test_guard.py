@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.fabric.plan import STORE_HOSTS, Extension, GoalState, StoreMode
 from imagebake.fabric.store import ExtensionStore
 from imagebake.firstboot.life import run_scenario
@@ -21,6 +20,7 @@ from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.plan import plan_bake
 from imagebake.render.scripts import render_deprovisioning
+from imagebake.spec.catalogue.components import CATALOGUE
 from tests.delivery.test_first_boot import HANDLER, HELLO, Bake, agent_zip
 from tests.firstboot.conftest import NOW, a_machine
 from tests.render.conftest import lock_of

@@ -6,8 +6,8 @@ from typing import Any
 
 from imagebake.model.changes import Change, Risk
 from imagebake.model.compare import compare
-from imagebake.model.plan import BakePlan
-from imagebake.model.plan_record import plan_record, read_plan
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.plan_record import plan_record, read_plan
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
 from tests.support.plans import a_plan
 

@@ -6,7 +6,7 @@ import pytest
 
 from imagebake.model.drill import GOLDEN, PLAIN, STORE, Traffic, outage, percentile
 from imagebake.model.drill_verdict import Verdict, judge
-from imagebake.model.terms import Objectives
+from imagebake.spec.options import Objectives
 from tests.support.drills import a_plan, a_record, an_attempt
 
 

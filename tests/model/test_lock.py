@@ -4,8 +4,7 @@ import pydantic
 import pytest
 
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock, LockedPackage
+from imagebake.spec.lock import Bundle, Lock, LockedPackage
 from tests.support.builders import a_lock, a_package
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.model.candidates import Origin, Question
 from imagebake.pins.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource
+from imagebake.spec.candidates import Origin, Question
 from tests.pins.conftest import NOW
 from tests.support.archive import Archive
 from tests.support.server import Server

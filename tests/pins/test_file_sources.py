@@ -13,11 +13,11 @@ import pytest
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import ARCHIVE, Dropped
-from imagebake.model.candidates import Candidate, Origin, Question
 from imagebake.pins.addresses import digest_in, moved, names_version, versions_in
 from imagebake.pins.github import GithubSource
 from imagebake.pins.listing import ListingSource
 from imagebake.pins.pypi import PypiSource
+from imagebake.spec.candidates import Candidate, Origin, Question
 from tests.support.server import Server, serving
 
 FILE = "https://files.example/run/releases/download/v2.335.0/runner-linux-x64-2.335.0.tar.gz"

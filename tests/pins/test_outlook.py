@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.model.candidates import Candidate, Origin, Question
 from imagebake.pins.answers import Answer, Answers
 from imagebake.pins.outlook import Outlook, gather, outlook
 from imagebake.pins.subjects import Kind, questions_of, subjects_of
+from imagebake.spec.candidates import Candidate, Origin, Question
 from tests.support.builders import a_spec
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)

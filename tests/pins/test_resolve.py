@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from imagebake.kernel.errors import ArtifactError, LockError
-from imagebake.model.lock import Lock
 from imagebake.pins.archive import Archives, Suite
 from imagebake.pins.index import Index
 from imagebake.pins.resolve import resolve
+from imagebake.spec.lock import Lock
 from tests.pins.conftest import NOW
 from tests.support.archive import Archive
 from tests.support.builders import a_spec

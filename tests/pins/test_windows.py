@@ -6,9 +6,9 @@ import pytest
 
 from imagebake.kernel.errors import LockError
 from imagebake.lock import check_lock, read_lock
-from imagebake.model.lock import LockedInstaller
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.windows import resolve_windows
+from imagebake.spec.lock import LockedInstaller
+from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_lock, a_spec
 from tests.support.windows import (
     GUEST_AGENT,

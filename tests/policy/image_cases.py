@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.model.delivery import AGENT_STATE, AGENTS
 from imagebake.model.findings import Finding
-from imagebake.model.guard import POLICY, policy
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.delivery import AGENT_STATE, AGENTS, POLICY, policy
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from imagebake.validate import validate_contents
 from tests.support.builders import a_lock, a_spec
 from tests.support.deliveries import (

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.model.findings import Finding
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from imagebake.validate import validate_spec
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.spec import ImageSpec
 from imagebake.policy.registry import SPEC_RULES
+from imagebake.spec.model import ImageSpec
 from tests.policy.spec_cases import (
     AZURE,
     HARMLESS,

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE, packages_on
 from imagebake.kernel.templating import Templates
-from imagebake.model.distributions import Distribution
-from imagebake.model.lock import Lock
-from imagebake.model.plan import BakePlan, Script
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
+from imagebake.spec.catalogue.components import CATALOGUE, packages_on
+from imagebake.spec.distributions import Distribution
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan, Script
 from tests.support.builders import a_lock, a_package, a_spec
 
 MIRROR = "file:///run/imagebake/mirror"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.plan import BakePlan, Script
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
 from imagebake.render.delivery import ARTIFACT_HOSTS, cache_configuration
 from imagebake.render.scripts import render_deprovisioning
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan, Script
 from tests.render.conftest import Planner, as_root, lock_of, text
 from tests.render.scratch import Scratch
 from tests.render.test_scripts import shellcheck

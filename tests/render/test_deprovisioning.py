@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.templating import Templates
 from imagebake.render.scripts import render_deprovisioning
+from imagebake.spec.catalogue.components import CATALOGUE
 from tests.render.scratch import Scratch
 
 pytestmark = pytest.mark.root

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.templating import Templates
 from imagebake.plan import plan_bake
 from imagebake.render.delivery import render_restage
 from imagebake.render.scripts import HYGIENE, render_deprovisioning
 from imagebake.render.steps import Facts
+from imagebake.spec.catalogue.components import CATALOGUE
 from tests.render.conftest import lock_of
 from tests.render.scratch import Scratch
 from tests.render.test_deprovisioning import ACCOUNTS, DIRT, KEPT, SHADOW

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.guard import POLICY
-from imagebake.model.plan import BakePlan, Script
+from imagebake.spec.delivery import POLICY
+from imagebake.spec.plan import BakePlan, Script
 from tests.render.conftest import Planner, as_root, text
 from tests.render.scratch import Scratch
 from tests.render.test_scripts import shellcheck

@@ -15,13 +15,13 @@ from imagebake.kernel.errors import RenderError
 from imagebake.kernel.names import TEMPLATE
 from imagebake.kernel.templating import Templates
 from imagebake.local import wire_source
-from imagebake.model.outputs import TargetRegion
-from imagebake.model.plan import Delivery
-from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import RestartTerms, UpdateTerms
 from imagebake.render.files import rendered_files
 from imagebake.render.image_template import render_image_template
 from imagebake.render.standing import TAG_CANDIDATE, render_standing
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.outputs import TargetRegion
+from imagebake.spec.plan import Delivery
+from imagebake.spec.steps import RestartTerms, UpdateTerms
 from tests.render.conftest import MIRROR, Planner, a_full_spec
 from tests.support.builders import a_spec
 from tests.support.golden import Golden

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import BASE, Lock, LockedPackage, LockedStep
-from imagebake.model.plan import BakePlan
 from imagebake.plan import plan_bake
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import BASE, Bundle, Lock, LockedPackage, LockedStep
+from imagebake.spec.plan import BakePlan
 from tests.render.conftest import as_root
 from tests.render.scratch import Scratch
 from tests.support.builders import a_lock, a_package, a_spec

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.bundle import Bundle
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import Bundle
+from imagebake.spec.model import ImageSpec
 from tests.render import azure_side
 from tests.render.conftest import MIRROR, as_root
 from tests.support.builders import a_lock, a_package, a_spec

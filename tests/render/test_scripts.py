@@ -5,14 +5,14 @@ import subprocess
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.errors import LockError, RenderError
 from imagebake.kernel.host.process import find
 from imagebake.kernel.templating import Templates
-from imagebake.model.lock import LockedFile
-from imagebake.model.plan import MIRROR_LINE, NETWORK_REQUIRED, Script
 from imagebake.plan import plan_bake
 from imagebake.render.scripts import HYGIENE, render_deprovisioning
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import LockedFile
+from imagebake.spec.plan import MIRROR_LINE, NETWORK_REQUIRED, Script
 from tests.render.conftest import MIRROR, Planner, a_full_spec, as_root, text
 from tests.support.builders import a_lock, a_spec
 from tests.support.golden import Golden

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Templates
-from imagebake.model.plan import BakePlan, Script, StepKind
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
-from imagebake.specs.load import load_spec
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import load_spec
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan, Script, StepKind
 from tests.render.conftest import Planner, a_full_spec
 from tests.support.builders import a_lock
 from tests.support.golden import Golden

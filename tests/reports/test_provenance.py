@@ -7,7 +7,7 @@ from typing import Any
 
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.attested import PROVENANCE, SBOM
-from imagebake.model.plan_record import PLAN
+from imagebake.spec.plan_record import PLAN
 from tests.support.attested import a_sample, masked
 from tests.support.golden import Golden
 

@@ -17,9 +17,9 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import key
 from imagebake.rollout.index import written_time
+from imagebake.spec.model import ImageSpec
 from tests.rollout.world import Fate, World
 from tests.support.fleets import COMPUTE, NOW, REGIONS, definition_id
 

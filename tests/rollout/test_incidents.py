@@ -7,7 +7,6 @@ from typing import Any
 
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.rings import Retirement, Ring
 from imagebake.rollout.actions import Delete, Retire
 from imagebake.rollout.freezes import OPEN
 from imagebake.rollout.ids import key
@@ -15,6 +14,7 @@ from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.retire import relief, retire_plan
+from imagebake.spec.rings import Retirement, Ring
 from tests.rollout.world import World
 from tests.support.fleets import (
     NOW,

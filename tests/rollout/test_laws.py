@@ -21,7 +21,6 @@ from hypothesis.stateful import (
 
 from imagebake.model.fleet import Machine
 from imagebake.model.gallery import TAG_KEEP
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.actions import Delete, Move, Override, Upgrade
 from imagebake.rollout.dependencies import dependency_map
 from imagebake.rollout.freezes import OPEN, Gate, GateState
@@ -33,6 +32,7 @@ from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotate import rotate_plan
+from imagebake.spec.model import ImageSpec
 from tests.rollout import laws
 from tests.rollout.chance import a_world
 from tests.rollout.world import World

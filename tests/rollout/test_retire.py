@@ -8,7 +8,6 @@ import pytest
 
 from imagebake.model.fleet import Definition
 from imagebake.model.gallery import GalleryVersion
-from imagebake.model.rings import Retirement
 from imagebake.rollout.actions import Delete, OverrideFreeze, Retire
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
@@ -16,6 +15,7 @@ from imagebake.rollout.ids import key
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
+from imagebake.spec.rings import Retirement
 from tests.support.fleets import (
     GALLERY,
     GROUP,

@@ -24,11 +24,11 @@ from imagebake.model.gallery import (
     GalleryVersion,
     next_version,
 )
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout import actions as act
 from imagebake.rollout.effects import after
 from imagebake.rollout.ids import definition_of, is_version, key
 from imagebake.rollout.plan import Plan
+from imagebake.spec.model import ImageSpec
 from tests.support.fleets import COMPUTE, GALLERY, NOW, definition_id, version_id
 
 Write = Callable[[], None]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import SpecError
-from imagebake.model.spec import ImageSpec
-from imagebake.specs.load import load_spec
+from imagebake.spec.load import load_spec
+from imagebake.spec.model import ImageSpec
 from tests.support.golden import FOLDER
 
 GOLDEN = FOLDER / "specs"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import SpecError
-from imagebake.specs import codes
-from imagebake.specs.text import MAX_BYTES
+from imagebake.spec import codes
+from imagebake.spec.yaml.text import MAX_BYTES
 from tests.specs.conftest import GOLDEN, Load, rendered
 from tests.support.golden import Golden
 

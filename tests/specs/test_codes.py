@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.specs import codes
+from imagebake.spec import codes
 
 
 def test_codes_are_numbered_without_gaps() -> None:

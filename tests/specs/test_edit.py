@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import UsageError
-from imagebake.specs.edit import set_version
+from imagebake.spec.edit import set_version
 
 HEAD = "# a comment — with more than ASCII\nname: demo\npins:\n"
 WAYS = {

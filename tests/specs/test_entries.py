@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import UsageError
-from imagebake.specs.edit import set_keys, set_version
-from imagebake.specs.entries import add_entry, remove_entry
-from imagebake.specs.nodes import Source, plain
-from imagebake.specs.read import read
+from imagebake.spec.edit import set_keys, set_version
+from imagebake.spec.entries import add_entry, remove_entry
+from imagebake.spec.yaml.nodes import Source, plain
+from imagebake.spec.yaml.reader import read
 
 NEW = {"package": "tmux", "version": "3.3a-3"}
 

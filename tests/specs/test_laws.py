@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError
-from imagebake.model.spec import ImageSpec
-from imagebake.specs import codes
-from imagebake.specs.load import load_spec
-from imagebake.specs.scalars import resolve
+from imagebake.spec import codes
+from imagebake.spec.load import load_spec
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.yaml.scalars import resolve
 from tests.specs.conftest import GOLDEN
 from tests.support.builders import a_spec_document
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import SpecError
-from imagebake.model.spec import ImageSpec
-from imagebake.specs.load import load_all, load_spec, spec_names
+from imagebake.spec.load import load_all, load_spec, spec_names
+from imagebake.spec.model import ImageSpec
 from tests.specs.conftest import GOLDEN, Load
 
 HEAD = "extends: base/good.yaml\nname: demo\n"

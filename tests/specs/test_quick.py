@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from imagebake.specs.quick import quick
-from imagebake.specs.read import read
-from imagebake.specs.text import decode
+from imagebake.spec.yaml.quick import quick
+from imagebake.spec.yaml.reader import read
+from imagebake.spec.yaml.text import decode
 
 FRAGMENTS = (
     "", "# c", "a: 1", "b:", "b: # c", "c: x y # z", "d: x#y", "e: 12:30", "f: 'q'", 'g: "r" # c',

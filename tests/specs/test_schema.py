@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.specs import reference, schema
-from imagebake.specs.fields import EXTENDS
+from imagebake.spec import reference, schema
+from imagebake.spec.fields import EXTENDS
 
 GENERATED = {
     "schemas/image-spec.v1.schema.json": schema.text,

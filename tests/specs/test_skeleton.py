@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.specs.load import load_spec
+from imagebake.spec.load import load_spec
 from imagebake.specs.skeleton import Answers, skeleton
 
 ANSWERS = Answers(

@@ -17,9 +17,9 @@ from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Key, Signer
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.model.manifest import BakeManifest, record_name
-from imagebake.model.plan import BakePlan
-from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.verification import Verification
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.plan_record import PLAN, plan_record
 from imagebake.verify import Claims, verify
 from tests.support.images import Node, Tree, a_tar, a_tree
 from tests.support.plans import a_plan

@@ -22,8 +22,8 @@ from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
 from imagebake.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.model.heartbeat import Beat
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.freezes import Gate
+from imagebake.spec.model import ImageSpec
 from tests.support.beats import console_of
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, a_distributor, azure

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.kernel.digest import sha256_bytes, sha256_json
-from imagebake.model.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.windows import resolve_windows
+from imagebake.spec.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
+from imagebake.spec.model import ImageSpec
 
 
 def a_spec_document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field

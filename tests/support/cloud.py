@@ -13,7 +13,7 @@ from imagebake.cloud.endpoint import Credential, Endpoint
 from imagebake.cloud.identity import LoopbackCredential
 from imagebake.cloud.retry import Patience
 from imagebake.kernel.digest import canonical_json, sha256_json
-from imagebake.model.plan import BakePlan, Delivery, Script
+from imagebake.spec.plan import BakePlan, Delivery, Script
 from tests.support.builders import a_lock, a_spec
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"

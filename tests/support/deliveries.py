@@ -9,20 +9,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.model.delivery import (
+from imagebake.render.delivery import cache_configuration
+from imagebake.render.scripts import manifest
+from imagebake.spec.delivery import (
     AGENT_STATE,
     AGENTS,
     CACHE,
     CACHE_CONFIGURATION,
     CACHE_UNIT,
+    POLICY,
     RESTAGE,
+    SWITCH,
     agent_folder,
+    policy,
 )
-from imagebake.model.guard import POLICY, SWITCH, policy
-from imagebake.model.lock import Lock
-from imagebake.model.spec import ImageSpec
-from imagebake.render.delivery import cache_configuration
-from imagebake.render.scripts import manifest
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.images import WAAGENT_CONF, Node, link, text
 

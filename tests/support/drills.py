@@ -21,7 +21,7 @@ from imagebake.model.drill import (
 )
 from imagebake.model.incident import StoreState
 from imagebake.model.machine import ExtensionWish
-from imagebake.model.terms import Objectives
+from imagebake.spec.options import Objectives
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 NOT_DOWNLOADED = "Failed to fetch manifest from all sources"

@@ -14,7 +14,7 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.model.spec import ImageSpec
+from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from imagebake.inspection.tree import read_contents
 from imagebake.model.contents import Contents
-from imagebake.model.lock import BASE, Lock
-from imagebake.model.spec import ImageSpec
 from imagebake.render.scripts import manifest
+from imagebake.spec.lock import BASE, Lock
+from imagebake.spec.model import ImageSpec
 
 Tree = dict[str, "Node"]
 """A root file system: absolute paths and what is there."""

@@ -27,7 +27,7 @@ from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
 from imagebake.model.gallery import GalleryVersion
 from imagebake.model.manifest import BakeResult
-from imagebake.model.plan import BakePlan
+from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
 
 DESTINATION = Destination(gallery="imagebake", identity=IDENTITY, mirror_url="", commit="abc")

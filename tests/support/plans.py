@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.templating import Templates
-from imagebake.model.lock import Lock
-from imagebake.model.plan import BakePlan
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
 from tests.support.builders import a_lock, a_spec
 
 TEMPLATES = Templates(Path(__file__).parents[2] / "templates")

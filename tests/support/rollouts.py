@@ -24,11 +24,11 @@ from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
 from imagebake.model.fleet import Inventory
 from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
-from imagebake.model.spec import ImageSpec
 from imagebake.rollout.ids import name_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of
+from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import Clock, RecordingBuilder

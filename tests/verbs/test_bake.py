@@ -18,7 +18,7 @@ from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError, RenderError, RolloutRefused
-from imagebake.model.plan import BakePlan, Delivery
+from imagebake.spec.plan import BakePlan, Delivery
 from tests.support.cloud import a_plan, a_template, render
 from tests.support.machines import Machine, ObedientBuilder
 

@@ -20,8 +20,8 @@ from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace
 from imagebake.model.gallery import TAG_PROTECTED
-from imagebake.model.spec import Generation
 from imagebake.model.wanted import What
+from imagebake.spec.model import Generation
 from tests.conftest import ROOT
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape

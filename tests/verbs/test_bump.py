@@ -9,12 +9,12 @@ import pytest
 
 from imagebake.bump import PinMove, choose
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
-from imagebake.model.candidates import Candidate
-from imagebake.model.component import Component
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.answers import Answer
 from imagebake.pins.outlook import Outlook, outlook
 from imagebake.pins.subjects import subjects_of
+from imagebake.spec.candidates import Candidate
+from imagebake.spec.catalogue.component import Component
+from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 
 TODAY = dt.date(2026, 11, 22)

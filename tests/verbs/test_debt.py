@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
-from imagebake.catalog.replacements import REPLACEMENTS, UNKNOWN, replacement
 from imagebake.debt import LARGEST, debt
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
@@ -20,6 +18,8 @@ from imagebake.kernel.version import VERSION
 from imagebake.model.debt import RULES, DebtReport
 from imagebake.reports.debt import debt_text
 from imagebake.reports.sarif import debt_sarif
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.catalogue.replacements import REPLACEMENTS, UNKNOWN, replacement
 from tests.support.golden import FOLDER, Golden
 
 GOLDEN = FOLDER / "debt"

@@ -20,10 +20,10 @@ from imagebake.importing import has_errors, import_template
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.model.draft import CODES, Draft, DraftStep
-from imagebake.model.spec import ImageSpec
-from imagebake.model.steps import scripts
+from imagebake.spec.load import load_spec
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.steps import scripts
 from imagebake.specs.drafting import drafted
-from imagebake.specs.load import load_spec
 from tests.support.golden import FOLDER, Golden
 from tests.support.surface import GROUP
 

@@ -31,11 +31,10 @@ from imagebake.lock import (
     refuse_to_heal,
     write_lock,
 )
-from imagebake.model.bundle import Bundle
-from imagebake.model.lock import Lock, LockedStep
-from imagebake.model.spec import ImageSpec
 from imagebake.pins.archive import Archives, find_archives
 from imagebake.pins.machine import AptConfiguration, read_configuration
+from imagebake.spec.lock import Bundle, Lock, LockedStep
+from imagebake.spec.model import ImageSpec
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.builders import a_lock, a_package, a_spec
 from tests.support.server import Server, serving

@@ -10,7 +10,7 @@ import pytest
 from imagebake.emulator.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.model.manifest import BakeResult
-from imagebake.model.plan import BakePlan
+from imagebake.spec.plan import BakePlan
 from tests.support.cloud import a_plan
 from tests.support.virtual_clouds import HOUR, MINUTE, Bakery, VirtualCloud, a_virtual_cloud
 

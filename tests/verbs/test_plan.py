@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.model.bundle import Bundle
-from imagebake.model.component import Catalogue
-from imagebake.model.lock import LockedStep
-from imagebake.model.plan import BakePlan
-from imagebake.model.spec import ImageSpec
 from imagebake.plan import plan_bake, plan_plain
+from imagebake.spec.catalogue.component import Catalogue
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.lock import Bundle, LockedStep
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
 from tests.support.builders import a_lock, a_package, a_spec
 
 

@@ -15,9 +15,9 @@ import pytest
 from imagebake.kernel.digest import canonical_json, sha256_file, sha256_json
 from imagebake.lock import load_lock
 from imagebake.model.manifest import BakeManifest
-from imagebake.model.plan import BakePlan
-from imagebake.model.plan_record import PLAN, plan_record
-from imagebake.specs.load import load_spec
+from imagebake.spec.load import load_spec
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.plan_record import PLAN, plan_record
 from tests.support.plans import a_plan
 
 WHO = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.test")

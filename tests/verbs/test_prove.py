@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.fabric.plan import StoreMode
 from imagebake.fabric.status import AgentStatus
 from imagebake.firstboot.scenario import FirstBoot, Means, Moment, Scenario, Stage
@@ -19,10 +18,11 @@ from imagebake.firstboot.units import UnitState
 from imagebake.kernel.errors import UsageError
 from imagebake.model.ledger import Ledger
 from imagebake.model.proof import Demand, Law, Proof, Wish
-from imagebake.model.spec import ImageSpec
 from imagebake.policy.facts import ProofFacts
 from imagebake.prove import Hands, demand_of, prove
 from imagebake.render.delivery import ARTIFACT_HOSTS
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
 from imagebake.validate import report_proof
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.firstboot.world import World
 from imagebake.inspection.owners import unit_packages
 from imagebake.model.proof import Law, Proof, Wish
 from imagebake.prove import Hands, demand_of, prove, run_here
+from imagebake.spec.catalogue.components import CATALOGUE
 from tests.support.boot_root import boot_root
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape

@@ -22,7 +22,7 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.model.manifest import BakeResult
-from imagebake.model.plan import BakePlan
+from imagebake.spec.plan import BakePlan
 from tests.support.cloud import Tape, a_plan, an_endpoint
 from tests.support.emulators import Clock
 from tests.support.machines import Machine, ObedientBuilder, a_machine

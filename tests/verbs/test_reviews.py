@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from imagebake.kernel.errors import UsageError, ValidationFailed
-from imagebake.model.spec import ImageSpec
 from imagebake.reviews import require_reason, require_reviewed
+from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import a_plan
 from tests.support.machines import Machine

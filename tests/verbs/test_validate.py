@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.catalog.components import CATALOGUE
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.lock import load_lock
 from imagebake.model.findings import Finding
-from imagebake.specs.load import load_all
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import load_all
 from imagebake.validate import (
     Report,
     joined,

@@ -16,8 +16,8 @@ from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import read_envelope, sign
 from imagebake.model.gallery import TAG_LOCK
-from imagebake.model.plan_record import PLAN, plan_record
 from imagebake.model.verification import Verification
+from imagebake.spec.plan_record import PLAN, plan_record
 from tests.support.attested import JQ, Sample, a_sample, masked
 from tests.support.golden import Golden
 from tests.support.images import Node, a_tar, text

@@ -1,0 +1,153 @@
+"""What the catalogue knows about a component: data that scripts and rules are made from."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from imagebake.kernel.versions import DebianVersion
+from imagebake.spec.adoption import DeniedVersions
+from imagebake.spec.catalogue.windows_component import Installation, Policy, Updater
+from imagebake.spec.distributions import Distribution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A `key=value` line of a configuration file: it replaces the key's lines, or is added."""
+
+    path: str
+    key: str
+    value: str
+
+    @property
+    def line(self) -> str:
+        """The line as it stands in the file."""
+        return f"{self.key}={self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropIn:
+    """A configuration file of our own, complete."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfUpdateStop:
+    """What keeps a component from updating itself, from version *since* on."""
+
+    since: str = "0"
+    settings: tuple[Setting, ...] = ()
+    drop_ins: tuple[DropIn, ...] = ()
+
+
+class CreatePath(enum.StrEnum):
+    """Whether something belongs to the creation of machines.
+
+    `bake`: its payload is in the image. `after`: it is attached once machines are there,
+    and never asked for while they are created. `never`: it is left out altogether.
+    """
+
+    BAKE = "bake"
+    AFTER = "after"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """Something that machines have: a spec may pin it by name, as an agent, if it has packages.
+
+    *packages* are Debian's; the first carries the pinned version. *publisher* and *type* are
+    those of the extension that does the same, or of nothing else. *distributed* says that the
+    distribution itself has it, *install* how it gets into an image offline, *self_update* what
+    keeps it from moving where no *stops* do, and *offline* what holds of it while every
+    artifact host is dead. *services* must be enabled in the image. *version_query* is shell
+    that prints a text with the upstream version in it, or empty where the package's own version
+    has to do. *stops* ascend. *hygiene* are paths, with wildcards, of what must not reach a
+    machine made from the image. *ubuntu* are Ubuntu's names of the packages where they differ.
+    *denied* are versions that nobody should have. What Windows has is pinned where it has an
+    *installation*; its *version_query* is PowerShell.
+    """
+
+    name: str
+    title: str
+    packages: tuple[str, ...] = ()
+    publisher: str = ""
+    type: str = ""
+    create_path: CreatePath = CreatePath.BAKE
+    distributed: bool = True
+    install: str = "its packages, from the bundle of its step"
+    self_update: str = "its packages are held"
+    offline: str = "starts without the network"
+    services: tuple[str, ...] = ()
+    version_query: str = ""
+    stops: tuple[SelfUpdateStop, ...] = ()
+    hygiene: tuple[str, ...] = ()
+    ubuntu: tuple[str, ...] = ()
+    denied: tuple[DeniedVersions, ...] = ()
+    installation: Installation | None = None
+    docs: str
+
+    def on(self, distribution: Distribution) -> Component:
+        """The component with the names that its packages have on *distribution*."""
+        renamed = distribution is Distribution.UBUNTU and self.ubuntu
+        return replace(self, packages=self.ubuntu) if renamed else self
+
+    @property
+    def handler(self) -> str:
+        """The agent's name for its extension; empty where there is none."""
+        return f"{self.publisher}.{self.type}" if self.type else ""
+
+    def stop(self, version: str) -> SelfUpdateStop:
+        """What keeps *version* from updating itself."""
+        reached = [
+            stop for stop in self.stops if DebianVersion(stop.since) <= DebianVersion(version)
+        ]
+        return reached[-1] if reached else SelfUpdateStop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstBootDownload:
+    """A unit that fetches something soon after a machine starts, and what it fetches."""
+
+    unit: str
+    fetches: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsCatalogue:
+    """What is known of Windows alone.
+
+    *components* can be pinned by name; *policies* and *updaters* are what every image turns
+    off, and *hygiene* are paths, with wildcards, of what no image may hold.
+    """
+
+    components: Mapping[str, Component] = field(default_factory=dict)
+    policies: tuple[Policy, ...] = ()
+    updaters: tuple[Updater, ...] = ()
+    hygiene: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Everything that is known: components that can be pinned by name, and what is masked.
+
+    *others* are known and cannot be pinned as agents of Linux: extensions, files, and all of
+    Windows, of which *windows* says what its images pin.
+    """
+
+    components: Mapping[str, Component]
+    downloads: tuple[FirstBootDownload, ...]
+    others: tuple[Component, ...] = ()
+    windows: WindowsCatalogue = field(default_factory=WindowsCatalogue)
+
+    def pinned(self, on_windows: bool) -> Mapping[str, Component]:  # noqa: FBT001 - one of two
+        """What a spec of the one system, or of the other, can pin as an agent."""
+        return self.windows.components if on_windows else self.components
+
+    def on(self, distribution: Distribution) -> Catalogue:
+        """The catalogue with the names that packages have on *distribution*."""
+        components = {name: one.on(distribution) for name, one in self.components.items()}
+        return replace(self, components=components)

@@ -1,0 +1,101 @@
+"""Which keys the model has at a place: what "did you mean" chooses from."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+
+from imagebake.spec.base import Value
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.outputs import OUTPUT_KINDS
+from imagebake.spec.pins import KINDS
+from imagebake.spec.source import SOURCE_KINDS
+from imagebake.spec.steps import CUSTOMIZER_KINDS, VALIDATOR_KINDS
+
+Location = tuple[int | str, ...]
+EXTENDS = "extends"
+"""The one key that the text has and the model has not."""
+
+
+KIND_KEYS: Mapping[str, tuple[str, ...]] = {
+    "pins": KINDS,
+    "source": SOURCE_KINDS,
+    "customizers": CUSTOMIZER_KINDS,
+    "validators": VALIDATOR_KINDS,
+    "distribute": OUTPUT_KINDS,
+}
+"""The keys of the spec under which a key says which kind of thing a mapping is."""
+
+
+def kinds_at(location: Location) -> tuple[str, ...]:
+    """The keys of which the mapping at *location* has exactly one; none for most mappings."""
+    kinds = KIND_KEYS.get(str(location[0]), ()) if location else ()
+    plain = without_tags(location)
+    depth = 1 if location[:1] == ("source",) else 2
+    return kinds if len(plain) == depth else ()
+
+
+def keys_at(location: Location) -> tuple[str, ...]:
+    """The keys of the mapping at *location* (as pydantic says it), required ones first."""
+    model = _model_at(location)
+    if model is None:
+        return ()
+    fields = model.model_fields
+    keys = tuple(sorted(fields, key=lambda name: not fields[name].is_required()))
+    return (EXTENDS, *keys) if model is ImageSpec else keys
+
+
+def without_tags(location: Location) -> Location:
+    """*location* without the kind that pydantic puts where a mapping is of one of several."""
+    if not location or location[0] not in KIND_KEYS:
+        return location
+    place = 1 if location[0] == "source" else 2
+    if location[place : place + 1] and location[place] in KIND_KEYS[str(location[0])]:
+        return location[:place] + location[place + 1 :]
+    return location
+
+
+def homes_of(key: str) -> list[str]:
+    """The keys of the spec whose mappings, or lists of mappings, have a key *key*."""
+    return [
+        name
+        for name, field in ImageSpec.model_fields.items()
+        if any(key in model.model_fields for model in _models_in(field.annotation))
+    ]
+
+
+def closest(word: str, choices: Iterable[str]) -> str | None:
+    """The one of *choices* that *word* was probably meant to be."""
+    by_case = {choice.casefold(): choice for choice in choices}
+    matches = difflib.get_close_matches(word[:100].casefold(), by_case, n=1, cutoff=0.6)
+    return by_case[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
+    """The hint for a word that none of *choices* is."""
+    match = closest(word, choices)
+    return f"did you mean {match!r}?" if match else None
+
+
+def _model_at(location: Location) -> type[Value] | None:
+    model: type[Value] = ImageSpec
+    parts = iter([part for part in location if isinstance(part, str)])
+    for part in parts:
+        if part not in model.model_fields:
+            continue
+        found = _models_in(model.model_fields[part].annotation)
+        if len(found) > 1:
+            # Pydantic puts the kind of a pin, and of its like, where no key is.
+            tag = next(parts, None)
+            found = tuple(kind for kind in found if tag in kind.model_fields)
+        if not found:
+            return None
+        model = found[0]
+    return model
+
+
+def _models_in(annotation: object) -> tuple[type[Value], ...]:
+    if isinstance(annotation, type) and issubclass(annotation, Value):
+        return (annotation,)
+    return tuple(model for part in typing.get_args(annotation) for model in _models_in(part))

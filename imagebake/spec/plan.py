@@ -1,0 +1,147 @@
+"""A bake plan: everything that a bake will do, decided before anything is touched."""
+
+from __future__ import annotations
+
+import enum
+import shlex
+import urllib.parse
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.kernel.digest import sha256_json
+from imagebake.spec.lock import Artifact, Bundle, Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.outputs import TargetRegion
+from imagebake.spec.steps import Fetched, RestartTerms, UpdateTerms
+
+MIRROR_LINE = "mirror=@imagebake-mirror@"
+"""The line of a script that gets the mirror's address, which is not part of what is baked."""
+
+WINDOWS_MIRROR_LINE = "$mirror = '@imagebake-mirror@'"
+"""The same line in PowerShell."""
+
+NETWORK_REQUIRED = "# imagebake: network=required"
+"""The line by which a script asks for more than the mirror."""
+
+
+class StepKind(enum.StrEnum):
+    """What Azure Image Builder calls the kinds of customizers and validators."""
+
+    SHELL = "Shell"
+    POWERSHELL = "PowerShell"
+    FILE = "File"
+    RESTART = "WindowsRestart"
+    UPDATE = "WindowsUpdate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`.
+
+    What has no text of its own says in *text* what is asked of Azure, so that two plans can be
+    compared: *fetched*, *restart* or *update*.
+    """
+
+    name: str
+    text: str
+    kind: StepKind = StepKind.SHELL
+    elevated: bool = False
+    as_system: bool = False
+    exit_codes: tuple[int, ...] = ()
+    fetched: Fetched | None = None
+    restart: RestartTerms | None = None
+    update: UpdateTerms | None = None
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether the template carries the text itself, line by line."""
+        return self.kind in (StepKind.SHELL, StepKind.POWERSHELL) and self.fetched is None
+
+    @property
+    def identity(self) -> list[Any]:
+        """What makes the step the step it is; of a plain one its name and its text."""
+        asked = [self.kind.value, self.elevated, self.as_system, list(self.exit_codes)]
+        plain = asked == ["Shell", False, False, []] and self.is_inline
+        return [self.name, self.text, *([] if plain else asked)]
+
+    def lines(self, mirror_url: str, reader: str = "") -> tuple[str, ...]:
+        """The script for AIB's `inline`, installing from *mirror_url*.
+
+        *reader* is the id of the identity that reads it, for a machine that may have several:
+        asked for a token without a name, the metadata service would refuse. Only a newline
+        ends a line: a manifest may hold the other characters that Unicode breaks lines at.
+        """
+        quoted = mirror_url.replace("'", "''")
+        named = f"&msi_res_id={urllib.parse.quote(reader, safe='')}" if reader else ""
+        addresses = {
+            MIRROR_LINE: f"mirror={shlex.quote(mirror_url)} reader='{named}'",
+            WINDOWS_MIRROR_LINE: f"$mirror = '{quoted}'; $reader = '{named}'",
+        }
+        lines = self.text.removesuffix("\n").split("\n")
+        return tuple(addresses.get(line, line) for line in lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakePlan:
+    """What one bake makes, and the key under which it is found again.
+
+    *bundles* are the base's, then those that the customizers install from, in order. The
+    last customizer writes the script by which the image is generalised, and *validators*
+    run on a machine made from the result. *manifest* is the file that the image carries.
+    *rendered_by* is the identity of what rendered it, where that is known.
+    """
+
+    spec: ImageSpec
+    lock: Lock
+    lock_sha256: str
+    spec_sha256: str
+    bundles: tuple[Bundle, ...]
+    customizers: tuple[Script, ...]
+    validators: tuple[Script, ...]
+    manifest: bytes
+    rendered_by: str | None = None
+
+    @property
+    def base(self) -> Bundle:
+        """The packages that the local builder makes the marketplace image's stand-in from."""
+        return Bundle(self.lock.base.packages)
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Everything that the bake must have before it starts."""
+        return self.lock.artifacts
+
+    @property
+    def bake_key(self) -> str:
+        """The digest of the lock and of every script: same key, same image."""
+        return sha256_json(
+            {
+                "lock": self.lock_sha256,
+                "customizers": [script.identity for script in self.customizers],
+                "validators": [script.identity for script in self.validators],
+            }
+        )
+
+    @property
+    def template_name(self) -> str:
+        """The image template's name: AIB cannot update one, so each key has its own."""
+        return f"{self.spec.name[:40]}-{self.bake_key[:16]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Where a plan goes: what differs from one subscription, or one day, to the next.
+
+    *identity* is the resource id of the user-assigned identity that the service acts as, and
+    *build_identity* that of the build machine, which is the same one where it is empty;
+    *image_version_id* is the full ARM id of the version to make, which must not exist; *tags*
+    go onto it, after the spec's own.
+    """
+
+    location: str
+    identity: str
+    image_version_id: str
+    mirror_url: str
+    regions: tuple[TargetRegion, ...]
+    tags: tuple[tuple[str, str], ...]
+    build_identity: str = ""

@@ -1,0 +1,101 @@
+"""What a YAML file says, each piece with its address: the tree that everything else reads.
+
+The pieces are named tuples because a spec has hundreds of them and is read hundreds of
+times in a run; a frozen dataclass takes four times as long to make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from typing import NamedTuple
+
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.spec.codes import Code
+
+
+class Source(NamedTuple):
+    """A text that complaints point into; *path* is as people read it."""
+
+    path: str
+    lines: tuple[str, ...]
+
+    def line(self, number: int) -> str:
+        """The line *number*, counted from 1; empty beyond the end."""
+        return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+
+
+class Place(NamedTuple):
+    """Where something stands: line and column count from 1, *width* is at least 1."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 1
+
+    def complaint(self, code: Code, message: str, hint: str | None = None) -> Diagnostic:
+        """A diagnostic that points here."""
+        return Diagnostic(
+            path=self.source.path,
+            line=self.line,
+            column=self.column,
+            width=self.width,
+            code=code.id,
+            message=message,
+            hint=hint,
+            source=self.source.line(self.line),
+        )
+
+
+class Scalar(NamedTuple):
+    """One value: *text* as it is written, *value* as it is meant; *plain* when unquoted."""
+
+    place: Place
+    text: str
+    value: str | int | float | None
+    plain: bool = True
+
+
+class Sequence(NamedTuple):
+    """A list."""
+
+    place: Place
+    items: tuple[Node, ...]
+
+
+class Entry(NamedTuple):
+    """A key and its value."""
+
+    key: Scalar
+    value: Node
+
+
+class Mapping(NamedTuple):
+    """Entries by the text of their keys, in the order of the file.
+
+    It is not *whole* where a part of it could not be read, so that a key that is not
+    there may not be missing.
+    """
+
+    place: Place
+    entries: MappingOf[str, Entry]
+    whole: bool = True
+
+
+class Broken(NamedTuple):
+    """A piece that has been complained about, and that nothing more can be known of."""
+
+    place: Place
+
+
+Node = Scalar | Sequence | Mapping | Broken
+
+
+def plain(node: Node) -> object:
+    """What *node* says, without the addresses: dicts, tuples and scalars."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Mapping):
+        return {name: plain(entry.value) for name, entry in node.entries.items()}
+    if isinstance(node, Sequence):
+        return tuple(map(plain, node.items))
+    return None

@@ -1,0 +1,337 @@
+"""From a text to a tree: strict YAML, whose every mistake has an address.
+
+Only YAML's plain subset is read: no anchors, aliases, merge keys, tags, directives or second
+documents, no key twice. The pure Python parser is used, event by event: the C one crashes on
+deep nesting, and neither can be asked for all of these mistakes at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.spelling import quoted
+from imagebake.spec import codes
+from imagebake.spec.codes import Code
+from imagebake.spec.yaml.nodes import Broken, Entry, Mapping, Node, Place, Scalar, Sequence, Source
+from imagebake.spec.yaml.scalars import resolve
+
+_ANGLES = re.compile(r"'?<([a-z ]+)>'?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """A complaint that begins as *problem* does; *at_start* when the opening place says more."""
+
+    problem: str
+    message: str
+    hint: str
+    at_start: bool = False
+
+
+_CAUSES = (
+    _Cause(
+        "could not find expected ':'",
+        "this line is neither a key with its ':' nor part of a value",
+        "write 'key: value', with a space after the colon",
+        at_start=True,
+    ),
+    _Cause(
+        "found unexpected end of stream",
+        "this quote is not closed",
+        "close it, or take both quotes away",
+        at_start=True,
+    ),
+    _Cause(
+        "found unexpected document separator",
+        "this quote is not closed",
+        "close it, or take both quotes away",
+        at_start=True,
+    ),
+    _Cause("expected ',' or ']'", "this '[' is not closed", "close it with ']'", at_start=True),
+    _Cause("expected ',' or '}'", "this '{' is not closed", "close it with '}'", at_start=True),
+    _Cause(
+        "expected <block end>",
+        "this line is not indented as the lines that it belongs to",
+        "give the keys of one mapping, and the items of one list, the same indentation",
+    ),
+    _Cause(
+        "sequence entries are not allowed here",
+        "a list cannot begin here",
+        "begin it in a line of its own",
+    ),
+    _Cause(
+        "block sequence entries are not allowed",
+        "a list cannot begin here",
+        "begin it in a line of its own",
+    ),
+    _Cause(
+        "found unknown escape character",
+        "a backslash in double quotes begins an escape, and this is none",
+        "use single quotes, in which a backslash is a backslash",
+    ),
+    _Cause(
+        "expected '<document start>'",
+        "the document has ended above this line",
+        "take the '...' away",
+    ),
+    _Cause(
+        "expected the node content",
+        "a value is missing here",
+        "write it, or take the line away",
+    ),
+)
+_CANNOT_START = re.compile(r"found character (.+) that cannot start any token", re.DOTALL)
+
+
+def explain(error: yaml.YAMLError, here: Place) -> Diagnostic:
+    """The diagnostic for *error*; *here* is where the scanner stood."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return here.complaint(codes.SYNTAX, "this is not YAML")
+    problem = error.problem or "this is not YAML"
+    place = _place(here, error.problem_mark)
+    if match := _CANNOT_START.match(problem):
+        if match[1] == r"'\t'":
+            return place.complaint(codes.TAB, "a tab stands between two words", "use spaces")
+        message = f"an unquoted value cannot begin with {match[1]}"
+        return place.complaint(codes.SYNTAX, message, "put the value in quotes")
+    if problem == "mapping values are not allowed here":
+        return _misplaced_colon(place)
+    for cause in _CAUSES:
+        if problem.startswith(cause.problem):
+            if cause.at_start:
+                place = _place(here, error.context_mark or error.problem_mark)
+            return place.complaint(codes.SYNTAX, cause.message, cause.hint)
+    context = f"{error.context}: " if error.context else ""
+    return place.complaint(codes.SYNTAX, _ANGLES.sub(r"\1", f"{context}{problem}"))
+
+
+def _misplaced_colon(place: Place) -> Diagnostic:
+    """Say why a mapping cannot begin at the colon that *place* is."""
+    if ": " in place.source.line(place.line)[: place.column - 1]:
+        return place.complaint(
+            codes.SYNTAX, "a value cannot hold a ': '", "put the whole value in quotes"
+        )
+    return place.complaint(
+        codes.SYNTAX,
+        "a mapping cannot begin here: this line continues the value above it",
+        "mend the indentation, or the line above",
+    )
+
+
+def _place(here: Place, mark: yaml.Mark | None) -> Place:
+    if mark is None:
+        return here
+    lines = max(1, len(here.source.lines))
+    line = min(mark.line + 1, lines)
+    column = mark.column + 1 if mark.line + 1 <= lines else 1
+    return Place(here.source, line, column)
+
+
+MAX_DEPTH = 64
+_INSTEAD_OF_ANCHORS = "what images share goes into an include: extends: base/debian.yaml"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[^\s,\[\]{}]+")
+
+
+class _Events(Reader, Scanner, Parser):
+    """PyYAML's parser without the stages that make objects."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+def read(text: str, source: Source) -> tuple[Node | None, list[Diagnostic]]:
+    """The tree of *text*, which `decode` has let pass, and what is wrong with it.
+
+    None where the text is empty, or where nothing can be known about all of it.
+    """
+    builder = _Builder(_Events(text), source)
+    try:
+        return builder.document(), builder.wrong
+    except _TooDeepError as error:
+        builder.wrong.append(error.diagnostic)
+    except yaml.YAMLError as error:
+        builder.wrong.append(explain(error, builder.here()))
+    except (
+        ValueError,
+        OverflowError,
+    ):  # PyYAML passes an escape or a version on to Python as it stands
+        builder.wrong.append(
+            builder.here().complaint(codes.SYNTAX, "a number or an escape here is out of range")
+        )
+    return None, builder.wrong
+
+
+class _TooDeepError(Exception):
+    """The nesting limit was met; nothing below it is looked at."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__()
+        self.diagnostic = diagnostic
+
+
+class _Builder:
+    def __init__(self, events: _Events, source: Source) -> None:
+        self.events = events
+        self.source = source
+        self.wrong: list[Diagnostic] = []
+        self.depth = 0
+
+    def next(self) -> yaml.Event:
+        event: yaml.Event = self.events.get_event()  # type: ignore[no-untyped-call]
+        return event
+
+    def here(self) -> Place:
+        """How far the scanner has come."""
+        mark = self.events.get_mark()
+        return Place(self.source, mark.line + 1, mark.column + 1)
+
+    def document(self) -> Node | None:
+        self.next()
+        start = self.next()
+        if isinstance(start, yaml.StreamEndEvent):
+            return None
+        if isinstance(start, yaml.DocumentStartEvent) and (start.version or start.tags):
+            self._complain(self._place(start), codes.TAG, "YAML directives are not used here")
+        root = self._node(self.next())
+        self.next()
+        after = self.next()
+        if isinstance(after, yaml.DocumentStartEvent):
+            self._complain(
+                self._place(after),
+                codes.DOCUMENTS,
+                "a second document begins here",
+                "give it a file of its own",
+            )
+        return root
+
+    def _node(self, event: yaml.Event) -> Node:
+        place = self._place(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, place)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event, place)
+        assert isinstance(event, yaml.CollectionStartEvent)  # noqa: S101 - the parser's grammar
+        if event.anchor is not None or event.tag is not None:
+            self._properties(event, place)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            message = f"this is nested more than {MAX_DEPTH} levels deep"
+            raise _TooDeepError(place.complaint(codes.TOO_DEEP, message))
+        sequence = isinstance(event, yaml.SequenceStartEvent)
+        node = self._sequence(place) if sequence else self._mapping(place)
+        self.depth -= 1
+        return node
+
+    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar | Broken:
+        if event.anchor is not None or event.tag is not None:
+            self._properties(event, place)
+            if event.tag is not None:
+                return Broken(place)
+        text: str = event.value
+        if event.style is None:
+            return Scalar(place, text, resolve(text))
+        if event.style == '"' and _SURROGATE.search(text):
+            try:
+                text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+            except UnicodeDecodeError:
+                self._complain(place, codes.NOT_TEXT, "an escape in this text is half a character")
+                return Broken(place)
+        return Scalar(place, text, text, plain=False)
+
+    def _sequence(self, place: Place) -> Sequence:
+        items = []
+        while not isinstance(event := self.next(), yaml.SequenceEndEvent):
+            items.append(self._present(self._node(event), "this item"))
+        return Sequence(place, tuple(items))
+
+    def _mapping(self, place: Place) -> Mapping:
+        entries: dict[str, Entry] = {}
+        whole = True
+        while not isinstance(event := self.next(), yaml.MappingEndEvent):
+            key = self._node(event)
+            value = self._node(self.next())
+            if not isinstance(key, Scalar):
+                self._not_a_key(key)
+                whole = False
+            elif key.text == "<<" and key.plain:
+                self._complain(
+                    key.place, codes.ALIAS, "merge keys are not used here", _INSTEAD_OF_ANCHORS
+                )
+                whole = False
+            elif first := entries.get(key.text):
+                self._twice(key, first.key)
+            else:
+                value = self._present(value, quoted(key.text), key)
+                entries[key.text] = Entry(key, value)
+        return Mapping(place, entries, whole)
+
+    def _present(self, value: Node, name: str, key: Scalar | None = None) -> Node:
+        """*value*, broken where it is nothing: who leaves a key empty meant something."""
+        if not isinstance(value, Scalar) or value.value is not None:
+            return value
+        place = key.place if key and not value.text else value.place
+        hint = "give it one, or take the line away"
+        self._complain(place, codes.WRONG_KIND, f"{name} has no value", hint)
+        return Broken(value.place)
+
+    def _not_a_key(self, key: Node) -> None:
+        if not isinstance(key, Broken):
+            what = "a list" if isinstance(key, Sequence) else "a mapping"
+            self._complain(key.place, codes.KEY_KIND, f"{what} cannot be a key")
+
+    def _twice(self, key: Scalar, first: Scalar) -> None:
+        self._complain(
+            key.place,
+            codes.TWICE_THE_KEY,
+            f"the key {quoted(key.text)} stands twice in this mapping",
+            f"it stands in line {first.place.line} already",
+        )
+
+    def _alias(self, event: yaml.AliasEvent, place: Place) -> Broken:
+        self._complain(
+            place, codes.ALIAS, f"the alias '*{event.anchor}' is not used here", _INSTEAD_OF_ANCHORS
+        )
+        return Broken(place)
+
+    def _properties(
+        self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place
+    ) -> None:
+        """Complain about the anchor and the tag that stand before a value."""
+        for word in self._words(place, 1 + (event.anchor is not None and event.tag is not None)):
+            if word[0].startswith("&"):
+                message = f"the anchor {word[0]!r} is not used here"
+                self._complain(word[1], codes.ALIAS, message, _INSTEAD_OF_ANCHORS)
+            else:
+                message = f"the tag {word[0]!r} is not used here"
+                self._complain(
+                    word[1], codes.TAG, message, "a text that looks like a number goes in quotes"
+                )
+
+    def _words(self, place: Place, count: int) -> Iterator[tuple[str, Place]]:
+        line = place.source.line(place.line)
+        for match in list(_WORD.finditer(line, place.column - 1))[:count]:
+            yield (
+                match[0],
+                place._replace(column=match.start() + 1, width=len(match[0])),
+            )
+
+    def _place(self, event: yaml.Event) -> Place:
+        start, end = event.start_mark, event.end_mark
+        assert start is not None and end is not None  # noqa: S101, PT018 - text has marks
+        line = start.line + 1
+        last = end.column if end.line == start.line else len(self.source.line(line))
+        return Place(self.source, line, start.column + 1, max(1, last - start.column))
+
+    def _complain(self, place: Place, code: Code, message: str, hint: str | None = None) -> None:
+        self.wrong.append(place.complaint(code, message, hint))

@@ -1,0 +1,111 @@
+"""From a file to a text that a reviewer sees all of: plain UTF-8, of a sane size."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.spelling import redacted
+from imagebake.spec import codes
+from imagebake.spec.yaml.nodes import Place, Source
+
+MAX_BYTES = 1 << 20
+_BOM = "\ufeff"
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_INVISIBLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\u200a\u2010-\u2029\u202f-\u2065\u2070-\ud7ff\ue000-\ufefe"
+    "\uff00-\ufffd\U00010000-\U000dffff\U000e0100-\U0010ffff]"
+)
+_TAB = re.compile(r"^[ ]*(\t[ \t]*)")
+
+
+def read_bytes(path: Path, source: Source) -> bytes | Diagnostic:
+    """The content of *path*, or why it cannot be had; devices and pipes are not opened."""
+    start = Place(source, 1, 1)
+    try:
+        if not path.is_file():
+            what = "is not a regular file" if path.exists() else "does not exist"
+            return start.complaint(codes.UNREADABLE, f"{source.path} {what}")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "the path is not one"
+        return start.complaint(codes.UNREADABLE, f"{source.path} cannot be read: {why}")
+    if len(content) > MAX_BYTES:
+        return start.complaint(
+            codes.UNREADABLE, f"{source.path} is larger than 1 MiB, and no spec needs that"
+        )
+    return content
+
+
+def decode(content: bytes, path: str) -> tuple[str, Source, list[Diagnostic]]:
+    """The text of *content*, its lines as complaints may show them, and what is wrong with it.
+
+    The text is empty where nothing can be made of it. A byte order mark is complained
+    about and passed over.
+    """
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _undecodable(content, error.start, path)
+    marked = text.startswith(_BOM)
+    text = text.removeprefix(_BOM)
+    source = _source(text, path)
+    wrong = list(_complaints(text, source))
+    hopeless = bool(wrong)
+    if marked:
+        wrong.append(
+            Place(source, 1, 1).complaint(
+                codes.NOT_TEXT,
+                "the file begins with a byte order mark",
+                "save it as UTF-8 without one",
+            )
+        )
+    return ("" if hopeless else text), source, wrong
+
+
+def _source(text: str, path: str) -> Source:
+    """The lines of *text*; what must not reach a terminal is replaced, one for one."""
+    shown = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return Source(path, tuple(_LINE_BREAK.split(redacted(shown) if "?" in shown else shown)))
+
+
+def _undecodable(content: bytes, start: int, path: str) -> tuple[str, Source, list[Diagnostic]]:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        source = Source(path, ())
+        message = "the file is UTF-16, and a spec is UTF-8"
+        return "", source, [Place(source, 1, 1).complaint(codes.NOT_TEXT, message, "convert it")]
+    before = content[:start].decode("utf-8")
+    source = _source(content.decode("utf-8", errors="replace"), path)
+    lines = _LINE_BREAK.split(before)
+    complaint = Place(source, len(lines), len(lines[-1]) + 1).complaint(
+        codes.NOT_TEXT, f"the byte 0x{content[start]:02x} is not UTF-8", "save the file as UTF-8"
+    )
+    return "", source, [complaint]
+
+
+def _complaints(text: str, source: Source) -> Iterator[Diagnostic]:
+    if _INVISIBLE.search(text):
+        yield from _invisible(text, source)
+    if "\t" in text:
+        for number, line in enumerate(source.lines, 1):
+            if match := _TAB.match(line):
+                column, width = match.start(1) + 1, len(match[1])
+                yield Place(source, number, column, width).complaint(
+                    codes.TAB, "a tab indents this line", "indent with spaces"
+                )
+
+
+def _invisible(text: str, source: Source) -> Iterator[Diagnostic]:
+    for number, line in enumerate(_LINE_BREAK.split(text), 1):
+        for match in _INVISIBLE.finditer(line):
+            name = unicodedata.name(match[0], "a control character").lower()
+            yield Place(source, number, match.start() + 1).complaint(
+                codes.NOT_TEXT,
+                f"U+{ord(match[0]):04X} ({name}) does not belong in a spec",
+                "remove it; a reviewer cannot see it",
+            )
