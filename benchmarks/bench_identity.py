@@ -15,7 +15,7 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from imagebake.cloud.token_cache import CachedCredential
+from imagebake.azure.tokens import CachedCredential
 from imagebake.model.storm import KINDS, StormPlan
 from imagebake.storm import storm
 from tests.support.cloud import Tape

@@ -21,13 +21,13 @@ from azure.storage.blob import ContainerClient
 
 from benchmarks.measure import Contest, report, seconds
 from imagebake import depot
-from imagebake.cloud.addresses import Address
-from imagebake.cloud.containers import Container
-from imagebake.cloud.retry import Patience
+from imagebake.azure.blob.address import Address
+from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.uploads import Parcel, Shipment
+from imagebake.azure.retry import Patience
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.progress import NoProgress
-from imagebake.model.parcels import Parcel, Shipment
 from tests.support import azurite
 from tests.support.azurite import Azurite
 from tests.support.relay import relaying

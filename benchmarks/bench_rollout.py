@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 from benchmarks.measure import seconds
 from benchmarks.world import GROUP, NOW, FastTime, Size, a_world, name_of
-from imagebake.cloud.fleet import Fleet
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.resource_ids import key
 from imagebake.emulator.limits import Meter, Throttle
 from imagebake.emulator.listing import PAGE
-from imagebake.model.fleet import Inventory
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.ids import key
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy

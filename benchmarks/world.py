@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.endpoint import Endpoint
-from imagebake.cloud.fleet import Fleet
-from imagebake.cloud.identity import LoopbackCredential
-from imagebake.cloud.retry import Patience
+from imagebake.azure.clients import Clients
+from imagebake.azure.endpoint import Endpoint
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.identity import LoopbackCredential
+from imagebake.azure.retry import Patience
 from imagebake.emulator.limits import Throttle
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
 

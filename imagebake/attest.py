@@ -6,13 +6,13 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Signer, sign
-from imagebake.model.gallery import GalleryVersion
-from imagebake.model.manifest import Records, read_manifest, record_name
 from imagebake.reports.provenance import provenance
 from imagebake.reports.sbom import sbom
 from imagebake.spec.plan_record import PLAN, read_plan

@@ -8,14 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.runs import Run, ended_how
-from imagebake.kernel.digest import sha256_bytes
-from imagebake.kernel.errors import BakeFailed, RolloutRefused
-from imagebake.kernel.host.files import alone
-from imagebake.kernel.versions import ImageVersion
-from imagebake.making import Destination, Hands, Making
-from imagebake.model.azure_says import meaning
-from imagebake.model.gallery import (
+from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.model.gallery import (
     TAG_BAKE_KEY,
     TAG_COMMIT,
     TAG_EMERGENCY,
@@ -25,8 +19,14 @@ from imagebake.model.gallery import (
     held_tag,
     next_version,
 )
-from imagebake.model.manifest import BakeResult, read_manifest, record_name
-from imagebake.model.run_note import RunNote
+from imagebake.azure.model.manifest import BakeResult, read_manifest, record_name
+from imagebake.azure.model.run_note import RunNote
+from imagebake.azure.runs import Run, ended_how
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import BakeFailed, RolloutRefused
+from imagebake.kernel.host.files import alone
+from imagebake.kernel.versions import ImageVersion
+from imagebake.making import Destination, Hands, Making
 from imagebake.rollout.rebakes import reusable, revoked_content
 from imagebake.spec.plan import BakePlan, Delivery
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.deployments import deploy, resource
-from imagebake.cloud.providers import Providers
-from imagebake.cloud.together import together
+from imagebake.azure.clients import Clients
+from imagebake.azure.deployments import deploy, resource
+from imagebake.azure.providers import Providers
+from imagebake.azure.requests import together
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.progress import Progress

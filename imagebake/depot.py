@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 from imagebake.artifacts.bundles import INDEX, PACKAGES, lists
 from imagebake.artifacts.shipments import promised
-from imagebake.cloud.containers import Container, Stored
-from imagebake.cloud.together import together
-from imagebake.cloud.uploads import Upload
+from imagebake.azure.blob.containers import Container, Stored
+from imagebake.azure.blob.uploads import Shipment, Upload
+from imagebake.azure.requests import together
 from imagebake.kernel.digest import sha256_bytes, sha256_chunks
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.kernel.progress import Progress, Step
-from imagebake.model.parcels import Shipment
 
 _SHOWN = 10
 

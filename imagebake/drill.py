@@ -10,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imagebake.cloud.machines import Machines
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.machine import MachineWish
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.progress import Progress, Step
 from imagebake.model.drill import (
@@ -26,7 +27,6 @@ from imagebake.model.drill import (
 )
 from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import DNS, OTHER, Ledger
-from imagebake.model.machine import MachineWish
 
 _AT_ONCE = 32
 _TAG = "imagebake-drill"

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from imagebake.cloud.addresses import mirror_address
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.containers import Container
-from imagebake.cloud.endpoint import Endpoint
-from imagebake.cloud.identity import LoopbackCredential, azure_credential
-from imagebake.cloud.packer_logs import PackerLogs
-from imagebake.cloud.retry import Patience
+from imagebake.azure.blob.address import mirror_address
+from imagebake.azure.blob.containers import Container
+from imagebake.azure.build_logs import PackerLogs
+from imagebake.azure.clients import Clients
+from imagebake.azure.endpoint import Endpoint
+from imagebake.azure.identity import LoopbackCredential, azure_credential
+from imagebake.azure.retry import Patience
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process

@@ -6,13 +6,13 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from imagebake.azure.blob.exposure import exposure
+from imagebake.azure.clients import Clients
+from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.requests import together
 from imagebake.cloud import authority, capacity
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.exposure import exposure
 from imagebake.cloud.policies import policies
-from imagebake.cloud.together import together
 from imagebake.kernel.errors import CloudError
-from imagebake.model.complaint import Complaint, Needs
 
 Check = Callable[[Clients, Needs], Iterator[Complaint]]
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from imagebake.cloud.machines import Machines
-from imagebake.cloud.retry import Patience
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.machine import MachineWish
+from imagebake.azure.retry import Patience
 from imagebake.kernel.errors import CloudError, ImagebakeError
 from imagebake.kernel.progress import Progress, Step
 from imagebake.model.heartbeat import (
@@ -27,7 +28,6 @@ from imagebake.model.heartbeat import (
     Target,
 )
 from imagebake.model.ledger import DNS, OTHER, Ledger
-from imagebake.model.machine import MachineWish
 from imagebake.render.health_script import IDENTITY_HOST, Report, health_script, read_reports
 
 TAG = "imagebake-heartbeat"

@@ -15,18 +15,18 @@ from typing import Protocol
 
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.run_notes import RunNotes
-from imagebake.cloud.answers import Unanswered
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.image_templates import ImageTemplates
-from imagebake.cloud.products import Product
-from imagebake.cloud.runs import Run
+from imagebake.azure.clients import Clients
+from imagebake.azure.errors import Unanswered
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.image_templates import ImageTemplates
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.model.manifest import BakeManifest, BakeResult, record_name
+from imagebake.azure.model.run_note import RunNote, plan_text
+from imagebake.azure.output_version import Product
+from imagebake.azure.runs import Run
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import BakeFailed
 from imagebake.kernel.progress import Progress, Step
-from imagebake.model.gallery import GalleryVersion
-from imagebake.model.manifest import BakeManifest, BakeResult, record_name
-from imagebake.model.run_note import RunNote, plan_text
 from imagebake.spec.plan import BakePlan, Delivery
 from imagebake.spec.plan_record import PLAN, plan_record
 

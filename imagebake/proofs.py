@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
+from imagebake.azure.clients import Clients
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
+from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.model.disk_boot import DiskBoot
-from imagebake.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.model.ledger import Ledger, LedgerEntry
-from imagebake.model.manifest import Records, read_manifest, record_name
 from imagebake.model.proof import Proof
 from imagebake.reports.statement import proof_statement
 

@@ -8,15 +8,16 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from imagebake.cloud.answers import Conflict, Unanswered
-from imagebake.cloud.fleet import Fleet
-from imagebake.cloud.retry import Patience
-from imagebake.cloud.upgrades import Upgrades, Wish
+from imagebake.azure.errors import Conflict, Unanswered
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.model.manifest import Records
+from imagebake.azure.resource_ids import key, name_of, spoken
+from imagebake.azure.retry import Patience
+from imagebake.azure.upgrades import Upgrades, Wish
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError, RolloutRefused
 from imagebake.kernel.progress import Progress, Step
-from imagebake.model.gallery import GalleryVersion
-from imagebake.model.manifest import Records
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,
@@ -33,7 +34,6 @@ from imagebake.rollout.actions import (
 from imagebake.rollout.change_request import batch_sentence, batches
 from imagebake.rollout.copies import Copy
 from imagebake.rollout.effects import after, changes, tags_gone, tags_of
-from imagebake.rollout.ids import key, name_of, spoken
 from imagebake.rollout.outcome import Outcome, Work
 
 AGAIN = "run it again: it plans anew, from what is there then"

@@ -14,9 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from imagebake.cloud.endpoint import Credential
-from imagebake.cloud.retry import Patience
-from imagebake.cloud.token_clients import Detour, has_token, our_credential, sdk_credential
+from imagebake.azure.endpoint import Credential
+from imagebake.azure.retry import Patience
+from imagebake.azure.token_clients import Detour, has_token, our_credential, sdk_credential
 from imagebake.fabric.exchange import Request, Service
 from imagebake.fabric.fabric import Fabric
 from imagebake.fabric.plan import METADATA, IdentityFault, Machine

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.image_templates import ImageTemplates
+from imagebake.azure.clients import Clients
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.image_templates import ImageTemplates
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.progress import Progress

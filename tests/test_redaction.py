@@ -20,11 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.endpoint import Endpoint
-from imagebake.cloud.identity import LoopbackCredential
-from imagebake.cloud.refusals import refusal
-from imagebake.cloud.retry import Patience
+from imagebake.azure.clients import Clients
+from imagebake.azure.endpoint import Endpoint
+from imagebake.azure.error_text import refusal
+from imagebake.azure.identity import LoopbackCredential
+from imagebake.azure.retry import Patience
 from imagebake.kernel import context
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.kernel.redaction import redact

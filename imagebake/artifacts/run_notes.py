@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagebake.azure.model.run_note import RunNote, read_note
 from imagebake.kernel.host.files import write_atomically
-from imagebake.model.run_note import RunNote, read_note
 
 _KEPT = 20
 _SECRET = 0o600

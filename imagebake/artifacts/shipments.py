@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from imagebake.artifacts import bundles
 from imagebake.artifacts.mirror import Mirror
+from imagebake.azure.blob.uploads import Parcel, Shipment, merged
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.parcels import Parcel, Shipment, merged
 from imagebake.spec.lock import Bundle, LockedFile, LockedInstaller
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.deployments import resource
-from imagebake.cloud.paging import pages
-from imagebake.model.complaint import Complaint, Needs, permits
+from imagebake.azure.clients import Clients
+from imagebake.azure.deployments import resource
+from imagebake.azure.model.preflight_finding import Complaint, Needs, permits
+from imagebake.azure.requests import pages
 from imagebake.model.duties import BAKE, BUILD, SERVICE, Duty, Grant, Scope
 
 _PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.paging import pages
-from imagebake.cloud.providers import PROVIDERS, Providers
-from imagebake.cloud.wire import region_name
+from imagebake.azure.clients import Clients
+from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.providers import PROVIDERS, Providers
+from imagebake.azure.requests import pages
+from imagebake.azure.serialize import region_name
 from imagebake.kernel.errors import CloudError
-from imagebake.model.complaint import Complaint, Needs
 
 CONTAINER_CORES = 4
 """So many cores each build's container takes."""

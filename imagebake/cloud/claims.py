@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from imagebake.cloud.retry import Patience
+from imagebake.azure.model.gallery import TAG_CLAIM
+from imagebake.azure.retry import Patience
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence
-from imagebake.model.gallery import TAG_CLAIM
 
 LEASE = dt.timedelta(minutes=10)
 """So long a claim holds after it was written, for others."""

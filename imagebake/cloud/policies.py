@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.deployments import resource
-from imagebake.cloud.paging import pages
+from imagebake.azure.clients import Clients
+from imagebake.azure.deployments import resource
+from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.requests import pages
 from imagebake.kernel.errors import CloudError
-from imagebake.model.complaint import Complaint, Needs
 from imagebake.model.policy_rule import Subject, denies, filled
 
 _API = "2023-04-01"

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from imagebake import ends, supply
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.marketplace import MarketplaceSource
+from imagebake.azure.clients import Clients
+from imagebake.azure.marketplace import MarketplaceSource
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages

@@ -9,6 +9,7 @@ from typing import Any
 
 from imagebake import ends, supply
 from imagebake.attest import Attestor
+from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.gallery import meant
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
@@ -22,7 +23,6 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
 from imagebake.model.contents import InstalledPackage
-from imagebake.model.gallery import GalleryVersion
 from imagebake.verify import Claims
 from imagebake.verify import verify as verify_version
 

@@ -9,8 +9,10 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake.cloud.answers import NotFound
-from imagebake.cloud.machines import Machines
+from imagebake.azure.errors import NotFound
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.commands.baking import attempt
 from imagebake.commands.beat_history import (
     incidents_of,
@@ -25,8 +27,6 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.model.heartbeat import Beat, Target
 from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
 from imagebake.plan import plan_plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from imagebake import supply
+from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.proving import keeper
 from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
 from imagebake.diskboot.watch import Attempt, boot
@@ -15,7 +16,6 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.progress import Step
 from imagebake.model.disk_boot import DiskBoot, Trouble
-from imagebake.model.gallery import GalleryVersion
 from imagebake.policy.facts import DiskFacts
 from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
 

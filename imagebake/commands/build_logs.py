@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake import ends
-from imagebake.cloud.answers import NotFound
+from imagebake.azure.error_catalog.known_error import Meaning
+from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.errors import NotFound
+from imagebake.azure.model.run_note import RunNote
 from imagebake.commands import resuming
 from imagebake.commands.selection import chosen
 from imagebake.ends import End
@@ -17,10 +20,7 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.redaction import redact
-from imagebake.model.azure_says import meaning
 from imagebake.model.build_log import BuildLog, LogStep, lines_of
-from imagebake.model.meaning import Meaning
-from imagebake.model.run_note import RunNote
 
 _TAIL = 20
 _GOING = ("Running", "Canceling")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imagebake import ends
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.leftovers import Leftovers
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.leftovers import Act, Kind, Leftover, Leftovers
+from imagebake.azure.model.run_note import RunNote
 from imagebake.commands import resuming
 from imagebake.commands.baking import resume_one
 from imagebake.commands.selection import chosen
@@ -16,8 +17,6 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, ImagebakeError
 from imagebake.kernel.versions import ImageVersion
-from imagebake.model.leftover import Act, Kind, Leftover
-from imagebake.model.run_note import RunNote
 
 _HEADER = ("what", "name", "plan", "why")
 

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from imagebake import ends
-from imagebake.cloud.machines import Machines
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.manifest import BakeResult
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import attempt, bake_one
 from imagebake.commands.machines import STAND_IN, require_machines, wish_for
@@ -28,7 +29,6 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
 from imagebake.model.drill_verdict import Verdict, judge
-from imagebake.model.manifest import BakeResult
 from imagebake.model.storm import StormPlan
 from imagebake.plan import plan_plain
 from imagebake.reports import storm as storms

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from imagebake.cloud.galleries import Gallery
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.image_history import spoken_age
 from imagebake.commands import fleets
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import journal, plan_of
@@ -19,7 +20,6 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.due import Due, Need, decide
 from imagebake.rollout.freezes import Gate, GateState
 from imagebake.spec.model import ImageSpec
-from imagebake.versions import spoken_age
 
 
 def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_json: bool) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from imagebake import ends
+from imagebake.azure.model.preflight_finding import Needs
 from imagebake.commands.foundations import foundation
 from imagebake.examine import Examined, examine
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
-from imagebake.model.complaint import Needs
 from imagebake.model.foundation import Foundation
 from imagebake.spec.load import load_all
 from imagebake.spec.model import ImageSpec

@@ -11,20 +11,20 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from imagebake import ends, supply
-from imagebake.cloud.answers import NotFound
+from imagebake.azure.errors import NotFound
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.manifest import record_name
+from imagebake.azure.resource_ids import key
 from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
-from imagebake.cloud.fleet import Fleet
 from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.refused import folder_of, noted
 from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
-from imagebake.model.fleet import Inventory
-from imagebake.model.manifest import record_name
 from imagebake.rollout.actions import AwaitReplicas
 from imagebake.rollout.freezes import Gate, gate, with_heartbeats
-from imagebake.rollout.ids import key
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rotate import Hands, carry_out

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
+from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.settings import Settings
 from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace, is_repository
-from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.plan import plain_definition
 from imagebake.spec.load import load_all
 from imagebake.spec.model import GalleryDefinition, ImageSpec

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from imagebake import ends, supply
-from imagebake import versions as views
+from imagebake.azure import image_history as views
+from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.model.gallery import GalleryVersion
 from imagebake.spec.load import spec_names
 from imagebake.spec.model import ImageSpec
 

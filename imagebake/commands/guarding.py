@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.cloud.machine_extensions import machine_extensions
+from imagebake.azure.machines import machine_extensions
 from imagebake.commands.fleets import place
 from imagebake.commands.selection import chosen
 from imagebake.kernel import context

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+from imagebake.azure.model.fleet import Inventory
 from imagebake.commands.fleets import do, place
 from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.rotating import told, version_id
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.kernel import context
-from imagebake.model.fleet import Inventory
 from imagebake.rollout.holds import hold_plan, unhold_plan
 from imagebake.rollout.plan import Plan
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
+from imagebake.azure.model.machine import ExtensionWish
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
-from imagebake.model.machine import ExtensionWish
 from imagebake.spec.pins import DeliveryMode, ExtensionPin
 
 STAND_IN = ExtensionPin(

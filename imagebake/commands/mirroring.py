@@ -9,8 +9,10 @@ from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.shipments import shipment
 from imagebake.artifacts.store import DirectoryStore
 from imagebake.artifacts.verification import verify
-from imagebake.cloud.addresses import mirror_address
-from imagebake.cloud.exposure import exposure_of
+from imagebake.azure.blob.address import mirror_address
+from imagebake.azure.blob.exposure import exposure_of
+from imagebake.azure.blob.uploads import Shipment, merged
+from imagebake.azure.model.preflight_finding import Complaint
 from imagebake.commands.selection import chosen, fresh_lock
 from imagebake.ends import MirrorOpener
 from imagebake.kernel import context
@@ -18,8 +20,6 @@ from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
 from imagebake.kernel.progress import Progress
-from imagebake.model.complaint import Complaint
-from imagebake.model.parcels import Shipment, merged
 from imagebake.spec.lock import Bundle, Lock
 from imagebake.spec.plan import BakePlan
 

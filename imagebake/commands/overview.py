@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.artifacts.beats import undisturbed
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.inventory_file import inventory_json, read_inventory
 from imagebake.commands.beat_history import load_pulses
 from imagebake.commands.fleets import SECOND, Place
 from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
@@ -30,12 +32,10 @@ from imagebake.model.dashboard import (
     RegionSeen,
     RingSeen,
 )
-from imagebake.model.fleet import Inventory
 from imagebake.model.heartbeat import GOLDEN
 from imagebake.model.heartbeat_history import Figures, history
 from imagebake.model.heartbeat_slots import DAYS, slots
 from imagebake.model.heartbeat_verdict import Incident, incidents, verdicts
-from imagebake.model.inventory_file import inventory_json, read_inventory
 from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate, gate
 from imagebake.rollout.quota import Quota, quotas

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from invoke.exceptions import Exit
 
 from imagebake import supply
+from imagebake.azure.model.manifest import BakeManifest, read_manifest, record_name
 from imagebake.commands.revisions import Earlier
 from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.kernel import console, context
@@ -18,7 +19,6 @@ from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.versions import ImageVersion
 from imagebake.model.changes import Comparison
 from imagebake.model.compare import compare
-from imagebake.model.manifest import BakeManifest, read_manifest, record_name
 from imagebake.plan import plan_bake
 from imagebake.render.identity import rendering_identity
 from imagebake.reports.plan import COLUMNS, ImagePlan, markdown, rows, verdict, work

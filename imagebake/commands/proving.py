@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagebake import supply
+from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands import apart
 from imagebake.ends import End
 from imagebake.firstboot.scenario import FirstBoot, Scenario
@@ -19,7 +20,6 @@ from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, system_packages
-from imagebake.model.gallery import GalleryVersion
 from imagebake.model.proof import Proof, Wish
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper

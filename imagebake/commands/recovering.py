@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imagebake.cloud.answers import NotFound
-from imagebake.cloud.galleries import Gallery
+from imagebake.azure.errors import NotFound
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.resource_ids import key, spoken
 from imagebake.commands.fleets import (
     FIRST,
     SECOND,
@@ -23,8 +25,6 @@ from imagebake.commands.selection import chosen, spec_of, split_version
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
-from imagebake.model.fleet import Inventory
-from imagebake.rollout.ids import key, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of

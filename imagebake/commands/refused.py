@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Sequence
 
 from imagebake import supply
+from imagebake.azure.model.manifest import record_name
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.kernel.errors import NotNow
-from imagebake.model.manifest import record_name
 from imagebake.rollout.plan import Plan
 from imagebake.spec.model import ImageSpec
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from imagebake.artifacts.run_notes import RunNotes
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.providers import Providers
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.model.run_note import RunNote
+from imagebake.azure.providers import Providers
 from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.model.run_note import RunNote
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import BakePlan
 

@@ -7,9 +7,9 @@ import datetime as dt
 from collections.abc import Iterable
 from pathlib import Path
 
+from imagebake.azure.model.inventory_file import read_inventory
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.model.inventory_file import read_inventory
 from imagebake.rollout.freezes import HEALTHY, gate
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy

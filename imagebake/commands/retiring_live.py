@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.resource_ids import definition_of, key
 from imagebake.cloud.claims import AGAIN
 from imagebake.commands.fleets import Place, do, place, unseen
 from imagebake.commands.orders import Order, proper, say, show
@@ -13,8 +15,6 @@ from imagebake.commands.retiring_file import policies
 from imagebake.commands.rotating import WAIT
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused
-from imagebake.model.fleet import Inventory
-from imagebake.rollout.ids import definition_of, key
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model import ImageSpec

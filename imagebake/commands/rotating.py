@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from imagebake.azure.model.fleet import Inventory
 from imagebake.cloud.claims import URGENT
 from imagebake.commands.beat_history import heartbeats_of
 from imagebake.commands.fleets import Decide, Place, perform, place, unseen
@@ -12,7 +13,6 @@ from imagebake.commands.orders import Order, show
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
-from imagebake.model.fleet import Inventory
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import promote_plan, rings_of

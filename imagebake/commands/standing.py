@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.inventory_file import inventory_json
+from imagebake.azure.resource_ids import key
 from imagebake.commands.fleets import Place, place
 from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.host.files import write_atomically
-from imagebake.model.fleet import Inventory
-from imagebake.model.inventory_file import inventory_json
 from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.ids import key
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.status import COLUMNS, Row, status
 from imagebake.spec.model import ImageSpec

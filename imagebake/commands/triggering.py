@@ -6,8 +6,8 @@ import dataclasses
 import json
 
 from imagebake import ends
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.standing import Stand, Standing
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.trigger_templates import Stand, Standing
 from imagebake.commands.places import gallery_id
 from imagebake.commands.rendering import delivery
 from imagebake.commands.selection import chosen, fresh_lock, templates

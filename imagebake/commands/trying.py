@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake import ends, supply
-from imagebake.cloud.clients import Clients
+from imagebake.azure.clients import Clients
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from imagebake.azure.model.manifest import BakeManifest
 from imagebake.model.contents import InstalledPackage
-from imagebake.model.manifest import BakeManifest
 from imagebake.spec.lock import Lock, LockedFile, LockedPackage
 from imagebake.spec.pins import ExtensionPin
 from imagebake.spec.plan import BakePlan

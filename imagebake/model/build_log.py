@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.model.azure_says import meaning_of_line
-from imagebake.model.azure_says_builds import BUILDS
-from imagebake.model.meaning import Meaning
+from imagebake.azure.error_catalog.builds import BUILDS
+from imagebake.azure.error_catalog.known_error import Meaning
+from imagebake.azure.error_catalog.lookup import meaning_of_line
 
 _PREFIX = re.compile(r"\[(?P<run>[0-9A-Za-z<>_-]+)\] PACKER ?(?P<stream>OUT|ERR)? ?(?P<rest>.*)")
 _TIME = re.compile(r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) ?")

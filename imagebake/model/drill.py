@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from imagebake.azure.model.machine import ExtensionWish
 from imagebake.model.incident import IdentityState, StoreState
-from imagebake.model.machine import ExtensionWish
 from imagebake.spec.options import Objectives
 
 GOLDEN, PLAIN = "golden", "plain"

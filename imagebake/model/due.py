@@ -11,7 +11,7 @@ from typing import Any
 
 from cronsim import CronSim
 
-from imagebake.model.gallery import GalleryVersion
+from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.spec.options import Schedule
 
 _LONGEST_PAUSE = dt.timedelta(hours=24)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from imagebake.model.machine import ExtensionWish
+from imagebake.azure.model.machine import ExtensionWish
 
 GOLDEN, PLAIN = "golden", "plain"
 """Labels: the image as baked, and the image that it would be without us."""

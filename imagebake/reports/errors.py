@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from imagebake.azure.error_catalog.lookup import CHAPTERS, Chapter
+from imagebake.azure.model import inventory_file
 from imagebake.kernel import errors, settings
-from imagebake.model import debt, draft, inventory_file
-from imagebake.model.azure_says import CHAPTERS, Chapter
+from imagebake.model import debt, draft
 
 HEAD = """# Errors
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.model.manifest import BakeManifest
+from imagebake.azure.model.manifest import BakeManifest
 from imagebake.model.proof import Law, Proof
 
 STATEMENT = "https://in-toto.io/Statement/v1"

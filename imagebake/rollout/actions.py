@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from imagebake.rollout.ids import spoken
+from imagebake.azure.resource_ids import spoken
 
 EVERYWHERE = "*"
 """A revocation for every ring."""

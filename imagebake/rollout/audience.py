@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from imagebake.model.fleet import Inventory, Machine, ScaleSet, UpgradeState
-from imagebake.model.gallery import GalleryVersion
+from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet, UpgradeState
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import definition_of, is_version, key
 from imagebake.rollout.actions import (
     Action,
     CancelUpgrade,
     Move,
     Upgrade,
 )
-from imagebake.rollout.ids import definition_of, is_version, key
 from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.rings import Rings
 from imagebake.spec.rings import Audience, Ring

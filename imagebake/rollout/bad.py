@@ -6,11 +6,11 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from imagebake.model.fleet import Inventory, ScaleSet
-from imagebake.model.gallery import TAG_REVOKED, GalleryVersion
+from imagebake.azure.model.fleet import Inventory, ScaleSet
+from imagebake.azure.model.gallery import TAG_REVOKED, GalleryVersion
+from imagebake.azure.resource_ids import key, name_of, spoken
 from imagebake.rollout.actions import EVERYWHERE
 from imagebake.rollout.audience import members
-from imagebake.rollout.ids import key, name_of, spoken
 from imagebake.rollout.index import FOREVER, read_revoked
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.refusals import Refusal

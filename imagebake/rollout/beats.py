@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import GalleryVersion
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.model.machine import ExtensionWish
+from imagebake.azure.resource_ids import key
 from imagebake.model.heartbeat import GOLDEN, PLAIN, Target
-from imagebake.model.machine import ExtensionWish
-from imagebake.rollout.ids import key
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import rings_of
 from imagebake.spec.model import ImageSpec

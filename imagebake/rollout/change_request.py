@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from imagebake.azure.resource_ids import key, name_of, spoken
 from imagebake.rollout.actions import Action, Move, Upgrade
-from imagebake.rollout.ids import key, name_of, spoken
 from imagebake.rollout.outcome import spoken_time
 from imagebake.rollout.plan import Plan, Throttle
 from imagebake.rollout.refusals import Due, Refusal

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.model.fleet import Inventory
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.resource_ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.bad import images_of
-from imagebake.rollout.ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.index import Index, parents
 from imagebake.rollout.promote import rings_of
 from imagebake.spec.model import ImageSpec

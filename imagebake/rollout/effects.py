@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from imagebake.model.gallery import (
+from imagebake.azure.model.gallery import (
     TAG_CLAIM,
     TAG_HOLD,
     TAG_OVERRIDE,

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from imagebake.model.fleet import Inventory, Machine, ScaleSet
-from imagebake.model.gallery import GalleryVersion
-from imagebake.rollout.ids import definition_of, is_version, key, name_of, spoken
+from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.usage import could_be_latest
 from imagebake.spec.model import ImageSpec

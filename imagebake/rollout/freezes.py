@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from imagebake.azure.model.gallery import TAG_INCIDENT
 from imagebake.kernel.freeze import Freeze
-from imagebake.model.gallery import TAG_INCIDENT
 
 HEALTHY = "healthy"
 """What a source of status says while nothing is wrong."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import TAG_HOLD
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import TAG_HOLD
+from imagebake.azure.resource_ids import is_version, key, spoken
 from imagebake.rollout.actions import Action, Hold, Unhold
-from imagebake.rollout.ids import is_version, key, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from imagebake.model.fleet import Definition, Inventory
-from imagebake.model.gallery import TAG_FROM, TAG_REVOKED, GalleryVersion
+from imagebake.azure.model.fleet import Definition, Inventory
+from imagebake.azure.model.gallery import TAG_FROM, TAG_REVOKED, GalleryVersion
+from imagebake.azure.resource_ids import definition_of, key
 from imagebake.rollout.actions import EVERYWHERE
-from imagebake.rollout.ids import definition_of, key
 
 FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 """The time of a tag that cannot be read: nothing is later, so nothing overrules it."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
-from imagebake.model.gallery import TAG_RING, GalleryVersion
+from imagebake.azure.model.gallery import TAG_RING, GalleryVersion
+from imagebake.azure.resource_ids import definition_of
 from imagebake.rollout.actions import Override
-from imagebake.rollout.ids import definition_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.refusals import Refusal
 from imagebake.rollout.rings import Rings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagebake.model.gallery import GalleryVersion
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.actions import Action, Hide, Show
-from imagebake.rollout.ids import key
 from imagebake.rollout.rings import Rings
 
 Wanted = Mapping[str, GalleryVersion | None]

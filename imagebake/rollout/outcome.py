@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.model.gallery import GalleryVersion
-from imagebake.rollout.ids import name_of
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import name_of
 from imagebake.rollout.plan import Plan
 
 

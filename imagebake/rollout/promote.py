@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from imagebake.model.fleet import Inventory, ScaleSet
-from imagebake.model.gallery import TAG_PROOF, TAG_RETIRED, TAG_RING, GalleryVersion
+from imagebake.azure.model.fleet import Inventory, ScaleSet
+from imagebake.azure.model.gallery import TAG_PROOF, TAG_RETIRED, TAG_RING, GalleryVersion
+from imagebake.azure.resource_ids import key, spoken
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,
@@ -20,7 +21,6 @@ from imagebake.rollout.actions import (
 )
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.ids import key, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.latest import Wanted, currents, latest_actions
 from imagebake.rollout.plan import Plan

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from imagebake.model.gallery import (
+from imagebake.azure.model.gallery import (
     TAG_HOLD,
     TAG_KEEP,
     TAG_PROTECTED,
@@ -15,7 +15,7 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.rollout.ids import definition_of, key, name_of, spoken
+from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.index import Index, read_time
 from imagebake.rollout.rings import Rings, proven
 from imagebake.rollout.usage import Usage

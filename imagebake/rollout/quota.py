@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.fleet import Inventory
-from imagebake.rollout.ids import spoken
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.resource_ids import spoken
 
 LIMITS = {"versions": 10_000, "definitions": 1_000, "galleries": 100, "replicas": 100}
 """Of one subscription and region; replicas of one version."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imagebake.model.fleet import Inventory
-from imagebake.rollout.ids import key, name_of, spoken
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.resource_ids import key, name_of, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import COMPLETED, rings_of
 from imagebake.rollout.recovery import Second, flaws, wanted

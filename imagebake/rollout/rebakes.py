@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imagebake.model.gallery import (
+from imagebake.azure.model.gallery import (
     TAG_RETIRED,
     TAG_REVOKED,
     TAG_REVOKED_REASON,

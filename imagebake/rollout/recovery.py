@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from imagebake.model.fleet import Inventory, ScaleSet
-from imagebake.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
+from imagebake.azure.model.fleet import Inventory, ScaleSet
+from imagebake.azure.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
+from imagebake.azure.resource_ids import key, name_of
 from imagebake.rollout.actions import Action, AwaitReplicas
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.copies import Copy, CopyTags
 from imagebake.rollout.effects import OURS
-from imagebake.rollout.ids import key, name_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import COMPLETED, rings_of

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import TAG_RETIRED, GalleryVersion
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion
+from imagebake.azure.resource_ids import definition_of, key, name_of
 from imagebake.rollout.actions import (
     Action,
     Delete,
@@ -17,7 +18,6 @@ from imagebake.rollout.actions import (
     Retire,
 )
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.ids import definition_of, key, name_of
 from imagebake.rollout.index import Index, read_time
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policies, Policy, Protection, Protections

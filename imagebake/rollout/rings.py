@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagebake.model.gallery import (
+from imagebake.azure.model.gallery import (
     TAG_HOLD,
     TAG_OVERRIDE,
     TAG_PROOF,
@@ -14,8 +14,8 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.actions import EVERYWHERE
-from imagebake.rollout.ids import key
 from imagebake.rollout.index import Index, Revocation, read_time
 from imagebake.spec.rings import Ring
 

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import replace
 
-from imagebake.model.fleet import Inventory, ScaleSet
-from imagebake.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion
+from imagebake.azure.model.fleet import Inventory, ScaleSet
+from imagebake.azure.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion
+from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.actions import (
     Action,
     AwaitReplicas,
@@ -21,7 +22,6 @@ from imagebake.rollout.actions import (
 )
 from imagebake.rollout.audience import members
 from imagebake.rollout.bad import Case, find_case, is_hurt
-from imagebake.rollout.ids import definition_of, key, name_of, spoken
 from imagebake.rollout.index import Index, written_time
 from imagebake.rollout.kinship import kept_by, orphaned, orphans
 from imagebake.rollout.latest import Wanted

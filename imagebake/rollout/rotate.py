@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imagebake.model.fleet import Inventory, ScaleSet
-from imagebake.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
+from imagebake.azure.model.fleet import Inventory, ScaleSet
+from imagebake.azure.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
+from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.actions import Action, OverrideFreeze
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import OPEN, Gate
-from imagebake.rollout.ids import definition_of, key, name_of, spoken
 from imagebake.rollout.index import Index
 from imagebake.rollout.latest import currents
 from imagebake.rollout.plan import Plan

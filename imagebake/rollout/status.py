@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import TAG_PROOF, GalleryVersion
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
+from imagebake.azure.resource_ids import key, name_of
 from imagebake.rollout.audience import machines_of, members
 from imagebake.rollout.bad import images_of
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.ids import key, name_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.rotate import rotate_plan

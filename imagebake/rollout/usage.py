@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imagebake.model.fleet import Machine, ScaleSet
-from imagebake.model.gallery import GalleryVersion
-from imagebake.rollout.ids import definition_of, is_version, key, name_of
+from imagebake.azure.model.fleet import Machine, ScaleSet
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import definition_of, is_version, key, name_of
 from imagebake.rollout.index import Index, parents
 
 _FOREIGN = ("/sharedgalleries/", "/communitygalleries/")

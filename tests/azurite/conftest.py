@@ -14,14 +14,14 @@ import pytest
 
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.store import DirectoryStore
-from imagebake.cloud.addresses import Address
-from imagebake.cloud.containers import Container
+from imagebake.azure.blob.address import Address
+from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.uploads import Parcel, Shipment
 from imagebake.commands.mirroring import needed
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
-from imagebake.model.parcels import Parcel, Shipment
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
 from tests.support import azurite

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagebake import depot
-from imagebake.cloud.containers import Container
+from imagebake.azure.blob.containers import Container
 from imagebake.kernel.templating import Templates
 from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE

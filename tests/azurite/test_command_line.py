@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from imagebake import depot
-from imagebake.cloud.containers import Container
+from imagebake.azure.blob.containers import Container
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
 from tests.support.cloud import Tape

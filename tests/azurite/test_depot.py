@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from imagebake import depot
-from imagebake.cloud.containers import Container
+from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.uploads import merged
 from imagebake.commands.mirroring import ship
 from imagebake.kernel.errors import ArtifactError, CloudError
-from imagebake.model.parcels import merged
 from tests.azurite.conftest import Stock
 from tests.support.azurite import ACCOUNT, Azurite
 from tests.support.cloud import Tape

@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.cloud.containers import Container, Stamp
-from imagebake.cloud.uploads import Upload, blocks_of
+from imagebake.azure.blob.containers import Container, Stamp
+from imagebake.azure.blob.uploads import Parcel, Upload, blocks_of
 from imagebake.kernel.errors import ArtifactError, CloudError
-from imagebake.model.parcels import Parcel
 from tests.support.cloud import Tape
 from tests.support.relay import Relay
 

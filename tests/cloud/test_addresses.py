@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.cloud.addresses import mirror_address
+from imagebake.azure.blob.address import mirror_address
 from imagebake.kernel.errors import UsageError
 
 HINT = "it is https://ACCOUNT.blob.core.windows.net/CONTAINER"

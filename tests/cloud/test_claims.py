@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagebake.azure.model.gallery import TAG_CLAIM
+from imagebake.azure.retry import Patience
 from imagebake.cloud.claims import LEASE, LOOK, URGENT, Claim, Claimant, Held, claimed
-from imagebake.cloud.retry import Patience
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
-from imagebake.model.gallery import TAG_CLAIM
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from imagebake.cloud.answers import ChangedMeanwhile, Conflict, NotFound
-from imagebake.cloud.fleet import Fleet
+from imagebake.azure.errors import ChangedMeanwhile, Conflict, NotFound
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.fleet import UpgradeState
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from imagebake.model.fleet import UpgradeState
 from tests.support.live_fleets import GALLERY_ID, World, a_fleet, a_world, set_id, version_id
 
 END = dt.datetime(2100, 1, 2, 3, 4, 5, tzinfo=dt.UTC)

@@ -5,8 +5,8 @@ import datetime as dt
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
+from imagebake.azure.clients import Clients
+from imagebake.azure.galleries import Gallery
 from imagebake.emulator.calls import Pace
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.versions import ImageVersion

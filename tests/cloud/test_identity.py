@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from werkzeug.wrappers import Request, Response
 
-from imagebake.cloud.answers import Unanswered
-from imagebake.cloud.identity import LoopbackCredential, azure_credential
-from imagebake.cloud.no_token import NoToken
-from imagebake.cloud.refusals import refusal
-from imagebake.cloud.retry import Patience
-from imagebake.cloud.token_cache import CachedCredential
+from imagebake.azure.error_text import refusal
+from imagebake.azure.errors import Unanswered
+from imagebake.azure.identity import LoopbackCredential, azure_credential
+from imagebake.azure.retry import Patience
+from imagebake.azure.token_unavailable import NoToken
+from imagebake.azure.tokens import CachedCredential
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.answers import NotFound
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.image_templates import ImageTemplates
+from imagebake.azure.clients import Clients
+from imagebake.azure.errors import NotFound
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.image_templates import ImageTemplates
 from imagebake.emulator.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
 from tests.support.builders import a_spec

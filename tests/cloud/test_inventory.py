@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.fleet import Fleet
-from imagebake.cloud.inventory import users
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.inventory import users
+from imagebake.azure.model.fleet import UpgradeState
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.limits import Bucket, Throttle
 from imagebake.emulator.listing import PAGE
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from imagebake.model.fleet import UpgradeState
 from tests.support.cloud import a_template
 from tests.support.live_fleets import GALLERY_ID, NOON, World, a_fleet, a_world, set_id, version_id
 

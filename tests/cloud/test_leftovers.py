@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.image_templates import TAG_FINGERPRINT
-from imagebake.cloud.leftovers import Leftovers
-from imagebake.cloud.standing import TAG_STANDING
+from imagebake.azure.clients import Clients
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.image_templates import TAG_FINGERPRINT
+from imagebake.azure.leftovers import Act, Kind, Leftovers
+from imagebake.azure.trigger_templates import TAG_STANDING
 from imagebake.emulator.calls import Pace
-from imagebake.model.leftover import Act, Kind
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template
 from tests.support.machines import Machine, ObedientBuilder

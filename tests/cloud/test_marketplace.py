@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.marketplace import MarketplaceSource, extension_versions, image_versions
+from imagebake.azure.clients import Clients
+from imagebake.azure.marketplace import MarketplaceSource, extension_versions, image_versions
 from imagebake.emulator.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError

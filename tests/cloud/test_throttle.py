@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.cloud.bucket import Allowance
-from imagebake.cloud.retry import Patience
-from imagebake.cloud.throttle import Operation, Throttle, remaining
+from imagebake.azure.retry import Patience
+from imagebake.azure.throttle import Allowance, Operation, Throttle, remaining
 from imagebake.host.virtual_time import VirtualTime
 from tests.cloud.conftest import Time
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from azure.core.credentials import AccessToken
 
-from imagebake.cloud.no_token import NoToken
-from imagebake.cloud.token_cache import CachedCredential
+from imagebake.azure.token_unavailable import NoToken
+from imagebake.azure.tokens import CachedCredential
 from tests.cloud.conftest import Time
 
 HOUR = 3600.0

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from imagebake.cloud.wire import gallery_version, image_definition, moment, region_name
+from imagebake.azure.serialize import gallery_version, image_definition, moment, region_name
 from imagebake.kernel.versions import ImageVersion
 from tests.support.builders import a_spec
 

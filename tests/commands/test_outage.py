@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.fleet import Fleet
+from imagebake.azure.clients import Clients
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.commands.beats import carry_out, judge
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
@@ -26,7 +27,6 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.local import outages
 from imagebake.making import Destination
-from imagebake.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.incident import StoreState
 from imagebake.model.runbook import parse

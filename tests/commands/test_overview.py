@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.commands.beat_history import records
 from imagebake.commands.dashboard import dashboard
 from imagebake.commands.fleets import Place, perform
@@ -24,7 +25,6 @@ from imagebake.kernel.freeze import Freeze
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
 from imagebake.model.dashboard import Dashboard
-from imagebake.model.gallery import TAG_PROOF
 from imagebake.reports.dashboard import page
 from tests.support.beaten import NOW, PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import BEGAN, a_beat

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.model.azure_says import LATE_DISTRIBUTION, MEANINGS, meaning, meaning_of_line
+from imagebake.azure.error_catalog.lookup import (
+    LATE_DISTRIBUTION,
+    MEANINGS,
+    meaning,
+    meaning_of_line,
+)
 
 SAID = Path(__file__).parents[1] / "golden" / "azure_says.txt"
 CASES = [

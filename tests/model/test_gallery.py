@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagebake.azure.model.gallery import GalleryVersion, latest, next_version
 from imagebake.kernel.versions import ImageVersion
-from imagebake.model.gallery import GalleryVersion, latest, next_version
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagebake.cloud.template_check import check_template
+from imagebake.azure.template_check import check_template
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.names import TEMPLATE

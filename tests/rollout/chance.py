@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
-from imagebake.model.fleet import Machine
-from imagebake.model.gallery import (
+from imagebake.azure.model.fleet import Machine
+from imagebake.azure.model.gallery import (
     TAG_HOLD,
     TAG_KEEP,
     TAG_OVERRIDE,
@@ -17,7 +17,7 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.rollout.ids import key
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.index import written_time
 from imagebake.spec.model import ImageSpec
 from tests.rollout.world import Fate, World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from imagebake.model.gallery import (
+from imagebake.azure.model.gallery import (
     TAG_HOLD,
     TAG_KEEP,
     TAG_PROOF,
@@ -12,8 +12,8 @@ from imagebake.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
+from imagebake.azure.resource_ids import definition_of, key
 from imagebake.rollout import actions as act
-from imagebake.rollout.ids import definition_of, key
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import rings_of
 from tests.rollout.world import World

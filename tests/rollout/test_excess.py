@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.gallery import TAG_EXTENSIONS, held_tag
+from imagebake.azure.model.gallery import TAG_EXTENSIONS, held_tag
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.excess import Excess, excess, remark
-from imagebake.rollout.ids import key
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.deliveries import HANDLER, a_cached_extension, an_agent_with_its_own

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 
+from imagebake.azure.model.gallery import TAG_INCIDENT
 from imagebake.kernel.errors import NotNow
 from imagebake.kernel.freeze import Freeze
-from imagebake.model.gallery import TAG_INCIDENT
 from imagebake.rollout.freezes import HEALTHY, Gate, GateState, gate, with_heartbeats
 from imagebake.rollout.plan import Plan
 from tests.support.fleets import NOW

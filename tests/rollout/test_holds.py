@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.model.fleet import Definition
+from imagebake.azure.model.fleet import Definition
 from imagebake.rollout.holds import hold_plan, unhold_plan
 from tests.support.fleets import NOW, a_version, an_inventory, definition_id, version_id
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import GalleryVersion
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.actions import Delete, Retire
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.ids import key
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.quota import quotas

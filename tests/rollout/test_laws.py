@@ -19,13 +19,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from imagebake.model.fleet import Machine
-from imagebake.model.gallery import TAG_KEEP
+from imagebake.azure.model.fleet import Machine
+from imagebake.azure.model.gallery import TAG_KEEP
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.actions import Delete, Move, Override, Upgrade
 from imagebake.rollout.dependencies import dependency_map
 from imagebake.rollout.freezes import OPEN, Gate, GateState
 from imagebake.rollout.holds import hold_plan, unhold_plan
-from imagebake.rollout.ids import key
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import promote_plan
 from imagebake.rollout.protections import Policy

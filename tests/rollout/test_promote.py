@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.fleet import Definition, UpgradeState
-from imagebake.model.gallery import TAG_PROOF
+from imagebake.azure.model.fleet import Definition, UpgradeState
+from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
 from imagebake.rollout.plan import Plan

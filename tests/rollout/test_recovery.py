@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.model.fleet import Definition, Inventory, ScaleSet, UpgradeState
-from imagebake.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, GalleryVersion
+from imagebake.azure.model.fleet import Definition, Inventory, ScaleSet, UpgradeState
+from imagebake.azure.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, GalleryVersion
+from imagebake.azure.resource_ids import definition_of, key
 from imagebake.rollout.actions import Action, AwaitReplicas, Move
 from imagebake.rollout.copies import Copy, CopyTags
 from imagebake.rollout.effects import after
-from imagebake.rollout.ids import definition_of, key
 from imagebake.rollout.index import Index
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.readiness import general_lacks, lacks

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.fleet import Definition
-from imagebake.model.gallery import GalleryVersion
+from imagebake.azure.model.fleet import Definition
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resource_ids import key
 from imagebake.rollout.actions import Delete, OverrideFreeze, Retire
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
-from imagebake.rollout.ids import key
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.fleet import UpgradeState
-from imagebake.model.gallery import TAG_OVERRIDE, GalleryVersion
+from imagebake.azure.model.fleet import UpgradeState
+from imagebake.azure.model.gallery import TAG_OVERRIDE, GalleryVersion
 from imagebake.rollout.actions import Revoke
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.plan import Plan

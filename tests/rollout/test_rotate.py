@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.fleet import Definition, UpgradeState
-from imagebake.model.gallery import TAG_PROOF, GalleryVersion
+from imagebake.azure.model.fleet import Definition, UpgradeState
+from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.rollout.actions import MarkCurrent
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState

@@ -11,8 +11,8 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet, UpgradeState
-from imagebake.model.gallery import (
+from imagebake.azure.model.fleet import Definition, Inventory, Machine, ScaleSet, UpgradeState
+from imagebake.azure.model.gallery import (
     TAG_BAKE_KEY,
     TAG_FROM,
     TAG_HOLD,
@@ -24,9 +24,9 @@ from imagebake.model.gallery import (
     GalleryVersion,
     next_version,
 )
+from imagebake.azure.resource_ids import definition_of, is_version, key
 from imagebake.rollout import actions as act
 from imagebake.rollout.effects import after
-from imagebake.rollout.ids import definition_of, is_version, key
 from imagebake.rollout.plan import Plan
 from imagebake.spec.model import ImageSpec
 from tests.support.fleets import COMPUTE, GALLERY, NOW, definition_id, version_id

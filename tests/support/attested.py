@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.attest import Attestor
+from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
+from imagebake.azure.model.manifest import BakeManifest, record_name
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.versions import ImageVersion
 from imagebake.model.attested import SBOM
 from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Key, Signer
-from imagebake.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
-from imagebake.model.manifest import BakeManifest, record_name
 from imagebake.model.verification import Verification
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import PLAN, plan_record

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.fleet import Fleet
+from imagebake.azure.clients import Clients
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.commands.beats import carry_out
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
@@ -20,7 +21,6 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
-from imagebake.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.model.heartbeat import Beat
 from imagebake.rollout.freezes import Gate
 from imagebake.spec.model import ImageSpec

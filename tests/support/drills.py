@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from imagebake.azure.model.machine import ExtensionWish
 from imagebake.model.drill import (
     GOLDEN,
     IDENTITY,
@@ -20,7 +21,6 @@ from imagebake.model.drill import (
     Witness,
 )
 from imagebake.model.incident import StoreState
-from imagebake.model.machine import ExtensionWish
 from imagebake.spec.options import Objectives
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)

@@ -17,8 +17,8 @@ from azure.core.credentials import AccessToken
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.imagebuilder import ImageBuilderClient
 
-from imagebake.cloud.endpoint import Credential
-from imagebake.cloud.identity import azure_credential
+from imagebake.azure.endpoint import Credential
+from imagebake.azure.identity import azure_credential
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator

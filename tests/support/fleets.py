@@ -5,15 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from imagebake.kernel.versions import ImageVersion
-from imagebake.model.fleet import Definition, Inventory, Machine, ScaleSet
-from imagebake.model.gallery import (
+from imagebake.azure.model.fleet import Definition, Inventory, Machine, ScaleSet
+from imagebake.azure.model.gallery import (
     TAG_BAKE_KEY,
     TAG_PROOF,
     TAG_REVOKED,
     TAG_RING,
     GalleryVersion,
 )
+from imagebake.kernel.versions import ImageVersion
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
+from imagebake.azure.clients import Clients
+from imagebake.azure.deployments import resource
+from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.deployments import resource
 from imagebake.kernel.templating import Templates
 from imagebake.model.foundation import Foundation, GalleryPlace
-from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.render.bootstrap import Deployment, render_bootstrap
 from tests.support.cloud import SUBSCRIPTION, Tape, quick
 

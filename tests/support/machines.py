@@ -16,17 +16,17 @@ from typing import Any
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.run_notes import RunNotes
 from imagebake.artifacts.store import DirectoryStore
+from imagebake.azure.clients import Clients
+from imagebake.azure.endpoint import Credential
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.model.manifest import BakeResult
 from imagebake.bake import bake, resume
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.endpoint import Credential
-from imagebake.cloud.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
-from imagebake.model.gallery import GalleryVersion
-from imagebake.model.manifest import BakeResult
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from imagebake.azure.clients import Clients
+from imagebake.azure.fleet import Fleet
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
+from imagebake.azure.resource_ids import name_of
 from imagebake.cloud.claims import URGENT
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.fleet import Fleet
 from imagebake.commands.fleets import Decide, Place, perform
 from imagebake.commands.orders import Order
 from imagebake.commands.rotating import going_back, promotion, rotation
@@ -22,9 +25,6 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
-from imagebake.model.fleet import Inventory
-from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
-from imagebake.rollout.ids import name_of
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of

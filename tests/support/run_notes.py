@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.model.run_note import RunNote
+from imagebake.azure.model.run_note import RunNote
 from tests.support.cloud import SUBSCRIPTION
 
 

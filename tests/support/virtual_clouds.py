@@ -18,13 +18,15 @@ from azure.core.pipeline.transport import RequestsTransport
 from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.run_notes import RunNotes
 from imagebake.artifacts.store import DirectoryStore
+from imagebake.azure.clients import Clients
+from imagebake.azure.endpoint import Credential, Endpoint
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.identity import LoopbackCredential, azure_credential
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.model.manifest import BakeResult
+from imagebake.azure.retry import Patience
+from imagebake.azure.tokens import Source
 from imagebake.bake import bake
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.endpoint import Credential, Endpoint
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.identity import LoopbackCredential, azure_credential
-from imagebake.cloud.retry import Patience
-from imagebake.cloud.token_cache import Source
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.faults import Fault
@@ -33,8 +35,6 @@ from imagebake.host.virtual_time import VirtualTime
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
-from imagebake.model.gallery import GalleryVersion
-from imagebake.model.manifest import BakeResult
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, SUBSCRIPTION, NoBases, Tape, render
 from tests.support.networks import Network

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.galleries import Gallery
+from imagebake.azure.galleries import Gallery
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.model.gallery import TAG_PROTECTED
+from imagebake.azure.pipeline import deletable
 from imagebake.bootstrap import apply_bootstrap, plan_bootstrap, wanted_of
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.guard import deletable
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.store import snapshot
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.model.duties import environments
 from imagebake.model.foundation import Foundation, GalleryPlace
-from imagebake.model.gallery import TAG_PROTECTED
 from imagebake.model.wanted import What
 from imagebake.spec.model import Generation
 from tests.conftest import ROOT

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.machines import Machines
+from imagebake.azure.clients import Clients
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.machine import MachineWish
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.machine_host import MachineFailed
 from imagebake.emulator.server import Emulator
@@ -22,7 +23,6 @@ from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, Dri
 from imagebake.model.drill_verdict import judge
 from imagebake.model.incident import Asking, IdentityState, StoreState
 from imagebake.model.ledger import Asked, Ledger, LedgerEntry
-from imagebake.model.machine import MachineWish
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan, a_timeline
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.machines import Machines
+from imagebake.azure.clients import Clients
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.machine import MachineWish
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
@@ -29,7 +30,6 @@ from imagebake.model.drill import (
 )
 from imagebake.model.drill_verdict import judge
 from imagebake.model.incident import IdentityState, StoreState
-from imagebake.model.machine import MachineWish
 from imagebake.region import Region
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.cloud import Tape, an_endpoint, quick

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from imagebake.azure.blob.exposure import exposure
+from imagebake.azure.model.preflight_finding import Complaint, Needs
 from imagebake.cloud import authority, capacity
-from imagebake.cloud.exposure import exposure
 from imagebake.cloud.policies import policies
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.standing import Standing
 from imagebake.examine import CHECKS, Check, examine
-from imagebake.model.complaint import Complaint, Needs
 from imagebake.model.duties import BAKE
 from tests.support.builders import a_spec
 from tests.support.cloud import SUBSCRIPTION

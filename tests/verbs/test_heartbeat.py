@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.cloud.machines import Machines
+from imagebake.azure.machines import Machines
+from imagebake.azure.model.machine import MachineWish
 from imagebake.commands.beat_history import heartbeats_of, incidents_of, records
 from imagebake.commands.beats import judge
 from imagebake.commands.fleets import perform
@@ -25,7 +26,6 @@ from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, Validat
 from imagebake.kernel.host.process_identity import Presence, present
 from imagebake.model.heartbeat import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
 from imagebake.model.heartbeat_verdict import Cause, verdicts
-from imagebake.model.machine import MachineWish
 from imagebake.rollout.freezes import GateState
 from tests.support.beaten import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import console_of

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.machines import Machines
+from imagebake.azure.clients import Clients
+from imagebake.azure.machines import Machines
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat import Hands, Round, heartbeat

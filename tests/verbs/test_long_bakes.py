@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.azure.model.manifest import BakeResult
 from imagebake.emulator.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
-from imagebake.model.manifest import BakeResult
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import a_plan
 from tests.support.virtual_clouds import HOUR, MINUTE, Bakery, VirtualCloud, a_virtual_cloud

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF
+from imagebake.azure.model.manifest import record_name
 from imagebake.commands.ledger import page
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.gallery import TAG_BAKE_KEY, TAG_PROOF
 from imagebake.model.ledger import Ledger
-from imagebake.model.manifest import record_name
 from imagebake.model.proof import Proof, Seen
 from imagebake.model.verdict import judge
 from imagebake.proofs import LEDGER, PROOF, STATEMENT, Keeper

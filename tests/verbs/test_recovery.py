@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.cloud.answers import Unanswered
+from imagebake.azure.errors import Unanswered
 from imagebake.commands.fleets import Place, second
 from imagebake.commands.recovering import (
     compare,

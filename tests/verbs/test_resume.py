@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.cloud.answers import Unanswered
-from imagebake.cloud.clients import Clients
-from imagebake.cloud.galleries import Gallery
-from imagebake.cloud.retry import Patience
+from imagebake.azure.clients import Clients
+from imagebake.azure.errors import Unanswered
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.model.manifest import BakeResult
+from imagebake.azure.retry import Patience
 from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
-from imagebake.model.manifest import BakeResult
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import Tape, a_plan, an_endpoint
 from tests.support.emulators import Clock

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.azure.model.gallery import TAG_KEEP
 from imagebake.commands.orders import Order
 from imagebake.commands.retiring_live import retirement
 from imagebake.kernel.errors import CloudError, NotNow, RolloutRefused
-from imagebake.model.gallery import TAG_KEEP
 from tests.support.emulators import Clock
 from tests.support.live_fleets import version_id
 from tests.support.rollouts import Rollout, a_ringed_spec, a_rollout

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.azure.model.gallery import TAG_HOLD
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.health import Incident
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused
 from imagebake.kernel.freeze import Freeze
-from imagebake.model.gallery import TAG_HOLD
 from imagebake.rollout.actions import Move
 from tests.support.emulators import Clock
 from tests.support.live_fleets import set_id, version_id

@@ -4,18 +4,18 @@ import datetime as dt
 
 import pytest
 
-from imagebake import versions
+from imagebake.azure import image_history
 from imagebake.kernel.errors import UsageError
 from tests.support.cloud import a_plan
 from tests.support.machines import NOW, Machine
 
 
-def rows(machine: Machine) -> tuple[versions.VersionRow, ...]:
-    return versions.versions("demo", now=NOW, gallery="imagebake", cloud=machine.cloud)
+def rows(machine: Machine) -> tuple[image_history.VersionRow, ...]:
+    return image_history.versions("demo", now=NOW, gallery="imagebake", cloud=machine.cloud)
 
 
-def show(machine: Machine, wanted: str) -> versions.VersionDetails:
-    return versions.show(
+def show(machine: Machine, wanted: str) -> image_history.VersionDetails:
+    return image_history.show(
         "demo", wanted, now=NOW, gallery="imagebake", cloud=machine.cloud, records=machine.mirror
     )
 
@@ -32,8 +32,8 @@ def test_versions_are_listed_newest_first_with_what_made_them(machine: Machine) 
     newest, oldest = rows(machine)
 
     assert [newest.cells[0], oldest.cells[0]] == ["2026.1122.1", "2026.1122.0"]
-    assert len(newest.cells) == len(versions.COLUMNS)
-    shown = dict(zip(versions.COLUMNS, newest.cells, strict=True))
+    assert len(newest.cells) == len(image_history.COLUMNS)
+    shown = dict(zip(image_history.COLUMNS, newest.cells, strict=True))
     assert shown["state"] == "Succeeded"
     assert shown["shown"] == "hidden"
     assert shown["regions"] == "westeurope"
@@ -92,4 +92,4 @@ def test_what_is_not_a_version_is_refused(machine: Machine) -> None:
     ],
 )
 def test_ages_are_told_in_their_largest_unit(age: dt.timedelta, said: str) -> None:
-    assert versions.spoken_age(int(age.total_seconds())) == said
+    assert image_history.spoken_age(int(age.total_seconds())) == said

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from imagebake import ends
+from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.kernel import context
-from imagebake.model.gallery import TAG_PROOF
 from tests.support.live_fleets import World, version_id
 
 SPEC = """\

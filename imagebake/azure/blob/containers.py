@@ -1,0 +1,278 @@
+"""One container of Blob storage, as the holder of a token sees it: no key, and no signature.
+
+Importing `azure.storage.blob` takes half a second, so nothing here imports it before
+something is asked of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from imagebake.azure.blob.address import Address
+from imagebake.azure.endpoint import Credential
+from imagebake.azure.error_text import refusal
+from imagebake.azure.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.requests import WORKERS
+from imagebake.azure.retry import Patience, Retries
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.redaction import redact
+
+_KINDS: dict[int, type[CloudError]] = {400: Conflict, 404: NotFound, 409: Conflict, 412: Conflict}
+_BROKEN = 500
+_READER = "Storage Blob Data Reader"
+_WRITER = "Storage Blob Data Contributor"
+
+HINTS = {
+    "AuthorizationPermissionMismatch": f"the identity lacks a role on the container: {_READER}"
+    f" to read, {_WRITER} to push",
+    "AuthorizationFailure": "the account's network lets nobody in from here: push from the"
+    " network of its private endpoint",
+    "ContainerNotFound": "make it, private: ./inv bootstrap --apply",
+    "AccountIsDisabled": "the account is disabled; its owner knows why",
+    "BlobImmutableDueToPolicy": "what is in the mirror cannot be changed, and needs not be",
+    "InvalidAuthenticationInfo": "log in again: az login",
+    "AuthenticationFailed": "log in again: az login",
+    "NoAuthenticationInformation": "log in: az login",
+    "PublicAccessNotPermitted": "nobody may read it without a token, which is as it should be",
+    "ServerBusy": "the account is throttled; run it again, what has arrived is not sent again",
+}
+"""The next step for the codes of storage that people meet."""
+
+
+def blob_refusal(error: AzureError, doing: str, address: Address) -> CloudError:
+    """Say that *doing* (an infinitive) failed at *address*, with storage's own code."""
+    if not isinstance(error, HttpResponseError) or error.response is None:
+        return refusal(error, doing)
+    response: Any = error.response
+    told = getattr(error, "error_code", None) or response.status_code
+    code = str(getattr(told, "value", told))
+    said = redact(str(error.message).split("\n")[0].strip()).rstrip(".")
+    request = str(response.headers.get("x-ms-request-id", ""))
+    tail = f" (request id {request})" if request else ""
+    kind = Unanswered if response.status_code >= _BROKEN else _KINDS.get(response.status_code)
+    return (kind or CloudError)(
+        f"cannot {doing} at {address.url}: {code}: {said}{tail}",
+        code=code,
+        correlation_id=request,
+        hint=HINTS.get(code),
+    )
+
+
+PIECE = 4 << 20
+"""How much is read at once."""
+
+_MARK = "sha256"
+_GONE_BLOCKS = ("InvalidBlockList", "InvalidBlockId")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A blob as a listing shows it; *sha256* is what its writer said, None where it did not."""
+
+    size: int
+    sha256: str | None
+    md5: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The digests of a blob, which it carries from the moment at which it appears."""
+
+    sha256: str
+    md5: bytes
+
+
+class BlocksLost(Conflict):
+    """Blocks that were put are not there any more: somebody else has finished the blob."""
+
+
+class Container:
+    """The container at *address*; threads may use it side by side.
+
+    *ca* is the certificate that an emulator is trusted by.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        credential: Credential,
+        patience: Patience,
+        *,
+        ca: Path | None = None,
+    ) -> None:
+        self.address = address
+        self.patience = patience
+        self._credential = credential
+        self._ca = ca
+        self._retries = Retries(side_by_side(patience))
+        self._made: Any = None
+        self._making = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._made:
+            self._made.close()
+            self._made = None
+
+    @property
+    def client(self) -> Any:  # noqa: ANN401 - naming its type would import it
+        """The `ContainerClient`."""
+        with self._making:
+            if self._made is None:
+                from azure.storage.blob import ContainerClient
+
+                from imagebake.azure.pipeline import StorageRetry, transport
+
+                self._made = ContainerClient.from_container_url(
+                    self.address.url,
+                    credential=self._credential,
+                    transport=transport(self._ca, self.patience.sleep),
+                    retry_policy=StorageRetry(self._retries),
+                    max_single_get_size=PIECE,
+                    max_chunk_get_size=PIECE,
+                    user_agent="imagebake",
+                )
+            return self._made
+
+    def listed(self, prefix: str = "") -> dict[str, Stored]:
+        """Every finished blob whose name begins with *prefix*."""
+        with self._asking("list the mirror"):
+            found = self.client.list_blobs(name_starts_with=prefix or None, include=["metadata"])
+            return {
+                str(blob.name): Stored(
+                    size=int(blob.size),
+                    sha256=(blob.metadata or {}).get(_MARK),
+                    md5=bytes(blob.content_settings.content_md5 or b"") or None,
+                )
+                for blob in found
+            }
+
+    def create(self, name: str, content: bytes, stamp: Stamp) -> bool:
+        """Write a blob that is not there; false, and nothing done, when it is."""
+        return self._unless_there(
+            name,
+            lambda: self.client.upload_blob(
+                name,
+                content,
+                overwrite=False,
+                validate_content=True,
+                max_concurrency=1,
+                **_carried(stamp),
+            ),
+        )
+
+    def put_blocks(self, name: str) -> dict[str, int]:
+        """The blocks of a blob that nobody has finished yet, with their sizes."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with self._asking(f"see how far {name} is"):
+            try:
+                _, waiting = self.client.get_blob_client(name).get_block_list("all")
+            except ResourceNotFoundError:
+                return {}
+            return {str(block.id): int(block.size) for block in waiting}
+
+    def put_block(self, name: str, block: str, content: bytes) -> None:
+        """Put one block of a blob, which nobody sees before `finish`."""
+        with self._asking(f"upload {name}"):
+            client = self.client.get_blob_client(name)
+            client.stage_block(block, content, len(content), validate_content=True)
+
+    def finish(self, name: str, blocks: Sequence[str], stamp: Stamp) -> bool:
+        """Make a blob of *blocks*, all at once; false, and nothing done, when it is there.
+
+        Raises `BlocksLost` where some of them are gone.
+        """
+        from azure.core import MatchConditions
+        from azure.storage.blob import BlobBlock
+
+        return self._unless_there(
+            name,
+            lambda: self.client.get_blob_client(name).commit_block_list(
+                [BlobBlock(block_id=block) for block in blocks],
+                match_condition=MatchConditions.IfMissing,
+                **_carried(stamp),
+            ),
+        )
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a blob in order, of one and the same state of it."""
+        with self._asking(f"read {name}"):
+            yield from self.client.get_blob_client(name).download_blob(max_concurrency=1).chunks()
+
+    def seen_by_anybody(self, names: Collection[str]) -> tuple[str, ...]:
+        """Which of *names*, or the list of all of them (``""``), need no token to be read."""
+        from azure.core import PipelineClient
+        from azure.core.pipeline.policies import UserAgentPolicy
+        from azure.core.rest import HttpRequest
+
+        from imagebake.azure.pipeline import JitteredRetry, transport
+
+        policies = [UserAgentPolicy("imagebake"), JitteredRetry(self._retries)]
+        carrier = transport(self._ca, self.patience.sleep)
+        client: Any = PipelineClient(self.address.url, transport=carrier, policies=policies)
+        addresses = {name: f"{self.address.url}/{name}" for name in names if name}
+        addresses[""] = f"{self.address.url}?restype=container&comp=list&maxresults=1"
+        with self._asking("knock at the mirror without a token"), client:
+            return tuple(
+                name
+                for name, address in addresses.items()
+                if client.send_request(HttpRequest("GET", address)).status_code == _OK
+            )
+
+    def _unless_there(self, name: str, act: Callable[[], object]) -> bool:
+        try:
+            with self._asking(f"write {name}"):
+                act()
+        except Conflict as error:
+            if error.code in _GONE_BLOCKS:
+                raise BlocksLost(error.message, code=error.code) from error
+            if error.code not in _THERE:
+                raise
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _asking(self, doing: str) -> Iterator[None]:
+        from azure.core.exceptions import AzureError
+
+        pass  # moved
+
+        try:
+            yield
+        except AzureError as error:
+            raise blob_refusal(error, doing, self.address) from error
+
+
+def side_by_side(patience: Patience) -> Patience:
+    """*patience* for each of the requests that are under way at once.
+
+    A service that is gone for a moment fails all of them together, and would open the
+    circuit before any of them had been tried twice.
+    """
+    return dataclasses.replace(
+        patience, budget=patience.budget * WORKERS, trip_after=patience.trip_after * WORKERS
+    )
+
+
+_OK = 200
+_THERE = ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet")
+
+
+def _carried(stamp: Stamp) -> dict[str, Any]:
+    from azure.storage.blob import ContentSettings
+
+    settings = ContentSettings(
+        content_type="application/octet-stream", content_md5=bytearray(stamp.md5)
+    )
+    return {"metadata": {_MARK: stamp.sha256}, "content_settings": settings}

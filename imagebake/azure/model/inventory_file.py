@@ -1,0 +1,249 @@
+"""An inventory as a file: what a cloud was read as, so that a decision can be had without it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from imagebake.azure.model.fleet import Definition, Inventory, Machine, ScaleSet, UpgradeState
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError
+from imagebake.kernel.json_positions import line_and_column, places
+from imagebake.kernel.spelling import quoted
+from imagebake.kernel.versions import ImageVersion
+from imagebake.spec.base import Value
+
+CODES = {
+    "I001": "the inventory is not JSON",
+    "I002": "the inventory lacks a key, or has one that nobody knows",
+    "I003": "a value of the inventory is not of its kind",
+    "I004": "an id of the inventory names nothing, something else, or is there twice",
+}
+"""What can be wrong with an inventory, by code."""
+_SHOWN = 50
+
+
+def _utc(when: dt.datetime) -> dt.datetime:
+    return when.astimezone(dt.UTC)
+
+
+def _id(text: str) -> str:
+    if not text.startswith("/") or text.rstrip("/") == "":
+        raise ValueError(f"{quoted(text)} is not the id of a resource")
+    return text
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+Id = Annotated[str, AfterValidator(_id)]
+Texts = Annotated[dict[str, str], Field(default_factory=dict)]
+
+
+class _Version(Value):
+    id: Id
+    definition: str
+    version: str
+    state: str
+    published: Moment | None
+    hidden: bool
+    tags: Texts
+    regions: Texts
+    end_of_life: Moment | None = None
+    excluded: frozenset[str] = frozenset()
+    guarded: bool = False
+    parent: str | None = None
+    replicas: Annotated[dict[str, int], Field(default_factory=dict)]
+    healthy: bool | None = None
+
+    @model_validator(mode="after")
+    def _is_what_its_id_says(self) -> Self:
+        ImageVersion.parse(self.version)
+        ending = f"/images/{self.definition}/versions/{self.version}".lower()
+        if not self.id.lower().endswith(ending):
+            raise ValueError(f"the id {quoted(self.id)} does not end in {ending}")
+        return self
+
+    def value(self) -> GalleryVersion:
+        fields = self.model_dump(exclude={"version", "healthy"})
+        return GalleryVersion(**fields, version=ImageVersion.parse(self.version))
+
+
+class _Definition(Value):
+    id: Id
+    name: str
+    tags: Texts
+
+    def value(self) -> Definition:
+        return Definition(id=self.id, name=self.name, tags=self.tags)
+
+
+class _Machine(Value):
+    id: Id
+    region: str
+    image: str
+    exact: str | None = None
+    tags: Texts
+
+    def value(self) -> Machine:
+        return Machine(**self.model_dump())
+
+
+class _ScaleSet(Value):
+    id: Id
+    name: str
+    region: str
+    image: str
+    etag: str = ""
+    tags: Texts
+    instances: tuple[_Machine, ...] = ()
+    upgrade: UpgradeState = UpgradeState.NONE
+    extensions: Texts
+
+    def value(self) -> ScaleSet:
+        return ScaleSet(
+            **self.model_dump(exclude={"instances"}),
+            instances=tuple(one.value() for one in self.instances),
+        )
+
+
+class _Inventory(Value):
+    gallery: Id
+    at: Moment
+    definitions: tuple[_Definition, ...] = ()
+    versions: tuple[_Version, ...] = ()
+    scale_sets: tuple[_ScaleSet, ...] = ()
+    machines: tuple[_Machine, ...] = ()
+    locks: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict)]
+    others: Annotated[dict[str, tuple[str, ...]], Field(default_factory=dict)]
+    unread: tuple[str, ...] = ()
+    soft_delete: bool = False
+    counts: Annotated[dict[str, int], Field(default_factory=dict)]
+
+
+_LISTS = ("definitions", "versions", "scale_sets", "machines")
+
+
+def inventory_json(inventory: Inventory) -> dict[str, Any]:
+    """*inventory* as a file has it; `read_inventory` gives it back."""
+    return {
+        "gallery": inventory.gallery,
+        "at": inventory.at.isoformat(),
+        "definitions": [_fields(one) for one in inventory.definitions],
+        "versions": [one.to_json() for one in inventory.versions],
+        "scale_sets": [
+            _fields(one) | {"instances": [_fields(machine) for machine in one.instances]}
+            for one in inventory.scale_sets
+        ],
+        "machines": [_fields(one) for one in inventory.machines],
+        "locks": {scope: list(names) for scope, names in inventory.locks.items()},
+        "others": {target: list(who) for target, who in inventory.others.items()},
+        "unread": list(inventory.unread),
+        "soft_delete": inventory.soft_delete,
+        "counts": dict(inventory.counts),
+    }
+
+
+def read_inventory(text: str, *, path: str) -> Inventory:
+    """The inventory that *text* says; raises `SpecError` with all that is wrong in it."""
+    try:
+        file = _Inventory.model_validate_json(text)
+    except ValidationError as error:
+        raise SpecError(list(_complaints(text, path, error.errors(include_url=False)))) from None
+    if wrong := list(_repeated(file, text, path)):
+        raise SpecError(wrong)
+    return Inventory(
+        gallery=file.gallery,
+        at=file.at,
+        definitions=tuple(one.value() for one in file.definitions),
+        versions=tuple(one.value() for one in file.versions),
+        scale_sets=tuple(one.value() for one in file.scale_sets),
+        machines=tuple(one.value() for one in file.machines),
+        locks=file.locks,
+        others=file.others,
+        unread=file.unread,
+        soft_delete=file.soft_delete,
+        counts=file.counts,
+    )
+
+
+def _fields(value: Definition | Machine | ScaleSet) -> dict[str, Any]:
+    names = (one.name for one in dataclasses.fields(value) if one.name != "instances")
+    return {
+        name: dict(told) if name in ("tags", "extensions") else told
+        for name in names
+        if (told := getattr(value, name)) is not None
+    }
+
+
+def _complaints(text: str, path: str, errors: list[ErrorDetails]) -> Iterator[Diagnostic]:
+    if errors[0]["type"] == "json_invalid":
+        yield _at(text, path, 0, "I001", f"this is not JSON: {errors[0]['ctx']['error']}")
+        return
+    known = places(text)
+    for error in errors[:_SHOWN]:
+        where = tuple(part for part in error["loc"] if part != "[key]")
+        spot = where
+        while spot and spot not in known:
+            spot = spot[:-1]
+        kind = error["type"]
+        code = "I002" if kind in ("missing", "extra_forbidden") else "I003"
+        code = "I004" if kind == "value_error" else code
+        yield _at(text, path, known.get(spot, 0), code, f"{_dotted(where)}: {_why(error)}")
+
+
+def _why(error: ErrorDetails) -> str:
+    name = str(error["loc"][-1]) if error["loc"] else ""
+    match error["type"]:
+        case "missing":
+            return "it is missing"
+        case "extra_forbidden":
+            near = difflib.get_close_matches(name, _keys(), n=1)
+            return "nobody knows this key" + (f"; did you mean {near[0]!r}?" if near else "")
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case "timezone_aware":
+            return "the time has no time zone; write it as 2026-11-22T10:00:00Z"
+        case _:
+            return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def _keys() -> list[str]:
+    models = (_Inventory, _Version, _ScaleSet, _Machine, _Definition)
+    return sorted({name for model in models for name in model.model_fields})
+
+
+def _repeated(file: _Inventory, text: str, path: str) -> Iterable[Diagnostic]:
+    known = None
+    for name in _LISTS:
+        seen: dict[str, int] = {}
+        for number, one in enumerate(getattr(file, name)):
+            first = seen.setdefault(one.id.rstrip("/").lower(), number)
+            if first != number:
+                known = known or places(text)
+                spot = known.get((name, number, "id"), 0)
+                message = f"{name}[{number}].id: this is {name}[{first}] again"
+                yield _at(text, path, spot, "I004", message)
+
+
+def _at(text: str, path: str, offset: int, code: str, message: str) -> Diagnostic:
+    line, column = line_and_column(text, offset)
+    shown = text.splitlines()[line - 1][:2000] if text.splitlines() else ""
+    source = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
+    )
+    return Diagnostic(
+        path=path, line=line, column=column, code=code, message=message, source=source
+    )
+
+
+def _dotted(where: tuple[str | int, ...]) -> str:
+    words = ""
+    for part in where:
+        words += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return words.removeprefix(".") or "the inventory"
