@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import Records, read_manifest, record_name
+from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked
-from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Signer, sign
 from imagebake.reports.provenance import provenance
 from imagebake.reports.sbom import sbom

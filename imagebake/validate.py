@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from imagebake.inspection.contents import Contents, Leak
 from imagebake.inspection.secrets import find_secrets
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ValidationFailed
-from imagebake.model.contents import Contents, Leak
 from imagebake.model.findings import Finding
 from imagebake.model.proof import Proof
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts

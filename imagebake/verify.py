@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
+from imagebake.inspection.contents import Contents
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked, present
-from imagebake.model.contents import Contents
 from imagebake.model.envelope import Key
 from imagebake.model.verification import Check, Verification
 from imagebake.reports.discrepancies import (

@@ -24,7 +24,7 @@ from imagebake.engine.probe import mend
 from imagebake.firstboot.scenario import FirstBoot, Scenario
 from imagebake.firstboot.trials import Change
 from imagebake.firstboot.world import World, WorldFailed
-from imagebake.inspection.owners import unit_packages
+from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, process
 from imagebake.prove import run_here

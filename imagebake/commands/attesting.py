@@ -14,7 +14,8 @@ from imagebake.commands.gallery import meant
 from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.host.keys import PrivateKey, PublicKey, private_key, public_keys
-from imagebake.inspection.installed import installed
+from imagebake.inspection.contents import InstalledPackage
+from imagebake.inspection.dpkg import installed
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -22,7 +23,6 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
-from imagebake.model.contents import InstalledPackage
 from imagebake.verify import Claims
 from imagebake.verify import verify as verify_version
 

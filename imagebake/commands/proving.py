@@ -15,7 +15,7 @@ from imagebake.ends import End
 from imagebake.firstboot.scenario import FirstBoot, Scenario
 from imagebake.firstboot.trials import BOOT, Change
 from imagebake.firstboot.world import World, WorldFailed
-from imagebake.inspection.owners import unit_packages
+from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
-from imagebake.model.contents import InstalledPackage
+from imagebake.inspection.contents import InstalledPackage
 
 STATUS = "/var/lib/dpkg/status"
 """Where dpkg writes down what is installed."""
@@ -73,3 +74,51 @@ def _package(stanza: Mapping[str, str]) -> InstalledPackage | None:
         wanted=words[0],
         state=words[2] if words[1] == "ok" else words[1],
     )
+
+
+def installed(layers: Sequence[Path]) -> tuple[InstalledPackage, ...] | None:
+    """What dpkg's status says in the topmost of *layers* that has it; None where that is unclear.
+
+    No link of the image is followed, because it could lead to a file of this machine.
+    """
+    place = STATUS.lstrip("/")
+    for layer in layers:
+        steps = [layer / part for part in reversed([Path(place), *Path(place).parents[:-1]])]
+        if any(step.is_symlink() for step in steps):
+            return None
+        if not steps[-1].exists():
+            continue
+        try:
+            return parse_status(steps[-1].read_text(encoding="utf-8", errors="replace"))
+        except OSError:  # a whiteout, or a file that is not ours to read
+            return None
+    return None
+
+
+_LISTS = "var/lib/dpkg/info"
+_FOLDERS = ("/lib/systemd/system/", "/usr/lib/systemd/system/", "/etc/systemd/system/")
+_SCRIPTS = "/etc/init.d/"
+
+
+def unit_packages(root: Path) -> dict[str, str]:
+    """The package of each systemd unit in the file system at *root*.
+
+    A script below `/etc/init.d` is the unit that systemd makes of it.
+    """
+    found: dict[str, str] = {}
+    for path in sorted((root / _LISTS).glob("*.list")):
+        package = path.name.removesuffix(".list").partition(":")[0]
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if unit := _unit(line):
+                found.setdefault(unit, package)
+    return found
+
+
+def _unit(path: str) -> str:
+    for folder in _FOLDERS:
+        if path.startswith(folder):
+            name = path[len(folder) :]
+            return name if "/" not in name and "." in name else ""
+    if path.startswith(_SCRIPTS):
+        return path.rpartition("/")[2] + ".service"
+    return ""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from imagebake.inspection.contents import Leak
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.contents import Leak
 
 LARGEST = 1 << 20
 """Larger files are not searched (bytes)."""

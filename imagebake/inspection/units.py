@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from imagebake.model.contents import Entry, FileKind, Units
+from imagebake.inspection.contents import Entry, FileKind, Units
 
 _FOLDERS = (
     "/etc/systemd/system/",

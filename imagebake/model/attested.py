@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagebake.azure.model.manifest import BakeManifest
-from imagebake.model.contents import InstalledPackage
+from imagebake.inspection.contents import InstalledPackage
 from imagebake.spec.lock import Lock, LockedFile, LockedPackage
 from imagebake.spec.pins import ExtensionPin
 from imagebake.spec.plan import BakePlan

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from imagebake.inspection.contents import Contents, Entry, FileKind, InstalledPackage, User
 from imagebake.kernel.versions import DebianVersion
-from imagebake.model.contents import Contents, Entry, FileKind, InstalledPackage, User
 from imagebake.model.differences import Area, Difference, ImageDiff, Measure
 
 _GENERATED = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imagebake.inspection.contents import Contents, FileKind
 from imagebake.kernel.versions import DebianVersion
-from imagebake.model.contents import Contents, FileKind
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rules import Breach, rule
 from imagebake.spec.catalogue.component import SelfUpdateStop

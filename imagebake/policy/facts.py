@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from imagebake.model.contents import Contents, Leak
+from imagebake.inspection.contents import Contents, Leak
 from imagebake.model.disk_boot import DiskBoot
 from imagebake.model.proof import Proof
 from imagebake.spec.catalogue.component import Catalogue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.model.contents import Contents, FileKind, Password
+from imagebake.inspection.contents import Contents, FileKind, Password
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, empty
 from imagebake.policy.rules import Breach, rule

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from imagebake.inspection.contents import FileKind
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.contents import FileKind
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, empty
 from imagebake.policy.rules import Breach, rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from imagebake.model.contents import FileKind, InstalledPackage
+from imagebake.inspection.contents import FileKind, InstalledPackage
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rules import Breach, rule
 from imagebake.spec.lock import BASE

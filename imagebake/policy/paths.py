@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.model.contents import Contents, Entry, FileKind
+from imagebake.inspection.contents import Contents, Entry, FileKind
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rules import Breach, Rule, rule
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from imagebake.model.contents import Contents, FileKind
+from imagebake.inspection.contents import Contents, FileKind
 from imagebake.policy.agent_rules import WAAGENT_CONF
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, files_at

@@ -4,13 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.inspection.accounts import (
-    hashed_accounts,
-    parse_groups,
-    parse_users,
-    password_state,
-)
-from imagebake.model.contents import Password, User
+from imagebake.inspection.contents import Password, User
+from imagebake.inspection.tree import hashed_accounts, parse_groups, parse_users, password_state
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000:Ann,,,:/home/ann:/bin/sh\n"  # noqa: S105 - a file, not a password
 SHADOW = "root:*:20000:0:99999:7:::\nann:$y$j9T$salt$hash:20000:0:99999:7:::\n"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.inspection import dpkg
-from imagebake.model.contents import InstalledPackage
+from imagebake.inspection.contents import InstalledPackage
 
 STATUS = """\
 Package: jq

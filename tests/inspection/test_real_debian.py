@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.inspection.contents import Contents, FileKind
 from imagebake.inspection.tree import read_contents
-from imagebake.model.contents import Contents, FileKind
 from imagebake.pins.machine import read_configuration
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.validate import validate_contents

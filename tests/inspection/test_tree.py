@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagebake.inspection.contents import FileKind
 from imagebake.inspection.secrets import LARGEST
 from imagebake.inspection.tree import image_path, read_contents
 from imagebake.kernel.errors import ValidationFailed
-from imagebake.model.contents import FileKind
 from tests.support.builders import a_lock, a_spec
 from tests.support.images import Node, Tree, a_tar, a_tree, contents_of, folder, link, text
 

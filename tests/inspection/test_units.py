@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from imagebake.model.contents import Units
+from imagebake.inspection.contents import Units
 from tests.support.images import Node, contents_of, link, text
 
 ETC = "/etc/systemd/system"

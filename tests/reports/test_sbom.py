@@ -9,9 +9,9 @@ from typing import Any
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.model.attested import SBOM
-from imagebake.model.contents import InstalledPackage
 from imagebake.reports.sbom import sbom
 from tests.support.attested import AGENT_ZIP, ZIP, Sample, a_sample, masked
 from tests.support.golden import Golden

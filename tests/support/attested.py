@@ -11,11 +11,11 @@ from typing import Any
 from imagebake.attest import Attestor
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.azure.model.manifest import BakeManifest, record_name
+from imagebake.inspection.contents import InstalledPackage
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.versions import ImageVersion
 from imagebake.model.attested import SBOM
-from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import Key, Signer
 from imagebake.model.verification import Verification
 from imagebake.spec.plan import BakePlan

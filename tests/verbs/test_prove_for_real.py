@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.firstboot.world import World
-from imagebake.inspection.owners import unit_packages
+from imagebake.inspection.dpkg import unit_packages
 from imagebake.model.proof import Law, Proof, Wish
 from imagebake.prove import Hands, demand_of, prove, run_here
 from imagebake.spec.catalogue.components import CATALOGUE

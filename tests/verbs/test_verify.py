@@ -11,10 +11,10 @@ import pytest
 from imagebake.attest import Attestor
 from imagebake.azure.model.gallery import TAG_LOCK
 from imagebake.host.keys import private_key
+from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
-from imagebake.model.contents import InstalledPackage
 from imagebake.model.envelope import read_envelope, sign
 from imagebake.model.verification import Verification
 from imagebake.spec.plan_record import PLAN, plan_record
