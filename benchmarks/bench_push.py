@@ -20,7 +20,6 @@ from azure.core.credentials import AccessToken
 from azure.storage.blob import ContainerClient
 
 from benchmarks.measure import Contest, report, seconds
-from imagebake import depot
 from imagebake.azure.blob.address import Address
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import Parcel, Shipment
@@ -28,6 +27,7 @@ from imagebake.azure.retry import Patience
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.progress import NoProgress
+from imagebake.mirror import remote
 from tests.support import azurite
 from tests.support.azurite import Azurite
 from tests.support.relay import relaying
@@ -78,7 +78,7 @@ def _contest(storage: Azurite, shipment: Shipment, place: str, url: str, target:
 
 def _ours(storage: Azurite, url: str, shipment: Shipment) -> float:
     with _fresh(storage, url) as address, _container(storage, address) as container:
-        return seconds(lambda: depot.push(shipment, container=container, progress=NoProgress()))
+        return seconds(lambda: remote.push(shipment, container=container, progress=NoProgress()))
 
 
 def _loop(storage: Azurite, url: str, shipment: Shipment) -> float:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pydantic
 
-from imagebake.artifacts.mirror import Mirror
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ArtifactError, LockError
 from imagebake.kernel.host.download import Wanted
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.progress import Progress
+from imagebake.mirror.local import Mirror
 from imagebake.pins.archive import Archives
 from imagebake.pins.keeping import packages_asked, with_old_dates, with_same_packages
 from imagebake.pins.resolve import local_base, resolve

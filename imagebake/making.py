@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.run_notes import RunNotes
 from imagebake.azure.clients import Clients
 from imagebake.azure.errors import Unanswered
@@ -27,6 +26,7 @@ from imagebake.azure.runs import Run
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import BakeFailed
 from imagebake.kernel.progress import Progress, Step
+from imagebake.mirror.local import Mirror
 from imagebake.spec.plan import BakePlan, Delivery
 from imagebake.spec.plan_record import PLAN, plan_record
 

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from imagebake.artifacts.mirror import Mirror
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.http import PUBLIC, Connections
+from imagebake.mirror.local import Mirror
+from imagebake.mirror.store import DirectoryStore
 from imagebake.pins.archive import Archives, find_archives
 from imagebake.pins.machine import read_configuration
 from imagebake.spec.lock import Lock

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from imagebake import ends, reviews, supply
 from imagebake import lock as locks
-from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.bake import bake as bake_plan
@@ -29,6 +28,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
 from imagebake.kernel.host import system_packages
 from imagebake.making import Hands
+from imagebake.mirror.local import ArtifactsGone
 from imagebake.model.proof import Wish
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from imagebake import lock as locks
 from imagebake import supply
-from imagebake.artifacts.mirror import ArtifactsGone
 from imagebake.kernel.context import Site
+from imagebake.mirror.local import ArtifactsGone
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from imagebake import depot, ends, supply
-from imagebake.artifacts.mirror import Mirror
-from imagebake.artifacts.shipments import shipment
-from imagebake.artifacts.store import DirectoryStore
-from imagebake.artifacts.verification import verify
+from imagebake import ends, supply
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.blob.uploads import Shipment, merged
@@ -20,6 +16,11 @@ from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
 from imagebake.kernel.progress import Progress
+from imagebake.mirror import remote as depot
+from imagebake.mirror.local import Mirror
+from imagebake.mirror.store import DirectoryStore
+from imagebake.mirror.upload_plan import shipment
+from imagebake.mirror.verification import verify
 from imagebake.spec.lock import Bundle, Lock
 from imagebake.spec.plan import BakePlan
 

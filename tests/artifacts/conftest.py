@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.artifacts.mirror import Mirror
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
+from imagebake.mirror.local import Mirror
+from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import LockedPackage
 from tests.support.builders import a_package
 from tests.support.packages import a_deb

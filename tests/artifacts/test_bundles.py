@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.artifacts.mirror import Mirror
 from imagebake.kernel.errors import ArtifactError
+from imagebake.mirror.local import Mirror
 from imagebake.spec.lock import Bundle, LockedPackage
 from tests.artifacts.conftest import Counter
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagebake.artifacts.mirror import ArtifactsGone, Mirror
 from imagebake.kernel.digest import sha256_bytes, sha256_file
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Wanted
 from imagebake.kernel.host.http import ARCHIVE
+from imagebake.mirror.local import ArtifactsGone, Mirror
 from imagebake.spec.lock import LockedFile, LockedPackage
 from tests.artifacts.conftest import Counter, a_mirror
 from tests.support.builders import a_package

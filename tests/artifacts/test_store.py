@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.digest import sha256_bytes
+from imagebake.mirror.store import DirectoryStore
 
 CONTENT = b"content"
 SHA256 = sha256_bytes(CONTENT)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from imagebake.artifacts.mirror import Mirror
+from imagebake.mirror.local import Mirror
 from imagebake.spec.lock import Bundle, LockedPackage
 from tests.artifacts.conftest import Counter
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from imagebake.artifacts.mirror import Mirror
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.azure.blob.address import Address
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import Parcel, Shipment
@@ -22,6 +20,8 @@ from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
+from imagebake.mirror.local import Mirror
+from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
 from tests.support import azurite

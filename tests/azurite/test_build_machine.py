@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake import depot
 from imagebake.azure.blob.containers import Container
 from imagebake.kernel.templating import Templates
+from imagebake.mirror import remote
 from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.azurite.conftest import Stock
@@ -55,7 +55,7 @@ def test_the_script_of_a_build_reads_what_was_pushed(
     container: Container, stock: Callable[..., Stock], login: str, storage: Azurite
 ) -> None:
     filled = stock()
-    depot.push(filled.shipment, container=container, progress=Tape())
+    remote.push(filled.shipment, container=container, progress=Tape())
 
     done = read_bundles(filled, container.address.url, login, str(storage.ca))
 
@@ -67,7 +67,7 @@ def test_the_script_refuses_what_somebody_changed(
     container: Container, stock: Callable[..., Stock], login: str, storage: Azurite
 ) -> None:
     filled = stock()
-    depot.push(filled.shipment, container=container, progress=Tape())
+    remote.push(filled.shipment, container=container, progress=Tape())
     name = next(one.name for one in filled.shipment.goods if "/jq_" in one.name)
     container.client.upload_blob(name, b"not jq", overwrite=True)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake import depot
 from imagebake.azure.blob.containers import Container
+from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
 from tests.support.cloud import Tape
@@ -70,7 +70,7 @@ def test_a_push_that_is_killed_goes_on_where_it_was(
         done = json.loads(said)
         assert (done["mirror"], done["files"]) == (url, 6)
         assert done["sent"] < BLOCKS / 2
-        assert depot.inspect(container, progress=Tape()).is_good
+        assert remote.inspect(container, progress=Tape()).is_good
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_a_mirror_that_is_verified_says_what_is_wrong(
     container: Container, stock: Callable[..., Stock], storage: Azurite, login: str
 ) -> None:
     filled, url = stock(), container.address.url
-    depot.push(filled.shipment, container=container, progress=Tape())
+    remote.push(filled.shipment, container=container, progress=Tape())
     good = start(filled, storage, login, url, "verify", "--remote")
     assert good.communicate()[0] == "6 files read, 0 wrong\n"
     name = next(one.name for one in filled.shipment.goods if "/jq_" in one.name)

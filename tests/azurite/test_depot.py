@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake import depot
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import merged
 from imagebake.commands.mirroring import ship
 from imagebake.kernel.errors import ArtifactError, CloudError
+from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
 from tests.support.azurite import ACCOUNT, Azurite
 from tests.support.cloud import Tape
@@ -24,12 +24,12 @@ Connect = Callable[..., Container]
 Fill = Callable[..., Stock]
 
 
-def push(stock: Stock, container: Container) -> depot.Pushed:
-    return depot.push(stock.shipment, container=container, progress=Tape())
+def push(stock: Stock, container: Container) -> remote.Pushed:
+    return remote.push(stock.shipment, container=container, progress=Tape())
 
 
-def inspect(container: Container) -> depot.Inspection:
-    return depot.inspect(container, progress=Tape())
+def inspect(container: Container) -> remote.Inspection:
+    return remote.inspect(container, progress=Tape())
 
 
 def name_of(stock: Stock, end: str) -> str:
@@ -140,7 +140,7 @@ def test_two_pushes_at_once_agree(connect: Connect, stock: Fill) -> None:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             done = list(
                 pool.map(
-                    lambda one: depot.push(shipment, container=one, progress=Tape()),
+                    lambda one: remote.push(shipment, container=one, progress=Tape()),
                     [first, second],
                 )
             )

@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.run_notes import RunNotes
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.azure.clients import Clients
 from imagebake.azure.endpoint import Credential
 from imagebake.azure.galleries import Gallery
@@ -27,6 +25,8 @@ from imagebake.emulator.server import Emulator
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
+from imagebake.mirror.local import Mirror
+from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
 

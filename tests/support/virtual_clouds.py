@@ -15,9 +15,7 @@ from typing import Any
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
-from imagebake.artifacts.mirror import Mirror
 from imagebake.artifacts.run_notes import RunNotes
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.azure.clients import Clients
 from imagebake.azure.endpoint import Credential, Endpoint
 from imagebake.azure.galleries import Gallery
@@ -35,6 +33,8 @@ from imagebake.host.virtual_time import VirtualTime
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.making import Destination, Hands
+from imagebake.mirror.local import Mirror
+from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, SUBSCRIPTION, NoBases, Tape, render
 from tests.support.networks import Network

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from imagebake.artifacts.mirror import ArtifactsGone, Mirror
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import ArtifactError, LockError
 from imagebake.kernel.host.download import Downloader
@@ -31,6 +29,8 @@ from imagebake.lock import (
     refuse_to_heal,
     write_lock,
 )
+from imagebake.mirror.local import ArtifactsGone, Mirror
+from imagebake.mirror.store import DirectoryStore
 from imagebake.pins.archive import Archives, find_archives
 from imagebake.pins.machine import AptConfiguration, read_configuration
 from imagebake.spec.lock import Bundle, Lock, LockedStep

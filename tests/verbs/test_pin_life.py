@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.commands.adding import add, remove
 from imagebake.commands.bumping import bump
 from imagebake.commands.locking import lock
@@ -23,6 +22,7 @@ from imagebake.kernel.errors import (
     UsageError,
     ValidationFailed,
 )
+from imagebake.mirror.store import DirectoryStore
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving
 

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagebake.artifacts import bundles, verification
-from imagebake.artifacts.store import DirectoryStore
-from imagebake.artifacts.verification import Verification
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.host.http import ARCHIVE, PUBLIC, NotThere, Reach
 from imagebake.kernel.progress import Step
+from imagebake.mirror import bundles, verification
+from imagebake.mirror.store import DirectoryStore
+from imagebake.mirror.verification import Verification
 from imagebake.spec.lock import Artifact, Bundle, LockedPackage
 
 _THREADS = 8

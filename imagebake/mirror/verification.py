@@ -8,11 +8,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.artifacts import bundles
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.host.files import locked
 from imagebake.kernel.progress import Step
+from imagebake.mirror import bundles
+from imagebake.mirror.store import DirectoryStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

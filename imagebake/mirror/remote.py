@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from imagebake.artifacts.bundles import INDEX, PACKAGES, lists
-from imagebake.artifacts.shipments import promised
 from imagebake.azure.blob.containers import Container, Stored
 from imagebake.azure.blob.uploads import Shipment, Upload
 from imagebake.azure.requests import together
 from imagebake.kernel.digest import sha256_bytes, sha256_chunks
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.kernel.progress import Progress, Step
+from imagebake.mirror.bundles import INDEX, PACKAGES, lists
+from imagebake.mirror.upload_plan import promised
 
 _SHOWN = 10
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.artifacts.store import DirectoryStore
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host import debs
 from imagebake.kernel.host.download import cannot_store
 from imagebake.kernel.host.files import locked
 from imagebake.kernel.names import SHA256
+from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import Bundle
 
 INDEX, PACKAGES, LOCK = "index", "Packages", ".lock"

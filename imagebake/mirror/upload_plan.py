@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from imagebake.artifacts import bundles
-from imagebake.artifacts.mirror import Mirror
 from imagebake.azure.blob.uploads import Parcel, Shipment, merged
 from imagebake.kernel.digest import sha256_bytes
+from imagebake.mirror import bundles
+from imagebake.mirror.local import Mirror
 from imagebake.spec.lock import Bundle, LockedFile, LockedInstaller
 
 
