@@ -182,7 +182,7 @@ def lock(
     c: Context, image: str = "", all: bool = False, check: bool = False, json: bool = False
 ) -> None:
     """Resolve the pins of a spec to digests, and write its lock."""
-    from imagebake.commands.locking import lock as run
+    from imagebake.lock.command import lock as run
 
     run(image, every=all, check=check, as_json=json)
 

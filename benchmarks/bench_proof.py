@@ -15,12 +15,12 @@ from pathlib import Path
 from benchmarks.measure import Contest, command, report
 from imagebake import ends
 from imagebake.commands.baking import attempt, bake_one
-from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.fabric.plan import Extension, GoalState
 from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
 from imagebake.firstboot.trials import Change, trials
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
+from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.plan import plan_plain
 from imagebake.prove import Run, demand_of, run_here
 from imagebake.spec.catalogue.components import CATALOGUE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.measure import ROOT, Contest, command, report
 from imagebake.kernel.digest import sha256_json
-from imagebake.lock import load_lock, write_lock
+from imagebake.lock.locking import load_lock, write_lock
 from imagebake.spec.load import load_spec
 from imagebake.spec.lock import Lock
 

@@ -25,9 +25,9 @@ from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.progress import Progress
 from imagebake.local import LocalEnd, local_end, make_engine
+from imagebake.lock.artifact_sources import fetcher
 from imagebake.making import Bases, Destination
 from imagebake.spec.plan import BakePlan
-from imagebake.supply import fetcher
 
 AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from imagebake import lock as locks
 from imagebake.commands.generating import producers
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.templating import Templates
+from imagebake.lock import locking as locks
 from imagebake.pipelines import check_pipelines
 from imagebake.render.workflows import Pipelines, render_workflows
 from imagebake.spec.load import load_all

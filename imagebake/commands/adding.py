@@ -11,11 +11,11 @@ import pydantic
 from imagebake.bump import named_version, require_known
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import judge
-from imagebake.commands.selection import spec_of
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.lock.selection import spec_of
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.subjects import subject_of
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX

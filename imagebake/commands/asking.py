@@ -7,18 +7,19 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from imagebake import ends, supply
+from imagebake import ends
 from imagebake.azure.clients import Clients
 from imagebake.azure.marketplace import MarketplaceSource
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.http import PUBLIC
-from imagebake.pins.archive import Archives
+from imagebake.lock import artifact_sources
+from imagebake.lock.apt_sources import read_configuration
+from imagebake.lock.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource
 from imagebake.pins.github import GithubSource
 from imagebake.pins.listing import ListingSource
-from imagebake.pins.machine import read_configuration
 from imagebake.pins.pypi import PypiSource
 from imagebake.spec.candidates import Origin, Question, Source
 
@@ -29,7 +30,7 @@ _LARGEST_ANSWER = 64 << 20
 def sources(site: Site, questions: Iterable[Question]) -> Iterator[Mapping[Origin, Source]]:
     """Every source, for *questions*; nobody is spoken to before something is asked of him."""
     packages = (one.names[-1] for one in questions if one.origin is Origin.ARCHIVE)
-    loader = supply.downloader(site, read_configuration().proxies)
+    loader = artifact_sources.downloader(site, read_configuration().proxies)
     read = functools.partial(loader.read, reach=PUBLIC, limit=_LARGEST_ANSWER)
     with contextlib.ExitStack() as stack:
         marketplace = MarketplaceSource(_once(site, stack))
@@ -50,7 +51,7 @@ def sources(site: Site, questions: Iterable[Question]) -> Iterator[Mapping[Origi
 
 def _archives(site: Site) -> Archives:
     context.provide(system_packages.LOCK, progress=site.progress)
-    return supply.archives(site)
+    return artifact_sources.archives(site)
 
 
 def _once(site: Site, stack: contextlib.ExitStack) -> Callable[[], Clients]:

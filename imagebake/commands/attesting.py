@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imagebake import ends, supply
+from imagebake import ends
 from imagebake.attest import Attestor
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.gallery import meant
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.host.keys import PrivateKey, PublicKey, private_key, public_keys
 from imagebake.inspection.contents import InstalledPackage
@@ -22,6 +21,8 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
+from imagebake.lock import artifact_sources
+from imagebake.lock.selection import spec_of, split_version
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
 from imagebake.verify import Claims
 from imagebake.verify import verify as verify_version
@@ -89,7 +90,7 @@ def attestor_of(site: Site, version: GalleryVersion, end: End) -> Attestor:
     return Attestor(
         gallery=site.settings.gallery,
         version=version,
-        records=supply.mirror(site),
+        records=artifact_sources.mirror(site),
         packages=lambda: _packages(version, end),
         signer=signer_of(site),
     )

@@ -10,16 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imagebake import ends, reviews, supply
-from imagebake import lock as locks
+from imagebake import ends, reviews
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
 from imagebake.commands import attesting, mirroring, proving, resuming
 from imagebake.commands.able import left_out, refuse_windows
-from imagebake.commands.healing import heal
-from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
 from imagebake.journal import Journal
 from imagebake.kernel import context
@@ -27,6 +24,10 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
 from imagebake.kernel.host import system_packages
+from imagebake.lock import artifact_sources
+from imagebake.lock import locking as locks
+from imagebake.lock.heal import heal
+from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.making import Hands
 from imagebake.mirror.local import ArtifactsGone
 from imagebake.model.proof import Wish
@@ -270,7 +271,7 @@ def attempt(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
 
 
 def _hands(site: Site, end: End, lock: Lock) -> Hands:
-    mirror = supply.mirror(site, supply.archives(site), lock)
+    mirror = artifact_sources.mirror(site, artifact_sources.archives(site), lock)
     return Hands(
         cloud=end.cloud,
         mirror=mirror,

@@ -21,12 +21,12 @@ from imagebake.commands.beat_history import (
 )
 from imagebake.commands.fleets import Place, place
 from imagebake.commands.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
-from imagebake.commands.selection import fresh_lock, templates
 from imagebake.heartbeat import Hands, Round, heartbeat
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
+from imagebake.lock.selection import fresh_lock, templates
 from imagebake.model.heartbeat import Beat, Target
 from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
 from imagebake.plan import plan_plain

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from imagebake import supply
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.proving import keeper
 from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
@@ -15,6 +14,7 @@ from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.progress import Step
+from imagebake.lock import artifact_sources
 from imagebake.model.disk_boot import DiskBoot, Trouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
@@ -34,7 +34,7 @@ def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End)
                 raise
             seen, console = _unbootable(error, _limit(site)), b""
     name = keeper(site, version).keep_boot(seen, console, now=site.now)
-    kept = site.workspace.shown(supply.mirror(site).record_path(name))
+    kept = site.workspace.shown(artifact_sources.mirror(site).record_path(name))
     return DiskFacts(spec=spec, subject=subject, boot=seen, console=kept if console else "")
 
 

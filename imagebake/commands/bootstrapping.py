@@ -8,7 +8,6 @@ from pathlib import Path
 from imagebake import ends
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
 from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
-from imagebake.commands.selection import templates
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -16,6 +15,7 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.expect import agreed
 from imagebake.kernel.host.files import write_atomically
+from imagebake.lock.selection import templates
 from imagebake.model.foundation import Foundation
 from imagebake.render.bootstrap import Deployment, render_bootstrap
 from imagebake.reports.bootstrap import Request, Told, bootstrap_request

@@ -12,7 +12,6 @@ from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.errors import NotFound
 from imagebake.azure.model.run_note import RunNote
 from imagebake.commands import resuming
-from imagebake.commands.selection import chosen
 from imagebake.ends import End
 from imagebake.following import Source, follow
 from imagebake.kernel import context
@@ -20,6 +19,7 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.redaction import redact
+from imagebake.lock.selection import chosen
 from imagebake.model.build_log import BuildLog, LogStep, lines_of
 
 _TAIL = 20

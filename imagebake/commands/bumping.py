@@ -9,11 +9,11 @@ from typing import Any
 from imagebake.bump import PinMove, choose
 from imagebake.commands.moving import Changes, Outcome, carry_out
 from imagebake.commands.outlooks import outlooks
-from imagebake.commands.selection import chosen, spec_of
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import chosen, spec_of
 from imagebake.spec.edit import set_keys
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from imagebake import lock as locks
 from imagebake.commands.places import gallery_id
-from imagebake.commands.selection import chosen, split_version, templates
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError, UsageError
+from imagebake.lock import locking as locks
+from imagebake.lock.selection import chosen, split_version, templates
 from imagebake.model.proof import Wish
 from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE

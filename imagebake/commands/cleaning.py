@@ -8,7 +8,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import size
 from imagebake.kernel.errors import UsageError
 from imagebake.local import local_end, make_engine
-from imagebake.supply import fetcher
+from imagebake.lock.artifact_sources import fetcher
 
 
 def clean(budget: str, *, cloud: bool, plan: bool, as_json: bool) -> None:

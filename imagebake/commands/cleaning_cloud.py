@@ -10,13 +10,13 @@ from imagebake.azure.leftovers import Act, Kind, Leftover, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.commands import resuming
 from imagebake.commands.baking import resume_one
-from imagebake.commands.selection import chosen
 from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, ImagebakeError
 from imagebake.kernel.versions import ImageVersion
+from imagebake.lock.selection import chosen
 
 _HEADER = ("what", "name", "plan", "why")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from imagebake.commands.fleets import place
 from imagebake.commands.overview import overview
-from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host.files import write_atomically
+from imagebake.lock.selection import chosen
 from imagebake.reports.dashboard import page
 
 DEFAULT, PAGE = "site", "index.html"

@@ -9,7 +9,6 @@ from invoke.exceptions import Exit
 
 from imagebake import ends
 from imagebake.commands.gallery import meant
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.diff import Readable
 from imagebake.diff import diff as compare
 from imagebake.ends import End
@@ -18,6 +17,7 @@ from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.host.files import write_atomically
+from imagebake.lock.selection import spec_of, split_version
 from imagebake.model.differences import ImageDiff
 from imagebake.reports.diff import COLUMNS, MOST, headline, markdown, measures, rows
 from imagebake.reports.diff_page import page

@@ -17,7 +17,6 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import attempt, bake_one
 from imagebake.commands.machines import STAND_IN, require_machines, wish_for
-from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
 from imagebake.ends import End
@@ -27,6 +26,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
+from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
 from imagebake.model.drill_verdict import Verdict, judge
 from imagebake.model.storm import StormPlan

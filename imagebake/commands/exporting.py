@@ -7,12 +7,12 @@ from pathlib import Path
 
 from imagebake import ends
 from imagebake.commands.gallery import meant
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import arriving
+from imagebake.lock.selection import spec_of, split_version
 
 _LARGEST_GIB = 2048
 

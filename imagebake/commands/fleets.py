@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from imagebake import ends, supply
+from imagebake import ends
 from imagebake.azure.errors import NotFound
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
@@ -23,6 +23,7 @@ from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
+from imagebake.lock import artifact_sources
 from imagebake.rollout.actions import AwaitReplicas
 from imagebake.rollout.freezes import Gate, gate, with_heartbeats
 from imagebake.rollout.outcome import Outcome, Work
@@ -134,7 +135,7 @@ class Place:
         """What a plan is carried out with."""
         return Hands(
             fleet=self.fleet,
-            records=supply.mirror(self.site),
+            records=artifact_sources.mirror(self.site),
             hold=hold,
             now=self.now,
             patience=self.end.cloud.patience,

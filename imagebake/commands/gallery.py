@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from imagebake import ends, supply
+from imagebake import ends
 from imagebake.azure import image_history as views
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.lock import artifact_sources
+from imagebake.lock.selection import spec_of, split_version
 from imagebake.spec.load import spec_names
 from imagebake.spec.model import ImageSpec
 
@@ -50,7 +51,7 @@ def show(version: str, *, as_json: bool) -> None:
             now=site.now,
             gallery=site.settings.gallery,
             cloud=end.cloud,
-            records=supply.mirror(site),
+            records=artifact_sources.mirror(site),
         )
     if as_json:
         print_json(details.to_json())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from imagebake.azure.machines import machine_extensions
 from imagebake.commands.fleets import place
-from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import ValidationFailed
+from imagebake.lock.selection import chosen
 from imagebake.rollout.excess import COLUMNS, excess
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from imagebake.commands.beat_history import print_history, refuse_silence, write_metrics
-from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import chosen
 from imagebake.spec.model import ImageSpec
 
 

@@ -9,8 +9,8 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.commands.fleets import do, place
 from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.rotating import told, version_id
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.kernel import context
+from imagebake.lock.selection import spec_of, split_version
 from imagebake.rollout.holds import hold_plan, unhold_plan
 from imagebake.rollout.plan import Plan
 

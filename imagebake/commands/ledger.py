@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from imagebake import ends
 from imagebake.commands.gallery import meant
 from imagebake.commands.proving import keeper
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import spec_of, split_version
 from imagebake.model.ledger import LedgerEntry
 from imagebake.proofs import KeptLedger
 

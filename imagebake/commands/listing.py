@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from imagebake import lock as locks
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
+from imagebake.lock import locking as locks
 from imagebake.spec.load import load_all
 from imagebake.spec.model import ImageSpec
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
-from imagebake import ends, supply
+from imagebake import ends
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.blob.uploads import Shipment, merged
 from imagebake.azure.model.preflight_finding import Complaint
-from imagebake.commands.selection import chosen, fresh_lock
 from imagebake.ends import MirrorOpener
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
 from imagebake.kernel.progress import Progress
+from imagebake.lock import artifact_sources
+from imagebake.lock.selection import chosen, fresh_lock
 from imagebake.mirror import remote as depot
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
@@ -70,11 +71,11 @@ def _push(site: Site, image: str, *, as_json: bool) -> None:
 
 def _mirrored(site: Site, lock: Lock) -> Mirror:
     """The mirror on this machine, with everything in it that a build of *lock* fetches."""
-    here = supply.mirror(site)
+    here = artifact_sources.mirror(site)
     wanted = [package for step in lock.customizing for package in step.packages]
     missing = here.missing([*wanted, *lock.loose])
     if missing:
-        filled = supply.mirror(site, supply.archives(site), lock)
+        filled = artifact_sources.mirror(site, artifact_sources.archives(site), lock)
         total = sum(artifact.size or 0 for artifact in missing)
         with site.progress.step("Mirror artifacts", total=total, unit="B") as step:
             filled.ensure(missing, step=step)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake import lock as locks
-from imagebake import supply
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
-from imagebake.pins.archive import Archives
+from imagebake.lock import artifact_sources
+from imagebake.lock import locking as locks
+from imagebake.lock.archive import Archives
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.edit import Edit
 from imagebake.spec.load import load_all, load_spec
@@ -111,7 +111,7 @@ def _relock(site: Site, old: ImageSpec, new: ImageSpec, previous: Lock | None) -
         components=packages_on(new.distribution),
         previous=previous,
         archives=archives,
-        mirror=lambda: supply.mirror(site, archives()),
+        mirror=lambda: artifact_sources.mirror(site, archives()),
         now=site.now,
         progress=site.progress,
     )
@@ -119,7 +119,7 @@ def _relock(site: Site, old: ImageSpec, new: ImageSpec, previous: Lock | None) -
 
 def _archives(site: Site) -> Archives:
     context.provide(system_packages.LOCK, progress=site.progress)
-    return supply.archives(site)
+    return artifact_sources.archives(site)
 
 
 @contextlib.contextmanager

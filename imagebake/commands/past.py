@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from imagebake import supply
 from imagebake.commands.refused import REFUSED, SEVERAL
 from imagebake.commands.runbooks import last_rehearsal, load
 from imagebake.journal import Journal
 from imagebake.kernel.context import Site
+from imagebake.lock import artifact_sources
 from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen
 from imagebake.model.runbook import Runbook
 from imagebake.spec.model import ImageSpec
@@ -23,7 +23,7 @@ MOVES, BAKES = 20, 10
 
 def moves(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> tuple[Move, ...]:
     """The last rollouts of *specs*, and all that were refused from *since* on, newest first."""
-    mirror = supply.mirror(site)
+    mirror = artifact_sources.mirror(site)
     names = {spec.gallery.definition: spec.name for spec in specs} | {SEVERAL: SEVERAL_IMAGES}
     folders = {
         f"{gallery}/{definition}/rollouts": image

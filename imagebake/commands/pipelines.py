@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from imagebake.commands.selection import templates
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
+from imagebake.lock.selection import templates
 from imagebake.pipelines import check_pipelines, write_pipelines
 from imagebake.render.workflows import Pipelines, render_workflows
 from imagebake.spec.load import load_all

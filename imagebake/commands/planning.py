@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from invoke.exceptions import Exit
 
-from imagebake import supply
 from imagebake.azure.model.manifest import BakeManifest, read_manifest, record_name
 from imagebake.commands.revisions import Earlier
-from imagebake.commands.selection import fresh_lock, spec_of, templates
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import sha256_file, sha256_json
 from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.versions import ImageVersion
+from imagebake.lock import artifact_sources
+from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.model.changes import Comparison
 from imagebake.model.compare import compare
 from imagebake.plan import plan_bake
@@ -80,7 +80,7 @@ class _Planner:
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.mirror = supply.mirror(site)
+        self.mirror = artifact_sources.mirror(site)
         self.here = frozenset(spec_names(site.workspace.specs))
         self.rendered_by = rendering_identity(site.workspace.templates, CATALOGUE)
 

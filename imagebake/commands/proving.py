@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from imagebake import supply
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands import apart
 from imagebake.ends import End
@@ -20,6 +19,7 @@ from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, system_packages
+from imagebake.lock import artifact_sources
 from imagebake.model.proof import Proof, Wish
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper
@@ -65,7 +65,9 @@ def hindrance(site: Site) -> tuple[str, str] | None:
 
 def keeper(site: Site, version: GalleryVersion) -> Keeper:
     """Where the records of *version* are."""
-    return Keeper(gallery=site.settings.gallery, version=version, records=supply.mirror(site))
+    return Keeper(
+        gallery=site.settings.gallery, version=version, records=artifact_sources.mirror(site)
+    )
 
 
 def _proven(site: Site, spec: ImageSpec, version: GalleryVersion, end: End, wish: Wish) -> Proof:

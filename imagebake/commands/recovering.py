@@ -21,10 +21,10 @@ from imagebake.commands.fleets import (
 )
 from imagebake.commands.orders import Order, proper, say, show
 from imagebake.commands.rotating import URGENT_WAIT, WAIT, named
-from imagebake.commands.selection import chosen, spec_of, split_version
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
+from imagebake.lock.selection import chosen, spec_of, split_version
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of

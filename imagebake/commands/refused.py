@@ -7,11 +7,11 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 
-from imagebake import supply
 from imagebake.azure.model.manifest import record_name
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.kernel.errors import NotNow
+from imagebake.lock import artifact_sources
 from imagebake.rollout.plan import Plan
 from imagebake.spec.model import ImageSpec
 
@@ -45,7 +45,7 @@ def noted(
 
 def _keep(site: Site, folder: str, plan: Plan, verb: str, now: dt.datetime) -> None:
     """Put the refusal of *plan* at *now* among the records of rollouts in *folder*."""
-    mirror, gallery = supply.mirror(site), site.settings.gallery
+    mirror, gallery = artifact_sources.mirror(site), site.settings.gallery
     told = {"verb": verb, "title": plan.title, "refused": plan.gate.why}
     ending = f"-{sha256_json(told)[:6]}-{verb}{REFUSED}"
     known = [

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from imagebake.commands.places import gallery_id, group_id
-from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
+from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.plan import plan_bake
 from imagebake.render.files import rendered_files, write_files
 from imagebake.render.image_template import render_image_template

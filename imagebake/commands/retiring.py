@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from imagebake.commands.retiring_file import from_file
-from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import chosen
 from imagebake.rollout.change_request import change_request
 
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagebake import lock as locks
-from imagebake.commands.selection import compiled, templates
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import git
+from imagebake.lock import locking as locks
+from imagebake.lock.selection import compiled, templates
 from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs

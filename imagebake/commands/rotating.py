@@ -10,9 +10,9 @@ from imagebake.cloud.claims import URGENT
 from imagebake.commands.beat_history import heartbeats_of
 from imagebake.commands.fleets import Decide, Place, perform, place, unseen
 from imagebake.commands.orders import Order, show
-from imagebake.commands.selection import spec_of, split_version
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import spec_of, split_version
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import promote_plan, rings_of

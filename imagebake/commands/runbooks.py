@@ -17,7 +17,6 @@ from typing import Any
 from imagebake.commands.fleets import FIRST
 from imagebake.commands.machines import require_machines
 from imagebake.commands.scratch import scratch
-from imagebake.commands.selection import spec_of
 from imagebake.commands.troubles import (
     TROUBLES,
     Commands,
@@ -33,6 +32,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host import process
 from imagebake.kernel.host.files import locked, write_atomically
+from imagebake.lock.selection import spec_of
 from imagebake.model.runbook import Runbook, parse
 from imagebake.rehearse import Hands, Rehearsal, Run, rehearse
 from imagebake.spec.load import load_all

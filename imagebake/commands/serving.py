@@ -10,7 +10,7 @@ from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.local import local_end, make_engine
-from imagebake.supply import fetcher
+from imagebake.lock.artifact_sources import fetcher
 
 
 def emulator(*, port: int) -> None:

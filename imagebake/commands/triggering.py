@@ -10,12 +10,12 @@ from imagebake.azure.galleries import Gallery
 from imagebake.azure.trigger_templates import Stand, Standing
 from imagebake.commands.places import gallery_id
 from imagebake.commands.rendering import delivery
-from imagebake.commands.selection import chosen, fresh_lock, templates
 from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.plan import plan_bake
 from imagebake.render.standing import render_standing
 from imagebake.spec.catalogue.components import CATALOGUE

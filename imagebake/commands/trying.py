@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagebake import ends, supply
+from imagebake import ends
 from imagebake.azure.clients import Clients
 from imagebake.engine.recipe import BaseRecipe
 from imagebake.kernel import context
@@ -19,7 +19,8 @@ from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
 from imagebake.local import local_end, make_engine
-from imagebake.pins.sources import source_file
+from imagebake.lock import artifact_sources
+from imagebake.lock.resolvers import source_file
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.spec.foreign_template import NotATemplate, template_body
 from imagebake.trial import trial
@@ -34,7 +35,7 @@ def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None
         raise UsageError("name an image template", hint="./inv try TEMPLATE.json")
     body = read_template(Path(path))
     context.provide(system_packages.BAKE, progress=site.progress)
-    engine = make_engine(site.workspace, supply.fetcher(site), network=not offline)
+    engine = make_engine(site.workspace, artifact_sources.fetcher(site), network=not offline)
     source = body["properties"].get("source") or {}
     wanted = engine.marketplace.find(source) is None and not _is_windows(source)
     if wanted or suite:
@@ -98,7 +99,7 @@ def _misread(path: Path, text: str, error: json.JSONDecodeError) -> Diagnostic:
 
 def _recipe(site: Site, source: dict[str, Any], suite: str) -> BaseRecipe:
     chosen = _chosen(source, suite)
-    known = supply.archives(site)
+    known = artifact_sources.archives(site)
     own = system_packages.architecture()
     sources = known.select(chosen.suite, own)
     path = site.workspace.engine / "sources" / f"{chosen.suite}.sources"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.http import ARCHIVE, Connections
 from imagebake.kernel.versions import DebianVersion
-from imagebake.pins.archive import Archives, Suite
+from imagebake.lock.archive import Archives, Suite
 from imagebake.spec.candidates import Candidate, Question
 
 _DATED = 3

@@ -12,7 +12,7 @@ import pytest
 
 from imagebake.inspection.contents import Contents, FileKind
 from imagebake.inspection.tree import read_contents
-from imagebake.pins.machine import read_configuration
+from imagebake.lock.apt_sources import read_configuration
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.validate import validate_contents
 from tests.support.builders import a_lock, a_spec

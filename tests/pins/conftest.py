@@ -12,8 +12,8 @@ import pytest
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.kernel.settings import Settings
-from imagebake.pins.archive import Archives, find_archives
-from imagebake.pins.machine import AptConfiguration
+from imagebake.lock.apt_sources import AptConfiguration
+from imagebake.lock.archive import Archives, find_archives
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError, UsageError
-from imagebake.pins.archive import Archives
+from imagebake.lock.archive import Archives
 from tests.pins.conftest import NOW
 from tests.support.archive import Archive, Key
 from tests.support.builders import a_lock

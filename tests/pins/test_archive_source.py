@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.pins.archive import Archives
+from imagebake.lock.archive import Archives
 from imagebake.pins.archive_source import ArchiveSource
 from imagebake.spec.candidates import Origin, Question
 from tests.pins.conftest import NOW

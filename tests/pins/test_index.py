@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.pins.index import Index, field
+from imagebake.lock.archive_index import Index, field
 
 TEXT = b"""\
 Package: jq

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebake.pins.machine import parse_configuration, read_configuration
+from imagebake.lock.apt_sources import parse_configuration, read_configuration
 
 
 def dump(etc: Path, *more: str) -> str:

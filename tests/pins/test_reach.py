@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import LockError
-from imagebake.pins.index import Index
-from imagebake.pins.reach import within_reach
-from imagebake.pins.solver import Choice, Solver
+from imagebake.lock.archive_index import Index
+from imagebake.lock.reachability import within_reach
+from imagebake.lock.solver import Choice, Solver
 from tests.support.packages import control_text
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import ArtifactError
-from imagebake.pins import release
+from imagebake.lock import release
 from tests.support.archive import Key, a_key
 
 TEXT = (

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from imagebake.kernel.errors import ArtifactError, LockError
-from imagebake.pins.archive import Archives, Suite
-from imagebake.pins.index import Index
-from imagebake.pins.resolve import resolve
+from imagebake.lock.archive import Archives, Suite
+from imagebake.lock.archive_index import Index
+from imagebake.lock.resolve import resolve
 from imagebake.spec.lock import Lock
 from tests.pins.conftest import NOW
 from tests.support.archive import Archive

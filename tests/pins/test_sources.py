@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.pins.sources import Source, read_sources, select
+from imagebake.lock.resolvers import Source, read_sources, select
 
 DEB822 = """\
 # the machine's own

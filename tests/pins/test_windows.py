@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from imagebake.kernel.errors import LockError
-from imagebake.lock import check_lock, read_lock
-from imagebake.pins.windows import resolve_windows
+from imagebake.lock.locking import check_lock, read_lock
+from imagebake.lock.windows_files import resolve_windows
 from imagebake.spec.lock import LockedInstaller
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_lock, a_spec

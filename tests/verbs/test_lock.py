@@ -19,7 +19,9 @@ from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import ARCHIVE, Connections
 from imagebake.kernel.progress import NoProgress
 from imagebake.kernel.settings import Settings
-from imagebake.lock import (
+from imagebake.lock.apt_sources import AptConfiguration, read_configuration
+from imagebake.lock.archive import Archives, find_archives
+from imagebake.lock.locking import (
     Move,
     check_lock,
     heal,
@@ -31,8 +33,6 @@ from imagebake.lock import (
 )
 from imagebake.mirror.local import ArtifactsGone, Mirror
 from imagebake.mirror.store import DirectoryStore
-from imagebake.pins.archive import Archives, find_archives
-from imagebake.pins.machine import AptConfiguration, read_configuration
 from imagebake.spec.lock import Bundle, Lock, LockedStep
 from imagebake.spec.model import ImageSpec
 from tests.support.archive import Archive, Key, a_key, a_small_archive

@@ -12,7 +12,6 @@ import pytest
 
 from imagebake.commands.adding import add, remove
 from imagebake.commands.bumping import bump
-from imagebake.commands.locking import lock
 from imagebake.commands.outdated import outdated
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import (
@@ -22,6 +21,7 @@ from imagebake.kernel.errors import (
     UsageError,
     ValidationFailed,
 )
+from imagebake.lock.command import lock
 from imagebake.mirror.store import DirectoryStore
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving

@@ -14,7 +14,7 @@ import pytest
 
 from imagebake.azure.model.manifest import BakeManifest
 from imagebake.kernel.digest import canonical_json, sha256_file, sha256_json
-from imagebake.lock import load_lock
+from imagebake.lock.locking import load_lock
 from imagebake.spec.load import load_spec
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import PLAN, plan_record

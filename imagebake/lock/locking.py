@@ -15,11 +15,11 @@ from imagebake.kernel.errors import ArtifactError, LockError
 from imagebake.kernel.host.download import Wanted
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.progress import Progress
+from imagebake.lock.answer_cache import packages_asked, with_old_dates, with_same_packages
+from imagebake.lock.archive import Archives
+from imagebake.lock.resolve import local_base, resolve
+from imagebake.lock.windows_files import resolve_windows
 from imagebake.mirror.local import Mirror
-from imagebake.pins.archive import Archives
-from imagebake.pins.keeping import packages_asked, with_old_dates, with_same_packages
-from imagebake.pins.resolve import local_base, resolve
-from imagebake.pins.windows import resolve_windows
 from imagebake.spec.lock import LOCK_VERSION, Artifact, Lock
 from imagebake.spec.model import ImageSpec
 

@@ -11,10 +11,10 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.http import PUBLIC, Connections
+from imagebake.lock.apt_sources import read_configuration
+from imagebake.lock.archive import Archives, find_archives
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
-from imagebake.pins.archive import Archives, find_archives
-from imagebake.pins.machine import read_configuration
 from imagebake.spec.lock import Lock
 
 _SILENCE_SECONDS = 30.0

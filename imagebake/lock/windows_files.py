@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import LockError
-from imagebake.pins.resolve import locked_files
+from imagebake.lock.resolve import locked_files
 from imagebake.spec.lock import Lock, LockedInstaller
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.pins import AgentPin, Installer, ModulePin, PackagePin

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from imagebake import lock as locks
-from imagebake import supply
 from imagebake.kernel.context import Site
+from imagebake.lock import artifact_sources
+from imagebake.lock import locking as locks
 from imagebake.mirror.local import ArtifactsGone
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
@@ -14,14 +14,14 @@ from imagebake.spec.model import ImageSpec
 def heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
     """Write a lock of what is offered by now in the place of what has gone, and say so."""
     site.progress.note(f"{error.message}: locking {spec.name} again")
-    known = supply.archives(site)
+    known = artifact_sources.archives(site)
     healed, moves = locks.heal(
         spec,
         lock,
         error.gone,
         components=packages_on(spec.distribution),
         archives=known,
-        mirror=supply.mirror(site, known, lock),
+        mirror=artifact_sources.mirror(site, known, lock),
         now=site.now,
         progress=site.progress,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from imagebake.pins.index import Index
+from imagebake.lock.archive_index import Index
 
 _DEPENDS = re.compile(rb"^(?:Pre-)?Depends: (.*(?:\n[ \t].*)*)", re.MULTILINE)
 _PROVIDES = re.compile(rb"^Provides: (.*(?:\n[ \t].*)*)", re.MULTILINE)

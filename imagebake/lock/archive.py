@@ -15,11 +15,11 @@ from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.http import ARCHIVE, NotThere, shown
 from imagebake.kernel.settings import Settings
-from imagebake.pins import release as releases
-from imagebake.pins.index import Index
-from imagebake.pins.machine import AptConfiguration
-from imagebake.pins.release import Release
-from imagebake.pins.sources import Source, read_sources, select
+from imagebake.lock import release as releases
+from imagebake.lock.apt_sources import AptConfiguration
+from imagebake.lock.archive_index import Index
+from imagebake.lock.release import Release
+from imagebake.lock.resolvers import Source, read_sources, select
 from imagebake.spec.lock import Lock, Repository
 
 _LARGEST_IN_RELEASE = 16 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from imagebake.kernel.digest import sha256_json
-from imagebake.pins.resolve import locked_files
+from imagebake.lock.resolve import locked_files
 from imagebake.spec.lock import Lock, Repository
 from imagebake.spec.model import ImageSpec
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake import lock as locks
-from imagebake import supply
-from imagebake.commands.selection import chosen
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.host import system_packages
+from imagebake.lock import artifact_sources
+from imagebake.lock import locking as locks
+from imagebake.lock.selection import chosen
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
@@ -46,13 +46,13 @@ def lock_one(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
         before = locks.load_lock(path)
     except LockError:
         before = None
-    archives = supply.archives(site)
+    archives = artifact_sources.archives(site)
     after = locks.lock_image(
         spec,
         components=packages_on(spec.distribution),
         previous=before,
         archives=archives,
-        mirror=supply.mirror(site, archives),
+        mirror=artifact_sources.mirror(site, archives),
         now=site.now,
         progress=site.progress,
     )

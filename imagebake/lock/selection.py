@@ -7,10 +7,10 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from imagebake import lock as locks
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
+from imagebake.lock import locking as locks
 from imagebake.spec.load import load_all, load_spec, spec_names
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ArtifactError, LockError
-from imagebake.pins.archive import Suite
-from imagebake.pins.index import field
-from imagebake.pins.reach import within_reach
-from imagebake.pins.solver import Choice, Solver
+from imagebake.lock.archive import Suite
+from imagebake.lock.archive_index import field
+from imagebake.lock.reachability import within_reach
+from imagebake.lock.solver import Choice, Solver
 from imagebake.spec.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage, LockedStep
 from imagebake.spec.model import ImageSpec, LocalBase
 
