@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from imagebake.emulator.builder import BuildFailed
-from imagebake.emulator.marketplace import Marketplace as Offered
+from imagebake.emulator.image_builder.builder import BuildFailed
+from imagebake.emulator.machines.marketplace import Marketplace as Offered
 from imagebake.emulator.outages import FILE, Outages
 from imagebake.emulator.server import Emulator
 from imagebake.engine.engine import Engine

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.emulator.machine_host import (
+from imagebake.emulator.machines.host import (
     ExtensionOrder,
     HandlerReport,
     MachineFailed,

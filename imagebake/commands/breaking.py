@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebake.emulator.health import Incident
+from imagebake.emulator.management.health import Incident
 from imagebake.emulator.outages import Outages
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json

@@ -16,18 +16,18 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from imagebake.emulator import login
-from imagebake.emulator.actions import Wanted
 from imagebake.emulator.calls import Call, Pace, Reply, Route
 from imagebake.emulator.errors import ArmError, ReplyLost
 from imagebake.emulator.faults import Faults
 from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.limits import Admission, Meter, Throttle
-from imagebake.emulator.locks import require_unlocked
+from imagebake.emulator.management import login
+from imagebake.emulator.management.actions import Wanted
+from imagebake.emulator.management.locks import require_unlocked
+from imagebake.emulator.management.roles import require_permission
+from imagebake.emulator.management.subscriptions import require_registration
 from imagebake.emulator.outages import require_region
-from imagebake.emulator.roles import require_permission
 from imagebake.emulator.store import Session, Store
-from imagebake.emulator.subscriptions import require_registration
 
 _LOG = logging.getLogger(__name__)
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|\d+\.\d+")

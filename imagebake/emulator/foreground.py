@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.emulator.login import TENANT
+from imagebake.emulator.management.login import TENANT
 from imagebake.emulator.server import Emulator
 
 _CLIENT = "11111111-1111-1111-1111-111111111111"

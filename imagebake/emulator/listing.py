@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from imagebake.emulator.calls import Call, Reply, stamp
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.identifiers import region
-from imagebake.emulator.regions import REGIONS
+from imagebake.emulator.management.regions import REGIONS
 from imagebake.emulator.store import Resource
 
 PAGE = 50

@@ -7,10 +7,9 @@ from typing import Any
 
 from imagebake.emulator import etags
 from imagebake.emulator.calls import Pace, stamp_of
+from imagebake.emulator.galleries.publishing import publishing_profile, replicate
 from imagebake.emulator.identifiers import image_id
-from imagebake.emulator.publishing import publishing_profile
-from imagebake.emulator.replication import replicate
-from imagebake.emulator.scale_set_models import (
+from imagebake.emulator.machines.scale_set_models import (
     INSTANCE,
     SCALE_SET,
     apply_model,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.health import Incident
+from imagebake.emulator.management.health import Incident
 from imagebake.emulator.store import Session
 from imagebake.kernel.host.files import write_atomically
 

@@ -10,43 +10,34 @@ from typing import Any, Self
 
 from werkzeug.wrappers import Request, Response
 
-from imagebake.emulator import (
-    definitions,
-    galleries,
-    governance,
-    loading,
-    login,
-    operations,
-    rolling_upgrades,
-    scale_set_waits,
-    soft_deletion,
-    subscriptions,
-    versions,
-)
+from imagebake.emulator import loading, operations
 from imagebake.emulator.application import Application
-from imagebake.emulator.boot_diagnostics import BootDiagnostics
-from imagebake.emulator.builder import Builder
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
-from imagebake.emulator.deployments import Deployments
 from imagebake.emulator.faults import Fault, Faults
-from imagebake.emulator.health import Health, Incident
+from imagebake.emulator.galleries import definitions, galleries, soft_deletion, versions
+from imagebake.emulator.image_builder.builder import Builder
+from imagebake.emulator.image_builder.runs import Runs, Start, in_a_thread
+from imagebake.emulator.image_builder.staging import Logs
+from imagebake.emulator.image_builder.templates import Templates
+from imagebake.emulator.image_builder.triggers import Triggers
 from imagebake.emulator.limits import Throttle
 from imagebake.emulator.listener import listen
-from imagebake.emulator.machine_host import MachineHost
-from imagebake.emulator.machine_lives import Lives
-from imagebake.emulator.machines import Machines
-from imagebake.emulator.marketplace import Marketplace
+from imagebake.emulator.machines import rolling_upgrades, scale_set_waits
+from imagebake.emulator.machines.boot_diagnostics import BootDiagnostics
+from imagebake.emulator.machines.host import MachineHost
+from imagebake.emulator.machines.machines import Machines
+from imagebake.emulator.machines.marketplace import Marketplace
+from imagebake.emulator.machines.scale_set_actions import Actions
+from imagebake.emulator.machines.scale_set_reconciler import Crew
+from imagebake.emulator.machines.scale_sets import ScaleSets
+from imagebake.emulator.machines.supervisor import Lives
+from imagebake.emulator.management import governance, login, subscriptions
+from imagebake.emulator.management.deployments import Deployments
+from imagebake.emulator.management.health import Health, Incident
+from imagebake.emulator.management.quota_profile import Allowances, Standing
 from imagebake.emulator.outages import Outages
-from imagebake.emulator.runs import Runs, Start, in_a_thread
-from imagebake.emulator.scale_set_actions import Actions
-from imagebake.emulator.scale_set_crew import Crew
-from imagebake.emulator.scale_sets import ScaleSets
-from imagebake.emulator.staging import Logs
-from imagebake.emulator.standing import Allowances, Standing
 from imagebake.emulator.store import Store
-from imagebake.emulator.templates import Templates
-from imagebake.emulator.triggers import Triggers
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from imagebake.emulator.login import TENANT
+from imagebake.emulator.management.login import TENANT
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
 from tests.clients import az_life, js_life
 from tests.clients.environment import CannotInstall, Environment

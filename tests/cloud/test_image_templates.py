@@ -10,7 +10,7 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.errors import NotFound
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.image_templates import ImageTemplates
-from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template, an_endpoint, quick

@@ -11,7 +11,7 @@ import pytest
 
 from imagebake.azure.clients import Clients
 from imagebake.azure.marketplace import MarketplaceSource, extension_versions, image_versions
-from imagebake.emulator.marketplace import Marketplace
+from imagebake.emulator.machines.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from imagebake.spec.candidates import Candidate, Origin, Question

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from imagebake.emulator.marketplace import Marketplace
+from imagebake.emulator.machines.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import Azure, Clock, RecordingBuilder, azure
 from tests.support.target import Subscription

@@ -9,8 +9,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
-from imagebake.emulator.calls import Pace
-from imagebake.emulator.quotas import Quotas
+from imagebake.emulator.calls import Pace, Quotas
 from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
 from tests.support.emulators import GROUP, GROUP_ID, Azure

@@ -6,7 +6,7 @@ from typing import Any
 
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.emulator.health import Incident
+from imagebake.emulator.management.health import Incident
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import SUBSCRIPTION, Azure
 

@@ -15,7 +15,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceModifiedError
 
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.machine_host import MachineFailed
+from imagebake.emulator.machines.host import MachineFailed
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import GROUP, GROUP_ID, Azure, Clock, RecordingBuilder, azure
 from tests.support.machine_hosts import TinyHost

@@ -9,7 +9,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.core.polling import LROPoller
 
-from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.image_builder.builder import BuildFailed
 from tests.contract.conftest import Refused
 from tests.support.emulators import (
     DEFINITION_ID,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from imagebake.emulator.machine_host import MachineFailed
+from imagebake.emulator.machines.host import MachineFailed
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock, RecordingBuilder, azure
 from tests.support.machine_hosts import TinyHost, TinyMachine

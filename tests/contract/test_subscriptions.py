@@ -14,7 +14,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 from azure.identity import ClientSecretCredential
 
-from imagebake.emulator.login import TENANT
+from imagebake.emulator.management.login import TENANT
 from imagebake.emulator.server import Emulator
 from tests.contract.conftest import Refused
 from tests.support.emulators import GROUP, GROUP_ID, SUBSCRIPTION, Azure

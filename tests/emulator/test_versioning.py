@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.emulator.versioning import Version, from_source, latest
+from imagebake.emulator.image_builder.distribution import Version, from_source, latest
 
 OFFICIAL: tuple[Version, ...] = (
     (0, 1, 1), (0, 1, 2), (1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 1, 1), (1, 2, 0), (2, 0, 0),

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from imagebake.emulator.machine_host import MachineOrder
+from imagebake.emulator.machines.host import MachineOrder
 from imagebake.model.heartbeat import AGENT, CREATE, GOLDEN, HANDLER, READY, TOKEN, Beat, Phase
 from tests.support.fleets import version_id
 

@@ -19,7 +19,7 @@ from azure.mgmt.imagebuilder import ImageBuilderClient
 
 from imagebake.azure.endpoint import Credential
 from imagebake.azure.identity import azure_credential
-from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator
 from imagebake.ends import patience

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from imagebake.emulator.machine_host import MachineOrder
+from imagebake.emulator.machines.host import MachineOrder
 from tests.support.beaten import beaten
 
 

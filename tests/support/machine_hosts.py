@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from imagebake.emulator.machine_host import (
+from imagebake.emulator.machines.host import (
     ExtensionOrder,
     HandlerReport,
     MachineFailed,

@@ -20,7 +20,7 @@ from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.bake import bake, resume
-from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections

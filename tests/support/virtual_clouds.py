@@ -25,9 +25,9 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.retry import Patience
 from imagebake.azure.tokens import Source
 from imagebake.bake import bake
-from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.faults import Fault
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.host.virtual_time import VirtualTime
 from imagebake.kernel.host.download import Downloader

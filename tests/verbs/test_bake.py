@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from imagebake.azure.galleries import Gallery
-from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError, RenderError, RolloutRefused
 from imagebake.spec.plan import BakePlan, Delivery

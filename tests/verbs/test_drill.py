@@ -16,7 +16,7 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.drill import Hands, Place, drill
-from imagebake.emulator.machine_host import MachineFailed
+from imagebake.emulator.machines.host import MachineFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, DrillPlan

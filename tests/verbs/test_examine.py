@@ -13,8 +13,8 @@ from imagebake.azure.blob.exposure import exposure
 from imagebake.azure.model.preflight_finding import Complaint, Needs
 from imagebake.cloud import authority, capacity
 from imagebake.cloud.policies import policies
+from imagebake.emulator.management.quota_profile import Standing
 from imagebake.emulator.server import Emulator
-from imagebake.emulator.standing import Standing
 from imagebake.examine import CHECKS, Check, examine
 from imagebake.model.duties import BAKE
 from tests.support.builders import a_spec

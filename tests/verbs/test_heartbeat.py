@@ -20,7 +20,7 @@ from imagebake.commands.fleets import perform
 from imagebake.commands.orders import Order
 from imagebake.commands.rotating import promotion
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.machine_host import MachineFailed
+from imagebake.emulator.machines.host import MachineFailed
 from imagebake.heartbeat import TAG
 from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, present

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.emulator.builder import BuildFailed
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import a_plan

@@ -18,8 +18,8 @@ from imagebake.azure.errors import Unanswered
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.retry import Patience
-from imagebake.emulator.builder import BuildFailed
 from imagebake.emulator.calls import Pace
+from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.spec.plan import BakePlan

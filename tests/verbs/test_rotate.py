@@ -13,7 +13,7 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_HOLD
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.health import Incident
+from imagebake.emulator.management.health import Incident
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused
 from imagebake.kernel.freeze import Freeze
 from imagebake.rollout.actions import Move

@@ -1,0 +1,190 @@
+"""What a finished build leaves behind: gallery versions, image records, run outputs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from imagebake.emulator.calls import Pace
+from imagebake.emulator.errors import ArmError
+from imagebake.emulator.galleries.publishing import publishing_profile
+from imagebake.emulator.galleries.versions import KIND as VERSIONS
+from imagebake.emulator.galleries.versions import new_version
+from imagebake.emulator.identifiers import image_id, region, version_numbers
+from imagebake.emulator.image_builder.template_lookups import (
+    Source,
+    Unprovisionable,
+    find_destination,
+)
+from imagebake.emulator.store import Resource, Session
+
+Version = tuple[int, int, int]
+
+
+def latest(existing: Iterable[Version], major: int | None = None) -> Version:
+    """The next version under the scheme `Latest`.
+
+    One patch beyond the greatest version, or beyond the greatest of *major* when that is
+    given (and not -1, which the service takes for "not given").
+    """
+    chosen = None if major in (None, -1) else major
+    among = [version for version in existing if chosen is None or version[0] == chosen]
+    if among:
+        greatest = max(among)
+        return greatest[0], greatest[1], greatest[2] + 1
+    return (0, 0, 1) if chosen is None else (chosen, 0, 0)
+
+
+def from_source(existing: Iterable[Version], source: Version) -> Version:
+    """The next version under the scheme `Source`.
+
+    The source's major and minor, and its patch unless a version of them has that already.
+    """
+    taken = [version[2] for version in existing if version[:2] == source[:2]]
+    return source[0], source[1], max([source[2], *(patch + 1 for patch in taken)])
+
+
+RUN_OUTPUTS = "Microsoft.VirtualMachineImages/imageTemplates/runOutputs"
+
+
+def distribute(
+    template: Resource,
+    record: Mapping[str, Any],
+    session: Session,
+    *,
+    time: float,
+    pace: Pace,
+) -> list[ArmError]:
+    """Distribute one built image to every target of *template*; returns what went wrong."""
+    failures: list[ArmError] = []
+    for distributor in template.properties["distribute"]:
+        try:
+            artifact = _distribute(
+                distributor, template, record, session=session, time=time, pace=pace
+            )
+        except (ArmError, Unprovisionable) as error:
+            failures.append(ArmError(409, error.code, error.message))
+        else:
+            session.put(_run_output(template, distributor, artifact))
+    return failures
+
+
+def late_distribution(template: Resource) -> str:
+    """What a run says whose time is over while a gallery still copies what it made."""
+    targets = [one for one in template.properties["distribute"] if one["type"] == "SharedImage"]
+    definition = str(targets[0]["galleryImageId"]).partition("/versions/")[0] if targets else ""
+    group, gallery, image = (
+        definition.partition(f"/{part}/")[2].partition("/")[0]
+        for part in ("resourceGroups", "galleries", "images")
+    )
+    return (
+        f"Failed in distributing 1 images out of total {len(targets)}: {{[Error 0] [Distribute 0]"
+        f" Error publishing MDI to Azure Compute Gallery:{definition}, Location:"
+        f"{template.body['location']}. Error: Error returned from SIG client while publishing MDI"
+        " to Azure Compute Gallery. Error: Error waiting on Azure Compute Gallery future for"
+        f" resource group: {group}, gallery name: {gallery}, gallery image name: {image}.Error:"
+        " Future#WaitForCompletion: context has been cancelled: StatusCode=200 -- Original Error:"
+        " context deadline exceeded}."
+    )
+
+
+def _distribute(
+    distributor: Mapping[str, Any],
+    template: Resource,
+    record: Mapping[str, Any],
+    *,
+    session: Session,
+    time: float,
+    pace: Pace,
+) -> dict[str, str]:
+    if distributor["type"] == "ManagedImage":
+        return {"artifactId": distributor["imageId"]}
+    if distributor["type"] == "VHD":
+        default = f"https://imagebake.blob.localhost/vhds/{uuid.uuid4()}.vhd"
+        return {"artifactUri": distributor.get("uri") or default}
+    exact = template.properties["source"].get("exactVersion", "")
+    definition = find_destination(distributor, Source(exact), session)
+    if definition is None:  # of another subscription: an output, and nothing else
+        return {"artifactId": distributor["galleryImageId"]}
+    version = _version(distributor, definition, exact, session)
+    place = region(definition.body["location"])
+    if pace.quotas:
+        pace.quotas.require_room(session, "versions", definition.id.split("/")[2], place)
+    made = new_version(
+        version,
+        place=place,
+        tags=distributor.get("artifactTags") or {},
+        profile=_profile(distributor, definition),
+        source={"source": {"id": f"{template.id}/runOutputs/{distributor['runOutputName']}"}},
+        definition=definition,
+        time=time,
+        pace=pace,
+    )
+    session.put(made)
+    session.keep_record(made.id, dict(record))
+    return {"artifactId": made.id}
+
+
+def _version(
+    distributor: Mapping[str, Any], definition: Resource, source: str, session: Session
+) -> str:
+    named = image_id(distributor["galleryImageId"])
+    if named and named.version:
+        return named.version
+    existing = [
+        numbers
+        for version in session.list(VERSIONS, f"{definition.id}/versions/")
+        if (numbers := version_numbers(version.name))
+    ]
+    wanted = distributor.get("versioning") or {"scheme": "Latest"}
+    if wanted["scheme"] == "Source":
+        numbers = version_numbers(source)
+        if not numbers:
+            raise ArmError(
+                409,
+                "BadSharedImageDistribute",
+                f"The source image's version '{source}' cannot be the version of a gallery image.",
+            )
+        found = from_source(existing, numbers)
+    else:
+        found = latest(existing, wanted.get("major"))
+    return ".".join(map(str, found))
+
+
+def _profile(distributor: Mapping[str, Any], definition: Resource) -> dict[str, Any]:
+    """The distributor's regions as Compute says them: `replicaCount` is its regional count."""
+    storage = distributor.get("storageAccountType") or "Standard_LRS"
+    targets = distributor.get("targetRegions") or [
+        {"name": name} for name in distributor.get("replicationRegions") or ()
+    ]
+    regions = [
+        {
+            "name": target["name"],
+            "regionalReplicaCount": target.get("replicaCount", 1),
+            "storageAccountType": target.get("storageAccountType") or storage,
+        }
+        for target in targets
+    ]
+    given: dict[str, Any] = {
+        "targetRegions": regions,
+        "excludeFromLatest": distributor.get("excludeFromLatest", False),
+        "storageAccountType": storage,
+        "replicationMode": distributor.get("replicationMode") or "Full",
+    }
+    return publishing_profile(given, region(definition.body["location"]))
+
+
+def _run_output(
+    template: Resource, distributor: Mapping[str, Any], artifact: Mapping[str, str]
+) -> Resource:
+    name = distributor["runOutputName"]
+    return Resource(
+        RUN_OUTPUTS,
+        {
+            "id": f"{template.id}/runOutputs/{name}",
+            "name": name,
+            "type": RUN_OUTPUTS,
+            "properties": dict(artifact),
+        },
+    )

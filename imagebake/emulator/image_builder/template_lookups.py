@@ -1,0 +1,200 @@
+"""What an image template names that must exist, or must not: found out after it is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.emulator.galleries.definitions import security_type
+from imagebake.emulator.identifiers import (
+    ImageId,
+    known_image_id,
+    region,
+    resource_group_id,
+    version_numbers,
+)
+from imagebake.emulator.image_builder.template_checks import regions_of
+from imagebake.emulator.machines.marketplace import Marketplace
+from imagebake.emulator.store import Resource, Session
+
+_VERSIONS = "Microsoft.Compute/galleries/images/versions"
+_GROUPS = "Microsoft.Resources/resourceGroups"
+_TEMPLATES = "Microsoft.VirtualMachineImages/imageTemplates"
+_UNSUPPORTED_SOURCES = ("TrustedLaunch", "ConfidentialVM")
+
+
+class Unprovisionable(Exception):
+    """The template is accepted but cannot be provisioned; *code* is a provisioningErrorCode."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is known of a template's source image."""
+
+    exact_version: str
+    generation: str | None = None
+    security: str | None = None
+
+
+def provision(template: Resource, session: Session, marketplace: Marketplace) -> Source:
+    """Find what *template* names; raises `Unprovisionable`."""
+    properties = template.properties
+    source = find_source(properties["source"], template.body["location"], session, marketplace)
+    for step in properties.get("customize") or ():
+        _require_script(step, "Customizer")
+    for step in (properties.get("validate") or {}).get("inVMValidations") or ():
+        _require_script(step, "Validator")
+    for distributor in properties["distribute"]:
+        if distributor["type"] == "SharedImage":
+            find_destination(distributor, source, session)
+    _check_staging(template, session)
+    return source
+
+
+def _require_script(step: Mapping[str, Any], kind: str) -> None:
+    if step["type"] in ("Shell", "PowerShell") and not (
+        step.get("inline") or step.get("scriptUri")
+    ):
+        raise Unprovisionable(
+            f"No{kind}Script",
+            f"{kind} '{step.get('name', '')}' of type '{step['type']}' has neither 'inline' nor"
+            " 'scriptUri'.",
+        )
+
+
+def find_source(
+    source: Mapping[str, Any], location: str, session: Session, marketplace: Marketplace
+) -> Source:
+    """The source image, its version resolved."""
+    if source["type"] == "PlatformImage":
+        return _platform_image(source, location, marketplace)
+    if source["type"] == "ManagedImage":
+        return Source("")
+    named = known_image_id(source["imageVersionId"])
+    return _gallery_source(named, session)
+
+
+def _platform_image(source: Mapping[str, Any], location: str, marketplace: Marketplace) -> Source:
+    offered = marketplace.versions(location, source["publisher"], source["offer"], source["sku"])
+    if offered is None:
+        return Source(source["version"])
+    wanted = source["version"]
+    version = max(offered, key=_numbers, default=None) if wanted == "latest" else wanted
+    if version not in offered:
+        raise Unprovisionable(
+            "BadPIRSource",
+            f"The platform image '{source['publisher']}:{source['offer']}:{source['sku']}:"
+            f"{wanted}' is not available in {location}.",
+        )
+    return Source(str(version), offered[str(version)].get("hyperVGeneration"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _gallery_source(named: ImageId, session: Session) -> Source:
+    definition = session.find(named.definition_id)
+    version = _exact_version(named, session)
+    if not definition and is_elsewhere(named, session):
+        return Source(named.version or "")
+    if not definition or not version:
+        raise Unprovisionable(
+            "BadSharedImageVersionSource",
+            f"The gallery image version '{named.text}' was not found.",
+        )
+    security = security_type(definition)
+    if definition.properties["osState"] == "Specialized" or security in _UNSUPPORTED_SOURCES:
+        raise Unprovisionable(
+            "BadSharedImageVersionSource",
+            f"The gallery image version '{named.text}' cannot be a source: its definition is"
+            f" {definition.properties['osState']} with security type {security}.",
+        )
+    return Source(version.name, definition.properties["hyperVGeneration"], security)
+
+
+def _exact_version(named: ImageId, session: Session) -> Resource | None:
+    if named.version != "latest":
+        return session.find(named.text)
+    visible = [
+        version
+        for version in session.list(_VERSIONS, f"{named.definition_id}/versions/")
+        if not version.properties["publishingProfile"]["excludeFromLatest"]
+    ]
+    return max(visible, key=lambda version: version_numbers(version.name) or (), default=None)
+
+
+def is_elsewhere(named: ImageId, session: Session) -> bool:
+    """Whether an image is of a subscription that the emulator knows nothing of."""
+    subscription = "/".join(named.text.split("/")[:3])
+    return not session.list(_GROUPS, f"{subscription}/", limit=1)
+
+
+def find_destination(
+    distributor: Mapping[str, Any], source: Source, session: Session
+) -> Resource | None:
+    """The definition that a gallery distributor adds to; raises `Unprovisionable`.
+
+    None stands for one of another subscription, which is taken on trust.
+    """
+    named = known_image_id(distributor["galleryImageId"])
+    definition = session.find(named.definition_id)
+    if not definition and is_elsewhere(named, session):
+        return None
+    if not definition:
+        raise _bad(f"The gallery image '{named.definition_id}' was not found.")
+    if named.version and session.find(named.text):
+        raise _bad(f"The gallery image version '{named.text}' already exists.")
+    home = region(definition.body["location"])
+    if (regions := regions_of(distributor)) and home not in regions:
+        raise _bad(
+            f"The regions '{', '.join(regions)}' must contain '{home}', the region of the gallery"
+            f" image '{named.definition_id}'."
+        )
+    _same_kind(definition, source)
+    return definition
+
+
+def _same_kind(definition: Resource, source: Source) -> None:
+    generation = definition.properties["hyperVGeneration"]
+    if source.generation and source.generation != generation:
+        raise _bad(
+            f"The source image has a different Hypervisor generation ['{source.generation}'] than"
+            f" the destination gallery image ['{generation}']."
+        )
+    supported, security = "TrustedLaunchSupported", security_type(definition)
+    if source.security and (source.security == supported) != (security == supported):
+        raise _bad(
+            f"The source image has security type '{source.security}' and the destination gallery"
+            f" image '{security}'; {supported} must be on both or on neither."
+        )
+
+
+def _bad(message: str) -> Unprovisionable:
+    return Unprovisionable("BadSharedImageDistribute", message)
+
+
+def _check_staging(template: Resource, session: Session) -> None:
+    wanted = str(template.properties.get("stagingResourceGroup"))
+    named = resource_group_id(wanted)
+    if not named:
+        return
+    if named[0].lower() != template.id.split("/")[2].lower() or not session.find(wanted):
+        raise Unprovisionable(
+            "BadStagingResourceGroup",
+            f"The staging resource group '{wanted}' does not exist in the template's subscription.",
+        )
+    for other in session.list(_TEMPLATES, f"/subscriptions/{named[0]}/"):
+        theirs = str(other.properties.get("stagingResourceGroup")).lower()
+        if other.key != template.key and theirs == wanted.lower():
+            raise Unprovisionable(
+                "BadStagingResourceGroup",
+                f"The staging resource group '{wanted}' is used by the image template"
+                f" '{other.name}'.",
+            )

@@ -1,0 +1,175 @@
+"""What the marketplace offers: only what the emulator's owner says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagebake.emulator.calls import Call, Reply, Route
+from imagebake.emulator.errors import ArmError
+from imagebake.emulator.identifiers import region
+
+CATEGORIES = ("Other", "BugFix", "SecurityFix", "CompatibilityUpdate", "NewFeature")
+URGENCIES = ("Regular", "Expedited", "Emergency")
+REGIONS = "regions"
+"""Where a version is, among its properties; everywhere when absent. It never goes out."""
+
+_DEFAULTS = {
+    "operatingSystem": "Linux",
+    "computeRole": "IaaS",
+    "handlerSchema": "",
+    "vmScaleSetEnabled": True,
+    "supportsMultipleExtensions": False,
+    "releaseCategory": "Other",
+    "urgencyLevel": "Regular",
+}
+
+
+def offered_in(
+    location: str, versions: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """The versions that *location* has: they arrive in one region after the other."""
+    named = region(location)
+    return {
+        version: properties
+        for version, properties in versions.items()
+        if REGIONS not in properties or named in map(region, properties[REGIONS])
+    }
+
+
+def shown(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties as they go out."""
+    return {name: value for name, value in properties.items() if name != REGIONS}
+
+
+def extension_shown(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of an extension's version, with what every one has."""
+    return _DEFAULTS | shown(properties)
+
+
+def wants_properties(call: Call) -> bool:
+    """Whether a list is asked for with the properties of each; refuses to expand anything else."""
+    expand = call.query.get("$expand", "")
+    if expand and expand.lower() != "properties":
+        raise ArmError(400, "InvalidParameter", f"The value '{expand}' of $expand is not valid.")
+    return bool(expand)
+
+
+Said = Callable[[Mapping[str, Any]], dict[str, Any]]
+Offer = tuple[str, str, str]
+
+_PUBLISHERS = (
+    "/subscriptions/<subscription>/providers/microsoft.compute/locations/<location>"
+    "/publishers/<publisher>/artifacttypes"
+)
+_IMAGES = f"{_PUBLISHERS}/vmimage/offers/<offer>/skus/<sku>/versions"
+_EXTENSIONS = f"{_PUBLISHERS}/vmextension/types"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marketplace:
+    """Images by (publisher, offer, sku) and extensions by (publisher, type).
+
+    Each maps its versions to their properties, among which `regions` names where the version
+    is, if it is not everywhere. Of an offer that is not here nothing is known, and image
+    templates may name any version of it.
+    """
+
+    images: Mapping[Offer, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    extensions: Mapping[tuple[str, str], Mapping[str, Mapping[str, Any]]] = field(
+        default_factory=dict
+    )
+
+    def versions(
+        self, location: str, publisher: str, offer: str, sku: str
+    ) -> Mapping[str, Mapping[str, Any]] | None:
+        """The versions of an offer in *location*; None where the offer is unknown."""
+        found = _lookup(self.images, (publisher, offer, sku))
+        return None if found is None else offered_in(location, found)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Listing and showing images and extensions."""
+        return (
+            Route("GET", _IMAGES, self._list_images),
+            Route("GET", f"{_IMAGES}/<version>", self._get_image),
+            Route("GET", _EXTENSIONS, self._list_types),
+            Route("GET", f"{_EXTENSIONS}/<type>/versions", self._list_extensions),
+            Route("GET", f"{_EXTENSIONS}/<type>/versions/<version>", self._get_extension),
+        )
+
+    def _image_versions(self, call: Call) -> Mapping[str, Mapping[str, Any]]:
+        offer = (call.names["publisher"], call.names["offer"], call.names["sku"])
+        found = _lookup(self.images, offer)
+        if found is None:
+            raise ArmError(404, "NotFound", f"Artifact: VMImage was not found: {'/'.join(offer)}.")
+        return offered_in(call.names["location"], found)
+
+    def _list_images(self, call: Call) -> Reply:
+        return Reply(200, _listed(call, self._image_versions(call), shown))
+
+    def _get_image(self, call: Call) -> Reply:
+        return Reply(200, _one(call, self._image_versions(call), shown))
+
+    def _list_types(self, call: Call) -> Reply:
+        publisher = call.names["publisher"].lower()
+        types = sorted(kind for who, kind in self.extensions if who.lower() == publisher)
+        return Reply(200, [_entry(call, kind) for kind in types])
+
+    def _extension_versions(self, call: Call) -> Mapping[str, Mapping[str, Any]]:
+        named = (call.names["publisher"], call.names["type"])
+        found = _lookup(self.extensions, named)
+        if found is None:
+            raise ArmError(
+                404, "ArtifactNotFound", f"The artifact '{'.'.join(named)}' was not found."
+            )
+        return offered_in(call.names["location"], found)
+
+    def _list_extensions(self, call: Call) -> Reply:
+        return Reply(200, _listed(call, self._extension_versions(call), extension_shown))
+
+    def _get_extension(self, call: Call) -> Reply:
+        return Reply(200, _one(call, self._extension_versions(call), extension_shown))
+
+
+def _lookup(
+    offers: Mapping[Any, Mapping[str, Mapping[str, Any]]], wanted: tuple[str, ...]
+) -> Mapping[str, Mapping[str, Any]] | None:
+    for named, versions in offers.items():
+        if tuple(map(str.lower, named)) == tuple(map(str.lower, wanted)):
+            return versions
+    return None
+
+
+def _page(versions: Mapping[str, Any], call: Call) -> list[str]:
+    """Versions in numeric order, as `$orderby` and `$top` want them."""
+    descending = "desc" in call.query.get("$orderby", "").split()
+    ordered = sorted(versions, key=_order, reverse=descending)
+    return ordered[: int(call.query["$top"])] if "$top" in call.query else ordered
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _entry(call: Call, name: str) -> dict[str, Any]:
+    path = call.path.rstrip("/")
+    own = path if path.rsplit("/", 1)[-1] == name else f"{path}/{name}"
+    return {"id": own, "name": name, "location": call.names["location"]}
+
+
+def _listed(
+    call: Call, versions: Mapping[str, Mapping[str, Any]], said: Said
+) -> list[dict[str, Any]]:
+    whole = wants_properties(call)
+    return [
+        _entry(call, version) | ({"properties": said(versions[version])} if whole else {})
+        for version in _page(versions, call)
+    ]
+
+
+def _one(call: Call, versions: Mapping[str, Mapping[str, Any]], said: Said) -> dict[str, Any]:
+    name = call.names["version"]
+    if name not in versions:
+        raise ArmError(404, "NotFound", f"The version '{name}' was not found: {call.path}.")
+    return _entry(call, name) | {"properties": said(versions[name])}

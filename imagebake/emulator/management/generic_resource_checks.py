@@ -1,0 +1,212 @@
+"""What of the bodies of identities, networks and storage accounts is checked and computed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from imagebake.emulator.calls import Call
+from imagebake.emulator.errors import ArmError
+from imagebake.emulator.listing import present
+from imagebake.emulator.management.login import TENANT
+from imagebake.emulator.store import Resource
+
+_ACCOUNT = "Microsoft.Storage/storageAccounts"
+_ENDPOINT = "Microsoft.Network/privateEndpoints"
+_CREDENTIAL = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+_ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
+_AT_CREATION = ("immutableStorageWithVersioning", "isHnsEnabled")
+_OPEN = {
+    "publicNetworkAccess": "Enabled",
+    "allowSharedKeyAccess": True,
+    "allowBlobPublicAccess": False,
+    "minimumTlsVersion": "TLS1_0",
+    "supportsHttpsTrafficOnly": True,
+    "networkAcls": {"bypass": "AzureServices", "defaultAction": "Allow"},
+}
+"""What an account is like about whose network nothing was said."""
+
+
+def nothing(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Take it as it is."""
+    del call, resource, known
+
+
+def identity(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Give an identity its principal, its client and its tenant, once."""
+    del call
+    made = known.properties if known else {}
+    resource.body["properties"] = {
+        "tenantId": TENANT,
+        "principalId": made.get("principalId") or str(uuid.uuid4()),
+        "clientId": made.get("clientId") or str(uuid.uuid4()),
+    }
+
+
+def federated_credential(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Refuse a credential that lacks something, or that another of the identity equals."""
+    given = resource.properties
+    for name in ("issuer", "subject", "audiences"):
+        if not given.get(name):
+            raise ArmError(400, "BadRequest", f"Required property '{name}' is missing.")
+    if len(given["audiences"]) != 1:
+        raise ArmError(400, "BadRequest", "Exactly one audience must be specified.")
+    owner = resource.id[: resource.key.index("/federatedidentitycredentials/")]
+    for other in call.session.list(_CREDENTIAL, f"{owner}/"):
+        same = all(other.properties[name] == given[name] for name in ("issuer", "subject"))
+        if same and other.key != (known.key if known else resource.key):
+            raise ArmError(
+                409,
+                "Conflict",
+                "Issuer and subject combination already exists for this Managed Identity.",
+            )
+
+
+def global_only(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Refuse a private zone, or a link, in a region; and what it refers to, unless it exists."""
+    if resource.body.get("location") != "global":
+        raise ArmError(
+            400,
+            "LocationNotAvailableForResourceType",
+            f"The provided location '{resource.body.get('location')}' is not available for"
+            f" resource type '{resource.body['type']}'. List of available regions for the"
+            " resource type is 'global'.",
+        )
+    references(call, resource, known)
+
+
+def public_address(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Give a public address an address, from those that are for documentation."""
+    del call
+    made = known.properties if known else {}
+    host = uuid.uuid4().int % 250 + 1
+    resource.properties["ipAddress"] = made.get("ipAddress") or f"203.0.113.{host}"
+
+
+def references(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Refuse a reference to what does not exist."""
+    del known
+    for named in _named(resource.properties):
+        _require(call, resource, named)
+
+
+def _named(value: object) -> Iterator[str]:
+    """Every id that stands as `id`, or under a name ending so, anywhere in *value*."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key.lower().endswith("id") and str(part).lower().startswith("/subscriptions/"):
+                yield part
+            else:
+                yield from _named(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _named(part)
+
+
+def _require(call: Call, resource: Resource, named: str) -> None:
+    network, found, subnet = named.partition("/subnets/")
+    there = call.session.find(network)
+    if there and found:
+        subnets = there.properties.get("subnets") or ()
+        if subnet.lower() not in {str(one["name"]).lower() for one in subnets}:
+            there = None
+    if there is None:
+        raise ArmError(
+            400,
+            "InvalidResourceReference",
+            f"Resource {named} referenced by resource {resource.id} was not found. Please make"
+            " sure that the referenced resource exists, and that both resources are in the same"
+            " region.",
+        )
+
+
+def virtual_network(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Refuse subnets outside of their network, or that overlap; give the others their ids."""
+    given = resource.properties
+    prefixes = (given.get("addressSpace") or {}).get("addressPrefixes") or ()
+    spaces = [ipaddress.ip_network(one) for one in prefixes]
+    taken: list[Any] = []
+    for subnet in given.get("subnets") or ():
+        told = subnet.setdefault("properties", {})
+        prefix = ipaddress.ip_network(told.get("addressPrefix") or "0.0.0.0/0")
+        if not any(prefix.subnet_of(space) for space in spaces):  # type: ignore[arg-type]
+            raise ArmError(
+                400,
+                "NetcfgInvalidSubnet",
+                f"Subnet '{subnet['name']}' is not valid in virtual network '{resource.name}'.",
+            )
+        if any(prefix.overlaps(other) for other in taken):
+            raise ArmError(
+                400,
+                "NetcfgSubnetRangesOverlap",
+                f"Subnet '{subnet['name']}' is not valid because its IP address range overlaps"
+                f" with that of an existing subnet in virtual network '{resource.name}'.",
+            )
+        taken.append(prefix)
+        subnet["id"] = f"{resource.id}/subnets/{subnet['name']}"
+        told["provisioningState"] = "Succeeded"
+        for named in _named(told):
+            _require(call, resource, named)
+    del known
+
+
+def storage_account(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Refuse a bad or taken name, and what is decided at creation; fill in what was not said."""
+    name, given = resource.name, resource.properties
+    if not _ACCOUNT_NAME.fullmatch(name):
+        raise ArmError(
+            400,
+            "AccountNameInvalid",
+            f"{name} is not a valid storage account name. Storage account name must be between"
+            " 3 and 24 characters in length and use numbers and lower-case letters only.",
+        )
+    for other in call.session.list(_ACCOUNT, "/subscriptions/"):
+        if other.name == name and other.key != resource.key:
+            raise ArmError(
+                409,
+                "StorageAccountAlreadyTaken",
+                f"The storage account named {name} is already taken.",
+            )
+    for field in _AT_CREATION if known else ():
+        if field in given and given[field] != (known or resource).properties.get(field):
+            raise ArmError(
+                409, "PropertyImmutable", f"The property '{field}' cannot be changed once set."
+            )
+    before = known.properties if known else _OPEN
+    resource.body["properties"] = (
+        before | given | {"primaryEndpoints": {"blob": f"https://{name}.blob.core.windows.net/"}}
+    )
+
+
+def shown_account(resource: Resource, call: Call) -> dict[str, Any]:
+    """An account with the private endpoints that lead to it, and where its blobs are."""
+    body = present(resource, call)
+    leading = [
+        _connection(resource, one)
+        for one in call.session.list(_ENDPOINT, "/subscriptions/")
+        if any(
+            str(link["properties"].get("privateLinkServiceId")).lower() == resource.key
+            for link in one.properties.get("privateLinkServiceConnections") or ()
+        )
+    ]
+    body["properties"]["privateEndpointConnections"] = leading
+    if resource.private.get("template"):  # of a staging group: the emulator serves its logs
+        place = {"blob": f"{call.base}/{resource.name}/"}
+        body["properties"]["primaryEndpoints"] = place
+    return body
+
+
+def _connection(account: Resource, endpoint: Resource) -> dict[str, Any]:
+    state = endpoint.private.get("state") or "Approved"
+    return {
+        "id": f"{account.id}/privateEndpointConnections/{endpoint.name}",
+        "name": endpoint.name,
+        "properties": {
+            "privateEndpoint": {"id": endpoint.id},
+            "privateLinkServiceConnectionState": {"status": state, "actionRequired": "None"},
+            "provisioningState": "Succeeded",
+        },
+    }

@@ -1,0 +1,184 @@
+"""Resources that are kept and shown again: identities, networks, storage accounts, policies.
+
+Nothing runs behind them. What of their bodies is checked stands in `stored_checks`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.emulator.calls import Call, Reply, Route
+from imagebake.emulator.errors import parent_not_found, resource_not_found
+from imagebake.emulator.listing import list_page, location, present, require_group, same_location
+from imagebake.emulator.management import generic_resource_checks as checks
+from imagebake.emulator.store import Resource
+
+_GROUP = "/subscriptions/<subscription>/resourcegroups/<group>"
+_MORE = ("sku", "kind", "identity", "zones")
+"""What a body may have beside its properties."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A resource type; *check* completes a body or refuses it, *show* adds what is computed."""
+
+    type: str
+    located: bool = True
+    check: Callable[[Call, Resource, Resource | None], None] = checks.nothing
+    show: Callable[[Resource, Call], dict[str, Any]] = present
+    orphan: bool = False
+    """Whether its parent is there by itself, such as the one blob service of an account."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of the type, without its namespace."""
+        return tuple(self.type.split("/")[1:])
+
+    @property
+    def namespace(self) -> str:
+        """The provider."""
+        return self.type.partition("/")[0]
+
+    def id(self, call: Call) -> str:
+        """The id of the resource that the request is about."""
+        return self._path(call, len(self.words))
+
+    def parent(self, call: Call) -> str | None:
+        """The id of what it is in; None for what is in a resource group."""
+        depth = len(self.words) - (2 if self.orphan else 1)
+        return self._path(call, depth) if depth else None
+
+    def _path(self, call: Call, depth: int) -> str:
+        pairs = (
+            f"{word}/{call.names[f'name{number}']}"
+            for number, word in enumerate(self.words[:depth])
+        )
+        return f"{call.scope}/providers/{self.namespace}/{'/'.join(pairs)}"
+
+    @property
+    def rule(self) -> str:
+        """The path of its collection."""
+        inner = "".join(
+            f"/{word.lower()}/<name{number}>" for number, word in enumerate(self.words[:-1])
+        )
+        last = self.words[-1].lower()
+        return f"{_GROUP}/providers/{self.namespace.lower()}{inner}/{last}"
+
+
+KINDS = (
+    Kind("Microsoft.ManagedIdentity/userAssignedIdentities", check=checks.identity),
+    Kind(
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        located=False,
+        check=checks.federated_credential,
+    ),
+    Kind("Microsoft.Network/networkSecurityGroups"),
+    Kind("Microsoft.Network/publicIPAddresses", check=checks.public_address),
+    Kind("Microsoft.Network/natGateways", check=checks.references),
+    Kind("Microsoft.Network/virtualNetworks", check=checks.virtual_network),
+    Kind("Microsoft.Network/privateEndpoints", check=checks.references),
+    Kind(
+        "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+        located=False,
+        check=checks.references,
+    ),
+    Kind("Microsoft.Network/privateDnsZones", check=checks.global_only, located=False),
+    Kind(
+        "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+        check=checks.global_only,
+        located=False,
+    ),
+    Kind(
+        "Microsoft.Storage/storageAccounts",
+        check=checks.storage_account,
+        show=checks.shown_account,
+    ),
+    Kind("Microsoft.Storage/storageAccounts/blobServices", located=False),
+    Kind("Microsoft.Storage/storageAccounts/blobServices/containers", located=False, orphan=True),
+)
+
+
+def put(kind: Kind, call: Call) -> Reply:
+    """Create a resource, or write it anew; it is there at once."""
+    require_group(call)
+    if (parent := kind.parent(call)) and not call.session.find(parent):
+        raise parent_not_found(parent.rpartition("/")[2])
+    body, named = call.document(), kind.id(call)
+    known = call.session.find(named)
+    resource = Resource(
+        kind.type,
+        {
+            "id": known.id if known else named,
+            "name": named.rpartition("/")[2],
+            "type": kind.type,
+            "properties": dict(body.get("properties") or {}),
+        }
+        | {key: body[key] for key in _MORE if key in body},
+    )
+    if kind.located or "location" in body:
+        place = "global" if body.get("location") == "global" else location(body, kind.type)
+        same_location(known, place, call.names["group"])
+        resource.body |= {"location": place, "tags": body.get("tags") or {}}
+    kind.check(call, resource, known)
+    call.session.put(resource)
+    return Reply(200 if known else 201, kind.show(resource, call))
+
+
+def get(kind: Kind, call: Call) -> Reply:
+    """Show one."""
+    found = call.session.find(kind.id(call))
+    if not found:
+        names = kind.id(call).rpartition("/")[2]
+        raise resource_not_found(kind.type, names, call.names["group"])
+    return Reply(200, kind.show(found, call))
+
+
+def list_all(kind: Kind, call: Call) -> Reply:
+    """List those of a resource group, or of a parent."""
+    require_group(call)
+    below = kind.parent(call)
+    return list_page(call, kind.type, f"{below or call.scope}/", kind.show)
+
+
+def delete(kind: Kind, call: Call) -> Reply:
+    """Forget one, with what is in it."""
+    if not call.session.find(kind.id(call)):
+        return Reply(204)
+    call.session.remove(kind.id(call))
+    return Reply(200)
+
+
+def _routes(kind: Kind) -> tuple[Route, ...]:
+    one = f"{kind.rule}/<name{len(kind.words) - 1}>"
+    return (
+        Route("PUT", one, functools.partial(put, kind)),
+        Route("GET", one, functools.partial(get, kind)),
+        Route("DELETE", one, functools.partial(delete, kind)),
+        Route("GET", kind.rule, functools.partial(list_all, kind)),
+    )
+
+
+def get_subnet(call: Call) -> Reply:
+    """Show a subnet, which is a part of its network."""
+    networks = f"{call.scope}/providers/Microsoft.Network/virtualNetworks"
+    found = call.session.find(f"{networks}/{call.names['name0']}")
+    subnets = found.properties.get("subnets", ()) if found else ()
+    for subnet in subnets:
+        if subnet["name"].lower() == call.names["subnet"].lower():
+            return Reply(200, subnet)
+    raise resource_not_found(
+        "Microsoft.Network/virtualNetworks/subnets",
+        f"{call.names['name0']}/{call.names['subnet']}",
+        call.names["group"],
+    )
+
+
+_SUBNET = f"{_GROUP}/providers/microsoft.network/virtualnetworks/<name0>/subnets/<subnet>"
+
+ROUTES = (
+    *(route for kind in KINDS for route in _routes(kind)),
+    Route("GET", _SUBNET, get_subnet),
+)
