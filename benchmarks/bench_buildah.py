@@ -15,9 +15,9 @@ from typing import Any
 
 from benchmarks.measure import Contest, processor_seconds, report, run, seconds
 from benchmarks.workshop import IMAGE, Workshop, a_workshop
-from imagebake.engine.engine import Engine
-from imagebake.engine.marketplace import Marketplace
 from imagebake.kernel.digest import sha256_bytes
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.recipe import Marketplace
 
 FIRST, CHANGED, LAST = "mask-downloads", "install-packages", "write-deprovisioning-script"
 """The customizers from which nothing is cached: cold, with one changed pin, as preparation."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from benchmarks.measure import Contest, command, report
 from imagebake import ends
 from imagebake.commands.baking import attempt, bake_one
-from imagebake.fabric.plan import Extension, GoalState
-from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
-from imagebake.firstboot.trials import Change, trials
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
+from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
+from imagebake.lab.boot.trials import Change, trials
+from imagebake.lab.fabric.plan import Extension, GoalState
 from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.plan import plan_plain
 from imagebake.prove import Run, demand_of, run_here

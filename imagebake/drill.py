@@ -14,6 +14,8 @@ from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.progress import Progress, Step
+from imagebake.lab.faults import Asking, IdentityState, StoreState
+from imagebake.lab.ledger import DNS, OTHER, Ledger
 from imagebake.model.drill import (
     IDENTITY,
     STORE,
@@ -25,8 +27,6 @@ from imagebake.model.drill import (
     Traffic,
     Witness,
 )
-from imagebake.model.incident import Asking, IdentityState, StoreState
-from imagebake.model.ledger import DNS, OTHER, Ledger
 
 _AT_ONCE = 32
 _TAG = "imagebake-drill"

@@ -24,7 +24,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.progress import Progress
-from imagebake.local import LocalEnd, local_end, make_engine
+from imagebake.lab.local_cloud import LocalEnd, local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher
 from imagebake.making import Bases, Destination
 from imagebake.spec.plan import BakePlan

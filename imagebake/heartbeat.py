@@ -15,6 +15,7 @@ from imagebake.azure.model.machine import MachineWish
 from imagebake.azure.retry import Patience
 from imagebake.kernel.errors import CloudError, ImagebakeError
 from imagebake.kernel.progress import Progress, Step
+from imagebake.lab.ledger import DNS, OTHER, Ledger
 from imagebake.model.heartbeat import (
     AGENT,
     CREATE,
@@ -27,7 +28,6 @@ from imagebake.model.heartbeat import (
     Phase,
     Target,
 )
-from imagebake.model.ledger import DNS, OTHER, Ledger
 from imagebake.render.health_script import IDENTITY_HOST, Report, health_script, read_reports
 
 TAG = "imagebake-heartbeat"

@@ -13,9 +13,9 @@ from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.model.disk_boot import DiskBoot
-from imagebake.model.ledger import Ledger, LedgerEntry
-from imagebake.model.proof import Proof
+from imagebake.lab.disk.result import DiskBoot
+from imagebake.lab.ledger import Ledger, LedgerEntry
+from imagebake.lab.proof_result import Proof
 from imagebake.reports.statement import proof_statement
 
 PROOF, LEDGER, STATEMENT = "proof.json", "ledger.json", "proof.intoto.json"

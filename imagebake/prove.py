@@ -10,23 +10,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imagebake.fabric.plan import Machine
-from imagebake.fabric.status import AgentStatus
-from imagebake.fabric.store import ExtensionStore
-from imagebake.firstboot.control import apply
-from imagebake.firstboot.life import run_scenario
-from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
-from imagebake.firstboot.trials import Change, chosen, control_of, planted, trials
 from imagebake.kernel.progress import Progress, Step
-from imagebake.model.proof import (
-    Control,
-    Demand,
-    Proof,
-    Seen,
-    SeenHandler,
-    SeenService,
-    Wish,
-)
+from imagebake.lab.boot.negative_control import apply
+from imagebake.lab.boot.runner import run_scenario
+from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
+from imagebake.lab.boot.trials import Change, chosen, control_of, planted, trials
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.plan import Machine
+from imagebake.lab.fabric.status import AgentStatus
+from imagebake.lab.proof_result import Control, Demand, Proof, Seen, SeenHandler, SeenService, Wish
 from imagebake.model.verdict import judge
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.model import ImageSpec

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from imagebake.azure.endpoint import Credential
 from imagebake.azure.retry import Patience
 from imagebake.azure.token_clients import Detour, has_token, our_credential, sdk_credential
-from imagebake.fabric.exchange import Request, Service
-from imagebake.fabric.fabric import Fabric
-from imagebake.fabric.plan import METADATA, IdentityFault, Machine
-from imagebake.fabric.store import ExtensionStore
 from imagebake.host.virtual_time import VirtualTime
 from imagebake.kernel.progress import Progress
+from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import METADATA, IdentityFault, Machine
 from imagebake.model.storm import OURS, SDK, StormPlan, StormRecord, Wave
 
 

@@ -14,8 +14,8 @@ from imagebake.inspection.tree import read_contents
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ValidationFailed
+from imagebake.lab.proof_result import Proof
 from imagebake.model.findings import Finding
-from imagebake.model.proof import Proof
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,

@@ -20,13 +20,13 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from imagebake.engine.probe import mend
-from imagebake.firstboot.scenario import FirstBoot, Scenario
-from imagebake.firstboot.trials import Change
-from imagebake.firstboot.world import World, WorldFailed
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, process
+from imagebake.lab.boot.namespaces import World, WorldFailed
+from imagebake.lab.boot.scenario import FirstBoot, Scenario
+from imagebake.lab.boot.trials import Change
+from imagebake.lab.engine.probe import mend
 from imagebake.prove import run_here
 
 _CODE = Path(__file__).parents[2]

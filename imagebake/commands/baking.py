@@ -24,13 +24,13 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
 from imagebake.kernel.host import system_packages
+from imagebake.lab.proof_result import Wish
 from imagebake.lock import artifact_sources
 from imagebake.lock import locking as locks
 from imagebake.lock.heal import heal
 from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.making import Hands
 from imagebake.mirror.local import ArtifactsGone
-from imagebake.model.proof import Wish
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
 from imagebake.render.identity import rendering_identity

@@ -6,16 +6,16 @@ import time
 
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.proving import keeper
-from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
-from imagebake.diskboot.watch import Attempt, boot
 from imagebake.ends import End
-from imagebake.engine.errors import EngineFailed
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.progress import Step
+from imagebake.lab.disk.hardware import EMULATED, KVM, Hardware
+from imagebake.lab.disk.result import DiskBoot, Trouble
+from imagebake.lab.disk.watch import Attempt, boot
+from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lock import artifact_sources
-from imagebake.model.disk_boot import DiskBoot, Trouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
 

@@ -9,8 +9,8 @@ from imagebake.emulator.outages import Outages
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import UsageError
-from imagebake.local import outages
-from imagebake.model.incident import IdentityState, StoreState
+from imagebake.lab.faults import IdentityState, StoreState
+from imagebake.lab.local_cloud import outages
 
 STORE, IDENTITY, REGION, OVER = "store", "identity", "region", "over"
 _SERVICES = {

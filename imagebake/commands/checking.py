@@ -7,9 +7,9 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError, UsageError
+from imagebake.lab.proof_result import Wish
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import chosen, split_version, templates
-from imagebake.model.proof import Wish
 from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all

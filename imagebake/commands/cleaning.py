@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from imagebake.commands.cleaning_cloud import clean_cloud
-from imagebake.engine.clean import clean as clean_store
 from imagebake.kernel import context
 from imagebake.kernel.console import size
 from imagebake.kernel.errors import UsageError
-from imagebake.local import local_end, make_engine
+from imagebake.lab.engine.clean import clean as clean_store
+from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher
 
 

@@ -10,8 +10,8 @@ from imagebake.commands.proving import keeper
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.errors import UsageError
+from imagebake.lab.ledger import LedgerEntry
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.model.ledger import LedgerEntry
 from imagebake.proofs import KeptLedger
 
 COLUMNS = (

@@ -27,7 +27,7 @@ ON_DEMAND = {"validate --boot": system_packages.BOOT}
 
 def doctor(*, cloud: str, as_json: bool) -> None:
     """Print what each verb needs, whether it is here, and what mends it; or examine *cloud*."""
-    from imagebake.engine import probe
+    from imagebake.lab.engine import probe
 
     if cloud:
         from imagebake.commands.examining import doctor_cloud

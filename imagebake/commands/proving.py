@@ -11,16 +11,16 @@ from pathlib import Path
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands import apart
 from imagebake.ends import End
-from imagebake.firstboot.scenario import FirstBoot, Scenario
-from imagebake.firstboot.trials import BOOT, Change
-from imagebake.firstboot.world import World, WorldFailed
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, system_packages
+from imagebake.lab.boot.namespaces import World, WorldFailed
+from imagebake.lab.boot.scenario import FirstBoot, Scenario
+from imagebake.lab.boot.trials import BOOT, Change
+from imagebake.lab.proof_result import Proof, Wish
 from imagebake.lock import artifact_sources
-from imagebake.model.proof import Proof, Wish
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper
 from imagebake.prove import Hands, Run, demand_of, prove, run_here

@@ -9,7 +9,7 @@ from imagebake.emulator.foreground import how_to_connect
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
-from imagebake.local import local_end, make_engine
+from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from imagebake import ends
 from imagebake.azure.clients import Clients
-from imagebake.engine.recipe import BaseRecipe
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -18,7 +17,8 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
-from imagebake.local import local_end, make_engine
+from imagebake.lab.engine.recipe import BaseRecipe
+from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock import artifact_sources
 from imagebake.lock.resolvers import source_file
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in

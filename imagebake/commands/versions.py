@@ -12,7 +12,7 @@ from imagebake.commands.proving import prove_version
 from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
-from imagebake.model.proof import Wish
+from imagebake.lab.proof_result import Wish
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from imagebake.model.ledger import LedgerEntry
+from imagebake.lab.ledger import LedgerEntry
 
 AGENT_PACKAGES = ("waagent", "walinuxagent")
 """What Debian and Ubuntu call the guest agent's package."""

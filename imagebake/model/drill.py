@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from imagebake.azure.model.machine import ExtensionWish
-from imagebake.model.incident import IdentityState, StoreState
+from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.spec.options import Objectives
 
 GOLDEN, PLAIN = "golden", "plain"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imagebake.lab.ledger import DNS, OTHER, Asked, LedgerEntry
+from imagebake.lab.proof_result import Control, Demand, Law, Proof, Reason, Seen
 from imagebake.model.advice import mend, suspect
-from imagebake.model.ledger import DNS, OTHER, Asked, LedgerEntry
-from imagebake.model.proof import Control, Demand, Law, Proof, Reason, Seen
 
 READY = "Ready"
 

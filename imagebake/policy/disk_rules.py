@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.disk_boot import DiskBoot, Trouble
+from imagebake.lab.disk.result import DiskBoot, Trouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.rules import Breach, rule
 

@@ -6,8 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from imagebake.inspection.contents import Contents, Leak
-from imagebake.model.disk_boot import DiskBoot
-from imagebake.model.proof import Proof
+from imagebake.lab.disk.result import DiskBoot
+from imagebake.lab.proof_result import Proof
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.proof import Law, Reason
+from imagebake.lab.proof_result import Law, Reason
 from imagebake.policy.facts import ProofFacts
 from imagebake.policy.rules import Breach, rule
 

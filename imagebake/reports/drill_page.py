@@ -7,9 +7,9 @@ from html import escape
 
 from imagebake.kernel.pages.charts import Axis, Band, Bars, Dot, bars, dots, figure
 from imagebake.kernel.pages.html import STYLE
+from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord, Phase
 from imagebake.model.drill_verdict import Score, Verdict
-from imagebake.model.incident import IdentityState, StoreState
 from imagebake.reports.drill import (
     NAMES,
     NOTES,

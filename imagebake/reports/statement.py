@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.azure.model.manifest import BakeManifest
-from imagebake.model.proof import Law, Proof
+from imagebake.lab.proof_result import Law, Proof
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"

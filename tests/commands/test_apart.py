@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from imagebake.commands.apart import Task, ask, boot
-from imagebake.fabric.plan import StoreMode
-from imagebake.firstboot.scenario import Means, Scenario
-from imagebake.firstboot.trials import Change
-from imagebake.firstboot.world import WorldFailed
+from imagebake.lab.boot.namespaces import WorldFailed
+from imagebake.lab.boot.scenario import Means, Scenario
+from imagebake.lab.boot.trials import Change
+from imagebake.lab.fabric.plan import StoreMode
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.users import PROJECT, run_as
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from imagebake.commands.ledger import page
-from imagebake.model.ledger import Asked, Ledger, LedgerEntry
+from imagebake.lab.ledger import Asked, Ledger, LedgerEntry
 from imagebake.proofs import KeptLedger
 from tests.commands.conftest import Run
 

@@ -25,10 +25,10 @@ from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.kernel import context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
-from imagebake.local import outages
+from imagebake.lab.faults import StoreState
+from imagebake.lab.local_cloud import outages
 from imagebake.making import Destination
 from imagebake.model.heartbeat_verdict import verdicts
-from imagebake.model.incident import StoreState
 from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram
 from imagebake.spec.load import load_all, load_spec

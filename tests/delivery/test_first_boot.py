@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.fabric.plan import STORE_HOSTS, Extension, GatewayMode, GoalState, StoreMode
-from imagebake.fabric.store import ExtensionStore
-from imagebake.fabric.toy import toy_package
-from imagebake.firstboot.life import run_scenario
-from imagebake.firstboot.scenario import FirstBoot, Means, Scenario
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
+from imagebake.lab.boot.runner import run_scenario
+from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.plan import STORE_HOSTS, Extension, GatewayMode, GoalState, StoreMode
+from imagebake.lab.fabric.sample_extension import toy_package
 from imagebake.plan import plan_bake
 from imagebake.render.scripts import render_deprovisioning
 from imagebake.spec.catalogue.components import CATALOGUE

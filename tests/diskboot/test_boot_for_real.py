@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.diskboot.hardware import EMULATED, KVM, Hardware
-from imagebake.diskboot.watch import Attempt, boot
-from imagebake.engine.disk import ESP_SIZE, ESP_START
-from imagebake.engine.export import Image, export_vhd
-from imagebake.engine.store import Store
-from imagebake.engine.vhd import MIB, footer
-from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.hardware import EMULATED, KVM, Hardware
+from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.watch import Attempt, boot
+from imagebake.lab.engine.disk import ESP_SIZE, ESP_START
+from imagebake.lab.engine.export import Image, export_vhd
+from imagebake.lab.engine.store import Store
+from imagebake.lab.engine.vhd import MIB, footer
 from tests.support.boot_root import disk_root
 from tests.support.users import a_user, an_open_folder, run_as
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.diskboot.console import plain, read_console
-from imagebake.model.disk_boot import Stage, Trouble
+from imagebake.lab.disk.console import plain, read_console
+from imagebake.lab.disk.result import Stage, Trouble
 
 CONSOLES = Path(__file__).parent / "consoles"
 KERNEL = "6.1.0-56-cloud-amd64"

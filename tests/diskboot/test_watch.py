@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.diskboot.hardware import EMULATED, KVM, Accelerator, Hardware
-from imagebake.diskboot.watch import Attempt, NoMachine, boot
-from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.hardware import EMULATED, KVM, Accelerator, Hardware
+from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.watch import Attempt, NoMachine, boot
 
 pytestmark = pytest.mark.root
 

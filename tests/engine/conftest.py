@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.marketplace import Marketplace
-from imagebake.engine.recipe import BaseRecipe
 from imagebake.kernel.host import files
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
 from tests.engine import support
 
 

@@ -16,10 +16,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.errors import EngineFailed
-from imagebake.engine.marketplace import Marketplace
-from imagebake.engine.recipe import BaseRecipe
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.errors import EngineFailed
+from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
 
 
 def main() -> int:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.marketplace import Marketplace
-from imagebake.engine.recipe import BaseRecipe
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
 
 BUNDLE = "b" * 64
 PACKAGES = ("sudo", "systemd-sysv", "iproute2")

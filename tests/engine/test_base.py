@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.errors import EngineFailed
-from imagebake.engine.probe import probe
-from imagebake.engine.recipe import BaseRecipe
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.errors import EngineFailed
+from imagebake.lab.engine.probe import probe
+from imagebake.lab.engine.recipe import BaseRecipe
 from tests.engine import support
 from tests.engine.support import build, shell
 

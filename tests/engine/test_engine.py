@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.errors import Cancelled, CannotRun, EngineFailed
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.errors import Cancelled, CannotRun, EngineFailed
 from tests.engine import support
 from tests.engine.support import build, shell
 

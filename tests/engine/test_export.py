@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.errors import EngineFailed
-from imagebake.engine.vhd import MIB, aligned, footer
 from imagebake.kernel.digest import sha256_file
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.errors import EngineFailed
+from imagebake.lab.engine.vhd import MIB, aligned, footer
 from tests.engine import support
 from tests.engine.support import build, shell
 

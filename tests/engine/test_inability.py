@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from imagebake.engine.engine import Engine
-from imagebake.engine.errors import CannotRun, EngineFailed
-from imagebake.engine.inability import idle, inability, named_source
-from imagebake.engine.marketplace import Marketplace
-from imagebake.engine.recipe import BaseRecipe
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host import system_packages
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.errors import CannotRun, EngineFailed
+from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.unsupported import idle, inability, named_source
 
 OWN = system_packages.architecture()
 RECIPE = BaseRecipe(suite="bookworm", architecture=OWN, packages=("base-files",))

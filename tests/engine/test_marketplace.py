@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.engine import scaffold
-from imagebake.engine.marketplace import Marketplace
-from imagebake.engine.recipe import BaseRecipe
+from imagebake.lab.engine import scaffold
+from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
 
 RECIPE = BaseRecipe(
     suite="bookworm", architecture="amd64", packages=("sudo=1.9-1",), bundle="b" * 64

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.engine.errors import EngineFailed
-from imagebake.engine.steps import Step, materialise
 from imagebake.kernel.digest import sha256_bytes
+from imagebake.lab.engine.errors import EngineFailed
+from imagebake.lab.engine.steps import Step, materialise
 
 CONTENT = b"content\n"
 URI = "https://files.example/a?sig=secret"

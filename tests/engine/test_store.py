@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from imagebake.engine.clean import clean
-from imagebake.engine.errors import Cancelled, EngineFailed
-from imagebake.engine.store import Store
 from imagebake.kernel.host import files
+from imagebake.lab.engine.clean import clean
+from imagebake.lab.engine.errors import Cancelled, EngineFailed
+from imagebake.lab.engine.store import Store
 
 MIB = 1 << 20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.engine.engine import Engine
+from imagebake.lab.engine.engine import Engine
 from tests.engine import support
 from tests.engine.support import build, shell
 

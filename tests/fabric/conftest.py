@@ -12,10 +12,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from imagebake.fabric.exchange import Request
-from imagebake.fabric.fabric import Fabric
-from imagebake.fabric.plan import STORE, Extension, Machine
-from imagebake.fabric.store import ExtensionStore
+from imagebake.lab.fabric.exchange import Request
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import STORE, Extension, Machine
 
 NOW = dt.datetime.now(dt.UTC)
 MACHINE = Machine(

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.fabric.exchange import Request, Service
-from imagebake.fabric.fabric import Fabric
-from imagebake.fabric.plan import (
+from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import (
     STATUS_HOST,
     STORE_HOSTS,
     Extension,
@@ -24,8 +25,7 @@ from imagebake.fabric.plan import (
     Source,
     StoreMode,
 )
-from imagebake.fabric.status import AGENT, AgentStatus, HandlerStatus
-from imagebake.fabric.store import ExtensionStore
+from imagebake.lab.fabric.status import AGENT, AgentStatus, HandlerStatus
 from tests.fabric.conftest import HELLO, MACHINE
 from tests.support.lab import Lab
 from tests.support.roots import AGENTS, agent_root

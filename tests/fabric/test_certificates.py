@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.fabric.certificates import Tenant, make_tenant
+from imagebake.lab.fabric.certificates import Tenant, make_tenant
 from tests.fabric.conftest import NOW
 
 

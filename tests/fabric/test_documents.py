@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from imagebake.fabric import documents
-from imagebake.fabric.documents import Wanted
-from imagebake.fabric.goals import Goals
-from imagebake.fabric.plan import Extension, GoalState, Source
+from imagebake.lab.fabric import goal_state
+from imagebake.lab.fabric.goal_state import Goals, Wanted
+from imagebake.lab.fabric.plan import Extension, GoalState, Source
 from tests.fabric.conftest import HELLO, MACHINE, NOW, parsed
 
 AWKWARD = Extension(
@@ -28,7 +27,7 @@ def wanted(source: Source, *extensions: Extension) -> Wanted:
 
 
 def test_every_address_in_the_goal_state_is_the_wire_servers() -> None:
-    root = parsed(documents.goal_state(wanted(Source.EXTENSIONS_CONFIG)))
+    root = parsed(goal_state.goal_state(wanted(Source.EXTENSIONS_CONFIG)))
 
     found = [node.text or "" for node in root.iter() if (node.text or "").startswith("http")]
     assert len(found) == 5
@@ -36,8 +35,8 @@ def test_every_address_in_the_goal_state_is_the_wire_servers() -> None:
 
 
 def test_settings_survive_their_way_through_both_documents() -> None:
-    config = parsed(documents.extensions_config(wanted(Source.FAST_TRACK, AWKWARD)))
-    fast = documents.vm_settings(wanted(Source.FAST_TRACK, AWKWARD))
+    config = parsed(goal_state.extensions_config(wanted(Source.FAST_TRACK, AWKWARD)))
+    fast = goal_state.vm_settings(wanted(Source.FAST_TRACK, AWKWARD))
 
     node = config.find("PluginSettings/Plugin/RuntimeSettings")
     assert node is not None
@@ -52,7 +51,7 @@ def test_settings_survive_their_way_through_both_documents() -> None:
 def test_protected_settings_leave_only_encrypted() -> None:
     state = wanted(Source.EXTENSIONS_CONFIG, AWKWARD)
 
-    config, fast = documents.extensions_config(state), json.dumps(documents.vm_settings(state))
+    config, fast = goal_state.extensions_config(state), json.dumps(goal_state.vm_settings(state))
 
     assert "hush" not in config + fast
     assert state.tenant.thumbprint in config
@@ -62,8 +61,8 @@ def test_protected_settings_leave_only_encrypted() -> None:
 def test_both_documents_of_one_goal_state_say_the_same() -> None:
     state = wanted(Source.EXTENSIONS_CONFIG, HELLO)
 
-    meta = parsed(documents.extensions_config(state)).find("InVMGoalStateMetaData")
-    fast = documents.vm_settings(state)
+    meta = parsed(goal_state.extensions_config(state)).find("InVMGoalStateMetaData")
+    fast = goal_state.vm_settings(state)
 
     assert meta is not None
     assert meta.get("activityId") == fast["activityId"]
@@ -72,7 +71,7 @@ def test_both_documents_of_one_goal_state_say_the_same() -> None:
 
 
 def test_ticks_count_from_the_year_one() -> None:
-    assert documents.ticks_of(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) == (621_355_968_000_000_000)
+    assert goal_state.ticks_of(dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) == (621_355_968_000_000_000)
 
 
 def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> None:
@@ -93,5 +92,5 @@ def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> Non
 def test_a_machine_without_extensions_has_the_documents_too(source: Source) -> None:
     state = wanted(source)
 
-    assert parsed(documents.extensions_config(state)).findall("Plugins/Plugin") == []
-    assert documents.vm_settings(state)["extensionGoalStates"] == []
+    assert parsed(goal_state.extensions_config(state)).findall("Plugins/Plugin") == []
+    assert goal_state.vm_settings(state)["extensionGoalStates"] == []

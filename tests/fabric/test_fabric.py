@@ -9,10 +9,16 @@ import threading
 
 import pytest
 
-from imagebake.fabric import plan
-from imagebake.fabric.exchange import Request, Service
-from imagebake.fabric.fabric import Fabric
-from imagebake.fabric.plan import (
+from imagebake.lab.fabric import plan
+from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.extension_store import (
+    NEWER_AGENT,
+    ExtensionStore,
+    agent_manifest_urls,
+    manifest_urls,
+)
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import (
     GATEWAY,
     METADATA,
     STORE,
@@ -23,8 +29,7 @@ from imagebake.fabric.plan import (
     Source,
     StoreMode,
 )
-from imagebake.fabric.store import NEWER_AGENT, ExtensionStore, agent_manifest_urls, manifest_urls
-from imagebake.fabric.toy import toy_package
+from imagebake.lab.fabric.sample_extension import toy_package
 from tests.fabric.conftest import HELLO, MACHINE, NOW, Wires, parsed
 
 GOAL_STATE = "/machine/?comp=goalstate"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from imagebake.fabric.exchange import Answer, Call, Peer
-from imagebake.fabric.listener import Listener
+from imagebake.lab.fabric.exchange import Answer, Call, Peer
+from imagebake.lab.fabric.listener import Listener
 from tests.fabric.conftest import Reply, answered
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from imagebake.fabric.fabric import Fabric
-from imagebake.fabric.plan import METADATA, IdentityFault
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import METADATA, IdentityFault
 from tests.fabric.conftest import MACHINE, Wires
 
 INSTANCE = "/metadata/instance?api-version=2021-08-01&extended=true"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.fabric.plan import Extension, newer_patch
+from imagebake.lab.fabric.plan import Extension, newer_patch
 from tests.fabric.conftest import HELLO
 
 

@@ -6,8 +6,8 @@ from email.message import Message
 
 import pytest
 
-from imagebake.fabric.exchange import Call, Peer
-from imagebake.fabric.status import AGENT, CLOUD_INIT, read_health, read_status, read_upload
+from imagebake.lab.fabric.exchange import Call, Peer
+from imagebake.lab.fabric.status import AGENT, CLOUD_INIT, read_health, read_status, read_upload
 from tests.fabric.conftest import NOW
 
 STATUS = {

@@ -6,8 +6,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from imagebake.fabric.toy import toy_package
 from imagebake.kernel.digest import sha256_bytes
+from imagebake.lab.fabric.sample_extension import toy_package
 
 
 def test_the_handler_has_the_same_bytes_every_time() -> None:

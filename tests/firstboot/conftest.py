@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.fabric.plan import Machine
-from imagebake.firstboot.network import Network
+from imagebake.lab.boot.network import Network
+from imagebake.lab.fabric.plan import Machine
 from tests.support.boot_root import boot_root
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAl3h1YV5rGm1Q8k4Qk4mVfQ0pS8d1x7o0kq7Yp0h2aB test"

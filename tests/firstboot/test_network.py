@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from imagebake.firstboot.network import Network
-from imagebake.model.ledger import DNS, OTHER, Asked, LedgerEntry
+from imagebake.lab.boot.network import Network
+from imagebake.lab.ledger import DNS, OTHER, Asked, LedgerEntry
 from tests.firstboot.conftest import NOW, a_machine
 
 pytestmark = pytest.mark.root

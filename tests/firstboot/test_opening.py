@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from imagebake.firstboot.opening import Opening, path_of, read_opening
+from imagebake.lab.boot.sniff import Opening, path_of, read_opening
 
 
 def hello(name: str) -> bytes:

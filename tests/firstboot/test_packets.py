@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from imagebake.firstboot.packets import Packet, read_frame
+from imagebake.lab.boot.sniff import Packet, read_frame
 
 IP4, IP6, TCP, UDP, ICMP, ICMP6, IGMP = 0x0800, 0x86DD, 6, 17, 1, 58, 2
 SYN, ACK = 0x02, 0x10

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.fabric.plan import Extension, GatewayMode, GoalState, StoreMode
-from imagebake.fabric.store import ExtensionStore
-from imagebake.firstboot.attribution import pids_in
-from imagebake.firstboot.life import run_scenario
-from imagebake.firstboot.scenario import FirstBoot, Means, Moment, Scenario
 from imagebake.kernel.errors import ImagebakeError
-from imagebake.model.ledger import Asked
+from imagebake.lab.boot.attribution import pids_in
+from imagebake.lab.boot.runner import run_scenario
+from imagebake.lab.boot.scenario import FirstBoot, Means, Moment, Scenario
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.plan import Extension, GatewayMode, GoalState, StoreMode
+from imagebake.lab.ledger import Asked
 from tests.firstboot.conftest import NOW, a_machine
 from tests.support.boot_root import AGENT
 

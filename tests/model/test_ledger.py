@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from imagebake.model.ledger import Asked, Destination, Ledger, LedgerEntry, in_order
+from imagebake.lab.ledger import Asked, Destination, Ledger, LedgerEntry, in_order
 
 START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 ENTRY = LedgerEntry(

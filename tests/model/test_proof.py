@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.model.ledger import Asked
-from imagebake.model.proof import Law, Proof, Seen, SeenHandler, SeenService
+from imagebake.lab.ledger import Asked
+from imagebake.lab.proof_result import Law, Proof, Seen, SeenHandler, SeenService
 from imagebake.model.verdict import judge
 from tests.support.first_boots import HANDLER, a_control, a_demand, a_ledger, an_entry, seen
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.model.disk_boot import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
 from imagebake.model.findings import Finding
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.registry import judge_disk

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.model.ledger import Ledger
-from imagebake.model.proof import Law, Seen
+from imagebake.lab.ledger import Ledger
+from imagebake.lab.proof_result import Law, Seen
 from imagebake.model.verdict import judge
 from tests.support.first_boots import a_control, a_demand, a_ledger, an_entry, seen
 

@@ -14,7 +14,7 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.names import TEMPLATE
 from imagebake.kernel.templating import Templates
-from imagebake.local import wire_source
+from imagebake.lab.local_cloud import wire_source
 from imagebake.render.files import rendered_files
 from imagebake.render.image_template import render_image_template
 from imagebake.render.standing import TAG_CANDIDATE, render_standing

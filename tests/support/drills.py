@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 from imagebake.azure.model.machine import ExtensionWish
+from imagebake.lab.faults import StoreState
 from imagebake.model.drill import (
     GOLDEN,
     IDENTITY,
@@ -20,7 +21,6 @@ from imagebake.model.drill import (
     Traffic,
     Witness,
 )
-from imagebake.model.incident import StoreState
 from imagebake.spec.options import Objectives
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from imagebake.model.ledger import Asked, Destination, Ledger, LedgerEntry
-from imagebake.model.proof import Control, Demand, Seen, SeenHandler, SeenService
+from imagebake.lab.ledger import Asked, Destination, Ledger, LedgerEntry
+from imagebake.lab.proof_result import Control, Demand, Seen, SeenHandler, SeenService
 
 START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 HANDLER = ("Contoso.Demo.Hello", "1.2.3")

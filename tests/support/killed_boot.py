@@ -11,11 +11,11 @@ import sys
 import uuid
 from pathlib import Path
 
-from imagebake.fabric.fabric import Fabric
-from imagebake.fabric.plan import Machine
-from imagebake.fabric.store import ExtensionStore
-from imagebake.firstboot.boot import Boot
-from imagebake.firstboot.network import Network
+from imagebake.lab.boot.boot import Boot
+from imagebake.lab.boot.network import Network
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import Machine
 
 
 def main(root: Path) -> None:

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from imagebake.diskboot.hardware import EMULATED, Hardware
-from imagebake.diskboot.watch import Attempt, boot
+from imagebake.lab.disk.hardware import EMULATED, Hardware
+from imagebake.lab.disk.watch import Attempt, boot
 
 
 def main(disk: Path, folder: Path) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from imagebake.fabric.plan import METADATA, STORE, WIRE_SERVER
-from imagebake.firstboot.namespace import Namespace
-from imagebake.firstboot.world import ROOT, World
 from imagebake.kernel.host import process
+from imagebake.lab.boot.namespaces import ROOT, World
+from imagebake.lab.boot.network_namespace import Namespace
+from imagebake.lab.fabric.plan import METADATA, STORE, WIRE_SERVER
 
 CONF = {
     "Provisioning.Agent": "disabled",

@@ -18,6 +18,8 @@ from imagebake.azure.model.machine import MachineWish
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
+from imagebake.lab.faults import IdentityState, StoreState
+from imagebake.lab.vm_host import Region
 from imagebake.model.drill import (
     GOLDEN,
     IDENTITY,
@@ -29,8 +31,6 @@ from imagebake.model.drill import (
     Timeline,
 )
 from imagebake.model.drill_verdict import judge
-from imagebake.model.incident import IdentityState, StoreState
-from imagebake.region import Region
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan

@@ -9,8 +9,8 @@ from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF
 from imagebake.azure.model.manifest import record_name
 from imagebake.commands.ledger import page
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.ledger import Ledger
-from imagebake.model.proof import Proof, Seen
+from imagebake.lab.ledger import Ledger
+from imagebake.lab.proof_result import Proof, Seen
 from imagebake.model.verdict import judge
 from imagebake.proofs import LEDGER, PROOF, STATEMENT, Keeper
 from imagebake.reports.statement import TEST_RESULT

@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.fabric.plan import StoreMode
-from imagebake.fabric.status import AgentStatus
-from imagebake.firstboot.scenario import FirstBoot, Means, Moment, Scenario, Stage
-from imagebake.firstboot.trials import BOOT, Change, trials
-from imagebake.firstboot.units import UnitState
 from imagebake.kernel.errors import UsageError
-from imagebake.model.ledger import Ledger
-from imagebake.model.proof import Demand, Law, Proof, Wish
+from imagebake.lab.boot.scenario import FirstBoot, Means, Moment, Scenario, Stage
+from imagebake.lab.boot.trials import BOOT, Change, trials
+from imagebake.lab.boot.units import UnitState
+from imagebake.lab.fabric.plan import StoreMode
+from imagebake.lab.fabric.status import AgentStatus
+from imagebake.lab.ledger import Ledger
+from imagebake.lab.proof_result import Demand, Law, Proof, Wish
 from imagebake.policy.facts import ProofFacts
 from imagebake.prove import Hands, demand_of, prove
 from imagebake.render.delivery import ARTIFACT_HOSTS

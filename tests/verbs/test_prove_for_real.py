@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.firstboot.world import World
 from imagebake.inspection.dpkg import unit_packages
-from imagebake.model.proof import Law, Proof, Wish
+from imagebake.lab.boot.namespaces import World
+from imagebake.lab.proof_result import Law, Proof, Wish
 from imagebake.prove import Hands, demand_of, prove, run_here
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.support.boot_root import boot_root

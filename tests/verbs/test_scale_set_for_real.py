@@ -13,7 +13,7 @@ import pytest
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.region import Region
+from imagebake.lab.vm_host import Region
 from tests.support import scale_sets
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.drills import HELLO

@@ -1,0 +1,141 @@
+"""Run an image's agent alone: what a boot shows of it, in a second and without an init."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import signal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import process
+from imagebake.lab.boot.attribution import pids_in
+from imagebake.lab.boot.namespaces import ROOT, World
+from imagebake.lab.boot.network import Network
+from imagebake.lab.boot.network_namespace import PATH
+from imagebake.lab.boot.platform_shim import AUTHORITIES, trusted
+from imagebake.lab.boot.traffic_classes import RESOLVER
+from imagebake.spec.delivery import CACHE, CACHE_CONFIGURATION, TRUST
+
+_PATIENCE = 15.0
+_CONF = "etc/waagent.conf"
+_PROVISIONING = re.compile(
+    r"^\s*(Provisioning\.Agent|Extensions\.(Initial)?GoalStatePeriod)\s*=.*$", re.MULTILINE
+)
+_ALONE = """\
+Provisioning.Agent=disabled
+Extensions.GoalStatePeriod=1
+Extensions.InitialGoalStatePeriod=1
+"""
+"""So that it need not wait six seconds for every goal state; what it then does is the same."""
+_MOUNTS = f"""
+cd {ROOT}
+mount -t proc proc proc
+mount --rbind /dev dev
+mount -t sysfs -o ro sysfs sys
+mount -t tmpfs -o mode=755 run run
+mkdir -p run/lock
+"""
+_DAEMON = f"""
+if [ -f {CACHE} ]; then
+    rm -f {TRUST}
+    /usr/bin/python3 -I {CACHE} {CACHE_CONFIGURATION} &
+    tries=0
+    until [ -s {TRUST} ] || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
+    export SSL_CERT_FILE={TRUST}
+fi
+/usr/sbin/waagent -daemon &
+wait $!
+"""
+"""Under a shell: the agent ends at once when its parent is process 1."""
+
+
+class AgentRun:
+    """An image's agent as a process of its own, on the image's disk and network.
+
+    It finds a machine that cloud-init is done with. The image's init, units and drop-ins do
+    not run, for which there is `Boot`; but a cache that the image has for its extensions is
+    started before the agent, as its unit would be. Like a `Boot`, it can be stopped and
+    started again with what it has written.
+    """
+
+    def __init__(self, layers: Sequence[Path], network: Network, *, ca: bytes) -> None:
+        self._world = World(layers)
+        self._network = network
+        self._ca = ca
+        self._stack = contextlib.ExitStack()
+        self._running: process.Running | None = None
+        self._said: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._said = stack.enter_context(tempfile.TemporaryFile())
+            stack.enter_context(self._world)
+            self._prepare()
+            self._network.raise_link()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cut()
+        self._stack.close()
+
+    @property
+    def disk(self) -> Path:
+        """The root file system that the agent sees."""
+        return self._world.root
+
+    @property
+    def ended(self) -> bool:
+        """Whether the agent does not run."""
+        return self._running is None or self._running.poll() is not None
+
+    def start(self) -> None:
+        """Start the agent."""
+        assert self._said is not None  # noqa: S101 - the context has been entered
+        environment = (f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8")
+        inside = ("chroot", ROOT, "env", "-i", *environment, "sh", "-c", _DAEMON)
+        self._running = self._world.start(
+            ("sh", "-c", f"exec {shlex.join(inside)}"),
+            network=self._network.vm,
+            stdout=self._said.fileno(),
+        )
+
+    def stop(self) -> float:
+        """Stop the agent at once, with all that it has started."""
+        self.cut()
+        return 0.0
+
+    def cut(self) -> None:
+        """Kill the agent, with all that it has started."""
+        if self._running is not None:
+            for pid in pids_in(self._network.vm.inode):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._running.wait(_PATIENCE)
+        self._running = None
+
+    def console(self) -> str:
+        """What the agent printed; its log is on the disk."""
+        if self._said is None:
+            return ""
+        return os.pread(self._said.fileno(), 4000, 0).decode(errors="replace").strip()
+
+    def _prepare(self) -> None:
+        conf = self.disk / _CONF
+        if not conf.is_file():
+            raise ImagebakeError(f"the image has no /{_CONF}, so it has no agent")
+        text = _PROVISIONING.sub("", conf.read_text(encoding="utf-8"))
+        conf.write_text(f"{text}\n{_ALONE}", encoding="utf-8")
+        resolver = self.disk / "etc/resolv.conf"
+        resolver.unlink(missing_ok=True)
+        resolver.write_text(f"nameserver {RESOLVER[0]}\n", encoding="ascii")
+        authorities = self.disk / AUTHORITIES
+        authorities.parent.mkdir(parents=True, exist_ok=True)
+        authorities.write_text(trusted(self.disk, self._ca), encoding="ascii")
+        self._world.start(("sh", "-ec", _MOUNTS), network=self._network.vm).wait(_PATIENCE)

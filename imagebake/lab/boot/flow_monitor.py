@@ -1,0 +1,146 @@
+"""Sees every flow that a machine starts beyond its platform, and hears what it wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from imagebake.lab.boot.attribution import NOBODY, Attribution, Process
+from imagebake.lab.boot.nfqueue import Gate
+from imagebake.lab.boot.sniff import Opening, Packet, path_of, read_frame, read_opening
+from imagebake.lab.ledger import Asked, LedgerEntry
+
+_FIRST_WORDS = 16384
+_PATIENCE = 2.0
+_KINDS = {"tcp": Asked.TCP, "udp": Asked.UDP}
+
+NameOf = Callable[[str], str]
+
+
+class Watcher:
+    """The book that is kept of one machine, from its first packet until it is closed.
+
+    *gate* is where the first packet of everything waits until its sender has been written
+    down. *doors* are the sockets to which every
+    connection to nowhere is turned: what is said first there is written down, and the
+    connection is reset.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        doors: tuple[socket.socket, ...],
+        *,
+        attribution: Attribution,
+        name_of: NameOf,
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        self._gate, self._doors = gate, doors
+        self._attribution, self._name_of, self._now = attribution, name_of, now
+        self._entries: dict[Packet | int, LedgerEntry] = {}
+        self._changed = threading.Condition()
+        self._stop, self._stopped = socket.socketpair()
+        self._threads = [threading.Thread(target=self._watch, name="watcher", daemon=True)]
+        self._threads += [threading.Thread(target=self._hear, name="hearing", daemon=True)]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Watch no more; what has been seen stays."""
+        self._stop.close()
+        for thread in self._threads:
+            thread.join()
+        self._gate.close()
+        for each in (*self._doors, self._stopped):
+            each.close()
+
+    @property
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """Everything so far, in the order in which it was first seen."""
+        with self._changed:
+            return tuple(self._entries.values())
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Write down what somebody else saw: a question, a request through the host."""
+        with self._changed:
+            self._entries[-len(self._entries) - 1] = entry
+            self._changed.notify_all()
+
+    def enrich(self, port: int, *, opening: Opening, size: int = 0, answer: str = "") -> Process:
+        """Add what was said on the connection from the machine's *port* to its entry."""
+        with self._changed:
+            known = [
+                key
+                for key in self._entries
+                if isinstance(key, Packet) and (key.protocol, key.source) == ("tcp", port)
+            ]
+            if not known:
+                return NOBODY
+            entry = self._entries[known[-1]]
+            self._entries[known[-1]] = replace(
+                entry,
+                kind=Asked.HTTP if opening.request else entry.kind,
+                host=opening.host or entry.host,
+                path=path_of(opening.request) if opening.request else entry.path,
+                size=entry.size + size,
+                answer=answer or entry.answer,
+            )
+            self._changed.notify_all()
+            return Process(0, entry.process, entry.unit)
+
+    def wait(self, predicate: Callable[[tuple[LedgerEntry, ...]], bool], timeout: float) -> bool:
+        """Wait until *predicate* holds of the entries, at most *timeout* seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: predicate(tuple(self._entries.values())), timeout)
+
+    def _watch(self) -> None:
+        gate, stopped = self._gate.fileno(), self._stopped.fileno()
+        while stopped not in select.select((gate, stopped), (), ())[0]:
+            for waiting in self._gate.receive():
+                packet = read_frame(waiting.kind, waiting.data)
+                if packet is not None and packet not in self._entries:
+                    self._add(packet)
+                self._gate.let_through(waiting)
+
+    def _add(self, packet: Packet) -> None:
+        process = self._find(packet)
+        entry = LedgerEntry(
+            time=self._now(),
+            kind=_KINDS.get(packet.protocol, Asked.PACKET),
+            unit=process.unit,
+            process=process.command,
+            host=self._name_of(packet.address),
+            port=packet.port,
+        )
+        with self._changed:
+            self._entries[packet] = entry
+            self._changed.notify_all()
+
+    def _find(self, packet: Packet) -> Process:
+        known = packet.protocol in _KINDS
+        return self._attribution.find(packet.protocol, packet.source) if known else NOBODY
+
+    def _hear(self) -> None:
+        while self._stopped not in (
+            ready := select.select((*self._doors, self._stopped), (), ())[0]
+        ):
+            for door in ready:
+                with contextlib.suppress(OSError):
+                    self._hear_one(door)
+
+    def _hear_one(self, door: socket.socket) -> None:
+        connection, peer = door.accept()
+        with connection:
+            connection.settimeout(_PATIENCE)
+            opening = Opening()
+            with contextlib.suppress(OSError):
+                opening = read_opening(connection.recv(_FIRST_WORDS))
+            self.enrich(int(peer[1]), opening=opening, answer="reset")
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -1,0 +1,129 @@
+"""Frames from a machine, read as far as needed to say where they go."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import struct
+from dataclasses import dataclass
+
+from imagebake.lab.boot.traffic_classes import GATEWAY, PLATFORM_TCP, RESOLVER
+
+_IP4, _IP6 = 0x0800, 0x86DD
+_TCP, _UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
+_ICMP6 = socket.IPPROTO_ICMPV6
+_SYN, _ACK = 0x02, 0x10
+_SERVER_PORT = 67
+_NEIGHBOURS6 = (131, 133, 135, 136, 143)
+_LOCAL_4 = ipaddress.IPv4Network("224.0.0.0/24")
+_LOCAL_6 = ipaddress.IPv6Network("ff02::/16")
+_EXTENSIONS = (0, 43, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """The start of a flow: its protocol, the machine's own port, and where it goes."""
+
+    protocol: str
+    source: int
+    address: str
+    port: int
+
+
+def read_frame(kind: int, data: bytes) -> Packet | None:
+    """What leaves the platform with this packet; None if it does not, or continues a flow.
+
+    *kind* is the frame's EtherType and *data* what follows the Ethernet header.
+    """
+    try:
+        if kind == _IP4:
+            return _read_4(data)
+        if kind == _IP6:
+            return _read_6(data)
+    except (struct.error, IndexError):
+        return None
+    return None
+
+
+def _read_4(data: bytes) -> Packet | None:
+    protocol = data[9]
+    address = ipaddress.IPv4Address(data[16:20])
+    first_piece = not struct.unpack(">H", data[6:8])[0] & 0x1FFF
+    if address in _LOCAL_4 or protocol == socket.IPPROTO_IGMP or not first_piece:
+        return None
+    if protocol == socket.IPPROTO_ICMP and str(address) == GATEWAY:
+        return None
+    return _read_flow(protocol, str(address), data[(data[0] & 15) * 4 :])
+
+
+def _read_6(data: bytes) -> Packet | None:
+    protocol, rest = data[6], data[40:]
+    address = ipaddress.IPv6Address(data[24:40])
+    if address in _LOCAL_6:
+        return None
+    while protocol in _EXTENSIONS:
+        protocol, rest = rest[0], rest[(rest[1] + 1) * 8 :]
+    if protocol == _ICMP6 and rest[0] in _NEIGHBOURS6:
+        return None
+    return _read_flow(protocol, str(address), rest)
+
+
+def _read_flow(protocol: int, address: str, rest: bytes) -> Packet | None:
+    if protocol not in (_TCP, _UDP):
+        return Packet(str(protocol), 0, address, 0)
+    source, port = struct.unpack(">HH", rest[:4])
+    if (address, port) == RESOLVER or (protocol == _UDP and port == _SERVER_PORT):
+        return None
+    if protocol == _UDP:
+        return Packet("udp", source, address, port)
+    starts = rest[13] & (_SYN | _ACK) == _SYN
+    platform = any(address == where and port in ports for where, ports in PLATFORM_TCP)
+    return Packet("tcp", source, address, port) if starts and not platform else None
+
+
+_HANDSHAKE = 22
+_SERVER_NAME = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a client said first; *request* is empty where that was TLS or no HTTP."""
+
+    host: str = ""
+    request: str = ""
+
+
+def read_opening(said: bytes) -> Opening:
+    """The name in a TLS client's hello, or the request and host of HTTP."""
+    if said[:1] == bytes([_HANDSHAKE]):
+        try:
+            return Opening(host=_server_name(said))
+        except (IndexError, struct.error, UnicodeDecodeError):
+            return Opening()
+    first, *lines = said.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    if " HTTP/1" not in first:
+        return Opening()
+    headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
+    words = first.split(" ")
+    return Opening(host=headers.get("host", "").partition(":")[0], request=" ".join(words[:2]))
+
+
+def path_of(request: str) -> str:
+    """The path of a request line, without what may be secret in it."""
+    target = request.partition(" ")[2].partition("?")[0]
+    return target if target.startswith("/") else f"/{target.partition('://')[2].partition('/')[2]}"
+
+
+def _server_name(said: bytes) -> str:
+    at = 43
+    at += 1 + said[at]
+    at += 2 + struct.unpack(">H", said[at : at + 2])[0]
+    at += 1 + said[at]
+    end = at + 2 + struct.unpack(">H", said[at : at + 2])[0]
+    at += 2
+    while at < end:
+        kind, length = struct.unpack(">HH", said[at : at + 4])
+        if kind == _SERVER_NAME:
+            return said[at + 9 : at + 4 + length].decode("ascii")
+        at += 4 + length
+    return ""

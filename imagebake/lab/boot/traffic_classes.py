@@ -1,0 +1,143 @@
+"""What a machine may say to its platform, by class: counted by the kernel, all else listed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from imagebake.kernel.host import process
+from imagebake.lab.boot import nfqueue
+from imagebake.lab.ledger import Destination
+
+HEARING_PORT = 9040
+"""Where connections to anywhere end up, to be heard and refused."""
+
+PLATFORM_TCP = (("168.63.129.16", (53, 80, 32526)), ("169.254.169.254", (80,)))
+"""The platform's own servers."""
+STORE_TCP = ("203.0.113.10", (443,))
+"""Where the extension store is; not of the platform: what goes there is a download."""
+HOST_PORT = 32526
+"""Where HostGAPlugin listens, on the wire server's address."""
+RESOLVER = ("168.63.129.16", 53)
+GATEWAY = "10.1.0.1"
+
+_NEIGHBOURS = (
+    "nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, "
+    "mld-listener-report, mld2-listener-report"
+)
+_CLASSES = (
+    ("dhcp", "udp dport 67"),
+    ("gateway-icmp", f"ip daddr {GATEWAY} ip protocol icmp"),
+    ("groups", "ip protocol igmp"),
+    ("multicast6", "ip6 daddr ff02::/16"),
+    ("multicast", "ip daddr 224.0.0.0/24"),
+    ("neighbours6", f"icmpv6 type {{ {_NEIGHBOURS} }}"),
+    ("dns", "ip daddr 168.63.129.16 meta l4proto { tcp, udp } th dport 53"),
+    ("fabric", "ip daddr 168.63.129.16 tcp dport { 80, 32526 }"),
+    ("imds", "ip daddr 169.254.169.254 tcp dport 80"),
+)
+_TO_BE_SEEN = 1
+_SETS = (
+    ("seen", "ipv4_addr . inet_proto . inet_service", "ip daddr . meta l4proto . th dport"),
+    ("seen6", "ipv6_addr . inet_proto . inet_service", "ip6 daddr . meta l4proto . th dport"),
+    ("bare", "ipv4_addr . inet_proto", "ip daddr . meta l4proto"),
+    ("bare6", "ipv6_addr . inet_proto", "ip6 daddr . meta l4proto"),
+)
+
+
+def rules() -> bytes:
+    """The filter of the fabric's side, for `nft -f`.
+
+    It counts at the very entrance, whatever then becomes of a packet. What begins something
+    that is no business of the platform is marked for the gate. Connections to places that
+    are not here are turned to `HEARING_PORT`, unless `silent_rules` says otherwise.
+    """
+    counters = "\n".join(f"counter {name} {{ }}" for name, _ in _CLASSES)
+    classes = "\n".join(f"{match} counter name {name} return" for name, match in _CLASSES)
+    sets = "\n".join(
+        f"set {name} {{ type {kind}; flags dynamic; size 4096; counter; }}"
+        for name, kind, _ in _SETS
+    )
+    updates = "\n".join(
+        f"{'meta l4proto != { tcp, udp } ' if name.startswith('bare') else ''}"
+        f"update @{name} {{ {key} }}"
+        for name, _, key in _SETS
+    )
+    served = "\n".join(
+        f"ip daddr {address} tcp dport {{ {', '.join(map(str, ports))} }} return"
+        for address, ports in (*PLATFORM_TCP, STORE_TCP)
+    )
+    text = f"""table inet imagebake {{
+{counters}
+counter starts {{ }}
+counter other {{ }}
+{sets}
+chain entrance {{
+type filter hook prerouting priority -300; policy accept;
+iifname != "eth0" return
+{classes}
+tcp flags & (syn | ack) == syn counter name starts
+counter name other
+{updates}
+tcp flags & (syn | ack) == syn meta mark set {_TO_BE_SEEN}
+meta l4proto != tcp meta mark set {_TO_BE_SEEN}
+}}
+chain silence {{
+type filter hook prerouting priority -120; policy accept;
+}}
+chain turn {{
+type nat hook prerouting priority -100; policy accept;
+iifname != "eth0" return
+{served}
+meta l4proto tcp redirect to :{HEARING_PORT}
+}}
+}}
+"""
+    return text.encode()
+
+
+def gate_rules() -> bytes:
+    """What holds packets at the gate, for `iptables-restore` and `ip6tables-restore`.
+
+    Their kernel module is everywhere; the one that `nft` needs for this is not. Should nobody
+    read the queue, packets go on.
+    """
+    match = f"-i eth0 -m mark --mark {_TO_BE_SEEN}"
+    target = f"-j NFQUEUE --queue-num {nfqueue.NUMBER} --queue-bypass"
+    return f"*mangle\n-A PREROUTING {match} {target}\nCOMMIT\n".encode()
+
+
+def silent_rules(*, silent: bool) -> bytes:
+    """Answer nothing at all from places that are not here, or hear them again."""
+    drop = 'add rule inet imagebake silence iifname "eth0" fib daddr type unicast drop\n'
+    return ("flush chain inet imagebake silence\n" + (drop if silent else "")).encode()
+
+
+def read_counters(listing: process.Outcome) -> dict[str, int]:
+    """Packets by class, from `nft -j list table`."""
+    return {
+        one["counter"]["name"]: int(one["counter"]["packets"])
+        for one in _objects(listing)
+        if "counter" in one
+    }
+
+
+def read_destinations(listing: process.Outcome) -> tuple[Destination, ...]:
+    """Where what belongs to no class went, from `nft -j list table`."""
+    found = []
+    for one in _objects(listing):
+        for element in one.get("set", {}).get("elem", ()):
+            address, protocol, *port = element["elem"]["val"]["concat"]
+            found.append(
+                Destination(
+                    address=str(address),
+                    protocol=str(protocol),
+                    port=int(port[0]) if port else 0,
+                    packets=int(element["elem"]["counter"]["packets"]),
+                )
+            )
+    return tuple(sorted(found, key=lambda each: (each.address, each.protocol, each.port)))
+
+
+def _objects(listing: process.Outcome) -> list[dict[str, Any]]:
+    return list(json.loads(listing.stdout)["nftables"])

@@ -1,0 +1,149 @@
+"""Which first boots a proof consists of, and the controls that must not pass it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imagebake.kernel.errors import UsageError
+from imagebake.lab.boot.scenario import Means, Scenario
+from imagebake.lab.fabric.plan import Extension, GatewayMode, GoalState, Source, StoreMode
+from imagebake.lab.proof_result import Demand
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.pins import ExtensionPin
+
+BOOT = "boot"
+"""The trial that is a whole boot; all others run the agent alone."""
+
+_DEAD = {
+    "hang": (StoreMode.BLACK_HOLE, GatewayMode.SAME),
+    "hang-502": (StoreMode.BLACK_HOLE, GatewayMode.BAD_GATEWAY),
+    "hang-healthy": (StoreMode.BLACK_HOLE, GatewayMode.HEALTHY),
+    "403": (StoreMode.FORBIDDEN, GatewayMode.SAME),
+    "404": (StoreMode.NOT_FOUND, GatewayMode.SAME),
+    "409": (StoreMode.PUBLIC_ACCESS_DENIED, GatewayMode.SAME),
+    "409-healthy": (StoreMode.PUBLIC_ACCESS_DENIED, GatewayMode.HEALTHY),
+    "reset": (StoreMode.RESET, GatewayMode.SAME),
+    "slow": (StoreMode.SLOW, GatewayMode.SAME),
+    "truncated": (StoreMode.TRUNCATED, GatewayMode.SAME),
+    "wrong-bytes": (StoreMode.WRONG_BYTES, GatewayMode.SAME),
+    "up": (StoreMode.UP, GatewayMode.SAME),
+}
+_FAST_TRACK = {"hang-fasttrack": "hang", "409-fasttrack": "409"}
+_FAST_TRACK_SINCE = (2, 8)
+_MARGIN = 2.0
+_LINGER, _BOOT_LINGER = 0.5, 2.0
+_FORBEARANCE, _BOOT_FORBEARANCE, _CONTROL_FORBEARANCE = 2.0, 10.0, 0.5
+_CONTROL_PATIENCE = 20.0
+_AZURE_HOSTS = ("imagebake1.blob.core.windows.net", "imagebake2.z01.blob.storage.azure.net")
+"""What a cache must answer for: not where the spec has its zip from, which may be a mirror."""
+_STAND_IN = Extension(publisher="Imagebake.Proof", type="Control", version="1.0.0")
+
+
+class Change(enum.StrEnum):
+    """What is done to the image before it boots."""
+
+    NOTHING = "nothing"
+    STRIPPED = "without what imagebake does, and with its extensions by download"
+    PLANTED = "with a planted download"
+
+
+def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
+    """The first boots that decide, the whole boot first.
+
+    An image without the guest agent has only that one: nothing else would run. How a goal
+    state arrives makes a difference only where there is something in it, and only to agents
+    that take one from HostGAPlugin: older ones compare it with the wire server's, and go by that.
+    """
+    wanted = tuple(map(_extension, spec.cached))
+    patience = demand.budget_seconds + _MARGIN
+    boot = Scenario(
+        name=BOOT,
+        means=Means.BOOT,
+        store=StoreMode.BLACK_HOLE,
+        goals=_goals(wanted, Source.EXTENSIONS_CONFIG),
+        restart=True,
+        reboot=True,
+        timers=True,
+        services=demand.services,
+        linger=_BOOT_LINGER,
+        patience=patience,
+        forbearance=_BOOT_FORBEARANCE,
+    )
+    if not demand.agent:
+        return (boot,)
+    ways = [(name, name, Source.EXTENSIONS_CONFIG) for name in _DEAD]
+    if wanted and _knows_fast_track(demand.agent):
+        ways += [(name, dead, Source.FAST_TRACK) for name, dead in _FAST_TRACK.items()]
+    alone = (
+        Scenario(
+            name=name,
+            means=Means.AGENT,
+            store=_DEAD[dead][0],
+            gateway=_DEAD[dead][1],
+            goals=_goals(wanted, source),
+            restart=dead in _FAST_TRACK.values(),
+            linger=_LINGER,
+            patience=patience,
+            forbearance=_FORBEARANCE,
+        )
+        for name, dead, source in ways
+    )
+    return (boot, *alone)
+
+
+def chosen(scenarios: Sequence[Scenario], name: str) -> tuple[Scenario, ...]:
+    """The trial called *name*, or all for an empty name; raises `UsageError`."""
+    if not name:
+        return tuple(scenarios)
+    found = tuple(one for one in scenarios if one.name == name)
+    if not found:
+        names = ", ".join(one.name for one in scenarios)
+        raise UsageError(f"there is no scenario {name!r} for this image", hint=f"it has: {names}")
+    return found
+
+
+def control_of(spec: ImageSpec, demand: Demand) -> tuple[Scenario, Change]:
+    """The image as it would be without us, on the shortest way to a failure."""
+    if not demand.agent:
+        return planted(), Change.PLANTED
+    asked = tuple(map(_extension, spec.extensions)) or (_STAND_IN,)
+    scenario = Scenario(
+        name="control",
+        means=Means.AGENT,
+        store=StoreMode.PUBLIC_ACCESS_DENIED,
+        goals=(GoalState(extensions=asked),),
+        patience=_CONTROL_PATIENCE,
+        forbearance=_CONTROL_FORBEARANCE,
+    )
+    return scenario, Change.STRIPPED
+
+
+def _knows_fast_track(agent: str) -> bool:
+    numbers = tuple(int(part) for part in agent.split(".") if part.isdigit())
+    return numbers >= _FAST_TRACK_SINCE
+
+
+def planted() -> Scenario:
+    """A boot of an image with a planted download."""
+    return Scenario(
+        name="planted",
+        means=Means.BOOT,
+        store=StoreMode.RESET,
+        patience=_CONTROL_PATIENCE,
+        forbearance=_CONTROL_FORBEARANCE,
+    )
+
+
+def _goals(wanted: tuple[Extension, ...], source: Source) -> tuple[GoalState, ...]:
+    """First a machine without extensions, as it is created; then they are put on it."""
+    if not wanted:
+        return (GoalState(),)
+    return (GoalState(), GoalState(extensions=wanted, source=source))
+
+
+def _extension(pin: ExtensionPin) -> Extension:
+    """The extension as a goal state names it; a cached one at hosts such as Azure's."""
+    plain = Extension(publisher=pin.publisher, type=pin.type, version=pin.version)
+    return replace(plain, hosts=_AZURE_HOSTS) if pin.package else plain

@@ -1,0 +1,129 @@
+"""What the serial console of a booting disk says: how far it is, and what is in its way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from imagebake.lab.disk.result import Stage, Trouble
+
+_SHOWN_LINES, _SHOWN_AFTER = 12, 3
+
+_REDRAWN = re.compile(rb"[^\n]*\n\x1bM\r*\x1b\[K")
+"""A line that systemd writes again in place, for as long as it waits for a unit."""
+_ESCAPES = re.compile(
+    rb"\x1b(\[[0-9;?=!]*[A-Za-z]?|\][^\x07]*\x07|M)?|(?<=\xe2\x80\xa6)\[?[0-9;]*m(?=\s)"
+)
+"""Where systemd shortens a name, it may leave the beginning or the end of an escape."""
+_MOVES = re.compile(rb"\x1b\[[0-9]+;[0-9]+H")
+"""Firmware and boot loader put words in their place instead of ending lines."""
+
+_SIGNS = (
+    (Stage.FIRMWARE, re.compile(r"^BdsDxe: ", re.MULTILINE)),
+    (Stage.LOADER, re.compile(r"Welcome to GRUB!")),
+    (Stage.KERNEL, re.compile(r"^\[ *[0-9.]+\] Linux version (?P<kernel>\S+)", re.MULTILINE)),
+    (Stage.ROOT, re.compile(r"\bEXT4-fs \(\S+\): mounted filesystem|VFS: Mounted root")),
+    (Stage.SYSTEM, re.compile(r"\bsystemd\[1\]: systemd \S+ running in system mode")),
+    (Stage.LOGIN, re.compile(r"^\S+ login: ", re.MULTILINE)),
+)
+_TROUBLES = (
+    (
+        Trouble.NO_LOADER,
+        Stage.KERNEL,
+        r"(BdsDxe: (failed to load Boot.*: Not Found|No bootable option)|UEFI Interactive Shell).*",
+    ),
+    (
+        Trouble.UNSIGNED,
+        Stage.KERNEL,
+        r".*(Security Violation|bad shim signature|Verification failed|Access Denied).*",
+    ),
+    (Trouble.NO_CONFIGURATION, Stage.KERNEL, r"grub( rescue)?> ?$"),
+    (
+        Trouble.NO_KERNEL,
+        Stage.KERNEL,
+        r"error: (file .* not found|no such device: .*|you need to load the kernel first)\.?",
+    ),
+    (Trouble.NO_ROOT, Stage.SYSTEM, r"ALERT! .*|No init found\..*|\(initramfs\) ?$"),
+    (Trouble.PANIC, Stage.LOGIN, r".*Kernel panic - not syncing: .*"),
+    (
+        Trouble.EMERGENCY,
+        Stage.LOGIN,
+        r"(You are in|.*Reached target) (emergency|rescue)\b.*|Cannot open access to console.*",
+    ),
+)
+"""Each with the stage from which on such words mean something else."""
+_TROUBLE = tuple(
+    (trouble, moot, re.compile(rf"^\W*({words})", re.MULTILINE))
+    for trouble, moot, words in _TROUBLES
+)
+
+_FAILED = re.compile(r"^\[FAILED\] Failed to start (\S+)", re.MULTILINE)
+_GIVEN_UP = re.compile(r"^\[(?:FAILED|DEPEND| TIME )\] (.*)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a console has said so far.
+
+    *said* is the line that gave *trouble* away; of several troubles the first on the
+    console, because the others follow from it. *last* are the lines before and just after
+    that, or the last of all.
+    """
+
+    stages: tuple[Stage, ...]
+    trouble: Trouble | None
+    said: str
+    kernel: str
+    failed: tuple[str, ...]
+    last: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the boot came to its end."""
+        return Stage.LOGIN in self.stages
+
+
+def read_console(content: bytes) -> Reading:
+    """Read what was written to a serial console, which may end anywhere."""
+    text = plain(content)
+    seen = {stage: found for stage, sign in _SIGNS if (found := sign.search(text))}
+    # Whoever is further has passed the others, though a quiet kernel says nothing of it.
+    order = tuple(Stage)
+    stages = order[: max((order.index(stage) + 1 for stage in seen), default=0)]
+    hits = [
+        (hit, trouble)
+        for trouble, moot, sign in _TROUBLE
+        if moot not in stages and (hit := sign.search(text))
+    ]
+    hits.sort(key=lambda one: one[0].start())
+    hit, trouble = hits[0] if hits else (None, None)
+    return Reading(
+        stages=stages,
+        trouble=trouble,
+        said=_said(text, hit, trouble) if hit else "",
+        kernel=seen[Stage.KERNEL]["kernel"] if Stage.KERNEL in seen else "",
+        failed=tuple(dict.fromkeys(_FAILED.findall(text))),
+        last=_last(text, hit.end() if hit else len(text)),
+    )
+
+
+def _said(text: str, hit: re.Match[str], trouble: Trouble | None) -> str:
+    """The line that gave *trouble* away; where systemd gave up, the first thing it gave up on."""
+    first = _GIVEN_UP.search(text) if trouble is Trouble.EMERGENCY else None
+    return (first or hit).group(1).strip()
+
+
+def _last(text: str, end: int) -> tuple[str, ...]:
+    until = [line for line in text[:end].split("\n") if line.strip()]
+    after = [line for line in text[end:].split("\n")[1:] if line.strip()]
+    return tuple((until + after[:_SHOWN_AFTER])[-_SHOWN_LINES:])
+
+
+def plain(content: bytes) -> str:
+    """The text of a console: without colours, without what was written over, lines trimmed."""
+    kept = _ESCAPES.sub(b"", _MOVES.sub(b"\n", _REDRAWN.sub(b"", content)))
+    # Firmware draws frames in an encoding of its own.
+    text = kept.decode(errors="replace").replace("\N{REPLACEMENT CHARACTER}", " ")
+    lines = (line.strip() for line in re.split(r"[\r\n]", text))
+    # A prompt ends in a blank, and in nothing else.
+    return "\n".join(f"{line} " if line.endswith((" login:", ">")) else line for line in lines)

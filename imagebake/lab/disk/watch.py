@@ -1,0 +1,146 @@
+"""Boot a disk, watch its console, and say how far it came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.kernel.host import namespaces
+from imagebake.kernel.host.namespaces import Sandbox, Stopped
+from imagebake.lab.disk.console import Reading, read_console
+from imagebake.lab.disk.hardware import Accelerator
+from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
+
+_GRACE = 1.0
+"""How long after a trouble we go on listening, because the reason may follow it."""
+_BROKEN = ("KVM internal error", "error: failed to set MSR")
+"""What QEMU says where an accelerator took the machine and cannot run it."""
+
+
+class NoMachine(ImagebakeError):
+    """The emulator did not start, or ended, before the machine said a word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What to run: the command for an accelerator, with the console that it writes."""
+
+    command: Callable[[Accelerator], Sequence[str]]
+    console: Path
+    scratch: Path
+    secure: bool
+    limit: float
+
+
+def boot(
+    attempt: Attempt,
+    accelerators: Iterable[Accelerator],
+    *,
+    clock: Callable[[], float],
+    on_stage: Callable[[str], None],
+) -> DiskBoot:
+    """Boot with the first of *accelerators* that runs the machine, and judge its console.
+
+    The machine has no network, not even this machine's loopback, and is killed with this
+    process, however that ends. *on_stage* hears every stage when it is reached. *clock* is
+    in seconds. Raises `NoMachine` where no accelerator gets a word out of it.
+    """
+    why = ""
+    for accelerator in accelerators:
+        attempt.console.write_bytes(b"")
+        watch = _Watch(attempt, accelerator, clock, on_stage)
+        why = watch.run() or why
+        if not watch.useless:
+            return watch.verdict()
+    raise NoMachine(
+        f"the machine that the disk should boot on did not start: {why or 'it says nothing'}",
+        hint="./inv doctor says what is missing",
+    )
+
+
+@dataclass(slots=True)
+class _Watch:
+    attempt: Attempt
+    accelerator: Accelerator
+    clock: Callable[[], float]
+    on_stage: Callable[[str], None]
+    started: float = 0.0
+    reading: Reading = field(default_factory=lambda: read_console(b""))
+    times: dict[Stage, float] = field(default_factory=dict)
+    noticed: float | None = None
+    silent: bool = True
+    broken: bool = False
+    ended: bool = False
+    late: bool = False
+
+    def run(self) -> str:
+        """Run the machine until its console has said enough; the last that QEMU said."""
+        self.started = self.clock()
+        said: list[str] = []
+
+        def told(line: str) -> None:
+            said.append(line)
+            self.broken = self.broken or line.startswith(_BROKEN)
+
+        sandbox = Sandbox(
+            argv=tuple(self.attempt.command(self.accelerator)),
+            env={"LC_ALL": "C", "TMPDIR": str(self.attempt.scratch)},
+            chroot=False,
+        )
+        try:
+            namespaces.run(sandbox, on_line=told, stop=self.over)
+            self.over()
+            self.ended = True
+        except Stopped:
+            pass
+        return said[-1] if said else ""
+
+    def over(self) -> bool:
+        """Whether nothing more is to be waited for; reads what the console has said."""
+        content = self.attempt.console.read_bytes()
+        passed = self.clock() - self.started
+        self.silent = not content
+        self.reading = read_console(content)
+        for stage in self.reading.stages:
+            if stage not in self.times:
+                self.times[stage] = passed
+                self.on_stage(f"{self._named(stage)} after {passed:.1f} s")
+        if self.reading.trouble and self.noticed is None:
+            self.noticed = passed
+        patience = self.accelerator.patience
+        self.late = passed > self.attempt.limit
+        return (
+            self.broken
+            or self.late
+            or self.reading.whole
+            or (self.silent and patience is not None and passed > patience)
+            or (self.noticed is not None and passed > self.noticed + _GRACE)
+        )
+
+    @property
+    def useless(self) -> bool:
+        """Whether it was the accelerator, and not the disk, that failed."""
+        return self.broken or (self.silent and not self.late)
+
+    def verdict(self) -> DiskBoot:
+        """What the boot showed."""
+        trouble = None if self.reading.whole else self.reading.trouble or self._unsaid()
+        return DiskBoot(
+            stages=tuple((stage, seconds) for stage, seconds in self.times.items()),
+            trouble=trouble,
+            limit=self.attempt.limit,
+            said=self.reading.said,
+            last=() if trouble is None else self.reading.last,
+            failed=self.reading.failed,
+            kernel=self.reading.kernel,
+            secure=self.attempt.secure,
+            accelerator=self.accelerator.name,
+        )
+
+    def _unsaid(self) -> Trouble:
+        return Trouble.ENDED if self.ended else Trouble.LATE
+
+    def _named(self, stage: Stage) -> str:
+        return f"{stage} {self.reading.kernel}" if stage is Stage.KERNEL else str(stage)

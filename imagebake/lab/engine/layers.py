@@ -1,0 +1,159 @@
+"""Run steps upon layers: what a step leaves behind is the next layer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebake.kernel.host import namespaces
+from imagebake.kernel.host.namespaces import Sandbox
+from imagebake.lab.engine.errors import Cancelled, EngineFailed
+from imagebake.lab.engine.log import Sink
+from imagebake.lab.engine.scaffold import USER
+from imagebake.lab.engine.steps import Step
+from imagebake.lab.engine.store import Layer, Store
+
+_SCRIPT = "/tmp/script_imagebake.sh"  # noqa: S108 - where Packer puts it, beside uploads
+_TAIL = 20
+_SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PEOPLE = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+
+CREATE_USER = f"""\
+#!/bin/sh -e
+id -u {USER} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --uid 1000 {USER}
+"""
+"""The hidden first step: Azure's build machine has this user, and its image does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A base with the layers upon it, and the two scaffolds between."""
+
+    base: Layer
+    unplugged: Layer
+    plugged: Layer
+    layers: tuple[Layer, ...] = ()
+
+    def over(self, layer: Layer) -> Stack:
+        """This stack with one more layer on top."""
+        return Stack(
+            base=self.base,
+            unplugged=self.unplugged,
+            plugged=self.plugged,
+            layers=(*self.layers, layer),
+        )
+
+    def lowers(self, *, network: bool) -> tuple[Path, ...]:
+        """What a step stands on, the topmost first."""
+        scaffold = self.plugged if network else self.unplugged
+        return tuple(layer.root for layer in (*reversed(self.layers), scaffold, self.base))
+
+    @property
+    def image(self) -> tuple[Path, ...]:
+        """The image itself, the topmost first: no scaffold in it."""
+        return tuple(layer.root for layer in (*reversed(self.layers), self.base))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Runs steps and tells the log what they say, in the words of Azure's own log."""
+
+    store: Store
+    mirror: Path | None
+    epoch: int
+    log: Sink
+    cancelled: Callable[[], bool]
+
+    def layer(self, stack: Stack, step: Step, previous: str) -> Layer:
+        """The layer of *step* upon *stack*: found in the store, or made now."""
+
+        def make(attempt: Path) -> dict[str, Any]:
+            self.run(stack, step, attempt)
+            return {"kind": step.provisioner, "name": step.name}
+
+        with self.announced(step) as say:
+            layer = self.store.obtain(step.key(previous), make, cancelled=self.cancelled)
+            if layer.cached:
+                say(f"unchanged: layer {layer.key[:12]}")
+        return layer
+
+    def run(self, stack: Stack, step: Step, attempt: Path) -> None:
+        """Run *step* upon *stack* into *attempt*; raises `EngineFailed` when it fails."""
+        if self.cancelled():
+            raise Cancelled
+        payload = attempt / "payload"
+        payload.write_bytes(step.content)
+        tail: deque[str] = deque(maxlen=_TAIL)
+
+        def said(line: str) -> None:
+            tail.append(line)
+            print(f"    {step.name}: {line}", file=self.log, flush=True)
+
+        try:
+            code = namespaces.run(
+                self._sandbox(stack, step, attempt), on_line=said, stop=self.cancelled
+            )
+        except namespaces.Stopped as error:
+            raise Cancelled from error
+        except namespaces.SandboxFailed as error:
+            raise EngineFailed(error.message, step=step.name, hint=error.hint) from error
+        payload.unlink()
+        if code:
+            raise _broke(step, code, "\n".join(tail))
+
+    def _sandbox(self, stack: Stack, step: Step, attempt: Path) -> Sandbox:
+        script = step.provisioner == "shell"
+        home = "/root" if step.user == "root" else f"/home/{step.user}"
+        return Sandbox(
+            argv=(_SCRIPT,) if script else (),
+            put=_SCRIPT if script else step.destination,
+            mode=0o755 if script else 0o644,
+            payload=attempt / "payload",
+            user=step.user,
+            directory=home,
+            env={
+                "HOME": home,
+                "USER": step.user,
+                "LOGNAME": step.user,
+                "SHELL": "/bin/bash",
+                "PATH": _SYSTEM if step.user == "root" else _PEOPLE,
+                "LANG": "C.UTF-8",
+                "SOURCE_DATE_EPOCH": str(self.epoch),
+            },
+            network=step.network,
+            lowers=stack.lowers(network=step.network),
+            upper=attempt / "root",
+            work=attempt / "work",
+            at=attempt / "at",
+            mirror=self.mirror,
+        )
+
+    @contextmanager
+    def announced(self, step: Step) -> Iterator[Callable[[str], None]]:
+        """Say that *step* starts and that it ended, as Azure's log does."""
+
+        def say(text: str) -> None:
+            print(f"==> {step.name}: {text}", file=self.log, flush=True)
+
+        print(f"(telemetry) Starting provisioner {step.provisioner}", file=self.log, flush=True)
+        say("Provisioning" + (", with the network" if step.network else ""))
+        try:
+            yield say
+        except EngineFailed as error:
+            print(f"(telemetry) ending {step.provisioner}", file=self.log, flush=True)
+            first = error.message.partition("\n")[0]
+            print(f"==> Build 'azure-arm' errored: {first}", file=self.log, flush=True)
+            raise
+        print(f"(telemetry) ending {step.provisioner}", file=self.log, flush=True)
+
+
+def _broke(step: Step, code: int, output: str) -> EngineFailed:
+    return EngineFailed(
+        f"{step.name} ended with exit code {code}" + (f"\n{output}" if output else ""),
+        step=step.name,
+        output=output,
+    )

@@ -1,0 +1,148 @@
+"""What an image template's customizers and validators come down to: files and scripts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebake.kernel.digest import sha256_bytes, sha256_json
+from imagebake.lab.engine.errors import EngineFailed
+from imagebake.lab.engine.scaffold import USER
+
+Fetch = Callable[[str, str | None], bytes | Path]
+"""Brings what an address names; the second argument is the SHA-256 it must have, if any."""
+
+MIRROR = "/run/imagebake/mirror"
+"""Where every step finds the mirror, read-only."""
+
+_NETWORK = re.compile(rb"^\s*#\s*imagebake:\s*network=required\s*$", re.MULTILINE)
+WINDOWS = ("PowerShell", "WindowsRestart", "WindowsUpdate")
+"""The kinds of steps that only Windows can take."""
+_UPLOAD = 20 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do in the image: run *content*, or put it at *destination*."""
+
+    name: str
+    provisioner: str
+    content: bytes
+    destination: str = ""
+    user: str = USER
+    network: bool = False
+
+    def key(self, previous: str) -> str:
+        """The key of the layer that this step makes upon the layer *previous*."""
+        return sha256_json(
+            [
+                previous,
+                self.provisioner,
+                sha256_bytes(self.content),
+                self.destination,
+                self.user,
+                self.network,
+            ]
+        )
+
+
+def materialise(
+    described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None, network: bool
+) -> Step:
+    """Turn a customizer or validator of a template into a step, fetching what it names."""
+    kind = str(described.get("type", ""))
+    name = str(described.get("name") or f"{kind} {number}")
+    if kind in WINDOWS:
+        raise EngineFailed(
+            f"{name}: {kind} customizes Windows, and this builder makes Linux images",
+            code="UnsupportedCustomizerType",
+            step=name,
+        )
+    if kind == "Shell":
+        content = _script(described, name, fetch=fetch, mirror=mirror)
+        plugged = network or bool(_NETWORK.search(content))
+        return Step(name=name, provisioner="shell", content=content, network=plugged)
+    if kind == "File":
+        return _file(described, name, fetch=fetch, mirror=mirror)
+    raise EngineFailed(
+        f"{name}: there is no customizer type {kind!r}", code="BadCustomizerType", step=name
+    )
+
+
+def fetched(
+    described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None
+) -> bool:
+    """Bring what a step names by its address, if anything, and compare its checksum.
+
+    For steps that cannot be run here; raises `EngineFailed` where it is not what it should be.
+    """
+    uri = described.get("scriptUri") or described.get("sourceUri")
+    if not uri:
+        return False
+    name = str(described.get("name") or f"{described.get('type')} {number}")
+    _bring(str(uri), described.get("sha256Checksum"), name, fetch=fetch, mirror=mirror)
+    return True
+
+
+def _script(described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Path | None) -> bytes:
+    inline, uri = described.get("inline"), described.get("scriptUri")
+    if bool(inline) == bool(uri):
+        raise EngineFailed(
+            f"{name}: a Shell customizer has either inline or scriptUri",
+            code="NoCustomizerScript",
+            step=name,
+        )
+    if inline:
+        return ("#!/bin/sh -e\n" + "\n".join(map(str, inline)) + "\n").encode()
+    return _bring(str(uri), described.get("sha256Checksum"), name, fetch=fetch, mirror=mirror)
+
+
+def _file(described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Path | None) -> Step:
+    destination = str(described.get("destination") or "")
+    if not destination.startswith("/tmp/"):  # noqa: S108 - Azure allows no other place
+        raise EngineFailed(
+            f"{name}: Azure Image Builder puts files below /tmp only, not at {destination!r}",
+            code="BadCustomizerType",
+            step=name,
+            hint="put it below /tmp and move it with a Shell customizer",
+        )
+    uri = str(described.get("sourceUri") or "")
+    content = _bring(uri, described.get("sha256Checksum"), name, fetch=fetch, mirror=mirror)
+    if len(content) > _UPLOAD:
+        raise EngineFailed(
+            f"{name}: {uri} has {len(content)} bytes, and a File customizer takes 20 MB",
+            code="BadCustomizerType",
+            step=name,
+        )
+    return Step(name=name, provisioner="file", content=content, destination=destination)
+
+
+def _bring(uri: str, wanted: object, name: str, *, fetch: Fetch, mirror: Path | None) -> bytes:
+    digest = str(wanted) if wanted else None
+    found = _in_mirror(uri, mirror) or fetch(uri, digest)
+    content = found if isinstance(found, bytes) else found.read_bytes()
+    has = hashlib.sha256(content).hexdigest()
+    if digest and has != digest:
+        shown = uri.partition("?")[0]
+        raise EngineFailed(
+            f"{name}: {shown} has sha256 {has}, and the template wants {digest}",
+            code="ChecksumMismatch",
+            step=name,
+        )
+    return content
+
+
+def _in_mirror(uri: str, mirror: Path | None) -> Path | None:
+    """The mirror's file that *uri* means, when it speaks of the mirror as steps see it."""
+    prefix = f"file://{MIRROR}/"
+    if mirror is None or not uri.startswith(prefix):
+        return None
+    path = (mirror / urllib.parse.unquote(uri.removeprefix(prefix))).resolve()
+    if not path.is_relative_to(mirror.resolve()) or not path.is_file():
+        raise EngineFailed(f"the mirror has no {uri.removeprefix(prefix)}")
+    return path

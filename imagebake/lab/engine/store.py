@@ -1,0 +1,199 @@
+"""Trees by key, each made once: whole or not there, whoever dies when."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.host import files, namespaces
+from imagebake.lab.engine.errors import Cancelled, EngineFailed
+
+Make = Callable[[Path], dict[str, Any]]
+"""Fills `root` of the folder it is given, and returns what to remember about it."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+IN_USE = "in-use"
+"""The lock that readers of layers share, and that cleaning takes alone."""
+
+_BETWEEN_TRIES = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A tree in the store: what one step changed, or a whole base."""
+
+    key: str
+    folder: Path
+    cached: bool
+
+    @property
+    def root(self) -> Path:
+        """The tree itself."""
+        return self.folder / "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Bases and layers, shared by every build on this machine that is told the same folder.
+
+    `layers/<key>` is published by a rename; `tmp/` holds what is being made, and what a
+    killed process left is removed by whoever next gets its lock. Nothing is synced to the
+    disk while a build runs: a layer counts after a crash of the machine only once
+    `settle` has seen it through.
+    """
+
+    folder: Path
+
+    def path(self, key: str) -> Path:
+        """Where the tree of *key* is, or would be."""
+        return self.folder / "layers" / key
+
+    def layer(self, key: str) -> Layer | None:
+        """The published tree of *key*; it counts as used now."""
+        folder = self.path(key)
+        try:
+            known = json.loads((folder / "layer.json").read_bytes())
+            os.utime(folder / "layer.json")
+        except (FileNotFoundError, ValueError):
+            return None
+        if known["boot"] not in ("settled", _boot()):
+            return None
+        return Layer(key, folder, cached=True)
+
+    def obtain(self, key: str, make: Make, *, cancelled: Callable[[], bool]) -> Layer:
+        """The tree of *key*, made by *make* unless somebody has made it, or is making it."""
+        if found := self.layer(key):
+            return found
+        with self._alone(key, cancelled):
+            if found := self.layer(key):
+                return found
+            namespaces.remove(self.path(key))
+            with self.scratch(key) as attempt:
+                facts = make(attempt)
+                self._publish(key, attempt, facts)
+        return Layer(key, self.path(key), cached=False)
+
+    @contextlib.contextmanager
+    def scratch(self, key: str) -> Iterator[Path]:
+        """A folder with an empty `root`, `work` and `at` that is gone when the context ends.
+
+        The caller holds the lock of *key*.
+        """
+        attempt = self.folder / "tmp" / key
+        namespaces.remove(attempt)
+        try:
+            with told_when_full(self.folder):
+                self._private("tmp")
+                for name in ("root", "work", "at"):
+                    (attempt / name).mkdir(parents=True)
+                (attempt / "root").chmod(0o755)
+                yield attempt
+        finally:
+            namespaces.remove(attempt)
+
+    @contextlib.contextmanager
+    def throw_away(self, name: str) -> Iterator[Path]:
+        """A `scratch` of nobody else's, for what is never published."""
+        key = f"{name}-{os.getpid()}-{threading.get_ident()}"
+        with files.locked(self.lock_path(key)), self.scratch(key) as attempt:
+            yield attempt
+        self.lock_path(key).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep every layer where it is while the context is open."""
+        with files.locked(self.folder / "locks" / IN_USE, shared=True):
+            yield
+
+    def lock_path(self, key: str) -> Path:
+        """The lock that whoever makes the tree of *key* holds."""
+        return self.folder / "locks" / key
+
+    def sweep(self) -> None:
+        """Remove what killed processes left; what is being made is left alone."""
+        for attempt in self._entries("tmp"):
+            with files.locked(self.lock_path(attempt.name), wait=False) as held:
+                if held:
+                    namespaces.remove(attempt)
+
+    def settle(self, keys: tuple[str, ...]) -> None:
+        """Bring the layers of *keys* to the disk, so that they outlive a crash of the machine."""
+        fresh = [key for key in keys if self._boot_of(key) not in ("settled", None)]
+        if not fresh:
+            return
+        os.sync()
+        for key in fresh:
+            path = self.path(key) / "layer.json"
+            known = json.loads(path.read_bytes())
+            files.write_atomically(path, canonical_json({**known, "boot": "settled"}))
+
+    def _boot_of(self, key: str) -> str | None:
+        try:
+            known: dict[str, str] = json.loads((self.path(key) / "layer.json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return known["boot"]
+
+    @contextlib.contextmanager
+    def _alone(self, key: str, cancelled: Callable[[], bool]) -> Iterator[None]:
+        pause = threading.Event()
+        while True:
+            with files.locked(self.lock_path(key), wait=False) as held:
+                if held:
+                    yield
+                    return
+            if cancelled():
+                raise Cancelled
+            pause.wait(_BETWEEN_TRIES)
+
+    def _publish(self, key: str, attempt: Path, facts: dict[str, Any]) -> None:
+        for name in ("work", "at"):
+            namespaces.remove(attempt / name)
+        known = {**facts, "key": key, "boot": _boot()}
+        (attempt / "layer.json").write_bytes(canonical_json(known))
+        self._private("layers")
+        attempt.rename(self.path(key))
+
+    def _private(self, name: str) -> None:
+        """Keep everybody else out: a tree has programs that run as root for whoever starts them."""
+        (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _entries(self, name: str) -> list[Path]:
+        folder = self.folder / name
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+@contextlib.contextmanager
+def told_when_full(folder: Path) -> Iterator[None]:
+    """Turn a full disk, however it shows, into one clear sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise full(folder) from error
+    except EngineFailed as error:
+        if "No space left on device" in error.output:
+            raise full(folder) from error
+        raise
+
+
+def full(folder: Path) -> EngineFailed:
+    """The failure of a build whose store has no room."""
+    return EngineFailed(
+        f"the disk of {folder} is full",
+        code="DiskFull",
+        hint="`./inv clean` makes room; IMAGEBAKE_STATE moves the store to another disk",
+    )
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text().strip()

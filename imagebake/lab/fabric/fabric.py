@@ -1,0 +1,270 @@
+"""One host of Azure around one machine, on sockets that someone else opens."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import socket
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from typing import Self, TypeVar
+
+from imagebake.lab.fabric import host_ga_plugin, metadata, wire_server
+from imagebake.lab.fabric.certificates import make_store_identity
+from imagebake.lab.fabric.exchange import Answer, Call, Peer, Request, Service, nothing, shown
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.goal_state import Goals
+from imagebake.lab.fabric.listener import Listener
+from imagebake.lab.fabric.plan import (
+    GATEWAY,
+    METADATA,
+    STATUS_HOST,
+    STORE,
+    WIRE_SERVER,
+    GatewayMode,
+    GoalState,
+    IdentityFault,
+    Machine,
+    StoreMode,
+)
+from imagebake.lab.fabric.status import (
+    CLOUD_INIT,
+    AgentStatus,
+    Health,
+    read_health,
+    read_status,
+    read_upload,
+)
+
+Listen = Callable[[str, int], socket.socket]
+"""Gives a socket that listens on an address and a port, wherever those exist."""
+OnRequest = Callable[[Request], None]
+"""Hears of every exchange before its answer leaves, one at a time."""
+Found = TypeVar("Found")
+
+SLOW_SECONDS = 8.0
+"""How long a slow answer takes unless the fabric is told: under the agent's patience of ten."""
+
+
+class Fabric:
+    """The wire server, HostGAPlugin, metadata, identity and store that one machine sees.
+
+    Serves while the context is open. The machine's first goal state has no extensions. What
+    is set holds for every request that arrives afterwards; nothing waits.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        listen: Listen,
+        store: ExtensionStore,
+        now: Callable[[], dt.datetime],
+        on_request: OnRequest = lambda _: None,
+        slow: float = SLOW_SECONDS,
+    ) -> None:
+        self.machine = machine
+        self._listen = listen
+        self._store = store
+        self._now = now
+        self._on_request = on_request
+        self._slow = slow
+        self._goals = Goals(machine, now())
+        self._identity = make_store_identity(now())
+        self._changed = threading.Condition(threading.RLock())
+        self._telling = threading.Lock()
+        self._stack = contextlib.ExitStack()
+        self._store_mode = StoreMode.UP
+        self._gateway_mode = GatewayMode.SAME
+        self._fault = IdentityFault.NONE
+        self._health: tuple[Health, ...] = ()
+        self._status: AgentStatus | None = None
+        self._store_listener: Listener | None = None
+
+    @property
+    def ca(self) -> bytes:
+        """The certificate, as PEM, of the authority that the machine must trust for the store."""
+        return self._identity.ca
+
+    def __enter__(self) -> Self:
+        doors = (
+            (WIRE_SERVER, self._wire_server),
+            (GATEWAY, self._gateway),
+            (METADATA, self._metadata),
+        )
+        with contextlib.ExitStack() as stack:
+            for (address, port), respond in doors:
+                self._serve(stack, Listener(self._listen(address, port), respond))
+            store = Listener(
+                self._listen(*STORE),
+                self._from_store,
+                context=self._identity.context,
+                broken_off=self._broken_off,
+            )
+            store.go_deaf(self._store_mode is StoreMode.BLACK_HOLE)
+            self._serve(stack, store)
+            self._store_listener = store
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def set_goal_state(self, state: GoalState) -> None:
+        """Give the machine another goal state, later than all before.
+
+        One by the wire server has a new incarnation. One by FastTrack leaves that alone and
+        changes the ETag of vmSettings only, as on Azure.
+        """
+        self._store.publish(state.extensions)
+        self._goals.set(state, self._now())
+
+    def set_store(self, mode: StoreMode) -> None:
+        """Break the store, or mend it; connections that are open are taken along."""
+        with self._changed:
+            self._store_mode = mode
+        if self._store_listener:
+            self._store_listener.go_deaf(mode is StoreMode.BLACK_HOLE)
+
+    def set_gateway(self, mode: GatewayMode) -> None:
+        """Break or mend the fetching of artifacts by HostGAPlugin."""
+        with self._changed:
+            self._gateway_mode = mode
+
+    def set_identity(self, fault: IdentityFault) -> None:
+        """Break or mend the identity service."""
+        with self._changed:
+            self._fault = fault
+
+    @property
+    def incarnation(self) -> int:
+        """The incarnation of the wire server's goal state."""
+        return self._goals.of_wire_server.incarnation
+
+    @property
+    def health(self) -> tuple[Health, ...]:
+        """Every report of the role's health, cloud-init's and the agent's, the oldest first."""
+        with self._changed:
+            return self._health
+
+    def provisioning(self) -> str | None:
+        """What cloud-init reported last: `Ready`, or `NotReady: ` and why; None so far.
+
+        The agent's own reports do not count: it says Ready too, whatever cloud-init did.
+        """
+        reports = [report for report in self.health if report.sender == CLOUD_INIT]
+        return str(reports[-1]) if reports else None
+
+    def agent_status(self) -> AgentStatus | None:
+        """The agent's last report, or None so far."""
+        with self._changed:
+            return self._status
+
+    def wait(self, predicate: Callable[[], Found], timeout: float) -> Found:
+        """Ask *predicate* after everything that happens until it says yes, and return that.
+
+        After *timeout* seconds its last answer is returned, whatever it is.
+        """
+        end = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                found = predicate()
+                left = end - time.monotonic()
+                if found or left <= 0:
+                    return found
+                self._changed.wait(left)
+
+    def _serve(self, stack: contextlib.ExitStack, listener: Listener) -> None:
+        stack.callback(listener.stop)
+        listener.start()
+
+    def _wire_server(self, call: Call) -> Answer:
+        answer = wire_server.answer(call, self._goals.of_wire_server)
+        if wire_server.is_health(call):
+            self._note(read_health(call, self._now()))
+        return self._told(Service.WIRE_SERVER, WIRE_SERVER[0], call, answer)
+
+    def _gateway(self, call: Call) -> Answer:
+        with self._changed:
+            mode, store_mode = self._gateway_mode, self._store_mode
+
+        def fetch(url: str) -> Answer:
+            path = urllib.parse.urlsplit(url).path
+            return self._store.through(mode, path, store_mode, slow=self._slow)
+
+        answer = host_ga_plugin.answer(call, self._goals.latest, fetch)
+        if host_ga_plugin.is_status(call):
+            self._note(read_upload(call.body, self._now()))
+        artifact = host_ga_plugin.wanted_artifact(call)
+        return self._told(Service.GATEWAY, GATEWAY[0], call, answer, artifact=artifact)
+
+    def _metadata(self, call: Call) -> Answer:
+        if not metadata.is_identity(call):
+            answer = metadata.answer(call, self.machine)
+            return self._told(Service.METADATA, METADATA[0], call, answer)
+        with self._changed:
+            fault = self._fault
+        answer = metadata.token(call, self.machine, self._now(), fault, slow=self._slow)
+        return self._told(Service.IDENTITY, METADATA[0], call, answer)
+
+    def _from_store(self, call: Call) -> Answer:
+        with self._changed:
+            mode = self._store_mode
+        if call.method == "PUT" and call.host == STATUS_HOST and mode is StoreMode.UP:
+            self._note(read_status(call.body, self._now()))
+            return self._told(Service.STORE, STORE[0], call, nothing(201))
+        answer = self._store.answer(call.path, mode, slow=self._slow)
+        return self._told(Service.STORE, STORE[0], call, answer)
+
+    def _note(self, report: Health | AgentStatus | None) -> None:
+        with self._changed:
+            if isinstance(report, Health):
+                self._health = (*self._health, report)
+            elif report is not None:
+                self._status = report
+
+    def _told(
+        self, service: Service, address: str, call: Call, answer: Answer, *, artifact: str = ""
+    ) -> Answer:
+        self._tell(
+            Request(
+                time=self._now(),
+                service=service,
+                host=call.host,
+                address=address,
+                method=call.method,
+                path=shown(call.target),
+                artifact=shown(artifact),
+                bytes_in=len(call.body),
+                bytes_out=answer.bytes_out,
+                status=0 if answer.reset else answer.status,
+                peer=call.peer,
+            )
+        )
+        return answer
+
+    def _broken_off(self, host: str, peer: Peer) -> None:
+        """A client opened a TLS connection and never asked: it does not trust us, or gave up."""
+        self._tell(
+            Request(
+                time=self._now(),
+                service=Service.STORE,
+                host=host,
+                address=STORE[0],
+                method="",
+                path="",
+                artifact="",
+                bytes_in=0,
+                bytes_out=0,
+                status=0,
+                peer=peer,
+            )
+        )
+
+    def _tell(self, request: Request) -> None:
+        with self._telling:
+            self._on_request(request)
+        with self._changed:
+            self._changed.notify_all()

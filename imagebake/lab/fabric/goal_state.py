@@ -1,0 +1,314 @@
+"""What the machine is told to be: the goal state's documents, as XML and as vmSettings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from imagebake.lab.fabric.certificates import Tenant, make_tenant
+from imagebake.lab.fabric.extension_store import agent_manifest_urls, manifest_urls
+from imagebake.lab.fabric.plan import (
+    STATUS_HOST,
+    WIRE_SERVER,
+    Extension,
+    GoalState,
+    Machine,
+    Source,
+)
+
+_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
+_WIRE = "2012-11-30"
+_YEAR_ONE = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
+_SPACE = uuid.UUID("6b1f1a52-7f6c-4c35-9a42-0d6a0f6f3c11")
+STATUS_URL = f"https://{STATUS_HOST}/$system/machine.status?sv=2018-03-28&sr=b&sig=imagebake"
+"""Where the goal state tells the agent to put its status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One goal state as it stands: *number* grows by one with every change of either kind.
+
+    *incarnation* grows with the wire server's alone, as on Azure: a goal state by FastTrack
+    leaves it. *ticks* is when it was made, by which the agent tells which of the two is newer.
+    """
+
+    machine: Machine
+    tenant: Tenant
+    incarnation: int
+    number: int
+    ticks: int
+    extensions: tuple[Extension, ...]
+    source: Source
+    host: str
+    sealed: Mapping[str, str]
+
+    @property
+    def container(self) -> str:
+        """The container on the host that the machine runs in."""
+        return str(uuid.uuid5(_SPACE, f"container {self.machine.vm_id}"))
+
+    @property
+    def instance(self) -> str:
+        """The role instance, which health reports name."""
+        return f"_{self.machine.name}"
+
+    @property
+    def activity(self) -> str:
+        """The operation that led to this goal state; the same in both documents of it."""
+        return str(uuid.uuid5(_SPACE, f"activity {self.machine.vm_id} {self.number}"))
+
+    @property
+    def tag(self) -> str:
+        """The ETag of its vmSettings."""
+        return str(1_000_000 + self.number)
+
+
+def ticks_of(moment: dt.datetime) -> int:
+    """*moment* as the wire counts: tenths of a microsecond since the year one."""
+    return (moment - _YEAR_ONE) // dt.timedelta(microseconds=1) * 10
+
+
+def versions() -> str:
+    """The protocol versions of the wire server."""
+    return (
+        f"{_DECLARATION}<Versions><Preferred><Version>2015-04-05</Version></Preferred><Supported>"
+        f"<Version>2015-04-05</Version><Version>{_WIRE}</Version></Supported></Versions>"
+    )
+
+
+def goal_state(wanted: Wanted) -> str:
+    """The goal state proper: who the machine is, and where its other documents are."""
+    base = f"http://{wanted.host}/machine/{wanted.container}/{wanted.instance}?comp="
+    number = wanted.incarnation
+
+    def config(kind: str) -> str:
+        return escape(f"{base}config&type={kind}&incarnation={number}")
+
+    return f"""{_DECLARATION}<GoalState>
+ <Version>{_WIRE}</Version>
+ <Incarnation>{number}</Incarnation>
+ <Machine>
+  <ExpectedState>Started</ExpectedState>
+  <StopRolesDeadlineHint>300000</StopRolesDeadlineHint>
+  <LBProbePorts><Port>16001</Port></LBProbePorts>
+  <ExpectHealthReport>FALSE</ExpectHealthReport>
+ </Machine>
+ <Container>
+  <ContainerId>{wanted.container}</ContainerId>
+  <RoleInstanceList><RoleInstance>
+   <InstanceId>{wanted.instance}</InstanceId>
+   <State>Started</State>
+   <Configuration>
+    <HostingEnvironmentConfig>{config("hostingEnvironmentConfig")}</HostingEnvironmentConfig>
+    <SharedConfig>{config("sharedConfig")}</SharedConfig>
+    <Certificates>{escape(f"{base}certificates&incarnation={number}")}</Certificates>
+    <ExtensionsConfig>{config("extensionsConfig")}</ExtensionsConfig>
+    <FullConfig>{config("fullConfig")}</FullConfig>
+    <ConfigName>{wanted.container}.{number}.{wanted.instance}.xml</ConfigName>
+   </Configuration>
+  </RoleInstance></RoleInstanceList>
+ </Container>
+</GoalState>"""
+
+
+def hosting_environment(wanted: Wanted) -> str:
+    """The hosting environment, of which the agent reads three names."""
+    name, role = quoteattr(wanted.machine.name), quoteattr(wanted.instance)
+    return (
+        f'{_DECLARATION}<HostingEnvironmentConfig version="1.0.0.0" '
+        f'goalStateIncarnation="{wanted.incarnation}"><StoredCertificates/>'
+        f'<Deployment name={name} guid="{{{wanted.container}}}" incarnation="1">'
+        f'<Service name={name} guid="{{{uuid.UUID(int=0)}}}"/></Deployment>'
+        f'<Incarnation number="1" instance={role} guid="{{{wanted.container}}}"/>'
+        f'<Role guid="{{{wanted.container}}}" name={name} softwareType="ApplicationPackage"/>'
+        "</HostingEnvironmentConfig>"
+    )
+
+
+def shared_config(wanted: Wanted) -> str:
+    """The shared configuration, which the agent only keeps."""
+    return (
+        f'{_DECLARATION}<SharedConfig version="1.0.0.0" '
+        f'goalStateIncarnation="{wanted.incarnation}">'
+        f'<Deployment name={quoteattr(wanted.machine.name)} guid="{{{wanted.container}}}" '
+        'incarnation="0"/></SharedConfig>'
+    )
+
+
+def certificates(wanted: Wanted, transport: str) -> str:
+    """The tenant's certificate and key for the holder of *transport*'s key.
+
+    Raises `ValueError` when *transport* is not a certificate.
+    """
+    return (
+        f"{_DECLARATION}<CertificateFile><Version>{_WIRE}</Version>"
+        f"<Incarnation>{wanted.incarnation}</Incarnation>"
+        "<Format>Pkcs7BlobWithPfxContents</Format>"
+        f"<Data>{wanted.tenant.delivered(transport)}</Data></CertificateFile>"
+    )
+
+
+def extensions_config(wanted: Wanted) -> str:
+    """The extensions by way of the wire server."""
+    uris = "".join(f"<Uri>{escape(url)}</Uri>" for url in agent_manifest_urls())
+    plugins = "".join(_plugin(one) for one in wanted.extensions)
+    settings = "".join(_plugin_settings(one, wanted) for one in wanted.extensions)
+    return f"""{_DECLARATION}<Extensions version="1.0.0.0"
+ goalStateIncarnation="{wanted.incarnation}">
+ <GuestAgentExtension xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
+  <GAFamilies><GAFamily><Name>Prod</Name><Uris>{uris}</Uris></GAFamily></GAFamilies>
+ </GuestAgentExtension>
+ <StatusUploadBlob statusBlobType="BlockBlob">{escape(STATUS_URL)}</StatusUploadBlob>
+ <InVMGoalStateMetaData inSvdSeqNo="{wanted.number}" createdOnTicks="{wanted.ticks}"
+  activityId="{wanted.activity}" correlationId="{wanted.activity}"/>
+ <Plugins>{plugins}</Plugins>
+ <PluginSettings>{settings}</PluginSettings>
+</Extensions>"""
+
+
+def vm_settings(wanted: Wanted) -> dict[str, Any]:
+    """The extensions by way of HostGAPlugin.
+
+    They are always there, as on Azure: for a goal state of the wire server they say the same
+    as that and that its source is Fabric, and the agent then prefers the wire server's.
+    """
+    fast = wanted.source is Source.FAST_TRACK
+    return {
+        "hostGAPluginVersion": "1.0.8.160",
+        "vmSettingsSchemaVersion": "0.0",
+        "activityId": wanted.activity,
+        "correlationId": wanted.activity,
+        "inSvdSeqNo": wanted.number,
+        "extensionsLastModifiedTickCount": wanted.ticks,
+        "extensionGoalStatesSource": "FastTrack" if fast else "Fabric",
+        "onHold": False,
+        "statusUploadBlob": {"statusBlobType": "BlockBlob", "value": STATUS_URL},
+        "inVMMetadata": {
+            "subscriptionId": wanted.machine.subscription,
+            "resourceGroupName": wanted.machine.resource_group,
+            "vmName": wanted.machine.name,
+            "location": wanted.machine.location,
+            "vmId": wanted.machine.vm_id,
+            "vmSize": wanted.machine.size,
+            "osType": "Linux",
+        },
+        "requiredFeatures": [],
+        "gaFamilies": [{"name": "Prod", "uris": list(agent_manifest_urls())}],
+        "extensionGoalStates": [_goal(one, wanted) for one in wanted.extensions],
+    }
+
+
+def _plugin(extension: Extension) -> str:
+    location, failover = (quoteattr(url) for url in manifest_urls(extension))
+    return (
+        f"<Plugin name={quoteattr(extension.name)} version={quoteattr(extension.version)} "
+        f'location={location} failoverlocation={failover} state="enabled" '
+        f'autoUpgrade="{str(extension.auto_upgrade).lower()}" runAsStartupTask="false" '
+        'isJson="true" useExactVersion="true"/>'
+    )
+
+
+def _plugin_settings(extension: Extension, wanted: Wanted) -> str:
+    handler: dict[str, Any] = {
+        **_protected(extension, wanted),
+        "publicSettings": dict(extension.settings),
+    }
+    document = {"runtimeSettings": [{"handlerSettings": handler}]}
+    return (
+        f"<Plugin name={quoteattr(extension.name)} version={quoteattr(extension.version)}>"
+        f'<RuntimeSettings seqNo="{extension.sequence}">{escape(json.dumps(document))}'
+        "</RuntimeSettings></Plugin>"
+    )
+
+
+def _goal(extension: Extension, wanted: Wanted) -> dict[str, Any]:
+    location, failover = manifest_urls(extension)
+    settings = {
+        **_protected(extension, wanted),
+        "publicSettings": json.dumps(dict(extension.settings)),
+    }
+    return {
+        "name": extension.name,
+        "version": extension.version,
+        "location": location,
+        "failoverLocation": failover,
+        "additionalLocations": [],
+        "state": "enabled",
+        "autoUpgrade": extension.auto_upgrade,
+        "runAsStartupTask": False,
+        "isJson": True,
+        "useExactVersion": True,
+        "settingsSeqNo": extension.sequence,
+        "settings": [settings],
+    }
+
+
+def _protected(extension: Extension, wanted: Wanted) -> dict[str, str]:
+    if extension.protected_settings is None:
+        return {}
+    return {
+        "protectedSettingsCertThumbprint": wanted.tenant.thumbprint,
+        "protectedSettings": wanted.sealed[extension.name],
+    }
+
+
+_TICK = 10
+"""The smallest difference in time that the agent can see."""
+
+
+class Goals:
+    """What a machine shall be; there is one by the wire server from the start.
+
+    A new one by the wire server has a new incarnation. One by FastTrack leaves that alone,
+    as on Azure. Each is later than all before it, whatever the clock says.
+    """
+
+    def __init__(self, machine: Machine, now: dt.datetime) -> None:
+        self._machine = machine
+        self._tenant = make_tenant(now)
+        self._guard = threading.Lock()
+        self._wanted: dict[Source, Wanted] = {}
+        self._latest = Source.EXTENSIONS_CONFIG
+        self.set(GoalState(), now)
+
+    @property
+    def of_wire_server(self) -> Wanted:
+        """The one that the wire server tells."""
+        with self._guard:
+            return self._wanted[Source.EXTENSIONS_CONFIG]
+
+    @property
+    def latest(self) -> Wanted:
+        """The newest, which HostGAPlugin tells."""
+        with self._guard:
+            return self._wanted[self._latest]
+
+    def set(self, state: GoalState, now: dt.datetime) -> None:
+        """Make *state* the newest; its secrets are sealed here, once."""
+        sealed = {
+            one.name: self._tenant.sealed(one.protected_settings)
+            for one in state.extensions
+            if one.protected_settings is not None
+        }
+        with self._guard:
+            latest = self._wanted.get(self._latest)
+            wire = self._wanted.get(Source.EXTENSIONS_CONFIG)
+            step = 1 if state.source is Source.EXTENSIONS_CONFIG else 0
+            self._wanted[state.source] = Wanted(
+                machine=self._machine,
+                tenant=self._tenant,
+                incarnation=(wire.incarnation if wire else 0) + step,
+                number=latest.number + 1 if latest else 1,
+                ticks=max(latest.ticks + _TICK if latest else 0, ticks_of(now)),
+                extensions=state.extensions,
+                source=state.source,
+                host=":".join(map(str, WIRE_SERVER)),
+                sealed=sealed,
+            )
+            self._latest = state.source

@@ -1,0 +1,232 @@
+"""The local end: an Azure Resource Manager on this machine, with the engine behind its runs."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from imagebake.emulator.image_builder.builder import BuildFailed
+from imagebake.emulator.machines.marketplace import Marketplace as Offered
+from imagebake.emulator.outages import FILE, Outages
+from imagebake.emulator.server import Emulator
+from imagebake.kernel.errors import ArtifactError, UsageError
+from imagebake.kernel.host.namespaces import rootless
+from imagebake.kernel.settings import Settings
+from imagebake.kernel.workspace import Workspace
+from imagebake.lab.engine.engine import Engine
+from imagebake.lab.engine.errors import CannotRun, EngineFailed
+from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.steps import Fetch
+from imagebake.lab.faults import IdentityState, StoreState
+from imagebake.lab.vm_host import Region
+from imagebake.spec.lock import Bundle
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.source import GalleryVersion, ManagedImage
+
+_ACCEPTED = "All else is in order: the template's fields, its source and its destinations"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineBuilder:
+    """What the emulator asks to build: the engine, its failures in the emulator's words."""
+
+    engine: Engine
+
+    def build(
+        self,
+        template: Mapping[str, Any],
+        *,
+        log: Path,
+        on_state: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Mapping[str, Any]:
+        """Build *template*; raises `BuildFailed` with what the broken step printed last."""
+        try:
+            return self.engine.build(template, log=log, on_state=on_state, cancelled=cancelled)
+        except CannotRun as error:
+            message = f"{error.message}. {_ACCEPTED}\n= hint: {error.hint}"
+            raise BuildFailed(error.code, message) from error
+        except EngineFailed as error:
+            hint = f"\n= hint: {error.hint}" if error.hint else ""
+            raise BuildFailed(error.code, error.message + hint, record=error.record) from error
+        except ArtifactError as error:  # what a template names could not be brought
+            raise BuildFailed("ArtifactUnavailable", error.message) from error
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBases:
+    """Lets the base of a lock stand in for the marketplace image that its spec names."""
+
+    marketplace: Marketplace
+
+    def offer(self, plan: BakePlan) -> None:
+        """Offer *plan*'s base; the same one offered again changes nothing."""
+        if plan.spec.local is None or plan.lock.suite is None:  # nothing on this machine is like it
+            return
+        base = plan.lock.base
+        recipe = BaseRecipe(
+            suite=plan.lock.suite,
+            architecture=plan.lock.architecture,
+            packages=tuple(f"{package.name}={package.version}" for package in base.packages),
+            bundle=Bundle(base.packages).digest,
+        )
+        self.marketplace.offer(wire_source(plan), recipe)
+
+
+def wire_source(plan: BakePlan) -> dict[str, str]:
+    """The image template's source, as the wire spells it."""
+    match plan.lock.source:
+        case ManagedImage(managed_image=image):
+            return {"type": "ManagedImage", "imageId": image}
+        case GalleryVersion(gallery_version=version):
+            return {"type": "SharedImageVersion", "imageVersionId": version}
+        case source:
+            named = {key: getattr(source, key) for key in ("publisher", "offer", "sku", "version")}
+            return {"type": "PlatformImage", **named}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEnd:
+    """The running emulator, the images behind its gallery versions, and its machines' region."""
+
+    emulator: Emulator
+    engine: Engine
+    region: Region
+
+    @property
+    def bases(self) -> LocalBases:
+        """Where a bake offers the base of its lock."""
+        return LocalBases(self.engine.marketplace)
+
+    def content(self, version_id: str) -> str | None:
+        """The digest of a version's root file system; None for a version made elsewhere."""
+        record = self.emulator.image_record(version_id)
+        return str(record["content_sha256"]) if record else None
+
+    @contextlib.contextmanager
+    def open_tar(self, version_id: str) -> Iterator[BinaryIO]:
+        """The root file system of a version as a tar, to be read to its end."""
+        with self.engine.open_tar(self._record(version_id)) as stream:
+            yield stream
+
+    @contextlib.contextmanager
+    def layers(self, version_id: str) -> Iterator[tuple[Path, ...]]:
+        """The directories that a version's root file system is stacked from, the topmost first.
+
+        They stay where they are while the context is open.
+        """
+        with layers_of(self.engine, self._record(version_id)) as layers:
+            yield layers
+
+    def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
+        """Write the disk of a version to *out* as a fixed VHD."""
+        self.engine.export_vhd(self._record(version_id), out, size=size_gib << 30)
+
+    @contextlib.contextmanager
+    def disk(self, version_id: str, *, size_gib: int) -> Iterator[Path]:
+        """The disk of a version as `export_vhd` writes it, in a directory that goes with it.
+
+        What a killed process left of such a directory is removed here.
+        """
+        self.engine.store.sweep()
+        with self.engine.store.throw_away("boot") as folder:
+            disk = folder / "disk.vhd"
+            self.export_vhd(version_id, disk, size_gib=size_gib)
+            yield disk
+
+    def _record(self, version_id: str) -> Mapping[str, Any]:
+        record = self.emulator.image_record(version_id)
+        if record is None:
+            raise UsageError(
+                f"version {version_id.rpartition('/')[2]} was not built on this machine",
+                hint="only what the engine built can be read here",
+            )
+        return record
+
+
+@contextlib.contextmanager
+def layers_of(engine: Engine, record: Mapping[str, Any]) -> Iterator[tuple[Path, ...]]:
+    """The layers of the image of *record*, kept where they are while the context is open."""
+    with engine.store.in_use():
+        yield engine.image(record)
+
+
+def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) -> Engine:
+    """The engine of *workspace*; with *network*, steps are plugged in unless they say no."""
+    return Engine(
+        folder=workspace.engine,
+        mirror=workspace.mirror,
+        marketplace=Marketplace(workspace.engine / "marketplace"),
+        fetch=fetch,
+        network=network,
+        clock=functools.partial(dt.datetime.now, dt.UTC),
+    )
+
+
+def offered(workspace: Workspace, settings: Settings) -> Offered:
+    """What the emulator's marketplace offers: what the file says that the settings name.
+
+    It has `images` by `PUBLISHER:OFFER:SKU` and `extensions` by `PUBLISHER:TYPE`; each maps
+    versions to their properties, among which `regions` says where a version is.
+    """
+    if not settings.marketplace:
+        return Offered()
+    path = workspace.root / settings.marketplace
+    try:
+        document = dict(json.loads(path.read_bytes()))
+        read = {
+            kind: {tuple(name.split(":")): dict(one) for name, one in offers.items()}
+            for kind, offers in document.items()
+        }
+        return Offered(**read)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"the setting marketplace is {settings.marketplace!r}, which cannot be used: {error}",
+            hint="docs/pins.md shows such a file",
+        ) from error
+
+
+def outages(folder: Path) -> Outages:
+    """What is broken in the emulator of *folder*; `UsageError` for what cannot be read."""
+    try:
+        found = Outages.read(folder)
+        StoreState(found.store), IdentityState(found.identity)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"{folder / FILE} cannot be used: {error}", hint="./inv outage over takes it away"
+        ) from error
+    return found
+
+
+@contextlib.contextmanager
+def local_end(
+    workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
+) -> Iterator[LocalEnd]:
+    """Run the emulator with *engine* behind it until the context is left.
+
+    Its machines really boot when this process is root; else they are inventory.
+    """
+    region = Region(
+        functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
+    )
+    broken = outages(workspace.emulator)
+    region.set_store(StoreState(broken.store))
+    region.set_identity(IdentityState(broken.identity))
+    emulator = Emulator(
+        workspace.emulator,
+        builder=EngineBuilder(engine),
+        host=None if rootless() else region,
+        subscription=settings.subscription,
+        resource_group=settings.resource_group,
+        location=settings.location,
+        port=port,
+        marketplace=offered(workspace, settings),
+    )
+    with emulator:
+        yield LocalEnd(emulator, engine, region)

@@ -1,0 +1,255 @@
+"""A region of the local end: machines that really boot, and services that can be broken.
+
+The emulator asks it for machines. What breaks its services is no part of Azure's interface:
+whoever rehearses an incident holds the `Region` itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagebake.emulator.machines.host import (
+    ExtensionOrder,
+    HandlerReport,
+    MachineFailed,
+    MachineOrder,
+    MachineReport,
+)
+from imagebake.kernel.errors import ImagebakeError
+from imagebake.lab.boot.boot import Boot
+from imagebake.lab.boot.network import Network
+from imagebake.lab.engine.errors import EngineFailed
+from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.extension_store import ExtensionStore
+from imagebake.lab.fabric.fabric import Fabric
+from imagebake.lab.fabric.plan import (
+    Extension,
+    GatewayMode,
+    GoalState,
+    IdentityFault,
+    Machine,
+    StoreMode,
+)
+from imagebake.lab.fabric.status import AgentStatus, HandlerStatus
+from imagebake.lab.faults import Asking, IdentityState, StoreState
+from imagebake.lab.ledger import Ledger
+
+OnReport = Callable[[MachineReport], None]
+Layers = Callable[[Mapping[str, Any]], AbstractContextManager[tuple[Path, ...]]]
+"""The directories of an image by its record, the topmost first, kept while in use."""
+_FULL = 3
+_CONSOLE = 1 << 20
+_VAULT = "https://vault.azure.net"
+"""What the stand-in for every extension asks a token for, as those do that read a vault."""
+
+
+@dataclass(slots=True)
+class Region:
+    """The host of every machine of one emulator, with one extension store for all of them."""
+
+    layers: Layers
+    now: Callable[[], dt.datetime]
+    store: ExtensionStore = field(default_factory=ExtensionStore)
+    _versions: dict[tuple[str, str], str] = field(default_factory=dict)
+    _on: dict[str, LocalMachine] = field(default_factory=dict)
+    _ledgers: dict[str, Ledger] = field(default_factory=dict)
+    _asked: list[Asking] = field(default_factory=list)
+    _store_state: StoreState = StoreState.UP
+    _identity_state: IdentityState = IdentityState.UP
+    _guard: threading.RLock = field(default_factory=threading.RLock)
+
+    def publish(self, handler: str, version: str) -> None:
+        """Have *version* be what a machine gets that asks for its `major.minor`."""
+        self._versions[handler.lower(), ".".join(version.split(".")[:2])] = version
+
+    def boot(self, order: MachineOrder, *, on_report: OnReport) -> LocalMachine:
+        """Boot the image of *order* with its own init; needs root."""
+        machine = LocalMachine(self, order, on_report)
+        try:
+            machine.start()
+        except EngineFailed as error:
+            raise MachineFailed("ImageNotFound", error.message) from error
+        except ImagebakeError as error:
+            raise MachineFailed("AllocationFailed", str(error)) from error
+        return machine
+
+    def enter(self, machine: LocalMachine) -> None:
+        """Count *machine* among those that are on, in whatever weather there is."""
+        with self._guard:
+            self._on[machine.order.id] = machine
+            machine.suffer(self._store_state, self._identity_state)
+
+    def leave(self, machine: LocalMachine, ledger: Ledger) -> None:
+        """Forget *machine*, but not what it asked for."""
+        with self._guard:
+            self._on.pop(machine.order.id, None)
+            self._ledgers[machine.order.id] = ledger
+
+    def set_store(self, state: StoreState) -> None:
+        """Break the extension store for all machines, or mend it."""
+        with self._guard:
+            self._store_state = state
+            self._suffer()
+
+    def set_identity(self, state: IdentityState) -> None:
+        """Break the identity service for all machines, or mend it."""
+        with self._guard:
+            self._identity_state = state
+            self._suffer()
+
+    def _suffer(self) -> None:
+        for machine in self._on.values():
+            machine.suffer(self._store_state, self._identity_state)
+
+    def note(self, order: MachineOrder, request: Request) -> None:
+        """Take note of what a machine asked the store or the identity service."""
+        fetched = request.service is Service.GATEWAY and request.artifact
+        if request.service is Service.IDENTITY or request.service is Service.STORE or fetched:
+            service = "identity" if request.service is Service.IDENTITY else "store"
+            with self._guard:
+                self._asked.append(Asking(request.time, service, order.name, request.status))
+
+    @property
+    def asked(self) -> tuple[Asking, ...]:
+        """Everything that machines asked the store and the identity service so far."""
+        with self._guard:
+            return tuple(self._asked)
+
+    def ledger(self, machine_id: str) -> Ledger | None:
+        """What a machine has asked for so far, or did before it was turned off."""
+        with self._guard:
+            machine = self._on.get(machine_id)
+            return machine.ledger() if machine else self._ledgers.get(machine_id)
+
+    def extension(self, order: ExtensionOrder) -> Extension:
+        """What a goal state says of *order*: Azure, too, settles the full version."""
+        wanted = order.version
+        full = self._versions.get((order.handler.lower(), wanted))
+        missing = _FULL - len(wanted.split("."))
+        return Extension(
+            publisher=order.publisher,
+            type=order.type,
+            version=full or ".".join([wanted, *["0"] * missing]),
+            settings={"token": _VAULT, **order.settings},
+            protected_settings=order.protected_settings,
+            sequence=order.sequence,
+            auto_upgrade=order.auto_upgrade,
+        )
+
+
+class LocalMachine:
+    """One machine: its network, its host's fabric and its processes, from boot to stop."""
+
+    def __init__(self, region: Region, order: MachineOrder, on_report: OnReport) -> None:
+        self.order = order
+        self._region = region
+        self._on_report = on_report
+        self._stack = contextlib.ExitStack()
+        self._network: Network
+        self._fabric: Fabric
+        self._guest: Boot
+
+    def start(self) -> None:
+        """Boot; returns once process 1 runs. Raises `ImagebakeError`."""
+        region, machine = self._region, _machine(self.order)
+        with contextlib.ExitStack() as stack:
+            layers = stack.enter_context(region.layers(self.order.image))
+            self._network = stack.enter_context(Network(machine, now=region.now))
+            self._fabric = stack.enter_context(
+                Fabric(
+                    machine,
+                    listen=self._network.listen,
+                    store=region.store,
+                    now=region.now,
+                    on_request=self._hear,
+                )
+            )
+            region.enter(self)
+            stack.callback(self._leave)
+            guest = Boot(layers, self._network, vm_id=machine.vm_id, ca=self._fabric.ca)
+            stack.enter_context(guest).start()
+            self._guest = guest
+            self._stack = stack.pop_all()
+
+    def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
+        """Give the machine a new goal state."""
+        wanted = tuple(self._region.extension(one) for one in extensions)
+        self._fabric.set_goal_state(GoalState(extensions=wanted))
+
+    def suffer(self, store: StoreState, identity: IdentityState) -> None:
+        """Break or mend what the machine depends on."""
+        self._fabric.set_store(StoreMode(store))
+        self._fabric.set_gateway(GatewayMode.SAME)
+        self._fabric.set_identity(IdentityFault(identity))
+        self._network.set_silent(store is StoreState.BLACK_HOLE)
+
+    def ledger(self) -> Ledger:
+        """What the machine has asked for so far."""
+        return self._network.ledger()
+
+    def console(self) -> bytes:
+        """The last that the machine printed."""
+        return self._guest.serial(_CONSOLE)
+
+    def stop(self) -> None:
+        """Cut the power; the disk is thrown away."""
+        self._stack.close()
+
+    def _leave(self) -> None:
+        self._region.leave(self, self.ledger())
+
+    def _hear(self, request: Request) -> None:
+        self._network.note(request)
+        self._region.note(self.order, request)
+        if request.service in (Service.WIRE_SERVER, Service.GATEWAY) and request.method != "GET":
+            self._on_report(
+                _report(self._fabric.provisioning(), self._fabric.agent_status(), request.time)
+            )
+
+
+def _machine(order: MachineOrder) -> Machine:
+    return Machine(
+        vm_id=order.vm_id,
+        name=order.name,
+        user=order.user,
+        public_key=order.public_key,
+        location=order.location,
+        custom_data=order.custom_data,
+        user_data=order.user_data,
+        size=order.size,
+        tags=order.tags,
+    )
+
+
+def _report(
+    provisioning: str | None, status: AgentStatus | None, heard: dt.datetime
+) -> MachineReport:
+    if status is None:
+        return MachineReport(time=heard, provisioning=provisioning)
+    return MachineReport(
+        time=status.time,
+        provisioning=provisioning,
+        agent_version=status.version,
+        agent_status=status.status,
+        agent_message=status.message,
+        handlers=tuple(_handler(one) for one in status.handlers),
+    )
+
+
+def _handler(told: HandlerStatus) -> HandlerReport:
+    return HandlerReport(
+        handler=told.name,
+        version=told.version,
+        status=told.status,
+        code=told.code,
+        message=told.message,
+        extension=told.extension,
+        extension_message=told.extension_message,
+    )
