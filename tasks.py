@@ -156,7 +156,7 @@ def specs(c: Context, json: bool = False) -> None:
 @task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
 def versions(c: Context, image: str = "", json: bool = False) -> None:
     """List the image versions in the gallery."""
-    from imagebake.commands.gallery import versions as run
+    from imagebake.session.gallery import versions as run
 
     run(image, as_json=json)
 
@@ -164,7 +164,7 @@ def versions(c: Context, image: str = "", json: bool = False) -> None:
 @task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
 def show(c: Context, version: str = "", json: bool = False) -> None:
     """Show one image version: its state, its tags, its regions, and what is in it."""
-    from imagebake.commands.gallery import show as run
+    from imagebake.session.gallery import show as run
 
     run(version, as_json=json)
 

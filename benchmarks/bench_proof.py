@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Contest, command, report
-from imagebake import ends
 from imagebake.commands.baking import attempt, bake_one
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
@@ -23,6 +22,7 @@ from imagebake.lab.fabric.plan import Extension, GoalState
 from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.plan import plan_plain
 from imagebake.prove import Run, demand_of, run_here
+from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.pins import DeliveryMode
 
@@ -89,7 +89,7 @@ def a_pair() -> Iterator[Pair]:
     context.provide((*system_packages.BAKE, *system_packages.PROVE), progress=site.progress)
     spec = spec_of(site, IMAGE)
     with contextlib.ExitStack() as stack:
-        end = stack.enter_context(ends.connect(site))
+        end = stack.enter_context(session.connect(site))
         golden = bake_one(site, spec, end, locked=False, force=False)
         lock = fresh_lock(site, spec)
         bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(site))

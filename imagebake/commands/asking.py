@@ -7,7 +7,6 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from imagebake import ends
 from imagebake.azure.clients import Clients
 from imagebake.azure.marketplace import MarketplaceSource
 from imagebake.kernel import context
@@ -21,6 +20,7 @@ from imagebake.pins.archive_source import ArchiveSource
 from imagebake.pins.github import GithubSource
 from imagebake.pins.listing import ListingSource
 from imagebake.pins.pypi import PypiSource
+from imagebake.session import session
 from imagebake.spec.candidates import Origin, Question, Source
 
 _LARGEST_ANSWER = 64 << 20
@@ -62,7 +62,7 @@ def _once(site: Site, stack: contextlib.ExitStack) -> Callable[[], Clients]:
     def connect() -> Clients:
         with lock:
             if not connected:
-                connected.append(stack.enter_context(ends.connect(site)).cloud)
+                connected.append(stack.enter_context(session.connect(site)).cloud)
             return connected[0]
 
     return connect

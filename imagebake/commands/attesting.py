@@ -7,11 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imagebake import ends
 from imagebake.attest import Attestor
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.commands.gallery import meant
-from imagebake.ends import End
 from imagebake.host.keys import PrivateKey, PublicKey, private_key, public_keys
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.inspection.dpkg import installed
@@ -24,6 +21,9 @@ from imagebake.kernel.host.files import write_atomically
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
+from imagebake.session import session
+from imagebake.session.gallery import meant
+from imagebake.session.session import End
 from imagebake.verify import Claims
 from imagebake.verify import verify as verify_version
 
@@ -61,7 +61,7 @@ def verify(version: str, *, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         found = meant(site, spec, wanted, end)
         subject = f"{spec.name}@{found.version}"
         attestor = attestor_of(site, found, end)
@@ -101,7 +101,7 @@ def _document(version: str, record: str, *, out: str, as_json: bool) -> dict[str
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         found = meant(site, spec, wanted, end)
         content = attestor_of(site, found, end).document(record)
     if out:

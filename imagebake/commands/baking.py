@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imagebake import ends, reviews
+from imagebake import reviews
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
 from imagebake.commands import attesting, mirroring, proving, resuming
 from imagebake.commands.able import left_out, refuse_windows
-from imagebake.ends import End
 from imagebake.journal import Journal
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -35,6 +34,8 @@ from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
 from imagebake.render.identity import rendering_identity
 from imagebake.render.image_template import render_image_template
+from imagebake.session import session
+from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
@@ -73,7 +74,7 @@ def bake(
     if resume and force:
         raise UsageError("--resume starts nothing, and --force bakes anew: give one of them")
     work = _Work(site, locked=locked, force=force, prove=prove, emergency=emergency)
-    with ends.connect(site) as connected:
+    with session.connect(site) as connected:
         destination = dataclasses.replace(connected.destination, emergency=emergency or None)
         end = dataclasses.replace(connected, destination=destination)
         resuming.require_providers(site, end)

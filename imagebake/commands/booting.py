@@ -6,7 +6,6 @@ import time
 
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands.proving import keeper
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
@@ -17,6 +16,7 @@ from imagebake.lab.disk.watch import Attempt, boot
 from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import DiskFacts
+from imagebake.session.session import End
 from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from imagebake import ends
 from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
 from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
 from imagebake.kernel import context
@@ -20,6 +19,7 @@ from imagebake.model.foundation import Foundation
 from imagebake.render.bootstrap import Deployment, render_bootstrap
 from imagebake.reports.bootstrap import Request, Told, bootstrap_request
 from imagebake.reports.bootstrap_words import about, actions, assignment_title
+from imagebake.session import session
 
 _AGAIN = "./inv bootstrap"
 
@@ -35,7 +35,7 @@ def bootstrap(*, plan: bool, apply: bool, expect: str, out: str, as_json: bool) 
         _write(Path(out), it, deployments, parameters)
         print(f"wrote {out}/README.txt, which says how the templates beside it are deployed")
         return
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         look = functools.partial(plan_bootstrap, deployments, parameters, clients=end.cloud)
         found = look()
         if not apply:

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake import ends
 from imagebake.azure.error_catalog.known_error import Meaning
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.errors import NotFound
 from imagebake.azure.model.run_note import RunNote
 from imagebake.commands import resuming
-from imagebake.ends import End
 from imagebake.following import Source, follow
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -21,6 +19,8 @@ from imagebake.kernel.errors import UsageError
 from imagebake.kernel.redaction import redact
 from imagebake.lock.selection import chosen
 from imagebake.model.build_log import BuildLog, LogStep, lines_of
+from imagebake.session import session
+from imagebake.session.session import End
 
 _TAIL = 20
 _GOING = ("Running", "Canceling")
@@ -36,7 +36,7 @@ def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
     if note.ended:
         _read(note, reader)
     else:
-        with ends.connect(site) as end:
+        with session.connect(site) as end:
             note = _live(site, note, end, reader, wait=follow)
     log = reader.log
     if as_json:

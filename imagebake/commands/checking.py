@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from imagebake.commands.places import gallery_id
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -11,6 +10,7 @@ from imagebake.lab.proof_result import Wish
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import chosen, split_version, templates
 from imagebake.plan import plan_bake
+from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.lock import Lock

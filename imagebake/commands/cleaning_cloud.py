@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagebake import ends
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.leftovers import Act, Kind, Leftover, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.commands import resuming
 from imagebake.commands.baking import resume_one
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, ImagebakeError
 from imagebake.kernel.versions import ImageVersion
 from imagebake.lock.selection import chosen
+from imagebake.session import session
+from imagebake.session.session import End
 
 _HEADER = ("what", "name", "plan", "why")
 
@@ -25,7 +25,7 @@ def clean_cloud(*, plan: bool, as_json: bool) -> None:
     """Print what is left over and, unless only the *plan* is wanted, carry that out."""
     site = context.site(quiet=as_json)
     images = frozenset(spec.name for spec in chosen(site, "", every=True))
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         notes = {note.template: note for name in images for note in resuming.under_way(site, name)}
         leftovers = Leftovers(
             clients=end.cloud, images=images, noted=frozenset(notes), now=site.now

@@ -7,11 +7,8 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
-from imagebake import ends
-from imagebake.commands.gallery import meant
 from imagebake.diff import Readable
 from imagebake.diff import diff as compare
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
@@ -21,6 +18,9 @@ from imagebake.lock.selection import spec_of, split_version
 from imagebake.model.differences import ImageDiff
 from imagebake.reports.diff import COLUMNS, MOST, headline, markdown, measures, rows
 from imagebake.reports.diff_page import page
+from imagebake.session import session
+from imagebake.session.gallery import meant
+from imagebake.session.session import End
 
 _FORMS = {".html": page, ".md": markdown}
 
@@ -38,7 +38,7 @@ def diff(
     if as_json and as_markdown:
         raise UsageError("--markdown and --json are two ways to print: choose one")
     site = context.site(quiet=as_json)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         sides = _readable(site, old, end), _readable(site, new or split_version(old)[0], end)
         result = compare(*sides, progress=site.progress)
     if form:

@@ -11,15 +11,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake import ends
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import attempt, bake_one
-from imagebake.commands.machines import STAND_IN, require_machines, wish_for
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -34,6 +31,9 @@ from imagebake.plan import plan_plain
 from imagebake.reports import storm as storms
 from imagebake.reports.drill import markdown
 from imagebake.reports.drill_page import page
+from imagebake.session import session
+from imagebake.session.machines import STAND_IN, require_machines, wish_for
+from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.model import ImageSpec
@@ -58,7 +58,7 @@ def drill_image(
         return
     spec = spec_of(site, image) if image else _first(site)
     require_machines(site, "./inv drill")
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         plan = _plan(site, spec, end, speed)
         record = drill(plan, _place(site, spec, end), hands=_hands(site, end))
     _report(site, record, judge(record), folder, as_json=as_json)

@@ -11,7 +11,6 @@ from imagebake.commands import fleets
 from imagebake.commands.able import left_out
 from imagebake.commands.baking import journal, plan_of
 from imagebake.commands.revisions import Earlier
-from imagebake.ends import End
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -19,6 +18,7 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.lock.selection import chosen, fresh_lock
 from imagebake.model.due import Due, Need, decide
 from imagebake.rollout.freezes import Gate, GateState
+from imagebake.session.session import End
 from imagebake.spec.model import ImageSpec
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
-from imagebake import ends
 from imagebake.azure.model.preflight_finding import Needs
 from imagebake.commands.foundations import foundation
 from imagebake.examine import Examined, examine
@@ -15,6 +14,7 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.model.foundation import Foundation
+from imagebake.session import session
 from imagebake.spec.load import load_all
 from imagebake.spec.model import ImageSpec
 
@@ -28,7 +28,7 @@ def doctor_cloud(cloud: str, *, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     site = replace(site, settings=replace(site.settings, cloud=cloud))
     needs = needs_of(site, foundation(site))
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         found = examine(needs, clients=end.cloud)
     complaints = [one for each in found for one in each.complaints]
     sure = [one for one in complaints if one.sure]

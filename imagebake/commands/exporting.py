@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from imagebake import ends
-from imagebake.commands.gallery import meant
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import arriving
 from imagebake.lock.selection import spec_of, split_version
+from imagebake.session import session
+from imagebake.session.gallery import meant
+from imagebake.session.session import End
 
 _LARGEST_GIB = 2048
 
@@ -33,7 +33,7 @@ def export(version: str, *, form: str, out: str, size_gib: int) -> None:
         raise UsageError(f"{out} is a directory", hint=f"--out {path / spec.name}.{form}")
     if form == "vhd":
         context.provide(system_packages.EXPORT, progress=site.progress)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         found = meant(site, spec, wanted, end)
         name = f"{spec.name}@{found.version}"
         with site.progress.step(f"Write {name} to {path}"):

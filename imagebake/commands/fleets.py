@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from imagebake import ends
 from imagebake.azure.errors import NotFound
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
@@ -19,7 +18,6 @@ from imagebake.azure.resource_ids import key
 from imagebake.cloud.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.commands.orders import Order, proper, say
 from imagebake.commands.refused import folder_of, noted
-from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
@@ -29,6 +27,8 @@ from imagebake.rollout.freezes import Gate, gate, with_heartbeats
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rotate import Hands, carry_out
+from imagebake.session import session
+from imagebake.session.session import End
 from imagebake.spec.model import ImageSpec
 
 Decide = Callable[[Inventory], Plan]
@@ -150,7 +150,7 @@ def place(site: Site, which: str = "") -> Iterator[Place]:
     """The gallery of *site* that is in use, or *which*, connected until the context is left."""
     now = functools.partial(dt.datetime.now, dt.UTC)
     began = now()
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         fleet = Fleet(end.cloud, site.settings.gallery, now)
         at = Place(site=site, end=end, fleet=fleet, now=now, began=began)
         yield second(at) if (which or site.settings.in_use) == SECOND else at

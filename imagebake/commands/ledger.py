@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imagebake import ends
-from imagebake.commands.gallery import meant
 from imagebake.commands.proving import keeper
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
@@ -13,6 +11,8 @@ from imagebake.kernel.errors import UsageError
 from imagebake.lab.ledger import LedgerEntry
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.proofs import KeptLedger
+from imagebake.session import session
+from imagebake.session.gallery import meant
 
 COLUMNS = (
     "time",
@@ -33,7 +33,7 @@ def ledger(version: str, *, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         found = meant(site, spec, wanted, end)
     kept = keeper(site, found).ledger()
     if kept is None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from imagebake import ends
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.blob.uploads import Shipment, merged
 from imagebake.azure.model.preflight_finding import Complaint
-from imagebake.ends import MirrorOpener
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -22,6 +20,8 @@ from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.mirror.upload_plan import shipment
 from imagebake.mirror.verification import verify
+from imagebake.session import session
+from imagebake.session.session import MirrorOpener
 from imagebake.spec.lock import Bundle, Lock
 from imagebake.spec.plan import BakePlan
 
@@ -60,7 +60,7 @@ def _push(site: Site, image: str, *, as_json: bool) -> None:
     mirror_address(site.settings.mirror_url)  # a mistake there is found before anything is fetched
     locks = [fresh_lock(site, spec) for spec in chosen(site, image, every=not image)]
     shipments = [needed(_mirrored(site, lock), lock) for lock in locks]
-    with ends.mirror_container(site) as container:
+    with session.mirror_container(site) as container:
         done = depot.push(merged(shipments), container=container, progress=site.progress)
         where = container.address.url
     if as_json:
@@ -101,7 +101,7 @@ def _verify(site: Site, *, as_json: bool) -> None:
 
 
 def _verify_remote(site: Site, *, as_json: bool) -> None:
-    with ends.mirror_container(site) as container:
+    with session.mirror_container(site) as container:
         found = depot.inspect(container, progress=site.progress)
     exposed = _exposed(site)
     if as_json:
@@ -131,7 +131,7 @@ def _exposed(site: Site) -> tuple[Complaint, ...]:
     if site.settings.cloud != "azure":
         return ()
     try:
-        with ends.connect(site) as end:
+        with session.connect(site) as end:
             accounts = f"{end.cloud.endpoint.group_id}/providers/Microsoft.Storage/storageAccounts"
             name = mirror_address(site.settings.mirror_url).account
             return tuple(exposure_of(end.cloud, f"{accounts}/{name}"))

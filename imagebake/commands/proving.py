@@ -10,7 +10,6 @@ from pathlib import Path
 
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.commands import apart
-from imagebake.ends import End
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
@@ -24,6 +23,7 @@ from imagebake.lock import artifact_sources
 from imagebake.policy.facts import ProofFacts
 from imagebake.proofs import Keeper
 from imagebake.prove import Hands, Run, demand_of, prove, run_here
+from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from imagebake.commands.places import gallery_id, group_id
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
@@ -15,6 +14,7 @@ from imagebake.plan import plan_bake
 from imagebake.render.files import rendered_files, write_files
 from imagebake.render.image_template import render_image_template
 from imagebake.render.standing import render_standing
+from imagebake.session.places import gallery_id, group_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.plan import BakePlan, Delivery
 from imagebake.spec.source import ManagedImage

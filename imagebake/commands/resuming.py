@@ -6,9 +6,9 @@ from imagebake.artifacts.run_notes import RunNotes
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.run_note import RunNote
 from imagebake.azure.providers import Providers
-from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.session.session import End
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import BakePlan
 

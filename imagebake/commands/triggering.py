@@ -5,12 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from imagebake import ends
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.trigger_templates import Stand, Standing
-from imagebake.commands.places import gallery_id
 from imagebake.commands.rendering import delivery
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -18,6 +15,9 @@ from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.plan import plan_bake
 from imagebake.render.standing import render_standing
+from imagebake.session import session
+from imagebake.session.places import gallery_id
+from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import BakePlan
@@ -30,7 +30,7 @@ def trigger(image: str, *, off: bool, show: bool, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     (spec,) = chosen(site, image, every=False)
     plan = None if off or show else _plan(site, spec)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         standing, said = Standing(end.cloud), []
         if plan:
             said = [_set(site, plan, end, standing)]

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagebake import ends
 from imagebake.azure.clients import Clients
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -21,6 +20,7 @@ from imagebake.lab.engine.recipe import BaseRecipe
 from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock import artifact_sources
 from imagebake.lock.resolvers import source_file
+from imagebake.session import session
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.spec.foreign_template import NotATemplate, template_body
 from imagebake.trial import trial
@@ -42,12 +42,12 @@ def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None
         engine.marketplace.offer(source, _recipe(site, source, suite))
     with (
         local_end(site.workspace, site.settings, engine) as end,
-        Clients(ends.local_endpoint(site, end), ends.patience()) as cloud,
+        Clients(session.local_endpoint(site, end), session.patience()) as cloud,
     ):
         result = trial(
             body,
             cloud=cloud,
-            connect=lambda endpoint: Clients(endpoint, ends.patience()),
+            connect=lambda endpoint: Clients(endpoint, session.patience()),
             progress=site.progress,
         )
         rows = [(name, made, end.content(made) or None) for name, made in result.made]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from imagebake import ends
 from imagebake.commands.booting import boot_version
-from imagebake.commands.gallery import meant
 from imagebake.commands.proving import prove_version
-from imagebake.ends import End
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.lab.proof_result import Wish
+from imagebake.session import session
+from imagebake.session.gallery import meant
+from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
@@ -34,7 +34,7 @@ class VersionChecks:
     def with_images(self, checked: Iterable[tuple[ImageSpec, Lock | None, Report]]) -> list[Report]:
         """The reports over specs, each with what its version's contents and first boots say."""
         complete = []
-        with ends.connect(self.site) as end:
+        with session.connect(self.site) as end:
             for spec, lock, report in checked:
                 if lock is None:
                     raise LockError(f"{spec.name} has no lock", hint=f"./inv lock {spec.name}")

@@ -21,7 +21,6 @@ from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.commands.beats import carry_out, judge
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.kernel import context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
@@ -31,6 +30,7 @@ from imagebake.making import Destination
 from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram
+from imagebake.session.session import End, InAzure, LocalLogs
 from imagebake.spec.load import load_all, load_spec
 from tests.support.beaten import NOW, PLAIN_NEEDS
 from tests.support.beats import console_of

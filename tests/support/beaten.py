@@ -16,13 +16,13 @@ from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.commands.beats import carry_out
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
 from imagebake.making import Destination
 from imagebake.model.heartbeat import Beat
 from imagebake.rollout.freezes import Gate
+from imagebake.session.session import End, InAzure, LocalLogs
 from imagebake.spec.model import ImageSpec
 from tests.support.beats import console_of
 from tests.support.cloud import Tape, an_endpoint, quick

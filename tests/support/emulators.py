@@ -22,7 +22,7 @@ from imagebake.azure.identity import azure_credential
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator
-from imagebake.ends import patience
+from imagebake.session.session import patience
 from tests.support import target
 from tests.support.target import Subscription
 

@@ -20,7 +20,6 @@ from imagebake.commands.fleets import Decide, Place, perform
 from imagebake.commands.orders import Order
 from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
-from imagebake.ends import End, InAzure, LocalLogs
 from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
@@ -28,6 +27,7 @@ from imagebake.making import Destination
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of
+from imagebake.session.session import End, InAzure, LocalLogs
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape, an_endpoint, quick

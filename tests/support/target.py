@@ -15,7 +15,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.ends import AZURE
+from imagebake.session.session import AZURE
 
 PREFIX = "imagebake-contract-"
 """What the groups that these tests make, and delete, are called."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake import ends
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.kernel import context
+from imagebake.session import session
 from tests.support.live_fleets import World, version_id
 
 SPEC = """\
@@ -62,6 +62,6 @@ def fleet(root: Path) -> Path:
 
 def in_azure(make: Callable[[World], None]) -> None:
     """Do something in the repository's cloud that no command does."""
-    with ends.connect(context.site(quiet=True)) as end:
+    with session.connect(context.site(quiet=True)) as end:
         assert end.local
         make(World(end.local.emulator, end.cloud))

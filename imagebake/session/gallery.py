@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from imagebake import ends
 from imagebake.azure import image_history as views
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.ends import End
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import spec_of, split_version
+from imagebake.session import session
+from imagebake.session.session import End
 from imagebake.spec.load import spec_names
 from imagebake.spec.model import ImageSpec
 
@@ -21,7 +21,7 @@ def versions(image: str, *, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     names = (image,) if image else spec_names(site.workspace.specs)
     specs = [spec_of(site, name) for name in names]
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         found = {spec.name: _rows(site, spec, end) for spec in specs}
     if as_json:
         print_json({name: [row.to_json() for row in rows] for name, rows in found.items()})
@@ -44,7 +44,7 @@ def show(version: str, *, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)
     spec = spec_of(site, image)
-    with ends.connect(site) as end:
+    with session.connect(site) as end:
         details = views.show(
             spec.gallery.definition,
             wanted or newest(site, spec, end),
