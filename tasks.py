@@ -197,7 +197,7 @@ def lock(
 )
 def outdated(c: Context, image: str = "", refresh: bool = False, json: bool = False) -> None:
     """List the pins that newer versions exist of, and say why each is where it is."""
-    from imagebake.commands.outdated import outdated as run
+    from imagebake.pins.commands.outdated import outdated as run
 
     run(image, refresh=refresh, as_json=json)
 
@@ -223,7 +223,7 @@ def bump(
     json: bool = False,
 ) -> None:
     """Move pins to newer versions in the spec, lock it again, and show the difference."""
-    from imagebake.commands.bumping import bump as run
+    from imagebake.pins.commands.bump import bump as run
 
     run(image, every=all, only=only, to=to, refresh=refresh, as_json=json)
 
@@ -260,7 +260,7 @@ def add(
     json: bool = False,
 ) -> None:
     """Add a pin to a spec at the newest version it allows, and lock it again."""
-    from imagebake.commands.adding import add as run
+    from imagebake.pins.commands.pin import add as run
 
     run(
         image,
@@ -285,7 +285,7 @@ def add(
 )
 def remove(c: Context, image: str = "", pin: str = "", json: bool = False) -> None:
     """Take a pin out of a spec, and lock it again."""
-    from imagebake.commands.adding import remove as run
+    from imagebake.pins.commands.pin import remove as run
 
     run(image, pin, as_json=json)
 

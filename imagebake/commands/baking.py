@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imagebake import reviews
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.bake import bake as bake_plan
@@ -30,6 +29,7 @@ from imagebake.lock.heal import heal
 from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.making import Hands
 from imagebake.mirror.local import ArtifactsGone
+from imagebake.pins import review_due
 from imagebake.plan import plan_bake
 from imagebake.proofs import FAILED, PASSED
 from imagebake.render.identity import rendering_identity
@@ -64,7 +64,7 @@ def bake(
     becomes a tag of what is made.
     """
     site = context.site(quiet=as_json)
-    emergency = reviews.require_reason(emergency)
+    emergency = review_due.require_reason(emergency)
     specs = chosen(site, image, every=every)
     if not every:
         refuse_windows(site, specs[0])
@@ -109,7 +109,7 @@ class _Work:
         self.site.progress.note(f"bake {spec.name}")
         with self._kept(spec.name, go_on=go_on):
             today = self.site.now.date()
-            for said in reviews.require_reviewed(spec, today=today, emergency=self.emergency):
+            for said in review_due.require_reviewed(spec, today=today, emergency=self.emergency):
                 self.site.progress.note(said)
             result = bake_one(self.site, spec, end, locked=self.locked, force=self.force)
             self._done(spec, result, end)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.pins.addresses import Read, moved, name_of, read_json, strange
+from imagebake.pins.file_address import Read, moved, name_of, read_json, strange
 from imagebake.spec.candidates import Candidate, Question
 
 _WHOSE = "GitHub's API"

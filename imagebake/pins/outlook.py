@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.pins.answers import Answer, Answers
+from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.decision import Decision, decide
 from imagebake.pins.subjects import Subject
 from imagebake.spec.candidates import Candidate, Origin, Question, Source

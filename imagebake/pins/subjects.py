@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from imagebake.kernel.versions import Scheme
-from imagebake.pins.addresses import names_version
+from imagebake.pins.file_address import names_version
 from imagebake.spec.adoption import DeniedVersions, Terms, terms
 from imagebake.spec.candidates import Origin, Question
 from imagebake.spec.catalogue.component import Component

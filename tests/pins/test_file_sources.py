@@ -13,10 +13,10 @@ import pytest
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import ARCHIVE, Dropped
-from imagebake.pins.addresses import digest_in, moved, names_version, versions_in
+from imagebake.pins.file_address import digest_in, moved, names_version, versions_in
 from imagebake.pins.github import GithubSource
-from imagebake.pins.listing import ListingSource
 from imagebake.pins.pypi import PypiSource
+from imagebake.pins.web_listing import ListingSource
 from imagebake.spec.candidates import Candidate, Origin, Question
 from tests.support.server import Server, serving
 

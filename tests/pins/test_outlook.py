@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.pins.answers import Answer, Answers
+from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.outlook import Outlook, gather, outlook
 from imagebake.pins.subjects import Kind, questions_of, subjects_of
 from imagebake.spec.candidates import Candidate, Origin, Question

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.bump import PinMove, choose
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
-from imagebake.pins.answers import Answer
+from imagebake.pins.answer_cache import Answer
+from imagebake.pins.bump import PinMove, choose
 from imagebake.pins.outlook import Outlook, outlook
 from imagebake.pins.subjects import subjects_of
 from imagebake.spec.candidates import Candidate

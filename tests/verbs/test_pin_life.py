@@ -10,9 +10,6 @@ from typing import Any
 
 import pytest
 
-from imagebake.commands.adding import add, remove
-from imagebake.commands.bumping import bump
-from imagebake.commands.outdated import outdated
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import (
     ArtifactError,
@@ -23,6 +20,9 @@ from imagebake.kernel.errors import (
 )
 from imagebake.lock.command import lock
 from imagebake.mirror.store import DirectoryStore
+from imagebake.pins.commands.bump import bump
+from imagebake.pins.commands.outdated import outdated
+from imagebake.pins.commands.pin import add, remove
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.server import Server, serving
 

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from imagebake.kernel.errors import UsageError, ValidationFailed
-from imagebake.reviews import require_reason, require_reviewed
+from imagebake.pins.review_due import require_reason, require_reviewed
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import a_plan

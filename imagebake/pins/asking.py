@@ -16,10 +16,10 @@ from imagebake.kernel.host.http import PUBLIC
 from imagebake.lock import artifact_sources
 from imagebake.lock.apt_sources import read_configuration
 from imagebake.lock.archive import Archives
-from imagebake.pins.archive_source import ArchiveSource
+from imagebake.pins.archive_versions import ArchiveSource
 from imagebake.pins.github import GithubSource
-from imagebake.pins.listing import ListingSource
 from imagebake.pins.pypi import PypiSource
+from imagebake.pins.web_listing import ListingSource
 from imagebake.session import session
 from imagebake.spec.candidates import Origin, Question, Source
 

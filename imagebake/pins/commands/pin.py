@@ -8,16 +8,16 @@ from typing import Any
 
 import pydantic
 
-from imagebake.bump import named_version, require_known
-from imagebake.commands.moving import Changes, Outcome, carry_out
-from imagebake.commands.outlooks import judge
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.lock.selection import spec_of
+from imagebake.pins.bump import named_version, require_known
 from imagebake.pins.outlook import Outlook
+from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
+from imagebake.pins.transaction import Changes, Outcome, carry_out
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
 from imagebake.spec.entries import Said, add_entry, remove_entry
 from imagebake.spec.model import ImageSpec

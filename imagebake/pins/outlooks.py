@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Sequence
 
 from imagebake.kernel.context import Site
-from imagebake.pins.answers import Answer, Answers
+from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.outlook import Outlook, Sources, gather, outlook
 from imagebake.pins.subjects import Subject, questions_of, subjects_of
 from imagebake.spec.candidates import Origin, Question
@@ -56,7 +56,7 @@ def _askable(site: Site) -> frozenset[Origin]:
 @contextlib.contextmanager
 def _connect(site: Site, questions: Sequence[Question]) -> Iterator[Sources]:
     # What asks is not needed where everything is known, and takes a while to import.
-    from imagebake.commands.asking import sources
+    from imagebake.pins.asking import sources
 
     with site.progress.step("Ask for versions"), sources(site, questions) as found:
         yield found

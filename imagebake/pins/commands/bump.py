@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.bump import PinMove, choose
-from imagebake.commands.moving import Changes, Outcome, carry_out
-from imagebake.commands.outlooks import outlooks
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import chosen, spec_of
+from imagebake.pins.bump import PinMove, choose
+from imagebake.pins.outlooks import outlooks
+from imagebake.pins.transaction import Changes, Outcome, carry_out
 from imagebake.spec.edit import set_keys
 
 

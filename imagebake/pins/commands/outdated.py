@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from imagebake.commands.outlooks import outlooks
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, ValidationFailed
 from imagebake.lock.selection import chosen
 from imagebake.pins.outlook import Outlook
+from imagebake.pins.outlooks import outlooks
 
 _COLUMNS = (
     "image",
