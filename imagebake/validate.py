@@ -15,7 +15,6 @@ from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.lab.proof_result import Proof
-from imagebake.model.findings import Finding
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.registry import (
     IMAGE_RULES,
@@ -25,6 +24,7 @@ from imagebake.policy.registry import (
     judge_proof,
     judge_spec,
 )
+from imagebake.policy.rule import Finding
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec

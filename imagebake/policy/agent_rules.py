@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from imagebake.inspection.contents import Contents, FileKind
 from imagebake.kernel.versions import DebianVersion
 from imagebake.policy.facts import ImageFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.catalogue.component import SelfUpdateStop
 from imagebake.spec.delivery import AGENTS, CACHE_ADDRESS
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.versions import DebianVersion
 from imagebake.policy.facts import SpecFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.delivery import AGENT_STATE, GUEST_AGENT, KEPT, SINCE
 from imagebake.spec.pins import DeliveryMode
 

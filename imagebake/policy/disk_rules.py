@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.lab.disk.result import DiskBoot, Trouble
 from imagebake.policy.facts import DiskFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 
 _FIXES = {
     Trouble.UNBOOTABLE: "keep 'linux-image-cloud-amd64' among the packages of the base",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from imagebake.inspection.contents import Contents, FileKind, Password
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, empty
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 
 BUILD_USER = "packer"
 """The account that Azure Image Builder's steps run as."""

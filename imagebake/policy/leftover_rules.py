@@ -9,7 +9,7 @@ from imagebake.inspection.contents import FileKind
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, empty
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 
 _AGENT_STATE = "/var/lib/waagent"
 _RESTAGED = re.compile(r"WALinuxAgent-\d[\d.]*(/.*)?|[A-Za-z0-9.]+__\d[\d.]*\.zip")

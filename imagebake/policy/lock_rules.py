@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.lock import PACKAGES
 
 _OLD = dt.timedelta(days=60)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.outputs import GalleryOutput, Replication, TargetRegion, VersioningScheme
 from imagebake.spec.source import ManagedImage
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagebake.inspection.contents import FileKind, InstalledPackage
 from imagebake.policy.facts import ImageFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.lock import BASE
 
 MANIFEST = "/etc/imagebake/manifest.json"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from imagebake.inspection.contents import Contents, Entry, FileKind
 from imagebake.policy.facts import ImageFacts
-from imagebake.policy.rules import Breach, Rule, rule
+from imagebake.policy.rule import Breach, Rule, rule
 
 
 def files_at(contents: Contents, *patterns: str) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.versions import Scheme
 from imagebake.policy.facts import SpecFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.adoption import DeniedVersions
 from imagebake.spec.adoption import terms as adoption_terms
 from imagebake.spec.pins import AgentPin, ExtensionPin, PackagePin, Pin, Stewardship

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.lab.proof_result import Law, Reason
 from imagebake.policy.facts import ProofFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 
 _MEASURED = "WALinuxAgent, measured with every artifact host dead"
 _DESIGN = "imagebake's design: the offline proof"

@@ -11,7 +11,7 @@ from imagebake.policy.registry import (
     PROOF_SECTIONS,
     SPEC_SECTIONS,
 )
-from imagebake.policy.rules import Rule
+from imagebake.policy.rule import Rule
 
 _INTRODUCTION = """\
 # Rules

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from imagebake.model.findings import Finding
 from imagebake.policy import (
     agent_rules,
     azure_step_rules,
@@ -21,13 +20,15 @@ from imagebake.policy import (
     proof_rules,
     restage_rules,
     secret_rules,
-    spec_secret_rules,
     step_rules,
     target_rules,
     windows_rules,
 )
+from imagebake.policy import (
+    secret_rules as spec_secret_rules,
+)
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
-from imagebake.policy.rules import Rule, rules_of
+from imagebake.policy.rule import Finding, Rule, rules_of
 
 SPEC_SECTIONS = (
     ("Specs: pins", rules_of(pin_rules)),

@@ -9,7 +9,7 @@ from imagebake.inspection.contents import Contents, FileKind
 from imagebake.policy.agent_rules import WAAGENT_CONF
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, files_at
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.delivery import (
     AGENT_STATE,
     AGENTS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
-from imagebake.policy.rules import Breach, rule
+from imagebake.policy.rule import Breach, rule
 from imagebake.spec.catalogue.windows_component import GUEST_AGENT
 from imagebake.spec.pins import AgentPin, DeliveryMode, FilePin, ModulePin, PackagePin
 from imagebake.spec.steps import InlineCustomizer, InlineValidator, Network, scripts

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.model.findings import Finding
+from imagebake.policy.rule import Finding
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.delivery import AGENT_STATE, AGENTS, POLICY, policy
 from imagebake.spec.lock import Lock

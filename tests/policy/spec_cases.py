@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.findings import Finding
+from imagebake.policy.rule import Finding
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec

@@ -4,9 +4,9 @@ import pytest
 
 from imagebake.kernel.diagnostics import Severity
 from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
-from imagebake.model.findings import Finding
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.registry import judge_disk
+from imagebake.policy.rule import Finding
 from imagebake.validate import report_disk
 from tests.support.builders import a_spec
 

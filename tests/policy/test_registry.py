@@ -16,7 +16,7 @@ from imagebake.policy.registry import (
     SPEC_RULES,
     SPEC_SECTIONS,
 )
-from imagebake.policy.rules import Rule
+from imagebake.policy.rule import Rule
 
 RULES: tuple[Rule[Any], ...] = (*SPEC_RULES, *IMAGE_RULES, *PROOF_RULES, *DISK_RULES)
 

@@ -14,7 +14,7 @@ import pytest
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.lock.locking import load_lock
-from imagebake.model.findings import Finding
+from imagebake.policy.rule import Finding
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.validate import (
