@@ -646,7 +646,7 @@ def validate(
 @task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
 def ledger(c: Context, version: str = "", json: bool = False) -> None:
     """Show everything that the last first boots of a version asked for, and who asked."""
-    from imagebake.commands.ledger import ledger as run
+    from imagebake.proof.command import ledger as run
 
     run(version, as_json=json)
 

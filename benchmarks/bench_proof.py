@@ -21,7 +21,7 @@ from imagebake.lab.boot.trials import Change, trials
 from imagebake.lab.fabric.plan import Extension, GoalState
 from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.plan import plan_plain
-from imagebake.prove import Run, demand_of, run_here
+from imagebake.proof.prove import Run, demand_of, run_here
 from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.pins import DeliveryMode

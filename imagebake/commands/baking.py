@@ -14,7 +14,7 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
-from imagebake.commands import attesting, mirroring, proving, resuming
+from imagebake.commands import attesting, mirroring, resuming
 from imagebake.commands.able import left_out, refuse_windows
 from imagebake.journal import Journal
 from imagebake.kernel import context
@@ -31,7 +31,9 @@ from imagebake.making import Hands
 from imagebake.mirror.local import ArtifactsGone
 from imagebake.pins import review_due
 from imagebake.plan import plan_bake
-from imagebake.proofs import FAILED, PASSED
+from imagebake.proof import first_boots
+from imagebake.proof.records import FAILED, PASSED
+from imagebake.proof.validate import report_proof
 from imagebake.render.identity import rendering_identity
 from imagebake.render.image_template import render_image_template
 from imagebake.session import session
@@ -40,7 +42,6 @@ from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import BakePlan
-from imagebake.validate import report_proof
 
 UNPROVEN = "not proven"
 
@@ -146,14 +147,14 @@ class _Work:
 
     def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:
         """The verdict over what was baked and, where there is none, why: kept, or reached now."""
-        keeper = proving.keeper(self.site, result.version)
+        keeper = first_boots.keeper(self.site, result.version)
         if kept := keeper.verdict():
             for reason in keeper.reasons():
                 self.site.progress.note(reason)
             return kept, ""
         if not self.prove:
             return UNPROVEN, "--no-proof"
-        facts = proving.prove_version(self.site, spec, result.version, end, Wish())
+        facts = first_boots.prove_version(self.site, spec, result.version, end, Wish())
         report = report_proof(facts)
         if report.findings:
             self.site.progress.note(str(report))

@@ -10,12 +10,12 @@ from imagebake.lab.proof_result import Wish
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import chosen, split_version, templates
 from imagebake.plan import plan_bake
+from imagebake.proof.validate import Report, report_spec, require, rivals, validate_spec
 from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
-from imagebake.validate import Report, report_spec, require, rivals, validate_spec
 
 
 def validate(
@@ -47,7 +47,7 @@ def validate(
     read = {spec.name: _lock(site, spec) for spec in specs}
     reports = [_rules(site, spec, read[spec.name], others.get(spec.name, ())) for spec in specs]
     if not rules_only:
-        from imagebake.commands.versions import VersionChecks
+        from imagebake.proof.image_checks import VersionChecks
 
         checks = VersionChecks(site, version, wish if proof else None, boot)
         reports = checks.with_images(zip(specs, read.values(), reports, strict=True))

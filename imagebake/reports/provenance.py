@@ -7,8 +7,8 @@ from typing import Any
 
 from imagebake.kernel.version import VERSION
 from imagebake.model.attested import Baked
+from imagebake.proof.statement import STATEMENT
 from imagebake.reports import purls
-from imagebake.reports.statement import STATEMENT
 from imagebake.spec.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"

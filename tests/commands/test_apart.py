@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.commands.apart import Task, ask, boot
 from imagebake.lab.boot.namespaces import WorldFailed
 from imagebake.lab.boot.scenario import Means, Scenario
 from imagebake.lab.boot.trials import Change
 from imagebake.lab.fabric.plan import StoreMode
+from imagebake.proof.rootless import Task, ask, boot
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.users import PROJECT, run_as
 

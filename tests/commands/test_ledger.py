@@ -6,9 +6,9 @@ import datetime as dt
 
 import pytest
 
-from imagebake.commands.ledger import page
 from imagebake.lab.ledger import Asked, Ledger, LedgerEntry
-from imagebake.proofs import KeptLedger
+from imagebake.proof.command import page
+from imagebake.proof.records import KeptLedger
 from tests.commands.conftest import Run
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)

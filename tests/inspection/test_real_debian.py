@@ -13,8 +13,8 @@ import pytest
 from imagebake.inspection.contents import Contents, FileKind
 from imagebake.inspection.tree import read_contents
 from imagebake.lock.apt_sources import read_configuration
+from imagebake.proof.validate import validate_contents
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.validate import validate_contents
 from tests.support.builders import a_lock, a_spec
 
 pytestmark = [pytest.mark.root, pytest.mark.archive, pytest.mark.slow]

@@ -7,7 +7,7 @@ import pytest
 
 from imagebake.lab.ledger import Asked
 from imagebake.lab.proof_result import Law, Proof, Seen, SeenHandler, SeenService
-from imagebake.model.verdict import judge
+from imagebake.proof.verdict import judge
 from tests.support.first_boots import HANDLER, a_control, a_demand, a_ledger, an_entry, seen
 
 WANTED = ("hang", "409", "boot")

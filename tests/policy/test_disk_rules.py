@@ -7,7 +7,7 @@ from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.registry import judge_disk
 from imagebake.policy.rule import Finding
-from imagebake.validate import report_disk
+from imagebake.proof.validate import report_disk
 from tests.support.builders import a_spec
 
 SUBJECT = "demo@2026.1122.0"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from imagebake.lab.ledger import Ledger
 from imagebake.lab.proof_result import Law, Seen
-from imagebake.model.verdict import judge
+from imagebake.proof.verdict import judge
 from tests.support.first_boots import a_control, a_demand, a_ledger, an_entry, seen
 
 NAMES = ("hang", "403", "409", "reset", "boot")

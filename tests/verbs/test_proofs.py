@@ -7,13 +7,13 @@ from typing import Any
 
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF
 from imagebake.azure.model.manifest import record_name
-from imagebake.commands.ledger import page
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.ledger import Ledger
 from imagebake.lab.proof_result import Proof, Seen
-from imagebake.model.verdict import judge
-from imagebake.proofs import LEDGER, PROOF, STATEMENT, Keeper
-from imagebake.reports.statement import TEST_RESULT
+from imagebake.proof.command import page
+from imagebake.proof.records import LEDGER, PROOF, STATEMENT, Keeper
+from imagebake.proof.statement import TEST_RESULT
+from imagebake.proof.verdict import judge
 from tests.support.cloud import a_plan
 from tests.support.first_boots import START, a_control, a_demand, a_ledger, an_entry, seen
 from tests.support.machines import Machine

@@ -19,11 +19,11 @@ from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.ledger import Ledger
 from imagebake.lab.proof_result import Demand, Law, Proof, Wish
 from imagebake.policy.facts import ProofFacts
-from imagebake.prove import Hands, demand_of, prove
+from imagebake.proof.prove import Hands, demand_of, prove
+from imagebake.proof.validate import report_proof
 from imagebake.render.delivery import ARTIFACT_HOSTS
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec
-from imagebake.validate import report_proof
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape
 from tests.support.first_boots import START, a_ledger, an_entry

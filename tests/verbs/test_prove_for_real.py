@@ -12,7 +12,7 @@ import pytest
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.lab.boot.namespaces import World
 from imagebake.lab.proof_result import Law, Proof, Wish
-from imagebake.prove import Hands, demand_of, prove, run_here
+from imagebake.proof.prove import Hands, demand_of, prove, run_here
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.support.boot_root import boot_root
 from tests.support.builders import a_spec

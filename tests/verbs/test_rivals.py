@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from imagebake.proof.validate import rivals
 from imagebake.spec.model import ImageSpec
-from imagebake.validate import rivals
 from tests.support.builders import a_spec
 
 

@@ -15,9 +15,7 @@ from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.lock.locking import load_lock
 from imagebake.policy.rule import Finding
-from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.load import load_all
-from imagebake.validate import (
+from imagebake.proof.validate import (
     Report,
     joined,
     report_image,
@@ -25,6 +23,8 @@ from imagebake.validate import (
     require,
     validate_spec,
 )
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import load_all
 from tests.support.builders import a_lock, a_spec
 from tests.support.images import Tree, a_tar, a_tree, text
 

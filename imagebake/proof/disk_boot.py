@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.commands.proving import keeper
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
@@ -16,6 +15,7 @@ from imagebake.lab.disk.watch import Attempt, boot
 from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import DiskFacts
+from imagebake.proof.first_boots import keeper
 from imagebake.session.session import End
 from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
 

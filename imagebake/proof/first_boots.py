@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.commands import apart
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
@@ -21,8 +20,9 @@ from imagebake.lab.boot.trials import BOOT, Change
 from imagebake.lab.proof_result import Proof, Wish
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import ProofFacts
-from imagebake.proofs import Keeper
-from imagebake.prove import Hands, Run, demand_of, prove, run_here
+from imagebake.proof import rootless
+from imagebake.proof.prove import Hands, Run, demand_of, prove, run_here
+from imagebake.proof.records import Keeper
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec
@@ -97,13 +97,13 @@ def _here(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]
 def _apart(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]:
     """The same without root: each in a process of its own, which is root there."""
     whole = wish.scenario in ("", BOOT)
-    answer = apart.ask(apart.Task(layers=layers, groups=whole))
+    answer = rootless.ask(rootless.Task(layers=layers, groups=whole))
 
     def run(scenario: Scenario, change: Change) -> FirstBoot:
-        task = apart.Task(
+        task = rootless.Task(
             layers=layers, scenario=scenario, change=change, masked=_masked(), vm_id=_new_id()
         )
-        return apart.boot(task)
+        return rootless.boot(task)
 
     return answer.packages, run
 

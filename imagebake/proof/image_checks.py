@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from imagebake.commands.booting import boot_version
-from imagebake.commands.proving import prove_version
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.lab.proof_result import Wish
+from imagebake.proof.disk_boot import boot_version
+from imagebake.proof.first_boots import prove_version
+from imagebake.proof.validate import Report, joined, report_disk, report_image, report_proof
 from imagebake.session import session
 from imagebake.session.gallery import meant
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model import ImageSpec
-from imagebake.validate import Report, joined, report_disk, report_image, report_proof
 
 
 @dataclass(frozen=True, slots=True)

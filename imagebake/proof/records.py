@@ -16,7 +16,7 @@ from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.lab.disk.result import DiskBoot
 from imagebake.lab.ledger import Ledger, LedgerEntry
 from imagebake.lab.proof_result import Proof
-from imagebake.reports.statement import proof_statement
+from imagebake.proof.statement import proof_statement
 
 PROOF, LEDGER, STATEMENT = "proof.json", "ledger.json", "proof.intoto.json"
 DISK_BOOT, CONSOLE = "boot.json", "boot-console.log"

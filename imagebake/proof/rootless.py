@@ -27,7 +27,7 @@ from imagebake.lab.boot.namespaces import World, WorldFailed
 from imagebake.lab.boot.scenario import FirstBoot, Scenario
 from imagebake.lab.boot.trials import Change
 from imagebake.lab.engine.probe import mend
-from imagebake.prove import run_here
+from imagebake.proof.prove import run_here
 
 _CODE = Path(__file__).parents[2]
 
@@ -65,7 +65,7 @@ def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
     path = os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH"))))
     with tempfile.TemporaryFile() as said:
         running = process.start(
-            (*enter, sys.executable, "-m", "imagebake.commands.apart"),
+            (*enter, sys.executable, "-m", "imagebake.proof.rootless"),
             stdin=process.PIPED,
             stderr=said.fileno(),
             env={**os.environ, "PYTHONPATH": path},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from imagebake.commands.proving import keeper
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.errors import UsageError
 from imagebake.lab.ledger import LedgerEntry
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.proofs import KeptLedger
+from imagebake.proof.first_boots import keeper
+from imagebake.proof.records import KeptLedger
 from imagebake.session import session
 from imagebake.session.gallery import meant
 

@@ -19,7 +19,7 @@ from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.plan import Machine
 from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.proof_result import Control, Demand, Proof, Seen, SeenHandler, SeenService, Wish
-from imagebake.model.verdict import judge
+from imagebake.proof.verdict import judge
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.model import ImageSpec
 
