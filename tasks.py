@@ -761,7 +761,7 @@ def diff(
 )
 def sbom(c: Context, version: str = "", out: str = "", json: bool = False) -> None:
     """Show what is in an image version, agents and extensions included, as an SBOM."""
-    from imagebake.commands.attesting import sbom as run
+    from imagebake.attest.command import sbom as run
 
     run(version, out=out, as_json=json)
 
@@ -779,7 +779,7 @@ def provenance(
     c: Context, version: str = "", envelope: bool = False, out: str = "", json: bool = False
 ) -> None:
     """Show what an image version was made from, as a statement that can be signed."""
-    from imagebake.commands.attesting import provenance as run
+    from imagebake.attest.command import provenance as run
 
     run(version, envelope=envelope, out=out, as_json=json)
 
@@ -787,7 +787,7 @@ def provenance(
 @task(words=["version"], help={"version": "IMAGE@VERSION, or IMAGE for its newest", "json": JSON})
 def verify(c: Context, version: str = "", json: bool = False) -> None:
     """Recompute everything that is said of an image version, and name what is not so."""
-    from imagebake.commands.attesting import verify as run
+    from imagebake.attest.command import verify as run
 
     run(version, as_json=json)
 

@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from imagebake.attest import command
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.bake import bake as bake_plan
 from imagebake.bake import resume as resume_run
-from imagebake.commands import attesting, mirroring, resuming
+from imagebake.commands import mirroring, resuming
 from imagebake.commands.able import left_out, refuse_windows
 from imagebake.journal import Journal
 from imagebake.kernel import context
@@ -71,7 +72,7 @@ def bake(
         refuse_windows(site, specs[0])
     if site.settings.cloud == "local":
         context.provide(system_packages.BAKE, progress=site.progress)
-    attesting.signer_of(site)  # a key that is none is found before anything is built
+    command.signer_of(site)  # a key that is none is found before anything is built
     if resume and force:
         raise UsageError("--resume starts nothing, and --force bakes anew: give one of them")
     work = _Work(site, locked=locked, force=force, prove=prove, emergency=emergency)
@@ -142,7 +143,7 @@ class _Work:
         """Keep what is said of a version that was made here; what is in Azure cannot be read."""
         if result.made and result.manifest.content_sha256:
             with self.site.progress.step("Write SBOM and provenance"):
-                attestor = attesting.attestor_of(self.site, result.version, end)
+                attestor = command.attestor_of(self.site, result.version, end)
                 attestor.attest(anew=True)
 
     def _proof(self, spec: ImageSpec, result: BakeResult, end: End) -> tuple[str, str]:

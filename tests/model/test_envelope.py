@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from imagebake.attest.envelope import IN_TOTO, Envelope, read_envelope
 from imagebake.kernel.digest import canonical_json
-from imagebake.model.envelope import IN_TOTO, Envelope, read_envelope
 
 
 def test_what_is_signed_is_what_the_standard_says() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from imagebake.attest.records import PROVENANCE, SBOM
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.attested import PROVENANCE, SBOM
 from imagebake.spec.plan_record import PLAN
 from tests.support.attested import a_sample, masked
 from tests.support.golden import Golden

@@ -9,10 +9,10 @@ from typing import Any
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from imagebake.attest.records import SBOM
+from imagebake.attest.sbom import sbom
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.model.attested import SBOM
-from imagebake.reports.sbom import sbom
 from tests.support.attested import AGENT_ZIP, ZIP, Sample, a_sample, masked
 from tests.support.golden import Golden
 

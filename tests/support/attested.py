@@ -8,19 +8,18 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.attest import Attestor
+from imagebake.attest.attestations import Attestor
+from imagebake.attest.envelope import Key, Signer
+from imagebake.attest.records import SBOM
+from imagebake.attest.verify import Claims, Verification, verify
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.azure.model.manifest import BakeManifest, record_name
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.versions import ImageVersion
-from imagebake.model.attested import SBOM
-from imagebake.model.envelope import Key, Signer
-from imagebake.model.verification import Verification
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import PLAN, plan_record
-from imagebake.verify import Claims, verify
 from tests.support.images import Node, Tree, a_tar, a_tree
 from tests.support.plans import a_plan
 

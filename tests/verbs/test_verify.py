@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from imagebake.attest import Attestor
+from imagebake.attest.attestations import Attestor
+from imagebake.attest.envelope import read_envelope, sign
+from imagebake.attest.keys import private_key
+from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM
+from imagebake.attest.verify import Verification
 from imagebake.azure.model.gallery import TAG_LOCK
-from imagebake.host.keys import private_key
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
-from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
-from imagebake.model.envelope import read_envelope, sign
-from imagebake.model.verification import Verification
 from imagebake.spec.plan_record import PLAN, plan_record
 from tests.support.attested import JQ, Sample, a_sample, masked
 from tests.support.golden import Golden

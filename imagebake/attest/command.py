@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imagebake.attest import Attestor
+from imagebake.attest.attestations import Attestor
+from imagebake.attest.keys import PrivateKey, PublicKey, private_key, public_keys
+from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM
+from imagebake.attest.verify import Claims
+from imagebake.attest.verify import verify as verify_version
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.host.keys import PrivateKey, PublicKey, private_key, public_keys
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.inspection.dpkg import installed
 from imagebake.inspection.tree import read_contents
@@ -20,12 +23,9 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM
 from imagebake.session import session
 from imagebake.session.gallery import meant
 from imagebake.session.session import End
-from imagebake.verify import Claims
-from imagebake.verify import verify as verify_version
 
 
 def sbom(version: str, *, out: str, as_json: bool) -> None:

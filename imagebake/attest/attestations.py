@@ -6,15 +6,15 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imagebake.attest.envelope import Signer, sign
+from imagebake.attest.provenance import provenance
+from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, Baked
+from imagebake.attest.sbom import sbom
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
-from imagebake.model.attested import ENVELOPE, PROVENANCE, SBOM, Baked
-from imagebake.model.envelope import Signer, sign
-from imagebake.reports.provenance import provenance
-from imagebake.reports.sbom import sbom
 from imagebake.spec.plan_record import PLAN, read_plan
 
 

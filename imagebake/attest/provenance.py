@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from imagebake.attest import purls
+from imagebake.attest.records import Baked
 from imagebake.kernel.version import VERSION
-from imagebake.model.attested import Baked
 from imagebake.proof.statement import STATEMENT
-from imagebake.reports import purls
 from imagebake.spec.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"

@@ -22,11 +22,11 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
+from imagebake.attest import purls
+from imagebake.attest.records import Baked, present
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.version import VERSION
-from imagebake.model.attested import Baked, present
-from imagebake.reports import purls
 from imagebake.spec.lock import LockedFile
 from imagebake.spec.pins import ExtensionPin
 
