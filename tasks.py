@@ -38,7 +38,7 @@ def bake(
     json: bool = False,
 ) -> None:
     """Bake an image version from a spec and its lock, and prove its first boot offline."""
-    from imagebake.commands.baking import bake as run
+    from imagebake.build.commands.bake import bake as run
 
     run(
         image,
@@ -148,7 +148,7 @@ def pipelines(c: Context, check: bool = False) -> None:
 @task(help={"json": JSON})
 def specs(c: Context, json: bool = False) -> None:
     """List the specs, with what each is made from and whether its lock is fresh."""
-    from imagebake.commands.listing import specs as run
+    from imagebake.build.commands.specs import specs as run
 
     run(as_json=json)
 
@@ -311,7 +311,7 @@ def plan(
     json: bool = False,
 ) -> None:
     """Say what a bake would change, the riskiest first; offline."""
-    from imagebake.commands.planning import plan as run
+    from imagebake.build.commands.plan import plan as run
 
     run(image, base=base, as_markdown=markdown, diff=diff, exit_code=exit_code, as_json=json)
 
@@ -322,7 +322,7 @@ def plan(
 )
 def render(c: Context, image: str = "", all: bool = False, out: str = "") -> None:
     """Render the image template and the scripts that Azure would get."""
-    from imagebake.commands.rendering import render as run
+    from imagebake.build.commands.render import render as run
 
     run(image, every=all, out=out)
 
@@ -340,7 +340,7 @@ def trigger(
     c: Context, image: str, off: bool = False, show: bool = False, json: bool = False
 ) -> None:
     """Have Azure try an image on every newer version of its source, as the spec says."""
-    from imagebake.commands.triggering import trigger as run
+    from imagebake.build.commands.trigger import trigger as run
 
     run(image, off=off, show=show, as_json=json)
 
@@ -629,7 +629,7 @@ def validate(
     json: bool = False,
 ) -> None:
     """Check a spec, its newest version's contents, and prove its first boot offline."""
-    from imagebake.commands.checking import validate as run
+    from imagebake.build.commands.validate import validate as run
 
     run(
         image,
@@ -746,7 +746,7 @@ def diff(
     json: bool = False,
 ) -> None:
     """Compare what is in two image versions: packages, services, accounts, files, size."""
-    from imagebake.commands.differing import diff as run
+    from imagebake.build.commands.diff import diff as run
 
     run(old, new, out=out, as_markdown=markdown, exit_code=exit_code, as_json=json)
 
@@ -805,7 +805,7 @@ def export(
     c: Context, version: str = "", format: str = "vhd", out: str = "", size: int = 0
 ) -> None:
     """Write an image version to a file, with the same bytes every time."""
-    from imagebake.commands.exporting import export as run
+    from imagebake.build.commands.export import export as run
 
     run(version, form=format, out=out, size_gib=size)
 
@@ -823,7 +823,7 @@ def try_(
     c: Context, template: str = "", offline: bool = False, suite: str = "", json: bool = False
 ) -> None:
     """Run any Azure Image Builder template on this machine."""
-    from imagebake.commands.trying import try_template as run
+    from imagebake.build.commands.try_template import try_template as run
 
     run(template, offline=offline, suite=suite, as_json=json)
 
@@ -899,7 +899,7 @@ def mirror(
     c: Context, action: str = "", image: str = "", remote: bool = False, json: bool = False
 ) -> None:
     """Look after the mirror: find what is wrong or missing, and push it to where Azure reads it."""
-    from imagebake.commands.mirroring import mirror as run
+    from imagebake.build.commands.mirror import mirror as run
 
     run(action, image, remote=remote, as_json=json)
 
@@ -917,7 +917,7 @@ def logs(
     c: Context, image: str = "", follow: bool = False, run: str = "", json: bool = False
 ) -> None:
     """Show a build by step: how long each took, and why one failed."""
-    from imagebake.commands.build_logs import logs as show
+    from imagebake.build.commands.logs import logs as show
 
     show(image, follow=follow, run=run, as_json=json)
 
@@ -934,7 +934,7 @@ def clean(
     c: Context, budget: str = "", cloud: bool = False, plan: bool = False, json: bool = False
 ) -> None:
     """Delete what no image version needs: cached layers here, or leftovers in the cloud."""
-    from imagebake.commands.cleaning import clean as run
+    from imagebake.build.commands.clean import clean as run
 
     run(budget, cloud=cloud, plan=plan, as_json=json)
 

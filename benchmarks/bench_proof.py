@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Contest, command, report
-from imagebake.commands.baking import attempt, bake_one
+from imagebake.build.commands.bake import attempt, bake_one
+from imagebake.build.plan import plan_plain
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
 from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
 from imagebake.lab.boot.trials import Change, trials
 from imagebake.lab.fabric.plan import Extension, GoalState
 from imagebake.lock.selection import fresh_lock, spec_of, templates
-from imagebake.plan import plan_plain
 from imagebake.proof.prove import Run, demand_of, run_here
 from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE

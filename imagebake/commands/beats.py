@@ -13,7 +13,8 @@ from imagebake.azure.errors import NotFound
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
-from imagebake.commands.baking import attempt
+from imagebake.build.commands.bake import attempt
+from imagebake.build.plan import plan_plain
 from imagebake.commands.beat_history import (
     incidents_of,
     records,
@@ -28,7 +29,6 @@ from imagebake.kernel.host.process_identity import Presence, is_gone, present
 from imagebake.lock.selection import fresh_lock, templates
 from imagebake.model.heartbeat import Beat, Target
 from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
-from imagebake.plan import plan_plain
 from imagebake.rollout.beats import golden_targets, plain_targets
 from imagebake.session.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
 from imagebake.spec.catalogue.components import CATALOGUE

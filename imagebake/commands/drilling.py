@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.commands.able import left_out
-from imagebake.commands.baking import attempt, bake_one
+from imagebake.build.commands.bake import attempt, bake_one
+from imagebake.build.plan import plan_plain
+from imagebake.build.preconditions import left_out
 from imagebake.drill import Hands, Place, drill
 from imagebake.emulator.calls import Pace
 from imagebake.kernel import context
@@ -27,7 +28,6 @@ from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
 from imagebake.model.drill_verdict import Verdict, judge
 from imagebake.model.storm import StormPlan
-from imagebake.plan import plan_plain
 from imagebake.reports import storm as storms
 from imagebake.reports.drill import markdown
 from imagebake.reports.drill_page import page

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.image_history import spoken_age
+from imagebake.build.commands.bake import journal, plan_of
+from imagebake.build.diff.revisions import Earlier
+from imagebake.build.due import Due, Need, decide
+from imagebake.build.preconditions import left_out
 from imagebake.commands import fleets
-from imagebake.commands.able import left_out
-from imagebake.commands.baking import journal, plan_of
-from imagebake.commands.revisions import Earlier
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.lock.selection import chosen, fresh_lock
-from imagebake.model.due import Due, Need, decide
 from imagebake.rollout.freezes import Gate, GateState
 from imagebake.session.session import End
 from imagebake.spec.model import ImageSpec

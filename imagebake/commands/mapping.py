@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from imagebake.build.finalize import Destination
 from imagebake.commands.fleets import place
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -12,7 +13,6 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
-from imagebake.making import Destination
 from imagebake.reports.dependencies import markdown
 from imagebake.reports.map_picture import Drawing, map_page, map_svg
 from imagebake.rollout.dependencies import DependencyMap, dependency_map

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from imagebake.build.journal import Journal
 from imagebake.commands.refused import REFUSED, SEVERAL
 from imagebake.commands.runbooks import last_rehearsal, load
-from imagebake.journal import Journal
 from imagebake.kernel.context import Site
 from imagebake.lock import artifact_sources
 from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen

@@ -20,13 +20,13 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.endpoint import Endpoint
 from imagebake.azure.identity import LoopbackCredential, azure_credential
 from imagebake.azure.retry import Patience
+from imagebake.build.finalize import Bases, Destination
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.progress import Progress
 from imagebake.lab.local_cloud import LocalEnd, local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher
-from imagebake.making import Bases, Destination
 from imagebake.spec.plan import BakePlan
 
 AZURE = "https://management.azure.com"

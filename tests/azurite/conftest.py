@@ -15,7 +15,7 @@ import pytest
 from imagebake.azure.blob.address import Address
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import Parcel, Shipment
-from imagebake.commands.mirroring import needed
+from imagebake.build.commands.mirror import needed
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.host.download import Downloader

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.blob.containers import Container
+from imagebake.build.plan import plan_bake
 from imagebake.kernel.templating import Templates
 from imagebake.mirror import remote
-from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite

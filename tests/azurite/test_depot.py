@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import merged
-from imagebake.commands.mirroring import ship
+from imagebake.build.commands.mirror import ship
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.mirror import remote
 from tests.azurite.conftest import Stock

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.artifacts.run_notes import RunNotes
 from imagebake.azure.model.run_note import plan_text
+from imagebake.build.run_notes import RunNotes
 from tests.commands.conftest import Run
 from tests.support.cloud import SUBSCRIPTION, a_plan
 from tests.support.run_notes import a_note

@@ -18,6 +18,7 @@ import pytest
 from imagebake.azure.clients import Clients
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
+from imagebake.build.finalize import Destination
 from imagebake.commands.beats import carry_out, judge
 from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
@@ -26,7 +27,6 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import outages
-from imagebake.making import Destination
 from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram

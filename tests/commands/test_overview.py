@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.model.gallery import TAG_PROOF
+from imagebake.build.journal import Journal
 from imagebake.commands.beat_history import records
 from imagebake.commands.dashboard import dashboard
 from imagebake.commands.fleets import Place, perform
@@ -18,7 +19,6 @@ from imagebake.commands.orders import Order
 from imagebake.commands.overview import overview
 from imagebake.commands.rotating import promotion
 from imagebake.commands.runbooks import RECORDS
-from imagebake.journal import Journal
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, NotNow, UsageError
 from imagebake.kernel.freeze import Freeze

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
@@ -22,8 +24,6 @@ from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.plan import STORE_HOSTS, Extension, GatewayMode, GoalState, StoreMode
 from imagebake.lab.fabric.sample_extension import toy_package
-from imagebake.plan import plan_bake
-from imagebake.render.scripts import render_deprovisioning
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.plan import BakePlan
 from tests.firstboot.conftest import NOW, a_machine

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
 from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.plan import STORE_HOSTS, Extension, GoalState, StoreMode
-from imagebake.plan import plan_bake
-from imagebake.render.scripts import render_deprovisioning
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.delivery.test_first_boot import HANDLER, HELLO, Bake, agent_zip
 from tests.firstboot.conftest import NOW, a_machine

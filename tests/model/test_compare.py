@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.model.changes import Change, Risk
-from imagebake.model.compare import compare
+from imagebake.build.diff.changes import Change, Risk
+from imagebake.build.diff.plan_diff import compare
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import plan_record, read_plan
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.model.contrast import contrast
-from imagebake.model.differences import Area, Difference, ImageDiff
+from imagebake.build.diff.image_diff import Area, Difference, ImageDiff, contrast
 from tests.support.images import Node, Tree, contents_of, folder, link, status_of, text
 
 KEPT = "install ok installed"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, GalleryVersion
+from imagebake.build.due import Attempt, Due, Need, decide, last_time
+from imagebake.build.journal import line, read_attempt
 from imagebake.kernel.versions import ImageVersion
-from imagebake.model.bake_record import line, read_attempt
-from imagebake.model.due import Attempt, Due, Need, decide, last_time
 from imagebake.spec.options import Schedule
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.plan import plan_bake
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE, packages_on
 from imagebake.spec.distributions import Distribution
 from imagebake.spec.lock import Lock

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.delivery import ARTIFACT_HOSTS, cache_configuration
+from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
-from imagebake.render.delivery import ARTIFACT_HOSTS, cache_configuration
-from imagebake.render.scripts import render_deprovisioning
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import BakePlan, Script

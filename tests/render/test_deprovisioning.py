@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.templating import Templates
-from imagebake.render.scripts import render_deprovisioning
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.render.scratch import Scratch
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.delivery import render_restage
+from imagebake.build.render.scripts import HYGIENE, render_deprovisioning
+from imagebake.build.render.steps import Facts
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
-from imagebake.render.delivery import render_restage
-from imagebake.render.scripts import HYGIENE, render_deprovisioning
-from imagebake.render.steps import Facts
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.render.conftest import lock_of
 from tests.render.scratch import Scratch

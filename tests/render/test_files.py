@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebake.render.files import write_files
+from imagebake.build.render.files import write_files
 
 
 def test_what_is_there_already_stays_as_it_is(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imagebake.azure.template_check import check_template
+from imagebake.build.render.files import rendered_files
+from imagebake.build.render.image_template import render_image_template
+from imagebake.build.render.trigger_template import TAG_CANDIDATE, render_standing
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.names import TEMPLATE
 from imagebake.kernel.templating import Templates
 from imagebake.lab.local_cloud import wire_source
-from imagebake.render.files import rendered_files
-from imagebake.render.image_template import render_image_template
-from imagebake.render.standing import TAG_CANDIDATE, render_standing
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.outputs import TargetRegion
 from imagebake.spec.plan import Delivery

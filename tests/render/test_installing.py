@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from imagebake.build.plan import plan_bake
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import BASE, Bundle, Lock, LockedPackage, LockedStep
 from imagebake.spec.plan import BakePlan

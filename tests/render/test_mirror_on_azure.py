@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from imagebake.build.plan import plan_bake
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Bundle
 from imagebake.spec.model import ImageSpec

@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.scripts import HYGIENE, render_deprovisioning
 from imagebake.kernel.errors import LockError, RenderError
 from imagebake.kernel.host.process import find
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
-from imagebake.render.scripts import HYGIENE, render_deprovisioning
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import LockedFile
 from imagebake.spec.plan import MIRROR_LINE, NETWORK_REQUIRED, Script

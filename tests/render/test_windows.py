@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagebake.build.plan import plan_bake
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_spec
 from imagebake.spec.model import ImageSpec

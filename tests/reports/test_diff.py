@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
+from imagebake.build.diff.image_diff import Area, Difference, ImageDiff, Measure
+from imagebake.build.diff.image_report import MOST, headline, markdown, page, rows
 from imagebake.kernel.digest import canonical_json
-from imagebake.model.differences import Area, Difference, ImageDiff, Measure
-from imagebake.reports.diff import MOST, headline, markdown, rows
-from imagebake.reports.diff_page import page
 from tests.support.golden import Golden
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from imagebake.build.diff.changes import Change, Comparison, Risk
+from imagebake.build.diff.plan_diff import compare
+from imagebake.build.diff.plan_report import MARK, ImagePlan, markdown, rows, verdict, work
 from imagebake.kernel.digest import canonical_json
-from imagebake.model.changes import Change, Comparison, Risk
-from imagebake.model.compare import compare
-from imagebake.reports.plan import MARK, ImagePlan, markdown, rows, verdict, work
 from tests.support.golden import Golden
 from tests.support.plans import a_plan
 

@@ -8,9 +8,9 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from imagebake.build.render.delivery import cache_configuration
+from imagebake.build.render.scripts import manifest
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.render.delivery import cache_configuration
-from imagebake.render.scripts import manifest
 from imagebake.spec.delivery import (
     AGENT_STATE,
     AGENTS,

@@ -7,9 +7,9 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from imagebake.build.render.scripts import manifest
 from imagebake.inspection.contents import Contents
 from imagebake.inspection.tree import read_contents
-from imagebake.render.scripts import manifest
 from imagebake.spec.lock import BASE, Lock
 from imagebake.spec.model import ImageSpec
 

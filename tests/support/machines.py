@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.artifacts.run_notes import RunNotes
 from imagebake.azure.clients import Clients
 from imagebake.azure.endpoint import Credential
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.bake import bake, resume
+from imagebake.build.bake import bake, resume
+from imagebake.build.finalize import Destination, Hands
+from imagebake.build.run_notes import RunNotes
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
-from imagebake.making import Destination, Hands
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.plan import BakePlan

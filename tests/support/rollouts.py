@@ -15,6 +15,7 @@ from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
 from imagebake.azure.resource_ids import name_of
+from imagebake.build.finalize import Destination
 from imagebake.cloud.claims import URGENT
 from imagebake.commands.fleets import Decide, Place, perform
 from imagebake.commands.orders import Order
@@ -23,7 +24,6 @@ from imagebake.emulator.server import Emulator
 from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
-from imagebake.making import Destination
 from imagebake.rollout.index import Index
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.promote import rings_of

@@ -15,7 +15,6 @@ from typing import Any
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
-from imagebake.artifacts.run_notes import RunNotes
 from imagebake.azure.clients import Clients
 from imagebake.azure.endpoint import Credential, Endpoint
 from imagebake.azure.galleries import Gallery
@@ -24,7 +23,9 @@ from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.retry import Patience
 from imagebake.azure.tokens import Source
-from imagebake.bake import bake
+from imagebake.build.bake import bake
+from imagebake.build.finalize import Destination, Hands
+from imagebake.build.run_notes import RunNotes
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.faults import Fault
 from imagebake.emulator.image_builder.builder import BuildFailed
@@ -32,7 +33,6 @@ from imagebake.emulator.server import Emulator
 from imagebake.host.virtual_time import VirtualTime
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
-from imagebake.making import Destination, Hands
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.plan import BakePlan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.following import Source, follow
+from imagebake.build.build_log import Source, follow
 
 
 def test_output_is_followed_to_the_last_word() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.journal import Journal
+from imagebake.build.journal import Journal
 from imagebake.kernel.errors import BakeFailed
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from imagebake.build.plan import plan_bake, plan_plain
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.plan import plan_bake, plan_plain
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Bundle, LockedStep

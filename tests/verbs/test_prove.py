@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from imagebake.build.render.delivery import ARTIFACT_HOSTS
 from imagebake.kernel.errors import UsageError
 from imagebake.lab.boot.scenario import FirstBoot, Means, Moment, Scenario, Stage
 from imagebake.lab.boot.trials import BOOT, Change, trials
@@ -21,7 +22,6 @@ from imagebake.lab.proof_result import Demand, Law, Proof, Wish
 from imagebake.policy.facts import ProofFacts
 from imagebake.proof.prove import Hands, demand_of, prove
 from imagebake.proof.validate import report_proof
-from imagebake.render.delivery import ARTIFACT_HOSTS
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec

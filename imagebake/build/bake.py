@@ -1,0 +1,266 @@
+"""Bake one image version: mirror, build, replicate, record; or find that it is there."""
+
+from __future__ import annotations
+from collections.abc import Iterable
+from dataclasses import dataclass
+from imagebake.azure.model.gallery import (
+    TAG_RETIRED,
+    TAG_REVOKED,
+    TAG_REVOKED_REASON,
+    GalleryVersion,
+)
+from imagebake.rollout.actions import EVERYWHERE
+from imagebake.rollout.index import read_revoked
+import datetime as dt
+import json
+from contextlib import AbstractContextManager
+from typing import Any
+from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.model.gallery import (
+    TAG_BAKE_KEY,
+    TAG_COMMIT,
+    TAG_EMERGENCY,
+    TAG_LOCK,
+    TAG_SPEC,
+    GalleryVersion,
+    held_tag,
+    next_version,
+)
+from imagebake.azure.model.manifest import BakeResult, read_manifest, record_name
+from imagebake.azure.model.run_note import RunNote
+from imagebake.azure.runs import Run, ended_how
+from imagebake.kernel.digest import sha256_bytes
+from imagebake.kernel.errors import BakeFailed, RolloutRefused
+from imagebake.kernel.host.files import alone
+from imagebake.kernel.versions import ImageVersion
+from imagebake.build.finalize import Destination, Hands, Making
+from imagebake.spec.plan import BakePlan, Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedContent:
+    """A version that was revoked, and with it whatever is baked from the same lock and steps."""
+
+    version: GalleryVersion
+
+    @property
+    def ring(self) -> str:
+        """The ring from which on it is revoked."""
+        return read_revoked(self.version.tags[TAG_REVOKED])[0]
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether no ring may have it."""
+        return self.ring == EVERYWHERE
+
+    @property
+    def sentence(self) -> str:
+        """What was revoked and why."""
+        why = self.version.tags.get(TAG_REVOKED_REASON, "no reason was given")
+        where = "" if self.everywhere else f" from ring {self.ring} on"
+        name = f"{self.version.definition}@{self.version.version}"
+        return f"{name} has the same content and is revoked{where}: {why}"
+
+
+def revoked_content(versions: Iterable[GalleryVersion], bake_key: str) -> RevokedContent | None:
+    """What of *versions* is revoked and was baked with *bake_key*: the widest revocation."""
+    found = [
+        RevokedContent(one)
+        for one in versions
+        if one.bake_key == bake_key and TAG_REVOKED in one.tags
+    ]
+    return max(found, key=lambda one: one.everywhere, default=None)
+
+
+def reusable(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryVersion]:
+    """Those of *versions* that were baked with *bake_key* and are not on their way out.
+
+    One that is still being copied is among them: it is waited for, not made a second time.
+    """
+    there = (one for one in versions if one.state == "Succeeded" or one.coming)
+    return [one for one in there if one.bake_key == bake_key and TAG_RETIRED not in one.tags]
+
+
+def bake(
+    plan: BakePlan, to: Destination, *, now: dt.datetime, force: bool = False, hands: Hands
+) -> BakeResult:
+    """Carry out *plan*, unless a healthy version has its bake key already.
+
+    A bake that was killed is picked up: its template is adopted or cleared away, and the
+    version it finished is recorded rather than made again. Two bakes of one image on one
+    machine go one after the other.
+    """
+    work = _Bake(plan, to, now, hands)
+    if there := work.find(force=force):
+        return there
+    with _alone(plan.spec.name, hands):
+        if not force and (there := work.find(force=False)):
+            return there
+        return work.make()
+
+
+def resume(
+    note: RunNote, plan: BakePlan, to: Destination, *, now: dt.datetime, hands: Hands
+) -> BakeResult:
+    """End the run of *note*, which a bake of *plan* started that is gone: nothing runs twice.
+
+    What is made is what was planned then, whatever spec and lock say by now. Only a build that
+    ran on this machine, and died with its process, is begun anew. Of two resumes at once the
+    second finds what the first has made.
+    """
+    work = _Bake(plan, to, now, hands, template_sha256=note.template_sha256)
+    with _alone(note.image, hands):
+        known = hands.notes.find(note.template)
+        if known is None and (there := work.find(force=False)):
+            return there
+        try:
+            version = work.pick_up(known or note)
+        except BakeFailed as error:
+            if not _died_here(error):
+                raise
+            hands.progress.note("the build ended with the process that ran it: beginning it anew")
+            return work.make()
+        return work.record(version, made=True)
+
+
+def _died_here(error: BakeFailed) -> bool:
+    known = meaning("", error.message)
+    return known is not None and known.id == "builder-died"
+
+
+def _alone(image: str, hands: Hands) -> AbstractContextManager[None]:
+    """Be the only bake of *image* on this machine; wait for another one to end."""
+    said = f"another bake of {image} is running: waiting for it"
+    return alone(hands.locks / f"bake-{image}.lock", lambda: hands.progress.note(said))
+
+
+@dataclass(slots=True)
+class _Bake(Making):
+    def find(self, *, force: bool) -> BakeResult | None:
+        """A version of the same key, healthy or coming; where its bake was killed, end that.
+
+        Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
+        """
+        there = self.gallery.versions(self.definition)
+        if revoked := revoked_content(there, self.plan.bake_key):
+            if revoked.everywhere and not force:
+                hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
+                raise RolloutRefused(revoked.sentence, hint=hint)
+            self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
+        for candidate in () if force else reversed(reusable(there, self.plan.bake_key)):
+            version = self.gallery.version(self.definition, candidate.version)
+            if version and (version.healthy or version.coming):
+                return self._found(version)
+        return None
+
+    def _found(self, version: GalleryVersion) -> BakeResult:
+        self._tell_of_regions(version)
+        name = record_name(self.to.gallery, self.definition, version.version)
+        if manifest := read_manifest(self.hands.mirror.recorded(name)):
+            image = self.plan.spec.name
+            return BakeResult(image=image, version=version, made=False, manifest=manifest)
+        if not version.healthy:
+            self.hands.progress.note(
+                f"version {version.version} of the same content is being copied to its regions:"
+                " waiting for it"
+            )
+        version = self.replicate(version)
+        self.templates.delete(self.plan.template_name, cancel=False)
+        return self.record(version, made=False)
+
+    def _tell_of_regions(self, version: GalleryVersion) -> None:
+        for region in self.plan.spec.regions:
+            if region.name not in version.regions:
+                self.hands.progress.note(
+                    f"version {version.version} has no replica in {region.name}:"
+                    " bake with --force to get one"
+                )
+
+    def make(self) -> BakeResult:
+        """Bake a new version, from the mirror to the record."""
+        self.mirror()
+        self.prepare()
+        return self.record(self.build(), made=True)
+
+    def mirror(self) -> None:
+        """Have everything that the bake installs before anything is built."""
+        missing = self.hands.mirror.missing(self.plan.artifacts)
+        total = sum(artifact.size or 0 for artifact in missing)
+        with self.part("Mirror artifacts", total=total, unit="B") as step:
+            self.hands.mirror.ensure(missing, step=step)
+            for bundle in self.plan.bundles:
+                self.hands.mirror.bundle(bundle)
+        self.hands.ship(self.plan)
+        self.hands.bases.offer(self.plan)
+
+    def prepare(self) -> None:
+        """Have the gallery and the image definition."""
+        with self.part("Prepare gallery"):
+            self.gallery.ensure()
+            self.gallery.ensure_definition(self.plan.spec.gallery)
+
+    def build(self) -> GalleryVersion:
+        """Run the image template; afterwards there is a version, or neither one nor the other."""
+        taken = (version.version for version in self.gallery.versions(self.definition))
+        body = self._render(next_version(self.now, taken))
+        templates = self.templates
+        templates.check(body)
+        return self._carry_out(templates.template(self.plan.template_name, body))
+
+    def pick_up(self, note: RunNote) -> GalleryVersion:
+        """The version of a run that another process started, or began to start."""
+        there = self.product.at(note.target)
+        if there and there.healthy and there.bake_key == self.plan.bake_key:
+            self.templates.delete(note.template, cancel=False)
+            return self.replicate(there)
+        if self.templates.exists(note.template):
+            return self._carry_out(self.templates.adopted(note.template, note.target))
+        if late := self.product.coming():
+            return self.replicate(late)
+        error = self._vanished(note)
+        self.hands.notes.end(note.with_changes(state=error.run_state, said=error.message))
+        raise error
+
+    def _vanished(self, note: RunNote) -> BakeFailed:
+        """Why there is neither a template nor a version, as far as anybody can say."""
+        again = f"./inv bake {note.image} bakes it"
+        if not note.run:
+            return BakeFailed("the run was never started", run_state="Canceled", hint=again)
+        ended = ended_how(self.hands.cloud, note) or "and its operation is not known any more"
+        return BakeFailed(
+            f"the image template of run {note.run} has gone without a version, {ended}",
+            hint=f"was it deleted by somebody? {again}",
+        )
+
+    def _carry_out(self, template: AbstractContextManager[Run]) -> GalleryVersion:
+        run: Run | None = None
+        try:
+            with template as run:
+                return self.finish(run, self.note(run.target))
+        except BaseException as error:
+            self.give_up(run, error)
+            raise
+
+    def _render(self, version: ImageVersion) -> dict[str, Any]:
+        endpoint = self.hands.cloud.endpoint
+        delivery = Delivery(
+            location=endpoint.location,
+            identity=self.to.identity,
+            build_identity=self.to.build_identity,
+            image_version_id=endpoint.version_id(self.to.gallery, self.definition, version),
+            mirror_url=self.to.mirror_url,
+            regions=self.plan.spec.regions,
+            tags=tuple(sorted((self.plan.spec.tags | self._tags()).items())),
+        )
+        text = self.hands.render(self.plan, delivery)
+        self.template_sha256 = sha256_bytes(text)
+        return dict(json.loads(text))
+
+    def _tags(self) -> dict[str, str]:
+        tags = held_tag(pin.handler for pin in self.plan.spec.cached) | {
+            TAG_BAKE_KEY: self.plan.bake_key,
+            TAG_LOCK: self.plan.lock_sha256,
+            TAG_SPEC: self.plan.spec_sha256,
+        }
+        told = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
+        return tags | {tag: text for tag, text in told.items() if text}

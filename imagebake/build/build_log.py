@@ -1,0 +1,213 @@
+"""A build's log, taken apart by step: Azure's own, and the local builder's in its shape."""
+
+from __future__ import annotations
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from imagebake.azure.error_catalog.builds import BUILDS
+from imagebake.azure.error_catalog.known_error import Meaning
+from imagebake.azure.error_catalog.lookup import meaning_of_line
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+_PREFIX = re.compile(r"\[(?P<run>[0-9A-Za-z<>_-]+)\] PACKER ?(?P<stream>OUT|ERR)? ?(?P<rest>.*)")
+_TIME = re.compile(r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) ?")
+_MARK = re.compile(r"\(telemetry\) (?P<what>Starting provisioner|ending) (?P<kind>[a-z-]+)")
+_FINAL = "(telemetry) Finalizing."
+_SAID = re.compile(r"(?:==> |--> |    )(?:azure-arm: ?)?(?P<text>.*)")
+_NAMED = re.compile(r"(?P<name>.+): Provisioning(?:, with the network)?")
+_BROKE = re.compile(
+    r"Build 'azure-arm' errored|Script exited with non-zero exit status"
+    r"|Timeout waiting for machine to restart|Provisioning step had errors"
+)
+_TIMES = "%Y/%m/%d %H:%M:%S"
+_HIDDEN = "generalise"
+_LAST = 40
+
+
+@dataclass(slots=True)
+class LogStep:
+    """One step of a build: *kind* in Packer's word, *name* where it is known.
+
+    *broke* is what was said when it failed; *ended* is None while it runs, or when nobody saw.
+    """
+
+    kind: str
+    name: str = ""
+    began: dt.datetime | None = None
+    ended: dt.datetime | None = None
+    over: bool = False
+    lines: list[str] = field(default_factory=list)
+    broke: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, in whole seconds, where both marks have a time."""
+        return (self.ended - self.began).total_seconds() if self.began and self.ended else None
+
+    @property
+    def outcome(self) -> str:
+        """`failed`, `done` or `running`."""
+        return "failed" if self.broke else "done" if self.over else "running"
+
+    def meaning(self) -> Meaning | None:
+        """What its last words are known to mean: the line that says most tells."""
+        found = (meaning_of_line(line) for line in (*self.lines[-_LAST:], self.broke))
+        return min(filter(None, found), key=BUILDS.index, default=None)
+
+
+@dataclass(slots=True)
+class BuildLog:
+    """A log as far as it was read; feed it lines as they come.
+
+    *names* are of the template's customizers in their order, each with its type as Packer has
+    it, for logs that do not say names.
+    """
+
+    names: Sequence[tuple[str, str]] = ()
+    run: str = ""
+    before: list[str] = field(default_factory=list)
+    steps: list[LogStep] = field(default_factory=list)
+    final: bool = False
+    _named: int = 0
+
+    def feed(self, line: str) -> str | None:
+        """Take one line; gives the words in it for people, or None where there are none."""
+        if prefixed := _PREFIX.match(line):
+            self.run = self.run or prefixed["run"]
+            rest, noise = prefixed["rest"], prefixed["stream"] == "ERR"
+        else:
+            rest, noise = line, False
+        if _FINAL in rest:
+            self.final = True
+            return None
+        if mark := _MARK.search(rest):
+            self._mark(mark["what"], mark["kind"], _time(rest))
+            return None
+        said = _SAID.match(rest)
+        if noise and not said:
+            return None
+        return self._say(said["text"] if said else rest)
+
+    @property
+    def failed(self) -> LogStep | None:
+        """The step that broke the build."""
+        return next((step for step in self.steps if step.broke), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The log for programs: what each step took, and why one failed."""
+        return {
+            "run": self.run,
+            "finished": self.final,
+            "steps": [_step_json(number, step) for number, step in enumerate(self.steps, 1)],
+        }
+
+    def _mark(self, what: str, kind: str, time: dt.datetime | None) -> None:
+        if what != "ending":
+            self.steps.append(LogStep(kind=kind, name=self._next_name(kind), began=time))
+            return
+        for step in reversed(self.steps):
+            if step.kind == kind and not step.over:
+                step.over, step.ended = True, time
+                return
+
+    def _next_name(self, kind: str) -> str:
+        if self._named < len(self.names) and self.names[self._named][1] == kind:
+            self._named += 1
+            return self.names[self._named - 1][0]
+        return _HIDDEN if self.names and self._named == len(self.names) else ""
+
+    def _say(self, text: str) -> str | None:
+        if not self.steps:
+            self.before.append(text)
+            return text
+        step = self.steps[-1]
+        if found := _NAMED.fullmatch(text):
+            step.name = found["name"]
+            return None
+        step.lines.append(text)
+        if _BROKE.search(text) and not self.failed:
+            step.broke = text
+        return text
+
+
+def read_log(lines: Iterable[str], names: Sequence[tuple[str, str]] = ()) -> BuildLog:
+    """Read a whole log."""
+    log = BuildLog(names)
+    for line in lines:
+        log.feed(line)
+    return log
+
+
+def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The lines in what is read piece by piece; the last one need not be ended."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line.decode(errors="replace").rstrip("\r") for line in whole)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def _time(text: str) -> dt.datetime | None:
+    found = _TIME.search(text)
+    if not found:
+        return None
+    try:
+        return dt.datetime.strptime(found["time"], _TIMES).replace(tzinfo=dt.UTC)
+    except ValueError:
+        return None
+
+
+def _step_json(number: int, step: LogStep) -> dict[str, Any]:
+    known = step.meaning() if step.broke else None
+    return {
+        "number": number,
+        "kind": step.kind,
+        "name": step.name,
+        "began": step.began.isoformat() if step.began else None,
+        "seconds": step.seconds,
+        "outcome": step.outcome,
+        "broke": step.broke or None,
+        "cause": known.cause if known else None,
+        "hint": known.hint if known else None,
+        "lines": step.lines,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A run that may be under way: *read* gives its output from an offset on.
+
+    *state* says what the run is doing, or None when it does nothing any more; *rest* waits
+    until there may be more.
+    """
+
+    read: Callable[[int], bytes]
+    state: Callable[[], str | None]
+    rest: Callable[[], None]
+
+
+def follow(source: Source, on_state: Callable[[str], None]) -> Iterator[bytes]:
+    """The output as it comes; *on_state* is told of each state once.
+
+    Whether the run is over is asked before its output is read, so that its last words are
+    never missed.
+    """
+    offset, told = 0, ""
+    while True:
+        state = source.state()
+        if state and state != told:
+            on_state(state)
+            told = state
+        chunk = source.read(offset)
+        offset += len(chunk)
+        if chunk:
+            yield chunk
+        elif state is None:
+            return
+        else:
+            source.rest()

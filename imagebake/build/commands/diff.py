@@ -1,0 +1,79 @@
+"""`diff`: what is otherwise in one baked version than in another."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from invoke.exceptions import Exit
+
+from imagebake.build.diff.versions import Readable
+from imagebake.build.diff.versions import diff as compare
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import CHANGES, UsageError
+from imagebake.kernel.host.files import write_atomically
+from imagebake.lock.selection import spec_of, split_version
+from imagebake.build.diff.image_diff import ImageDiff
+from imagebake.build.diff.image_report import COLUMNS, MOST, headline, markdown, measures, rows
+from imagebake.build.diff.image_report import page
+from imagebake.session import session
+from imagebake.session.gallery import meant
+from imagebake.session.session import End
+
+_FORMS = {".html": page, ".md": markdown}
+
+
+def diff(
+    old: str, new: str, *, out: str, as_markdown: bool, exit_code: bool, as_json: bool
+) -> None:
+    """Print what differs from version *old* to version *new*, or write it to *out*.
+
+    Without *new* it is the image's newest version that is compared with.
+    """
+    form = _FORMS.get(Path(out).suffix) if out else None
+    if out and form is None:
+        raise UsageError(f"{out} is neither .html nor .md", hint="--out diff.html")
+    if as_json and as_markdown:
+        raise UsageError("--markdown and --json are two ways to print: choose one")
+    site = context.site(quiet=as_json)
+    with session.connect(site) as end:
+        sides = _readable(site, old, end), _readable(site, new or split_version(old)[0], end)
+        result = compare(*sides, progress=site.progress)
+    if form:
+        write_atomically(Path(out), form(result).encode())
+        print(f"{out}: {headline(result)}")
+    elif as_json:
+        print_json(result.to_json())
+    elif as_markdown:
+        print(markdown(result), end="")
+    else:
+        print(_text(result))
+    if exit_code and result.differences:
+        raise Exit(code=CHANGES)
+
+
+def _readable(site: Site, named: str, end: End) -> Readable:
+    image, wanted = split_version(named)
+    spec = spec_of(site, image)
+    found = meant(site, spec, wanted, end)
+    return Readable(
+        name=f"{spec.name}@{found.version}",
+        content_sha256=end.images.content(found.id),
+        open_tar=functools.partial(end.images.open_tar, found.id),
+    )
+
+
+def _text(result: ImageDiff) -> str:
+    """The comparison for a terminal."""
+    parts = [headline(result)]
+    for area, differences in result.areas():
+        lines = rows(area, differences)
+        _, *shown = table(COLUMNS, lines[:MOST]).splitlines()
+        left = len(lines) - MOST
+        shown += [f"   {left} more: --markdown shows them"] if left > 0 else []
+        parts += ["", area.value, *(f"  {line}" for line in shown)]
+    if told := measures(result):
+        parts += ["", table(("", "", ""), told).strip("\n")]
+    return "\n".join(parts)

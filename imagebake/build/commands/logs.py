@@ -1,0 +1,187 @@
+"""`logs`: a build's output, split by step, with what each took and why one failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagebake.azure.error_catalog.known_error import Meaning
+from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.errors import NotFound
+from imagebake.azure.model.run_note import RunNote
+from imagebake.build import resume
+from imagebake.build.build_log import Source, follow
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.kernel.redaction import redact
+from imagebake.lock.selection import chosen
+from imagebake.build.build_log import BuildLog, LogStep, lines_of
+from imagebake.session import session
+from imagebake.session.session import End
+
+_TAIL = 20
+_GOING = ("Running", "Canceling")
+_GONE = "Gone"
+
+
+def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
+    """Print one run of *image*, the last one unless *run* names another."""
+    site = context.site(quiet=as_json)
+    (spec,) = chosen(site, image, every=False)
+    note = _choose(site, spec.name, run)
+    reader = _Reader(BuildLog(_names(note)), aloud=follow and not as_json)
+    if note.ended:
+        _read(note, reader)
+    else:
+        with session.connect(site) as end:
+            note = _live(site, note, end, reader, wait=follow)
+    log = reader.log
+    if as_json:
+        print_json(_json(note, log))
+    else:
+        _print(note, log)
+
+
+def _choose(site: Site, image: str, run: str) -> RunNote:
+    known = resume.notes(site)
+    runs = (*known.past(image), *resume.under_way(site, image))
+    if not runs:
+        raise UsageError(
+            f"no run of {image} was started from here",
+            hint=f"./inv bake {image} starts one; az image builder list shows those of others",
+        )
+    found = [note for note in runs if note.run.startswith(run) or note.begun.startswith(run)]
+    if not found:
+        shown = ", ".join(f"{note.run[:8] or '-'} ({note.begun})" for note in runs[-5:])
+        raise UsageError(f"{image} has no run {run!r}", hint=f"the last ones: {shown}")
+    return found[-1]
+
+
+def _names(note: RunNote) -> Sequence[tuple[str, str]]:
+    """The customizers of the run, for a log that does not name them."""
+    plan = note.read_plan()
+    return tuple((script.name, "shell") for script in plan.customizers) if plan else ()
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Takes a log apart; *aloud* prints what it says as it comes, below the step's name."""
+
+    log: BuildLog
+    aloud: bool
+    named: int = 0
+
+    def read(self, chunks: Iterable[bytes]) -> None:
+        for line in lines_of(chunks):
+            text = self.log.feed(redact(line))
+            if self.aloud:
+                self._name(whole=len(self.log.steps) - (text is None))
+                if text is not None:
+                    print(f"   {text}", flush=True)
+
+    def _name(self, *, whole: int) -> None:
+        """Print the names of steps that are known: the last one's comes with its first line."""
+        for step in self.log.steps[self.named : whole]:
+            print(f"== {step.kind} {step.name}".rstrip(), flush=True)
+            self.named += 1
+
+
+def _read(note: RunNote, reader: _Reader) -> None:
+    path = Path(note.log) if note.log else None
+    if path is not None and path.is_file():
+        with path.open("rb") as file:
+            reader.read(file)
+
+
+def _live(site: Site, note: RunNote, end: End, reader: _Reader, *, wait: bool) -> RunNote:
+    """Read the log of a run that nobody saw end; returns the note with the run's state."""
+    states = [("", "")]
+
+    def state() -> str | None:
+        doing, *states[0:] = _state(end, note)
+        return doing
+
+    source = Source(
+        read=lambda offset: end.logs.read(note.template, offset),
+        state=state,
+        rest=lambda: end.cloud.patience.sleep(end.cloud.endpoint.polling_seconds),
+    )
+    state()
+    reader.read(follow(source, site.progress.note) if wait else iter((source.read(0),)))
+    ended = [one for one in resume.notes(site).past(note.image) if one.begun == note.begun]
+    seen, said = states[0]
+    return ended[-1] if ended else note.with_changes(state=seen, said=said or None)
+
+
+def _state(end: End, note: RunNote) -> tuple[str | None, tuple[str, str]]:
+    """What the run is doing, None once it is over; its state, and why it is that."""
+    operations = end.cloud.image_builder.virtual_machine_image_templates
+    try:
+        template = end.cloud.ask(
+            "read the image template", operations.get, note.resource_group, note.template
+        )
+    except NotFound:
+        return None, (_GONE, "its template was deleted")
+    status = template["properties"].get("lastRunStatus") or {}
+    state = str(status.get("runState") or "not started")
+    doing = str(status.get("runSubState") or state) if state in _GOING else None
+    return doing, (state, str(status.get("message") or ""))
+
+
+def _print(note: RunNote, log: BuildLog) -> None:
+    state = note.state or "not seen to end"
+    print(f"run {note.run or log.run or '-'} of {note.image}, begun {note.begun}: {state}")
+    print(f"makes version {note.version}" + (f"; output: {note.log}" if note.log else ""))
+    if not log.steps:
+        later = " yet: Azure writes it when a build ends." if state in _GOING else "."
+        print(f"\nThere is no output{later}")
+    else:
+        print()
+        rows = [
+            (str(number), step.name or "-", step.kind, _seconds(step), _outcome(step, state))
+            for number, step in enumerate(log.steps, 1)
+        ]
+        print_table(("#", "step", "kind", "seconds", "outcome"), rows)
+    if failed := log.failed:
+        _print_failure(failed, note)
+    elif note.said and state not in (*_GOING, "Succeeded"):
+        known = meaning("", note.said)
+        print(f"\n{redact(note.said)}")
+        _print_meaning(known, note)
+
+
+def _print_failure(failed: LogStep, note: RunNote) -> None:
+    print(f"\nThe last words of {failed.name or failed.kind}:\n")
+    print("\n".join(f"    {line}" for line in failed.lines[-_TAIL:]))
+    _print_meaning(failed.meaning(), note)
+
+
+def _print_meaning(known: Meaning | None, note: RunNote) -> None:
+    if known:
+        hint = known.hint.replace("IMAGE", note.image)
+        print(f"\n  = cause: {known.cause}\n  = hint: {hint}")
+
+
+def _outcome(step: LogStep, state: str) -> str:
+    return "cut off" if step.outcome == "running" and state not in _GOING else step.outcome
+
+
+def _seconds(step: LogStep) -> str:
+    return "-" if step.seconds is None else f"{step.seconds:.0f}"
+
+
+def _json(note: RunNote, log: BuildLog) -> dict[str, object]:
+    return {
+        "image": note.image,
+        "template": note.template,
+        "version": note.version,
+        "begun": note.begun,
+        "state": note.state,
+        "said": redact(note.said) if note.said else None,
+        "log": note.log,
+        **log.to_json(),
+        "run": note.run or log.run,
+    }

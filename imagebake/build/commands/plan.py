@@ -1,0 +1,183 @@
+"""`plan`: what a bake would change; offline, and without Azure's libraries."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+
+from invoke.exceptions import Exit
+
+from imagebake.azure.model.manifest import BakeManifest, read_manifest, record_name
+from imagebake.build.diff.revisions import Earlier
+from imagebake.kernel import console, context
+from imagebake.kernel.console import print_json, table
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import sha256_file, sha256_json
+from imagebake.kernel.errors import CHANGES, UsageError
+from imagebake.kernel.versions import ImageVersion
+from imagebake.lock import artifact_sources
+from imagebake.lock.selection import fresh_lock, spec_of, templates
+from imagebake.build.diff.changes import Comparison
+from imagebake.build.diff.plan_diff import compare
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.identity import rendering_identity
+from imagebake.build.diff.plan_report import COLUMNS, ImagePlan, markdown, rows, verdict, work
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.load import Specs, load_all, load_spec, spec_names
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
+from imagebake.spec.plan_record import PLAN, read_plan
+
+_AT_ONCE = 100
+_MOST_ALONG = 25
+"""So many changes that follow from others are shown in a terminal."""
+
+
+def plan(
+    image: str, *, base: str, as_markdown: bool, diff: bool, exit_code: bool, as_json: bool
+) -> None:
+    """Print what a bake would change of one image, or of all.
+
+    With *base* it is held against that revision; else against what was baked last.
+    """
+    if as_markdown + as_json + diff > 1:
+        raise UsageError("--markdown, --json and --diff are three ways to print: choose one")
+    site = context.site(quiet=True)
+    if image and not base:
+        spec_of(site, image)
+    planner = _Planner(site)
+    plans = list(planner.against_git(image, base) if base else planner.against_bakes(image))
+    if as_json:
+        print_json([one.to_json() for one in plans])
+    elif as_markdown:
+        text = markdown(plans)
+        print(text, end="")
+        console.put_summary(text)
+    elif diff:
+        print("".join(one.comparison.diff for one in plans), end="")
+    else:
+        print("\n\n".join(_text(one) for one in plans))
+    if exit_code and any(one.comparison.differs for one in plans):
+        raise Exit(code=CHANGES)
+
+
+def _text(plan: ImagePlan) -> str:
+    """One image for a terminal."""
+    image = plan.comparison.image
+    parts = [f"{image}: {verdict(plan)} (compared with {plan.against})"]
+    parts += [f"note: {plan.note}"] if plan.note else []
+    for risk, changes in plan.comparison.groups():
+        shown, left = rows(changes, most=_MOST_ALONG)
+        _, *lines = table(COLUMNS, shown).splitlines()
+        lines += [f"   {left} more follow from the rest: --markdown shows them"] if left else []
+        parts += ["", risk.value, *(f"  {line}" for line in lines)]
+    todo = work(plan)
+    return "\n".join([*parts, *(["", *todo] if todo else [])])
+
+
+class _Planner:
+    """Plans the images that are here, and knows what the mirror has."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.mirror = artifact_sources.mirror(site)
+        self.here = frozenset(spec_names(site.workspace.specs))
+        self.rendered_by = rendering_identity(site.workspace.templates, CATALOGUE)
+
+    def against_bakes(self, image: str) -> Iterator[ImagePlan]:
+        """Every image held against the newest version that was baked from this machine."""
+        for spec in self._specs((image,) if image else self.here):
+            yield self._against_bake(spec)
+
+    def _specs(self, names: Iterable[str]) -> list[ImageSpec]:
+        """The specs called *names*; of several, what they share is read once."""
+        workspace = self.site.workspace
+        wanted = sorted(names)
+        if len(wanted) == 1:
+            path = workspace.specs / f"{wanted[0]}.yaml"
+            return [load_spec(path, root=workspace.root)]
+        loaded = load_all(workspace.specs, root=workspace.root)
+        return [loaded[name] for name in wanted]
+
+    def against_git(self, image: str, base: str) -> Iterator[ImagePlan]:
+        """Every image held against what a revision has of it; what is the same stays unread."""
+        with Earlier.at(self.site, base) as earlier:
+            specs = Specs(self.site.workspace.specs, root=self.site.workspace.root)
+            for name in _fetched(earlier, (image,) if image else earlier.names(self.here)):
+                against = str(earlier.revision)
+                if name not in self.here and not earlier.has(name):
+                    spec_of(self.site, name)  # says which images there are
+                if name in self.here and earlier.is_same(name):
+                    yield ImagePlan(comparison=Comparison(image=name), against=against)
+                    continue
+                spec = specs.load(name) if name in self.here else None
+                if spec and earlier.makes_the_same(spec):
+                    yield ImagePlan(comparison=Comparison(image=name), against=against)
+                    continue
+                old, note = earlier.planned(name)
+                yield self._compared(old, self._planned(spec) if spec else None, against, note)
+
+    def _planned(self, spec: ImageSpec) -> BakePlan:
+        lock = fresh_lock(self.site, spec)
+        return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(self.site))
+
+    def _against_bake(self, spec: ImageSpec) -> ImagePlan:
+        image, definition = spec.name, spec.gallery.definition
+        folder = f"{self.site.settings.gallery}/{definition}"
+        for number in _numbers(self.mirror.recorded_below(folder)):
+            name = functools.partial(record_name, self.site.settings.gallery, definition, number)
+            manifest = read_manifest(self.mirror.recorded(name()))
+            if manifest is None or manifest.image != image:
+                continue
+            against = f"{image}@{number}"
+            if self._is_same(spec, manifest):
+                return ImagePlan(comparison=Comparison(image=image), against=against)
+            made = self._planned(spec)
+            if kept := read_plan(self.mirror.recorded(name(PLAN))):
+                return self._compared(kept, made, against)
+            if manifest.bake_key == made.bake_key:
+                return self._compared(made, made, against)
+            note = f"the plan of {against} was not kept, so that everything looks new"
+            return self._compared(None, made, against, note)
+        return self._compared(None, self._planned(spec), "nothing: it was never baked from here")
+
+    def _is_same(self, spec: ImageSpec, manifest: BakeManifest) -> bool:
+        """Whether *spec* was baked as it is, from the lock that it has, by what renders here."""
+        path = self.site.workspace.lock_path(spec.name)
+        return (
+            manifest.rendered_by == self.rendered_by
+            and manifest.spec_sha256 == sha256_json(spec.to_json())
+            and path.is_file()
+            and manifest.lock_sha256 == sha256_file(path)
+        )
+
+    def _compared(
+        self, old: BakePlan | None, new: BakePlan | None, against: str, note: str = ""
+    ) -> ImagePlan:
+        missing = self.mirror.missing(new.artifacts) if new else ()
+        return ImagePlan(
+            comparison=compare(old, new),
+            against=against,
+            missing=len(missing),
+            missing_bytes=sum(one.size or 0 for one in missing),
+            note=note,
+        )
+
+
+def _fetched(earlier: Earlier, names: Sequence[str]) -> Iterator[str]:
+    """*names* in order; what git has of those that differ is asked for by the hundred."""
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        earlier.fetch([name for name in some if not earlier.is_same(name)])
+        yield from some
+
+
+def _numbers(names: Sequence[str]) -> list[ImageVersion]:
+    """The image versions among *names*, the newest first."""
+    found = []
+    for name in names:
+        try:
+            found.append(ImageVersion.parse(name))
+        except ValueError:
+            continue
+    return sorted(found, reverse=True)

@@ -1,0 +1,95 @@
+"""`trigger`: have Azure try an image on every newer version of its source."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from imagebake.azure.galleries import Gallery
+from imagebake.azure.trigger_templates import Stand, Standing
+from imagebake.build.commands.render import delivery
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError
+from imagebake.lock.selection import chosen, fresh_lock, templates
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.trigger_template import render_standing
+from imagebake.session import session
+from imagebake.session.places import gallery_id
+from imagebake.session.session import End
+from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import BakePlan
+
+
+def trigger(image: str, *, off: bool, show: bool, as_json: bool) -> None:
+    """Set the trigger that the spec of *image* asks for; *off* takes it away, *show* looks."""
+    if off and show:
+        raise UsageError("--off takes the trigger away, and --show only looks")
+    site = context.site(quiet=as_json)
+    (spec,) = chosen(site, image, every=False)
+    plan = None if off or show else _plan(site, spec)
+    with session.connect(site) as end:
+        standing, said = Standing(end.cloud), []
+        if plan:
+            said = [_set(site, plan, end, standing)]
+        elif off:
+            said = [f"deleted the standing template {name}" for name in standing.remove(spec.name)]
+        stands = standing.of(spec.name)
+    if as_json:
+        print_json({"image": spec.name, "standing": [stand.to_json() for stand in stands]})
+        return
+    for line in (*said, *map(_line, stands)):
+        print(line)
+    if not stands:
+        print(f"{spec.name} has no trigger")
+
+
+def _plan(site: Site, spec: ImageSpec) -> BakePlan:
+    """Plan before anything is asked, so that a spec without a trigger costs nothing."""
+    if spec.trigger is None:
+        raise UsageError(
+            f"the spec of {spec.name} asks for no trigger",
+            hint="docs/image-template.md shows one; --off takes an earlier one away",
+        )
+    return plan_bake(spec, fresh_lock(site, spec), catalogue=CATALOGUE, templates=templates(site))
+
+
+def _set(site: Site, plan: BakePlan, end: End, standing: Standing) -> str:
+    to = dataclasses.replace(
+        delivery(site, plan),
+        identity=end.destination.identity,
+        mirror_url=end.destination.mirror_url,
+    )
+    _have_definition(site, plan.spec, end)
+    made = render_standing(plan, to, templates(site))
+    new = standing.put(
+        plan.spec.name, made.name, json.loads(made.template), json.loads(made.trigger)
+    )
+    return f"{'created' if new else 'kept'} the standing template {made.name}"
+
+
+def _have_definition(site: Site, spec: ImageSpec, end: End) -> None:
+    """Make the candidates' definition as the image's own, where it is in our gallery."""
+    assert spec.trigger  # noqa: S101 - or there were no plan
+    home, _, name = spec.trigger.definition.rpartition("/images/")
+    if home.lower() != gallery_id(site.settings).lower():
+        return
+    own = spec.gallery.identifier
+    gallery = Gallery(end.cloud, end.destination.gallery)
+    gallery.ensure()
+    gallery.ensure_definition(
+        spec.gallery.model_copy(
+            update={
+                "definition": name,
+                "identifier": own.model_copy(update={"sku": f"{own.sku[:53]}-candidates"}),
+            }
+        )
+    )
+
+
+def _line(stand: Stand) -> str:
+    last = f"last run {stand.state}" if stand.state != "waiting" else "no run yet"
+    ended = f", {stand.ended}" if stand.ended else ""
+    return f"{stand.name}: {last}{ended}" + (f"\n  {stand.message}" if stand.message else "")

@@ -1,0 +1,335 @@
+"""Hold the contents of two images against each other: pure, from what was read of both."""
+
+from __future__ import annotations
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+from imagebake.inspection.contents import Contents, Entry, FileKind, InstalledPackage, User
+from imagebake.kernel.versions import DebianVersion
+
+
+class Area(enum.StrEnum):
+    """What a difference touches, in the order in which somebody should look."""
+
+    SECRETS = "Secrets"
+    ACCOUNTS = "Accounts"
+    PRIVILEGES = "Privileged and world-writable files"
+    SERVICES = "Services"
+    UNEXPLAINED = "Files of packages that did not change"
+    PACKAGES = "Packages"
+    CONFIGURATION = "Configuration"
+    FILES = "Other files"
+    GENERATED = "Generated and bookkeeping"
+
+
+QUIET = frozenset({Area.GENERATED})
+"""Areas that are counted rather than listed, because they follow from the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing before and after; None stands for not being there."""
+
+    area: Area
+    name: str
+    old: str | None
+    new: str | None
+    note: str = ""
+
+    @property
+    def sign(self) -> str:
+        """`+`, `-` or `~`."""
+        if self.old is None:
+            return "+"
+        return "-" if self.new is None else "~"
+
+    @property
+    def moved(self) -> str:
+        """What it was and what it is, as far as there is either."""
+        if self.old == self.new:
+            return self.new or ""
+        return " → ".join(text for text in (self.old, self.new) if text)
+
+    def to_json(self) -> dict[str, Any]:
+        """The difference for programs."""
+        return {
+            "area": self.area.name.lower(),
+            "name": self.name,
+            "change": {"+": "added", "-": "removed", "~": "changed"}[self.sign],
+            "old": self.old,
+            "new": self.new,
+            "note": self.note or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """How much there is of an image: files and their bytes, packages."""
+
+    files: int = 0
+    size: int = 0
+    packages: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDiff:
+    """Everything that differs from image *old* to image *new*, both `IMAGE@VERSION`.
+
+    *before* and *after* are None where the contents are the same and were not read.
+    """
+
+    old: str
+    new: str
+    differences: tuple[Difference, ...] = ()
+    before: Measure | None = None
+    after: Measure | None = None
+
+    def areas(self) -> Iterator[tuple[Area, tuple[Difference, ...]]]:
+        """The differences by area, the riskiest first, without what is empty."""
+        for area in Area:
+            if found := tuple(one for one in self.differences if one.area is area):
+                yield area, found
+
+    def to_json(self) -> dict[str, Any]:
+        """The differences for programs."""
+        measures = {
+            name: None
+            if measure is None
+            else {"files": measure.files, "bytes": measure.size, "packages": measure.packages}
+            for name, measure in (("before", self.before), ("after", self.after))
+        }
+        return {
+            "old": self.old,
+            "new": self.new,
+            "same": not self.differences,
+            "differences": [one.to_json() for one in self.differences],
+        } | measures
+
+
+_GENERATED = (
+    "/etc/imagebake/manifest.json",
+    "/etc/ld.so.cache",
+    "/usr/lib/locale/",
+    "/usr/share/info/dir",
+    "/usr/share/mime/",
+    "/var/cache/",
+    "/var/lib/apt/",
+    "/var/lib/dpkg/",
+    "/var/lib/systemd/",
+    "/var/lib/ucf/",
+    "/var/log/",
+)
+_ACCOUNT_FILES = re.compile(r"/etc/(passwd|shadow|group|gshadow|subuid|subgid)-?")
+_COMPILED = re.compile(r"(.*)/__pycache__/([^/]+?)\.[^/]*\.pyc")
+_SET_ID, _WORLD, _STICKY = 0o6000, 0o0002, 0o1000
+_Item = TypeVar("_Item")
+
+
+def contrast(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDiff:
+    """Name everything that differs from *old* to *new*, which are called *names*.
+
+    A file is shown where it belongs: one that came with a changed package is counted there.
+    """
+    files, brought = _files(old, new)
+    return ImageDiff(
+        old=names[0],
+        new=names[1],
+        differences=(
+            *_secrets(old, new),
+            *_accounts(old, new),
+            *files[Area.PRIVILEGES],
+            *_services(old, new),
+            *files[Area.UNEXPLAINED],
+            *_packages(old, new, brought),
+            *files[Area.CONFIGURATION],
+            *files[Area.FILES],
+            *files[Area.GENERATED],
+        ),
+        before=_measure(old),
+        after=_measure(new),
+    )
+
+
+def _measure(contents: Contents) -> Measure:
+    there = [package for package in contents.packages if not package.gone]
+    sizes = [one.size for one in contents.files.values() if one.kind is FileKind.FILE]
+    return Measure(files=len(contents.files), size=sum(sizes), packages=len(there))
+
+
+def _told(
+    area: Area,
+    old: Mapping[str, _Item],
+    new: Mapping[str, _Item],
+    tell: Callable[[_Item], str],
+    note: Callable[[str], str] = lambda _: "",
+) -> Iterator[Difference]:
+    """The names of which *tell* says something else on the two sides, in order."""
+    for name in sorted(old.keys() | new.keys()):
+        was = tell(old[name]) if name in old else None
+        will = tell(new[name]) if name in new else None
+        if was != will:
+            yield Difference(area, name, was, will, note(name))
+
+
+def _secrets(old: Contents, new: Contents) -> Iterator[Difference]:
+    return _told(Area.SECRETS, _leaks(old), _leaks(new), lambda kind: kind)
+
+
+def _leaks(contents: Contents) -> dict[str, str]:
+    return {f"{leak.path} sha256:{leak.sha256[:16]}": leak.kind for leak in contents.leaks}
+
+
+def _accounts(old: Contents, new: Contents) -> Iterator[Difference]:
+    yield from _told(Area.ACCOUNTS, _users(old), _users(new), _user)
+    yield from _told(Area.ACCOUNTS, _groups(old), _groups(new), lambda _: "there")
+
+
+def _groups(contents: Contents) -> dict[str, str]:
+    return {f"group {name}": name for name in contents.groups}
+
+
+def _users(contents: Contents) -> dict[str, User]:
+    return {f"user {user.name}": user for user in contents.users}
+
+
+def _user(user: User) -> str:
+    return f"{user.uid}:{user.gid} {user.home} {user.shell}, password {user.password.value}"
+
+
+def _services(old: Contents, new: Contents) -> Iterator[Difference]:
+    return _told(Area.SERVICES, _units(old), _units(new), lambda state: state)
+
+
+def _units(contents: Contents) -> dict[str, str]:
+    units = contents.units
+    return {
+        name: "masked"
+        if name in units.masked
+        else "enabled"
+        if name in units.enabled
+        else "not enabled"
+        for name in units.known | units.enabled | units.masked
+    }
+
+
+def _packages(old: Contents, new: Contents, files: Mapping[str, str]) -> Iterator[Difference]:
+    before, after = _installed(old), _installed(new)
+
+    def note(name: str) -> str:
+        was, will = before.get(name), after.get(name)
+        back = was and will and DebianVersion(will.version) < DebianVersion(was.version)
+        brought = files.get(name.partition(":")[0], "")
+        return ", ".join(text for text in ("goes back" if back else "", brought) if text)
+
+    return _told(Area.PACKAGES, before, after, _package, note)
+
+
+def _package(package: InstalledPackage) -> str:
+    return package.version + (", held" if package.held else "")
+
+
+def _installed(contents: Contents) -> dict[str, InstalledPackage]:
+    """The packages by name; a second architecture has it in its name."""
+    found: dict[str, InstalledPackage] = {}
+    for package in contents.packages:
+        if not package.gone:
+            taken = package.name in found
+            found[f"{package.name}:{package.architecture}" if taken else package.name] = package
+    return found
+
+
+def _files(
+    old: Contents, new: Contents
+) -> tuple[Mapping[Area, list[Difference]], Mapping[str, str]]:
+    """The paths that differ by area; those that packages account for, counted by package."""
+    changed = _changed_packages(old, new)
+    found: dict[Area, list[Difference]] = {area: [] for area in Area}
+    counted: dict[str, tuple[int, int]] = {}
+    for path in sorted(old.files.keys() | new.files.keys()):
+        was, will = old.files.get(path), new.files.get(path)
+        if was == will or (was and will and _facts(was) == _facts(will)):
+            continue
+        package = new.owners.get(path) or old.owners.get(path) or ""
+        area = _area(path, was, will, package, changed)
+        if area is None:
+            count, size = counted.get(package, (0, 0))
+            grown = (will.size if will else 0) - (was.size if was else 0)
+            counted[package] = count + 1, size + grown
+        else:
+            found[area].append(_difference(area, path, was, will, package))
+    told = {
+        package: f"{count} file{'' if count == 1 else 's'}, {size:+} B"
+        for package, (count, size) in counted.items()
+    }
+    return found, told
+
+
+def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
+    before, after = (
+        {(one.name, one.version) for one in contents.packages if not one.gone}
+        for contents in (old, new)
+    )
+    return frozenset(name for name, _ in before ^ after)
+
+
+def _area(
+    path: str, old: Entry | None, new: Entry | None, package: str, changed: frozenset[str]
+) -> Area | None:
+    """Where the difference at *path* belongs; None where its package accounts for it."""
+    if _privileges(old) != _privileges(new):
+        return Area.PRIVILEGES
+    if path.startswith(_GENERATED) or _ACCOUNT_FILES.fullmatch(path) or _COMPILED.fullmatch(path):
+        return Area.GENERATED
+    if package in changed:
+        return None
+    if path.startswith("/etc/"):
+        return Area.CONFIGURATION
+    either = old or new
+    of_package = package and either and either.kind is not FileKind.DIRECTORY
+    return Area.UNEXPLAINED if of_package else Area.FILES
+
+
+def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
+    """The rights of what runs as somebody else, or is everybody's to write; None for the rest."""
+    if entry is None or entry.kind is FileKind.LINK:
+        return None
+    writable = bool(entry.mode & _WORLD) and not entry.mode & _STICKY
+    as_another = entry.kind is FileKind.FILE and bool(entry.mode & _SET_ID)
+    return (entry.mode, entry.uid, entry.gid) if writable or as_another else None
+
+
+def _difference(
+    area: Area, path: str, old: Entry | None, new: Entry | None, package: str
+) -> Difference:
+    notes = [f"of {package}"] if package else []
+    if old and new and old.sha256 != new.sha256:
+        notes.append(f"other content ({new.size - old.size:+} B)")
+    return Difference(area, path, _worded(old), _worded(new), ", ".join(notes))
+
+
+def _facts(entry: Entry) -> tuple[object, ...]:
+    size = entry.size if entry.kind is FileKind.FILE else 0
+    return entry.kind, entry.mode, entry.uid, entry.gid, entry.sha256, entry.target, size
+
+
+def _worded(entry: Entry | None) -> str | None:
+    if entry is None:
+        return None
+    if entry.kind is FileKind.LINK:
+        return f"link to {entry.target}"
+    rights = f"{entry.mode:04o} {entry.uid}:{entry.gid}"
+    return rights if entry.kind is FileKind.FILE else f"{entry.kind.value} {rights}"
+
+
+def folders(differences: Iterable[Difference], depth: int = 3) -> list[tuple[str, int]]:
+    """How many of *differences* are below each folder, the fullest first."""
+    counts: dict[str, int] = {}
+    for one in differences:
+        parts = posixpath.dirname(one.name).split("/")[: depth + 1]
+        counts["/".join(parts) or "/"] = counts.get("/".join(parts) or "/", 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

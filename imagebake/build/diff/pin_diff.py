@@ -1,0 +1,228 @@
+"""What two plans have inside: agents, extensions, the base, packages and files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from imagebake.kernel.versions import DebianVersion, HandlerVersion
+from imagebake.build.diff.changes import Change, Risk
+from imagebake.build.diff.sides import OTHER_BYTES, Pair, Side, Sides, goes_back
+from imagebake.spec.lock import LockedPackage
+from imagebake.spec.pins import (
+    AgentPin,
+    ExtensionPin,
+    FilePin,
+    GoalStateAgent,
+    ModulePin,
+    PackagePin,
+)
+
+_RELEASE = re.compile(r"(https://github\.com/[^/]+/[^/]+/releases)/download/([^/]+)/[^/]+")
+
+
+def agent_changes(sides: Sides) -> Iterator[Change]:
+    """The agents, and the newer agents that they find on the disk."""
+    old, new = _carriers(sides.old), _carriers(sides.new)
+    for pair in sides.paired(lambda side: _of(side, AgentPin), lambda pin: pin.name):
+        was, will = old.get(pair.name), new.get(pair.name)
+        answers = pair.side.answers(pair.either)
+        yield from pair.change(
+            Risk.AGENTS,
+            "agent",
+            lambda pin: str(pin.version),
+            other=_other_bytes(was, will) or _other_installer(pair.old, pair.new),
+            note=_back(pair, DebianVersion),
+            **answers,
+        )
+        yield from _goal_state_agent(pair, answers)
+
+
+def _other_installer(old: AgentPin | None, new: AgentPin | None) -> str:
+    installers = [pin.installer if pin else None for pin in (old, new)]
+    both = [installer.sha256 for installer in installers if installer]
+    return OTHER_BYTES if len(set(both)) > 1 else ""
+
+
+def module_changes(sides: Sides) -> Iterator[Change]:
+    """The modules of PowerShell."""
+    for pair in sides.paired(lambda side: _of(side, ModulePin), lambda pin: pin.name):
+        pin: ModulePin = pair.either
+        yield from pair.change(
+            Risk.PACKAGES,
+            "module",
+            lambda one: str(one.version),
+            other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
+            note=_back(pair, HandlerVersion),
+            link=release_page(pin.file),
+            **pair.side.answers(pin),
+        )
+
+
+def _goal_state_agent(pair: Pair, answers: Mapping[str, str]) -> Iterator[Change]:
+    old, new = (pin.goal_state_agent if pin else None for pin in (pair.old, pair.new))
+    own = Pair(f"{pair.name} from the disk", old, new, pair.side)
+    agent: GoalStateAgent | None = own.either
+    if agent is not None:
+        yield from own.change(
+            Risk.AGENTS,
+            "agent",
+            lambda one: str(one.version),
+            other=OTHER_BYTES if old and new and old.sha256 != new.sha256 else "",
+            note=_back(own, DebianVersion),
+            link=release_page(agent.file),
+            **answers,
+        )
+
+
+def extension_changes(sides: Sides) -> Iterator[Change]:
+    """The extension handlers, each with its mode."""
+    for pair in sides.paired(lambda side: side.extensions, lambda pin: pin.handler):
+        pin: ExtensionPin = pair.either
+        packages = [one.package if one else None for one in (pair.old, pair.new)]
+        yield from pair.change(
+            Risk.AGENTS,
+            "extension",
+            lambda one: f"{one.version} {one.mode.value}",
+            other="another package" if packages[0] != packages[1] else "",
+            note=_back(pair, HandlerVersion),
+            link=release_page(pin.package.file) if pin.package else "",
+            **pair.side.answers(pin),
+        )
+
+
+def base_changes(sides: Sides) -> Iterator[Change]:
+    """Where the image starts from, what the gallery says of it, and the local base's packages."""
+    for pair in sides.pairs(_source(sides.old), _source(sides.new)):
+        yield from pair.change(Risk.BASE, "base", str)
+    if sides.both:
+        for pair in sides.pairs(_gallery(sides.old), _gallery(sides.new)):
+            yield from pair.change(Risk.BASE, "definition", str)
+    for pair in sides.pairs(sides.old.packages(base=True), sides.new.packages(base=True)):
+        yield from _package(pair, Risk.BASE, "of the base", direct=False)
+
+
+def _source(side: Side) -> dict[str, str]:
+    if side.plan is None:
+        return {}
+    told = {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
+    return {name: text for name, text in told.items() if text}
+
+
+def _gallery(side: Side) -> dict[str, str]:
+    return dict(flat("gallery", side.document().get("gallery", {})))
+
+
+def package_changes(sides: Sides) -> Iterator[Change]:
+    """The pinned packages, then what came along; an agent's own package is the agent."""
+    old, new = sides.old.packages(base=False), sides.new.packages(base=False)
+    agents = {
+        package.name for side in (sides.old, sides.new) for package in _carriers(side).values()
+    }
+    pinned = set()
+    for pair in sides.paired(lambda side: _of(side, PackagePin), lambda pin: pin.name):
+        pinned.add(pair.name)
+        there = Pair(pair.name, old.get(pair.name), new.get(pair.name), pair.side)
+        if pair.old is None and there.old is not None:
+            yield from _adopted(there, "came along, now pinned", pair)
+        elif pair.new is None and there.new is not None:
+            yield from _adopted(there, "no longer pinned, still there", pair)
+        else:
+            answers = pair.side.answers(pair.either)
+            yield from _package(there, Risk.PACKAGES, "package", **answers)
+    steps = _steps(sides.old) | _steps(sides.new)
+    for pair in sorted(sides.pairs(old, new), key=lambda pair: pair.name):
+        if pair.name not in pinned | agents:
+            kind = f"for {steps[pair.name]}"
+            yield from _package(pair, Risk.PACKAGES, kind, direct=False)
+
+
+def _adopted(there: Pair, note: str, pin: Pair) -> Iterator[Change]:
+    """A package that stays, and that somebody begins or ceases to answer for."""
+    answers = pin.side.answers(pin.either)
+    yield Change(
+        risk=Risk.PACKAGES,
+        kind="package",
+        name=there.name,
+        old=there.old.version if there.old else None,
+        new=there.new.version if there.new else None,
+        owner=answers["owner"],
+        reason=answers["reason"],
+        note=note,
+    )
+
+
+def file_changes(sides: Sides) -> Iterator[Change]:
+    """The pinned files, by their place in the image."""
+    for pair in sides.paired(lambda side: _of(side, FilePin), lambda pin: pin.destination):
+        pin: FilePin = pair.either
+        yield from pair.change(
+            Risk.FILES,
+            "file",
+            lambda one: f"{one.version}, {one.mode}",
+            other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
+            link=release_page(pin.file),
+            **pair.side.answers(pin),
+        )
+
+
+def flat(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+    """The leaves of *value* by their dotted paths below *name*."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from flat(f"{name}.{key}", part)
+    else:
+        yield name, str(value)
+
+
+def release_page(address: str) -> str:
+    """The page about the release that *address* is a file of, where that can be told."""
+    match = _RELEASE.fullmatch(address)
+    return f"{match[1]}/tag/{match[2]}" if match else ""
+
+
+def _package(pair: Pair, risk: Risk, kind: str, **more: Any) -> Iterable[Change]:  # noqa: ANN401
+    if pair.old == pair.new:  # nearly all of them
+        return ()
+    return pair.change(
+        risk,
+        kind,
+        lambda package: str(package.version),
+        other=_other_bytes(pair.old, pair.new),
+        note=_back(pair, DebianVersion),
+        **more,
+    )
+
+
+def _other_bytes(old: LockedPackage | None, new: LockedPackage | None) -> str:
+    return OTHER_BYTES if old and new and old.sha256 != new.sha256 else ""
+
+
+def _back(pair: Pair, order: type[DebianVersion | HandlerVersion]) -> str:
+    if pair.old is None or pair.new is None:
+        return ""
+    return goes_back(pair.old.version, pair.new.version, order)
+
+
+def _carriers(side: Side) -> dict[str, LockedPackage]:
+    """The package that has each agent's version, by the agent's name."""
+    packages = side.packages(base=False)
+    return {
+        step.name: packages[step.pins[0]]
+        for step in side.installing
+        if step.is_agent and step.pins and step.pins[0] in packages
+    }
+
+
+def _steps(side: Side) -> dict[str, str]:
+    """The step that first brings each package."""
+    found: dict[str, str] = {}
+    for step in side.installing:
+        for package in step.packages:
+            found.setdefault(package.name, step.name)
+    return found
+
+
+def _of(side: Side, kind: type[Any]) -> Iterator[Any]:
+    return (pin for pin in side.pins if isinstance(pin, kind))

@@ -1,0 +1,207 @@
+"""Compare two plans of one image: what differs, and nothing else."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any
+
+from imagebake.build.diff.changes import Change, Comparison, Risk
+from imagebake.build.diff.pin_diff import (
+    agent_changes,
+    base_changes,
+    extension_changes,
+    file_changes,
+    flat,
+    module_changes,
+    package_changes,
+)
+from imagebake.build.diff.sides import Pair, Side, Sides
+from imagebake.spec.pins import Stewardship
+from imagebake.spec.plan import BakePlan
+
+_GROUPED = frozenset(
+    {
+        *("name", "source", "local", "gallery", "pins", "extensions"),
+        *("customizers", "validators", "regions"),
+    }
+)
+"""The keys of a spec whose changes are shown elsewhere than among the settings."""
+
+_CONTEXT = 2
+
+
+def compare(old: BakePlan | None, new: BakePlan | None) -> Comparison:
+    """Say what *new* changes of *old*; None stands for an image that is not there.
+
+    Pure: the same two plans give the same comparison.
+    """
+    sides = Sides(Side(old), Side(new))
+    named = new or old
+    return Comparison(
+        image=named.spec.name if named else "",
+        changes=(
+            *agent_changes(sides),
+            *extension_changes(sides),
+            *base_changes(sides),
+            *package_changes(sides),
+            *file_changes(sides),
+            *module_changes(sides),
+            *_steps(sides),
+            *_regions(sides),
+            *_settings(sides),
+        ),
+        rebuilt=(old.bake_key if old else None) != (new.bake_key if new else None),
+        gone=new is None,
+        steps=tuple(script.name for script in sides.new.customizers),
+        rerun=_rerun(sides),
+        fetched=_fetched(sides),
+        diff="".join(_diff(sides)) if sides.both else "",
+    )
+
+
+def _steps(sides: Sides) -> Iterator[Change]:
+    """The spec's own steps one by one; what is rendered around them in one line."""
+    rendered: list[str] = []
+    for kind in ("customizer", "validator"):
+        own = {step.name: step for side in (sides.old, sides.new) for step in _own(side, kind)}
+        pairs = sides.pairs(_texts(sides.old, kind), _texts(sides.new, kind))
+        for pair in pairs:
+            if pair.name not in own:
+                rendered += [pair.name] if pair.old != pair.new else []
+                continue
+            reason = getattr(own[pair.name], "reason", None) or ""
+            yield from _step(pair, kind, reason)
+        yield from _reordered(sides, kind)
+    if rendered and sides.both:
+        yield Change(
+            risk=Risk.STEPS,
+            kind="rendered",
+            name=", ".join(rendered),
+            old="",
+            new="",
+            direct=False,
+        )
+
+
+def _own(side: Side, kind: str) -> tuple[Any, ...]:
+    """The steps of the spec itself."""
+    if side.spec is None:
+        return ()
+    return side.spec.customizers if kind == "customizer" else side.spec.validators
+
+
+def _texts(side: Side, kind: str) -> dict[str, str]:
+    if side.plan is None:
+        return {}
+    scripts = side.plan.customizers if kind == "customizer" else side.plan.validators
+    return {script.name: script.text for script in scripts}
+
+
+def _step(pair: Pair, kind: str, reason: str) -> Iterator[Change]:
+    if pair.old == pair.new:
+        return
+    old, new = (None if text is None else text.splitlines() for text in (pair.old, pair.new))
+    signs = [line[0] for line in difflib.ndiff(old or [], new or [])]
+    counted = f"+{signs.count('+')} -{signs.count('-')}"
+    yield Change(
+        risk=Risk.STEPS,
+        kind=kind,
+        name=pair.name,
+        old=None if old is None else f"{len(old)} lines",
+        new=None if new is None else f"{len(new)} lines",
+        reason=reason,
+        note=counted if old is not None and new is not None else "",
+    )
+
+
+def _reordered(sides: Sides, kind: str) -> Iterator[Change]:
+    old, new = ([step.name for step in _own(side, kind)] for side in (sides.old, sides.new))
+    was, will = ([name for name in names if name in old and name in new] for names in (old, new))
+    if was != will:
+        yield Change(
+            risk=Risk.STEPS,
+            kind="order",
+            name=f"{kind}s",
+            old=", ".join(was),
+            new=", ".join(will),
+        )
+
+
+def _regions(sides: Sides) -> Iterator[Change]:
+    for pair in sides.paired(
+        lambda side: side.spec.regions if side.spec else (), lambda region: region.name
+    ):
+        yield from pair.change(
+            Risk.REGIONS, "region", lambda one: f"{one.replicas} in {one.storage}"
+        )
+
+
+def _settings(sides: Sides) -> Iterator[Change]:
+    """Everything else that a spec says; of an image that is new or gone enough is said."""
+    if sides.both:
+        for pair in sides.pairs(_said(sides.old), _said(sides.new)):
+            yield from pair.change(Risk.SETTINGS, "setting", str)
+        for kept in (_pins, _extensions):
+            for pair in sides.paired(kept, lambda named: named[0]):
+                if pair.old and pair.new:
+                    old, new = (_answers(*named) for named in (pair.old, pair.new))
+                    for answer in sides.pairs(old, new):
+                        yield from answer.change(Risk.SETTINGS, "pin", str)
+
+
+def _said(side: Side) -> dict[str, str]:
+    return {
+        name: text
+        for key, value in side.document().items()
+        if key not in _GROUPED
+        for name, text in flat(key, value)
+    }
+
+
+def _pins(side: Side) -> list[tuple[str, Stewardship]]:
+    return [(pin.name, pin) for pin in side.pins]
+
+
+def _extensions(side: Side) -> list[tuple[str, Stewardship]]:
+    return [(pin.handler, pin) for pin in side.extensions]
+
+
+def _answers(name: str, pin: Stewardship) -> dict[str, str]:
+    """What a pin says besides its version."""
+    told = {"owner": pin.owner, "reason": pin.reason, "review_by": pin.review_by}
+    return {f"{name}: {key}": str(value) for key, value in told.items() if value is not None}
+
+
+def _rerun(sides: Sides) -> int:
+    """How many customizers run anew where the state before the first difference is kept."""
+    old, new = sides.old.customizers, sides.new.customizers
+    if sides.old.packages(base=True) != sides.new.packages(base=True):
+        return len(new)
+    same = 0
+    while same < min(len(old), len(new)) and old[same] == new[same]:
+        same += 1
+    return len(new) - same
+
+
+def _fetched(sides: Sides) -> tuple[Any, ...]:
+    known = {one.sha256 for one in sides.old.artifacts()}
+    return tuple(
+        {one.sha256: one for one in sides.new.artifacts() if one.sha256 not in known}.values()
+    )
+
+
+def _diff(sides: Sides) -> Iterator[str]:
+    """The unified diff of every script."""
+    for kind in ("customizer", "validator"):
+        for pair in sides.pairs(_texts(sides.old, kind), _texts(sides.new, kind)):
+            if pair.old == pair.new:
+                continue
+            name = f"{kind}s/{pair.name}.sh"
+            old, new = (_lines(text) for text in (pair.old, pair.new))
+            for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}", n=_CONTEXT):
+                yield line if line.endswith("\n") else line + "\n"
+
+
+def _lines(text: str | None) -> list[str]:
+    return [line + "\n" for line in (text or "").removesuffix("\n").split("\n")] if text else []

@@ -1,0 +1,224 @@
+"""What a bake would change, as a reviewer wants it: in a terminal and in a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from imagebake.kernel.pages.markdown import code, fenced, folded, plain, table
+from imagebake.build.diff.changes import Change, Comparison
+
+MARK = "<!-- imagebake: plan -->"
+"""The first line, by which a workflow finds the comment that it wrote earlier."""
+
+LARGEST = 65_000
+"""A comment on GitHub has at most 65,536 characters."""
+
+COLUMNS = ("", "what", "name", "from → to", "why")
+_KIBI = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlan:
+    """The comparison of one image; *against* says in words with what.
+
+    *missing* and *missing_bytes* are about the mirror of this machine: what a bake here
+    fetches before it starts. *note* is what the reader must know to trust the rest.
+    """
+
+    comparison: Comparison
+    against: str
+    missing: int = 0
+    missing_bytes: int = 0
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan for programs."""
+        return self.comparison.to_json() | {
+            "against": self.against,
+            "to_mirror": self.missing,
+            "to_mirror_bytes": self.missing_bytes,
+            "note": self.note or None,
+        }
+
+
+def verdict(plan: ImagePlan) -> str:
+    """What a bake does, in a few words."""
+    comparison = plan.comparison
+    if comparison.gone:
+        return "the image goes: nothing bakes it any more"
+    if comparison.rebuilt:
+        return "a bake makes a new version"
+    if comparison.changes:
+        return "a bake finds the same content: what changes here comes with the next version"
+    return "a bake changes nothing"
+
+
+def work(plan: ImagePlan) -> tuple[str, ...]:
+    """What there is to do: steps to run, artifacts to fetch; nothing where nothing is baked."""
+    comparison = plan.comparison
+    if not comparison.rebuilt or comparison.gone:
+        return ()
+    count, rerun = len(comparison.steps), comparison.rerun
+    first = comparison.steps[count - rerun] if rerun else ""
+    told = f"steps: Azure runs all {count}; this machine {rerun}" + (
+        f", from {first} on" if 0 < rerun < count else ""
+    )
+    fetched = (
+        f"artifacts: {_are(len(comparison.fetched))} new ({size(comparison.fetched_bytes)}),"
+        f" {_are(plan.missing)} not in the mirror here ({size(plan.missing_bytes)})"
+    )
+    return told, fetched
+
+
+def rows(changes: Sequence[Change], *, most: int) -> tuple[list[tuple[str, ...]], int]:
+    """The changes under `COLUMNS` for a terminal, and how many were left out.
+
+    Where more than *most* follow from others, none of those is shown.
+    """
+    along = sum(not change.direct for change in changes)
+    shown = [change for change in changes if change.direct or along <= most]
+    cells: list[tuple[str, ...]] = [
+        (change.sign, change.kind, change.name, change.moved, " · ".join(_why(change)))
+        for change in shown
+    ]
+    return cells, len(changes) - len(shown)
+
+
+def markdown(plans: Sequence[ImagePlan], *, limit: int = LARGEST) -> str:
+    """Everything as a comment of at most *limit* bytes; images that stay as they are are counted.
+
+    What does not fit goes in this order: the ends of the diffs, the diffs, what came along,
+    the tables, and at last images.
+    """
+    differing = [plan for plan in plans if plan.comparison.differs or plan.note]
+    for detail in (_Detail(lines=lines) for lines in (2000, 400, 100, 25, 0)):
+        text = _comment(plans, differing, detail)
+        if len(text.encode()) <= limit:
+            return text
+    for detail in (_Detail(lines=0, folded=False), _Detail(lines=0, folded=False, tables=False)):
+        text = _comment(plans, differing, detail)
+        if len(text.encode()) <= limit:
+            return text
+    return _cut(text, limit)
+
+
+def size(count: int) -> str:
+    """A number of bytes in its largest unit: `1.5 MiB`."""
+    amount = float(count)
+    for unit in ("B", "KiB"):
+        if amount < _KIBI:
+            return f"{amount:.0f} {unit}"
+        amount /= _KIBI
+    return f"{amount:.1f} MiB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Detail:
+    """How much of each image is shown; *lines* are those of its diff."""
+
+    lines: int
+    folded: bool = True
+    tables: bool = True
+
+
+def _comment(plans: Sequence[ImagePlan], differing: Sequence[ImagePlan], detail: _Detail) -> str:
+    parts = [MARK, f"### Plan: {_counted(len(differing), len(plans))}"]
+    if len(differing) > 1:
+        parts.append(
+            table(
+                ("image", "", "changes"),
+                (
+                    (code(plan.comparison.image), verdict(plan), _sum(plan.comparison))
+                    for plan in differing
+                ),
+            )
+        )
+    if detail.tables or len(differing) == 1:
+        for plan in differing:
+            parts += _image(plan, detail)
+    else:
+        parts.append("The tables do not fit here: `./inv plan IMAGE` shows those of one image.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _counted(differing: int, count: int) -> str:
+    same = count - differing
+    if not differing:
+        return "nothing changes"
+    changes = f"{differing} image{' changes' if differing == 1 else 's change'}"
+    return f"{changes}, {same} {'does' if same == 1 else 'do'} not" if same else changes
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
+
+
+def _sum(comparison: Comparison) -> str:
+    counts = [f"{risk.value.lower()} ({len(changes)})" for risk, changes in comparison.groups()]
+    return ", ".join(counts)
+
+
+def _image(plan: ImagePlan, detail: _Detail) -> Iterator[str]:
+    comparison = plan.comparison
+    yield f"#### {code(comparison.image)}: {verdict(plan)}"
+    yield f"Compared with {plain(plan.against)}." + (f" {plain(plan.note)}." if plan.note else "")
+    for risk, changes in comparison.groups():
+        yield f"**{risk.value}**"
+        direct = [change for change in changes if change.direct]
+        if direct:
+            yield _table(direct) if detail.tables else f"{len(direct)} changes"
+        along = [change for change in changes if not change.direct]
+        if along:
+            what = f"{len(along)} more that follow{'s' if len(along) == 1 else ''} from the rest"
+            yield folded(what, _table(along)) if detail.folded else f"{what}."
+    if todo := work(plan):
+        yield "\n".join(f"- {line}" for line in todo)
+    if comparison.diff:
+        yield _diff(comparison, detail)
+
+
+def _table(changes: Sequence[Change]) -> str:
+    return table(COLUMNS, ((_sign(one), one.kind, *_cells(one)) for one in changes))
+
+
+def _sign(change: Change) -> str:
+    return code(change.sign)
+
+
+def _cells(change: Change) -> tuple[str, str, str]:
+    why = [plain(text) for text in _why(change)]
+    if change.link:
+        why.append(f"[release]({quote(change.link, safe=':/%')})")
+    texts = [change.old, change.new] if change.old != change.new else [change.new]
+    moved = " → ".join(code(text) for text in texts if text)
+    return code(change.name), moved, " · ".join(why)
+
+
+def _why(change: Change) -> list[str]:
+    answer = ": ".join(text for text in (change.owner, change.reason) if text)
+    return [text for text in (change.note, answer) if text]
+
+
+def _diff(comparison: Comparison, detail: _Detail) -> str:
+    lines = comparison.diff.splitlines()
+    added, gone = (
+        sum(line.startswith(sign) and not line.startswith(sign * 3) for line in lines)
+        for sign in "+-"
+    )
+    summary = f"Rendered scripts: {added} lines more, {gone} fewer"
+    if not detail.lines:
+        return f"{summary}. `./inv plan {comparison.image} --diff` shows them."
+    shown = lines[: detail.lines]
+    if len(shown) < len(lines):
+        shown.append(f"… {len(lines) - len(shown)} more lines: ./inv plan IMAGE --diff")
+    return folded(summary, fenced("\n".join(shown), "diff"))
+
+
+def _cut(text: str, limit: int) -> str:
+    """The beginning of *text* in whole lines, and a last one that says so."""
+    end = "\n\nThere is more, which does not fit here: `./inv plan`\n"
+    head = text.encode()[: limit - len(end.encode())].decode(errors="ignore")
+    return head.rpartition("\n")[0] + end

@@ -1,0 +1,100 @@
+"""Records of bakes: one file each, written as it goes, so that a killed bake has one, too."""
+
+from __future__ import annotations
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+from imagebake.build.due import Attempt
+import contextlib
+import itertools
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def line(event: str, at: dt.datetime, facts: Mapping[str, Any]) -> bytes:
+    """One line of a record: what happened, when (UTC), and what is to be known of it."""
+    told = {"event": event, "at": at.astimezone(dt.UTC).isoformat(timespec="seconds"), **facts}
+    return json.dumps(told, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+
+
+def read_attempt(lines: Iterable[str]) -> Attempt | None:
+    """The bake that a record tells of; None for what is no record of ours.
+
+    A line that a crash cut short is passed over, as is what a later version may add.
+    """
+    events = [event for text in lines if (event := _event(text))]
+    begun = next((event for event in events if event.get("event") == "begun"), None)
+    if begun is None:
+        return None
+    ended = next((event for event in events if event.get("event") == "ended"), {})
+    try:
+        return Attempt(
+            image=str(begun["image"]),
+            bake_key=str(begun["bake_key"]),
+            begun=dt.datetime.fromisoformat(str(begun["at"])),
+            outcome=str(ended.get("outcome", "")),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def _event(text: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(text)
+    except json.JSONDecodeError:
+        return None
+    return event if isinstance(event, dict) else None
+
+
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-.+\.jsonl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The records in *folder*; those of several machines may be put together there."""
+
+    folder: Path
+    clock: Callable[[], dt.datetime]
+
+    @contextlib.contextmanager
+    def bake(self, image: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Record one bake, while the context is open; what is put into the yielded is its end.
+
+        An exception ends it as failed, with its message, and goes on.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        begun = self.clock()
+        name = f"{begun:%Y%m%dT%H%M%SZ}-{image}-{os.getpid()}.jsonl"
+        with (self.folder / name).open("ab", buffering=0) as file:
+            file.write(line("begun", begun, {"image": image, **facts}))
+            end: dict[str, Any] = {}
+            try:
+                yield end
+            except BaseException as error:
+                why = {"outcome": "failed", "error": str(error) or type(error).__name__}
+                file.write(line("ended", self.clock(), why))
+                raise
+            file.write(line("ended", self.clock(), end))
+
+    def attempts(self, image: str) -> tuple[Attempt, ...]:
+        """The bakes of *image* that there are records of, oldest first."""
+        return tuple(one for one in map(_read, self._paths()) if one and one.image == image)
+
+    def latest(self, count: int) -> tuple[Attempt, ...]:
+        """The last *count* bakes of any image, newest first."""
+        read = (one for path in reversed(self._paths()) if (one := _read(path)))
+        return tuple(itertools.islice(read, count))
+
+    def _paths(self) -> list[Path]:
+        """The records, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _read(path: Path) -> Attempt | None:
+    return read_attempt(path.read_text(encoding="utf-8", errors="replace").splitlines())

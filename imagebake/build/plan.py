@@ -1,0 +1,79 @@
+"""Plan a bake: decide everything that it will do, touching nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.templating import Templates
+from imagebake.build.render.scripts import manifest, render_customizers, render_validators
+from imagebake.build.render.steps import Facts
+from imagebake.build.render.windows import in_ascii
+from imagebake.spec.catalogue.component import Catalogue
+from imagebake.spec.lock import BASE, Bundle, Lock
+from imagebake.spec.model import GalleryDefinition, ImageSpec
+from imagebake.spec.plan import BakePlan
+
+
+def plan_bake(
+    spec: ImageSpec, lock: Lock, *, catalogue: Catalogue, templates: Templates
+) -> BakePlan:
+    """Plan the bake of *spec* from *lock*, whose freshness the caller has checked.
+
+    Pure: the same spec, lock and templates give the same plan, wherever and whenever.
+    Raises `LockError` where the lock lacks what the spec pins.
+    """
+    lock_sha256 = lock.sha256
+    written = manifest(spec, lock, lock_sha256=lock_sha256)
+    facts = Facts(
+        spec=spec,
+        lock=lock,
+        catalogue=catalogue.on(spec.distribution),
+        manifest=in_ascii(written) if spec.gallery.is_windows else written,
+    )
+    return BakePlan(
+        spec=spec,
+        lock=lock,
+        lock_sha256=lock_sha256,
+        spec_sha256=sha256_json(spec.to_json()),
+        bundles=tuple(
+            Bundle(step.packages) for step in sorted(lock.steps, key=lambda step: step.name != BASE)
+        ),
+        customizers=render_customizers(facts, templates),
+        validators=render_validators(facts, templates),
+        manifest=facts.manifest,
+    )
+
+
+def plan_plain(
+    spec: ImageSpec, lock: Lock, *, catalogue: Catalogue, templates: Templates
+) -> BakePlan:
+    """Plan the image that *spec* would be without us: what a drill compares with.
+
+    The same base, and the same agents from the same mirror, as the distribution ships them,
+    with the spec's own steps. Nothing is masked, held back from updating itself or staged,
+    and it is generalised as Azure does on its own. It has a definition of its own.
+    """
+    plain = spec.model_copy(update={"gallery": plain_definition(spec.gallery)})
+    components = {
+        name: replace(component, stops=()) for name, component in catalogue.components.items()
+    }
+    whole = plan_bake(
+        plain, lock, catalogue=replace(catalogue, components=components), templates=templates
+    )
+    kept = {f"install-{pin.name}" for pin in spec.agents} | {
+        customizer.name for customizer in spec.customizers
+    }
+    customizers = tuple(script for script in whole.customizers if script.name in kept)
+    return replace(whole, customizers=customizers, validators=())
+
+
+def plain_definition(gallery: GalleryDefinition) -> GalleryDefinition:
+    """The definition of the plain image beside that of *gallery*."""
+    identifier = gallery.identifier
+    return gallery.model_copy(
+        update={
+            "definition": f"{gallery.definition}-plain",
+            "identifier": identifier.model_copy(update={"sku": f"{identifier.sku}-plain"}),
+        }
+    )

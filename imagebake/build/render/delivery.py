@@ -1,0 +1,211 @@
+"""Render what puts agents and extensions where the agent finds them without a network."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.templating import Templates
+from imagebake.build.render.steps import Facts, as_root, file_of
+from imagebake.spec.catalogue.component import DropIn, Setting
+from imagebake.spec.delivery import (
+    AGENT_STATE,
+    AGENTS,
+    CACHE,
+    CACHE_ADDRESS,
+    CACHE_CONFIGURATION,
+    CACHE_UNIT,
+    PACKAGES,
+    RESTAGE,
+    TRUST,
+    agent_folder,
+    package_name,
+)
+from imagebake.spec.pins import AgentPin, ExtensionPin
+from imagebake.spec.plan import Script
+
+AGENT_CONFIGURATION = "/etc/waagent.conf"
+"""The agent's own configuration."""
+
+PROXY = (
+    Setting(path=AGENT_CONFIGURATION, key="HttpProxy.Host", value=CACHE_ADDRESS[0]),
+    Setting(path=AGENT_CONFIGURATION, key="HttpProxy.Port", value=str(CACHE_ADDRESS[1])),
+)
+"""How the agent is told to ask through the cache: a documented setting, for the agent alone."""
+
+ARTIFACT_HOSTS = (
+    "*.blob.core.windows.net",
+    "*.blob.core.chinacloudapi.cn",
+    "*.blob.core.usgovcloudapi.net",
+    *(f"*.z{zone:02}.blob.storage.azure.net" for zone in range(100)),
+    *(f"*.z{zone}.blob.storage.azure.net" for zone in range(10)),
+)
+"""Where publishers keep packages: the names of accounts change from region to region."""
+
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+"""Whom the system trusts."""
+
+_UNPACK = "delivery/unpack.py"
+
+
+def render_delivery(facts: Facts, templates: Templates) -> Iterator[Script]:
+    """The customizers that keep what generalisation takes away, and have it put back."""
+    pin, cached = _goal_state_agent(facts), facts.spec.cached
+    if pin and (kept := pin.wanted_file):
+        yield as_root(
+            "keep-agent",
+            "agent",
+            templates,
+            sha256=kept.sha256,
+            package=kept.destination,
+            folder=agent_folder(AGENTS, kept.version),
+            unpack=templates.file(_UNPACK),
+        )
+    if cached:
+        yield as_root(
+            "serve-extensions",
+            "cache",
+            templates,
+            needs=("python3", "openssl"),
+            texts=[file_of(file) for file in _cache_files(facts, templates)],
+            unit=CACHE_UNIT,
+            settings=PROXY,
+        )
+    if pin or cached:
+        script = render_restage(facts, templates)
+        yield as_root("write-restage", "restage", templates, path=RESTAGE, script=script)
+
+
+def render_restage(facts: Facts, templates: Templates) -> str:
+    """Render what runs after generalisation."""
+    pin = _goal_state_agent(facts)
+    agent = pin.goal_state_agent if pin else None
+    return templates.shell(
+        "delivery/restage.sh.j2",
+        services=facts.guest_agent.services if facts.guest_agent else (),
+        state=AGENT_STATE,
+        agent=agent_folder(AGENTS, agent.version) if agent else None,
+        packages=[
+            f"{PACKAGES}/{package_name(one.handler, one.version)}" for one in facts.spec.cached
+        ],
+    )
+
+
+def render_delivery_check(facts: Facts, templates: Templates) -> Iterator[Script]:
+    """The validator that finds all of it in its place, on a machine made from the image."""
+    pin, cached = _goal_state_agent(facts), facts.spec.cached
+    if not pin and not cached:
+        return
+    ours = [(RESTAGE, render_restage(facts, templates))]
+    if cached:
+        ours += [
+            (file.path, "\n".join((*file.lines, ""))) for file in _cache_files(facts, templates)
+        ]
+    yield Script(
+        name="check-delivery",
+        text=templates.shell(
+            "validate/delivery.sh.j2",
+            agent=_agent_check(pin) if pin else None,
+            unpack=templates.file(_UNPACK),
+            packages=[check for one in cached if (check := _package_check(one))],
+            texts=[{"path": path, "sha256": sha256_bytes(text.encode())} for path, text in ours],
+            unit=CACHE_UNIT if cached else None,
+            settings=PROXY if cached else (),
+        ),
+    )
+
+
+def delivered(extension: ExtensionPin) -> dict[str, Any]:
+    """What an image's manifest says of an extension."""
+    told = {
+        "handler": extension.handler,
+        "version": extension.version,
+        "mode": extension.mode.value,
+    }
+    if extension.package:
+        told["sha256"] = extension.package.sha256
+    return told
+
+
+def cache_configuration(extensions: tuple[ExtensionPin, ...]) -> bytes:
+    """What the cache is told: whom it poses as, and what it serves."""
+    host, port = CACHE_ADDRESS
+    own = (_domain(one.package.file) for one in extensions if one.package)
+    return canonical_json(
+        {
+            "host": host,
+            "port": port,
+            "ports": [443],
+            "trust": TRUST,
+            "authorities": AUTHORITIES,
+            "hosts": list(dict.fromkeys((*ARTIFACT_HOSTS, *filter(None, own)))),
+            "extensions": [
+                {
+                    "name": one.handler,
+                    "version": one.version,
+                    "file": f"{PACKAGES}/{package_name(one.handler, one.version)}",
+                }
+                for one in extensions
+            ],
+        }
+    )
+
+
+def _domain(url: str) -> str | None:
+    """The names like the one that a zip comes from; None for a bare address."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        parent = host.partition(".")[2]
+        return f"*.{parent}" if "." in parent else host
+    return None
+
+
+def _goal_state_agent(facts: Facts) -> AgentPin | None:
+    return next((pin for pin in facts.spec.agents if pin.goal_state_agent), None)
+
+
+def _cache_files(facts: Facts, templates: Templates) -> Iterator[DropIn]:
+    units = "/etc/systemd/system"
+    shipped = [
+        (CACHE, "cache.py"),
+        (f"{units}/{CACHE_UNIT}", CACHE_UNIT),
+        ("/etc/tmpfiles.d/imagebake-cache.conf", "tmpfiles.conf"),
+    ]
+    services = facts.guest_agent.services if facts.guest_agent else ()
+    shipped += [
+        (f"{units}/{service}.d/10-imagebake-cache.conf", "agent-drop-in.conf")
+        for service in services
+    ]
+    for path, name in shipped:
+        text = templates.file(f"delivery/{name}")
+        yield DropIn(path=path, lines=tuple(text.splitlines()))
+    configuration = cache_configuration(facts.spec.cached).decode()
+    yield DropIn(path=CACHE_CONFIGURATION, lines=tuple(configuration.splitlines()))
+
+
+def _agent_check(pin: AgentPin) -> dict[str, str] | None:
+    kept = pin.wanted_file
+    if kept is None:
+        return None
+    return {
+        "sha256": kept.sha256,
+        "package": kept.destination,
+        "folder": agent_folder(AGENTS, kept.version),
+        "restaged": agent_folder(AGENT_STATE, kept.version),
+    }
+
+
+def _package_check(extension: ExtensionPin) -> dict[str, str] | None:
+    kept = extension.wanted_file
+    if kept is None:
+        return None
+    return {
+        "sha256": kept.sha256,
+        "kept": kept.destination,
+        "restaged": f"{AGENT_STATE}/{kept.name}",
+    }

@@ -1,0 +1,321 @@
+"""Render the customizers and validators of one image from its spec and its lock."""
+
+from __future__ import annotations
+from collections.abc import Iterator
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.templating import Templates
+from imagebake.build.render.delivery import AGENT_CONFIGURATION
+from imagebake.build.render.steps import Facts, as_root
+from imagebake.spec.catalogue.component import Setting
+from imagebake.spec.delivery import POLICY, SWITCH, policy
+from imagebake.spec.plan import Script
+from collections.abc import Collection, Iterable
+from typing import Any
+from imagebake.kernel.errors import LockError
+from imagebake.kernel.templating import Fragment, Templates
+from imagebake.build.render import windows
+from imagebake.build.render.delivery import delivered, render_delivery, render_delivery_check
+from imagebake.build.render.steps import own_step
+from imagebake.build.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
+from imagebake.spec.catalogue.component import Catalogue, Component
+from imagebake.spec.lock import PACKAGES, Bundle, Lock, LockedFile, LockedStep
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import MIRROR_LINE, Script
+
+
+_SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])
+
+
+def render_guard(facts: Facts, templates: Templates) -> Iterator[Script]:
+    """The customizer that writes it, where the image's agent obeys it."""
+    if (text := _text(facts)) is not None:
+        yield as_root("guard", "guard", templates, path=POLICY, text=text, setting=_SETTING)
+
+
+def render_guard_check(facts: Facts, templates: Templates) -> Iterator[Script]:
+    """The validator that finds it, on a machine made from the image."""
+    if (text := _text(facts)) is None:
+        return
+    yield Script(
+        name="check-guard",
+        text=templates.shell(
+            "validate/delivery.sh.j2",
+            agent=None,
+            packages=(),
+            texts=[{"path": POLICY, "sha256": sha256_bytes(text.encode())}],
+            unit=None,
+            settings=(_SETTING,),
+        ),
+    )
+
+
+def _text(facts: Facts) -> str | None:
+    allowed = facts.spec.allowed
+    return None if allowed is None else canonical_json(policy(allowed)).decode()
+
+
+HYGIENE = (
+    "/etc/adjtime",
+    "/etc/docker/key.json",
+    "/etc/nvme/hostid",
+    "/etc/nvme/hostnqn",
+    "/etc/udev/rules.d/70-persistent-net.rules",
+    "/etc/udev/rules.d/75-persistent-net-generator.rules",
+    "/home/*/.azure",
+    "/home/*/.cache",
+    "/home/*/.*_history",
+    "/home/*/.lesshst",
+    "/home/*/.ssh/authorized_keys*",
+    "/home/*/.ssh/known_hosts",
+    "/home/*/.sudo_as_admin_successful",
+    "/home/*/.viminfo",
+    "/home/*/.wget-hsts",
+    "/root/.azure",
+    "/root/.cache",
+    "/root/.*_history",
+    "/root/.lesshst",
+    "/root/.ssh/authorized_keys*",
+    "/root/.ssh/known_hosts",
+    "/root/.viminfo",
+    "/root/.wget-hsts",
+    "/var/cache/ldconfig/aux-cache",
+    "/var/lib/docker/engine-id",
+    "/var/lib/logrotate/status",
+    "/var/lib/ntp/ntp.drift",
+    "/var/lib/ntpsec/ntp.drift",
+    "/var/lib/systemd/credential.secret",
+    "/var/lib/systemd/random-seed",
+    "/var/lib/urandom/random-seed",
+)
+"""What no component owns and no image may hold."""
+
+
+def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
+    """Write what the image has and from which lock: nothing that changes by itself.
+
+    *packages* are those that the customizers install; those of the base are the
+    marketplace image's own.
+    """
+    installers = {} if lock.installers is None else {"installers": _installers(lock)}
+    return canonical_json(
+        installers
+        | {
+            "image": spec.name,
+            "source": lock.source.urn,
+            "lock_sha256": lock_sha256,
+            "pins": [
+                {"name": pin.name, "version": pin.version, "kind": kind}
+                for kind, pins in (
+                    ("agent", spec.agents),
+                    ("package", spec.packages),
+                    ("file", spec.files),
+                    ("module", spec.modules),
+                )
+                for pin in pins
+            ]
+            + [
+                {"name": pin.name, "version": own.version, "kind": "goal-state agent"}
+                for pin in spec.agents
+                if (own := pin.goal_state_agent)
+            ],
+            "packages": [
+                {
+                    "name": package.name,
+                    "version": package.version,
+                    "architecture": package.architecture,
+                    "sha256": package.sha256,
+                }
+                for step in lock.customizing
+                for package in step.packages
+            ],
+            "files": [
+                {"path": file.destination, "mode": file.mode, "sha256": file.sha256}
+                for file in lock.files
+            ],
+            "extensions": [delivered(pin) for pin in lock.extensions],
+        }
+    )
+
+
+def _installers(lock: Lock) -> list[dict[str, str]]:
+    return [
+        {"name": one.name, "version": one.version, "sha256": one.sha256}
+        for one in lock.installers or ()
+    ]
+
+
+def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+    """Render the customizers in the order in which they run.
+
+    Masking comes first, so that on Azure nothing downloads behind the back of the steps
+    that follow; generalising comes last.
+    """
+    if facts.spec.gallery.is_windows:
+        return windows.render_customizers(facts, templates)
+    return (
+        as_root("mask-downloads", "mask", templates, units=_units(facts)),
+        *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
+        *_put_files(facts, templates),
+        *render_delivery(facts, templates),
+        *render_guard(facts, templates),
+        as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
+        *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
+        as_root(
+            "write-deprovisioning-script",
+            "generalize",
+            templates,
+            script=render_deprovisioning(
+                facts.catalogue, templates, pinned=[pin.name for pin in facts.spec.pins]
+            ),
+        ),
+    )
+
+
+def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+    """Render the validators: one for every step of the lock, one for the image, the spec's."""
+    if facts.spec.gallery.is_windows:
+        return windows.render_validators(facts, templates)
+    return (
+        *(_check(step, component, facts, templates) for step, component in _install_steps(facts)),
+        Script(
+            name="check-image",
+            text=templates.shell(
+                "validate/image.sh.j2",
+                files=[file for file in facts.lock.files if _readable(file)],
+                secluded=[file for file in facts.lock.files if not _readable(file)],
+                units=_units(facts),
+                manifest_sha256=sha256_bytes(facts.manifest),
+            ),
+        ),
+        *render_delivery_check(facts, templates),
+        *render_guard_check(facts, templates),
+        *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
+    )
+
+
+def render_deprovisioning(
+    catalogue: Catalogue, templates: Templates, *, pinned: Collection[str] = ()
+) -> str:
+    """Render what generalises the machine after the last customizer.
+
+    *pinned* are the names of agents and packages: what the distribution does not have leaves
+    nothing behind where nobody pins it.
+    """
+    there = (
+        component
+        for component in catalogue.components.values()
+        if component.distributed or {component.name, *component.packages} & set(pinned)
+    )
+    paths = {path for component in there for path in component.hygiene}
+    return templates.shell(
+        "install/deprovision.sh.j2",
+        epoch=SOURCE_DATE_EPOCH,
+        hygiene=[Fragment(path) for path in sorted({*paths, *HYGIENE})],
+    )
+
+
+def _install_steps(facts: Facts) -> tuple[tuple[LockedStep, Component | None], ...]:
+    """The steps of the lock in the spec's order; what is missing is a stale lock."""
+    steps = {step.name: step for step in facts.lock.customizing}
+    wanted: list[tuple[str, Component | None]] = [
+        (pin.name, _component(pin.name, facts)) for pin in facts.spec.agents
+    ]
+    if facts.spec.packages:
+        wanted.append((PACKAGES, None))
+    found = []
+    for name, component in wanted:
+        if name not in steps:
+            raise LockError(
+                f"the lock of {facts.spec.name} has no step {name!r}",
+                hint=f"./inv lock {facts.spec.name}",
+            )
+        found.append((steps[name], component))
+    return tuple(found)
+
+
+def _component(name: str, facts: Facts) -> Component:
+    if component := facts.catalogue.components.get(name):
+        return component
+    raise LockError(
+        f"{facts.spec.name} pins the agent {name!r}, which the catalogue does not have",
+        hint=f"known: {', '.join(sorted(facts.catalogue.components))}",
+    )
+
+
+def _pinned(step: LockedStep, lock: Lock) -> list[tuple[str, str]]:
+    """What a step asks for, each with its version."""
+    versions = {package.name: package.version for package in step.packages}
+    missing = [name for name in step.pins if name not in versions]
+    if missing or not step.pins:
+        raise LockError(
+            f"the step {step.name!r} of the lock of {lock.image} asks for "
+            + (f"{missing[0]!r}, which it does not have" if missing else "nothing"),
+            hint=f"./inv lock {lock.image}",
+        )
+    return [(name, versions[name]) for name in step.pins]
+
+
+def _install(
+    step: LockedStep, component: Component | None, facts: Facts, templates: Templates
+) -> Script:
+    pins = _pinned(step, facts.lock)
+    return as_root(
+        f"install-{step.name}",
+        "packages",
+        templates,
+        mirror_line=Fragment(MIRROR_LINE),
+        bundle=Bundle(step.packages).digest,
+        pins=pins,
+        **_stop(component, facts, pins),
+    )
+
+
+def _check(
+    step: LockedStep, component: Component | None, facts: Facts, templates: Templates
+) -> Script:
+    pins = _pinned(step, facts.lock)
+    text = templates.shell(
+        "validate/packages.sh.j2",
+        pins=pins,
+        query=Fragment(component.version_query) if component and component.version_query else None,
+        upstream=_upstream(pins[0][1]),
+        services=component.services if component else (),
+        **_stop(component, facts, pins),
+    )
+    return Script(name=f"check-{step.name}", text=text)
+
+
+def _stop(component: Component | None, facts: Facts, pins: list[tuple[str, str]]) -> dict[str, Any]:
+    """What stops self-updates; the newest agent on the disk decides which switches are known."""
+    if component is None:
+        return {"settings": (), "drop_ins": ()}
+    newest = {pin.name: pin.newest for pin in facts.spec.agents}
+    stop = component.stop(newest.get(component.name, pins[0][1]))
+    return {"settings": stop.settings, "drop_ins": [file_of(file) for file in stop.drop_ins]}
+
+
+def _upstream(version: str) -> str:
+    """The part of a Debian version that a program prints as its own: `4.3.1+ds1-8` is 4.3.1."""
+    rest = version.partition(":")[2] or version
+    upstream = rest.rpartition("-")[0] or rest
+    return upstream.partition("+")[0].partition("~")[0]
+
+
+def _put_files(facts: Facts, templates: Templates) -> Iterable[Script]:
+    if facts.lock.files:
+        yield as_root(
+            "put-files",
+            "files",
+            templates,
+            mirror_line=Fragment(MIRROR_LINE),
+            files=facts.lock.files,
+        )
+
+
+def _readable(file: LockedFile) -> bool:
+    """Whether an ordinary user may read it, as validators are."""
+    return bool(int(file.mode, 8) & 0o004)
+
+
+def _units(facts: Facts) -> tuple[str, ...]:
+    return tuple(download.unit for download in facts.catalogue.downloads)

@@ -1,0 +1,113 @@
+"""What every script of an image is made from, and how a step becomes one that runs as root."""
+
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import Any
+from imagebake.kernel.templating import Templates
+from imagebake.spec.catalogue.component import Catalogue, Component, DropIn
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
+from imagebake.spec.plan import Script
+import dataclasses
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.templating import Fragment, Templates
+from imagebake.spec.base import Value
+from imagebake.spec.plan import Script, StepKind
+from imagebake.spec.steps import (
+    Customizer,
+    InlineCustomizer,
+    InlineValidator,
+    Network,
+    RestartCustomizer,
+    ScriptCustomizer,
+    ScriptValidator,
+    UpdateCustomizer,
+    Validator,
+)
+
+
+SOURCE_DATE_EPOCH = 1760000000
+"""The time that everything written by a script claims; the local builder clamps to it."""
+
+AGENT = "azure-linux-agent"
+"""The guest agent's name in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What all scripts of one image are rendered from."""
+
+    spec: ImageSpec
+    lock: Lock
+    catalogue: Catalogue
+    manifest: bytes
+
+    @property
+    def guest_agent(self) -> Component | None:
+        """The guest agent, where the image pins it."""
+        pinned = any(pin.agent == AGENT for pin in self.spec.agents)
+        return self.catalogue.components.get(AGENT) if pinned else None
+
+
+def as_root(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
+    """The step *name*, from the template `install/TEMPLATE.sh.j2`."""
+    body = templates.shell(f"install/{template}.sh.j2", epoch=SOURCE_DATE_EPOCH, **values)
+    return Script(name=name, text=templates.shell("install/as_root.sh.j2", body=body))
+
+
+def file_of(drop_in: DropIn) -> dict[str, str]:
+    """A configuration file of ours, as templates take it."""
+    return {
+        "path": drop_in.path,
+        "folder": drop_in.path.rpartition("/")[0],
+        "text": "\n".join(drop_in.lines),
+    }
+
+
+def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:
+    """Render *step* of *spec*; what Azure does by itself says so in its text."""
+    runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
+    match step:
+        case InlineCustomizer() | InlineValidator():
+            text = (
+                _shell(step, templates) if runs is StepKind.SHELL else _powershell(step, templates)
+            )
+            return _with_rights(Script(name=step.name, text=text, kind=runs), step)
+        case ScriptCustomizer() | ScriptValidator():
+            told = _asked(step.script)
+            script = Script(name=step.name, text=told, kind=runs, fetched=step.script)
+            return _with_rights(script, step)
+        case RestartCustomizer(restart=restart):
+            told = _asked(restart)
+            return Script(name=step.name, text=told, kind=StepKind.RESTART, restart=restart)
+        case UpdateCustomizer(update=update):
+            told = _asked(update)
+            return Script(name=step.name, text=told, kind=StepKind.UPDATE, update=update)
+    return Script(name=step.name, text=_asked(step.upload), kind=StepKind.FILE, fetched=step.upload)
+
+
+def _shell(step: InlineCustomizer | InlineValidator, templates: Templates) -> str:
+    return templates.shell(
+        "install/customizer.sh.j2",
+        network=isinstance(step, InlineCustomizer) and step.network is Network.REQUIRED,
+        epoch=SOURCE_DATE_EPOCH,
+        body=Fragment("\n".join(step.inline)),
+    )
+
+
+def _powershell(step: InlineCustomizer | InlineValidator, templates: Templates) -> str:
+    """The lines as they stand, behind those by which the first error ends the step."""
+    return templates.powershell("windows/own.ps1.j2", body=Fragment("\n".join(step.inline)))
+
+
+def _with_rights(
+    script: Script,
+    step: InlineCustomizer | InlineValidator | ScriptCustomizer | ScriptValidator,
+) -> Script:
+    return dataclasses.replace(
+        script, elevated=step.elevated, as_system=step.as_system, exit_codes=step.exit_codes
+    )
+
+
+def _asked(terms: Value) -> str:
+    return canonical_json(terms.to_json()).decode()

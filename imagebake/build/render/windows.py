@@ -1,0 +1,223 @@
+"""Render the customizers and validators of an image of Windows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from imagebake.kernel.digest import canonical_json, sha256_bytes
+from imagebake.kernel.errors import LockError
+from imagebake.kernel.templating import Fragment, Templates
+from imagebake.build.render.steps import own_step
+from imagebake.build.render.steps import Facts
+from imagebake.spec.catalogue.component import Component
+from imagebake.spec.catalogue.windows_component import (
+    DEPROVISIONING,
+    MANIFEST,
+    MODULES,
+    MODULES_OF_7,
+    POWERSHELL_7,
+    STATE,
+    Installation,
+)
+from imagebake.spec.lock import LockedInstaller
+from imagebake.spec.pins import AgentPin
+from imagebake.spec.plan import WINDOWS_MIRROR_LINE, Script, StepKind
+from imagebake.spec.steps import RestartTerms
+
+_RESTART = RestartTerms(timeout="15m")
+"""After five minutes, Azure's own time, a machine with updates may still be on its way."""
+
+
+def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+    """Render the customizers in the order in which they run.
+
+    A restart follows the installers: some of them are whole only after it, and neither
+    Windows Update nor sysprep comes through while one is pending.
+    """
+    agents = tuple(_agents(facts))
+    return (
+        _as_system("prevent-downloads", "downloads", templates, **_prevented(facts)),
+        *(_install(pin, component, facts, templates) for pin, component in agents),
+        *_install_modules(facts, templates),
+        *_put_files(facts, templates),
+        _as_system(
+            "write-manifest",
+            "manifest",
+            templates,
+            folder=STATE,
+            manifest=facts.manifest.decode(),
+        ),
+        *([_restart()] if agents else []),
+        *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
+        _as_system(
+            "write-deprovisioning-script",
+            "generalize",
+            templates,
+            path=DEPROVISIONING,
+            script=render_deprovisioning(facts, templates),
+        ),
+    )
+
+
+def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+    """Render the validators: one for every agent, one for the modules and the image, the spec's."""
+    return (
+        *(_check(pin, component, templates) for pin, component in _agents(facts)),
+        *_check_modules(facts, templates),
+        _script(
+            "check-image",
+            "check_image",
+            templates,
+            manifest=MANIFEST,
+            manifest_sha256=sha256_bytes(facts.manifest),
+            files=facts.lock.files,
+            numbers=_prevented(facts)["numbers"],
+            disabled=_prevented(facts)["services"],
+            tasks=_prevented(facts)["tasks"],
+            services=(),
+            variables=(),
+        ),
+        *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
+    )
+
+
+def render_deprovisioning(facts: Facts, templates: Templates) -> str:
+    """Render what generalises the machine after the last customizer."""
+    pinned = {pin.name for pin in facts.spec.agents}
+    known = facts.catalogue.windows
+    there = (one for name, one in known.components.items() if one.distributed or name in pinned)
+    paths = {path for component in there for path in component.hygiene}
+    return templates.powershell(
+        "windows/deprovision.ps1.j2",
+        hygiene=sorted({*paths, *known.hygiene}),
+        path=DEPROVISIONING,
+    )
+
+
+def in_ascii(manifest: bytes) -> bytes:
+    """*manifest* with every character beyond ASCII escaped: it goes through a script."""
+    if manifest.isascii():
+        return manifest
+    text = json.dumps(json.loads(manifest), ensure_ascii=True, indent=2, sort_keys=True)
+    return f"{text}\n".encode()
+
+
+def _agents(facts: Facts) -> Iterator[tuple[AgentPin, Component]]:
+    """The agents in the spec's order, each with what is known of it."""
+    known = facts.catalogue.windows.components
+    for pin in facts.spec.agents:
+        if pin.agent not in known:
+            raise LockError(
+                f"{facts.spec.name} pins the agent {pin.agent!r},"
+                " which the catalogue does not have for Windows",
+                hint=f"known: {', '.join(sorted(known))}",
+            )
+        yield pin, known[pin.agent]
+
+
+def _locked(name: str, facts: Facts) -> LockedInstaller:
+    for installer in facts.lock.installers or ():
+        if installer.name == name:
+            return installer
+    raise LockError(
+        f"the lock of {facts.spec.name} has nothing to install {name!r} from",
+        hint=f"./inv lock {facts.spec.name}",
+    )
+
+
+def _installation(component: Component) -> Installation:
+    assert component.installation  # noqa: S101 - what can be pinned has one
+    return component.installation
+
+
+def _install(pin: AgentPin, component: Component, facts: Facts, templates: Templates) -> Script:
+    how = _installation(component)
+    arguments = pin.installer.arguments if pin.installer else ()
+    own = {argument.partition("=")[0] for argument in arguments}
+    kept = (one for one in how.properties if one.partition("=")[0] not in own)
+    return _as_system(
+        f"install-{pin.name}",
+        "agent",
+        templates,
+        mirror_line=Fragment(WINDOWS_MIRROR_LINE),
+        kind=how.kind.value,
+        sha256=_locked(pin.name, facts).sha256,
+        properties=(*kept, *arguments),
+        folder=how.folder,
+        program=how.program,
+        variables=how.variables,
+        numbers=how.numbers,
+    )
+
+
+def _check(pin: AgentPin, component: Component, templates: Templates) -> Script:
+    how = _installation(component)
+    return _script(
+        f"check-{pin.name}",
+        "check_agent",
+        templates,
+        version=pin.version,
+        at_least=how.at_least,
+        query=Fragment(component.version_query),
+        services=component.services,
+        variables=how.variables,
+        numbers=how.numbers,
+    )
+
+
+def _modules(facts: Facts) -> dict[str, Any]:
+    """The modules, and the folders that they go to."""
+    seven = POWERSHELL_7 in {pin.name for pin in facts.spec.agents}
+    return {
+        "parents": (MODULES, MODULES_OF_7) if seven else (MODULES,),
+        "modules": [_locked(pin.name, facts) for pin in facts.spec.modules],
+    }
+
+
+def _install_modules(facts: Facts, templates: Templates) -> Iterator[Script]:
+    if facts.spec.modules:
+        line = Fragment(WINDOWS_MIRROR_LINE)
+        yield _as_system(
+            "install-modules", "modules", templates, mirror_line=line, **_modules(facts)
+        )
+
+
+def _check_modules(facts: Facts, templates: Templates) -> Iterator[Script]:
+    if facts.spec.modules:
+        yield _script("check-modules", "check_modules", templates, **_modules(facts))
+
+
+def _put_files(facts: Facts, templates: Templates) -> Iterator[Script]:
+    if files := facts.lock.files:
+        line = Fragment(WINDOWS_MIRROR_LINE)
+        yield _as_system("put-files", "files", templates, mirror_line=line, files=files)
+
+
+def _prevented(facts: Facts) -> dict[str, Any]:
+    known = facts.catalogue.windows
+    return {
+        "numbers": [policy.number for policy in known.policies],
+        "services": [updater.service for updater in known.updaters if updater.service],
+        "tasks": [updater.task for updater in known.updaters if updater.task],
+    }
+
+
+def _restart() -> Script:
+    text = canonical_json(_RESTART.to_json()).decode()
+    return Script(
+        name="restart-after-installers", text=text, kind=StepKind.RESTART, restart=_RESTART
+    )
+
+
+def _script(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
+    """The step *name*, from the template `windows/TEMPLATE.ps1.j2`."""
+    text = templates.powershell(f"windows/{template}.ps1.j2", **values)
+    return Script(name=name, text=text, kind=StepKind.POWERSHELL)
+
+
+def _as_system(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
+    """The same, run as the system itself, in whose profile nobody's traces are."""
+    text = templates.powershell(f"windows/{template}.ps1.j2", **values)
+    return Script(name=name, text=text, kind=StepKind.POWERSHELL, elevated=True, as_system=True)
