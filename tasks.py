@@ -140,7 +140,7 @@ def gate(c: Context, json: bool = False) -> None:
 @task(help={"check": "only compare, and name the first line that differs"})
 def pipelines(c: Context, check: bool = False) -> None:
     """Write the GitHub workflows that the specs and settings ask for."""
-    from imagebake.commands.pipelines import pipelines as run
+    from imagebake.pipelines.command import pipelines as run
 
     run(check=check)
 

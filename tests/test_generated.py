@@ -9,8 +9,7 @@ from imagebake.commands.generating import producers
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.templating import Templates
 from imagebake.lock import locking as locks
-from imagebake.pipelines import check_pipelines
-from imagebake.render.workflows import Pipelines, render_workflows
+from imagebake.pipelines.workflows import Pipelines, check_pipelines, render_workflows
 from imagebake.spec.load import load_all
 
 

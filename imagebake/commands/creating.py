@@ -8,7 +8,6 @@ from typing import Any
 
 import pydantic
 
-from imagebake.commands.pipelines import workflows
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -18,7 +17,8 @@ from imagebake.pins.outlook import Outlook
 from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import Changes, Outcome, carry_out
-from imagebake.pipelines import write_pipelines
+from imagebake.pipelines.command import workflows
+from imagebake.pipelines.workflows import write_pipelines
 from imagebake.spec import types
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_spec, spec_names

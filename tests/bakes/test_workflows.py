@@ -11,7 +11,7 @@ import pytest
 
 from imagebake.artifacts.beats import BeatRecords
 from imagebake.kernel.templating import Templates
-from imagebake.render.workflows import Pipelines, render_workflows
+from imagebake.pipelines.workflows import Pipelines, render_workflows
 from imagebake.spec.load import load_all
 from tests.bakes.bakery import IMAGE, PROJECT, Bakery
 from tests.support.actions import Runner, shims

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from imagebake.kernel.templating import Templates
-from imagebake.render.workflows import HEADER, Pipelines, render_workflows
+from imagebake.pipelines.workflows import HEADER, Pipelines, render_workflows
 from tests.support.builders import a_spec
 
 BIN = Path(sys.executable).parent

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import SpecError, UsageError
-from imagebake.pipelines import check_pipelines, write_pipelines
-from imagebake.render.workflows import HEADER
+from imagebake.pipelines.workflows import HEADER, check_pipelines, write_pipelines
 
 BAKE = ".github/workflows/bake.yml"
 WANTED = {BAKE: f"{HEADER}name: bake\non: push\njobs: {{}}\n"}

@@ -5,8 +5,12 @@ from __future__ import annotations
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.lock.selection import templates
-from imagebake.pipelines import check_pipelines, write_pipelines
-from imagebake.render.workflows import Pipelines, render_workflows
+from imagebake.pipelines.workflows import (
+    Pipelines,
+    check_pipelines,
+    render_workflows,
+    write_pipelines,
+)
 from imagebake.spec.load import load_all
 
 
