@@ -1004,7 +1004,7 @@ def bootstrap(
     json: bool = False,
 ) -> None:
     """Make what bakes stand on: gallery, identities, roles, mirror, networks, logins."""
-    from imagebake.commands.bootstrapping import bootstrap as run
+    from imagebake.bootstrap.command import bootstrap as run
 
     run(plan=plan, apply=apply, expect=expect, out=out, as_json=json)
 

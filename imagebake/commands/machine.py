@@ -30,7 +30,7 @@ def doctor(*, cloud: str, as_json: bool) -> None:
     from imagebake.lab.engine import probe
 
     if cloud:
-        from imagebake.commands.examining import doctor_cloud
+        from imagebake.bootstrap.preflight import doctor_cloud
 
         doctor_cloud(cloud, as_json=as_json)
         return

@@ -15,10 +15,10 @@ from azure.core.credentials import AccessToken
 from imagebake.azure.clients import Clients
 from imagebake.azure.deployments import resource
 from imagebake.azure.model.gallery import TAG_PROTECTED
-from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap
+from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap
+from imagebake.bootstrap.resources import Foundation, GalleryPlace
+from imagebake.bootstrap.templates import Deployment, render_bootstrap
 from imagebake.kernel.templating import Templates
-from imagebake.model.foundation import Foundation, GalleryPlace
-from imagebake.render.bootstrap import Deployment, render_bootstrap
 from tests.support.cloud import SUBSCRIPTION, Tape, quick
 
 TEMPLATES = Templates(Path(__file__).parents[2] / "templates")

@@ -14,13 +14,12 @@ import pytest
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.azure.pipeline import deletable
-from imagebake.bootstrap import apply_bootstrap, plan_bootstrap, wanted_of
+from imagebake.bootstrap.rbac import environments
+from imagebake.bootstrap.reconcile import What, apply_bootstrap, plan_bootstrap, wanted_of
+from imagebake.bootstrap.resources import Foundation, GalleryPlace
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.store import snapshot
 from imagebake.kernel.errors import CloudError, RolloutRefused
-from imagebake.model.duties import environments
-from imagebake.model.foundation import Foundation, GalleryPlace
-from imagebake.model.wanted import What
 from imagebake.spec.model import Generation
 from tests.conftest import ROOT
 from tests.support.builders import a_spec

@@ -11,12 +11,12 @@ import pytest
 
 from imagebake.azure.blob.exposure import exposure
 from imagebake.azure.model.preflight_finding import Complaint, Needs
-from imagebake.cloud import authority, capacity
-from imagebake.cloud.policies import policies
+from imagebake.bootstrap import capacity, permissions
+from imagebake.bootstrap.policies import policies
+from imagebake.bootstrap.preflight import CHECKS, Check, examine
+from imagebake.bootstrap.rbac import BAKE
 from imagebake.emulator.management.quota_profile import Standing
 from imagebake.emulator.server import Emulator
-from imagebake.examine import CHECKS, Check, examine
-from imagebake.model.duties import BAKE
 from tests.support.builders import a_spec
 from tests.support.cloud import SUBSCRIPTION
 from tests.support.foundations import Site, a_foundation
@@ -146,9 +146,9 @@ def test_a_gallery_that_is_missing_or_nearly_full_is_told(site: Site, emulator: 
 
 def test_whoever_may_not_bake_is_told_what_is_lacking(site: Site) -> None:
     with site.clients_of("production") as cloud:
-        told = list(authority.caller(cloud, needs(site)))
+        told = list(permissions.caller(cloud, needs(site)))
     with site.clients_of("bake") as cloud:
-        mine = list(authority.caller(cloud, needs(site)))
+        mine = list(permissions.caller(cloud, needs(site)))
 
     lacking = [one.what for one in told if one.what.startswith("you may not")]
     assert lacking[0].startswith("you may not Microsoft.Resources/subscriptions/resourceGroups/")
@@ -157,11 +157,11 @@ def test_whoever_may_not_bake_is_told_what_is_lacking(site: Site) -> None:
 
 
 def test_an_identity_without_its_roles_or_that_is_gone_is_told(site: Site) -> None:
-    other = found(site, authority.service, identity=site.it.identity_id("read"))
+    other = found(site, permissions.service, identity=site.it.identity_id("read"))
     lost = site.it.identity_id("read")
-    reading = found(site, authority.service, build_identity=lost)
-    gone = found(site, authority.service, identity=f"{site.it.identity_id('read')}-not")
-    none = found(site, authority.service, identity="")
+    reading = found(site, permissions.service, build_identity=lost)
+    gone = found(site, permissions.service, identity=f"{site.it.identity_id('read')}-not")
+    none = found(site, permissions.service, identity="")
 
     assert said(other)[0] == (
         "role: imagebake-read may not Microsoft.Compute/galleries/images/read and 2 more on"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.commands.bootstrapping import bootstrap
-from imagebake.commands.examining import doctor_cloud
-from imagebake.commands.foundations import foundation
+from imagebake.bootstrap.command import bootstrap
+from imagebake.bootstrap.desired_state import foundation
+from imagebake.bootstrap.preflight import doctor_cloud
 from imagebake.kernel import context
 from imagebake.kernel.errors import RolloutRefused, UsageError, ValidationFailed
 

@@ -9,7 +9,7 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.deployments import resource
 from imagebake.azure.model.preflight_finding import Complaint, Needs, permits
 from imagebake.azure.requests import pages
-from imagebake.model.duties import BAKE, BUILD, SERVICE, Duty, Grant, Scope
+from imagebake.bootstrap.rbac import BAKE, BUILD, SERVICE, Duty, Grant, Scope
 
 _PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
 _BOOTSTRAP = "./inv bootstrap --plan"

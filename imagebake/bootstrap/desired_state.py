@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Iterator
 
 from imagebake.azure.model.gallery import TAG_PROTECTED
+from imagebake.bootstrap.rbac import environments
+from imagebake.bootstrap.resources import Foundation, GalleryPlace, is_repository
 from imagebake.build.plan import plain_definition
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.settings import Settings
-from imagebake.model.duties import environments
-from imagebake.model.foundation import Foundation, GalleryPlace, is_repository
 from imagebake.spec.load import load_all
 from imagebake.spec.model import GalleryDefinition, ImageSpec
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from imagebake.bootstrap.rbac import DUTIES
+from imagebake.bootstrap.resources import AUDIENCE, ISSUER, Foundation
 from imagebake.kernel.templating import Templates
-from imagebake.model.duties import DUTIES
-from imagebake.model.foundation import AUDIENCE, ISSUER, Foundation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

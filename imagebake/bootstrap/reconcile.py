@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,12 +13,59 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.deployments import deploy, resource
 from imagebake.azure.providers import Providers
 from imagebake.azure.requests import together
+from imagebake.bootstrap.drift import Difference, differences, merged
+from imagebake.bootstrap.templates import Deployment
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.progress import Progress
-from imagebake.model.sameness import differences, merged
-from imagebake.model.wanted import Change, Wanted, What
-from imagebake.render.bootstrap import Deployment
+
+
+class What(enum.StrEnum):
+    """What becomes of a resource."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A resource as a template asks for it, *body* with all that is known put in."""
+
+    id: str
+    kind: str
+    api_version: str
+    deployment: str
+    body: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What people call it: its names, without what they are in."""
+        last = self.id.rpartition("/providers/")[2]
+        return last.partition("/")[2] or last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A wanted resource beside what is there."""
+
+    wanted: Wanted
+    what: What
+    differences: tuple[Difference, ...] = ()
+    why: str = ""
+    there: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The change for programs."""
+        return {
+            "id": self.wanted.id,
+            "type": self.wanted.kind,
+            "what": self.what.value,
+            "differences": [str(one) for one in self.differences],
+            "why": self.why or None,
+        }
+
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from imagebake.model.duties import DUTIES, Duty, Grant, Scope
+from imagebake.bootstrap.rbac import DUTIES, Duty, Grant, Scope
 from imagebake.spec.model import GalleryDefinition
 
 ISSUER = "https://token.actions.githubusercontent.com"

@@ -5,8 +5,18 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from imagebake.bootstrap import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
-from imagebake.commands.foundations import foundation, next_settings, next_variables, notes
+from imagebake.bootstrap.desired_state import foundation, next_settings, next_variables, notes
+from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
+from imagebake.bootstrap.report import (
+    Request,
+    Told,
+    about,
+    actions,
+    assignment_title,
+    bootstrap_request,
+)
+from imagebake.bootstrap.resources import Foundation
+from imagebake.bootstrap.templates import Deployment, render_bootstrap
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -15,10 +25,6 @@ from imagebake.kernel.errors import UsageError
 from imagebake.kernel.expect import agreed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import templates
-from imagebake.model.foundation import Foundation
-from imagebake.render.bootstrap import Deployment, render_bootstrap
-from imagebake.reports.bootstrap import Request, Told, bootstrap_request
-from imagebake.reports.bootstrap_words import about, actions, assignment_title
 from imagebake.session import session
 
 _AGAIN = "./inv bootstrap"
