@@ -71,7 +71,7 @@ def due(
     json: bool = False,
 ) -> None:
     """Say what should be baked now, and why; in a workflow, tell the steps that follow."""
-    from imagebake.commands.due import due as run
+    from imagebake.rollout.commands.due import due as run
 
     run(
         image,
@@ -132,7 +132,7 @@ def new(
 @task(help={"json": JSON})
 def gate(c: Context, json: bool = False) -> None:
     """Say whether fleets may be changed now: open, closed by a freeze or an incident, unknown."""
-    from imagebake.commands.gate import gate as run
+    from imagebake.rollout.commands.gate import gate as run
 
     run(as_json=json)
 
@@ -355,7 +355,7 @@ def trigger(
 )
 def status(c: Context, image: str = "", save: str = "", json: bool = False) -> None:
     """Show per image and ring what is current, who is on it, and what is next."""
-    from imagebake.commands.standing import print_status as run
+    from imagebake.rollout.commands.status import print_status as run
 
     run(image, save=save, as_json=json)
 
@@ -381,7 +381,7 @@ def outage(
 @task(words=["image"], help={"image": f"{IMAGE} (default: all)", "json": JSON})
 def guard(c: Context, image: str = "", json: bool = False) -> None:
     """Name the machines and scale sets that ask for more extensions than their image holds."""
-    from imagebake.commands.guarding import guard as run
+    from imagebake.rollout.commands.guard import guard as run
 
     run(image, as_json=json)
 
@@ -407,7 +407,7 @@ def rotate(
     json: bool = False,
 ) -> None:
     """Move an image on by its policy: promote what has soaked, finish what was begun, retire."""
-    from imagebake.commands.rotating import rotate as run
+    from imagebake.rollout.commands.rotate import rotate as run
 
     run(image, plan=plan, apply=apply, expect=expect, override=override, as_json=json)
 
@@ -433,7 +433,7 @@ def promote(
     json: bool = False,
 ) -> None:
     """Bring a version to a ring by hand, without waiting for it to soak."""
-    from imagebake.commands.rotating import promote as run
+    from imagebake.rollout.commands.rotate import promote as run
 
     run(version, ring=ring, plan=plan, apply=apply, override=override, as_json=json)
 
@@ -461,7 +461,7 @@ def rollback(
     json: bool = False,
 ) -> None:
     """Revoke and hide a bad version, and bring its machines back to the good one before it."""
-    from imagebake.commands.rotating import rollback as run
+    from imagebake.rollout.commands.rotate import rollback as run
 
     run(
         version,
@@ -499,7 +499,7 @@ def retire(
     json: bool = False,
 ) -> None:
     """Retire versions that nothing uses or protects: hidden first, deleted much later."""
-    from imagebake.commands.retiring import retire as run
+    from imagebake.rollout.commands.retire import retire as run
 
     run(
         image,
@@ -573,7 +573,7 @@ def dr(
 )
 def hold(c: Context, version: str = "", reason: str = "", json: bool = False) -> None:
     """Keep a version, or all of an image, from being promoted and retired."""
-    from imagebake.commands.holding import hold as run
+    from imagebake.rollout.commands.hold import hold as run
 
     run(version, reason=reason, as_json=json)
 
@@ -584,7 +584,7 @@ def hold(c: Context, version: str = "", reason: str = "", json: bool = False) ->
 )
 def unhold(c: Context, version: str = "", reason: str = "", json: bool = False) -> None:
     """Take a hold away."""
-    from imagebake.commands.holding import unhold as run
+    from imagebake.rollout.commands.hold import unhold as run
 
     run(version, reason=reason, as_json=json)
 
@@ -599,7 +599,7 @@ def unhold(c: Context, version: str = "", reason: str = "", json: bool = False) 
 )
 def map_(c: Context, image: str = "", out: str = "", json: bool = False) -> None:
     """Show what the images need and what needs them; nothing of it may be destroyed."""
-    from imagebake.commands.mapping import print_map as run
+    from imagebake.rollout.commands.map import print_map as run
 
     run(image, out=out, as_json=json)
 

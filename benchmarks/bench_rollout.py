@@ -20,13 +20,13 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resource_ids import key
 from imagebake.emulator.limits import Meter, Throttle
 from imagebake.emulator.listing import PAGE
+from imagebake.rollout.execute import Hands, carry_out
 from imagebake.rollout.freezes import OPEN
 from imagebake.rollout.outcome import Outcome, Work
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
-from imagebake.rollout.rotate import rotate_plan
-from imagebake.rotate import Hands, carry_out
+from imagebake.rollout.rotation import rotate_plan
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.rings import Audience, Retirement, Ring
 

@@ -10,7 +10,7 @@ from imagebake.azure.model.gallery import (
     GalleryVersion,
 )
 from imagebake.rollout.actions import EVERYWHERE
-from imagebake.rollout.index import read_revoked
+from imagebake.rollout.inventory_index import read_revoked
 import datetime as dt
 import json
 from contextlib import AbstractContextManager

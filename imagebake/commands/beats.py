@@ -20,7 +20,6 @@ from imagebake.commands.beat_history import (
     records,
     write_metrics,
 )
-from imagebake.commands.fleets import Place, place
 from imagebake.heartbeat import Hands, Round, heartbeat
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -30,6 +29,7 @@ from imagebake.lock.selection import fresh_lock, templates
 from imagebake.model.heartbeat import Beat, Target
 from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
 from imagebake.rollout.beats import golden_targets, plain_targets
+from imagebake.rollout.operation import Place, place
 from imagebake.session.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model import ImageSpec

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebake.commands.fleets import place
 from imagebake.commands.overview import overview
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
@@ -12,6 +11,7 @@ from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
 from imagebake.reports.dashboard import page
+from imagebake.rollout.operation import place
 
 DEFAULT, PAGE = "site", "index.html"
 

@@ -14,9 +14,7 @@ from imagebake.artifacts.beats import undisturbed
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json, read_inventory
 from imagebake.commands.beat_history import load_pulses
-from imagebake.commands.fleets import SECOND, Place
 from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
-from imagebake.commands.standing import standing_rows
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import CloudError, SpecError, UsageError
@@ -36,10 +34,12 @@ from imagebake.model.heartbeat import GOLDEN
 from imagebake.model.heartbeat_history import Figures, history
 from imagebake.model.heartbeat_slots import DAYS, slots
 from imagebake.model.heartbeat_verdict import Incident, incidents, verdicts
-from imagebake.rollout.excess import excess, remark
+from imagebake.rollout.commands.status import standing_rows
 from imagebake.rollout.freezes import Gate, gate
+from imagebake.rollout.operation import SECOND, Place
 from imagebake.rollout.quota import Quota, quotas
 from imagebake.rollout.status import Row, status
+from imagebake.rollout.undeclared_extensions import excess, remark
 from imagebake.spec.model import ImageSpec
 
 Reach = Callable[[Site], AbstractContextManager[Place]]

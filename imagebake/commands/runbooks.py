@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagebake.commands.fleets import FIRST
 from imagebake.commands.scratch import scratch
 from imagebake.commands.troubles import (
     TROUBLES,
@@ -34,6 +33,7 @@ from imagebake.kernel.host.files import locked, write_atomically
 from imagebake.lock.selection import spec_of
 from imagebake.model.runbook import Runbook, parse
 from imagebake.rehearse import Hands, Rehearsal, Run, rehearse
+from imagebake.rollout.operation import FIRST
 from imagebake.session.machines import require_machines
 from imagebake.spec.load import load_all
 from imagebake.spec.model import ImageSpec

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagebake.commands.breaking import IDENTITY, STORE, broken
-from imagebake.commands.fleets import FIRST, place
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.context import Site
+from imagebake.rollout.operation import FIRST, place
 from imagebake.spec.model import ImageSpec
 
 Commands = tuple[tuple[str, ...], ...]

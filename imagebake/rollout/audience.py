@@ -15,7 +15,7 @@ from imagebake.rollout.actions import (
     Move,
     Upgrade,
 )
-from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.plan import Due, Refusal
 from imagebake.rollout.rings import Rings
 from imagebake.spec.rings import Audience, Ring
 

@@ -10,8 +10,7 @@ from typing import Any
 from imagebake.azure.resource_ids import key, name_of, spoken
 from imagebake.rollout.actions import Action, Move, Upgrade
 from imagebake.rollout.outcome import spoken_time
-from imagebake.rollout.plan import Plan, Throttle
-from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.plan import Due, Plan, Refusal, Throttle
 
 _SHORT = 12
 _MOST = 200

@@ -32,8 +32,8 @@ from imagebake.rollout.actions import (
     Unhold,
     Unretire,
 )
-from imagebake.rollout.copies import CopyTags
-from imagebake.rollout.index import written_time
+from imagebake.rollout.gallery_copies import CopyTags
+from imagebake.rollout.inventory_index import written_time
 
 OURS = "imagebake-"
 _LONGEST_TAG = 256

@@ -21,10 +21,9 @@ from imagebake.rollout.actions import (
 )
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.index import Index
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.latest import Wanted, currents, latest_actions
-from imagebake.rollout.plan import Plan
-from imagebake.rollout.refusals import Due, Refusal
+from imagebake.rollout.plan import Due, Plan, Refusal
 from imagebake.rollout.rings import Rings, proven
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.rings import Ring

@@ -11,12 +11,11 @@ from imagebake.azure.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
 from imagebake.azure.resource_ids import key, name_of
 from imagebake.rollout.actions import Action, AwaitReplicas
 from imagebake.rollout.audience import members, moves
-from imagebake.rollout.copies import Copy, CopyTags
 from imagebake.rollout.effects import OURS
-from imagebake.rollout.index import Index
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.gallery_copies import Copy, CopyTags
+from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.plan import Due, Plan, Refusal
 from imagebake.rollout.promote import COMPLETED, rings_of
-from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.rings import Rings
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.rings import Ring

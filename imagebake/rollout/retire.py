@@ -18,11 +18,10 @@ from imagebake.rollout.actions import (
     Retire,
 )
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.index import Index, read_time
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.inventory_index import Index, read_time
+from imagebake.rollout.plan import Due, Plan, Refusal
 from imagebake.rollout.protections import Policies, Policy, Protection, Protections
 from imagebake.rollout.quota import Relief, quotas
-from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.usage import Usage
 
 

@@ -16,7 +16,7 @@ from imagebake.azure.model.gallery import (
 )
 from imagebake.azure.resource_ids import key
 from imagebake.rollout.actions import EVERYWHERE
-from imagebake.rollout.index import Index, Revocation, read_time
+from imagebake.rollout.inventory_index import Index, Revocation, read_time
 from imagebake.spec.rings import Ring
 
 PASSED = "passed"

@@ -21,16 +21,56 @@ from imagebake.rollout.actions import (
     Show,
 )
 from imagebake.rollout.audience import members
-from imagebake.rollout.bad import Case, find_case, is_hurt
-from imagebake.rollout.index import Index, written_time
-from imagebake.rollout.kinship import kept_by, orphaned, orphans
+from imagebake.rollout.inventory_index import Index, written_time
 from imagebake.rollout.latest import Wanted
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.plan import Plan, Refusal
 from imagebake.rollout.promote import Steps, rings_of, steps
-from imagebake.rollout.refusals import Refusal
 from imagebake.rollout.rings import Rings
+from imagebake.rollout.rollback_scope import Case, find_case, is_hurt
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.rings import Ring
+
+
+def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion, str]]:
+    """Versions of other images that would leave a ring without any good one, and the ring."""
+    found = []
+    others = {definition_of(name) for name in before.versions} - {own}
+    for definition in sorted(others):
+        names = {
+            name.removeprefix(TAG_RING)
+            for one in before.of(definition)
+            for name in one.tags
+            if name.startswith(TAG_RING)
+        }
+        for name in sorted(names):
+            ring = Ring.model_construct(name=name, regions=(), proof=False)
+            was = _good_seats(Rings(before, definition, (ring,)), ring)
+            left = _good_seats(Rings(after, definition, (ring,)), ring)
+            if was and not left:
+                found.append((was[0], name))
+    return found
+
+
+def orphaned(one: GalleryVersion, ring: str) -> Refusal:
+    """Why the revocation is refused that would leave *ring* of another image without *one*."""
+    return Refusal(
+        subject=one.id,
+        wanted="revoke what it was made from",
+        reason=f"ring {ring} of {one.definition} would be left without a good version",
+        protector=one.id,
+        command=f"./inv status {one.definition}",
+    )
+
+
+def kept_by(one: GalleryVersion, ring: str, why: str, now: dt.datetime) -> Override:
+    """The record that *one* stays, dated so that it overrules the revocation that follows."""
+    at = now + dt.timedelta(seconds=1)
+    return Override(subject=one.id, reason=why, ring=ring, at=at)
+
+
+def _good_seats(rings: Rings, ring: Ring) -> list[GalleryVersion]:
+    return [seat.version for seat in rings.seats(ring.name) if rings.good(seat.version, ring)]
+
 
 _NAMED = 10
 _ORDER = (Override, Revoke, MarkCurrent, Hide, Publish, AwaitReplicas, Show, Guard)

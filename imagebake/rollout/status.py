@@ -10,11 +10,11 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.azure.resource_ids import key, name_of
 from imagebake.rollout.audience import machines_of, members
-from imagebake.rollout.bad import images_of
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.index import Index
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.rotate import rotate_plan
+from imagebake.rollout.rollback_scope import images_of
+from imagebake.rollout.rotation import rotate_plan
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.rings import Ring
 

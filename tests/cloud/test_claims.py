@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.azure.retry import Patience
-from imagebake.cloud.claims import LEASE, LOOK, URGENT, Claim, Claimant, Held, claimed
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
+from imagebake.rollout.claims import LEASE, LOOK, URGENT, Claim, Claimant, Held, claimed
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 

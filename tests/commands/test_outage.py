@@ -20,7 +20,6 @@ from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.build.finalize import Destination
 from imagebake.commands.beats import carry_out, judge
-from imagebake.commands.fleets import Place
 from imagebake.emulator.server import Emulator
 from imagebake.kernel import context
 from imagebake.kernel.digest import canonical_json
@@ -30,6 +29,7 @@ from imagebake.lab.local_cloud import outages
 from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram
+from imagebake.rollout.operation import Place
 from imagebake.session.session import End, InAzure, LocalLogs
 from imagebake.spec.load import load_all, load_spec
 from tests.support.beaten import NOW, PLAIN_NEEDS

@@ -14,10 +14,7 @@ from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.build.journal import Journal
 from imagebake.commands.beat_history import records
 from imagebake.commands.dashboard import dashboard
-from imagebake.commands.fleets import Place, perform
-from imagebake.commands.orders import Order
 from imagebake.commands.overview import overview
-from imagebake.commands.rotating import promotion
 from imagebake.commands.runbooks import RECORDS
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, NotNow, UsageError
@@ -26,6 +23,9 @@ from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
 from imagebake.model.dashboard import Dashboard
 from imagebake.reports.dashboard import page
+from imagebake.rollout.commands.rotate import promotion
+from imagebake.rollout.operation import Place, perform
+from imagebake.rollout.present import Order
 from tests.support.beaten import NOW, PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import BEGAN, a_beat
 from tests.support.cloud import Tape

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from imagebake.reports.map_picture import map_page, map_svg
-from imagebake.rollout.dependencies import dependency_map
+from imagebake.rollout.dependency_graph import dependency_map
+from imagebake.rollout.dependency_report import map_page, map_svg
 from tests.support.fleets import (
     a_machine,
     a_rollout_spec,

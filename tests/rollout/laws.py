@@ -14,7 +14,7 @@ from imagebake.azure.model.gallery import (
 )
 from imagebake.azure.resource_ids import definition_of, key
 from imagebake.rollout import actions as act
-from imagebake.rollout.index import Index
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.promote import rings_of
 from tests.rollout.world import World
 

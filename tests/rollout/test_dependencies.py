@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from imagebake.reports.dependencies import markdown, mermaid
-from imagebake.rollout.dependencies import DependencyMap, dependency_map
+from imagebake.rollout.dependency_graph import DependencyMap, dependency_map
+from imagebake.rollout.dependency_report import markdown, mermaid
 from tests.support.fleets import (
     GALLERY,
     a_machine,

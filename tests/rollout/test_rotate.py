@@ -11,7 +11,7 @@ from imagebake.rollout.actions import MarkCurrent
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
 from imagebake.rollout.plan import Plan
-from imagebake.rollout.rotate import rotate_plan
+from imagebake.rollout.rotation import rotate_plan
 from imagebake.rollout.status import status
 from tests.support.fleets import (
     NOW,

@@ -16,16 +16,16 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
 from imagebake.azure.resource_ids import name_of
 from imagebake.build.finalize import Destination
-from imagebake.cloud.claims import URGENT
-from imagebake.commands.fleets import Decide, Place, perform
-from imagebake.commands.orders import Order
-from imagebake.commands.rotating import going_back, promotion, rotation
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
-from imagebake.rollout.index import Index
+from imagebake.rollout.claims import URGENT
+from imagebake.rollout.commands.rotate import going_back, promotion, rotation
+from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.operation import Decide, Place, perform
 from imagebake.rollout.plan import Plan
+from imagebake.rollout.present import Order
 from imagebake.rollout.promote import rings_of
 from imagebake.session.session import End, InAzure, LocalLogs
 from imagebake.spec.model import ImageSpec

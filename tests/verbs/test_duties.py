@@ -12,10 +12,10 @@ from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.azure.providers import Providers
 from imagebake.bootstrap.rbac import DUTIES, Duty
-from imagebake.commands.retiring_live import retirement
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
+from imagebake.rollout.commands.retire import retirement
 from tests.support.beaten import beaten
 from tests.support.cloud import a_plan
 from tests.support.emulators import Clock

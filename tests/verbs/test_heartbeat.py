@@ -16,9 +16,6 @@ from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.commands.beat_history import heartbeats_of, incidents_of, records
 from imagebake.commands.beats import judge
-from imagebake.commands.fleets import perform
-from imagebake.commands.orders import Order
-from imagebake.commands.rotating import promotion
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machines.host import MachineFailed
 from imagebake.heartbeat import TAG
@@ -26,7 +23,10 @@ from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, Validat
 from imagebake.kernel.host.process_identity import Presence, present
 from imagebake.model.heartbeat import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
 from imagebake.model.heartbeat_verdict import Cause, verdicts
+from imagebake.rollout.commands.rotate import promotion
 from imagebake.rollout.freezes import GateState
+from imagebake.rollout.operation import perform
+from imagebake.rollout.present import Order
 from tests.support.beaten import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import console_of
 from tests.support.live_fleets import version_id

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.errors import Unanswered
-from imagebake.commands.fleets import Place, second
 from imagebake.commands.recovering import (
     compare,
     copy_image,
@@ -27,6 +26,7 @@ from imagebake.kernel.errors import (
     ValidationFailed,
 )
 from imagebake.kernel.settings import Settings
+from imagebake.rollout.operation import Place, second
 from tests.support.emulators import Clock
 from tests.support.live_fleets import set_id, version_id
 from tests.support.rollouts import REGIONS, SETS, Rollout, a_rollout

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.model.gallery import TAG_KEEP
-from imagebake.commands.orders import Order
-from imagebake.commands.retiring_live import retirement
 from imagebake.kernel.errors import CloudError, NotNow, RolloutRefused
+from imagebake.rollout.commands.retire import retirement
+from imagebake.rollout.present import Order
 from tests.support.emulators import Clock
 from tests.support.live_fleets import version_id
 from tests.support.rollouts import Rollout, a_ringed_spec, a_rollout

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.commands.guarding import guard
-from imagebake.commands.standing import print_status
 from imagebake.kernel.errors import ValidationFailed
+from imagebake.rollout.commands.guard import guard
+from imagebake.rollout.commands.status import print_status
 from tests.commands.rollouts.conftest import in_azure
 from tests.support.live_fleets import World, version_id
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from imagebake.commands.holding import hold, unhold
-from imagebake.commands.mapping import print_map
-from imagebake.commands.retiring import retire
-from imagebake.commands.rotating import promote, rollback, rotate
-from imagebake.commands.standing import print_status
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused, SpecError, UsageError
+from imagebake.rollout.commands.hold import hold, unhold
+from imagebake.rollout.commands.map import print_map
+from imagebake.rollout.commands.retire import retire
+from imagebake.rollout.commands.rotate import promote, rollback, rotate
+from imagebake.rollout.commands.status import print_status
 
 ROTATE: dict[str, Any] = {
     "plan": False, "apply": True, "expect": "", "override": "", "as_json": False,

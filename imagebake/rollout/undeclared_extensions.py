@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resource_ids import definition_of, is_version, key, name_of, spoken
-from imagebake.rollout.index import Index
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.usage import could_be_latest
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.pins import DeliveryMode

@@ -6,18 +6,18 @@ import datetime as dt
 from collections.abc import Sequence
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.cloud.claims import URGENT
 from imagebake.commands.beat_history import heartbeats_of
-from imagebake.commands.fleets import Decide, Place, perform, place, unseen
-from imagebake.commands.orders import Order, show
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.rollout.index import Index
+from imagebake.rollout.claims import URGENT
+from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.operation import Decide, Place, perform, place, unseen
 from imagebake.rollout.plan import Plan
+from imagebake.rollout.present import Order, show
 from imagebake.rollout.promote import promote_plan, rings_of
 from imagebake.rollout.rollback import rollback_plan
-from imagebake.rollout.rotate import rotate_plan
+from imagebake.rollout.rotation import rotate_plan
 from imagebake.spec.model import ImageSpec
 
 WAIT = 30.0

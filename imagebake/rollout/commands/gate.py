@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from imagebake.commands import fleets
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import NotNow
+from imagebake.rollout import operation
 from imagebake.spec.load import load_all
 
 
@@ -13,7 +13,7 @@ def gate(*, as_json: bool) -> None:
     """Say whether the gate is open; closed or unknown, end with 75."""
     site = context.site(quiet=as_json)
     specs = load_all(site.workspace.specs, root=site.workspace.root)
-    with fleets.place(site) as at:
+    with operation.place(site) as at:
         found = at.gate(specs.values())
     console.put_output("gate", found.state.value)
     if as_json:

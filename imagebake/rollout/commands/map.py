@@ -6,16 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imagebake.build.finalize import Destination
-from imagebake.commands.fleets import place
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
-from imagebake.reports.dependencies import markdown
-from imagebake.reports.map_picture import Drawing, map_page, map_svg
-from imagebake.rollout.dependencies import DependencyMap, dependency_map
+from imagebake.rollout.dependency_graph import DependencyMap, dependency_map
+from imagebake.rollout.dependency_report import Drawing, map_page, map_svg, markdown
+from imagebake.rollout.operation import place
 
 PICTURES: dict[str, Callable[[Drawing], str]] = {
     ".html": map_page,

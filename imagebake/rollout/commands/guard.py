@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from imagebake.azure.machines import machine_extensions
-from imagebake.commands.fleets import place
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.lock.selection import chosen
-from imagebake.rollout.excess import COLUMNS, excess
+from imagebake.rollout.operation import place
+from imagebake.rollout.undeclared_extensions import COLUMNS, excess
 
 
 def guard(image: str, *, as_json: bool) -> None:

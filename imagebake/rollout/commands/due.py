@@ -11,12 +11,12 @@ from imagebake.build.commands.bake import journal, plan_of
 from imagebake.build.diff.revisions import Earlier
 from imagebake.build.due import Due, Need, decide
 from imagebake.build.preconditions import left_out
-from imagebake.commands import fleets
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.lock.selection import chosen, fresh_lock
+from imagebake.rollout import operation
 from imagebake.rollout.freezes import Gate, GateState
 from imagebake.session.session import End
 from imagebake.spec.model import ImageSpec
@@ -38,7 +38,7 @@ def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_j
     if changed_since:
         found = _changed(site, specs, changed_since)
     else:
-        with fleets.place(site) as at:
+        with operation.place(site) as at:
             found = [_decide(site, spec, at.end, by_hand=bool(image)) for spec in specs]
             closed = _closed(at.gate(specs)) if gated else None
     baked = [] if closed else [one.image for one in found if one.need is Need.DUE]

@@ -8,9 +8,9 @@ from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resource_ids import definition_of, is_version, key, name_of, spoken
-from imagebake.rollout.bad import images_of
-from imagebake.rollout.index import Index, parents
+from imagebake.rollout.inventory_index import Index, parents
 from imagebake.rollout.promote import rings_of
+from imagebake.rollout.rollback_scope import images_of
 from imagebake.spec.model import ImageSpec
 
 Surroundings = Mapping[str, str]

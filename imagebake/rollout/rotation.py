@@ -12,12 +12,11 @@ from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.actions import Action, OverrideFreeze
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import OPEN, Gate
-from imagebake.rollout.index import Index
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.latest import currents
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.plan import Due, Plan, Refusal
 from imagebake.rollout.promote import Heartbeats, obstacles, rings_of, steps
 from imagebake.rollout.protections import Policy
-from imagebake.rollout.refusals import Due, Refusal
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rings import Rings
 from imagebake.spec.model import ImageSpec

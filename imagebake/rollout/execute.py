@@ -32,8 +32,8 @@ from imagebake.rollout.actions import (
     Upgrade,
 )
 from imagebake.rollout.change_request import batch_sentence, batches
-from imagebake.rollout.copies import Copy
 from imagebake.rollout.effects import after, changes, tags_gone, tags_of
+from imagebake.rollout.gallery_copies import Copy
 from imagebake.rollout.outcome import Outcome, Work
 
 AGAIN = "run it again: it plans anew, from what is there then"

@@ -11,9 +11,8 @@ from imagebake.azure.model.gallery import TAG_REVOKED, GalleryVersion
 from imagebake.azure.resource_ids import key, name_of, spoken
 from imagebake.rollout.actions import EVERYWHERE
 from imagebake.rollout.audience import members
-from imagebake.rollout.index import FOREVER, read_revoked
-from imagebake.rollout.plan import Plan
-from imagebake.rollout.refusals import Refusal
+from imagebake.rollout.inventory_index import FOREVER, read_revoked
+from imagebake.rollout.plan import Plan, Refusal
 from imagebake.rollout.rings import Rings
 from imagebake.spec.rings import Ring
 

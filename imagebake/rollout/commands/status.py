@@ -8,16 +8,16 @@ from pathlib import Path
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json
 from imagebake.azure.resource_ids import key
-from imagebake.commands.fleets import Place, place
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
-from imagebake.rollout.excess import excess, remark
 from imagebake.rollout.freezes import Gate
+from imagebake.rollout.operation import Place, place
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.status import COLUMNS, Row, status
+from imagebake.rollout.undeclared_extensions import excess, remark
 from imagebake.spec.model import ImageSpec
 
 

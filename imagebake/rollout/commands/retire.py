@@ -1,0 +1,164 @@
+"""`retire` where there is a cloud: decided, claimed, decided again, and only then done."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from imagebake.azure.model.fleet import Inventory
+from imagebake.azure.model.inventory_file import read_inventory
+from imagebake.azure.resource_ids import definition_of, key
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import RolloutRefused, UsageError
+from imagebake.lock.selection import chosen
+from imagebake.rollout.change_request import change_request
+from imagebake.rollout.claims import AGAIN
+from imagebake.rollout.commands.rotate import WAIT
+from imagebake.rollout.freezes import HEALTHY, gate
+from imagebake.rollout.operation import Place, do, place, unseen
+from imagebake.rollout.plan import Plan
+from imagebake.rollout.present import Order, proper, say, show
+from imagebake.rollout.protections import Policy
+from imagebake.rollout.refusal_log import noted
+from imagebake.rollout.retire import retire_plan
+from imagebake.spec.model import ImageSpec
+
+
+def from_file(site: Site, specs: Iterable[ImageSpec], path: str, now: str, override: str) -> Plan:
+    """What would be decided on the inventory in the file *path* at the time *now*.
+
+    Freezes hold at that time, too; of incidents a file knows nothing.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    found = read_inventory(text, path=path)
+    at = moment(now) if now else found.at
+    closed = gate(site.settings.freezes, HEALTHY, at)
+    return retire_plan(policies(specs), found, now=at, gate=closed, override=override or None)
+
+
+def policies(specs: Iterable[ImageSpec]) -> dict[str, Policy]:
+    """The policies of the images, by the names of their definitions."""
+    return {
+        spec.gallery.definition: Policy(spec.rollout_rings, spec.retirement, spec.name)
+        for spec in specs
+    }
+
+
+def moment(text: str) -> dt.datetime:
+    """The time that *text* says, in UTC where it does not say of which time zone it is."""
+    with contextlib.suppress(ValueError, OverflowError):
+        found = dt.datetime.fromisoformat(text)
+        return found.replace(tzinfo=found.tzinfo or dt.UTC).astimezone(dt.UTC)
+    raise UsageError(f"{text!r} is not a time", hint="it is one such as 2026-11-22T00:00:00Z")
+
+
+def retire_here(
+    site: Site, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
+) -> None:
+    """Decide which versions of the gallery of *site* may go; with *apply*, hide or delete them."""
+    with place(site) as at:
+        retirement(at, specs, order, apply=apply, override=override)
+
+
+def retirement(
+    at: Place, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
+) -> None:
+    """Decide which versions of a gallery may go; with *apply*, hide or delete them.
+
+    They are claimed once it is known which they are, and then it is decided again.
+    """
+    closed = at.gate(specs)
+
+    def decide(inventory: Inventory) -> Plan:
+        return retire_plan(
+            policies(specs), inventory, now=at.now(), gate=closed, override=override or None
+        )
+
+    inventory = at.inventory()
+    first = decide(inventory)
+    if not apply:
+        show(first, order)
+        return
+    with noted(at.site, specs, first, order.verb, at.began):
+        proper(first, order)
+    if inventory.unread:
+        raise unseen(inventory.unread)
+    if not first.actions:
+        say(first, None, order)
+        return
+    with contextlib.ExitStack() as stack:
+        hold = _claimed(at, specs, first, order, stack)
+        inventory = at.inventory()
+        second = decide(inventory)
+        if second.digest != first.digest:
+            raise RolloutRefused("what may go changed while it was decided", hint=AGAIN)
+        outcome = do(at, specs, second, inventory, order=order, hold=hold)
+    say(second, outcome, order)
+
+
+def _claimed(
+    at: Place,
+    specs: Sequence[ImageSpec],
+    plan: Plan,
+    order: Order,
+    stack: contextlib.ExitStack,
+) -> Callable[[], None]:
+    """Claim every image that *plan* touches; what it gives holds all of these claims."""
+    touched = {definition_of(action.subject) for action in plan.actions}
+    held = [
+        stack.enter_context(at.claim(definition, order.verb, wait=WAIT))
+        for definition in map(at.definition, specs)
+        if key(definition) in touched
+    ]
+
+    def hold() -> None:
+        for claim in held:
+            claim.hold()
+
+    return hold
+
+
+def retire(
+    image: str,
+    *,
+    plan: bool,
+    apply: bool,
+    expect: str,
+    inventory: str,
+    now: str,
+    override: str,
+    as_json: bool,
+) -> None:
+    """Decide which versions may go; with *apply*, hide or delete them.
+
+    From the file *inventory* it is only decided, with no cloud, at the time *now*.
+    """
+    if plan and apply:
+        raise UsageError("--plan shows and --apply does: give one of them")
+    site = context.site(quiet=as_json)
+    specs = chosen(site, image, every=not image)
+    if inventory:
+        if apply:
+            raise UsageError("a file cannot be retired from: --inventory decides, and no more")
+        decided = from_file(site, specs, inventory, now, override)
+        if as_json:
+            print_json(decided.to_json())
+        else:
+            print(change_request(decided), end="")
+        return
+    if now:
+        raise UsageError("--now is for --inventory: a gallery is read as it is")
+    from imagebake.rollout.present import Order
+
+    pass  # moved
+
+    again = f"./inv retire {image}".rstrip()
+    order = Order(verb="retirement", again=again, expect=expect, as_json=as_json)
+    retire_here(site, specs, order, apply=apply, override=override)
