@@ -699,7 +699,7 @@ def heartbeat(
     json: bool = False,
 ) -> None:
     """Make a throw-away machine in every region from what its rings have, and time all of it."""
-    from imagebake.commands.heartbeats import beat as run
+    from imagebake.heartbeat.command import beat as run
 
     run(
         image,

@@ -18,10 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from imagebake.artifacts.beats import BeatRecords, undisturbed
-from imagebake.artifacts.pulses import load_pulses
-from imagebake.kernel.workspace import Workspace
-from imagebake.model.heartbeat import (
+from imagebake.heartbeat.history import history, slots
+from imagebake.heartbeat.metrics import open_metrics
+from imagebake.heartbeat.model import (
     AGENT,
     CREATE,
     GOLDEN,
@@ -32,10 +31,10 @@ from imagebake.model.heartbeat import (
     Beat,
     Phase,
 )
-from imagebake.model.heartbeat_history import history
-from imagebake.model.heartbeat_slots import slots
-from imagebake.model.heartbeat_verdict import incidents, last_word, verdicts
-from imagebake.reports.metrics import open_metrics
+from imagebake.heartbeat.pulse import load_pulses
+from imagebake.heartbeat.records import BeatRecords, undisturbed
+from imagebake.heartbeat.verdict import incidents, last_word, verdicts
+from imagebake.kernel.workspace import Workspace
 
 BEATS, REGIONS, LIMIT = 100_000, 10, 2.0
 IMAGE = "demo"

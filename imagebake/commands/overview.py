@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.artifacts.beats import undisturbed
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json, read_inventory
-from imagebake.commands.beat_history import load_pulses
 from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
+from imagebake.heartbeat.history import DAYS, Figures, history, slots
+from imagebake.heartbeat.history_report import load_pulses
+from imagebake.heartbeat.model import GOLDEN
+from imagebake.heartbeat.records import undisturbed
+from imagebake.heartbeat.verdict import Incident, incidents, verdicts
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import CloudError, SpecError, UsageError
@@ -30,10 +33,6 @@ from imagebake.model.dashboard import (
     RegionSeen,
     RingSeen,
 )
-from imagebake.model.heartbeat import GOLDEN
-from imagebake.model.heartbeat_history import Figures, history
-from imagebake.model.heartbeat_slots import DAYS, slots
-from imagebake.model.heartbeat_verdict import Incident, incidents, verdicts
 from imagebake.rollout.commands.status import standing_rows
 from imagebake.rollout.freezes import Gate, gate
 from imagebake.rollout.operation import SECOND, Place

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagebake.model.heartbeat_history import Figures
-from imagebake.model.heartbeat_slots import Slot
+from imagebake.heartbeat.history import Figures, Slot
 
 FORMAT = 1
 

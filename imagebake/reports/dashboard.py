@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from imagebake.heartbeat.model import GOLDEN
 from imagebake.kernel.pages.html import STYLE, Markup, document, element, markup
 from imagebake.kernel.pages.parts import BAD, LOOK, NONE, WELL, breakable, section, sign
 from imagebake.kernel.pages.times import ago, clock, number
 from imagebake.model.dashboard import Concern, Dashboard, Gap, GateSeen
-from imagebake.model.heartbeat import GOLDEN
 from imagebake.reports.dashboard_beats import beats
 from imagebake.reports.dashboard_style import DASHBOARD_STYLE
 from imagebake.reports.dashboard_tables import images, incidents, moves, quotas, runbooks

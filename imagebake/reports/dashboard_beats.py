@@ -6,6 +6,8 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 
+from imagebake.heartbeat.history import DAYS, Figures
+from imagebake.heartbeat.model import GOLDEN
 from imagebake.kernel.pages.html import Markup, element
 from imagebake.kernel.pages.parts import (
     BAD,
@@ -24,9 +26,6 @@ from imagebake.kernel.pages.parts import (
 )
 from imagebake.kernel.pages.times import BLANK, ago, number
 from imagebake.model.dashboard import Dashboard, RegionSeen
-from imagebake.model.heartbeat import GOLDEN
-from imagebake.model.heartbeat_history import Figures
-from imagebake.model.heartbeat_slots import DAYS
 from imagebake.reports import pictures
 
 HEADER = ("Region", "Last beat", f"{DAYS} days", "p50", "p95", "Trend", "Missed", "Last failure")

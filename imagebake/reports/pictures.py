@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from imagebake.heartbeat.history import Slot
 from imagebake.kernel.pages.html import Markup, element, markup
-from imagebake.model.heartbeat_slots import Slot
 
 _CELL, _BAR = 4, 3
 _LINE, _STRIP = 18, 12

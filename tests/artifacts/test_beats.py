@@ -7,7 +7,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from imagebake.artifacts.beats import BeatRecords
+from imagebake.heartbeat.records import BeatRecords
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 
 

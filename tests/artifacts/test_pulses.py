@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.artifacts.beats import BeatRecords
-from imagebake.artifacts.pulses import load_pulses
-from imagebake.model.heartbeat import AGENT, CREATE, PLAIN, TOKEN, Phase
-from imagebake.model.heartbeat_history import history
-from imagebake.model.heartbeat_verdict import incidents, verdicts
+from imagebake.heartbeat.history import history
+from imagebake.heartbeat.model import AGENT, CREATE, PLAIN, TOKEN, Phase
+from imagebake.heartbeat.pulse import load_pulses
+from imagebake.heartbeat.records import BeatRecords
+from imagebake.heartbeat.verdict import incidents, verdicts
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 
 NEVER_READY = (Phase(CREATE, 0.5), Phase(AGENT, 9.0, "OSProvisioningTimedOut", "no", "host.test"))

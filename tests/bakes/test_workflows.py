@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.artifacts.beats import BeatRecords
+from imagebake.heartbeat.records import BeatRecords
 from imagebake.kernel.templating import Templates
 from imagebake.pipelines.workflows import Pipelines, render_workflows
 from imagebake.spec.load import load_all

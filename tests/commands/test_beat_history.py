@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.commands.beat_history import (
+from imagebake.heartbeat.history_report import (
     heartbeats_of,
     print_history,
     records,

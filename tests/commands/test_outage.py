@@ -19,14 +19,14 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.build.finalize import Destination
-from imagebake.commands.beats import carry_out, judge
 from imagebake.emulator.server import Emulator
+from imagebake.heartbeat.beats import carry_out, judge
+from imagebake.heartbeat.verdict import verdicts
 from imagebake.kernel import context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import outages
-from imagebake.model.heartbeat_verdict import verdicts
 from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram
 from imagebake.rollout.operation import Place

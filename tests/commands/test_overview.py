@@ -12,10 +12,10 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.build.journal import Journal
-from imagebake.commands.beat_history import records
 from imagebake.commands.dashboard import dashboard
 from imagebake.commands.overview import overview
 from imagebake.commands.runbooks import RECORDS
+from imagebake.heartbeat.history_report import records
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, NotNow, UsageError
 from imagebake.kernel.freeze import Freeze

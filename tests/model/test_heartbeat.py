@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from imagebake.model.heartbeat import AGENT, CREATE, PLAIN, READY, Asked, Beat, Phase, line_of
-from imagebake.model.heartbeat_history import history
+from imagebake.heartbeat.history import history
+from imagebake.heartbeat.model import AGENT, CREATE, PLAIN, READY, Asked, Beat, Phase, line_of
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat, phases
 
 

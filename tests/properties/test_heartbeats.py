@@ -8,14 +8,8 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.model.heartbeat import GOLDEN, PLAIN, TOKEN, Beat, Phase
-from imagebake.model.heartbeat_verdict import (
-    Cause,
-    incidents,
-    last_word,
-    silences,
-    verdicts,
-)
+from imagebake.heartbeat.model import GOLDEN, PLAIN, TOKEN, Beat, Phase
+from imagebake.heartbeat.verdict import Cause, incidents, last_word, silences, verdicts
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 
 REGIONS = ("westeurope", "northeurope")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.render.health_script import Report, health_script, read_reports
+from imagebake.heartbeat.health_script import Report, health_script, read_reports
 
 
 def run(folder: Path, *lines: str) -> str:

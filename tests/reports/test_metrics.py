@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from imagebake.model.heartbeat_history import history
-from imagebake.model.heartbeat_verdict import incidents, verdicts
-from imagebake.reports.metrics import open_metrics
+from imagebake.heartbeat.history import history
+from imagebake.heartbeat.metrics import open_metrics
+from imagebake.heartbeat.verdict import incidents, verdicts
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 
 

@@ -14,12 +14,12 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.build.finalize import Destination
-from imagebake.commands.beats import carry_out
 from imagebake.emulator.server import Emulator
+from imagebake.heartbeat.beats import carry_out
+from imagebake.heartbeat.model import Beat
 from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
-from imagebake.model.heartbeat import Beat
 from imagebake.rollout.freezes import Gate
 from imagebake.rollout.operation import Place
 from imagebake.session.session import End, InAzure, LocalLogs

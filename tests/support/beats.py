@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from imagebake.emulator.machines.host import MachineOrder
-from imagebake.model.heartbeat import AGENT, CREATE, GOLDEN, HANDLER, READY, TOKEN, Beat, Phase
+from imagebake.heartbeat.model import AGENT, CREATE, GOLDEN, HANDLER, READY, TOKEN, Beat, Phase
 from tests.support.fleets import version_id
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)

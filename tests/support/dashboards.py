@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+from imagebake.heartbeat.history import SLOTS, Figures, Slot
+from imagebake.heartbeat.model import GOLDEN, PLAIN
 from imagebake.model.dashboard import (
     BakeSeen,
     Dashboard,
@@ -19,9 +21,6 @@ from imagebake.model.dashboard import (
     RingSeen,
     RunbookSeen,
 )
-from imagebake.model.heartbeat import GOLDEN, PLAIN
-from imagebake.model.heartbeat_history import Figures
-from imagebake.model.heartbeat_slots import SLOTS, Slot
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 REGIONS = ("westeurope", "northeurope", "swedencentral")

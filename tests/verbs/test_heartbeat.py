@@ -14,15 +14,15 @@ import pytest
 
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.commands.beat_history import heartbeats_of, incidents_of, records
-from imagebake.commands.beats import judge
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machines.host import MachineFailed
-from imagebake.heartbeat import TAG
+from imagebake.heartbeat.beat import TAG
+from imagebake.heartbeat.beats import judge
+from imagebake.heartbeat.history_report import heartbeats_of, incidents_of, records
+from imagebake.heartbeat.model import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
+from imagebake.heartbeat.verdict import Cause, verdicts
 from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, present
-from imagebake.model.heartbeat import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
-from imagebake.model.heartbeat_verdict import Cause, verdicts
 from imagebake.rollout.commands.rotate import promotion
 from imagebake.rollout.freezes import GateState
 from imagebake.rollout.operation import perform

@@ -15,11 +15,11 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.machines import Machines
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.heartbeat import Hands, Round, heartbeat
+from imagebake.heartbeat.beat import Hands, Round, heartbeat
+from imagebake.heartbeat.model import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat, Target
+from imagebake.heartbeat.verdict import Cause, incidents, verdicts
 from imagebake.lab.faults import StoreState
 from imagebake.lab.vm_host import Region
-from imagebake.model.heartbeat import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat, Target
-from imagebake.model.heartbeat_verdict import Cause, incidents, verdicts
 from tests.support.boot_root import boot_root
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO

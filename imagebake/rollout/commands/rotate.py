@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.commands.beat_history import heartbeats_of
+from imagebake.heartbeat.history_report import heartbeats_of
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import spec_of, split_version

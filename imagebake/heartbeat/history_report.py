@@ -7,18 +7,18 @@ import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from imagebake.artifacts import pulses
-from imagebake.artifacts.beats import BeatRecords, undisturbed
+from imagebake.heartbeat import pulse
+from imagebake.heartbeat.history import COLUMNS, history
+from imagebake.heartbeat.metrics import open_metrics
+from imagebake.heartbeat.model import Beat
+from imagebake.heartbeat.pulse import Pulse
+from imagebake.heartbeat.records import BeatRecords, undisturbed
+from imagebake.heartbeat.verdict import Incident, incidents, last_word, silences, verdicts
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.host.process_identity import present
-from imagebake.model.heartbeat import Beat
-from imagebake.model.heartbeat_history import COLUMNS, history
-from imagebake.model.heartbeat_pulse import Pulse
-from imagebake.model.heartbeat_verdict import Incident, incidents, last_word, silences, verdicts
-from imagebake.reports.metrics import open_metrics
 from imagebake.rollout.promote import Heartbeats
 from imagebake.spec.model import ImageSpec
 
@@ -43,7 +43,7 @@ def load_recent(site: Site, specs: Iterable[ImageSpec]) -> list[Beat]:
 def load_pulses(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> list[Pulse]:
     """What is needed of the beats of *specs* from *since* on, to say how it has been."""
     names = {one.name for one in specs}
-    every = pulses.load_pulses(records(site), site.workspace.pulses, since)
+    every = pulse.load_pulses(records(site), site.workspace.pulses, since)
     return [one for one in every if one.image in names]
 
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.azure.retry import Patience
-from imagebake.kernel.errors import CloudError, ImagebakeError
-from imagebake.kernel.progress import Progress, Step
-from imagebake.lab.ledger import DNS, OTHER, Ledger
-from imagebake.model.heartbeat import (
+from imagebake.heartbeat.health_script import IDENTITY_HOST, Report, health_script, read_reports
+from imagebake.heartbeat.model import (
     AGENT,
     CREATE,
     HANDLER,
@@ -28,7 +26,9 @@ from imagebake.model.heartbeat import (
     Phase,
     Target,
 )
-from imagebake.render.health_script import IDENTITY_HOST, Report, health_script, read_reports
+from imagebake.kernel.errors import CloudError, ImagebakeError
+from imagebake.kernel.progress import Progress, Step
+from imagebake.lab.ledger import DNS, OTHER, Ledger
 
 TAG = "imagebake-heartbeat"
 """Until when a machine may live, and whose it is: after that, anybody may delete it."""

@@ -15,20 +15,16 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.build.commands.bake import attempt
 from imagebake.build.plan import plan_plain
-from imagebake.commands.beat_history import (
-    incidents_of,
-    records,
-    write_metrics,
-)
-from imagebake.heartbeat import Hands, Round, heartbeat
+from imagebake.heartbeat.beat import Hands, Round, heartbeat
+from imagebake.heartbeat.history_report import incidents_of, records, write_metrics
+from imagebake.heartbeat.model import Beat, Target
+from imagebake.heartbeat.targets import golden_targets, plain_targets
+from imagebake.heartbeat.verdict import Cause, Verdict, verdicts
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
 from imagebake.lock.selection import fresh_lock, templates
-from imagebake.model.heartbeat import Beat, Target
-from imagebake.model.heartbeat_verdict import Cause, Verdict, verdicts
-from imagebake.rollout.beats import golden_targets, plain_targets
 from imagebake.rollout.operation import Place, place
 from imagebake.session.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
 from imagebake.spec.catalogue.components import CATALOGUE

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.heartbeat import GOLDEN, Beat, Heard, Phase, in_order
+from imagebake.heartbeat.model import GOLDEN, Beat, Heard, Phase, in_order
 
 _TAG_LONGEST = 256
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imagebake.commands.beat_history import print_history, refuse_silence, write_metrics
+from imagebake.heartbeat.history_report import print_history, refuse_silence, write_metrics
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import chosen
@@ -34,7 +34,7 @@ def beat(
     if silence_hours:
         refuse_silence(site, specs, wanted, hours=silence_hours)
     if not (history or silence_hours):
-        from imagebake.commands.beats import beat_once
+        from imagebake.heartbeat.beats import beat_once
 
         beat_once(site, specs, wanted, metrics=metrics, as_json=as_json)
     elif metrics:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagebake.heartbeat.model import Beat, in_order, line_of
 from imagebake.kernel.host.files import locked
-from imagebake.model.heartbeat import Beat, in_order, line_of
 
 _DAY = "%Y-%m-%d"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from imagebake.model.heartbeat import Beat
-from imagebake.model.heartbeat_history import Figures
-from imagebake.model.heartbeat_verdict import Incident
+from imagebake.heartbeat.history import Figures
+from imagebake.heartbeat.model import Beat
+from imagebake.heartbeat.verdict import Incident
 
 Sample = tuple[str, Mapping[str, str], float]
 

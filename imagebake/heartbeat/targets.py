@@ -8,7 +8,7 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.machine import ExtensionWish
 from imagebake.azure.resource_ids import key
-from imagebake.model.heartbeat import GOLDEN, PLAIN, Target
+from imagebake.heartbeat.model import GOLDEN, PLAIN, Target
 from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.promote import rings_of
 from imagebake.spec.model import ImageSpec
