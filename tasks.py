@@ -373,7 +373,7 @@ def outage(
     c: Context, what: str = "", region: str = "", told: bool = False, json: bool = False
 ) -> None:
     """Break what machines depend on, in the emulator, until it is mended."""
-    from imagebake.commands.breaking import outage as run
+    from imagebake.drill.commands.outage import outage as run
 
     run(what, region=region, told=told, as_json=json)
 
@@ -670,7 +670,7 @@ def drill(
     json: bool = False,
 ) -> None:
     """Replay an incident: the image beside a plain one, minute by minute, with a verdict."""
-    from imagebake.commands.drilling import drill_image as run
+    from imagebake.drill.commands.drill import drill_image as run
 
     run(image, scenario=scenario, out=out, minutes_per_second=minutes_per_second, as_json=json)
 

@@ -16,8 +16,7 @@ from typing import Any
 from azure.core.credentials import AccessToken
 
 from imagebake.azure.tokens import CachedCredential
-from imagebake.model.storm import KINDS, StormPlan
-from imagebake.storm import storm
+from imagebake.drill.token_storm import KINDS, StormPlan, storm
 from tests.support.cloud import Tape
 
 CLIENTS = 1000

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imagebake.commands.breaking import IDENTITY, STORE, broken
+from imagebake.drill.commands.outage import IDENTITY, STORE, broken
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.context import Site
 from imagebake.rollout.operation import FIRST, place

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from imagebake.azure.retry import Patience
 from imagebake.azure.throttle import Allowance, Operation, Throttle, remaining
-from imagebake.host.virtual_time import VirtualTime
+from imagebake.drill.virtual_time import VirtualTime
 from tests.cloud.conftest import Time
 
 SETS = "/subscriptions/S/providers/Microsoft.Compute/virtualMachineScaleSets"

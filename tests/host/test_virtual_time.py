@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from imagebake.host.virtual_time import VirtualTime
+from imagebake.drill.virtual_time import VirtualTime
 
 
 def test_programs_run_in_the_order_in_which_they_wake() -> None:

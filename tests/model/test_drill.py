@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.model.drill import GOLDEN, PLAIN, STORE, Traffic, outage, percentile
-from imagebake.model.drill_verdict import Verdict, judge
+from imagebake.drill.model import GOLDEN, PLAIN, STORE, Traffic, outage, percentile
+from imagebake.drill.verdict import Verdict, judge
 from imagebake.spec.options import Objectives
 from tests.support.drills import a_plan, a_record, an_attempt
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import html.parser
 import re
 
+from imagebake.drill.model import GOLDEN, PLAIN, Attempt, DrillRecord, outage
+from imagebake.drill.page import page
+from imagebake.drill.report import headline, markdown, witness_text
+from imagebake.drill.verdict import judge
 from imagebake.kernel.digest import canonical_json
-from imagebake.model.drill import GOLDEN, PLAIN, Attempt, DrillRecord, outage
-from imagebake.model.drill_verdict import judge
-from imagebake.reports.drill import headline, markdown, witness_text
-from imagebake.reports.drill_page import page
 from tests.support.drills import a_plan, a_record, an_attempt
 from tests.support.golden import Golden
 

@@ -6,8 +6,7 @@ import datetime as dt
 from typing import Any
 
 from imagebake.azure.model.machine import ExtensionWish
-from imagebake.lab.faults import StoreState
-from imagebake.model.drill import (
+from imagebake.drill.model import (
     GOLDEN,
     IDENTITY,
     PLAIN,
@@ -21,6 +20,7 @@ from imagebake.model.drill import (
     Traffic,
     Witness,
 )
+from imagebake.lab.faults import StoreState
 from imagebake.spec.options import Objectives
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)

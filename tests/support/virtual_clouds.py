@@ -26,11 +26,11 @@ from imagebake.azure.tokens import Source
 from imagebake.build.bake import bake
 from imagebake.build.finalize import Destination, Hands
 from imagebake.build.run_notes import RunNotes
+from imagebake.drill.virtual_time import VirtualTime
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.faults import Fault
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
-from imagebake.host.virtual_time import VirtualTime
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.mirror.local import Mirror

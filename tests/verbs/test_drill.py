@@ -15,14 +15,14 @@ import pytest
 from imagebake.azure.clients import Clients
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.drill import Hands, Place, drill
+from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, DrillPlan
+from imagebake.drill.replay import Hands, Place, drill
+from imagebake.drill.verdict import judge
 from imagebake.emulator.machines.host import MachineFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from imagebake.lab.faults import Asking, IdentityState, StoreState
 from imagebake.lab.ledger import Asked, Ledger, LedgerEntry
-from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, DrillPlan
-from imagebake.model.drill_verdict import judge
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan, a_timeline
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure

@@ -15,12 +15,7 @@ import pytest
 from imagebake.azure.clients import Clients
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.drill import Hands, Place, drill
-from imagebake.emulator.calls import Pace
-from imagebake.emulator.server import Emulator
-from imagebake.lab.faults import IdentityState, StoreState
-from imagebake.lab.vm_host import Region
-from imagebake.model.drill import (
+from imagebake.drill.model import (
     GOLDEN,
     IDENTITY,
     PLAIN,
@@ -30,7 +25,12 @@ from imagebake.model.drill import (
     Phase,
     Timeline,
 )
-from imagebake.model.drill_verdict import judge
+from imagebake.drill.replay import Hands, Place, drill
+from imagebake.drill.verdict import judge
+from imagebake.emulator.calls import Pace
+from imagebake.emulator.server import Emulator
+from imagebake.lab.faults import IdentityState, StoreState
+from imagebake.lab.vm_host import Region
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan

@@ -6,9 +6,8 @@ import datetime as dt
 
 import pytest
 
-from imagebake.model.storm import OURS, SDK, StormPlan, StormRecord, Wave
-from imagebake.reports.storm import headline, markdown, page
-from imagebake.storm import storm
+from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, Wave, storm
+from imagebake.drill.token_storm_report import headline, markdown, page
 from tests.support.cloud import Tape
 from tests.support.golden import Golden
 

@@ -12,11 +12,7 @@ from typing import Protocol
 
 from imagebake.azure.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.kernel.errors import CloudError
-from imagebake.kernel.progress import Progress, Step
-from imagebake.lab.faults import Asking, IdentityState, StoreState
-from imagebake.lab.ledger import DNS, OTHER, Ledger
-from imagebake.model.drill import (
+from imagebake.drill.model import (
     IDENTITY,
     STORE,
     Attempt,
@@ -27,6 +23,10 @@ from imagebake.model.drill import (
     Traffic,
     Witness,
 )
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.progress import Progress, Step
+from imagebake.lab.faults import Asking, IdentityState, StoreState
+from imagebake.lab.ledger import DNS, OTHER, Ledger
 
 _AT_ONCE = 32
 _TAG = "imagebake-drill"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, DrillRecord, percentile
+from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, DrillRecord, percentile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 
+from imagebake.drill.token_storm import OURS, SDK, StormRecord, Wave
 from imagebake.kernel.pages.charts import Axis, Band, Bars, bars, figure
 from imagebake.kernel.pages.html import STYLE
-from imagebake.model.storm import OURS, SDK, StormRecord, Wave
 
 NAMES = {SDK: "Azure SDK, by default", OURS: "imagebake"}
 _BIN = 5

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from imagebake.kernel.pages.charts import Axis, Band, Bars, Dot, bars, dots, figure
-from imagebake.kernel.pages.html import STYLE
-from imagebake.lab.faults import IdentityState, StoreState
-from imagebake.model.drill import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord, Phase
-from imagebake.model.drill_verdict import Score, Verdict
-from imagebake.reports.drill import (
+from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord, Phase
+from imagebake.drill.report import (
     NAMES,
     NOTES,
     headline,
@@ -20,6 +16,10 @@ from imagebake.reports.drill import (
     seconds,
     witness_text,
 )
+from imagebake.drill.verdict import Score, Verdict
+from imagebake.kernel.pages.charts import Axis, Band, Bars, Dot, bars, dots, figure
+from imagebake.kernel.pages.html import STYLE
+from imagebake.lab.faults import IdentityState, StoreState
 
 _BIN = 15
 _TICK = 120

@@ -16,7 +16,13 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.commands.bake import attempt, bake_one
 from imagebake.build.plan import plan_plain
 from imagebake.build.preconditions import left_out
-from imagebake.drill import Hands, Place, drill
+from imagebake.drill import token_storm_report as storms
+from imagebake.drill.model import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
+from imagebake.drill.page import page
+from imagebake.drill.replay import Hands, Place, drill
+from imagebake.drill.report import markdown
+from imagebake.drill.token_storm import StormPlan, storm
+from imagebake.drill.verdict import Verdict, judge
 from imagebake.emulator.calls import Pace
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
@@ -25,12 +31,6 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import fresh_lock, spec_of, templates
-from imagebake.model.drill import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
-from imagebake.model.drill_verdict import Verdict, judge
-from imagebake.model.storm import StormPlan
-from imagebake.reports import storm as storms
-from imagebake.reports.drill import markdown
-from imagebake.reports.drill_page import page
 from imagebake.session import session
 from imagebake.session.machines import STAND_IN, require_machines, wish_for
 from imagebake.session.session import End
@@ -38,7 +38,6 @@ from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.pins import DeliveryMode, ExtensionPin
-from imagebake.storm import storm
 
 OUTAGE, STORM = "outage", "storm"
 _LOCAL_PACE = Pace(provisioning=90, extension=60)

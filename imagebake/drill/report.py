@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from imagebake.model.drill import GOLDEN, PLAIN, DrillRecord
-from imagebake.model.drill_verdict import Score, Verdict
+from imagebake.drill.model import GOLDEN, PLAIN, DrillRecord
+from imagebake.drill.verdict import Score, Verdict
 
 NAMES = {GOLDEN: "Golden image", PLAIN: "Plain image"}
 
