@@ -535,7 +535,7 @@ def runbook(
     json: bool = False,
 ) -> None:
     """List and show the runbooks; rehearse one in a scratch copy, with the trouble for real."""
-    from imagebake.commands.runbooks import runbook as run
+    from imagebake.recovery.commands.runbook import runbook as run
 
     run(name, book, image=image, prove=not no_proof, write=write, as_json=json)
 
@@ -562,7 +562,7 @@ def dr(
     json: bool = False,
 ) -> None:
     """Check, fill and use a second gallery, and bring back what was deleted."""
-    from imagebake.commands.recovering import recover as run
+    from imagebake.recovery.commands.dr import recover as run
 
     run(action, name, image, without=without, plan=plan, as_json=json)
 

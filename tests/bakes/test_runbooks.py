@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from imagebake.commands.troubles import TROUBLES
+from imagebake.recovery.faults import TROUBLES
 from tests.bakes import clones
 from tests.bakes.bakery import IMAGE, PROJECT, Bakery, await_silence, tree
 from tests.bakes.clones import Clone

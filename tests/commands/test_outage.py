@@ -27,8 +27,8 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import outages
-from imagebake.model.runbook import parse
 from imagebake.program import OwnConfig, TaskProgram
+from imagebake.recovery.runbook import parse
 from imagebake.rollout.operation import Place
 from imagebake.session.session import End, InAzure, LocalLogs
 from imagebake.spec.load import load_all, load_spec

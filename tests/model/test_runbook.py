@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.commands.runbooks import load
-from imagebake.commands.troubles import TROUBLES
 from imagebake.kernel.errors import UsageError
-from imagebake.model.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, parse
+from imagebake.recovery.commands.runbook import load
+from imagebake.recovery.faults import TROUBLES
+from imagebake.recovery.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, parse
 
 BOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 PAGE = """\

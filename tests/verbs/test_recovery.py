@@ -8,14 +8,6 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.errors import Unanswered
-from imagebake.commands.recovering import (
-    compare,
-    copy_image,
-    lacking,
-    recover,
-    restore_versions,
-    use_gallery,
-)
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.errors import (
@@ -26,6 +18,14 @@ from imagebake.kernel.errors import (
     ValidationFailed,
 )
 from imagebake.kernel.settings import Settings
+from imagebake.recovery.commands.dr import (
+    compare,
+    copy_image,
+    lacking,
+    recover,
+    restore_versions,
+    use_gallery,
+)
 from imagebake.rollout.operation import Place, second
 from tests.support.emulators import Clock
 from tests.support.live_fleets import set_id, version_id

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from imagebake.model.runbook import parse
-from imagebake.rehearse import Hands, Rehearsal, rehearse
+from imagebake.recovery.rehearse import Hands, Rehearsal, rehearse
+from imagebake.recovery.runbook import parse
 from tests.model.test_runbook import PAGE
 from tests.support.cloud import Tape
 

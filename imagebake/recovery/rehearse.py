@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.kernel.progress import Progress
-from imagebake.model.runbook import Command, Runbook
+from imagebake.recovery.runbook import Command, Runbook
 
 Run = Callable[[Mapping[str, str], tuple[str, ...]], tuple[int, str]]
 """What runs a command with variables set before it; its exit code, and what it said."""

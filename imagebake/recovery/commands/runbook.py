@@ -14,8 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagebake.commands.scratch import scratch
-from imagebake.commands.troubles import (
+from imagebake.kernel import context
+from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import Site
+from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.host import process
+from imagebake.kernel.host.files import locked, write_atomically
+from imagebake.lock.selection import spec_of
+from imagebake.recovery.faults import (
     TROUBLES,
     Commands,
     Trouble,
@@ -24,15 +30,9 @@ from imagebake.commands.troubles import (
     other_content,
     watched,
 )
-from imagebake.kernel import context
-from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
-from imagebake.kernel.errors import UsageError, ValidationFailed
-from imagebake.kernel.host import process
-from imagebake.kernel.host.files import locked, write_atomically
-from imagebake.lock.selection import spec_of
-from imagebake.model.runbook import Runbook, parse
-from imagebake.rehearse import Hands, Rehearsal, Run, rehearse
+from imagebake.recovery.rehearse import Hands, Rehearsal, Run, rehearse
+from imagebake.recovery.runbook import Runbook, parse
+from imagebake.recovery.sandbox import scratch
 from imagebake.rollout.operation import FIRST
 from imagebake.session.machines import require_machines
 from imagebake.spec.load import load_all
@@ -230,7 +230,7 @@ def _run(
         ["setpriv", "--pdeathsig", "KILL", *command],
         env={
             **kept,
-            "PYTHONPATH": str(Path(context.__file__).resolve().parents[1]),
+            "PYTHONPATH": str(Path(context.__file__).resolve().parents[2]),
             **{f"IMAGEBAKE_{name}": value for name, value in ours.items()},
             **settings,
         },

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resource_ids import key, name_of, spoken
+from imagebake.recovery.second_gallery import Second, flaws, wanted
 from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.promote import COMPLETED, rings_of
-from imagebake.rollout.recovery import Second, flaws, wanted
 from imagebake.rollout.rings import Rings
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.rings import Ring

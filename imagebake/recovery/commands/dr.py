@@ -14,14 +14,14 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
 from imagebake.lock.selection import chosen, spec_of, split_version
+from imagebake.recovery.readiness import Lack, absent, general_lacks, lacks, unread
+from imagebake.recovery.second_gallery import Second, copy_plan, flaws, use_plan, wanted
 from imagebake.rollout.commands.rotate import URGENT_WAIT, WAIT, named
 from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.operation import FIRST, SECOND, Place, do, place, second, unseen
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order, proper, say, show
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.readiness import Lack, absent, general_lacks, lacks, unread
-from imagebake.rollout.recovery import Second, copy_plan, flaws, use_plan, wanted
 from imagebake.spec.model import ImageSpec
 
 ACTIONS = ("check", "copy", "use", "restore")
