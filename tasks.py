@@ -720,7 +720,7 @@ def heartbeat(
 )
 def dashboard(c: Context, out: str = "", json: bool = False) -> None:
     """Write one page of everything: rings, ages, proofs, beats, incidents, runbooks, limits."""
-    from imagebake.commands.dashboard import dashboard as run
+    from imagebake.dashboard.command import dashboard as run
 
     run(out=out, as_json=json)
 

@@ -12,17 +12,17 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.build.journal import Journal
-from imagebake.commands.dashboard import dashboard
-from imagebake.commands.overview import overview
+from imagebake.dashboard.collect import overview
+from imagebake.dashboard.command import dashboard
+from imagebake.dashboard.model import Dashboard
+from imagebake.dashboard.page import page
 from imagebake.heartbeat.history_report import records
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, NotNow, UsageError
 from imagebake.kernel.freeze import Freeze
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
-from imagebake.model.dashboard import Dashboard
 from imagebake.recovery.commands.runbook import RECORDS
-from imagebake.reports.dashboard import page
 from imagebake.rollout.commands.rotate import promotion
 from imagebake.rollout.operation import Place, perform
 from imagebake.rollout.present import Order

@@ -6,9 +6,9 @@ import datetime as dt
 import json
 from dataclasses import replace
 
+from imagebake.dashboard.model import GateSeen
 from imagebake.heartbeat.history import SLOTS, Slot, slots
 from imagebake.heartbeat.model import PLAIN
-from imagebake.model.dashboard import GateSeen
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 from tests.support.dashboards import a_bad_day, a_dashboard, a_ring, ago, an_image, an_incident
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
+from imagebake.dashboard.model import Dashboard, GateSeen
+from imagebake.dashboard.page import DASHBOARD_STYLE, page
 from imagebake.kernel.pages.html import STYLE, Markup, element
-from imagebake.model.dashboard import Dashboard, GateSeen
-from imagebake.reports.dashboard import page
-from imagebake.reports.dashboard_style import DASHBOARD_STYLE
 from tests.support.dashboards import (
     a_bad_day,
     a_dashboard,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.reports.dashboard import page
+from imagebake.dashboard.page import page
 from tests.support.browser import Browser, browsing
 from tests.support.dashboards import (
     a_bad_day,

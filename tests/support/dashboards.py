@@ -6,9 +6,7 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from imagebake.heartbeat.history import SLOTS, Figures, Slot
-from imagebake.heartbeat.model import GOLDEN, PLAIN
-from imagebake.model.dashboard import (
+from imagebake.dashboard.model import (
     BakeSeen,
     Dashboard,
     Gap,
@@ -21,6 +19,8 @@ from imagebake.model.dashboard import (
     RingSeen,
     RunbookSeen,
 )
+from imagebake.heartbeat.history import SLOTS, Figures, Slot
+from imagebake.heartbeat.model import GOLDEN, PLAIN
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 REGIONS = ("westeurope", "northeurope", "swedencentral")

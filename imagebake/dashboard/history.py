@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagebake.build.journal import Journal
+from imagebake.dashboard.model import BakeSeen, Move, RunbookSeen
 from imagebake.kernel.context import Site
 from imagebake.lock import artifact_sources
-from imagebake.model.dashboard import BakeSeen, Move, RunbookSeen
 from imagebake.recovery.commands.runbook import last_rehearsal, load
 from imagebake.recovery.runbook import Runbook
 from imagebake.rollout.refusal_log import REFUSED, SEVERAL

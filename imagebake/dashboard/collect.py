@@ -12,17 +12,8 @@ from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json, read_inventory
-from imagebake.commands.past import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
-from imagebake.heartbeat.history import DAYS, Figures, history, slots
-from imagebake.heartbeat.history_report import load_pulses
-from imagebake.heartbeat.model import GOLDEN
-from imagebake.heartbeat.records import undisturbed
-from imagebake.heartbeat.verdict import Incident, incidents, verdicts
-from imagebake.kernel.context import Site
-from imagebake.kernel.digest import canonical_json
-from imagebake.kernel.errors import CloudError, SpecError, UsageError
-from imagebake.kernel.host.files import write_atomically
-from imagebake.model.dashboard import (
+from imagebake.dashboard.history import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
+from imagebake.dashboard.model import (
     Dashboard,
     Gap,
     GateSeen,
@@ -33,6 +24,15 @@ from imagebake.model.dashboard import (
     RegionSeen,
     RingSeen,
 )
+from imagebake.heartbeat.history import DAYS, Figures, history, slots
+from imagebake.heartbeat.history_report import load_pulses
+from imagebake.heartbeat.model import GOLDEN
+from imagebake.heartbeat.records import undisturbed
+from imagebake.heartbeat.verdict import Incident, incidents, verdicts
+from imagebake.kernel.context import Site
+from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import CloudError, SpecError, UsageError
+from imagebake.kernel.host.files import write_atomically
 from imagebake.rollout.commands.status import standing_rows
 from imagebake.rollout.freezes import Gate, gate
 from imagebake.rollout.operation import SECOND, Place

@@ -6,6 +6,8 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 
+from imagebake.dashboard import pictures
+from imagebake.dashboard.model import Dashboard, RegionSeen
 from imagebake.heartbeat.history import DAYS, Figures
 from imagebake.heartbeat.model import GOLDEN
 from imagebake.kernel.pages.html import Markup, element
@@ -25,8 +27,6 @@ from imagebake.kernel.pages.parts import (
     table,
 )
 from imagebake.kernel.pages.times import BLANK, ago, number
-from imagebake.model.dashboard import Dashboard, RegionSeen
-from imagebake.reports import pictures
 
 HEADER = ("Region", "Last beat", f"{DAYS} days", "p50", "p95", "Trend", "Missed", "Last failure")
 _STEADY = 0.05

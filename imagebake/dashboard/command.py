@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imagebake.commands.overview import overview
+from imagebake.dashboard.collect import overview
+from imagebake.dashboard.page import page
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
-from imagebake.reports.dashboard import page
 from imagebake.rollout.operation import place
 
 DEFAULT, PAGE = "site", "index.html"

@@ -5,6 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from imagebake.dashboard import pictures
+from imagebake.dashboard.model import (
+    BakeSeen,
+    Dashboard,
+    ImageSeen,
+    IncidentSeen,
+    Move,
+    QuotaSeen,
+    RingSeen,
+    RunbookSeen,
+)
 from imagebake.kernel.pages.html import Markup, element, markup
 from imagebake.kernel.pages.parts import (
     BAD,
@@ -22,17 +33,6 @@ from imagebake.kernel.pages.parts import (
     table,
 )
 from imagebake.kernel.pages.times import ago, clock, number, span
-from imagebake.model.dashboard import (
-    BakeSeen,
-    Dashboard,
-    ImageSeen,
-    IncidentSeen,
-    Move,
-    QuotaSeen,
-    RingSeen,
-    RunbookSeen,
-)
-from imagebake.reports import pictures
 
 SHOWN = 20
 """So many incidents that are over are shown."""
