@@ -849,7 +849,7 @@ def import_(
     json: bool = False,
 ) -> None:
     """Make a spec of an image template, and say what imagebake would refuse in it."""
-    from imagebake.commands.importing import import_ as run
+    from imagebake.audit.commands.import_template import import_ as run
 
     run(template, name=name, out=out, parameters=parameters, strict=strict, as_json=json)
 
@@ -872,7 +872,7 @@ def debt(
     json: bool = False,
 ) -> None:
     """Find what machines wait for when they are created: extensions, downloads, latest images."""
-    from imagebake.commands.owing import debt as run
+    from imagebake.audit.commands.debt import debt as run
 
     run(path or (), strict=strict, sarif=sarif, as_json=json)
 

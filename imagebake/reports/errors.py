@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from imagebake.audit import findings
+from imagebake.audit.draft import model
 from imagebake.azure.error_catalog.lookup import CHAPTERS, Chapter
 from imagebake.azure.model import inventory_file
 from imagebake.kernel import errors, settings
-from imagebake.model import debt, draft
 
 HEAD = """# Errors
 
@@ -70,12 +71,12 @@ _INVENTORY = tuple(
 
 _IMPORT = tuple(
     (code, title, "Found by `./inv import`; [Import and debt](import-and-debt.md) explains it.")
-    for code, title in draft.CODES.items()
+    for code, title in model.CODES.items()
 )
 
 _DEBT = tuple(
     (rule.id, rule.title, f"Found by `./inv debt`. On 2 February 2026 {rule.outage}.")
-    for rule in debt.RULES
+    for rule in findings.RULES
 )
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from imagebake.foreign.library import Library
-from imagebake.foreign.source import Source
-from imagebake.foreign.survey import survey
-from imagebake.model.debt import DebtReport
+from imagebake.audit.findings import DebtReport
+from imagebake.audit.library import Library
+from imagebake.audit.source import Source
+from imagebake.audit.survey import survey
 
 Survey = Callable[..., DebtReport]
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.foreign.arm_scope import ArmScope
-from imagebake.foreign.bicep import read_bicep
-from imagebake.foreign.bicep_resources import BicepScope
-from imagebake.foreign.evaluate import evaluate
-from imagebake.foreign.hcl import read_hcl
-from imagebake.foreign.json_reader import read_json
-from imagebake.foreign.library import Library
-from imagebake.foreign.nodes import Either, Items, Literal, Node, Table, Unknown, entry
-from imagebake.foreign.source import Source
-from imagebake.foreign.terraform_scope import TerraformScope
+from imagebake.audit.languages.arm_scope import ArmScope
+from imagebake.audit.languages.bicep import read_bicep
+from imagebake.audit.languages.bicep_resources import BicepScope
+from imagebake.audit.languages.evaluate import evaluate
+from imagebake.audit.languages.hcl import read_hcl
+from imagebake.audit.languages.json_reader import read_json
+from imagebake.audit.languages.nodes import Either, Items, Literal, Node, Table, Unknown, entry
+from imagebake.audit.languages.terraform_scope import TerraformScope
+from imagebake.audit.library import Library
+from imagebake.audit.source import Source
 from tests.foreign.conftest import TextFiles
 
 

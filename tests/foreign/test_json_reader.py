@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.foreign.json_reader import DEEPEST, read_json
-from imagebake.foreign.nodes import Items, Literal, Node, Table, walk
-from imagebake.foreign.source import Source
+from imagebake.audit.languages.json_reader import DEEPEST, read_json
+from imagebake.audit.languages.nodes import Items, Literal, Node, Table, walk
+from imagebake.audit.source import Source
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),

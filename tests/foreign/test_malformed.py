@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.foreign.library import Library
-from imagebake.foreign.survey import survey
+from imagebake.audit.library import Library
+from imagebake.audit.survey import survey
 from tests.foreign.conftest import Survey, TextFiles, extensions, said
 from tests.support.golden import FOLDER
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.debt import LARGEST, debt
+from imagebake.audit.debt import LARGEST, debt
+from imagebake.audit.findings import RULES, DebtReport
+from imagebake.audit.report import debt_sarif, debt_text
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.version import VERSION
-from imagebake.model.debt import RULES, DebtReport
-from imagebake.reports.debt import debt_text
-from imagebake.reports.sarif import debt_sarif
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.catalogue.replacements import REPLACEMENTS, UNKNOWN, replacement
 from tests.support.golden import FOLDER, Golden

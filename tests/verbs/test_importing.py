@@ -13,17 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.debt import DiskFiles
-from imagebake.foreign.draft_steps import packages_in, step_name
-from imagebake.foreign.library import Library
-from imagebake.importing import has_errors, import_template
+from imagebake.audit.debt import DiskFiles
+from imagebake.audit.draft.draft import has_errors, import_template
+from imagebake.audit.draft.model import CODES, Draft, DraftStep
+from imagebake.audit.draft.spec_text import drafted
+from imagebake.audit.draft.steps import packages_in, step_name
+from imagebake.audit.library import Library
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
-from imagebake.model.draft import CODES, Draft, DraftStep
 from imagebake.spec.load import load_spec
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.steps import scripts
-from imagebake.specs.drafting import drafted
 from tests.support.golden import FOLDER, Golden
 from tests.support.surface import GROUP
 

@@ -1,0 +1,98 @@
+"""`import`: somebody's image template becomes a spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagebake.audit.debt import DiskFiles
+from imagebake.audit.draft.draft import has_errors, import_template
+from imagebake.audit.draft.model import Draft
+from imagebake.audit.draft.spec_text import drafted
+from imagebake.audit.library import Library
+from imagebake.kernel import context, names
+from imagebake.kernel.console import print_json
+from imagebake.kernel.context import Site
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
+from imagebake.kernel.host.files import write_atomically
+from imagebake.spec.load import load_spec
+
+
+def import_(
+    template: str, *, name: str, out: str, parameters: str, strict: bool, as_json: bool
+) -> None:
+    """Write the spec that *template* becomes, and print what there is to say about it."""
+    if not template:
+        raise UsageError("name an image template", hint="./inv import TEMPLATE.json")
+    if name and not names.IMAGE.fullmatch(name):
+        hint = "lower-case letters, digits and dashes, at most 63"
+        raise UsageError(f"{name!r} cannot be the name of an image", hint=hint)
+    site = context.site(quiet=as_json)
+    wanted = name or (Path(out).stem if out else "")
+    draft = import_template(template, parameters, wanted, _library(template, parameters))
+    place = Path(out) if out else site.workspace.specs / f"{draft.name}.yaml"
+    _refuse_taken(draft.name, place, site)
+    write_atomically(place, drafted(draft).encode())
+    lacking = _lacking(place, site)
+    shown = site.workspace.shown(place)
+    if as_json:
+        print_json(_json(draft, shown, lacking))
+    else:
+        print(
+            "\n\n".join([*map(str, (*draft.findings, *lacking)), _summary(draft, shown, lacking)])
+        )
+    if strict and (lacking or has_errors(draft)):
+        raise ValidationFailed(
+            f"{shown} is not all that {template} is", hint="without --strict it is only said"
+        )
+
+
+def _library(*paths: str) -> Library:
+    return Library(DiskFiles([Path.cwd(), *(Path(path).parent for path in paths if path)]))
+
+
+def _refuse_taken(name: str, place: Path, site: Site) -> None:
+    """Refuse to write over anything, or beside a lock that is another's."""
+    for taken in (place, site.workspace.specs / f"{name}.yaml", site.workspace.lock_path(name)):
+        if taken.exists():
+            where = site.workspace.shown(taken)
+            raise UsageError(f"{where} is there already", hint="give another --name")
+
+
+def _lacking(place: Path, site: Site) -> tuple[Diagnostic, ...]:
+    """What the spec that was written does not say yet."""
+    try:
+        load_spec(place, root=site.workspace.root)
+    except SpecError as error:
+        return error.diagnostics
+    return ()
+
+
+def _summary(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> str:
+    lines = [f"{shown}: written, with {len(draft.findings)} findings about the template"]
+    if lacking:
+        lines.append(f"before it can be locked, write in it what it lacks: {len(lacking)}, above")
+    return "\n".join(lines)
+
+
+def _json(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> dict[str, object]:
+    return {
+        "name": draft.name,
+        "path": shown,
+        "findings": [_finding(one) for one in draft.findings],
+        "lacking": [_finding(one) for one in lacking],
+        "left_out": list(draft.left_out),
+        "packages": list(draft.packages),
+    }
+
+
+def _finding(one: Diagnostic) -> dict[str, object]:
+    return {
+        "code": one.code,
+        "severity": one.severity.value,
+        "path": one.path,
+        "line": one.line,
+        "column": one.column,
+        "message": one.message,
+        "hint": one.hint,
+    }

@@ -1,0 +1,342 @@
+"""Customizers and validators of a template, as steps of a spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from imagebake.audit.draft.model import DraftFile, DraftStep
+from imagebake.audit.languages.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
+from imagebake.audit.languages.templates import Notes
+from imagebake.audit.languages.values import truth
+from imagebake.kernel import names
+from imagebake.kernel.spelling import redacted
+from imagebake.spec.steps import COMMAND, download_in
+
+KINDS = frozenset({"powershell", "windowsrestart", "windowsupdate"})
+_TIMEOUT = re.compile(r"[1-9][0-9]{0,4}[smh]")
+_MOST_UPDATES = 1000
+
+
+def rights(item: Table, label: str, notes: Notes) -> dict[str, Any]:
+    """How a PowerShell step runs, as far as it is not as usual."""
+    found: dict[str, Any] = {
+        key: True
+        for key, field in (("elevated", "runElevated"), ("as_system", "runAsSystem"))
+        if (flag := entry(item, field)) is not None and truth(flag)
+    }
+    codes = [
+        code
+        for one in items_of(entry(item, "validExitCodes"))
+        if (code := notes.number(one, f"an exit code of {label}")) is not None
+    ]
+    return found | ({"exit_codes": codes} if codes else {})
+
+
+def restart(item: Table, label: str, notes: Notes) -> Mapping[str, Any]:
+    """A restart."""
+    terms = _texts(
+        item, label, {"command": "restartCommand", "check": "restartCheckCommand"}, notes
+    )
+    place = entry(item, "restartTimeout")
+    timeout = notes.text(place, f"the time that {label} has")
+    if place is not None and timeout and not _TIMEOUT.fullmatch(timeout):
+        hint = "a number and 's', 'm' or 'h', such as '30m'"
+        notes.say("I114", place, f"{timeout[:40]!r} is no time that a spec has", hint)
+    elif timeout:
+        terms["timeout"] = timeout
+    return {"restart": terms}
+
+
+def update(item: Table, label: str, notes: Notes) -> Mapping[str, Any]:
+    """Windows Update."""
+    terms = _texts(item, label, {"search": "searchCriteria"}, notes)
+    filters = [
+        text
+        for one in items_of(entry(item, "filters"))
+        if (text := _text(one, f"a filter of {label}", notes))
+    ]
+    if filters:
+        terms["filters"] = filters
+    limit = notes.number(entry(item, "updateLimit"), f"the limit of {label}")
+    if limit is not None and 1 <= limit <= _MOST_UPDATES:
+        terms["limit"] = limit
+    return {"update": terms}
+
+
+def _texts(item: Table, label: str, fields: Mapping[str, str], notes: Notes) -> dict[str, Any]:
+    return {
+        key: text
+        for key, field in fields.items()
+        if (text := _text(entry(item, field), f"{field} of {label}", notes))
+    }
+
+
+def _text(node: Node | None, what: str, notes: Notes) -> str | None:
+    """One line without a secret in it."""
+    text = notes.text(node, what)
+    if node is None or text is None:
+        return None
+    if kind := notes.secret_in(text):
+        hint = "revoke it; fetch it at run time with a managed identity"
+        notes.say("I109", node, f"{what} has a secret in it: {kind}", hint)
+        return None
+    if not text.isprintable():
+        notes.say(
+            "I114", node, f"{what} cannot be in a spec", "one line without control characters"
+        )
+        return None
+    return text
+
+
+def is_windows(properties: Node | None, source: Mapping[str, Any]) -> bool:
+    """Whether a template makes an image of Windows: by its source, or by its steps."""
+    words = " ".join(str(source.get(key, "")) for key in ("publisher", "offer")).lower()
+    steps = (
+        *items_of(entry(properties, "customize")),
+        *items_of(entry(properties, "validate", "inVMValidations")),
+    )
+    kinds = {(text_of(entry(step, "type")) or "").lower() for step in steps}
+    return "windows" in words or bool(kinds & KINDS)
+
+
+_ADDRESS = re.compile(
+    r"https://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/(?!\.)([A-Za-z0-9_.+~-]+)"
+)
+_PLACE = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9_.+@-]{1,100}){1,20}")
+_DRIVE = re.compile(r"[A-Za-z]:([\\/](?!\.{1,2}([\\/]|$))[A-Za-z0-9_.+@ -]{1,100}){1,20}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_INSTALL = re.compile(
+    COMMAND + r"(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*install\s+(?P<words>[^;&|<>]*)"
+)
+_PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:=(?P<version>\S+))?")
+_LONGEST = 8192
+_SCRIPTS = "/usr/local/lib/image-scripts"
+_PIN = "pin it as 'file' with its sha256, and run it from there"
+
+
+class Steps(NamedTuple):
+    """What steps come to: those of a spec, the files that they need, packages to pin."""
+
+    steps: tuple[DraftStep, ...]
+    files: tuple[DraftFile, ...]
+    packages: tuple[str, ...]
+
+
+def read_steps(node: Node | None, what: str, notes: Notes, *, windows: bool) -> Steps:
+    """The steps that the list *node* says; *what* is what one of them is called.
+
+    *windows* is the system of the image.
+    """
+    reader = _Steps(notes, what, windows=windows)
+    if isinstance(node, Items):
+        for number, item in enumerate(node.items, start=1):
+            reader.read(item, number)
+    elif node is not None and text_of(node) != "":
+        notes.text(node, f"the list of {what}s")
+    return Steps(
+        tuple(reader.steps),
+        tuple(reader.files),
+        tuple(dict.fromkeys(reader.packages)),
+    )
+
+
+class _Steps:
+    def __init__(self, notes: Notes, what: str, *, windows: bool) -> None:
+        self.notes = notes
+        self.what = what
+        self.steps: list[DraftStep] = []
+        self.files: list[DraftFile] = []
+        self.packages: list[str] = []
+        self.windows = windows
+
+    def read(self, item: Node, number: int) -> None:
+        """Read one step."""
+        if not isinstance(item, Table):
+            why = item.why if isinstance(item, Unknown) else "it is no object"
+            self.notes.say("I110", item, f"{self.what} {number} is not known: {why}", "write it")
+            return
+        kind = text_of(entry(item, "type")) or ""
+        said = self.notes.text(entry(item, "name"), f"the name of {self.what} {number}")
+        name = self.name(said or f"{self.what}-{number}")
+        label = f"{self.what} {said or number}"
+        if self.windows:
+            self.of_windows(item, kind, name, label)
+        elif kind.lower() == "shell" and "scripturi" in item.entries:
+            self.script(item, name, label)
+        elif kind.lower() == "shell":
+            self.shell(item, name, label, {})
+        elif kind.lower() == "file":
+            self.file(item, label)
+        else:
+            self.unknown(item, kind, label)
+
+    def of_windows(self, item: Table, kind: str, name: str, label: str) -> None:
+        """Read a step of an image of Windows, which the mirror serves nothing to but pins."""
+        match kind.lower():
+            case "powershell" if "scripturi" in item.entries:
+                self.fetched(item, name, label, "script", rights(item, label, self.notes))
+            case "powershell":
+                self.shell(item, name, label, rights(item, label, self.notes))
+            case "file":
+                self.fetched(item, name, label, "upload", {})
+            case "windowsrestart":
+                self.steps.append(DraftStep(name=name, asks=restart(item, label, self.notes)))
+            case "windowsupdate":
+                self.steps.append(DraftStep(name=name, asks=update(item, label, self.notes)))
+            case "shell":
+                hint = "write it in PowerShell"
+                message = f"{label} is for Linux (Shell), and the image is Windows"
+                self.notes.say("I101", item, message, hint)
+                self.notes.leave_out(item, label, "Shell is for Linux")
+            case _:
+                self.unknown(item, kind, label)
+
+    def unknown(self, item: Table, kind: str, label: str) -> None:
+        """Say that nobody knows what a step is."""
+        hint = "Shell and File are known, PowerShell, WindowsRestart and WindowsUpdate"
+        self.notes.say("I102", item, f"{label} is of the kind {kind!r}", hint)
+        self.notes.leave_out(item, label, "its kind is not known")
+
+    def fetched(
+        self, item: Table, name: str, label: str, key: str, asks: Mapping[str, Any]
+    ) -> None:
+        """A script or a file that Azure goes on fetching by itself, by its digest."""
+        address = "scriptUri" if key == "script" else "sourceUri"
+        file = self.pinned(item, address, label, mode="0644")
+        if file is not None:
+            told = {"file": file.file, "sha256": file.sha256}
+            if key == "upload":
+                told["destination"] = file.destination
+            self.steps.append(DraftStep(name=name, asks={key: told, **asks}))
+
+    def name(self, said: str) -> str:
+        """A name of a step's, like *said*, that no other one has."""
+        base = step_name(said)
+        taken = {step.name for step in self.steps}
+        found, number = base, 2
+        while found in taken:
+            suffix = f"-{number}"
+            found, number = base[: 63 - len(suffix)] + suffix, number + 1
+        return found
+
+    def shell(self, item: Table, name: str, label: str, asks: Mapping[str, Any]) -> None:
+        """A script in lines."""
+        lines: list[str] = []
+        network = False
+        inline = entry(item, "inline")
+        for one in inline.items if isinstance(inline, Items) else (inline or item,):
+            text = self.notes.text(one, f"a line of {label}") if inline is not None else None
+            if text is None:
+                self.notes.leave_out(item, label, "not all of its lines are known")
+                return
+            if not self.is_fit(one, text, label):
+                self.notes.leave_out(item, label, "one of its lines cannot be in a spec")
+                return
+            lines += (line.rstrip("\r") for line in text.split("\n") if line.strip())
+            network = self.fetches(one, text, label) or network
+        if not lines:
+            self.notes.leave_out(item, label, "it does nothing")
+            return
+        self.steps.append(DraftStep(name=name, inline=tuple(lines), network=network, asks=asks))
+
+    def is_fit(self, node: Node, text: str, label: str) -> bool:
+        """Whether a spec may have *text*; says so where not."""
+        if kind := self.notes.secret_in(text):
+            hint = "revoke it; fetch it at run time with a managed identity"
+            self.notes.say("I109", node, f"{label} has a secret in it: {kind}", hint)
+            return False
+        if _CONTROL.search(text) or any(len(line) > _LONGEST for line in text.split("\n")):
+            hint = f"no control characters, at most {_LONGEST} characters a line"
+            self.notes.say("I114", node, f"a line of {label} cannot be in a spec", hint)
+            return False
+        return True
+
+    def fetches(self, node: Node, text: str, label: str) -> bool:
+        """Whether *text* needs the network; names the packages that it installs."""
+        found = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
+        for line in found:
+            if pins := packages_in(line):
+                self.packages += pins
+                hint = "pin them as 'package' with their exact versions, and take the line out"
+                message = f"{label} installs {', '.join(pins)}"
+                self.notes.say("I108", node, message, hint, error=False)
+        programs = [program for line in found if (program := download_in(line))]
+        if programs:
+            hint = "pin what it fetches; else say in the spec's 'reason' why that cannot be"
+            message = f"{label} downloads with {programs[0]}"
+            self.notes.say("I107", node, message, hint, error=False)
+        return bool(programs)
+
+    def script(self, item: Table, name: str, label: str) -> None:
+        """A script by address: with a checksum it is a pinned file, and a step that runs it."""
+        file = self.pinned(item, "scriptUri", label, mode="0755")
+        if file is None:
+            return
+        self.files.append(file)
+        self.steps.append(DraftStep(name=name, inline=(file.destination,), network=False))
+
+    def file(self, item: Table, label: str) -> None:
+        """A file by address."""
+        file = self.pinned(item, "sourceUri", label, mode="0644")
+        if file is None:
+            return
+        self.files.append(file)
+        if file.destination.startswith("/tmp/"):  # noqa: S108 - where the service puts them
+            hint = "give it the destination that a later step copies it to"
+            place = entry(item, "destination") or item
+            message = f"{label} puts a file into /tmp, where it would stay in the image"
+            self.notes.say("I114", place, message, hint, error=False)
+
+    def pinned(self, item: Table, key: str, label: str, *, mode: str) -> DraftFile | None:
+        """The file that a step fetches, if it can be pinned; says why where not."""
+        address = entry(item, key) or item
+        text = self.notes.text(entry(item, key), f"the address of {label}")
+        if text is None:
+            self.notes.leave_out(item, label, "its address is not known")
+            return None
+        match = _ADDRESS.fullmatch(text)
+        if match is None or self.notes.secret_in(text):
+            hint = "an https address without query; put the file where such a one is"
+            shown = redacted(text)[:80]
+            self.notes.say("I104", address, f"{label} fetches {shown}, which no pin can name", hint)
+            self.notes.leave_out(item, label, "its address cannot be pinned")
+            return None
+        digest = self.notes.text(entry(item, "sha256Checksum"), f"the checksum of {label}")
+        if digest is None or not names.SHA256.fullmatch(digest.lower()):
+            message = (
+                f"{label} fetches {match[1]} without a checksum: it may be another one tomorrow"
+            )
+            self.notes.say("I103", address, message, _PIN)
+            self.notes.leave_out(item, label, "what it fetches has no sha256")
+            return None
+        destination = f"{_SCRIPTS}/{match[1]}"
+        if key == "sourceUri":
+            destination = self.notes.text(entry(item, "destination"), f"the place of {label}") or ""
+        if not (_DRIVE if self.windows and key == "sourceUri" else _PLACE).fullmatch(destination):
+            where = entry(item, "destination") or item
+            hint = "a plain absolute path: letters, digits and '_.+@-' between slashes"
+            self.notes.say("I114", where, f"{label} has no place that a pin can name", hint)
+            self.notes.leave_out(item, label, "its destination cannot be in a spec")
+            return None
+        return DraftFile(file=text, sha256=digest.lower(), destination=destination, mode=mode)
+
+
+def packages_in(line: str) -> tuple[str, ...]:
+    """The packages that a line installs, with their versions where it says them."""
+    return tuple(_packages(line))
+
+
+def _packages(line: str) -> Iterator[str]:
+    for install in _INSTALL.finditer(line):
+        for word in install["words"].replace("\\", " ").split():
+            if match := _PACKAGE.fullmatch(word.strip("\"'")):
+                yield match[0]
+
+
+def step_name(said: str) -> str:
+    """*said* as the name of a step: words in lower case, with dashes between them."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", said)
+    found = re.sub(r"[^a-z0-9]+", "-", apart.lower()).strip("-")[:63].strip("-")
+    return found or "step"

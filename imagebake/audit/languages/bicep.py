@@ -1,0 +1,222 @@
+"""Bicep: parameters, variables, resources and modules of a file, whatever else is in it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from imagebake.audit.languages.expressions import Parser
+from imagebake.audit.languages.json_reader import Flaw, one_each
+from imagebake.audit.languages.nodes import Entry, Literal, Node
+from imagebake.audit.languages.token_row import BICEP_LANGUAGE
+from imagebake.audit.languages.tokens import (
+    BICEP,
+    END,
+    MARK,
+    NEWLINE,
+    TEXT,
+    WORD,
+    Malformed,
+    tokens_of,
+)
+from imagebake.audit.source import Source
+
+_STATEMENTS = frozenset(
+    [
+        "param",
+        "var",
+        "resource",
+        "module",
+        "output",
+        "metadata",
+        "targetScope",
+        "type",
+        "func",
+        "import",
+        "using",
+        "provider",
+        "extension",
+        "assert",
+        "test",
+    ]
+)
+_MISTAKES = 10
+
+
+class Declaration(NamedTuple):
+    """A resource or a module; *target* is the resource's type or the module's path.
+
+    *body* is an object, or one in a condition or a loop; *children* are declared inside it.
+    """
+
+    at: int
+    kind: str
+    symbol: str
+    target: str
+    existing: bool
+    body: Node
+    children: tuple[Declaration, ...]
+
+
+class BicepFile(NamedTuple):
+    """What a file declares; a parameter without a default has None."""
+
+    source: Source
+    parameters: dict[str, Node | None]
+    variables: dict[str, Node]
+    declarations: tuple[Declaration, ...]
+    flaws: tuple[Flaw, ...]
+
+
+def read_bicep(source: Source) -> BicepFile:
+    """Read *source*; what a mistake is in is left out, and the rest is read."""
+    tokens, wrong = tokens_of(source, BICEP)
+    parser = _Statements(source, tokens, BICEP_LANGUAGE)
+    cut = {error.at: Flaw(error.at, error.message) for error in wrong}
+    parser.run()
+    return BicepFile(
+        source,
+        parser.parameters,
+        parser.variables,
+        tuple(parser.declarations),
+        one_each(parser.flaws, cut),
+    )
+
+
+class _Statements(Parser):
+    """Reads the statements of a file."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type] # as the row takes them
+        self.parameters: dict[str, Node | None] = {}
+        self.variables: dict[str, Node] = {}
+        self.declarations: list[Declaration] = []
+        self.flaws: list[Flaw] = []
+
+    def run(self) -> None:
+        """Read every statement that can be read."""
+        while True:
+            self.pass_lines()
+            if self.peek().kind == END or len(self.flaws) >= _MISTAKES:
+                return
+            start = self.position
+            try:
+                self.statement()
+            except Malformed as error:
+                self.flaws.append(Flaw(error.at, error.message))
+                self.recover(start)
+
+    def recover(self, start: int) -> None:
+        """Go to the next line that begins a statement."""
+        self.free, self.depth, self.position = False, 0, start + 1
+        while (token := self.tokens[self.position]).kind != END:
+            begins = token.value in _STATEMENTS or token.value == "@"
+            if begins and self.tokens[self.position - 1].kind == NEWLINE:
+                return
+            self.position += 1
+
+    def statement(self) -> None:
+        """One statement; of those that make no machine, only the end is looked for."""
+        token = self.peek()
+        if token.kind == MARK and token.value == "@":
+            self.decorator()
+            return
+        if token.kind != WORD or token.value not in _STATEMENTS:
+            raise Malformed(token.at, f"{token.value[:30]!r} begins no statement")
+        self.take()
+        if token.value in {"resource", "module"}:
+            self.declarations.append(self.declaration(token.at, token.value))
+        elif token.value in {"param", "var"}:
+            self.binding(token.value)
+        elif token.value != "output" or self.peek().kind == WORD:
+            self.rest("([{<", ")]}>") if token.value == "type" else self.rest()
+        if self.peek().kind not in {NEWLINE, END}:
+            raise self.missing("the end of the line")
+
+    def binding(self, kind: str) -> None:
+        """The rest of `param x type = default` or `var x type = value`."""
+        name = self.expect_name()
+        value: Node | None = None
+        if self.type():
+            value = Literal(self.source, self.peek().at, None)
+        if self.at_mark("="):
+            self.take()
+            self.pass_lines()
+            value = self.expression()
+        if kind == "param":
+            self.parameters[name] = value
+        elif value is None:
+            raise self.missing("'='")
+        else:
+            self.variables[name] = value
+
+    def type(self) -> bool:
+        """Pass over a type, to `=` or the end of the line; whether it may be null."""
+        depth, may_be_null = 0, False
+        while (token := self.peek()).kind != END:
+            if token.kind == MARK and token.value in "([{<":
+                depth += 1
+            elif token.kind == MARK and token.value in ")]}>":
+                depth -= 1
+            elif depth <= 0 and (token.kind == NEWLINE or token.value == "="):
+                break
+            may_be_null = token.kind == MARK and token.value == "?"
+            self.take()
+        return may_be_null
+
+    def rest(self, opening: str = "([{", closing: str = ")]}") -> None:
+        """Pass over the rest of a statement, lines inside of brackets included."""
+        depth = 0
+        while (token := self.peek()).kind != END:
+            if token.kind == MARK and token.value in opening:
+                depth += 1
+            elif token.kind == MARK and token.value in closing:
+                depth -= 1
+            elif token.kind == NEWLINE and depth <= 0 and not self.goes_on():
+                return
+            self.take()
+
+    def goes_on(self) -> bool:
+        """Whether the next line cannot be a statement of its own."""
+        position = self.position
+        while self.tokens[position].kind == NEWLINE:
+            position += 1
+        token = self.tokens[position]
+        return token.kind == MARK and token.value != "@"
+
+    def decorator(self) -> None:
+        """Pass over `@name(…)`."""
+        self.take()
+        self.postfix(self.primary())
+
+    def declaration(self, at: int, kind: str) -> Declaration:
+        """The rest of `resource symbol 'type@version' = …`."""
+        symbol = self.expect_name()
+        token = self.peek()
+        if token.kind != TEXT:
+            raise self.missing("a text that says what it is")
+        target = self.text(self.take())
+        existing = self.at_word("existing")
+        if existing:
+            self.take()
+        self.expect("=")
+        self.pass_lines()
+        outer, self.declarations = self.declarations, []
+        try:
+            body = self.expression()
+        finally:
+            children, self.declarations = tuple(self.declarations), outer
+        name = str(target.value) if isinstance(target, Literal) else ""
+        return Declaration(at, kind, symbol, name, existing, body, children)
+
+    def entry(self, entries: dict[str, Entry], spread: list[Node]) -> None:
+        """One key and its value, or a resource inside of a resource."""
+        token = self.peek()
+        if token.kind == MARK and token.value == "@":
+            self.decorator()
+            return
+        ahead = self.ahead()
+        if token.kind == WORD and token.value == "resource" and ahead.kind == WORD:
+            self.take()
+            self.declarations.append(self.declaration(token.at, token.value))
+            return
+        super().entry(entries, spread)

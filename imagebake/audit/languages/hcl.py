@@ -1,0 +1,135 @@
+"""Terraform's language: blocks, with attributes and blocks in them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from imagebake.audit.languages.expressions import Parser
+from imagebake.audit.languages.json_reader import Flaw, one_each
+from imagebake.audit.languages.nodes import Entry, Literal
+from imagebake.audit.languages.token_row import HCL_LANGUAGE
+from imagebake.audit.languages.tokens import (
+    BAD,
+    END,
+    HCL,
+    MARK,
+    NEWLINE,
+    TEXT,
+    WORD,
+    Malformed,
+    tokens_of,
+)
+from imagebake.audit.source import Source
+
+_MISTAKES = 10
+
+
+class Block(NamedTuple):
+    """`kind "label" "label" { attributes and blocks }`."""
+
+    at: int
+    kind: str
+    labels: tuple[str, ...]
+    attributes: dict[str, Entry]
+    blocks: tuple[Block, ...]
+
+    def inner(self, kind: str) -> tuple[Block, ...]:
+        """The blocks inside it that are called *kind*."""
+        return tuple(block for block in self.blocks if block.kind == kind)
+
+
+class HclFile(NamedTuple):
+    """What a file says at its outermost level."""
+
+    source: Source
+    attributes: dict[str, Entry]
+    blocks: tuple[Block, ...]
+    flaws: tuple[Flaw, ...]
+
+
+def read_hcl(source: Source) -> HclFile:
+    """Read *source*; what a mistake is in is left out, and the rest is read."""
+    tokens, wrong = tokens_of(source, HCL)
+    parser = _Bodies(source, tokens, HCL_LANGUAGE)
+    cut = {error.at: Flaw(error.at, error.message) for error in wrong}
+    attributes, blocks = parser.body("", 0)
+    return HclFile(source, attributes, blocks, one_each(parser.flaws, cut))
+
+
+class _Bodies(Parser):
+    """Reads the bodies of blocks."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type] # as the row takes them
+        self.flaws: list[Flaw] = []
+
+    def body(self, kind: str, start: int) -> tuple[dict[str, Entry], tuple[Block, ...]]:
+        """Attributes and blocks, up to the brace that closes them, or the end."""
+        attributes: dict[str, Entry] = {}
+        blocks: list[Block] = []
+        while len(self.flaws) < _MISTAKES:
+            self.pass_lines()
+            token = self.peek()
+            if token.kind == END:
+                if kind and self.tokens[self.position - 2].kind != BAD:
+                    line = self.source.place(start)[0]
+                    self.flaws.append(
+                        Flaw(token.at, f"the text ends inside {kind!r} of line {line}")
+                    )
+                break
+            if token.kind == MARK and token.value == "}" and kind:
+                break
+            before, depth = self.position, self.depth
+            try:
+                self.statement(attributes, blocks)
+            except Malformed as error:
+                self.flaws.append(Flaw(error.at, error.message))
+                self.free, self.depth, self.position = False, depth, before
+                self.recover()
+        return attributes, tuple(blocks)
+
+    def statement(self, attributes: dict[str, Entry], blocks: list[Block]) -> None:
+        """`name = value`, or a block."""
+        token = self.peek()
+        if token.kind not in {WORD, TEXT}:
+            raise Malformed(token.at, f"{token.value[:30]!r} begins neither attribute nor block")
+        self.take()
+        if self.at_mark("=", ":"):
+            self.take()
+            attributes[token.value.lower()] = Entry(token.at, token.value, self.expression())
+            if self.at_mark(","):
+                self.take()
+        else:
+            blocks.append(self.block(token.at, token.value))
+        if self.peek().kind not in {NEWLINE, END} and not self.at_mark("}"):
+            raise self.missing("the end of the line")
+
+    def block(self, at: int, kind: str) -> Block:
+        """The rest of a block."""
+        labels: list[str] = []
+        while self.peek().kind in {WORD, TEXT}:
+            token = self.take()
+            label = self.text(token) if token.kind == TEXT else None
+            plain = isinstance(label, Literal) or label is None
+            labels.append(token.value if plain else self.source.snippet(token.at))
+        self.expect("{")
+        self.deeper()
+        attributes, blocks = self.body(kind, at)
+        self.depth -= 1
+        if self.at_mark("}"):
+            self.take()
+        return Block(at, kind, tuple(labels), attributes, blocks)
+
+    def recover(self) -> None:
+        """Go to the end of the statement: of its line, or of the braces that it opens."""
+        depth = 0
+        while (token := self.tokens[self.position]).kind != END:
+            if token.kind == MARK and token.value in "{[(":
+                depth += 1
+            elif token.kind == MARK and token.value in "}])":
+                if not depth:
+                    return
+                depth -= 1
+            elif token.kind == NEWLINE and not depth:
+                return
+            self.position += 1

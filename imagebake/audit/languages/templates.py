@@ -1,0 +1,102 @@
+"""The one image template in a document, with everything in it worked out that can be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from imagebake.audit.found import Context, Resource
+from imagebake.audit.languages.arm import DEFINITIONS, TEMPLATES, resources_of
+from imagebake.audit.languages.arm_scope import ArmScope
+from imagebake.audit.languages.nodes import Literal, Node, Table, Unknown, entry, text_of
+from imagebake.audit.library import Library
+from imagebake.audit.source import Source
+from imagebake.kernel.diagnostics import Diagnostic, Severity
+from imagebake.spec.foreign_template import NotATemplate
+
+_PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")
+
+SecretIn = Callable[[str], str | None]
+"""For a text: the kind of secret that it has in it, if any."""
+
+
+class ForeignTemplate(NamedTuple):
+    """An image template, and the image definition that the same document makes, if it does."""
+
+    source: Source
+    name: str
+    body: Table
+    definition: Table | None
+
+
+def image_template(root: Node, given: Mapping[str, Node], library: Library) -> ForeignTemplate:
+    """The image template in the document *root*; raises `NotATemplate` unless there is one."""
+    if not isinstance(root, Table):
+        raise NotATemplate("it is not a JSON object")
+    scope = ArmScope(root if "resources" in root.entries else None, given)
+    found = [
+        one
+        for one in resources_of(root, scope, Context(), library)
+        if isinstance(one, Resource) and one.kind in {TEMPLATES, DEFINITIONS}
+    ]
+    templates = [one for one in found if one.kind == TEMPLATES]
+    if not templates:
+        raise NotATemplate("it has no resource of the type Microsoft.VirtualMachineImages")
+    if len(templates) > 1:
+        names = ", ".join(one.name or "?" for one in templates)
+        raise NotATemplate(f"it has {len(templates)} image templates ({names}), and one is needed")
+    if not isinstance(entry(templates[0].body, "properties"), Table):
+        raise NotATemplate("its image template has no 'properties'")
+    definition = next((one.body for one in found if one.kind == DEFINITIONS), None)
+    template = templates[0]
+    name = text_of(entry(template.body, "name")) or ""
+    name = "" if _PLACEHOLDER.search(name) else name
+    return ForeignTemplate(template.source, name, template.body, definition)
+
+
+class Notes:
+    """What is found while a template is read, and what is left out of its draft."""
+
+    def __init__(self, template: ForeignTemplate, secret_in: SecretIn) -> None:
+        self.template = template
+        self.secret_in = secret_in
+        self.findings: list[Diagnostic] = []
+        self.left_out: list[str] = []
+
+    def say(self, code: str, node: Node, message: str, hint: str, *, error: bool = True) -> None:
+        """Note something about *node*."""
+        severity = Severity.ERROR if error else Severity.WARNING
+        found = node.source.complaint(node.at, code, message, severity=severity, hint=hint)
+        if found not in self.findings:
+            self.findings.append(found)
+
+    def leave_out(self, node: Node, what: str, why: str) -> None:
+        """Note that *what* is not in the draft."""
+        line, column = node.source.place(node.at)
+        self.left_out.append(f"{what}: {why} ({node.source.path}:{line}:{column})")
+
+    def text(self, node: Node | None, what: str) -> str | None:
+        """The text that *node* is; says so where it is known to nobody yet."""
+        if node is None or (isinstance(node, Literal) and node.value in (None, "")):
+            return None
+        if isinstance(node, Literal) and not isinstance(node.value, bool):
+            text = str(node.value)
+            if (hole := _PLACEHOLDER.search(text)) is None:
+                return text
+            self.say("I110", node, f"{what} is to be filled in: {hole[0]}", "write it in the spec")
+            return None
+        why = node.why if isinstance(node, Unknown) else "it is not one text"
+        hint = "write it in the spec, or give --parameters FILE"
+        self.say("I110", node, f"{what} is not known: {why}", hint)
+        return None
+
+    def number(self, node: Node | None, what: str) -> int | None:
+        """The number that *node* is."""
+        text = self.text(node, what)
+        if node is None or text is None:
+            return None
+        if re.fullmatch(r"-?[0-9]{1,9}", text):
+            return int(text)
+        self.say("I114", node, f"{what} is no number", "write one in the spec")
+        return None
