@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from imagebake.program import task
+from imagebake.cli.program import task
 
 IMAGE = "an image: the name of a spec in image_specs/"
 EVERY = "every image"
@@ -111,7 +111,7 @@ def new(
     json: bool = False,
 ) -> None:
     """Ask what a new image needs; write its spec, its lock and the workflows that bake it."""
-    from imagebake.commands.creating import new as run
+    from imagebake.cli.commands.new import new as run
 
     run(
         image,
@@ -880,7 +880,7 @@ def debt(
 @task(help={"port": "the port to listen on (default: any that is free)"})
 def emulator(c: Context, port: int = 0) -> None:
     """Serve the loopback ARM in the foreground, and print how to connect."""
-    from imagebake.commands.serving import emulator as run
+    from imagebake.cli.commands.emulator import emulator as run
 
     run(port=port)
 
@@ -947,7 +947,7 @@ def clean(
 )
 def doctor(c: Context, cloud: str = "", json: bool = False) -> None:
     """Say what this machine, or a subscription, lacks for a bake, and the command that mends it."""
-    from imagebake.commands.machine import doctor as run
+    from imagebake.cli.commands.machine import doctor as run
 
     run(cloud=cloud, as_json=json)
 
@@ -955,7 +955,7 @@ def doctor(c: Context, cloud: str = "", json: bool = False) -> None:
 @task(help={})
 def setup(c: Context) -> None:
     """Install the system packages that bakes, exports and tests stand on."""
-    from imagebake.commands.machine import setup as run
+    from imagebake.cli.commands.machine import setup as run
 
     run()
 
@@ -973,7 +973,7 @@ def test(
     c: Context, path: str = "", slow: bool = False, bless: bool = False, select: str = ""
 ) -> None:
     """Run the linters and the whole test suite."""
-    from imagebake.commands.machine import test as run
+    from imagebake.cli.commands.machine import test as run
 
     run(path=path, slow=slow, bless=bless, select=select)
 
@@ -981,7 +981,7 @@ def test(
 @task(words=["client"], help={"client": "az or js (default: both)", "json": JSON})
 def acceptance(c: Context, client: str = "", json: bool = False) -> None:
     """Drive the emulator by clients that we did not write, and say what they could not do."""
-    from imagebake.commands.accepting import acceptance as run
+    from imagebake.cli.commands.acceptance import acceptance as run
 
     run(client, as_json=json)
 
@@ -1016,7 +1016,7 @@ def bootstrap(
 )
 def bench(c: Context, name: str = "") -> None:
     """Measure against named peers, and print ratios."""
-    from imagebake.commands.machine import bench as run
+    from imagebake.cli.commands.machine import bench as run
 
     run(name)
 
@@ -1024,6 +1024,6 @@ def bench(c: Context, name: str = "") -> None:
 @task(help={"check": "only say whether a generated file is stale"})
 def generate(c: Context, check: bool = False) -> None:
     """Write the generated files: JSON Schema, references, catalogues."""
-    from imagebake.commands.generating import generate as run
+    from imagebake.cli.commands.generate import generate as run
 
     run(check=check)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import tasks  # noqa: F401 - declares the tasks
-from imagebake.commands.registry import declared
+from imagebake.cli.program import name_words
+from imagebake.cli.registry import declared
 from imagebake.kernel.settings import Settings
 from imagebake.policy.registry import IMAGE_RULES, SPEC_RULES
-from imagebake.program import name_words
 from imagebake.spec import codes
 
 ROOT = Path(__file__).parent.parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from imagebake.commands.generating import producers
+from imagebake.cli.commands.generate import producers
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.templating import Templates
 from imagebake.lock import locking as locks

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.commands.registry import declared
+from imagebake.cli.registry import declared
 
 AZURE_FREE = (
     ("--list",),

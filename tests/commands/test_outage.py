@@ -19,6 +19,7 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.build.finalize import Destination
+from imagebake.cli.program import OwnConfig, TaskProgram
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat.beats import carry_out, judge
 from imagebake.heartbeat.verdict import verdicts
@@ -27,7 +28,6 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import outages
-from imagebake.program import OwnConfig, TaskProgram
 from imagebake.recovery.runbook import parse
 from imagebake.rollout.operation import Place
 from imagebake.session.session import End, InAzure, LocalLogs

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from imagebake.cli.commands.new import Answers, skeleton
 from imagebake.spec.load import load_spec
-from imagebake.specs.skeleton import Answers, skeleton
 
 ANSWERS = Answers(
     name="web",

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from imagebake.reports.tasks import TaskHelp
+from imagebake.cli.task_reference import TaskHelp
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import task as invoke_task
 
-from imagebake.commands.registry import Declared, declared
+from imagebake.cli.registry import Declared, declared
 from imagebake.kernel.context import boundary
 from imagebake.kernel.version import VERSION
 
@@ -126,7 +126,7 @@ def _usage() -> Iterator[None]:
 
 
 def _tasks_module() -> Any:  # noqa: ANN401 - a module
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     path = next(p for p in (here / "tasks.py", here.parent / "tasks.py") if p.is_file())
     spec = importlib.util.spec_from_file_location("tasks", path)
     if spec is None or spec.loader is None:

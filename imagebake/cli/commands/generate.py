@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from imagebake.commands.registry import declared
+from imagebake.cli.registry import declared
 from imagebake.kernel import context
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.kernel.host.files import write_atomically
@@ -32,9 +32,9 @@ def generate(*, check: bool) -> None:
 
 def producers() -> Mapping[str, Callable[[], str]]:
     """What makes each generated file, by its path in the repository."""
+    from imagebake.cli.error_reference import errors_page
+    from imagebake.cli.task_reference import task_reference
     from imagebake.policy.reference import rules_page
-    from imagebake.reports.errors import errors_page
-    from imagebake.reports.tasks import task_reference
     from imagebake.spec import codes, reference, schema
     from imagebake.spec.catalogue.reference import catalogue_page
 
