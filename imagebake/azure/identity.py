@@ -4,6 +4,8 @@
 outage of the token service each of them waits.
 """
 
+# ruff: noqa: PLC0415 - azure-identity takes 0.4 s to import
+
 from __future__ import annotations
 
 import json

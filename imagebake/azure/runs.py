@@ -123,7 +123,7 @@ class Run:
         When its fate is unknown the template says whether it runs; only if it does not is
         the request sent again.
         """
-        pass  # moved  # noqa: PLC0415 - imports azure
+        # moved  # noqa: PLC0415 - imports azure
 
         patience = self.clients.patience
         for attempt in range(1, _STARTS + 1):
@@ -195,7 +195,7 @@ def ended_how(clients: Clients, note: RunNote) -> str | None:
 
     A token is an address, and a token of ours goes to no other host than the endpoint's.
     """
-    pass  # moved  # noqa: PLC0415 - imports azure
+    # moved  # noqa: PLC0415 - imports azure
 
     if not note.token or note.base_url != clients.endpoint.base_url:
         return None

@@ -1,5 +1,7 @@
 """One token for all who share it: asked for once, refreshed early, served until it expires."""
 
+# ruff: noqa: PLC0415 - azure-identity takes 0.4 s to import
+
 from __future__ import annotations
 
 import threading

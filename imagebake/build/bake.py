@@ -1,39 +1,39 @@
 """Bake one image version: mirror, build, replicate, record; or find that it is there."""
 
 from __future__ import annotations
-from collections.abc import Iterable
-from dataclasses import dataclass
-from imagebake.azure.model.gallery import (
-    TAG_RETIRED,
-    TAG_REVOKED,
-    TAG_REVOKED_REASON,
-    GalleryVersion,
-)
-from imagebake.rollout.actions import EVERYWHERE
-from imagebake.rollout.inventory_index import read_revoked
+
 import datetime as dt
 import json
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
+
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.model.gallery import (
+    EVERYWHERE,
     TAG_BAKE_KEY,
     TAG_COMMIT,
     TAG_EMERGENCY,
     TAG_LOCK,
+    TAG_RETIRED,
+    TAG_REVOKED,
+    TAG_REVOKED_REASON,
     TAG_SPEC,
     GalleryVersion,
     held_tag,
     next_version,
+    read_revoked,
 )
 from imagebake.azure.model.manifest import BakeResult, read_manifest, record_name
 from imagebake.azure.model.run_note import RunNote
 from imagebake.azure.runs import Run, ended_how
+from imagebake.build.finalize import Hands, Making
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import BakeFailed, RolloutRefused
 from imagebake.kernel.host.files import alone
 from imagebake.kernel.versions import ImageVersion
-from imagebake.build.finalize import Destination, Hands, Making
+from imagebake.session.session import Destination
 from imagebake.spec.plan import BakePlan, Delivery
 
 

@@ -1,17 +1,16 @@
 """A build's log, taken apart by step: Azure's own, and the local builder's in its shape."""
 
 from __future__ import annotations
+
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
 from imagebake.azure.error_catalog.builds import BUILDS
 from imagebake.azure.error_catalog.known_error import Meaning
 from imagebake.azure.error_catalog.lookup import meaning_of_line
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
 
 _PREFIX = re.compile(r"\[(?P<run>[0-9A-Za-z<>_-]+)\] PACKER ?(?P<stream>OUT|ERR)? ?(?P<rest>.*)")
 _TIME = re.compile(r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) ?")

@@ -11,9 +11,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-from imagebake.build.run_notes import RunNotes
 from imagebake.azure.clients import Clients
 from imagebake.azure.errors import Unanswered
 from imagebake.azure.galleries import Gallery
@@ -23,37 +21,17 @@ from imagebake.azure.model.manifest import BakeManifest, BakeResult, record_name
 from imagebake.azure.model.run_note import RunNote, plan_text
 from imagebake.azure.output_version import Product
 from imagebake.azure.runs import Run
+from imagebake.build.run_notes import RunNotes
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import BakeFailed
 from imagebake.kernel.progress import Progress, Step
 from imagebake.mirror.local import Mirror
+from imagebake.session.session import Bases, Destination
 from imagebake.spec.plan import BakePlan, Delivery
 from imagebake.spec.plan_record import PLAN, plan_record
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """How long copying to the regions may take, after what the spec allows for the build."""
-
-
-class Bases(Protocol):
-    """Who must know how a source image is made, before it is asked for."""
-
-    def offer(self, plan: BakePlan) -> None:
-        """Learn the recipe of *plan*'s source image."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image.
-
-    *emergency* is why a bake was not to wait for anybody.
-    """
-
-    gallery: str
-    identity: str
-    mirror_url: str
-    commit: str | None = None
-    emergency: str | None = None
-    build_identity: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,19 @@
 """Records of bakes: one file each, written as it goes, so that a killed bake has one, too."""
 
 from __future__ import annotations
-import datetime as dt
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
-from imagebake.build.due import Attempt
+
 import contextlib
+import datetime as dt
 import itertools
+import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from imagebake.build.due import Attempt
 
 
 def line(event: str, at: dt.datetime, facts: Mapping[str, Any]) -> bytes:

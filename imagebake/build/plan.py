@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebake.kernel.digest import sha256_json
-from imagebake.kernel.templating import Templates
 from imagebake.build.render.scripts import manifest, render_customizers, render_validators
 from imagebake.build.render.steps import Facts
 from imagebake.build.render.windows import in_ascii
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.lock import BASE, Bundle, Lock
 from imagebake.spec.model import GalleryDefinition, ImageSpec

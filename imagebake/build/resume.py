@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from imagebake.build.run_notes import RunNotes
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.run_note import RunNote
 from imagebake.azure.providers import Providers
+from imagebake.build.run_notes import RunNotes
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.session.session import End

@@ -19,8 +19,8 @@ from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 from invoke.tasks import task as invoke_task
 
+from imagebake.cli.boundary import boundary
 from imagebake.cli.registry import Declared, declared
-from imagebake.kernel.context import boundary
 from imagebake.kernel.version import VERSION
 
 USAGE = 2

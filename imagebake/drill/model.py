@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -228,12 +228,3 @@ class DrillRecord:
             ],
             "witness": asdict(self.witness) if self.witness else None,
         }
-
-
-def percentile(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that at least *share* of all values do not exceed (nearest rank)."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    rank = max(1, -(-len(ordered) * round(share * 100) // 100))
-    return ordered[rank - 1]

@@ -15,8 +15,8 @@ from typing import Any
 from imagebake.azure.endpoint import Credential
 from imagebake.azure.retry import Patience
 from imagebake.azure.token_clients import Detour, has_token, our_credential, sdk_credential
-from imagebake.drill.model import percentile
 from imagebake.drill.virtual_time import VirtualTime
+from imagebake.kernel.percentile import percentile
 from imagebake.kernel.progress import Progress
 from imagebake.lab.fabric.exchange import Request, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore

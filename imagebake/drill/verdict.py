@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, DrillRecord, percentile
+from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, DrillRecord
+from imagebake.kernel.percentile import percentile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

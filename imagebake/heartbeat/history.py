@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagebake.drill.model import percentile
 from imagebake.heartbeat.model import Heard, in_order
+from imagebake.kernel.percentile import percentile
 
 COLUMNS = (
     "IMAGE", "REGION", "LABEL", "LAST", "BEATS", "FAILED", "P50", "P95", "TREND", "AGE",

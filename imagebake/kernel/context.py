@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import errno
 import os
 import sys
-import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from invoke.exceptions import Exit
-
 from imagebake.kernel import progress as reporting
 from imagebake.kernel import settings as configuration
-from imagebake.kernel.errors import ArtifactError, ImagebakeError, SpecError, UsageError
+from imagebake.kernel.errors import ImagebakeError, SpecError, UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace, find_root
-
-BUG = 1
-INTERRUPTED = 130
-
-
-@contextlib.contextmanager
-def boundary() -> Iterator[None]:
-    """Turn what goes wrong into words for its reader and an exit code.
-
-    The user's mistakes are one message; ours are a traceback and where to report it.
-    """
-    try:
-        yield
-    except ImagebakeError as error:
-        print(explain(error, annotate="GITHUB_ACTIONS" in os.environ), file=sys.stderr)
-        raise Exit(code=error.exit_code) from None
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise Exit(code=INTERRUPTED) from None
-    except (Exit, BrokenPipeError):
-        raise
-    except Exception as error:
-        if told := machine_trouble(error):
-            print(explain(told), file=sys.stderr)
-            raise Exit(code=told.exit_code) from None
-        traceback.print_exc()
-        print(
-            "error: this is a mistake in imagebake, not in your files\n"
-            "  = hint: please open an issue with the lines above and the command you typed",
-            file=sys.stderr,
-        )
-        raise Exit(code=BUG) from None
-
-
-def machine_trouble(error: Exception) -> ImagebakeError | None:
-    """What a full disk, or a path that cannot be used, means to its reader; else None."""
-    if not isinstance(error, OSError):
-        return None
-    where = error.filename2 or error.filename
-    if error.errno in _FULL:
-        place = f"the disk of {where}" if where else "a disk"
-        return ArtifactError(
-            f"{place} is full",
-            hint="./inv clean makes room; IMAGEBAKE_STATE moves the state to another disk",
-        )
-    if error.errno not in _UNUSABLE or where is None:
-        return None
-    return UsageError(f"{where} cannot be used: {error.strerror}")
-
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_UNUSABLE = (
-    errno.EACCES,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-)
 
 
 def explain(error: ImagebakeError, *, annotate: bool = False) -> str:

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from imagebake.azure.model.gallery import EVERYWHERE
 from imagebake.azure.resource_ids import spoken
 
-EVERYWHERE = "*"
-"""A revocation for every ring."""
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 

@@ -16,6 +16,7 @@ from imagebake.azure.model.gallery import (
     TAG_REVOKED_REASON,
     TAG_RING,
     GalleryVersion,
+    written_time,
 )
 from imagebake.rollout.actions import (
     Action,
@@ -33,7 +34,6 @@ from imagebake.rollout.actions import (
     Unretire,
 )
 from imagebake.rollout.gallery_copies import CopyTags
-from imagebake.rollout.inventory_index import written_time
 
 OURS = "imagebake-"
 _LONGEST_TAG = 256

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Definition, Inventory
-from imagebake.azure.model.gallery import TAG_FROM, TAG_REVOKED, GalleryVersion
+from imagebake.azure.model.gallery import (
+    TAG_FROM,
+    TAG_REVOKED,
+    GalleryVersion,
+    read_revoked,
+)
 from imagebake.azure.resource_ids import definition_of, key
-from imagebake.rollout.actions import EVERYWHERE
-
-FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
-"""The time of a tag that cannot be read: nothing is later, so nothing overrules it."""
-_RING = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,30 +127,3 @@ def parents(version: GalleryVersion) -> set[str]:
     """The ids, as they are compared, of what *version* was made from."""
     told = (version.parent, version.tags.get(TAG_FROM))
     return {key(one) for one in told if one} - {key(version.id)}
-
-
-def read_revoked(text: str) -> tuple[str, dt.datetime]:
-    """The ring and the time of a revocation; what cannot be read revokes everywhere, forever."""
-    time, _, ring = text.strip().partition(" ")
-    at = read_time(time)
-    ring = ring.strip()
-    if ring != EVERYWHERE and not _RING.fullmatch(ring):
-        ring = EVERYWHERE
-    return ring, at or FOREVER
-
-
-def read_time(text: str) -> dt.datetime | None:
-    """The time that a tag's text begins with, in UTC; None where it is none."""
-    try:
-        found = dt.datetime.fromisoformat(text.strip().partition(" ")[0])
-    except ValueError:
-        return None
-    try:
-        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
-    except OverflowError:
-        return None
-
-
-def written_time(at: dt.datetime) -> str:
-    """*at* as our tags have it: UTC, in whole seconds."""
-    return at.astimezone(dt.UTC).isoformat(timespec="seconds")

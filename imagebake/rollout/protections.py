@@ -14,9 +14,10 @@ from imagebake.azure.model.gallery import (
     TAG_RETIRED,
     TAG_RING,
     GalleryVersion,
+    read_time,
 )
 from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.inventory_index import Index, read_time
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.rings import Rings, proven
 from imagebake.rollout.usage import Usage
 from imagebake.spec.rings import Retirement, Ring

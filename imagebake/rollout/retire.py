@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion
+from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion, read_time
 from imagebake.azure.resource_ids import definition_of, key, name_of
 from imagebake.rollout.actions import (
     Action,
@@ -18,7 +18,7 @@ from imagebake.rollout.actions import (
     Retire,
 )
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.inventory_index import Index, read_time
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.plan import Due, Plan, Refusal
 from imagebake.rollout.protections import Policies, Policy, Protection, Protections
 from imagebake.rollout.quota import Relief, quotas

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagebake.azure.model.gallery import (
+    EVERYWHERE,
     TAG_HOLD,
     TAG_OVERRIDE,
     TAG_PROOF,
     TAG_RETIRED,
     TAG_RING,
     GalleryVersion,
+    read_time,
 )
 from imagebake.azure.resource_ids import key
-from imagebake.rollout.actions import EVERYWHERE
-from imagebake.rollout.inventory_index import Index, Revocation, read_time
+from imagebake.rollout.inventory_index import Index, Revocation
 from imagebake.spec.rings import Ring
 
 PASSED = "passed"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
-from imagebake.azure.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion
+from imagebake.azure.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion, written_time
 from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.actions import (
     Action,
@@ -21,7 +21,7 @@ from imagebake.rollout.actions import (
     Show,
 )
 from imagebake.rollout.audience import members
-from imagebake.rollout.inventory_index import Index, written_time
+from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.latest import Wanted
 from imagebake.rollout.plan import Plan, Refusal
 from imagebake.rollout.promote import Steps, rings_of, steps

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
-from imagebake.azure.model.gallery import TAG_REVOKED, GalleryVersion
+from imagebake.azure.model.gallery import (
+    EVERYWHERE,
+    FOREVER,
+    TAG_REVOKED,
+    GalleryVersion,
+    read_revoked,
+)
 from imagebake.azure.resource_ids import key, name_of, spoken
-from imagebake.rollout.actions import EVERYWHERE
 from imagebake.rollout.audience import members
-from imagebake.rollout.inventory_index import FOREVER, read_revoked
 from imagebake.rollout.plan import Plan, Refusal
 from imagebake.rollout.rings import Rings
 from imagebake.spec.rings import Ring

@@ -20,7 +20,6 @@ from imagebake.azure.clients import Clients
 from imagebake.azure.endpoint import Endpoint
 from imagebake.azure.identity import LoopbackCredential, azure_credential
 from imagebake.azure.retry import Patience
-from imagebake.build.finalize import Bases, Destination
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process
@@ -249,3 +248,25 @@ def commit_of(root: Path) -> str | None:
 def patience() -> Patience:
     """The real clock and the real dice."""
     return Patience(clock=time.monotonic, sleep=time.sleep, dice=random.SystemRandom().random)
+
+
+class Bases(Protocol):
+    """Who must know how a source image is made, before it is asked for."""
+
+    def offer(self, plan: BakePlan) -> None:
+        """Learn the recipe of *plan*'s source image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where versions go and whose they are: facts of the machine, not of the image.
+
+    *emergency* is why a bake was not to wait for anybody.
+    """
+
+    gallery: str
+    identity: str
+    mirror_url: str
+    commit: str | None = None
+    emergency: str | None = None
+    build_identity: str = ""

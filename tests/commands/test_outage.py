@@ -18,7 +18,6 @@ import pytest
 from imagebake.azure.clients import Clients
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
-from imagebake.build.finalize import Destination
 from imagebake.cli.program import OwnConfig, TaskProgram
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat.beats import carry_out, judge
@@ -30,7 +29,7 @@ from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import outages
 from imagebake.recovery.runbook import parse
 from imagebake.rollout.operation import Place
-from imagebake.session.session import End, InAzure, LocalLogs
+from imagebake.session.session import Destination, End, InAzure, LocalLogs
 from imagebake.spec.load import load_all, load_spec
 from tests.support.beaten import NOW, PLAIN_NEEDS
 from tests.support.beats import console_of

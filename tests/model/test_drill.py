@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.drill.model import GOLDEN, PLAIN, STORE, Traffic, outage, percentile
+from imagebake.drill.model import GOLDEN, PLAIN, STORE, Traffic, outage
 from imagebake.drill.verdict import Verdict, judge
+from imagebake.kernel.percentile import percentile
 from imagebake.spec.options import Objectives
 from tests.support.drills import a_plan, a_record, an_attempt
 

@@ -16,9 +16,9 @@ from imagebake.azure.model.gallery import (
     TAG_REVOKED,
     TAG_RING,
     GalleryVersion,
+    written_time,
 )
 from imagebake.azure.resource_ids import key
-from imagebake.rollout.inventory_index import written_time
 from imagebake.spec.model import ImageSpec
 from tests.rollout.world import Fate, World
 from tests.support.fleets import COMPUTE, NOW, REGIONS, definition_id

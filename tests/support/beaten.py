@@ -13,7 +13,6 @@ from typing import Any
 from imagebake.azure.clients import Clients
 from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
-from imagebake.build.finalize import Destination
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat.beats import carry_out
 from imagebake.heartbeat.model import Beat
@@ -22,7 +21,7 @@ from imagebake.kernel.settings import Settings
 from imagebake.kernel.workspace import Workspace
 from imagebake.rollout.freezes import Gate
 from imagebake.rollout.operation import Place
-from imagebake.session.session import End, InAzure, LocalLogs
+from imagebake.session.session import Destination, End, InAzure, LocalLogs
 from imagebake.spec.model import ImageSpec
 from tests.support.beats import console_of
 from tests.support.cloud import Tape, an_endpoint, quick

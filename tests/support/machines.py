@@ -19,7 +19,7 @@ from imagebake.azure.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.bake import bake, resume
-from imagebake.build.finalize import Destination, Hands
+from imagebake.build.finalize import Hands
 from imagebake.build.run_notes import RunNotes
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
@@ -27,6 +27,7 @@ from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
+from imagebake.session.session import Destination
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
 

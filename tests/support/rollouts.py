@@ -15,7 +15,6 @@ from imagebake.azure.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
 from imagebake.azure.resource_ids import name_of
-from imagebake.build.finalize import Destination
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.context import Site
 from imagebake.kernel.settings import Settings
@@ -27,7 +26,7 @@ from imagebake.rollout.operation import Decide, Place, perform
 from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order
 from imagebake.rollout.promote import rings_of
-from imagebake.session.session import End, InAzure, LocalLogs
+from imagebake.session.session import Destination, End, InAzure, LocalLogs
 from imagebake.spec.model import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape, an_endpoint, quick

@@ -24,7 +24,7 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.retry import Patience
 from imagebake.azure.tokens import Source
 from imagebake.build.bake import bake
-from imagebake.build.finalize import Destination, Hands
+from imagebake.build.finalize import Hands
 from imagebake.build.run_notes import RunNotes
 from imagebake.drill.virtual_time import VirtualTime
 from imagebake.emulator.calls import Pace
@@ -35,6 +35,7 @@ from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
+from imagebake.session.session import Destination
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import IDENTITY, SUBSCRIPTION, NoBases, Tape, render
 from tests.support.networks import Network

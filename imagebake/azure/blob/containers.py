@@ -4,6 +4,8 @@ Importing `azure.storage.blob` takes half a second, so nothing here imports it b
 something is asked of it.
 """
 
+# ruff: noqa: PLC0415 - see above
+
 from __future__ import annotations
 
 import contextlib
@@ -246,7 +248,7 @@ class Container:
     def _asking(self, doing: str) -> Iterator[None]:
         from azure.core.exceptions import AzureError
 
-        pass  # moved
+        # moved
 
         try:
             yield

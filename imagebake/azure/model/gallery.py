@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,3 +138,41 @@ def latest(versions: Iterable[GalleryVersion]) -> GalleryVersion | None:
     """What a machine that asks for `latest` gets: the highest healthy one that is shown."""
     shown = [version for version in versions if version.healthy and not version.hidden]
     return max(shown, key=lambda version: version.version, default=None)
+
+
+EVERYWHERE = "*"
+"""A revocation for every ring."""
+
+
+FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
+"""The time of a tag that cannot be read: nothing is later, so nothing overrules it."""
+
+
+_RING = re.compile(r"[a-z][a-z0-9-]{0,31}")
+
+
+def read_revoked(text: str) -> tuple[str, dt.datetime]:
+    """The ring and the time of a revocation; what cannot be read revokes everywhere, forever."""
+    time, _, ring = text.strip().partition(" ")
+    at = read_time(time)
+    ring = ring.strip()
+    if ring != EVERYWHERE and not _RING.fullmatch(ring):
+        ring = EVERYWHERE
+    return ring, at or FOREVER
+
+
+def read_time(text: str) -> dt.datetime | None:
+    """The time that a tag's text begins with, in UTC; None where it is none."""
+    try:
+        found = dt.datetime.fromisoformat(text.strip().partition(" ")[0])
+    except ValueError:
+        return None
+    try:
+        return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)
+    except OverflowError:
+        return None
+
+
+def written_time(at: dt.datetime) -> str:
+    """*at* as our tags have it: UTC, in whole seconds."""
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds")

@@ -13,12 +13,16 @@ from dataclasses import dataclass, field
 from imagebake.attest import command
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
+from imagebake.build import resume as resuming
 from imagebake.build.bake import bake as bake_plan
 from imagebake.build.bake import resume as resume_run
 from imagebake.build.commands import mirror as mirroring
-from imagebake.build import resume as resuming
-from imagebake.build.preconditions import left_out, refuse_windows
+from imagebake.build.finalize import Hands
 from imagebake.build.journal import Journal
+from imagebake.build.plan import plan_bake
+from imagebake.build.preconditions import left_out, refuse_windows
+from imagebake.build.render.identity import rendering_identity
+from imagebake.build.render.image_template import render_image_template
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -29,15 +33,11 @@ from imagebake.lock import artifact_sources
 from imagebake.lock import locking as locks
 from imagebake.lock.heal import heal
 from imagebake.lock.selection import chosen, fresh_lock, templates
-from imagebake.build.finalize import Hands
 from imagebake.mirror.local import ArtifactsGone
 from imagebake.pins import review_due
-from imagebake.build.plan import plan_bake
 from imagebake.proof import first_boots
 from imagebake.proof.records import FAILED, PASSED
 from imagebake.proof.validate import report_proof
-from imagebake.build.render.identity import rendering_identity
-from imagebake.build.render.image_template import render_image_template
 from imagebake.session import session
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE

@@ -1,26 +1,25 @@
 """`clean`: give back the room of what no image version needs."""
 
 from __future__ import annotations
+
 from collections.abc import Sequence
+
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.leftovers import Act, Kind, Leftover, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import resume
 from imagebake.build.commands.bake import resume_one
 from imagebake.kernel import context
-from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.console import print_json, print_table, size
 from imagebake.kernel.context import Site
-from imagebake.kernel.errors import CloudError, ImagebakeError
+from imagebake.kernel.errors import CloudError, ImagebakeError, UsageError
 from imagebake.kernel.versions import ImageVersion
-from imagebake.lock.selection import chosen
-from imagebake.session import session
-from imagebake.session.session import End
-from imagebake.kernel.console import size
-from imagebake.kernel.errors import UsageError
 from imagebake.lab.engine.clean import clean as clean_store
 from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher
-
+from imagebake.lock.selection import chosen
+from imagebake.session import session
+from imagebake.session.session import End
 
 _HEADER = ("what", "name", "plan", "why")
 

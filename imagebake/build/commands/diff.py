@@ -7,6 +7,16 @@ from pathlib import Path
 
 from invoke.exceptions import Exit
 
+from imagebake.build.diff.image_diff import ImageDiff
+from imagebake.build.diff.image_report import (
+    COLUMNS,
+    MOST,
+    headline,
+    markdown,
+    measures,
+    page,
+    rows,
+)
 from imagebake.build.diff.versions import Readable
 from imagebake.build.diff.versions import diff as compare
 from imagebake.kernel import context
@@ -15,9 +25,6 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.build.diff.image_diff import ImageDiff
-from imagebake.build.diff.image_report import COLUMNS, MOST, headline, markdown, measures, rows
-from imagebake.build.diff.image_report import page
 from imagebake.session import session
 from imagebake.session.gallery import meant
 from imagebake.session.session import End

@@ -11,14 +11,13 @@ from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.errors import NotFound
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import resume
-from imagebake.build.build_log import Source, follow
+from imagebake.build.build_log import BuildLog, LogStep, Source, follow, lines_of
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.redaction import redact
 from imagebake.lock.selection import chosen
-from imagebake.build.build_log import BuildLog, LogStep, lines_of
 from imagebake.session import session
 from imagebake.session.session import End
 

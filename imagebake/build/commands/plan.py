@@ -8,7 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from invoke.exceptions import Exit
 
 from imagebake.azure.model.manifest import BakeManifest, read_manifest, record_name
+from imagebake.build.diff.changes import Comparison
+from imagebake.build.diff.plan_diff import compare
+from imagebake.build.diff.plan_report import COLUMNS, ImagePlan, markdown, rows, verdict, work
 from imagebake.build.diff.revisions import Earlier
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.identity import rendering_identity
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
@@ -17,11 +22,6 @@ from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.versions import ImageVersion
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import fresh_lock, spec_of, templates
-from imagebake.build.diff.changes import Comparison
-from imagebake.build.diff.plan_diff import compare
-from imagebake.build.plan import plan_bake
-from imagebake.build.render.identity import rendering_identity
-from imagebake.build.diff.plan_report import COLUMNS, ImagePlan, markdown, rows, verdict, work
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs, load_all, load_spec, spec_names
 from imagebake.spec.model import ImageSpec

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.files import rendered_files, write_files
+from imagebake.build.render.image_template import render_image_template
+from imagebake.build.render.trigger_template import render_standing
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
 from imagebake.lock.selection import chosen, fresh_lock, templates
-from imagebake.build.plan import plan_bake
-from imagebake.build.render.files import rendered_files, write_files
-from imagebake.build.render.image_template import render_image_template
-from imagebake.build.render.trigger_template import render_standing
 from imagebake.session.places import gallery_id, group_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.plan import BakePlan, Delivery

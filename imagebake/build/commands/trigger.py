@@ -8,13 +8,13 @@ import json
 from imagebake.azure.galleries import Gallery
 from imagebake.azure.trigger_templates import Stand, Standing
 from imagebake.build.commands.render import delivery
+from imagebake.build.plan import plan_bake
+from imagebake.build.render.trigger_template import render_standing
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import chosen, fresh_lock, templates
-from imagebake.build.plan import plan_bake
-from imagebake.build.render.trigger_template import render_standing
 from imagebake.session import session
 from imagebake.session.places import gallery_id
 from imagebake.session.session import End

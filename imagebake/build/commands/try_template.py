@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.azure.clients import Clients
+from imagebake.build.run_template import trial
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -23,7 +24,6 @@ from imagebake.lock.resolvers import source_file
 from imagebake.session import session
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.spec.foreign_template import NotATemplate, template_body
-from imagebake.build.run_template import trial
 
 _LARGEST = 4 << 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imagebake.build.plan import plan_bake
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -9,7 +10,6 @@ from imagebake.kernel.errors import LockError, UsageError
 from imagebake.lab.proof_result import Wish
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import chosen, split_version, templates
-from imagebake.build.plan import plan_bake
 from imagebake.proof.validate import Report, report_spec, require, rivals, validate_spec
 from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE

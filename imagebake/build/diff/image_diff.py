@@ -1,14 +1,14 @@
 """Hold the contents of two images against each other: pure, from what was read of both."""
 
 from __future__ import annotations
+
 import enum
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
 from imagebake.inspection.contents import Contents, Entry, FileKind, InstalledPackage, User
 from imagebake.kernel.versions import DebianVersion
 

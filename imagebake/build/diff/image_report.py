@@ -1,15 +1,13 @@
 """What differs between two versions, in words: for a terminal and for Markdown."""
 
 from __future__ import annotations
-from collections.abc import Iterable, Sequence
-from imagebake.kernel.pages.markdown import code, folded, plain, table
-from imagebake.build.diff.image_diff import folders
-from imagebake.build.diff.image_diff import QUIET, Area, Difference, ImageDiff, Measure
+
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from imagebake.kernel.pages.html import STYLE
-from imagebake.build.diff.image_diff import QUIET, Area, Difference, ImageDiff
 
+from imagebake.build.diff.image_diff import QUIET, Area, Difference, ImageDiff, Measure, folders
+from imagebake.kernel.pages.html import STYLE
+from imagebake.kernel.pages.markdown import code, folded, plain, table
 
 COLUMNS = ("", "what", "from → to", "")
 MOST = 40

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.build.diff.changes import Change, Risk
 from imagebake.build.diff.sides import OTHER_BYTES, Pair, Side, Sides, goes_back
+from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.spec.lock import LockedPackage
 from imagebake.spec.pins import (
     AgentPin,

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imagebake.build.plan import plan_bake
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import git
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import compiled, templates
-from imagebake.build.plan import plan_bake
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs
 from imagebake.spec.lock import Lock

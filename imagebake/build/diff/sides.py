@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.build.diff.changes import Change, Risk
+from imagebake.kernel.versions import DebianVersion, HandlerVersion
 from imagebake.spec.lock import BASE, Artifact, Lock, LockedPackage, LockedStep
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.pins import ExtensionPin, Pin, Stewardship

@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from imagebake.build.diff.image_diff import ImageDiff, contrast
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.progress import Progress
-from imagebake.build.diff.image_diff import contrast
-from imagebake.build.diff.image_diff import ImageDiff
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from imagebake.build.render.steps import Facts, as_root, file_of
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.templating import Templates
-from imagebake.build.render.steps import Facts, as_root, file_of
 from imagebake.spec.catalogue.component import DropIn, Setting
 from imagebake.spec.delivery import (
     AGENT_STATE,

@@ -1,27 +1,26 @@
 """Render the customizers and validators of one image from its spec and its lock."""
 
 from __future__ import annotations
-from collections.abc import Iterator
-from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.kernel.templating import Templates
-from imagebake.build.render.delivery import AGENT_CONFIGURATION
-from imagebake.build.render.steps import Facts, as_root
-from imagebake.spec.catalogue.component import Setting
-from imagebake.spec.delivery import POLICY, SWITCH, policy
-from imagebake.spec.plan import Script
-from collections.abc import Collection, Iterable
+
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
+
+from imagebake.build.render import windows
+from imagebake.build.render.delivery import (
+    AGENT_CONFIGURATION,
+    delivered,
+    render_delivery,
+    render_delivery_check,
+)
+from imagebake.build.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of, own_step
+from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.build.render import windows
-from imagebake.build.render.delivery import delivered, render_delivery, render_delivery_check
-from imagebake.build.render.steps import own_step
-from imagebake.build.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of
-from imagebake.spec.catalogue.component import Catalogue, Component
+from imagebake.spec.catalogue.component import Catalogue, Component, Setting
+from imagebake.spec.delivery import POLICY, SWITCH, policy
 from imagebake.spec.lock import PACKAGES, Bundle, Lock, LockedFile, LockedStep
 from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import MIRROR_LINE, Script
-
 
 _SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])
 

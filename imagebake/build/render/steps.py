@@ -1,17 +1,17 @@
 """What every script of an image is made from, and how a step becomes one that runs as root."""
 
 from __future__ import annotations
+
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
-from imagebake.kernel.templating import Templates
-from imagebake.spec.catalogue.component import Catalogue, Component, DropIn
-from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.plan import Script
-import dataclasses
+
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.templating import Fragment, Templates
 from imagebake.spec.base import Value
+from imagebake.spec.catalogue.component import Catalogue, Component, DropIn
+from imagebake.spec.lock import Lock
+from imagebake.spec.model import ImageSpec
 from imagebake.spec.plan import Script, StepKind
 from imagebake.spec.steps import (
     Customizer,
@@ -24,7 +24,6 @@ from imagebake.spec.steps import (
     UpdateCustomizer,
     Validator,
 )
-
 
 SOURCE_DATE_EPOCH = 1760000000
 """The time that everything written by a script claims; the local builder clamps to it."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
+from imagebake.build.render.image_template import render_image_template
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
-from imagebake.build.render.image_template import render_image_template
 from imagebake.spec.plan import BakePlan, Delivery
 from imagebake.spec.source import GalleryVersion, ManagedImage, SourceImage
 

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from imagebake.build.render.steps import Facts, own_step
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.build.render.steps import own_step
-from imagebake.build.render.steps import Facts
 from imagebake.spec.catalogue.component import Component
 from imagebake.spec.catalogue.windows_component import (
     DEPROVISIONING,

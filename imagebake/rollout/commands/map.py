@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from imagebake.build.finalize import Destination
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -15,6 +14,7 @@ from imagebake.lock.selection import chosen
 from imagebake.rollout.dependency_graph import DependencyMap, dependency_map
 from imagebake.rollout.dependency_report import Drawing, map_page, map_svg, markdown
 from imagebake.rollout.operation import place
+from imagebake.session.session import Destination
 
 PICTURES: dict[str, Callable[[Drawing], str]] = {
     ".html": map_page,

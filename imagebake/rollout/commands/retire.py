@@ -157,7 +157,7 @@ def retire(
         raise UsageError("--now is for --inventory: a gallery is read as it is")
     from imagebake.rollout.present import Order
 
-    pass  # moved
+    # moved
 
     again = f"./inv retire {image}".rstrip()
     order = Order(verb="retirement", again=again, expect=expect, as_json=as_json)
