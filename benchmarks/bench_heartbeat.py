@@ -34,7 +34,7 @@ from imagebake.heartbeat.model import (
 from imagebake.heartbeat.pulse import load_pulses
 from imagebake.heartbeat.records import BeatRecords, undisturbed
 from imagebake.heartbeat.verdict import incidents, last_word, verdicts
-from imagebake.kernel.workspace import Workspace
+from imagebake.kernel.context import Workspace
 
 BEATS, REGIONS, LIMIT = 100_000, 10, 2.0
 IMAGE = "demo"

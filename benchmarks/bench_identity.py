@@ -15,7 +15,7 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from imagebake.azure.tokens import CachedCredential
+from imagebake.azure.client.tokens import CachedCredential
 from imagebake.drill.token_storm import KINDS, StormPlan, storm
 from tests.support.cloud import Tape
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from imagebake.azure.throttle import remaining
+from imagebake.azure.client.throttle import remaining
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.limits import Throttle
 from imagebake.spec.plan import BakePlan

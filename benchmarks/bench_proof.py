@@ -24,7 +24,7 @@ from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.proof.prove import Run, demand_of, run_here
 from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.pins import DeliveryMode
+from imagebake.spec.model.pins import DeliveryMode
 
 IMAGE = "debian-12-base"
 ROUNDS = 3

@@ -23,7 +23,7 @@ from benchmarks.measure import Contest, report, seconds
 from imagebake.azure.blob.address import Address
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import Parcel, Shipment
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.retry import Patience
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.progress import NoProgress

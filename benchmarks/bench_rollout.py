@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 
 from benchmarks.measure import seconds
 from benchmarks.world import GROUP, NOW, FastTime, Size, a_world, name_of
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.resource_ids import key
+from imagebake.azure.resources.resource_ids import key
 from imagebake.emulator.limits import Meter, Throttle
 from imagebake.emulator.listing import PAGE
 from imagebake.rollout.execute import Hands, carry_out
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.outcome import Outcome, Work
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.outcome import Outcome, Work
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rotation import rotate_plan
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Audience, Retirement, Ring
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Audience, Retirement, Ring
 
 LISTED = Size(images=100, versions=100, scale_sets=1000, instances=3)
 ROTATED = Size(images=1, versions=10, scale_sets=1000, instances=2)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.endpoint import Endpoint
-from imagebake.azure.fleet import Fleet
-from imagebake.azure.identity import LoopbackCredential
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.endpoint import Endpoint
+from imagebake.azure.client.identity import LoopbackCredential
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.emulator.limits import Throttle
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
 

@@ -20,14 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.wrappers import Request, Response
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.endpoint import Endpoint
-from imagebake.azure.error_text import refusal
-from imagebake.azure.identity import LoopbackCredential
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.endpoint import Endpoint
+from imagebake.azure.client.error_text import refusal
+from imagebake.azure.client.identity import LoopbackCredential
+from imagebake.azure.client.retry import Patience
 from imagebake.kernel import context
 from imagebake.kernel.errors import BakeFailed, CloudError
-from imagebake.kernel.redaction import redact
+from imagebake.kernel.text.redaction import redact
 from tests.support.in_process import InProcess
 
 PLACES = (

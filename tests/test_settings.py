@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel import settings
-from imagebake.kernel.docstrings import field_docs
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.settings import FILE, Settings, load
+from imagebake.kernel.text.docstrings import field_docs
 
 
 def told(folder: Path, content: str | bytes) -> Settings:

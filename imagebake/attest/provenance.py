@@ -9,7 +9,7 @@ from imagebake.attest import purls
 from imagebake.attest.records import Baked
 from imagebake.kernel.version import VERSION
 from imagebake.proof.statement import STATEMENT
-from imagebake.spec.pins import ExtensionPin
+from imagebake.spec.model.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:imagebake:bake:v1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from imagebake.spec.lock import LockedFile, LockedPackage
-from imagebake.spec.pins import ExtensionPin
-from imagebake.spec.source import MarketplaceImage, SourceImage
+from imagebake.spec.model.pins import ExtensionPin
+from imagebake.spec.model.source import MarketplaceImage, SourceImage
 
 _GENERIC = "pkg:generic"
 

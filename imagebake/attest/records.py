@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imagebake.azure.model.manifest import BakeManifest
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.spec.lock import Lock, LockedFile, LockedPackage
-from imagebake.spec.pins import ExtensionPin
+from imagebake.spec.model.pins import ExtensionPin
 from imagebake.spec.plan import BakePlan
 
 SBOM, PROVENANCE, ENVELOPE = "sbom.cdx.json", "provenance.intoto.json", "provenance.dsse.json"

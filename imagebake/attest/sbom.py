@@ -28,7 +28,7 @@ from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.version import VERSION
 from imagebake.spec.lock import LockedFile
-from imagebake.spec.pins import ExtensionPin
+from imagebake.spec.model.pins import ExtensionPin
 
 _NAMESPACE = uuid.UUID("5e5ff8a4-3d9e-5d0c-9d7a-6a2a2f3c1b77")
 _UNLOCKED = "not in the lock"

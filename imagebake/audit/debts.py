@@ -25,8 +25,8 @@ from imagebake.audit.languages.values import truth
 from imagebake.audit.library import document_of
 from imagebake.audit.source import clean, shown
 from imagebake.kernel.diagnostics import Severity
-from imagebake.kernel.versions import HANDLER
-from imagebake.spec.steps import download_in
+from imagebake.kernel.text.versions import HANDLER
+from imagebake.spec.model.steps import download_in
 
 _LONGEST_LINE = 4096
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]{16,}")

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 
 from imagebake.kernel.diagnostics import Diagnostic, Severity
-from imagebake.kernel.spelling import redacted
+from imagebake.kernel.text.constrained import redacted
 
 _BREAK = re.compile("\r\n|[\n\r]")
 _HIDDEN = re.compile(

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagebake.azure.clients import Clients
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.requests import pages
+from imagebake.azure.client.serialize import region_name
 from imagebake.azure.model.preflight_finding import Complaint, Needs
-from imagebake.azure.providers import PROVIDERS, Providers
-from imagebake.azure.requests import pages
-from imagebake.azure.serialize import region_name
+from imagebake.azure.resources.providers import PROVIDERS, Providers
 from imagebake.kernel.errors import CloudError
 
 CONTAINER_CORES = 4

@@ -18,11 +18,10 @@ from imagebake.bootstrap.report import (
 from imagebake.bootstrap.resources import Foundation
 from imagebake.bootstrap.templates import Deployment, render_bootstrap
 from imagebake.kernel import context
-from imagebake.kernel.console import print_json
+from imagebake.kernel.console import agreed, print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
-from imagebake.kernel.expect import agreed
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import templates
 from imagebake.session import session

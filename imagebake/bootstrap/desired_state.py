@@ -14,7 +14,7 @@ from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.settings import Settings
 from imagebake.spec.load import load_all
-from imagebake.spec.model import GalleryDefinition, ImageSpec
+from imagebake.spec.model.image_spec import GalleryDefinition, ImageSpec
 
 _GITHUB = re.compile(
     r"(?:git@github\.com:|(?:https|ssh)://(?:[^/@]*@)?github\.com/)(.+?)(?:\.git)?/?"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.deployments import resource
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.requests import pages
 from imagebake.azure.model.preflight_finding import Complaint, Needs, permits
-from imagebake.azure.requests import pages
+from imagebake.azure.resources.deployments import resource
 from imagebake.bootstrap.rbac import BAKE, BUILD, SERVICE, Duty, Grant, Scope
 
 _PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"

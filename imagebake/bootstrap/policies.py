@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.deployments import resource
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.requests import pages
 from imagebake.azure.model.preflight_finding import Complaint, Needs
-from imagebake.azure.requests import pages
+from imagebake.azure.resources.deployments import resource
 from imagebake.kernel.errors import CloudError
 
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")

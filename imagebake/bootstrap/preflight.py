@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from imagebake.azure.blob.exposure import exposure
-from imagebake.azure.clients import Clients
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.requests import together
 from imagebake.azure.model.preflight_finding import Complaint, Needs
-from imagebake.azure.requests import together
 from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.desired_state import foundation
 from imagebake.bootstrap.policies import policies
@@ -21,7 +21,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, UsageError, ValidationFailed
 from imagebake.session import session
 from imagebake.spec.load import load_all
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 Check = Callable[[Clients, Needs], Iterator[Complaint]]
 

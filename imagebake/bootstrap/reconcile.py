@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.deployments import deploy, resource
-from imagebake.azure.providers import Providers
-from imagebake.azure.requests import together
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.requests import together
+from imagebake.azure.resources.deployments import deploy, resource
+from imagebake.azure.resources.providers import Providers
 from imagebake.bootstrap.drift import Difference, differences, merged
 from imagebake.bootstrap.templates import Deployment
 from imagebake.kernel.digest import sha256_json

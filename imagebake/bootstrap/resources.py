@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from imagebake.bootstrap.rbac import DUTIES, Duty, Grant, Scope
-from imagebake.spec.model import GalleryDefinition
+from imagebake.spec.model.image_spec import GalleryDefinition
 
 ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "api://AzureADTokenExchange"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.image_builder.runs import Run, ended_how
 from imagebake.azure.model.gallery import (
     EVERYWHERE,
     TAG_BAKE_KEY,
@@ -27,12 +28,11 @@ from imagebake.azure.model.gallery import (
 )
 from imagebake.azure.model.manifest import BakeResult, read_manifest, record_name
 from imagebake.azure.model.run_note import RunNote
-from imagebake.azure.runs import Run, ended_how
 from imagebake.build.finalize import Hands, Making
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import BakeFailed, RolloutRefused
 from imagebake.kernel.host.files import alone
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 from imagebake.session.session import Destination
 from imagebake.spec.plan import BakePlan, Delivery
 

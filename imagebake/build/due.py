@@ -12,7 +12,7 @@ from typing import Any
 from cronsim import CronSim
 
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.spec.options import Schedule
+from imagebake.spec.model.options import Schedule
 
 _LONGEST_PAUSE = dt.timedelta(hours=24)
 

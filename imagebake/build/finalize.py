@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.errors import Unanswered
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.image_templates import ImageTemplates
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.image_templates import ImageTemplates
+from imagebake.azure.image_builder.output_version import Product
+from imagebake.azure.image_builder.runs import Run
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeManifest, BakeResult, record_name
 from imagebake.azure.model.run_note import RunNote, plan_text
-from imagebake.azure.output_version import Product
-from imagebake.azure.runs import Run
 from imagebake.build.run_notes import RunNotes
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import BakeFailed

@@ -11,7 +11,7 @@ from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.lock import BASE, Bundle, Lock
-from imagebake.spec.model import GalleryDefinition, ImageSpec
+from imagebake.spec.model.image_spec import GalleryDefinition, ImageSpec
 from imagebake.spec.plan import BakePlan
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def refuse_windows(site: Site, spec: ImageSpec) -> None:

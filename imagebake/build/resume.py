@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.run_note import RunNote
-from imagebake.azure.providers import Providers
+from imagebake.azure.resources.providers import Providers
 from imagebake.build.run_notes import RunNotes
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.session.session import End
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 

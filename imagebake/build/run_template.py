@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.image_templates import ImageTemplates
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.image_templates import ImageTemplates
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.progress import Progress
-from imagebake.spec.model import (
+from imagebake.spec.model.image_spec import (
     Architecture,
     GalleryDefinition,
     Generation,

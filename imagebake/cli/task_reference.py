@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.kernel import errors, settings
-from imagebake.kernel.docstrings import field_docs
+from imagebake.kernel.text.docstrings import field_docs
 
 HEAD = """# Tasks
 

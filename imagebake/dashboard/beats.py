@@ -26,7 +26,7 @@ from imagebake.kernel.pages.parts import (
     stacked,
     table,
 )
-from imagebake.kernel.pages.times import BLANK, ago, number
+from imagebake.kernel.text.times import BLANK, ago, number
 
 HEADER = ("Region", "Last beat", f"{DAYS} days", "p50", "p95", "Trend", "Missed", "Last failure")
 _STEADY = 0.05

@@ -39,7 +39,7 @@ from imagebake.rollout.operation import SECOND, Place
 from imagebake.rollout.quota import Quota, quotas
 from imagebake.rollout.status import Row, status
 from imagebake.rollout.undeclared_extensions import excess, remark
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 Reach = Callable[[Site], AbstractContextManager[Place]]
 """What gets at the gallery of a site."""

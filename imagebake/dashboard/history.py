@@ -14,7 +14,7 @@ from imagebake.lock import artifact_sources
 from imagebake.recovery.commands.runbook import last_rehearsal, load
 from imagebake.recovery.runbook import Runbook
 from imagebake.rollout.refusal_log import REFUSED, SEVERAL
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 SEVERAL_IMAGES = "several images"
 MOVES, BAKES = 20, 10

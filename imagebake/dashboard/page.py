@@ -10,7 +10,7 @@ from imagebake.dashboard.tables import images, incidents, moves, quotas, runbook
 from imagebake.heartbeat.model import GOLDEN
 from imagebake.kernel.pages.html import STYLE, Markup, document, element, markup
 from imagebake.kernel.pages.parts import BAD, LOOK, NONE, WELL, breakable, section, sign
-from imagebake.kernel.pages.times import ago, clock, number
+from imagebake.kernel.text.times import ago, clock, number
 
 DASHBOARD_STYLE = """\
 :root { --look: #8a5300; --track: #dde1e6; }

@@ -32,7 +32,7 @@ from imagebake.kernel.pages.parts import (
     stacked,
     table,
 )
-from imagebake.kernel.pages.times import ago, clock, number, span
+from imagebake.kernel.text.times import ago, clock, number, span
 
 SHOWN = 20
 """So many incidents that are over are shown."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.azure.model.machine import ExtensionWish
 from imagebake.lab.faults import IdentityState, StoreState
-from imagebake.spec.options import Objectives
+from imagebake.spec.model.options import Objectives
 
 GOLDEN, PLAIN = "golden", "plain"
 IMAGES = (GOLDEN, PLAIN)

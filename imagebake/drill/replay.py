@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imagebake.azure.machines import Machines
+from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.drill.model import (
     IDENTITY,

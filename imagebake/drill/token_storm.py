@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.azure.endpoint import Credential
-from imagebake.azure.retry import Patience
-from imagebake.azure.token_clients import Detour, has_token, our_credential, sdk_credential
+from imagebake.azure.client.endpoint import Credential
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.token_clients import Detour, has_token, our_credential, sdk_credential
 from imagebake.drill.virtual_time import VirtualTime
-from imagebake.kernel.percentile import percentile
+from imagebake.heartbeat.history import percentile
 from imagebake.kernel.progress import Progress
 from imagebake.lab.fabric.exchange import Request, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore

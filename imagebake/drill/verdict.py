@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, DrillRecord
-from imagebake.kernel.percentile import percentile
+from imagebake.heartbeat.history import percentile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

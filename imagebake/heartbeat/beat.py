@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from imagebake.azure.machines import Machines
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.azure.retry import Patience
 from imagebake.heartbeat.health_script import IDENTITY_HOST, Report, health_script, read_reports
 from imagebake.heartbeat.model import (
     AGENT,

@@ -9,8 +9,8 @@ from dataclasses import replace
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake.azure.errors import NotFound
-from imagebake.azure.machines import Machines
+from imagebake.azure.client.errors import NotFound
+from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.build.commands.bake import attempt
@@ -28,8 +28,8 @@ from imagebake.lock.selection import fresh_lock, templates
 from imagebake.rollout.operation import Place, place
 from imagebake.session.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import DeliveryMode
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import DeliveryMode
 
 COLUMNS = (
     "IMAGE", "VERSION", "REGION", "RINGS", "LABEL", "READY", "TOKEN", "SCRIPT", "ASKED", "RESULT",

@@ -8,7 +8,7 @@ from imagebake.heartbeat.history_report import print_history, refuse_silence, wr
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import chosen
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def beat(

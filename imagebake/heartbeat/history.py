@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imagebake.heartbeat.model import Heard, in_order
-from imagebake.kernel.percentile import percentile
+
+
+def percentile(values: Iterable[float], share: float) -> float | None:
+    """The smallest value that at least *share* of all values do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    rank = max(1, -(-len(ordered) * round(share * 100) // 100))
+    return ordered[rank - 1]
+
 
 COLUMNS = (
     "IMAGE", "REGION", "LABEL", "LAST", "BEATS", "FAILED", "P50", "P95", "TREND", "AGE",

@@ -20,7 +20,7 @@ from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.host.process_identity import present
 from imagebake.rollout.promote import Heartbeats
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 RECENT = dt.timedelta(days=30)
 """So far back incidents are looked for, and what a version's last beats said."""

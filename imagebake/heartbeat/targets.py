@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.machine import ExtensionWish
-from imagebake.azure.resource_ids import key
+from imagebake.azure.resources.resource_ids import key
 from imagebake.heartbeat.model import GOLDEN, PLAIN, Target
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
 from imagebake.rollout.promote import rings_of
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def golden_targets(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.errors import RolloutRefused, UsageError
 
 _GAP = "  "
 _KIBI = 1024
@@ -62,3 +63,21 @@ def _append(variable: str, text: str) -> None:
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
+
+
+SHORTEST = 6
+"""So many digits of a plan's digest name it."""
+
+
+def agreed(digest: str, expect: str) -> None:
+    """Raise unless *expect*, where there is any, begins the *digest* of what was planned."""
+    if expect and len(expect) < SHORTEST:
+        raise UsageError(
+            f"{expect!r} is too short for the digest of a plan",
+            hint=f"give at least {SHORTEST} of its digits",
+        )
+    if expect and not digest.startswith(expect.lower()):
+        raise RolloutRefused(
+            f"the plan is no longer {expect}: it is {digest[:12]}",
+            hint="look at the plan above; what it is made from has changed",
+        )

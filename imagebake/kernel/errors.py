@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from imagebake.kernel.diagnostics import Diagnostic
-from imagebake.kernel.redaction import redact
+from imagebake.kernel.text.redaction import redact
 
 CHANGES = 8
 """The exit code that is no failure: with `--exit-code`, something changes."""

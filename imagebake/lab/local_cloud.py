@@ -15,10 +15,10 @@ from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.machines.marketplace import Marketplace as Offered
 from imagebake.emulator.outages import FILE, Outages
 from imagebake.emulator.server import Emulator
+from imagebake.kernel.context import Workspace
 from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.kernel.host.namespaces import rootless
 from imagebake.kernel.settings import Settings
-from imagebake.kernel.workspace import Workspace
 from imagebake.lab.engine.engine import Engine
 from imagebake.lab.engine.errors import CannotRun, EngineFailed
 from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
@@ -26,8 +26,8 @@ from imagebake.lab.engine.steps import Fetch
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.lab.vm_host import Region
 from imagebake.spec.lock import Bundle
+from imagebake.spec.model.source import GalleryVersion, ManagedImage
 from imagebake.spec.plan import BakePlan
-from imagebake.spec.source import GalleryVersion, ManagedImage
 
 _ACCEPTED = "All else is in order: the template's fields, its source and its destinations"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from imagebake.kernel.digest import sha256_json
 from imagebake.lock.resolve import locked_files
 from imagebake.spec.lock import Lock, Repository
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def with_same_packages(previous: Lock, spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:

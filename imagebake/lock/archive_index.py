@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.debs import parse_stanza
-from imagebake.kernel.versions import DebianVersion
+from imagebake.kernel.text.versions import DebianVersion
 
 _UNREAD = re.compile(
     rb"^(?:Description|Description-md5|Tag|Homepage|Maintainer|Original-Maintainer|Bugs|Task|"

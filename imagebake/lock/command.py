@@ -14,7 +14,7 @@ from imagebake.lock import locking as locks
 from imagebake.lock.selection import chosen
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from imagebake.lock import locking as locks
 from imagebake.mirror.local import ArtifactsGone
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def heal(site: Site, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:

@@ -21,7 +21,7 @@ from imagebake.lock.resolve import local_base, resolve
 from imagebake.lock.windows_files import resolve_windows
 from imagebake.mirror.local import Mirror
 from imagebake.spec.lock import LOCK_VERSION, Artifact, Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 SUFFIX = ".lock.json"
 

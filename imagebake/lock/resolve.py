@@ -15,7 +15,7 @@ from imagebake.lock.archive_index import field
 from imagebake.lock.reachability import within_reach
 from imagebake.lock.solver import Choice, Solver
 from imagebake.spec.lock import BASE, PACKAGES, Lock, LockedFile, LockedPackage, LockedStep
-from imagebake.spec.model import ImageSpec, LocalBase
+from imagebake.spec.model.image_spec import ImageSpec, LocalBase
 
 
 @dataclass(frozen=True, slots=True)

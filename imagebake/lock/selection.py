@@ -13,7 +13,7 @@ from imagebake.kernel.templating import Templates
 from imagebake.lock import locking as locks
 from imagebake.spec.load import load_all, load_spec, spec_names
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def chosen(site: Site, image: str, *, every: bool) -> tuple[ImageSpec, ...]:

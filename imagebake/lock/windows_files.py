@@ -8,8 +8,8 @@ from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import LockError
 from imagebake.lock.resolve import locked_files
 from imagebake.spec.lock import Lock, LockedInstaller
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import AgentPin, Installer, ModulePin, PackagePin
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import AgentPin, Installer, ModulePin, PackagePin
 
 
 def resolve_windows(spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:

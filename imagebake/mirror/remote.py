@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from imagebake.azure.blob.containers import Container, Stored
 from imagebake.azure.blob.uploads import Shipment, Upload
-from imagebake.azure.requests import together
+from imagebake.azure.client.requests import together
 from imagebake.kernel.digest import sha256_bytes, sha256_chunks
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.kernel.progress import Progress, Step

@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ArtifactError, CloudError, ImagebakeError
 from imagebake.kernel.host.files import write_atomically
-from imagebake.spec.candidates import Candidate, Origin, Question, Source
+from imagebake.spec.model.candidates import Candidate, Origin, Question, Source
 
 FRESH = dt.timedelta(hours=6)
 """An answer of this age is asked for again."""

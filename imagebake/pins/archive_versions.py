@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.http import ARCHIVE, Connections
-from imagebake.kernel.versions import DebianVersion
+from imagebake.kernel.text.versions import DebianVersion
 from imagebake.lock.archive import Archives, Suite
-from imagebake.spec.candidates import Candidate, Question
+from imagebake.spec.model.candidates import Candidate, Question
 
 _DATED = 3
 """How many of a package's newest versions are asked for their day."""

@@ -7,8 +7,8 @@ import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.marketplace import MarketplaceSource
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.marketplace import MarketplaceSource
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.host import system_packages
@@ -21,7 +21,7 @@ from imagebake.pins.github import GithubSource
 from imagebake.pins.pypi import PypiSource
 from imagebake.pins.web_listing import ListingSource
 from imagebake.session import session
-from imagebake.spec.candidates import Origin, Question, Source
+from imagebake.spec.model.candidates import Origin, Question, Source
 
 _LARGEST_ANSWER = 64 << 20
 

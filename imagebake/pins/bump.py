@@ -9,7 +9,7 @@ from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.pins.decision import refusal
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.subjects import Kind
-from imagebake.spec.candidates import Candidate
+from imagebake.spec.model.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from imagebake.kernel.versions import Scheme, is_unfinished, is_version, order
-from imagebake.spec.adoption import Terms
-from imagebake.spec.candidates import Candidate
+from imagebake.kernel.text.versions import Scheme, is_unfinished, is_version, order
+from imagebake.spec.model.adoption import Terms
+from imagebake.spec.model.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.pins.file_address import Read, moved, name_of, read_json, strange
-from imagebake.spec.candidates import Candidate, Question
+from imagebake.spec.model.candidates import Candidate, Question
 
 _WHOSE = "GitHub's API"
 _PAGE = 50

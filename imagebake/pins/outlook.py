@@ -12,7 +12,7 @@ from typing import Any
 from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.decision import Decision, decide
 from imagebake.pins.subjects import Subject
-from imagebake.spec.candidates import Candidate, Origin, Question, Source
+from imagebake.spec.model.candidates import Candidate, Origin, Question, Source
 
 SOON = dt.timedelta(days=30)
 """How long before a review is due somebody is told."""

@@ -10,9 +10,9 @@ from imagebake.kernel.context import Site
 from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.outlook import Outlook, Sources, gather, outlook
 from imagebake.pins.subjects import Subject, questions_of, subjects_of
-from imagebake.spec.candidates import Origin, Question
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.candidates import Origin, Question
+from imagebake.spec.model.image_spec import ImageSpec
 
 _MARKETPLACE = frozenset({Origin.IMAGES, Origin.EXTENSIONS})
 

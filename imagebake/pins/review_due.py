@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.errors import UsageError, ValidationFailed
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 SOON = dt.timedelta(days=30)
 _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,256}")

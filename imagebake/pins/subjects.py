@@ -7,14 +7,21 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from imagebake.kernel.versions import Scheme
+from imagebake.kernel.text.versions import Scheme
 from imagebake.pins.file_address import names_version
-from imagebake.spec.adoption import DeniedVersions, Terms, terms
-from imagebake.spec.candidates import Origin, Question
 from imagebake.spec.catalogue.component import Component
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import AgentPin, ExtensionPin, FilePin, ModulePin, PackagePin, Stewardship
-from imagebake.spec.source import MarketplaceImage
+from imagebake.spec.model.adoption import DeniedVersions, Terms, terms
+from imagebake.spec.model.candidates import Origin, Question
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import (
+    AgentPin,
+    ExtensionPin,
+    FilePin,
+    ModulePin,
+    PackagePin,
+    Stewardship,
+)
+from imagebake.spec.model.source import MarketplaceImage
 
 SOURCE = "source"
 """What the marketplace image is called among pins."""

@@ -22,7 +22,7 @@ from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.edit import Edit
 from imagebake.spec.load import load_all, load_spec
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 @dataclass(slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.http import NotThere, shown
-from imagebake.kernel.versions import Scheme, is_version, order
+from imagebake.kernel.text.versions import Scheme, is_version, order
 from imagebake.pins.file_address import Read, digest_in, moved, name_of, versions_in
-from imagebake.spec.candidates import Candidate, Question
+from imagebake.spec.model.candidates import Candidate, Question
 
 _LOOKED_AT = 5
 """How many of the newest versions are asked for their digest."""

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from imagebake.inspection.contents import Contents, FileKind
-from imagebake.kernel.versions import DebianVersion
+from imagebake.kernel.text.versions import DebianVersion
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rule import Breach, rule
 from imagebake.spec.catalogue.component import SelfUpdateStop
-from imagebake.spec.delivery import AGENTS, CACHE_ADDRESS
+from imagebake.spec.model.delivery import AGENTS, CACHE_ADDRESS
 
 WAAGENT_CONF = "/etc/waagent.conf"
 """The agent's configuration."""

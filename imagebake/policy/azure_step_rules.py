@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.source import MarketplaceImage
-from imagebake.spec.steps import (
+from imagebake.spec.model.source import MarketplaceImage
+from imagebake.spec.model.steps import (
     InlineCustomizer,
     InlineValidator,
     RestartCustomizer,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.options import ErrorAction
+from imagebake.spec.model.options import ErrorAction
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _NETWORKING = "Azure Image Builder networking documentation, "

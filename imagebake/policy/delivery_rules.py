@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.kernel.versions import DebianVersion
+from imagebake.kernel.text.versions import DebianVersion
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.delivery import AGENT_STATE, GUEST_AGENT, KEPT, SINCE
-from imagebake.spec.pins import DeliveryMode
+from imagebake.spec.model.delivery import AGENT_STATE, GUEST_AGENT, KEPT, SINCE
+from imagebake.spec.model.pins import DeliveryMode
 
 _KNOWS_BOTH_SWITCHES = "2.10.0.8"
 _ZIP_OF_EXTENSION = re.compile(r"[A-Za-z0-9.]+__[0-9]+(\.[0-9]+){2,3}\.zip")

@@ -10,7 +10,7 @@ from imagebake.lab.disk.result import DiskBoot
 from imagebake.lab.proof_result import Proof
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

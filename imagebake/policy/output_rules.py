@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.outputs import GalleryOutput, Replication, TargetRegion, VersioningScheme
-from imagebake.spec.source import ManagedImage
+from imagebake.spec.model.outputs import GalleryOutput, Replication, TargetRegion, VersioningScheme
+from imagebake.spec.model.source import ManagedImage
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _GALLERY = "Azure Compute Gallery documentation, "

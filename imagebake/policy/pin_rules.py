@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.kernel.versions import Scheme
+from imagebake.kernel.text.versions import Scheme
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.adoption import DeniedVersions
-from imagebake.spec.adoption import terms as adoption_terms
-from imagebake.spec.pins import AgentPin, ExtensionPin, PackagePin, Pin, Stewardship
+from imagebake.spec.model.adoption import DeniedVersions
+from imagebake.spec.model.adoption import terms as adoption_terms
+from imagebake.spec.model.pins import AgentPin, ExtensionPin, PackagePin, Pin, Stewardship
 
 _SOON = dt.timedelta(days=30)
 _NOBODY = re.compile(r"(?i)(todo|tbd|fixme|unknown|nobody|none|n/a|me|changeme|example|owner)")

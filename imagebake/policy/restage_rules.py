@@ -10,7 +10,7 @@ from imagebake.policy.agent_rules import WAAGENT_CONF
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.paths import absent, files_at
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.delivery import (
+from imagebake.spec.model.delivery import (
     AGENT_STATE,
     AGENTS,
     CACHE,
@@ -25,7 +25,7 @@ from imagebake.spec.delivery import (
     package_name,
     policy,
 )
-from imagebake.spec.pins import GoalStateAgent
+from imagebake.spec.model.pins import GoalStateAgent
 
 _BAKE = "look which customizer changes it, or bake it again: ./inv bake IMAGE --force"
 _MEASURED = "WALinuxAgent, measured with every artifact host dead"

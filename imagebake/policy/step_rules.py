@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.steps import COMMAND, Network, download_in, scripts
+from imagebake.spec.model.steps import COMMAND, Network, download_in, scripts
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.model import Architecture, Generation, SecurityType
-from imagebake.spec.outputs import GalleryOutput, TargetRegion
-from imagebake.spec.source import MarketplaceImage
+from imagebake.spec.model.image_spec import Architecture, Generation, SecurityType
+from imagebake.spec.model.outputs import GalleryOutput, TargetRegion
+from imagebake.spec.model.source import MarketplaceImage
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _GALLERY = "Azure Compute Gallery documentation, "

@@ -9,8 +9,8 @@ from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
 from imagebake.spec.catalogue.windows_component import GUEST_AGENT
-from imagebake.spec.pins import AgentPin, DeliveryMode, FilePin, ModulePin, PackagePin
-from imagebake.spec.steps import InlineCustomizer, InlineValidator, Network, scripts
+from imagebake.spec.model.pins import AgentPin, DeliveryMode, FilePin, ModulePin, PackagePin
+from imagebake.spec.model.steps import InlineCustomizer, InlineValidator, Network, scripts
 
 _AIB = "Azure Image Builder template reference (image-builder-json), "
 _DESIGN = "imagebake's design: "

@@ -17,7 +17,7 @@ from imagebake.lock import artifact_sources
 from imagebake.policy.facts import DiskFacts
 from imagebake.proof.first_boots import keeper
 from imagebake.session.session import End
-from imagebake.spec.model import Architecture, Generation, ImageSpec, SecurityType
+from imagebake.spec.model.image_spec import Architecture, Generation, ImageSpec, SecurityType
 
 
 def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End) -> DiskFacts:

@@ -25,7 +25,7 @@ from imagebake.proof.prove import Hands, Run, demand_of, prove, run_here
 from imagebake.proof.records import Keeper
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 IN_AZURE = "what is in the version is in Azure, out of reach"
 

@@ -16,7 +16,7 @@ from imagebake.session.gallery import meant
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.proof_result import Control, Demand, Proof, Seen, SeenHandler, SeenService, Wish
 from imagebake.proof.verdict import judge
 from imagebake.spec.catalogue.component import Catalogue
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 SIDE_BY_SIDE = 4
 """First boots at once, on two processors: most of their time they wait."""

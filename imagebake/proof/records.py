@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.kernel.digest import canonical_json, sha256_bytes

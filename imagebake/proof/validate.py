@@ -27,8 +27,8 @@ from imagebake.policy.registry import (
 from imagebake.policy.rule import Finding
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.steps import InlineCustomizer, InlineValidator
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.steps import InlineCustomizer, InlineValidator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from imagebake.drill.commands.outage import IDENTITY, STORE, broken
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.context import Site
 from imagebake.rollout.operation import FIRST, place
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 Commands = tuple[tuple[str, ...], ...]
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.resource_ids import key, name_of, spoken
+from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.recovery.second_gallery import Second, flaws, wanted
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import COMPLETED, rings_of
-from imagebake.rollout.rings import Rings
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Ring
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Ring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.emulator.store import snapshot
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.host import process
-from imagebake.kernel.workspace import Workspace
 
 _FOLDER = "rehearsals"
 _LINKED = ("mirror", "engine")

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
-from imagebake.azure.resource_ids import key, name_of
-from imagebake.rollout.actions import Action, AwaitReplicas
+from imagebake.azure.resources.resource_ids import key, name_of
 from imagebake.rollout.audience import members, moves
-from imagebake.rollout.effects import OURS
 from imagebake.rollout.gallery_copies import Copy, CopyTags
-from imagebake.rollout.inventory_index import Index
-from imagebake.rollout.plan import Due, Plan, Refusal
+from imagebake.rollout.model.actions import Action, AwaitReplicas
+from imagebake.rollout.model.effects import OURS
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Due, Plan, Refusal
+from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import COMPLETED, rings_of
-from imagebake.rollout.rings import Rings
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Ring
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Ring
 
 _GALLERIES = "/providers/microsoft.compute/galleries/"
 

@@ -8,16 +8,11 @@ from typing import TypeVar
 
 from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet, UpgradeState
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.resource_ids import definition_of, is_version, key
-from imagebake.rollout.actions import (
-    Action,
-    CancelUpgrade,
-    Move,
-    Upgrade,
-)
-from imagebake.rollout.plan import Due, Refusal
-from imagebake.rollout.rings import Rings
-from imagebake.spec.rings import Audience, Ring
+from imagebake.azure.resources.resource_ids import definition_of, is_version, key
+from imagebake.rollout.model.actions import Action, CancelUpgrade, Move, Upgrade
+from imagebake.rollout.model.plan import Due, Refusal
+from imagebake.rollout.model.rings import Rings
+from imagebake.spec.model.rings import Audience, Ring
 
 Member = TypeVar("Member", ScaleSet, Machine)
 

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from imagebake.azure.resource_ids import key, name_of, spoken
-from imagebake.rollout.actions import Action, Move, Upgrade
-from imagebake.rollout.outcome import spoken_time
-from imagebake.rollout.plan import Due, Plan, Refusal, Throttle
+from imagebake.azure.resources.resource_ids import key, name_of, spoken
+from imagebake.rollout.model.actions import Action, Move, Upgrade
+from imagebake.rollout.model.outcome import spoken_time
+from imagebake.rollout.model.plan import Due, Plan, Refusal, Throttle
 
 _SHORT = 12
 _MOST = 200

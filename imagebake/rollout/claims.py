@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from imagebake.azure.client.retry import Patience
 from imagebake.azure.model.gallery import TAG_CLAIM
-from imagebake.azure.retry import Patience
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.resource_ids import definition_of, is_version, key, name_of, spoken
-from imagebake.rollout.inventory_index import Index, parents
+from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of, spoken
+from imagebake.rollout.model.index import Index, parents
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.rollback_scope import images_of
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 Surroundings = Mapping[str, str]
 """What every image of a project needs besides, by kind: `mirror`, `identity`, `subnet`."""

@@ -8,17 +8,19 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from imagebake.azure.errors import Conflict, Unanswered
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.client.errors import Conflict, Unanswered
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.compute.fleet import Fleet
+from imagebake.azure.compute.upgrades import Upgrades, Wish
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import Records
-from imagebake.azure.resource_ids import key, name_of, spoken
-from imagebake.azure.retry import Patience
-from imagebake.azure.upgrades import Upgrades, Wish
+from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError, RolloutRefused
 from imagebake.kernel.progress import Progress, Step
-from imagebake.rollout.actions import (
+from imagebake.rollout.change_request import batch_sentence, batches
+from imagebake.rollout.gallery_copies import Copy
+from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
     Delete,
@@ -31,10 +33,8 @@ from imagebake.rollout.actions import (
     Unretire,
     Upgrade,
 )
-from imagebake.rollout.change_request import batch_sentence, batches
-from imagebake.rollout.effects import after, changes, tags_gone, tags_of
-from imagebake.rollout.gallery_copies import Copy
-from imagebake.rollout.outcome import Outcome, Work
+from imagebake.rollout.model.effects import after, changes, tags_gone, tags_of
+from imagebake.rollout.model.outcome import Outcome, Work
 
 AGAIN = "run it again: it plans anew, from what is there then"
 _COMPLETED, _FAILED = "Completed", "Failed"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.model.gallery import TAG_INCIDENT
-from imagebake.kernel.freeze import Freeze
+from imagebake.kernel.settings import Freeze
 
 HEALTHY = "healthy"
 """What a source of status says while nothing is wrong."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imagebake.azure.resource_ids import spoken
-from imagebake.rollout.actions import Action
+from imagebake.azure.resources.resource_ids import spoken
+from imagebake.rollout.model.actions import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.resource_ids import key
-from imagebake.rollout.actions import Action, Hide, Show
-from imagebake.rollout.rings import Rings
+from imagebake.azure.resources.resource_ids import key
+from imagebake.rollout.model.actions import Action, Hide, Show
+from imagebake.rollout.model.rings import Rings
 
 Wanted = Mapping[str, GalleryVersion | None]
 """The version that is to be current, by ring."""

@@ -10,26 +10,26 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from imagebake.azure.errors import NotFound
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.client.errors import NotFound
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.manifest import record_name
-from imagebake.azure.resource_ids import key
+from imagebake.azure.resources.resource_ids import key
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
 from imagebake.lock import artifact_sources
-from imagebake.rollout.actions import AwaitReplicas
 from imagebake.rollout.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.rollout.execute import Hands, carry_out
 from imagebake.rollout.freezes import Gate, gate, with_heartbeats
-from imagebake.rollout.outcome import Outcome, Work
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.actions import AwaitReplicas
+from imagebake.rollout.model.outcome import Outcome, Work
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.present import Order, proper, say
 from imagebake.rollout.refusal_log import folder_of, noted
 from imagebake.session import session
 from imagebake.session.session import End
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 Decide = Callable[[Inventory], Plan]
 """What makes a plan of an inventory."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from imagebake.azure.resource_ids import spoken
-from imagebake.kernel.console import print_json
+from imagebake.azure.resources.resource_ids import spoken
+from imagebake.kernel.console import agreed, print_json
 from imagebake.kernel.errors import RolloutRefused
-from imagebake.kernel.expect import agreed
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.outcome import Outcome
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.outcome import Outcome
+from imagebake.rollout.model.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_PROOF, TAG_RETIRED, TAG_RING, GalleryVersion
-from imagebake.azure.resource_ids import key, spoken
-from imagebake.rollout.actions import (
+from imagebake.azure.resources.resource_ids import key, spoken
+from imagebake.rollout.audience import members, moves
+from imagebake.rollout.freezes import Gate
+from imagebake.rollout.latest import Wanted, currents, latest_actions
+from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
     Guard,
@@ -19,14 +22,11 @@ from imagebake.rollout.actions import (
     Publish,
     Unretire,
 )
-from imagebake.rollout.audience import members, moves
-from imagebake.rollout.freezes import Gate
-from imagebake.rollout.inventory_index import Index
-from imagebake.rollout.latest import Wanted, currents, latest_actions
-from imagebake.rollout.plan import Due, Plan, Refusal
-from imagebake.rollout.rings import Rings, proven
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Ring
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Due, Plan, Refusal
+from imagebake.rollout.model.rings import Rings, proven
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Ring
 
 COMPLETED = "Completed"
 Heartbeats = Mapping[str, Mapping[str, bool]]

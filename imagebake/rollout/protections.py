@@ -16,11 +16,11 @@ from imagebake.azure.model.gallery import (
     GalleryVersion,
     read_time,
 )
-from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.inventory_index import Index
-from imagebake.rollout.rings import Rings, proven
+from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.rings import Rings, proven
 from imagebake.rollout.usage import Usage
-from imagebake.spec.rings import Retirement, Ring
+from imagebake.spec.model.rings import Retirement, Ring
 
 SETTLED = ("Succeeded", "Failed")
 """States in which nobody is at work on a version."""

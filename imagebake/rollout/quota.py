@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.resource_ids import spoken
+from imagebake.azure.resources.resource_ids import spoken
 
 LIMITS = {"versions": 10_000, "definitions": 1_000, "galleries": 100, "replicas": 100}
 """Of one subscription and region; replicas of one version."""

@@ -12,8 +12,8 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.kernel.errors import NotNow
 from imagebake.lock import artifact_sources
-from imagebake.rollout.plan import Plan
-from imagebake.spec.model import ImageSpec
+from imagebake.rollout.model.plan import Plan
+from imagebake.spec.model.image_spec import ImageSpec
 
 REFUSED = "-refused.json"
 """How such a record ends; it begins with when that was first refused."""

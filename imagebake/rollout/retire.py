@@ -10,16 +10,11 @@ from dataclasses import dataclass, field
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion, read_time
-from imagebake.azure.resource_ids import definition_of, key, name_of
-from imagebake.rollout.actions import (
-    Action,
-    Delete,
-    OverrideFreeze,
-    Retire,
-)
+from imagebake.azure.resources.resource_ids import definition_of, key, name_of
 from imagebake.rollout.freezes import Gate
-from imagebake.rollout.inventory_index import Index
-from imagebake.rollout.plan import Due, Plan, Refusal
+from imagebake.rollout.model.actions import Action, Delete, OverrideFreeze, Retire
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Due, Plan, Refusal
 from imagebake.rollout.protections import Policies, Policy, Protection, Protections
 from imagebake.rollout.quota import Relief, quotas
 from imagebake.rollout.usage import Usage

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_REVOKED, TAG_RING, GalleryVersion, written_time
-from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.actions import (
+from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
+from imagebake.rollout.audience import members
+from imagebake.rollout.latest import Wanted
+from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
     Guard,
@@ -20,15 +22,13 @@ from imagebake.rollout.actions import (
     Revoke,
     Show,
 )
-from imagebake.rollout.audience import members
-from imagebake.rollout.inventory_index import Index
-from imagebake.rollout.latest import Wanted
-from imagebake.rollout.plan import Plan, Refusal
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Plan, Refusal
+from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import Steps, rings_of, steps
-from imagebake.rollout.rings import Rings
 from imagebake.rollout.rollback_scope import Case, find_case, is_hurt
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Ring
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Ring
 
 
 def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion, str]]:

@@ -14,11 +14,11 @@ from imagebake.azure.model.gallery import (
     GalleryVersion,
     read_revoked,
 )
-from imagebake.azure.resource_ids import key, name_of, spoken
+from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.rollout.audience import members
-from imagebake.rollout.plan import Plan, Refusal
-from imagebake.rollout.rings import Rings
-from imagebake.spec.rings import Ring
+from imagebake.rollout.model.plan import Plan, Refusal
+from imagebake.rollout.model.rings import Rings
+from imagebake.spec.model.rings import Ring
 
 AGAIN = dt.timedelta(hours=1)
 """So long after a rollback, another one of the same image must name its version."""

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
-from imagebake.azure.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.actions import Action, OverrideFreeze
+from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import OPEN, Gate
-from imagebake.rollout.inventory_index import Index
 from imagebake.rollout.latest import currents
-from imagebake.rollout.plan import Due, Plan, Refusal
+from imagebake.rollout.model.actions import Action, OverrideFreeze
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Due, Plan, Refusal
+from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import Heartbeats, obstacles, rings_of, steps
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
-from imagebake.rollout.rings import Rings
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Ring
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Ring
 
 _SAID = 3
 """Of so many reasons why newer versions may not come, people are told."""

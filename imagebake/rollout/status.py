@@ -8,15 +8,15 @@ from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
-from imagebake.azure.resource_ids import key, name_of
+from imagebake.azure.resources.resource_ids import key, name_of
 from imagebake.rollout.audience import machines_of, members
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.rollback_scope import images_of
 from imagebake.rollout.rotation import rotate_plan
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.rings import Ring
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.rings import Ring
 
 COLUMNS = ("image", "ring", "current", "since", "age", "proof", "replicas", "on it", "previous",
            "what is next")  # fmt: skip

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.resource_ids import definition_of, is_version, key, name_of, spoken
-from imagebake.rollout.inventory_index import Index
+from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of, spoken
+from imagebake.rollout.model.index import Index
 from imagebake.rollout.usage import could_be_latest
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import DeliveryMode
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import DeliveryMode
 
 Asked = Mapping[str, Mapping[str, str]]
 """By the id of a machine, the extensions of its model: what the agent calls each, by its name."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from imagebake.azure.model.fleet import Machine, ScaleSet
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.resource_ids import definition_of, is_version, key, name_of
-from imagebake.rollout.inventory_index import Index, parents
+from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of
+from imagebake.rollout.model.index import Index, parents
 
 _FOREIGN = ("/sharedgalleries/", "/communitygalleries/")
 _THERE = ("Completed", "Unknown")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.azure import image_history as views
+from imagebake.azure.compute import image_history as views
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -13,7 +13,7 @@ from imagebake.lock.selection import spec_of, split_version
 from imagebake.session import session
 from imagebake.session.session import End
 from imagebake.spec.load import spec_names
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def versions(image: str, *, as_json: bool) -> None:

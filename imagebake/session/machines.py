@@ -9,7 +9,7 @@ from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
-from imagebake.spec.pins import DeliveryMode, ExtensionPin
+from imagebake.spec.model.pins import DeliveryMode, ExtensionPin
 
 STAND_IN = ExtensionPin(
     publisher="Contoso.Demo", type="Hello", version="1.2.3", mode=DeliveryMode.NATIVE

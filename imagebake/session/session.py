@@ -15,11 +15,11 @@ from typing import BinaryIO, Protocol
 
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.containers import Container
-from imagebake.azure.build_logs import PackerLogs
-from imagebake.azure.clients import Clients
-from imagebake.azure.endpoint import Endpoint
-from imagebake.azure.identity import LoopbackCredential, azure_credential
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.endpoint import Endpoint
+from imagebake.azure.client.identity import LoopbackCredential, azure_credential
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.image_builder.build_logs import PackerLogs
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from imagebake.kernel.diagnostics import Diagnostic
-from imagebake.kernel.spelling import quoted
-from imagebake.kernel.versions import InexactVersion
+from imagebake.kernel.text.constrained import quoted
+from imagebake.kernel.text.versions import InexactVersion
 from imagebake.spec import codes
 from imagebake.spec.codes import Code
 from imagebake.spec.fields import (
@@ -26,8 +26,8 @@ from imagebake.spec.fields import (
     without_tags,
 )
 from imagebake.spec.lists import SINGULAR
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import UnfitModeError
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import UnfitModeError
 from imagebake.spec.yaml.nodes import Broken, Mapping, Node, Place, Scalar, plain
 from imagebake.spec.yaml.nodes import Sequence as ListNode
 

@@ -6,12 +6,12 @@ import difflib
 import typing
 from collections.abc import Iterable, Mapping
 
-from imagebake.spec.base import Value
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.outputs import OUTPUT_KINDS
-from imagebake.spec.pins import KINDS
-from imagebake.spec.source import SOURCE_KINDS
-from imagebake.spec.steps import CUSTOMIZER_KINDS, VALIDATOR_KINDS
+from imagebake.spec.model.base import Value
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.outputs import OUTPUT_KINDS
+from imagebake.spec.model.pins import KINDS
+from imagebake.spec.model.source import SOURCE_KINDS
+from imagebake.spec.model.steps import CUSTOMIZER_KINDS, VALIDATOR_KINDS
 
 Location = tuple[int | str, ...]
 EXTENDS = "extends"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Diagnostic
-from imagebake.kernel.names import handler_name
-from imagebake.kernel.spelling import quoted
+from imagebake.kernel.text.constrained import quoted
+from imagebake.kernel.text.names import handler_name
 from imagebake.spec import codes
-from imagebake.spec.pins import KINDS
+from imagebake.spec.model.pins import KINDS
 from imagebake.spec.yaml.nodes import Mapping, Node, Scalar, Sequence
 
 SINGULAR = {

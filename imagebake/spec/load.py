@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError
-from imagebake.kernel.spelling import quoted
+from imagebake.kernel.text.constrained import quoted
 from imagebake.spec import codes
 from imagebake.spec.check import check
 from imagebake.spec.fields import EXTENDS, did_you_mean
 from imagebake.spec.lists import SINGULAR, named, repeated_names
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.source import SOURCE_KINDS, MarketplaceImage
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.source import SOURCE_KINDS, MarketplaceImage
 from imagebake.spec.yaml.nodes import Entry, Mapping, Node, Place, Scalar, Sequence, Source
 from imagebake.spec.yaml.quick import quick
 from imagebake.spec.yaml.reader import read

@@ -9,10 +9,10 @@ import pydantic_core
 from pydantic import Field, StringConstraints
 
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.spec.base import Value
-from imagebake.spec.pins import ExtensionPin
-from imagebake.spec.source import SourceImage
-from imagebake.spec.types import Sha256, Text
+from imagebake.spec.model.base import Value
+from imagebake.spec.model.pins import ExtensionPin
+from imagebake.spec.model.source import SourceImage
+from imagebake.spec.model.types import Sha256, Text
 
 LOCK_VERSION = 1
 """The form of the locks that this imagebake reads and writes."""

@@ -10,9 +10,9 @@ from typing import Any
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.spec.lock import Artifact, Bundle, Lock
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.outputs import TargetRegion
-from imagebake.spec.steps import Fetched, RestartTerms, UpdateTerms
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.outputs import TargetRegion
+from imagebake.spec.model.steps import Fetched, RestartTerms, UpdateTerms
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
 """The line of a script that gets the mirror's address, which is not part of what is baked."""

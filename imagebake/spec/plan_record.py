@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationError
 
 from imagebake.kernel.digest import canonical_json, sha256_json
-from imagebake.spec.base import Grown, Value
 from imagebake.spec.lock import BASE, Bundle, Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.base import Grown, Value
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.steps import Fetched, Placed, RestartTerms, UpdateTerms
 from imagebake.spec.plan import BakePlan, Script, StepKind
-from imagebake.spec.steps import Fetched, Placed, RestartTerms, UpdateTerms
 
 PLAN = "plan.json"
 """The record of a version that has its plan, next to the manifest."""

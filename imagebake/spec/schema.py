@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.kernel.digest import canonical_json
-from imagebake.kernel.docstrings import all_field_docs
-from imagebake.spec import (
+from imagebake.kernel.text.docstrings import all_field_docs
+from imagebake.spec.fields import EXTENDS
+from imagebake.spec.model import (
     adoption,
     delivery,
-    model,
+    image_spec,
     options,
     outputs,
     pins,
@@ -17,14 +18,9 @@ from imagebake.spec import (
     source,
     steps,
 )
-from imagebake.spec import (
-    pins as stewardship,
-)
-from imagebake.spec import (
-    pins as windows_pins,
-)
-from imagebake.spec.fields import EXTENDS
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model import pins as stewardship
+from imagebake.spec.model import pins as windows_pins
+from imagebake.spec.model.image_spec import ImageSpec
 
 Schema = dict[str, Any]
 _MERGED = (
@@ -81,7 +77,7 @@ def full_schema() -> Schema:
     """The schema of a spec after its includes have been merged, with every docstring."""
     whole: Schema = _tidy(ImageSpec.model_json_schema())
     docs = all_field_docs(
-        *(stewardship, windows_pins, model, source, pins),
+        *(stewardship, windows_pins, image_spec, source, pins),
         *(steps, outputs, options, adoption, rings, delivery),
     )
     for name, part in {ImageSpec.__name__: whole, **whole["$defs"]}.items():

@@ -23,7 +23,7 @@ from imagebake.kernel.host.http import Connections
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support import azurite
 from tests.support.azurite import Azurite, serving_tokens
 from tests.support.builders import a_lock, a_spec, a_spec_document

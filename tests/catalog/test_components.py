@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from imagebake.kernel import names
-from imagebake.kernel.versions import DebianVersion, Scheme
+from imagebake.kernel.text import names
+from imagebake.kernel.text.versions import DebianVersion, Scheme
 from imagebake.spec.catalogue import windows
 from imagebake.spec.catalogue.component import Component
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX, OTHERS, packages_on
 from imagebake.spec.catalogue.reference import catalogue_page
-from imagebake.spec.distributions import Distribution
+from imagebake.spec.model.distributions import Distribution
 
 components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.kernel.workspace import find_root
+from imagebake.kernel.context import find_root
 from tests.clients.acceptance import CLIENTS, live
 from tests.clients.az_steps import STEPS, template
 from tests.clients.environment import AZ_LOCK, HERE, JS_FILES, CannotInstall, Environment

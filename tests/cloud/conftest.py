@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.retry import Patience
 from imagebake.emulator.server import Emulator
 from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 

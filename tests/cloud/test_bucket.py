@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.azure.throttle import Allowance, Bucket, Easing
+from imagebake.azure.client.throttle import Allowance, Bucket, Easing
 
 SMALL = Allowance(3, 2)
 

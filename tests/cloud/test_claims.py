@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagebake.azure.client.retry import Patience
 from imagebake.azure.model.gallery import TAG_CLAIM
-from imagebake.azure.retry import Patience
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
 from imagebake.rollout.claims import LEASE, LOOK, URGENT, Claim, Claimant, Held, claimed

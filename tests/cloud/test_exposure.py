@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from imagebake.azure.blob.exposure import exposure_of
-from imagebake.azure.clients import Clients
+from imagebake.azure.client.clients import Clients
 from imagebake.emulator.server import Emulator
 from tests.support.cloud import an_endpoint, quick
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from imagebake.azure.errors import ChangedMeanwhile, Conflict, NotFound
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.fleet import UpgradeState
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator

@@ -5,11 +5,11 @@ import datetime as dt
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.emulator.calls import Pace
 from imagebake.kernel.errors import CloudError
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 from tests.cloud.conftest import Time
 from tests.support.builders import a_spec
 from tests.support.cloud import an_endpoint, quick

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.fleet import incidents
+from imagebake.azure.compute.fleet import incidents
 from imagebake.emulator.server import Emulator
 from tests.support.live_fleets import a_fleet
 

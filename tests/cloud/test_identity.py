@@ -17,12 +17,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from werkzeug.wrappers import Request, Response
 
-from imagebake.azure.error_text import refusal
-from imagebake.azure.errors import Unanswered
-from imagebake.azure.identity import LoopbackCredential, azure_credential
-from imagebake.azure.retry import Patience
-from imagebake.azure.token_unavailable import NoToken
-from imagebake.azure.tokens import CachedCredential
+from imagebake.azure.client.error_text import refusal
+from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.client.identity import LoopbackCredential, azure_credential
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.tokens import CachedCredential, NoToken
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.errors import NotFound
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.image_templates import ImageTemplates
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.errors import NotFound
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.image_templates import ImageTemplates
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
 from tests.support.builders import a_spec

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.fleet import Fleet
-from imagebake.azure.inventory import users
+from imagebake.azure.compute.fleet import Fleet
+from imagebake.azure.compute.inventory import users
 from imagebake.azure.model.fleet import UpgradeState
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.limits import Bucket, Throttle

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.image_templates import TAG_FINGERPRINT
-from imagebake.azure.leftovers import Act, Kind, Leftovers
-from imagebake.azure.trigger_templates import TAG_STANDING
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.image_templates import TAG_FINGERPRINT
+from imagebake.azure.image_builder.leftovers import Act, Kind, Leftovers
+from imagebake.azure.image_builder.trigger_templates import TAG_STANDING
 from imagebake.emulator.calls import Pace
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.marketplace import MarketplaceSource, extension_versions, image_versions
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.marketplace import (
+    MarketplaceSource,
+    extension_versions,
+    image_versions,
+)
 from imagebake.emulator.machines.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from imagebake.spec.candidates import Candidate, Origin, Question
+from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.cloud import an_endpoint, quick
 from tests.support.emulators import RecordingBuilder
 

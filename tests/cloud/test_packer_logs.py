@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.build_logs import PackerLogs
-from imagebake.azure.clients import Clients
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.image_templates import ImageTemplates
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.build_logs import PackerLogs
+from imagebake.azure.image_builder.image_templates import ImageTemplates
 from imagebake.kernel.errors import CloudError
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template

@@ -9,9 +9,9 @@ from azure.core import PipelineClient
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.azure.pipeline import CircuitOpen, JitteredRetry, Throttled
-from imagebake.azure.retry import Patience, Retries
-from imagebake.azure.throttle import Throttle
+from imagebake.azure.client.pipeline import CircuitOpen, JitteredRetry, Throttled
+from imagebake.azure.client.retry import Patience, Retries
+from imagebake.azure.client.throttle import Throttle
 from tests.cloud.conftest import Answers, Time
 
 Client = PipelineClient[HttpRequest, HttpResponse]

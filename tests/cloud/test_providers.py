@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.providers import PROVIDERS, Providers
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.resources.providers import PROVIDERS, Providers
 from imagebake.emulator.calls import Pace
 from imagebake.kernel.errors import CloudError
 from tests.support.machines import Machine

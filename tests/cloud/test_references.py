@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.references import Used, image_of, of_gallery
+from imagebake.azure.compute.references import Used, image_of, of_gallery
 
 GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/shelf"
 IMAGE = f"{GALLERY}/images/demo"

@@ -9,8 +9,8 @@ from azure.core.exceptions import (
 )
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.azure.error_text import refusal
-from imagebake.azure.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.client.error_text import refusal
+from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
 from imagebake.kernel.context import explain
 from imagebake.kernel.errors import CloudError
 from tests.cloud.conftest import Answers

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.azure.retry import Patience, Retries, asked_wait
+from imagebake.azure.client.retry import Patience, Retries, asked_wait
 from tests.cloud.conftest import Time
 
 

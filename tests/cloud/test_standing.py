@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.trigger_templates import TAG_STANDING, Standing
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.trigger_templates import TAG_STANDING, Standing
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from tests.support.builders import a_spec
 from tests.support.cloud import a_template

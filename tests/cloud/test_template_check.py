@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from azure.mgmt.imagebuilder import models
 
-from imagebake.azure.template_check import check_template, fields_of, subclasses_of
+from imagebake.azure.image_builder.template_check import check_template, fields_of, subclasses_of
 from tests.support.cloud import a_template
 
 

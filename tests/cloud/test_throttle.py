@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.azure.retry import Patience
-from imagebake.azure.throttle import Allowance, Operation, Throttle, remaining
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.throttle import Allowance, Operation, Throttle, remaining
 from imagebake.drill.virtual_time import VirtualTime
 from tests.cloud.conftest import Time
 

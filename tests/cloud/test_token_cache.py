@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from azure.core.credentials import AccessToken
 
-from imagebake.azure.token_unavailable import NoToken
-from imagebake.azure.tokens import CachedCredential
+from imagebake.azure.client.tokens import CachedCredential, NoToken
 from tests.cloud.conftest import Time
 
 HOUR = 3600.0

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from imagebake.azure.serialize import gallery_version, image_definition, moment, region_name
-from imagebake.kernel.versions import ImageVersion
+from imagebake.azure.client.serialize import gallery_version, image_definition, moment, region_name
+from imagebake.kernel.text.versions import ImageVersion
 from tests.support.builders import a_spec
 
 

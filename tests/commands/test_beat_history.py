@@ -15,10 +15,9 @@ from imagebake.heartbeat.history_report import (
     refuse_silence,
     write_metrics,
 )
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.settings import Settings
-from imagebake.kernel.workspace import Workspace
 from tests.support.beaten import a_beaten_spec
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 from tests.support.builders import a_spec

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.cli.program import OwnConfig, TaskProgram
 from imagebake.emulator.server import Emulator

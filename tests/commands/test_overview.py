@@ -17,11 +17,9 @@ from imagebake.dashboard.command import dashboard
 from imagebake.dashboard.model import Dashboard
 from imagebake.dashboard.page import page
 from imagebake.heartbeat.history_report import records
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.errors import CloudError, NotNow, UsageError
-from imagebake.kernel.freeze import Freeze
-from imagebake.kernel.settings import Settings
-from imagebake.kernel.workspace import Workspace
+from imagebake.kernel.settings import Freeze, Settings
 from imagebake.recovery.commands.runbook import RECORDS
 from imagebake.rollout.commands.rotate import promotion
 from imagebake.rollout.operation import Place, perform

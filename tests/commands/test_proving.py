@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.progress import NoProgress
 from imagebake.kernel.settings import Settings
-from imagebake.kernel.workspace import Workspace
 from imagebake.proof.first_boots import IN_AZURE, hindrance
 from tests.commands.conftest import write_site
 from tests.support.users import run_as

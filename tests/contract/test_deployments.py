@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.deployments import deploy
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.resources.deployments import deploy
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from tests.support.cloud import an_endpoint, quick

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from imagebake.build.build_log import BuildLog, lines_of, read_log
-from imagebake.kernel.redaction import redact
+from imagebake.kernel.text.redaction import redact
 from imagebake.lab.engine.log import AzureLog
 
 RUN = "864c0337-b300-48ab-8e8e-7894bc695b7c"

@@ -6,8 +6,8 @@ import pytest
 
 from imagebake.drill.model import GOLDEN, PLAIN, STORE, Traffic, outage
 from imagebake.drill.verdict import Verdict, judge
-from imagebake.kernel.percentile import percentile
-from imagebake.spec.options import Objectives
+from imagebake.heartbeat.history import percentile
+from imagebake.spec.model.options import Objectives
 from tests.support.drills import a_plan, a_record, an_attempt
 
 

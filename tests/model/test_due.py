@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, GalleryVersion
 from imagebake.build.due import Attempt, Due, Need, decide, last_time
 from imagebake.build.journal import line, read_attempt
-from imagebake.kernel.versions import ImageVersion
-from imagebake.spec.options import Schedule
+from imagebake.kernel.text.versions import ImageVersion
+from imagebake.spec.model.options import Schedule
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 TUESDAYS = Schedule(cron="17 3 * * 2")

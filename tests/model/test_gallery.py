@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.azure.model.gallery import GalleryVersion, latest, next_version
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 

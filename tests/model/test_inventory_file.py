@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imagebake.azure.model.fleet import Definition, UpgradeState
 from imagebake.azure.model.inventory_file import inventory_json, read_inventory
 from imagebake.kernel.errors import SpecError
-from imagebake.kernel.json_positions import line_and_column, places
+from imagebake.kernel.text.json_positions import line_and_column, places
 from tests.support.fleets import (
     GALLERY,
     NOW,

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from imagebake.kernel import names
+from imagebake.kernel.text import names
 
 
 @pytest.mark.parametrize(

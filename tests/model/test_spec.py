@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from imagebake.kernel.digest import sha256_bytes, sha256_json
-from imagebake.kernel.spelling import quoted, redacted
-from imagebake.spec.model import Architecture, ImageSpec
-from imagebake.spec.pins import FilePin
-from imagebake.spec.steps import scripts
+from imagebake.kernel.text.constrained import quoted, redacted
+from imagebake.spec.model.image_spec import Architecture, ImageSpec
+from imagebake.spec.model.pins import FilePin
+from imagebake.spec.model.steps import scripts
 from tests.support.builders import a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
 

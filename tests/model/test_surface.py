@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from imagebake.kernel.digest import sha256_json
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.options import Build
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.options import Build
+from imagebake.spec.model.source import GalleryVersion, ManagedImage, MarketplaceImage
 from imagebake.spec.plan import Script, StepKind
-from imagebake.spec.source import GalleryVersion, ManagedImage, MarketplaceImage
 from tests.support.builders import a_spec
 from tests.support.surface import EVERYTHING, GROUP, everything
 

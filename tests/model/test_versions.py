@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.kernel.versions import (
+from imagebake.kernel.text.versions import (
     DebianVersion,
     HandlerVersion,
     ImageVersion,

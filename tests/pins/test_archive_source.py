@@ -10,7 +10,7 @@ import pytest
 from imagebake.kernel.errors import ArtifactError
 from imagebake.lock.archive import Archives
 from imagebake.pins.archive_versions import ArchiveSource
-from imagebake.spec.candidates import Origin, Question
+from imagebake.spec.model.candidates import Origin, Question
 from tests.pins.conftest import NOW
 from tests.support.archive import Archive
 from tests.support.server import Server

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.kernel.versions import Scheme, in_order, order
+from imagebake.kernel.text.versions import Scheme, in_order, order
 from imagebake.pins.decision import Decision, decide, obstacle
-from imagebake.spec.adoption import Adoption, DeniedVersions, Terms, terms
-from imagebake.spec.candidates import Candidate
+from imagebake.spec.model.adoption import Adoption, DeniedVersions, Terms, terms
+from imagebake.spec.model.candidates import Candidate
 
 TODAY = dt.date(2026, 11, 22)
 OLD = TODAY - dt.timedelta(days=100)

@@ -17,7 +17,7 @@ from imagebake.pins.file_address import digest_in, moved, names_version, version
 from imagebake.pins.github import GithubSource
 from imagebake.pins.pypi import PypiSource
 from imagebake.pins.web_listing import ListingSource
-from imagebake.spec.candidates import Candidate, Origin, Question
+from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.server import Server, serving
 
 FILE = "https://files.example/run/releases/download/v2.335.0/runner-linux-x64-2.335.0.tar.gz"

@@ -14,7 +14,7 @@ from imagebake.kernel.errors import ArtifactError
 from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.outlook import Outlook, gather, outlook
 from imagebake.pins.subjects import Kind, questions_of, subjects_of
-from imagebake.spec.candidates import Candidate, Origin, Question
+from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.builders import a_spec
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)

@@ -9,9 +9,9 @@ from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.policy.rule import Finding
 from imagebake.proof.validate import validate_contents
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.delivery import AGENT_STATE, AGENTS, POLICY, policy
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.delivery import AGENT_STATE, AGENTS, POLICY, policy
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_lock, a_spec
 from tests.support.deliveries import (
     EXTENSION_ZIP,

@@ -11,7 +11,7 @@ from imagebake.policy.rule import Finding
 from imagebake.proof.validate import validate_spec
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
 from tests.support.surface import GROUP

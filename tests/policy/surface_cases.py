@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.policy.spec_cases import GALLERY, Case
 from tests.support.builders import a_spec, a_spec_document
 from tests.support.surface import DIGEST, FETCHED, GROUP

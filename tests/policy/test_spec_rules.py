@@ -4,7 +4,7 @@ import pytest
 
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.registry import SPEC_RULES
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.policy.spec_cases import (
     AZURE,
     HARMLESS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.policy.spec_cases import Case
 from tests.support.builders import a_lock, a_spec
 from tests.support.windows import GUEST_AGENT, PESTER, TOOL, a_full_windows_spec, a_windows_spec

@@ -8,7 +8,7 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.kernel.versions import DebianVersion
+from imagebake.kernel.text.versions import DebianVersion
 
 TRICKY = (
     "0",

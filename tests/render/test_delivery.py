@@ -17,7 +17,7 @@ from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan, Script
 from tests.render.conftest import Planner, as_root, lock_of, text
 from tests.render.scratch import Scratch

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.spec.delivery import POLICY
+from imagebake.spec.model.delivery import POLICY
 from imagebake.spec.plan import BakePlan, Script
 from tests.render.conftest import Planner, as_root, text
 from tests.render.scratch import Scratch

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagebake.azure.template_check import check_template
+from imagebake.azure.image_builder.template_check import check_template
 from imagebake.build.render.files import rendered_files
 from imagebake.build.render.image_template import render_image_template
 from imagebake.build.render.trigger_template import TAG_CANDIDATE, render_standing
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
-from imagebake.kernel.names import TEMPLATE
 from imagebake.kernel.templating import Templates
+from imagebake.kernel.text.names import TEMPLATE
 from imagebake.lab.local_cloud import wire_source
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.outputs import TargetRegion
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.outputs import TargetRegion
+from imagebake.spec.model.steps import RestartTerms, UpdateTerms
 from imagebake.spec.plan import Delivery
-from imagebake.spec.steps import RestartTerms, UpdateTerms
 from tests.render.conftest import MIRROR, Planner, a_full_spec
 from tests.support.builders import a_spec
 from tests.support.golden import Golden

@@ -16,7 +16,7 @@ from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Bundle
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.render import azure_side
 from tests.render.conftest import MIRROR, as_root
 from tests.support.builders import a_lock, a_package, a_spec

@@ -15,7 +15,7 @@ from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_spec
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan, Script, StepKind
 from tests.render.conftest import Planner, a_full_spec
 from tests.support.builders import a_lock

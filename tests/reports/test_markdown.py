@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.kernel.pages.markdown import code, fenced, folded, plain, table
+from imagebake.kernel.text.markdown import code, fenced, folded, plain, table
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from imagebake.azure.model.gallery import (
     GalleryVersion,
     written_time,
 )
-from imagebake.azure.resource_ids import key
-from imagebake.spec.model import ImageSpec
+from imagebake.azure.resources.resource_ids import key
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.rollout.world import Fate, World
 from tests.support.fleets import COMPUTE, NOW, REGIONS, definition_id
 

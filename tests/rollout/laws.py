@@ -12,9 +12,9 @@ from imagebake.azure.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.azure.resource_ids import definition_of, key
-from imagebake.rollout import actions as act
-from imagebake.rollout.inventory_index import Index
+from imagebake.azure.resources.resource_ids import definition_of, key
+from imagebake.rollout.model import actions as act
+from imagebake.rollout.model.index import Index
 from imagebake.rollout.promote import rings_of
 from tests.rollout.world import World
 

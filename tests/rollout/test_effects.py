@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from imagebake.rollout.actions import (
+from imagebake.rollout.model.actions import (
     Action,
     Guard,
     Hide,
@@ -21,7 +21,7 @@ from imagebake.rollout.actions import (
     Unhold,
     Unretire,
 )
-from imagebake.rollout.effects import after, changes, tags_of
+from imagebake.rollout.model.effects import after, changes, tags_of
 from tests.support.fleets import NOW, a_version, shown, version_id
 
 ID = version_id("1.0.0")

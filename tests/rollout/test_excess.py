@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from imagebake.azure.model.gallery import TAG_EXTENSIONS, held_tag
-from imagebake.azure.resource_ids import key
+from imagebake.azure.resources.resource_ids import key
 from imagebake.rollout.undeclared_extensions import Excess, excess, remark
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.deliveries import HANDLER, a_cached_extension, an_agent_with_its_own
 from tests.support.fleets import (

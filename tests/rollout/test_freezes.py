@@ -6,9 +6,9 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_INCIDENT
 from imagebake.kernel.errors import NotNow
-from imagebake.kernel.freeze import Freeze
+from imagebake.kernel.settings import Freeze
 from imagebake.rollout.freezes import HEALTHY, Gate, GateState, gate, with_heartbeats
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.plan import Plan
 from tests.support.fleets import NOW
 
 HOUR = dt.timedelta(hours=1)

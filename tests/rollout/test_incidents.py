@@ -7,14 +7,14 @@ from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.resource_ids import key
-from imagebake.rollout.actions import Delete, Retire
+from imagebake.azure.resources.resource_ids import key
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.actions import Delete, Retire
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.retire import relief, retire_plan
-from imagebake.spec.rings import Retirement, Ring
+from imagebake.spec.model.rings import Retirement, Ring
 from tests.rollout.world import World
 from tests.support.fleets import (
     NOW,

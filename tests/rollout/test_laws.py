@@ -21,18 +21,18 @@ from hypothesis.stateful import (
 
 from imagebake.azure.model.fleet import Machine
 from imagebake.azure.model.gallery import TAG_KEEP
-from imagebake.azure.resource_ids import key
-from imagebake.rollout.actions import Delete, Move, Override, Upgrade
+from imagebake.azure.resources.resource_ids import key
 from imagebake.rollout.commands.hold import hold_plan, unhold_plan
 from imagebake.rollout.dependency_graph import dependency_map
 from imagebake.rollout.freezes import OPEN, Gate, GateState
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.actions import Delete, Move, Override, Upgrade
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.promote import promote_plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotation import rotate_plan
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.rollout import laws
 from tests.rollout.chance import a_world
 from tests.rollout.world import World

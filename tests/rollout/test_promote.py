@@ -8,7 +8,7 @@ from imagebake.azure.model.fleet import Definition, UpgradeState
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.promote import promote_plan
 from tests.support.fleets import (
     NOW,

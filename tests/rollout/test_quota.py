@@ -6,7 +6,7 @@ from imagebake.rollout.freezes import OPEN
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.retire import relief, retire_plan
-from imagebake.spec.rings import Retirement
+from imagebake.spec.model.rings import Retirement
 from tests.support.fleets import NOW, a_rollout_spec, a_version, ago, an_inventory
 
 RINGS = a_rollout_spec().rollout_rings

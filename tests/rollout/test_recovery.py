@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from imagebake.azure.model.fleet import Definition, Inventory, ScaleSet, UpgradeState
 from imagebake.azure.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, GalleryVersion
-from imagebake.azure.resource_ids import definition_of, key
+from imagebake.azure.resources.resource_ids import definition_of, key
 from imagebake.recovery.readiness import general_lacks, lacks
 from imagebake.recovery.second_gallery import Second, carried, copy_plan, flaws, use_plan, wanted
-from imagebake.rollout.actions import Action, AwaitReplicas, Move
-from imagebake.rollout.effects import after
 from imagebake.rollout.gallery_copies import Copy, CopyTags
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.actions import Action, AwaitReplicas, Move
+from imagebake.rollout.model.effects import after
+from imagebake.rollout.model.index import Index
 from imagebake.rollout.promote import rings_of
 from tests.rollout.chance import a_world
 from tests.support.fleets import (

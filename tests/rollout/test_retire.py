@@ -8,14 +8,14 @@ import pytest
 
 from imagebake.azure.model.fleet import Definition
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.resource_ids import key
-from imagebake.rollout.actions import Delete, OverrideFreeze, Retire
+from imagebake.azure.resources.resource_ids import key
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.actions import Delete, OverrideFreeze, Retire
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
-from imagebake.spec.rings import Retirement
+from imagebake.spec.model.rings import Retirement
 from tests.support.fleets import (
     GALLERY,
     GROUP,

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_FROM, TAG_OVERRIDE, TAG_PROOF
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.rings import Rings
 from tests.support.fleets import (
     a_rollout_spec,
     a_version,

@@ -7,9 +7,9 @@ import pytest
 
 from imagebake.azure.model.fleet import UpgradeState
 from imagebake.azure.model.gallery import TAG_OVERRIDE, GalleryVersion
-from imagebake.rollout.actions import Revoke
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.actions import Revoke
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.rollback import rollback_plan
 from tests.support.fleets import (
     NOW,

@@ -7,10 +7,10 @@ import pytest
 
 from imagebake.azure.model.fleet import Definition, UpgradeState
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
-from imagebake.rollout.actions import MarkCurrent
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.freezes import OPEN, Gate, GateState
-from imagebake.rollout.plan import Plan
+from imagebake.rollout.model.actions import MarkCurrent
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.rotation import rotate_plan
 from imagebake.rollout.status import status
 from tests.support.fleets import (

@@ -24,11 +24,11 @@ from imagebake.azure.model.gallery import (
     GalleryVersion,
     next_version,
 )
-from imagebake.azure.resource_ids import definition_of, is_version, key
-from imagebake.rollout import actions as act
-from imagebake.rollout.effects import after
-from imagebake.rollout.plan import Plan
-from imagebake.spec.model import ImageSpec
+from imagebake.azure.resources.resource_ids import definition_of, is_version, key
+from imagebake.rollout.model import actions as act
+from imagebake.rollout.model.effects import after
+from imagebake.rollout.model.plan import Plan
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.fleets import COMPUTE, GALLERY, NOW, definition_id, version_id
 
 Write = Callable[[], None]

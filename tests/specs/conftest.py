@@ -10,7 +10,7 @@ import pytest
 
 from imagebake.kernel.errors import SpecError
 from imagebake.spec.load import load_spec
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.golden import FOLDER
 
 GOLDEN = FOLDER / "specs"

@@ -16,7 +16,7 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError
 from imagebake.spec import codes
 from imagebake.spec.load import load_spec
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.yaml.scalars import resolve
 from tests.specs.conftest import GOLDEN
 from tests.support.builders import a_spec_document

@@ -10,7 +10,7 @@ import pytest
 
 from imagebake.kernel.errors import SpecError
 from imagebake.spec.load import load_all, load_spec, spec_names
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.specs.conftest import GOLDEN, Load
 
 HEAD = "extends: base/good.yaml\nname: demo\n"

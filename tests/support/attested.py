@@ -17,7 +17,7 @@ from imagebake.azure.model.manifest import BakeManifest, record_name
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import PLAN, plan_record
 from tests.support.images import Node, Tree, a_tar, a_tree

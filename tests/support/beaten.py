@@ -10,19 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat.beats import carry_out
 from imagebake.heartbeat.model import Beat
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.settings import Settings
-from imagebake.kernel.workspace import Workspace
 from imagebake.rollout.freezes import Gate
 from imagebake.rollout.operation import Place
 from imagebake.session.session import Destination, End, InAzure, LocalLogs
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.beats import console_of
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, a_distributor, azure

@@ -7,7 +7,7 @@ from typing import Any
 from imagebake.kernel.digest import sha256_bytes, sha256_json
 from imagebake.lock.windows_files import resolve_windows
 from imagebake.spec.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def a_spec_document(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.azure.endpoint import Credential, Endpoint
-from imagebake.azure.identity import LoopbackCredential
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.endpoint import Credential, Endpoint
+from imagebake.azure.client.identity import LoopbackCredential
+from imagebake.azure.client.retry import Patience
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.spec.plan import BakePlan, Delivery, Script
 from tests.support.builders import a_lock, a_spec

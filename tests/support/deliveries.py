@@ -11,7 +11,8 @@ from typing import Any
 from imagebake.build.render.delivery import cache_configuration
 from imagebake.build.render.scripts import manifest
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.spec.delivery import (
+from imagebake.spec.lock import Lock
+from imagebake.spec.model.delivery import (
     AGENT_STATE,
     AGENTS,
     CACHE,
@@ -23,8 +24,7 @@ from imagebake.spec.delivery import (
     agent_folder,
     policy,
 )
-from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.images import WAAGENT_CONF, Node, link, text
 

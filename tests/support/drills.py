@@ -21,7 +21,7 @@ from imagebake.drill.model import (
     Witness,
 )
 from imagebake.lab.faults import StoreState
-from imagebake.spec.options import Objectives
+from imagebake.spec.model.options import Objectives
 
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 NOT_DOWNLOADED = "Failed to fetch manifest from all sources"

@@ -17,8 +17,8 @@ from azure.core.credentials import AccessToken
 from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.imagebuilder import ImageBuilderClient
 
-from imagebake.azure.endpoint import Credential
-from imagebake.azure.identity import azure_credential
+from imagebake.azure.client.endpoint import Credential
+from imagebake.azure.client.identity import azure_credential
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator

@@ -13,8 +13,8 @@ from imagebake.azure.model.gallery import (
     TAG_RING,
     GalleryVersion,
 )
-from imagebake.kernel.versions import ImageVersion
-from imagebake.spec.model import ImageSpec
+from imagebake.kernel.text.versions import ImageVersion
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)

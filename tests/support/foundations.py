@@ -12,9 +12,9 @@ from typing import Any
 
 from azure.core.credentials import AccessToken
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.deployments import resource
+from imagebake.azure.client.clients import Clients
 from imagebake.azure.model.gallery import TAG_PROTECTED
+from imagebake.azure.resources.deployments import resource
 from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap
 from imagebake.bootstrap.resources import Foundation, GalleryPlace
 from imagebake.bootstrap.templates import Deployment, render_bootstrap

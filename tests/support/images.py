@@ -11,7 +11,7 @@ from imagebake.build.render.scripts import manifest
 from imagebake.inspection.contents import Contents
 from imagebake.inspection.tree import read_contents
 from imagebake.spec.lock import BASE, Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 Tree = dict[str, "Node"]
 """A root file system: absolute paths and what is there."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.fleet import Fleet
-from imagebake.azure.retry import Patience
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.emulator.server import Emulator
 from tests.support.cloud import SUBSCRIPTION, an_endpoint, quick
 from tests.support.emulators import a_definition

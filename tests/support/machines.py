@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.endpoint import Credential
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.endpoint import Credential
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.bake import bake, resume

@@ -9,7 +9,7 @@ from imagebake.build.plan import plan_bake
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 from tests.support.builders import a_lock, a_spec
 

@@ -10,24 +10,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.fleet import Fleet
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
-from imagebake.azure.resource_ids import name_of
+from imagebake.azure.resources.resource_ids import name_of
 from imagebake.emulator.server import Emulator
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.settings import Settings
-from imagebake.kernel.workspace import Workspace
 from imagebake.rollout.claims import URGENT
 from imagebake.rollout.commands.rotate import going_back, promotion, rotation
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.operation import Decide, Place, perform
-from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order
 from imagebake.rollout.promote import rings_of
 from imagebake.session.session import Destination, End, InAzure, LocalLogs
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import Clock, RecordingBuilder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 
 GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake/providers"

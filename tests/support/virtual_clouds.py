@@ -15,14 +15,14 @@ from typing import Any
 from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.endpoint import Credential, Endpoint
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.identity import LoopbackCredential, azure_credential
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.endpoint import Credential, Endpoint
+from imagebake.azure.client.identity import LoopbackCredential, azure_credential
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.tokens import Source
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.azure.retry import Patience
-from imagebake.azure.tokens import Source
 from imagebake.build.bake import bake
 from imagebake.build.finalize import Hands
 from imagebake.build.run_notes import RunNotes

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator

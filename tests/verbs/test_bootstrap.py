@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.client.pipeline import deletable
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROTECTED
-from imagebake.azure.pipeline import deletable
 from imagebake.bootstrap.rbac import environments
 from imagebake.bootstrap.reconcile import What, apply_bootstrap, plan_bootstrap, wanted_of
 from imagebake.bootstrap.resources import Foundation, GalleryPlace
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.store import snapshot
 from imagebake.kernel.errors import CloudError, RolloutRefused
-from imagebake.spec.model import Generation
+from imagebake.spec.model.image_spec import Generation
 from tests.conftest import ROOT
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape

@@ -12,9 +12,9 @@ from imagebake.pins.answer_cache import Answer
 from imagebake.pins.bump import PinMove, choose
 from imagebake.pins.outlook import Outlook, outlook
 from imagebake.pins.subjects import subjects_of
-from imagebake.spec.candidates import Candidate
 from imagebake.spec.catalogue.component import Component
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.candidates import Candidate
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 
 TODAY = dt.date(2026, 11, 22)

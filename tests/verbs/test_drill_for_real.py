@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.machines import Machines
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.drill.model import (
     GOLDEN,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROOF
-from imagebake.azure.providers import Providers
+from imagebake.azure.resources.providers import Providers
 from imagebake.bootstrap.rbac import DUTIES, Duty
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator

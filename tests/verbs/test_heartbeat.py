@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.machines import Machines
+from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machines.host import MachineFailed

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.machines import Machines
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.machines import Machines
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat.beat import Hands, Round, heartbeat

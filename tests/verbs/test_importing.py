@@ -22,8 +22,8 @@ from imagebake.audit.library import Library
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.spec.load import load_spec
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.steps import scripts
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.steps import scripts
 from tests.support.golden import FOLDER, Golden
 from tests.support.surface import GROUP
 

@@ -34,7 +34,7 @@ from imagebake.lock.locking import (
 from imagebake.mirror.local import ArtifactsGone, Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import Bundle, Lock, LockedStep
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.builders import a_lock, a_package, a_spec
 from tests.support.server import Server, serving

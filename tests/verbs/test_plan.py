@@ -12,7 +12,7 @@ from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Bundle, LockedStep
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 from tests.support.builders import a_lock, a_package, a_spec
 

@@ -23,7 +23,7 @@ from imagebake.policy.facts import ProofFacts
 from imagebake.proof.prove import Hands, demand_of, prove
 from imagebake.proof.validate import report_proof
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape
 from tests.support.first_boots import START, a_ledger, an_entry

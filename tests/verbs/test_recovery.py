@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.errors import Unanswered
+from imagebake.azure.client.errors import Unanswered
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.errors import (

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.errors import Unanswered
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.client.retry import Patience
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.azure.retry import Patience
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.proof.validate import rivals
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 
 

@@ -15,8 +15,8 @@ from imagebake.azure.model.gallery import TAG_HOLD
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.management.health import Incident
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused
-from imagebake.kernel.freeze import Freeze
-from imagebake.rollout.actions import Move
+from imagebake.kernel.settings import Freeze
+from imagebake.rollout.model.actions import Move
 from tests.support.emulators import Clock
 from tests.support.live_fleets import set_id, version_id
 from tests.support.rollouts import REGIONS, SETS, Rollout, a_rollout

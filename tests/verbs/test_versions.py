@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from imagebake.azure import image_history
+from imagebake.azure.compute import image_history
 from imagebake.kernel.errors import UsageError
 from tests.support.cloud import a_plan
 from tests.support.machines import NOW, Machine

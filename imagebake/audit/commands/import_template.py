@@ -9,12 +9,13 @@ from imagebake.audit.draft.draft import has_errors, import_template
 from imagebake.audit.draft.model import Draft
 from imagebake.audit.draft.spec_text import drafted
 from imagebake.audit.library import Library
-from imagebake.kernel import context, names
+from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.host.files import write_atomically
+from imagebake.kernel.text import names
 from imagebake.spec.load import load_spec
 
 

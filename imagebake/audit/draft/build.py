@@ -11,7 +11,7 @@ from imagebake.audit.draft.target import read_tags
 from imagebake.audit.languages.nodes import Node, Table, entry, items_of, text_of
 from imagebake.audit.languages.templates import Notes
 from imagebake.audit.languages.values import truth
-from imagebake.kernel import names
+from imagebake.kernel.text import names
 
 _SHORTEST, _LONGEST, _DEFAULT = 6, 960, 240
 _LARGEST_DISK, _LARGEST_DATA_DISK, _MOST_DISKS = 2048, 32767, 16

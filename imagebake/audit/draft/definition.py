@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from imagebake.audit.languages.nodes import Node, entry, items_of, text_of
 from imagebake.audit.languages.templates import Notes
-from imagebake.spec.model import Architecture, Generation, SecurityType
+from imagebake.spec.model.image_spec import Architecture, Generation, SecurityType
 
 _GEN1 = re.compile(r"gen1|(?:18|20|22)[._]04-lts$", re.IGNORECASE)
 _GEN2 = re.compile(r"gen2|g2\b|^server", re.IGNORECASE)

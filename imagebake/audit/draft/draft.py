@@ -17,11 +17,11 @@ from imagebake.audit.languages.templates import ForeignTemplate, Notes, SecretIn
 from imagebake.audit.library import Library
 from imagebake.audit.source import Source
 from imagebake.inspection.secrets import find_secrets
-from imagebake.kernel import names
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
+from imagebake.kernel.text import names
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, stand_in
-from imagebake.spec.foreign_template import NotATemplate
+from imagebake.spec.model.foreign_template import NotATemplate
 
 OWNER = "nobody-yet"
 """Stands for the owner until somebody is."""

@@ -7,8 +7,8 @@ from typing import Any
 from imagebake.audit.draft.ids import spelled, whole_id
 from imagebake.audit.languages.nodes import Node, Table, entry, text_of
 from imagebake.audit.languages.templates import Notes
-from imagebake.kernel import names
-from imagebake.kernel.versions import MARKETPLACE
+from imagebake.kernel.text import names
+from imagebake.kernel.text.versions import MARKETPLACE
 
 _PLAN = {"name": "planName", "product": "planProduct", "publisher": "planPublisher"}
 _KINDS = "PlatformImage, ManagedImage and SharedImageVersion are known"

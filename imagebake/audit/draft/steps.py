@@ -10,9 +10,9 @@ from imagebake.audit.draft.model import DraftFile, DraftStep
 from imagebake.audit.languages.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
 from imagebake.audit.languages.templates import Notes
 from imagebake.audit.languages.values import truth
-from imagebake.kernel import names
-from imagebake.kernel.spelling import redacted
-from imagebake.spec.steps import COMMAND, download_in
+from imagebake.kernel.text import names
+from imagebake.kernel.text.constrained import redacted
+from imagebake.spec.model.steps import COMMAND, download_in
 
 KINDS = frozenset({"powershell", "windowsrestart", "windowsupdate"})
 _TIMEOUT = re.compile(r"[1-9][0-9]{0,4}[smh]")

@@ -12,7 +12,7 @@ from imagebake.audit.draft.model import DraftRegion
 from imagebake.audit.languages.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
 from imagebake.audit.languages.templates import Notes
 from imagebake.audit.languages.values import truth
-from imagebake.kernel import names
+from imagebake.kernel.text import names
 
 _DEFINITION = re.compile(r"/images/([^/]+)(?:/versions/.*)?$", re.IGNORECASE)
 _STORAGE = frozenset({"Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"})

@@ -13,7 +13,7 @@ from imagebake.audit.languages.nodes import Literal, Node, Table, Unknown, entry
 from imagebake.audit.library import Library
 from imagebake.audit.source import Source
 from imagebake.kernel.diagnostics import Diagnostic, Severity
-from imagebake.spec.foreign_template import NotATemplate
+from imagebake.spec.model.foreign_template import NotATemplate
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")
 

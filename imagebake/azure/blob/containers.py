@@ -19,13 +19,13 @@ from typing import Any, Self
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from imagebake.azure.blob.address import Address
-from imagebake.azure.endpoint import Credential
-from imagebake.azure.error_text import refusal
-from imagebake.azure.errors import Conflict, NotFound, Unanswered
-from imagebake.azure.requests import WORKERS
-from imagebake.azure.retry import Patience, Retries
+from imagebake.azure.client.endpoint import Credential
+from imagebake.azure.client.error_text import refusal
+from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.client.requests import WORKERS
+from imagebake.azure.client.retry import Patience, Retries
 from imagebake.kernel.errors import CloudError
-from imagebake.kernel.redaction import redact
+from imagebake.kernel.text.redaction import redact
 
 _KINDS: dict[int, type[CloudError]] = {400: Conflict, 404: NotFound, 409: Conflict, 412: Conflict}
 _BROKEN = 500
@@ -133,7 +133,7 @@ class Container:
             if self._made is None:
                 from azure.storage.blob import ContainerClient
 
-                from imagebake.azure.pipeline import StorageRetry, transport
+                from imagebake.azure.client.pipeline import StorageRetry, transport
 
                 self._made = ContainerClient.from_container_url(
                     self.address.url,
@@ -218,7 +218,7 @@ class Container:
         from azure.core.pipeline.policies import UserAgentPolicy
         from azure.core.rest import HttpRequest
 
-        from imagebake.azure.pipeline import JitteredRetry, transport
+        from imagebake.azure.client.pipeline import JitteredRetry, transport
 
         policies = [UserAgentPolicy("imagebake"), JitteredRetry(self._retries)]
         carrier = transport(self._ca, self.patience.sleep)

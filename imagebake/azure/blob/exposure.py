@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from imagebake.azure.clients import Clients
-from imagebake.azure.deployments import resource
+from imagebake.azure.client.clients import Clients
 from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.resources.deployments import resource
 
 _API = "2024-01-01"
 _CLOSED: Mapping[str, tuple[object, str, str]] = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake.azure.blob.containers import BlocksLost, Container, Stamp, Stored
-from imagebake.azure.requests import together
+from imagebake.azure.client.requests import together
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.progress import Step
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 
 TAG_BAKE_KEY = "imagebake-bake-key"
 TAG_LOCK = "imagebake-lock"

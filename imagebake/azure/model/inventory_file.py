@@ -15,10 +15,10 @@ from imagebake.azure.model.fleet import Definition, Inventory, Machine, ScaleSet
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError
-from imagebake.kernel.json_positions import line_and_column, places
-from imagebake.kernel.spelling import quoted
-from imagebake.kernel.versions import ImageVersion
-from imagebake.spec.base import Value
+from imagebake.kernel.text.constrained import quoted
+from imagebake.kernel.text.json_positions import line_and_column, places
+from imagebake.kernel.text.versions import ImageVersion
+from imagebake.spec.model.base import Value
 
 CODES = {
     "I001": "the inventory is not JSON",

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, Self
 from pydantic import ValidationError
 
 from imagebake.azure.model.gallery import TAG_COMMIT, GalleryVersion
-from imagebake.spec.base import Value
+from imagebake.spec.model.base import Value
 from imagebake.spec.plan import BakePlan
 
 

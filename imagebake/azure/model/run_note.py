@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from imagebake.kernel.digest import canonical_json
-from imagebake.spec.base import Value
+from imagebake.spec.model.base import Value
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import plan_record, read_plan
 

@@ -42,7 +42,7 @@ from imagebake.session import session
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 UNPROVEN = "not proven"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.leftovers import Act, Kind, Leftover, Leftovers
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.leftovers import Act, Kind, Leftover, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import resume
 from imagebake.build.commands.bake import resume_one
@@ -13,7 +13,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table, size
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, ImagebakeError, UsageError
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 from imagebake.lab.engine.clean import clean as clean_store
 from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagebake.azure.client.errors import NotFound
 from imagebake.azure.error_catalog.known_error import Meaning
 from imagebake.azure.error_catalog.lookup import meaning
-from imagebake.azure.errors import NotFound
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import resume
 from imagebake.build.build_log import BuildLog, LogStep, Source, follow, lines_of
@@ -16,7 +16,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
-from imagebake.kernel.redaction import redact
+from imagebake.kernel.text.redaction import redact
 from imagebake.lock.selection import chosen
 from imagebake.session import session
 from imagebake.session.session import End

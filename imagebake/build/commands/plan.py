@@ -19,12 +19,12 @@ from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import sha256_file, sha256_json
 from imagebake.kernel.errors import CHANGES, UsageError
-from imagebake.kernel.versions import ImageVersion
+from imagebake.kernel.text.versions import ImageVersion
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs, load_all, load_spec, spec_names
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import PLAN, read_plan
 

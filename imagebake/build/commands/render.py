@@ -16,8 +16,8 @@ from imagebake.kernel.templating import Templates
 from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.session.places import gallery_id, group_id
 from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model.source import ManagedImage
 from imagebake.spec.plan import BakePlan, Delivery
-from imagebake.spec.source import ManagedImage
 
 VERSION = "YYYY.MMDD.N"
 """Stands where a bake puts the number that is next on its day."""

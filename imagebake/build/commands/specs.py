@@ -8,7 +8,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
 from imagebake.lock import locking as locks
 from imagebake.spec.load import load_all
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def specs(*, as_json: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.trigger_templates import Stand, Standing
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.image_builder.trigger_templates import Stand, Standing
 from imagebake.build.commands.render import delivery
 from imagebake.build.plan import plan_bake
 from imagebake.build.render.trigger_template import render_standing
@@ -19,7 +19,7 @@ from imagebake.session import session
 from imagebake.session.places import gallery_id
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 

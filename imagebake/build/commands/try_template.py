@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagebake.azure.clients import Clients
+from imagebake.azure.client.clients import Clients
 from imagebake.build.run_template import trial
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
@@ -23,7 +23,7 @@ from imagebake.lock import artifact_sources
 from imagebake.lock.resolvers import source_file
 from imagebake.session import session
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
-from imagebake.spec.foreign_template import NotATemplate, template_body
+from imagebake.spec.model.foreign_template import NotATemplate, template_body
 
 _LARGEST = 4 << 20
 

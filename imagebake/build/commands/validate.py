@@ -15,7 +15,7 @@ from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def validate(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from imagebake.inspection.contents import Contents, Entry, FileKind, InstalledPackage, User
-from imagebake.kernel.versions import DebianVersion
+from imagebake.kernel.text.versions import DebianVersion
 
 
 class Area(enum.StrEnum):

@@ -7,7 +7,7 @@ from html import escape
 
 from imagebake.build.diff.image_diff import QUIET, Area, Difference, ImageDiff, Measure, folders
 from imagebake.kernel.pages.html import STYLE
-from imagebake.kernel.pages.markdown import code, folded, plain, table
+from imagebake.kernel.text.markdown import code, folded, plain, table
 
 COLUMNS = ("", "what", "from → to", "")
 MOST = 40

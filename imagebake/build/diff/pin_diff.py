@@ -8,9 +8,9 @@ from typing import Any
 
 from imagebake.build.diff.changes import Change, Risk
 from imagebake.build.diff.sides import OTHER_BYTES, Pair, Side, Sides, goes_back
-from imagebake.kernel.versions import DebianVersion, HandlerVersion
+from imagebake.kernel.text.versions import DebianVersion, HandlerVersion
 from imagebake.spec.lock import LockedPackage
-from imagebake.spec.pins import (
+from imagebake.spec.model.pins import (
     AgentPin,
     ExtensionPin,
     FilePin,

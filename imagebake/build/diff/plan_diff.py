@@ -17,7 +17,7 @@ from imagebake.build.diff.pin_diff import (
     package_changes,
 )
 from imagebake.build.diff.sides import Pair, Side, Sides
-from imagebake.spec.pins import Stewardship
+from imagebake.spec.model.pins import Stewardship
 from imagebake.spec.plan import BakePlan
 
 _GROUPED = frozenset(

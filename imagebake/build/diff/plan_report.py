@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from imagebake.build.diff.changes import Change, Comparison
-from imagebake.kernel.pages.markdown import code, fenced, folded, plain, table
+from imagebake.kernel.text.markdown import code, fenced, folded, plain, table
 
 MARK = "<!-- imagebake: plan -->"
 """The first line, by which a workflow finds the comment that it wrote earlier."""

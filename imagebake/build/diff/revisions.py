@@ -17,7 +17,7 @@ from imagebake.lock.selection import compiled, templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 _SPECS, _TEMPLATES = "image_specs", "templates"

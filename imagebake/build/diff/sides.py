@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from imagebake.build.diff.changes import Change, Risk
-from imagebake.kernel.versions import DebianVersion, HandlerVersion
+from imagebake.kernel.text.versions import DebianVersion, HandlerVersion
 from imagebake.spec.lock import BASE, Artifact, Lock, LockedPackage, LockedStep
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import ExtensionPin, Pin, Stewardship
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import ExtensionPin, Pin, Stewardship
 from imagebake.spec.plan import BakePlan, Script
 
 OTHER_BYTES = "other bytes at the same version"

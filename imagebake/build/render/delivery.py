@@ -11,7 +11,7 @@ from imagebake.build.render.steps import Facts, as_root, file_of
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.component import DropIn, Setting
-from imagebake.spec.delivery import (
+from imagebake.spec.model.delivery import (
     AGENT_STATE,
     AGENTS,
     CACHE,
@@ -24,7 +24,7 @@ from imagebake.spec.delivery import (
     agent_folder,
     package_name,
 )
-from imagebake.spec.pins import AgentPin, ExtensionPin
+from imagebake.spec.model.pins import AgentPin, ExtensionPin
 from imagebake.spec.plan import Script
 
 AGENT_CONFIGURATION = "/etc/waagent.conf"

@@ -17,9 +17,9 @@ from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
 from imagebake.spec.catalogue.component import Catalogue, Component, Setting
-from imagebake.spec.delivery import POLICY, SWITCH, policy
 from imagebake.spec.lock import PACKAGES, Bundle, Lock, LockedFile, LockedStep
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.delivery import POLICY, SWITCH, policy
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import MIRROR_LINE, Script
 
 _SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])

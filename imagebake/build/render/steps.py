@@ -8,12 +8,11 @@ from typing import Any
 
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.spec.base import Value
 from imagebake.spec.catalogue.component import Catalogue, Component, DropIn
 from imagebake.spec.lock import Lock
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.plan import Script, StepKind
-from imagebake.spec.steps import (
+from imagebake.spec.model.base import Value
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.steps import (
     Customizer,
     InlineCustomizer,
     InlineValidator,
@@ -24,6 +23,7 @@ from imagebake.spec.steps import (
     UpdateCustomizer,
     Validator,
 )
+from imagebake.spec.plan import Script, StepKind
 
 SOURCE_DATE_EPOCH = 1760000000
 """The time that everything written by a script claims; the local builder clamps to it."""

@@ -9,8 +9,8 @@ from imagebake.build.render.image_template import render_image_template
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
+from imagebake.spec.model.source import GalleryVersion, ManagedImage, SourceImage
 from imagebake.spec.plan import BakePlan, Delivery
-from imagebake.spec.source import GalleryVersion, ManagedImage, SourceImage
 
 TEMPLATE = "image_template/trigger.json.j2"
 TAG_CANDIDATE = "imagebake-candidate"

@@ -21,9 +21,9 @@ from imagebake.spec.catalogue.windows_component import (
     Installation,
 )
 from imagebake.spec.lock import LockedInstaller
-from imagebake.spec.pins import AgentPin
+from imagebake.spec.model.pins import AgentPin
+from imagebake.spec.model.steps import RestartTerms
 from imagebake.spec.plan import WINDOWS_MIRROR_LINE, Script, StepKind
-from imagebake.spec.steps import RestartTerms
 
 _RESTART = RestartTerms(timeout="15m")
 """After five minutes, Azure's own time, a machine with updates may still be on its way."""

@@ -20,11 +20,11 @@ from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import Changes, Outcome, carry_out
 from imagebake.pipelines.command import workflows
 from imagebake.pipelines.workflows import write_pipelines
-from imagebake.spec import types
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_spec, spec_names
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import PackagePin
+from imagebake.spec.model import types
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import PackagePin
 from imagebake.spec.yaml.writing import written, written_words
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from imagebake.azure.machines import Machines
+from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.commands.bake import attempt, bake_one
 from imagebake.build.plan import plan_plain
@@ -36,8 +36,8 @@ from imagebake.session.machines import STAND_IN, require_machines, wish_for
 from imagebake.session.session import End
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import DeliveryMode, ExtensionPin
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import DeliveryMode, ExtensionPin
 
 OUTAGE, STORM = "outage", "storm"
 _LOCAL_PACE = Pace(provisioning=90, extension=60)

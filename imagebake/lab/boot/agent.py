@@ -20,7 +20,7 @@ from imagebake.lab.boot.network import Network
 from imagebake.lab.boot.network_namespace import PATH
 from imagebake.lab.boot.platform_shim import AUTHORITIES, trusted
 from imagebake.lab.boot.traffic_classes import RESOLVER
-from imagebake.spec.delivery import CACHE, CACHE_CONFIGURATION, TRUST
+from imagebake.spec.model.delivery import CACHE, CACHE_CONFIGURATION, TRUST
 
 _PATIENCE = 15.0
 _CONF = "etc/waagent.conf"

@@ -10,8 +10,8 @@ from imagebake.kernel.errors import UsageError
 from imagebake.lab.boot.scenario import Means, Scenario
 from imagebake.lab.fabric.plan import Extension, GatewayMode, GoalState, Source, StoreMode
 from imagebake.lab.proof_result import Demand
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import ExtensionPin
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import ExtensionPin
 
 BOOT = "boot"
 """The trial that is a whole boot; all others run the agent alone."""

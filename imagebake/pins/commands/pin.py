@@ -20,8 +20,8 @@ from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import Changes, Outcome, carry_out
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
 from imagebake.spec.entries import Said, add_entry, remove_entry
-from imagebake.spec.model import ImageSpec
-from imagebake.spec.pins import AgentPin, ExtensionPin, FilePin, PackagePin
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 
 _Pin = PackagePin | AgentPin | ExtensionPin | FilePin
 

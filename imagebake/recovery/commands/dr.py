@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imagebake.azure.errors import NotFound
-from imagebake.azure.galleries import Gallery
+from imagebake.azure.client.errors import NotFound
+from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.resource_ids import key, spoken
+from imagebake.azure.resources.resource_ids import key, spoken
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
@@ -17,12 +17,12 @@ from imagebake.lock.selection import chosen, spec_of, split_version
 from imagebake.recovery.readiness import Lack, absent, general_lacks, lacks, unread
 from imagebake.recovery.second_gallery import Second, copy_plan, flaws, use_plan, wanted
 from imagebake.rollout.commands.rotate import URGENT_WAIT, WAIT, named
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.operation import FIRST, SECOND, Place, do, place, second, unseen
-from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order, proper, say, show
 from imagebake.rollout.promote import rings_of
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 ACTIONS = ("check", "copy", "use", "restore")
 

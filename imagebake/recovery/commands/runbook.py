@@ -36,7 +36,7 @@ from imagebake.recovery.sandbox import scratch
 from imagebake.rollout.operation import FIRST
 from imagebake.session.machines import require_machines
 from imagebake.spec.load import load_all
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 REHEARSE, ALL = "rehearse", "all"
 RECORDS = "rehearsals.jsonl"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
-from imagebake.azure.galleries import Gallery
-from imagebake.azure.image_history import spoken_age
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.compute.image_history import spoken_age
 from imagebake.build.commands.bake import journal, plan_of
 from imagebake.build.diff.revisions import Earlier
 from imagebake.build.due import Due, Need, decide
@@ -19,7 +19,7 @@ from imagebake.lock.selection import chosen, fresh_lock
 from imagebake.rollout import operation
 from imagebake.rollout.freezes import Gate, GateState
 from imagebake.session.session import End
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.azure.machines import machine_extensions
+from imagebake.azure.compute.machines import machine_extensions
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import ValidationFailed

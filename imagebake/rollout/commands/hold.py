@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_HOLD
-from imagebake.azure.resource_ids import is_version, key, spoken
+from imagebake.azure.resources.resource_ids import is_version, key, spoken
 from imagebake.kernel import context
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.rollout.actions import Action, Hold, Unhold
 from imagebake.rollout.commands.rotate import told, version_id
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.actions import Action, Hold, Unhold
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.operation import do, place
-from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order, proper, say
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import read_inventory
-from imagebake.azure.resource_ids import definition_of, key
+from imagebake.azure.resources.resource_ids import definition_of, key
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
@@ -19,13 +19,13 @@ from imagebake.rollout.change_request import change_request
 from imagebake.rollout.claims import AGAIN
 from imagebake.rollout.commands.rotate import WAIT
 from imagebake.rollout.freezes import HEALTHY, gate
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.operation import Place, do, place, unseen
-from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order, proper, say, show
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.refusal_log import noted
 from imagebake.rollout.retire import retire_plan
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def from_file(site: Site, specs: Iterable[ImageSpec], path: str, now: str, override: str) -> Plan:

@@ -11,14 +11,14 @@ from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.rollout.claims import URGENT
-from imagebake.rollout.inventory_index import Index
+from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.operation import Decide, Place, perform, place, unseen
-from imagebake.rollout.plan import Plan
 from imagebake.rollout.present import Order, show
 from imagebake.rollout.promote import promote_plan, rings_of
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotation import rotate_plan
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 WAIT = 30.0
 """So many seconds a command waits for another one that is at the same image."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json
-from imagebake.azure.resource_ids import key
+from imagebake.azure.resources.resource_ids import key
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.digest import canonical_json
@@ -18,7 +18,7 @@ from imagebake.rollout.operation import Place, place
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.status import COLUMNS, Row, status
 from imagebake.rollout.undeclared_extensions import excess, remark
-from imagebake.spec.model import ImageSpec
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 def print_status(image: str, *, save: str, as_json: bool) -> None:

@@ -6,10 +6,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from imagebake.kernel.versions import DebianVersion
-from imagebake.spec.adoption import DeniedVersions
+from imagebake.kernel.text.versions import DebianVersion
 from imagebake.spec.catalogue.windows_component import Installation, Policy, Updater
-from imagebake.spec.distributions import Distribution
+from imagebake.spec.model.adoption import DeniedVersions
+from imagebake.spec.model.distributions import Distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ An apt source for that archive belongs into the file that the setting `archive` 
 
 from __future__ import annotations
 
-from imagebake.spec.adoption import DeniedVersions
 from imagebake.spec.catalogue.component import Component
+from imagebake.spec.model.adoption import DeniedVersions
 
 _DISABLED = "leaves mdatp disabled after a reboot"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from imagebake.spec.adoption import DeniedVersions
 from imagebake.spec.catalogue import windows
 from imagebake.spec.catalogue.component import Component, SelfUpdateStop
 from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.spec.model.adoption import DeniedVersions
 
 _HEAD = """\
 # The catalogue

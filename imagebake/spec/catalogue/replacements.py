@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imagebake.spec.pins import DeliveryMode
+from imagebake.spec.model.pins import DeliveryMode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from imagebake.kernel.diagnostics import Diagnostic
-from imagebake.kernel.spelling import quoted
+from imagebake.kernel.text.constrained import quoted
 from imagebake.spec import codes
 from imagebake.spec.codes import Code
 from imagebake.spec.yaml.nodes import Broken, Entry, Mapping, Node, Place, Scalar, Sequence, Source

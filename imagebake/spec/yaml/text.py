@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imagebake.kernel.diagnostics import Diagnostic
-from imagebake.kernel.spelling import redacted
+from imagebake.kernel.text.constrained import redacted
 from imagebake.spec import codes
 from imagebake.spec.yaml.nodes import Place, Source
 

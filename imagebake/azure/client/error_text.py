@@ -1,0 +1,82 @@
+"""What Azure's refusals say, in our words, with the way out where it is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    DecodeError,
+    HttpResponseError,
+)
+
+from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound, Unanswered
+from imagebake.azure.client.tokens import NoToken
+from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.text.redaction import redact
+
+_KINDS: dict[int, type[CloudError]] = {
+    404: NotFound,
+    405: Conflict,
+    409: Conflict,
+    412: ChangedMeanwhile,
+    500: Unanswered,
+    502: Unanswered,
+    503: Unanswered,
+    504: Unanswered,
+}
+_CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
+
+
+def refusal(error: AzureError, doing: str) -> CloudError:
+    """Say that *doing* (an infinitive) failed, with Azure's own words and ids."""
+    garbled = isinstance(error, DecodeError)
+    if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
+        return _answered(error, doing)
+    if isinstance(error, NoToken):
+        kind = Unanswered if error.passing else CloudError
+        said = f"cannot {doing}: no token could be had: {error.message}"
+        known = meaning("AuthenticationFailed", error.message)
+        cause = known.cause if known else None
+        return kind(said, code="AuthenticationFailed", cause=cause, hint=error.hint)
+    if isinstance(error, ClientAuthenticationError):
+        said = redact(_first_line(error))
+        known = meaning("AuthenticationFailed", said)
+        return CloudError(
+            f"cannot {doing}: no token could be had: {said}",
+            code="AuthenticationFailed",
+            cause=known.cause if known else None,
+            hint=known.hint if known else "log in: az login",
+        )
+    return Unanswered(
+        f"cannot {doing}: no answer: {redact(_first_line(error))}",
+        code="NoAnswer",
+        hint="try again; nothing is lost, a bake picks up where it was",
+    )
+
+
+def _answered(error: HttpResponseError, doing: str) -> CloudError:
+    response: Any = error.response
+    inner: Any = error.error
+    said = str(getattr(inner, "message", None) or error.reason or error.message)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    told = getattr(inner, "code", None) or headers.get("x-ms-error-code")
+    code = str(told or response.status_code)
+    correlation = next((headers[name] for name in _CORRELATION if name in headers), "")
+    text = redact(" ".join(said.split())).rstrip(".")
+    tail = f" (correlation id {correlation})" if correlation else ""
+    known = meaning(code, text)
+    return _KINDS.get(response.status_code, CloudError)(
+        f"cannot {doing}: {code}: {text}{tail}",
+        code=code,
+        correlation_id=correlation,
+        cause=known.cause if known else None,
+        hint=known.hint if known else None,
+    )
+
+
+def _first_line(error: AzureError) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,224 @@
+"""One token for all who share it: asked for once, refreshed early, served until it expires."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from azure.core.exceptions import ClientAuthenticationError
+
+from imagebake.azure.client.endpoint import Credential
+from imagebake.azure.client.retry import RETRYABLE, Patience, Retries
+from imagebake.kernel.errors import CloudError
+from imagebake.kernel.text.redaction import redact
+
+
+class NoToken(ClientAuthenticationError):
+    """No token; *passing* where the token service may give one when it is asked again later.
+
+    Not one of the errors of a connection, which would be taken for Azure Resource Manager's
+    and tried again by those who have tried already.
+    """
+
+    def __init__(self, why: str, *, passing: bool, hint: str) -> None:
+        super().__init__(message=why)
+        self.passing = passing
+        self.hint = hint
+
+
+_EARLIEST, _LATEST = 0.5, 0.75
+_BEFORE_THE_END = 300.0
+_LEAST_REST = 30.0
+
+
+class Source(Protocol):
+    """Who has tokens."""
+
+    def fetch(self, *scopes: str, patient: bool, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
+        """A new token, asked for once, or when *patient* as long as there is hope.
+
+        Raises `NoToken`.
+        """
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is known of one scope's token; *asking* is held by the thread that asks."""
+
+    token: Any = None
+    again: float = 0.0
+    flights: int = 0
+    failure: Exception | None = None
+    asking: threading.Lock = field(default_factory=threading.Lock)
+
+    def good(self, now: float) -> bool:
+        return self.token is not None and now < self.token.expires_on
+
+
+@dataclass(slots=True)
+class CachedCredential:
+    """One token per scope, fetched by one thread at a time; the others have the last one.
+
+    It is refreshed at a moment drawn from the second half of its life, because machines that
+    got theirs together, after an outage, would ask together again. When that fails the old
+    one is served on, and *note* is told once; only when it has expired is a failure anybody's
+    trouble. *clock* counts seconds since the epoch, as tokens do; *dice* draws from [0, 1).
+    """
+
+    source: Source
+    clock: Callable[[], float]
+    dice: Callable[[], float]
+    note: Callable[[str], None] = lambda _: None
+    _kept: dict[tuple[str, ...], _Kept] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def get_token(self, *scopes: str, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
+        """A token for *scopes*; a challenge with claims always asks anew."""
+        with self._guard:
+            kept = self._kept.setdefault(scopes, _Kept())
+        if kept.good(self.clock()) and not options.get("claims"):
+            if self.clock() >= kept.again and kept.asking.acquire(blocking=False):
+                try:
+                    self._refresh(kept, scopes, options)
+                finally:
+                    kept.asking.release()
+            return kept.token
+        return self._fetch(kept, scopes, options)
+
+    def get_token_info(self, *scopes: str, options: Any = None) -> Any:  # noqa: ANN401 - as above
+        """As `get_token`, marked as to be asked for again at once.
+
+        Whoever sends keeps it for one request only: what is kept is kept here.
+        """
+        from azure.core.credentials import AccessTokenInfo
+
+        token = self.get_token(*scopes, **(options or {}))
+        return AccessTokenInfo(token.token, int(token.expires_on), refresh_on=1)
+
+    def _fetch(self, kept: _Kept, scopes: tuple[str, ...], options: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Ask patiently, or share in what a thread got that asked already."""
+        flight = kept.flights
+        with kept.asking:
+            if kept.flights != flight and not options.get("claims"):
+                if kept.failure:
+                    raise kept.failure
+                return kept.token
+            try:
+                token = self.source.fetch(*scopes, patient=True, **options)
+                kept.failure = None
+            except Exception as error:
+                kept.failure = error
+                raise
+            finally:
+                kept.flights += 1
+            self._keep(kept, token)
+            return token
+
+    def _refresh(self, kept: _Kept, scopes: tuple[str, ...], options: dict[str, Any]) -> None:
+        # moved
+
+        now = self.clock()
+        left = kept.token.expires_on - now
+        try:
+            token = self.source.fetch(*scopes, patient=False, **options)
+        except NoToken as error:
+            if kept.failure is None:
+                about = f"the token that is there is good for {left / 60:.0f} minutes more"
+                self.note(f"no new token could be had ({error.message}): {about}")
+            kept.failure = error
+            token = kept.token
+        if token.expires_on > kept.token.expires_on:
+            self._keep(kept, token)
+        else:  # services that keep tokens themselves give the same one for a while
+            rest = left * (_EARLIEST + self.dice() * (_LATEST - _EARLIEST)) / 2
+            kept.again = now + max(_LEAST_REST, rest)
+
+    def _keep(self, kept: _Kept, token: Any) -> None:  # noqa: ANN401 - as above
+        now = self.clock()
+        life = token.expires_on - now
+        latest = max(life * _LATEST, life - _BEFORE_THE_END)
+        kept.again = now + life * _EARLIEST + self.dice() * (latest - life * _EARLIEST)
+        kept.token, kept.failure = token, None
+
+
+Policies = Callable[[], list[Any]]
+"""Makes the pipeline policies for one client of a token service."""
+
+TIMEOUTS = {"connection_timeout": 10, "read_timeout": 20}
+"""A token service that hangs is given up on long before the SDK's five minutes."""
+
+_STEPS = ("See the troubleshooting guide", "To mitigate this issue", "Visit https://")
+
+
+def token_patience(patience: Patience) -> Patience:
+    """How long to try for a token: nothing can be done without one, so a minute or two."""
+    return replace(patience, attempts=8, base=2.0)
+
+
+@dataclass(slots=True)
+class TokenSource:
+    """Asks with what *make* makes of policies, which remembers nothing: the cache does.
+
+    The SDK's credentials keep tokens of their own and hand them out again until five minutes
+    before their end, when there may be no time left. *remedy* is the hint for whoever is
+    refused. All that ask share a budget of retries and a circuit.
+    """
+
+    make: Callable[[Policies], Credential]
+    patience: Patience
+    remedy: str
+    _patient: Retries = field(init=False)
+    _passing: bool = False
+
+    def __post_init__(self) -> None:
+        self._patient = Retries(self.patience)
+
+    def fetch(self, *scopes: str, patient: bool, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
+        """A new token; raises `NoToken` with the reason and the way out."""
+        from azure.core.exceptions import AzureError
+
+        retries = self._patient if patient else Retries(replace(self.patience, attempts=1))
+        self._passing = self._patient.open_for() > 0
+        try:
+            credential: Any = self.make(lambda: self._policies(retries))
+            try:
+                return credential.get_token(*scopes, **options)
+            finally:
+                credential.close()
+        except (AzureError, CloudError, OSError, ValueError) as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: Exception) -> Exception:
+        # moved
+
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        said = lines[0] if lines else type(error).__name__
+        for step in _STEPS:
+            said = said.partition(step)[0]
+        hint = getattr(error, "hint", None) or self.remedy
+        if self._passing:
+            hint = "the token service may be down; nothing is lost, try again later"
+        return NoToken(redact(said.strip().rstrip(".")), passing=self._passing, hint=hint)
+
+    def _policies(self, retries: Retries) -> list[Any]:
+        from azure.core.pipeline.policies import (
+            ContentDecodePolicy,
+            HeadersPolicy,
+            UserAgentPolicy,
+        )
+
+        from imagebake.azure.client.pipeline import JitteredRetry, Witness
+
+        return [
+            HeadersPolicy(),
+            UserAgentPolicy(base_user_agent="imagebake"),
+            ContentDecodePolicy(),
+            JitteredRetry(retries),
+            Witness(self._witness),
+        ]
+
+    def _witness(self, status: int | None) -> None:
+        """Hear of an answer's status, or None for silence: the last one says what is wrong."""
+        self._passing = status is None or status in RETRYABLE

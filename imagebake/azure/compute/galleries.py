@@ -1,0 +1,213 @@
+"""A compute gallery: what must be there before a bake, and the versions in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.errors import NotFound
+from imagebake.azure.client.serialize import gallery_version, image_definition
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.kernel.errors import BakeFailed, CloudError
+from imagebake.kernel.text.versions import ImageVersion
+from imagebake.spec.model.image_spec import GalleryDefinition
+
+_GROUPS_API = "2021-04-01"
+_KEEP = {"isSoftDeleteEnabled": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The gallery *name* of the endpoint's resource group, whether it exists or not."""
+
+    clients: Clients
+    name: str
+
+    def ensure(self) -> None:
+        """Make the resource group and the gallery where they do not exist.
+
+        A gallery that is made here keeps what is deleted for a while; one that is there stays
+        as somebody wanted it.
+        """
+        endpoint, group = self.clients.endpoint, self._group
+        path = f"{endpoint.group_id}?api-version={_GROUPS_API}"
+        try:
+            self.clients.send(f"read resource group {group!r}", "GET", path)
+        except NotFound:
+            self.clients.send(
+                f"create resource group {group!r}", "PUT", path, {"location": endpoint.location}
+            )
+        galleries = self.clients.compute.galleries
+        doing = f"gallery {self.name!r}"
+        if self.clients.find(f"read {doing}", galleries.get, group, self.name) is None:
+            self.clients.ask(
+                f"create {doing}",
+                galleries.begin_create_or_update,
+                group,
+                self.name,
+                {"location": endpoint.location, "properties": {"softDeletePolicy": _KEEP}},
+            )
+
+    def ensure_definition(self, wanted: GalleryDefinition) -> None:
+        """Make the image definition where it does not exist.
+
+        One that exists and differs cannot be mended, because all of it is immutable:
+        raises `CloudError` with every difference.
+        """
+        images = self.clients.compute.gallery_images
+        doing, place = f"image definition {wanted.definition!r}", (self._group, self.name)
+        body = image_definition(wanted, self.clients.endpoint.location)
+        there = self.clients.find(f"read {doing}", images.get, *place, wanted.definition)
+        if there is None:
+            self.clients.ask(
+                f"create {doing}", images.begin_create_or_update, *place, wanted.definition, body
+            )
+            return
+        if differences := _differences(body["properties"], there["properties"]):
+            raise CloudError(
+                f"{doing} exists and is another: {'; '.join(differences)}",
+                code="DefinitionDiffers",
+                hint="these never change: give the spec another gallery definition",
+            )
+
+    def versions(self, definition: str) -> tuple[GalleryVersion, ...]:
+        """Every version of *definition*, oldest number first; none where it does not exist.
+
+        Regions are there by name; only `version` knows the state of their replicas.
+        """
+        listed = self.clients.find(
+            f"list the versions of {definition!r}",
+            self.clients.compute.gallery_image_versions.list_by_gallery_image,
+            self._group,
+            self.name,
+            definition,
+        )
+        read = (gallery_version(definition, resource) for resource in listed or ())
+        return tuple(sorted(read, key=lambda version: version.version))
+
+    def version(self, definition: str, version: ImageVersion) -> GalleryVersion | None:
+        """One version with the state of its replicas, or None."""
+        resource = self.clients.find(
+            f"read version {definition}@{version}",
+            self.clients.compute.gallery_image_versions.get,
+            self._group,
+            self.name,
+            definition,
+            str(version),
+            expand="ReplicationStatus",
+        )
+        return gallery_version(definition, resource) if resource else None
+
+    def tag_version(self, definition: str, version: ImageVersion, tags: Mapping[str, str]) -> None:
+        """Add *tags* to those of a version, which never change otherwise.
+
+        ARM puts what it is given in the place of all tags, so the others are read first.
+        """
+        doing = f"tag version {definition}@{version}"
+        there = self.version(definition, version)
+        if there is None:
+            raise CloudError(f"{doing}: it is gone", code="VersionGone")
+        self.clients.ask(
+            doing,
+            self.clients.compute.gallery_image_versions.begin_update,
+            self._group,
+            self.name,
+            definition,
+            str(version),
+            {"tags": {**there.tags, **tags}},
+        )
+
+    def delete_version(self, definition: str, version: ImageVersion) -> None:
+        """Delete a version, where it exists; a machine made from it goes on without it."""
+        self.clients.find(
+            f"delete version {definition}@{version}",
+            self.clients.compute.gallery_image_versions.begin_delete,
+            self._group,
+            self.name,
+            definition,
+            str(version),
+        )
+
+    def await_replicas(
+        self,
+        definition: str,
+        version: ImageVersion,
+        regions: tuple[str, ...],
+        *,
+        limit: float,
+        on_region: Callable[[str], None],
+    ) -> GalleryVersion:
+        """Wait until every one of *regions* has its replicas, for at most *limit* seconds.
+
+        *on_region* is told of each region once, when it is complete. Raises `BakeFailed`
+        when one of them has failed.
+        """
+        patience = self.clients.patience
+        began, told = patience.clock(), set[str]()
+        path = self.clients.endpoint.version_id(self.name, definition, version)
+        while True:
+            now = self.version(definition, version)
+            if now is None:
+                raise CloudError(
+                    f"version {definition}@{version} is gone",
+                    code="VersionGone",
+                    hint="somebody deleted it; bake again",
+                )
+            _refuse_failed(now)
+            complete = {name for name in regions if now.regions.get(name) == "Completed"}
+            for name in sorted(complete - told):
+                on_region(name)
+            told = complete
+            if len(complete) == len(regions) and now.state == "Succeeded":
+                return now
+            if (age := patience.clock() - began) >= limit:
+                late = ", ".join(sorted(set(regions) - complete)) or now.state
+                raise CloudError(
+                    f"version {definition}@{version} is not replicated after "
+                    f"{limit / 60:.0f} minutes: {late}",
+                    code="ReplicationSlow",
+                    hint="replication goes on by itself; the same command waits again",
+                )
+            patience.sleep(self.clients.rest(path, age))
+
+    @property
+    def _group(self) -> str:
+        return self.clients.endpoint.resource_group
+
+
+def _refuse_failed(version: GalleryVersion) -> None:
+    failed = sorted(name for name, state in version.regions.items() if state == "Failed")
+    if failed or version.state == "Failed":
+        why = f"replication failed in {', '.join(failed)}" if failed else "provisioning failed"
+        raise BakeFailed(
+            f"version {version.definition}@{version.version} cannot be used: {why}",
+            run_state="Succeeded",
+            hint="the same command bakes a new version",
+        )
+
+
+def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[str]:
+    wanted, there = _immutable(wanted), _immutable(there)
+    return [
+        f"{field} is {there[field]!r}, the spec says {value!r}"
+        for field, value in wanted.items()
+        if there[field] != value
+    ]
+
+
+def _immutable(properties: dict[str, Any]) -> dict[str, str]:
+    """The fields of a definition that never change, with what their absence means."""
+    features = {item["name"]: item["value"] for item in properties.get("features") or ()}
+    identifier = properties.get("identifier") or {}
+    names = {
+        f"identifier.{name}": str(identifier.get(name)) for name in ("publisher", "offer", "sku")
+    }
+    return names | {
+        "osType": str(properties.get("osType")),
+        "osState": str(properties.get("osState")),
+        "hyperVGeneration": str(properties.get("hyperVGeneration") or "V1"),
+        "architecture": str(properties.get("architecture") or "x64"),
+        "SecurityType": str(features.get("SecurityType") or "Standard"),
+    }

@@ -1,0 +1,249 @@
+"""Read everything that a rollout is decided from, with as few requests as lists allow.
+
+One list of definitions, machines, scale sets, image templates and locks each, one of the
+versions of each definition, and one of the instances of each scale set that has some of a
+custom image. What cannot be read is said in words, and then nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.errors import NotFound
+from imagebake.azure.client.requests import pages, together
+from imagebake.azure.client.serialize import gallery_version
+from imagebake.azure.compute.references import image_of, of_gallery, sources
+from imagebake.azure.compute.scale_sets import (
+    ScaleSetHands,
+    machine,
+    model_reference,
+    scale_set,
+    unsettled,
+)
+from imagebake.azure.model.fleet import Definition, Inventory, Machine, ScaleSet
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.azure.resources.resource_ids import scope_of
+from imagebake.kernel.errors import CloudError
+
+_API = "2020-05-01"
+_PROVIDER = "Microsoft.Authorization/locks"
+
+
+def locks(clients: Clients) -> dict[str, tuple[str, ...]]:
+    """The locks in the subscription, by what each is on: an id, in lower case.
+
+    A lock holds for everything below what it is on.
+    """
+    subscription = f"/subscriptions/{clients.endpoint.subscription}"
+    path = f"{subscription}/providers/{_PROVIDER}?api-version={_API}"
+    found: dict[str, tuple[str, ...]] = {}
+    for lock in pages(clients, "list the locks", path):
+        scope = scope_of(str(lock["id"]), _PROVIDER).lower()
+        found[scope] = (*found.get(scope, ()), str(lock["name"]))
+    return found
+
+
+_SHARED = ("Groups", "Community")
+
+Json = dict[str, Any]
+
+
+def users(
+    resources: Iterable[Mapping[str, Any]], gallery_id: str
+) -> tuple[tuple[Machine, ...], tuple[str, ...]]:
+    """Machines, or instances, that may be of the gallery, and what about others is unknown."""
+    found, unread = [], []
+    for resource in resources:
+        profile = (resource.get("properties") or {}).get("storageProfile")
+        if profile is None or not image_of(profile.get("imageReference")).known:
+            unread.append(f"which image {resource['id']} was made from")
+        elif of_gallery((one := machine(resource)).image, gallery_id):
+            found.append(one)
+    return tuple(found), tuple(unread)
+
+
+@dataclass(slots=True)
+class Reading:
+    """One reading of the gallery *name*; used once.
+
+    Scale sets that are on a gallery of *kin*, by their ids, are read with its own.
+    """
+
+    clients: Clients
+    name: str
+    now: Callable[[], dt.datetime]
+    kin: tuple[str, ...] = ()
+    unread: list[str] = field(default_factory=list)
+
+    def all(self, images: tuple[str, ...] | None, *, consumers: bool) -> Inventory:
+        """The inventory of *images* (None: of all), with whoever uses them.
+
+        Raises `CloudError` where the gallery, its definitions or the versions of an image
+        that is named cannot be read: there is nothing to decide on then.
+        """
+        at = self.now()
+        compute = self.clients.compute
+        asked: list[Callable[[], Any]] = [self._gallery, self._definitions]
+        if consumers:
+            asked += [
+                lambda: self._listed("machines", compute.virtual_machines.list_all),
+                lambda: self._listed("scale sets", compute.virtual_machine_scale_sets.list_all),
+                self._templates,
+                self._locks,
+            ]
+        gallery, definitions, *used = together(asked)
+        machines, sets, templates, held = used or ([], [], [], {})
+        wanted = [one for one in definitions if images is None or one.name in images]
+        self._note_what_is_left_out(wanted, definitions, gallery, consumers=consumers)
+        works: list[Callable[[], Any]] = [
+            functools.partial(self._versions, one.name, named=bool(images)) for one in wanted
+        ]
+        works += [functools.partial(self._scale_set, one) for one in sets]
+        found = together(works)
+        versions, scale_sets = found[: len(wanted)], found[len(wanted) :]
+        soft = (gallery.get("properties") or {}).get("softDeletePolicy") or {}
+        return Inventory(
+            gallery=str(gallery["id"]),
+            at=at,
+            definitions=tuple(definitions),
+            versions=tuple(version for each in versions for version in each),
+            scale_sets=tuple(one for one in scale_sets if one),
+            machines=self._used(machines),
+            locks=held,
+            others=sources(templates, self._id),
+            unread=tuple(sorted(set(self.unread))),
+            soft_delete=bool(soft.get("isSoftDeleteEnabled")),
+        )
+
+    def _gallery(self) -> Json:
+        galleries = self.clients.compute.galleries
+        doing = f"read gallery {self.name!r}"
+        gallery: Json = self.clients.ask(doing, galleries.get, self._group, self.name)
+        return gallery
+
+    def _definitions(self) -> list[Definition]:
+        listed = self.clients.ask(
+            f"list the image definitions of gallery {self.name!r}",
+            self.clients.compute.gallery_images.list_by_gallery,
+            self._group,
+            self.name,
+        )
+        return [
+            Definition(id=str(one["id"]), name=str(one["name"]), tags=dict(one.get("tags") or {}))
+            for one in listed
+        ]
+
+    def _versions(self, definition: str, *, named: bool) -> tuple[GalleryVersion, ...]:
+        try:
+            listed = self.clients.ask(
+                f"list the versions of {definition!r}",
+                self.clients.compute.gallery_image_versions.list_by_gallery_image,
+                self._group,
+                self.name,
+                definition,
+            )
+        except NotFound:
+            return ()
+        except CloudError as error:
+            if named:
+                raise
+            self._cannot(f"the versions of {definition}", error)
+            return ()
+        return tuple(gallery_version(definition, one) for one in listed)
+
+    def _listed(self, what: str, call: Callable[[], Any]) -> list[Json]:
+        try:
+            listed: list[Json] = self.clients.ask(f"list the {what} of the subscription", call)
+        except CloudError as error:
+            self._cannot(f"the {what}", error)
+            return []
+        return listed
+
+    def _templates(self) -> list[Json]:
+        templates = self.clients.image_builder.virtual_machine_image_templates
+        return self._listed("image templates", templates.list)
+
+    def _locks(self) -> Mapping[str, tuple[str, ...]]:
+        try:
+            return locks(self.clients)
+        except CloudError as error:
+            self._cannot("the locks", error)
+            return {}
+
+    def _scale_set(self, resource: Json) -> ScaleSet | None:
+        """A scale set that uses the gallery, or some instance of which does."""
+        used = image_of(model_reference(resource))
+        if not used.known:
+            self.unread.append(f"which image the model of {resource['id']} names")
+        found, hands = scale_set(resource), ScaleSetHands(self.clients, str(resource["id"]))
+        listed = self._instances(hands, resource) if used.custom else []
+        instances = self._used(listed)
+        if not instances and not any(
+            of_gallery(found.image, name) for name in (self._id, *self.kin)
+        ):
+            return None
+        found = replace(found, instances=instances)
+        if unsettled(listed):
+            found = self._upgrade(found, hands)
+        return found
+
+    def _instances(self, hands: ScaleSetHands, resource: Json) -> list[Json]:
+        """The instances; those of a flexible scale set are among the machines."""
+        mode = (resource.get("properties") or {}).get("orchestrationMode")
+        if mode == "Flexible" or (resource.get("sku") or {}).get("capacity") == 0:
+            return []
+        try:
+            return hands.instances()
+        except NotFound:
+            return []
+        except CloudError as error:
+            self._cannot(f"the instances of {resource['id']}", error)
+            return []
+
+    def _upgrade(self, found: ScaleSet, hands: ScaleSetHands) -> ScaleSet:
+        """How far the upgrade is, asked only where the instances say that there is one."""
+        try:
+            return replace(found, upgrade=hands.upgrade())
+        except CloudError as error:
+            self._cannot(f"the upgrade of {found.id}", error)
+            return found
+
+    def _used(self, resources: Iterable[Json]) -> tuple[Machine, ...]:
+        machines, unread = users(resources, self._id)
+        self.unread += unread
+        return machines
+
+    def _note_what_is_left_out(
+        self,
+        wanted: list[Definition],
+        definitions: list[Definition],
+        gallery: Json,
+        *,
+        consumers: bool,
+    ) -> None:
+        if not consumers:
+            self.unread.append("who uses the images: nobody asked for that")
+        if others := len(definitions) - len(wanted):
+            self.unread.append(f"whether versions of {others} other images were made from these")
+        sharing = ((gallery.get("properties") or {}).get("sharingProfile") or {}).get("permissions")
+        if consumers and sharing in _SHARED:
+            self.unread.append(
+                f"who outside this subscription uses gallery {self.name}, which is shared"
+                f" ({sharing})"
+            )
+
+    def _cannot(self, what: str, error: CloudError) -> None:
+        self.unread.append(f"{what}: {error.message}")
+
+    @property
+    def _group(self) -> str:
+        return self.clients.endpoint.resource_group
+
+    @property
+    def _id(self) -> str:
+        return self.clients.endpoint.gallery_id(self.name)

@@ -1,0 +1,208 @@
+"""The life of an image template: made for one bake, run once, deleted whatever happened.
+
+Azure cannot update a template, refuses a second run of a running one, and answers a lost
+request with silence. So a template is named by what it bakes; whatever has that name
+already is a bake of the same thing, by a process that was killed or by another machine,
+and is waited for rather than started twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.errors import Conflict, Unanswered
+from imagebake.azure.image_builder.runs import Run
+from imagebake.kernel.digest import sha256_json
+from imagebake.kernel.errors import CloudError, RenderError
+
+TAG_FINGERPRINT = "imagebake-template"
+_UNSETTLED = frozenset({"Creating", "Updating", "Deleting"})
+_ROUNDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTemplates:
+    """The image templates of the endpoint's resource group.
+
+    *is_free* says whether an image version's id can still be made; *note* tells people
+    what was found and done about it.
+    """
+
+    clients: Clients
+    is_free: Callable[[str], bool]
+    note: Callable[[str], None]
+
+    @contextlib.contextmanager
+    def template(self, name: str, body: Mapping[str, Any]) -> Iterator[Run]:
+        """The template *name* with *body*, ready to run; deleted when the context is left.
+
+        A run of our own that is still going then is cancelled first; one that was adopted
+        is left alone when we have to go before it ends.
+        """
+        adopted = False
+        try:
+            run = self._obtain(name, _with_fingerprint(body))
+            adopted = run.adopted
+            yield run
+        except Unanswered:  # what runs there goes on, and can be picked up
+            raise
+        except BaseException:
+            with contextlib.suppress(CloudError):
+                self.delete(name, cancel=not adopted)
+            raise
+        self.delete(name, cancel=False)
+
+    @contextlib.contextmanager
+    def adopted(self, name: str, target: str) -> Iterator[Run]:
+        """The template *name*, which exists and makes *target*, to be followed.
+
+        It is deleted when the context is left and its run has ended.
+        """
+        try:
+            yield Run(self.clients, name, target, adopted=True)
+        except Unanswered:
+            raise
+        except BaseException:
+            with contextlib.suppress(CloudError):
+                self.delete(name, cancel=False)
+            raise
+        self.delete(name, cancel=False)
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a template *name* that nobody is deleting."""
+        return self._settled(name) is not None
+
+    def check(self, body: Mapping[str, Any]) -> None:
+        """Refuse what Azure would refuse minutes later: raises `RenderError` with all of it."""
+        from imagebake.azure.image_builder.template_check import check_template  # noqa: PLC0415 - imports azure
+
+        if complaints := check_template(body):
+            raise RenderError(
+                "the rendered text is not an image template:\n  " + "\n  ".join(complaints),
+                hint="mend templates/image_template.json.j2",
+            )
+
+    def delete(self, name: str, *, cancel: bool) -> None:
+        """Delete a template where it exists; *cancel* what it runs, or leave it alone."""
+        for _ in range(_ROUNDS):
+            there = self._settled(name)
+            if there is None:
+                return
+            if _run_state(there) == "Running":
+                if not cancel:
+                    return
+                self._ask(name, "cancel the run of", "begin_cancel")
+                continue
+            with contextlib.suppress(Conflict):
+                self._ask(name, "delete", "begin_delete")
+        raise CloudError(
+            f"image template {name!r} cannot be deleted",
+            code="TemplateStays",
+            hint="see what holds it, then: az image builder delete",
+        )
+
+    def outputs(self, name: str) -> tuple[tuple[str, str], ...]:
+        """What the last run distributed: a run output's name, and an ARM id or an address."""
+        listed = self.clients.ask(
+            f"list what image template {name!r} made",
+            self._operations.list_run_outputs,
+            self._group,
+            name,
+        )
+        found = ((one["name"], one["properties"]) for one in listed)
+        return tuple(
+            (output, str(made.get("artifactId") or made.get("artifactUri") or ""))
+            for output, made in found
+        )
+
+    def _obtain(self, name: str, body: dict[str, Any]) -> Run:
+        for _ in range(_ROUNDS):
+            there = self._settled(name)
+            if there is None:
+                with contextlib.suppress(Conflict):  # somebody was faster, or our reply was lost
+                    self._ask(name, "create", "begin_create_or_update", body)
+                    return Run(self.clients, name, _target(body), adopted=False)
+                continue
+            if _run_state(there) == "Running":
+                self.note(f"image template {name} is running already: waiting for it")
+                return Run(self.clients, name, _target(there), adopted=True)
+            if self._fresh(there, body):
+                return Run(self.clients, name, _target(there), adopted=False)
+            self.note(f"image template {name} is left from an earlier bake: deleting it")
+            self.delete(name, cancel=False)
+        raise CloudError(
+            f"image template {name!r} cannot be had: others keep changing it",
+            code="Conflict",
+            hint="is the same image baked elsewhere? try again when that is done",
+        )
+
+    def _fresh(self, there: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+        """Whether a template that nobody has run yet would make what *body* makes."""
+        return (
+            _state(there) == "Succeeded"
+            and not _run_state(there)
+            and _fingerprint(there) == _fingerprint(body)
+            and self.is_free(_target(there))
+        )
+
+    def _settled(self, name: str) -> dict[str, Any] | None:
+        """The template once nothing changes it any more but a run."""
+        while True:
+            there: dict[str, Any] | None = self.clients.find(
+                f"read image template {name!r}", self._operations.get, self._group, name
+            )
+            if there is None:
+                return None
+            if _state(there) not in _UNSETTLED and _run_state(there) != "Canceling":
+                return there
+            self.clients.patience.sleep(self.clients.endpoint.polling_seconds)
+
+    def _ask(self, name: str, doing: str, operation: str, *body: object) -> None:
+        self.clients.find(
+            f"{doing} image template {name!r}",
+            getattr(self._operations, operation),
+            self._group,
+            name,
+            *body,
+        )
+
+    @property
+    def _operations(self) -> Any:  # noqa: ANN401 - as in Clients
+        return self.clients.image_builder.virtual_machine_image_templates
+
+    @property
+    def _group(self) -> str:
+        return self.clients.endpoint.resource_group
+
+
+def _with_fingerprint(body: Mapping[str, Any]) -> dict[str, Any]:
+    """*body* tagged with a digest of what it makes, but for the version's number and its tags."""
+    properties = body["properties"]
+    parts = ("source", "customize", "validate", "optimize", "vmProfile")
+    said = {part: properties.get(part) for part in parts}
+    later = ("errorHandling", "additionalDataDisks", "stagingResourceGroup", "managedResourceTags")
+    said |= {part: properties[part] for part in later if part in properties}
+    if further := properties["distribute"][1:]:
+        said["distribute"] = [{**one, "artifactTags": None} for one in further]
+    digest = sha256_json(said)
+    return {**body, "tags": {**(body.get("tags") or {}), TAG_FINGERPRINT: digest}}
+
+
+def _fingerprint(template: Mapping[str, Any]) -> str | None:
+    return (template.get("tags") or {}).get(TAG_FINGERPRINT)
+
+
+def _target(template: Mapping[str, Any]) -> str:
+    return str(template["properties"]["distribute"][0].get("galleryImageId", ""))
+
+
+def _state(template: Mapping[str, Any]) -> str:
+    return str(template["properties"].get("provisioningState"))
+
+
+def _run_state(template: Mapping[str, Any]) -> str:
+    return str((template["properties"].get("lastRunStatus") or {}).get("runState") or "")

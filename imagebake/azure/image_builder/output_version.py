@@ -1,0 +1,81 @@
+"""The version that a run makes: looked for, believed only when it is what was asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+from imagebake.azure.compute.galleries import Gallery
+from imagebake.azure.error_catalog.lookup import LATE_DISTRIBUTION, meaning
+from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion
+from imagebake.kernel.errors import BakeFailed, CloudError
+from imagebake.kernel.text.versions import ImageVersion
+
+_COMING = frozenset({"Creating", "Updating", "Succeeded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What a bake with *bake_key* puts into *definition* of *gallery*."""
+
+    gallery: Gallery
+    definition: str
+    bake_key: str
+
+    def at(self, target: str) -> GalleryVersion | None:
+        """The version with the ARM id *target*, whoever made it."""
+        number = target.rsplit("/", 1)[-1]
+        return self.gallery.version(self.definition, ImageVersion.parse(number))
+
+    def verified(self, target: str) -> GalleryVersion:
+        """The version that the run made, if it is what was asked for."""
+        version = self.at(target)
+        if version is None:
+            raise BakeFailed(
+                "the run ended, and there is no image version",
+                hint="was the image template deleted by another bake? bake again",
+            )
+        if not version.hidden or version.bake_key != self.bake_key:
+            raise BakeFailed(
+                f"image version {version.version} is not what was asked for: "
+                + ("its bake key is another" if version.hidden else "it is not hidden"),
+                hint="did somebody change it while it was made?",
+            )
+        return version
+
+    def late(self, target: str, error: BakeFailed) -> GalleryVersion | None:
+        """The version that is still on its way to its regions, although its run has failed.
+
+        Azure gives up waiting when the build's time is over, and copies on. Any other failure
+        may be one of the image itself.
+        """
+        known = meaning("", error.message)
+        if known is None or known.id != LATE_DISTRIBUTION:
+            return None
+        version = self.at(target)
+        return version if version and self._is_ours(version) else None
+
+    def coming(self) -> GalleryVersion | None:
+        """The newest version of this key that is being copied at this moment."""
+        found = [
+            version
+            for version in self.gallery.versions(self.definition)
+            if version.state != "Succeeded" and self._is_ours(version)
+        ]
+        return found[-1] if found else None
+
+    def undo(self, target: str) -> None:
+        """Take away what a failed run left in the gallery, where it answers."""
+        with contextlib.suppress(CloudError):
+            there = self.at(target)
+            if there and there.bake_key == self.bake_key:
+                self.gallery.delete_version(self.definition, there.version)
+
+    def _is_ours(self, version: GalleryVersion) -> bool:
+        return (
+            version.hidden
+            and version.bake_key == self.bake_key
+            and version.state in _COMING
+            and TAG_RETIRED not in version.tags
+            and "Failed" not in version.regions.values()
+        )

@@ -1,0 +1,228 @@
+"""One run of an image template: started once, followed to its end, its failure explained."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from azure.mgmt.core.polling.arm_polling import ARMPolling
+
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.client.endpoint import Endpoint
+from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.model.run_note import RunNote
+from imagebake.kernel.errors import BakeFailed, CloudError
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run that was accepted: *token* finds its operation again, *run* is the operation's id."""
+
+    token: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operation says of itself: *state* in Azure's word, lower case, and the reason."""
+
+    state: str
+    code: str = ""
+    said: str = ""
+
+
+class _Unhurried(ARMPolling):
+    """Polling that asks when it is told to; the SDK's own starts a thread at once."""
+
+    def finished(self) -> bool:
+        return True
+
+    def ask(self) -> Outcome:
+        self.update_status()
+        document = self._pipeline_response.http_response.json()
+        error = document.get("error") if isinstance(document, Mapping) else None
+        error = error if isinstance(error, Mapping) else {}
+        return Outcome(
+            self.status().lower(), str(error.get("code", "")), str(error.get("message", ""))
+        )
+
+    def address(self) -> str:
+        return str(self._operation.get_polling_url())
+
+
+def start(operations: Any, group: str, template: str) -> Started:  # noqa: ANN401 - as in Clients
+    """Start a run, and do not wait for it."""
+    method = _Unhurried()
+    operations.begin_run(group, template, polling=method)
+    run = method.address().partition("?")[0].rpartition("/")[2]
+    return Started(method.get_continuation_token(), run)
+
+
+def outcome(
+    operations: Any,  # noqa: ANN401 - as in Clients
+    endpoint: Endpoint,
+    template: str,
+    token: str,
+) -> Outcome | None:
+    """Ask the operation of *token* how it is doing; None for a token that is not *endpoint*'s."""
+    method = _Unhurried()
+    try:
+        operations.begin_run(
+            endpoint.resource_group, template, continuation_token=token, polling=method
+        )
+    except ValueError:  # what a token holds is the SDK's business, from version to version
+        return None
+    return method.ask() if method.address().startswith(f"{endpoint.base_url}/") else None
+
+
+_GOING = frozenset({"Running", "Canceling"})
+_STARTS = 4
+_LOG = re.compile(r"[^\s'\"]*/customization\.log")
+_LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run of the template *name*, which makes the image version *target* (an ARM id).
+
+    *adopted* when somebody else had started it.
+    """
+
+    clients: Clients
+    name: str
+    target: str
+    adopted: bool
+
+    def finish(
+        self,
+        on_state: Callable[[str], None],
+        *,
+        limit: float,
+        on_start: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """Start the run, unless it was, and follow it for at most *limit* seconds.
+
+        *on_start* gets a token that `ended_how` understands, and the run's id. *on_state* is
+        told of every run sub-state once. Raises `BakeFailed` with the cause.
+        A template that vanishes while it runs was deleted by another bake of the same
+        thing, which saw the end first: whether there is a version tells how it ended.
+        """
+        if self._status() is None:
+            self._start(on_start)
+        with contextlib.suppress(NotFound):
+            self._follow(on_state, limit)
+
+    def _start(self, on_start: Callable[[str, str], None] | None) -> None:
+        """Send the one request that must not be carried out twice.
+
+        When its fate is unknown the template says whether it runs; only if it does not is
+        the request sent again.
+        """
+        # moved  # noqa: PLC0415 - imports azure
+
+        patience = self.clients.patience
+        for attempt in range(1, _STARTS + 1):
+            try:
+                with self.clients.asking(f"run image template {self.name!r}"):
+                    started = start(self._operations, self._group, self.name)
+                if on_start:
+                    on_start(started.token, started.run)
+            except (Unanswered, Conflict):
+                patience.sleep(patience.backoff(attempt))
+                if self._status() is None and attempt < _STARTS:
+                    continue
+                if self._status() is None:
+                    raise
+            return
+
+    def _follow(self, on_state: Callable[[str], None], limit: float) -> None:
+        patience = self.clients.patience
+        began, said = patience.clock(), ""
+        while (now := patience.clock()) < began + limit:
+            status = self._patient_status(until=began + limit) or {}
+            sub_state = str(status.get("runSubState") or "")
+            if sub_state not in ("", said):
+                on_state(sub_state)
+                said = sub_state
+            state = str(status.get("runState") or "Running")
+            if state == "Succeeded":
+                return
+            if state not in _GOING:
+                raise _failure(state, status)
+            path = self.clients.endpoint.template_id(self.name)
+            patience.sleep(self.clients.rest(path, now - began))
+        raise BakeFailed(
+            f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
+            run_state="Running",
+            hint="raise build.timeout_minutes in the spec, or see what the build waits for",
+        )
+
+    def _patient_status(self, until: float) -> dict[str, Any] | None:
+        """The status, through any silence: the build goes on, whether we hear of it or not."""
+        patience = self.clients.patience
+        while True:
+            try:
+                return self._status()
+            except Unanswered:
+                if patience.clock() >= until:
+                    raise
+                patience.sleep(self.clients.endpoint.polling_seconds)
+
+    def _status(self) -> dict[str, Any] | None:
+        """The last run's status, or None when the template never ran."""
+        template = self.clients.ask(
+            f"read image template {self.name!r}", self._operations.get, self._group, self.name
+        )
+        status = template["properties"].get("lastRunStatus") or {}
+        return status if status.get("runState") else None
+
+    @property
+    def _operations(self) -> Any:  # noqa: ANN401 - as in Clients
+        return self.clients.image_builder.virtual_machine_image_templates
+
+    @property
+    def _group(self) -> str:
+        return self.clients.endpoint.resource_group
+
+
+def ended_how(clients: Clients, note: RunNote) -> str | None:
+    """What the operation of *note*'s run says of its end; None when that cannot be asked.
+
+    A token is an address, and a token of ours goes to no other host than the endpoint's.
+    """
+    # moved  # noqa: PLC0415 - imports azure
+
+    if not note.token or note.base_url != clients.endpoint.base_url:
+        return None
+    operations = clients.image_builder.virtual_machine_image_templates
+    try:
+        with clients.asking(f"ask how run {note.run} ended"):
+            found = outcome(operations, clients.endpoint, note.template, note.token)
+    except CloudError:
+        return None
+    if found is None:
+        return None
+    reason = f": {found.code}: {_LOG_SENTENCE.sub('', found.said)}" if found.code else ""
+    return f"and its operation says {found.state}{reason}"
+
+
+def _failure(state: str, status: Mapping[str, Any]) -> BakeFailed:
+    """What the service says about a run that did not succeed, as an error of ours."""
+    said = str(status.get("message") or "the service gives no reason").strip()
+    found = _LOG.search(said)
+    log = Path(found.group()) if found else None
+    known = meaning("", said)
+    hints = [known.hint] if known else []
+    hints += [f"the whole output: {found.group()}"] if found else []
+    return BakeFailed(
+        f"the run ended {state}: {_LOG_SENTENCE.sub('', said)}",
+        run_state=state,
+        log=log if log and log.is_absolute() else None,
+        cause=known.cause if known else None,
+        hint="; ".join(hints) or None,
+    )

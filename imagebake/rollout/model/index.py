@@ -1,0 +1,129 @@
+"""An inventory, indexed once: everything else asks here instead of searching."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from imagebake.azure.model.fleet import Definition, Inventory
+from imagebake.azure.model.gallery import (
+    TAG_FROM,
+    TAG_REVOKED,
+    GalleryVersion,
+    read_revoked,
+)
+from imagebake.azure.resources.resource_ids import definition_of, key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """Why a version is revoked: for ring *ring* and those after, since *at*, by *origin*."""
+
+    ring: str
+    at: dt.datetime
+    origin: str
+
+
+class Index:
+    """The versions of *inventory* by id and definition, and what revokes each of them."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self.versions = {key(one.id): one for one in inventory.versions}
+        self.definitions: dict[str, Definition] = {
+            key(one.id): one for one in inventory.definitions
+        }
+        self.locks = {key(scope): names for scope, names in inventory.locks.items()}
+        self._of: dict[str, list[GalleryVersion]] = defaultdict(list)
+        self.children: dict[str, list[str]] = defaultdict(list)
+        self._twins: dict[str, list[str]] = defaultdict(list)
+        for name, one in self.versions.items():
+            self._of[definition_of(name)].append(one)
+            for parent in parents(one):
+                self.children[parent].append(name)
+            if one.bake_key:
+                self._twins[one.bake_key].append(name)
+        for versions in self._of.values():
+            versions.sort(key=lambda one: one.version)
+        self._records: dict[tuple[str, str], tuple[dt.datetime, str]] = {}
+        self.revocations = self._revocations()
+
+    def of(self, definition: str) -> list[GalleryVersion]:
+        """The versions of the definition with the id *definition*, oldest number first."""
+        return self._of.get(key(definition), [])
+
+    def named(self, definition: str) -> str:
+        """The id of the definition that is called *definition*, or an id that nothing has."""
+        low = definition.lower()
+        found = (one.id for one in self.inventory.definitions if one.name.lower() == low)
+        by_version = (
+            definition_of(one.id)
+            for one in self.inventory.versions
+            if one.definition.lower() == low
+        )
+        return next(found, None) or next(by_version, f"{self.inventory.gallery}/images/{low}")
+
+    def spelled(self, definition: str) -> str:
+        """The id *definition* as Azure spells it, where that was read."""
+        found = self.definitions.get(key(definition))
+        versions = self.of(definition)
+        if found or not versions:
+            return found.id if found else definition
+        return versions[0].id[: len(key(definition))]
+
+    def tags_of(self, identifier: str) -> Mapping[str, str]:
+        """The tags of the definition that *identifier* is, or is a version of."""
+        definition = self.definitions.get(definition_of(identifier))
+        return definition.tags if definition else {}
+
+    def heirs(self, origin: str) -> Iterator[str]:
+        """What a revocation of *origin* reaches: itself, its twins, and all made from them."""
+        return self._reached([key(origin)], set())
+
+    def is_record(self, version: GalleryVersion) -> bool:
+        """Whether *version* alone says that a bake key is revoked for a ring, and since when."""
+        if TAG_REVOKED not in version.tags or not version.bake_key:
+            return False
+        ring, at = read_revoked(version.tags[TAG_REVOKED])
+        return self._records[version.bake_key, ring] == (at, key(version.id))
+
+    def _revocations(self) -> dict[str, list[Revocation]]:
+        """What revokes each version, of every ring the latest; from each carrier onwards."""
+        carriers: dict[str, list[tuple[dt.datetime, str]]] = defaultdict(list)
+        for name, one in self.versions.items():
+            if TAG_REVOKED in one.tags:
+                ring, at = read_revoked(one.tags[TAG_REVOKED])
+                carriers[ring].append((at, name))
+                if one.bake_key:
+                    last = self._records.setdefault((one.bake_key, ring), (at, name))
+                    self._records[one.bake_key, ring] = max(last, (at, name))
+        found: dict[str, list[Revocation]] = defaultdict(list)
+        for ring, origins in carriers.items():
+            seen: set[str] = set()
+            for at, origin in sorted(origins, reverse=True):
+                for name in self._reached([origin], seen):
+                    found[name].append(Revocation(ring=ring, at=at, origin=origin))
+        return found
+
+    def _reached(self, waiting: list[str], seen: set[str]) -> Iterator[str]:
+        """Walk down from *waiting*; what is in *seen* has been walked before."""
+        keys: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            yield name
+            waiting += self.children.get(name, ())
+            one = self.versions.get(name)
+            if one and one.bake_key and one.bake_key not in keys:
+                keys.add(one.bake_key)
+                waiting += self._twins[one.bake_key]
+
+
+def parents(version: GalleryVersion) -> set[str]:
+    """The ids, as they are compared, of what *version* was made from."""
+    told = (version.parent, version.tags.get(TAG_FROM))
+    return {key(one) for one in told if one} - {key(version.id)}

@@ -1,0 +1,145 @@
+"""Who is current where, derived from tags alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagebake.azure.model.gallery import (
+    EVERYWHERE,
+    TAG_HOLD,
+    TAG_OVERRIDE,
+    TAG_PROOF,
+    TAG_RETIRED,
+    TAG_RING,
+    GalleryVersion,
+    read_time,
+)
+from imagebake.azure.resources.resource_ids import key
+from imagebake.rollout.model.index import Index, Revocation
+from imagebake.spec.model.rings import Ring
+
+PASSED = "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A version that was made current of a ring, and when."""
+
+    version: GalleryVersion
+    since: dt.datetime
+
+
+class Rings:
+    """The rings of one definition over an index."""
+
+    def __init__(self, index: Index, definition: str, rings: Sequence[Ring]) -> None:
+        self.index = index
+        self.definition = key(definition)
+        self.id = index.spelled(definition)
+        self.rings = tuple(rings)
+        self.names = [ring.name for ring in rings]
+        self.versions = index.of(definition)
+        self._seats: dict[str, list[Seat]] = {}
+
+    def ring(self, name: str) -> Ring:
+        """The ring that is called *name*; raises `KeyError` where there is none."""
+        return next((ring for ring in self.rings if ring.name == name), None) or _missing(name)
+
+    def seats(self, ring: str) -> list[Seat]:
+        """Who was made current of *ring* and is not revoked for it, the latest first."""
+        if ring not in self._seats:
+            tag = TAG_RING + ring
+            told = ((one, read_time(one.tags[tag])) for one in self.versions if tag in one.tags)
+            seats = [
+                Seat(version=one, since=since)
+                for one, since in told
+                if since and not self.revoked(one, ring)
+            ]
+            seats.sort(key=lambda seat: (seat.since, seat.version.version), reverse=True)
+            self._seats[ring] = seats
+        return self._seats[ring]
+
+    def current(self, ring: str) -> GalleryVersion | None:
+        """The version that machines of *ring* are meant to have."""
+        seats = self.seats(ring)
+        return seats[0].version if seats else None
+
+    def previous(self, ring: str) -> GalleryVersion | None:
+        """The version that would be current if the current one were revoked alone."""
+        seats = self.seats(ring)
+        return seats[1].version if len(seats) > 1 else None
+
+    def revoked(self, version: GalleryVersion, ring: str) -> Revocation | None:
+        """What keeps *version* out of *ring*, unless a later override overrules it."""
+        told = version.tags.get(TAG_OVERRIDE + ring)
+        overruled = read_time(told) if told else None
+        for one in self.index.revocations.get(key(version.id), ()):
+            if self._reaches(one.ring, ring) and not (overruled and overruled > one.at):
+                return one
+        return None
+
+    def revoked_anywhere(self, version: GalleryVersion) -> bool:
+        """Whether any ring, of those of this definition, may no longer have *version*."""
+        return any(self.revoked(version, name) for name in self.names)
+
+    def good(self, version: GalleryVersion, ring: Ring) -> bool:
+        """Whether *version* may be current of *ring*."""
+        return not self.flaw(version, ring)
+
+    def flaw(self, version: GalleryVersion, ring: Ring) -> str:
+        """Why *version* is not good for *ring*; empty where it is."""
+        if not version.healthy:
+            return f"it is not healthy: {unhealth(version)}"
+        if revocation := self.revoked(version, ring.name):
+            return f"it is revoked: {self.why_revoked(version, revocation)}"
+        if TAG_RETIRED in version.tags:
+            return "it is retired"
+        if ring.proof and not proven(version) and not self.overruled(version, ring.name):
+            return f"it has no passed proof ({version.tags.get(TAG_PROOF) or 'none at all'})"
+        return ""
+
+    def why_revoked(self, version: GalleryVersion, revocation: Revocation) -> str:
+        """The revocation in words: of itself, of what it was made from, or of its twin."""
+        origin = self.index.versions.get(revocation.origin)
+        own = key(version.id) == revocation.origin
+        whose = "" if own or not origin else f" as {origin.definition}@{origin.version}, its kin"
+        where = "everywhere" if revocation.ring == EVERYWHERE else f"from {revocation.ring} on"
+        return f"{where}{whose}"
+
+    def overruled(self, version: GalleryVersion, ring: str) -> bool:
+        """Whether somebody recorded an override for *version* in *ring*."""
+        return bool(read_time(version.tags.get(TAG_OVERRIDE + ring, "")))
+
+    def held(self, version: GalleryVersion) -> str:
+        """The hold on *version* or on all of its definition; empty where there is none."""
+        return version.tags.get(TAG_HOLD) or self.index.tags_of(version.id).get(TAG_HOLD, "")
+
+    def last_with(self, region: str) -> Ring:
+        """The ring that says what `latest` means in *region*."""
+        having = [ring for ring in self.rings if region in ring.regions]
+        return having[-1] if having else self.rings[-1]
+
+    def _reaches(self, revoked: str, ring: str) -> bool:
+        """Whether a revocation for *revoked* is one for *ring* as well."""
+        if revoked == EVERYWHERE or revoked not in self.names or ring not in self.names:
+            return True
+        return self.names.index(revoked) <= self.names.index(ring)
+
+
+def proven(version: GalleryVersion) -> bool:
+    """Whether the version's offline proof passed."""
+    return version.tags.get(TAG_PROOF, "").startswith(PASSED)
+
+
+def unhealth(version: GalleryVersion) -> str:
+    """What is wrong with a version that is not healthy."""
+    failed = sorted(name for name, state in version.regions.items() if state == "Failed")
+    if failed:
+        return f"its replication to {', '.join(failed)} failed"
+    return f"its state is {version.state}"
+
+
+def _missing(name: str) -> Ring:
+    raise KeyError(name)

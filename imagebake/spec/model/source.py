@@ -1,0 +1,139 @@
+"""The image that Azure starts from, in each of the three ways in which it can be named."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
+
+from imagebake.kernel.text import names
+from imagebake.kernel.text.constrained import described, quoted
+from imagebake.kernel.text.versions import MARKETPLACE, InexactVersion, exact_marketplace_version
+from imagebake.spec.model.base import Value
+from imagebake.spec.model.types import ManagedImageId, Text
+
+MarketplaceVersion = Annotated[
+    str,
+    StringConstraints(max_length=50),
+    AfterValidator(exact_marketplace_version),
+    described(MARKETPLACE, "an exact image version, such as '0.20260914.2237'", 50),
+]
+"""The exact version of a marketplace image."""
+
+
+def _exact_version_id(text: str) -> str:
+    if names.VERSION_ID.fullmatch(text):
+        return text
+    named = text.rpartition("/versions/")[0] or text
+    if names.DEFINITION_ID.fullmatch(named):
+        raise InexactVersion(
+            f"{quoted(text.rpartition('/')[2])} names no exact version; end the id in"
+            " /versions/MAJOR.MINOR.PATCH"
+        )
+    raise ValueError(f"{quoted(text)} is not {_VERSION_ID}")
+
+
+_VERSION_ID = "the id of a gallery's image version: '/subscriptions/…/versions/1.2.3'"
+
+ExactVersionId = Annotated[
+    str,
+    StringConstraints(max_length=500),
+    AfterValidator(_exact_version_id),
+    described(names.VERSION_ID, _VERSION_ID, 500),
+]
+"""One version of a gallery's image, never `latest`."""
+
+
+class PurchasePlan(Value):
+    """The plan that a marketplace image is bought under; its terms are accepted beforehand."""
+
+    name: Text
+    """The plan's name, which is often the sku."""
+    product: Text
+    """The plan's product, which is often the offer."""
+    publisher: Text
+    """The plan's publisher."""
+
+
+class MarketplaceImage(Value):
+    """An image of the marketplace; its version is exact, never `latest`."""
+
+    publisher: Text
+    """Whose image it is: `Debian`."""
+    offer: Text
+    """Which of the publisher's products: `debian-12`."""
+    sku: Text
+    """Which edition of it: `12-gen2`."""
+    version: MarketplaceVersion
+    """The exact version: three numbers."""
+    plan: PurchasePlan | None = None
+    """The plan it is bought under, for an image that costs or has terms."""
+
+    kind: ClassVar[str] = "marketplace image"
+
+    @property
+    def urn(self) -> str:
+        """The image as `az` spells it."""
+        return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The image, and its version."""
+        return f"{self.publisher}:{self.offer}:{self.sku}", self.version
+
+
+class ManagedImage(Value):
+    """A managed image, of the region in which the template is."""
+
+    managed_image: ManagedImageId
+    """Its whole id; it has no versions, so that its name has to say which it is."""
+
+    kind: ClassVar[str] = "managed image"
+
+    @property
+    def urn(self) -> str:
+        """What the image is called in messages."""
+        return self.managed_image
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The image; it has no version."""
+        return self.managed_image, ""
+
+
+class GalleryVersion(Value):
+    """A version of an image in a gallery, which has a replica where the template is."""
+
+    gallery_version: ExactVersionId
+    """Its whole id, which ends in `/versions/` and three numbers, never in `latest`."""
+
+    kind: ClassVar[str] = "image version"
+
+    @property
+    def urn(self) -> str:
+        """What the image is called in messages."""
+        return self.gallery_version
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """The id of the image definition, and the number of its version."""
+        definition, _, number = self.gallery_version.rpartition("/versions/")
+        return definition, number
+
+
+SOURCE_KINDS = ("publisher", "managed_image", "gallery_version")
+"""The key that says which kind of source it is."""
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401 - what the text says, before it is checked
+    keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
+    return next((kind for kind in reversed(SOURCE_KINDS) if kind in keys), SOURCE_KINDS[0])
+
+
+SourceImage = Annotated[
+    Annotated[MarketplaceImage, Tag("publisher")]
+    | Annotated[ManagedImage, Tag("managed_image")]
+    | Annotated[GalleryVersion, Tag("gallery_version")],
+    Discriminator(_kind),
+]
+"""The image that Azure starts from."""
