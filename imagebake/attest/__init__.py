@@ -1,0 +1,1 @@
+"""SBOM, provenance and verification of image versions."""

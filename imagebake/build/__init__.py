@@ -1,0 +1,9 @@
+"""Plan, render and bake an image version."""
+
+__all__ = [
+    "diff",
+    "due",
+    "journal",
+    "plan",
+    "preconditions",
+]

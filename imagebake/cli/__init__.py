@@ -1,0 +1,5 @@
+"""The command line: program, registry of tasks, error boundary."""
+
+__all__ = [
+    "program",
+]

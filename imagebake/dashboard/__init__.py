@@ -1,0 +1,1 @@
+"""The dashboard: one HTML page over gallery, rollouts, heartbeats and drills."""

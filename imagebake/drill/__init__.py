@@ -1,0 +1,1 @@
+"""Drills: incidents replayed against an image, with a baseline beside it."""

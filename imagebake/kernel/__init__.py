@@ -1,0 +1,16 @@
+"""Errors, settings, progress and the host: everything that imports nothing else of ours."""
+
+__all__ = [
+    "console",
+    "context",
+    "diagnostics",
+    "digest",
+    "errors",
+    "host",
+    "pages",
+    "progress",
+    "settings",
+    "templating",
+    "text",
+    "version",
+]

@@ -1,0 +1,9 @@
+"""Content-addressed store of artifacts, on this machine and in Blob storage."""
+
+__all__ = [
+    "local",
+    "remote",
+    "store",
+    "upload_plan",
+    "verification",
+]

@@ -1,0 +1,5 @@
+"""GitHub Actions workflows, generated from specs and settings."""
+
+__all__ = [
+    "workflows",
+]

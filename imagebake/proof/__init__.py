@@ -1,0 +1,9 @@
+"""Offline proof: first boots of a version while every artifact host is dead."""
+
+__all__ = [
+    "first_boots",
+    "image_checks",
+    "records",
+    "statement",
+    "validate",
+]

@@ -1,0 +1,5 @@
+"""Disaster recovery: second gallery, runbooks and their rehearsals."""
+
+__all__ = [
+    "runbook",
+]

@@ -1,0 +1,5 @@
+"""Draft of an image spec, made from an image template of somebody else."""
+
+__all__ = [
+    "model",
+]

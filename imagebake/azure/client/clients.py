@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from imagebake.azure.client import requests
+from imagebake.azure.client import polling
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.errors import NotFound
 from imagebake.azure.client.retry import Patience, Retries
@@ -87,7 +87,7 @@ class Clients:
 
     def rest(self, path: str, age: float) -> float:
         """How long to wait before the next look at *path*, where *age* seconds have passed."""
-        return requests.rest(self.endpoint, self.throttle, path, age)
+        return polling.rest(self.endpoint, self.throttle, path, age)
 
     def sign_in(self) -> None:
         """Have a token before anything else is done; raises `CloudError` when there is none."""

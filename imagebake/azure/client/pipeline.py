@@ -21,7 +21,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.policies import ARMAutoResourceProviderRegistrationPolicy
 
 from imagebake.azure.client.endpoint import Endpoint
-from imagebake.azure.client.requests import stretched
+from imagebake.azure.client.polling import stretched
 from imagebake.azure.client.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.azure.client.throttle import Throttle
 from imagebake.kernel.errors import RolloutRefused

@@ -1,0 +1,7 @@
+"""Resource ids, deployments and resource providers."""
+
+__all__ = [
+    "deployments",
+    "providers",
+    "resource_ids",
+]

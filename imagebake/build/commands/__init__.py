@@ -1,0 +1,5 @@
+"""The tasks that plan, render, bake, compare, export and clean."""
+
+__all__ = [
+    "bake",
+]

@@ -1,0 +1,1 @@
+"""Scripts and image templates, rendered from a spec and its lock."""

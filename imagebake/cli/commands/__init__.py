@@ -1,0 +1,1 @@
+"""The tasks of the tool itself: new, doctor, setup, test, generate, emulator."""

@@ -1,0 +1,5 @@
+"""The tasks `drill` and `outage`."""
+
+__all__ = [
+    "outage",
+]

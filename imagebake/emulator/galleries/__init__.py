@@ -1,0 +1,1 @@
+"""Microsoft.Compute/galleries, their image definitions and versions."""

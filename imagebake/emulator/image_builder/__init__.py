@@ -1,0 +1,5 @@
+"""Microsoft.VirtualMachineImages/imageTemplates, their runs and triggers."""
+
+__all__ = [
+    "builder",
+]

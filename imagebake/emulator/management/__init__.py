@@ -1,0 +1,5 @@
+"""Subscriptions, groups, deployments, roles, locks, tags and policies."""
+
+__all__ = [
+    "health",
+]

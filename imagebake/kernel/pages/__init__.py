@@ -1,0 +1,7 @@
+"""Building blocks of our HTML pages."""
+
+__all__ = [
+    "charts",
+    "html",
+    "parts",
+]

@@ -1,0 +1,7 @@
+"""Boot of an exported disk in an emulated machine."""
+
+__all__ = [
+    "hardware",
+    "result",
+    "watch",
+]

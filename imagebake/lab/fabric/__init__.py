@@ -1,0 +1,9 @@
+"""The platform's side of a machine: WireServer, HostGAPlugin and IMDS."""
+
+__all__ = [
+    "exchange",
+    "extension_store",
+    "fabric",
+    "plan",
+    "status",
+]

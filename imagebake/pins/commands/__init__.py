@@ -1,0 +1,1 @@
+"""The tasks `pin`, `unpin`, `bump` and `outdated`."""

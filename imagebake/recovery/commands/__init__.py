@@ -1,0 +1,5 @@
+"""The tasks `dr` and `runbook`."""
+
+__all__ = [
+    "runbook",
+]

@@ -1,0 +1,6 @@
+"""The tasks that read and change rollouts."""
+
+__all__ = [
+    "rotate",
+    "status",
+]
