@@ -31,7 +31,7 @@ from imagebake.heartbeat.model import (
     Beat,
     Phase,
 )
-from imagebake.heartbeat.pulse import load_pulses
+from imagebake.heartbeat.records import load_pulses
 from imagebake.heartbeat.records import BeatRecords, undisturbed
 from imagebake.heartbeat.verdict import incidents, last_word, verdicts
 from imagebake.kernel.context import Workspace

@@ -15,9 +15,9 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
 from imagebake.build.commands.bake import attempt
 from imagebake.build.plan import plan_plain
-from imagebake.heartbeat.beat import Hands, Round, heartbeat
 from imagebake.heartbeat.history_report import incidents_of, records, write_metrics
 from imagebake.heartbeat.model import Beat, Target
+from imagebake.heartbeat.provision import Hands, Round, heartbeat
 from imagebake.heartbeat.targets import golden_targets, plain_targets
 from imagebake.heartbeat.verdict import Cause, Verdict, verdicts
 from imagebake.kernel.console import print_json, print_table

@@ -7,12 +7,11 @@ import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from imagebake.heartbeat import pulse
+from imagebake.heartbeat import records as pulse
 from imagebake.heartbeat.history import COLUMNS, history
 from imagebake.heartbeat.metrics import open_metrics
 from imagebake.heartbeat.model import Beat
-from imagebake.heartbeat.pulse import Pulse
-from imagebake.heartbeat.records import BeatRecords, undisturbed
+from imagebake.heartbeat.records import BeatRecords, Pulse, undisturbed
 from imagebake.heartbeat.verdict import Incident, incidents, last_word, silences, verdicts
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
