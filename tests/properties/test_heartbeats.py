@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.heartbeat.model import GOLDEN, PLAIN, TOKEN, Beat, Phase
-from imagebake.heartbeat.verdict import Cause, incidents, last_word, silences, verdicts
+from imagebake.heartbeat.verdict import Cause, find_incidents, ring_health, find_silences, judge_beats
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 
 REGIONS = ("westeurope", "northeurope")
@@ -34,7 +34,7 @@ def rounds(draw: st.DrawFn) -> list[Beat]:
 
 @given(rounds())
 def test_a_good_golden_beat_never_blames_the_image(beats: list[Beat]) -> None:
-    for told in verdicts(beats):
+    for told in judge_beats(beats):
         here = [one for one in beats if one.began == told.at and one.region == told.region]
         golden = [one.good for one in here if one.label == GOLDEN]
         plain = [one.good for one in here if one.label == PLAIN]
@@ -52,8 +52,8 @@ def test_a_good_golden_beat_never_blames_the_image(beats: list[Beat]) -> None:
 def test_an_incident_is_open_just_while_the_last_rounds_all_missed(
     beats: list[Beat], misses: int
 ) -> None:
-    told = verdicts(beats)
-    found = incidents(told, {"demo": misses})
+    told = judge_beats(beats)
+    found = find_incidents(told, {"demo": misses})
 
     for region in REGIONS:
         mine = [one.cause is Cause.WELL for one in told if one.region == region]
@@ -74,9 +74,9 @@ def test_records_of_two_machines_say_the_same_however_they_are_merged(
     theirs = [dataclasses.replace(one, id=f"other{one.id}") for one in there]
     misses = {"demo": 2}
 
-    first = incidents(verdicts([*here, *theirs]), misses)
+    first = find_incidents(judge_beats([*here, *theirs]), misses)
 
-    assert first == incidents(verdicts([*theirs, *here, *theirs]), misses)
+    assert first == find_incidents(judge_beats([*theirs, *here, *theirs]), misses)
 
 
 @given(rounds(), st.integers(0, 10), st.floats(0.5, 9))
@@ -86,7 +86,7 @@ def test_who_is_silent_is_who_has_no_young_good_golden_beat(
     now = BEGAN + dt.timedelta(hours=later)
     wanted = [("demo", region) for region in REGIONS]
 
-    silent = {one.region for one in silences(beats, wanted, now=now, hours=hours)}
+    silent = {one.region for one in find_silences(beats, wanted, now=now, hours=hours)}
 
     young = {
         one.region
@@ -103,7 +103,7 @@ def test_a_version_is_good_in_a_ring_where_its_last_beat_in_every_region_is(
     golden = [one for one in beats if one.label == GOLDEN]
     last = {one.region: one for one in sorted(golden, key=lambda one: one.began)}
 
-    told = last_word(beats).get("canary", {})
+    told = ring_health(beats).get("canary", {})
 
     if last:
         version = golden[0].version_id.lower()

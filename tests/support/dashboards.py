@@ -19,7 +19,7 @@ from imagebake.dashboard.model import (
     RingSeen,
     RunbookSeen,
 )
-from imagebake.heartbeat.history import SLOTS, Figures, Slot
+from imagebake.heartbeat.history import BUCKETS, RegionStatistics, TimeBucket
 from imagebake.heartbeat.model import GOLDEN, PLAIN
 
 NOW = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -73,13 +73,13 @@ def an_image(name: str = "debian-12-base", **changes: Any) -> ImageSeen:  # noqa
     return ImageSeen(**(fields | changes))
 
 
-def slots(*bad: int, base: float = 24.0, empty: int = 0) -> tuple[Slot, ...]:
+def slots(*bad: int, base: float = 24.0, empty: int = 0) -> tuple[TimeBucket, ...]:
     """A month of half days; those numbered *bad* have misses, the first *empty* no beats."""
     made = []
-    for number in range(SLOTS):
+    for number in range(BUCKETS):
         p50 = round(base + (number * 7919 % 13) / 2 + (6 if number in bad else 0), 1)
         missed = 5 if number in bad else 0
-        made.append(Slot() if number < empty else Slot(beats=48, missed=missed, p50=p50))
+        made.append(TimeBucket() if number < empty else TimeBucket(beats=48, missed=missed, p50=p50))
     return tuple(made)
 
 
@@ -89,7 +89,7 @@ def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSee
     label = changes.pop("label", GOLDEN)
     told = slots(*bad, base=changes.pop("base", 24.0), empty=changes.pop("empty", 0))
     failed = sum(one.missed for one in told)
-    missing = bool(bad) and max(bad) == SLOTS - 1
+    missing = bool(bad) and max(bad) == BUCKETS - 1
     fields: dict[str, Any] = {
         "image": image,
         "region": region,
@@ -107,7 +107,7 @@ def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSee
         "last_failure": f"11-22 11:51 {REFUSED}" if failed else "",
     }
     return RegionSeen(
-        image=image, region=region, label=label, figures=Figures(**(fields | changes)), slots=told
+        image=image, region=region, label=label, figures=RegionStatistics(**(fields | changes)), slots=told
     )
 
 
