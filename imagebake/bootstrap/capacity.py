@@ -52,9 +52,9 @@ def sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         query = f"api-version=2021-07-01&$filter=location eq '{region}'"
         path = f"{_here(clients)}/providers/Microsoft.Compute/skus?{query}"
         offered = {
-            str(one["name"]).lower(): one
-            for one in pages(clients, f"list the sizes in {region}", path)
-            if str(one.get("resourceType")).lower() == "virtualmachines"
+            str(sku["name"]).lower(): sku
+            for sku in pages(clients, f"list the sizes in {region}", path)
+            if str(sku.get("resourceType")).lower() == "virtualmachines"
         }
         usages = _usages(clients, "Microsoft.Compute", region, "2024-07-01")
         cores: Counter[str] = Counter()
@@ -68,7 +68,9 @@ def sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
 
 
 def _size(size: str, region: str, sku: Mapping[str, Any] | None) -> Complaint | None:
-    restrictions = [str(one.get("reasonCode")) for one in (sku or {}).get("restrictions") or ()]
+    restrictions = [
+        str(restriction.get("reasonCode")) for restriction in (sku or {}).get("restrictions") or ()
+    ]
     if sku and not restrictions:
         return None
     how = f"is restricted ({', '.join(restrictions)})" if restrictions else "is not offered"
@@ -81,8 +83,11 @@ def _size(size: str, region: str, sku: Mapping[str, Any] | None) -> Complaint | 
 
 
 def _vcpus(sku: Mapping[str, Any]) -> int:
-    told = {str(one["name"]): str(one["value"]) for one in sku.get("capabilities") or ()}
-    return int(told.get("vCPUs") or 0)
+    capabilities = {
+        str(capability["name"]): str(capability["value"])
+        for capability in sku.get("capabilities") or ()
+    }
+    return int(capabilities.get("vCPUs") or 0)
 
 
 def _cores(
@@ -118,7 +123,7 @@ def galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Galleries that are missing, and regions where there is hardly room for more in them."""
     compute = clients.compute
     there = clients.ask("list the galleries of the subscription", compute.galleries.list)
-    known = {str(one["id"]).lower(): one for one in there}
+    known = {str(gallery["id"]).lower(): gallery for gallery in there}
     for group, name, location in needs.galleries:
         mine = (
             f"{_here(clients)}/resourceGroups/{group}/providers/Microsoft.Compute/galleries/{name}"
@@ -132,7 +137,9 @@ def galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             )
             continue
         counts = _counts(clients, group, name)
-        near = [one for one in there if region_name(str(one.get("location"))) == location]
+        near = [
+            gallery for gallery in there if region_name(str(gallery.get("location"))) == location
+        ]
         for what, used in (("galleries", len(near)), *counts.items()):
             if used >= _LIMITS[what] * _NEARLY:
                 yield Complaint(
@@ -151,8 +158,10 @@ def _counts(clients: Clients, group: str, name: str) -> dict[str, int]:
     )
     listed = compute.gallery_image_versions.list_by_gallery_image
     versions = sum(
-        len(clients.ask(f"list the versions of {one['name']}", listed, group, name, one["name"]))
-        for one in images
+        len(
+            clients.ask(f"list the versions of {image['name']}", listed, group, name, image["name"])
+        )
+        for image in images
     )
     return {"definitions": len(images), "versions": versions}
 
@@ -165,8 +174,8 @@ def _usages(clients: Clients, provider: str, region: str, api: str) -> dict[str,
     except CloudError:
         return {}
     return {
-        str(one["name"]["value"]).lower(): (int(one["currentValue"]), int(one["limit"]))
-        for one in listed
+        str(usage["name"]["value"]).lower(): (int(usage["currentValue"]), int(usage["limit"]))
+        for usage in listed
     }
 
 

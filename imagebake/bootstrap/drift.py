@@ -43,11 +43,11 @@ def differences(wanted: Any, there: Any, where: str = "") -> Iterator[Difference
 
 
 def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[Difference]:
-    known = {str(one["name"]).lower(): one for one in there}
-    for one in wanted:
-        name = str(one["name"])
+    known = {str(item["name"]).lower(): item for item in there}
+    for item in wanted:
+        name = str(item["name"])
         place = f"{where}[{name}]"
-        yield from differences(one, known.pop(name.lower(), ABSENT), place)
+        yield from differences(item, known.pop(name.lower(), ABSENT), place)
     if where.rpartition(".")[2] in _CLOSED:
         for name in known:
             yield Difference(where, None, name, extra=True)
@@ -56,12 +56,12 @@ def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[Differ
 def _each(wanted: list[Any], there: list[Any]) -> bool:
     """Whether every one of *wanted* is as the one in its place."""
     return len(wanted) == len(there) and not any(
-        next(differences(one, other), None) for one, other in zip(wanted, there, strict=True)
+        next(differences(item, other), None) for item, other in zip(wanted, there, strict=True)
     )
 
 
 def _named(items: tuple[Any, ...]) -> bool:
-    return bool(items) and all(isinstance(one, Mapping) and "name" in one for one in items)
+    return bool(items) and all(isinstance(item, Mapping) and "name" in item for item in items)
 
 
 def _gist(value: Any) -> str:  # noqa: ANN401 - JSON
@@ -94,8 +94,8 @@ def merged(wanted: Any, there: Any) -> Any:  # noqa: ANN401 - JSON
             for key, value in wanted.items()
         }
     if isinstance(wanted, list) and isinstance(there, list) and _named((*wanted, *there)):
-        others = {str(one["name"]).lower(): one for one in there}
-        mine = [merged(one, others.pop(str(one["name"]).lower(), None)) for one in wanted]
+        others = {str(item["name"]).lower(): item for item in there}
+        mine = [merged(item, others.pop(str(item["name"]).lower(), None)) for item in wanted]
         return [*mine, *map(_literal, others.values())]
     return wanted
 

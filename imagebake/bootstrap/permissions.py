@@ -57,15 +57,22 @@ def _identity(clients: Clients, needs: Needs, duty: Duty, named: str) -> Iterato
         if grant.scope is Scope.BUILD and not needs.build_identity:
             continue
         for scope in needs.scopes.get(grant.scope.value, ()):
-            mine = [one for at, each in grants if _covers(at, scope) for one in each]
+            mine = [
+                permission
+                for at, permissions in grants
+                if _covers(at, scope)
+                for permission in permissions
+            ]
             yield from _lacking(name, duty, grant, scope, mine)
 
 
 def _lacking(
     who: str, duty: Duty, grant: Grant, scope: str, permissions: list[dict[str, Any]]
 ) -> Iterator[Complaint]:
-    lacking = [one for one in grant.permitted if not permits(permissions, one)]
-    lacking += [one for one in grant.data_actions if not permits(permissions, one, data=True)]
+    lacking = [action for action in grant.permitted if not permits(permissions, action)]
+    lacking += [
+        action for action in grant.data_actions if not permits(permissions, action, data=True)
+    ]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         yield Complaint(
@@ -82,11 +89,11 @@ def _granted(clients: Clients, principal: str) -> Iterator[tuple[str, list[dict[
     here = f"/subscriptions/{clients.endpoint.subscription}"
     query = f"api-version=2022-04-01&$filter=principalId eq '{principal}'"
     path = f"{here}/providers/Microsoft.Authorization/roleAssignments?{query}"
-    for one in pages(clients, "list the roles of the identity", path):
-        told = one["properties"]
-        role = resource(clients, str(told["roleDefinitionId"]), "2022-04-01")
+    for assignment in pages(clients, "list the roles of the identity", path):
+        properties = assignment["properties"]
+        role = resource(clients, str(properties["roleDefinitionId"]), "2022-04-01")
         if role:
-            yield str(told["scope"]), list(role["properties"].get("permissions") or ())
+            yield str(properties["scope"]), list(role["properties"].get("permissions") or ())
 
 
 def _covers(at: str, scope: str) -> bool:

@@ -76,9 +76,9 @@ def _holds(condition: Any, subject: Subject, values: Mapping[str, Any]) -> bool 
     if not isinstance(condition, Mapping):
         return None
     if "allOf" in condition:
-        return _all([_holds(one, subject, values) for one in condition["allOf"]])
+        return _all([_holds(part, subject, values) for part in condition["allOf"]])
     if "anyOf" in condition:
-        inner = _all([_not(_holds(one, subject, values)) for one in condition["anyOf"]])
+        inner = _all([_not(_holds(part, subject, values)) for part in condition["anyOf"]])
         return _not(inner)
     if "not" in condition:
         return _not(_holds(condition["not"], subject, values))
@@ -121,7 +121,7 @@ def _same(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON
 
 
 def _among(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON
-    return any(_same(value, one) for one in wanted) if isinstance(wanted, list) else False
+    return any(_same(value, item) for item in wanted) if isinstance(wanted, list) else False
 
 
 def _like(value: Any, wanted: Any) -> bool:  # noqa: ANN401 - JSON
@@ -237,9 +237,12 @@ def policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
 
 
 def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
-    told = assignment["properties"]
-    given = {key: one.get("value") for key, one in (told.get("parameters") or {}).items()}
-    named = str(told["policyDefinitionId"])
+    properties = assignment["properties"]
+    given = {
+        key: parameter.get("value")
+        for key, parameter in (properties.get("parameters") or {}).items()
+    }
+    named = str(properties["policyDefinitionId"])
     found = resource(clients, named, _API)
     if found is None:
         return
@@ -251,8 +254,8 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
         inner = resource(clients, str(part["policyDefinitionId"]), _API)
         if inner is not None:
             passed = {
-                key: filled(one.get("value"), values)
-                for key, one in (part.get("parameters") or {}).items()
+                key: filled(parameter.get("value"), values)
+                for key, parameter in (part.get("parameters") or {}).items()
             }
             rule = inner["properties"]["policyRule"]
             yield _Rule(_title(assignment), _title(inner), rule, _defaults(inner) | passed)
@@ -260,15 +263,16 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
 
 def _judge(rule: _Rule, needs: Needs) -> Iterator[Complaint]:
     """One complaint for a policy, about the first thing that it denies for certain."""
-    told = [(denies(rule.rule, one, rule.values), one) for one in staging(needs)]
-    for sure, verdict in ((True, True), (False, None)):
-        struck = [one for said, one in told if said is verdict]
-        if struck:
+    subjects = staging(needs)
+    verdicts = [(subject, denies(rule.rule, subject, rule.values)) for subject in subjects]
+    for sure, wanted in ((True, True), (False, None)):
+        denied = [subject for subject, verdict in verdicts if verdict is wanted]
+        if denied:
             what = "denies" if sure else "may deny"
             yield Complaint(
                 check="policy",
                 what=f"the policy {rule.name!r} (assignment {rule.assignment!r}) {what}"
-                f" {struck[0].what}",
+                f" {denied[0].what}",
                 why="Image Builder makes it for every build, as Azure decides and not the template",
                 command=_way_out(rule),
                 sure=sure,
@@ -287,7 +291,11 @@ def _way_out(rule: _Rule) -> str:
 
 def _defaults(definition: Mapping[str, Any]) -> dict[str, Any]:
     declared = definition["properties"].get("parameters") or {}
-    return {key: one["defaultValue"] for key, one in declared.items() if "defaultValue" in one}
+    return {
+        key: parameter["defaultValue"]
+        for key, parameter in declared.items()
+        if "defaultValue" in parameter
+    }
 
 
 def _title(resource_: Mapping[str, Any]) -> str:

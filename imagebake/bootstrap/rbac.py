@@ -207,7 +207,7 @@ PRODUCTION = Duty(
             scope=Scope.SUBSCRIPTION,
             why="reads the whole fleet, asks for incidents, and moves scale sets",
             actions=(
-                *(one for one in _CONSUMERS if "/rollingUpgrades/" not in one),
+                *(action for action in _CONSUMERS if "/rollingUpgrades/" not in action),
                 _EVENTS,
                 f"{_SETS}/osRollingUpgrade/action",
                 f"{_SETS}/rollingUpgrades/*",

@@ -62,7 +62,7 @@ class Change:
             "id": self.wanted.id,
             "type": self.wanted.kind,
             "what": self.what.value,
-            "differences": [str(one) for one in self.differences],
+            "differences": [str(difference) for difference in self.differences],
             "why": self.why or None,
         }
 
@@ -83,23 +83,23 @@ class BootstrapPlan:
     @property
     def due(self) -> tuple[Change, ...]:
         """What is to be made or changed."""
-        return tuple(one for one in self.changes if one.what in (What.CREATE, What.CHANGE))
+        return tuple(change for change in self.changes if change.what in (What.CREATE, What.CHANGE))
 
     @property
     def refused(self) -> tuple[Change, ...]:
         """What cannot be done, or would take something away."""
-        return tuple(one for one in self.changes if one.what is What.REFUSE)
+        return tuple(change for change in self.changes if change.what is What.REFUSE)
 
     @property
     def digest(self) -> str:
         """Names what is due: the same work has the same digest."""
-        return sha256_json({"changes": [one.to_json() for one in (*self.due, *self.refused)]})
+        return sha256_json({"changes": [change.to_json() for change in (*self.due, *self.refused)]})
 
     def to_json(self) -> dict[str, Any]:
         """The plan for programs."""
         return {
             "digest": self.digest,
-            "changes": [one.to_json() for one in self.changes],
+            "changes": [change.to_json() for change in self.changes],
             "due": len(self.due),
             "refused": len(self.refused),
         }
@@ -110,21 +110,25 @@ def plan_bootstrap(
 ) -> BootstrapPlan:
     """Compare everything that *deployments* ask for with what is there; writes nothing."""
     missing = Providers(clients).missing()
-    wanted = [one for each in deployments for one in _wanted(each, parameters, clients)]
+    desired = [
+        resource_
+        for deployment in deployments
+        for resource_ in _wanted(deployment, parameters, clients)
+    ]
     read = [
-        functools.partial(resource, clients, one.id, one.api_version)
-        for one in wanted
-        if one.kind.partition("/")[0] not in missing
+        functools.partial(resource, clients, resource_.id, resource_.api_version)
+        for resource_ in desired
+        if resource_.kind.partition("/")[0] not in missing
     ]
     there = iter(together(read))
     found = {
-        one.id.lower(): None if one.kind.partition("/")[0] in missing else next(there)
-        for one in wanted
+        resource_.id.lower(): None if resource_.kind.partition("/")[0] in missing else next(there)
+        for resource_ in desired
     }
     return BootstrapPlan(
         changes=(
             *(_registration(name, clients) for name in missing),
-            *(_change(one, found) for one in wanted),
+            *(_change(resource_, found) for resource_ in desired),
         ),
         deployments=tuple(deployments),
         parameters=parameters,
@@ -145,24 +149,31 @@ def apply_bootstrap(
     """
     refuse(plan)
     with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
-        providers = [one.wanted.id.rpartition("/")[2] for one in _of(plan, PROVIDER)]
+        providers = [change.wanted.id.rpartition("/")[2] for change in _of(plan, PROVIDER)]
         if providers:
             Providers(clients).register(providers)
             step.advance("providers", len(providers))
-        for one in plan.deployments:
-            mine = {each.wanted.id.lower(): each for each in _of(plan, one.name)}
+        for deployment in plan.deployments:
+            mine = {change.wanted.id.lower(): change for change in _of(plan, deployment.name)}
             if not mine:
                 continue
-            template = _only(one, mine, clients)
-            values = {name: plan.parameters[name] for name in one.parameters}
-            name = f"imagebake-{one.name}-{sha256_json(template)[:8]}"
-            deploy(clients, name, template, values, group=one.group, location=one.location)
-            step.advance(one.name, len(mine))
+            template = _only(deployment, mine, clients)
+            values = {name: plan.parameters[name] for name in deployment.parameters}
+            name = f"imagebake-{deployment.name}-{sha256_json(template)[:8]}"
+            deploy(
+                clients,
+                name,
+                template,
+                values,
+                group=deployment.group,
+                location=deployment.location,
+            )
+            step.advance(deployment.name, len(mine))
     after = again()
     if after.due:
         raise CloudError(
             "not everything is as it was made: "
-            + "; ".join(f"{one.wanted.title} {_first(one)}" for one in after.due[:3]),
+            + "; ".join(f"{change.wanted.title} {_first(change)}" for change in after.due[:3]),
             code="DoesNotStay",
             hint="a policy may have changed it: ./inv doctor --cloud azure",
         )
@@ -170,7 +181,7 @@ def apply_bootstrap(
 
 
 def _of(plan: BootstrapPlan, deployment: str) -> list[Change]:
-    return [one for one in plan.due if one.wanted.deployment == deployment]
+    return [change for change in plan.due if change.wanted.deployment == deployment]
 
 
 def _registration(name: str, clients: Clients) -> Change:
@@ -198,11 +209,11 @@ def _first(change: Change) -> str:
     return str(change.differences[0]) if change.differences else "is not there"
 
 
-def wanted_of(one: Deployment, subscription: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def wanted_of(deployment: Deployment, subscription: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The id of each resource that a template has, with the resource."""
     here = f"/subscriptions/{subscription}"
-    here += f"/resourceGroups/{one.group}" if one.group else ""
-    for resource_ in one.template["resources"]:
+    here += f"/resourceGroups/{deployment.group}" if deployment.group else ""
+    for resource_ in deployment.template["resources"]:
         namespace, *words = str(resource_["type"]).split("/")
         scope = f"{here}/providers/{resource_['scope']}" if "scope" in resource_ else here
         if resource_["type"] == "Microsoft.Resources/resourceGroups":
@@ -212,14 +223,16 @@ def wanted_of(one: Deployment, subscription: str) -> Iterator[tuple[str, dict[st
         yield f"{scope}/providers/{namespace}/" + "/".join(map("/".join, pairs)), resource_
 
 
-def _wanted(one: Deployment, parameters: Mapping[str, Any], clients: Clients) -> Iterator[Wanted]:
-    for named, told in wanted_of(one, clients.endpoint.subscription):
-        body = {key: value for key, value in told.items() if key not in _OUTER}
+def _wanted(
+    deployment: Deployment, parameters: Mapping[str, Any], clients: Clients
+) -> Iterator[Wanted]:
+    for named, resource_ in wanted_of(deployment, clients.endpoint.subscription):
+        body = {key: value for key, value in resource_.items() if key not in _OUTER}
         yield Wanted(
             id=named,
-            kind=str(told["type"]),
-            api_version=str(told["apiVersion"]),
-            deployment=one.name,
+            kind=str(resource_["type"]),
+            api_version=str(resource_["apiVersion"]),
+            deployment=deployment.name,
             body=_filled(body, parameters),
         )
 
@@ -239,15 +252,17 @@ def _change(wanted: Wanted, found: Mapping[str, dict[str, Any] | None]) -> Chang
     if there is None:
         return Change(wanted=wanted, what=What.CREATE)
     body = _referred(wanted.body, found)
-    told = tuple(differences(body, there))
-    what, why = What.CHANGE if told else What.KEEP, ""
-    if extra := [one for one in told if one.extra]:
+    drifted = tuple(differences(body, there))
+    what, why = What.CHANGE if drifted else What.KEEP, ""
+    if extra := [difference for difference in drifted if difference.extra]:
         what, why = What.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
-    elif wanted.kind == _ASSIGNMENT and told:
+    elif wanted.kind == _ASSIGNMENT and drifted:
         what, why = What.REFUSE, f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}"
-    elif fixed := [one for one in told if _is_fixed(wanted.kind, one.where)]:
+    elif fixed := [
+        difference for difference in drifted if _is_fixed(wanted.kind, difference.where)
+    ]:
         what, why = What.REFUSE, f"{fixed[0]}, which never changes"
-    return Change(wanted=wanted, what=what, differences=told, why=why, there=there)
+    return Change(wanted=wanted, what=what, differences=drifted, why=why, there=there)
 
 
 _ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
@@ -265,7 +280,7 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
 
 
 def _is_fixed(kind: str, where: str) -> bool:
-    return any(where.startswith(one) for one in _FIXED.get(kind, ("location",)))
+    return any(where.startswith(prefix) for prefix in _FIXED.get(kind, ("location",)))
 
 
 def _referred(value: Any, found: Mapping[str, dict[str, Any] | None]) -> Any:  # noqa: ANN401
@@ -273,22 +288,22 @@ def _referred(value: Any, found: Mapping[str, dict[str, Any] | None]) -> Any:  #
     if isinstance(value, dict):
         return {key: _referred(part, found) for key, part in value.items()}
     if isinstance(value, str) and (match := _REFERENCE.fullmatch(value)):
-        told: Any = (found.get(match[1].lower()) or {}).get("properties")
+        referred: Any = (found.get(match[1].lower()) or {}).get("properties")
         for name in match[3].strip(".").split("."):
-            told = told.get(name) if isinstance(told, dict) else None
-        return value if told is None else told
+            referred = referred.get(name) if isinstance(referred, dict) else None
+        return value if referred is None else referred
     return value
 
 
-def _only(one: Deployment, due: Mapping[str, Change], clients: Clients) -> dict[str, Any]:
+def _only(deployment: Deployment, due: Mapping[str, Change], clients: Clients) -> dict[str, Any]:
     """The template with what is *due* alone: what is as it should be is not written."""
     kept = []
-    for named, told in wanted_of(one, clients.endpoint.subscription):
+    for named, resource_ in wanted_of(deployment, clients.endpoint.subscription):
         if change := due.get(named.lower()):
-            after = [name for name in told.get("dependsOn") or () if name.lower() in due]
-            rest = {key: value for key, value in told.items() if key != "dependsOn"}
+            after = [name for name in resource_.get("dependsOn") or () if name.lower() in due]
+            rest = {key: value for key, value in resource_.items() if key != "dependsOn"}
             kept.append(rest | ({"dependsOn": after} if after else {}) | _kept(change))
-    return {**one.template, "resources": kept}
+    return {**deployment.template, "resources": kept}
 
 
 def _kept(change: Change) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def about(kind: str, title: str, body: Mapping[str, Any], it: Foundation) -> str
 
 def actions(role: Role) -> tuple[str, ...]:
     """What a role permits, an action a line."""
-    data = (f"{one} (data)" for one in role.grant.data_actions)
+    data = (f"{action} (data)" for action in role.grant.data_actions)
     return (*role.grant.permitted, *data)
 
 
@@ -135,10 +135,12 @@ def role_title(role: Role) -> str:
     return role.title
 
 
-def assignment_title(one: Assignment, it: Foundation) -> str:
+def assignment_title(assignment: Assignment, it: Foundation) -> str:
     """Who is given which role where, without what every id begins with."""
-    where = one.inside.partition("/")[2] or (f"group {one.group}" if one.group else "subscription")
-    return f"{it.identity_name(one.role.duty.name)} → {where}"
+    where = assignment.inside.partition("/")[2] or (
+        f"group {assignment.group}" if assignment.group else "subscription"
+    )
+    return f"{it.identity_name(assignment.role.duty.name)} → {where}"
 
 
 def _gallery(title: str, body: Mapping[str, Any], it: Foundation) -> str:
@@ -149,13 +151,13 @@ def _gallery(title: str, body: Mapping[str, Any], it: Foundation) -> str:
 
 def _definition(title: str, body: Mapping[str, Any], it: Foundation) -> str:
     del title, it
-    told = body["properties"]
+    properties = body["properties"]
     return " ".join(
         (
-            told["osType"],
-            told["hyperVGeneration"],
-            told["architecture"],
-            told["features"][0]["value"],
+            properties["osType"],
+            properties["hyperVGeneration"],
+            properties["architecture"],
+            properties["features"][0]["value"],
         )
     )
 
@@ -172,8 +174,8 @@ def _credential(title: str, body: Mapping[str, Any], it: Foundation) -> str:
 
 def _account(title: str, body: Mapping[str, Any], it: Foundation) -> str:
     del title, it
-    told = body["properties"]
-    days = told["immutableStorageWithVersioning"]["immutabilityPolicy"]
+    properties = body["properties"]
+    days = properties["immutableStorageWithVersioning"]["immutabilityPolicy"]
     kept = days["immutabilityPeriodSinceCreationInDays"]
     return f"no public network, no shared keys, TLS 1.2, nothing changed or deleted for {kept} days"
 
@@ -181,7 +183,7 @@ def _account(title: str, body: Mapping[str, Any], it: Foundation) -> str:
 def _network(title: str, body: Mapping[str, Any], it: Foundation) -> str:
     del it
     name = title.rpartition("/")[2]
-    named = [one["name"] for one in body["properties"].get("securityRules") or ()]
+    named = [rule["name"] for rule in body["properties"].get("securityRules") or ()]
     if name in _NETWORKS:
         return _NETWORKS[name]
     return "denies the internet" if "deny-internet" in named else "machines of heartbeats"
@@ -190,7 +192,7 @@ def _network(title: str, body: Mapping[str, Any], it: Foundation) -> str:
 def _security(title: str, body: Mapping[str, Any], it: Foundation) -> str:
     del title, it
     rules = body["properties"].get("securityRules") or ()
-    return ", ".join(one["name"] for one in rules)
+    return ", ".join(rule["name"] for rule in rules)
 
 
 def _group(title: str, body: Mapping[str, Any], it: Foundation) -> str:

@@ -90,7 +90,10 @@ class Foundation:
     def groups(self) -> tuple[tuple[str, str], ...]:
         """The resource groups with their regions, each once."""
         return tuple(
-            {one.group.lower(): (one.group, one.location) for one in self.galleries}.values()
+            {
+                gallery.group.lower(): (gallery.group, gallery.location)
+                for gallery in self.galleries
+            }.values()
         )
 
     @property
@@ -207,11 +210,12 @@ class Foundation:
         blob = f"Microsoft.Storage/storageAccounts/{self.account}/blobServices/default/containers"
         places: Mapping[Scope, Iterable[tuple[str, str]]] = {
             Scope.GALLERIES: [
-                (one.group, f"Microsoft.Compute/galleries/{one.name}") for one in self.galleries
+                (gallery.group, f"Microsoft.Compute/galleries/{gallery.name}")
+                for gallery in self.galleries
             ],
             Scope.FIRST_GALLERY: [(group, f"Microsoft.Compute/galleries/{self.first.name}")],
             Scope.MACHINES: [
-                (group, f"{networks}/{self.machines_network(one)}") for one in self.regions
+                (group, f"{networks}/{self.machines_network(region)}") for region in self.regions
             ],
             Scope.BUILD_NETWORK: [(group, f"{networks}/{self.build_network}")],
             Scope.SERVICE: [(group, f"{identities}/{self.identity_name('service')}")],

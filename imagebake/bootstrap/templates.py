@@ -40,7 +40,9 @@ def render_bootstrap(it: Foundation, templates: Templates) -> tuple[Deployment, 
 
 
 def _deployment(it: Foundation, templates: Templates, name: str, *, group: str) -> Deployment:
-    mine = [one for one in it.assignments if one.group.lower() == group.lower()]
+    mine = [
+        assignment for assignment in it.assignments if assignment.group.lower() == group.lower()
+    ]
     template = templates.json(
         f"bootstrap/{name}.json.j2",
         it=it,

@@ -65,11 +65,11 @@ class RevokedContent:
 def revoked_content(versions: Iterable[GalleryVersion], bake_key: str) -> RevokedContent | None:
     """What of *versions* is revoked and was baked with *bake_key*: the widest revocation."""
     found = [
-        RevokedContent(one)
-        for one in versions
-        if one.bake_key == bake_key and TAG_REVOKED in one.tags
+        RevokedContent(version)
+        for version in versions
+        if version.bake_key == bake_key and TAG_REVOKED in version.tags
     ]
-    return max(found, key=lambda one: one.everywhere, default=None)
+    return max(found, key=lambda content: content.everywhere, default=None)
 
 
 def reusable(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryVersion]:
@@ -77,8 +77,12 @@ def reusable(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryV
 
     One that is still being copied is among them: it is waited for, not made a second time.
     """
-    there = (one for one in versions if one.state == "Succeeded" or one.coming)
-    return [one for one in there if one.bake_key == bake_key and TAG_RETIRED not in one.tags]
+    there = (version for version in versions if version.state == "Succeeded" or version.coming)
+    return [
+        version
+        for version in there
+        if version.bake_key == bake_key and TAG_RETIRED not in version.tags
+    ]
 
 
 def bake(
@@ -130,8 +134,8 @@ def _died_here(error: BakeFailed) -> bool:
 
 def _alone(image: str, hands: Hands) -> AbstractContextManager[None]:
     """Be the only bake of *image* on this machine; wait for another one to end."""
-    said = f"another bake of {image} is running: waiting for it"
-    return alone(hands.locks / f"bake-{image}.lock", lambda: hands.progress.note(said))
+    message = f"another bake of {image} is running: waiting for it"
+    return alone(hands.locks / f"bake-{image}.lock", lambda: hands.progress.note(message))
 
 
 @dataclass(slots=True)
@@ -262,5 +266,5 @@ class _Bake(Making):
             TAG_LOCK: self.plan.lock_sha256,
             TAG_SPEC: self.plan.spec_sha256,
         }
-        told = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
-        return tags | {tag: text for tag, text in told.items() if text}
+        optional = {TAG_COMMIT: self.to.commit, TAG_EMERGENCY: self.to.emergency}
+        return tags | {tag: text for tag, text in optional.items() if text}

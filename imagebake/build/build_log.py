@@ -86,10 +86,10 @@ class BuildLog:
         if mark := _MARK.search(rest):
             self._mark(mark["what"], mark["kind"], _time(rest))
             return None
-        said = _SAID.match(rest)
-        if noise and not said:
+        message = _SAID.match(rest)
+        if noise and not message:
             return None
-        return self._say(said["text"] if said else rest)
+        return self._say(message["text"] if message else rest)
 
     @property
     def failed(self) -> LogStep | None:
@@ -196,12 +196,12 @@ def follow(source: Source, on_state: Callable[[str], None]) -> Iterator[bytes]:
     Whether the run is over is asked before its output is read, so that its last words are
     never missed.
     """
-    offset, told = 0, ""
+    offset, reported = 0, ""
     while True:
         state = source.state()
-        if state and state != told:
+        if state and state != reported:
             on_state(state)
-            told = state
+            reported = state
         chunk = source.read(offset)
         offset += len(chunk)
         if chunk:

@@ -88,9 +88,9 @@ def decide(
     since the newest one was published. What failed is tried again after a pause that
     doubles from an hour to a day. *by_hand*, neither schedule nor pause is asked.
     """
-    healthy = [one for one in versions if one.healthy]
-    newest = max(healthy, key=lambda one: one.version, default=None)
-    if newest and any(one.bake_key == bake_key for one in healthy):
+    healthy = [version for version in versions if version.healthy]
+    newest = max(healthy, key=lambda version: version.version, default=None)
+    if newest and any(version.bake_key == bake_key for version in healthy):
         return Due(image=image, need=Need.FRESH, why="baked as it is", newest=newest)
     changed = f"changed since {newest.version}" if newest else "never baked"
     if by_hand:
@@ -109,9 +109,9 @@ def decide(
 
 def _pause(bake_key: str, attempts: Sequence[Attempt], now: dt.datetime) -> dt.datetime | None:
     """Until when to leave alone what failed; None when it may be tried."""
-    mine = [one for one in attempts if one.bake_key == bake_key and one.failed]
+    mine = [attempt for attempt in attempts if attempt.bake_key == bake_key and attempt.failed]
     if not mine:
         return None
     pause = min(_LONGEST_PAUSE, dt.timedelta(hours=2 ** min(len(mine) - 1, 5)))
-    until = max(one.begun for one in mine) + pause
+    until = max(attempt.begun for attempt in mine) + pause
     return until if until > now else None

@@ -165,8 +165,8 @@ class Making:
     def _end(self, error: BaseException) -> None:
         if note := self.hands.notes.find(self.plan.template_name):
             state = error.run_state if isinstance(error, BakeFailed) else "Canceled"
-            said = str(error) or type(error).__name__
-            self.hands.notes.end(note.with_changes(state=state, said=said))
+            message = str(error) or type(error).__name__
+            self.hands.notes.end(note.with_changes(state=state, said=message))
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas in the plan's regions that the version has."""

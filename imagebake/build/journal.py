@@ -18,8 +18,8 @@ from imagebake.build.due import Attempt
 
 def line(event: str, at: dt.datetime, facts: Mapping[str, Any]) -> bytes:
     """One line of a record: what happened, when (UTC), and what is to be known of it."""
-    told = {"event": event, "at": at.astimezone(dt.UTC).isoformat(timespec="seconds"), **facts}
-    return json.dumps(told, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+    entry = {"event": event, "at": at.astimezone(dt.UTC).isoformat(timespec="seconds"), **facts}
+    return json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
 def read_attempt(lines: Iterable[str]) -> Attempt | None:
@@ -83,11 +83,13 @@ class Journal:
 
     def attempts(self, image: str) -> tuple[Attempt, ...]:
         """The bakes of *image* that there are records of, oldest first."""
-        return tuple(one for one in map(_read, self._paths()) if one and one.image == image)
+        return tuple(
+            attempt for attempt in map(_read, self._paths()) if attempt and attempt.image == image
+        )
 
     def latest(self, count: int) -> tuple[Attempt, ...]:
         """The last *count* bakes of any image, newest first."""
-        read = (one for path in reversed(self._paths()) if (one := _read(path)))
+        read = (attempt for path in reversed(self._paths()) if (attempt := _read(path)))
         return tuple(itertools.islice(read, count))
 
     def _paths(self) -> list[Path]:

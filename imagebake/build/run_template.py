@@ -84,7 +84,7 @@ def _prepare(
 def _home(distributor: Mapping[str, Any]) -> str | None:
     """A region that the distributor copies to: a gallery's own must be among them."""
     regions = distributor.get("targetRegions") or distributor.get("replicationRegions") or ()
-    names = (one.get("name") if isinstance(one, dict) else one for one in regions)
+    names = (region.get("name") if isinstance(region, dict) else region for region in regions)
     return next((str(name).replace(" ", "").lower() for name in names if name), None)
 
 

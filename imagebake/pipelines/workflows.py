@@ -89,7 +89,7 @@ def render_workflows(
 
 def _schedules(schedules: Iterable[Schedule]) -> list[Schedule]:
     """Each cron line once, in the order of its text."""
-    unique = {(one.cron, one.timezone): one for one in schedules}
+    unique = {(schedule.cron, schedule.timezone): schedule for schedule in schedules}
     return [unique[key] for key in sorted(unique)]
 
 

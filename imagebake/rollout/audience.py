@@ -40,22 +40,24 @@ def members(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Scal
     homes: dict[str, list[ScaleSet]] = {ring.name: [] for ring in rings}
     audiences = {ring.name: _named(ring.audience) for ring in rings}
     tags = {ring.name: ring.audience.tags for ring in rings}
-    for one in sorted(inventory.scale_sets, key=lambda one: key(one.id)):
-        names = {key(one.id), one.name.lower()}
+    for scale_set in sorted(inventory.scale_sets, key=lambda scale_set: key(scale_set.id)):
+        names = {key(scale_set.id), scale_set.name.lower()}
         wanting = [
             name
             for name, wanted in audiences.items()
-            if wanted & names or carries(one.tags, tags[name])
+            if wanted & names or carries(scale_set.tags, tags[name])
         ]
         if wanting:
-            homes[wanting[-1]].append(one)
+            homes[wanting[-1]].append(scale_set)
     return {name: tuple(found) for name, found in homes.items()}
 
 
 def machines_of(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Machine, ...]]:
     """The machines that each ring names by their tags."""
     return {
-        ring.name: tuple(one for one in inventory.machines if carries(one.tags, ring.audience.tags))
+        ring.name: tuple(
+            machine for machine in inventory.machines if carries(machine.tags, ring.audience.tags)
+        )
         for ring in rings
     }
 
@@ -87,23 +89,23 @@ def moves(
     due: list[Due] = []
     failed: list[str] = []
     moved = 0
-    for one in scale_sets:
-        if refusal := _stranger(rings, ring, one, kin):
+    for scale_set in scale_sets:
+        if refusal := _stranger(rings, ring, scale_set, kin):
             refusals.append(refusal)
             continue
-        right = _points_at(rings, ring, version, one)
-        if right and not lagging(one, version):
+        right = _points_at(rings, ring, version, scale_set)
+        if right and not lagging(scale_set, version):
             continue
-        if one.upgrade is UpgradeState.RUNNING and (right or not again):
-            due.append(Due(subject=one.id, wanted="its rolling upgrade ends"))
+        if scale_set.upgrade is UpgradeState.RUNNING and (right or not again):
+            due.append(Due(subject=scale_set.id, wanted="its rolling upgrade ends"))
             continue
-        if right and one.upgrade is UpgradeState.FAILED and not again:
-            failed.append(one.id)
-            refusals.append(_failure(one))
+        if right and scale_set.upgrade is UpgradeState.FAILED and not again:
+            failed.append(scale_set.id)
+            refusals.append(_failure(scale_set))
             continue
-        if one.upgrade is UpgradeState.RUNNING:
-            actions.append(CancelUpgrade(subject=one.id, reason=reason))
-        actions.append(_action(ring, one, version, moved, right=right, reason=reason))
+        if scale_set.upgrade is UpgradeState.RUNNING:
+            actions.append(CancelUpgrade(subject=scale_set.id, reason=reason))
+        actions.append(_action(ring, scale_set, version, moved, right=right, reason=reason))
         moved += 1
     return Moves(
         actions=tuple(actions), refusals=tuple(refusals), due=tuple(due), failed=tuple(failed)
@@ -113,8 +115,8 @@ def moves(
 def lagging(scale_set: ScaleSet, version: GalleryVersion) -> bool:
     """Whether an instance runs something else, or may do so and was never upgraded."""
     settled = scale_set.upgrade is UpgradeState.DONE
-    for one in scale_set.instances:
-        runs = one.exact or (one.image if is_version(one.image) else None)
+    for instance in scale_set.instances:
+        runs = instance.exact or (instance.image if is_version(instance.image) else None)
         if runs is None and not settled:
             return True
         if runs is not None and key(runs) != key(version.id):
@@ -123,24 +125,24 @@ def lagging(scale_set: ScaleSet, version: GalleryVersion) -> bool:
 
 
 def _action(  # the two ways to the same end
-    ring: Ring, one: ScaleSet, to: GalleryVersion, number: int, *, right: bool, reason: str
+    ring: Ring, scale_set: ScaleSet, to: GalleryVersion, number: int, *, right: bool, reason: str
 ) -> Action:
     batch, most = number // ring.at_once + 1, ring.max_unavailable_percent
     if right:
         return Upgrade(
-            subject=one.id,
+            subject=scale_set.id,
             reason="its model is right and its instances are not",
-            etag=one.etag,
+            etag=scale_set.etag,
             to=to.id,
             ring=ring.name,
             batch=batch,
             max_unavailable_percent=most,
         )
     return Move(
-        subject=one.id,
+        subject=scale_set.id,
         reason=reason,
-        etag=one.etag,
-        was=one.image,
+        etag=scale_set.etag,
+        was=scale_set.image,
         to=to.id,
         ring=ring.name,
         batch=batch,
@@ -148,34 +150,36 @@ def _action(  # the two ways to the same end
     )
 
 
-def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, one: ScaleSet) -> bool:
+def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, scale_set: ScaleSet) -> bool:
     """Whether the scale set's model means *version*: by its id, or as its region's latest."""
-    if is_version(one.image):
-        return key(one.image) == key(version.id)
-    if definition_of(one.image) != rings.definition:
+    if is_version(scale_set.image):
+        return key(scale_set.image) == key(version.id)
+    if definition_of(scale_set.image) != rings.definition:
         return False
-    return rings.last_with(one.region).name == ring.name
+    return rings.last_with(scale_set.region).name == ring.name
 
 
-def _stranger(rings: Rings, ring: Ring, one: ScaleSet, kin: frozenset[str]) -> Refusal | None:
+def _stranger(rings: Rings, ring: Ring, scale_set: ScaleSet, kin: frozenset[str]) -> Refusal | None:
     """Why a scale set of the ring's audience is not the ring's to move."""
-    shows = f"az resource show --ids {one.id}"
-    if definition_of(one.image) not in {rings.definition, *kin}:
-        why = f"it is on another image, {one.image or 'none'}"
-    elif one.region not in ring.regions:
-        why = f"it is in {one.region}, where ring {ring.name} has no replicas"
+    shows = f"az resource show --ids {scale_set.id}"
+    if definition_of(scale_set.image) not in {rings.definition, *kin}:
+        why = f"it is on another image, {scale_set.image or 'none'}"
+    elif scale_set.region not in ring.regions:
+        why = f"it is in {scale_set.region}, where ring {ring.name} has no replicas"
     else:
         return None
-    return Refusal(subject=one.id, wanted="move", reason=why, protector=one.id, command=shows)
-
-
-def _failure(one: ScaleSet) -> Refusal:
     return Refusal(
-        subject=one.id,
+        subject=scale_set.id, wanted="move", reason=why, protector=scale_set.id, command=shows
+    )
+
+
+def _failure(scale_set: ScaleSet) -> Refusal:
+    return Refusal(
+        subject=scale_set.id,
         wanted="move",
         reason="its rolling upgrade failed, and is not tried again by itself",
-        protector=one.id,
-        command=f"az vmss rolling-upgrade get-latest --ids {one.id}",
+        protector=scale_set.id,
+        command=f"az vmss rolling-upgrade get-latest --ids {scale_set.id}",
     )
 
 

@@ -29,13 +29,13 @@ def batches(actions: Sequence[Action]) -> Iterator[list[Any]]:
     """The actions one by one, but the moves of one batch of a ring together."""
 
     def which(numbered: tuple[int, Action]) -> tuple[object, ...]:
-        number, one = numbered
-        if isinstance(one, Move | Upgrade):
-            return "batch", one.ring, one.batch, key(one.to)
+        number, action = numbered
+        if isinstance(action, Move | Upgrade):
+            return "batch", action.ring, action.batch, key(action.to)
         return "single", number
 
     for _, group in itertools.groupby(enumerate(actions), key=which):
-        yield [one for _, one in group]
+        yield [action for _, action in group]
 
 
 def _lines(plan: Plan, throttle: Throttle, most: int | None) -> Iterator[str]:
@@ -71,7 +71,7 @@ def batch_sentence(group: Sequence[Action]) -> str:
     first = group[0]
     if len(group) == 1 or not isinstance(first, Move | Upgrade):
         return first.sentence
-    names = [name_of(one.subject) for one in group]
+    names = [name_of(action.subject) for action in group]
     more = f" and {len(names) - _NAMED:,} more" if names[_NAMED:] else ""
     return (
         f"Move {len(names)} scale sets side by side to {spoken(first.to)}, at most"
@@ -94,7 +94,7 @@ def _cost(plan: Plan, throttle: Throttle) -> Iterator[str]:
     if not plan.actions:
         return
     cost = plan.cost
-    kinds = Counter(one.kind for one in plan.actions)
+    kinds = Counter(action.kind for action in plan.actions)
     yield from ("", "## What it takes", "")
     yield f"- {', '.join(f'{count} {kind}' for kind, count in kinds.items())}"
     deletes = f", {cost.deletes} deletes" if cost.deletes else ""
@@ -105,12 +105,12 @@ def _cost(plan: Plan, throttle: Throttle) -> Iterator[str]:
     )
 
 
-def _due(one: Due) -> str:
-    when = f" after {one.at:%Y-%m-%d %H:%M} UTC" if one.at else ""
-    return f"- {spoken(one.subject)}: {one.wanted}{when}"
+def _due(due: Due) -> str:
+    when = f" after {due.at:%Y-%m-%d %H:%M} UTC" if due.at else ""
+    return f"- {spoken(due.subject)}: {due.wanted}{when}"
 
 
-def _refusal(one: Refusal) -> str:
-    subject = f"{spoken(one.subject)}: " if one.subject else ""
-    shown = f"\n  see: {one.command}" if one.command else ""
-    return f"- {subject}no {one.wanted}: {one.reason}{shown}"
+def _refusal(refusal: Refusal) -> str:
+    subject = f"{spoken(refusal.subject)}: " if refusal.subject else ""
+    shown = f"\n  see: {refusal.command}" if refusal.command else ""
+    return f"- {subject}no {refusal.wanted}: {refusal.reason}{shown}"

@@ -122,7 +122,7 @@ class Claim:
         others, over = self._sorted(self.tags.read())
         self._looked = self.claimant.now()
         if not others and over:
-            self.tags.delete(frozenset(one.tag for one in over))
+            self.tags.delete(frozenset(claim.tag for claim in over))
         return others
 
     def others(self) -> tuple[Held, ...]:
@@ -150,7 +150,7 @@ class Claim:
         others, _ = self._sorted(there)
         if self.tag not in there:
             self._over = f"the claim for this {self.what} was taken away"
-        elif self.what != URGENT and (first := [one for one in others if one.what == URGENT]):
+        elif self.what != URGENT and (first := [other for other in others if other.what == URGENT]):
             self._over = f"a rollback goes first: {first[0]}"
         self._looked = now
 
@@ -168,8 +168,8 @@ class Claim:
             for tag, value in sorted(tags.items())
             if tag.lower().startswith(TAG_CLAIM) and tag != self.tag
         ]
-        over = [one for one in held if self._is_over(one)]
-        return tuple(one for one in held if one not in over), tuple(over)
+        over = [claim for claim in held if self._is_over(claim)]
+        return tuple(claim for claim in held if claim not in over), tuple(over)
 
     def _is_over(self, other: Held) -> bool:
         if other.until is None or other.who is None:
@@ -191,7 +191,7 @@ def claimed(
     """
     claim = Claim(tags=tags, tag=TAG_CLAIM + claimant.new_id(), what=what, claimant=claimant)
     if take_over:
-        tags.delete(frozenset(one.tag for one in claim.others()))
+        tags.delete(frozenset(other.tag for other in claim.others()))
     try:
         _take(claim, wait)
         yield claim
@@ -207,7 +207,7 @@ def _take(claim: Claim, wait: float) -> None:
         others = () if urgent else claim.others()
         if not others and not (others := claim.take()):
             return
-        if not urgent or any(one.what == URGENT for one in others):
+        if not urgent or any(other.what == URGENT for other in others):
             claim.give_back()
         if patience.clock() >= deadline:
             raise _busy(others)

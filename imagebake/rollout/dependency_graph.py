@@ -53,13 +53,13 @@ class DependencyMap:
 
     def of(self, identifier: str) -> tuple[Need, ...]:
         """What needs *identifier*, directly."""
-        return tuple(one for one in self.needs if one.what == key(identifier))
+        return tuple(need for need in self.needs if need.what == key(identifier))
 
     def to_json(self) -> dict[str, Any]:
         """The map for programs, in an order that does not change."""
         return {
             "nodes": [self.nodes[name].to_json() for name in sorted(self.nodes)],
-            "needs": [one.to_json() for one in sorted(self.needs)],
+            "needs": [need.to_json() for need in sorted(self.needs)],
         }
 
 
@@ -105,18 +105,18 @@ def dependency_map(
 def _seats(drawing: _Drawing, index: Index, spec: ImageSpec, image: str) -> None:
     rings = rings_of(spec, index)
     for ring in rings.names:
-        for word, one in (("current", rings.current(ring)), ("previous", rings.previous(ring))):
-            if one:
-                version = drawing.node(one.id, "version", spoken(one.id))
+        for word, version in (("current", rings.current(ring)), ("previous", rings.previous(ring))):
+            if version:
+                node = drawing.node(version.id, "version", spoken(version.id))
                 place = drawing.node(f"{image}#{ring}", "ring", f"{spec.name} {ring}")
-                drawing.need(place, version, f"it is its {word} version")
-                drawing.need(version, image, "it is a version of it")
+                drawing.need(place, node, f"it is its {word} version")
+                drawing.need(node, image, "it is a version of it")
 
 
 def _kin(drawing: _Drawing, index: Index) -> None:
-    for one in index.versions.values():
-        for parent in sorted(parents(one)):
-            child = drawing.node(one.id, "version", spoken(one.id))
+    for version in index.versions.values():
+        for parent in sorted(parents(version)):
+            child = drawing.node(version.id, "version", spoken(version.id))
             drawing.need(child, drawing.node(parent, "version", spoken(parent)), "made from it")
 
 
@@ -128,8 +128,8 @@ def _users(drawing: _Drawing, index: Index) -> None:
         kind = "version" if is_version(what) else "image"
         used = drawing.node(what.removesuffix("/versions/latest"), kind, spoken(what))
         drawing.need(who, used, "it runs it" if is_version(what) else "it takes the latest of it")
-    for one in index.inventory.scale_sets:
-        drawing.node(one.id, "scale set")
+    for scale_set in index.inventory.scale_sets:
+        drawing.node(scale_set.id, "scale set")
     for machine in index.inventory.machines:
         drawing.node(machine.id, "machine")
     for target, names in index.inventory.others.items():
@@ -139,9 +139,9 @@ def _users(drawing: _Drawing, index: Index) -> None:
 
 
 def _uses(inventory: Inventory) -> Iterator[tuple[str, str]]:
-    for one in inventory.scale_sets:
-        for image in images_of(one):
-            yield key(one.id), image
+    for scale_set in inventory.scale_sets:
+        for image in images_of(scale_set):
+            yield key(scale_set.id), image
     for machine in inventory.machines:
         yield key(machine.id), key(machine.image)
         if machine.exact:

@@ -70,8 +70,8 @@ def carry_out(work: Work, *, hands: Hands) -> Outcome:
     try:
         run.all()
     except BaseException as error:
-        told = error.message if isinstance(error, ImagebakeError) else type(error).__name__
-        run.outcome.stopped = told
+        reason = error.message if isinstance(error, ImagebakeError) else type(error).__name__
+        run.outcome.stopped = reason
         with contextlib.suppress(ImagebakeError, OSError):
             run.record()
         raise
@@ -98,9 +98,9 @@ class _Run:
                     self._single(group[0], step)
                 took = self.hands.patience.clock() - started
                 self.outcome.done += [
-                    (one.sentence, took)
-                    for one in group
-                    if one.sentence not in self.outcome.already
+                    (action.sentence, took)
+                    for action in group
+                    if action.sentence not in self.outcome.already
                 ]
                 step.advance(amount=len(group))
 
@@ -183,20 +183,20 @@ class _Run:
 
     def _await(self, action: AwaitReplicas, step: Step) -> None:
         """Look, and look again, until every replica is there; another run may go on looking."""
-        patience, told = self.hands.patience, set[str]()
+        patience, reported = self.hands.patience, set[str]()
         deadline = patience.clock() + self.hands.limit
         while True:
             states = self.hands.fleet.replicas(action.subject)
-            failed = sorted(one for one in action.regions if states.get(one) == _FAILED)
+            failed = sorted(region for region in action.regions if states.get(region) == _FAILED)
             if failed:
                 raise RolloutRefused(
                     f"the replication of {spoken(action.subject)} to {', '.join(failed)} failed",
                     hint=f"./inv show {spoken(action.subject)} says more; bake another version",
                 )
-            complete = {one for one in action.regions if states.get(one) == _COMPLETED}
-            for region in sorted(complete - told):
+            complete = {region for region in action.regions if states.get(region) == _COMPLETED}
+            for region in sorted(complete - reported):
                 step.note(f"complete in {region}")
-            told |= complete
+            reported |= complete
             if complete == action.regions:
                 return
             if patience.clock() >= deadline:
@@ -225,17 +225,21 @@ class _Run:
             step.note(f"{name_of(name)}: {why or f'on {spoken(batch[0].to)}'}")
 
         back = self.work.objective is not None
-        failed = upgrades.carry_out([_wish(one, back=back) for one in batch], tell)
+        failed = upgrades.carry_out([_wish(action, back=back) for action in batch], tell)
         self.outcome.failed |= failed
         ring = batch[0].ring
-        mine = {one.subject for one in self.work.plan.actions if getattr(one, "ring", "") == ring}
+        mine = {
+            action.subject
+            for action in self.work.plan.actions
+            if getattr(action, "ring", "") == ring
+        }
         lost = {name: why for name, why in self.outcome.failed.items() if name in mine}
         budget = self.work.budgets.get(ring, 0)
         if len(lost) > budget:
-            told = "; ".join(f"{name_of(name)}: {why}" for name, why in sorted(lost.items()))
+            failures = "; ".join(f"{name_of(name)}: {why}" for name, why in sorted(lost.items()))
             raise RolloutRefused(
                 f"ring {ring} is stopped: {len(lost)} of its scale sets failed, and {budget} may:"
-                f" {told}",
+                f" {failures}",
                 hint="./inv status shows the ring; ./inv rollback takes it back",
             )
 

@@ -65,7 +65,7 @@ OPEN = Gate(state=GateState.OPEN)
 
 
 def with_heartbeats(
-    told: str | None, tags: Mapping[str, str], regions: Iterable[str]
+    incidents: str | None, tags: Mapping[str, str], regions: Iterable[str]
 ) -> str | None:
     """What the source of status *told*, with the incidents that heartbeats have opened.
 
@@ -73,14 +73,14 @@ def with_heartbeats(
     """
     known = set(regions)
     found = [
-        f"{tag.removeprefix(TAG_INCIDENT)} since {said}"
-        for tag, said in sorted(tags.items())
+        f"{tag.removeprefix(TAG_INCIDENT)} since {since}"
+        for tag, since in sorted(tags.items())
         if tag.startswith(TAG_INCIDENT) and tag.removeprefix(TAG_INCIDENT) in known
     ]
     if not found:
-        return told
-    said = f"incident: heartbeats miss in {'; '.join(found)}"
-    return said if told in (None, HEALTHY) else f"{told}; {said}"
+        return incidents
+    text = f"incident: heartbeats miss in {'; '.join(found)}"
+    return text if incidents in (None, HEALTHY) else f"{incidents}; {text}"
 
 
 def gate(freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime) -> Gate:
@@ -90,10 +90,10 @@ def gate(freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime) -> 
     could not be asked, which is never healthy. A freeze closes from its first instant to
     just before its last.
     """
-    closing = [one for one in freezes if one.begins <= now < one.ends]
+    closing = [freeze for freeze in freezes if freeze.begins <= now < freeze.ends]
     if closing:
-        last = max(closing, key=lambda one: one.ends)
-        why = "; ".join(f"{one.reason} ({one.owner})" for one in closing)
+        last = max(closing, key=lambda freeze: freeze.ends)
+        why = "; ".join(f"{freeze.reason} ({freeze.owner})" for freeze in closing)
         return Gate(state=GateState.CLOSED, why=f"freeze: {why}", until=last.ends, owner=last.owner)
     if incidents is None:
         return Gate(state=GateState.UNKNOWN, why="the source of status could not be read")

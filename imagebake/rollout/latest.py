@@ -27,27 +27,27 @@ def latest_actions(rings: Rings, wanted: Wanted, *, reason: str) -> tuple[Action
     """
     shows: list[Action] = []
     hides: list[Action] = []
-    for one in rings.versions:
-        regions = frozenset(one.regions)
-        goal = frozenset(name for name in regions if _visible(rings, wanted, one, name))
-        if added := goal - one.shown:
-            shows.append(Show(subject=one.id, reason=reason, shown=one.shown | added))
-        if one.shown - goal:
-            hides.append(Hide(subject=one.id, reason=_why(rings, one, reason), shown=goal))
+    for version in rings.versions:
+        regions = frozenset(version.regions)
+        goal = frozenset(name for name in regions if _visible(rings, wanted, version, name))
+        if added := goal - version.shown:
+            shows.append(Show(subject=version.id, reason=reason, shown=version.shown | added))
+        if version.shown - goal:
+            hides.append(Hide(subject=version.id, reason=_why(rings, version, reason), shown=goal))
     return (*shows, *hides)
 
 
-def _visible(rings: Rings, wanted: Wanted, one: GalleryVersion, region: str) -> bool:
+def _visible(rings: Rings, wanted: Wanted, version: GalleryVersion, region: str) -> bool:
     ring = rings.last_with(region)
     meant = wanted.get(ring.name)
-    if meant is not None and key(meant.id) == key(one.id):
+    if meant is not None and key(meant.id) == key(version.id):
         return True
-    if region not in one.shown or rings.revoked(one, ring.name):
+    if region not in version.shown or rings.revoked(version, ring.name):
         return False
-    return meant is None or one.version < meant.version
+    return meant is None or version.version < meant.version
 
 
-def _why(rings: Rings, one: GalleryVersion, reason: str) -> str:
-    if rings.revoked_anywhere(one):
+def _why(rings: Rings, version: GalleryVersion, reason: str) -> str:
+    if rings.revoked_anywhere(version):
         return "it is revoked"
     return reason

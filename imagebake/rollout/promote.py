@@ -64,18 +64,18 @@ def promote_plan(
     revocation, the ring before and a freeze are overruled; it is recorded.
     """
     rings = rings_of(spec, Index(inventory))
-    target, one = rings.ring(ring), rings.index.versions[key(version)]
-    title = f"Promote {spoken(one.id)} to ring {ring}"
+    target, candidate = rings.ring(ring), rings.index.versions[key(version)]
+    title = f"Promote {spoken(candidate.id)} to ring {ring}"
     refusals, recorded = _overruled(
-        obstacles(rings, one, target, heartbeats), one, target, now, override
+        obstacles(rings, candidate, target, heartbeats), candidate, target, now, override
     )
     if refusals:
         return Plan(title=title, at=now, refusals=refusals).behind(gate, override)
     audience = members(inventory, rings.rings)[ring]
-    done = steps(rings, spec, one, target, audience, now=now, reason="asked for by hand")
+    done = steps(rings, spec, candidate, target, audience, now=now, reason="asked for by hand")
     if override and not gate.open:
-        recorded += (OverrideFreeze(subject=one.id, reason=override, at=now),)
-    actions = (*_unretire(one), *recorded, *done.actions)
+        recorded += (OverrideFreeze(subject=candidate.id, reason=override, at=now),)
+    actions = (*_unretire(candidate), *recorded, *done.actions)
     plan = Plan(title=title, at=now, actions=actions, refusals=done.refusals, due=done.due)
     return plan.behind(gate, override)
 
@@ -86,34 +86,34 @@ def rings_of(spec: ImageSpec, index: Index) -> Rings:
 
 
 def obstacles(
-    rings: Rings, one: GalleryVersion, ring: Ring, heartbeats: Heartbeats | None = None
+    rings: Rings, version: GalleryVersion, ring: Ring, heartbeats: Heartbeats | None = None
 ) -> dict[str, Refusal]:
     """What keeps *one* out of *ring*, by its kind."""
     image = spoken(rings.definition)
     found: dict[str, tuple[str, str]] = {}
-    if not one.healthy:
-        found["health"] = (rings.flaw(one, ring), f"./inv show {spoken(one.id)}")
-    if revocation := rings.revoked(one, ring.name):
-        why = f"it is revoked {rings.why_revoked(one, revocation)}"
+    if not version.healthy:
+        found["health"] = (rings.flaw(version, ring), f"./inv show {spoken(version.id)}")
+    if revocation := rings.revoked(version, ring.name):
+        why = f"it is revoked {rings.why_revoked(version, revocation)}"
         found["revoked"] = (why, f"./inv show {spoken(revocation.origin)}")
-    if hold := rings.held(one):
+    if hold := rings.held(version):
         found["hold"] = (f"it is held: {hold}", f"./inv status {image}")
-    if ring.proof and not proven(one) and not rings.overruled(one, ring.name):
-        told = one.tags.get(TAG_PROOF)
-        why = f"its proof says {told!r}" if told else "it has no proof"
-        found["proof"] = (f"{why}, and ring {ring.name} asks for a passed one", _prove(one))
+    if ring.proof and not proven(version) and not rings.overruled(version, ring.name):
+        proof = version.tags.get(TAG_PROOF)
+        why = f"its proof says {proof!r}" if proof else "it has no proof"
+        found["proof"] = (f"{why}, and ring {ring.name} asks for a passed one", _prove(version))
     before = _before(rings, ring)
-    if before and TAG_RING + before.name not in one.tags:
+    if before and TAG_RING + before.name not in version.tags:
         why = f"it was never current in ring {before.name}, which comes before {ring.name}"
-        found["skipped"] = (why, f"./inv promote {spoken(one.id)} --ring {before.name}")
+        found["skipped"] = (why, f"./inv promote {spoken(version.id)} --ring {before.name}")
     if ring.heartbeat and before:
-        beat = (heartbeats or {}).get(before.name, {}).get(key(one.id))
+        beat = (heartbeats or {}).get(before.name, {}).get(key(version.id))
         if not beat:
             why = f"its heartbeat in ring {before.name} is {'unknown' if beat is None else 'bad'}"
             found["heartbeat"] = (why, f"./inv heartbeat {image}")
     return {
         kind: Refusal(
-            subject=one.id,
+            subject=version.id,
             wanted=f"promote to {ring.name}",
             reason=why,
             protector=kind,
@@ -126,7 +126,7 @@ def obstacles(
 def steps(
     rings: Rings,
     spec: ImageSpec,
-    one: GalleryVersion,
+    version: GalleryVersion,
     ring: Ring,
     audience: tuple[ScaleSet, ...],
     *,
@@ -139,16 +139,16 @@ def steps(
 
     *wanted* is what is current in the other rings once the plan is done.
     """
-    actions, published = _replicas(spec, one, ring, reason)
+    actions, published = _replicas(spec, version, ring, reason)
     current = rings.current(ring.name)
-    if current is None or key(current.id) != key(one.id):
-        actions.append(MarkCurrent(subject=one.id, reason=reason, ring=ring.name, at=now))
+    if current is None or key(current.id) != key(version.id):
+        actions.append(MarkCurrent(subject=version.id, reason=reason, ring=ring.name, at=now))
     goal = {**currents(rings), **(wanted or {}), ring.name: published}
     actions += _shown_after(rings, published, goal, reason)
-    if not one.guarded:
-        actions.append(Guard(subject=one.id, reason=f"ring {ring.name} depends on it", on=True))
-    why = f"ring {ring.name} gets {one.version}"
-    moved = moves(rings, ring, one, audience, reason=why, again=again)
+    if not version.guarded:
+        actions.append(Guard(subject=version.id, reason=f"ring {ring.name} depends on it", on=True))
+    why = f"ring {ring.name} gets {version.version}"
+    moved = moves(rings, ring, version, audience, reason=why, again=again)
     return Steps(
         actions=(*actions, *moved.actions),
         refusals=moved.refusals,
@@ -158,25 +158,25 @@ def steps(
 
 
 def _replicas(
-    spec: ImageSpec, one: GalleryVersion, ring: Ring, reason: str
+    spec: ImageSpec, version: GalleryVersion, ring: Ring, reason: str
 ) -> tuple[list[Action], GalleryVersion]:
     """What asks for the ring's replicas and waits for them, and the version as it is then."""
     asked = {region.name: region.replicas for region in spec.regions}
-    have = {name: one.replicas.get(name, asked.get(name, 1)) for name in one.regions}
+    have = {name: version.replicas.get(name, asked.get(name, 1)) for name in version.regions}
     need = {name: max(asked.get(name, 1), have.get(name, 0)) for name in ring.regions}
     actions: list[Action] = []
-    after = one
+    after = version
     if any(have.get(name) != count for name, count in need.items()):
         new = frozenset(need) - frozenset(have)
-        hidden = frozenset(have) - one.shown | new
+        hidden = frozenset(have) - version.shown | new
         replicas = dict(sorted((have | need).items()))
-        actions.append(Publish(subject=one.id, reason=reason, replicas=replicas, hidden=hidden))
-        regions = {**one.regions, **dict.fromkeys(new, "Unknown")}
-        after = replace(one, regions=regions, excluded=hidden, hidden=not one.shown)
+        actions.append(Publish(subject=version.id, reason=reason, replicas=replicas, hidden=hidden))
+        regions = {**version.regions, **dict.fromkeys(new, "Unknown")}
+        after = replace(version, regions=regions, excluded=hidden, hidden=not version.shown)
     waiting = frozenset(name for name in need if after.regions.get(name) != COMPLETED)
     if waiting:
         why = "a machine can be made only where a replica is complete"
-        actions.append(AwaitReplicas(subject=one.id, reason=why, regions=waiting))
+        actions.append(AwaitReplicas(subject=version.id, reason=why, regions=waiting))
     return actions, after
 
 
@@ -186,14 +186,14 @@ def _shown_after(
     """What is shown and hidden once *published* has its new regions."""
     here = Rings(rings.index, rings.definition, rings.rings)
     here.versions = [
-        published if key(one.id) == key(published.id) else one for one in rings.versions
+        published if key(version.id) == key(published.id) else version for version in rings.versions
     ]
     return latest_actions(here, wanted, reason=reason)
 
 
 def _overruled(
     found: dict[str, Refusal],
-    one: GalleryVersion,
+    version: GalleryVersion,
     ring: Ring,
     now: dt.datetime,
     override: str | None,
@@ -204,13 +204,13 @@ def _overruled(
     left = tuple(found[kind] for kind in ("health", "hold") if kind in found)
     if left or not found:
         return left, ()
-    return (), (Override(subject=one.id, reason=override, ring=ring.name, at=now),)
+    return (), (Override(subject=version.id, reason=override, ring=ring.name, at=now),)
 
 
-def _unretire(one: GalleryVersion) -> tuple[Action, ...]:
-    if TAG_RETIRED not in one.tags:
+def _unretire(version: GalleryVersion) -> tuple[Action, ...]:
+    if TAG_RETIRED not in version.tags:
         return ()
-    return (Unretire(subject=one.id, reason="a version of a ring has no end of life"),)
+    return (Unretire(subject=version.id, reason="a version of a ring has no end of life"),)
 
 
 def _before(rings: Rings, ring: Ring) -> Ring | None:
@@ -218,5 +218,5 @@ def _before(rings: Rings, ring: Ring) -> Ring | None:
     return rings.rings[place - 1] if place else None
 
 
-def _prove(one: GalleryVersion) -> str:
-    return f"./inv validate {spoken(one.id)}"
+def _prove(version: GalleryVersion) -> str:
+    return f"./inv validate {spoken(version.id)}"

@@ -67,105 +67,111 @@ class Protections:
         self._locks = tuple(_locks(index.locks, definition))
         self._tags = index.tags_of(definition)
 
-    def of(self, one: GalleryVersion) -> tuple[Protection, ...]:
+    def of(self, version: GalleryVersion) -> tuple[Protection, ...]:
         """Everything that protects *one*, the strongest first."""
         return (
-            *self._seats.get(key(one.id), ()),
-            *self._in_use(one),
-            *self._held(one),
-            *self._locked(one),
-            *self._age(one),
-            *self._unsettled(one),
-            *self._counted(one),
-            *self._remembered(one),
+            *self._seats.get(key(version.id), ()),
+            *self._in_use(version),
+            *self._held(version),
+            *self._locked(version),
+            *self._age(version),
+            *self._unsettled(version),
+            *self._counted(version),
+            *self._remembered(version),
         )
 
     def _ring_seats(self) -> dict[str, list[Protection]]:
         found: dict[str, list[Protection]] = {}
         for ring in self.rings.names:
-            for kind, one in (
+            for kind, version in (
                 ("current", self.rings.current(ring)),
                 ("previous", self.rings.previous(ring)),
             ):
-                if one:
+                if version:
                     why = f"it is the {kind} version of ring {ring}"
                     seat = Protection(kind, why, f"ring {ring}", self._status)
-                    found.setdefault(key(one.id), []).append(seat)
+                    found.setdefault(key(version.id), []).append(seat)
         return found
 
-    def _in_use(self, one: GalleryVersion) -> Iterator[Protection]:
-        users = self._usage.of(one)
+    def _in_use(self, version: GalleryVersion) -> Iterator[Protection]:
+        users = self._usage.of(version)
         if users.count:
             who, how = users.first[0]
             more = f", and {users.count - 1:,} more use it" if users.count > 1 else ""
             why = how.format(spoken(who)) + more
             yield Protection("in-use", why, who, f"az resource show --ids {who}")
 
-    def _held(self, one: GalleryVersion) -> Iterator[Protection]:
+    def _held(self, version: GalleryVersion) -> Iterator[Protection]:
         for tags, whose, what in (
-            (one.tags, one.id, "it is"),
+            (version.tags, version.id, "it is"),
             (self._tags, self.rings.id, "every version of its image is"),
         ):
             show = f"az tag list --resource-id {whose}"
             if TAG_HOLD in tags:
                 yield Protection("hold", f"{what} held: {tags[TAG_HOLD]}", whose, show)
             if TAG_KEEP in tags:
-                told = f" ({tags[TAG_KEEP]})" if tags[TAG_KEEP] else ""
-                yield Protection("tag", f"{what} kept by the tag {TAG_KEEP}{told}", whose, show)
+                detail = f" ({tags[TAG_KEEP]})" if tags[TAG_KEEP] else ""
+                yield Protection("tag", f"{what} kept by the tag {TAG_KEEP}{detail}", whose, show)
 
-        if TAG_PROTECTED in one.tags:
-            show = f"az tag list --resource-id {one.id}"
-            yield Protection("tag", f"it is protected by the tag {TAG_PROTECTED}", one.id, show)
+        if TAG_PROTECTED in version.tags:
+            show = f"az tag list --resource-id {version.id}"
+            yield Protection("tag", f"it is protected by the tag {TAG_PROTECTED}", version.id, show)
 
-    def _locked(self, one: GalleryVersion) -> Iterator[Protection]:
-        own = ((key(one.id), name) for name in self._index.locks.get(key(one.id), ()))
+    def _locked(self, version: GalleryVersion) -> Iterator[Protection]:
+        own = ((key(version.id), name) for name in self._index.locks.get(key(version.id), ()))
         for scope, lock in (*own, *self._locks):
             show = f'az rest --method get --url "{scope}{_LOCKS}"'
             why = f"the lock {lock!r} on {name_of(scope)} forbids it"
             yield Protection("lock", why, f"{scope}{_LOCKS.partition('?')[0]}/{lock}", show)
 
-    def _age(self, one: GalleryVersion) -> Iterator[Protection]:
-        show = f"./inv show {self.image}@{one.version}"
-        if one.published is None:
+    def _age(self, version: GalleryVersion) -> Iterator[Protection]:
+        show = f"./inv show {self.image}@{version.version}"
+        if version.published is None:
             why = "nobody knows how old it is"
-            yield Protection("unknown-age", why, one.id, show)
+            yield Protection("unknown-age", why, version.id, show)
             return
         days = self._terms.minimum_age_days
-        if self._now - one.published < dt.timedelta(days=days):
-            why = f"it is younger than {days} days (published {one.published:%F})"
+        if self._now - version.published < dt.timedelta(days=days):
+            why = f"it is younger than {days} days (published {version.published:%F})"
             yield Protection("young", why, "retirement.minimum_age_days", show)
 
-    def _unsettled(self, one: GalleryVersion) -> Iterator[Protection]:
-        show = f"./inv show {self.image}@{one.version}"
-        if one.state not in SETTLED:
-            why = f"somebody is at work on it: its state is {one.state}"
-            yield Protection("unsettled", why, one.id, show)
-        for name, text in one.tags.items():
+    def _unsettled(self, version: GalleryVersion) -> Iterator[Protection]:
+        show = f"./inv show {self.image}@{version.version}"
+        if version.state not in SETTLED:
+            why = f"somebody is at work on it: its state is {version.state}"
+            yield Protection("unsettled", why, version.id, show)
+        for name, text in version.tags.items():
             unreadable = name.startswith(TAG_RING) and read_time(text) is None
             if unreadable or (name == TAG_RETIRED and read_time(text) is None):
                 why = f"its tag {name} says {text!r}, which is no time"
-                yield Protection("unreadable", why, one.id, f"az tag list --resource-id {one.id}")
+                yield Protection(
+                    "unreadable", why, version.id, f"az tag list --resource-id {version.id}"
+                )
 
-    def _counted(self, one: GalleryVersion) -> Iterator[Protection]:
-        if key(one.id) in self._kept:
+    def _counted(self, version: GalleryVersion) -> Iterator[Protection]:
+        if key(version.id) in self._kept:
             why = f"it is one of the newest {self._terms.keep} good versions"
             yield Protection("keep", why, "retirement.keep", self._status)
 
-    def _remembered(self, one: GalleryVersion) -> Iterator[Protection]:
-        if self._index.is_record(one):
+    def _remembered(self, version: GalleryVersion) -> Iterator[Protection]:
+        if self._index.is_record(version):
             why = "it is the record that what was baked from the same lock is revoked"
-            yield Protection("revocation", why, one.id, f"az tag list --resource-id {one.id}")
+            yield Protection(
+                "revocation", why, version.id, f"az tag list --resource-id {version.id}"
+            )
 
     def _keep(self) -> set[str]:
         """The newest good versions: by every demand, and by health alone where proofs lack."""
         sound = [
-            one
-            for one in reversed(self.rings.versions)
-            if one.healthy and TAG_RETIRED not in one.tags and not self.rings.revoked_anywhere(one)
+            version
+            for version in reversed(self.rings.versions)
+            if version.healthy
+            and TAG_RETIRED not in version.tags
+            and not self.rings.revoked_anywhere(version)
         ]
-        proved = [one for one in sound if proven(one)]
+        proved = [version for version in sound if proven(version)]
         keep = self._terms.keep
-        return {key(one.id) for one in (*proved[:keep], *sound[:keep])}
+        return {key(version.id) for version in (*proved[:keep], *sound[:keep])}
 
 
 def _locks(locks: Mapping[str, Iterable[str]], definition: str) -> Iterator[tuple[str, str]]:

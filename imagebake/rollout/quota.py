@@ -97,8 +97,8 @@ class Relief:
 def quotas(inventory: Inventory) -> tuple[Quota, ...]:
     """How much of each limit is used; what other galleries use counts where it was read."""
     replicas: Counter[str] = Counter()
-    for one in inventory.versions:
-        replicas[one.id] = sum(one.replicas.get(region, 1) for region in one.regions)
+    for version in inventory.versions:
+        replicas[version.id] = sum(version.replicas.get(region, 1) for region in version.regions)
     where, most = replicas.most_common(1)[0] if replicas else ("", 0)
     used = {
         "versions": len(inventory.versions),

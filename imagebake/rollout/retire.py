@@ -79,22 +79,22 @@ def verdicts(
     """What may be done to each version, however many a run may do."""
     index = Index(inventory)
     usage = Usage(index)
-    spared = {key(one) for one in sparing}
+    spared = {key(identifier) for identifier in sparing}
     found = Verdicts()
-    told = {
+    named = {
         index.named(name) if "/" not in name else key(name): policy_of(policy)
         for name, policy in policies.items()
     }
-    by_key = {key(name): policy for name, policy in told.items()}
+    by_key = {key(name): policy for name, policy in named.items()}
     for definition in sorted({definition_of(name) for name in index.versions}):
         policy = by_key.get(definition)
         if policy is None:
             found.unasked += len(index.of(definition))
             continue
         protections = Protections(index, usage, definition, policy, now)
-        for one in index.of(definition):
-            if key(one.id) not in spared:
-                _judge(found, one, policy, protections.of(one), now)
+        for version in index.of(definition):
+            if key(version.id) not in spared:
+                _judge(found, version, policy, protections.of(version), now)
     return found
 
 
@@ -109,76 +109,76 @@ def relief(policies: Policies, inventory: Inventory, *, now: dt.datetime) -> Rel
 
 
 def _relief(found: Verdicts, policies: Policies, inventory: Inventory) -> Relief:
-    quota = next(one for one in quotas(inventory) if one.kind == "versions")
+    quota = next(quota for quota in quotas(inventory) if quota.kind == "versions")
     needed = max(quota.used - quota.target, 0) if quota.warns else 0
     going, later = len(found.deletes), len(found.due) + len(found.retires)
     terms = [policy_of(policy).retirement for policy in policies.values()]
-    per_run = max((one.most_per_run for one in terms), default=1)
+    per_run = max((term.most_per_run for term in terms), default=1)
     return Relief(
         needed=needed,
         now=going,
         later=later,
         runs=math.ceil(needed / per_run) if going + later >= needed else None,
-        last=max((one.at for one in found.due if one.at), default=None),
+        last=max((due.at for due in found.due if due.at), default=None),
         protected=tuple(found.kinds.most_common()),
     )
 
 
 def _judge(
     found: Verdicts,
-    one: GalleryVersion,
+    version: GalleryVersion,
     policy: Policy,
     protections: tuple[Protection, ...],
     now: dt.datetime,
 ) -> None:
     if protections:
         found.kinds.update({protection.kind for protection in protections})
-        found.refusals.append(_refusal(one, protections))
+        found.refusals.append(_refusal(version, protections))
         return
-    over, why = end_of_retirement(one, policy.retirement.grace_days)
+    over, why = end_of_retirement(version, policy.retirement.grace_days)
     if over is None:
         grace = dt.timedelta(days=policy.retirement.grace_days)
-        end = max(now + grace, one.end_of_life or now)
-        action = Retire(subject=one.id, reason=why, at=now, end_of_life=end)
+        end = max(now + grace, version.end_of_life or now)
+        action = Retire(subject=version.id, reason=why, at=now, end_of_life=end)
         found.retires.append((policy, action))
     elif over > now:
-        found.due.append(Due(subject=one.id, wanted="delete", at=over))
+        found.due.append(Due(subject=version.id, wanted="delete", at=over))
     else:
         reason = f"its end of life was on {over:%F}, and nothing protects it"
-        found.deletes.append((policy, Delete(subject=one.id, reason=reason)))
+        found.deletes.append((policy, Delete(subject=version.id, reason=reason)))
 
 
-def end_of_retirement(one: GalleryVersion, grace_days: int) -> tuple[dt.datetime | None, str]:
+def end_of_retirement(version: GalleryVersion, grace_days: int) -> tuple[dt.datetime | None, str]:
     """When *one* may be deleted, if it is in retirement as a whole; else what is to be done.
 
     Hidden, dated and tagged are three facts that were written one by one: where one of them
     is not so, the grace period has not begun.
     """
-    since = read_time(one.tags.get(TAG_RETIRED, ""))
+    since = read_time(version.tags.get(TAG_RETIRED, ""))
     if since is None:
         return None, "nothing uses it, and nothing protects it"
-    if one.shown or one.end_of_life is None:
+    if version.shown or version.end_of_life is None:
         return None, "its retirement was begun and is not complete"
-    return max(one.end_of_life, since + dt.timedelta(days=grace_days)), ""
+    return max(version.end_of_life, since + dt.timedelta(days=grace_days)), ""
 
 
-def _few(some: list[tuple[Policy, Action]]) -> Iterator[Action]:
+def _few(candidates: list[tuple[Policy, Action]]) -> Iterator[Action]:
     """As many as one run may do: of each image its own number, of all the largest of these."""
     counts: Counter[str] = Counter()
-    most = max((policy.retirement.most_per_run for policy, _ in some), default=0)
-    for policy, action in some:
+    most = max((policy.retirement.most_per_run for policy, _ in candidates), default=0)
+    for policy, action in candidates:
         definition = definition_of(action.subject)
         if counts.total() < most and counts[definition] < policy.retirement.most_per_run:
             counts[definition] += 1
             yield action
 
 
-def _refusal(one: GalleryVersion, protections: tuple[Protection, ...]) -> Refusal:
+def _refusal(version: GalleryVersion, protections: tuple[Protection, ...]) -> Refusal:
     first, *others = protections
     more = "".join(f"; {protection.why}" for protection in others)
     return Refusal(
-        subject=one.id,
-        wanted="delete" if TAG_RETIRED in one.tags else "retire",
+        subject=version.id,
+        wanted="delete" if TAG_RETIRED in version.tags else "retire",
         reason=first.why + more,
         protector=first.protector,
         command=first.command,
@@ -202,7 +202,7 @@ def _notes(found: Verdicts, chosen: list[Action], inventory: Inventory) -> tuple
         notes.append(f"{left:,} more may go; retirement.most_per_run leaves them to later runs.")
     if found.unasked:
         notes.append(f"{found.unasked:,} versions are of definitions that no spec is for.")
-    if any(isinstance(one, Delete) for one in chosen):
+    if any(isinstance(action, Delete) for action in chosen):
         notes.append(
             "The gallery keeps what is deleted for a while (soft delete)."
             if inventory.soft_delete

@@ -38,8 +38,8 @@ def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion,
     for definition in sorted(others):
         names = {
             name.removeprefix(TAG_RING)
-            for one in before.of(definition)
-            for name in one.tags
+            for version in before.of(definition)
+            for name in version.tags
             if name.startswith(TAG_RING)
         }
         for name in sorted(names):
@@ -51,21 +51,21 @@ def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion,
     return found
 
 
-def orphaned(one: GalleryVersion, ring: str) -> Refusal:
+def orphaned(version: GalleryVersion, ring: str) -> Refusal:
     """Why the revocation is refused that would leave *ring* of another image without *one*."""
     return Refusal(
-        subject=one.id,
+        subject=version.id,
         wanted="revoke what it was made from",
-        reason=f"ring {ring} of {one.definition} would be left without a good version",
-        protector=one.id,
-        command=f"./inv status {one.definition}",
+        reason=f"ring {ring} of {version.definition} would be left without a good version",
+        protector=version.id,
+        command=f"./inv status {version.definition}",
     )
 
 
-def kept_by(one: GalleryVersion, ring: str, why: str, now: dt.datetime) -> Override:
+def kept_by(version: GalleryVersion, ring: str, why: str, now: dt.datetime) -> Override:
     """The record that *one* stays, dated so that it overrules the revocation that follows."""
     at = now + dt.timedelta(seconds=1)
-    return Override(subject=one.id, reason=why, ring=ring, at=at)
+    return Override(subject=version.id, reason=why, ring=ring, at=at)
 
 
 def _good_seats(rings: Rings, ring: Ring) -> list[GalleryVersion]:
@@ -118,19 +118,23 @@ def _plan(
     after = rings_of(spec, Index(_with_revoked(inventory, case, now)))
     heirs = set(before.index.heirs(case.bad.id))
     audience = members(inventory, before.rings)
-    hurt = [one for one in before.rings if is_hurt(before, after, one, heirs, audience[one.name])]
-    goals = {one.name: _goal(after, one) for one in hurt}
-    lacking = [one for one in hurt if goals[one.name] is None]
+    hurt = [
+        ring for ring in before.rings if is_hurt(before, after, ring, heirs, audience[ring.name])
+    ]
+    goals = {ring.name: _goal(after, ring) for ring in hurt}
+    lacking = [ring for ring in hurt if goals[ring.name] is None]
     kin = orphans(before.index, after.index, before.definition)
     refusals = (
-        *(_no_target(before, after, one, case.bad, heirs) for one in lacking),
-        *((orphaned(*one) for one in kin) if not override else ()),
+        *(_no_target(before, after, ring, case.bad, heirs) for ring in lacking),
+        *((orphaned(*orphan) for orphan in kin) if not override else ()),
     )
     if refusals:
         return Plan(title=title, at=now, refusals=refusals, notes=_notes(case, heirs, before))
-    actions: list[Action] = [kept_by(one, name, override or "", now) for one, name in kin]
+    actions: list[Action] = [kept_by(version, name, override or "", now) for version, name in kin]
     actions += revoke
-    back = [_back(spec, after, one, audience[one.name], goals, reason=why, now=now) for one in hurt]
+    back = [
+        _back(spec, after, ring, audience[ring.name], goals, reason=why, now=now) for ring in hurt
+    ]
     actions += [action for done in back for action in done.actions]
     return Plan(
         title=title,
@@ -175,7 +179,7 @@ def _with_revoked(inventory: Inventory, case: Case, now: dt.datetime) -> Invento
     revoked = replace(
         case.bad, tags={**case.bad.tags, TAG_REVOKED: f"{written_time(now)} {case.scope}"}
     )
-    versions = tuple(revoked if one is case.bad else one for one in inventory.versions)
+    versions = tuple(revoked if version is case.bad else version for version in inventory.versions)
     return replace(inventory, versions=versions)
 
 
@@ -192,11 +196,13 @@ def _no_target(
     """Why *ring* cannot go back, and which version would serve it."""
     image = name_of(before.definition)
     serving = [
-        one
-        for one in reversed(after.versions)
-        if key(one.id) not in heirs and after.good(one, ring)
+        version
+        for version in reversed(after.versions)
+        if key(version.id) not in heirs and after.good(version, ring)
     ]
-    seated = [one for one in serving if any(name.startswith(TAG_RING) for name in one.tags)]
+    seated = [
+        version for version in serving if any(name.startswith(TAG_RING) for name in version.tags)
+    ]
     best = next(iter(seated or serving), None)
     why = f"ring {ring.name} never had another version that is good"
     if best is None:
@@ -217,11 +223,11 @@ def _no_target(
 def _in_order(actions: Iterable[Action]) -> list[Action]:
     """*actions* by urgency, each once: revoked and hidden first, scale sets last."""
     once: dict[str, Action] = {}
-    for one in actions:
-        once.setdefault(repr(one.identity()), one)
+    for action in actions:
+        once.setdefault(repr(action.identity()), action)
     return sorted(
         once.values(),
-        key=lambda one: _ORDER.index(type(one)) if type(one) in _ORDER else len(_ORDER),
+        key=lambda action: _ORDER.index(type(action)) if type(action) in _ORDER else len(_ORDER),
     )
 
 
@@ -233,6 +239,6 @@ def _notes(case: Case, heirs: set[str], rings: Rings) -> tuple[str, ...]:
     if kin:
         named = ", ".join(map(spoken, kin[:_NAMED])) + (" and more" if kin[_NAMED:] else "")
         notes.append(f"Revoked with it are its kin: {named}.")
-    others = sorted({definition_of(one) for one in kin} - {rings.definition})
-    notes += [f"./inv rollback {name_of(one)} finishes it there." for one in others]
+    others = sorted({definition_of(name) for name in kin} - {rings.definition})
+    notes += [f"./inv rollback {name_of(definition)} finishes it there." for definition in others]
     return tuple(notes)

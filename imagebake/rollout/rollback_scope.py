@@ -46,7 +46,7 @@ def find_case(
     if version is None:
         return _begun(rings, inventory, reach, now) or _newest(rings, reach, scope)
     bad = rings.index.versions[key(version)]
-    known = all(rings.revoked(bad, one.name) for one in reach)
+    known = all(rings.revoked(bad, affected.name) for affected in reach)
     return Case(bad=bad, scope=_wider(rings, bad, scope), known=known)
 
 
@@ -55,22 +55,24 @@ def is_hurt(
 ) -> bool:
     """Whether *ring* has, uses or shows anything of *heirs* that it may not have *after*."""
     revoked = [
-        one for one in after.versions if key(one.id) in heirs and after.revoked(one, ring.name)
+        version
+        for version in after.versions
+        if key(version.id) in heirs and after.revoked(version, ring.name)
     ]
-    names = {key(one.id) for one in revoked}
+    names = {key(version.id) for version in revoked}
     current = before.current(ring.name)
     if current and key(current.id) in names:
         return True
-    if any(name in names for one in audience for name in images_of(one)):
+    if any(name in names for scale_set in audience for name in images_of(scale_set)):
         return True
-    return any(before.last_with(region) == ring for one in revoked for region in one.shown)
+    return any(before.last_with(region) == ring for version in revoked for region in version.shown)
 
 
 def images_of(scale_set: ScaleSet) -> Iterator[str]:
     """The ids, as they are compared, of every image that a scale set has or had."""
     yield key(scale_set.image)
-    for one in scale_set.instances:
-        yield key(one.exact or one.image)
+    for instance in scale_set.instances:
+        yield key(instance.exact or instance.image)
 
 
 def _wider(rings: Rings, bad: GalleryVersion, scope: str) -> str:
@@ -93,16 +95,22 @@ def _begun(
 ) -> Case | Plan | None:
     """The rollback that is under way in *reach*, or a plan that says that one has just ended."""
     audience = members(inventory, rings.rings)
-    used = {name for ring in reach for one in audience[ring.name] for name in images_of(one)}
+    used = {
+        name for ring in reach for scale_set in audience[ring.name] for name in images_of(scale_set)
+    }
     revoked = [
-        one for one in rings.versions if any(rings.revoked(one, ring.name) for ring in reach)
+        version
+        for version in rings.versions
+        if any(rings.revoked(version, ring.name) for ring in reach)
     ]
-    for one in reversed(revoked):
-        shown = any(rings.last_with(region) in reach for region in one.shown)
-        if shown or key(one.id) in used:
-            return Case(bad=one, scope=EVERYWHERE, known=True)
+    for version in reversed(revoked):
+        shown = any(rings.last_with(region) in reach for region in version.shown)
+        if shown or key(version.id) in used:
+            return Case(bad=version, scope=EVERYWHERE, known=True)
     own = [
-        (read_revoked(one.tags[TAG_REVOKED])[1], one) for one in revoked if TAG_REVOKED in one.tags
+        (read_revoked(version.tags[TAG_REVOKED])[1], version)
+        for version in revoked
+        if TAG_REVOKED in version.tags
     ]
     since, last = max(own, key=lambda pair: (pair[0], pair[1].version), default=(None, None))
     if since is None or last is None or since == FOREVER or not now - since < AGAIN:

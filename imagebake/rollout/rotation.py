@@ -51,7 +51,7 @@ def rotate_plan(
         inventory,
         now=now,
         gate=OPEN,
-        sparing=[one.subject for one in actions],
+        sparing=[action.subject for action in actions],
     )
     return Plan(
         title=f"Rotate {spec.name}",
@@ -120,36 +120,40 @@ class _Turn:
         """The newest version that may come to the first ring; why newer ones may not is said."""
         current = self.rings.current(ring.name)
         barring: list[Refusal] = []
-        for one in reversed(self.rings.versions):
-            if current and one.version <= current.version:
+        for version in reversed(self.rings.versions):
+            if current and version.version <= current.version:
                 break
-            if TAG_RETIRED in one.tags or self.rings.revoked(one, ring.name):
+            if TAG_RETIRED in version.tags or self.rings.revoked(version, ring.name):
                 continue
-            barred = obstacles(self.rings, one, ring, self._heartbeats)
+            barred = obstacles(self.rings, version, ring, self._heartbeats)
             barring += barred.values()
             if not barred:
                 self.refusals += barring[:_SAID]
-                return one
+                return version
         self.refusals += barring[:_SAID]
         return None
 
     def _following(self, place: int, ring: Ring) -> GalleryVersion | None:
         """What is current in the ring before, if it may come to *ring* now."""
         before = self.rings.rings[place - 1]
-        one, current = self.rings.current(before.name), self.rings.current(ring.name)
-        if one is None or TAG_RETIRED in one.tags or (current and one.version <= current.version):
+        version, current = self.rings.current(before.name), self.rings.current(ring.name)
+        if (
+            version is None
+            or TAG_RETIRED in version.tags
+            or (current and version.version <= current.version)
+        ):
             return None
-        if barred := obstacles(self.rings, one, ring, self._heartbeats):
+        if barred := obstacles(self.rings, version, ring, self._heartbeats):
             self.refusals += barred.values()
             return None
         if self._stopped(before):
             return None
         if wait := self._soaking(before):
             why, until = wait
-            due = Due(subject=one.id, wanted=f"promote to {ring.name}: {why}", at=until)
+            due = Due(subject=version.id, wanted=f"promote to {ring.name}: {why}", at=until)
             self.due.append(due)
             return None
-        return one
+        return version
 
     def _soaking(self, ring: Ring) -> tuple[str, dt.datetime | None] | None:
         """Why what is current in *ring* has not been there long enough, and until when."""
@@ -203,7 +207,7 @@ class _Turn:
 
 def _steps(turn: _Turn, spec: ImageSpec) -> list[Action]:
     """The steps to every goal, each once; what they leave undone goes to *turn*."""
-    wanted = currents(turn.rings) | {one.ring.name: one.version for one in turn.goals}
+    wanted = currents(turn.rings) | {goal.ring.name: goal.version for goal in turn.goals}
     actions: dict[str, Action] = {}
     published: dict[str, GalleryVersion] = {}
     for goal in turn.goals:
@@ -237,13 +241,16 @@ def _held(rings: Rings, hold: str) -> Refusal:
 
 def _strangers(turn: _Turn, inventory: Inventory) -> tuple[str, ...]:
     """A note on scale sets that use the image and are in no ring."""
-    known = {key(one.id) for some in turn.audience.values() for one in some}
+    known = {key(scale_set.id) for scale_sets in turn.audience.values() for scale_set in scale_sets}
     left = [
-        one
-        for one in inventory.scale_sets
-        if definition_of(one.image) == turn.rings.definition and key(one.id) not in known
+        scale_set
+        for scale_set in inventory.scale_sets
+        if definition_of(scale_set.image) == turn.rings.definition
+        and key(scale_set.id) not in known
     ]
     if not left:
         return ()
-    names = ", ".join(spoken(one.id) for one in left[:5]) + (" and more" if left[5:] else "")
+    names = ", ".join(spoken(scale_set.id) for scale_set in left[:5]) + (
+        " and more" if left[5:] else ""
+    )
     return (f"{len(left)} scale sets use {name_of(turn.rings.definition)} in no ring: {names}.",)

@@ -49,14 +49,14 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The row under `COLUMNS`, for people."""
-        one = self.current
+        version = self.current
         return (
             self.image,
             self.ring,
-            str(one.version) if one else "-",
+            str(version.version) if version else "-",
             f"{self.since:%Y-%m-%d %H:%M}" if self.since else "-",
             f"{self.age.days} d" if self.age else "-",
-            (one.tags.get(TAG_PROOF, "none").partition(" ")[0] if one else "-"),
+            (version.tags.get(TAG_PROOF, "none").partition(" ")[0] if version else "-"),
             f"{self.replicas[0]} of {self.replicas[1]}",
             f"{self.moved} of {self.members} scale sets, {self.users} in all",
             str(self.previous.version) if self.previous else "-",
@@ -104,30 +104,30 @@ class _View:
     def row(self, ring: Ring) -> Row:
         """What is so in *ring*."""
         seats = self.rings.seats(ring.name)
-        one = seats[0].version if seats else None
-        name = key(one.id) if one else ""
-        states = [one.regions.get(region) for region in ring.regions] if one else []
+        version = seats[0].version if seats else None
+        name = key(version.id) if version else ""
+        states = [version.regions.get(region) for region in ring.regions] if version else []
         audience = self._audience[ring.name]
         return Row(
             image=self._image,
             ring=ring.name,
-            current=one,
+            current=version,
             previous=self.rings.previous(ring.name),
             since=seats[0].since if seats else None,
-            age=self._now - one.published if one and one.published else None,
-            flaw=self.rings.flaw(one, ring) if one else "",
+            age=self._now - version.published if version and version.published else None,
+            flaw=self.rings.flaw(version, ring) if version else "",
             replicas=(states.count("Completed"), len(ring.regions)),
-            moved=sum(set(images_of(some)) == {name} for some in audience),
+            moved=sum(set(images_of(scale_set)) == {name} for scale_set in audience),
             members=len(audience),
             machines=len(self._machines[ring.name]),
             users=self._users.get(name, 0),
             upcoming=self._next(ring),
-            held=self.rings.held(one) if one else "",
+            held=self.rings.held(version) if version else "",
         )
 
     def _next(self, ring: Ring) -> str:
         """What a rotation would do in *ring*, what it waits for, or what is in its way."""
-        todo = sum(getattr(one, "ring", None) == ring.name for one in self._plan.actions)
+        todo = sum(getattr(action, "ring", None) == ring.name for action in self._plan.actions)
         if todo:
             return f"{todo} steps: ./inv rotate {self._image}"
         wanted = (f"promote to {ring.name}", f"go on in {ring.name}")
@@ -144,8 +144,8 @@ class _View:
 def _users(inventory: Inventory) -> dict[str, int]:
     """How many machines and scale sets are on each version."""
     counts: dict[str, int] = {}
-    for one in inventory.scale_sets:
-        for name in set(images_of(one)):
+    for scale_set in inventory.scale_sets:
+        for name in set(images_of(scale_set)):
             counts[name] = counts.get(name, 0) + 1
     for machine in inventory.machines:
         name = key(machine.exact or machine.image)

@@ -39,8 +39,8 @@ class Excess:
         group = self.who.strip("/").split("/")[3] if "resourcegroups" in words else ""
         is_set = "virtualmachinescalesets" in words
         kind, option = ("vmss", "--vmss-name") if is_set else ("vm", "--vm-name")
-        told = ["az", kind, "extension", "delete", "--resource-group", group]
-        return shlex.join([*told, option, name_of(self.who), "--name", self.name])
+        command = ["az", kind, "extension", "delete", "--resource-group", group]
+        return shlex.join([*command, option, name_of(self.who), "--name", self.name])
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -66,8 +66,12 @@ def excess(specs: Iterable[ImageSpec], inventory: Inventory, asked: Asked) -> tu
     instances run; a definition stands for what is the latest in its region.
     """
     index = Index(inventory)
-    images = {key(index.named(one.gallery.definition)): one for one in specs}
-    found = [one for each in inventory.scale_sets for one in _of_scale_set(each, index, images)]
+    images = {key(index.named(spec.gallery.definition)): spec for spec in specs}
+    found = [
+        undeclared
+        for scale_set in inventory.scale_sets
+        for undeclared in _of_scale_set(scale_set, index, images)
+    ]
     for machine in inventory.machines:
         for version in _run(machine, index):
             wanted = asked.get(key(machine.id), {})
@@ -75,11 +79,15 @@ def excess(specs: Iterable[ImageSpec], inventory: Inventory, asked: Asked) -> tu
     return tuple(dict.fromkeys(found))
 
 
-def _of_scale_set(one: ScaleSet, index: Index, images: Mapping[str, ImageSpec]) -> Iterator[Excess]:
-    model = Machine(id=one.id, region=one.region, image=one.image)
-    runs = [version for each in (model, *one.instances) for version in _run(each, index)]
-    for version in {key(each.id): each for each in runs}.values():
-        yield from _beyond(one.id, one.extensions, version, images)
+def _of_scale_set(
+    scale_set: ScaleSet, index: Index, images: Mapping[str, ImageSpec]
+) -> Iterator[Excess]:
+    model = Machine(id=scale_set.id, region=scale_set.region, image=scale_set.image)
+    runs = [
+        version for machine in (model, *scale_set.instances) for version in _run(machine, index)
+    ]
+    for version in {key(version.id): version for version in runs}.values():
+        yield from _beyond(scale_set.id, scale_set.extensions, version, images)
 
 
 def _run(machine: Machine, index: Index) -> Iterator[GalleryVersion]:
@@ -114,13 +122,15 @@ def _beyond(
 def _why(handler: str, spec: ImageSpec) -> str:
     modes = {pin.handler.lower(): pin.mode for pin in spec.extensions}
     native = modes.get(handler.lower()) is DeliveryMode.NATIVE
-    said = "a package of the image does its work" if native else "the image does not hold it"
-    return f"{said}: the agent refuses it" if spec.allowed is not None else f"{said}: a download"
+    reason = "a package of the image does its work" if native else "the image does not hold it"
+    return (
+        f"{reason}: the agent refuses it" if spec.allowed is not None else f"{reason}: a download"
+    )
 
 
 def remark(found: Iterable[Excess]) -> str:
     """What `status` says of *found*; empty where there is nothing."""
-    who = {one.who for one in found}
+    who = {extension.who for extension in found}
     if not who:
         return ""
     asks = "scale set asks" if len(who) == 1 else "scale sets ask"

@@ -49,18 +49,21 @@ class Usage:
         self._direct: dict[str, Users] = defaultdict(Users)
         self._every: dict[str, Users] = defaultdict(Users)
         self._latest: dict[tuple[str, str], Users] = defaultdict(Users)
-        self._local = {name_of(key(one.id)): key(one.id) for one in index.inventory.definitions}
+        self._local = {
+            name_of(key(definition.id)): key(definition.id)
+            for definition in index.inventory.definitions
+        }
         self._local |= {
-            name_of(definition_of(one.id)): definition_of(one.id)
-            for one in index.inventory.versions
+            name_of(definition_of(version.id)): definition_of(version.id)
+            for version in index.inventory.versions
         }
         for machine in index.inventory.machines:
             self._machine(machine, "machine {}")
         for scale_set in index.inventory.scale_sets:
             self._scale_set(scale_set)
         for target, who in index.inventory.others.items():
-            for one in who or (target,):
-                self._refer(target, one, "{} refers to it")
+            for user in who or (target,):
+                self._refer(target, user, "{} refers to it")
         for child in index.inventory.versions:
             for parent in parents(child):
                 self._refer(parent, child.id, "{} was made from it")
@@ -77,22 +80,28 @@ class Usage:
         first = (direct.first + every.first)[:_KEPT]
         return Users(first=first, count=direct.count + every.count)
 
-    def _machine(self, one: Machine, what: str) -> None:
-        exact = one.exact
+    def _machine(self, machine: Machine, what: str) -> None:
+        exact = machine.exact
         if exact and "/" not in exact:
-            exact = f"{definition_of(one.image)}/versions/{exact}"
+            exact = f"{definition_of(machine.image)}/versions/{exact}"
         if exact and is_version(exact):
-            self._refer(exact, one.id, f"{what} runs it")
-            if key(one.image) != key(exact):
-                self._refer(one.image, one.id, f"{what} has it as its model", one.region)
-        elif is_version(one.image):
-            self._refer(one.image, one.id, f"{what} runs it")
+            self._refer(exact, machine.id, f"{what} runs it")
+            if key(machine.image) != key(exact):
+                self._refer(
+                    machine.image, machine.id, f"{what} has it as its model", machine.region
+                )
+        elif is_version(machine.image):
+            self._refer(machine.image, machine.id, f"{what} runs it")
         else:
-            self._refer(one.image, one.id, f"{what} may run it: nobody knows its exact version")
+            self._refer(
+                machine.image, machine.id, f"{what} may run it: nobody knows its exact version"
+            )
 
-    def _scale_set(self, one: ScaleSet) -> None:
-        self._refer(one.image, one.id, "scale set {} has it as its model", one.region)
-        for instance in one.instances:
+    def _scale_set(self, scale_set: ScaleSet) -> None:
+        self._refer(
+            scale_set.image, scale_set.id, "scale set {} has it as its model", scale_set.region
+        )
+        for instance in scale_set.instances:
             self._machine(instance, "instance {}")
 
     def _refer(self, target: str, who: str, how: str, region: str = "") -> None:
@@ -120,8 +129,8 @@ class Usage:
 
 def could_be_latest(index: Index, definition: str, region: str) -> Iterator[GalleryVersion]:
     """The versions that `latest` may mean in *region*: down to the first that surely can."""
-    for one in reversed(index.of(definition)):
-        if region in one.shown:
-            yield one
-            if one.state == "Succeeded" and one.regions.get(region) in _THERE:
+    for version in reversed(index.of(definition)):
+        if region in version.shown:
+            yield version
+            if version.state == "Succeeded" and version.regions.get(region) in _THERE:
                 return

@@ -92,7 +92,9 @@ class ImageDiff:
     def areas(self) -> Iterator[tuple[Area, tuple[Difference, ...]]]:
         """The differences by area, the riskiest first, without what is empty."""
         for area in Area:
-            if found := tuple(one for one in self.differences if one.area is area):
+            if found := tuple(
+                difference for difference in self.differences if difference.area is area
+            ):
                 yield area, found
 
     def to_json(self) -> dict[str, Any]:
@@ -107,7 +109,7 @@ class ImageDiff:
             "old": self.old,
             "new": self.new,
             "same": not self.differences,
-            "differences": [one.to_json() for one in self.differences],
+            "differences": [difference.to_json() for difference in self.differences],
         } | measures
 
 
@@ -157,7 +159,7 @@ def contrast(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDi
 
 def _measure(contents: Contents) -> Measure:
     there = [package for package in contents.packages if not package.gone]
-    sizes = [one.size for one in contents.files.values() if one.kind is FileKind.FILE]
+    sizes = [entry.size for entry in contents.files.values() if entry.kind is FileKind.FILE]
     return Measure(files=len(contents.files), size=sum(sizes), packages=len(there))
 
 
@@ -262,16 +264,16 @@ def _files(
             counted[package] = count + 1, size + grown
         else:
             found[area].append(_difference(area, path, was, will, package))
-    told = {
+    summaries = {
         package: f"{count} file{'' if count == 1 else 's'}, {size:+} B"
         for package, (count, size) in counted.items()
     }
-    return found, told
+    return found, summaries
 
 
 def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
     before, after = (
-        {(one.name, one.version) for one in contents.packages if not one.gone}
+        {(package.name, package.version) for package in contents.packages if not package.gone}
         for contents in (old, new)
     )
     return frozenset(name for name, _ in before ^ after)
@@ -329,7 +331,7 @@ def _worded(entry: Entry | None) -> str | None:
 def folders(differences: Iterable[Difference], depth: int = 3) -> list[tuple[str, int]]:
     """How many of *differences* are below each folder, the fullest first."""
     counts: dict[str, int] = {}
-    for one in differences:
-        parts = posixpath.dirname(one.name).split("/")[: depth + 1]
+    for difference in differences:
+        parts = posixpath.dirname(difference.name).split("/")[: depth + 1]
         counts["/".join(parts) or "/"] = counts.get("/".join(parts) or "/", 0) + 1
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -52,7 +52,7 @@ def module_changes(sides: Sides) -> Iterator[Change]:
         yield from pair.change(
             Risk.PACKAGES,
             "module",
-            lambda one: str(one.version),
+            lambda pin: str(pin.version),
             other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
             note=_back(pair, HandlerVersion),
             link=release_page(pin.file),
@@ -68,7 +68,7 @@ def _goal_state_agent(pair: Pair, answers: Mapping[str, str]) -> Iterator[Change
         yield from own.change(
             Risk.AGENTS,
             "agent",
-            lambda one: str(one.version),
+            lambda agent: str(agent.version),
             other=OTHER_BYTES if old and new and old.sha256 != new.sha256 else "",
             note=_back(own, DebianVersion),
             link=release_page(agent.file),
@@ -80,11 +80,11 @@ def extension_changes(sides: Sides) -> Iterator[Change]:
     """The extension handlers, each with its mode."""
     for pair in sides.paired(lambda side: side.extensions, lambda pin: pin.handler):
         pin: ExtensionPin = pair.either
-        packages = [one.package if one else None for one in (pair.old, pair.new)]
+        packages = [pin.package if pin else None for pin in (pair.old, pair.new)]
         yield from pair.change(
             Risk.AGENTS,
             "extension",
-            lambda one: f"{one.version} {one.mode.value}",
+            lambda pin: f"{pin.version} {pin.mode.value}",
             other="another package" if packages[0] != packages[1] else "",
             note=_back(pair, HandlerVersion),
             link=release_page(pin.package.file) if pin.package else "",
@@ -106,8 +106,8 @@ def base_changes(sides: Sides) -> Iterator[Change]:
 def _source(side: Side) -> dict[str, str]:
     if side.plan is None:
         return {}
-    told = {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
-    return {name: text for name, text in told.items() if text}
+    texts = {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _gallery(side: Side) -> dict[str, str]:
@@ -160,7 +160,7 @@ def file_changes(sides: Sides) -> Iterator[Change]:
         yield from pair.change(
             Risk.FILES,
             "file",
-            lambda one: f"{one.version}, {one.mode}",
+            lambda pin: f"{pin.version}, {pin.mode}",
             other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
             link=release_page(pin.file),
             **pair.side.answers(pin),

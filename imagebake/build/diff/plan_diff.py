@@ -133,7 +133,7 @@ def _regions(sides: Sides) -> Iterator[Change]:
         lambda side: side.spec.regions if side.spec else (), lambda region: region.name
     ):
         yield from pair.change(
-            Risk.REGIONS, "region", lambda one: f"{one.replicas} in {one.storage}"
+            Risk.REGIONS, "region", lambda region: f"{region.replicas} in {region.storage}"
         )
 
 
@@ -169,8 +169,8 @@ def _extensions(side: Side) -> list[tuple[str, Stewardship]]:
 
 def _answers(name: str, pin: Stewardship) -> dict[str, str]:
     """What a pin says besides its version."""
-    told = {"owner": pin.owner, "reason": pin.reason, "review_by": pin.review_by}
-    return {f"{name}: {key}": str(value) for key, value in told.items() if value is not None}
+    answers = {"owner": pin.owner, "reason": pin.reason, "review_by": pin.review_by}
+    return {f"{name}: {key}": str(value) for key, value in answers.items() if value is not None}
 
 
 def _rerun(sides: Sides) -> int:
@@ -185,9 +185,13 @@ def _rerun(sides: Sides) -> int:
 
 
 def _fetched(sides: Sides) -> tuple[Any, ...]:
-    known = {one.sha256 for one in sides.old.artifacts()}
+    known = {artifact.sha256 for artifact in sides.old.artifacts()}
     return tuple(
-        {one.sha256: one for one in sides.new.artifacts() if one.sha256 not in known}.values()
+        {
+            artifact.sha256: artifact
+            for artifact in sides.new.artifacts()
+            if artifact.sha256 not in known
+        }.values()
     )
 
 

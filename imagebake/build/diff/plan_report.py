@@ -63,14 +63,14 @@ def work(plan: ImagePlan) -> tuple[str, ...]:
         return ()
     count, rerun = len(comparison.steps), comparison.rerun
     first = comparison.steps[count - rerun] if rerun else ""
-    told = f"steps: Azure runs all {count}; this machine {rerun}" + (
+    steps = f"steps: Azure runs all {count}; this machine {rerun}" + (
         f", from {first} on" if 0 < rerun < count else ""
     )
     fetched = (
         f"artifacts: {_are(len(comparison.fetched))} new ({size(comparison.fetched_bytes)}),"
         f" {_are(plan.missing)} not in the mirror here ({size(plan.missing_bytes)})"
     )
-    return told, fetched
+    return steps, fetched
 
 
 def rows(changes: Sequence[Change], *, most: int) -> tuple[list[tuple[str, ...]], int]:
@@ -181,7 +181,7 @@ def _image(plan: ImagePlan, detail: _Detail) -> Iterator[str]:
 
 
 def _table(changes: Sequence[Change]) -> str:
-    return table(COLUMNS, ((_sign(one), one.kind, *_cells(one)) for one in changes))
+    return table(COLUMNS, ((_sign(change), change.kind, *_cells(change)) for change in changes))
 
 
 def _sign(change: Change) -> str:

@@ -93,7 +93,7 @@ class Earlier:
         """
         if images:
             own = {path for image in images for path in self._own(image)}
-            self._write(sorted(one for one in {*own, *self.common} if one not in self.written))
+            self._write(sorted(path for path in {*own, *self.common} if path not in self.written))
 
     def _own(self, image: str) -> list[str]:
         """What only *image* is made from; a lock that nobody has changed is read here."""

@@ -100,7 +100,7 @@ class Pair:
         self,
         risk: Risk,
         kind: str,
-        told: Callable[[Any], str | None],
+        text_of: Callable[[Any], str | None],
         *,
         other: str = "",
         **more: Any,  # noqa: ANN401 - fields of a change
@@ -109,8 +109,8 @@ class Pair:
 
         *other* says what differs where the words do not.
         """
-        old = None if self.old is None else told(self.old)
-        new = None if self.new is None else told(self.new)
+        old = None if self.old is None else text_of(self.old)
+        new = None if self.new is None else text_of(self.new)
         if old == new and not other:
             return
         notes = [note for note in (more.pop("note", ""), other if old == new else "") if note]

@@ -89,7 +89,7 @@ def render_restage(facts: Facts, templates: Templates) -> str:
         state=AGENT_STATE,
         agent=agent_folder(AGENTS, agent.version) if agent else None,
         packages=[
-            f"{PACKAGES}/{package_name(one.handler, one.version)}" for one in facts.spec.cached
+            f"{PACKAGES}/{package_name(pin.handler, pin.version)}" for pin in facts.spec.cached
         ],
     )
 
@@ -110,7 +110,7 @@ def render_delivery_check(facts: Facts, templates: Templates) -> Iterator[Script
             "validate/delivery.sh.j2",
             agent=_agent_check(pin) if pin else None,
             unpack=templates.file(_UNPACK),
-            packages=[check for one in cached if (check := _package_check(one))],
+            packages=[check for pin in cached if (check := _package_check(pin))],
             texts=[{"path": path, "sha256": sha256_bytes(text.encode())} for path, text in ours],
             unit=CACHE_UNIT if cached else None,
             settings=PROXY if cached else (),
@@ -120,20 +120,20 @@ def render_delivery_check(facts: Facts, templates: Templates) -> Iterator[Script
 
 def delivered(extension: ExtensionPin) -> dict[str, Any]:
     """What an image's manifest says of an extension."""
-    told = {
+    entry = {
         "handler": extension.handler,
         "version": extension.version,
         "mode": extension.mode.value,
     }
     if extension.package:
-        told["sha256"] = extension.package.sha256
-    return told
+        entry["sha256"] = extension.package.sha256
+    return entry
 
 
 def cache_configuration(extensions: tuple[ExtensionPin, ...]) -> bytes:
     """What the cache is told: whom it poses as, and what it serves."""
     host, port = CACHE_ADDRESS
-    own = (_domain(one.package.file) for one in extensions if one.package)
+    own = (_domain(extension.package.file) for extension in extensions if extension.package)
     return canonical_json(
         {
             "host": host,
@@ -144,11 +144,11 @@ def cache_configuration(extensions: tuple[ExtensionPin, ...]) -> bytes:
             "hosts": list(dict.fromkeys((*ARTIFACT_HOSTS, *filter(None, own)))),
             "extensions": [
                 {
-                    "name": one.handler,
-                    "version": one.version,
-                    "file": f"{PACKAGES}/{package_name(one.handler, one.version)}",
+                    "name": extension.handler,
+                    "version": extension.version,
+                    "file": f"{PACKAGES}/{package_name(extension.handler, extension.version)}",
                 }
-                for one in extensions
+                for extension in extensions
             ],
         }
     )

@@ -138,8 +138,8 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
 
 def _installers(lock: Lock) -> list[dict[str, str]]:
     return [
-        {"name": one.name, "version": one.version, "sha256": one.sha256}
-        for one in lock.installers or ()
+        {"name": installer.name, "version": installer.version, "sha256": installer.sha256}
+        for installer in lock.installers or ()
     ]
 
 

@@ -73,15 +73,15 @@ def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates
             )
             return _with_rights(Script(name=step.name, text=text, kind=runs), step)
         case ScriptCustomizer() | ScriptValidator():
-            told = _asked(step.script)
-            script = Script(name=step.name, text=told, kind=runs, fetched=step.script)
+            document = _asked(step.script)
+            script = Script(name=step.name, text=document, kind=runs, fetched=step.script)
             return _with_rights(script, step)
         case RestartCustomizer(restart=restart):
-            told = _asked(restart)
-            return Script(name=step.name, text=told, kind=StepKind.RESTART, restart=restart)
+            document = _asked(restart)
+            return Script(name=step.name, text=document, kind=StepKind.RESTART, restart=restart)
         case UpdateCustomizer(update=update):
-            told = _asked(update)
-            return Script(name=step.name, text=told, kind=StepKind.UPDATE, update=update)
+            document = _asked(update)
+            return Script(name=step.name, text=document, kind=StepKind.UPDATE, update=update)
     return Script(name=step.name, text=_asked(step.upload), kind=StepKind.FILE, fetched=step.upload)
 
 

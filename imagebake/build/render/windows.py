@@ -86,7 +86,11 @@ def render_deprovisioning(facts: Facts, templates: Templates) -> str:
     """Render what generalises the machine after the last customizer."""
     pinned = {pin.name for pin in facts.spec.agents}
     known = facts.catalogue.windows
-    there = (one for name, one in known.components.items() if one.distributed or name in pinned)
+    there = (
+        component
+        for name, component in known.components.items()
+        if component.distributed or name in pinned
+    )
     paths = {path for component in there for path in component.hygiene}
     return templates.powershell(
         "windows/deprovision.ps1.j2",
@@ -135,7 +139,7 @@ def _install(pin: AgentPin, component: Component, facts: Facts, templates: Templ
     how = _installation(component)
     arguments = pin.installer.arguments if pin.installer else ()
     own = {argument.partition("=")[0] for argument in arguments}
-    kept = (one for one in how.properties if one.partition("=")[0] not in own)
+    kept = (default for default in how.properties if default.partition("=")[0] not in own)
     return _as_system(
         f"install-{pin.name}",
         "agent",

@@ -42,7 +42,9 @@ class Action:
 
     def to_json(self) -> dict[str, Any]:
         """The action for programs."""
-        fields = {one.name: _plain(getattr(self, one.name)) for one in dataclasses.fields(self)}
+        fields = {
+            field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)
+        }
         return {"kind": self.kind, **fields, "sentence": self.sentence}
 
     def identity(self) -> dict[str, Any]:

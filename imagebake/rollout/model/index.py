@@ -31,22 +31,22 @@ class Index:
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
-        self.versions = {key(one.id): one for one in inventory.versions}
+        self.versions = {key(version.id): version for version in inventory.versions}
         self.definitions: dict[str, Definition] = {
-            key(one.id): one for one in inventory.definitions
+            key(definition.id): definition for definition in inventory.definitions
         }
         self.locks = {key(scope): names for scope, names in inventory.locks.items()}
         self._of: dict[str, list[GalleryVersion]] = defaultdict(list)
         self.children: dict[str, list[str]] = defaultdict(list)
         self._twins: dict[str, list[str]] = defaultdict(list)
-        for name, one in self.versions.items():
-            self._of[definition_of(name)].append(one)
-            for parent in parents(one):
+        for name, version in self.versions.items():
+            self._of[definition_of(name)].append(version)
+            for parent in parents(version):
                 self.children[parent].append(name)
-            if one.bake_key:
-                self._twins[one.bake_key].append(name)
+            if version.bake_key:
+                self._twins[version.bake_key].append(name)
         for versions in self._of.values():
-            versions.sort(key=lambda one: one.version)
+            versions.sort(key=lambda version: version.version)
         self._records: dict[tuple[str, str], tuple[dt.datetime, str]] = {}
         self.revocations = self._revocations()
 
@@ -57,11 +57,15 @@ class Index:
     def named(self, definition: str) -> str:
         """The id of the definition that is called *definition*, or an id that nothing has."""
         low = definition.lower()
-        found = (one.id for one in self.inventory.definitions if one.name.lower() == low)
+        found = (
+            definition.id
+            for definition in self.inventory.definitions
+            if definition.name.lower() == low
+        )
         by_version = (
-            definition_of(one.id)
-            for one in self.inventory.versions
-            if one.definition.lower() == low
+            definition_of(version.id)
+            for version in self.inventory.versions
+            if version.definition.lower() == low
         )
         return next(found, None) or next(by_version, f"{self.inventory.gallery}/images/{low}")
 
@@ -92,13 +96,13 @@ class Index:
     def _revocations(self) -> dict[str, list[Revocation]]:
         """What revokes each version, of every ring the latest; from each carrier onwards."""
         carriers: dict[str, list[tuple[dt.datetime, str]]] = defaultdict(list)
-        for name, one in self.versions.items():
-            if TAG_REVOKED in one.tags:
-                ring, at = read_revoked(one.tags[TAG_REVOKED])
+        for name, version in self.versions.items():
+            if TAG_REVOKED in version.tags:
+                ring, at = read_revoked(version.tags[TAG_REVOKED])
                 carriers[ring].append((at, name))
-                if one.bake_key:
-                    last = self._records.setdefault((one.bake_key, ring), (at, name))
-                    self._records[one.bake_key, ring] = max(last, (at, name))
+                if version.bake_key:
+                    last = self._records.setdefault((version.bake_key, ring), (at, name))
+                    self._records[version.bake_key, ring] = max(last, (at, name))
         found: dict[str, list[Revocation]] = defaultdict(list)
         for ring, origins in carriers.items():
             seen: set[str] = set()
@@ -117,13 +121,13 @@ class Index:
             seen.add(name)
             yield name
             waiting += self.children.get(name, ())
-            one = self.versions.get(name)
-            if one and one.bake_key and one.bake_key not in keys:
-                keys.add(one.bake_key)
-                waiting += self._twins[one.bake_key]
+            version = self.versions.get(name)
+            if version and version.bake_key and version.bake_key not in keys:
+                keys.add(version.bake_key)
+                waiting += self._twins[version.bake_key]
 
 
 def parents(version: GalleryVersion) -> set[str]:
     """The ids, as they are compared, of what *version* was made from."""
-    told = (version.parent, version.tags.get(TAG_FROM))
-    return {key(one) for one in told if one} - {key(version.id)}
+    named = (version.parent, version.tags.get(TAG_FROM))
+    return {key(parent) for parent in named if parent} - {key(version.id)}

@@ -89,8 +89,8 @@ class Outcome:
             verdict = "met" if self.in_time else "missed"
             lines.append(f"  time to rollback: {took}; the objective of {goal} is {verdict}")
         if isinstance(calls := self.metrics.get("calls"), Mapping):
-            told = ", ".join(f"{number} {kind}" for kind, number in calls.items() if number)
-            lines.append(f"  ARM calls: {told or 'none'}")
+            counts = ", ".join(f"{number} {kind}" for kind, number in calls.items() if number)
+            lines.append(f"  ARM calls: {counts or 'none'}")
         lines.append(f"  record: {self.work.record}")
         return "\n".join(lines)
 

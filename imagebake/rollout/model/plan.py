@@ -27,7 +27,7 @@ class Refusal:
 
     def to_json(self) -> dict[str, Any]:
         """The refusal for programs."""
-        return {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +103,17 @@ class Plan:
     @property
     def digest(self) -> str:
         """What the plan is known by: the same actions have it, whenever they are planned."""
-        return sha256_json([one.identity() for one in self.actions])
+        return sha256_json([action.identity() for action in self.actions])
 
     @property
     def cost(self) -> Cost:
         """The ARM calls that carrying the plan out takes."""
         return Cost(
-            reads=sum(isinstance(one, AwaitReplicas | Move | Upgrade) for one in self.actions),
-            writes=sum(one.writes for one in self.actions),
-            deletes=sum(one.deletes for one in self.actions),
+            reads=sum(
+                isinstance(action, AwaitReplicas | Move | Upgrade) for action in self.actions
+            ),
+            writes=sum(action.writes for action in self.actions),
+            deletes=sum(action.deletes for action in self.actions),
         )
 
     def behind(self, gate: Gate, override: str | None = None) -> Plan:
@@ -132,10 +134,10 @@ class Plan:
             "at": self.at.isoformat(),
             "digest": self.digest,
             "gate": self.gate.to_json(),
-            "actions": [one.to_json() for one in self.actions],
-            "waiting": [one.to_json() for one in self.waiting],
-            "refusals": [one.to_json() for one in self.refusals],
-            "due": [one.to_json() for one in self.due],
+            "actions": [action.to_json() for action in self.actions],
+            "waiting": [action.to_json() for action in self.waiting],
+            "refusals": [refusal.to_json() for refusal in self.refusals],
+            "due": [due.to_json() for due in self.due],
             "notes": list(self.notes),
             "calls": {
                 "reads": self.cost.reads,

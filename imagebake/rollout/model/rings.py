@@ -51,11 +51,15 @@ class Rings:
         """Who was made current of *ring* and is not revoked for it, the latest first."""
         if ring not in self._seats:
             tag = TAG_RING + ring
-            told = ((one, read_time(one.tags[tag])) for one in self.versions if tag in one.tags)
+            tagged = (
+                (version, read_time(version.tags[tag]))
+                for version in self.versions
+                if tag in version.tags
+            )
             seats = [
-                Seat(version=one, since=since)
-                for one, since in told
-                if since and not self.revoked(one, ring)
+                Seat(version=version, since=since)
+                for version, since in tagged
+                if since and not self.revoked(version, ring)
             ]
             seats.sort(key=lambda seat: (seat.since, seat.version.version), reverse=True)
             self._seats[ring] = seats
@@ -73,11 +77,13 @@ class Rings:
 
     def revoked(self, version: GalleryVersion, ring: str) -> Revocation | None:
         """What keeps *version* out of *ring*, unless a later override overrules it."""
-        told = version.tags.get(TAG_OVERRIDE + ring)
-        overruled = read_time(told) if told else None
-        for one in self.index.revocations.get(key(version.id), ()):
-            if self._reaches(one.ring, ring) and not (overruled and overruled > one.at):
-                return one
+        override = version.tags.get(TAG_OVERRIDE + ring)
+        overruled = read_time(override) if override else None
+        for revocation in self.index.revocations.get(key(version.id), ()):
+            if self._reaches(revocation.ring, ring) and not (
+                overruled and overruled > revocation.at
+            ):
+                return revocation
         return None
 
     def revoked_anywhere(self, version: GalleryVersion) -> bool:
