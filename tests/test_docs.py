@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-import tasks  # noqa: F401 - declares the tasks
 from imagebake.cli.program import name_words
-from imagebake.cli.registry import declared
+from imagebake.cli.registry import load_tasks
 from imagebake.kernel.settings import Settings
 from imagebake.policy.registry import IMAGE_RULES, SPEC_RULES
 from imagebake.spec import codes
 
+TASKS = load_tasks()
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 COMMAND = re.compile(r"""\./inv [^\n`#·&|'"(,;:]+""")
@@ -29,13 +29,13 @@ def text_of(path: Path) -> str:
 def test_the_readme_names_every_task() -> None:
     readme = text_of(ROOT / "README.md")
 
-    assert [name for name in declared if not re.search(rf"\b{name}\b", readme)] == []
+    assert [name for name in TASKS if not re.search(rf"\b{name}\b", readme)] == []
 
 
 def test_the_task_reference_names_every_flag_setting_and_exit_code() -> None:
     page = text_of(ROOT / "docs" / "tasks.md")
 
-    for task in declared.values():
+    for task in TASKS.values():
         for flag, text in task.described().options:
             assert f"`{flag}`" in page, (task.name, flag)
             assert text, (task.name, flag)
@@ -71,7 +71,7 @@ def test_a_link_leads_somewhere(page: Path) -> None:
 def test_a_command_in_a_page_is_one_that_the_tasks_take(page: Path) -> None:
     for command in COMMAND.findall(text_of(page)):
         for name, flags in parts(shlex.split(command.rstrip(". "))[1:]):
-            known = {flag.split()[0] for flag, _ in declared[name].described().options}
+            known = {flag.split()[0] for flag, _ in TASKS[name].described().options}
             assert flags <= known | {"--help", "--list"}, command
 
 
@@ -79,7 +79,7 @@ def parts(words: list[str]) -> list[tuple[str, set[str]]]:
     """The tasks of a command line, with the long flags that each is given."""
     found: list[tuple[str, set[str]]] = []
     for word in words:
-        if word in declared and not found:
+        if word in TASKS and not found:
             found.append((word, set()))
         elif word.startswith("--") and found:
             found[-1][1].add(word.partition("=")[0])
@@ -91,4 +91,4 @@ def parts(words: list[str]) -> list[tuple[str, set[str]]]:
 
 
 def test_words_are_named_only_where_a_task_takes_them() -> None:
-    assert name_words(["--list"], {}) == ["--list"]
+    assert name_words(["--list"], {}, {}) == ["--list"]

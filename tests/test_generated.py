@@ -14,8 +14,6 @@ from imagebake.spec.load import load_all
 
 
 def test_every_generated_file_is_up_to_date(project: Path) -> None:
-    import tasks  # noqa: F401, PLC0415 - declares the tasks that one page lists
-
     stale = [
         path
         for path, produce in producers().items()

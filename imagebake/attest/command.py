@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from imagebake.attest.attestations import Attestor
 from imagebake.attest.keys import PrivateKey, PublicKey, private_key, public_keys
@@ -20,6 +20,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, VERSION, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import spec_of, split_version
@@ -28,7 +29,12 @@ from imagebake.session.gallery import meant
 from imagebake.session.session import End
 
 
-def sbom(version: str, *, out: str, as_json: bool) -> None:
+def sbom(
+    version: Annotated[str, Word(VERSION)] = "",
+    *,
+    out: Annotated[str, Flag("a file for the CycloneDX document")] = "",
+    as_json: Annotated[bool, Flag("print the CycloneDX document", name="json")] = False,
+) -> None:
     """Print the components of a version, or the CycloneDX document itself."""
     document = _document(version, SBOM, out=out, as_json=as_json)
     if document is None:
@@ -40,7 +46,13 @@ def sbom(version: str, *, out: str, as_json: bool) -> None:
     print_table(("component", "version", "from", "package URL"), sorted(rows))
 
 
-def provenance(version: str, *, envelope: bool, out: str, as_json: bool) -> None:
+def provenance(
+    version: Annotated[str, Word(VERSION)] = "",
+    *,
+    envelope: Annotated[bool, Flag("the signed form (DSSE), with --json or --out")] = False,
+    out: Annotated[str, Flag("a file for the statement")] = "",
+    as_json: Annotated[bool, Flag("print the in-toto statement", name="json")] = False,
+) -> None:
     """Print what a version was made from, or the statement; with *envelope* its signed form."""
     if envelope and not (out or as_json):
         raise UsageError("an envelope is for programs", hint="--json prints it, --out writes it")
@@ -56,7 +68,11 @@ def provenance(version: str, *, envelope: bool, out: str, as_json: bool) -> None
     print_table(("material", "digest"), rows)
 
 
-def verify(version: str, *, as_json: bool) -> None:
+def verify(
+    version: Annotated[str, Word(VERSION)] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Recompute everything that is said of a version; exit 3 where something is not so."""
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.bootstrap.desired_state import foundation, next_settings, next_variables, notes
 from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
@@ -16,12 +17,13 @@ from imagebake.bootstrap.report import (
     bootstrap_request,
 )
 from imagebake.bootstrap.resources import Foundation
-from imagebake.bootstrap.templates import Deployment, render_bootstrap
+from imagebake.bootstrap.resources import Deployment, render_bootstrap
 from imagebake.kernel import context
 from imagebake.kernel.console import agreed, print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import EXPECT, JSON, Flag
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import templates
 from imagebake.session import session
@@ -29,7 +31,18 @@ from imagebake.session import session
 _AGAIN = "./inv bootstrap"
 
 
-def bootstrap(*, plan: bool, apply: bool, expect: str, out: str, as_json: bool) -> None:
+def bootstrap(
+    *,
+    plan: Annotated[
+        bool, Flag("only show what there will be and what differs (the default)")
+    ] = False,
+    apply: Annotated[bool, Flag("make it")] = False,
+    expect: Annotated[str, Flag(EXPECT)] = "",
+    out: Annotated[
+        str, Flag("a directory for ARM templates and their parameters, to be deployed with az")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print what there will be and what differs; with *apply*, do it."""
     if apply and (plan or out):
         raise UsageError("--apply does it, --plan and --out only show it", hint="give one of them")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.dashboard.collect import overview
 from imagebake.dashboard.page import page
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import Flag
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
 from imagebake.rollout.operation import place
@@ -16,7 +18,13 @@ from imagebake.rollout.operation import place
 DEFAULT, PAGE = "site", "index.html"
 
 
-def dashboard(*, out: str, as_json: bool) -> None:
+def dashboard(
+    *,
+    out: Annotated[
+        str, Flag("the directory for the page index.html (default: site, or none with --json)")
+    ] = "",
+    as_json: Annotated[bool, Flag("print what the page shows, for programs", name="json")] = False,
+) -> None:
     """Write the page into the directory *out*; for programs, print what it shows."""
     folder = None if as_json and not out else Path(out or DEFAULT)
     if folder and folder.exists() and not folder.is_dir():

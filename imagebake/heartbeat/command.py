@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 from imagebake.heartbeat.history_report import print_history, refuse_silence, write_metrics
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import chosen
 from imagebake.spec.model.image_spec import ImageSpec
 
 
 def beat(
-    image: str,
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
     *,
-    regions: Sequence[str],
-    history: bool,
-    days: str,
-    metrics: str,
-    silence_hours: str,
-    as_json: bool,
+    regions: Annotated[
+        Sequence[str], Flag("only this region; may be given more than once", name="region")
+    ] = (),
+    history: Annotated[
+        bool, Flag("make no machines: show what earlier beats say, by region")
+    ] = False,
+    days: Annotated[str, Flag("with --history: how far back")] = "30",
+    silence_hours: Annotated[
+        str, Flag("make no machines: exit 9 unless every region had a good beat since")
+    ] = "",
+    metrics: Annotated[str, Flag("a file for what is known, as OpenMetrics")] = "",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Beat once, or only say what is known of earlier beats.
 

@@ -6,6 +6,7 @@ __all__ = [
     "diagnostics",
     "digest",
     "errors",
+    "flags",
     "host",
     "pages",
     "progress",

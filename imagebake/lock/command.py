@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
+from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.kernel.host import system_packages
 from imagebake.lock import artifact_sources
 from imagebake.lock import locking as locks
@@ -17,7 +18,15 @@ from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def lock(image: str, *, every: bool, check: bool, as_json: bool) -> None:
+def lock(
+    image: Annotated[str, Word(IMAGE)] = "",
+    *,
+    every: Annotated[bool, EVERY] = False,
+    check: Annotated[
+        bool, Flag("only say whether the lock is fresh; offline, writes nothing")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Lock the chosen images, or with *check* only say which locks are stale."""
     site = context.site(quiet=as_json)
     specs = chosen(site, image, every=every)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
+from imagebake.kernel.flags import Flag
 from imagebake.lock.selection import templates
 from imagebake.pipelines.workflows import (
     Pipelines,
@@ -14,7 +17,10 @@ from imagebake.pipelines.workflows import (
 from imagebake.spec.load import load_all
 
 
-def pipelines(*, check: bool) -> None:
+def pipelines(
+    *,
+    check: Annotated[bool, Flag("only compare, and name the first line that differs")] = False,
+) -> None:
     """Write the workflows that the specs and settings ask for; with *check*, only compare."""
     site = context.site(quiet=True)
     wanted = workflows(site)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import JSON, VERSION, Word
 from imagebake.lab.ledger import LedgerEntry
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.proof.first_boots import keeper
@@ -28,7 +30,11 @@ COLUMNS = (
 _LONGEST = 60
 
 
-def ledger(version: str, *, as_json: bool) -> None:
+def ledger(
+    version: Annotated[str, Word(VERSION)] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print everything that the last first boots of a version, and its control, asked for."""
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from imagebake.kernel.flags import ANY_IMAGE, JSON, VERSION, Word
+
 from imagebake.azure.compute import image_history as views
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel import context
@@ -16,7 +20,11 @@ from imagebake.spec.load import spec_names
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def versions(image: str, *, as_json: bool) -> None:
+def versions(
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print the versions of one image, or of all, newest first."""
     site = context.site(quiet=as_json)
     names = (image,) if image else spec_names(site.workspace.specs)
@@ -39,7 +47,11 @@ def _rows(site: Site, spec: ImageSpec, end: End) -> tuple[views.VersionRow, ...]
     )
 
 
-def show(version: str, *, as_json: bool) -> None:
+def show(
+    version: Annotated[str, Word(VERSION)] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print everything known of one version."""
     site = context.site(quiet=as_json)
     image, wanted = split_version(version)

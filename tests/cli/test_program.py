@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.cli.registry import declared
+from imagebake.cli.registry import load_tasks
 
 AZURE_FREE = (
     ("--list",),
@@ -43,19 +42,15 @@ def task_names(project: Path) -> list[str]:
 
 def test_every_benchmark_can_be_named_even_where_a_task_is_called_so(project: Path) -> None:
     names = {path.stem.removeprefix("bench_") for path in (project / "benchmarks").glob("bench_*")}
-    known = importlib.util.spec_from_file_location("our_tasks", project / "tasks.py")
-    assert known
-    assert known.loader
-    known.loader.exec_module(importlib.util.module_from_spec(known))
 
-    assert names & set(task_names(project)) <= set(declared["bench"].actions)
+    assert names & set(task_names(project)) <= set(load_tasks()["bench"].actions)
 
 
 def helps(project: Path) -> list[str]:
     """What `--help TASK` prints for each task, in one process: each costs little but its start."""
     every = (
         "import contextlib, sys\n"
-        "from imagebake.program import main\n"
+        "from imagebake.cli.program import main\n"
         f"for name in {task_names(project)!r}:\n"
         "    sys.argv[1:] = ['--help', name]\n"
         "    with contextlib.suppress(SystemExit):\n"
@@ -83,7 +78,7 @@ def test_a_task_that_needs_no_azure_imports_none(
 ) -> None:
     probe = (
         "import sys\n"
-        "from imagebake.program import main\n"
+        "from imagebake.cli.program import main\n"
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('azure', 'werkzeug')],"
@@ -98,6 +93,39 @@ def test_a_task_that_needs_no_azure_imports_none(
     )
 
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_the_list_of_tasks_imports_no_command(project: Path) -> None:
+    probe = (
+        "import sys\n"
+        "from imagebake.cli.program import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        "print([m for m in sys.modules if 'command' in m and m.startswith('imagebake')],"
+        " file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "--list"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_invoke_alone_reads_the_tasks(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", "lock", "--image=nothing", "--check"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
 
 
 def test_a_word_may_stand_where_a_flag_would(tmp_path: Path) -> None:

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.audit.debt import debt as find
 from imagebake.audit.report import debt_sarif, debt_text
 from imagebake.kernel.console import print_json
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 
 
-def debt(paths: Sequence[str], *, strict: bool, sarif: str, as_json: bool) -> None:
+def debt(
+    paths: Annotated[
+        Sequence[str],
+        Word(
+            "a template (ARM JSON, Bicep, Terraform), or a folder of them; as many as you like",
+            name="path",
+        ),
+    ] = (),
+    *,
+    strict: Annotated[
+        bool, Flag("exit 3 when there is debt, or a file that cannot be understood")
+    ] = False,
+    sarif: Annotated[str, Flag("a file for GitHub code scanning")] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print what the templates at *paths* owe; when *strict*, debts and mistakes exit with 3."""
     if not paths:
         raise UsageError("name files or folders", hint="./inv debt infra main.bicep")

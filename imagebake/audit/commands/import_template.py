@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.audit.debt import DiskFiles
 from imagebake.audit.draft.draft import has_errors, import_template
@@ -14,13 +15,24 @@ from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.text import names
 from imagebake.spec.load import load_spec
 
 
 def import_(
-    template: str, *, name: str, out: str, parameters: str, strict: bool, as_json: bool
+    template: Annotated[
+        str, Word("an Azure Image Builder template (ARM JSON), alone or in a deployment")
+    ] = "",
+    *,
+    name: Annotated[str, Flag("what the image is called (default: as the template)")] = "",
+    out: Annotated[str, Flag("the file to write (default: image_specs/NAME.yaml)")] = "",
+    parameters: Annotated[str, Flag("the file of a deployment's parameters")] = "",
+    strict: Annotated[
+        bool, Flag("exit 3 when something of the template has no place in the spec")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Write the spec that *template* becomes, and print what there is to say about it."""
     if not template:

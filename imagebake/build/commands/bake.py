@@ -9,24 +9,26 @@ import functools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from imagebake.attest import command
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
-from imagebake.build import resume as resuming
+from imagebake.build import run_notes as resuming
 from imagebake.build.bake import bake as bake_plan
 from imagebake.build.bake import resume as resume_run
 from imagebake.build.commands import mirror as mirroring
-from imagebake.build.finalize import Hands
+from imagebake.build.bake import Hands
 from imagebake.build.journal import Journal
 from imagebake.build.plan import plan_bake
 from imagebake.build.preconditions import left_out, refuse_windows
-from imagebake.build.render.identity import rendering_identity
+from imagebake.build.render.files import rendering_identity
 from imagebake.build.render.image_template import render_image_template
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import BakeFailed, ImagebakeError, UsageError, ValidationFailed
+from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.kernel.host import system_packages
 from imagebake.lab.proof_result import Wish
 from imagebake.lock import artifact_sources
@@ -49,15 +51,25 @@ UNPROVEN = "not proven"
 
 
 def bake(
-    image: str,
+    image: Annotated[str, Word(IMAGE)] = "",
     *,
-    every: bool,
-    locked: bool,
-    force: bool,
-    resume: bool,
-    prove: bool,
-    emergency: str,
-    as_json: bool,
+    every: Annotated[bool, Flag("every spec that this machine can bake", name="all")] = False,
+    locked: Annotated[
+        bool, Flag("refuse, with exit 5, when the archive no longer has what the lock names")
+    ] = False,
+    force: Annotated[
+        bool, Flag("bake even though a healthy version of the same content exists")
+    ] = False,
+    resume: Annotated[
+        bool, Flag("end the run that a lost terminal or a kill left behind; start nothing")
+    ] = False,
+    prove: Annotated[
+        bool, Flag("do not prove the first boot of what was baked", name="no-proof", inverse=True)
+    ] = True,
+    emergency: Annotated[
+        str, Flag("why this cannot wait for the late review of a pin; becomes a tag")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Bake the chosen images one after the other, and print what there is then.
 

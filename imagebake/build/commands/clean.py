@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.leftovers import Act, Kind, Leftover, Leftovers
 from imagebake.azure.model.run_note import RunNote
-from imagebake.build import resume
+from imagebake.build import run_notes
 from imagebake.build.commands.bake import resume_one
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table, size
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, ImagebakeError, UsageError
+from imagebake.kernel.flags import Flag
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.lab.engine.clean import clean as clean_store
 from imagebake.lab.local_cloud import local_end, make_engine
@@ -29,7 +31,7 @@ def clean_cloud(*, plan: bool, as_json: bool) -> None:
     site = context.site(quiet=as_json)
     images = frozenset(spec.name for spec in chosen(site, "", every=True))
     with session.connect(site) as end:
-        notes = {note.template: note for name in images for note in resume.under_way(site, name)}
+        notes = {note.template: note for name in images for note in run_notes.under_way(site, name)}
         leftovers = Leftovers(
             clients=end.cloud, images=images, noted=frozenset(notes), now=site.now
         )
@@ -81,7 +83,7 @@ def _carry_out(
             elif one.act is Act.ADOPT:
                 resume_one(site, notes[one.name], end)
             elif one.act is Act.FORGET:
-                resume.notes(site).end(notes[one.name].with_changes(state="Gone", said=one.why))
+                run_notes.notes(site).end(notes[one.name].with_changes(state="Gone", said=one.why))
         except ImagebakeError as error:
             failed[one.id] = error.message
             site.progress.note(context.explain(error))
@@ -95,7 +97,13 @@ def _print(found: Sequence[Leftover]) -> None:
     print_table(_HEADER, [(one.kind, one.name, one.act, one.why) for one in found])
 
 
-def clean(budget: str, *, cloud: bool, plan: bool, as_json: bool) -> None:
+def clean(
+    budget: Annotated[str, Flag("what to leave of cached bases and layers, in GiB")] = "",
+    *,
+    cloud: Annotated[bool, Flag("instead: end or delete what bakes left in the cloud")] = False,
+    plan: Annotated[bool, Flag("with --cloud: only show what would be done")] = False,
+    as_json: Annotated[bool, Flag("with --cloud: print JSON for programs", name="json")] = False,
+) -> None:
     """Delete bases and layers, the longest unused first, until the rest fits *budget* GiB.
 
     With *cloud* it is leftovers in the cloud instead, and with *plan* they are only shown.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-
-from invoke.exceptions import Exit
+from typing import Annotated
 
 from imagebake.build.diff.image_diff import ImageDiff
 from imagebake.build.diff.image_report import (
@@ -17,12 +16,13 @@ from imagebake.build.diff.image_report import (
     page,
     rows,
 )
-from imagebake.build.diff.versions import Readable
-from imagebake.build.diff.versions import diff as compare
+from imagebake.build.diff.image_diff import Readable
+from imagebake.build.diff.image_diff import diff as compare
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CHANGES, UsageError
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.session import session
@@ -33,8 +33,14 @@ _FORMS = {".html": page, ".md": markdown}
 
 
 def diff(
-    old: str, new: str, *, out: str, as_markdown: bool, exit_code: bool, as_json: bool
-) -> None:
+    old: Annotated[str, Word("IMAGE@VERSION to compare with")] = "",
+    new: Annotated[str, Word("IMAGE@VERSION (default: the newest of the same image)")] = "",
+    *,
+    out: Annotated[str, Flag("a file for the report: .html or .md")] = "",
+    as_markdown: Annotated[bool, Flag("print Markdown", name="markdown")] = False,
+    exit_code: Annotated[bool, Flag("end with 8 when something differs")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> int:
     """Print what differs from version *old* to version *new*, or write it to *out*.
 
     Without *new* it is the image's newest version that is compared with.
@@ -58,7 +64,8 @@ def diff(
     else:
         print(_text(result))
     if exit_code and result.differences:
-        raise Exit(code=CHANGES)
+        return CHANGES
+    return 0
 
 
 def _readable(site: Site, named: str, end: End) -> Readable:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import VERSION, Flag, Word
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import arriving
 from imagebake.lock.selection import spec_of, split_version
@@ -17,7 +19,18 @@ from imagebake.session.session import End
 _LARGEST_GIB = 2048
 
 
-def export(version: str, *, form: str, out: str, size_gib: int) -> None:
+def export(
+    version: Annotated[str, Word(VERSION)] = "",
+    *,
+    form: Annotated[
+        str,
+        Flag("vhd (a fixed VHD that Azure accepts) or tar (the root file system)", name="format"),
+    ] = "vhd",
+    out: Annotated[str, Flag("the file to write")] = "",
+    size_gib: Annotated[
+        int, Flag("the size of the disk in GiB (default: what the spec says)", name="size")
+    ] = 0,
+) -> None:
     """Write a version to *out*; the same version gives the same bytes on every machine."""
     site = context.site(quiet=False)
     if form not in ("vhd", "tar"):

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.azure.client.errors import NotFound
 from imagebake.azure.error_catalog.known_error import Meaning
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.model.run_note import RunNote
-from imagebake.build import resume
+from imagebake.build import run_notes
 from imagebake.build.build_log import BuildLog, LogStep, Source, follow, lines_of
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.kernel.text.redaction import redact
 from imagebake.lock.selection import chosen
 from imagebake.session import session
@@ -26,7 +28,15 @@ _GOING = ("Running", "Canceling")
 _GONE = "Gone"
 
 
-def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
+def logs(
+    image: Annotated[str, Word(IMAGE)] = "",
+    *,
+    follow: Annotated[bool, Flag("print the output as it comes, until the run ends")] = False,
+    run: Annotated[
+        str, Flag("this run: the beginning of its id, or of the time it began (default: the last)")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print one run of *image*, the last one unless *run* names another."""
     site = context.site(quiet=as_json)
     (spec,) = chosen(site, image, every=False)
@@ -45,8 +55,8 @@ def logs(image: str, *, follow: bool, run: str, as_json: bool) -> None:
 
 
 def _choose(site: Site, image: str, run: str) -> RunNote:
-    known = resume.notes(site)
-    runs = (*known.past(image), *resume.under_way(site, image))
+    known = run_notes.notes(site)
+    runs = (*known.past(image), *run_notes.under_way(site, image))
     if not runs:
         raise UsageError(
             f"no run of {image} was started from here",
@@ -110,7 +120,7 @@ def _live(site: Site, note: RunNote, end: End, reader: _Reader, *, wait: bool) -
     )
     state()
     reader.read(follow(source, site.progress.note) if wait else iter((source.read(0),)))
-    ended = [one for one in resume.notes(site).past(note.image) if one.begun == note.begun]
+    ended = [one for one in run_notes.notes(site).past(note.image) if one.begun == note.begun]
     seen, said = states[0]
     return ended[-1] if ended else note.with_changes(state=seen, said=said or None)
 

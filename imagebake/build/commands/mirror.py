@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Annotated
 
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
@@ -12,6 +13,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.progress import Progress
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import chosen, fresh_lock
@@ -28,7 +30,19 @@ from imagebake.spec.plan import BakePlan
 ACTIONS = ("push", "verify")
 
 
-def mirror(action: str, image: str, *, remote: bool, as_json: bool) -> None:
+def mirror(
+    action: Annotated[
+        str,
+        Word(
+            "verify: hash every artifact again; push: fill the mirror that Azure reads",
+            actions=("push", "verify"),
+        ),
+    ] = "",
+    image: Annotated[str, Word("push what this image needs (default: what all do)")] = "",
+    *,
+    remote: Annotated[bool, Flag("verify the mirror that Azure reads, and who else can")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Carry out *action* on the mirror; *remote* means the one in the cloud."""
     if action not in ACTIONS:
         hint = "./inv mirror verify, or ./inv mirror push IMAGE"

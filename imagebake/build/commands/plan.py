@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-
-from invoke.exceptions import Exit
+from typing import Annotated
 
 from imagebake.azure.model.manifest import BakeManifest, read_manifest, record_name
 from imagebake.build.diff.changes import Comparison
@@ -13,12 +12,13 @@ from imagebake.build.diff.plan_diff import compare
 from imagebake.build.diff.plan_report import COLUMNS, ImagePlan, markdown, rows, verdict, work
 from imagebake.build.diff.revisions import Earlier
 from imagebake.build.plan import plan_bake
-from imagebake.build.render.identity import rendering_identity
+from imagebake.build.render.files import rendering_identity
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, table
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import sha256_file, sha256_json
 from imagebake.kernel.errors import CHANGES, UsageError
+from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import fresh_lock, spec_of, templates
@@ -34,8 +34,18 @@ _MOST_ALONG = 25
 
 
 def plan(
-    image: str, *, base: str, as_markdown: bool, diff: bool, exit_code: bool, as_json: bool
-) -> None:
+    image: Annotated[str, Word(f"{IMAGE} (default: every image)")] = "",
+    *,
+    base: Annotated[
+        str, Flag("a git revision to compare with (default: the version that was baked last)")
+    ] = "",
+    as_markdown: Annotated[
+        bool, Flag("print a comment for a pull request", name="markdown")
+    ] = False,
+    diff: Annotated[bool, Flag("print only the diff of the rendered scripts")] = False,
+    exit_code: Annotated[bool, Flag("end with 8 when something changes")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> int:
     """Print what a bake would change of one image, or of all.
 
     With *base* it is held against that revision; else against what was baked last.
@@ -58,7 +68,8 @@ def plan(
     else:
         print("\n\n".join(_text(one) for one in plans))
     if exit_code and any(one.comparison.differs for one in plans):
-        raise Exit(code=CHANGES)
+        return CHANGES
+    return 0
 
 
 def _text(plan: ImagePlan) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.build.plan import plan_bake
 from imagebake.build.render.files import rendered_files, write_files
 from imagebake.build.render.image_template import render_image_template
-from imagebake.build.render.trigger_template import render_standing
+from imagebake.build.render.image_template import render_standing
 from imagebake.kernel import context
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import EVERY, IMAGE, Flag, Word
 from imagebake.kernel.templating import Templates
 from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.session.places import gallery_id, group_id
@@ -23,7 +25,12 @@ VERSION = "YYYY.MMDD.N"
 """Stands where a bake puts the number that is next on its day."""
 
 
-def render(image: str, *, every: bool, out: str) -> None:
+def render(
+    image: Annotated[str, Word(IMAGE)] = "",
+    *,
+    every: Annotated[bool, EVERY] = False,
+    out: Annotated[str, Flag("a directory for the template and its scripts")] = "",
+) -> None:
     """Print the image template, or with *out* write it and its scripts to a directory each."""
     site = context.site(quiet=False)
     if out and Path(out).exists() and not Path(out).is_dir():

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError
+from imagebake.kernel.flags import JSON
 from imagebake.lock import locking as locks
 from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def specs(*, as_json: bool) -> None:
+def specs(
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print every spec with its source, its pins, and the state of its lock."""
     site = context.site(quiet=as_json)
     loaded = load_all(site.workspace.specs, root=site.workspace.root)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.trigger_templates import Stand, Standing
 from imagebake.build.commands.render import delivery
 from imagebake.build.plan import plan_bake
-from imagebake.build.render.trigger_template import render_standing
+from imagebake.build.render.image_template import render_standing
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import chosen, fresh_lock, templates
 from imagebake.session import session
 from imagebake.session.places import gallery_id
@@ -23,7 +25,15 @@ from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 
-def trigger(image: str, *, off: bool, show: bool, as_json: bool) -> None:
+def trigger(
+    image: Annotated[str, Word(IMAGE)] = "",
+    *,
+    off: Annotated[
+        bool, Flag("take the standing template and its trigger away; candidates stay")
+    ] = False,
+    show: Annotated[bool, Flag("only say what there is, and how its last run ended")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Set the trigger that the spec of *image* asks for; *off* takes it away, *show* looks."""
     if off and show:
         raise UsageError("--off takes the trigger away, and --show only looks")

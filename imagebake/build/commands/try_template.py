@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from imagebake.azure.client.clients import Clients
 from imagebake.build.run_template import trial
@@ -15,6 +15,7 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lab.engine.recipe import BaseRecipe
@@ -28,7 +29,15 @@ from imagebake.spec.model.foreign_template import NotATemplate, template_body
 _LARGEST = 4 << 20
 
 
-def try_template(path: str, *, offline: bool, suite: str, as_json: bool) -> None:
+def try_template(
+    path: Annotated[str, Word("an Azure Image Builder template (JSON)", name="template")] = "",
+    *,
+    offline: Annotated[bool, Flag("unplug every step from the network")] = False,
+    suite: Annotated[
+        str, Flag("the Debian suite to stand in for the template's source image")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Run the image template in the file *path*, and print what it made."""
     site = context.site(quiet=as_json)
     if not path:

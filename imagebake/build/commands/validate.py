@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from imagebake.build.plan import plan_bake
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import LockError, UsageError
+from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.lab.proof_result import Wish
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import chosen, split_version, templates
@@ -19,15 +22,21 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 
 def validate(
-    image: str,
+    image: Annotated[str, Word(f"{IMAGE}, or IMAGE@VERSION")] = "",
     *,
-    every: bool,
-    rules_only: bool,
-    proof: bool,
-    boot: bool,
-    scenario: str,
-    control: bool,
-    as_json: bool,
+    every: Annotated[bool, EVERY] = False,
+    rules_only: Annotated[bool, Flag("only the rules over specs and locks; offline")] = False,
+    proof: Annotated[
+        bool, Flag("rules and contents, but no first boots", name="no-proof", inverse=True)
+    ] = True,
+    scenario: Annotated[
+        str, Flag("only this first boot of the proof, such as hang, 409 or boot")
+    ] = "",
+    control: Annotated[bool, Flag("with --scenario: the negative control, too")] = False,
+    boot: Annotated[
+        bool, Flag("boot the exported disk on emulated hardware, too; takes a minute")
+    ] = False,
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Check specs and, unless *rules_only*, their newest versions; exit 3 on errors.
 

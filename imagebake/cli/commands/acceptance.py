@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-
-from invoke.exceptions import Exit
+from typing import Annotated
 
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import JSON, Word
 from imagebake.kernel.host import process
 
 CLIENTS = ("az", "js")
 
 
-def acceptance(client: str, *, as_json: bool) -> None:
+def acceptance(
+    client: Annotated[str, Word("az or js (default: both)")] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> int:
     """Run the life of a gallery, a template and a scale set; exits with 1 when a step is wrong."""
     if client not in {"", *CLIENTS}:
         raise UsageError(f"there is no client {client!r}", hint="clients: " + ", ".join(CLIENTS))
@@ -28,5 +32,4 @@ def acceptance(client: str, *, as_json: bool) -> None:
     command += ["--state", str(site.workspace.state / "clients")]
     command += ["--json"] if as_json else []
     command += [client] if client else []
-    if code := process.attached(command, cwd=root):
-        raise Exit(code=code)
+    return process.attached(command, cwd=root)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from typing import Annotated
 
 from imagebake.emulator.foreground import how_to_connect
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import Flag
 from imagebake.kernel.host import system_packages
 from imagebake.lab.local_cloud import local_end, make_engine
 from imagebake.lock.artifact_sources import fetcher
 
 
-def emulator(*, port: int) -> None:
+def emulator(
+    *,
+    port: Annotated[int, Flag("the port to listen on (default: any that is free)")] = 0,
+) -> None:
     """Serve until interrupted; what is created stays in the state directory."""
     site = context.site(quiet=False)
     if port not in range(1 << 16):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from imagebake.cli.registry import declared
+from imagebake.cli.registry import load_tasks
 from imagebake.kernel import context
 from imagebake.kernel.errors import ValidationFailed
+from imagebake.kernel.flags import Flag
 from imagebake.kernel.host.files import write_atomically
 
 
-def generate(*, check: bool) -> None:
+def generate(
+    *,
+    check: Annotated[bool, Flag("only say whether a generated file is stale")] = False,
+) -> None:
     """Write every generated file that is not as it should be; with *check*, refuse instead."""
     site = context.site(quiet=True)
     stale = {
@@ -39,7 +44,7 @@ def producers() -> Mapping[str, Callable[[], str]]:
     from imagebake.spec.catalogue.reference import catalogue_page
 
     return {
-        "docs/tasks.md": lambda: task_reference(task.described() for task in declared.values()),
+        "docs/tasks.md": lambda: task_reference(task.described() for task in load_tasks().values()),
         "docs/spec-reference.md": reference.page,
         "docs/rules.md": rules_page,
         "docs/errors.md": lambda: errors_page(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-
-from invoke.exceptions import Exit
+from typing import Annotated
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, UsageError
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import process, system_packages
 
 NEEDS = {
@@ -25,7 +25,13 @@ ON_DEMAND = {"validate --boot": system_packages.BOOT}
 """What is large and rarely asked for, so that `setup` leaves it to the verb that needs it."""
 
 
-def doctor(*, cloud: str, as_json: bool) -> None:
+def doctor(
+    *,
+    cloud: Annotated[
+        str, Flag("examine a subscription instead: azure, or local for the emulator's")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print what each verb needs, whether it is here, and what mends it; or examine *cloud*."""
     from imagebake.lab.engine import probe
 
@@ -86,7 +92,15 @@ def _provide_azurite(site: Site) -> bool:
     return process.attached(command, cwd=site.workspace.root) == 0
 
 
-def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
+def test(
+    *,
+    path: Annotated[str, Word("one test file, or a test's node id")] = "",
+    slow: Annotated[bool, Flag("the slow tests, too")] = False,
+    bless: Annotated[
+        bool, Flag("rewrite golden files, and fail so that they are looked at")
+    ] = False,
+    select: Annotated[str, Flag("only tests whose name matches")] = "",
+) -> int:
     """Run the linters and the suite with everything they need; exits as pytest does."""
     groups = NEEDS | ON_DEMAND if slow else NEEDS
     needs = [need for group in groups.values() for need in group]
@@ -103,11 +117,15 @@ def test(*, path: str, slow: bool, bless: bool, select: str) -> None:
     command += [path] if path else ["-n", "3", "--dist", "worksteal"]
     command += [flag for flag, given in (("--slow", slow), ("--bless", bless)) if given]
     command += ["-k", select] if select else []
-    if code := process.attached(command, cwd=site.workspace.root):
-        raise Exit(code=code)
+    return process.attached(command, cwd=site.workspace.root)
 
 
-def bench(name: str) -> None:
+def bench(
+    name: Annotated[
+        str,
+        Word("one benchmark (default: all)", actions=("debt", "emulator", "heartbeat", "specs")),
+    ] = "",
+) -> int:
     """Run one benchmark, or all of them; each prints its own table."""
     site = context.site(quiet=True)
     folder = site.workspace.root / "benchmarks"
@@ -122,4 +140,5 @@ def bench(name: str) -> None:
         if code := process.attached(
             [sys.executable, "-m", f"benchmarks.{stem}"], cwd=folder.parent
         ):
-            raise Exit(code=code)
+            return code
+    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
@@ -13,6 +13,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.pins.bump import named_version, require_known
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.outlooks import judge
@@ -85,14 +86,38 @@ _ANY = "0-0"
 """A version to ask about the others with; it is in no text."""
 
 
-def new(image: str, *, told: Mapping[str, str], as_json: bool) -> None:
-    """Write the spec *image* from what was *told* and what a person answers, and lock it.
+def new(
+    image: Annotated[str, Word("what the new image is called")] = "",
+    *,
+    base: Annotated[str, Flag("what it starts from: a name in image_specs/base/")] = "",
+    description: Annotated[str, Flag("what it is for, in one line")] = "",
+    owner: Annotated[str, Flag("who answers for it (default: the base's owner)")] = "",
+    offer: Annotated[str, Flag("its offer in the gallery (default: the base)")] = "",
+    sku: Annotated[str, Flag("its sku in the gallery (default: the image)")] = "",
+    cron: Annotated[
+        str, Flag("when it is baked, such as '17 3 * * 2' (default: as the base says)")
+    ] = "",
+    timezone: Annotated[str, Flag("the time zone of that")] = "",
+    packages: Annotated[str, Flag("the Debian packages that it needs, by name")] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Write the spec *image* from the flags and from answers at the terminal, and lock it.
 
-    Nothing is written before everything is known to be valid. Who is not at a terminal says
-    everything in flags.
+    Nothing is written before everything is known to be valid. Without a terminal every answer
+    has to be a flag.
     """
+    given = {
+        "base": base,
+        "description": description,
+        "owner": owner,
+        "offer": offer,
+        "sku": sku,
+        "cron": cron,
+        "timezone": timezone,
+        "packages": packages,
+    }
     site = context.site(quiet=as_json)
-    ask = _Questions(told, at_terminal=sys.stdin.isatty() and not as_json)
+    ask = _Questions(given, at_terminal=sys.stdin.isatty() and not as_json)
     name = ask("name", "What is the image called?", types.ImageName, given=image)
     path = site.workspace.specs / f"{name}.yaml"
     if path.exists():
@@ -114,8 +139,8 @@ def new(image: str, *, told: Mapping[str, str], as_json: bool) -> None:
 class _Questions:
     """Asks what no flag has said; what is still missing in the end is said at once."""
 
-    def __init__(self, told: Mapping[str, str], *, at_terminal: bool) -> None:
-        self._told = told
+    def __init__(self, given: Mapping[str, str], *, at_terminal: bool) -> None:
+        self._given = given
         self._at_terminal = at_terminal
         self._missing: list[str] = []
 
@@ -130,7 +155,7 @@ class _Questions:
     ) -> str:
         """The answer to *question*; *default*, if there is one, may be accepted by Enter."""
         check = _checker(kind)
-        if text := given or self._told.get(flag, ""):
+        if text := given or self._given.get(flag, ""):
             if objection := check(text):
                 raise UsageError(f"{_spoken(flag)}: {objection}")
             return text

@@ -7,6 +7,7 @@ import functools
 import secrets
 import time
 from pathlib import Path
+from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -29,6 +30,7 @@ from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import fresh_lock, spec_of, templates
 from imagebake.session import session
@@ -44,7 +46,20 @@ _LOCAL_PACE = Pace(provisioning=90, extension=60)
 
 
 def drill_image(
-    image: str, *, scenario: str, out: str, minutes_per_second: str, as_json: bool
+    image: Annotated[
+        str, Word("an image: the name of a spec (default: the first that bakes here)")
+    ] = "",
+    *,
+    scenario: Annotated[
+        str, Flag("outage (2 and 3 February 2026), or storm (thousands ask for a token)")
+    ] = "outage",
+    out: Annotated[
+        str, Flag("a directory for the report (default: reports/ in the state directory)")
+    ] = "",
+    minutes_per_second: Annotated[
+        str, Flag("how many minutes of the incident pass in a second")
+    ] = "10",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Replay the incident *scenario*, write its report, and exit 3 when the image failed it."""
     site = context.site(quiet=as_json)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 from imagebake.emulator.management.health import Incident
 from imagebake.emulator.outages import Outages
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.lab.local_cloud import outages
 
@@ -21,7 +23,16 @@ _SERVICES = {
 """What Azure says, and of which of its services."""
 
 
-def outage(what: str, *, region: str, told: bool, as_json: bool) -> None:
+def outage(
+    what: Annotated[
+        str,
+        Word("store, identity or region: break it; over: mend all (default: say what is broken)"),
+    ] = "",
+    *,
+    region: Annotated[str, Flag("with region: which one (default: the gallery's)")] = "",
+    told: Annotated[bool, Flag("have Azure's service health say so, too")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Break *what*, mend everything, or only say what is broken."""
     site = context.site(quiet=as_json)
     settings, folder = site.settings, site.workspace.emulator

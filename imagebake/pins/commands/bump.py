@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import EVERY, IMAGE, JSON, REFRESH, Flag, Word
 from imagebake.lock.selection import chosen, spec_of
 from imagebake.pins.bump import PinMove, choose
 from imagebake.pins.outlooks import outlooks
@@ -17,7 +18,19 @@ from imagebake.pins.transaction import Changes, Outcome, carry_out
 from imagebake.spec.edit import set_keys
 
 
-def bump(image: str, *, every: bool, only: str, to: str, refresh: bool, as_json: bool) -> None:
+def bump(
+    image: Annotated[str, Word(IMAGE)] = "",
+    *,
+    every: Annotated[bool, EVERY] = False,
+    only: Annotated[
+        str, Flag("one pin, an extension's PUBLISHER.TYPE, or source (default: everything)")
+    ] = "",
+    to: Annotated[
+        str, Flag("the version it moves to (default: the newest that the spec allows)")
+    ] = "",
+    refresh: Annotated[bool, Flag(REFRESH)] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Move pins of the chosen images to newer versions that their specs allow, and lock again.
 
     Images are taken one after the other, because they may share the files that pins are in.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import ArtifactError, ValidationFailed
+from imagebake.kernel.flags import ANY_IMAGE, JSON, REFRESH, Flag, Word
 from imagebake.lock.selection import chosen
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.outlooks import outlooks
@@ -26,7 +28,12 @@ _COLUMNS = (
 _SHOWN = 60
 
 
-def outdated(image: str, *, refresh: bool, as_json: bool) -> None:
+def outdated(
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
+    *,
+    refresh: Annotated[bool, Flag(REFRESH)] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print what could move, for one image or all of them.
 
     Exit 3 where a review is overdue or a denied version is in use, 5 where a source could

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
@@ -12,6 +12,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import spec_of
 from imagebake.pins.bump import named_version, require_known
 from imagebake.pins.outlook import Outlook
@@ -34,14 +35,49 @@ _ANY = {PackagePin: "0-0", AgentPin: "0-0", ExtensionPin: "0.0.0"}
 """A version to ask about the others with; it is in no text."""
 
 
-def add(image: str, pin: str, *, to: str, told: Mapping[str, str], as_json: bool) -> None:
+def add(
+    image: Annotated[str, Word(IMAGE)] = "",
+    pin: Annotated[
+        str,
+        Word(
+            "a Debian package, an agent of the catalogue, an extension's PUBLISHER.TYPE, or the"
+            " https address of a file"
+        ),
+    ] = "",
+    *,
+    to: Annotated[
+        str, Flag("its version (default: the newest that the spec allows; a file's must be given)")
+    ] = "",
+    mode: Annotated[
+        str, Flag("how an extension is delivered: native or absent; or a file's permissions")
+    ] = "",
+    sha256: Annotated[str, Flag("the digest of a file, as its publisher gives it")] = "",
+    destination: Annotated[str, Flag("where a file is in the image")] = "",
+    redirects: Annotated[
+        str, Flag("the other hosts that a file's server may send downloads to")
+    ] = "",
+    owner: Annotated[str, Flag("who answers for it (default: the spec's owner)")] = "",
+    reason: Annotated[str, Flag("why the image has it")] = "",
+    review_by: Annotated[str, Flag("the day by which somebody looks at it again")] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Pin *pin* in the spec of *image*, at *to* or at the newest version that it allows.
 
-    A file, which is named by its address, is pinned as it is told: nobody else knows its digest.
+    A file is named by its address, and its version and digest have to be given: no source
+    publishes them in a form that could be read.
     """
+    flags = {
+        "sha256": sha256,
+        "destination": destination,
+        "mode": mode,
+        "redirects": redirects,
+        "owner": owner,
+        "reason": reason,
+        "review_by": review_by,
+    }
     site = context.site(quiet=as_json)
     spec = spec_of(site, image)
-    given = {name: text for name, text in told.items() if text}
+    given = {name: text for name, text in flags.items() if text}
     if pin.startswith("https://"):
         key, entry, version = "pins", _file(spec, pin, to, given), to
     else:
@@ -52,7 +88,12 @@ def add(image: str, pin: str, *, to: str, told: Mapping[str, str], as_json: bool
     _say(carry_out(site, spec, changes), {"pin": pin, "version": version}, as_json=as_json)
 
 
-def remove(image: str, pin: str, *, as_json: bool) -> None:
+def remove(
+    image: Annotated[str, Word(IMAGE)] = "",
+    pin: Annotated[str, Word("a pin, or an extension's PUBLISHER.TYPE")] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Take *pin* out of the spec of *image*."""
     site = context.site(quiet=as_json)
     spec = spec_of(site, image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Annotated
 
 from imagebake.azure.client.errors import NotFound
 from imagebake.azure.compute.galleries import Gallery
@@ -13,6 +14,7 @@ from imagebake.azure.resources.resource_ids import key, spoken
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lock.selection import chosen, spec_of, split_version
 from imagebake.recovery.readiness import Lack, absent, general_lacks, lacks, unread
 from imagebake.recovery.second_gallery import Second, copy_plan, flaws, use_plan, wanted
@@ -27,7 +29,21 @@ from imagebake.spec.model.image_spec import ImageSpec
 ACTIONS = ("check", "copy", "use", "restore")
 
 
-def recover(action: str, name: str, image: str, *, without: str, plan: bool, as_json: bool) -> None:
+def recover(
+    action: Annotated[
+        str,
+        Word(
+            "check: what is missing; copy: fill the second gallery; use: move machines to"
+            " a gallery; restore: bring back what was deleted"
+        ),
+    ] = "",
+    name: Annotated[str, Word("an image (check: default all); for use: first or second")] = "",
+    image: Annotated[str, Word("with use: an image (default: all)")] = "",
+    *,
+    without: Annotated[str, Flag("with use: regions that are lost, which are left alone")] = "",
+    plan: Annotated[bool, Flag("with copy and use: only show what would be done")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Do what *action* says; raises `UsageError` for anything else."""
     if action == "check":
         check(name, as_json=as_json)

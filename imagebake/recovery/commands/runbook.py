@@ -12,12 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import process
 from imagebake.kernel.host.files import locked, write_atomically
 from imagebake.lock.selection import spec_of
@@ -44,7 +45,21 @@ _LAST_WORDS = 2000
 _AS_ROOT = "./inv runbook rehearse"
 
 
-def runbook(name: str, book: str, *, image: str, prove: bool, write: bool, as_json: bool) -> None:
+def runbook(
+    name: Annotated[
+        str, Word("a runbook, or rehearse (default: list them)", actions=("rehearse",))
+    ] = "",
+    book: Annotated[str, Word("with rehearse: a runbook, or all")] = "",
+    *,
+    image: Annotated[
+        str, Flag("with rehearse: the image it is done with (default: the first that bakes here)")
+    ] = "",
+    prove: Annotated[
+        bool, Flag("with rehearse: bake without proofs", name="no-proof", inverse=True)
+    ] = True,
+    write: Annotated[bool, Flag("with rehearse: write what was measured into the page")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """List the runbooks, show the one called *name*, or rehearse *book*."""
     site = context.site(quiet=as_json)
     books = load(site.workspace.runbooks)

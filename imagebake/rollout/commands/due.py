@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.compute.image_history import spoken_age
@@ -15,6 +16,7 @@ from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError, ValidationFailed
+from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import chosen, fresh_lock
 from imagebake.rollout import operation
 from imagebake.rollout.freezes import Gate, GateState
@@ -22,7 +24,20 @@ from imagebake.session.session import End
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def due(image: str, *, gated: bool, overdue_hours: int, changed_since: str, as_json: bool) -> None:
+def due(
+    image: Annotated[
+        str, Word(f"{IMAGE}: it is asked for by hand, and its schedule does not matter")
+    ] = "",
+    *,
+    gated: Annotated[
+        bool, Flag("nothing is due while a freeze or an incident keeps the gate closed")
+    ] = False,
+    overdue_hours: Annotated[int, Flag("fail when something has been due for longer")] = 0,
+    changed_since: Annotated[
+        str, Flag("a git revision: due is what a bake would make otherwise since then")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print what should be baked, and tell the workflow's next steps under GitHub Actions.
 
     A named image is asked for by hand: its schedule does not matter. With *gated*, nothing

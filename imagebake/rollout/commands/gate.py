@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.errors import NotNow
+from imagebake.kernel.flags import JSON
 from imagebake.rollout import operation
 from imagebake.spec.load import load_all
 
 
-def gate(*, as_json: bool) -> None:
+def gate(
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Say whether the gate is open; closed or unknown, end with 75."""
     site = context.site(quiet=as_json)
     specs = load_all(site.workspace.specs, root=site.workspace.root)

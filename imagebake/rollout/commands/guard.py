@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from imagebake.azure.compute.machines import machine_extensions
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.errors import ValidationFailed
+from imagebake.kernel.flags import ANY_IMAGE, JSON, Word
 from imagebake.lock.selection import chosen
 from imagebake.rollout.operation import place
 from imagebake.rollout.undeclared_extensions import COLUMNS, excess
 
 
-def guard(image: str, *, as_json: bool) -> None:
+def guard(
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
+    *,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print whose model asks for what its image does not hold; exit 3 where anybody's does."""
     site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)

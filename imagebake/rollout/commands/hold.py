@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_HOLD
 from imagebake.azure.resources.resource_ids import is_version, key, spoken
 from imagebake.kernel import context
+from imagebake.kernel.flags import HELD, JSON, Flag, Word
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.rollout.commands.rotate import told, version_id
 from imagebake.rollout.model.actions import Action, Hold, Unhold
@@ -48,7 +50,12 @@ def _plan(title: str, actions: tuple[Action, ...], now: dt.datetime, told: str) 
     return Plan(title=title, at=now, actions=actions, notes=notes)
 
 
-def hold(version: str, *, reason: str, as_json: bool) -> None:
+def hold(
+    version: Annotated[str, Word(HELD)] = "",
+    *,
+    reason: Annotated[str, Flag("why it has to stay; it is recorded")] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Keep a version from being promoted and retired, or with no version all of an image."""
 
     def decide(inventory: Inventory, subject: str, at: dt.datetime) -> Plan:
@@ -57,7 +64,12 @@ def hold(version: str, *, reason: str, as_json: bool) -> None:
     _act(version, reason, decide, verb="hold", as_json=as_json)
 
 
-def unhold(version: str, *, reason: str, as_json: bool) -> None:
+def unhold(
+    version: Annotated[str, Word(HELD)] = "",
+    *,
+    reason: Annotated[str, Flag("why it need not stay any longer")] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Take a hold away."""
 
     def decide(inventory: Inventory, subject: str, at: dt.datetime) -> Plan:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
 from imagebake.rollout.dependency_graph import DependencyMap, dependency_map
@@ -24,7 +26,12 @@ PICTURES: dict[str, Callable[[Drawing], str]] = {
 """How a map is drawn, by the ending of the file's name."""
 
 
-def print_map(image: str, *, out: str, as_json: bool) -> None:
+def print_map(
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
+    *,
+    out: Annotated[str, Flag("a file for the picture: its name ends in .svg, .html or .md")] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print what needs what, or draw it into the file *out*."""
     draw = _picture(out) if out else None
     site = context.site(quiet=as_json)

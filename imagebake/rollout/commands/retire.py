@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import read_inventory
@@ -14,6 +15,7 @@ from imagebake.kernel import context
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused, UsageError
+from imagebake.kernel.flags import ANY_IMAGE, EXPECT, JSON, OVERRIDE, Flag, Word
 from imagebake.lock.selection import chosen
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.claims import AGAIN
@@ -126,15 +128,21 @@ def _claimed(
 
 
 def retire(
-    image: str,
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
     *,
-    plan: bool,
-    apply: bool,
-    expect: str,
-    inventory: str,
-    now: str,
-    override: str,
-    as_json: bool,
+    plan: Annotated[
+        bool, Flag("only show what may go, what may not, and why (the default)")
+    ] = False,
+    apply: Annotated[bool, Flag("hide or delete what may go")] = False,
+    expect: Annotated[str, Flag(EXPECT)] = "",
+    inventory: Annotated[
+        str, Flag("decide from this file, with no cloud (see status --save)")
+    ] = "",
+    now: Annotated[
+        str, Flag("with --inventory: the time to decide at (default: when it was read)")
+    ] = "",
+    override: Annotated[str, Flag(OVERRIDE)] = "",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Decide which versions may go; with *apply*, hide or delete them.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.heartbeat.history_report import heartbeats_of
 from imagebake.kernel import context
 from imagebake.kernel.errors import UsageError
+from imagebake.kernel.flags import EXPECT, IMAGE, JSON, OVERRIDE, Flag, Word
 from imagebake.lock.selection import spec_of, split_version
 from imagebake.rollout.claims import URGENT
 from imagebake.rollout.model.index import Index
@@ -27,7 +29,13 @@ URGENT_WAIT = 120.0
 
 
 def rotate(
-    image: str, *, plan: bool, apply: bool, expect: str, override: str, as_json: bool
+    image: Annotated[str, Word(IMAGE)] = "",
+    *,
+    plan: Annotated[bool, Flag("only show what would be done, and why (the default)")] = False,
+    apply: Annotated[bool, Flag("do what the plan says, or stop")] = False,
+    expect: Annotated[str, Flag(EXPECT)] = "",
+    override: Annotated[str, Flag(OVERRIDE)] = "",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Show the whole policy of one image as a plan, or with *apply* carry it out."""
     one_of(plan=plan, apply=apply)
@@ -39,7 +47,15 @@ def rotate(
 
 
 def promote(
-    version: str, *, ring: str, plan: bool, apply: bool, override: str, as_json: bool
+    version: Annotated[str, Word("IMAGE@VERSION, or IMAGE for what the ring before has")] = "",
+    *,
+    ring: Annotated[str, Flag("the ring to bring it to")] = "",
+    plan: Annotated[bool, Flag("only show what would be done, and why")] = False,
+    apply: Annotated[bool, Flag("do it (the default)")] = False,
+    override: Annotated[
+        str, Flag("why a missing proof, a revocation or a freeze is overruled; it is recorded")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Bring a version to a ring by hand: at once, or with *plan* only on paper."""
     one_of(plan=plan, apply=apply)
@@ -57,14 +73,20 @@ def promote(
 
 
 def rollback(
-    version: str,
+    version: Annotated[
+        str, Word("IMAGE for what became current last, or IMAGE@VERSION for a bad one")
+    ] = "",
     *,
-    ring: str,
-    reason: str,
-    plan: bool,
-    override: str,
-    take_over: bool,
-    as_json: bool,
+    ring: Annotated[str, Flag("only this ring and those after it (default: everywhere)")] = "",
+    reason: Annotated[str, Flag("what is wrong with the version; it is recorded")] = "",
+    plan: Annotated[bool, Flag("only show what would be done, and why")] = False,
+    take_over: Annotated[
+        bool, Flag("take the claim of whoever is at the image away instead of waiting")
+    ] = False,
+    override: Annotated[
+        str, Flag("why images made from the bad version stay where they are; it is recorded")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Make the good version before the bad one current again: at once, whatever is frozen."""
     image, wanted = split_version(version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json
@@ -11,6 +12,7 @@ from imagebake.azure.resources.resource_ids import key
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.digest import canonical_json
+from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
 from imagebake.rollout.freezes import Gate
@@ -21,7 +23,14 @@ from imagebake.rollout.undeclared_extensions import excess, remark
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def print_status(image: str, *, save: str, as_json: bool) -> None:
+def print_status(
+    image: Annotated[str, Word(ANY_IMAGE)] = "",
+    *,
+    save: Annotated[
+        str, Flag("a file for everything that was read; retire --inventory decides from it")
+    ] = "",
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
     """Print where the images are; with *save*, keep what was read in a file."""
     site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)

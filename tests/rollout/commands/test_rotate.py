@@ -167,7 +167,7 @@ def test_deciding_from_a_file_loads_no_azure(fleet: Path) -> None:
     print_status("", save="fleet.json", as_json=False)
     probe = (
         "import sys\n"
-        "from imagebake.program import main\n"
+        "from imagebake.cli.program import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "print([m for m in sys.modules if m.split('.')[0] in ('azure', 'werkzeug')],"
         " file=sys.stderr)"
