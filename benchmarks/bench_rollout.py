@@ -22,7 +22,7 @@ from imagebake.emulator.limits import Meter, Throttle
 from imagebake.emulator.listing import PAGE
 from imagebake.rollout.execute import Hands, carry_out
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.model.outcome import Outcome, Work
+from imagebake.rollout.model.plan import Outcome, Work
 from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan

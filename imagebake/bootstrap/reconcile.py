@@ -14,7 +14,7 @@ from imagebake.azure.client.requests import together
 from imagebake.azure.resources.deployments import deploy, resource
 from imagebake.azure.resources.providers import Providers
 from imagebake.bootstrap.drift import Difference, differences, merged
-from imagebake.bootstrap.templates import Deployment
+from imagebake.bootstrap.resources import Deployment
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.progress import Progress

@@ -10,7 +10,7 @@ from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
 from imagebake.azure.resources.resource_ids import key, name_of
 from imagebake.rollout.audience import members, moves
-from imagebake.rollout.gallery_copies import Copy, CopyTags
+from imagebake.rollout.model.actions import Copy, CopyTags
 from imagebake.rollout.model.actions import Action, AwaitReplicas
 from imagebake.rollout.model.effects import OURS
 from imagebake.rollout.model.index import Index

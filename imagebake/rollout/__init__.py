@@ -3,7 +3,6 @@
 __all__ = [
     "audience",
     "freezes",
-    "gallery_copies",
     "model",
     "operation",
     "present",

@@ -9,8 +9,7 @@ from typing import Any
 
 from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.rollout.model.actions import Action, Move, Upgrade
-from imagebake.rollout.model.outcome import spoken_time
-from imagebake.rollout.model.plan import Due, Plan, Refusal, Throttle
+from imagebake.rollout.model.plan import Due, Plan, Refusal, Throttle, spoken_time
 
 _SHORT = 12
 _MOST = 200

@@ -10,7 +10,7 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of, spoken
 from imagebake.rollout.model.index import Index, parents
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.rollback_scope import images_of
+from imagebake.rollout.rollback import images_of
 from imagebake.spec.model.image_spec import ImageSpec
 
 Surroundings = Mapping[str, str]

@@ -19,10 +19,10 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError, RolloutRefused
 from imagebake.kernel.progress import Progress, Step
 from imagebake.rollout.change_request import batch_sentence, batches
-from imagebake.rollout.gallery_copies import Copy
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
+    Copy,
     Delete,
     Guard,
     Hide,
@@ -34,7 +34,7 @@ from imagebake.rollout.model.actions import (
     Upgrade,
 )
 from imagebake.rollout.model.effects import after, changes, tags_gone, tags_of
-from imagebake.rollout.model.outcome import Outcome, Work
+from imagebake.rollout.model.plan import Outcome, Work
 
 AGAIN = "run it again: it plans anew, from what is there then"
 _COMPLETED, _FAILED = "Completed", "Failed"

@@ -23,7 +23,7 @@ from imagebake.rollout.claims import AGAIN, URGENT, Claim, Claimant, claimed
 from imagebake.rollout.execute import Hands, carry_out
 from imagebake.rollout.freezes import Gate, gate, with_heartbeats
 from imagebake.rollout.model.actions import AwaitReplicas
-from imagebake.rollout.model.outcome import Outcome, Work
+from imagebake.rollout.model.plan import Outcome, Work
 from imagebake.rollout.model.plan import Plan
 from imagebake.rollout.present import Order, proper, say
 from imagebake.rollout.refusal_log import folder_of, noted

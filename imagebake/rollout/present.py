@@ -9,7 +9,7 @@ from imagebake.azure.resources.resource_ids import spoken
 from imagebake.kernel.console import agreed, print_json
 from imagebake.kernel.errors import RolloutRefused
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.model.outcome import Outcome
+from imagebake.rollout.model.plan import Outcome
 from imagebake.rollout.model.plan import Plan
 
 

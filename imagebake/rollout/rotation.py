@@ -11,12 +11,11 @@ from imagebake.azure.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
 from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
 from imagebake.rollout.audience import members, moves
 from imagebake.rollout.freezes import OPEN, Gate
-from imagebake.rollout.latest import currents
 from imagebake.rollout.model.actions import Action, OverrideFreeze
 from imagebake.rollout.model.index import Index
 from imagebake.rollout.model.plan import Due, Plan, Refusal
 from imagebake.rollout.model.rings import Rings
-from imagebake.rollout.promote import Heartbeats, obstacles, rings_of, steps
+from imagebake.rollout.promote import Heartbeats, currents, obstacles, rings_of, steps
 from imagebake.rollout.protections import Policy
 from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model.image_spec import ImageSpec

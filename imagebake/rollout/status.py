@@ -13,7 +13,7 @@ from imagebake.rollout.audience import machines_of, members
 from imagebake.rollout.freezes import OPEN
 from imagebake.rollout.model.index import Index
 from imagebake.rollout.promote import rings_of
-from imagebake.rollout.rollback_scope import images_of
+from imagebake.rollout.rollback import images_of
 from imagebake.rollout.rotation import rotate_plan
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.rings import Ring

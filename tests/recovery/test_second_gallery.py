@@ -14,7 +14,7 @@ from imagebake.azure.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, G
 from imagebake.azure.resources.resource_ids import definition_of, key
 from imagebake.recovery.readiness import general_lacks, lacks
 from imagebake.recovery.second_gallery import Second, carried, copy_plan, flaws, use_plan, wanted
-from imagebake.rollout.gallery_copies import Copy, CopyTags
+from imagebake.rollout.model.actions import Copy, CopyTags
 from imagebake.rollout.model.actions import Action, AwaitReplicas, Move
 from imagebake.rollout.model.effects import after
 from imagebake.rollout.model.index import Index

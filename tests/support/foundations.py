@@ -17,7 +17,7 @@ from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.azure.resources.deployments import resource
 from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap
 from imagebake.bootstrap.resources import Foundation, GalleryPlace
-from imagebake.bootstrap.templates import Deployment, render_bootstrap
+from imagebake.bootstrap.resources import Deployment, render_bootstrap
 from imagebake.kernel.templating import Templates
 from tests.support.cloud import SUBSCRIPTION, Tape, quick
 

@@ -19,7 +19,7 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.bake import bake, resume
-from imagebake.build.finalize import Hands
+from imagebake.build.bake import Hands
 from imagebake.build.run_notes import RunNotes
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator

@@ -24,7 +24,7 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.bake import bake
-from imagebake.build.finalize import Hands
+from imagebake.build.bake import Hands
 from imagebake.build.run_notes import RunNotes
 from imagebake.drill.virtual_time import VirtualTime
 from imagebake.emulator.calls import Pace

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from imagebake.spec.lock import LockedFile, LockedPackage
+from imagebake.kernel.text.versions import DebianVersion, HandlerVersion
+from imagebake.spec.lock import BASE, Artifact, Lock, LockedFile, LockedPackage, LockedStep
+from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import ExtensionPin, Pin, Stewardship
+from imagebake.spec.plan import BakePlan, Script
 
 
 class Risk(enum.StrEnum):
@@ -121,3 +125,142 @@ class Comparison:
             "new_artifacts": len(self.fetched),
             "new_bytes": self.fetched_bytes,
         }
+
+
+OTHER_BYTES = "other bytes at the same version"
+"""What no version shows: the digest is another."""
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(slots=True)
+class Side:
+    """What one plan says, empty where there is no plan."""
+
+    plan: BakePlan | None
+    _packages: dict[bool, dict[str, LockedPackage]] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> ImageSpec | None:
+        """The spec of the plan."""
+        return self.plan.spec if self.plan else None
+
+    @property
+    def lock(self) -> Lock | None:
+        """The lock of the plan."""
+        return self.plan.lock if self.plan else None
+
+    @property
+    def customizers(self) -> tuple[Script, ...]:
+        """What runs in the build, in order."""
+        return self.plan.customizers if self.plan else ()
+
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The pins of the spec."""
+        return self.plan.spec.pins if self.plan else ()
+
+    @property
+    def extensions(self) -> tuple[ExtensionPin, ...]:
+        """The extensions of the spec."""
+        return self.plan.spec.extensions if self.plan else ()
+
+    @property
+    def installing(self) -> tuple[LockedStep, ...]:
+        """The steps that install something into the base."""
+        return self.plan.lock.customizing if self.plan else ()
+
+    def artifacts(self) -> Iterator[Artifact]:
+        """Everything that the lock names."""
+        if self.plan:
+            yield from self.plan.lock.artifacts
+
+    def packages(self, *, base: bool) -> dict[str, LockedPackage]:
+        """The packages of the local base, or of all other steps, by name."""
+        if base not in self._packages:
+            self._packages[base] = {
+                package.name: package
+                for step in (self.plan.lock.steps if self.plan else ())
+                if (step.name == BASE) is base
+                for package in step.packages
+            }
+        return self._packages[base]
+
+    def document(self) -> dict[str, Any]:
+        """The spec as JSON."""
+        return self.plan.spec.to_json() if self.plan else {}
+
+    def answers(self, pin: Stewardship) -> dict[str, str]:
+        """Who answers for *pin*, and why it is what it is."""
+        owner = self.plan.spec.owner if self.plan else ""
+        return {"owner": pin.owner or owner, "reason": pin.reason or ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What one name stands for on both sides, and the side that has the last word on it."""
+
+    name: str
+    old: Any
+    new: Any
+    side: Side
+
+    @property
+    def either(self) -> Any:  # noqa: ANN401 - as the sides have it
+        """What it becomes or, where it goes, what it was."""
+        return self.new if self.new is not None else self.old
+
+    def change(
+        self,
+        risk: Risk,
+        kind: str,
+        text_of: Callable[[Any], str | None],
+        *,
+        other: str = "",
+        **more: Any,  # noqa: ANN401 - fields of a change
+    ) -> Iterator[Change]:
+        """The change between the sides, if any, each in the words of *told*.
+
+        *other* says what differs where the words do not.
+        """
+        old = None if self.old is None else text_of(self.old)
+        new = None if self.new is None else text_of(self.new)
+        if old == new and not other:
+            return
+        notes = [note for note in (more.pop("note", ""), other if old == new else "") if note]
+        yield Change(
+            risk=risk, kind=kind, name=self.name, old=old, new=new, note="; ".join(notes), **more
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both sides of a comparison."""
+
+    old: Side
+    new: Side
+
+    def paired(
+        self, items: Callable[[Side], Iterable[_Item]], name: Callable[[_Item], str]
+    ) -> Iterator[Pair]:
+        """What *items* finds on the sides, by *name*: the new order, then what is gone."""
+        old = {name(item): item for item in items(self.old)}
+        new = {name(item): item for item in items(self.new)}
+        return self.pairs(old, new)
+
+    def pairs(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Pair]:
+        """Two mappings name by name."""
+        for key in [*new, *(key for key in old if key not in new)]:
+            yield Pair(key, old.get(key), new.get(key), self.new if key in new else self.old)
+
+    @property
+    def both(self) -> bool:
+        """Whether the image is there before and after."""
+        return self.old.plan is not None and self.new.plan is not None
+
+
+def goes_back(old: str | None, new: str | None, order: type[DebianVersion | HandlerVersion]) -> str:
+    """What to say where *new* is the lower version; nothing where there are not two."""
+    if old is None or new is None or order(new) >= order(old):  # type: ignore[operator]
+        return ""
+    return "goes back"

@@ -6,10 +6,13 @@ import enum
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from imagebake.inspection.contents import Contents, Entry, FileKind, InstalledPackage, User
+from imagebake.inspection.tree import read_contents
+from imagebake.kernel.progress import Progress
 from imagebake.kernel.text.versions import DebianVersion
 
 
@@ -335,3 +338,29 @@ def folders(differences: Iterable[Difference], depth: int = 3) -> list[tuple[str
         parts = posixpath.dirname(difference.name).split("/")[: depth + 1]
         counts["/".join(parts) or "/"] = counts.get("/".join(parts) or "/", 0) + 1
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """An image that can be read: its name, and its root file system as a tar.
+
+    Two of the same *content_sha256* are the same, and are not read.
+    """
+
+    name: str
+    content_sha256: str | None
+    open_tar: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+def diff(old: Readable, new: Readable, *, progress: Progress) -> ImageDiff:
+    """Read both images and name what differs.
+
+    Raises `ValidationFailed` where one cannot be read.
+    """
+    if old.content_sha256 and old.content_sha256 == new.content_sha256:
+        return ImageDiff(old=old.name, new=new.name)
+    contents = []
+    for image in (old, new):
+        with progress.step(f"Read {image.name}"), image.open_tar() as stream:
+            contents.append(read_contents(stream))
+    return contrast(*contents, names=(old.name, new.name))

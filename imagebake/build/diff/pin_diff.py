@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from imagebake.build.diff.changes import Change, Risk
-from imagebake.build.diff.sides import OTHER_BYTES, Pair, Side, Sides, goes_back
+from imagebake.build.diff.changes import OTHER_BYTES, Change, Pair, Risk, Side, Sides, goes_back
 from imagebake.kernel.text.versions import DebianVersion, HandlerVersion
 from imagebake.spec.lock import LockedPackage
 from imagebake.spec.model.pins import (

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.build.diff.changes import Change, Comparison, Risk
+from imagebake.build.diff.changes import Change, Comparison, Pair, Risk, Side, Sides
 from imagebake.build.diff.pin_diff import (
     agent_changes,
     base_changes,
@@ -16,7 +16,6 @@ from imagebake.build.diff.pin_diff import (
     module_changes,
     package_changes,
 )
-from imagebake.build.diff.sides import Pair, Side, Sides
 from imagebake.spec.model.pins import Stewardship
 from imagebake.spec.plan import BakePlan
 

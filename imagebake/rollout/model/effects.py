@@ -18,9 +18,9 @@ from imagebake.azure.model.gallery import (
     GalleryVersion,
     written_time,
 )
-from imagebake.rollout.gallery_copies import CopyTags
 from imagebake.rollout.model.actions import (
     Action,
+    CopyTags,
     Guard,
     Hide,
     Hold,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imagebake.azure.image_builder.template_check import check_template
 from imagebake.build.render.files import rendered_files
 from imagebake.build.render.image_template import render_image_template
-from imagebake.build.render.trigger_template import TAG_CANDIDATE, render_standing
+from imagebake.build.render.image_template import TAG_CANDIDATE, render_standing
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
