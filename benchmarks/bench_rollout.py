@@ -20,11 +20,11 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import key
 from imagebake.emulator.limits import Meter, Throttle
 from imagebake.emulator.listing import PAGE
-from imagebake.rollout.execute import Hands, carry_out
+from imagebake.rollout.execute import RolloutServices, execute_plan
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.model.plan import Outcome, Work
-from imagebake.rollout.model.plan import Plan
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.model.plan import RolloutOutcome, RolloutWork
+from imagebake.rollout.model.plan import RolloutPlan
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rotation import rotate_plan
 from imagebake.spec.model.image_spec import ImageSpec
@@ -68,9 +68,9 @@ def _listing() -> Inventory:
 
 
 def _planning(inventory: Inventory) -> None:
-    policy = Policy((Ring(name="broad", soak_hours=0, regions=_REGIONS),), Retirement())
+    policy = RetirementPolicy((Ring(name="broad", soak_hours=0, regions=_REGIONS),), Retirement())
     policies = {name_of(image): policy for image in range(LISTED.images)}
-    plans: list[Plan] = []
+    plans: list[RolloutPlan] = []
 
     def plan() -> None:
         plans.append(retire_plan(policies, inventory, now=NOW, gate=OPEN))
@@ -86,7 +86,7 @@ def _rotation() -> None:
         began = clock.clock()
         inventory = fleet.inventory()
         plan = rotate_plan(a_spec(), inventory, now=clock.now(), gate=OPEN)
-        work = Work(
+        work = RolloutWork(
             plan=plan,
             verb="rotation",
             record="record",
@@ -94,7 +94,7 @@ def _rotation() -> None:
             budgets={},
             began=clock.now(),
         )
-        outcome = carry_out(work, hands=_hands(fleet, clock))
+        outcome = execute_plan(work, hands=_hands(fleet, clock))
         took, metrics = clock.clock() - began, fleet.metrics()
         after = fleet.inventory()
     _complete(outcome, after)
@@ -198,9 +198,9 @@ class Quiet:
         self.kept[name] = content
 
 
-def _hands(fleet: Fleet, clock: FastTime) -> Hands:
+def _hands(fleet: Fleet, clock: FastTime) -> RolloutServices:
     quiet = Quiet()
-    return Hands(
+    return RolloutServices(
         fleet=fleet,
         records=quiet,
         hold=lambda: None,
@@ -212,7 +212,7 @@ def _hands(fleet: Fleet, clock: FastTime) -> Hands:
     )
 
 
-def _complete(outcome: Outcome, after: Inventory) -> None:
+def _complete(outcome: RolloutOutcome, after: Inventory) -> None:
     """End the benchmark when not every instance runs the newest version."""
     newest = max(after.versions, key=lambda one: one.version)
     behind = [

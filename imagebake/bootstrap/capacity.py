@@ -20,7 +20,7 @@ _LIMITS = {"galleries": 100, "definitions": 1_000, "versions": 10_000}
 _PORTAL = "in the portal: Quotas, or az quota update"
 
 
-def providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Providers that are not registered, and a region that Image Builder is not in."""
     known = Providers(clients)
     for name, state in known.missing().items():
@@ -46,7 +46,7 @@ def providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         )
 
 
-def sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Sizes that a region does not offer, or not to us, and cores that are used up."""
     for region, wanted in needs.sizes.items():
         query = f"api-version=2021-07-01&$filter=location eq '{region}'"
@@ -105,7 +105,7 @@ def _cores(
             )
 
 
-def containers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_container_cores(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Container cores that are used up where builds run."""
     usages = _usages(clients, "Microsoft.ContainerInstance", needs.location, "2023-05-01")
     used, limit = usages.get("standardcores", (0, CONTAINER_CORES))
@@ -119,7 +119,7 @@ def containers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         )
 
 
-def galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Galleries that are missing, and regions where there is hardly room for more in them."""
     compute = clients.compute
     there = clients.ask("list the galleries of the subscription", compute.galleries.list)

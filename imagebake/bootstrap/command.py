@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Annotated
 
 from imagebake.bootstrap.desired_state import foundation, next_settings, next_variables, notes
-from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap, refuse
-from imagebake.bootstrap.report import (
-    Request,
-    Told,
-    about,
-    actions,
-    assignment_title,
-    bootstrap_request,
+from imagebake.bootstrap.reconcile import (
+    BootstrapPlan,
+    apply_bootstrap,
+    plan_bootstrap,
+    require_no_refusals,
 )
-from imagebake.bootstrap.resources import Foundation
-from imagebake.bootstrap.resources import Deployment, render_bootstrap
+from imagebake.bootstrap.report import (
+    BootstrapRequest,
+    ResourceRow,
+    assignment_title,
+    permitted_actions,
+    render_request,
+    resource_purpose,
+)
+from imagebake.bootstrap.resources import BootstrapDeployment, BootstrapLayout, render_bootstrap
 from imagebake.kernel import context
 from imagebake.kernel.console import agreed, print_json
 from imagebake.kernel.context import Site
@@ -60,25 +64,25 @@ def bootstrap(
             _show(site, it, found, as_json=as_json)
             return
         if not as_json:
-            print(bootstrap_request(_request(site, it, found)), end="", flush=True)
+            print(render_request(_request(site, it, found)), end="", flush=True)
         agreed(found.digest, expect)
-        refuse(found)
+        require_no_refusals(found)
         if found.due:
             apply_bootstrap(found, look, clients=end.cloud, progress=site.progress)
     _say_done(site, it, found, as_json=as_json)
 
 
-def _show(site: Site, it: Foundation, found: BootstrapPlan, *, as_json: bool) -> None:
+def _show(site: Site, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool) -> None:
     if as_json:
         print_json(found.to_json() | _request(site, it, found).to_json())
         return
-    print(bootstrap_request(_request(site, it, found)), end="")
+    print(render_request(_request(site, it, found)), end="")
     if found.due and not found.refused:
         print(f"\nApply it with: {_AGAIN} --apply --expect {found.digest[:12]}")
         print(f"Or take it as ARM templates: {_AGAIN} --out DIR")
 
 
-def _say_done(site: Site, it: Foundation, found: BootstrapPlan, *, as_json: bool) -> None:
+def _say_done(site: Site, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool) -> None:
     if as_json:
         told = {"applied": bool(found.due)}
         print_json(found.to_json() | told | _request(site, it, found).to_json())
@@ -87,9 +91,9 @@ def _say_done(site: Site, it: Foundation, found: BootstrapPlan, *, as_json: bool
         print(f"Next: ./inv doctor --cloud {site.settings.cloud}")
 
 
-def _request(site: Site, it: Foundation, found: BootstrapPlan) -> Request:
+def _request(site: Site, it: BootstrapLayout, found: BootstrapPlan) -> BootstrapRequest:
     cloud = "subscription" if site.settings.cloud == "azure" else "the emulator's subscription"
-    return Request(
+    return BootstrapRequest(
         where=f"{cloud} {it.subscription}",
         digest=found.digest,
         rows=_rows(it, found),
@@ -99,7 +103,7 @@ def _request(site: Site, it: Foundation, found: BootstrapPlan) -> Request:
     )
 
 
-def _rows(it: Foundation, found: BootstrapPlan) -> tuple[Told, ...]:
+def _rows(it: BootstrapLayout, found: BootstrapPlan) -> tuple[ResourceRow, ...]:
     roles = {role.name: role for role in it.roles}
     assignments = {one.name: one for one in it.assignments}
     rows = []
@@ -107,23 +111,25 @@ def _rows(it: Foundation, found: BootstrapPlan) -> tuple[Told, ...]:
         wanted = one.wanted
         told = [str(difference) for difference in one.differences]
         lines = [one.why, *told] if one.why else told
-        title, words = wanted.title, about(wanted.kind, wanted.title, wanted.body, it)
+        title, words = wanted.title, resource_purpose(wanted.kind, wanted.title, wanted.body)
         name = wanted.id.rpartition("/")[2]
         if name in roles:
             title, words = roles[name].title, roles[name].grant.why
-            lines = lines or list(actions(roles[name]))
+            lines = lines or list(permitted_actions(roles[name]))
         elif name in assignments:
             title = assignment_title(assignments[name], it)
             words = assignments[name].role.grant.why
-        row = Told(kind=wanted.kind, mark=one.what, title=title, about=words, lines=tuple(lines))
+        row = ResourceRow(
+            kind=wanted.kind, mark=one.what, title=title, about=words, lines=tuple(lines)
+        )
         rows.append(row)
     return tuple(rows)
 
 
 def _write(
     folder: Path,
-    it: Foundation,
-    deployments: tuple[Deployment, ...],
+    it: BootstrapLayout,
+    deployments: tuple[BootstrapDeployment, ...],
     parameters: dict[str, dict[str, str]],
 ) -> None:
     """Write a template and its parameters for each deployment, and how they are deployed."""
@@ -152,7 +158,7 @@ _PARAMETERS: dict[str, object] = {
 }
 
 
-def _az(one: Deployment, stem: str, subscription: str) -> tuple[str, ...]:
+def _az(one: BootstrapDeployment, stem: str, subscription: str) -> tuple[str, ...]:
     files = f"--template-file {stem}.json --parameters @{stem}.parameters.json"
     name = f"--subscription {subscription} --name imagebake-{one.name}"
     if one.group:

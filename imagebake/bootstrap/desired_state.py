@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.bootstrap.rbac import environments
-from imagebake.bootstrap.resources import Foundation, GalleryPlace, is_repository
+from imagebake.bootstrap.resources import BootstrapLayout, GalleryLocation, is_repository
 from imagebake.build.plan import plain_definition
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
@@ -22,13 +22,13 @@ _GITHUB = re.compile(
 _TAG = re.compile(r"[^<>%&\\?/=,]{1,512}")
 
 
-def foundation(site: Site) -> Foundation:
+def foundation(site: Site) -> BootstrapLayout:
     """What the settings and specs of *site* ask for."""
     settings = site.settings
     specs = load_all(site.workspace.specs, root=site.workspace.root).values()
-    it = Foundation(
+    it = BootstrapLayout(
         subscription=settings.subscription,
-        first=GalleryPlace(
+        first=GalleryLocation(
             name=settings.gallery, group=settings.resource_group, location=settings.location
         ),
         second=_second(settings),
@@ -38,7 +38,7 @@ def foundation(site: Site) -> Foundation:
         mirror_url=settings.mirror_url,
         tags=_tags(settings.resource_tags) | {TAG_PROTECTED: "bakes and rollouts stand on it"},
     )
-    if it.strange_mirror:
+    if it.has_unsupported_mirror:
         raise UsageError(
             f"mirror_url is {settings.mirror_url!r}, which no storage account can have",
             hint="https://ACCOUNT.blob.core.windows.net/CONTAINER, or empty for one that is made",
@@ -46,10 +46,10 @@ def foundation(site: Site) -> Foundation:
     return it
 
 
-def _second(settings: Settings) -> GalleryPlace | None:
+def _second(settings: Settings) -> GalleryLocation | None:
     if not settings.second_gallery:
         return None
-    return GalleryPlace(
+    return GalleryLocation(
         name=settings.second_gallery,
         group=settings.second_resource_group,
         location=settings.second_location,
@@ -99,12 +99,12 @@ def _tags(text: str) -> dict[str, str]:
     return tags
 
 
-def notes(it: Foundation) -> tuple[str, ...]:
+def notes(it: BootstrapLayout) -> tuple[str, ...]:
     """What somebody who approves the plan should know of it."""
     return tuple(_notes(it))
 
 
-def _notes(it: Foundation) -> Iterator[str]:
+def _notes(it: BootstrapLayout) -> Iterator[str]:
     yield (
         "Whoever applies it gives roles: Owner, or Contributor with User Access Administrator,"
         " on the subscription"
@@ -126,7 +126,7 @@ def _notes(it: Foundation) -> Iterator[str]:
         yield "Networks of heartbeats are left alone, because the setting `subnet` names others"
 
 
-def next_settings(settings: Settings, it: Foundation) -> tuple[tuple[str, str], ...]:
+def next_settings(settings: Settings, it: BootstrapLayout) -> tuple[tuple[str, str], ...]:
     """The settings that let bakes use what was made, where they say something else."""
     wanted = {
         "subscription": (settings.subscription, it.subscription),
@@ -137,7 +137,7 @@ def next_settings(settings: Settings, it: Foundation) -> tuple[tuple[str, str], 
     return tuple((name, new) for name, (old, new) in wanted.items() if old != new)
 
 
-def next_variables(it: Foundation) -> tuple[str, ...]:
+def next_variables(it: BootstrapLayout) -> tuple[str, ...]:
     """The commands that tell the workflows who they are."""
     if not it.repository:
         return ()

@@ -12,7 +12,7 @@ _CLOSED = ("securityRules",)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PropertyDrift:
     """One place in a resource that is not as wanted; *extra* where it is too much."""
 
     where: str
@@ -26,37 +26,37 @@ class Difference:
         return f"{self.where}: {_shown(self.there)} → {_shown(self.wanted)}"
 
 
-def differences(wanted: Any, there: Any, where: str = "") -> Iterator[Difference]:  # noqa: ANN401
+def find_drift(wanted: Any, there: Any, where: str = "") -> Iterator[PropertyDrift]:  # noqa: ANN401
     """Every place in which *there* is not as *wanted*; names and regions in any spelling."""
     if isinstance(wanted, Mapping) and isinstance(there, Mapping):
         known = {str(key).lower(): value for key, value in there.items()}
         for key, value in wanted.items():
             place = f"{where}.{key}" if where else str(key)
-            yield from differences(value, known.get(str(key).lower(), ABSENT), place)
+            yield from find_drift(value, known.get(str(key).lower(), ABSENT), place)
     elif isinstance(wanted, list) and isinstance(there, list) and _named((*wanted, *there)):
         yield from _by_name(wanted, there, where)
     elif isinstance(wanted, list) and isinstance(there, list):
         if sorted(map(_gist, wanted)) != sorted(map(_gist, there)) and not _each(wanted, there):
-            yield Difference(where, wanted, there)
+            yield PropertyDrift(where, wanted, there)
     elif _gist(wanted) != _gist(there) and not (wanted in ([], {}) and there in (ABSENT, None)):
-        yield Difference(where, wanted, there)
+        yield PropertyDrift(where, wanted, there)
 
 
-def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[Difference]:
+def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[PropertyDrift]:
     known = {str(item["name"]).lower(): item for item in there}
     for item in wanted:
         name = str(item["name"])
         place = f"{where}[{name}]"
-        yield from differences(item, known.pop(name.lower(), ABSENT), place)
+        yield from find_drift(item, known.pop(name.lower(), ABSENT), place)
     if where.rpartition(".")[2] in _CLOSED:
         for name in known:
-            yield Difference(where, None, name, extra=True)
+            yield PropertyDrift(where, None, name, extra=True)
 
 
 def _each(wanted: list[Any], there: list[Any]) -> bool:
     """Whether every one of *wanted* is as the one in its place."""
     return len(wanted) == len(there) and not any(
-        next(differences(item, other), None) for item, other in zip(wanted, there, strict=True)
+        next(find_drift(item, other), None) for item, other in zip(wanted, there, strict=True)
     )
 
 
@@ -80,7 +80,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
     return "nothing" if value in (None, "", ABSENT) else str(value)
 
 
-def merged(wanted: Any, there: Any) -> Any:  # noqa: ANN401 - JSON
+def merge_desired(wanted: Any, there: Any) -> Any:  # noqa: ANN401 - JSON
     """*there* with all of *wanted* in it: a write of it takes nothing away that others made."""
     if isinstance(wanted, Mapping) and isinstance(there, Mapping):
         known = {str(key).lower(): key for key in there}
@@ -90,12 +90,12 @@ def merged(wanted: Any, there: Any) -> Any:  # noqa: ANN401 - JSON
             if key not in _NOT_WRITTEN and str(key).lower() not in map(str.lower, wanted)
         }
         return kept | {
-            key: merged(value, there.get(known.get(str(key).lower(), key)))
+            key: merge_desired(value, there.get(known.get(str(key).lower(), key)))
             for key, value in wanted.items()
         }
     if isinstance(wanted, list) and isinstance(there, list) and _named((*wanted, *there)):
         others = {str(item["name"]).lower(): item for item in there}
-        mine = [merged(item, others.pop(str(item["name"]).lower(), None)) for item in wanted]
+        mine = [merge_desired(item, others.pop(str(item["name"]).lower(), None)) for item in wanted]
         return [*mine, *map(_literal, others.values())]
     return wanted
 

@@ -9,13 +9,13 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import pages
 from imagebake.azure.model.preflight_finding import Complaint, Needs, permits
 from imagebake.azure.resources.deployments import resource
-from imagebake.bootstrap.rbac import BAKE, BUILD, SERVICE, Duty, Grant, Scope
+from imagebake.bootstrap.rbac import BAKE, BUILD, SERVICE, GrantScope, ManagedIdentity, RoleGrant
 
 _PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
 _BOOTSTRAP = "./inv bootstrap --plan"
 
 
-def caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """What a bake asks for and whoever runs this may not do."""
     for grant in BAKE.grants:
         for scope in needs.scopes.get(grant.scope.value, ()):
@@ -23,7 +23,7 @@ def caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             yield from _lacking("you", BAKE, grant, scope, found)
 
 
-def service(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_build_identities(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """What Image Builder and the build machine ask for and their identities may not do."""
     if not needs.identity:
         yield Complaint(
@@ -38,7 +38,9 @@ def service(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     yield from _identity(clients, needs, BUILD, machine)
 
 
-def _identity(clients: Clients, needs: Needs, duty: Duty, named: str) -> Iterator[Complaint]:
+def _identity(
+    clients: Clients, needs: Needs, duty: ManagedIdentity, named: str
+) -> Iterator[Complaint]:
     """What an identity that a build has lacks for *duty*."""
     name = named.rpartition("/")[2]
     found = resource(clients, named, "2023-01-31")
@@ -52,9 +54,9 @@ def _identity(clients: Clients, needs: Needs, duty: Duty, named: str) -> Iterato
         return
     grants = tuple(_granted(clients, str(found["properties"]["principalId"])))
     for grant in duty.grants:
-        if grant.scope is Scope.BUILD_NETWORK and not needs.own_network:
+        if grant.scope is GrantScope.BUILD_NETWORK and not needs.own_network:
             continue
-        if grant.scope is Scope.BUILD and not needs.build_identity:
+        if grant.scope is GrantScope.BUILD and not needs.build_identity:
             continue
         for scope in needs.scopes.get(grant.scope.value, ()):
             mine = [
@@ -67,7 +69,7 @@ def _identity(clients: Clients, needs: Needs, duty: Duty, named: str) -> Iterato
 
 
 def _lacking(
-    who: str, duty: Duty, grant: Grant, scope: str, permissions: list[dict[str, Any]]
+    who: str, duty: ManagedIdentity, grant: RoleGrant, scope: str, permissions: list[dict[str, Any]]
 ) -> Iterator[Complaint]:
     lacking = [action for action in grant.permitted if not permits(permissions, action)]
     lacking += [

@@ -29,7 +29,7 @@ class UnknownValueError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class PolicySubject:
     """A resource that Azure will be asked to make; *aliases* are policy's names of properties."""
 
     type: str
@@ -56,22 +56,24 @@ class Subject:
         raise UnknownValueError(name)
 
 
-def denies(rule: Mapping[str, Any], subject: Subject, values: Mapping[str, Any]) -> bool | None:
+def policy_denies(
+    rule: Mapping[str, Any], subject: PolicySubject, values: Mapping[str, Any]
+) -> bool | None:
     """Whether *rule* denies *subject*, with these *values* of its parameters; None: unknown."""
-    effect = str(filled((rule.get("then") or {}).get("effect") or "", values)).lower()
+    effect = str(resolve_parameter((rule.get("then") or {}).get("effect") or "", values)).lower()
     if effect != "deny":
         return False
     return _holds(rule.get("if") or {}, subject, values)
 
 
-def filled(value: Any, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+def resolve_parameter(value: Any, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
     """*value*, or what the parameter has that it names."""
     if isinstance(value, str) and (match := _PARAMETER.fullmatch(value)):
         return values.get(match[1])
     return value
 
 
-def _holds(condition: Any, subject: Subject, values: Mapping[str, Any]) -> bool | None:  # noqa: ANN401
+def _holds(condition: Any, subject: PolicySubject, values: Mapping[str, Any]) -> bool | None:  # noqa: ANN401
     """Three-valued: what one part makes certain, another's being unknown does not undo."""
     if not isinstance(condition, Mapping):
         return None
@@ -86,7 +88,7 @@ def _holds(condition: Any, subject: Subject, values: Mapping[str, Any]) -> bool 
 
 
 def _compare(
-    condition: Mapping[str, Any], subject: Subject, values: Mapping[str, Any]
+    condition: Mapping[str, Any], subject: PolicySubject, values: Mapping[str, Any]
 ) -> bool | None:
     name = condition.get("field")
     test = next((key for key in condition if key in _TESTS), None)
@@ -94,10 +96,10 @@ def _compare(
         return None
     if match := _TAG_OF.fullmatch(name):
         name = f"tags[{values.get(match[1] or match[2])}]"
-    name = str(filled(name, values))
+    name = str(resolve_parameter(name, values))
     if name.startswith("["):
         return None
-    wanted = filled(condition[test], values)
+    wanted = resolve_parameter(condition[test], values)
     if wanted is None or (isinstance(wanted, str) and wanted.startswith("[")):
         return None
     try:
@@ -162,7 +164,7 @@ _STORAGE = "Microsoft.Storage/storageAccounts"
 _VAULT = "Microsoft.KeyVault/vaults"
 
 
-def staging(needs: Needs) -> tuple[Subject, ...]:
+def staging_resources(needs: Needs) -> tuple[PolicySubject, ...]:
     """What Image Builder makes in the staging group of a build, and what it is made for."""
     made = {
         _STORAGE: "the storage account for logs and scripts",
@@ -180,7 +182,7 @@ def staging(needs: Needs) -> tuple[Subject, ...]:
         }
     tags = {"createdBy": "AzureVMImageBuilder", "imageTemplateName": "imagebake"}
     return tuple(
-        Subject(
+        PolicySubject(
             type=kind,
             location=needs.location,
             what=what,
@@ -215,7 +217,7 @@ class _Rule:
     values: Mapping[str, Any]
 
 
-def policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     """Every assignment that denies, or may deny, something that a build makes."""
     here = f"/subscriptions/{clients.endpoint.subscription}"
     query = f"api-version={_API}&$filter=atScope()"
@@ -254,7 +256,7 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
         inner = resource(clients, str(part["policyDefinitionId"]), _API)
         if inner is not None:
             passed = {
-                key: filled(parameter.get("value"), values)
+                key: resolve_parameter(parameter.get("value"), values)
                 for key, parameter in (part.get("parameters") or {}).items()
             }
             rule = inner["properties"]["policyRule"]
@@ -263,8 +265,8 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
 
 def _judge(rule: _Rule, needs: Needs) -> Iterator[Complaint]:
     """One complaint for a policy, about the first thing that it denies for certain."""
-    subjects = staging(needs)
-    verdicts = [(subject, denies(rule.rule, subject, rule.values)) for subject in subjects]
+    subjects = staging_resources(needs)
+    verdicts = [(subject, policy_denies(rule.rule, subject, rule.values)) for subject in subjects]
     for sure, wanted in ((True, True), (False, None)):
         denied = [subject for subject, verdict in verdicts if verdict is wanted]
         if denied:

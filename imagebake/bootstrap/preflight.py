@@ -13,8 +13,8 @@ from imagebake.azure.client.requests import together
 from imagebake.azure.model.preflight_finding import Complaint, Needs
 from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.desired_state import foundation
-from imagebake.bootstrap.policies import policies
-from imagebake.bootstrap.resources import Foundation
+from imagebake.bootstrap.policies import check_policies
+from imagebake.bootstrap.resources import BootstrapLayout
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -27,13 +27,16 @@ Check = Callable[[Clients, Needs], Iterator[Complaint]]
 
 _FIRST = "providers, and Image Builder's regions"
 CHECKS: Mapping[str, tuple[Check, str]] = {
-    _FIRST: (capacity.providers, ""),
-    "machine sizes and cores": (capacity.sizes, "Microsoft.Compute"),
-    "container cores": (capacity.containers, "Microsoft.ContainerInstance"),
-    "galleries, and room in them": (capacity.galleries, "Microsoft.Compute"),
-    "what you may do": (permissions.caller, ""),
-    "what the templates' identity may do": (permissions.service, "Microsoft.ManagedIdentity"),
-    "policies that deny": (policies, ""),
+    _FIRST: (capacity.check_providers, ""),
+    "machine sizes and cores": (capacity.check_sizes, "Microsoft.Compute"),
+    "container cores": (capacity.check_container_cores, "Microsoft.ContainerInstance"),
+    "galleries, and room in them": (capacity.check_galleries, "Microsoft.Compute"),
+    "what you may do": (permissions.check_caller, ""),
+    "what the templates' identity may do": (
+        permissions.check_build_identities,
+        "Microsoft.ManagedIdentity",
+    ),
+    "policies that deny": (check_policies, ""),
     "the mirror is closed": (exposure, "Microsoft.Storage"),
 }
 """Every check by what it looks at, with the provider that it asks.
@@ -123,7 +126,7 @@ def _print(site: Site, found: tuple[Examined, ...]) -> None:
         print("\nNothing here would break a build.")
 
 
-def needs_of(site: Site, it: Foundation) -> Needs:
+def needs_of(site: Site, it: BootstrapLayout) -> Needs:
     """What the specs and settings of *site* need of a subscription."""
     specs = load_all(site.workspace.specs, root=site.workspace.root).values()
     settings = site.settings

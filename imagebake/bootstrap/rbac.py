@@ -8,11 +8,10 @@ it about what a request names, or does it in the name of whoever asked.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
-class Scope(enum.StrEnum):
+class GrantScope(enum.StrEnum):
     """Where a role is given: as far down as the work allows."""
 
     SUBSCRIPTION = "subscription"
@@ -27,10 +26,10 @@ class Scope(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class RoleGrant:
     """What somebody may do at *scope*, and *why* in words that end a sentence."""
 
-    scope: Scope
+    scope: GrantScope
     why: str
     actions: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
@@ -43,12 +42,12 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duty:
+class ManagedIdentity:
     """One identity and its work; *environment* is whether workflows log in as it."""
 
     name: str
     work: str
-    grants: tuple[Grant, ...]
+    grants: tuple[RoleGrant, ...]
     environment: bool = True
 
 
@@ -74,61 +73,61 @@ _MACHINES = "Microsoft.Compute/virtualMachines"
 _SETS = "Microsoft.Compute/virtualMachineScaleSets"
 _TAGS = "Microsoft.Resources/tags"
 
-SERVICE = Duty(
+SERVICE = ManagedIdentity(
     name="service",
     work="Image Builder runs as it, and writes versions",
     environment=False,
     grants=(
-        Grant(
-            scope=Scope.FIRST_GALLERY,
+        RoleGrant(
+            scope=GrantScope.FIRST_GALLERY,
             why="distributes versions, and starts from them",
             linked=(*_READ_GALLERY, "Microsoft.Compute/galleries/images/versions/write"),
         ),
-        Grant(
-            scope=Scope.BUILD_NETWORK,
+        RoleGrant(
+            scope=GrantScope.BUILD_NETWORK,
             why="puts the build machine and its container into their subnets",
             linked=(
                 "Microsoft.Network/virtualNetworks/read",
                 "Microsoft.Network/virtualNetworks/subnets/join/action",
             ),
         ),
-        Grant(
-            scope=Scope.BUILD,
+        RoleGrant(
+            scope=GrantScope.BUILD,
             why="gives the build machine its identity",
             linked=(_ASSIGN, "Microsoft.ManagedIdentity/userAssignedIdentities/read"),
         ),
     ),
 )
-BUILD = Duty(
+BUILD = ManagedIdentity(
     name="build",
     work="the build machine has it, and reads the mirror",
     environment=False,
     grants=(
-        Grant(
-            scope=Scope.MIRROR,
+        RoleGrant(
+            scope=GrantScope.MIRROR,
             why="installs from the mirror",
             data_actions=(f"{_BLOBS}/read",),
         ),
     ),
 )
-READ = Duty(
+READ = ManagedIdentity(
     name="read",
     work="due and gate in workflows: looks, and changes nothing",
     grants=(
-        Grant(scope=Scope.SUBSCRIPTION, why="asks for incidents", actions=(_EVENTS,)),
-        Grant(
-            scope=Scope.GALLERIES,
+        RoleGrant(scope=GrantScope.SUBSCRIPTION, why="asks for incidents", actions=(_EVENTS,)),
+        RoleGrant(
+            scope=GrantScope.GALLERIES,
             why="lists versions",
             actions=("Microsoft.Compute/galleries/images/versions/read", f"{_TAGS}/read"),
         ),
     ),
 )
-BAKE = Duty(
+BAKE = ManagedIdentity(
     name="bake",
     work="bakes: image templates, and the tags of what came of them",
     grants=(
-        Grant(
-            scope=Scope.GROUP,
+        RoleGrant(
+            scope=GrantScope.GROUP,
             why="makes, runs and deletes image templates",
             actions=(
                 "Microsoft.Resources/subscriptions/resourceGroups/read",
@@ -139,8 +138,8 @@ BAKE = Duty(
                 f"{_TEMPLATES}/write",
             ),
         ),
-        Grant(
-            scope=Scope.FIRST_GALLERY,
+        RoleGrant(
+            scope=GrantScope.FIRST_GALLERY,
             why="waits for replicas, writes down what was proved, takes failed versions away",
             actions=(
                 *_READ_GALLERY,
@@ -148,26 +147,26 @@ BAKE = Duty(
                 "Microsoft.Compute/galleries/images/versions/write",
             ),
         ),
-        Grant(scope=Scope.SERVICE, why="lets templates run as it", linked=(_ASSIGN,)),
-        Grant(
-            scope=Scope.SUBSCRIPTION,
+        RoleGrant(scope=GrantScope.SERVICE, why="lets templates run as it", linked=(_ASSIGN,)),
+        RoleGrant(
+            scope=GrantScope.SUBSCRIPTION,
             why="sees whether what a build needs is registered",
             actions=("Microsoft.Resources/subscriptions/providers/read",),
         ),
-        Grant(
-            scope=Scope.MIRROR,
+        RoleGrant(
+            scope=GrantScope.MIRROR,
             why="brings artifacts and records into the mirror",
             data_actions=(f"{_BLOBS}/add/action", f"{_BLOBS}/read", f"{_BLOBS}/write"),
         ),
     ),
 )
-HEARTBEAT = Duty(
+HEARTBEAT = ManagedIdentity(
     name="heartbeat",
     work="makes throw-away machines, and takes them away",
     grants=(
-        Grant(scope=Scope.SUBSCRIPTION, why="reads the whole fleet", actions=_CONSUMERS),
-        Grant(
-            scope=Scope.GROUP,
+        RoleGrant(scope=GrantScope.SUBSCRIPTION, why="reads the whole fleet", actions=_CONSUMERS),
+        RoleGrant(
+            scope=GrantScope.GROUP,
             why="makes machines, asks how they are, deletes them with all they had",
             actions=(
                 f"{_MACHINES}/delete",
@@ -187,24 +186,24 @@ HEARTBEAT = Duty(
                 "Microsoft.Network/networkInterfaces/write",
             ),
         ),
-        Grant(
-            scope=Scope.GALLERIES,
+        RoleGrant(
+            scope=GrantScope.GALLERIES,
             why="makes machines from versions, and writes incidents on definitions",
             actions=(*_READ_GALLERY, f"{_TAGS}/read", f"{_TAGS}/write"),
         ),
-        Grant(
-            scope=Scope.MACHINES,
+        RoleGrant(
+            scope=GrantScope.MACHINES,
             why="puts machines into the subnets that deny the internet",
             linked=("Microsoft.Network/virtualNetworks/subnets/join/action",),
         ),
     ),
 )
-PRODUCTION = Duty(
+PRODUCTION = ManagedIdentity(
     name="production",
     work="promotes, rolls back and retires",
     grants=(
-        Grant(
-            scope=Scope.SUBSCRIPTION,
+        RoleGrant(
+            scope=GrantScope.SUBSCRIPTION,
             why="reads the whole fleet, asks for incidents, and moves scale sets",
             actions=(
                 *(action for action in _CONSUMERS if "/rollingUpgrades/" not in action),
@@ -214,8 +213,8 @@ PRODUCTION = Duty(
                 f"{_SETS}/write",
             ),
         ),
-        Grant(
-            scope=Scope.GALLERIES,
+        RoleGrant(
+            scope=GrantScope.GALLERIES,
             why="publishes, hides, dates and deletes versions",
             actions=(
                 *_READ_GALLERY,
@@ -227,14 +226,9 @@ PRODUCTION = Duty(
         ),
     ),
 )
-DUTIES = (SERVICE, BUILD, READ, BAKE, HEARTBEAT, PRODUCTION)
+IDENTITIES = (SERVICE, BUILD, READ, BAKE, HEARTBEAT, PRODUCTION)
 
 
 def environments() -> tuple[str, ...]:
     """The environments of workflows that speak to Azure."""
-    return tuple(duty.name for duty in DUTIES if duty.environment)
-
-
-def grants() -> Iterator[tuple[Duty, Grant]]:
-    """Every grant with whose it is."""
-    return ((duty, grant) for duty in DUTIES for grant in duty.grants)
+    return tuple(duty.name for duty in IDENTITIES if duty.environment)

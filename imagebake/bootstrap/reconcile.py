@@ -13,14 +13,14 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import together
 from imagebake.azure.resources.deployments import deploy, resource
 from imagebake.azure.resources.providers import Providers
-from imagebake.bootstrap.drift import Difference, differences, merged
-from imagebake.bootstrap.resources import Deployment
+from imagebake.bootstrap.drift import PropertyDrift, find_drift, merge_desired
+from imagebake.bootstrap.resources import BootstrapDeployment
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.progress import Progress
 
 
-class What(enum.StrEnum):
+class ChangeKind(enum.StrEnum):
     """What becomes of a resource."""
 
     CREATE = "create"
@@ -30,7 +30,7 @@ class What(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class DesiredResource:
     """A resource as a template asks for it, *body* with all that is known put in."""
 
     id: str
@@ -47,12 +47,12 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class ResourceChange:
     """A wanted resource beside what is there."""
 
-    wanted: Wanted
-    what: What
-    differences: tuple[Difference, ...] = ()
+    wanted: DesiredResource
+    what: ChangeKind
+    differences: tuple[PropertyDrift, ...] = ()
     why: str = ""
     there: Mapping[str, Any] | None = None
 
@@ -76,19 +76,23 @@ _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope")
 class BootstrapPlan:
     """Every resource, and the deployments that make them."""
 
-    changes: tuple[Change, ...]
-    deployments: tuple[Deployment, ...]
+    changes: tuple[ResourceChange, ...]
+    deployments: tuple[BootstrapDeployment, ...]
     parameters: Mapping[str, Any]
 
     @property
-    def due(self) -> tuple[Change, ...]:
+    def due(self) -> tuple[ResourceChange, ...]:
         """What is to be made or changed."""
-        return tuple(change for change in self.changes if change.what in (What.CREATE, What.CHANGE))
+        return tuple(
+            change
+            for change in self.changes
+            if change.what in (ChangeKind.CREATE, ChangeKind.CHANGE)
+        )
 
     @property
-    def refused(self) -> tuple[Change, ...]:
+    def refused(self) -> tuple[ResourceChange, ...]:
         """What cannot be done, or would take something away."""
-        return tuple(change for change in self.changes if change.what is What.REFUSE)
+        return tuple(change for change in self.changes if change.what is ChangeKind.REFUSE)
 
     @property
     def digest(self) -> str:
@@ -106,7 +110,7 @@ class BootstrapPlan:
 
 
 def plan_bootstrap(
-    deployments: Sequence[Deployment], parameters: Mapping[str, Any], *, clients: Clients
+    deployments: Sequence[BootstrapDeployment], parameters: Mapping[str, Any], *, clients: Clients
 ) -> BootstrapPlan:
     """Compare everything that *deployments* ask for with what is there; writes nothing."""
     missing = Providers(clients).missing()
@@ -147,7 +151,7 @@ def apply_bootstrap(
     Raises `RolloutRefused` where something would be taken away or cannot be changed, and
     `CloudError` where a deployment fails, or something does not stay as it was made.
     """
-    refuse(plan)
+    require_no_refusals(plan)
     with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
         providers = [change.wanted.id.rpartition("/")[2] for change in _of(plan, PROVIDER)]
         if providers:
@@ -180,21 +184,21 @@ def apply_bootstrap(
     return after
 
 
-def _of(plan: BootstrapPlan, deployment: str) -> list[Change]:
+def _of(plan: BootstrapPlan, deployment: str) -> list[ResourceChange]:
     return [change for change in plan.due if change.wanted.deployment == deployment]
 
 
-def _registration(name: str, clients: Clients) -> Change:
+def _registration(name: str, clients: Clients) -> ResourceChange:
     """A provider that has to be registered: what is not cannot even be asked for."""
     named = f"/subscriptions/{clients.endpoint.subscription}/providers/{name}"
-    wanted = Wanted(id=named, kind=PROVIDER, api_version="", deployment=PROVIDER, body={})
-    return Change(wanted=wanted, what=What.CREATE)
+    wanted = DesiredResource(id=named, kind=PROVIDER, api_version="", deployment=PROVIDER, body={})
+    return ResourceChange(wanted=wanted, what=ChangeKind.CREATE)
 
 
 PROVIDER = "Microsoft.Resources/providers"
 
 
-def refuse(plan: BootstrapPlan) -> None:
+def require_no_refusals(plan: BootstrapPlan) -> None:
     """Raise `RolloutRefused` for the first thing that cannot be done, where there is any."""
     if plan.refused:
         first, *others = plan.refused
@@ -205,11 +209,13 @@ def refuse(plan: BootstrapPlan) -> None:
 _WAY_OUT = "nothing was changed; move or rename what is in the way, then run it again"
 
 
-def _first(change: Change) -> str:
+def _first(change: ResourceChange) -> str:
     return str(change.differences[0]) if change.differences else "is not there"
 
 
-def wanted_of(deployment: Deployment, subscription: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def template_resources(
+    deployment: BootstrapDeployment, subscription: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The id of each resource that a template has, with the resource."""
     here = f"/subscriptions/{subscription}"
     here += f"/resourceGroups/{deployment.group}" if deployment.group else ""
@@ -224,11 +230,11 @@ def wanted_of(deployment: Deployment, subscription: str) -> Iterator[tuple[str, 
 
 
 def _wanted(
-    deployment: Deployment, parameters: Mapping[str, Any], clients: Clients
-) -> Iterator[Wanted]:
-    for named, resource_ in wanted_of(deployment, clients.endpoint.subscription):
+    deployment: BootstrapDeployment, parameters: Mapping[str, Any], clients: Clients
+) -> Iterator[DesiredResource]:
+    for named, resource_ in template_resources(deployment, clients.endpoint.subscription):
         body = {key: value for key, value in resource_.items() if key not in _OUTER}
-        yield Wanted(
+        yield DesiredResource(
             id=named,
             kind=str(resource_["type"]),
             api_version=str(resource_["apiVersion"]),
@@ -247,22 +253,25 @@ def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:  # noqa: ANN401 -
     return value
 
 
-def _change(wanted: Wanted, found: Mapping[str, dict[str, Any] | None]) -> Change:
+def _change(wanted: DesiredResource, found: Mapping[str, dict[str, Any] | None]) -> ResourceChange:
     there = found[wanted.id.lower()]
     if there is None:
-        return Change(wanted=wanted, what=What.CREATE)
+        return ResourceChange(wanted=wanted, what=ChangeKind.CREATE)
     body = _referred(wanted.body, found)
-    drifted = tuple(differences(body, there))
-    what, why = What.CHANGE if drifted else What.KEEP, ""
+    drifted = tuple(find_drift(body, there))
+    what, why = ChangeKind.CHANGE if drifted else ChangeKind.KEEP, ""
     if extra := [difference for difference in drifted if difference.extra]:
-        what, why = What.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
+        what, why = ChangeKind.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
     elif wanted.kind == _ASSIGNMENT and drifted:
-        what, why = What.REFUSE, f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}"
+        what, why = (
+            ChangeKind.REFUSE,
+            f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}",
+        )
     elif fixed := [
         difference for difference in drifted if _is_fixed(wanted.kind, difference.where)
     ]:
-        what, why = What.REFUSE, f"{fixed[0]}, which never changes"
-    return Change(wanted=wanted, what=what, differences=drifted, why=why, there=there)
+        what, why = ChangeKind.REFUSE, f"{fixed[0]}, which never changes"
+    return ResourceChange(wanted=wanted, what=what, differences=drifted, why=why, there=there)
 
 
 _ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
@@ -295,10 +304,12 @@ def _referred(value: Any, found: Mapping[str, dict[str, Any] | None]) -> Any:  #
     return value
 
 
-def _only(deployment: Deployment, due: Mapping[str, Change], clients: Clients) -> dict[str, Any]:
+def _only(
+    deployment: BootstrapDeployment, due: Mapping[str, ResourceChange], clients: Clients
+) -> dict[str, Any]:
     """The template with what is *due* alone: what is as it should be is not written."""
     kept = []
-    for named, resource_ in wanted_of(deployment, clients.endpoint.subscription):
+    for named, resource_ in template_resources(deployment, clients.endpoint.subscription):
         if change := due.get(named.lower()):
             after = [name for name in resource_.get("dependsOn") or () if name.lower() in due]
             rest = {key: value for key, value in resource_.items() if key != "dependsOn"}
@@ -306,13 +317,15 @@ def _only(deployment: Deployment, due: Mapping[str, Change], clients: Clients) -
     return {**deployment.template, "resources": kept}
 
 
-def _kept(change: Change) -> dict[str, Any]:
+def _kept(change: ResourceChange) -> dict[str, Any]:
     """What of a resource that changes has to be written as it is, so that it stays."""
     there, body = change.there, change.wanted.body
     if there is None:
         return {}
     parts = ("tags", "properties") if change.wanted.kind.startswith(_WHOLE) else ("tags",)
-    return {part: merged(body[part], there.get(part) or {}) for part in parts if part in body}
+    return {
+        part: merge_desired(body[part], there.get(part) or {}) for part in parts if part in body
+    }
 
 
 _WHOLE = "Microsoft.Network/"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from imagebake.bootstrap.rbac import DUTIES
-from imagebake.bootstrap.resources import Assignment, Foundation, Role
+from imagebake.bootstrap.rbac import IDENTITIES
+from imagebake.bootstrap.resources import BootstrapLayout, CustomRole, RoleAssignment
 
 _SHORT = 12
 _GROUPS = (
@@ -25,7 +25,7 @@ _MARKS = {"create": "+", "change": "~", "keep": " ", "refuse": "!"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ResourceRow:
     """A resource: *mark* is `create`, `change`, `keep` or `refuse`, *lines* say what differs."""
 
     kind: str
@@ -36,12 +36,12 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class BootstrapRequest:
     """Everything that the change request says."""
 
     where: str
     digest: str
-    rows: tuple[Told, ...]
+    rows: tuple[ResourceRow, ...]
     notes: tuple[str, ...]
     settings: tuple[tuple[str, str], ...]
     variables: tuple[str, ...]
@@ -60,12 +60,12 @@ class Request:
         }
 
 
-def bootstrap_request(request: Request) -> str:
+def render_request(request: BootstrapRequest) -> str:
     """*request* as a person approves it."""
     return "\n".join(_lines(request)) + "\n"
 
 
-def _lines(request: Request) -> Iterator[str]:
+def _lines(request: BootstrapRequest) -> Iterator[str]:
     counts = request.counts
     yield f"# Bootstrap {request.where}"
     yield ""
@@ -90,8 +90,8 @@ def _lines(request: Request) -> Iterator[str]:
         yield from ("", "## Then, for the workflows", "", "```sh", *request.variables, "```")
 
 
-def _resources(rows: Iterable[Told]) -> Iterator[str]:
-    def section(row: Told) -> int:
+def _resources(rows: Iterable[ResourceRow]) -> Iterator[str]:
+    def section(row: ResourceRow) -> int:
         return next(
             (number for number, (start, _) in enumerate(_GROUPS) if row.kind.startswith(start)),
             len(_GROUPS),
@@ -109,7 +109,7 @@ def _resources(rows: Iterable[Told]) -> Iterator[str]:
             yield from (f"    {line}" for line in row.lines)
 
 
-_WORK = {duty.name: duty.work for duty in DUTIES}
+_WORK = {duty.name: duty.work for duty in IDENTITIES}
 _NETWORKS = {
     "imagebake-build": "builds, Image Builder's containers, and the mirror's private endpoint",
     "imagebake-containers": "the way out of Image Builder's containers, which need the internet",
@@ -118,39 +118,34 @@ _NETWORKS = {
 }
 
 
-def about(kind: str, title: str, body: Mapping[str, Any], it: Foundation) -> str:
+def resource_purpose(kind: str, title: str, body: Mapping[str, Any]) -> str:
     """What the resource *title* of *kind* is for; empty where its name says it."""
     words = _ABOUT.get(kind)
-    return words(title, body, it) if words else ""
+    return words(title, body) if words else ""
 
 
-def actions(role: Role) -> tuple[str, ...]:
+def permitted_actions(role: CustomRole) -> tuple[str, ...]:
     """What a role permits, an action a line."""
     data = (f"{action} (data)" for action in role.grant.data_actions)
     return (*role.grant.permitted, *data)
 
 
-def role_title(role: Role) -> str:
-    """A role as its name in the portal."""
-    return role.title
-
-
-def assignment_title(assignment: Assignment, it: Foundation) -> str:
+def assignment_title(assignment: RoleAssignment, layout: BootstrapLayout) -> str:
     """Who is given which role where, without what every id begins with."""
     where = assignment.inside.partition("/")[2] or (
         f"group {assignment.group}" if assignment.group else "subscription"
     )
-    return f"{it.identity_name(assignment.role.duty.name)} → {where}"
+    return f"{layout.identity_name(assignment.role.identity.name)} → {where}"
 
 
-def _gallery(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del title, it
+def _gallery(title: str, body: Mapping[str, Any]) -> str:
+    del title
     soft = body["properties"]["softDeletePolicy"]["isSoftDeleteEnabled"]
     return f"{body['location']}, {'keeps' if soft else 'does not keep'} what is deleted for a while"
 
 
-def _definition(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del title, it
+def _definition(title: str, body: Mapping[str, Any]) -> str:
+    del title
     properties = body["properties"]
     return " ".join(
         (
@@ -162,26 +157,25 @@ def _definition(title: str, body: Mapping[str, Any], it: Foundation) -> str:
     )
 
 
-def _identity(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del body, it
+def _identity(title: str, body: Mapping[str, Any]) -> str:
+    del body
     return _WORK.get(title.rpartition("/")[2].removeprefix("imagebake-"), "")
 
 
-def _credential(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del title, it
+def _credential(title: str, body: Mapping[str, Any]) -> str:
+    del title
     return str(body["properties"]["subject"])
 
 
-def _account(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del title, it
+def _account(title: str, body: Mapping[str, Any]) -> str:
+    del title
     properties = body["properties"]
     days = properties["immutableStorageWithVersioning"]["immutabilityPolicy"]
     kept = days["immutabilityPeriodSinceCreationInDays"]
     return f"no public network, no shared keys, TLS 1.2, nothing changed or deleted for {kept} days"
 
 
-def _network(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del it
+def _network(title: str, body: Mapping[str, Any]) -> str:
     name = title.rpartition("/")[2]
     named = [rule["name"] for rule in body["properties"].get("securityRules") or ()]
     if name in _NETWORKS:
@@ -189,18 +183,18 @@ def _network(title: str, body: Mapping[str, Any], it: Foundation) -> str:
     return "denies the internet" if "deny-internet" in named else "machines of heartbeats"
 
 
-def _security(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del title, it
+def _security(title: str, body: Mapping[str, Any]) -> str:
+    del title
     rules = body["properties"].get("securityRules") or ()
     return ", ".join(rule["name"] for rule in rules)
 
 
-def _group(title: str, body: Mapping[str, Any], it: Foundation) -> str:
-    del title, it
+def _group(title: str, body: Mapping[str, Any]) -> str:
+    del title
     return str(body["location"])
 
 
-_ABOUT: Mapping[str, Callable[[str, Mapping[str, Any], Foundation], str]] = {
+_ABOUT: Mapping[str, Callable[[str, Mapping[str, Any]], str]] = {
     "Microsoft.Resources/resourceGroups": _group,
     "Microsoft.Compute/galleries": _gallery,
     "Microsoft.Compute/galleries/images": _definition,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.bootstrap.rbac import DUTIES, Duty, Grant, Scope
+from imagebake.bootstrap.rbac import IDENTITIES, GrantScope, ManagedIdentity, RoleGrant
 from imagebake.kernel.templating import Templates
 from imagebake.spec.model.image_spec import GalleryDefinition
 
@@ -31,7 +31,7 @@ def is_repository(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GalleryPlace:
+class GalleryLocation:
     """A gallery, by its name, group and region."""
 
     name: str
@@ -40,19 +40,19 @@ class GalleryPlace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class CustomRole:
     """A custom role for one grant of one duty."""
 
     id: str
     name: str
     title: str
-    duty: Duty
-    grant: Grant
+    identity: ManagedIdentity
+    grant: RoleGrant
     scopes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+class RoleAssignment:
     """A role given to a duty's identity at a scope, within the resource group *group*.
 
     *inside* is the scope below the group, as templates spell it; empty for the group itself,
@@ -60,14 +60,14 @@ class Assignment:
     """
 
     name: str
-    role: Role
+    role: CustomRole
     scope: str
     group: str
     inside: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foundation:
+class BootstrapLayout:
     """Everything, from the settings and specs; *repository* is empty where nobody knows it.
 
     *regions* are those that machines of heartbeats are made in; none where they have a network
@@ -75,8 +75,8 @@ class Foundation:
     """
 
     subscription: str
-    first: GalleryPlace
-    second: GalleryPlace | None
+    first: GalleryLocation
+    second: GalleryLocation | None
     definitions: tuple[GalleryDefinition, ...]
     regions: tuple[str, ...]
     repository: str
@@ -84,7 +84,7 @@ class Foundation:
     tags: Mapping[str, str]
 
     @property
-    def galleries(self) -> tuple[GalleryPlace, ...]:
+    def galleries(self) -> tuple[GalleryLocation, ...]:
         """The galleries: the first, and the second where there is one."""
         return (self.first, self.second) if self.second else (self.first,)
 
@@ -142,7 +142,7 @@ class Foundation:
         return f"https://{self.account}.blob.core.windows.net/{self.container}"
 
     @property
-    def strange_mirror(self) -> bool:
+    def has_unsupported_mirror(self) -> bool:
         """Whether the settings name a mirror that cannot be made here."""
         return bool(self.mirror_url) and not _MIRROR.fullmatch(self.mirror_url)
 
@@ -160,29 +160,29 @@ class Foundation:
         return f"{PREFIX}-build"
 
     @property
-    def roles(self) -> tuple[Role, ...]:
+    def roles(self) -> tuple[CustomRole, ...]:
         """A custom role for each grant; their names are unique in a tenant."""
-        return tuple(self._role(duty, grant) for duty in DUTIES for grant in duty.grants)
+        return tuple(self._role(duty, grant) for duty in IDENTITIES for grant in duty.grants)
 
-    def _role(self, duty: Duty, grant: Grant) -> Role:
+    def _role(self, duty: ManagedIdentity, grant: RoleGrant) -> CustomRole:
         name = self.guid("role", duty.name, grant.scope.value)
         scopes = dict.fromkeys(self.group_id(group) for group, _, _ in self._scopes(grant.scope))
-        everywhere = grant.scope is Scope.SUBSCRIPTION
-        return Role(
+        everywhere = grant.scope is GrantScope.SUBSCRIPTION
+        return CustomRole(
             id=f"{self.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{name}",
             name=name,
             title=f"{PREFIX} {duty.name}: {grant.scope.value} ({self.first.group}"
             f" {self.subscription[:8]})",
-            duty=duty,
+            identity=duty,
             grant=grant,
             scopes=(self.subscription_id,) if everywhere else tuple(scopes),
         )
 
     @property
-    def assignments(self) -> tuple[Assignment, ...]:
+    def assignments(self) -> tuple[RoleAssignment, ...]:
         """Every role with each place that it is given at."""
         return tuple(
-            Assignment(
+            RoleAssignment(
                 name=self.guid("assignment", role.name, scope),
                 role=role,
                 scope=scope,
@@ -193,36 +193,36 @@ class Foundation:
             for group, inside, scope in self._scopes(role.grant.scope)
         )
 
-    def _scopes(self, scope: Scope) -> tuple[tuple[str, str, str], ...]:
+    def _scopes(self, scope: GrantScope) -> tuple[tuple[str, str, str], ...]:
         """The group, what is inside of it, and the whole id, of each place that *scope* means."""
-        if scope is Scope.SUBSCRIPTION:
+        if scope is GrantScope.SUBSCRIPTION:
             return (("", "", self.subscription_id),)
         group = self.first.group
-        if scope is Scope.GROUP:
+        if scope is GrantScope.GROUP:
             return ((group, "", self.group_id(group)),)
         return tuple(
             (of, inside, f"{self.group_id(of)}/providers/{inside}")
             for of, inside in self._inside(scope)
         )
 
-    def _inside(self, scope: Scope) -> Iterable[tuple[str, str]]:
+    def _inside(self, scope: GrantScope) -> Iterable[tuple[str, str]]:
         group = self.first.group
         identities = "Microsoft.ManagedIdentity/userAssignedIdentities"
         networks = "Microsoft.Network/virtualNetworks"
         blob = f"Microsoft.Storage/storageAccounts/{self.account}/blobServices/default/containers"
-        places: Mapping[Scope, Iterable[tuple[str, str]]] = {
-            Scope.GALLERIES: [
+        places: Mapping[GrantScope, Iterable[tuple[str, str]]] = {
+            GrantScope.GALLERIES: [
                 (gallery.group, f"Microsoft.Compute/galleries/{gallery.name}")
                 for gallery in self.galleries
             ],
-            Scope.FIRST_GALLERY: [(group, f"Microsoft.Compute/galleries/{self.first.name}")],
-            Scope.MACHINES: [
+            GrantScope.FIRST_GALLERY: [(group, f"Microsoft.Compute/galleries/{self.first.name}")],
+            GrantScope.MACHINES: [
                 (group, f"{networks}/{self.machines_network(region)}") for region in self.regions
             ],
-            Scope.BUILD_NETWORK: [(group, f"{networks}/{self.build_network}")],
-            Scope.SERVICE: [(group, f"{identities}/{self.identity_name('service')}")],
-            Scope.BUILD: [(group, f"{identities}/{self.identity_name('build')}")],
-            Scope.MIRROR: [(group, f"{blob}/{self.container}")],
+            GrantScope.BUILD_NETWORK: [(group, f"{networks}/{self.build_network}")],
+            GrantScope.SERVICE: [(group, f"{identities}/{self.identity_name('service')}")],
+            GrantScope.BUILD: [(group, f"{identities}/{self.identity_name('build')}")],
+            GrantScope.MIRROR: [(group, f"{blob}/{self.container}")],
         }
         return places[scope]
 
@@ -233,7 +233,7 @@ class Foundation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
+class BootstrapDeployment:
     """A template, and where it is deployed: to *group*, or with none to the subscription."""
 
     name: str
@@ -247,36 +247,40 @@ class Deployment:
         return tuple(self.template.get("parameters") or ())
 
 
-def render_bootstrap(it: Foundation, templates: Templates) -> tuple[Deployment, ...]:
+def render_bootstrap(
+    layout: BootstrapLayout, templates: Templates
+) -> tuple[BootstrapDeployment, ...]:
     """Render every template, in the order in which they are deployed."""
-    first, second = it.first, it.second
+    first, second = layout.first, layout.second
     apart = second is not None and second.group.lower() != first.group.lower()
     made = [
-        _deployment(it, templates, "subscription", group=""),
-        _deployment(it, templates, "group", group=first.group),
+        _deployment(layout, templates, "subscription", group=""),
+        _deployment(layout, templates, "group", group=first.group),
     ]
     if apart:
-        made.append(_deployment(it, templates, "second", group=it.galleries[1].group))
-    made.append(_deployment(it, templates, "everywhere", group=""))
+        made.append(_deployment(layout, templates, "second", group=layout.galleries[1].group))
+    made.append(_deployment(layout, templates, "everywhere", group=""))
     return tuple(made)
 
 
-def _deployment(it: Foundation, templates: Templates, name: str, *, group: str) -> Deployment:
+def _deployment(
+    layout: BootstrapLayout, templates: Templates, name: str, *, group: str
+) -> BootstrapDeployment:
     mine = [
-        assignment for assignment in it.assignments if assignment.group.lower() == group.lower()
+        assignment for assignment in layout.assignments if assignment.group.lower() == group.lower()
     ]
     template = templates.json(
         f"bootstrap/{name}.json.j2",
-        it=it,
-        duties=DUTIES,
+        layout=layout,
+        identities=IDENTITIES,
         issuer=ISSUER,
         audience=AUDIENCE,
         assignments=mine,
     )
-    places = {known.lower(): location for known, location in it.groups}
-    return Deployment(
+    places = {known.lower(): location for known, location in layout.groups}
+    return BootstrapDeployment(
         name=name,
         group=group,
-        location=places.get(group.lower(), it.first.location),
+        location=places.get(group.lower(), layout.first.location),
         template=template,
     )

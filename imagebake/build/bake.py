@@ -52,7 +52,7 @@ DISTRIBUTION_SECONDS = 2 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
+class BuildServices:
     """Everything that a bake touches the world with.
 
     *ship* puts what a build fetches where it looks for it; *content* knows the digest of a
@@ -75,13 +75,13 @@ class Hands:
 
 
 @dataclass(slots=True)
-class Making:
+class ImageBuild:
     """One version on its way, from the start of its run."""
 
     plan: BakePlan
     to: Destination
     now: dt.datetime
-    hands: Hands
+    services: BuildServices
     seconds: dict[str, float] = field(default_factory=dict)
     template_sha256: str | None = None
     built: bool = False
@@ -89,7 +89,7 @@ class Making:
     @property
     def gallery(self) -> Gallery:
         """Where the version goes."""
-        return Gallery(self.hands.cloud, self.to.gallery)
+        return Gallery(self.services.cloud, self.to.gallery)
 
     @property
     def definition(self) -> str:
@@ -105,14 +105,14 @@ class Making:
     def templates(self) -> ImageTemplates:
         """The image templates beside the gallery."""
         return ImageTemplates(
-            self.hands.cloud,
+            self.services.cloud,
             is_free=lambda target: self.product.at(target) is None,
-            note=self.hands.progress.note,
+            note=self.services.progress.note,
         )
 
     def note(self, target: str) -> RunNote:
         """What is to be known of the run that makes *target*, if this process dies."""
-        endpoint = self.hands.cloud.endpoint
+        endpoint = self.services.cloud.endpoint
         return RunNote(
             image=self.plan.spec.name,
             template=self.plan.template_name,
@@ -131,8 +131,8 @@ class Making:
 
     def finish(self, run: Run, note: RunNote) -> GalleryVersion:
         """Start *run*, unless it was, and return its version once that is in its regions."""
-        known = self.hands.notes.find(note.template) if run.adopted else None
-        self.hands.notes.keep(known or note)
+        known = self.services.notes.find(note.template) if run.adopted else None
+        self.services.notes.keep(known or note)
         with self.part("Build image") as step:
             version = self._follow(run, note, step)
         self.built = True
@@ -152,8 +152,8 @@ class Making:
             self._end(error)
 
     def _follow(self, run: Run, note: RunNote, step: Step) -> GalleryVersion:
-        notes, limit = self.hands.notes, self.plan.spec.build.timeout_minutes * 60
-        begun = self.hands.clock()
+        notes, limit = self.services.notes, self.plan.spec.build.timeout_minutes * 60
+        begun = self.services.clock()
         try:
             run.finish(
                 step.note,
@@ -173,17 +173,17 @@ class Making:
             return late
         finally:
             if kept := notes.find(note.template):
-                seconds = round(self.hands.clock() - begun, 3)
-                log = self.hands.keep_log(note.template)
+                seconds = round(self.services.clock() - begun, 3)
+                log = self.services.keep_log(note.template)
                 where = str(log) if log else None
                 notes.keep(kept.with_changes(log=where, seconds=seconds))
         return self.product.verified(run.target)
 
     def _end(self, error: BaseException) -> None:
-        if note := self.hands.notes.find(self.plan.template_name):
+        if note := self.services.notes.find(self.plan.template_name):
             state = error.run_state if isinstance(error, BakeFailed) else "Canceled"
             message = str(error) or type(error).__name__
-            self.hands.notes.end(note.with_changes(state=state, said=message))
+            self.services.notes.end(note.with_changes(state=state, said=message))
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas in the plan's regions that the version has."""
@@ -210,24 +210,24 @@ class Making:
             version,
             now=self.now,
             template_sha256=self.template_sha256,
-            content_sha256=self.hands.content(version.id),
+            content_sha256=self.services.content(version.id),
             seconds=self.seconds,
         )
         place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
-        self.hands.mirror.record(place(PLAN), plan_record(self.plan))
-        self.hands.mirror.record(place(), canonical_json(manifest.to_json()))
-        if kept := self.hands.notes.find(self.plan.template_name):
-            self.hands.notes.end(kept.with_changes(state="Succeeded"))
+        self.services.mirror.record(place(PLAN), plan_record(self.plan))
+        self.services.mirror.record(place(), canonical_json(manifest.to_json()))
+        if kept := self.services.notes.find(self.plan.template_name):
+            self.services.notes.end(kept.with_changes(state="Succeeded"))
         image = self.plan.spec.name
         return BakeResult(image=image, version=version, made=made, manifest=manifest)
 
     @contextlib.contextmanager
     def part(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
         """A step that people see, and whose time goes into the manifest."""
-        started = self.hands.clock()
-        with self.hands.progress.step(title, total=total, unit=unit) as step:
+        started = self.services.clock()
+        with self.services.progress.step(title, total=total, unit=unit) as step:
             yield step
-        self.seconds[title] = round(self.hands.clock() - started, 3)
+        self.seconds[title] = round(self.services.clock() - started, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,9 @@ class RevokedContent:
         return f"{name} has the same content and is revoked{where}: {why}"
 
 
-def revoked_content(versions: Iterable[GalleryVersion], bake_key: str) -> RevokedContent | None:
+def find_revoked_content(
+    versions: Iterable[GalleryVersion], bake_key: str
+) -> RevokedContent | None:
     """What of *versions* is revoked and was baked with *bake_key*: the widest revocation."""
     found = [
         RevokedContent(version)
@@ -265,7 +267,7 @@ def revoked_content(versions: Iterable[GalleryVersion], bake_key: str) -> Revoke
     return max(found, key=lambda content: content.everywhere, default=None)
 
 
-def reusable(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryVersion]:
+def reusable_versions(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryVersion]:
     """Those of *versions* that were baked with *bake_key* and are not on their way out.
 
     One that is still being copied is among them: it is waited for, not made a second time.
@@ -279,7 +281,12 @@ def reusable(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryV
 
 
 def bake(
-    plan: BakePlan, to: Destination, *, now: dt.datetime, force: bool = False, hands: Hands
+    plan: BakePlan,
+    to: Destination,
+    *,
+    now: dt.datetime,
+    force: bool = False,
+    services: BuildServices,
 ) -> BakeResult:
     """Carry out *plan*, unless a healthy version has its bake key already.
 
@@ -287,17 +294,17 @@ def bake(
     version it finished is recorded rather than made again. Two bakes of one image on one
     machine go one after the other.
     """
-    work = _Bake(plan, to, now, hands)
+    work = _Bake(plan, to, now, services)
     if there := work.find(force=force):
         return there
-    with _alone(plan.spec.name, hands):
+    with _alone(plan.spec.name, services):
         if not force and (there := work.find(force=False)):
             return there
         return work.make()
 
 
 def resume(
-    note: RunNote, plan: BakePlan, to: Destination, *, now: dt.datetime, hands: Hands
+    note: RunNote, plan: BakePlan, to: Destination, *, now: dt.datetime, services: BuildServices
 ) -> BakeResult:
     """End the run of *note*, which a bake of *plan* started that is gone: nothing runs twice.
 
@@ -305,9 +312,9 @@ def resume(
     ran on this machine, and died with its process, is begun anew. Of two resumes at once the
     second finds what the first has made.
     """
-    work = _Bake(plan, to, now, hands, template_sha256=note.template_sha256)
-    with _alone(note.image, hands):
-        known = hands.notes.find(note.template)
+    work = _Bake(plan, to, now, services, template_sha256=note.template_sha256)
+    with _alone(note.image, services):
+        known = services.notes.find(note.template)
         if known is None and (there := work.find(force=False)):
             return there
         try:
@@ -315,7 +322,9 @@ def resume(
         except BakeFailed as error:
             if not _died_here(error):
                 raise
-            hands.progress.note("the build ended with the process that ran it: beginning it anew")
+            services.progress.note(
+                "the build ended with the process that ran it: beginning it anew"
+            )
             return work.make()
         return work.record(version, made=True)
 
@@ -325,26 +334,26 @@ def _died_here(error: BakeFailed) -> bool:
     return known is not None and known.id == "builder-died"
 
 
-def _alone(image: str, hands: Hands) -> AbstractContextManager[None]:
+def _alone(image: str, services: BuildServices) -> AbstractContextManager[None]:
     """Be the only bake of *image* on this machine; wait for another one to end."""
     message = f"another bake of {image} is running: waiting for it"
-    return alone(hands.locks / f"bake-{image}.lock", lambda: hands.progress.note(message))
+    return alone(services.locks / f"bake-{image}.lock", lambda: services.progress.note(message))
 
 
 @dataclass(slots=True)
-class _Bake(Making):
+class _Bake(ImageBuild):
     def find(self, *, force: bool) -> BakeResult | None:
         """A version of the same key, healthy or coming; where its bake was killed, end that.
 
         Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
         """
         there = self.gallery.versions(self.definition)
-        if revoked := revoked_content(there, self.plan.bake_key):
+        if revoked := find_revoked_content(there, self.plan.bake_key):
             if revoked.everywhere and not force:
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
-            self.hands.progress.note(f"{revoked.sentence}; so is what is baked now")
-        for candidate in () if force else reversed(reusable(there, self.plan.bake_key)):
+            self.services.progress.note(f"{revoked.sentence}; so is what is baked now")
+        for candidate in () if force else reversed(reusable_versions(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
             if version and (version.healthy or version.coming):
                 return self._found(version)
@@ -353,11 +362,11 @@ class _Bake(Making):
     def _found(self, version: GalleryVersion) -> BakeResult:
         self._tell_of_regions(version)
         name = record_name(self.to.gallery, self.definition, version.version)
-        if manifest := read_manifest(self.hands.mirror.recorded(name)):
+        if manifest := read_manifest(self.services.mirror.recorded(name)):
             image = self.plan.spec.name
             return BakeResult(image=image, version=version, made=False, manifest=manifest)
         if not version.healthy:
-            self.hands.progress.note(
+            self.services.progress.note(
                 f"version {version.version} of the same content is being copied to its regions:"
                 " waiting for it"
             )
@@ -368,7 +377,7 @@ class _Bake(Making):
     def _tell_of_regions(self, version: GalleryVersion) -> None:
         for region in self.plan.spec.regions:
             if region.name not in version.regions:
-                self.hands.progress.note(
+                self.services.progress.note(
                     f"version {version.version} has no replica in {region.name}:"
                     " bake with --force to get one"
                 )
@@ -381,14 +390,14 @@ class _Bake(Making):
 
     def mirror(self) -> None:
         """Have everything that the bake installs before anything is built."""
-        missing = self.hands.mirror.missing(self.plan.artifacts)
+        missing = self.services.mirror.missing(self.plan.artifacts)
         total = sum(artifact.size or 0 for artifact in missing)
         with self.part("Mirror artifacts", total=total, unit="B") as step:
-            self.hands.mirror.ensure(missing, step=step)
+            self.services.mirror.ensure(missing, step=step)
             for bundle in self.plan.bundles:
-                self.hands.mirror.bundle(bundle)
-        self.hands.ship(self.plan)
-        self.hands.bases.offer(self.plan)
+                self.services.mirror.bundle(bundle)
+        self.services.ship(self.plan)
+        self.services.bases.offer(self.plan)
 
     def prepare(self) -> None:
         """Have the gallery and the image definition."""
@@ -415,7 +424,7 @@ class _Bake(Making):
         if late := self.product.coming():
             return self.replicate(late)
         error = self._vanished(note)
-        self.hands.notes.end(note.with_changes(state=error.run_state, said=error.message))
+        self.services.notes.end(note.with_changes(state=error.run_state, said=error.message))
         raise error
 
     def _vanished(self, note: RunNote) -> BakeFailed:
@@ -423,7 +432,7 @@ class _Bake(Making):
         again = f"./inv bake {note.image} bakes it"
         if not note.run:
             return BakeFailed("the run was never started", run_state="Canceled", hint=again)
-        ended = ended_how(self.hands.cloud, note) or "and its operation is not known any more"
+        ended = ended_how(self.services.cloud, note) or "and its operation is not known any more"
         return BakeFailed(
             f"the image template of run {note.run} has gone without a version, {ended}",
             hint=f"was it deleted by somebody? {again}",
@@ -439,7 +448,7 @@ class _Bake(Making):
             raise
 
     def _render(self, version: ImageVersion) -> dict[str, Any]:
-        endpoint = self.hands.cloud.endpoint
+        endpoint = self.services.cloud.endpoint
         delivery = Delivery(
             location=endpoint.location,
             identity=self.to.identity,
@@ -449,7 +458,7 @@ class _Bake(Making):
             regions=self.plan.spec.regions,
             tags=tuple(sorted((self.plan.spec.tags | self._tags()).items())),
         )
-        text = self.hands.render(self.plan, delivery)
+        text = self.services.render(self.plan, delivery)
         self.template_sha256 = sha256_bytes(text)
         return dict(json.loads(text))
 

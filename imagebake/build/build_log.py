@@ -141,7 +141,7 @@ def read_log(lines: Iterable[str], names: Sequence[tuple[str, str]] = ()) -> Bui
     return log
 
 
-def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
+def split_lines(chunks: Iterable[bytes]) -> Iterator[str]:
     """The lines in what is read piece by piece; the last one need not be ended."""
     rest = b""
     for chunk in chunks:
@@ -178,7 +178,7 @@ def _step_json(number: int, step: LogStep) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class LogSource:
     """A run that may be under way: *read* gives its output from an offset on.
 
     *state* says what the run is doing, or None when it does nothing any more; *rest* waits
@@ -190,7 +190,7 @@ class Source:
     rest: Callable[[], None]
 
 
-def follow(source: Source, on_state: Callable[[str], None]) -> Iterator[bytes]:
+def follow_log(source: LogSource, on_state: Callable[[str], None]) -> Iterator[bytes]:
     """The output as it comes; *on_state* is told of each state once.
 
     Whether the run is over is asked before its output is read, so that its last words are

@@ -17,7 +17,7 @@ from imagebake.spec.model.options import Schedule
 _LONGEST_PAUSE = dt.timedelta(hours=24)
 
 
-class Need(enum.StrEnum):
+class BakeNeed(enum.StrEnum):
     """Whether an image is to be baked."""
 
     DUE = "due"
@@ -27,7 +27,7 @@ class Need(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class BakeAttempt:
     """A bake as its record tells of it; one without an *outcome* was killed, or still runs."""
 
     image: str
@@ -42,18 +42,18 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class BakeDecision:
     """The decision over one image; *since* is when it became due."""
 
     image: str
-    need: Need
+    need: BakeNeed
     why: str
     since: dt.datetime | None = None
     newest: GalleryVersion | None = None
 
     def late(self, now: dt.datetime) -> dt.timedelta:
         """For how long it has been due."""
-        return now - self.since if self.need is Need.DUE and self.since else dt.timedelta(0)
+        return now - self.since if self.need is BakeNeed.DUE and self.since else dt.timedelta(0)
 
     def to_json(self) -> dict[str, Any]:
         """The decision for programs."""
@@ -66,22 +66,22 @@ class Due:
         }
 
 
-def last_time(schedule: Schedule, now: dt.datetime) -> dt.datetime:
+def last_scheduled_time(schedule: Schedule, now: dt.datetime) -> dt.datetime:
     """When *schedule* asked for a bake last, at *now* or before, in UTC."""
     local = (now + dt.timedelta(minutes=1)).astimezone(zoneinfo.ZoneInfo(schedule.timezone))
     return next(CronSim(schedule.cron, local, reverse=True)).astimezone(dt.UTC)
 
 
-def decide(
+def decide_bake(
     image: str,
     schedule: Schedule | None,
     bake_key: str,
     *,
     versions: Sequence[GalleryVersion],
-    attempts: Sequence[Attempt],
+    attempts: Sequence[BakeAttempt],
     now: dt.datetime,
     by_hand: bool = False,
-) -> Due:
+) -> BakeDecision:
     """Say whether *image* should be baked now, as the plan whose key is *bake_key*.
 
     It should when no healthy version has that key and its schedule has asked for a bake
@@ -91,23 +91,25 @@ def decide(
     healthy = [version for version in versions if version.healthy]
     newest = max(healthy, key=lambda version: version.version, default=None)
     if newest and any(version.bake_key == bake_key for version in healthy):
-        return Due(image=image, need=Need.FRESH, why="baked as it is", newest=newest)
+        return BakeDecision(image=image, need=BakeNeed.FRESH, why="baked as it is", newest=newest)
     changed = f"changed since {newest.version}" if newest else "never baked"
     if by_hand:
-        return Due(image=image, need=Need.DUE, why=changed, since=now, newest=newest)
+        return BakeDecision(image=image, need=BakeNeed.DUE, why=changed, since=now, newest=newest)
     if schedule is None:
-        return Due(image=image, need=Need.BY_HAND, why="its spec has no schedule", newest=newest)
-    asked = last_time(schedule, now)
+        return BakeDecision(
+            image=image, need=BakeNeed.BY_HAND, why="its spec has no schedule", newest=newest
+        )
+    asked = last_scheduled_time(schedule, now)
     if newest and newest.published and newest.published >= asked:
         why = f"{changed}; its schedule has not asked since"
-        return Due(image=image, need=Need.NOT_YET, why=why, newest=newest)
+        return BakeDecision(image=image, need=BakeNeed.NOT_YET, why=why, newest=newest)
     if until := _pause(bake_key, attempts, now):
         why = f"failed before; tried again after {until:%Y-%m-%d %H:%M} UTC"
-        return Due(image=image, need=Need.NOT_YET, why=why, since=asked, newest=newest)
-    return Due(image=image, need=Need.DUE, why=changed, since=asked, newest=newest)
+        return BakeDecision(image=image, need=BakeNeed.NOT_YET, why=why, since=asked, newest=newest)
+    return BakeDecision(image=image, need=BakeNeed.DUE, why=changed, since=asked, newest=newest)
 
 
-def _pause(bake_key: str, attempts: Sequence[Attempt], now: dt.datetime) -> dt.datetime | None:
+def _pause(bake_key: str, attempts: Sequence[BakeAttempt], now: dt.datetime) -> dt.datetime | None:
     """Until when to leave alone what failed; None when it may be tried."""
     mine = [attempt for attempt in attempts if attempt.bake_key == bake_key and attempt.failed]
     if not mine:

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagebake.build.due import Attempt
+from imagebake.build.due import BakeAttempt
 
 
-def line(event: str, at: dt.datetime, facts: Mapping[str, Any]) -> bytes:
+def journal_line(event: str, at: dt.datetime, facts: Mapping[str, Any]) -> bytes:
     """One line of a record: what happened, when (UTC), and what is to be known of it."""
     entry = {"event": event, "at": at.astimezone(dt.UTC).isoformat(timespec="seconds"), **facts}
     return json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
-def read_attempt(lines: Iterable[str]) -> Attempt | None:
+def read_attempt(lines: Iterable[str]) -> BakeAttempt | None:
     """The bake that a record tells of; None for what is no record of ours.
 
     A line that a crash cut short is passed over, as is what a later version may add.
@@ -33,7 +33,7 @@ def read_attempt(lines: Iterable[str]) -> Attempt | None:
         return None
     ended = next((event for event in events if event.get("event") == "ended"), {})
     try:
-        return Attempt(
+        return BakeAttempt(
             image=str(begun["image"]),
             bake_key=str(begun["bake_key"]),
             begun=dt.datetime.fromisoformat(str(begun["at"])),
@@ -55,7 +55,7 @@ _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-.+\.jsonl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
+class BakeJournal:
     """The records in *folder*; those of several machines may be put together there."""
 
     folder: Path
@@ -71,23 +71,23 @@ class Journal:
         begun = self.clock()
         name = f"{begun:%Y%m%dT%H%M%SZ}-{image}-{os.getpid()}.jsonl"
         with (self.folder / name).open("ab", buffering=0) as file:
-            file.write(line("begun", begun, {"image": image, **facts}))
+            file.write(journal_line("begun", begun, {"image": image, **facts}))
             end: dict[str, Any] = {}
             try:
                 yield end
             except BaseException as error:
                 why = {"outcome": "failed", "error": str(error) or type(error).__name__}
-                file.write(line("ended", self.clock(), why))
+                file.write(journal_line("ended", self.clock(), why))
                 raise
-            file.write(line("ended", self.clock(), end))
+            file.write(journal_line("ended", self.clock(), end))
 
-    def attempts(self, image: str) -> tuple[Attempt, ...]:
+    def attempts(self, image: str) -> tuple[BakeAttempt, ...]:
         """The bakes of *image* that there are records of, oldest first."""
         return tuple(
             attempt for attempt in map(_read, self._paths()) if attempt and attempt.image == image
         )
 
-    def latest(self, count: int) -> tuple[Attempt, ...]:
+    def latest(self, count: int) -> tuple[BakeAttempt, ...]:
         """The last *count* bakes of any image, newest first."""
         read = (attempt for path in reversed(self._paths()) if (attempt := _read(path)))
         return tuple(itertools.islice(read, count))
@@ -99,5 +99,5 @@ class Journal:
         return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _read(path: Path) -> Attempt | None:
+def _read(path: Path) -> BakeAttempt | None:
     return read_attempt(path.read_text(encoding="utf-8", errors="replace").splitlines())

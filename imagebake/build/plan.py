@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebake.build.render.scripts import manifest, render_customizers, render_validators
-from imagebake.build.render.steps import Facts
-from imagebake.build.render.windows import in_ascii
+from imagebake.build.render.scripts import image_manifest, render_customizers, render_validators
+from imagebake.build.render.steps import RenderContext
+from imagebake.build.render.windows import escape_non_ascii
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.component import Catalogue
@@ -24,12 +24,12 @@ def plan_bake(
     Raises `LockError` where the lock lacks what the spec pins.
     """
     lock_sha256 = lock.sha256
-    written = manifest(spec, lock, lock_sha256=lock_sha256)
-    facts = Facts(
+    written = image_manifest(spec, lock, lock_sha256=lock_sha256)
+    facts = RenderContext(
         spec=spec,
         lock=lock,
         catalogue=catalogue.on(spec.distribution),
-        manifest=in_ascii(written) if spec.gallery.is_windows else written,
+        manifest=escape_non_ascii(written) if spec.gallery.is_windows else written,
     )
     return BakePlan(
         spec=spec,

@@ -10,14 +10,14 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 def refuse_windows(site: Site, spec: ImageSpec) -> None:
     """Raise `UsageError` where *spec* is Windows, before anything is done for it here."""
-    if spec.gallery.is_windows and (reason := left_out(site, spec)):
+    if spec.gallery.is_windows and (reason := reason_not_bakeable(site, spec)):
         raise UsageError(
             f"{spec.name} cannot be baked here: {reason}",
             hint=f"IMAGEBAKE_CLOUD=azure ./inv bake {spec.name}",
         )
 
 
-def left_out(site: Site, spec: ImageSpec) -> str | None:
+def reason_not_bakeable(site: Site, spec: ImageSpec) -> str | None:
     """Why this machine cannot bake *spec*; None when it can."""
     if site.settings.cloud != "local":
         return None

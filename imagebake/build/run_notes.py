@@ -35,11 +35,11 @@ class RunNotes:
         """The note of the run of *template* that is under way, as far as is known."""
         return _read(self._path(template))
 
-    def going(self, image: str) -> tuple[RunNote, ...]:
+    def under_way(self, image: str) -> tuple[RunNote, ...]:
         """The runs of *image* whose end nobody has seen, the oldest first."""
         return self._of(image, self.folder.glob("*.json"))
 
-    def past(self, image: str) -> tuple[RunNote, ...]:
+    def ended(self, image: str) -> tuple[RunNote, ...]:
         """The runs of *image* that ended, the oldest first; the last twenty are kept."""
         return self._of(image, (self.folder / "ended").glob("*.json"))
 
@@ -48,7 +48,7 @@ class RunNotes:
         ended = note.with_changes(token="")
         write_atomically(self._end_path(note), ended.content(), mode=_SECRET)
         self.drop(note.template)
-        for old in self.past(note.image)[:-_KEPT]:
+        for old in self.ended(note.image)[:-_KEPT]:
             self._end_path(old).unlink(missing_ok=True)
 
     def drop(self, template: str) -> None:
@@ -74,27 +74,27 @@ def _read(path: Path) -> RunNote | None:
         return None
 
 
-def notes(site: Site) -> RunNotes:
+def run_notes(site: Site) -> RunNotes:
     """The notes of the runs in the Azure that the settings name."""
     return RunNotes(site.workspace.runs / site.settings.cloud)
 
 
-def under_way(site: Site, image: str) -> tuple[RunNote, ...]:
+def runs_under_way(site: Site, image: str) -> tuple[RunNote, ...]:
     """The runs of *image* that were started from here, and whose end nobody has seen."""
     mine = site.settings
     here = (mine.subscription, mine.resource_group, mine.gallery)
     return tuple(
         note
-        for note in notes(site).going(image)
+        for note in run_notes(site).under_way(image)
         if (note.subscription, note.resource_group, note.gallery) == here
     )
 
 
-def require_under_way(site: Site, spec: ImageSpec, end: End) -> tuple[RunNote, ...]:
+def require_runs_under_way(site: Site, spec: ImageSpec, end: End) -> tuple[RunNote, ...]:
     """The runs of *spec* to resume; where there are none, an error says what there is."""
-    if found := under_way(site, spec.name):
+    if found := runs_under_way(site, spec.name):
         return found
-    elsewhere = notes(site).going(spec.name)
+    elsewhere = run_notes(site).under_way(spec.name)
     if elsewhere:
         other = elsewhere[-1]
         raise UsageError(
@@ -125,9 +125,9 @@ def require_providers(site: Site, end: End) -> None:
         Providers(end.cloud).require(register=register, note=site.progress.note)
 
 
-def tell_of_others(site: Site, image: str, template: str) -> None:
+def report_other_runs(site: Site, image: str, template: str) -> None:
     """Say that runs of *image* are under way besides the one of *template*."""
-    for note in under_way(site, image):
+    for note in runs_under_way(site, image):
         if note.template != template:
             site.progress.note(
                 f"a run for other content of {image}, begun {note.begun}, was never seen to end:"
@@ -136,7 +136,7 @@ def tell_of_others(site: Site, image: str, template: str) -> None:
 
 
 def _what_there_is(site: Site, spec: ImageSpec, end: End) -> str:
-    ended = notes(site).past(spec.name)
+    ended = run_notes(site).ended(spec.name)
     last = f"the last one ended {ended[-1].state}" if ended else "none was started from here"
     versions = Gallery(end.cloud, site.settings.gallery).versions(spec.gallery.definition)
     newest = f"the newest version is {versions[-1].version}" if versions else "there is no version"

@@ -31,16 +31,16 @@ _MINUTES = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialResult:
+class TemplateRunResult:
     """What the distributors of a template made: a run output's name, and an id or address."""
 
     template: str
     made: tuple[tuple[str, str], ...]
 
 
-def trial(
+def run_template(
     body: Mapping[str, Any], *, cloud: Clients, connect: Callable[..., Clients], progress: Progress
-) -> TrialResult:
+) -> TemplateRunResult:
     """Create, run and delete the template *body* where *cloud* is.
 
     The galleries and image definitions that it distributes to are made where they do not
@@ -56,7 +56,7 @@ def trial(
     with progress.step("Build image") as step, templates.template(name, body) as run:
         minutes = body["properties"].get("buildTimeoutInMinutes") or _MINUTES
         run.finish(step.note, limit=minutes * 60.0)
-        return TrialResult(template=name, made=templates.outputs(name))
+        return TemplateRunResult(template=name, made=templates.outputs(name))
 
 
 def _prepare(

@@ -24,21 +24,20 @@ from imagebake.dashboard.model import (
     RegionSeen,
     RingSeen,
 )
-from imagebake.heartbeat.history import DAYS, Figures, history, slots
+from imagebake.heartbeat.history import DAYS, RegionStatistics, region_statistics, time_buckets
 from imagebake.heartbeat.history_report import load_pulses
 from imagebake.heartbeat.model import GOLDEN
-from imagebake.heartbeat.records import undisturbed
-from imagebake.heartbeat.verdict import Incident, incidents, verdicts
+from imagebake.heartbeat.records import garbage_collection_paused
+from imagebake.heartbeat.verdict import Incident, find_incidents, judge_beats
 from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import CloudError, SpecError, UsageError
 from imagebake.kernel.host.files import write_atomically
-from imagebake.rollout.commands.status import standing_rows
-from imagebake.rollout.freezes import Gate, gate
-from imagebake.rollout.operation import SECOND, Place
+from imagebake.rollout.freezes import RolloutGate, evaluate_gate
+from imagebake.rollout.operation import SECOND, Place, read_status
 from imagebake.rollout.quota import Quota, quotas
-from imagebake.rollout.status import Row, status
-from imagebake.rollout.undeclared_extensions import excess, remark
+from imagebake.rollout.status import RingStatus, status
+from imagebake.rollout.undeclared_extensions import find_undeclared, undeclared_note
 from imagebake.spec.model.image_spec import ImageSpec
 
 Reach = Callable[[Site], AbstractContextManager[Place]]
@@ -51,9 +50,9 @@ GALLERY, BEATS = "gallery", "beats"
 class Standing:
     """What is known of the gallery; *seen* is when it was so, None where it never was read."""
 
-    rows: tuple[Row, ...] = ()
+    rows: tuple[RingStatus, ...] = ()
     quotas: tuple[Quota, ...] = ()
-    gate: Gate
+    gate: RolloutGate
     seen: dt.datetime | None = None
     gaps: tuple[Gap, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -63,7 +62,7 @@ def overview(site: Site, specs: Sequence[ImageSpec], *, reach: Reach) -> Dashboa
     """Everything that is known of *specs*; what cannot be read is a gap, and no error."""
     there = _standing(site, specs, reach)
     past = moves(site, specs, site.now - dt.timedelta(days=DAYS))
-    with undisturbed():
+    with garbage_collection_paused():
         regions, found, gaps = _beats(site, specs, past)
     return Dashboard(
         at=site.now.replace(microsecond=0),
@@ -90,7 +89,7 @@ def _standing(site: Site, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
         with reach(site) as at:
             inventory = at.inventory()
             closed = at.gate(specs)
-            rows = tuple(standing_rows(at, specs, inventory))
+            rows = tuple(read_status(at, specs, inventory))
     except (CloudError, UsageError) as error:
         why = f"{error.message}; {error.hint}" if error.hint else error.message
         return _remembered(site, specs, path, why)
@@ -102,13 +101,13 @@ def _standing(site: Site, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
         gate=closed,
         seen=inventory.at,
         gaps=tuple(Gap(part=GALLERY, why=why) for why in inventory.unread),
-        remarks=tuple(filter(None, [remark(excess(specs, inventory, {}))])),
+        remarks=tuple(filter(None, [undeclared_note(find_undeclared(specs, inventory, {}))])),
     )
 
 
 def _remembered(site: Site, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
     """What was read of the gallery last; nobody knows whether the gate is open."""
-    told = gate(site.settings.freezes, None, site.now)
+    told = evaluate_gate(site.settings.freezes, None, site.now)
     last = _last_inventory(path)
     if last is None:
         return Standing(gate=told, gaps=(Gap(part=GALLERY, why=why),))
@@ -134,7 +133,7 @@ def _gallery(site: Site) -> str:
     return settings.second_gallery if settings.in_use == SECOND else settings.gallery
 
 
-def _gate_seen(one: Gate) -> GateSeen:
+def _gate_seen(one: RolloutGate) -> GateSeen:
     return GateSeen(state=one.state.value, why=one.why, until=one.until, owner=one.owner)
 
 
@@ -155,7 +154,7 @@ def _image(spec: ImageSpec, there: Standing) -> ImageSeen:
     )
 
 
-def _ring(row: Row) -> RingSeen:
+def _ring(row: RingStatus) -> RingSeen:
     told: dict[str, Any] = row.to_json()
     return RingSeen(
         name=row.ring,
@@ -179,8 +178,8 @@ def _beats(
     """The figures and pictures of every region that is or was beaten, and the incidents."""
     pulses = load_pulses(site, specs, site.now - dt.timedelta(days=DAYS))
     ages = {spec.name: spec.objectives.age_days for spec in specs}
-    told = history(pulses, now=site.now, objectives=ages)
-    drawn = slots(pulses, now=site.now)
+    told = region_statistics(pulses, now=site.now, objectives=ages)
+    drawn = time_buckets(pulses, now=site.now)
     regions = [
         RegionSeen(image=image, region=region, label=label, figures=one, slots=drawn[who])
         for one in told
@@ -190,7 +189,7 @@ def _beats(
     ]
     regions += _silent(specs, told)
     misses = {spec.name: spec.heartbeat.misses for spec in specs}
-    found = incidents(verdicts(pulses), misses)
+    found = find_incidents(judge_beats(pulses), misses)
     why = f"no beats in {site.workspace.shown(site.workspace.heartbeats)} for {DAYS} days"
     return (
         tuple(sorted(regions, key=lambda one: (one.image, one.region, one.label))),
@@ -199,7 +198,7 @@ def _beats(
     )
 
 
-def _silent(specs: Iterable[ImageSpec], told: Iterable[Figures]) -> Iterator[RegionSeen]:
+def _silent(specs: Iterable[ImageSpec], told: Iterable[RegionStatistics]) -> Iterator[RegionSeen]:
     """Where an image's rings are, and nobody has heard of it."""
     heard = {(one.image, one.region) for one in told}
     for spec in specs:

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagebake.kernel.context import Site
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.templating import Fragment, Templates
+from imagebake.lock.selection import templates
+from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.options import Schedule
 
@@ -32,7 +35,7 @@ _AZURE = ("rotate", "heartbeat")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pipelines:
+class WorkflowSettings:
     """What the workflows are rendered from, apart from the specs; crons are in UTC.
 
     *runner* is a runner's label. *azure* is whether bakes go to a subscription: then there
@@ -52,7 +55,7 @@ class Pipelines:
 
 
 def render_workflows(
-    specs: Iterable[ImageSpec], pipelines: Pipelines, templates: Templates
+    specs: Iterable[ImageSpec], pipelines: WorkflowSettings, templates: Templates
 ) -> dict[str, str]:
     """Render every workflow; the keys are their paths in the repository."""
     specs = sorted(specs, key=lambda spec: spec.name)
@@ -101,7 +104,7 @@ DRIFTED, MISSING, ABANDONED = "W001", "W002", "W003"
 _HINT = "./inv pipelines writes it"
 
 
-def check_pipelines(root: Path, wanted: Mapping[str, str]) -> None:
+def check_workflows(root: Path, wanted: Mapping[str, str]) -> None:
     """Compare the workflows of the repository at *root* with those *wanted*.
 
     Raises `SpecError` that names, for each, the first line that differs; a workflow that
@@ -127,7 +130,7 @@ def check_pipelines(root: Path, wanted: Mapping[str, str]) -> None:
         raise SpecError(wrong)
 
 
-def write_pipelines(root: Path, wanted: Mapping[str, str]) -> tuple[str, ...]:
+def write_workflows(root: Path, wanted: Mapping[str, str]) -> tuple[str, ...]:
     """Write the workflows that are not as *wanted*, delete what is not; say what was done.
 
     Raises `UsageError`, and writes nothing, where a file of the same name is somebody's own.
@@ -196,3 +199,10 @@ def _ours(text: str | None) -> bool:
 
 def _read(path: Path) -> str | None:
     return path.read_bytes().decode("utf-8", errors="replace") if path.is_file() else None
+
+
+def workspace_workflows(site: Site) -> dict[str, str]:
+    """Every workflow of this repository, by its path."""
+    specs = load_all(site.workspace.specs, root=site.workspace.root)
+    settings = WorkflowSettings(azure=site.settings.cloud == "azure", runner=site.settings.runner)
+    return render_workflows(specs.values(), settings, templates(site))

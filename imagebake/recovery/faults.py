@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imagebake.drill.commands.outage import IDENTITY, STORE, broken
+from imagebake.drill.outages import IDENTITY, STORE, with_outage
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.context import Site
 from imagebake.rollout.operation import FIRST, place
@@ -46,11 +46,11 @@ def before_all(spec: ImageSpec) -> Commands:
 
 
 def _store_unreadable(site: Site, _: ImageSpec) -> None:
-    broken(Outages(), STORE, told=True).write(site.workspace.emulator)
+    with_outage(Outages(), STORE, told=True).write(site.workspace.emulator)
 
 
 def _storm(site: Site, _: ImageSpec) -> None:
-    broken(Outages(), IDENTITY, told=True).write(site.workspace.emulator)
+    with_outage(Outages(), IDENTITY, told=True).write(site.workspace.emulator)
 
 
 def _caches_gone(site: Site, _: ImageSpec) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.recovery.second_gallery import Second, flaws, wanted
-from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import COMPLETED, rings_of
 from imagebake.spec.model.image_spec import ImageSpec
@@ -32,7 +32,7 @@ def lacks(
     spec: ImageSpec, first: Inventory, second: Inventory | None, to: Second | None
 ) -> tuple[Lack, ...]:
     """Everything that is missing for *spec*'s image: replicas, a way back, copies."""
-    rings = rings_of(spec, Index(first))
+    rings = rings_of(spec, VersionIndex(first))
     if not rings.versions:
         why = "it was never baked"
         return (Lack(subject=spec.name, what=why, command=f"./inv bake {spec.name}"),)
@@ -50,7 +50,7 @@ def lacks(
 
 def _ring_lacks(spec: ImageSpec, rings: Rings, ring: Ring) -> Iterable[Lack]:
     subject = f"{spec.name}, ring {ring.name}"
-    good = [seat.version for seat in rings.seats(ring.name) if rings.good(seat.version, ring)]
+    good = [seat.version for seat in rings.history(ring.name) if rings.good(seat.version, ring)]
     promote = f"./inv promote {spec.name} --ring {ring.name}"
     if not good:
         yield Lack(subject=subject, what="no good version is current", command=promote)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from string import Template
+from typing import Any
 
+from imagebake.kernel.context import Site
 from imagebake.kernel.errors import UsageError
 
 FACTS = ("title", "trigger", "expected", "rto", "rpo", "measured")
@@ -140,3 +144,32 @@ def _strange(book: Runbook) -> Iterator[str]:
             known = False
         if not known:
             yield f"{one.text!r} is no ./inv command"
+
+
+RECORDS = "rehearsals.jsonl"
+
+
+def load_runbooks(folder: Path) -> dict[str, Runbook]:
+    """Every runbook in *folder*, by name; raises `UsageError` for one that is not whole."""
+    pages = sorted(folder.glob("*.md"))
+    return {page.stem: parse(page.stem, page.read_text(encoding="utf-8")) for page in pages}
+
+
+def last_rehearsal(site: Site, name: str) -> Mapping[str, Any] | None:
+    """The last rehearsal of a runbook that there is a record of."""
+    path = site.workspace.records / RECORDS
+    if not path.exists():
+        return None
+    lines = reversed(path.read_text(encoding="utf-8").splitlines())
+    mine: Any = next(
+        (one for line in lines if (one := _read_record(line)).get("runbook") == name), None
+    )
+    return mine  # type: ignore[no-any-return]
+
+
+def _read_record(line: str) -> dict[str, Any]:
+    """A record; nothing where a line was cut short."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {}

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_CLAIM, TAG_REVOKED, GalleryVersion
 from imagebake.azure.resources.resource_ids import key, name_of
-from imagebake.rollout.audience import members, moves
-from imagebake.rollout.model.actions import Copy, CopyTags
-from imagebake.rollout.model.actions import Action, AwaitReplicas
+from imagebake.rollout.audience import plan_moves, scale_sets_by_ring
+from imagebake.rollout.model.actions import Action, AwaitReplicas, Copy, CopyTags
 from imagebake.rollout.model.effects import OURS
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Due, Plan, Refusal
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import PendingAction, Refusal, RolloutPlan
 from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import COMPLETED, rings_of
 from imagebake.spec.model.image_spec import ImageSpec
@@ -43,7 +42,7 @@ def wanted(rings: Rings) -> tuple[GalleryVersion, ...]:
     """
     found: dict[str, GalleryVersion] = {}
     for ring in rings.rings:
-        good = [seat.version for seat in rings.seats(ring.name) if rings.good(seat.version, ring)]
+        good = [seat.version for seat in rings.history(ring.name) if rings.good(seat.version, ring)]
         found |= {key(one.id): one for one in good[:2]}
     if not found:
         usable = [one for one in rings.versions if one.healthy and not rings.revoked_anywhere(one)]
@@ -93,12 +92,12 @@ def _other_tags(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
 
 def copy_plan(
     spec: ImageSpec, first: Inventory, second: Inventory, to: Second, *, now: dt.datetime
-) -> Plan:
+) -> RolloutPlan:
     """The plan that brings what a recovery of *spec*'s image needs to the second gallery.
 
     What was copied before follows its original: what is revoked there is revoked here.
     """
-    rings = rings_of(spec, Index(first))
+    rings = rings_of(spec, VersionIndex(first))
     there = {key(one.id): one for one in second.versions}
     actions: list[Action] = []
     refusals: list[Refusal] = []
@@ -116,7 +115,7 @@ def copy_plan(
         why = "the image has no version that could be copied"
         refusals.append(_nothing(rings.id, why, f"./inv bake {image}"))
     revocations_first = sorted(actions, key=lambda one: not _revokes(one))
-    return Plan(
+    return RolloutPlan(
         title=f"Copy {spec.name} to gallery {name_of(to.gallery)}",
         at=now,
         actions=tuple(revocations_first),
@@ -182,20 +181,20 @@ def use_plan(
     *,
     now: dt.datetime,
     without: frozenset[str] = frozenset(),
-) -> Plan:
+) -> RolloutPlan:
     """The plan that brings every scale set to *inventory*'s gallery, from the one called *other*.
 
     Each gets what its ring has there. Regions *without* are left alone, because they are lost;
     no other freeze or gate keeps it from being done, as it is with a rollback. Raises nothing:
     what cannot be moved is refused by name.
     """
-    rings = rings_of(spec, Index(inventory))
+    rings = rings_of(spec, VersionIndex(inventory))
     kin = frozenset({key(f"{other}/images/{spec.gallery.definition}")})
     actions: list[Action] = []
     refusals: list[Refusal] = []
-    due: list[Due] = []
+    due: list[PendingAction] = []
     for ring in rings.rings:
-        mine = members(inventory, rings.rings)[ring.name]
+        mine = scale_sets_by_ring(inventory, rings.rings)[ring.name]
         refusals += [_left_out(one) for one in mine if one.region in without]
         there = [one for one in mine if one.region not in without]
         goal = _goal(rings, ring)
@@ -205,11 +204,11 @@ def use_plan(
         actions += _await(goal, there)
         why = f"ring {ring.name} has {goal.version} there"
         wide = _everywhere(ring, goal)
-        moved = moves(rings, wide, goal, there, reason=why, again=True, kin=kin)
+        moved = plan_moves(rings, wide, goal, there, reason=why, again=True, kin=kin)
         actions += moved.actions
         refusals += moved.refusals
         due += moved.due
-    return Plan(
+    return RolloutPlan(
         title=f"Use gallery {name_of(inventory.gallery)} for {spec.name}",
         at=now,
         actions=_waits_first(actions),
@@ -225,7 +224,7 @@ def _everywhere(ring: Ring, goal: GalleryVersion) -> Ring:
 
 def _goal(rings: Rings, ring: Ring) -> GalleryVersion | None:
     """What serves *ring*: the last it had that is good still."""
-    seats = rings.seats(ring.name)
+    seats = rings.history(ring.name)
     return next((one.version for one in seats if rings.good(one.version, ring)), None)
 
 

@@ -10,7 +10,7 @@ from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet, UpgradeSta
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resources.resource_ids import definition_of, is_version, key
 from imagebake.rollout.model.actions import Action, CancelUpgrade, Move, Upgrade
-from imagebake.rollout.model.plan import Due, Refusal
+from imagebake.rollout.model.plan import PendingAction, Refusal
 from imagebake.rollout.model.rings import Rings
 from imagebake.spec.model.rings import Audience, Ring
 
@@ -18,12 +18,12 @@ Member = TypeVar("Member", ScaleSet, Machine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moves:
+class ScaleSetMoves:
     """What brings a ring's scale sets to a version, what is in the way, and what failed."""
 
     actions: tuple[Action, ...]
     refusals: tuple[Refusal, ...]
-    due: tuple[Due, ...]
+    due: tuple[PendingAction, ...]
     failed: tuple[str, ...]
 
     @property
@@ -32,7 +32,9 @@ class Moves:
         return not self.actions and not self.due
 
 
-def members(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[ScaleSet, ...]]:
+def scale_sets_by_ring(
+    inventory: Inventory, rings: Iterable[Ring]
+) -> dict[str, tuple[ScaleSet, ...]]:
     """The scale sets of each ring, by the ring's name.
 
     A scale set that several rings want belongs to the last one, which waits longest.
@@ -45,30 +47,30 @@ def members(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Scal
         wanting = [
             name
             for name, wanted in audiences.items()
-            if wanted & names or carries(scale_set.tags, tags[name])
+            if wanted & names or has_tags(scale_set.tags, tags[name])
         ]
         if wanting:
             homes[wanting[-1]].append(scale_set)
     return {name: tuple(found) for name, found in homes.items()}
 
 
-def machines_of(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Machine, ...]]:
+def machines_by_ring(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Machine, ...]]:
     """The machines that each ring names by their tags."""
     return {
         ring.name: tuple(
-            machine for machine in inventory.machines if carries(machine.tags, ring.audience.tags)
+            machine for machine in inventory.machines if has_tags(machine.tags, ring.audience.tags)
         )
         for ring in rings
     }
 
 
-def carries(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     """Whether *tags* has all of *wanted*, of which there is any; names in any case."""
     mine = {name.lower(): value for name, value in tags.items()}
     return bool(wanted) and all(mine.get(name.lower()) == text for name, text in wanted.items())
 
 
-def moves(
+def plan_moves(
     rings: Rings,
     ring: Ring,
     version: GalleryVersion,
@@ -77,7 +79,7 @@ def moves(
     reason: str,
     again: bool = False,
     kin: frozenset[str] = frozenset(),
-) -> Moves:
+) -> ScaleSetMoves:
     """What brings *scale_sets*, those of *ring*, to *version*.
 
     Scale sets of definitions in *kin* are the ring's, too. What has failed to upgrade to it is
@@ -86,7 +88,7 @@ def moves(
     """
     actions: list[Action] = []
     refusals: list[Refusal] = []
-    due: list[Due] = []
+    due: list[PendingAction] = []
     failed: list[str] = []
     moved = 0
     for scale_set in scale_sets:
@@ -94,10 +96,10 @@ def moves(
             refusals.append(refusal)
             continue
         right = _points_at(rings, ring, version, scale_set)
-        if right and not lagging(scale_set, version):
+        if right and not has_lagging_instances(scale_set, version):
             continue
         if scale_set.upgrade is UpgradeState.RUNNING and (right or not again):
-            due.append(Due(subject=scale_set.id, wanted="its rolling upgrade ends"))
+            due.append(PendingAction(subject=scale_set.id, wanted="its rolling upgrade ends"))
             continue
         if right and scale_set.upgrade is UpgradeState.FAILED and not again:
             failed.append(scale_set.id)
@@ -107,12 +109,12 @@ def moves(
             actions.append(CancelUpgrade(subject=scale_set.id, reason=reason))
         actions.append(_action(ring, scale_set, version, moved, right=right, reason=reason))
         moved += 1
-    return Moves(
+    return ScaleSetMoves(
         actions=tuple(actions), refusals=tuple(refusals), due=tuple(due), failed=tuple(failed)
     )
 
 
-def lagging(scale_set: ScaleSet, version: GalleryVersion) -> bool:
+def has_lagging_instances(scale_set: ScaleSet, version: GalleryVersion) -> bool:
     """Whether an instance runs something else, or may do so and was never upgraded."""
     settled = scale_set.upgrade is UpgradeState.DONE
     for instance in scale_set.instances:

@@ -9,7 +9,7 @@ from typing import Any
 
 from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.rollout.model.actions import Action, Move, Upgrade
-from imagebake.rollout.model.plan import Due, Plan, Refusal, Throttle, spoken_time
+from imagebake.rollout.model.plan import CallRate, PendingAction, Refusal, RolloutPlan, spoken_time
 
 _SHORT = 12
 _MOST = 200
@@ -18,13 +18,15 @@ _NAMED = 10
 """So many scale sets of a batch are named."""
 
 
-def change_request(plan: Plan, *, throttle: Throttle | None = None, every: bool = False) -> str:
+def change_request(
+    plan: RolloutPlan, *, throttle: CallRate | None = None, every: bool = False
+) -> str:
     """*plan* as a person approves it; *every* line, or the first of very many."""
     most = None if every else _MOST
-    return "\n".join(_lines(plan, throttle or Throttle(), most)) + "\n"
+    return "\n".join(_lines(plan, throttle or CallRate(), most)) + "\n"
 
 
-def batches(actions: Sequence[Action]) -> Iterator[list[Any]]:
+def batch_actions(actions: Sequence[Action]) -> Iterator[list[Any]]:
     """The actions one by one, but the moves of one batch of a ring together."""
 
     def which(numbered: tuple[int, Action]) -> tuple[object, ...]:
@@ -37,7 +39,7 @@ def batches(actions: Sequence[Action]) -> Iterator[list[Any]]:
         yield [action for _, action in group]
 
 
-def _lines(plan: Plan, throttle: Throttle, most: int | None) -> Iterator[str]:
+def _lines(plan: RolloutPlan, throttle: CallRate, most: int | None) -> Iterator[str]:
     yield f"# {plan.title}"
     yield ""
     named = f" · plan {plan.digest[:_SHORT]}" if plan.actions else ""
@@ -60,7 +62,7 @@ def _lines(plan: Plan, throttle: Throttle, most: int | None) -> Iterator[str]:
 def _actions(title: str, actions: tuple[Action, ...], most: int | None) -> Iterator[str]:
     numbered = (
         f"{number}. {batch_sentence(group)}\n   because {group[0].reason}"
-        for number, group in enumerate(batches(actions), 1)
+        for number, group in enumerate(batch_actions(actions), 1)
     )
     yield from _section(title, numbered, most)
 
@@ -89,7 +91,7 @@ def _section(title: str, lines: Iterable[str], most: int | None) -> Iterator[str
         yield f"- … and {len(found) - most:,} more (--json has all of them)"
 
 
-def _cost(plan: Plan, throttle: Throttle) -> Iterator[str]:
+def _cost(plan: RolloutPlan, throttle: CallRate) -> Iterator[str]:
     if not plan.actions:
         return
     cost = plan.cost
@@ -104,7 +106,7 @@ def _cost(plan: Plan, throttle: Throttle) -> Iterator[str]:
     )
 
 
-def _due(due: Due) -> str:
+def _due(due: PendingAction) -> str:
     when = f" after {due.at:%Y-%m-%d %H:%M} UTC" if due.at else ""
     return f"- {spoken(due.subject)}: {due.wanted}{when}"
 

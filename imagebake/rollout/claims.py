@@ -32,7 +32,7 @@ URGENT = "rollback"
 """The work that goes before all other: who is at something else stops for it."""
 
 
-class Tags(Protocol):
+class ClaimTags(Protocol):
     """The tags of one resource, of which each write changes only those that it names."""
 
     def read(self) -> Mapping[str, str]:
@@ -61,7 +61,7 @@ class Claimant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ClaimRecord:
     """A claim as its tag says it; *until* is None for a text that is not ours."""
 
     tag: str
@@ -70,7 +70,7 @@ class Held:
     what: str
 
     @classmethod
-    def of(cls, tag: str, value: str) -> Held:
+    def of(cls, tag: str, value: str) -> ClaimRecord:
         """Read the tag *tag*."""
         when, _, rest = value.partition(" ")
         who, _, what = rest.partition(" ")
@@ -92,7 +92,7 @@ class Held:
 class Claim:
     """The claim that its owner has; it is over for good once `hold` has raised."""
 
-    tags: Tags
+    tags: ClaimTags
     tag: str
     what: str
     claimant: Claimant
@@ -116,7 +116,7 @@ class Claim:
         if self._over:
             raise RolloutRefused(self._over, hint=AGAIN)
 
-    def take(self) -> tuple[Held, ...]:
+    def take(self) -> tuple[ClaimRecord, ...]:
         """Write the claim and read those of others: it holds where there is none."""
         self._write()
         others, over = self._sorted(self.tags.read())
@@ -125,7 +125,7 @@ class Claim:
             self.tags.delete(frozenset(claim.tag for claim in over))
         return others
 
-    def others(self) -> tuple[Held, ...]:
+    def others(self) -> tuple[ClaimRecord, ...]:
         """The claims of others, without writing one of one's own."""
         return self._sorted(self.tags.read())[0]
 
@@ -161,17 +161,19 @@ class Claim:
         self._written = now  # even where no answer comes it may be there
         self.tags.merge({self.tag: value})
 
-    def _sorted(self, tags: Mapping[str, str]) -> tuple[tuple[Held, ...], tuple[Held, ...]]:
+    def _sorted(
+        self, tags: Mapping[str, str]
+    ) -> tuple[tuple[ClaimRecord, ...], tuple[ClaimRecord, ...]]:
         """The claims of others that hold, and those that are over."""
         held = [
-            Held.of(tag, value)
+            ClaimRecord.of(tag, value)
             for tag, value in sorted(tags.items())
             if tag.lower().startswith(TAG_CLAIM) and tag != self.tag
         ]
         over = [claim for claim in held if self._is_over(claim)]
         return tuple(claim for claim in held if claim not in over), tuple(over)
 
-    def _is_over(self, other: Held) -> bool:
+    def _is_over(self, other: ClaimRecord) -> bool:
         if other.until is None or other.who is None:
             return False  # not written by us: whoever did is asked
         return other.until < self.claimant.now() or self.claimant.gone(other.who)
@@ -181,8 +183,8 @@ AGAIN = "run the command again: it goes on from what is there then"
 
 
 @contextlib.contextmanager
-def claimed(
-    tags: Tags, what: str, *, claimant: Claimant, wait: float, take_over: bool = False
+def hold_claim(
+    tags: ClaimTags, what: str, *, claimant: Claimant, wait: float, take_over: bool = False
 ) -> Iterator[Claim]:
     """Be the only one at an image while the context is open; *what* is `URGENT`, or not.
 
@@ -221,7 +223,7 @@ _SLOWEST = 4
 _ATTEMPTS = 3
 
 
-def _busy(others: tuple[Held, ...]) -> RolloutRefused:
+def _busy(others: tuple[ClaimRecord, ...]) -> RolloutRefused:
     return RolloutRefused(
         f"somebody else is at it: {', '.join(map(str, others))}",
         hint="run it again when they are done; a claim whose owner is gone ends by itself,"

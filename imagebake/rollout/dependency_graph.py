@@ -8,7 +8,7 @@ from typing import Any
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of, spoken
-from imagebake.rollout.model.index import Index, parents
+from imagebake.rollout.model.index import VersionIndex, parents_of
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.rollback import images_of
 from imagebake.spec.model.image_spec import ImageSpec
@@ -19,7 +19,7 @@ _OUTSIDE = ("mirror", "identity", "subnet")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Node:
+class DependencyNode:
     """One thing on the map: its id, or its address, what kind of thing it is, and its name."""
 
     id: str
@@ -32,7 +32,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Need:
+class Dependency:
     """*who* needs *what* (both ids), and *how*."""
 
     who: str
@@ -48,10 +48,10 @@ class Need:
 class DependencyMap:
     """Everything that the images need and that needs them."""
 
-    nodes: Mapping[str, Node] = field(default_factory=dict)
-    needs: tuple[Need, ...] = ()
+    nodes: Mapping[str, DependencyNode] = field(default_factory=dict)
+    needs: tuple[Dependency, ...] = ()
 
-    def of(self, identifier: str) -> tuple[Need, ...]:
+    def of(self, identifier: str) -> tuple[Dependency, ...]:
         """What needs *identifier*, directly."""
         return tuple(need for need in self.needs if need.what == key(identifier))
 
@@ -65,27 +65,27 @@ class DependencyMap:
 
 class _Drawing:
     def __init__(self) -> None:
-        self.nodes: dict[str, Node] = {}
-        self.needs: dict[Need, None] = {}
+        self.nodes: dict[str, DependencyNode] = {}
+        self.needs: dict[Dependency, None] = {}
 
     def node(self, identifier: str, kind: str, name: str = "") -> str:
         self.nodes.setdefault(
-            key(identifier), Node(key(identifier), kind, name or name_of(identifier))
+            key(identifier), DependencyNode(key(identifier), kind, name or name_of(identifier))
         )
         return key(identifier)
 
     def need(self, who: str, what: str, how: str) -> None:
-        self.needs[Need(who, what, how)] = None
+        self.needs[Dependency(who, what, how)] = None
 
 
-def dependency_map(
+def build_dependency_map(
     specs: Iterable[ImageSpec], inventory: Inventory, surroundings: Surroundings | None = None
 ) -> DependencyMap:
     """The map of *specs*' images over what was read.
 
     Versions are on it that a ring has, had before, or that anything uses or was made from.
     """
-    drawing, index = _Drawing(), Index(inventory)
+    drawing, index = _Drawing(), VersionIndex(inventory)
     gallery = drawing.node(inventory.gallery, "gallery")
     for spec in specs:
         image = drawing.node(index.named(spec.gallery.definition), "image", spec.name)
@@ -102,7 +102,7 @@ def dependency_map(
     return DependencyMap(nodes=drawing.nodes, needs=tuple(drawing.needs))
 
 
-def _seats(drawing: _Drawing, index: Index, spec: ImageSpec, image: str) -> None:
+def _seats(drawing: _Drawing, index: VersionIndex, spec: ImageSpec, image: str) -> None:
     rings = rings_of(spec, index)
     for ring in rings.names:
         for word, version in (("current", rings.current(ring)), ("previous", rings.previous(ring))):
@@ -113,14 +113,14 @@ def _seats(drawing: _Drawing, index: Index, spec: ImageSpec, image: str) -> None
                 drawing.need(node, image, "it is a version of it")
 
 
-def _kin(drawing: _Drawing, index: Index) -> None:
+def _kin(drawing: _Drawing, index: VersionIndex) -> None:
     for version in index.versions.values():
-        for parent in sorted(parents(version)):
+        for parent in sorted(parents_of(version)):
             child = drawing.node(version.id, "version", spoken(version.id))
             drawing.need(child, drawing.node(parent, "version", spoken(parent)), "made from it")
 
 
-def _users(drawing: _Drawing, index: Index) -> None:
+def _users(drawing: _Drawing, index: VersionIndex) -> None:
     """Machines and scale sets; what is not known to be of a version is of its image."""
     for who, what in dict.fromkeys(_uses(index.inventory)):
         if definition_of(what) not in index.definitions and what not in index.versions:

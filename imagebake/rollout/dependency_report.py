@@ -1,13 +1,12 @@
-"""The map of dependencies as a picture of its own: SVG, alone or in a page, with a table."""
+"""The dependency map as an SVG picture, as an HTML page with a table, and as a Mermaid chart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from imagebake.kernel.pages.html import STYLE
+from imagebake.kernel.templating import render_page
 
 COLUMNS = (
     ("ring", "machine", "scale set", "reference", "more"),
@@ -15,37 +14,22 @@ COLUMNS = (
     ("image",),
     ("gallery", "marketplace image", "mirror", "identity", "subnet"),
 )
-"""Kinds from left to right: who needs stands left of what is needed."""
-_HEADS = ("rings, and who uses it", "versions", "images", "what they stand on")
+"""Kinds from left to right, so that most arrows point to the right."""
+_HEADS = ("rings and users", "versions", "images", "dependencies")
 _USERS = ("machine", "scale set", "reference")
 _TOGETHER = 6
-"""So many users of the same things are drawn one by one; the rest of them are one box."""
+"""Number of users of the same resources drawn one by one; a last box counts the rest."""
 _WIDTH, _HEIGHT, _GAP, _ROW, _TOP = 220, 38, 90, 50, 46
 _LETTERS = 30
+"""Letters of a name that fit into a box."""
 
 Drawing = Mapping[str, Sequence[Mapping[str, Any]]]
 """The JSON of a dependency map: its `nodes`, and its `needs`."""
-_SVG_STYLE = """\
-text { font: 12px system-ui, sans-serif; fill: #1c2024 }
-.kind, .head { fill: #565c63; font-size: 10px }
-rect { fill: #f5f7f9; stroke: #98a0a8 } .version { fill: #e4f3ea } .ring { fill: #fdf3d8 }
-path { fill: none; stroke: #98a0a8 } marker path { fill: #98a0a8; stroke: none }
-@media (prefers-color-scheme: dark) { text { fill: #e6e8ea } .kind, .head { fill: #a9b0b7 }
-rect { fill: #1d2126; stroke: #565c63 } .version { fill: #17331f } .ring { fill: #3b3113 } }
-"""
-_START = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-    ' style="min-width: {width}px" role="img" aria-label="What needs what">'
-)
-_TIP = (
-    '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7"'
-    ' markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>'
-)
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
-    """A thing in the picture, and the things that it needs with how it does."""
+class _Node:
+    """A node of the map, or several that are drawn as one, with the ids that it needs and how."""
 
     id: str
     kind: str
@@ -54,129 +38,110 @@ class _Box:
 
 
 def map_svg(drawing: Drawing) -> str:
-    """The picture alone: arrows point from what needs to what is needed."""
-    boxes = _boxes(drawing)
-    columns = _columns(boxes)
-    places = {
-        box.id: (number * (_WIDTH + _GAP) + 10, _TOP + row * _ROW)
-        for number, column in enumerate(columns)
-        for row, box in enumerate(column)
-    }
-    width = len(columns) * (_WIDTH + _GAP) - _GAP + 20
-    height = _TOP + max((len(column) for column in columns), default=0) * _ROW + 10
-    heads = (
-        f'<text class="head" x="{number * (_WIDTH + _GAP) + 10}" y="24">{head}</text>'
-        for number, head in enumerate(_HEADS)
-    )
-    arrows = (
-        _arrow(places[box.id], places[what], f"{box.name} → {how}")
-        for box in boxes
-        for what, how in box.needs
-        if what in places
-    )
-    drawn = (_drawn(box, places[box.id]) for column in columns for box in column)
-    start = _START.format(width=width, height=height)
-    style = f"<style>{_SVG_STYLE}</style>"
-    return "\n".join([start, style, _TIP, *heads, *arrows, *drawn, "</svg>\n"])
+    """Draw the map; arrows point from a user to the resource that it needs."""
+    return render_page("dependency_map.svg.j2", map=_layout(drawing))
 
 
 def map_page(drawing: Drawing) -> str:
-    """The picture in a page that needs nothing else, with every need in a table below it."""
-    names = {str(node["id"]): f"{node['kind']} {node['name']}" for node in drawing["nodes"]}
-    rows = "\n".join(
-        f"<tr><td>{escape(names[one['who']])}</td><td>{escape(one['how'])}</td>"
-        f"<td>{escape(names[one['what']])}</td></tr>"
-        for one in drawing["needs"]
+    """Render a page with the picture, and below it every need in a table."""
+    return render_page(
+        "dependency_map.html.j2",
+        map=_layout(drawing),
+        names={str(node["id"]): f"{node['kind']} {node['name']}" for node in drawing["nodes"]},
+        needs=drawing["needs"],
     )
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>What needs what</title><style>{STYLE}body {{ max-width: 84rem; }}</style></head><body>
-<h1>What needs what</h1>
-<p class="lead">Nothing here may be destroyed while something points at it.</p>
-<div class="scroll">{map_svg(drawing)}</div>
-<details><summary>All {len(drawing["needs"])} of them as a table</summary>
-<div class="scroll"><table><thead><tr><th>who</th><th>how</th><th>needs</th></tr></thead><tbody>
-{rows}
-</tbody></table></div></details>
-</body></html>
-"""
 
 
-def _boxes(drawing: Drawing) -> list[_Box]:
+def _layout(drawing: Drawing) -> dict[str, Any]:
+    """Place every node and arrow; sizes are in pixels."""
+    nodes = _nodes(drawing)
+    columns = _columns(nodes)
+    lefts = [number * (_WIDTH + _GAP) + 10 for number in range(len(columns))]
+    places = {
+        node.id: (left, _TOP + row * _ROW)
+        for left, column in zip(lefts, columns, strict=True)
+        for row, node in enumerate(column)
+    }
+    return {
+        "width": len(columns) * (_WIDTH + _GAP) - _GAP + 20,
+        "height": _TOP + max((len(column) for column in columns), default=0) * _ROW + 10,
+        "box_width": _WIDTH,
+        "box_height": _HEIGHT,
+        "heads": [{"x": x, "text": text} for x, text in zip(lefts, _HEADS, strict=True)],
+        "arrows": [
+            {"path": _arrow(places[node.id], places[what]), "title": f"{node.name} → {how}"}
+            for node in nodes
+            for what, how in node.needs
+            if what in places
+        ],
+        "boxes": [_box(node, places[node.id]) for column in columns for node in column],
+    }
+
+
+def _box(node: _Node, place: tuple[int, int]) -> dict[str, Any]:
+    x, y = place
+    name = node.name
+    label = name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
+    return {"id": node.id, "kind": node.kind, "label": label, "x": x, "y": y}
+
+
+def _nodes(drawing: Drawing) -> list[_Node]:
     needs: dict[str, list[tuple[str, str]]] = {}
-    for one in drawing["needs"]:
-        needs.setdefault(one["who"], []).append((one["what"], one["how"]))
-    boxes = [
-        _Box(node["id"], node["kind"], node["name"], tuple(needs.get(node["id"], ())))
+    for need in drawing["needs"]:
+        needs.setdefault(need["who"], []).append((need["what"], need["how"]))
+    nodes = [
+        _Node(node["id"], node["kind"], node["name"], tuple(needs.get(node["id"], ())))
         for node in drawing["nodes"]
     ]
-    return list(_gathered(boxes))
+    return list(_grouped(nodes))
 
 
-def _gathered(boxes: Iterable[_Box]) -> Iterator[_Box]:
-    """The boxes, of those that use just the same things no more than a few."""
-    alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[_Box]] = {}
-    for box in boxes:
-        if box.kind in _USERS:
-            alike.setdefault((box.kind, box.needs), []).append(box)
+def _grouped(nodes: Iterable[_Node]) -> Iterator[_Node]:
+    """Replace all but the first few users of the same resources by one node that counts them."""
+    alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[_Node]] = {}
+    for node in nodes:
+        if node.kind in _USERS:
+            alike.setdefault((node.kind, node.needs), []).append(node)
         else:
-            yield box
-    for (kind, needs), some in alike.items():
-        yield from some[:_TOGETHER]
-        if (left := len(some) - _TOGETHER) > 0:
-            yield _Box(f"more {kind} {needs}", "more", f"{left:,} more {kind}s", needs)
+            yield node
+    for (kind, needs), users in alike.items():
+        yield from users[:_TOGETHER]
+        if (left := len(users) - _TOGETHER) > 0:
+            yield _Node(f"more {kind} {needs}", "more", f"{left:,} more {kind}s", needs)
 
 
-def _columns(boxes: Sequence[_Box]) -> list[list[_Box]]:
-    """The boxes by column; each stands near what it needs, as far as there is room."""
+def _columns(nodes: Sequence[_Node]) -> list[list[_Node]]:
+    """Sort the nodes into columns, each node near those that it needs."""
     rows: dict[str, float] = {}
-    columns: list[list[_Box]] = []
+    columns: list[list[_Node]] = []
+    # From right to left: a row can only follow rows that are known already.
     for kinds in reversed(COLUMNS):
-        column = [box for box in boxes if box.kind in kinds]
-        wanted = {box.id: _middle(box, rows) for box in column}
+        column = [node for node in nodes if node.kind in kinds]
+        wanted = {node.id: _middle(node, rows) for node in column}
         column = sorted(column, key=_order(wanted))
-        rows |= {box.id: float(row) for row, box in enumerate(column)}
+        rows |= {node.id: float(row) for row, node in enumerate(column)}
         columns.insert(0, column)
     return columns
 
 
-def _order(wanted: Mapping[str, float]) -> Callable[[_Box], tuple[float, bool, str, str]]:
-    return lambda box: (wanted[box.id], box.kind != "ring", box.kind, box.name)
+def _order(wanted: Mapping[str, float]) -> Callable[[_Node], tuple[float, bool, str, str]]:
+    return lambda node: (wanted[node.id], node.kind != "ring", node.kind, node.name)
 
 
-def _middle(box: _Box, rows: Mapping[str, float]) -> float:
-    """The row in the middle of what *box* needs; the last one where that has no row."""
-    known = [rows[what] for what, _ in box.needs if what in rows]
+def _middle(node: _Node, rows: Mapping[str, float]) -> float:
+    """Average the rows of the nodes that *node* needs; below all others where none has a row."""
+    known = [rows[what] for what, _ in node.needs if what in rows]
     return sum(known) / len(known) if known else float(len(rows))
 
 
-def _drawn(box: _Box, place: tuple[int, int]) -> str:
-    x, y = place
-    name = box.name if len(box.name) <= _LETTERS else f"{box.name[: _LETTERS - 1]}…"
-    return (
-        f'<g><title>{escape(box.id)}</title><rect class="{escape(box.kind)}" x="{x}" y="{y}"'
-        f' width="{_WIDTH}" height="{_HEIGHT}" rx="5"/>'
-        f'<text class="kind" x="{x + 8}" y="{y + 14}">{escape(box.kind)}</text>'
-        f'<text x="{x + 8}" y="{y + 30}">{escape(name)}</text></g>'
-    )
-
-
-def _arrow(start: tuple[int, int], end: tuple[int, int], title: str) -> str:
+def _arrow(start: tuple[int, int], end: tuple[int, int]) -> str:
+    """Write the path of an arrow between the boxes with these upper left corners."""
     (x1, y1), (x2, y2) = start, end
-    middle = _HEIGHT // 2
-    if x1 == x2:  # of the same kind: around on the left
-        path = (
-            f"M{x1} {y1 + middle}C{x1 - 40} {y1 + middle}"
-            f" {x2 - 40} {y2 + middle} {x2} {y2 + middle}"
-        )
-    else:
-        left, bend = x1 + _WIDTH, _GAP // 2
-        path = (
-            f"M{left} {y1 + middle}C{left + bend} {y1 + middle}"
-            f" {x2 - bend} {y2 + middle} {x2} {y2 + middle}"
-        )
-    return f'<path d="{path}" marker-end="url(#tip)"><title>{escape(title)}</title></path>'
+    y1, y2 = y1 + _HEIGHT // 2, y2 + _HEIGHT // 2
+    if x1 == x2:  # in one column: around on the left, where no box is crossed
+        return f"M{x1} {y1}C{x1 - 40} {y1} {x2 - 40} {y2} {x2} {y2}"
+    left, bend = x1 + _WIDTH, _GAP // 2
+    return f"M{left} {y1}C{left + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
 
 
 _SHAPES = {
@@ -187,13 +152,13 @@ _SHAPES = {
     "mirror": ("[(", ")]"),
 }
 _MOST = 300
-"""A picture of more arrows shows nothing; the rest are counted."""
+"""Number of arrows drawn; a picture of more is unreadable, so the rest are counted."""
 
 
-def mermaid(drawing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The picture of a dependency map's JSON; arrows point from what needs to what is needed."""
+def mermaid(drawing: Drawing) -> str:
+    """Write the map as a Mermaid flow chart, with arrows as in `map_svg`."""
     needs = drawing["needs"][:_MOST]
-    used = {end for one in needs for end in (one["who"], one["what"])}
+    used = {end for need in needs for end in (need["who"], need["what"])}
     names = {node["id"]: f"n{number}" for number, node in enumerate(drawing["nodes"])}
     lines = ["flowchart LR"]
     for node in drawing["nodes"]:
@@ -202,20 +167,20 @@ def mermaid(drawing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
             label = f"{node['kind']}<br/>{_escaped(str(node['name']))}"
             lines.append(f'  {names[node["id"]]}{opening}"{label}"{closing}')
     lines += [
-        f'  {names[one["who"]]} -->|"{_escaped(str(one["how"]))}"| {names[one["what"]]}'
-        for one in needs
+        f'  {names[need["who"]]} -->|"{_escaped(str(need["how"]))}"| {names[need["what"]]}'
+        for need in needs
     ]
     if left := len(drawing["needs"]) - len(needs):
         lines.append(f'  more["and {left:,} more needs: --json has all of them"]')
     return "\n".join(lines) + "\n"
 
 
-def markdown(drawing: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The picture in a page of Markdown."""
+def markdown(drawing: Drawing) -> str:
+    """Write the Mermaid chart in a Markdown document."""
     return f"# What needs what\n\n```mermaid\n{mermaid(drawing)}```\n"
 
 
 def _escaped(text: str) -> str:
-    """*text* as a quoted label may have it."""
+    """Escape *text* for a quoted label; Mermaid reads HTML in labels."""
     replaced = text.replace("&", "&amp;").replace('"', "&quot;")
     return replaced.replace("<", "&lt;").replace(">", "&gt;").replace("`", "'")

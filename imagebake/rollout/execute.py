@@ -18,7 +18,7 @@ from imagebake.azure.resources.resource_ids import key, name_of, spoken
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError, RolloutRefused
 from imagebake.kernel.progress import Progress, Step
-from imagebake.rollout.change_request import batch_sentence, batches
+from imagebake.rollout.change_request import batch_actions, batch_sentence
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
@@ -33,8 +33,13 @@ from imagebake.rollout.model.actions import (
     Unretire,
     Upgrade,
 )
-from imagebake.rollout.model.effects import after, changes, tags_gone, tags_of
-from imagebake.rollout.model.plan import Outcome, Work
+from imagebake.rollout.model.effects import (
+    removed_tags,
+    set_tags,
+    unexpected_changes,
+    version_after,
+)
+from imagebake.rollout.model.plan import RolloutOutcome, RolloutWork
 
 AGAIN = "run it again: it plans anew, from what is there then"
 _COMPLETED, _FAILED = "Completed", "Failed"
@@ -42,7 +47,7 @@ _ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
+class RolloutServices:
     """Everything that a rotation touches the world with.
 
     *hold* is called before every write and raises when somebody else has taken over; *rest*
@@ -59,14 +64,14 @@ class Hands:
     limit: float
 
 
-def carry_out(work: Work, *, hands: Hands) -> Outcome:
+def execute_plan(work: RolloutWork, *, services: RolloutServices) -> RolloutOutcome:
     """Take every step of *work*'s plan, in its order, each after a look that nothing changed.
 
     A step that has been taken already is passed over. Raises `RolloutRefused` when something
     changed, and when more scale sets of a ring fail than may; whatever happens, what was done
     is recorded.
     """
-    run = _Run(work, hands, Outcome(work=work), dict(work.versions))
+    run = _Run(work, services, RolloutOutcome(work=work), dict(work.versions))
     try:
         run.all()
     except BaseException as error:
@@ -81,22 +86,22 @@ def carry_out(work: Work, *, hands: Hands) -> Outcome:
 
 @dataclass(slots=True)
 class _Run:
-    work: Work
-    hands: Hands
-    outcome: Outcome
+    work: RolloutWork
+    services: RolloutServices
+    outcome: RolloutOutcome
     expected: dict[str, GalleryVersion]
 
     def all(self) -> None:
         actions = self.work.plan.actions
-        with self.hands.progress.step(self.work.plan.title, total=len(actions)) as step:
-            for group in batches(actions):
-                started = self.hands.patience.clock()
-                self.hands.hold()
+        with self.services.progress.step(self.work.plan.title, total=len(actions)) as step:
+            for group in batch_actions(actions):
+                started = self.services.patience.clock()
+                self.services.hold()
                 if isinstance(group[0], Move | Upgrade):
                     self._batch(group, step)
                 else:
                     self._single(group[0], step)
-                took = self.hands.patience.clock() - started
+                took = self.services.patience.clock() - started
                 self.outcome.done += [
                     (action.sentence, took)
                     for action in group
@@ -106,10 +111,10 @@ class _Run:
 
     def record(self) -> None:
         """Write down what was done, and how long it took since it was asked for."""
-        self.outcome.seconds = (self.hands.now() - self.work.began).total_seconds()
-        self.outcome.metrics = self.hands.fleet.metrics()
+        self.outcome.seconds = (self.services.now() - self.work.began).total_seconds()
+        self.outcome.metrics = self.services.fleet.metrics()
         content = canonical_json(self.outcome.to_json())
-        self.hands.records.record(self.work.record, content)
+        self.services.records.record(self.work.record, content)
 
     def _single(self, action: Action, step: Step) -> None:
         step.note(action.sentence)
@@ -121,55 +126,55 @@ class _Run:
             return
         planned = self.expected.get(key(action.subject))
         if planned is not None:
-            found = self.hands.fleet.version(action.subject)
+            found = self.services.fleet.version(action.subject)
             if found is None and isinstance(action, Delete):
                 self.outcome.already.append(action.sentence)
                 return
             if found is None:
                 raise _changed(action, ("it is gone",))
-            then = after(action, planned)
-            if not isinstance(action, Delete) and not changes(then, found):
+            then = version_after(action, planned)
+            if not isinstance(action, Delete) and not unexpected_changes(then, found):
                 self.outcome.already.append(action.sentence)
                 self.expected[key(action.subject)] = then
                 return
-            if different := changes(planned, found):
+            if different := unexpected_changes(planned, found):
                 raise _changed(action, different)
             self.expected[key(action.subject)] = then
         self._write(action)
 
     def _write(self, action: Action) -> None:
-        fleet, subject = self.hands.fleet, action.subject
+        fleet, subject = self.services.fleet, action.subject
         match action:
             case Publish():
-                self._insist(lambda: fleet.publish(subject, action.replicas, action.hidden))
+                self._retry_write(lambda: fleet.publish(subject, action.replicas, action.hidden))
             case Show() | Hide():
-                self._insist(lambda: fleet.set_shown(subject, action.shown))
+                self._retry_write(lambda: fleet.set_shown(subject, action.shown))
             case Retire():
-                self._insist(lambda: fleet.set_shown(subject, frozenset()))
-                self._insist(lambda: fleet.set_end_of_life(subject, action.end_of_life))
+                self._retry_write(lambda: fleet.set_shown(subject, frozenset()))
+                self._retry_write(lambda: fleet.set_end_of_life(subject, action.end_of_life))
             case Unretire():
-                self._insist(lambda: fleet.set_end_of_life(subject, None))
+                self._retry_write(lambda: fleet.set_end_of_life(subject, None))
             case Guard():
-                self._insist(lambda: fleet.guard(subject, action.on))
+                self._retry_write(lambda: fleet.guard(subject, action.on))
             case Delete():
-                self._insist(lambda: fleet.delete(subject))
+                self._retry_write(lambda: fleet.delete(subject))
             case _:
                 pass
-        if tags := tags_of(action):
-            self._insist(lambda: fleet.merge_tags(subject, tags))
-        if gone := tags_gone(action):
-            self._insist(lambda: fleet.delete_tags(subject, gone))
+        if tags := set_tags(action):
+            self._retry_write(lambda: fleet.merge_tags(subject, tags))
+        if gone := removed_tags(action):
+            self._retry_write(lambda: fleet.delete_tags(subject, gone))
 
     def _copy(self, action: Copy) -> None:
         """Begin a copy; one that is there, whoever began it, is compared afterwards."""
-        fleet, place = self.hands.fleet, action.location
-        self._insist(
+        fleet, place = self.services.fleet, action.location
+        self._retry_write(
             lambda: fleet.copy(action.subject, action.source, place, action.replicas, action.tags)
         )
 
-    def _insist(self, write: Callable[[], None]) -> None:
+    def _retry_write(self, write: Callable[[], None]) -> None:
         """Write what is the same written twice, again where nobody knows, or somebody is at it."""
-        patience = self.hands.patience
+        patience = self.services.patience
         for attempt in itertools.count(1):
             try:
                 write()
@@ -177,16 +182,16 @@ class _Run:
                 if attempt == _ATTEMPTS:
                     raise
                 patience.sleep(patience.backoff(attempt))
-                self.hands.hold()
+                self.services.hold()
             else:
                 return
 
     def _await(self, action: AwaitReplicas, step: Step) -> None:
         """Look, and look again, until every replica is there; another run may go on looking."""
-        patience, reported = self.hands.patience, set[str]()
-        deadline = patience.clock() + self.hands.limit
+        patience, reported = self.services.patience, set[str]()
+        deadline = patience.clock() + self.services.limit
         while True:
-            states = self.hands.fleet.replicas(action.subject)
+            states = self.services.fleet.replicas(action.subject)
             failed = sorted(region for region in action.regions if states.get(region) == _FAILED)
             if failed:
                 raise RolloutRefused(
@@ -203,22 +208,22 @@ class _Run:
                 late = ", ".join(sorted(action.regions - complete))
                 raise RolloutRefused(
                     f"{spoken(action.subject)} is not complete in {late} after"
-                    f" {self.hands.limit / 60:.0f} minutes",
+                    f" {self.services.limit / 60:.0f} minutes",
                     hint="replication goes on by itself; the same command waits again",
                 )
-            patience.sleep(self.hands.rest * (0.5 + patience.dice()))
-            self.hands.hold()
+            patience.sleep(self.services.rest * (0.5 + patience.dice()))
+            self.services.hold()
 
     def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:
         """Upgrade scale sets side by side; raises when more of their ring failed than may."""
         self._target(batch[0])
         step.note(batch_sentence(batch))
         upgrades = Upgrades(
-            sets=self.hands.fleet,
-            patience=self.hands.patience,
-            rest=self.hands.rest,
-            limit=self.hands.limit,
-            hold=self.hands.hold,
+            sets=self.services.fleet,
+            patience=self.services.patience,
+            rest=self.services.rest,
+            limit=self.services.limit,
+            hold=self.services.hold,
         )
 
         def tell(name: str, why: str) -> None:
@@ -246,10 +251,10 @@ class _Run:
     def _target(self, first: Move | Upgrade) -> None:
         """Refuse to move anything to a version that somebody has changed meanwhile."""
         planned = self.expected.get(key(first.to))
-        found = self.hands.fleet.version(first.to)
+        found = self.services.fleet.version(first.to)
         if found is None:
             raise _changed(first, (f"{spoken(first.to)} is gone",))
-        if planned and (different := changes(planned, found)):
+        if planned and (different := unexpected_changes(planned, found)):
             raise _changed(first, different)
 
 

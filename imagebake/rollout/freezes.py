@@ -24,7 +24,7 @@ class GateState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class RolloutGate:
     """The answer, why, until when if that is known, and who asked for it."""
 
     state: GateState
@@ -61,10 +61,10 @@ class Gate:
         }
 
 
-OPEN = Gate(state=GateState.OPEN)
+OPEN = RolloutGate(state=GateState.OPEN)
 
 
-def with_heartbeats(
+def add_heartbeat_incidents(
     incidents: str | None, tags: Mapping[str, str], regions: Iterable[str]
 ) -> str | None:
     """What the source of status *told*, with the incidents that heartbeats have opened.
@@ -83,7 +83,9 @@ def with_heartbeats(
     return text if incidents in (None, HEALTHY) else f"{incidents}; {text}"
 
 
-def gate(freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime) -> Gate:
+def evaluate_gate(
+    freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime
+) -> RolloutGate:
     """Whether fleets may be changed at *now*.
 
     *incidents* is what the source of status said: `healthy`, or what is wrong; None when it
@@ -94,9 +96,11 @@ def gate(freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime) -> 
     if closing:
         last = max(closing, key=lambda freeze: freeze.ends)
         why = "; ".join(f"{freeze.reason} ({freeze.owner})" for freeze in closing)
-        return Gate(state=GateState.CLOSED, why=f"freeze: {why}", until=last.ends, owner=last.owner)
+        return RolloutGate(
+            state=GateState.CLOSED, why=f"freeze: {why}", until=last.ends, owner=last.owner
+        )
     if incidents is None:
-        return Gate(state=GateState.UNKNOWN, why="the source of status could not be read")
+        return RolloutGate(state=GateState.UNKNOWN, why="the source of status could not be read")
     if incidents != HEALTHY:
-        return Gate(state=GateState.CLOSED, why=incidents)
+        return RolloutGate(state=GateState.CLOSED, why=incidents)
     return OPEN

@@ -19,19 +19,19 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
 from imagebake.lock import artifact_sources
-from imagebake.rollout.claims import AGAIN, URGENT, Claim, Claimant, claimed
-from imagebake.rollout.execute import Hands, carry_out
-from imagebake.rollout.freezes import Gate, gate, with_heartbeats
+from imagebake.rollout.claims import AGAIN, URGENT, Claim, Claimant, hold_claim
+from imagebake.rollout.execute import RolloutServices, execute_plan
+from imagebake.rollout.freezes import RolloutGate, add_heartbeat_incidents, evaluate_gate
 from imagebake.rollout.model.actions import AwaitReplicas
-from imagebake.rollout.model.plan import Outcome, Work
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan, RolloutWork
 from imagebake.rollout.present import Order, proper, say
 from imagebake.rollout.refusal_log import folder_of, noted
+from imagebake.rollout.status import RingStatus, status
 from imagebake.session import session
 from imagebake.session.session import End
 from imagebake.spec.model.image_spec import ImageSpec
 
-Decide = Callable[[Inventory], Plan]
+Decide = Callable[[Inventory], RolloutPlan]
 """What makes a plan of an inventory."""
 FIRST, SECOND = "first", "second"
 """The galleries by what settings and command lines call them."""
@@ -75,14 +75,14 @@ class Place:
         gallery = self.end.cloud.endpoint.gallery_id(self.site.settings.gallery)
         return f"{gallery}/images/{spec.gallery.definition}"
 
-    def gate(self, specs: Collection[ImageSpec]) -> Gate:
+    def gate(self, specs: Collection[ImageSpec]) -> RolloutGate:
         """Whether the machines of *specs* may be changed now: freezes, incidents, heartbeats."""
         regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
         told = self.fleet.health(regions)
         for spec in specs:
             mine = {name for ring in spec.rollout_rings for name in ring.regions}
-            told = with_heartbeats(told, self._tags(spec), mine)
-        return gate(self.site.settings.freezes, told, self.now())
+            told = add_heartbeat_incidents(told, self._tags(spec), mine)
+        return evaluate_gate(self.site.settings.freezes, told, self.now())
 
     def _tags(self, spec: ImageSpec) -> dict[str, str]:
         """The tags of *spec*'s definition; none where there is no such thing yet."""
@@ -104,9 +104,9 @@ class Place:
             note=self.site.progress.note,
         )
         tags = self.fleet.tags(definition)
-        return claimed(tags, what, claimant=claimant, wait=wait, take_over=take_over)
+        return hold_claim(tags, what, claimant=claimant, wait=wait, take_over=take_over)
 
-    def decided(self, decide: Decide, inventory: Inventory) -> tuple[Plan, Inventory]:
+    def decided(self, decide: Decide, inventory: Inventory) -> tuple[RolloutPlan, Inventory]:
         """The plan, and the inventory with the state of the replicas that it depends on.
 
         Lists do not say how far a replication is, so a plan first has everything waited for;
@@ -131,9 +131,9 @@ class Place:
         fresh = (found.get(key(one.id), one) for one in inventory.versions)
         return replace(inventory, versions=tuple(one for one in fresh if one))
 
-    def hands(self, hold: Callable[[], None]) -> Hands:
+    def services(self, hold: Callable[[], None]) -> RolloutServices:
         """What a plan is carried out with."""
-        return Hands(
+        return RolloutServices(
             fleet=self.fleet,
             records=artifact_sources.mirror(self.site),
             hold=hold,
@@ -200,19 +200,19 @@ def unseen(lacking: Iterable[str]) -> RolloutRefused:
 def do(
     at: Place,
     specs: Sequence[ImageSpec],
-    plan: Plan,
+    plan: RolloutPlan,
     inventory: Inventory,
     *,
     order: Order,
     hold: Callable[[], None],
-) -> Outcome | None:
+) -> RolloutOutcome | None:
     """Carry out *plan*; None where there is nothing to do."""
     if not plan.actions:
         return None
     gallery = at.site.settings.gallery
     folder = folder_of(specs)
     stamp = f"{at.began:%Y%m%dT%H%M%SZ}-{plan.digest[:6]}"
-    work = Work(
+    work = RolloutWork(
         plan=plan,
         verb=order.verb,
         record=record_name(gallery, folder, "rollouts", f"{stamp}-{order.verb}.json"),
@@ -221,4 +221,20 @@ def do(
         began=at.began,
         objective=order.objective,
     )
-    return carry_out(work, hands=at.hands(hold))
+    return execute_plan(work, services=at.services(hold))
+
+
+CLAIM_WAIT = 30.0
+"""So many seconds a command waits for another one that is at the same image."""
+
+
+URGENT_WAIT = 120.0
+"""So many a rollback does, for which everybody else stops."""
+
+
+def read_status(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[RingStatus]:
+    """The rows of `status`, once the replicas of what is current have been looked at one by one."""
+    first = [row for spec in specs for row in status(spec, inventory, at.now())]
+    current = {key(row.current.id) for row in first if row.current}
+    known = at.looked_at(inventory, current)
+    return [row for spec in specs for row in status(spec, known, at.now())]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from imagebake.azure.resources.resource_ids import spoken
 from imagebake.kernel.console import agreed, print_json
-from imagebake.kernel.errors import RolloutRefused
+from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.model.plan import Outcome
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class Order:
     as_json: bool = False
 
 
-def show(plan: Plan, order: Order) -> None:
+def show(plan: RolloutPlan, order: Order) -> None:
     """Print a plan that is not carried out; raise where an order that is needed would end so."""
     if order.as_json:
         print_json(plan.to_json())
@@ -46,7 +45,7 @@ def show(plan: Plan, order: Order) -> None:
             refuse(plan)
 
 
-def proper(plan: Plan, order: Order) -> None:
+def proper(plan: RolloutPlan, order: Order) -> None:
     """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
     if not (order.as_json or order.brief):
         print(change_request(plan), end="", flush=True)
@@ -56,18 +55,18 @@ def proper(plan: Plan, order: Order) -> None:
         refuse(plan)
 
 
-def say(plan: Plan, outcome: Outcome | None, order: Order) -> None:
+def say(plan: RolloutPlan, outcome: RolloutOutcome | None, order: Order) -> None:
     """Print what came of a plan."""
     if order.as_json:
-        told = outcome.to_json() if outcome else None
-        print_json({"plan": plan.to_json(), "outcome": told})
+        require_reason = outcome.to_json() if outcome else None
+        print_json({"plan": plan.to_json(), "outcome": require_reason})
     elif outcome:
         print(outcome.text if order.brief else f"\n{outcome.text}")
     elif order.brief:
         print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
 
 
-def refuse(plan: Plan) -> None:
+def refuse(plan: RolloutPlan) -> None:
     """Raise `RolloutRefused` with the first refusal of *plan*, where there is any."""
     if plan.refusals:
         first, *others = plan.refusals
@@ -76,3 +75,22 @@ def refuse(plan: Plan) -> None:
         raise RolloutRefused(
             f"{subject}no {first.wanted}: {first.reason}{more}", hint=first.command or None
         )
+
+
+def refuse_plan_and_apply(*, plan: bool, apply: bool) -> None:
+    """Refuse two wishes that exclude each other."""
+    if plan and apply:
+        raise UsageError("--plan shows and --apply does: give one of them")
+
+
+def require_image(image: str) -> str:
+    """*image*, which has to be named."""
+    if not image:
+        raise UsageError("name an image", hint="./inv specs lists them")
+    return image
+
+
+def require_reason(reason: str) -> None:
+    """Refuse to go on without a reason."""
+    if not reason.strip():
+        raise UsageError("say why, for those who read it later", hint='--reason "…"')

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_PROOF, TAG_RETIRED, TAG_RING, GalleryVersion
 from imagebake.azure.resources.resource_ids import key, spoken
-from imagebake.rollout.audience import members, moves
-from imagebake.rollout.freezes import Gate
+from imagebake.rollout.audience import plan_moves, scale_sets_by_ring
+from imagebake.rollout.freezes import RolloutGate
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
@@ -23,9 +23,9 @@ from imagebake.rollout.model.actions import (
     Show,
     Unretire,
 )
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Due, Plan, Refusal
-from imagebake.rollout.model.rings import Rings, proven
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import PendingAction, Refusal, RolloutPlan
+from imagebake.rollout.model.rings import Rings, has_passed_proof
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.rings import Ring
 
@@ -33,7 +33,7 @@ Wanted = Mapping[str, GalleryVersion | None]
 """The version that is to be current, by ring."""
 
 
-def currents(rings: Rings) -> dict[str, GalleryVersion | None]:
+def current_versions(rings: Rings) -> dict[str, GalleryVersion | None]:
     """The version that is current, by ring."""
     return {name: rings.current(name) for name in rings.names}
 
@@ -79,7 +79,7 @@ Heartbeats = Mapping[str, Mapping[str, bool]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class PromotionSteps:
     """The steps that bring one version to one ring, and what comes of its scale sets.
 
     *published* is the version as it is then, for the steps to another ring.
@@ -87,7 +87,7 @@ class Steps:
 
     actions: tuple[Action, ...]
     refusals: tuple[Refusal, ...] = ()
-    due: tuple[Due, ...] = ()
+    due: tuple[PendingAction, ...] = ()
     published: GalleryVersion
 
 
@@ -98,39 +98,41 @@ def promote_plan(
     ring: str,
     *,
     now: dt.datetime,
-    gate: Gate,
+    gate: RolloutGate,
     heartbeats: Heartbeats | None = None,
     override: str | None = None,
-) -> Plan:
+) -> RolloutPlan:
     """The plan that brings *version* (its id) to *ring* by hand; `KeyError` for no such one.
 
     By hand, soaking is not waited for; that it is healthy, proved, not revoked, not held, and
     came to the ring before, is needed nevertheless. *override* says why proof, heartbeat,
     revocation, the ring before and a freeze are overruled; it is recorded.
     """
-    rings = rings_of(spec, Index(inventory))
+    rings = rings_of(spec, VersionIndex(inventory))
     target, candidate = rings.ring(ring), rings.index.versions[key(version)]
     title = f"Promote {spoken(candidate.id)} to ring {ring}"
     refusals, recorded = _overruled(
-        obstacles(rings, candidate, target, heartbeats), candidate, target, now, override
+        promotion_obstacles(rings, candidate, target, heartbeats), candidate, target, now, override
     )
     if refusals:
-        return Plan(title=title, at=now, refusals=refusals).behind(gate, override)
-    audience = members(inventory, rings.rings)[ring]
-    done = steps(rings, spec, candidate, target, audience, now=now, reason="asked for by hand")
+        return RolloutPlan(title=title, at=now, refusals=refusals).behind(gate, override)
+    audience = scale_sets_by_ring(inventory, rings.rings)[ring]
+    done = promotion_steps(
+        rings, spec, candidate, target, audience, now=now, reason="asked for by hand"
+    )
     if override and not gate.open:
         recorded += (OverrideFreeze(subject=candidate.id, reason=override, at=now),)
     actions = (*_unretire(candidate), *recorded, *done.actions)
-    plan = Plan(title=title, at=now, actions=actions, refusals=done.refusals, due=done.due)
+    plan = RolloutPlan(title=title, at=now, actions=actions, refusals=done.refusals, due=done.due)
     return plan.behind(gate, override)
 
 
-def rings_of(spec: ImageSpec, index: Index) -> Rings:
+def rings_of(spec: ImageSpec, index: VersionIndex) -> Rings:
     """The rings of *spec* over the versions of its definition."""
     return Rings(index, index.named(spec.gallery.definition), spec.rollout_rings)
 
 
-def obstacles(
+def promotion_obstacles(
     rings: Rings, version: GalleryVersion, ring: Ring, heartbeats: Heartbeats | None = None
 ) -> dict[str, Refusal]:
     """What keeps *one* out of *ring*, by its kind."""
@@ -143,7 +145,7 @@ def obstacles(
         found["revoked"] = (why, f"./inv show {spoken(revocation.origin)}")
     if hold := rings.held(version):
         found["hold"] = (f"it is held: {hold}", f"./inv status {image}")
-    if ring.proof and not proven(version) and not rings.overruled(version, ring.name):
+    if ring.proof and not has_passed_proof(version) and not rings.overruled(version, ring.name):
         proof = version.tags.get(TAG_PROOF)
         why = f"its proof says {proof!r}" if proof else "it has no proof"
         found["proof"] = (f"{why}, and ring {ring.name} asks for a passed one", _prove(version))
@@ -168,7 +170,7 @@ def obstacles(
     }
 
 
-def steps(
+def promotion_steps(
     rings: Rings,
     spec: ImageSpec,
     version: GalleryVersion,
@@ -179,7 +181,7 @@ def steps(
     reason: str,
     wanted: Wanted | None = None,
     again: bool = False,
-) -> Steps:
+) -> PromotionSteps:
     """The steps that bring *one* to *ring*, those left out that have been taken already.
 
     *wanted* is what is current in the other rings once the plan is done.
@@ -188,13 +190,13 @@ def steps(
     current = rings.current(ring.name)
     if current is None or key(current.id) != key(version.id):
         actions.append(MarkCurrent(subject=version.id, reason=reason, ring=ring.name, at=now))
-    goal = {**currents(rings), **(wanted or {}), ring.name: published}
+    goal = {**current_versions(rings), **(wanted or {}), ring.name: published}
     actions += _shown_after(rings, published, goal, reason)
     if not version.guarded:
         actions.append(Guard(subject=version.id, reason=f"ring {ring.name} depends on it", on=True))
     why = f"ring {ring.name} gets {version.version}"
-    moved = moves(rings, ring, version, audience, reason=why, again=again)
-    return Steps(
+    moved = plan_moves(rings, ring, version, audience, reason=why, again=again)
+    return PromotionSteps(
         actions=(*actions, *moved.actions),
         refusals=moved.refusals,
         due=moved.due,

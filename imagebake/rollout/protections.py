@@ -17,8 +17,8 @@ from imagebake.azure.model.gallery import (
     read_time,
 )
 from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.rings import Rings, proven
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.rings import Rings, has_passed_proof
 from imagebake.rollout.usage import Usage
 from imagebake.spec.model.rings import Retirement, Ring
 
@@ -27,7 +27,7 @@ SETTLED = ("Succeeded", "Failed")
 _LOCKS = "/providers/Microsoft.Authorization/locks?api-version=2020-05-01"
 
 
-class Policy(NamedTuple):
+class RetirementPolicy(NamedTuple):
     """How versions of one definition reach machines and leave; *image* names it in commands."""
 
     rings: tuple[Ring, ...]
@@ -35,7 +35,7 @@ class Policy(NamedTuple):
     image: str = ""
 
 
-Policies = Mapping[str, Policy | tuple[tuple[Ring, ...], Retirement]]
+Policies = Mapping[str, RetirementPolicy | tuple[tuple[Ring, ...], Retirement]]
 """The policies of a gallery, by the definition's name or id."""
 
 
@@ -53,7 +53,12 @@ class Protections:
     """What protects each version of one definition, at *now*."""
 
     def __init__(
-        self, index: Index, usage: Usage, definition: str, policy: Policy, now: dt.datetime
+        self,
+        index: VersionIndex,
+        usage: Usage,
+        definition: str,
+        policy: RetirementPolicy,
+        now: dt.datetime,
     ) -> None:
         self.rings = Rings(index, definition, policy.rings)
         self.image = policy.image or name_of(definition)
@@ -169,7 +174,7 @@ class Protections:
             and TAG_RETIRED not in version.tags
             and not self.rings.revoked_anywhere(version)
         ]
-        proved = [version for version in sound if proven(version)]
+        proved = [version for version in sound if has_passed_proof(version)]
         keep = self._terms.keep
         return {key(version.id) for version in (*proved[:keep], *sound[:keep])}
 

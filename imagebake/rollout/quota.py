@@ -63,7 +63,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Relief:
+class QuotaRelief:
     """How the number of versions gets below the warning, or why it cannot yet.
 
     *now* may go today, *later* are in their grace period, *protected* says by what the rest

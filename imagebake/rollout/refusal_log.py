@@ -12,7 +12,7 @@ from imagebake.kernel.context import Site
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.kernel.errors import NotNow
 from imagebake.lock import artifact_sources
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.spec.model.image_spec import ImageSpec
 
 REFUSED = "-refused.json"
@@ -28,7 +28,7 @@ def folder_of(specs: Sequence[ImageSpec]) -> str:
 
 @contextlib.contextmanager
 def noted(
-    site: Site, specs: Sequence[ImageSpec], plan: Plan, verb: str, now: dt.datetime
+    site: Site, specs: Sequence[ImageSpec], plan: RolloutPlan, verb: str, now: dt.datetime
 ) -> Iterator[None]:
     """Write down that *plan* was refused where that is raised, and let it be raised.
 
@@ -43,7 +43,7 @@ def noted(
         raise
 
 
-def _keep(site: Site, folder: str, plan: Plan, verb: str, now: dt.datetime) -> None:
+def _keep(site: Site, folder: str, plan: RolloutPlan, verb: str, now: dt.datetime) -> None:
     """Put the refusal of *plan* at *now* among the records of rollouts in *folder*."""
     mirror, gallery = artifact_sources.mirror(site), site.settings.gallery
     told = {"verb": verb, "title": plan.title, "refused": plan.gate.why}

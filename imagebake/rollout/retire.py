@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion, read_time
 from imagebake.azure.resources.resource_ids import definition_of, key, name_of
-from imagebake.rollout.freezes import Gate
+from imagebake.rollout.freezes import RolloutGate
 from imagebake.rollout.model.actions import Action, Delete, OverrideFreeze, Retire
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Due, Plan, Refusal
-from imagebake.rollout.protections import Policies, Policy, Protection, Protections
-from imagebake.rollout.quota import Relief, quotas
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import PendingAction, Refusal, RolloutPlan
+from imagebake.rollout.protections import Policies, Protection, Protections, RetirementPolicy
+from imagebake.rollout.quota import QuotaRelief, quotas
 from imagebake.rollout.usage import Usage
 
 
 @dataclass(slots=True)
-class Verdicts:
+class RetirementDecisions:
     """What was decided on each version of a gallery, in the order of definitions and numbers."""
 
-    deletes: list[tuple[Policy, Action]] = field(default_factory=list)
-    retires: list[tuple[Policy, Action]] = field(default_factory=list)
+    deletes: list[tuple[RetirementPolicy, Action]] = field(default_factory=list)
+    retires: list[tuple[RetirementPolicy, Action]] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    due: list[Due] = field(default_factory=list)
+    due: list[PendingAction] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     unasked: int = 0
 
@@ -37,27 +37,27 @@ def retire_plan(
     inventory: Inventory,
     *,
     now: dt.datetime,
-    gate: Gate,
+    gate: RolloutGate,
     override: str | None = None,
     sparing: Collection[str] = (),
-) -> Plan:
+) -> RolloutPlan:
     """The plan that retires and deletes what nothing protects.
 
     Definitions that no policy is for are left alone, and so is everything while there is
     something that could not be read. *sparing* are ids of versions that stay in any case.
     """
-    found = verdicts(policies, inventory, now=now, sparing=sparing)
+    found = decide_retirement(policies, inventory, now=now, sparing=sparing)
     chosen = [*_few(found.deletes), *_few(found.retires)]
     notes = (
         *_notes(found, chosen, inventory),
-        *_way_out(_relief(found, policies, inventory)),
+        *_way_out(quota_relief(found, policies, inventory)),
     )
     unread = tuple(_unread(reason) for reason in inventory.unread)
     if unread:
         chosen = []
     if chosen and override and not gate.open:
         chosen = [*_overruled(chosen, override, now), *chosen]
-    plan = Plan(
+    plan = RolloutPlan(
         title=f"Retire versions of gallery {name_of(inventory.gallery)}",
         at=now,
         actions=tuple(chosen),
@@ -69,18 +69,18 @@ def retire_plan(
     return plan.behind(gate, override)
 
 
-def verdicts(
+def decide_retirement(
     policies: Policies,
     inventory: Inventory,
     *,
     now: dt.datetime,
     sparing: Collection[str] = (),
-) -> Verdicts:
+) -> RetirementDecisions:
     """What may be done to each version, however many a run may do."""
-    index = Index(inventory)
+    index = VersionIndex(inventory)
     usage = Usage(index)
     spared = {key(identifier) for identifier in sparing}
-    found = Verdicts()
+    found = RetirementDecisions()
     named = {
         index.named(name) if "/" not in name else key(name): policy_of(policy)
         for name, policy in policies.items()
@@ -98,23 +98,21 @@ def verdicts(
     return found
 
 
-def policy_of(policy: Policy | tuple[object, ...]) -> Policy:
+def policy_of(policy: RetirementPolicy | tuple[object, ...]) -> RetirementPolicy:
     """A policy, of which the name of the image may have been left out."""
-    return policy if isinstance(policy, Policy) else Policy(*policy)  # type: ignore[arg-type]
+    return policy if isinstance(policy, RetirementPolicy) else RetirementPolicy(*policy)  # type: ignore[arg-type]
 
 
-def relief(policies: Policies, inventory: Inventory, *, now: dt.datetime) -> Relief:
-    """How the number of versions gets below the warning by retiring alone."""
-    return _relief(verdicts(policies, inventory, now=now), policies, inventory)
-
-
-def _relief(found: Verdicts, policies: Policies, inventory: Inventory) -> Relief:
+def quota_relief(
+    found: RetirementDecisions, policies: Policies, inventory: Inventory
+) -> QuotaRelief:
+    """Compute how the number of versions gets below the warning by retirement alone."""
     quota = next(quota for quota in quotas(inventory) if quota.kind == "versions")
     needed = max(quota.used - quota.target, 0) if quota.warns else 0
     going, later = len(found.deletes), len(found.due) + len(found.retires)
     terms = [policy_of(policy).retirement for policy in policies.values()]
     per_run = max((term.most_per_run for term in terms), default=1)
-    return Relief(
+    return QuotaRelief(
         needed=needed,
         now=going,
         later=later,
@@ -125,9 +123,9 @@ def _relief(found: Verdicts, policies: Policies, inventory: Inventory) -> Relief
 
 
 def _judge(
-    found: Verdicts,
+    found: RetirementDecisions,
     version: GalleryVersion,
-    policy: Policy,
+    policy: RetirementPolicy,
     protections: tuple[Protection, ...],
     now: dt.datetime,
 ) -> None:
@@ -142,7 +140,7 @@ def _judge(
         action = Retire(subject=version.id, reason=why, at=now, end_of_life=end)
         found.retires.append((policy, action))
     elif over > now:
-        found.due.append(Due(subject=version.id, wanted="delete", at=over))
+        found.due.append(PendingAction(subject=version.id, wanted="delete", at=over))
     else:
         reason = f"its end of life was on {over:%F}, and nothing protects it"
         found.deletes.append((policy, Delete(subject=version.id, reason=reason)))
@@ -162,7 +160,7 @@ def end_of_retirement(version: GalleryVersion, grace_days: int) -> tuple[dt.date
     return max(version.end_of_life, since + dt.timedelta(days=grace_days)), ""
 
 
-def _few(candidates: list[tuple[Policy, Action]]) -> Iterator[Action]:
+def _few(candidates: list[tuple[RetirementPolicy, Action]]) -> Iterator[Action]:
     """As many as one run may do: of each image its own number, of all the largest of these."""
     counts: Counter[str] = Counter()
     most = max((policy.retirement.most_per_run for policy, _ in candidates), default=0)
@@ -195,7 +193,9 @@ def _unread(reason: str) -> Refusal:
     )
 
 
-def _notes(found: Verdicts, chosen: list[Action], inventory: Inventory) -> tuple[str, ...]:
+def _notes(
+    found: RetirementDecisions, chosen: list[Action], inventory: Inventory
+) -> tuple[str, ...]:
     left = len(found.deletes) + len(found.retires) - len(chosen)
     notes = []
     if left:
@@ -212,7 +212,7 @@ def _notes(found: Verdicts, chosen: list[Action], inventory: Inventory) -> tuple
     return tuple(notes)
 
 
-def _way_out(found: Relief) -> tuple[str, ...]:
+def _way_out(found: QuotaRelief) -> tuple[str, ...]:
     return found.sentences if found.needed else ()
 
 

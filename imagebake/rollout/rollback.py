@@ -17,7 +17,7 @@ from imagebake.azure.model.gallery import (
     written_time,
 )
 from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.audience import members
+from imagebake.rollout.audience import scale_sets_by_ring
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
@@ -29,10 +29,10 @@ from imagebake.rollout.model.actions import (
     Revoke,
     Show,
 )
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Plan, Refusal
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import Refusal, RolloutPlan
 from imagebake.rollout.model.rings import Rings
-from imagebake.rollout.promote import Steps, Wanted, rings_of, steps
+from imagebake.rollout.promote import PromotionSteps, Wanted, promotion_steps, rings_of
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.rings import Ring
 
@@ -41,7 +41,7 @@ AGAIN = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class RollbackCase:
     """What is rolled back: *bad* for ring *scope* and those after it, or everywhere."""
 
     bad: GalleryVersion
@@ -51,7 +51,7 @@ class Case:
 
 def find_case(
     rings: Rings, inventory: Inventory, ring: str | None, version: str | None, now: dt.datetime
-) -> Case | Plan:
+) -> RollbackCase | RolloutPlan:
     """What a rollback of *version*, or of what is current in *ring*, is about.
 
     Without a version it is the rollback that somebody began, or else what was made current
@@ -63,10 +63,10 @@ def find_case(
         return _begun(rings, inventory, reach, now) or _newest(rings, reach, scope)
     bad = rings.index.versions[key(version)]
     known = all(rings.revoked(bad, affected.name) for affected in reach)
-    return Case(bad=bad, scope=_wider(rings, bad, scope), known=known)
+    return RollbackCase(bad=bad, scope=_wider(rings, bad, scope), known=known)
 
 
-def is_hurt(
+def is_affected(
     before: Rings, after: Rings, ring: Ring, heirs: set[str], audience: Sequence[ScaleSet]
 ) -> bool:
     """Whether *ring* has, uses or shows anything of *heirs* that it may not have *after*."""
@@ -108,9 +108,9 @@ def _reach(rings: Rings, scope: str) -> list[Ring]:
 
 def _begun(
     rings: Rings, inventory: Inventory, reach: Sequence[Ring], now: dt.datetime
-) -> Case | Plan | None:
+) -> RollbackCase | RolloutPlan | None:
     """The rollback that is under way in *reach*, or a plan that says that one has just ended."""
-    audience = members(inventory, rings.rings)
+    audience = scale_sets_by_ring(inventory, rings.rings)
     used = {
         name for ring in reach for scale_set in audience[ring.name] for name in images_of(scale_set)
     }
@@ -122,7 +122,7 @@ def _begun(
     for version in reversed(revoked):
         shown = any(rings.last_with(region) in reach for region in version.shown)
         if shown or key(version.id) in used:
-            return Case(bad=version, scope=EVERYWHERE, known=True)
+            return RollbackCase(bad=version, scope=EVERYWHERE, known=True)
     own = [
         (read_revoked(version.tags[TAG_REVOKED])[1], version)
         for version in revoked
@@ -132,7 +132,7 @@ def _begun(
     if since is None or last is None or since == FOREVER or not now - since < AGAIN:
         return None
     image = name_of(rings.definition)
-    return Plan(
+    return RolloutPlan(
         title=f"Roll back {image}",
         at=now,
         notes=(
@@ -142,9 +142,9 @@ def _begun(
     )
 
 
-def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> Case | Plan:
+def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> RollbackCase | RolloutPlan:
     """What was made current last, in any ring of *reach*."""
-    seats = [seats[0] for ring in reach if (seats := rings.seats(ring.name))]
+    seats = [seats[0] for ring in reach if (seats := rings.history(ring.name))]
     if not seats:
         refusal = Refusal(
             subject=rings.definition,
@@ -152,17 +152,19 @@ def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> Case | Plan:
             reason="no ring has a current version",
             command=f"./inv status {name_of(rings.definition)}",
         )
-        return Plan(
+        return RolloutPlan(
             title=f"Roll back {name_of(rings.definition)}",
             at=rings.index.inventory.at,
             refusals=(refusal,),
         )
     newest = max(seats, key=lambda seat: (seat.since, seat.version.version))
     bad = newest.version
-    return Case(bad=bad, scope=_wider(rings, bad, scope), known=False)
+    return RollbackCase(bad=bad, scope=_wider(rings, bad, scope), known=False)
 
 
-def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion, str]]:
+def find_orphaned_rings(
+    before: VersionIndex, after: VersionIndex, own: str
+) -> list[tuple[GalleryVersion, str]]:
     """Versions of other images that would leave a ring without any good one, and the ring."""
     found = []
     others = {definition_of(name) for name in before.versions} - {own}
@@ -182,7 +184,7 @@ def orphans(before: Index, after: Index, own: str) -> list[tuple[GalleryVersion,
     return found
 
 
-def orphaned(version: GalleryVersion, ring: str) -> Refusal:
+def orphaned_ring_refusal(version: GalleryVersion, ring: str) -> Refusal:
     """Why the revocation is refused that would leave *ring* of another image without *one*."""
     return Refusal(
         subject=version.id,
@@ -193,14 +195,14 @@ def orphaned(version: GalleryVersion, ring: str) -> Refusal:
     )
 
 
-def kept_by(version: GalleryVersion, ring: str, why: str, now: dt.datetime) -> Override:
+def keep_override(version: GalleryVersion, ring: str, why: str, now: dt.datetime) -> Override:
     """The record that *one* stays, dated so that it overrules the revocation that follows."""
     at = now + dt.timedelta(seconds=1)
     return Override(subject=version.id, reason=why, ring=ring, at=at)
 
 
 def _good_seats(rings: Rings, ring: Ring) -> list[GalleryVersion]:
-    return [seat.version for seat in rings.seats(ring.name) if rings.good(seat.version, ring)]
+    return [seat.version for seat in rings.history(ring.name) if rings.good(seat.version, ring)]
 
 
 _NAMED = 10
@@ -216,7 +218,7 @@ def rollback_plan(
     now: dt.datetime,
     version: str | None = None,
     override: str | None = None,
-) -> Plan:
+) -> RolloutPlan:
     """The plan that takes a bad version back; no freeze keeps it from being done.
 
     The bad one is *version* (its id) or, without one, what was made current last in *ring*, or
@@ -224,11 +226,11 @@ def rollback_plan(
     *override* says why versions of other images, made from the bad one, stay where they are.
     Raises `KeyError` for a ring or a version that there is not.
     """
-    before = rings_of(spec, Index(inventory))
+    before = rings_of(spec, VersionIndex(inventory))
     if ring is not None:
         before.ring(ring)
     case = find_case(before, inventory, ring, version, now)
-    if isinstance(case, Plan):
+    if isinstance(case, RolloutPlan):
         return case
     return _plan(spec, inventory, before, case, reason, now=now, override=override)
 
@@ -237,37 +239,43 @@ def _plan(
     spec: ImageSpec,
     inventory: Inventory,
     before: Rings,
-    case: Case,
+    case: RollbackCase,
     reason: str,
     *,
     now: dt.datetime,
     override: str | None,
-) -> Plan:
+) -> RolloutPlan:
     title = f"Roll back {spoken(case.bad.id)}"
     why = f"it takes the place of {case.bad.version}"
     revoke = () if case.known else (_revocation(case, reason, now),)
-    after = rings_of(spec, Index(_with_revoked(inventory, case, now)))
-    heirs = set(before.index.heirs(case.bad.id))
-    audience = members(inventory, before.rings)
+    after = rings_of(spec, VersionIndex(_with_revoked(inventory, case, now)))
+    heirs = set(before.index.affected_by(case.bad.id))
+    audience = scale_sets_by_ring(inventory, before.rings)
     hurt = [
-        ring for ring in before.rings if is_hurt(before, after, ring, heirs, audience[ring.name])
+        ring
+        for ring in before.rings
+        if is_affected(before, after, ring, heirs, audience[ring.name])
     ]
     goals = {ring.name: _goal(after, ring) for ring in hurt}
     lacking = [ring for ring in hurt if goals[ring.name] is None]
-    kin = orphans(before.index, after.index, before.definition)
+    kin = find_orphaned_rings(before.index, after.index, before.definition)
     refusals = (
         *(_no_target(before, after, ring, case.bad, heirs) for ring in lacking),
-        *((orphaned(*orphan) for orphan in kin) if not override else ()),
+        *((orphaned_ring_refusal(*orphan) for orphan in kin) if not override else ()),
     )
     if refusals:
-        return Plan(title=title, at=now, refusals=refusals, notes=_notes(case, heirs, before))
-    actions: list[Action] = [kept_by(version, name, override or "", now) for version, name in kin]
+        return RolloutPlan(
+            title=title, at=now, refusals=refusals, notes=_notes(case, heirs, before)
+        )
+    actions: list[Action] = [
+        keep_override(version, name, override or "", now) for version, name in kin
+    ]
     actions += revoke
     back = [
         _back(spec, after, ring, audience[ring.name], goals, reason=why, now=now) for ring in hurt
     ]
     actions += [action for done in back for action in done.actions]
-    return Plan(
+    return RolloutPlan(
         title=title,
         at=now,
         actions=tuple(_in_order(actions)),
@@ -290,20 +298,20 @@ def _back(
     *,
     reason: str,
     now: dt.datetime,
-) -> Steps:
+) -> PromotionSteps:
     """The steps that bring one ring to the version that serves it."""
     goal = goals[ring.name]
     assert goal is not None  # noqa: S101 - what lacks one has been refused
-    return steps(
+    return promotion_steps(
         after, spec, goal, ring, audience, now=now, reason=reason, wanted=goals, again=True
     )
 
 
-def _revocation(case: Case, reason: str, now: dt.datetime) -> Revoke:
+def _revocation(case: RollbackCase, reason: str, now: dt.datetime) -> Revoke:
     return Revoke(subject=case.bad.id, reason=reason, ring=case.scope, at=now)
 
 
-def _with_revoked(inventory: Inventory, case: Case, now: dt.datetime) -> Inventory:
+def _with_revoked(inventory: Inventory, case: RollbackCase, now: dt.datetime) -> Inventory:
     """*inventory* as it is once the bad version is revoked."""
     if case.known:
         return inventory
@@ -317,7 +325,7 @@ def _with_revoked(inventory: Inventory, case: Case, now: dt.datetime) -> Invento
 def _goal(after: Rings, ring: Ring) -> GalleryVersion | None:
     """The version that serves *ring*: the last one that it had and that is good still."""
     return next(
-        (seat.version for seat in after.seats(ring.name) if after.good(seat.version, ring)), None
+        (seat.version for seat in after.history(ring.name) if after.good(seat.version, ring)), None
     )
 
 
@@ -362,7 +370,7 @@ def _in_order(actions: Iterable[Action]) -> list[Action]:
     )
 
 
-def _notes(case: Case, heirs: set[str], rings: Rings) -> tuple[str, ...]:
+def _notes(case: RollbackCase, heirs: set[str], rings: Rings) -> tuple[str, ...]:
     notes = []
     if case.known:
         notes.append(f"{spoken(case.bad.id)} is revoked already: this finishes its rollback.")

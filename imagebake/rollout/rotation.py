@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from imagebake.azure.model.fleet import Inventory, ScaleSet
 from imagebake.azure.model.gallery import TAG_HOLD, TAG_RETIRED, GalleryVersion
 from imagebake.azure.resources.resource_ids import definition_of, key, name_of, spoken
-from imagebake.rollout.audience import members, moves
-from imagebake.rollout.freezes import OPEN, Gate
+from imagebake.rollout.audience import plan_moves, scale_sets_by_ring
+from imagebake.rollout.freezes import OPEN, RolloutGate
 from imagebake.rollout.model.actions import Action, OverrideFreeze
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Due, Plan, Refusal
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import PendingAction, Refusal, RolloutPlan
 from imagebake.rollout.model.rings import Rings
-from imagebake.rollout.promote import Heartbeats, currents, obstacles, rings_of, steps
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.promote import (
+    Heartbeats,
+    current_versions,
+    promotion_obstacles,
+    promotion_steps,
+    rings_of,
+)
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.rings import Ring
@@ -30,29 +36,29 @@ def rotate_plan(
     inventory: Inventory,
     *,
     now: dt.datetime,
-    gate: Gate,
+    gate: RolloutGate,
     heartbeats: Heartbeats | None = None,
     override: str | None = None,
-) -> Plan:
+) -> RolloutPlan:
     """The plan of the whole policy for *spec*'s image.
 
     The last ring comes first: what has soaked moves on before its place is taken. While the
     gate is not open nothing is done, unless *override* says why.
     """
-    rings = rings_of(spec, Index(inventory))
-    turn = _Turn(rings, members(inventory, rings.rings), now, heartbeats)
+    rings = rings_of(spec, VersionIndex(inventory))
+    turn = _Turn(rings, scale_sets_by_ring(inventory, rings.rings), now, heartbeats)
     turn.decide()
     actions = _steps(turn, spec)
     if actions and override and not gate.open:
         actions.insert(0, OverrideFreeze(subject=rings.id, reason=override, at=now))
     leaving = retire_plan(
-        {rings.definition: Policy(spec.rollout_rings, spec.retirement, spec.name)},
+        {rings.definition: RetirementPolicy(spec.rollout_rings, spec.retirement, spec.name)},
         inventory,
         now=now,
         gate=OPEN,
         sparing=[action.subject for action in actions],
     )
-    return Plan(
+    return RolloutPlan(
         title=f"Rotate {spec.name}",
         at=now,
         actions=(*actions, *leaving.actions),
@@ -86,7 +92,7 @@ class _Turn:
         self.audience = audience
         self.goals: list[_Goal] = []
         self.refusals: list[Refusal] = []
-        self.due: list[Due] = []
+        self.due: list[PendingAction] = []
         self.now = now
         self._heartbeats = heartbeats
         self._moved_on: set[str] = set()
@@ -106,7 +112,9 @@ class _Turn:
             self.refusals.append(stopped)
         candidate = self._following(place, ring) if place else self._newest(ring)
         if candidate and (wait := self._unfinished(place, current, stopped=bool(stopped))):
-            self.due.append(Due(subject=candidate.id, wanted=f"promote to {ring.name}: {wait}"))
+            self.due.append(
+                PendingAction(subject=candidate.id, wanted=f"promote to {ring.name}: {wait}")
+            )
             candidate = None
         if candidate:
             if place:
@@ -124,7 +132,7 @@ class _Turn:
                 break
             if TAG_RETIRED in version.tags or self.rings.revoked(version, ring.name):
                 continue
-            barred = obstacles(self.rings, version, ring, self._heartbeats)
+            barred = promotion_obstacles(self.rings, version, ring, self._heartbeats)
             barring += barred.values()
             if not barred:
                 self.refusals += barring[:_SAID]
@@ -142,22 +150,24 @@ class _Turn:
             or (current and version.version <= current.version)
         ):
             return None
-        if barred := obstacles(self.rings, version, ring, self._heartbeats):
+        if barred := promotion_obstacles(self.rings, version, ring, self._heartbeats):
             self.refusals += barred.values()
             return None
         if self._stopped(before):
             return None
         if wait := self._soaking(before):
             why, until = wait
-            due = Due(subject=version.id, wanted=f"promote to {ring.name}: {why}", at=until)
+            due = PendingAction(
+                subject=version.id, wanted=f"promote to {ring.name}: {why}", at=until
+            )
             self.due.append(due)
             return None
         return version
 
     def _soaking(self, ring: Ring) -> tuple[str, dt.datetime | None] | None:
         """Why what is current in *ring* has not been there long enough, and until when."""
-        seat = self.rings.seats(ring.name)[0]
-        if not moves(self.rings, ring, seat.version, self.audience[ring.name], reason="").done:
+        seat = self.rings.history(ring.name)[0]
+        if not plan_moves(self.rings, ring, seat.version, self.audience[ring.name], reason="").done:
             return f"its scale sets in ring {ring.name} are not on it yet", None
         until = seat.since + dt.timedelta(hours=ring.soak_hours)
         if self.now < until:
@@ -174,7 +184,7 @@ class _Turn:
         has_left = ring.name in self._moved_on or (after and current.version <= after.version)
         if has_left or self.rings.flaw(current, ring):
             return ""
-        if obstacles(self.rings, current, following, self._heartbeats):
+        if promotion_obstacles(self.rings, current, following, self._heartbeats):
             return ""
         return f"{current.version} is on its way from {ring.name} to {following.name}"
 
@@ -183,7 +193,7 @@ class _Turn:
         current = self.rings.current(ring.name)
         if current is None:
             return None
-        failed = moves(self.rings, ring, current, self.audience[ring.name], reason="").failed
+        failed = plan_moves(self.rings, ring, current, self.audience[ring.name], reason="").failed
         if len(failed) <= ring.error_budget:
             return None
         return Refusal(
@@ -206,11 +216,11 @@ class _Turn:
 
 def _steps(turn: _Turn, spec: ImageSpec) -> list[Action]:
     """The steps to every goal, each once; what they leave undone goes to *turn*."""
-    wanted = currents(turn.rings) | {goal.ring.name: goal.version for goal in turn.goals}
+    wanted = current_versions(turn.rings) | {goal.ring.name: goal.version for goal in turn.goals}
     actions: dict[str, Action] = {}
     published: dict[str, GalleryVersion] = {}
     for goal in turn.goals:
-        done = steps(
+        done = promotion_steps(
             turn.rings,
             spec,
             published.get(goal.version.id, goal.version),

@@ -9,9 +9,9 @@ from typing import Any
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.azure.resources.resource_ids import key, name_of
-from imagebake.rollout.audience import machines_of, members
+from imagebake.rollout.audience import machines_by_ring, scale_sets_by_ring
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.promote import rings_of
 from imagebake.rollout.rollback import images_of
 from imagebake.rollout.rotation import rotate_plan
@@ -23,7 +23,7 @@ COLUMNS = ("image", "ring", "current", "since", "age", "proof", "replicas", "on 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RingStatus:
     """One ring of one image.
 
     *flaw* says why the current version is not good, *moved* of *members* scale sets are on
@@ -83,7 +83,7 @@ class Row:
         }
 
 
-def status(spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> tuple[Row, ...]:
+def status(spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> tuple[RingStatus, ...]:
     """Every ring of *spec*'s image, first to last."""
     view = _View(spec, inventory, now)
     return tuple(map(view.row, view.rings.rings))
@@ -93,22 +93,22 @@ class _View:
     """One image's inventory and plan, to be looked at ring by ring."""
 
     def __init__(self, spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> None:
-        self.rings = rings_of(spec, Index(inventory))
+        self.rings = rings_of(spec, VersionIndex(inventory))
         self._image = spec.name
         self._now = now
         self._plan = rotate_plan(spec, inventory, now=now, gate=OPEN)
-        self._audience = members(inventory, self.rings.rings)
-        self._machines = machines_of(inventory, self.rings.rings)
+        self._audience = scale_sets_by_ring(inventory, self.rings.rings)
+        self._machines = machines_by_ring(inventory, self.rings.rings)
         self._users = _users(inventory)
 
-    def row(self, ring: Ring) -> Row:
+    def row(self, ring: Ring) -> RingStatus:
         """What is so in *ring*."""
-        seats = self.rings.seats(ring.name)
+        seats = self.rings.history(ring.name)
         version = seats[0].version if seats else None
         name = key(version.id) if version else ""
         states = [version.regions.get(region) for region in ring.regions] if version else []
         audience = self._audience[ring.name]
-        return Row(
+        return RingStatus(
             image=self._image,
             ring=ring.name,
             current=version,

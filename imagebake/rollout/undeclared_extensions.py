@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from imagebake.azure.model.fleet import Inventory, Machine, ScaleSet
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of, spoken
-from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.usage import could_be_latest
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import DeliveryMode
@@ -20,7 +20,7 @@ COLUMNS = ("who", "runs", "asks for", "why that is too much", "what mends it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Excess:
+class UndeclaredExtension:
     """*who*, a machine or a scale set, asks for *handler*, which *version* does not hold.
 
     *name* is what the extension is called in the model.
@@ -59,13 +59,15 @@ class Excess:
         }
 
 
-def excess(specs: Iterable[ImageSpec], inventory: Inventory, asked: Asked) -> tuple[Excess, ...]:
+def find_undeclared(
+    specs: Iterable[ImageSpec], inventory: Inventory, asked: Asked
+) -> tuple[UndeclaredExtension, ...]:
     """What the models of scale sets, and of the machines in *asked*, ask for beyond their images.
 
     A scale set is held against the version that its model names and against those that its
     instances run; a definition stands for what is the latest in its region.
     """
-    index = Index(inventory)
+    index = VersionIndex(inventory)
     images = {key(index.named(spec.gallery.definition)): spec for spec in specs}
     found = [
         undeclared
@@ -80,8 +82,8 @@ def excess(specs: Iterable[ImageSpec], inventory: Inventory, asked: Asked) -> tu
 
 
 def _of_scale_set(
-    scale_set: ScaleSet, index: Index, images: Mapping[str, ImageSpec]
-) -> Iterator[Excess]:
+    scale_set: ScaleSet, index: VersionIndex, images: Mapping[str, ImageSpec]
+) -> Iterator[UndeclaredExtension]:
     model = Machine(id=scale_set.id, region=scale_set.region, image=scale_set.image)
     runs = [
         version for machine in (model, *scale_set.instances) for version in _run(machine, index)
@@ -90,7 +92,7 @@ def _of_scale_set(
         yield from _beyond(scale_set.id, scale_set.extensions, version, images)
 
 
-def _run(machine: Machine, index: Index) -> Iterator[GalleryVersion]:
+def _run(machine: Machine, index: VersionIndex) -> Iterator[GalleryVersion]:
     """The version that *machine* runs, or may run."""
     named = machine.exact or machine.image
     if "/" not in named and named:
@@ -104,7 +106,7 @@ def _run(machine: Machine, index: Index) -> Iterator[GalleryVersion]:
 
 def _beyond(
     who: str, asked: Mapping[str, str], version: GalleryVersion, images: Mapping[str, ImageSpec]
-) -> Iterator[Excess]:
+) -> Iterator[UndeclaredExtension]:
     """What of *asked* a machine of *version* has to download, or is refused."""
     spec = images.get(definition_of(version.id))
     if spec is None:
@@ -116,7 +118,9 @@ def _beyond(
     for name, handler in sorted(asked.items()):
         if handler.lower() not in agreed:
             why = _why(handler, spec)
-            yield Excess(who=who, name=name, handler=handler, version=version.id, why=why)
+            yield UndeclaredExtension(
+                who=who, name=name, handler=handler, version=version.id, why=why
+            )
 
 
 def _why(handler: str, spec: ImageSpec) -> str:
@@ -128,7 +132,7 @@ def _why(handler: str, spec: ImageSpec) -> str:
     )
 
 
-def remark(found: Iterable[Excess]) -> str:
+def undeclared_note(found: Iterable[UndeclaredExtension]) -> str:
     """What `status` says of *found*; empty where there is nothing."""
     who = {extension.who for extension in found}
     if not who:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from imagebake.azure.model.fleet import Machine, ScaleSet
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resources.resource_ids import definition_of, is_version, key, name_of
-from imagebake.rollout.model.index import Index, parents
+from imagebake.rollout.model.index import VersionIndex, parents_of
 
 _FOREIGN = ("/sharedgalleries/", "/communitygalleries/")
 _THERE = ("Completed", "Unknown")
@@ -19,7 +19,7 @@ _KEPT = 20
 
 
 @dataclass(slots=True)
-class Users:
+class VersionUsers:
     """Who uses a version, the first ones with how they do, and how many there are."""
 
     first: list[tuple[str, str]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Users:
         if len(self.first) < _KEPT:
             self.first.append((who, how))
 
-    def join(self, others: Users) -> None:
+    def join(self, others: VersionUsers) -> None:
         """Count *others* as well."""
         self.count += others.count
         self.first = (self.first + others.first)[:_KEPT]
@@ -44,11 +44,11 @@ class Usage:
     not known which version a machine was made from, it means every version.
     """
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: VersionIndex) -> None:
         self._index = index
-        self._direct: dict[str, Users] = defaultdict(Users)
-        self._every: dict[str, Users] = defaultdict(Users)
-        self._latest: dict[tuple[str, str], Users] = defaultdict(Users)
+        self._direct: dict[str, VersionUsers] = defaultdict(VersionUsers)
+        self._every: dict[str, VersionUsers] = defaultdict(VersionUsers)
+        self._latest: dict[tuple[str, str], VersionUsers] = defaultdict(VersionUsers)
         self._local = {
             name_of(key(definition.id)): key(definition.id)
             for definition in index.inventory.definitions
@@ -65,20 +65,20 @@ class Usage:
             for user in who or (target,):
                 self._refer(target, user, "{} refers to it")
         for child in index.inventory.versions:
-            for parent in parents(child):
+            for parent in parents_of(child):
                 self._refer(parent, child.id, "{} was made from it")
         for (definition, region), users in self._latest.items():
             for version in could_be_latest(index, definition, region):
                 self._direct[key(version.id)].join(users)
 
-    def of(self, version: GalleryVersion) -> Users:
+    def of(self, version: GalleryVersion) -> VersionUsers:
         """Everybody who uses *version*, or may do so."""
         name = key(version.id)
         direct, every = self._direct.get(name), self._every.get(definition_of(name))
         if direct is None or every is None:
-            return direct or every or Users()
+            return direct or every or VersionUsers()
         first = (direct.first + every.first)[:_KEPT]
-        return Users(first=first, count=direct.count + every.count)
+        return VersionUsers(first=first, count=direct.count + every.count)
 
     def _machine(self, machine: Machine, what: str) -> None:
         exact = machine.exact
@@ -127,7 +127,7 @@ class Usage:
         return self._local.get(image, target.partition("/versions/")[0]) + slash + version
 
 
-def could_be_latest(index: Index, definition: str, region: str) -> Iterator[GalleryVersion]:
+def could_be_latest(index: VersionIndex, definition: str, region: str) -> Iterator[GalleryVersion]:
     """The versions that `latest` may mean in *region*: down to the first that surely can."""
     for version in reversed(index.of(definition)):
         if region in version.shown:

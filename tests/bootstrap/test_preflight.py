@@ -12,7 +12,7 @@ import pytest
 from imagebake.azure.blob.exposure import exposure
 from imagebake.azure.model.preflight_finding import Complaint, Needs
 from imagebake.bootstrap import capacity, permissions
-from imagebake.bootstrap.policies import policies
+from imagebake.bootstrap.policies import check_policies
 from imagebake.bootstrap.preflight import CHECKS, Check, examine
 from imagebake.bootstrap.rbac import BAKE
 from imagebake.emulator.management.quota_profile import Standing
@@ -108,8 +108,8 @@ def test_cores_and_sizes_that_cannot_be_had_are_told(site: Site, emulator: Emula
 
     told = found(
         site,
-        capacity.sizes,
-        capacity.containers,
+        capacity.check_sizes,
+        capacity.check_container_cores,
         sizes={
             "northeurope": {"Standard_D2ds_v5": 1},
             "westeurope": {"Standard_D2ds_v5": 2, "Standard_Z9": 1},
@@ -133,7 +133,7 @@ def test_a_gallery_that_is_missing_or_nearly_full_is_told(site: Site, emulator: 
 
     told = found(
         site,
-        capacity.galleries,
+        capacity.check_galleries,
         galleries=(("imagebake", "full", "westeurope"), ("x", "y", "westeurope")),
     )
 
@@ -146,9 +146,9 @@ def test_a_gallery_that_is_missing_or_nearly_full_is_told(site: Site, emulator: 
 
 def test_whoever_may_not_bake_is_told_what_is_lacking(site: Site) -> None:
     with site.clients_of("production") as cloud:
-        told = list(permissions.caller(cloud, needs(site)))
+        told = list(permissions.check_caller(cloud, needs(site)))
     with site.clients_of("bake") as cloud:
-        mine = list(permissions.caller(cloud, needs(site)))
+        mine = list(permissions.check_caller(cloud, needs(site)))
 
     lacking = [one.what for one in told if one.what.startswith("you may not")]
     assert lacking[0].startswith("you may not Microsoft.Resources/subscriptions/resourceGroups/")
@@ -157,11 +157,13 @@ def test_whoever_may_not_bake_is_told_what_is_lacking(site: Site) -> None:
 
 
 def test_an_identity_without_its_roles_or_that_is_gone_is_told(site: Site) -> None:
-    other = found(site, permissions.service, identity=site.it.identity_id("read"))
+    other = found(site, permissions.check_build_identities, identity=site.it.identity_id("read"))
     lost = site.it.identity_id("read")
-    reading = found(site, permissions.service, build_identity=lost)
-    gone = found(site, permissions.service, identity=f"{site.it.identity_id('read')}-not")
-    none = found(site, permissions.service, identity="")
+    reading = found(site, permissions.check_build_identities, build_identity=lost)
+    gone = found(
+        site, permissions.check_build_identities, identity=f"{site.it.identity_id('read')}-not"
+    )
+    none = found(site, permissions.check_build_identities, identity="")
 
     assert said(other)[0] == (
         "role: imagebake-read may not Microsoft.Compute/galleries/images/read and 2 more on"
@@ -268,7 +270,7 @@ def test_a_policy_that_denies_what_a_build_makes_is_told(
 ) -> None:
     assign(site, rule, **values)
 
-    told = found(site, policies)
+    told = found(site, check_policies)
     assign(site, rule, effect="disabled", **{k: v for k, v in values.items() if k == "tagName"})
 
     assert [f"the policy 'One policy' (assignment 'a') {said_of}" in one.what for one in told] == (
@@ -297,8 +299,8 @@ def test_a_set_of_policies_is_looked_into(site: Site) -> None:
         "2023-04-01",
     )
 
-    told = found(site, policies)
-    tagged = found(site, policies, managed_tags={"team": "platform"})
+    told = found(site, check_policies)
+    tagged = found(site, check_policies, managed_tags={"team": "platform"})
 
     only = "the policy 'One policy' (assignment 'All of ours') denies the storage account for logs"
     assert [one.what for one in told] == [f"{only} and scripts"]

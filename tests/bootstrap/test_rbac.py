@@ -11,7 +11,7 @@ import pytest
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.azure.resources.providers import Providers
-from imagebake.bootstrap.rbac import DUTIES, Duty
+from imagebake.bootstrap.rbac import IDENTITIES, ManagedIdentity
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
@@ -27,8 +27,8 @@ from tests.support.rollouts import Rollout, a_ringed_spec, a_rollout
 from tests.support.scale_sets import a_scale_set
 
 
-def duty(name: str) -> Duty:
-    return next(one for one in DUTIES if one.name == name)
+def duty(name: str) -> ManagedIdentity:
+    return next(one for one in IDENTITIES if one.name == name)
 
 
 def unused(emulator: Emulator, name: str) -> dict[str, set[str]]:

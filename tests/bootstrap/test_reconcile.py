@@ -15,8 +15,13 @@ from imagebake.azure.client.pipeline import deletable
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.bootstrap.rbac import environments
-from imagebake.bootstrap.reconcile import What, apply_bootstrap, plan_bootstrap, wanted_of
-from imagebake.bootstrap.resources import Foundation, GalleryPlace
+from imagebake.bootstrap.reconcile import (
+    ChangeKind,
+    apply_bootstrap,
+    plan_bootstrap,
+    template_resources,
+)
+from imagebake.bootstrap.resources import BootstrapLayout, GalleryLocation
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.store import snapshot
 from imagebake.kernel.errors import CloudError, RolloutRefused
@@ -27,7 +32,7 @@ from tests.support.cloud import Tape
 from tests.support.foundations import Site, a_foundation
 from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 
-SECOND = GalleryPlace(name="imagebake_second", group="imagebake-second", location="northeurope")
+SECOND = GalleryLocation(name="imagebake_second", group="imagebake-second", location="northeurope")
 NSG = "Microsoft.Network/networkSecurityGroups"
 
 
@@ -77,7 +82,7 @@ def changed(site: Site) -> dict[str, list[str]]:
     return {
         one.wanted.id.rpartition("/")[2]: [each.where for each in one.differences]
         for one in site.plan().changes
-        if one.what is not What.KEEP
+        if one.what is not ChangeKind.KEEP
     }
 
 
@@ -88,8 +93,12 @@ def test_a_second_apply_has_nothing_to_do(site: Site, emulator: Emulator) -> Non
     write = emulator.fail("PUT", "*", times=99)
     again = site.apply()
 
-    assert {one.what for one in first.changes} == {What.CREATE}
-    assert {one.what for one in after.changes} == {one.what for one in again.changes} == {What.KEEP}
+    assert {one.what for one in first.changes} == {ChangeKind.CREATE}
+    assert (
+        {one.what for one in after.changes}
+        == {one.what for one in again.changes}
+        == {ChangeKind.KEEP}
+    )
     assert write.hits == 0
 
 
@@ -109,7 +118,7 @@ def test_a_fresh_subscription_gets_its_providers_first(site: Site) -> None:
 def test_every_location_of_a_gallery_may_be_one_group(machine: Machine) -> None:
     both = Site(a_foundation(second=replace(SECOND, group="imagebake")), machine.cloud)
 
-    assert {one.what for one in both.apply().changes} == {What.KEEP}
+    assert {one.what for one in both.apply().changes} == {ChangeKind.KEEP}
     assert [one.name for one in both.deployments] == ["subscription", "group", "everywhere"]
 
 
@@ -175,7 +184,7 @@ def test_a_role_that_somebody_else_has_is_for_people_to_take_away(ready: Ready) 
         )
         memory.commit()
 
-    assert [one.what for one in ready.plan().refused] == [What.REFUSE] * 3
+    assert [one.what for one in ready.plan().refused] == [ChangeKind.REFUSE] * 3
     with pytest.raises(RolloutRefused, match=r"it was given to somebody else: look again"):
         ready.apply()
 
@@ -231,7 +240,9 @@ def test_a_template_that_azure_would_refuse_changes_nothing(site: Site) -> None:
 def test_nothing_that_bakes_stand_on_can_be_deleted_by_us(ready: Ready) -> None:
     deletion = ready.emulator.fail("DELETE", "*", times=999)
     ids = [
-        named for each in ready.deployments for named, _ in wanted_of(each, ready.it.subscription)
+        named
+        for each in ready.deployments
+        for named, _ in template_resources(each, ready.it.subscription)
     ]
 
     for named in ids:
@@ -269,9 +280,9 @@ def test_workflows_log_in_by_environment_and_by_no_other_name(ready: Ready) -> N
 
 def test_names_are_always_the_same_and_differ_between_places() -> None:
     one, same = a_foundation(), a_foundation()
-    other = a_foundation(first=GalleryPlace(name="x", group="others", location="westeurope"))
+    other = a_foundation(first=GalleryLocation(name="x", group="others", location="westeurope"))
 
-    def names(it: Foundation) -> set[str]:
+    def names(it: BootstrapLayout) -> set[str]:
         return {role.name for role in it.roles} | {each.name for each in it.assignments}
 
     assert names(one) == names(same)

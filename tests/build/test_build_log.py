@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from imagebake.build.build_log import BuildLog, lines_of, read_log
+from imagebake.build.build_log import BuildLog, read_log, split_lines
 from imagebake.kernel.text.redaction import redact
 from imagebake.lab.engine.log import AzureLog
 
@@ -111,8 +111,8 @@ def test_the_local_builders_log_reads_the_same() -> None:
 
 
 def test_lines_are_put_together_from_pieces() -> None:
-    assert list(lines_of([b"one\ntw", b"o\r\nth", b"ree"])) == ["one", "two", "three"]
-    assert list(lines_of([b"\xff\n"])) == ["�"]
+    assert list(split_lines([b"one\ntw", b"o\r\nth", b"ree"])) == ["one", "two", "three"]
+    assert list(split_lines([b"\xff\n"])) == ["�"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imagebake.build.build_log import Source, follow
+from imagebake.build.build_log import LogSource, follow_log
 
 
 def test_output_is_followed_to_the_last_word() -> None:
@@ -21,14 +21,14 @@ def test_output_is_followed_to_the_last_word() -> None:
             said.extend(b"last\n")
         return None
 
-    source = Source(read=lambda offset: bytes(said[offset:]), state=state, rest=rest)
+    source = LogSource(read=lambda offset: bytes(said[offset:]), state=state, rest=rest)
 
-    assert list(follow(source, states.append)) == [b"one\n", b"last\n"]
+    assert list(follow_log(source, states.append)) == [b"one\n", b"last\n"]
     assert states == ["Building", "Customizing"]
     assert rests == 2
 
 
 def test_what_ended_before_is_read_once() -> None:
-    source = Source(read=lambda offset: b"all\n"[offset:], state=lambda: None, rest=lambda: None)
+    source = LogSource(read=lambda offset: b"all\n"[offset:], state=lambda: None, rest=lambda: None)
 
-    assert list(follow(source, lambda _: None)) == [b"all\n"]
+    assert list(follow_log(source, lambda _: None)) == [b"all\n"]

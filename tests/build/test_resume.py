@@ -57,7 +57,7 @@ def running(machine: Machine, builder: ObedientBuilder) -> Machine:
 
 
 def template_operations(machine: Machine) -> tuple[Clients, str]:
-    (note,) = machine.notes.going("demo")
+    (note,) = machine.notes.under_way("demo")
     return machine.cloud, note.template
 
 
@@ -67,7 +67,7 @@ def test_a_killed_bake_is_picked_up_with_the_same_progress(
     builder.hold = True
     kill_at("Customizing", machine)
     running = machine
-    (note,) = running.notes.going("demo")
+    (note,) = running.notes.under_way("demo")
     running.tape.listen = lambda said: builder.released.set() if said == "Customizing" else None
 
     result = running.resume()
@@ -80,8 +80,8 @@ def test_a_killed_bake_is_picked_up_with_the_same_progress(
     assert running.tape.steps == ["Build image", "Replicate"]
     assert [str(version.version) for version in running.versions()] == [note.version]
     assert running.templates() == []
-    assert running.notes.going("demo") == ()
-    assert [one.state for one in running.notes.past("demo")] == ["Succeeded"]
+    assert running.notes.under_way("demo") == ()
+    assert [one.state for one in running.notes.ended("demo")] == ["Succeeded"]
     assert running.mirror.recorded(f"imagebake/demo/{note.version}/manifest.json")
 
 
@@ -104,7 +104,7 @@ def test_a_note_is_for_its_owners_eyes(running: Machine, builder: ObedientBuilde
     running.resume()
     (ended,) = (running.folder / "runs" / "ended").glob("*.json")
     assert ended.stat().st_mode & 0o777 == 0o600
-    assert running.notes.past("demo")[0].token == ""
+    assert running.notes.ended("demo")[0].token == ""
 
 
 def test_two_resumes_at_once_make_one_version(running: Machine, builder: ObedientBuilder) -> None:
@@ -154,8 +154,8 @@ def test_a_run_that_failed_meanwhile_is_told_with_its_cause(
     assert caught.value.cause == "a step of the image ended with an error"
     assert running.templates() == []
     assert running.versions() == ()
-    assert running.notes.going("demo") == ()
-    assert [one.state for one in running.notes.past("demo")] == ["Failed"]
+    assert running.notes.under_way("demo") == ()
+    assert [one.state for one in running.notes.ended("demo")] == ["Failed"]
 
 
 def test_a_template_that_vanished_is_told_with_what_its_operation_says(
@@ -167,7 +167,7 @@ def test_a_template_that_vanished_is_told_with_what_its_operation_says(
     while operations.get("imagebake", template).properties.last_run_status.run_state != "Canceled":
         pass
     cloud.ask("delete", operations.begin_delete, "imagebake", template)
-    (note,) = running.notes.going("demo")
+    (note,) = running.notes.under_way("demo")
 
     with pytest.raises(BakeFailed) as caught:
         running.resume()
@@ -177,7 +177,7 @@ def test_a_template_that_vanished_is_told_with_what_its_operation_says(
         " canceled: Canceled: The image build was canceled."
     )
     assert caught.value.hint == "was it deleted by somebody? ./inv bake demo bakes it"
-    assert running.notes.going("demo") == ()
+    assert running.notes.under_way("demo") == ()
 
 
 def test_a_template_that_vanished_after_its_version_was_made_is_no_trouble(
@@ -227,7 +227,7 @@ def test_a_build_that_died_with_its_process_is_begun_anew(tmp_path: Path) -> Non
             "the build ended with the process that ran it: beginning it anew"
         )
         assert len(machine.versions()) == 1
-        assert machine.notes.going("demo") == ()
+        assert machine.notes.under_way("demo") == ()
 
 
 def test_a_run_that_nothing_is_heard_of_is_left_alone_and_picked_up(
@@ -339,7 +339,7 @@ def test_a_copy_that_fails_after_a_late_distribution_leaves_nothing(tmp_path: Pa
 
         assert "westeurope" in caught.value.message
         assert machine.versions() == ()
-        assert machine.notes.going("demo") == ()
+        assert machine.notes.under_way("demo") == ()
 
 
 def test_a_build_that_failed_is_no_late_distribution(

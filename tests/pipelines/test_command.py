@@ -7,25 +7,25 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import SpecError, UsageError
-from imagebake.pipelines.workflows import HEADER, check_pipelines, write_pipelines
+from imagebake.pipelines.workflows import HEADER, check_workflows, write_workflows
 
 BAKE = ".github/workflows/bake.yml"
 WANTED = {BAKE: f"{HEADER}name: bake\non: push\njobs: {{}}\n"}
 
 
 def test_what_was_written_passes_the_check(tmp_path: Path) -> None:
-    assert write_pipelines(tmp_path, WANTED) == (f"wrote {BAKE}",)
+    assert write_workflows(tmp_path, WANTED) == (f"wrote {BAKE}",)
 
-    check_pipelines(tmp_path, WANTED)
-    assert write_pipelines(tmp_path, WANTED) == ()
+    check_workflows(tmp_path, WANTED)
+    assert write_workflows(tmp_path, WANTED) == ()
 
 
 def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
-    write_pipelines(tmp_path, WANTED)
+    write_workflows(tmp_path, WANTED)
     (tmp_path / BAKE).write_text(WANTED[BAKE].replace("on: push", "on: pull_request"))
 
     with pytest.raises(SpecError) as caught:
-        check_pipelines(tmp_path, WANTED)
+        check_workflows(tmp_path, WANTED)
 
     assert str(caught.value.diagnostics[0]) == (
         f"{BAKE}:3:1: error[W001]: it should be 'on: push'\n"
@@ -47,26 +47,26 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_longer_or_shorter_differs_at_its_end(
     tmp_path: Path, there: str, said: str
 ) -> None:
-    write_pipelines(tmp_path, WANTED)
+    write_workflows(tmp_path, WANTED)
     (tmp_path / BAKE).write_text(there)
 
     with pytest.raises(SpecError) as caught:
-        check_pipelines(tmp_path, WANTED)
+        check_workflows(tmp_path, WANTED)
 
     assert str(caught.value.diagnostics[0]).startswith(said)
 
 
 def test_a_missing_workflow_and_an_abandoned_one_are_both_named(tmp_path: Path) -> None:
-    write_pipelines(tmp_path, {".github/workflows/old.yml": f"{HEADER}name: old\n"})
+    write_workflows(tmp_path, {".github/workflows/old.yml": f"{HEADER}name: old\n"})
 
     with pytest.raises(SpecError) as caught:
-        check_pipelines(tmp_path, WANTED)
+        check_workflows(tmp_path, WANTED)
 
     assert [(one.path, one.code) for one in caught.value.diagnostics] == [
         (BAKE, "W002"),
         (".github/workflows/old.yml", "W003"),
     ]
-    assert write_pipelines(tmp_path, WANTED) == (
+    assert write_workflows(tmp_path, WANTED) == (
         f"wrote {BAKE}",
         "deleted .github/workflows/old.yml",
     )
@@ -78,7 +78,7 @@ def test_a_workflow_written_by_hand_is_not_overwritten(tmp_path: Path) -> None:
     other = ".github/workflows/ci.yml"
 
     with pytest.raises(UsageError, match=f"{BAKE}: written by hand, and would be lost"):
-        write_pipelines(tmp_path, WANTED | {other: f"{HEADER}name: ci\n"})
+        write_workflows(tmp_path, WANTED | {other: f"{HEADER}name: ci\n"})
 
     assert (tmp_path / BAKE).read_text() == "name: my own\n"
     assert not (tmp_path / other).exists()

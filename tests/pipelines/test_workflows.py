@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from imagebake.kernel.templating import Templates
-from imagebake.pipelines.workflows import HEADER, Pipelines, render_workflows
+from imagebake.pipelines.workflows import HEADER, WorkflowSettings, render_workflows
 from tests.support.builders import a_spec
 
 BIN = Path(sys.executable).parent
@@ -35,7 +35,7 @@ OWN_SHELL = {
 
 @pytest.fixture(params=[False, True], ids=["local", "azure"])
 def texts(request: pytest.FixtureRequest, templates: Templates) -> dict[str, str]:
-    return render_workflows(SPECS, Pipelines(azure=request.param), templates)
+    return render_workflows(SPECS, WorkflowSettings(azure=request.param), templates)
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_only_images_that_bake_on_a_runner_are_drilled(workflows: dict[str, Any]
 
 
 def test_a_promotion_waits_for_approval_and_asks_the_gate_again(templates: Templates) -> None:
-    texts = render_workflows(SPECS, Pipelines(azure=True), templates)
+    texts = render_workflows(SPECS, WorkflowSettings(azure=True), templates)
     job = yaml.safe_load(texts[".github/workflows/bake.yml"])["jobs"]["promote"]
 
     assert job["environment"] == "production"
@@ -156,14 +156,14 @@ def test_a_promotion_waits_for_approval_and_asks_the_gate_again(templates: Templ
 
 
 def test_every_region_has_a_beat_of_its_own(templates: Templates) -> None:
-    texts = render_workflows(SPECS, Pipelines(azure=True), templates)
+    texts = render_workflows(SPECS, WorkflowSettings(azure=True), templates)
     job = yaml.safe_load(texts[".github/workflows/heartbeat.yml"])["jobs"]["beat"]
 
     assert job["strategy"] == {"fail-fast": False, "matrix": {"region": ["westeurope"]}}
 
 
 def test_the_page_is_made_of_all_beats_above_all_when_one_was_missed(templates: Templates) -> None:
-    texts = render_workflows(SPECS, Pipelines(azure=True), templates)
+    texts = render_workflows(SPECS, WorkflowSettings(azure=True), templates)
     job = yaml.safe_load(texts[".github/workflows/heartbeat.yml"])["jobs"]["page"]
 
     assert (job["needs"], job["if"], job["environment"]["name"]) == ("beat", "always()", "read")
@@ -193,4 +193,4 @@ def test_the_watchman_is_on_no_hosted_runner(workflows: dict[str, Any]) -> None:
 def test_the_same_specs_give_the_same_bytes(templates: Templates, texts: dict[str, str]) -> None:
     azure = ".github/workflows/rotate.yml" in texts
 
-    assert render_workflows(reversed(SPECS), Pipelines(azure=azure), templates) == texts
+    assert render_workflows(reversed(SPECS), WorkflowSettings(azure=azure), templates) == texts

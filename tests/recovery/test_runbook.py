@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import UsageError
-from imagebake.recovery.commands.runbook import load
 from imagebake.recovery.faults import TROUBLES
-from imagebake.recovery.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, parse
+from imagebake.recovery.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, load_runbooks, parse
 
 BOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 PAGE = """\
@@ -105,7 +104,7 @@ def test_what_a_page_must_not_say_is_named(old: str, new: str, why: str) -> None
 
 
 def test_every_page_is_whole_measured_indexed_and_can_be_rehearsed() -> None:
-    books = load(BOOKS)
+    books = load_runbooks(BOOKS)
     index = (BOOKS.parent / "recovery.md").read_text(encoding="utf-8")
 
     assert set(books) == set(TROUBLES)

@@ -14,10 +14,9 @@ from imagebake.azure.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, G
 from imagebake.azure.resources.resource_ids import definition_of, key
 from imagebake.recovery.readiness import general_lacks, lacks
 from imagebake.recovery.second_gallery import Second, carried, copy_plan, flaws, use_plan, wanted
-from imagebake.rollout.model.actions import Copy, CopyTags
-from imagebake.rollout.model.actions import Action, AwaitReplicas, Move
-from imagebake.rollout.model.effects import after
-from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.actions import Action, AwaitReplicas, Copy, CopyTags, Move
+from imagebake.rollout.model.effects import version_after
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.promote import rings_of
 from tests.rollout.chance import a_world
 from tests.support.fleets import (
@@ -68,7 +67,7 @@ def copied(first: Inventory, second: Inventory = EMPTY) -> Inventory:
                     state="Succeeded",
                 )
             case CopyTags():
-                there[name] = after(action, there[name])
+                there[name] = version_after(action, there[name])
             case _:
                 assert isinstance(action, AwaitReplicas)
                 regions = dict.fromkeys(there[name].regions, "Completed")
@@ -96,7 +95,7 @@ def test_what_is_current_and_what_was_before_is_copied_to_its_regions_and_the_se
 def test_before_anything_was_promoted_the_newest_good_version_is_copied() -> None:
     bad = a_version("2026.1121.0", tags=revoked_tag(ago(days=1)))
 
-    (one,) = wanted(rings_of(SPEC, Index(an_inventory(a_version(OLD), a_version(NEW), bad))))
+    (one,) = wanted(rings_of(SPEC, VersionIndex(an_inventory(a_version(OLD), a_version(NEW), bad))))
 
     assert str(one.version) == NEW
 
@@ -230,7 +229,7 @@ def test_settings_and_bins_are_looked_at_whatever_the_image() -> None:
 @given(st.integers(0, 10_000))
 def test_in_any_world_copies_end_equal_and_machines_go_only_to_good_ones(seed: int) -> None:
     first = a_world(seed, {"demo": SPEC}).inventory()
-    rings = rings_of(SPEC, Index(first))
+    rings = rings_of(SPEC, VersionIndex(first))
     second = copied(first)
     there = {key(one.id): one for one in second.versions}
 

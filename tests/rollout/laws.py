@@ -14,7 +14,7 @@ from imagebake.azure.model.gallery import (
 )
 from imagebake.azure.resources.resource_ids import definition_of, key
 from imagebake.rollout.model import actions as act
-from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.promote import rings_of
 from tests.rollout.world import World
 
@@ -76,7 +76,7 @@ def nothing_protected_goes(world: World, name: str, action: act.Action) -> None:
 
 def what_is_revoked_stays_revoked(world: World) -> None:
     """Nothing revoked can be current, whatever became of what it was revoked with."""
-    index = Index(world.inventory())
+    index = VersionIndex(world.inventory())
     for image, spec in world.specs.items():
         rings = rings_of(spec, index)
         for ring in rings.names:

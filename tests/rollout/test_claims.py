@@ -16,7 +16,7 @@ from imagebake.azure.client.retry import Patience
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
-from imagebake.rollout.claims import LEASE, LOOK, URGENT, Claim, Claimant, Held, claimed
+from imagebake.rollout.claims import LEASE, LOOK, URGENT, Claim, Claimant, ClaimRecord, hold_claim
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
@@ -79,7 +79,7 @@ def a_claimant(time: Time, pid: int = 1, **changes: object) -> Claimant:
 def test_a_claim_is_a_tag_that_others_can_read_and_is_taken_away_at_the_end() -> None:
     shelf, time = Shelf(), Time()
 
-    with claimed(shelf, "rotation", claimant=a_claimant(time), wait=0):
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0):
         inside = dict(shelf.tags)
 
     assert inside == {
@@ -94,9 +94,9 @@ def test_who_comes_second_waits_and_is_then_refused_by_name() -> None:
     second = a_claimant(time, 2, note=told.append)
 
     with (
-        claimed(shelf, "rotation", claimant=a_claimant(time), wait=0),
+        hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0),
         pytest.raises(RolloutRefused) as caught,
-        claimed(shelf, "retirement", claimant=second, wait=20),
+        hold_claim(shelf, "retirement", claimant=second, wait=20),
     ):
         pass
 
@@ -116,7 +116,7 @@ def test_what_is_left_by_the_dead_or_long_over_is_cleared_away() -> None:
     }
     claimant = a_claimant(time, gone=lambda who: who == Presence("here/1", 7))
 
-    with claimed(shelf, "rotation", claimant=claimant, wait=0):
+    with hold_claim(shelf, "rotation", claimant=claimant, wait=0):
         assert shelf.claims == [f"{TAG_CLAIM}id1"]
 
 
@@ -126,7 +126,7 @@ def test_a_claim_that_is_not_ours_is_nobody_elses_to_judge(value: str) -> None:
 
     with (
         pytest.raises(RolloutRefused, match=r"somebody .tag imagebake-claim-odd."),
-        claimed(shelf, "rotation", claimant=a_claimant(time), wait=0),
+        hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0),
     ):
         pass
 
@@ -134,7 +134,7 @@ def test_a_claim_that_is_not_ours_is_nobody_elses_to_judge(value: str) -> None:
 def test_a_claim_is_renewed_in_time_and_lost_when_it_was_not() -> None:
     shelf, time = Shelf(), Time()
 
-    with claimed(shelf, "rotation", claimant=a_claimant(time), wait=0) as claim:
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0) as claim:
         for _ in range(5):
             time.rest(240)
             claim.hold()
@@ -156,7 +156,7 @@ def test_a_renewal_that_arrived_too_late_is_none() -> None:
             time.rest(LEASE.total_seconds())
 
     shelf = Shelf(before=slow)
-    with claimed(shelf, "rotation", claimant=a_claimant(time), wait=0) as claim:
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0) as claim:
         time.rest(240)
         with pytest.raises(RolloutRefused, match="has ended"):
             claim.hold()
@@ -165,7 +165,7 @@ def test_a_renewal_that_arrived_too_late_is_none() -> None:
 def test_a_rollback_stops_a_rotation_and_goes_first() -> None:
     shelf, time = Shelf(), Time()
     stopped: list[str] = []
-    with claimed(shelf, "rotation", claimant=a_claimant(time), wait=0) as rotation:
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0) as rotation:
 
         def rest(seconds: float) -> None:
             time.rest(seconds + LOOK.total_seconds())
@@ -175,7 +175,7 @@ def test_a_rollback_stops_a_rotation_and_goes_first() -> None:
             rotation.give_back()
 
         urgent = a_claimant(time, 2, patience=time.patience(rest))
-        with claimed(shelf, URGENT, claimant=urgent, wait=60):
+        with hold_claim(shelf, URGENT, claimant=urgent, wait=60):
             assert shelf.claims == [f"{TAG_CLAIM}id2"]
 
     assert stopped == ["a rollback goes first: here/1:2 (rollback, until 12:10:00 UTC)"]
@@ -185,9 +185,9 @@ def test_two_rollbacks_do_not_wait_for_each_other_for_ever() -> None:
     shelf, time = Shelf(), Time()
 
     with (
-        claimed(shelf, URGENT, claimant=a_claimant(time), wait=0),
+        hold_claim(shelf, URGENT, claimant=a_claimant(time), wait=0),
         pytest.raises(RolloutRefused, match="somebody else is at it"),
-        claimed(shelf, URGENT, claimant=a_claimant(time, 2), wait=10),
+        hold_claim(shelf, URGENT, claimant=a_claimant(time, 2), wait=10),
     ):
         pass
 
@@ -197,8 +197,8 @@ def test_two_rollbacks_do_not_wait_for_each_other_for_ever() -> None:
 def test_what_was_taken_over_stops_at_its_next_look() -> None:
     shelf, time = Shelf(), Time()
 
-    with claimed(shelf, "rotation", claimant=a_claimant(time), wait=0) as rotation:
-        with claimed(shelf, URGENT, claimant=a_claimant(time, 2), wait=0, take_over=True):
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0) as rotation:
+        with hold_claim(shelf, URGENT, claimant=a_claimant(time, 2), wait=0, take_over=True):
             assert shelf.claims == [f"{TAG_CLAIM}id2"]
         time.rest(LOOK.total_seconds())
         with pytest.raises(RolloutRefused, match="was taken away"):
@@ -211,13 +211,13 @@ def test_a_claim_that_cannot_be_taken_away_ends_by_itself() -> None:
             raise CloudError("no")
 
     shelf, time = Shelf(before=refuse), Time()
-    with claimed(shelf, "rotation", claimant=a_claimant(time), wait=0):
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0):
         pass
     assert shelf.claims == [f"{TAG_CLAIM}id1"]
 
     time.rest(LEASE.total_seconds() + 1)
     shelf.before = lambda _: None
-    with claimed(shelf, "rotation", claimant=a_claimant(time, 2), wait=0):
+    with hold_claim(shelf, "rotation", claimant=a_claimant(time, 2), wait=0):
         assert shelf.claims == [f"{TAG_CLAIM}id2"]
 
 
@@ -236,7 +236,7 @@ def test_this_process_is_not_gone_and_one_that_has_ended_is() -> None:
 
 @given(text=st.text())
 def test_any_text_of_a_claim_can_be_read(text: str) -> None:
-    assert str(Held.of(f"{TAG_CLAIM}x", text))
+    assert str(ClaimRecord.of(f"{TAG_CLAIM}x", text))
 
 
 class Killed(BaseException):
@@ -274,7 +274,7 @@ class Runner:
         what = URGENT if self.number == 0 else "rotation"
         try:
             self.pause()
-            with claimed(shelf, what, claimant=claimant, wait=30) as self.claim:
+            with hold_claim(shelf, what, claimant=claimant, wait=30) as self.claim:
                 for _ in range(3):
                     self.claim.hold()
                     self.world.act(self)

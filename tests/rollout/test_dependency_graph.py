@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from imagebake.rollout.dependency_graph import DependencyMap, dependency_map
+from imagebake.rollout.dependency_graph import DependencyMap, build_dependency_map
 from imagebake.rollout.dependency_report import markdown, mermaid
 from tests.support.fleets import (
     GALLERY,
@@ -29,7 +29,7 @@ def a_map() -> DependencyMap:
         machines=(a_machine("m", version_id(NEW)),),
         others={version_id(OLD): ("/subscriptions/1/images/copy",)},
     )
-    return dependency_map([a_rollout_spec()], inventory, {"mirror": MIRROR, "identity": ""})
+    return build_dependency_map([a_rollout_spec()], inventory, {"mirror": MIRROR, "identity": ""})
 
 
 def test_a_map_is_a_picture(golden: Golden) -> None:

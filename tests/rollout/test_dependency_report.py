@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from imagebake.rollout.dependency_graph import dependency_map
+from imagebake.rollout.dependency_graph import build_dependency_map
 from imagebake.rollout.dependency_report import map_page, map_svg
 from tests.support.fleets import (
     a_machine,
@@ -30,7 +30,7 @@ def drawing(*, sets: int = 2) -> dict[str, list[dict[str, str]]]:
         scale_sets=tuple(a_scale_set(f"web-{n:04}", version_id("1.0.0")) for n in range(sets)),
         machines=(a_machine("<odd> & machine", version_id("1.0.1")),),
     )
-    return dependency_map([a_rollout_spec()], inventory).to_json()
+    return build_dependency_map([a_rollout_spec()], inventory).to_json()
 
 
 def parsed(svg: str) -> ET.Element:

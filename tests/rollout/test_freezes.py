@@ -7,8 +7,14 @@ import pytest
 from imagebake.azure.model.gallery import TAG_INCIDENT
 from imagebake.kernel.errors import NotNow
 from imagebake.kernel.settings import Freeze
-from imagebake.rollout.freezes import HEALTHY, Gate, GateState, gate, with_heartbeats
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.freezes import (
+    HEALTHY,
+    GateState,
+    RolloutGate,
+    add_heartbeat_incidents,
+    evaluate_gate,
+)
+from imagebake.rollout.model.plan import RolloutPlan
 from tests.support.fleets import NOW
 
 HOUR = dt.timedelta(hours=1)
@@ -32,11 +38,11 @@ def a_freeze(begins: dt.datetime, ends: dt.datetime, reason: str = "sale") -> Fr
 def test_a_freeze_closes_from_its_first_instant_to_before_its_last(
     begins: dt.datetime, ends: dt.datetime, state: GateState
 ) -> None:
-    assert gate([a_freeze(begins, ends)], HEALTHY, NOW).state is state
+    assert evaluate_gate([a_freeze(begins, ends)], HEALTHY, NOW).state is state
 
 
 def test_of_two_freezes_the_one_that_ends_last_counts() -> None:
-    found = gate(
+    found = evaluate_gate(
         [a_freeze(NOW - HOUR, NOW + 3 * HOUR), a_freeze(NOW, NOW + HOUR, "audit")], HEALTHY, NOW
     )
 
@@ -47,16 +53,16 @@ def test_of_two_freezes_the_one_that_ends_last_counts() -> None:
 
 
 def test_what_could_not_be_asked_is_unknown_and_never_healthy() -> None:
-    assert gate([], None, NOW).state is GateState.UNKNOWN
-    assert gate([], "", NOW).state is GateState.CLOSED
-    assert gate([], "incident: storage in westeurope", NOW).state is GateState.CLOSED
-    assert gate([], HEALTHY, NOW).open
+    assert evaluate_gate([], None, NOW).state is GateState.UNKNOWN
+    assert evaluate_gate([], "", NOW).state is GateState.CLOSED
+    assert evaluate_gate([], "incident: storage in westeurope", NOW).state is GateState.CLOSED
+    assert evaluate_gate([], HEALTHY, NOW).open
 
 
 @pytest.mark.parametrize("state", [GateState.CLOSED, GateState.UNKNOWN])
 def test_a_plan_that_may_not_be_done_now_says_so(state: GateState) -> None:
-    closed = Gate(state=state, why="sale", until=NOW, owner="web-team")
-    plan = Plan(title="x", at=NOW).behind(closed)
+    closed = RolloutGate(state=state, why="sale", until=NOW, owner="web-team")
+    plan = RolloutPlan(title="x", at=NOW).behind(closed)
 
     with pytest.raises(NotNow) as caught:
         plan.require_open()
@@ -84,11 +90,13 @@ def test_heartbeats_that_miss_close_the_gate_whatever_else_is_said(
 ) -> None:
     tags = {TAG_INCIDENT + "westeurope": "noon", TAG_INCIDENT + "eastus": "one", "owner": "me"}
 
-    found = gate([], with_heartbeats(told, tags, ["westeurope", "northeurope"]), NOW)
+    found = evaluate_gate(
+        [], add_heartbeat_incidents(told, tags, ["westeurope", "northeurope"]), NOW
+    )
 
     assert (found.state, found.why) == (GateState.CLOSED, why)
 
 
 def test_where_no_heartbeat_misses_the_source_of_status_has_the_word() -> None:
-    assert with_heartbeats(None, {TAG_INCIDENT + "eastus": "one"}, ["westeurope"]) is None
-    assert with_heartbeats(HEALTHY, {}, ["westeurope"]) == HEALTHY
+    assert add_heartbeat_incidents(None, {TAG_INCIDENT + "eastus": "one"}, ["westeurope"]) is None
+    assert add_heartbeat_incidents(HEALTHY, {}, ["westeurope"]) == HEALTHY

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imagebake.azure.model.fleet import Definition
-from imagebake.rollout.commands.hold import hold_plan, unhold_plan
+from imagebake.rollout.holds import hold_plan, unhold_plan
 from tests.support.fleets import NOW, a_version, an_inventory, definition_id, version_id
 
 NUMBER = "2026.1120.0"

@@ -10,10 +10,10 @@ from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resources.resource_ids import key
 from imagebake.rollout.freezes import OPEN
 from imagebake.rollout.model.actions import Delete, Retire
-from imagebake.rollout.model.plan import Plan
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.model.plan import RolloutPlan
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.quota import quotas
-from imagebake.rollout.retire import relief, retire_plan
+from imagebake.rollout.retire import decide_retirement, quota_relief, retire_plan
 from imagebake.spec.model.rings import Retirement, Ring
 from tests.rollout.world import World
 from tests.support.fleets import (
@@ -31,16 +31,16 @@ RINGS = (Ring(name="broad", regions=("westeurope",)),)
 TERMS: dict[str, Any] = {"keep": 3, "minimum_age_days": 7, "grace_days": 7, "most_per_run": 1000}
 
 
-def decided(inventory: Inventory, **terms: int) -> Plan:
-    policy = Policy(RINGS, Retirement(**TERMS | terms))
+def decided(inventory: Inventory, **terms: int) -> RolloutPlan:
+    policy = RetirementPolicy(RINGS, Retirement(**TERMS | terms))
     return retire_plan({"demo": policy}, inventory, now=NOW, gate=OPEN)
 
 
-def going(plan: Plan) -> set[str]:
+def going(plan: RolloutPlan) -> set[str]:
     return {key(one.subject) for one in plan.actions}
 
 
-def why(plan: Plan, number: str) -> str:
+def why(plan: RolloutPlan, number: str) -> str:
     return next(one.reason for one in plan.refusals if one.subject == version_id(number))
 
 
@@ -87,10 +87,10 @@ def a_full_gallery(count: int) -> tuple[GalleryVersion, ...]:
 def test_a_gallery_that_fills_up_is_said_and_has_a_way_out() -> None:
     """AgentBaker #8435: no clean-up, and the 10,000th version stopped every build."""
     inventory = an_inventory(*a_full_gallery(7000))
-    policies = {"demo": Policy(RINGS, Retirement(**TERMS | {"most_per_run": 50}))}
+    policies = {"demo": RetirementPolicy(RINGS, Retirement(**TERMS | {"most_per_run": 50}))}
 
     found = next(one for one in quotas(inventory) if one.kind == "versions")
-    out = relief(policies, inventory, now=NOW)
+    out = quota_relief(decide_retirement(policies, inventory, now=NOW), policies, inventory)
     plan = retire_plan(policies, inventory, now=NOW, gate=OPEN)
 
     assert found.warns
@@ -104,7 +104,7 @@ def test_run_every_night_the_clean_up_keeps_away_from_the_quota() -> None:
     terms = TERMS | {"most_per_run": 60}
     world = World(specs={"demo": a_rollout_spec(rings=(), retirement=terms)})
     spec = world.specs["demo"]
-    policies = {"demo": Policy(spec.rollout_rings, spec.retirement)}
+    policies = {"demo": RetirementPolicy(spec.rollout_rings, spec.retirement)}
 
     for _ in range(60):
         for _ in range(20):

@@ -22,13 +22,13 @@ from hypothesis.stateful import (
 from imagebake.azure.model.fleet import Machine
 from imagebake.azure.model.gallery import TAG_KEEP
 from imagebake.azure.resources.resource_ids import key
-from imagebake.rollout.commands.hold import hold_plan, unhold_plan
-from imagebake.rollout.dependency_graph import dependency_map
-from imagebake.rollout.freezes import OPEN, Gate, GateState
+from imagebake.rollout.dependency_graph import build_dependency_map
+from imagebake.rollout.freezes import OPEN, GateState, RolloutGate
+from imagebake.rollout.holds import hold_plan, unhold_plan
 from imagebake.rollout.model.actions import Delete, Move, Override, Upgrade
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.promote import promote_plan
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotation import rotate_plan
@@ -41,7 +41,7 @@ from tests.support.fleets import COMPUTE, a_rollout_spec, definition_id
 
 IMAGES = ("demo", "child")
 WRITES = st.none() | st.integers(0, 8)
-CLOSED = Gate(state=GateState.CLOSED, why="freeze: sale")
+CLOSED = RolloutGate(state=GateState.CLOSED, why="freeze: sale")
 
 
 def specs() -> dict[str, ImageSpec]:
@@ -65,7 +65,7 @@ class Rollouts(RuleBasedStateMachine):
         self.had: set[tuple[str, str]] = set()
         self.number = 0
 
-    def do(self, decide: Callable[[], Plan], writes: int | None) -> Plan:
+    def do(self, decide: Callable[[], RolloutPlan], writes: int | None) -> RolloutPlan:
         """Plan twice, carry out once or a part of it."""
         plan = decide()
         assert decide().digest == plan.digest
@@ -206,7 +206,7 @@ class Rollouts(RuleBasedStateMachine):
     # What is asked for.
 
     @rule(image=st.sampled_from(IMAGES), writes=WRITES, gate=st.sampled_from((OPEN, OPEN, CLOSED)))
-    def rotate(self, image: str, writes: int | None, gate: Gate) -> None:
+    def rotate(self, image: str, writes: int | None, gate: RolloutGate) -> None:
         spec = self.world.specs[image]
         plan = self.do(
             lambda: rotate_plan(spec, self.world.inventory(), now=self.world.now, gate=gate), writes
@@ -268,9 +268,9 @@ class Rollouts(RuleBasedStateMachine):
         plan = self.do(lambda: self.retirement(forgetful=forgetful), writes)
         assert not (self.world.unread and plan.actions)
 
-    def retirement(self, *, forgetful: bool = False) -> Plan:
+    def retirement(self, *, forgetful: bool = False) -> RolloutPlan:
         policies = {
-            name: Policy(spec.rollout_rings, spec.retirement)
+            name: RetirementPolicy(spec.rollout_rings, spec.retirement)
             for name, spec in self.world.specs.items()
         }
         inventory = self.world.inventory(forgetful=forgetful)
@@ -349,7 +349,7 @@ def nothing_goes_that_must_not(seed: int) -> None:
     for forgetful in (False, True):
         inventory = world.inventory(forgetful=forgetful)
         plan = retire_plan(policies, inventory, now=world.now, gate=OPEN)
-        needs = dependency_map(SPECS.values(), inventory)
+        needs = build_dependency_map(SPECS.values(), inventory)
         for action in plan.actions:
             laws.nothing_protected_goes(world, key(action.subject), action)
             assert needs.of(action.subject) == ()

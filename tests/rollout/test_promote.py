@@ -7,8 +7,8 @@ import pytest
 from imagebake.azure.model.fleet import Definition, UpgradeState
 from imagebake.azure.model.gallery import TAG_PROOF
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.freezes import OPEN, Gate, GateState
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.freezes import OPEN, GateState, RolloutGate
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.promote import promote_plan
 from tests.support.fleets import (
     NOW,
@@ -27,7 +27,7 @@ from tests.support.golden import Golden
 
 OLD, NEW = "2026.1101.0", "2026.1120.0"
 SPEC = a_rollout_spec()
-CLOSED = Gate(state=GateState.CLOSED, why="freeze: the sale (web-team)")
+CLOSED = RolloutGate(state=GateState.CLOSED, why="freeze: the sale (web-team)")
 WEB = {"fleet": "web"}
 
 
@@ -43,7 +43,7 @@ def new(**changes: Any) -> Any:  # noqa: ANN401
     return a_version(NEW, tags=tags, **here | changes)
 
 
-def promoted(*versions: Any, ring: str = "broad", **changes: Any) -> Plan:  # noqa: ANN401
+def promoted(*versions: Any, ring: str = "broad", **changes: Any) -> RolloutPlan:  # noqa: ANN401
     asked: dict[str, Any] = {
         name: changes.pop(name) for name in ("gate", "override", "heartbeats") if name in changes
     }
@@ -54,7 +54,7 @@ def promoted(*versions: Any, ring: str = "broad", **changes: Any) -> Plan:  # no
     return promote_plan(spec, inventory, number, ring, now=NOW, **asked)
 
 
-def kinds(plan: Plan) -> list[str]:
+def kinds(plan: RolloutPlan) -> list[str]:
     return [one.kind for one in plan.actions]
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.quota import quotas
-from imagebake.rollout.retire import relief, retire_plan
+from imagebake.rollout.retire import decide_retirement, quota_relief, retire_plan
 from imagebake.spec.model.rings import Retirement
 from tests.support.fleets import NOW, a_rollout_spec, a_version, ago, an_inventory
 
@@ -40,9 +40,9 @@ def test_the_version_with_the_most_replicas_is_named() -> None:
 def test_what_cannot_get_below_says_what_is_in_the_way() -> None:
     young = [a_version(f"2026.1120.{n}", published=ago(days=2)) for n in range(5)]
     inventory = an_inventory(*young, counts={"versions": 9000})
-    policies = {"demo": Policy(RINGS, Retirement())}
+    policies = {"demo": RetirementPolicy(RINGS, Retirement())}
 
-    out = relief(policies, inventory, now=NOW)
+    out = quota_relief(decide_retirement(policies, inventory, now=NOW), policies, inventory)
     plan = retire_plan(policies, inventory, now=NOW, gate=OPEN)
 
     assert (out.needed, out.runs) == (2001, None)
@@ -50,6 +50,7 @@ def test_what_cannot_get_below_says_what_is_in_the_way() -> None:
 
 
 def test_a_gallery_that_has_room_needs_no_way_out() -> None:
-    out = relief({"demo": Policy(RINGS, Retirement())}, an_inventory(), now=NOW)
+    policies, inventory = {"demo": RetirementPolicy(RINGS, Retirement())}, an_inventory()
+    out = quota_relief(decide_retirement(policies, inventory, now=NOW), policies, inventory)
 
     assert out.sentences == ("Nothing needs to go.",)

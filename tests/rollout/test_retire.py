@@ -10,10 +10,10 @@ from imagebake.azure.model.fleet import Definition
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resources.resource_ids import key
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.freezes import OPEN, Gate, GateState
+from imagebake.rollout.freezes import OPEN, GateState, RolloutGate
 from imagebake.rollout.model.actions import Delete, OverrideFreeze, Retire
-from imagebake.rollout.model.plan import Plan
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.model.plan import RolloutPlan
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model.rings import Retirement
 from tests.support.fleets import (
@@ -37,11 +37,11 @@ from tests.support.golden import Golden
 OLD = "2026.801.0"
 KEPT = [a_version(f"2026.100{n}.0") for n in range(1, 4)]
 SPEC = a_rollout_spec()
-POLICIES = {"demo": Policy(SPEC.rollout_rings, Retirement(), "demo")}
-CLOSED = Gate(state=GateState.CLOSED, why="freeze: the sale (web-team)")
+POLICIES = {"demo": RetirementPolicy(SPEC.rollout_rings, Retirement(), "demo")}
+CLOSED = RolloutGate(state=GateState.CLOSED, why="freeze: the sale (web-team)")
 
 
-def decided(*versions: GalleryVersion, gate: Gate = OPEN, **changes: Any) -> Plan:  # noqa: ANN401
+def decided(*versions: GalleryVersion, gate: RolloutGate = OPEN, **changes: Any) -> RolloutPlan:  # noqa: ANN401
     override = changes.pop("override", None)
     inventory = an_inventory(*versions, *KEPT, **changes)
     return retire_plan(POLICIES, inventory, now=NOW, gate=gate, override=override)
@@ -118,7 +118,7 @@ def test_every_refusal_names_what_protects_and_what_shows_that(golden: Golden) -
     golden.check("rollout/refusals.txt", "\n".join([*told, *used]))
 
 
-def protected(what: str, made: Callable[..., GalleryVersion]) -> Plan:
+def protected(what: str, made: Callable[..., GalleryVersion]) -> RolloutPlan:
     changes = dict(NEEDS_ONE[what])
     if made is retired and "tags" in changes:
         changes["tags"] = {"imagebake-retired": ago(days=8).isoformat()} | changes["tags"]
@@ -127,7 +127,7 @@ def protected(what: str, made: Callable[..., GalleryVersion]) -> Plan:
     return retire_plan(POLICIES, inventory, now=NOW, gate=OPEN)
 
 
-def said_of(plan: Plan, number: str) -> str:
+def said_of(plan: RolloutPlan, number: str) -> str:
     subject = key(version_id(number))
     (refusal,) = (one for one in plan.refusals if key(one.subject) == subject)
     return f"  {refusal.reason}\n  by {refusal.protector}\n  see {refusal.command}\n"

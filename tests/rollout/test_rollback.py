@@ -9,7 +9,7 @@ from imagebake.azure.model.fleet import UpgradeState
 from imagebake.azure.model.gallery import TAG_OVERRIDE, GalleryVersion
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.model.actions import Revoke
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.rollback import rollback_plan
 from tests.support.fleets import (
     NOW,
@@ -43,13 +43,13 @@ BETTER = a_seated(MID, 10, "canary", "broad")
 BAD = a_seated(NEW, 1, "canary", "broad")
 
 
-def rolled_back(*versions: GalleryVersion, ring: str | None = None, **changes: Any) -> Plan:  # noqa: ANN401
+def rolled_back(*versions: GalleryVersion, ring: str | None = None, **changes: Any) -> RolloutPlan:  # noqa: ANN401
     asked = {name: changes.pop(name) for name in ("version", "override") if name in changes}
     inventory = an_inventory(*versions, **changes)
     return rollback_plan(SPEC, inventory, ring, "it does not boot", now=NOW, **asked)
 
 
-def kinds(plan: Plan) -> list[str]:
+def kinds(plan: RolloutPlan) -> list[str]:
     return [one.kind for one in plan.actions]
 
 

@@ -8,9 +8,9 @@ import pytest
 from imagebake.azure.model.fleet import Definition, UpgradeState
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
 from imagebake.rollout.change_request import change_request
-from imagebake.rollout.freezes import OPEN, Gate, GateState
+from imagebake.rollout.freezes import OPEN, GateState, RolloutGate
 from imagebake.rollout.model.actions import MarkCurrent
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.rotation import rotate_plan
 from imagebake.rollout.status import status
 from tests.support.fleets import (
@@ -31,14 +31,14 @@ SPEC = a_rollout_spec()
 WEB = {"fleet": "web"}
 
 
-def rotated(*versions: GalleryVersion, gate: Gate = OPEN, **changes: Any) -> Plan:  # noqa: ANN401
+def rotated(*versions: GalleryVersion, gate: RolloutGate = OPEN, **changes: Any) -> RolloutPlan:  # noqa: ANN401
     spec = changes.pop("spec", SPEC)
     override = changes.pop("override", None)
     inventory = an_inventory(*versions, **changes)
     return rotate_plan(spec, inventory, now=NOW, gate=gate, override=override)
 
 
-def marks(plan: Plan) -> list[tuple[str, str]]:
+def marks(plan: RolloutPlan) -> list[tuple[str, str]]:
     return [
         (one.ring, one.subject.rpartition("/")[2])
         for one in plan.actions
@@ -140,7 +140,7 @@ def test_a_held_image_is_left_alone() -> None:
 
 @pytest.mark.parametrize("state", [GateState.CLOSED, GateState.UNKNOWN])
 def test_nothing_is_done_while_the_gate_is_not_open(state: GateState) -> None:
-    gate = Gate(state=state, why="the source of status could not be read")
+    gate = RolloutGate(state=state, why="the source of status could not be read")
     plan = rotated(old(), a_version(NEW), gate=gate)
     overruled = rotated(old(), a_version(NEW), gate=gate, override="a fix")
 

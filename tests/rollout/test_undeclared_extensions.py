@@ -8,7 +8,11 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_EXTENSIONS, held_tag
 from imagebake.azure.resources.resource_ids import key
-from imagebake.rollout.undeclared_extensions import Excess, excess, remark
+from imagebake.rollout.undeclared_extensions import (
+    UndeclaredExtension,
+    find_undeclared,
+    undeclared_note,
+)
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.deliveries import HANDLER, a_cached_extension, an_agent_with_its_own
@@ -34,11 +38,15 @@ def asking(version: str = "1.0.0", **extensions: str) -> Any:  # noqa: ANN401 - 
     return a_scale_set("web", version_id(version), extensions=extensions)
 
 
-def found(*scale_sets: Any, tags: dict[str, str] | None = None, **spec: Any) -> tuple[Excess, ...]:  # noqa: ANN401
+def found(
+    *scale_sets: Any,  # noqa: ANN401
+    tags: dict[str, str] | None = None,
+    **spec: Any,  # noqa: ANN401
+) -> tuple[UndeclaredExtension, ...]:
     inventory = an_inventory(
         a_version("1.0.0", tags={} if tags is None else tags), scale_sets=scale_sets
     )
-    return excess([a_spec(**spec)], inventory, {})
+    return find_undeclared([a_spec(**spec)], inventory, {})
 
 
 def test_what_the_version_holds_may_be_asked_for() -> None:
@@ -92,7 +100,7 @@ def test_every_version_that_instances_run_counts_once() -> None:
         ),
     )  # fmt: skip
 
-    (one,) = excess([a_spec()], inventory, {})
+    (one,) = find_undeclared([a_spec()], inventory, {})
 
     assert one.version == version_id("1.0.1")
 
@@ -108,7 +116,7 @@ def test_a_definition_stands_for_its_latest_version_in_the_region() -> None:
         for name in ("westeurope", "northeurope")
     )
 
-    told = excess([a_spec()], an_inventory(*shown_ones, scale_sets=sets), {})
+    told = find_undeclared([a_spec()], an_inventory(*shown_ones, scale_sets=sets), {})
 
     assert [(one.who.rpartition("/")[2], one.version) for one in told] == [
         ("westeurope", version_id("1.0.1"))
@@ -119,10 +127,10 @@ def test_machines_are_asked_for_their_own() -> None:
     machine = a_machine("one", version_id("1.0.0"))
     inventory = an_inventory(a_version("1.0.0"), machines=(machine,))
 
-    (one,) = excess([a_spec()], inventory, {key(machine.id): {"run": SCRIPT}})
+    (one,) = find_undeclared([a_spec()], inventory, {key(machine.id): {"run": SCRIPT}})
 
     assert one.command == "az vm extension delete --resource-group images --vm-name one --name run"
-    assert excess([a_spec()], inventory, {}) == ()
+    assert find_undeclared([a_spec()], inventory, {}) == ()
 
 
 @pytest.mark.parametrize("specs", [[], [a_spec(name="other")]], ids=["none", "another"])
@@ -133,15 +141,15 @@ def test_images_that_nobody_asked_about_are_left_out(specs: list[ImageSpec]) -> 
     ]
     inventory = an_inventory(a_version("1.0.0"), scale_sets=(asking(run=SCRIPT),))
 
-    assert excess(other, inventory, {}) == ()
+    assert find_undeclared(other, inventory, {}) == ()
 
 
 def test_status_counts_scale_sets_not_extensions() -> None:
     told = found(asking(run=SCRIPT, hello=HANDLER))
 
     assert len(told) == 2
-    assert remark(told).startswith("1 scale set asks for extensions that their image")
-    assert remark(()) == ""
+    assert undeclared_note(told).startswith("1 scale set asks for extensions that their image")
+    assert undeclared_note(()) == ""
 
 
 def test_a_tag_that_has_no_room_is_left_out() -> None:

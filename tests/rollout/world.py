@@ -26,8 +26,8 @@ from imagebake.azure.model.gallery import (
 )
 from imagebake.azure.resources.resource_ids import definition_of, is_version, key
 from imagebake.rollout.model import actions as act
-from imagebake.rollout.model.effects import after
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.effects import version_after
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.fleets import COMPUTE, GALLERY, NOW, definition_id, version_id
 
@@ -180,7 +180,7 @@ class World:
 
     # What a plan does.
 
-    def carry_out(self, plan: Plan, *, writes: int | None = None) -> bool:
+    def carry_out(self, plan: RolloutPlan, *, writes: int | None = None) -> bool:
         """Do *plan*, or only its first *writes* writes: whoever did it was killed then.
 
         False where something is to be waited for, which ends a run, too.
@@ -199,7 +199,7 @@ class World:
                 left = None if left is None else left - 1
         return True
 
-    def finish(self, plan: Callable[[], Plan], *, rounds: int = 20) -> Plan:
+    def finish(self, plan: Callable[[], RolloutPlan], *, rounds: int = 20) -> RolloutPlan:
         """Do what is planned until nothing is left to do, as a patient operator would."""
         for _ in range(rounds):
             made = plan()
@@ -225,17 +225,17 @@ class World:
             case act.Retire():
                 for law in self.laws:
                     law(name, action)
-                whole = after(action, self.versions[name])
+                whole = version_after(action, self.versions[name])
                 yield lambda: self._tag(name, whole.tags)
                 yield lambda: self._put(name, replace(whole, tags=self.versions[name].tags))
             case act.Unretire():
-                whole = after(action, self.versions[name])
+                whole = version_after(action, self.versions[name])
                 yield lambda: self._put(name, replace(whole, tags=self.versions[name].tags))
                 yield lambda: self._tag(name, whole.tags)
             case _ if not is_version(action.subject):
                 yield lambda: self._tag_definition(action)
             case _:
-                yield lambda: self._put(name, after(action, self.versions[name]))
+                yield lambda: self._put(name, version_after(action, self.versions[name]))
                 if isinstance(action, act.Revoke):
                     fate = Fate(action.ring, action.at)
                     self.revoked.setdefault(name, []).append(fate)

@@ -18,7 +18,7 @@ from imagebake.heartbeat.beats import carry_out
 from imagebake.heartbeat.model import Beat
 from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.settings import Settings
-from imagebake.rollout.freezes import Gate
+from imagebake.rollout.freezes import RolloutGate
 from imagebake.rollout.operation import Place
 from imagebake.session.session import Destination, End, InAzure, LocalLogs
 from imagebake.spec.model.image_spec import ImageSpec
@@ -93,7 +93,7 @@ class Beaten:
         """Beat once."""
         return carry_out(self.place, [self.spec], set(regions) or None)
 
-    def gate(self) -> Gate:
+    def gate(self) -> RolloutGate:
         return self.place.gate([self.spec])
 
     def incidents(self) -> dict[str, str]:

@@ -79,7 +79,9 @@ def slots(*bad: int, base: float = 24.0, empty: int = 0) -> tuple[TimeBucket, ..
     for number in range(BUCKETS):
         p50 = round(base + (number * 7919 % 13) / 2 + (6 if number in bad else 0), 1)
         missed = 5 if number in bad else 0
-        made.append(TimeBucket() if number < empty else TimeBucket(beats=48, missed=missed, p50=p50))
+        made.append(
+            TimeBucket() if number < empty else TimeBucket(beats=48, missed=missed, p50=p50)
+        )
     return tuple(made)
 
 
@@ -107,7 +109,11 @@ def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSee
         "last_failure": f"11-22 11:51 {REFUSED}" if failed else "",
     }
     return RegionSeen(
-        image=image, region=region, label=label, figures=RegionStatistics(**(fields | changes)), slots=told
+        image=image,
+        region=region,
+        label=label,
+        figures=RegionStatistics(**(fields | changes)),
+        slots=told,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagebake.build.render.delivery import cache_configuration
-from imagebake.build.render.scripts import manifest
+from imagebake.build.render.scripts import image_manifest
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.spec.lock import Lock
 from imagebake.spec.model.delivery import (
@@ -114,7 +114,7 @@ def delivered_tree(spec: ImageSpec, lock: Lock) -> dict[str, Node | None]:
         "",
     )
     tree: dict[str, Node | None] = {
-        "/etc/imagebake/manifest.json": Node(manifest(spec, lock, lock_sha256=lock.sha256)),
+        "/etc/imagebake/manifest.json": Node(image_manifest(spec, lock, lock_sha256=lock.sha256)),
         "/etc/waagent.conf": text(conf + "\n".join(lines)),
         RESTAGE: text("#!/bin/sh\n", 0o755),
         CACHE: text("serve()\n"),

@@ -16,19 +16,23 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.azure.resources.deployments import resource
 from imagebake.bootstrap.reconcile import BootstrapPlan, apply_bootstrap, plan_bootstrap
-from imagebake.bootstrap.resources import Foundation, GalleryPlace
-from imagebake.bootstrap.resources import Deployment, render_bootstrap
+from imagebake.bootstrap.resources import (
+    BootstrapDeployment,
+    BootstrapLayout,
+    GalleryLocation,
+    render_bootstrap,
+)
 from imagebake.kernel.templating import Templates
 from tests.support.cloud import SUBSCRIPTION, Tape, quick
 
 TEMPLATES = Templates(Path(__file__).parents[2] / "templates")
 
 
-def a_foundation(**changes: Any) -> Foundation:  # noqa: ANN401 - any field
+def a_foundation(**changes: Any) -> BootstrapLayout:  # noqa: ANN401 - any field
     """One gallery, two regions, and a repository."""
     fields: dict[str, Any] = {
         "subscription": SUBSCRIPTION,
-        "first": GalleryPlace(name="imagebake", group="imagebake", location="westeurope"),
+        "first": GalleryLocation(name="imagebake", group="imagebake", location="westeurope"),
         "second": None,
         "definitions": (),
         "regions": ("northeurope", "westeurope"),
@@ -36,7 +40,7 @@ def a_foundation(**changes: Any) -> Foundation:  # noqa: ANN401 - any field
         "mirror_url": "",
         "tags": {TAG_PROTECTED: "yes"},
     }
-    return Foundation(**fields | changes)
+    return BootstrapLayout(**fields | changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,11 @@ class Token:
 class Site:
     """A foundation, and whoever makes it: somebody who may do everything."""
 
-    it: Foundation
+    it: BootstrapLayout
     cloud: Clients
 
     @property
-    def deployments(self) -> tuple[Deployment, ...]:
+    def deployments(self) -> tuple[BootstrapDeployment, ...]:
         return render_bootstrap(self.it, TEMPLATES)
 
     def plan(self) -> BootstrapPlan:

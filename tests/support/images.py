@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from imagebake.build.render.scripts import manifest
+from imagebake.build.render.scripts import image_manifest
 from imagebake.inspection.contents import Contents
 from imagebake.inspection.tree import read_contents
 from imagebake.spec.lock import BASE, Lock
@@ -104,7 +104,7 @@ def a_tree(spec: ImageSpec, lock: Lock) -> Tree:
         "/etc": folder(),
         "/etc/hostname": text("localhost\n"),
         "/etc/hosts": text("127.0.0.1 localhost\n::1 localhost ip6-localhost\n"),
-        "/etc/imagebake/manifest.json": Node(manifest(spec, lock, lock_sha256=lock.sha256)),
+        "/etc/imagebake/manifest.json": Node(image_manifest(spec, lock, lock_sha256=lock.sha256)),
         "/etc/machine-id": text("", 0o444),
         "/etc/os-release": link("../usr/lib/os-release"),
         "/etc/passwd": text(

@@ -8,8 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from imagebake.lab.disk.hardware import EMULATED, Hardware
-from imagebake.lab.disk.watch import Attempt, boot
+from imagebake.lab.disk.qemu import EMULATED, Attempt, Hardware, boot
 
 
 def main(disk: Path, folder: Path) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from imagebake.kernel.host import process
-from imagebake.lab.boot.namespaces import ROOT, World
-from imagebake.lab.boot.network_namespace import Namespace
+from imagebake.lab.boot.namespaces import ROOT, Namespace, World
 from imagebake.lab.fabric.plan import METADATA, STORE, WIRE_SERVER
 
 CONF = {

@@ -18,8 +18,7 @@ from imagebake.azure.client.endpoint import Credential
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.build.bake import bake, resume
-from imagebake.build.bake import Hands
+from imagebake.build.bake import BuildServices, bake, resume
 from imagebake.build.run_notes import RunNotes
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
@@ -99,8 +98,8 @@ class Machine:
         downloader = Downloader(connections=connections, max_bytes=1 << 20, pause=lambda _: None)
         return Mirror(store=store, addresses={}, downloader=downloader)
 
-    def hands(self) -> Hands:
-        return Hands(
+    def services(self) -> BuildServices:
+        return BuildServices(
             cloud=self.cloud,
             mirror=self.mirror,
             bases=self.bases,
@@ -127,8 +126,8 @@ class Machine:
         **changes: Any,  # noqa: ANN401 - any hand
     ) -> BakeResult:
         to = dataclasses.replace(DESTINATION, identity=self.identity, emergency=emergency)
-        hands = dataclasses.replace(self.hands(), **changes)
-        return bake(plan, to, now=NOW, force=force, hands=hands)
+        hands = dataclasses.replace(self.services(), **changes)
+        return bake(plan, to, now=NOW, force=force, services=hands)
 
     @property
     def notes(self) -> RunNotes:
@@ -136,11 +135,11 @@ class Machine:
 
     def resume(self, **changes: Any) -> BakeResult:  # noqa: ANN401 - any hand
         """End the one run that is under way, as its note says it."""
-        (note,) = self.notes.going("demo")
+        (note,) = self.notes.under_way("demo")
         plan = note.read_plan()
         assert plan
-        hands = dataclasses.replace(self.hands(), **changes)
-        return resume(note, plan, DESTINATION, now=NOW, hands=hands)
+        hands = dataclasses.replace(self.services(), **changes)
+        return resume(note, plan, DESTINATION, now=NOW, services=hands)
 
     def versions(self) -> tuple[GalleryVersion, ...]:
         return Gallery(self.cloud, "imagebake").versions("demo")

@@ -19,10 +19,10 @@ from imagebake.emulator.server import Emulator
 from imagebake.kernel.context import Site, Workspace
 from imagebake.kernel.settings import Settings
 from imagebake.rollout.claims import URGENT
-from imagebake.rollout.commands.rotate import going_back, promotion, rotation
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.operation import Decide, Place, perform
+from imagebake.rollout.planners import promotion_planner, rollback_planner, rotation_planner
 from imagebake.rollout.present import Order
 from imagebake.rollout.promote import rings_of
 from imagebake.session.session import Destination, End, InAzure, LocalLogs
@@ -119,26 +119,26 @@ class Rollout:
 
     def rotate(self, override: str = "", **order: Any) -> None:  # noqa: ANN401 - of the order
         at = self.place
-        decide = rotation(at, self.spec, override)
+        decide = rotation_planner(at, self.spec, override)
         perform(at, self.spec, decide, self.order(**order), wait=0)
 
     def promote(self, version: str | None, ring: str, override: str = "") -> None:
         at = self.place
-        decide = promotion(at, self.spec, ring, version, override)
+        decide = promotion_planner(at, self.spec, ring, version, override)
         perform(at, self.spec, decide, self.order("promotion", needed=True), wait=0)
 
     def rollback(
         self, ring: str | None = None, version: str | None = None, *, wait: float = 0
     ) -> None:
         at = self.place
-        decide = going_back(at, self.spec, ring, version, reason="it does not boot")
+        decide = rollback_planner(at, self.spec, ring, version, reason="it does not boot")
         order = self.order(URGENT, needed=True, objective=dt.timedelta(minutes=10))
         perform(at, self.spec, decide, order, wait=wait)
 
-    def plan(self, decide: Decide | None = None) -> Plan:
+    def plan(self, decide: Decide | None = None) -> RolloutPlan:
         """What a rotation would do now."""
         at = self.place
-        return at.decided(decide or rotation(at, self.spec), at.inventory())[0]
+        return at.decided(decide or rotation_planner(at, self.spec), at.inventory())[0]
 
     def inventory(self) -> Inventory:
         return self.fleet.inventory()
@@ -150,7 +150,7 @@ class Rollout:
 
     def current(self) -> dict[str, str]:
         """The version that is current, by ring."""
-        rings = rings_of(self.spec, Index(self.inventory()))
+        rings = rings_of(self.spec, VersionIndex(self.inventory()))
         found = {name: rings.current(name) for name in rings.names}
         return {name: str(one.version) for name, one in found.items() if one}
 

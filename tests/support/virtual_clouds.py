@@ -23,8 +23,7 @@ from imagebake.azure.client.tokens import Source
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.build.bake import bake
-from imagebake.build.bake import Hands
+from imagebake.build.bake import BuildServices, bake
 from imagebake.build.run_notes import RunNotes
 from imagebake.drill.virtual_time import VirtualTime
 from imagebake.emulator.calls import Pace
@@ -128,8 +127,8 @@ class Bakery:
         )
         return Mirror(store=store, addresses={}, downloader=downloader)
 
-    def hands(self, clients: Clients) -> Hands:
-        return Hands(
+    def services(self, clients: Clients) -> BuildServices:
+        return BuildServices(
             cloud=clients,
             mirror=self.mirror,
             bases=NoBases(),
@@ -147,7 +146,7 @@ class Bakery:
         """Bake as a program of the cloud's time."""
         to = Destination(gallery=self.name, identity=IDENTITY, mirror_url="", commit="abc")
         with self.clients() as clients:
-            return bake(plan, to, now=NOW, hands=self.hands(clients))
+            return bake(plan, to, now=NOW, services=self.services(clients))
 
     def signed_in(self) -> Shifted:
         """Be an application with a secret from here on; the result knows of every token."""

@@ -14,7 +14,7 @@ from imagebake.spec.model.pins import ExtensionPin, Pin, Stewardship
 from imagebake.spec.plan import BakePlan, Script
 
 
-class Risk(enum.StrEnum):
+class RiskArea(enum.StrEnum):
     """What a change touches, in the order in which a reviewer should look."""
 
     AGENTS = "Agents and extensions"
@@ -27,14 +27,14 @@ class Risk(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class PlanChange:
     """One thing that is new, gone, or otherwise than it was; None stands for not being there.
 
     *kind* is what it is in a word; *direct* tells what somebody wrote from what follows of
     it. *note* says what the two texts do not: that a version goes back, that bytes differ.
     """
 
-    risk: Risk
+    risk: RiskArea
     kind: str
     name: str
     old: str | None
@@ -77,7 +77,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class PlanDiff:
     """A plan held against an earlier one.
 
     *rebuilt* says whether a bake makes another image: what changes besides takes effect
@@ -88,7 +88,7 @@ class Comparison:
     """
 
     image: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[PlanChange, ...] = ()
     rebuilt: bool = False
     gone: bool = False
     steps: tuple[str, ...] = ()
@@ -106,9 +106,9 @@ class Comparison:
         """The size of what is new."""
         return sum(artifact.size or 0 for artifact in self.fetched)
 
-    def groups(self) -> Iterator[tuple[Risk, tuple[Change, ...]]]:
+    def groups(self) -> Iterator[tuple[RiskArea, tuple[PlanChange, ...]]]:
         """The changes by risk, the riskiest first, without what is empty."""
-        for risk in Risk:
+        for risk in RiskArea:
             if found := tuple(change for change in self.changes if change.risk is risk):
                 yield risk, found
 
@@ -134,7 +134,7 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(slots=True)
-class Side:
+class PlanSide:
     """What one plan says, empty where there is no plan."""
 
     plan: BakePlan | None
@@ -197,13 +197,13 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PlanPair:
     """What one name stands for on both sides, and the side that has the last word on it."""
 
     name: str
     old: Any
     new: Any
-    side: Side
+    side: PlanSide
 
     @property
     def either(self) -> Any:  # noqa: ANN401 - as the sides have it
@@ -212,13 +212,13 @@ class Pair:
 
     def change(
         self,
-        risk: Risk,
+        risk: RiskArea,
         kind: str,
         text_of: Callable[[Any], str | None],
         *,
         other: str = "",
         **more: Any,  # noqa: ANN401 - fields of a change
-    ) -> Iterator[Change]:
+    ) -> Iterator[PlanChange]:
         """The change between the sides, if any, each in the words of *told*.
 
         *other* says what differs where the words do not.
@@ -228,30 +228,30 @@ class Pair:
         if old == new and not other:
             return
         notes = [note for note in (more.pop("note", ""), other if old == new else "") if note]
-        yield Change(
+        yield PlanChange(
             risk=risk, kind=kind, name=self.name, old=old, new=new, note="; ".join(notes), **more
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class PlanSides:
     """Both sides of a comparison."""
 
-    old: Side
-    new: Side
+    old: PlanSide
+    new: PlanSide
 
     def paired(
-        self, items: Callable[[Side], Iterable[_Item]], name: Callable[[_Item], str]
-    ) -> Iterator[Pair]:
+        self, items: Callable[[PlanSide], Iterable[_Item]], name: Callable[[_Item], str]
+    ) -> Iterator[PlanPair]:
         """What *items* finds on the sides, by *name*: the new order, then what is gone."""
         old = {name(item): item for item in items(self.old)}
         new = {name(item): item for item in items(self.new)}
         return self.pairs(old, new)
 
-    def pairs(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Pair]:
+    def pairs(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[PlanPair]:
         """Two mappings name by name."""
         for key in [*new, *(key for key in old if key not in new)]:
-            yield Pair(key, old.get(key), new.get(key), self.new if key in new else self.old)
+            yield PlanPair(key, old.get(key), new.get(key), self.new if key in new else self.old)
 
     @property
     def both(self) -> bool:
@@ -259,7 +259,9 @@ class Sides:
         return self.old.plan is not None and self.new.plan is not None
 
 
-def goes_back(old: str | None, new: str | None, order: type[DebianVersion | HandlerVersion]) -> str:
+def downgrade_note(
+    old: str | None, new: str | None, order: type[DebianVersion | HandlerVersion]
+) -> str:
     """What to say where *new* is the lower version; nothing where there are not two."""
     if old is None or new is None or order(new) >= order(old):  # type: ignore[operator]
         return ""

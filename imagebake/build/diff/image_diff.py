@@ -16,7 +16,7 @@ from imagebake.kernel.progress import Progress
 from imagebake.kernel.text.versions import DebianVersion
 
 
-class Area(enum.StrEnum):
+class ContentArea(enum.StrEnum):
     """What a difference touches, in the order in which somebody should look."""
 
     SECRETS = "Secrets"
@@ -30,15 +30,15 @@ class Area(enum.StrEnum):
     GENERATED = "Generated and bookkeeping"
 
 
-QUIET = frozenset({Area.GENERATED})
+QUIET = frozenset({ContentArea.GENERATED})
 """Areas that are counted rather than listed, because they follow from the others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ContentDifference:
     """One thing before and after; None stands for not being there."""
 
-    area: Area
+    area: ContentArea
     name: str
     old: str | None
     new: str | None
@@ -71,7 +71,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class ImageSize:
     """How much there is of an image: files and their bytes, packages."""
 
     files: int = 0
@@ -88,13 +88,13 @@ class ImageDiff:
 
     old: str
     new: str
-    differences: tuple[Difference, ...] = ()
-    before: Measure | None = None
-    after: Measure | None = None
+    differences: tuple[ContentDifference, ...] = ()
+    before: ImageSize | None = None
+    after: ImageSize | None = None
 
-    def areas(self) -> Iterator[tuple[Area, tuple[Difference, ...]]]:
+    def areas(self) -> Iterator[tuple[ContentArea, tuple[ContentDifference, ...]]]:
         """The differences by area, the riskiest first, without what is empty."""
-        for area in Area:
+        for area in ContentArea:
             if found := tuple(
                 difference for difference in self.differences if difference.area is area
             ):
@@ -135,7 +135,7 @@ _SET_ID, _WORLD, _STICKY = 0o6000, 0o0002, 0o1000
 _Item = TypeVar("_Item")
 
 
-def contrast(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDiff:
+def diff_contents(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDiff:
     """Name everything that differs from *old* to *new*, which are called *names*.
 
     A file is shown where it belongs: one that came with a changed package is counted there.
@@ -147,51 +147,51 @@ def contrast(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDi
         differences=(
             *_secrets(old, new),
             *_accounts(old, new),
-            *files[Area.PRIVILEGES],
+            *files[ContentArea.PRIVILEGES],
             *_services(old, new),
-            *files[Area.UNEXPLAINED],
+            *files[ContentArea.UNEXPLAINED],
             *_packages(old, new, brought),
-            *files[Area.CONFIGURATION],
-            *files[Area.FILES],
-            *files[Area.GENERATED],
+            *files[ContentArea.CONFIGURATION],
+            *files[ContentArea.FILES],
+            *files[ContentArea.GENERATED],
         ),
         before=_measure(old),
         after=_measure(new),
     )
 
 
-def _measure(contents: Contents) -> Measure:
+def _measure(contents: Contents) -> ImageSize:
     there = [package for package in contents.packages if not package.gone]
     sizes = [entry.size for entry in contents.files.values() if entry.kind is FileKind.FILE]
-    return Measure(files=len(contents.files), size=sum(sizes), packages=len(there))
+    return ImageSize(files=len(contents.files), size=sum(sizes), packages=len(there))
 
 
 def _told(
-    area: Area,
+    area: ContentArea,
     old: Mapping[str, _Item],
     new: Mapping[str, _Item],
     tell: Callable[[_Item], str],
     note: Callable[[str], str] = lambda _: "",
-) -> Iterator[Difference]:
+) -> Iterator[ContentDifference]:
     """The names of which *tell* says something else on the two sides, in order."""
     for name in sorted(old.keys() | new.keys()):
         was = tell(old[name]) if name in old else None
         will = tell(new[name]) if name in new else None
         if was != will:
-            yield Difference(area, name, was, will, note(name))
+            yield ContentDifference(area, name, was, will, note(name))
 
 
-def _secrets(old: Contents, new: Contents) -> Iterator[Difference]:
-    return _told(Area.SECRETS, _leaks(old), _leaks(new), lambda kind: kind)
+def _secrets(old: Contents, new: Contents) -> Iterator[ContentDifference]:
+    return _told(ContentArea.SECRETS, _leaks(old), _leaks(new), lambda kind: kind)
 
 
 def _leaks(contents: Contents) -> dict[str, str]:
     return {f"{leak.path} sha256:{leak.sha256[:16]}": leak.kind for leak in contents.leaks}
 
 
-def _accounts(old: Contents, new: Contents) -> Iterator[Difference]:
-    yield from _told(Area.ACCOUNTS, _users(old), _users(new), _user)
-    yield from _told(Area.ACCOUNTS, _groups(old), _groups(new), lambda _: "there")
+def _accounts(old: Contents, new: Contents) -> Iterator[ContentDifference]:
+    yield from _told(ContentArea.ACCOUNTS, _users(old), _users(new), _user)
+    yield from _told(ContentArea.ACCOUNTS, _groups(old), _groups(new), lambda _: "there")
 
 
 def _groups(contents: Contents) -> dict[str, str]:
@@ -206,8 +206,8 @@ def _user(user: User) -> str:
     return f"{user.uid}:{user.gid} {user.home} {user.shell}, password {user.password.value}"
 
 
-def _services(old: Contents, new: Contents) -> Iterator[Difference]:
-    return _told(Area.SERVICES, _units(old), _units(new), lambda state: state)
+def _services(old: Contents, new: Contents) -> Iterator[ContentDifference]:
+    return _told(ContentArea.SERVICES, _units(old), _units(new), lambda state: state)
 
 
 def _units(contents: Contents) -> dict[str, str]:
@@ -222,7 +222,9 @@ def _units(contents: Contents) -> dict[str, str]:
     }
 
 
-def _packages(old: Contents, new: Contents, files: Mapping[str, str]) -> Iterator[Difference]:
+def _packages(
+    old: Contents, new: Contents, files: Mapping[str, str]
+) -> Iterator[ContentDifference]:
     before, after = _installed(old), _installed(new)
 
     def note(name: str) -> str:
@@ -231,7 +233,7 @@ def _packages(old: Contents, new: Contents, files: Mapping[str, str]) -> Iterato
         brought = files.get(name.partition(":")[0], "")
         return ", ".join(text for text in ("goes back" if back else "", brought) if text)
 
-    return _told(Area.PACKAGES, before, after, _package, note)
+    return _told(ContentArea.PACKAGES, before, after, _package, note)
 
 
 def _package(package: InstalledPackage) -> str:
@@ -250,10 +252,10 @@ def _installed(contents: Contents) -> dict[str, InstalledPackage]:
 
 def _files(
     old: Contents, new: Contents
-) -> tuple[Mapping[Area, list[Difference]], Mapping[str, str]]:
+) -> tuple[Mapping[ContentArea, list[ContentDifference]], Mapping[str, str]]:
     """The paths that differ by area; those that packages account for, counted by package."""
     changed = _changed_packages(old, new)
-    found: dict[Area, list[Difference]] = {area: [] for area in Area}
+    found: dict[ContentArea, list[ContentDifference]] = {area: [] for area in ContentArea}
     counted: dict[str, tuple[int, int]] = {}
     for path in sorted(old.files.keys() | new.files.keys()):
         was, will = old.files.get(path), new.files.get(path)
@@ -284,19 +286,19 @@ def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
 
 def _area(
     path: str, old: Entry | None, new: Entry | None, package: str, changed: frozenset[str]
-) -> Area | None:
+) -> ContentArea | None:
     """Where the difference at *path* belongs; None where its package accounts for it."""
     if _privileges(old) != _privileges(new):
-        return Area.PRIVILEGES
+        return ContentArea.PRIVILEGES
     if path.startswith(_GENERATED) or _ACCOUNT_FILES.fullmatch(path) or _COMPILED.fullmatch(path):
-        return Area.GENERATED
+        return ContentArea.GENERATED
     if package in changed:
         return None
     if path.startswith("/etc/"):
-        return Area.CONFIGURATION
+        return ContentArea.CONFIGURATION
     either = old or new
     of_package = package and either and either.kind is not FileKind.DIRECTORY
-    return Area.UNEXPLAINED if of_package else Area.FILES
+    return ContentArea.UNEXPLAINED if of_package else ContentArea.FILES
 
 
 def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
@@ -309,12 +311,12 @@ def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
 
 
 def _difference(
-    area: Area, path: str, old: Entry | None, new: Entry | None, package: str
-) -> Difference:
+    area: ContentArea, path: str, old: Entry | None, new: Entry | None, package: str
+) -> ContentDifference:
     notes = [f"of {package}"] if package else []
     if old and new and old.sha256 != new.sha256:
         notes.append(f"other content ({new.size - old.size:+} B)")
-    return Difference(area, path, _worded(old), _worded(new), ", ".join(notes))
+    return ContentDifference(area, path, _worded(old), _worded(new), ", ".join(notes))
 
 
 def _facts(entry: Entry) -> tuple[object, ...]:
@@ -331,7 +333,9 @@ def _worded(entry: Entry | None) -> str | None:
     return rights if entry.kind is FileKind.FILE else f"{entry.kind.value} {rights}"
 
 
-def folders(differences: Iterable[Difference], depth: int = 3) -> list[tuple[str, int]]:
+def count_by_folder(
+    differences: Iterable[ContentDifference], depth: int = 3
+) -> list[tuple[str, int]]:
     """How many of *differences* are below each folder, the fullest first."""
     counts: dict[str, int] = {}
     for difference in differences:
@@ -341,7 +345,7 @@ def folders(differences: Iterable[Difference], depth: int = 3) -> list[tuple[str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readable:
+class ReadableImage:
     """An image that can be read: its name, and its root file system as a tar.
 
     Two of the same *content_sha256* are the same, and are not read.
@@ -352,7 +356,7 @@ class Readable:
     open_tar: Callable[[], AbstractContextManager[BinaryIO]]
 
 
-def diff(old: Readable, new: Readable, *, progress: Progress) -> ImageDiff:
+def diff_images(old: ReadableImage, new: ReadableImage, *, progress: Progress) -> ImageDiff:
     """Read both images and name what differs.
 
     Raises `ValidationFailed` where one cannot be read.
@@ -363,4 +367,4 @@ def diff(old: Readable, new: Readable, *, progress: Progress) -> ImageDiff:
     for image in (old, new):
         with progress.step(f"Read {image.name}"), image.open_tar() as stream:
             contents.append(read_contents(stream))
-    return contrast(*contents, names=(old.name, new.name))
+    return diff_contents(*contents, names=(old.name, new.name))

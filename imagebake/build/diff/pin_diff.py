@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from imagebake.build.diff.changes import OTHER_BYTES, Change, Pair, Risk, Side, Sides, goes_back
+from imagebake.build.diff.changes import (
+    OTHER_BYTES,
+    PlanChange,
+    PlanPair,
+    PlanSide,
+    PlanSides,
+    RiskArea,
+    downgrade_note,
+)
 from imagebake.kernel.text.versions import DebianVersion, HandlerVersion
 from imagebake.spec.lock import LockedPackage
 from imagebake.spec.model.pins import (
@@ -21,14 +29,14 @@ from imagebake.spec.model.pins import (
 _RELEASE = re.compile(r"(https://github\.com/[^/]+/[^/]+/releases)/download/([^/]+)/[^/]+")
 
 
-def agent_changes(sides: Sides) -> Iterator[Change]:
+def agent_changes(sides: PlanSides) -> Iterator[PlanChange]:
     """The agents, and the newer agents that they find on the disk."""
     old, new = _carriers(sides.old), _carriers(sides.new)
     for pair in sides.paired(lambda side: _of(side, AgentPin), lambda pin: pin.name):
         was, will = old.get(pair.name), new.get(pair.name)
         answers = pair.side.answers(pair.either)
         yield from pair.change(
-            Risk.AGENTS,
+            RiskArea.AGENTS,
             "agent",
             lambda pin: str(pin.version),
             other=_other_bytes(was, will) or _other_installer(pair.old, pair.new),
@@ -44,12 +52,12 @@ def _other_installer(old: AgentPin | None, new: AgentPin | None) -> str:
     return OTHER_BYTES if len(set(both)) > 1 else ""
 
 
-def module_changes(sides: Sides) -> Iterator[Change]:
+def module_changes(sides: PlanSides) -> Iterator[PlanChange]:
     """The modules of PowerShell."""
     for pair in sides.paired(lambda side: _of(side, ModulePin), lambda pin: pin.name):
         pin: ModulePin = pair.either
         yield from pair.change(
-            Risk.PACKAGES,
+            RiskArea.PACKAGES,
             "module",
             lambda pin: str(pin.version),
             other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
@@ -59,13 +67,13 @@ def module_changes(sides: Sides) -> Iterator[Change]:
         )
 
 
-def _goal_state_agent(pair: Pair, answers: Mapping[str, str]) -> Iterator[Change]:
+def _goal_state_agent(pair: PlanPair, answers: Mapping[str, str]) -> Iterator[PlanChange]:
     old, new = (pin.goal_state_agent if pin else None for pin in (pair.old, pair.new))
-    own = Pair(f"{pair.name} from the disk", old, new, pair.side)
+    own = PlanPair(f"{pair.name} from the disk", old, new, pair.side)
     agent: GoalStateAgent | None = own.either
     if agent is not None:
         yield from own.change(
-            Risk.AGENTS,
+            RiskArea.AGENTS,
             "agent",
             lambda agent: str(agent.version),
             other=OTHER_BYTES if old and new and old.sha256 != new.sha256 else "",
@@ -75,13 +83,13 @@ def _goal_state_agent(pair: Pair, answers: Mapping[str, str]) -> Iterator[Change
         )
 
 
-def extension_changes(sides: Sides) -> Iterator[Change]:
+def extension_changes(sides: PlanSides) -> Iterator[PlanChange]:
     """The extension handlers, each with its mode."""
     for pair in sides.paired(lambda side: side.extensions, lambda pin: pin.handler):
         pin: ExtensionPin = pair.either
         packages = [pin.package if pin else None for pin in (pair.old, pair.new)]
         yield from pair.change(
-            Risk.AGENTS,
+            RiskArea.AGENTS,
             "extension",
             lambda pin: f"{pin.version} {pin.mode.value}",
             other="another package" if packages[0] != packages[1] else "",
@@ -91,29 +99,29 @@ def extension_changes(sides: Sides) -> Iterator[Change]:
         )
 
 
-def base_changes(sides: Sides) -> Iterator[Change]:
+def base_changes(sides: PlanSides) -> Iterator[PlanChange]:
     """Where the image starts from, what the gallery says of it, and the local base's packages."""
     for pair in sides.pairs(_source(sides.old), _source(sides.new)):
-        yield from pair.change(Risk.BASE, "base", str)
+        yield from pair.change(RiskArea.BASE, "base", str)
     if sides.both:
         for pair in sides.pairs(_gallery(sides.old), _gallery(sides.new)):
-            yield from pair.change(Risk.BASE, "definition", str)
+            yield from pair.change(RiskArea.BASE, "definition", str)
     for pair in sides.pairs(sides.old.packages(base=True), sides.new.packages(base=True)):
-        yield from _package(pair, Risk.BASE, "of the base", direct=False)
+        yield from _package(pair, RiskArea.BASE, "of the base", direct=False)
 
 
-def _source(side: Side) -> dict[str, str]:
+def _source(side: PlanSide) -> dict[str, str]:
     if side.plan is None:
         return {}
     texts = {"source image": side.plan.spec.source.urn, "local suite": side.plan.lock.suite}
     return {name: text for name, text in texts.items() if text}
 
 
-def _gallery(side: Side) -> dict[str, str]:
-    return dict(flat("gallery", side.document().get("gallery", {})))
+def _gallery(side: PlanSide) -> dict[str, str]:
+    return dict(flatten("gallery", side.document().get("gallery", {})))
 
 
-def package_changes(sides: Sides) -> Iterator[Change]:
+def package_changes(sides: PlanSides) -> Iterator[PlanChange]:
     """The pinned packages, then what came along; an agent's own package is the agent."""
     old, new = sides.old.packages(base=False), sides.new.packages(base=False)
     agents = {
@@ -122,26 +130,26 @@ def package_changes(sides: Sides) -> Iterator[Change]:
     pinned = set()
     for pair in sides.paired(lambda side: _of(side, PackagePin), lambda pin: pin.name):
         pinned.add(pair.name)
-        there = Pair(pair.name, old.get(pair.name), new.get(pair.name), pair.side)
+        there = PlanPair(pair.name, old.get(pair.name), new.get(pair.name), pair.side)
         if pair.old is None and there.old is not None:
             yield from _adopted(there, "came along, now pinned", pair)
         elif pair.new is None and there.new is not None:
             yield from _adopted(there, "no longer pinned, still there", pair)
         else:
             answers = pair.side.answers(pair.either)
-            yield from _package(there, Risk.PACKAGES, "package", **answers)
+            yield from _package(there, RiskArea.PACKAGES, "package", **answers)
     steps = _steps(sides.old) | _steps(sides.new)
     for pair in sorted(sides.pairs(old, new), key=lambda pair: pair.name):
         if pair.name not in pinned | agents:
             kind = f"for {steps[pair.name]}"
-            yield from _package(pair, Risk.PACKAGES, kind, direct=False)
+            yield from _package(pair, RiskArea.PACKAGES, kind, direct=False)
 
 
-def _adopted(there: Pair, note: str, pin: Pair) -> Iterator[Change]:
+def _adopted(there: PlanPair, note: str, pin: PlanPair) -> Iterator[PlanChange]:
     """A package that stays, and that somebody begins or ceases to answer for."""
     answers = pin.side.answers(pin.either)
-    yield Change(
-        risk=Risk.PACKAGES,
+    yield PlanChange(
+        risk=RiskArea.PACKAGES,
         kind="package",
         name=there.name,
         old=there.old.version if there.old else None,
@@ -152,12 +160,12 @@ def _adopted(there: Pair, note: str, pin: Pair) -> Iterator[Change]:
     )
 
 
-def file_changes(sides: Sides) -> Iterator[Change]:
+def file_changes(sides: PlanSides) -> Iterator[PlanChange]:
     """The pinned files, by their place in the image."""
     for pair in sides.paired(lambda side: _of(side, FilePin), lambda pin: pin.destination):
         pin: FilePin = pair.either
         yield from pair.change(
-            Risk.FILES,
+            RiskArea.FILES,
             "file",
             lambda pin: f"{pin.version}, {pin.mode}",
             other=OTHER_BYTES if pair.old and pair.new and pair.old.sha256 != pin.sha256 else "",
@@ -166,11 +174,11 @@ def file_changes(sides: Sides) -> Iterator[Change]:
         )
 
 
-def flat(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
+def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
     """The leaves of *value* by their dotted paths below *name*."""
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield from flat(f"{name}.{key}", part)
+            yield from flatten(f"{name}.{key}", part)
     else:
         yield name, str(value)
 
@@ -181,7 +189,7 @@ def release_page(address: str) -> str:
     return f"{match[1]}/tag/{match[2]}" if match else ""
 
 
-def _package(pair: Pair, risk: Risk, kind: str, **more: Any) -> Iterable[Change]:  # noqa: ANN401
+def _package(pair: PlanPair, risk: RiskArea, kind: str, **more: Any) -> Iterable[PlanChange]:  # noqa: ANN401
     if pair.old == pair.new:  # nearly all of them
         return ()
     return pair.change(
@@ -198,13 +206,13 @@ def _other_bytes(old: LockedPackage | None, new: LockedPackage | None) -> str:
     return OTHER_BYTES if old and new and old.sha256 != new.sha256 else ""
 
 
-def _back(pair: Pair, order: type[DebianVersion | HandlerVersion]) -> str:
+def _back(pair: PlanPair, order: type[DebianVersion | HandlerVersion]) -> str:
     if pair.old is None or pair.new is None:
         return ""
-    return goes_back(pair.old.version, pair.new.version, order)
+    return downgrade_note(pair.old.version, pair.new.version, order)
 
 
-def _carriers(side: Side) -> dict[str, LockedPackage]:
+def _carriers(side: PlanSide) -> dict[str, LockedPackage]:
     """The package that has each agent's version, by the agent's name."""
     packages = side.packages(base=False)
     return {
@@ -214,7 +222,7 @@ def _carriers(side: Side) -> dict[str, LockedPackage]:
     }
 
 
-def _steps(side: Side) -> dict[str, str]:
+def _steps(side: PlanSide) -> dict[str, str]:
     """The step that first brings each package."""
     found: dict[str, str] = {}
     for step in side.installing:
@@ -223,5 +231,5 @@ def _steps(side: Side) -> dict[str, str]:
     return found
 
 
-def _of(side: Side, kind: type[Any]) -> Iterator[Any]:
+def _of(side: PlanSide, kind: type[Any]) -> Iterator[Any]:
     return (pin for pin in side.pins if isinstance(pin, kind))

@@ -6,13 +6,20 @@ import difflib
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.build.diff.changes import Change, Comparison, Pair, Risk, Side, Sides
+from imagebake.build.diff.changes import (
+    PlanChange,
+    PlanDiff,
+    PlanPair,
+    PlanSide,
+    PlanSides,
+    RiskArea,
+)
 from imagebake.build.diff.pin_diff import (
     agent_changes,
     base_changes,
     extension_changes,
     file_changes,
-    flat,
+    flatten,
     module_changes,
     package_changes,
 )
@@ -30,14 +37,14 @@ _GROUPED = frozenset(
 _CONTEXT = 2
 
 
-def compare(old: BakePlan | None, new: BakePlan | None) -> Comparison:
+def diff_plans(old: BakePlan | None, new: BakePlan | None) -> PlanDiff:
     """Say what *new* changes of *old*; None stands for an image that is not there.
 
     Pure: the same two plans give the same comparison.
     """
-    sides = Sides(Side(old), Side(new))
+    sides = PlanSides(PlanSide(old), PlanSide(new))
     named = new or old
-    return Comparison(
+    return PlanDiff(
         image=named.spec.name if named else "",
         changes=(
             *agent_changes(sides),
@@ -59,7 +66,7 @@ def compare(old: BakePlan | None, new: BakePlan | None) -> Comparison:
     )
 
 
-def _steps(sides: Sides) -> Iterator[Change]:
+def _steps(sides: PlanSides) -> Iterator[PlanChange]:
     """The spec's own steps one by one; what is rendered around them in one line."""
     rendered: list[str] = []
     for kind in ("customizer", "validator"):
@@ -73,8 +80,8 @@ def _steps(sides: Sides) -> Iterator[Change]:
             yield from _step(pair, kind, reason)
         yield from _reordered(sides, kind)
     if rendered and sides.both:
-        yield Change(
-            risk=Risk.STEPS,
+        yield PlanChange(
+            risk=RiskArea.STEPS,
             kind="rendered",
             name=", ".join(rendered),
             old="",
@@ -83,28 +90,28 @@ def _steps(sides: Sides) -> Iterator[Change]:
         )
 
 
-def _own(side: Side, kind: str) -> tuple[Any, ...]:
+def _own(side: PlanSide, kind: str) -> tuple[Any, ...]:
     """The steps of the spec itself."""
     if side.spec is None:
         return ()
     return side.spec.customizers if kind == "customizer" else side.spec.validators
 
 
-def _texts(side: Side, kind: str) -> dict[str, str]:
+def _texts(side: PlanSide, kind: str) -> dict[str, str]:
     if side.plan is None:
         return {}
     scripts = side.plan.customizers if kind == "customizer" else side.plan.validators
     return {script.name: script.text for script in scripts}
 
 
-def _step(pair: Pair, kind: str, reason: str) -> Iterator[Change]:
+def _step(pair: PlanPair, kind: str, reason: str) -> Iterator[PlanChange]:
     if pair.old == pair.new:
         return
     old, new = (None if text is None else text.splitlines() for text in (pair.old, pair.new))
     signs = [line[0] for line in difflib.ndiff(old or [], new or [])]
     counted = f"+{signs.count('+')} -{signs.count('-')}"
-    yield Change(
-        risk=Risk.STEPS,
+    yield PlanChange(
+        risk=RiskArea.STEPS,
         kind=kind,
         name=pair.name,
         old=None if old is None else f"{len(old)} lines",
@@ -114,12 +121,12 @@ def _step(pair: Pair, kind: str, reason: str) -> Iterator[Change]:
     )
 
 
-def _reordered(sides: Sides, kind: str) -> Iterator[Change]:
+def _reordered(sides: PlanSides, kind: str) -> Iterator[PlanChange]:
     old, new = ([step.name for step in _own(side, kind)] for side in (sides.old, sides.new))
     was, will = ([name for name in names if name in old and name in new] for names in (old, new))
     if was != will:
-        yield Change(
-            risk=Risk.STEPS,
+        yield PlanChange(
+            risk=RiskArea.STEPS,
             kind="order",
             name=f"{kind}s",
             old=", ".join(was),
@@ -127,42 +134,42 @@ def _reordered(sides: Sides, kind: str) -> Iterator[Change]:
         )
 
 
-def _regions(sides: Sides) -> Iterator[Change]:
+def _regions(sides: PlanSides) -> Iterator[PlanChange]:
     for pair in sides.paired(
         lambda side: side.spec.regions if side.spec else (), lambda region: region.name
     ):
         yield from pair.change(
-            Risk.REGIONS, "region", lambda region: f"{region.replicas} in {region.storage}"
+            RiskArea.REGIONS, "region", lambda region: f"{region.replicas} in {region.storage}"
         )
 
 
-def _settings(sides: Sides) -> Iterator[Change]:
+def _settings(sides: PlanSides) -> Iterator[PlanChange]:
     """Everything else that a spec says; of an image that is new or gone enough is said."""
     if sides.both:
         for pair in sides.pairs(_said(sides.old), _said(sides.new)):
-            yield from pair.change(Risk.SETTINGS, "setting", str)
+            yield from pair.change(RiskArea.SETTINGS, "setting", str)
         for kept in (_pins, _extensions):
             for pair in sides.paired(kept, lambda named: named[0]):
                 if pair.old and pair.new:
                     old, new = (_answers(*named) for named in (pair.old, pair.new))
                     for answer in sides.pairs(old, new):
-                        yield from answer.change(Risk.SETTINGS, "pin", str)
+                        yield from answer.change(RiskArea.SETTINGS, "pin", str)
 
 
-def _said(side: Side) -> dict[str, str]:
+def _said(side: PlanSide) -> dict[str, str]:
     return {
         name: text
         for key, value in side.document().items()
         if key not in _GROUPED
-        for name, text in flat(key, value)
+        for name, text in flatten(key, value)
     }
 
 
-def _pins(side: Side) -> list[tuple[str, Stewardship]]:
+def _pins(side: PlanSide) -> list[tuple[str, Stewardship]]:
     return [(pin.name, pin) for pin in side.pins]
 
 
-def _extensions(side: Side) -> list[tuple[str, Stewardship]]:
+def _extensions(side: PlanSide) -> list[tuple[str, Stewardship]]:
     return [(pin.handler, pin) for pin in side.extensions]
 
 
@@ -172,7 +179,7 @@ def _answers(name: str, pin: Stewardship) -> dict[str, str]:
     return {f"{name}: {key}": str(value) for key, value in answers.items() if value is not None}
 
 
-def _rerun(sides: Sides) -> int:
+def _rerun(sides: PlanSides) -> int:
     """How many customizers run anew where the state before the first difference is kept."""
     old, new = sides.old.customizers, sides.new.customizers
     if sides.old.packages(base=True) != sides.new.packages(base=True):
@@ -183,7 +190,7 @@ def _rerun(sides: Sides) -> int:
     return len(new) - same
 
 
-def _fetched(sides: Sides) -> tuple[Any, ...]:
+def _fetched(sides: PlanSides) -> tuple[Any, ...]:
     known = {artifact.sha256 for artifact in sides.old.artifacts()}
     return tuple(
         {
@@ -194,7 +201,7 @@ def _fetched(sides: Sides) -> tuple[Any, ...]:
     )
 
 
-def _diff(sides: Sides) -> Iterator[str]:
+def _diff(sides: PlanSides) -> Iterator[str]:
     """The unified diff of every script."""
     for kind in ("customizer", "validator"):
         for pair in sides.pairs(_texts(sides.old, kind), _texts(sides.new, kind)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from imagebake.build.diff.changes import Change, Comparison
+from imagebake.build.diff.changes import PlanChange, PlanDiff
 from imagebake.kernel.text.markdown import code, fenced, folded, plain, table
 
 MARK = "<!-- imagebake: plan -->"
@@ -21,14 +21,14 @@ _KIBI = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImagePlan:
+class ImagePlanDiff:
     """The comparison of one image; *against* says in words with what.
 
     *missing* and *missing_bytes* are about the mirror of this machine: what a bake here
     fetches before it starts. *note* is what the reader must know to trust the rest.
     """
 
-    comparison: Comparison
+    comparison: PlanDiff
     against: str
     missing: int = 0
     missing_bytes: int = 0
@@ -44,7 +44,7 @@ class ImagePlan:
         }
 
 
-def verdict(plan: ImagePlan) -> str:
+def bake_effect(plan: ImagePlanDiff) -> str:
     """What a bake does, in a few words."""
     comparison = plan.comparison
     if comparison.gone:
@@ -56,7 +56,7 @@ def verdict(plan: ImagePlan) -> str:
     return "a bake changes nothing"
 
 
-def work(plan: ImagePlan) -> tuple[str, ...]:
+def pending_work(plan: ImagePlanDiff) -> tuple[str, ...]:
     """What there is to do: steps to run, artifacts to fetch; nothing where nothing is baked."""
     comparison = plan.comparison
     if not comparison.rebuilt or comparison.gone:
@@ -67,13 +67,13 @@ def work(plan: ImagePlan) -> tuple[str, ...]:
         f", from {first} on" if 0 < rerun < count else ""
     )
     fetched = (
-        f"artifacts: {_are(len(comparison.fetched))} new ({size(comparison.fetched_bytes)}),"
-        f" {_are(plan.missing)} not in the mirror here ({size(plan.missing_bytes)})"
+        f"artifacts: {_are(len(comparison.fetched))} new ({format_bytes(comparison.fetched_bytes)}),"
+        f" {_are(plan.missing)} not in the mirror here ({format_bytes(plan.missing_bytes)})"
     )
     return steps, fetched
 
 
-def rows(changes: Sequence[Change], *, most: int) -> tuple[list[tuple[str, ...]], int]:
+def terminal_rows(changes: Sequence[PlanChange], *, most: int) -> tuple[list[tuple[str, ...]], int]:
     """The changes under `COLUMNS` for a terminal, and how many were left out.
 
     Where more than *most* follow from others, none of those is shown.
@@ -87,7 +87,7 @@ def rows(changes: Sequence[Change], *, most: int) -> tuple[list[tuple[str, ...]]
     return cells, len(changes) - len(shown)
 
 
-def markdown(plans: Sequence[ImagePlan], *, limit: int = LARGEST) -> str:
+def render_comment(plans: Sequence[ImagePlanDiff], *, limit: int = LARGEST) -> str:
     """Everything as a comment of at most *limit* bytes; images that stay as they are are counted.
 
     What does not fit goes in this order: the ends of the diffs, the diffs, what came along,
@@ -105,7 +105,7 @@ def markdown(plans: Sequence[ImagePlan], *, limit: int = LARGEST) -> str:
     return _cut(text, limit)
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """A number of bytes in its largest unit: `1.5 MiB`."""
     amount = float(count)
     for unit in ("B", "KiB"):
@@ -124,14 +124,16 @@ class _Detail:
     tables: bool = True
 
 
-def _comment(plans: Sequence[ImagePlan], differing: Sequence[ImagePlan], detail: _Detail) -> str:
+def _comment(
+    plans: Sequence[ImagePlanDiff], differing: Sequence[ImagePlanDiff], detail: _Detail
+) -> str:
     parts = [MARK, f"### Plan: {_counted(len(differing), len(plans))}"]
     if len(differing) > 1:
         parts.append(
             table(
                 ("image", "", "changes"),
                 (
-                    (code(plan.comparison.image), verdict(plan), _sum(plan.comparison))
+                    (code(plan.comparison.image), bake_effect(plan), _sum(plan.comparison))
                     for plan in differing
                 ),
             )
@@ -156,14 +158,14 @@ def _are(count: int) -> str:
     return f"{count} {'is' if count == 1 else 'are'}"
 
 
-def _sum(comparison: Comparison) -> str:
+def _sum(comparison: PlanDiff) -> str:
     counts = [f"{risk.value.lower()} ({len(changes)})" for risk, changes in comparison.groups()]
     return ", ".join(counts)
 
 
-def _image(plan: ImagePlan, detail: _Detail) -> Iterator[str]:
+def _image(plan: ImagePlanDiff, detail: _Detail) -> Iterator[str]:
     comparison = plan.comparison
-    yield f"#### {code(comparison.image)}: {verdict(plan)}"
+    yield f"#### {code(comparison.image)}: {bake_effect(plan)}"
     yield f"Compared with {plain(plan.against)}." + (f" {plain(plan.note)}." if plan.note else "")
     for risk, changes in comparison.groups():
         yield f"**{risk.value}**"
@@ -174,21 +176,21 @@ def _image(plan: ImagePlan, detail: _Detail) -> Iterator[str]:
         if along:
             what = f"{len(along)} more that follow{'s' if len(along) == 1 else ''} from the rest"
             yield folded(what, _table(along)) if detail.folded else f"{what}."
-    if todo := work(plan):
+    if todo := pending_work(plan):
         yield "\n".join(f"- {line}" for line in todo)
     if comparison.diff:
         yield _diff(comparison, detail)
 
 
-def _table(changes: Sequence[Change]) -> str:
+def _table(changes: Sequence[PlanChange]) -> str:
     return table(COLUMNS, ((_sign(change), change.kind, *_cells(change)) for change in changes))
 
 
-def _sign(change: Change) -> str:
+def _sign(change: PlanChange) -> str:
     return code(change.sign)
 
 
-def _cells(change: Change) -> tuple[str, str, str]:
+def _cells(change: PlanChange) -> tuple[str, str, str]:
     why = [plain(text) for text in _why(change)]
     if change.link:
         why.append(f"[release]({quote(change.link, safe=':/%')})")
@@ -197,12 +199,12 @@ def _cells(change: Change) -> tuple[str, str, str]:
     return code(change.name), moved, " · ".join(why)
 
 
-def _why(change: Change) -> list[str]:
+def _why(change: PlanChange) -> list[str]:
     answer = ": ".join(text for text in (change.owner, change.reason) if text)
     return [text for text in (change.note, answer) if text]
 
 
-def _diff(comparison: Comparison, detail: _Detail) -> str:
+def _diff(comparison: PlanDiff, detail: _Detail) -> str:
     lines = comparison.diff.splitlines()
     added, gone = (
         sum(line.startswith(sign) and not line.startswith(sign * 3) for line in lines)

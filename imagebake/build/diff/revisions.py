@@ -27,7 +27,7 @@ _OWN = (_LOCK, ".yaml")
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class BaseRevision:
     """The specs, locks and templates of *revision*; *folder* gets those that are asked for.
 
     *files* are git's objects by path, *changed* the paths that differ here. *touched* are
@@ -51,7 +51,7 @@ class Earlier:
 
     @classmethod
     @contextmanager
-    def at(cls, site: Site, base: str) -> Iterator[Earlier]:
+    def at(cls, site: Site, base: str) -> Iterator[BaseRevision]:
         """What the revision *base* has; its copies go when the context is left."""
         root = site.workspace.root
         revision = git.base_of(root, base)

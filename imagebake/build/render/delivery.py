@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagebake.build.render.steps import Facts, as_root, file_of
+from imagebake.build.render.steps import RenderContext, drop_in_values, root_script
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.component import DropIn, Setting
@@ -51,11 +51,11 @@ AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _UNPACK = "delivery/unpack.py"
 
 
-def render_delivery(facts: Facts, templates: Templates) -> Iterator[Script]:
+def render_delivery(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     """The customizers that keep what generalisation takes away, and have it put back."""
     pin, cached = _goal_state_agent(facts), facts.spec.cached
     if pin and (kept := pin.wanted_file):
-        yield as_root(
+        yield root_script(
             "keep-agent",
             "agent",
             templates,
@@ -65,21 +65,21 @@ def render_delivery(facts: Facts, templates: Templates) -> Iterator[Script]:
             unpack=templates.file(_UNPACK),
         )
     if cached:
-        yield as_root(
+        yield root_script(
             "serve-extensions",
             "cache",
             templates,
             needs=("python3", "openssl"),
-            texts=[file_of(file) for file in _cache_files(facts, templates)],
+            texts=[drop_in_values(file) for file in _cache_files(facts, templates)],
             unit=CACHE_UNIT,
             settings=PROXY,
         )
     if pin or cached:
         script = render_restage(facts, templates)
-        yield as_root("write-restage", "restage", templates, path=RESTAGE, script=script)
+        yield root_script("write-restage", "restage", templates, path=RESTAGE, script=script)
 
 
-def render_restage(facts: Facts, templates: Templates) -> str:
+def render_restage(facts: RenderContext, templates: Templates) -> str:
     """Render what runs after generalisation."""
     pin = _goal_state_agent(facts)
     agent = pin.goal_state_agent if pin else None
@@ -94,7 +94,7 @@ def render_restage(facts: Facts, templates: Templates) -> str:
     )
 
 
-def render_delivery_check(facts: Facts, templates: Templates) -> Iterator[Script]:
+def render_delivery_check(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     """The validator that finds all of it in its place, on a machine made from the image."""
     pin, cached = _goal_state_agent(facts), facts.spec.cached
     if not pin and not cached:
@@ -118,7 +118,7 @@ def render_delivery_check(facts: Facts, templates: Templates) -> Iterator[Script
     )
 
 
-def delivered(extension: ExtensionPin) -> dict[str, Any]:
+def extension_entry(extension: ExtensionPin) -> dict[str, Any]:
     """What an image's manifest says of an extension."""
     entry = {
         "handler": extension.handler,
@@ -165,11 +165,11 @@ def _domain(url: str) -> str | None:
     return None
 
 
-def _goal_state_agent(facts: Facts) -> AgentPin | None:
+def _goal_state_agent(facts: RenderContext) -> AgentPin | None:
     return next((pin for pin in facts.spec.agents if pin.goal_state_agent), None)
 
 
-def _cache_files(facts: Facts, templates: Templates) -> Iterator[DropIn]:
+def _cache_files(facts: RenderContext, templates: Templates) -> Iterator[DropIn]:
     units = "/etc/systemd/system"
     shipped = [
         (CACHE, "cache.py"),

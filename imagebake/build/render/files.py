@@ -6,8 +6,10 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from imagebake.kernel.context import Site
 from imagebake.kernel.digest import sha256_bytes, sha256_file, sha256_json
 from imagebake.kernel.host.files import write_atomically
+from imagebake.session.places import gallery_id, group_id
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.plan import BakePlan, Delivery, Script, StepKind
 
@@ -24,7 +26,7 @@ def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mappi
     """
     files = {IMAGE_TEMPLATE: template, MANIFEST: plan.manifest}
     for folder, scripts in (("customizers", plan.customizers), ("validators", plan.validators)):
-        files |= _numbered(folder, scripts, delivery.mirror_url)
+        files |= _numbered(folder, scripts, expected_delivery.mirror_url)
     return files
 
 
@@ -84,4 +86,23 @@ def rendering_identity(templates: Path, catalogue: Catalogue) -> str:
     digests = {str(path): sha256_file(path) for path in files if path.is_file()}
     return sha256_json(
         {"files": sorted(digests.values()), "catalogue": sha256_bytes(repr(catalogue).encode())}
+    )
+
+
+VERSION_STAND_IN = "YYYY.MMDD.N"
+"""Stands where a bake puts the number that is next on its day."""
+
+
+def expected_delivery(site: Site, plan: BakePlan) -> Delivery:
+    """Where a bake of *plan* would go, with stand-ins for what only a bake knows."""
+    settings, spec = site.settings, plan.spec
+    group, gallery = group_id(settings), gallery_id(settings)
+    identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    return Delivery(
+        location=settings.location,
+        identity=settings.identity or f"{identities}/imagebake",
+        image_version_id=f"{gallery}/images/{spec.gallery.definition}/versions/{VERSION_STAND_IN}",
+        mirror_url=settings.mirror_url or "file:///run/imagebake/mirror",
+        regions=spec.regions,
+        tags=tuple(sorted(spec.tags.items())),
     )

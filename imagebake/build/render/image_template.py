@@ -90,7 +90,7 @@ TAG_CANDIDATE = "imagebake-candidate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandingTemplate:
+class TriggeredTemplate:
     """A template that stays, under *name*, and its trigger, each as canonical JSON."""
 
     name: str
@@ -98,7 +98,9 @@ class StandingTemplate:
     trigger: bytes
 
 
-def render_standing(plan: BakePlan, delivery: Delivery, templates: Templates) -> StandingTemplate:
+def render_triggered_template(
+    plan: BakePlan, delivery: Delivery, templates: Templates
+) -> TriggeredTemplate:
     """Render what bakes *plan*'s steps on the latest source, as a candidate and nothing else.
 
     The one place where `latest` is written: Azure's triggers watch nothing that is exact.
@@ -117,7 +119,7 @@ def render_standing(plan: BakePlan, delivery: Delivery, templates: Templates) ->
         image_version_id=trigger.definition,
         tags=(*delivery.tags, (TAG_CANDIDATE, plan.spec.name)),
     )
-    return StandingTemplate(
+    return TriggeredTemplate(
         name=f"{plan.spec.name[:36]}-candidate-{plan.bake_key[:16]}",
         template=render_image_template(candidate, to, templates),
         trigger=canonical_json(templates.json(_TRIGGER, kind="SourceImage")),

@@ -8,11 +8,17 @@ from typing import Any
 from imagebake.build.render import windows
 from imagebake.build.render.delivery import (
     AGENT_CONFIGURATION,
-    delivered,
+    extension_entry,
     render_delivery,
     render_delivery_check,
 )
-from imagebake.build.render.steps import SOURCE_DATE_EPOCH, Facts, as_root, file_of, own_step
+from imagebake.build.render.steps import (
+    SOURCE_DATE_EPOCH,
+    RenderContext,
+    drop_in_values,
+    render_spec_step,
+    root_script,
+)
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
@@ -25,13 +31,13 @@ from imagebake.spec.plan import MIRROR_LINE, Script
 _SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])
 
 
-def render_guard(facts: Facts, templates: Templates) -> Iterator[Script]:
+def render_guard(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     """The customizer that writes it, where the image's agent obeys it."""
     if (text := _text(facts)) is not None:
-        yield as_root("guard", "guard", templates, path=POLICY, text=text, setting=_SETTING)
+        yield root_script("guard", "guard", templates, path=POLICY, text=text, setting=_SETTING)
 
 
-def render_guard_check(facts: Facts, templates: Templates) -> Iterator[Script]:
+def render_guard_check(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     """The validator that finds it, on a machine made from the image."""
     if (text := _text(facts)) is None:
         return
@@ -48,7 +54,7 @@ def render_guard_check(facts: Facts, templates: Templates) -> Iterator[Script]:
     )
 
 
-def _text(facts: Facts) -> str | None:
+def _text(facts: RenderContext) -> str | None:
     allowed = facts.spec.allowed
     return None if allowed is None else canonical_json(policy(allowed)).decode()
 
@@ -89,7 +95,7 @@ HYGIENE = (
 """What no component owns and no image may hold."""
 
 
-def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
+def image_manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
     """Write what the image has and from which lock: nothing that changes by itself.
 
     *packages* are those that the customizers install; those of the base are the
@@ -131,7 +137,7 @@ def manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
                 {"path": file.destination, "mode": file.mode, "sha256": file.sha256}
                 for file in lock.files
             ],
-            "extensions": [delivered(pin) for pin in lock.extensions],
+            "extensions": [extension_entry(pin) for pin in lock.extensions],
         }
     )
 
@@ -143,7 +149,7 @@ def _installers(lock: Lock) -> list[dict[str, str]]:
     ]
 
 
-def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
     """Render the customizers in the order in which they run.
 
     Masking comes first, so that on Azure nothing downloads behind the back of the steps
@@ -152,14 +158,14 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
     if facts.spec.gallery.is_windows:
         return windows.render_customizers(facts, templates)
     return (
-        as_root("mask-downloads", "mask", templates, units=_units(facts)),
+        root_script("mask-downloads", "mask", templates, units=_units(facts)),
         *(_install(step, component, facts, templates) for step, component in _install_steps(facts)),
         *_put_files(facts, templates),
         *render_delivery(facts, templates),
         *render_guard(facts, templates),
-        as_root("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
-        *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
-        as_root(
+        root_script("write-manifest", "manifest", templates, manifest=facts.manifest.decode()),
+        *(render_spec_step(step, facts.spec, templates) for step in facts.spec.customizers),
+        root_script(
             "write-deprovisioning-script",
             "generalize",
             templates,
@@ -170,7 +176,7 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
     )
 
 
-def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+def render_validators(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
     """Render the validators: one for every step of the lock, one for the image, the spec's."""
     if facts.spec.gallery.is_windows:
         return windows.render_validators(facts, templates)
@@ -188,7 +194,7 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
         ),
         *render_delivery_check(facts, templates),
         *render_guard_check(facts, templates),
-        *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
+        *(render_spec_step(step, facts.spec, templates) for step in facts.spec.validators),
     )
 
 
@@ -213,7 +219,7 @@ def render_deprovisioning(
     )
 
 
-def _install_steps(facts: Facts) -> tuple[tuple[LockedStep, Component | None], ...]:
+def _install_steps(facts: RenderContext) -> tuple[tuple[LockedStep, Component | None], ...]:
     """The steps of the lock in the spec's order; what is missing is a stale lock."""
     steps = {step.name: step for step in facts.lock.customizing}
     wanted: list[tuple[str, Component | None]] = [
@@ -232,7 +238,7 @@ def _install_steps(facts: Facts) -> tuple[tuple[LockedStep, Component | None], .
     return tuple(found)
 
 
-def _component(name: str, facts: Facts) -> Component:
+def _component(name: str, facts: RenderContext) -> Component:
     if component := facts.catalogue.components.get(name):
         return component
     raise LockError(
@@ -255,10 +261,10 @@ def _pinned(step: LockedStep, lock: Lock) -> list[tuple[str, str]]:
 
 
 def _install(
-    step: LockedStep, component: Component | None, facts: Facts, templates: Templates
+    step: LockedStep, component: Component | None, facts: RenderContext, templates: Templates
 ) -> Script:
     pins = _pinned(step, facts.lock)
-    return as_root(
+    return root_script(
         f"install-{step.name}",
         "packages",
         templates,
@@ -270,7 +276,7 @@ def _install(
 
 
 def _check(
-    step: LockedStep, component: Component | None, facts: Facts, templates: Templates
+    step: LockedStep, component: Component | None, facts: RenderContext, templates: Templates
 ) -> Script:
     pins = _pinned(step, facts.lock)
     text = templates.shell(
@@ -284,13 +290,15 @@ def _check(
     return Script(name=f"check-{step.name}", text=text)
 
 
-def _stop(component: Component | None, facts: Facts, pins: list[tuple[str, str]]) -> dict[str, Any]:
+def _stop(
+    component: Component | None, facts: RenderContext, pins: list[tuple[str, str]]
+) -> dict[str, Any]:
     """What stops self-updates; the newest agent on the disk decides which switches are known."""
     if component is None:
         return {"settings": (), "drop_ins": ()}
     newest = {pin.name: pin.newest for pin in facts.spec.agents}
     stop = component.stop(newest.get(component.name, pins[0][1]))
-    return {"settings": stop.settings, "drop_ins": [file_of(file) for file in stop.drop_ins]}
+    return {"settings": stop.settings, "drop_ins": [drop_in_values(file) for file in stop.drop_ins]}
 
 
 def _upstream(version: str) -> str:
@@ -300,9 +308,9 @@ def _upstream(version: str) -> str:
     return upstream.partition("+")[0].partition("~")[0]
 
 
-def _put_files(facts: Facts, templates: Templates) -> Iterable[Script]:
+def _put_files(facts: RenderContext, templates: Templates) -> Iterable[Script]:
     if facts.lock.files:
-        yield as_root(
+        yield root_script(
             "put-files",
             "files",
             templates,
@@ -316,5 +324,5 @@ def _readable(file: LockedFile) -> bool:
     return bool(int(file.mode, 8) & 0o004)
 
 
-def _units(facts: Facts) -> tuple[str, ...]:
+def _units(facts: RenderContext) -> tuple[str, ...]:
     return tuple(download.unit for download in facts.catalogue.downloads)

@@ -33,7 +33,7 @@ AGENT = "azure-linux-agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class RenderContext:
     """What all scripts of one image are rendered from."""
 
     spec: ImageSpec
@@ -48,13 +48,13 @@ class Facts:
         return self.catalogue.components.get(AGENT) if pinned else None
 
 
-def as_root(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
+def root_script(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
     """The step *name*, from the template `install/TEMPLATE.sh.j2`."""
     body = templates.shell(f"install/{template}.sh.j2", epoch=SOURCE_DATE_EPOCH, **values)
     return Script(name=name, text=templates.shell("install/as_root.sh.j2", body=body))
 
 
-def file_of(drop_in: DropIn) -> dict[str, str]:
+def drop_in_values(drop_in: DropIn) -> dict[str, str]:
     """A configuration file of ours, as templates take it."""
     return {
         "path": drop_in.path,
@@ -63,7 +63,7 @@ def file_of(drop_in: DropIn) -> dict[str, str]:
     }
 
 
-def own_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:
+def render_spec_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:
     """Render *step* of *spec*; what Azure does by itself says so in its text."""
     runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
     match step:

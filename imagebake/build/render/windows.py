@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from imagebake.build.render.steps import Facts, own_step
+from imagebake.build.render.steps import RenderContext, render_spec_step
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
@@ -29,7 +29,7 @@ _RESTART = RestartTerms(timeout="15m")
 """After five minutes, Azure's own time, a machine with updates may still be on its way."""
 
 
-def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
     """Render the customizers in the order in which they run.
 
     A restart follows the installers: some of them are whole only after it, and neither
@@ -49,7 +49,7 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
             manifest=facts.manifest.decode(),
         ),
         *([_restart()] if agents else []),
-        *(own_step(step, facts.spec, templates) for step in facts.spec.customizers),
+        *(render_spec_step(step, facts.spec, templates) for step in facts.spec.customizers),
         _as_system(
             "write-deprovisioning-script",
             "generalize",
@@ -60,7 +60,7 @@ def render_customizers(facts: Facts, templates: Templates) -> tuple[Script, ...]
     )
 
 
-def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
+def render_validators(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
     """Render the validators: one for every agent, one for the modules and the image, the spec's."""
     return (
         *(_check(pin, component, templates) for pin, component in _agents(facts)),
@@ -78,11 +78,11 @@ def render_validators(facts: Facts, templates: Templates) -> tuple[Script, ...]:
             services=(),
             variables=(),
         ),
-        *(own_step(step, facts.spec, templates) for step in facts.spec.validators),
+        *(render_spec_step(step, facts.spec, templates) for step in facts.spec.validators),
     )
 
 
-def render_deprovisioning(facts: Facts, templates: Templates) -> str:
+def render_deprovisioning(facts: RenderContext, templates: Templates) -> str:
     """Render what generalises the machine after the last customizer."""
     pinned = {pin.name for pin in facts.spec.agents}
     known = facts.catalogue.windows
@@ -99,7 +99,7 @@ def render_deprovisioning(facts: Facts, templates: Templates) -> str:
     )
 
 
-def in_ascii(manifest: bytes) -> bytes:
+def escape_non_ascii(manifest: bytes) -> bytes:
     """*manifest* with every character beyond ASCII escaped: it goes through a script."""
     if manifest.isascii():
         return manifest
@@ -107,7 +107,7 @@ def in_ascii(manifest: bytes) -> bytes:
     return f"{text}\n".encode()
 
 
-def _agents(facts: Facts) -> Iterator[tuple[AgentPin, Component]]:
+def _agents(facts: RenderContext) -> Iterator[tuple[AgentPin, Component]]:
     """The agents in the spec's order, each with what is known of it."""
     known = facts.catalogue.windows.components
     for pin in facts.spec.agents:
@@ -120,7 +120,7 @@ def _agents(facts: Facts) -> Iterator[tuple[AgentPin, Component]]:
         yield pin, known[pin.agent]
 
 
-def _locked(name: str, facts: Facts) -> LockedInstaller:
+def _locked(name: str, facts: RenderContext) -> LockedInstaller:
     for installer in facts.lock.installers or ():
         if installer.name == name:
             return installer
@@ -135,7 +135,9 @@ def _installation(component: Component) -> Installation:
     return component.installation
 
 
-def _install(pin: AgentPin, component: Component, facts: Facts, templates: Templates) -> Script:
+def _install(
+    pin: AgentPin, component: Component, facts: RenderContext, templates: Templates
+) -> Script:
     how = _installation(component)
     arguments = pin.installer.arguments if pin.installer else ()
     own = {argument.partition("=")[0] for argument in arguments}
@@ -170,7 +172,7 @@ def _check(pin: AgentPin, component: Component, templates: Templates) -> Script:
     )
 
 
-def _modules(facts: Facts) -> dict[str, Any]:
+def _modules(facts: RenderContext) -> dict[str, Any]:
     """The modules, and the folders that they go to."""
     seven = POWERSHELL_7 in {pin.name for pin in facts.spec.agents}
     return {
@@ -179,7 +181,7 @@ def _modules(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _install_modules(facts: Facts, templates: Templates) -> Iterator[Script]:
+def _install_modules(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     if facts.spec.modules:
         line = Fragment(WINDOWS_MIRROR_LINE)
         yield _as_system(
@@ -187,18 +189,18 @@ def _install_modules(facts: Facts, templates: Templates) -> Iterator[Script]:
         )
 
 
-def _check_modules(facts: Facts, templates: Templates) -> Iterator[Script]:
+def _check_modules(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     if facts.spec.modules:
         yield _script("check-modules", "check_modules", templates, **_modules(facts))
 
 
-def _put_files(facts: Facts, templates: Templates) -> Iterator[Script]:
+def _put_files(facts: RenderContext, templates: Templates) -> Iterator[Script]:
     if files := facts.lock.files:
         line = Fragment(WINDOWS_MIRROR_LINE)
         yield _as_system("put-files", "files", templates, mirror_line=line, files=files)
 
 
-def _prevented(facts: Facts) -> dict[str, Any]:
+def _prevented(facts: RenderContext) -> dict[str, Any]:
     known = facts.catalogue.windows
     return {
         "numbers": [policy.number for policy in known.policies],

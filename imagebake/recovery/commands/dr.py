@@ -18,11 +18,20 @@ from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lock.selection import chosen, spec_of, split_version
 from imagebake.recovery.readiness import Lack, absent, general_lacks, lacks, unread
 from imagebake.recovery.second_gallery import Second, copy_plan, flaws, use_plan, wanted
-from imagebake.rollout.commands.rotate import URGENT_WAIT, WAIT, named
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Plan
-from imagebake.rollout.operation import FIRST, SECOND, Place, do, place, second, unseen
-from imagebake.rollout.present import Order, proper, say, show
+from imagebake.rollout.model.index import VersionIndex
+from imagebake.rollout.model.plan import RolloutPlan
+from imagebake.rollout.operation import (
+    CLAIM_WAIT,
+    FIRST,
+    SECOND,
+    URGENT_WAIT,
+    Place,
+    do,
+    place,
+    second,
+    unseen,
+)
+from imagebake.rollout.present import Order, proper, require_image, say, show
 from imagebake.rollout.promote import rings_of
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -48,7 +57,7 @@ def recover(
     if action == "check":
         check(name, as_json=as_json)
     elif action == "copy":
-        copy(named(name), plan=plan, as_json=as_json)
+        copy(require_image(name), plan=plan, as_json=as_json)
     elif action == "use":
         use(name, image, without=without, plan=plan, as_json=as_json)
     elif action == "restore":
@@ -91,7 +100,7 @@ def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
     if theirs is not None or not other:
         found += general_lacks(mine, theirs, (settings.location, settings.second_location))
     for spec in specs:
-        needed = [one.id for one in wanted(rings_of(spec, Index(mine)))]
+        needed = [one.id for one in wanted(rings_of(spec, VersionIndex(mine)))]
         mine = at.looked_at(mine, map(key, needed))
         if theirs and other and to:
             theirs = other.looked_at(theirs, [key(to.place_of(one)) for one in needed])
@@ -126,7 +135,7 @@ def copy_image(at: Place, other: Place, spec: ImageSpec, *, plan: bool, as_json:
     definition, to = spec.gallery.definition, target(other)
     first = at.fleet.inventory((definition,), consumers=False)
 
-    def decide(there: Inventory) -> Plan:
+    def decide(there: Inventory) -> RolloutPlan:
         return copy_plan(spec, first, there, to, now=other.now())
 
     if plan:
@@ -135,7 +144,7 @@ def copy_image(at: Place, other: Place, spec: ImageSpec, *, plan: bool, as_json:
     gallery = Gallery(other.end.cloud, other.site.settings.gallery)
     gallery.ensure()
     gallery.ensure_definition(spec.gallery)
-    with other.claim(other.definition(spec), order.verb, wait=WAIT) as held:
+    with other.claim(other.definition(spec), order.verb, wait=CLAIM_WAIT) as held:
         made, there = other.decided(decide, _there(other, definition, first))
         proper(made, order)
         outcome = do(other, [spec], made, there, order=order, hold=held.hold)
@@ -154,7 +163,7 @@ def _there(other: Place, definition: str, first: Inventory) -> Inventory:
 def compare(at: Place, other: Place, spec: ImageSpec, first: Inventory) -> None:
     """Raise `ValidationFailed` where a copy that a recovery needs is not its original."""
     to, content = target(other), at.end.images.content
-    for one in wanted(rings_of(spec, Index(first))):
+    for one in wanted(rings_of(spec, VersionIndex(first))):
         original, copied = at.fleet.version(one.id) or one, to.place_of(one.id)
         contents = (content(one.id), content(copied))
         if told := flaws(original, other.fleet.version(copied), contents):
@@ -211,7 +220,7 @@ def use_gallery(
         objective=dt.timedelta(minutes=spec.objectives.rollback_minutes),
     )  # fmt: skip
 
-    def decide(inventory: Inventory) -> Plan:
+    def decide(inventory: Inventory) -> RolloutPlan:
         return use_plan(spec, inventory, left, now=at.now(), without=without)
 
     if plan:

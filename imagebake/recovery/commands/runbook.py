@@ -32,7 +32,7 @@ from imagebake.recovery.faults import (
     watched,
 )
 from imagebake.recovery.rehearse import Hands, Rehearsal, Run, rehearse
-from imagebake.recovery.runbook import Runbook, parse
+from imagebake.recovery.runbook import RECORDS, Runbook, last_rehearsal, load_runbooks
 from imagebake.recovery.sandbox import scratch
 from imagebake.rollout.operation import FIRST
 from imagebake.session.machines import require_machines
@@ -40,7 +40,6 @@ from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 
 REHEARSE, ALL = "rehearse", "all"
-RECORDS = "rehearsals.jsonl"
 _LAST_WORDS = 2000
 _AS_ROOT = "./inv runbook rehearse"
 
@@ -62,7 +61,7 @@ def runbook(
 ) -> None:
     """List the runbooks, show the one called *name*, or rehearse *book*."""
     site = context.site(quiet=as_json)
-    books = load(site.workspace.runbooks)
+    books = load_runbooks(site.workspace.runbooks)
     if name == REHEARSE:
         wanted = books if book == ALL else {book: _one(books, book)}
         _rehearse_all(site, wanted, image, prove=prove, write=write, as_json=as_json)
@@ -70,12 +69,6 @@ def runbook(
         _show(_one(books, name), last_rehearsal(site, name), as_json=as_json)
     else:
         _list(site, books, as_json=as_json)
-
-
-def load(folder: Path) -> dict[str, Runbook]:
-    """Every runbook in *folder*, by name; raises `UsageError` for one that is not whole."""
-    pages = sorted(folder.glob("*.md"))
-    return {page.stem: parse(page.stem, page.read_text(encoding="utf-8")) for page in pages}
 
 
 def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
@@ -113,24 +106,6 @@ def _spoken(last: Mapping[str, Any] | None) -> str:
         return "never"
     verdict = "in time" if last["passed"] else f"failed: {last['why']}"
     return f"{last['began'][:10]}, {last['seconds']:.1f} s, {verdict}"
-
-
-def last_rehearsal(site: Site, name: str) -> Mapping[str, Any] | None:
-    """The last rehearsal of a runbook that there is a record of."""
-    path = site.workspace.records / RECORDS
-    if not path.exists():
-        return None
-    lines = reversed(path.read_text(encoding="utf-8").splitlines())
-    mine: Any = next((one for line in lines if (one := _read(line)).get("runbook") == name), None)
-    return mine  # type: ignore[no-any-return]
-
-
-def _read(line: str) -> dict[str, Any]:
-    """A record; nothing where a line was cut short."""
-    try:
-        return dict(json.loads(line))
-    except ValueError:
-        return {}
 
 
 def _rehearse_all(

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.compute.image_history import spoken_age
-from imagebake.build.commands.bake import journal, plan_of
-from imagebake.build.diff.revisions import Earlier
-from imagebake.build.due import Due, Need, decide
-from imagebake.build.preconditions import left_out
+from imagebake.build.diff.revisions import BaseRevision
+from imagebake.build.due import BakeDecision, BakeNeed, decide_bake
+from imagebake.build.image_bakes import open_journal, plan_image
+from imagebake.build.preconditions import reason_not_bakeable
 from imagebake.kernel import console, context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
@@ -19,7 +19,7 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import chosen, fresh_lock
 from imagebake.rollout import operation
-from imagebake.rollout.freezes import Gate, GateState
+from imagebake.rollout.freezes import GateState, RolloutGate
 from imagebake.session.session import End
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -56,7 +56,7 @@ def due(
         with operation.place(site) as at:
             found = [_decide(site, spec, at.end, by_hand=bool(image)) for spec in specs]
             closed = _closed(at.gate(specs)) if gated else None
-    baked = [] if closed else [one.image for one in found if one.need is Need.DUE]
+    baked = [] if closed else [one.image for one in found if one.need is BakeNeed.DUE]
     console.put_output("images", baked)
     _print(found, baked, closed, site.now, as_json=as_json)
     limit = dt.timedelta(hours=overdue_hours)
@@ -67,46 +67,53 @@ def due(
         )
 
 
-def _closed(gate: Gate) -> str | None:
+def _closed(gate: RolloutGate) -> str | None:
     return gate.why if gate.state is GateState.CLOSED else None
 
 
-def _changed(site: Site, specs: Sequence[ImageSpec], base: str) -> list[Due]:
+def _changed(site: Site, specs: Sequence[ImageSpec], base: str) -> list[BakeDecision]:
     """What a bake here would make otherwise since the revision *base*."""
-    with Earlier.at(site, base) as earlier:
+    with BaseRevision.at(site, base) as earlier:
         return [_since(site, spec, earlier) for spec in specs]
 
 
-def _since(site: Site, spec: ImageSpec, earlier: Earlier) -> Due:
+def _since(site: Site, spec: ImageSpec, earlier: BaseRevision) -> BakeDecision:
     if earlier.is_same(spec.name):
-        return Due(image=spec.name, need=Need.FRESH, why=f"as at {earlier.revision}")
+        return BakeDecision(image=spec.name, need=BakeNeed.FRESH, why=f"as at {earlier.revision}")
     old, _ = earlier.planned(spec.name)
-    if old and old.bake_key == plan_of(site, spec, fresh_lock(site, spec)).bake_key:
-        return Due(image=spec.name, need=Need.FRESH, why="nothing that is baked has changed")
-    if reason := left_out(site, spec):
-        return Due(image=spec.name, need=Need.BY_HAND, why=reason)
+    if old and old.bake_key == plan_image(site, spec, fresh_lock(site, spec)).bake_key:
+        return BakeDecision(
+            image=spec.name, need=BakeNeed.FRESH, why="nothing that is baked has changed"
+        )
+    if reason := reason_not_bakeable(site, spec):
+        return BakeDecision(image=spec.name, need=BakeNeed.BY_HAND, why=reason)
     why = f"changed since {earlier.revision}" if old else f"new since {earlier.revision}"
-    return Due(image=spec.name, need=Need.DUE, why=why, since=site.now)
+    return BakeDecision(image=spec.name, need=BakeNeed.DUE, why=why, since=site.now)
 
 
-def _decide(site: Site, spec: ImageSpec, end: End, *, by_hand: bool) -> Due:
-    if reason := left_out(site, spec):
-        return Due(image=spec.name, need=Need.BY_HAND, why=reason)
+def _decide(site: Site, spec: ImageSpec, end: End, *, by_hand: bool) -> BakeDecision:
+    if reason := reason_not_bakeable(site, spec):
+        return BakeDecision(image=spec.name, need=BakeNeed.BY_HAND, why=reason)
     versions = Gallery(end.cloud, site.settings.gallery).versions(spec.gallery.definition)
-    key = plan_of(site, spec, fresh_lock(site, spec)).bake_key
-    return decide(
+    key = plan_image(site, spec, fresh_lock(site, spec)).bake_key
+    return decide_bake(
         spec.name,
         spec.schedule,
         key,
         versions=versions,
-        attempts=journal(site).attempts(spec.name),
+        attempts=open_journal(site).attempts(spec.name),
         now=site.now,
         by_hand=by_hand,
     )
 
 
 def _print(
-    found: list[Due], baked: list[str], closed: str | None, now: dt.datetime, *, as_json: bool
+    found: list[BakeDecision],
+    baked: list[str],
+    closed: str | None,
+    now: dt.datetime,
+    *,
+    as_json: bool,
 ) -> None:
     if as_json:
         print_json(
@@ -122,7 +129,7 @@ def _print(
         print(f"\nnothing is baked now: {closed}")
 
 
-def _row(one: Due, now: dt.datetime) -> tuple[str, ...]:
+def _row(one: BakeDecision, now: dt.datetime) -> tuple[str, ...]:
     published = one.newest.published if one.newest else None
     age = spoken_age(int((now - published).total_seconds())) if published else "-"
     return (

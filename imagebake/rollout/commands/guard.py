@@ -11,7 +11,7 @@ from imagebake.kernel.errors import ValidationFailed
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Word
 from imagebake.lock.selection import chosen
 from imagebake.rollout.operation import place
-from imagebake.rollout.undeclared_extensions import COLUMNS, excess
+from imagebake.rollout.undeclared_extensions import COLUMNS, find_undeclared
 
 
 def guard(
@@ -27,7 +27,7 @@ def guard(
         machines = [one.id for one in inventory.machines]
         with site.progress.step("Read the extensions of machines", total=len(machines)):
             asked, unread = machine_extensions(at.end.cloud, machines)
-    found = excess(specs, inventory, asked)
+    found = find_undeclared(specs, inventory, asked)
     unknown = [*inventory.unread, *unread]
     if as_json:
         print_json({"excess": [one.to_json() for one in found], "unread": unknown})

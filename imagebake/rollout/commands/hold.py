@@ -7,47 +7,14 @@ from collections.abc import Callable
 from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.azure.model.gallery import TAG_HOLD
-from imagebake.azure.resources.resource_ids import is_version, key, spoken
 from imagebake.kernel import context
 from imagebake.kernel.flags import HELD, JSON, Flag, Word
 from imagebake.lock.selection import spec_of, split_version
-from imagebake.rollout.commands.rotate import told, version_id
-from imagebake.rollout.model.actions import Action, Hold, Unhold
-from imagebake.rollout.model.index import Index
-from imagebake.rollout.model.plan import Plan
+from imagebake.rollout.holds import hold_plan, unhold_plan
+from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.operation import do, place
-from imagebake.rollout.present import Order, proper, say
-
-
-def hold_plan(inventory: Inventory, subject: str, reason: str, *, now: dt.datetime) -> Plan:
-    """The plan that holds *subject*, the id of a version or a definition; `KeyError` for none."""
-    told = _hold(inventory, subject)
-    hold = Hold(subject=subject, reason=reason, at=now)
-    held = told.partition(" ")[2] == reason
-    return _plan(f"Hold {spoken(subject)}", () if held else (hold,), now, told)
-
-
-def unhold_plan(inventory: Inventory, subject: str, reason: str, *, now: dt.datetime) -> Plan:
-    """The plan that takes the hold on *subject* away."""
-    told = _hold(inventory, subject)
-    release = (Unhold(subject=subject, reason=reason),) if told else ()
-    return _plan(f"Release {spoken(subject)}", release, now, told)
-
-
-def _hold(inventory: Inventory, subject: str) -> str:
-    index = Index(inventory)
-    tags = (
-        index.versions[key(subject)].tags
-        if is_version(subject)
-        else index.definitions[key(subject)].tags
-    )
-    return tags.get(TAG_HOLD, "")
-
-
-def _plan(title: str, actions: tuple[Action, ...], now: dt.datetime, told: str) -> Plan:
-    notes = (f"It is held already: {told}.",) if told else ()
-    return Plan(title=title, at=now, actions=actions, notes=notes)
+from imagebake.rollout.planners import version_id
+from imagebake.rollout.present import Order, proper, require_reason, say
 
 
 def hold(
@@ -58,7 +25,7 @@ def hold(
 ) -> None:
     """Keep a version from being promoted and retired, or with no version all of an image."""
 
-    def decide(inventory: Inventory, subject: str, at: dt.datetime) -> Plan:
+    def decide(inventory: Inventory, subject: str, at: dt.datetime) -> RolloutPlan:
         return hold_plan(inventory, subject, reason, now=at)
 
     _act(version, reason, decide, verb="hold", as_json=as_json)
@@ -72,7 +39,7 @@ def unhold(
 ) -> None:
     """Take a hold away."""
 
-    def decide(inventory: Inventory, subject: str, at: dt.datetime) -> Plan:
+    def decide(inventory: Inventory, subject: str, at: dt.datetime) -> RolloutPlan:
         return unhold_plan(inventory, subject, reason, now=at)
 
     _act(version, reason, decide, verb="unhold", as_json=as_json)
@@ -81,14 +48,14 @@ def unhold(
 def _act(
     version: str,
     reason: str,
-    decide: Callable[[Inventory, str, dt.datetime], Plan],
+    decide: Callable[[Inventory, str, dt.datetime], RolloutPlan],
     *,
     verb: str,
     as_json: bool,
 ) -> None:
     """Write the tag without a claim: whoever is at the image sees it and stops."""
     image, wanted = split_version(version)
-    told(reason)
+    require_reason(reason)
     site = context.site(quiet=as_json)
     spec = spec_of(site, image)
     order = Order(verb=verb, again="", brief=True, as_json=as_json)

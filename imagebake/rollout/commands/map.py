@@ -13,7 +13,7 @@ from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
-from imagebake.rollout.dependency_graph import DependencyMap, dependency_map
+from imagebake.rollout.dependency_graph import DependencyMap, build_dependency_map
 from imagebake.rollout.dependency_report import Drawing, map_page, map_svg, markdown
 from imagebake.rollout.operation import place
 from imagebake.session.session import Destination
@@ -37,7 +37,7 @@ def print_map(
     site = context.site(quiet=as_json)
     specs = chosen(site, image, every=not image)
     with place(site) as at:
-        found = dependency_map(specs, at.inventory(), _surroundings(site, at.end.destination))
+        found = build_dependency_map(specs, at.inventory(), _surroundings(site, at.end.destination))
     if draw:
         write_atomically(Path(out), draw(found.to_json()).encode())
         site.progress.note(f"wrote {out}")

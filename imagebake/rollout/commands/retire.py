@@ -19,18 +19,19 @@ from imagebake.kernel.flags import ANY_IMAGE, EXPECT, JSON, OVERRIDE, Flag, Word
 from imagebake.lock.selection import chosen
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.claims import AGAIN
-from imagebake.rollout.commands.rotate import WAIT
-from imagebake.rollout.freezes import HEALTHY, gate
-from imagebake.rollout.model.plan import Plan
-from imagebake.rollout.operation import Place, do, place, unseen
+from imagebake.rollout.freezes import HEALTHY, evaluate_gate
+from imagebake.rollout.model.plan import RolloutPlan
+from imagebake.rollout.operation import CLAIM_WAIT, Place, do, place, unseen
 from imagebake.rollout.present import Order, proper, say, show
-from imagebake.rollout.protections import Policy
+from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.refusal_log import noted
 from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def from_file(site: Site, specs: Iterable[ImageSpec], path: str, now: str, override: str) -> Plan:
+def from_file(
+    site: Site, specs: Iterable[ImageSpec], path: str, now: str, override: str
+) -> RolloutPlan:
     """What would be decided on the inventory in the file *path* at the time *now*.
 
     Freezes hold at that time, too; of incidents a file knows nothing.
@@ -41,14 +42,14 @@ def from_file(site: Site, specs: Iterable[ImageSpec], path: str, now: str, overr
         raise UsageError(f"{path} cannot be read: {error}") from error
     found = read_inventory(text, path=path)
     at = moment(now) if now else found.at
-    closed = gate(site.settings.freezes, HEALTHY, at)
+    closed = evaluate_gate(site.settings.freezes, HEALTHY, at)
     return retire_plan(policies(specs), found, now=at, gate=closed, override=override or None)
 
 
-def policies(specs: Iterable[ImageSpec]) -> dict[str, Policy]:
+def policies(specs: Iterable[ImageSpec]) -> dict[str, RetirementPolicy]:
     """The policies of the images, by the names of their definitions."""
     return {
-        spec.gallery.definition: Policy(spec.rollout_rings, spec.retirement, spec.name)
+        spec.gallery.definition: RetirementPolicy(spec.rollout_rings, spec.retirement, spec.name)
         for spec in specs
     }
 
@@ -78,7 +79,7 @@ def retirement(
     """
     closed = at.gate(specs)
 
-    def decide(inventory: Inventory) -> Plan:
+    def decide(inventory: Inventory) -> RolloutPlan:
         return retire_plan(
             policies(specs), inventory, now=at.now(), gate=closed, override=override or None
         )
@@ -108,14 +109,14 @@ def retirement(
 def _claimed(
     at: Place,
     specs: Sequence[ImageSpec],
-    plan: Plan,
+    plan: RolloutPlan,
     order: Order,
     stack: contextlib.ExitStack,
 ) -> Callable[[], None]:
     """Claim every image that *plan* touches; what it gives holds all of these claims."""
     touched = {definition_of(action.subject) for action in plan.actions}
     held = [
-        stack.enter_context(at.claim(definition, order.verb, wait=WAIT))
+        stack.enter_context(at.claim(definition, order.verb, wait=CLAIM_WAIT))
         for definition in map(at.definition, specs)
         if key(definition) in touched
     ]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json
-from imagebake.azure.resources.resource_ids import key
 from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import chosen
-from imagebake.rollout.freezes import Gate
-from imagebake.rollout.operation import Place, place
+from imagebake.rollout.freezes import RolloutGate
+from imagebake.rollout.operation import place, read_status
 from imagebake.rollout.quota import quotas
-from imagebake.rollout.status import COLUMNS, Row, status
-from imagebake.rollout.undeclared_extensions import excess, remark
-from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.rollout.status import COLUMNS
+from imagebake.rollout.undeclared_extensions import find_undeclared, undeclared_note
 
 
 def print_status(
@@ -37,8 +34,8 @@ def print_status(
     with place(site) as at:
         inventory = at.inventory()
         closed = at.gate(specs)
-        rows = standing_rows(at, specs, inventory)
-    beyond = excess(specs, inventory, {})
+        rows = read_status(at, specs, inventory)
+    beyond = find_undeclared(specs, inventory, {})
     if save:
         write_atomically(Path(save), canonical_json(inventory_json(inventory)))
         site.progress.note(f"wrote {save}: ./inv retire --inventory {save} decides from it")
@@ -54,10 +51,10 @@ def print_status(
         )
         return
     print_table(COLUMNS, (row.cells for row in rows))
-    print_remarks(inventory, closed, remark(beyond))
+    print_remarks(inventory, closed, undeclared_note(beyond))
 
 
-def print_remarks(inventory: Inventory, closed: Gate, more: str = "") -> None:
+def print_remarks(inventory: Inventory, closed: RolloutGate, more: str = "") -> None:
     """Print what is not about one ring: quotas, what nobody knows, and why nothing moves now."""
     remarks = [one.sentence for one in quotas(inventory) if one.warns]
     remarks += [f"not known: {reason}" for reason in inventory.unread]
@@ -66,11 +63,3 @@ def print_remarks(inventory: Inventory, closed: Gate, more: str = "") -> None:
         remarks.append(closed.sentence)
     if remarks:
         print("\n" + "\n".join(remarks))
-
-
-def standing_rows(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[Row]:
-    """The rows of `status`, once the replicas of what is current have been looked at one by one."""
-    first = [row for spec in specs for row in status(spec, inventory, at.now())]
-    current = {key(row.current.id) for row in first if row.current}
-    known = at.looked_at(inventory, current)
-    return [row for spec in specs for row in status(spec, known, at.now())]

@@ -39,7 +39,7 @@ OURS = "imagebake-"
 _LONGEST_TAG = 256
 
 
-def tags_of(action: Action) -> dict[str, str]:
+def set_tags(action: Action) -> dict[str, str]:
     """The tags that *action* sets, each no longer than ARM lets them be."""
     match action:
         case MarkCurrent():
@@ -64,7 +64,7 @@ def tags_of(action: Action) -> dict[str, str]:
     return {name: text[:_LONGEST_TAG] for name, text in tags.items()}
 
 
-def tags_gone(action: Action) -> frozenset[str]:
+def removed_tags(action: Action) -> frozenset[str]:
     """The tags that *action* takes away."""
     match action:
         case CopyTags():
@@ -77,11 +77,11 @@ def tags_gone(action: Action) -> frozenset[str]:
             return frozenset()
 
 
-def after(action: Action, version: GalleryVersion) -> GalleryVersion:
+def version_after(action: Action, version: GalleryVersion) -> GalleryVersion:
     """*version* once *action*, which is about it, has been taken."""
-    gone = tags_gone(action)
+    gone = removed_tags(action)
     kept = {name: text for name, text in version.tags.items() if name not in gone}
-    version = replace(version, tags=kept | tags_of(action))
+    version = replace(version, tags=kept | set_tags(action))
     match action:
         case Publish():
             regions = {name: version.regions.get(name, "Unknown") for name in action.replicas}
@@ -105,7 +105,7 @@ def _shown(version: GalleryVersion, regions: frozenset[str]) -> GalleryVersion:
     return replace(version, hidden=not regions, excluded=frozenset(version.regions) - regions)
 
 
-def changes(planned: GalleryVersion, found: GalleryVersion) -> tuple[str, ...]:
+def unexpected_changes(planned: GalleryVersion, found: GalleryVersion) -> tuple[str, ...]:
     """What of *found* a plan that was made for *planned* did not know of, in words.
 
     How far a replication is, claims, and tags of other people do not matter to a plan.

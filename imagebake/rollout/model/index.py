@@ -26,7 +26,7 @@ class Revocation:
     origin: str
 
 
-class Index:
+class VersionIndex:
     """The versions of *inventory* by id and definition, and what revokes each of them."""
 
     def __init__(self, inventory: Inventory) -> None:
@@ -41,7 +41,7 @@ class Index:
         self._twins: dict[str, list[str]] = defaultdict(list)
         for name, version in self.versions.items():
             self._of[definition_of(name)].append(version)
-            for parent in parents(version):
+            for parent in parents_of(version):
                 self.children[parent].append(name)
             if version.bake_key:
                 self._twins[version.bake_key].append(name)
@@ -82,7 +82,7 @@ class Index:
         definition = self.definitions.get(definition_of(identifier))
         return definition.tags if definition else {}
 
-    def heirs(self, origin: str) -> Iterator[str]:
+    def affected_by(self, origin: str) -> Iterator[str]:
         """What a revocation of *origin* reaches: itself, its twins, and all made from them."""
         return self._reached([key(origin)], set())
 
@@ -127,7 +127,7 @@ class Index:
                 waiting += self._twins[version.bake_key]
 
 
-def parents(version: GalleryVersion) -> set[str]:
+def parents_of(version: GalleryVersion) -> set[str]:
     """The ids, as they are compared, of what *version* was made from."""
     named = (version.parent, version.tags.get(TAG_FROM))
     return {key(parent) for parent in named if parent} - {key(version.id)}

@@ -13,7 +13,7 @@ from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.resources.resource_ids import name_of
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import NotNow
-from imagebake.rollout.freezes import OPEN, Gate
+from imagebake.rollout.freezes import OPEN, RolloutGate
 from imagebake.rollout.model.actions import Action, AwaitReplicas, Move, Upgrade
 
 
@@ -33,7 +33,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class PendingAction:
     """What will be done to *subject* later, and from when on."""
 
     subject: str
@@ -53,7 +53,7 @@ _SHORT = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
+class CallRate:
     """So many ARM calls a minute, of each kind: the token buckets of one subscription."""
 
     writes: int = 200
@@ -62,7 +62,7 @@ class Throttle:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class PlanCost:
     """The ARM calls of a plan. *reads* are single looks at what takes long, the fewest."""
 
     reads: int
@@ -74,7 +74,7 @@ class Cost:
         """All of them."""
         return self.reads + self.writes + self.deletes
 
-    def seconds(self, throttle: Throttle) -> int:
+    def seconds(self, throttle: CallRate) -> int:
         """So long the calls take at *throttle*, where nothing else is to be waited for."""
         minutes = max(
             self.reads / throttle.reads,
@@ -85,7 +85,7 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class RolloutPlan:
     """What is to be done, in this order, and what is refused.
 
     While *gate* is not open, *actions* is empty and *waiting* has what would be done. *due*
@@ -96,9 +96,9 @@ class Plan:
     at: dt.datetime
     actions: tuple[Action, ...] = ()
     refusals: tuple[Refusal, ...] = ()
-    due: tuple[Due, ...] = ()
+    due: tuple[PendingAction, ...] = ()
     notes: tuple[str, ...] = ()
-    gate: Gate = OPEN
+    gate: RolloutGate = OPEN
     waiting: tuple[Action, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -108,9 +108,9 @@ class Plan:
         return sha256_json([action.identity() for action in self.actions])
 
     @property
-    def cost(self) -> Cost:
+    def cost(self) -> PlanCost:
         """The ARM calls that carrying the plan out takes."""
-        return Cost(
+        return PlanCost(
             reads=sum(
                 isinstance(action, AwaitReplicas | Move | Upgrade) for action in self.actions
             ),
@@ -118,7 +118,7 @@ class Plan:
             deletes=sum(action.deletes for action in self.actions),
         )
 
-    def behind(self, gate: Gate, override: str | None = None) -> Plan:
+    def behind(self, gate: RolloutGate, override: str | None = None) -> RolloutPlan:
         """The plan with nothing to do while *gate* is not open, unless *override* says why."""
         if gate.open or override:
             return replace(self, gate=gate)
@@ -151,14 +151,14 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class RolloutWork:
     """A plan, and what it was made from: *versions* as they were then, by id.
 
     *budgets* says how many scale sets may fail, by ring; *began* is when the work was asked
     for, and *objective* how long a rollback may take.
     """
 
-    plan: Plan
+    plan: RolloutPlan
     verb: str
     record: str
     versions: Mapping[str, GalleryVersion]
@@ -168,14 +168,14 @@ class Work:
 
 
 @dataclass(slots=True, kw_only=True)
-class Outcome:
+class RolloutOutcome:
     """What was done of a plan, how long it took, and what came of the scale sets.
 
     *already* are steps that were there before they were taken; *failed* says why each scale
     set failed that did; *stopped* why the rest of the plan was not done, empty at its end.
     """
 
-    work: Work
+    work: RolloutWork
     done: list[tuple[str, float]] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)

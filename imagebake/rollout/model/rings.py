@@ -17,14 +17,14 @@ from imagebake.azure.model.gallery import (
     read_time,
 )
 from imagebake.azure.resources.resource_ids import key
-from imagebake.rollout.model.index import Index, Revocation
+from imagebake.rollout.model.index import Revocation, VersionIndex
 from imagebake.spec.model.rings import Ring
 
 PASSED = "passed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seat:
+class RingAssignment:
     """A version that was made current of a ring, and when."""
 
     version: GalleryVersion
@@ -34,20 +34,20 @@ class Seat:
 class Rings:
     """The rings of one definition over an index."""
 
-    def __init__(self, index: Index, definition: str, rings: Sequence[Ring]) -> None:
+    def __init__(self, index: VersionIndex, definition: str, rings: Sequence[Ring]) -> None:
         self.index = index
         self.definition = key(definition)
         self.id = index.spelled(definition)
         self.rings = tuple(rings)
         self.names = [ring.name for ring in rings]
         self.versions = index.of(definition)
-        self._seats: dict[str, list[Seat]] = {}
+        self._seats: dict[str, list[RingAssignment]] = {}
 
     def ring(self, name: str) -> Ring:
         """The ring that is called *name*; raises `KeyError` where there is none."""
         return next((ring for ring in self.rings if ring.name == name), None) or _missing(name)
 
-    def seats(self, ring: str) -> list[Seat]:
+    def history(self, ring: str) -> list[RingAssignment]:
         """Who was made current of *ring* and is not revoked for it, the latest first."""
         if ring not in self._seats:
             tag = TAG_RING + ring
@@ -57,7 +57,7 @@ class Rings:
                 if tag in version.tags
             )
             seats = [
-                Seat(version=version, since=since)
+                RingAssignment(version=version, since=since)
                 for version, since in tagged
                 if since and not self.revoked(version, ring)
             ]
@@ -67,12 +67,12 @@ class Rings:
 
     def current(self, ring: str) -> GalleryVersion | None:
         """The version that machines of *ring* are meant to have."""
-        seats = self.seats(ring)
+        seats = self.history(ring)
         return seats[0].version if seats else None
 
     def previous(self, ring: str) -> GalleryVersion | None:
         """The version that would be current if the current one were revoked alone."""
-        seats = self.seats(ring)
+        seats = self.history(ring)
         return seats[1].version if len(seats) > 1 else None
 
     def revoked(self, version: GalleryVersion, ring: str) -> Revocation | None:
@@ -97,12 +97,12 @@ class Rings:
     def flaw(self, version: GalleryVersion, ring: Ring) -> str:
         """Why *version* is not good for *ring*; empty where it is."""
         if not version.healthy:
-            return f"it is not healthy: {unhealth(version)}"
+            return f"it is not healthy: {describe_failure(version)}"
         if revocation := self.revoked(version, ring.name):
             return f"it is revoked: {self.why_revoked(version, revocation)}"
         if TAG_RETIRED in version.tags:
             return "it is retired"
-        if ring.proof and not proven(version) and not self.overruled(version, ring.name):
+        if ring.proof and not has_passed_proof(version) and not self.overruled(version, ring.name):
             return f"it has no passed proof ({version.tags.get(TAG_PROOF) or 'none at all'})"
         return ""
 
@@ -134,12 +134,12 @@ class Rings:
         return self.names.index(revoked) <= self.names.index(ring)
 
 
-def proven(version: GalleryVersion) -> bool:
+def has_passed_proof(version: GalleryVersion) -> bool:
     """Whether the version's offline proof passed."""
     return version.tags.get(TAG_PROOF, "").startswith(PASSED)
 
 
-def unhealth(version: GalleryVersion) -> str:
+def describe_failure(version: GalleryVersion) -> str:
     """What is wrong with a version that is not healthy."""
     failed = sorted(name for name, state in version.regions.items() if state == "Failed")
     if failed:

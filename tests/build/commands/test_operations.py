@@ -45,7 +45,7 @@ def test_a_failed_build_is_shown_by_step_with_cause_and_next_command(
     assert "1  greet  shell  60       failed" in done.stdout
     assert "  = cause: the build machine's disk is full" in done.stdout
     assert "abcdefgh" not in done.stdout
-    assert failed.going("demo") == ()
+    assert failed.under_way("demo") == ()
 
 
 def test_a_build_is_json_for_programs_and_followed_line_by_line(run: Run, failed: RunNotes) -> None:
@@ -56,7 +56,7 @@ def test_a_build_is_json_for_programs_and_followed_line_by_line(run: Run, failed
     assert told["steps"][0]["hint"].startswith("raise build.disk_gb")
     assert "abcdefgh" not in json.dumps(told)
     assert followed.startswith("== shell greet\n   greet: curl https://x.example/f?…\n")
-    assert failed.past("demo")[0].run == "0123-run"
+    assert failed.ended("demo")[0].run == "0123-run"
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_what_is_not_there_is_told_with_what_is(run: Run, failed: RunNotes) -> N
         "  = hint: the last ones: 0123-run (2026-11-22T10:00:00+00:00)\n"
     )
     assert "no run of demo is under way: the last one ended Failed" in resumed.stderr
-    assert len(failed.past("demo")) == 1
+    assert len(failed.ended("demo")) == 1
 
 
 @pytest.mark.slow
@@ -82,7 +82,7 @@ def test_a_run_elsewhere_is_not_resumed_here(run: Run, tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert f"is in gallery another of imagebake in subscription {SUBSCRIPTION}" in done.stderr
-    assert len(notes.going("demo")) == 1
+    assert len(notes.under_way("demo")) == 1
 
 
 @pytest.mark.slow
@@ -107,11 +107,11 @@ def test_a_run_whose_template_has_gone_is_forgotten_after_a_plan(run: Run, tmp_p
     notes.keep(a_note())
 
     planned = run("clean", "--cloud", "--plan")
-    kept = notes.going("demo")
+    kept = notes.under_way("demo")
     done = run("clean", "--cloud")
 
     row = "run   demo-0123456789abcdef  forget  its template has gone, and no version"
     assert row in planned.stdout, planned.stderr
     assert len(kept) == 1
     assert row in done.stdout
-    assert notes.going("demo") == ()
+    assert notes.under_way("demo") == ()

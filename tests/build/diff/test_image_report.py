@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from imagebake.build.diff.image_diff import Area, Difference, ImageDiff, Measure
+from imagebake.build.diff.image_diff import ContentArea, ContentDifference, ImageDiff, ImageSize
 from imagebake.build.diff.image_report import MOST, headline, markdown, page, rows
 from imagebake.kernel.digest import canonical_json
 from tests.support.golden import Golden
@@ -15,18 +15,26 @@ def a_diff() -> ImageDiff:
         old="demo@2026.1122.0",
         new="demo@2026.1123.0",
         differences=(
-            Difference(Area.ACCOUNTS, "user <script>", None, "1:1 / /bin/sh, password locked"),
-            Difference(Area.PACKAGES, "jq", "1.6-1, held", "1.7-1, held", "2 files, +2 B"),
-            Difference(Area.PACKAGES, "tree", "2", None, "8 files, -20 B"),
+            ContentDifference(
+                ContentArea.ACCOUNTS, "user <script>", None, "1:1 / /bin/sh, password locked"
+            ),
+            ContentDifference(
+                ContentArea.PACKAGES, "jq", "1.6-1, held", "1.7-1, held", "2 files, +2 B"
+            ),
+            ContentDifference(ContentArea.PACKAGES, "tree", "2", None, "8 files, -20 B"),
             *(
-                Difference(Area.FILES, f"/opt/{number:02}|`x`", None, "0644 0:0")
+                ContentDifference(ContentArea.FILES, f"/opt/{number:02}|`x`", None, "0644 0:0")
                 for number in range(MOST + 5)
             ),
-            Difference(Area.GENERATED, "/var/lib/dpkg/status", "0644 0:0", "0644 0:0"),
-            Difference(Area.GENERATED, "/var/lib/dpkg/info/jq.list", "0644 0:0", "0644 0:0"),
+            ContentDifference(
+                ContentArea.GENERATED, "/var/lib/dpkg/status", "0644 0:0", "0644 0:0"
+            ),
+            ContentDifference(
+                ContentArea.GENERATED, "/var/lib/dpkg/info/jq.list", "0644 0:0", "0644 0:0"
+            ),
         ),
-        before=Measure(files=100, size=10 << 20, packages=3),
-        after=Measure(files=145, size=11 << 20, packages=2),
+        before=ImageSize(files=100, size=10 << 20, packages=3),
+        after=ImageSize(files=145, size=11 << 20, packages=2),
     )
 
 
@@ -60,8 +68,8 @@ def test_the_same_content_is_one_sentence() -> None:
 
 
 def test_bookkeeping_is_counted_by_folder() -> None:
-    generated = [one for one in a_diff().differences if one.area is Area.GENERATED]
+    generated = [one for one in a_diff().differences if one.area is ContentArea.GENERATED]
 
-    assert rows(Area.GENERATED, generated) == [
+    assert rows(ContentArea.GENERATED, generated) == [
         ("~", "/var/lib/dpkg", "2 paths", ""),
     ]

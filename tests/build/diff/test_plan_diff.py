@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.build.diff.changes import Change, Risk
-from imagebake.build.diff.plan_diff import compare
+from imagebake.build.diff.changes import PlanChange, RiskArea
+from imagebake.build.diff.plan_diff import diff_plans
 from imagebake.spec.plan import BakePlan
 from imagebake.spec.plan_record import plan_record, read_plan
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
@@ -16,8 +16,8 @@ AGENT = {"agent": "azure-linux-agent", "version": "2.7.3.0-4.1"}
 JQ = {"package": "jq", "version": "1.6-2.1+deb12u1"}
 
 
-def changed(old: BakePlan | None, new: BakePlan | None) -> dict[str, Change]:
-    return {change.name: change for change in compare(old, new).changes}
+def changed(old: BakePlan | None, new: BakePlan | None) -> dict[str, PlanChange]:
+    return {change.name: change for change in diff_plans(old, new).changes}
 
 
 def extension(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
@@ -31,7 +31,7 @@ def extension(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
 
 
 def test_a_plan_changes_nothing_of_itself() -> None:
-    comparison = compare(a_plan(), a_plan())
+    comparison = diff_plans(a_plan(), a_plan())
 
     assert (comparison.changes, comparison.differs, comparison.diff) == ((), False, "")
 
@@ -43,7 +43,7 @@ def test_a_kept_plan_is_the_plan() -> None:
 
     assert kept == plan
     assert kept.bake_key == plan.bake_key
-    assert compare(kept, plan).differs is False
+    assert diff_plans(kept, plan).differs is False
 
 
 def test_what_is_no_kept_plan_is_none() -> None:
@@ -59,7 +59,7 @@ def test_a_moved_pin_says_who_answers_for_it_and_why() -> None:
 
     change = changed(a_plan(), a_plan(pins=(AGENT, moved)))["jq"]
 
-    assert (change.risk, change.kind, change.sign) == (Risk.PACKAGES, "package", "~")
+    assert (change.risk, change.kind, change.sign) == (RiskArea.PACKAGES, "package", "~")
     assert change.moved == "1.6-2.1+deb12u1 → 1.7-1"
     assert (change.owner, change.reason) == ("shell-team", "reads larger numbers")
 
@@ -67,7 +67,7 @@ def test_a_moved_pin_says_who_answers_for_it_and_why() -> None:
 def test_an_agent_is_named_once_and_not_as_its_package() -> None:
     names = [
         (change.kind, change.name)
-        for change in compare(a_plan(), a_plan(pins=(AGENT | {"version": "2.8-1"}, JQ))).changes
+        for change in diff_plans(a_plan(), a_plan(pins=(AGENT | {"version": "2.8-1"}, JQ))).changes
         if change.direct
     ]
 
@@ -123,7 +123,7 @@ def test_an_extension_has_its_mode_and_a_link_to_its_release() -> None:
 
     change = changed(old, new)["Example.Handler"]
 
-    assert (change.risk, change.sign, change.new) == (Risk.AGENTS, "+", "1.2.0 cached")
+    assert (change.risk, change.sign, change.new) == (RiskArea.AGENTS, "+", "1.2.0 cached")
     assert change.link == "https://github.com/example/handler/releases/tag/v1.2"
     other = a_plan(extensions=(extension(package={"file": ZIP, "sha256": "b" * 64}),))
     assert changed(new, other)["Example.Handler"].note == "another package"
@@ -151,7 +151,7 @@ def test_a_file_is_named_by_its_place() -> None:
 
     old, new = a_plan(pins=(AGENT, JQ, file)), a_plan(pins=(AGENT, JQ, file | {"mode": "0755"}))
 
-    assert changed(a_plan(), old)["/opt/tool"].risk is Risk.FILES
+    assert changed(a_plan(), old)["/opt/tool"].risk is RiskArea.FILES
     assert changed(old, new)["/opt/tool"].moved == "1, 0644 → 1, 0755"
     other = a_plan(pins=(AGENT, JQ, file | {"sha256": "e" * 64}))
     assert changed(old, other)["/opt/tool"].note == "other bytes at the same version"
@@ -182,47 +182,47 @@ def test_a_region_or_a_setting_alone_bakes_nothing() -> None:
         regions=({"name": "westeurope", "replicas": 2}, {"name": "northeurope"}), owner="others"
     )
 
-    comparison = compare(a_plan(), a_plan(**document))
+    comparison = diff_plans(a_plan(), a_plan(**document))
 
     assert (comparison.differs, comparison.rebuilt) == (True, False)
     assert [(one.risk, one.name, one.moved) for one in comparison.changes] == [
-        (Risk.REGIONS, "westeurope", "1 in Standard_LRS → 2 in Standard_LRS"),
-        (Risk.REGIONS, "northeurope", "1 in Standard_LRS"),
-        (Risk.SETTINGS, "owner", "platform-team → others"),
+        (RiskArea.REGIONS, "westeurope", "1 in Standard_LRS → 2 in Standard_LRS"),
+        (RiskArea.REGIONS, "northeurope", "1 in Standard_LRS"),
+        (RiskArea.SETTINGS, "owner", "platform-team → others"),
     ]
 
 
 def test_the_source_image_comes_before_what_is_in_it() -> None:
     source = a_spec_document()["source"] | {"version": "0.20261001.1"}
-    changes = compare(a_plan(), a_plan(source=source)).changes
+    changes = diff_plans(a_plan(), a_plan(source=source)).changes
 
-    assert changes[0].risk is Risk.BASE
+    assert changes[0].risk is RiskArea.BASE
     assert changes[0].name == "source image"
 
 
 def test_a_pin_s_stewardship_is_a_setting() -> None:
     change = changed(a_plan(), a_plan(pins=(AGENT, JQ | {"review_by": "2027-03-01"})))
 
-    assert change["jq: review_by"].risk is Risk.SETTINGS
+    assert change["jq: review_by"].risk is RiskArea.SETTINGS
 
 
 def test_only_the_steps_after_the_first_difference_run_anew() -> None:
     step = {"name": "greet", "inline": ("echo hello",)}
 
-    comparison = compare(a_plan(), a_plan(customizers=(step,)))
+    comparison = diff_plans(a_plan(), a_plan(customizers=(step,)))
 
     assert comparison.steps[-comparison.rerun :] == ("greet", "write-deprovisioning-script")
 
 
 def test_new_artifacts_are_those_that_the_earlier_lock_lacks() -> None:
-    comparison = compare(a_plan(), a_plan(pins=(AGENT, JQ | {"version": "1.7-1"})))
+    comparison = diff_plans(a_plan(), a_plan(pins=(AGENT, JQ | {"version": "1.7-1"})))
 
     assert [one.version for one in comparison.fetched] == ["1.7-1"]
     assert comparison.fetched_bytes == 1000
 
 
 def test_a_new_image_has_everything_and_an_old_one_goes() -> None:
-    new, gone = compare(None, a_plan()), compare(a_plan(), None)
+    new, gone = diff_plans(None, a_plan()), diff_plans(a_plan(), None)
 
     assert {change.sign for change in new.changes} == {"+"}
     assert {change.sign for change in gone.changes} == {"-"}
@@ -231,7 +231,7 @@ def test_a_new_image_has_everything_and_an_old_one_goes() -> None:
 
 
 def test_the_diff_is_of_the_scripts() -> None:
-    comparison = compare(a_plan(), a_plan(pins=(AGENT, JQ | {"version": "1.7-1"})))
+    comparison = diff_plans(a_plan(), a_plan(pins=(AGENT, JQ | {"version": "1.7-1"})))
 
     assert "--- a/customizers/install-packages.sh\n" in comparison.diff
     assert "-    jq=1.6-2.1+deb12u1\n+    jq=1.7-1\n" in comparison.diff

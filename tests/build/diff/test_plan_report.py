@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.build.diff.changes import Change, Comparison, Risk
-from imagebake.build.diff.plan_diff import compare
-from imagebake.build.diff.plan_report import MARK, ImagePlan, markdown, rows, verdict, work
+from imagebake.build.diff.changes import PlanChange, PlanDiff, RiskArea
+from imagebake.build.diff.plan_diff import diff_plans
+from imagebake.build.diff.plan_report import (
+    MARK,
+    ImagePlanDiff,
+    bake_effect,
+    pending_work,
+    render_comment,
+    terminal_rows,
+)
 from imagebake.kernel.digest import canonical_json
 from tests.support.golden import Golden
 from tests.support.plans import a_plan
@@ -14,11 +21,11 @@ from tests.support.plans import a_plan
 AGENT = {"agent": "azure-linux-agent", "version": "2.7.3.0-4.1"}
 
 
-def planned(comparison: Comparison, **fields: Any) -> ImagePlan:  # noqa: ANN401 - any field
-    return ImagePlan(comparison=comparison, against="main (0123456789ab)", **fields)
+def planned(comparison: PlanDiff, **fields: Any) -> ImagePlanDiff:  # noqa: ANN401 - any field
+    return ImagePlanDiff(comparison=comparison, against="main (0123456789ab)", **fields)
 
 
-def a_review() -> list[ImagePlan]:
+def a_review() -> list[ImagePlanDiff]:
     old = a_plan(
         pins=(AGENT, {"package": "jq", "version": "1.7-1"}, {"package": "tree", "version": "2"})
     )
@@ -31,14 +38,14 @@ def a_review() -> list[ImagePlan]:
         regions=({"name": "northeurope"},),
     )
     return [
-        planned(compare(old, new), missing=1, missing_bytes=1000),
-        planned(compare(new, new)),
-        planned(compare(None, a_plan(name="fresh")), note="main cannot be planned"),
+        planned(diff_plans(old, new), missing=1, missing_bytes=1000),
+        planned(diff_plans(new, new)),
+        planned(diff_plans(None, a_plan(name="fresh")), note="main cannot be planned"),
     ]
 
 
 def test_the_comment_in_a_pull_request(golden: Golden) -> None:
-    golden.check("reports/plan.md", markdown(a_review()))
+    golden.check("reports/plan.md", render_comment(a_review()))
 
 
 def test_the_plan_for_programs(golden: Golden) -> None:
@@ -48,30 +55,30 @@ def test_the_plan_for_programs(golden: Golden) -> None:
 
 
 def test_unchanged_images_are_counted_and_no_more() -> None:
-    same = planned(compare(a_plan(), a_plan()))
+    same = planned(diff_plans(a_plan(), a_plan()))
 
-    assert markdown([same, same]) == f"{MARK}\n\n### Plan: nothing changes\n"
-    assert verdict(same) == "a bake changes nothing"
-    assert work(same) == ()
+    assert render_comment([same, same]) == f"{MARK}\n\n### Plan: nothing changes\n"
+    assert bake_effect(same) == "a bake changes nothing"
+    assert pending_work(same) == ()
 
 
 def test_what_takes_effect_later_is_said_to() -> None:
-    later = planned(compare(a_plan(), a_plan(owner="others")))
+    later = planned(diff_plans(a_plan(), a_plan(owner="others")))
 
-    assert verdict(later).startswith("a bake finds the same content")
+    assert bake_effect(later).startswith("a bake finds the same content")
 
 
 def test_an_image_that_goes_is_said_to() -> None:
-    gone = planned(compare(a_plan(), None))
+    gone = planned(diff_plans(a_plan(), None))
 
-    assert verdict(gone) == "the image goes: nothing bakes it any more"
-    assert work(gone) == ()
+    assert bake_effect(gone) == "the image goes: nothing bakes it any more"
+    assert pending_work(gone) == ()
 
 
-def many(count: int, *, direct: bool = True) -> Comparison:
+def many(count: int, *, direct: bool = True) -> PlanDiff:
     changes = tuple(
-        Change(
-            risk=Risk.PACKAGES,
+        PlanChange(
+            risk=RiskArea.PACKAGES,
             kind="package",
             name=f"package-{number:05}",
             old="1.0-1",
@@ -82,13 +89,13 @@ def many(count: int, *, direct: bool = True) -> Comparison:
         for number in range(count)
     )
     diff = "".join(f"+line {number} {'x' * 60}\n" for number in range(count))
-    return Comparison(image="huge", changes=changes, rebuilt=True, steps=("a",), diff=diff)
+    return PlanDiff(image="huge", changes=changes, rebuilt=True, steps=("a",), diff=diff)
 
 
 def test_a_comment_always_fits_and_says_what_is_left_out() -> None:
     for count in (10, 300, 900, 3000, 30_000):
         for direct in (True, False):
-            text = markdown([planned(many(count, direct=direct))])
+            text = render_comment([planned(many(count, direct=direct))])
             assert len(text.encode()) <= 65_000, count
             assert text.startswith(MARK)
             assert text.count("<details>") == text.count("</details>"), count
@@ -97,8 +104,8 @@ def test_a_comment_always_fits_and_says_what_is_left_out() -> None:
 
 
 def test_a_thousand_images_fit_as_well() -> None:
-    text = markdown([planned(many(3)) for _ in range(1000)])
-    more = markdown([planned(many(3)) for _ in range(2000)])
+    text = render_comment([planned(many(3)) for _ in range(1000)])
+    more = render_comment([planned(many(3)) for _ in range(2000)])
 
     assert max(len(text.encode()), len(more.encode())) <= 65_000
     assert text.rstrip().endswith("`./inv plan IMAGE` shows those of one image.")
@@ -108,7 +115,7 @@ def test_a_thousand_images_fit_as_well() -> None:
 def test_a_terminal_gets_what_somebody_wrote_when_there_is_too_much() -> None:
     changes = (*many(2).changes, *many(30, direct=False).changes)
 
-    shown, left = rows(changes, most=25)
+    shown, left = terminal_rows(changes, most=25)
 
     assert ([row[2] for row in shown], left) == (["package-00000", "package-00001"], 30)
-    assert rows(changes, most=30)[1] == 0
+    assert terminal_rows(changes, most=30)[1] == 0

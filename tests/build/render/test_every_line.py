@@ -17,7 +17,7 @@ import pytest
 from imagebake.build.plan import plan_bake
 from imagebake.build.render.delivery import render_restage
 from imagebake.build.render.scripts import HYGIENE, render_deprovisioning
-from imagebake.build.render.steps import Facts
+from imagebake.build.render.steps import RenderContext
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.build.render.conftest import lock_of
@@ -119,7 +119,7 @@ def restaging() -> str:
     spec = a_delivering_spec()
     lock = lock_of(spec)
     plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates)
-    facts = Facts(spec=spec, lock=lock, catalogue=CATALOGUE, manifest=plan.manifest)
+    facts = RenderContext(spec=spec, lock=lock, catalogue=CATALOGUE, manifest=plan.manifest)
     return _spied(render_restage(facts, templates))
 
 

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from imagebake.azure.image_builder.template_check import check_template
 from imagebake.build.render.files import rendered_files
-from imagebake.build.render.image_template import render_image_template
-from imagebake.build.render.image_template import TAG_CANDIDATE, render_standing
+from imagebake.build.render.image_template import (
+    TAG_CANDIDATE,
+    render_image_template,
+    render_triggered_template,
+)
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
@@ -316,7 +319,7 @@ def test_a_standing_template_watches_latest_and_makes_candidates(
 ) -> None:
     baked = plan(everything())
 
-    standing = render_standing(baked, a_delivery(), templates)
+    standing = render_triggered_template(baked, a_delivery(), templates)
 
     document = json.loads(standing.template)
     assert check_template(document) == ()

@@ -21,7 +21,7 @@ from imagebake.rollout.model.actions import (
     Unhold,
     Unretire,
 )
-from imagebake.rollout.model.effects import after, changes, tags_of
+from imagebake.rollout.model.effects import set_tags, unexpected_changes, version_after
 from tests.support.fleets import NOW, a_version, shown, version_id
 
 ID = version_id("1.0.0")
@@ -75,10 +75,10 @@ ACTIONS: tuple[tuple[Action, tuple[str, ...]], ...] = (
 def test_an_action_leaves_what_it_says(action: Action, said: tuple[str, ...]) -> None:
     before = a_version("1.0.0")
 
-    there = after(action, before)
+    there = version_after(action, before)
 
-    assert changes(before, there) == said
-    assert changes(there, after(action, there)) == ()
+    assert unexpected_changes(before, there) == said
+    assert unexpected_changes(there, version_after(action, there)) == ()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_action_leaves_what_it_says(action: Action, said: tuple[str, ...]) ->
 def test_what_is_done_can_be_undone(undo: Action, do: Action) -> None:
     before = a_version("1.0.0")
 
-    assert changes(before, after(undo, after(do, before))) == ()
+    assert unexpected_changes(before, version_after(undo, version_after(do, before))) == ()
 
 
 def test_a_plan_is_not_disturbed_by_what_does_not_matter_to_it() -> None:
@@ -108,18 +108,18 @@ def test_a_plan_is_not_disturbed_by_what_does_not_matter_to_it() -> None:
         state="Updating",
     )
 
-    assert changes(before, now) == ()
+    assert unexpected_changes(before, now) == ()
 
 
 def test_a_plan_is_disturbed_by_a_version_that_failed() -> None:
     before = a_version("1.0.0", **shown(a_version("1.0.0"), "westeurope"))
 
-    assert changes(before, replace(before, state="Failed")) == (
+    assert unexpected_changes(before, replace(before, state="Failed")) == (
         "its state was usable and is Failed",
     )
 
 
 def test_a_reason_may_be_as_long_as_it_likes() -> None:
-    tags = tags_of(Override(subject=ID, reason="x" * 999, ring="broad", at=NOW))
+    tags = set_tags(Override(subject=ID, reason="x" * 999, ring="broad", at=NOW))
 
     assert [len(text) for text in tags.values()] == [256]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_FROM, TAG_OVERRIDE, TAG_PROOF
-from imagebake.rollout.model.index import Index
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.model.rings import Rings
 from imagebake.rollout.promote import rings_of
 from tests.support.fleets import (
@@ -23,11 +23,11 @@ OLD, MID, NEW = "2026.1101.0", "2026.1102.0", "2026.1103.0"
 
 
 def rings(*versions: object) -> Rings:
-    return rings_of(a_rollout_spec(), Index(an_inventory(*versions)))  # type: ignore[arg-type]
+    return rings_of(a_rollout_spec(), VersionIndex(an_inventory(*versions)))  # type: ignore[arg-type]
 
 
 def seats(found: Rings, ring: str) -> list[str]:
-    return [str(seat.version.version) for seat in found.seats(ring)]
+    return [str(seat.version.version) for seat in found.history(ring)]
 
 
 def test_the_current_version_is_the_one_that_became_it_last() -> None:
