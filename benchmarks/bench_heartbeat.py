@@ -18,8 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from imagebake.heartbeat.history import history, slots
-from imagebake.heartbeat.metrics import open_metrics
+from imagebake.heartbeat.history import region_statistics, time_buckets
+from imagebake.heartbeat.metrics import render_open_metrics
 from imagebake.heartbeat.model import (
     AGENT,
     CREATE,
@@ -31,9 +31,9 @@ from imagebake.heartbeat.model import (
     Beat,
     Phase,
 )
-from imagebake.heartbeat.records import load_pulses
-from imagebake.heartbeat.records import BeatRecords, undisturbed
-from imagebake.heartbeat.verdict import incidents, last_word, verdicts
+from imagebake.heartbeat.records import load_summaries
+from imagebake.heartbeat.records import BeatRecords, garbage_collection_paused
+from imagebake.heartbeat.verdict import find_incidents, ring_health, judge_beats
 from imagebake.kernel.context import Workspace
 
 BEATS, REGIONS, LIMIT = 100_000, 10, 2.0
@@ -61,18 +61,18 @@ def _figures(records: BeatRecords, kept: Path) -> None:
     lines = b"".join(path.read_bytes() for path in records.files()).splitlines()
     _row("json.loads of each line, no more", _timed(lambda: [json.loads(one) for one in lines]))
     _row("read whole", _timed(records.load))
-    with undisturbed():
-        _row("read for the first time", _timed(lambda: load_pulses(records, kept)))
-        _row("read again", min(_timed(lambda: load_pulses(records, kept)) for _ in range(3)))
-        beats = load_pulses(records, kept)
-        figures = history(beats, now=NOW, objectives={IMAGE: 30})
-        found = incidents(verdicts(beats), {IMAGE: 2})
-        _row("figures by region", _timed(lambda: history(beats, now=NOW, objectives={})))
-        _row("verdicts and incidents", _timed(lambda: incidents(verdicts(beats), {IMAGE: 2})))
-        _row("half days for the page", _timed(lambda: slots(beats, now=NOW)))
+    with garbage_collection_paused():
+        _row("read for the first time", _timed(lambda: load_summaries(records, kept)))
+        _row("read again", min(_timed(lambda: load_summaries(records, kept)) for _ in range(3)))
+        beats = load_summaries(records, kept)
+        figures = region_statistics(beats, now=NOW, objectives={IMAGE: 30})
+        found = find_incidents(judge_beats(beats), {IMAGE: 2})
+        _row("figures by region", _timed(lambda: region_statistics(beats, now=NOW, objectives={})))
+        _row("verdicts and incidents", _timed(lambda: find_incidents(judge_beats(beats), {IMAGE: 2})))
+        _row("half days for the page", _timed(lambda: time_buckets(beats, now=NOW)))
     whole = records.load()
-    _row("last word by ring and version", _timed(lambda: last_word(whole)))
-    _row("OpenMetrics", _timed(lambda: open_metrics(whole, figures, found)))
+    _row("last word by ring and version", _timed(lambda: ring_health(whole)))
+    _row("OpenMetrics", _timed(lambda: render_open_metrics(whole, figures, found)))
 
 
 def _commands(workspace: Workspace) -> None:

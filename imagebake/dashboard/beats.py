@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from imagebake.dashboard import pictures
 from imagebake.dashboard.model import Dashboard, RegionSeen
-from imagebake.heartbeat.history import DAYS, Figures
+from imagebake.heartbeat.history import DAYS, RegionStatistics
 from imagebake.heartbeat.model import GOLDEN
 from imagebake.kernel.pages.html import Markup, element
 from imagebake.kernel.pages.parts import (
@@ -70,7 +70,7 @@ def _rows(regions: Sequence[RegionSeen], now: dt.datetime) -> Iterator[tuple[str
             yield (name, *_cells(one, one.figures, most, now))
 
 
-def _cells(one: RegionSeen, told: Figures, most: float, now: dt.datetime) -> Iterator[str]:
+def _cells(one: RegionSeen, told: RegionStatistics, most: float, now: dt.datetime) -> Iterator[str]:
     well = told.last_good == told.last
     last = sign(WELL, "hit") if well else sign(BAD, "missed")
     yield stacked(last, ago(told.last, now), "" if well else _good(told, now))
@@ -83,11 +83,11 @@ def _cells(one: RegionSeen, told: Figures, most: float, now: dt.datetime) -> Ite
     yield breakable(told.last_failure or DASH)
 
 
-def _good(told: Figures, now: dt.datetime) -> str:
+def _good(told: RegionStatistics, now: dt.datetime) -> str:
     return f"good {ago(told.last_good, now)}" if told.last_good else "never good"
 
 
-def _title(one: RegionSeen, told: Figures) -> str:
+def _title(one: RegionSeen, told: RegionStatistics) -> str:
     return f"{one.region}, {DAYS} days: {told.failed:,} of {told.beats:,} beats missed"
 
 

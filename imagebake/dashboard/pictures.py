@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from imagebake.heartbeat.history import Slot
+from imagebake.heartbeat.history import TimeBucket
 from imagebake.kernel.pages.html import Markup, element, markup
 
 _CELL, _BAR = 4, 3
@@ -17,7 +17,7 @@ _LINE, _STRIP = 18, 12
 _GAP = 3
 
 
-def beats(slots: Sequence[Slot], *, most: float, title: str, about: str) -> Markup:
+def beats(slots: Sequence[TimeBucket], *, most: float, title: str, about: str) -> Markup:
     """Seconds to Ready as a line, up to *most*, above a strip of hits and misses.
 
     A hit is a low bar, a miss a high one, so that nobody needs to tell their colours apart.
@@ -43,7 +43,7 @@ def share(used: float, limit: float, *, mark: float = 1.0, title: str) -> Markup
     return _picture((100, 10), "share", title, "", parts)
 
 
-def _path(slots: Sequence[Slot], *, missed: bool) -> str:
+def _path(slots: Sequence[TimeBucket], *, missed: bool) -> str:
     """The bars of the stretches in which beats were missed, or in which all were hits."""
     foot, high = _LINE + _GAP + _STRIP, _STRIP if missed else _STRIP // 3
     return "".join(
@@ -53,7 +53,7 @@ def _path(slots: Sequence[Slot], *, missed: bool) -> str:
     )
 
 
-def _line(slots: Sequence[Slot], most: float) -> Iterator[Markup]:
+def _line(slots: Sequence[TimeBucket], most: float) -> Iterator[Markup]:
     """The seconds, with a break where there are none."""
     path, down = "", False
     for number, one in enumerate(slots):

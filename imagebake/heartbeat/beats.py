@@ -13,13 +13,13 @@ from imagebake.azure.client.errors import NotFound
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
-from imagebake.build.commands.bake import attempt
+from imagebake.build.image_bakes import bake_from_plan
 from imagebake.build.plan import plan_plain
 from imagebake.heartbeat.history_report import incidents_of, records, write_metrics
-from imagebake.heartbeat.model import Beat, Target
-from imagebake.heartbeat.provision import Hands, Round, heartbeat
-from imagebake.heartbeat.targets import golden_targets, plain_targets
-from imagebake.heartbeat.verdict import Cause, Verdict, verdicts
+from imagebake.heartbeat.model import Beat
+from imagebake.heartbeat.provision import HeartbeatRun, HeartbeatServices, provision_machines
+from imagebake.heartbeat.targets import Target, golden_targets, plain_targets
+from imagebake.heartbeat.verdict import Cause, Verdict, judge_beats
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
@@ -45,7 +45,7 @@ def beat_once(
         beats = carry_out(at, specs, wanted)
     if metrics:
         write_metrics(site, specs, metrics)
-    told = verdicts(beats)
+    told = judge_beats(beats)
     if as_json:
         open_ones = [one for one in incidents_of(site, specs) if one.open]
         print_json(
@@ -74,19 +74,19 @@ def carry_out(
             f"no ring of {names} has a current version to beat with",
             hint=f"./inv promote {first.name} --ring {first.rollout_rings[0].name}",
         )
-    beats = heartbeat(targets, _round(at), hands=_hands(at, specs))
+    beats = provision_machines(targets, _round(at), services=_hands(at, specs))
     records(at.site).add(beats)
     for spec in specs:
         _publish(at, spec, beats)
     for one in beats:
-        if one.resting:
-            at.site.progress.note(f"not deleted: {one.resting}; the next beat tries again")
+        if one.cleanup_error:
+            at.site.progress.note(f"not deleted: {one.cleanup_error}; the next beat tries again")
     return beats
 
 
 def judge(told: Iterable[Verdict]) -> None:
     """Raise what the scheduler shall see as an exit code: an image that is sick goes first."""
-    sick = [one for one in told if one.cause is not Cause.WELL]
+    sick = [one for one in told if one.cause is not Cause.HEALTHY]
     if not sick:
         return
     worst = next((one for one in sick if one.cause is Cause.IMAGE), sick[0])
@@ -131,16 +131,16 @@ def _plain(at: Place, spec: ImageSpec, inventory: Inventory) -> GalleryVersion:
     at.site.progress.note(f"bake {spec.name} without imagebake's part, once")
     lock = fresh_lock(at.site, spec)
     bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(at.site))
-    return attempt(at.site, bare, at.end, force=False).version
+    return bake_from_plan(at.site, bare, at.end, force=False).version
 
 
-def _round(at: Place) -> Round:
+def _round(at: Place) -> HeartbeatRun:
     subnet = at.site.settings.subnet or (
         f"{at.end.cloud.endpoint.group_id}/providers/Microsoft.Network/virtualNetworks"
         "/imagebake-{region}/subnets/machines"
     )
     key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
-    return Round(
+    return HeartbeatRun(
         run=f"{at.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         owner=str(present()),
         subnet=lambda region: subnet.replace("{region}", region),
@@ -148,13 +148,13 @@ def _round(at: Place) -> Round:
     )
 
 
-def _hands(at: Place, specs: Iterable[ImageSpec]) -> Hands:
+def _hands(at: Place, specs: Iterable[ImageSpec]) -> HeartbeatServices:
     local = at.end.local
     if local:
         limit = max(float(one.heartbeat.timeout_seconds) for one in specs)
         known = local.emulator.pace
         local.emulator.pace = replace(known, provisioning=limit, extension=limit)
-    return Hands(
+    return HeartbeatServices(
         machines=Machines(at.end.cloud),
         ledger=local.region.ledger if local else None,
         orphaned=_orphaned,
@@ -205,6 +205,6 @@ def _cells(one: Beat) -> tuple[str, ...]:
         "-" if ready is None else f"{ready:.1f} s",
         seconds.get("token", "-"),
         seconds.get("script", "-"),
-        "-" if one.asked is None else str(one.asked.times),
+        "-" if one.requests is None else str(one.requests.total),
         f"{failed.name} failed{where}: {failed.code}" if failed else "good",
     )

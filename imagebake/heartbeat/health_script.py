@@ -1,7 +1,7 @@
-"""The script that a machine of a heartbeat runs: it gets a token, checks its health, and says so.
+"""Script of a heartbeat machine: get a token, run the health checks, report on the console.
 
-What it says goes to the serial console, which can be read from outside of every network, and
-which Azure keeps as boot diagnostics. Consoles lose and mix lines, so it is said many times.
+The serial console is readable without any network path to the machine: Azure stores it as
+boot diagnostics. Consoles lose and interleave lines, so the report is printed repeatedly.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ sys.exit(1)
 _FRAME = """\
 #!/bin/sh
 # Run once by cloud-init on a machine that lives for minutes. It never prints the token.
-said=
+report=
 up() {{ cut -d ' ' -f 1 /proc/uptime; }}
 check() {{
     began=$(up)
     if message=$("$2" 2>&1); then state=ok; else state=failed; fi
     message=$(printf %s "$message" | tail -n 3 | tr '\\n' ' ' | tr -cd '[:print:]' | cut -c 1-200)
-    said="$said
+    report="$report
 {mark} {nonce} $1 $state $began $(up) $message"
-    printf '%s\\n' "$said" >>/dev/console
+    printf '%s\\n' "$report" >>/dev/console
 }}
 token() {{ python3 /run/{mark}.py; }}
 health() {{ sh -e /run/{mark}.sh; }}
@@ -60,14 +60,14 @@ check token token
     while [ "$left" -gt 0 ]; do
         left=$((left - 1))
         sleep 2
-        printf '%s\\n' "$said" >>/dev/console
+        printf '%s\\n' "$report" >>/dev/console
     done
 ) </dev/null >/dev/null 2>&1 &
 """
 
 
-class Report(NamedTuple):
-    """What the machine said of one check."""
+class CheckReport(NamedTuple):
+    """Result of one check; *seconds* is its duration by the machine's uptime."""
 
     ok: bool
     seconds: float
@@ -75,7 +75,10 @@ class Report(NamedTuple):
 
 
 def health_script(lines: Iterable[str], nonce: str) -> str:
-    """The script that checks the token and, where there are any, *lines*; marked with *nonce*."""
+    """Render the user data that checks the token and then runs *lines*, if any.
+
+    Every line of the report carries *nonce*.
+    """
     script = "\n".join(lines)
     return _FRAME.format(
         mark=_MARK,
@@ -87,11 +90,11 @@ def health_script(lines: Iterable[str], nonce: str) -> str:
     )
 
 
-def read_reports(console: str, nonce: str) -> dict[str, Report]:
-    """What the script with that *nonce* has said so far, by check; whatever else is printed."""
+def read_reports(console: str, nonce: str) -> dict[str, CheckReport]:
+    """Parse the reports with *nonce* in *console*, by check, ignoring everything else."""
     pattern = rf"{_MARK} {re.escape(nonce)} (\w+) (ok|failed) (\d+\.\d+) (\d+\.\d+)(.*)"
-    found: dict[str, Report] = {}
+    found: dict[str, CheckReport] = {}
     for check, state, began, ended, message in re.findall(pattern, console):
         seconds = round(max(0.0, float(ended) - float(began)), 2)
-        found.setdefault(check, Report(state == "ok", seconds, message.strip()))
+        found.setdefault(check, CheckReport(state == "ok", seconds, message.strip()))
     return found

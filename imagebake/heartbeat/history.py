@@ -1,4 +1,4 @@
-"""What many beats say together: by region how soon machines were Ready, and how that changes."""
+"""Statistics of beats by image, region and label: time to Ready, failures, trend and age."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagebake.heartbeat.model import Heard, in_order
+from imagebake.heartbeat.model import BeatOutcome, sort_beats
 
 
 def percentile(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that at least *share* of all values do not exceed (nearest rank)."""
+    """Return the nearest-rank percentile: the least value that *share* of all do not exceed."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -25,17 +25,17 @@ COLUMNS = (
     "LAST FAILURE",
 )  # fmt: skip
 _DAY = 86400.0
-_LEAST = 4
-"""A trend needs so many beats that were Ready."""
+_TREND_BEATS = 4
+"""Beats that reached Ready that a trend needs at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """One image in one region under one label.
+class RegionStatistics:
+    """Statistics of one image in one region under one label.
 
-    *p50* and *p95* are seconds until the agent was Ready. *trend* is by what share the median
-    of the later half differs from the earlier one's. *age_days* is the age that the version
-    of the last beat has now, *age_objective* what its spec allows.
+    *p50* and *p95* are seconds until the agent was Ready. *trend* is the relative change of the
+    median from the earlier half of the beats to the later one. *age_days* is the present age of
+    the version of the last beat, *age_objective* the maximum that its spec allows.
     """
 
     image: str
@@ -62,7 +62,7 @@ class Figures:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The figures as cells of a table."""
+        """The statistics as the cells of a table row under `COLUMNS`."""
         age = "-" if self.age_days is None else f"{self.age_days:.0f} d"
         if self.age_objective:
             age += f" of {self.age_objective}{' !' if self.too_old else ''}"
@@ -81,7 +81,7 @@ class Figures:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The figures for programs."""
+        """Return the statistics for `--json`."""
         return asdict(self) | {
             "last": self.last.isoformat(),
             "last_good": self.last_good.isoformat() if self.last_good else None,
@@ -89,26 +89,31 @@ class Figures:
         }
 
 
-def history(
-    beats: Iterable[Heard], *, now: dt.datetime, objectives: Mapping[str, int]
-) -> list[Figures]:
-    """The figures of every image, region and label; *objectives* are ages in days, by image."""
-    groups: dict[tuple[str, str, str], list[Heard]] = defaultdict(list)
-    for one in in_order(beats):
-        groups[one.image, one.region, one.label].append(one)
+def region_statistics(
+    beats: Iterable[BeatOutcome], *, now: dt.datetime, objectives: Mapping[str, int]
+) -> list[RegionStatistics]:
+    """Compute statistics by image, region and label.
+
+    *objectives* are the maximum ages in days of the specs, by image.
+    """
+    groups: dict[tuple[str, str, str], list[BeatOutcome]] = defaultdict(list)
+    for beat in sort_beats(beats):
+        groups[beat.image, beat.region, beat.label].append(beat)
     return [
         _figures(group, now, objectives.get(image))
         for (image, _, _), group in sorted(groups.items())
     ]
 
 
-def _figures(beats: list[Heard], now: dt.datetime, objective: int | None) -> Figures:
+def _figures(beats: list[BeatOutcome], now: dt.datetime, objective: int | None) -> RegionStatistics:
     last = beats[-1]
-    ready = [seconds for one in beats if (seconds := one.ready_seconds) is not None]
-    bad = [one for one in beats if not one.good]
-    good = [one.began for one in beats[-1:] if one.good] or [one.began for one in beats if one.good]
+    ready = [seconds for beat in beats if (seconds := beat.ready_seconds) is not None]
+    bad = [beat for beat in beats if not beat.good]
+    good = [beat.began for beat in beats[-1:] if beat.good] or [
+        beat.began for beat in beats if beat.good
+    ]
     age = (now - last.published).total_seconds() / _DAY if last.published else None
-    return Figures(
+    return RegionStatistics(
         image=last.image,
         region=last.region,
         label=last.label,
@@ -122,21 +127,21 @@ def _figures(beats: list[Heard], now: dt.datetime, objective: int | None) -> Fig
         trend=_trend(ready),
         age_days=None if age is None else round(age, 2),
         age_objective=objective,
-        last_failure=_words(bad[-1]) if bad else "",
+        last_failure=_failure_text(bad[-1]) if bad else "",
     )
 
 
 def _trend(seconds: list[float]) -> float | None:
-    if len(seconds) < _LEAST:
+    if len(seconds) < _TREND_BEATS:
         return None
     half = len(seconds) // 2
     before, after = percentile(seconds[:half], 0.5), percentile(seconds[half:], 0.5)
     return round(after / before - 1, 4) if before and after is not None else None
 
 
-def _words(beat: Heard) -> str:
+def _failure_text(beat: BeatOutcome) -> str:
     failed = beat.failure
-    assert failed is not None  # noqa: S101 - asked for bad ones only
+    assert failed is not None  # noqa: S101 - the caller passes failed beats only
     return f"{beat.began:%m-%d %H:%M} {failed.name}: {failed.code}"
 
 
@@ -145,38 +150,38 @@ def _seconds(value: float | None) -> str:
 
 
 DAYS = 30
-"""So far back beats and incidents are shown."""
-SLOTS = 2 * DAYS
-"""So many stretches there are: each of half a day."""
+"""Days of beats and incidents that the dashboard shows."""
+BUCKETS = 2 * DAYS
+"""Number of time buckets: half a day each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """The beats of one stretch of time; *p50* is seconds to Ready, None where none was."""
+class TimeBucket:
+    """The beats of half a day; *p50* is in seconds to Ready, None where no machine was."""
 
     beats: int = 0
     missed: int = 0
     p50: float | None = None
 
 
-Slots = dict[tuple[str, str, str], tuple[Slot, ...]]
+BucketsByGroup = dict[tuple[str, str, str], tuple[TimeBucket, ...]]
 """By image, region and label."""
 
 
-def slots(beats: Iterable[Heard], *, now: dt.datetime) -> Slots:
-    """The last days before *now* in equal stretches, oldest first."""
-    heard: dict[tuple[str, str, str], list[list[Heard]]] = defaultdict(
-        lambda: [[] for _ in range(SLOTS)]
+def time_buckets(beats: Iterable[BeatOutcome], *, now: dt.datetime) -> BucketsByGroup:
+    """Group the beats of the last `DAYS` before *now* into equal buckets, oldest first."""
+    by_bucket: dict[tuple[str, str, str], list[list[BeatOutcome]]] = defaultdict(
+        lambda: [[] for _ in range(BUCKETS)]
     )
-    start, width = now - dt.timedelta(days=DAYS), dt.timedelta(days=DAYS) / SLOTS
-    for one in beats:
-        number = (one.began - start) // width
-        if 0 <= number < SLOTS:
-            heard[one.image, one.region, one.label][number].append(one)
-    return {who: tuple(map(_slot, found)) for who, found in heard.items()}
+    start, width = now - dt.timedelta(days=DAYS), dt.timedelta(days=DAYS) / BUCKETS
+    for beat in beats:
+        number = (beat.began - start) // width
+        if 0 <= number < BUCKETS:
+            by_bucket[beat.image, beat.region, beat.label][number].append(beat)
+    return {group: tuple(map(_bucket, found)) for group, found in by_bucket.items()}
 
 
-def _slot(beats: list[Heard]) -> Slot:
-    ready = [one.ready_seconds for one in beats if one.ready_seconds is not None]
-    missed = sum(one.failure is not None for one in beats)
-    return Slot(beats=len(beats), missed=missed, p50=percentile(ready, 0.5))
+def _bucket(beats: list[BeatOutcome]) -> TimeBucket:
+    ready = [beat.ready_seconds for beat in beats if beat.ready_seconds is not None]
+    missed = sum(beat.failure is not None for beat in beats)
+    return TimeBucket(beats=len(beats), missed=missed, p50=percentile(ready, 0.5))

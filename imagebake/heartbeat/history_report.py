@@ -8,11 +8,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagebake.heartbeat import records as pulse
-from imagebake.heartbeat.history import COLUMNS, history
-from imagebake.heartbeat.metrics import open_metrics
+from imagebake.heartbeat.history import COLUMNS, region_statistics
+from imagebake.heartbeat.metrics import render_open_metrics
 from imagebake.heartbeat.model import Beat
-from imagebake.heartbeat.records import BeatRecords, Pulse, undisturbed
-from imagebake.heartbeat.verdict import Incident, incidents, last_word, silences, verdicts
+from imagebake.heartbeat.records import BeatRecords, BeatSummary, garbage_collection_paused
+from imagebake.heartbeat.verdict import (
+    Incident,
+    find_incidents,
+    find_silences,
+    judge_beats,
+    ring_health,
+)
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Site
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
@@ -39,34 +45,36 @@ def load_recent(site: Site, specs: Iterable[ImageSpec]) -> list[Beat]:
     return [one for one in records(site).load(site.now - RECENT) if one.image in names]
 
 
-def load_pulses(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> list[Pulse]:
+def load_pulses(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> list[BeatSummary]:
     """What is needed of the beats of *specs* from *since* on, to say how it has been."""
     names = {one.name for one in specs}
-    every = pulse.load_pulses(records(site), site.workspace.pulses, since)
+    every = pulse.load_summaries(records(site), site.workspace.pulses, since)
     return [one for one in every if one.image in names]
 
 
 def incidents_of(site: Site, specs: Sequence[ImageSpec]) -> list[Incident]:
     """The incidents that the records of *specs* tell of."""
     misses = {one.name: one.heartbeat.misses for one in specs}
-    return incidents(verdicts(load_pulses(site, specs, site.now - RECENT)), misses)
+    return find_incidents(judge_beats(load_pulses(site, specs, site.now - RECENT)), misses)
 
 
 def heartbeats_of(site: Site, spec: ImageSpec) -> Heartbeats | None:
     """What a rollout of *spec* asks of heartbeats; None where none of its rings does."""
     if not any(ring.heartbeat for ring in spec.rollout_rings):
         return None
-    return last_word(load_recent(site, [spec]))
+    return ring_health(load_recent(site, [spec]))
 
 
 def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json: bool) -> None:
     """Print the figures of each region, and the incidents."""
     since = site.now - dt.timedelta(days=_number("--days", days))
     ages = {one.name: one.objectives.age_days for one in specs}
-    with undisturbed():
+    with garbage_collection_paused():
         beats = load_pulses(site, specs, since)
-        figures = history(beats, now=site.now, objectives=ages)
-        found = incidents(verdicts(beats), {one.name: one.heartbeat.misses for one in specs})
+        figures = region_statistics(beats, now=site.now, objectives=ages)
+        found = find_incidents(
+            judge_beats(beats), {one.name: one.heartbeat.misses for one in specs}
+        )
     if as_json:
         print_json(
             {
@@ -98,7 +106,7 @@ def refuse_silence(
         }
     )
     beats = load_pulses(site, specs, site.now - max(RECENT, dt.timedelta(hours=2 * limit)))
-    silent = silences(beats, where, now=site.now, hours=limit)
+    silent = find_silences(beats, where, now=site.now, hours=limit)
     if not silent:
         return
     more = f" (and {len(silent) - 1} more)" if len(silent) > 1 else ""
@@ -112,8 +120,8 @@ def write_metrics(site: Site, specs: Sequence[ImageSpec], path: str) -> None:
     """Write what is known as OpenMetrics."""
     beats = load_recent(site, specs)
     ages = {one.name: one.objectives.age_days for one in specs}
-    figures = history(beats, now=site.now, objectives=ages)
-    text = open_metrics(beats, figures, incidents_of(site, specs))
+    figures = region_statistics(beats, now=site.now, objectives=ages)
+    text = render_open_metrics(beats, figures, incidents_of(site, specs))
     write_atomically(Path(path), text.encode())
     site.progress.note(f"wrote {path}")
 

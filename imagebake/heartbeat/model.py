@@ -1,4 +1,4 @@
-"""A beat: one throw-away machine, from being asked for to the end of its health script."""
+"""Beats: the provisioning of one throw-away machine, from the request to its health script."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from imagebake.azure.model.machine import ExtensionWish
-
 GOLDEN, PLAIN = "golden", "plain"
-"""Labels: the image as baked, and the image that it would be without us."""
+"""Labels: the image as baked, and the same base image without imagebake's part."""
 CREATE, READY, AGENT, HANDLER, TOKEN, SCRIPT = (
     "create",
     "ready",
@@ -22,32 +20,16 @@ CREATE, READY, AGENT, HANDLER, TOKEN, SCRIPT = (
     "token",
     "script",
 )
-"""The phases in their order; *HANDLER* stands before the name of each handler."""
+"""The phases in their order; *HANDLER* is the prefix of each extension handler's phase."""
 FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """One machine to be made: of what, where, with what, and how long all may take."""
-
-    image: str
-    version: str
-    version_id: str
-    published: dt.datetime | None
-    region: str
-    rings: tuple[str, ...]
-    label: str
-    size: str
-    extensions: tuple[ExtensionWish, ...] = ()
-    script: tuple[str, ...] = ()
-    limit: float = 900.0
+"""Version of the line that `Beat.to_json` writes."""
 
 
 class Phase(NamedTuple):
-    """One part of a beat: how long it took, and where it failed, why and at which host.
+    """One phase of a beat: its duration, and its error where it failed.
 
-    *code* is empty where the phase went well. *host* is what could not be reached, as far as
-    that can be told.
+    *code* is empty where the phase succeeded. *host* is the host that could not be reached,
+    where the ledger or the error message names it.
     """
 
     name: str
@@ -58,31 +40,31 @@ class Phase(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        """Whether the phase went wrong."""
+        """Whether the phase failed."""
         return bool(self.code)
 
 
-class Asked(NamedTuple):
-    """The ledger's summary: what was counted beyond the platform, and the hosts by name."""
+class NetworkRequests(NamedTuple):
+    """Requests of a machine to hosts other than the platform's, from its ledger."""
 
-    times: int
+    total: int
     hosts: tuple[str, ...] = ()
 
 
-class Heard(Protocol):
-    """What is asked of a beat, be it whole or only its pulse."""
+class BeatOutcome(Protocol):
+    """Properties that a whole `Beat` and its `BeatSummary` share."""
 
     @property
     def id(self) -> str:
-        """Which run made it, and its number there."""
+        """Id of the run, a dash, and the beat's number in it."""
 
     @property
     def image(self) -> str:
-        """The image that was beaten."""
+        """Name of the image spec."""
 
     @property
     def version(self) -> str:
-        """The version that the machine was made from."""
+        """Gallery version that the machine was created from."""
 
     @property
     def published(self) -> dt.datetime | None:
@@ -90,36 +72,36 @@ class Heard(Protocol):
 
     @property
     def region(self) -> str:
-        """Where the machine was."""
+        """Region of the machine."""
 
     @property
     def label(self) -> str:
-        """Whether it was the golden one or the plain one."""
+        """`GOLDEN` or `PLAIN`."""
 
     @property
     def began(self) -> dt.datetime:
-        """When the machine was asked for."""
+        """When the machine was requested."""
 
     @property
     def ready_seconds(self) -> float | None:
-        """How long it took until the agent was Ready; None where it never was."""
+        """Seconds until the agent reported Ready; None where it never did."""
 
     @property
     def failure(self) -> Phase | None:
-        """The phase that failed first; None for a good beat."""
+        """The first phase that failed; None for a good beat."""
 
     @property
     def good(self) -> bool:
-        """Whether every phase went well."""
+        """Whether every phase succeeded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """What became of one machine.
+    """The provisioning of one machine, phase by phase.
 
     *rings* are those whose current version this is in the region. *published* is when the
-    version was; *asked* is None where nobody could see what the machine asked for. *resting*
-    is what was wrong with taking the machine away again.
+    version was published. *requests* is None where the machine has no ledger, as in Azure.
+    *cleanup_error* is why the machine could not be deleted; empty where it was.
     """
 
     id: str
@@ -132,36 +114,37 @@ class Beat:
     label: str
     began: dt.datetime
     phases: tuple[Phase, ...]
-    asked: Asked | None = None
-    resting: str = ""
+    requests: NetworkRequests | None = None
+    cleanup_error: str = ""
 
     @property
     def failure(self) -> Phase | None:
-        """The phase that failed first; None for a good beat."""
-        for one in self.phases:
-            if one.code:
-                return one
+        """The first phase that failed; None for a good beat."""
+        for phase in self.phases:
+            if phase.code:
+                return phase
         return None
 
     @property
     def good(self) -> bool:
-        """Whether every phase went well."""
+        """Whether every phase succeeded."""
         return self.failure is None
 
     @property
     def ready_seconds(self) -> float | None:
-        """How long it took until the agent was Ready; None where it never was."""
+        """Seconds until the agent reported Ready; None where it never did."""
         total = 0.0
-        for one in self.phases:
-            if one.code:
+        for phase in self.phases:
+            if phase.code:
                 return None
-            total += one.seconds
-            if one.name == AGENT:
+            total += phase.seconds
+            if phase.name == AGENT:
                 return round(total, 3)
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The beat as one line of the records, short because there will be many."""
+        """Return the document that the records keep as one line."""
+        requests = self.requests
         return {
             "beat": FORMAT,
             "id": self.id,
@@ -173,53 +156,50 @@ class Beat:
             "rings": list(self.rings),
             "label": self.label,
             "began": self.began.isoformat(),
-            "phases": [_trimmed(one) for one in self.phases],
-            "asked": [self.asked.times, list(self.asked.hosts)] if self.asked else None,
-            "resting": self.resting,
+            # A fleet writes tens of thousands of beats a month, so phases are rows, not objects.
+            "phases": [list(p) if p.code else [p.name, p.seconds] for p in self.phases],
+            "asked": [requests.total, list(requests.hosts)] if requests else None,
+            "resting": self.cleanup_error,
         }
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Beat:
-        """The beat that `to_json` wrote; raises `KeyError`, `TypeError` or `ValueError`."""
+        """Read a document of `to_json`; raises `KeyError`, `TypeError` or `ValueError`."""
         if document["beat"] != FORMAT:
             raise ValueError(f"format {document['beat']!r} is not one of ours")
-        told, asked = document["published"], document["asked"]
+        published, requests = document["published"], document["asked"]
         return cls(
             id=document["id"],
             image=document["image"],
             version=document["version"],
             version_id=document["version_id"],
-            published=_moment(told) if told else None,
+            published=_publication_time(published) if published else None,
             region=document["region"],
             rings=tuple(document["rings"]),
             label=document["label"],
             began=dt.datetime.fromisoformat(document["began"]),
-            phases=tuple([Phase(*one) for one in document["phases"]]),
-            asked=Asked(asked[0], tuple(asked[1])) if asked else None,
-            resting=document["resting"],
+            phases=tuple([Phase(*row) for row in document["phases"]]),
+            requests=NetworkRequests(requests[0], tuple(requests[1])) if requests else None,
+            cleanup_error=document["resting"],
         )
 
 
+# Few versions are probed, each of them by very many beats: parsing is the time that loading takes.
 @functools.lru_cache(maxsize=1024)
-def _moment(text: str) -> dt.datetime:
-    """A time that many beats have: few versions are beaten very often."""
+def _publication_time(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text)
 
 
-def _trimmed(phase: Phase) -> list[Any]:
-    return list(phase) if phase.code else [phase.name, phase.seconds]
-
-
-def line_of(beat: Beat) -> bytes:
-    """The beat as one line."""
+def beat_line(beat: Beat) -> bytes:
+    """Serialise *beat* as one line of the records."""
     return json.dumps(beat.to_json(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 _BY_TIME = operator.attrgetter("began", "id")
-_Heard = TypeVar("_Heard", bound=Heard)
+_Outcome = TypeVar("_Outcome", bound=BeatOutcome)
 
 
-def in_order(beats: Iterable[_Heard]) -> list[_Heard]:
-    """The beats by time, each once."""
-    known = {one.id: one for one in beats}
-    return sorted(known.values(), key=_BY_TIME)
+def sort_beats(beats: Iterable[_Outcome]) -> list[_Outcome]:
+    """Sort *beats* by time; of those with the same id only the last is kept."""
+    by_id = {beat.id: beat for beat in beats}
+    return sorted(by_id.values(), key=_BY_TIME)

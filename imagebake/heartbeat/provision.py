@@ -1,4 +1,4 @@
-"""Beat: make a throw-away machine in every region, time all that it goes through, delete it."""
+"""Provision a throw-away machine per target, time its phases, and delete it again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from imagebake.azure.client.retry import Patience
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.heartbeat.health_script import IDENTITY_HOST, Report, health_script, read_reports
+from imagebake.heartbeat.health_script import (
+    IDENTITY_HOST,
+    CheckReport,
+    health_script,
+    read_reports,
+)
 from imagebake.heartbeat.model import (
     AGENT,
     CREATE,
@@ -21,33 +26,33 @@ from imagebake.heartbeat.model import (
     READY,
     SCRIPT,
     TOKEN,
-    Asked,
     Beat,
+    NetworkRequests,
     Phase,
-    Target,
 )
+from imagebake.heartbeat.targets import Target
 from imagebake.kernel.errors import CloudError, ImagebakeError
 from imagebake.kernel.progress import Progress, Step
 from imagebake.lab.ledger import DNS, OTHER, Ledger
 
 TAG = "imagebake-heartbeat"
-"""Until when a machine may live, and whose it is: after that, anybody may delete it."""
-_AT_ONCE = 32
+"""Tag of a machine: the time after which any run may delete it, and the process that owns it."""
+_CONCURRENT = 32
 _GRACE = dt.timedelta(minutes=30)
 _HOST = re.compile(r"https?://([A-Za-z0-9.-]+)")
-_PLATFORM = ("168.63.129.16", IDENTITY_HOST, "aka.ms")
-"""Hosts that pass on what others refused, or that Azure's messages refer readers to."""
-_UNREPORTED = "NotReported"
-_OURS = "OurMistake"
-_REST = 5.0
+_PLATFORM_HOSTS = ("168.63.129.16", IDENTITY_HOST, "aka.ms")
+"""Hosts that only relay another host's refusal, or that Azure's messages link to as help."""
+_NOT_REPORTED = "NotReported"
+_OUR_MISTAKE = "OurMistake"
+_CONSOLE_POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """One run of beats: its name, which no other has, and how its machines are made.
+class HeartbeatRun:
+    """One run of a heartbeat: its unique name, and how it creates machines.
 
-    *owner* is the process, as `Presence` spells it. *subnet* is where the machines of a region
-    are put: one that denies the internet.
+    *owner* is the process, as `Presence` spells it. *subnet* returns the subnet id of a
+    region; it should deny outbound internet access.
     """
 
     run: str
@@ -57,11 +62,11 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
-    """Everything that a beat touches the world with.
+class HeartbeatServices:
+    """Services that a heartbeat acts through.
 
-    *ledger* says what a machine asked of the network, where that can be seen. *orphaned* is
-    whether the process with that name has certainly ended.
+    *ledger* returns the network ledger of a machine id; it is None in Azure, which keeps none.
+    *orphaned* returns whether the process of that name has certainly ended.
     """
 
     machines: Machines
@@ -72,40 +77,44 @@ class Hands:
     progress: Progress
 
 
-def heartbeat(targets: Sequence[Target], made: Round, *, hands: Hands) -> tuple[Beat, ...]:
-    """Beat once for each of *targets*, side by side, and return what became of each.
+def provision_machines(
+    targets: Sequence[Target], run: HeartbeatRun, *, services: HeartbeatServices
+) -> tuple[Beat, ...]:
+    """Provision a machine for each of *targets* concurrently; return their beats in that order.
 
-    Whatever happens to one is put down and does not hinder another. Each machine is deleted
-    with all that it had; those that a killed run has left are deleted first.
+    A failure is recorded in its beat and does not affect the others. Every machine is deleted
+    with its disk and network interface; machines left by killed runs are deleted first.
     """
-    work = _Work(made, hands)
-    title = f"Beat in {len({one.region for one in targets})} regions"
-    with hands.progress.step(title, total=len(targets)) as step:
-        work.clear_away(step)
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="beat") as pool:
+    work = _HeartbeatWorker(run, services)
+    title = f"Beat in {len({target.region for target in targets})} regions"
+    with services.progress.step(title, total=len(targets)) as step:
+        work.delete_leftovers(step)
+        with ThreadPoolExecutor(_CONCURRENT, thread_name_prefix="beat") as pool:
             try:
-                begun = [
-                    pool.submit(work.beat, one, number, step) for number, one in enumerate(targets)
+                futures = [
+                    pool.submit(work.beat, target, number, step)
+                    for number, target in enumerate(targets)
                 ]
-                return tuple(one.result() for one in begun)
+                return tuple(future.result() for future in futures)
             except BaseException:
-                work.hurry.set()
+                # Ctrl-C: the threads still delete their machines, but wait for nothing more.
+                work.interrupted.set()
                 raise
 
 
-class _MissedError(Exception):
-    """A phase failed, and is put down: there is no sense in the next one."""
+class _PhaseFailedError(Exception):
+    """A phase failed and is recorded; the phases after it make no sense."""
 
 
 @dataclass(slots=True)
-class _Work:
-    made: Round
-    hands: Hands
-    hurry: threading.Event = field(default_factory=threading.Event)
+class _HeartbeatWorker:
+    run: HeartbeatRun
+    services: HeartbeatServices
+    interrupted: threading.Event = field(default_factory=threading.Event)
 
-    def clear_away(self, step: Step) -> None:
-        """Delete the machines of runs that are over; what cannot be had is only told."""
-        machines = self.hands.machines
+    def delete_leftovers(self, step: Step) -> None:
+        """Delete the machines of runs that have ended; report failures as notes only."""
+        machines = self.services.machines
         try:
             tagged = machines.tagged(TAG)
         except CloudError as error:
@@ -113,38 +122,39 @@ class _Work:
             return
         stale = [name for name, tag in tagged.items() if self._stale(tag)]
 
-        def remove(name: str) -> str:
+        def delete(name: str) -> str:
             try:
                 machines.delete(name)
             except CloudError as error:
                 return f"{name} was left by an earlier beat and stays: {error.said}"
             return f"deleted {name}, which an earlier beat had left"
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for said in pool.map(remove, stale):
-                step.note(said)
+        with ThreadPoolExecutor(_CONCURRENT) as pool:
+            for note in pool.map(delete, stale):
+                step.note(note)
 
     def _stale(self, tag: str) -> bool:
         until, _, owner = tag.partition(" ")
         try:
-            return self.hands.now() > dt.datetime.fromisoformat(until) or self.hands.orphaned(owner)
-        except (TypeError, ValueError):
+            expired = self.services.now() > dt.datetime.fromisoformat(until)
+            return expired or self.services.orphaned(owner)
+        except (TypeError, ValueError):  # a tag that is not ours: keep the machine
             return False
 
     def beat(self, target: Target, number: int, step: Step) -> Beat:
-        """Make, watch and delete one machine."""
-        one = _One(self, target, f"beat-{self.made.run.rpartition('-')[2]}-{number}")
-        began = self.hands.now()
+        """Create, observe and delete one machine."""
+        machine = _BeatMachine(self, target, f"beat-{self.run.run.rpartition('-')[2]}-{number}")
+        began = self.services.now()
         try:
-            with contextlib.suppress(_MissedError):
-                one.live()
+            with contextlib.suppress(_PhaseFailedError):
+                machine.run_phases()
         except Exception as error:  # noqa: BLE001 - one region's failure never hides another's
-            one.phases.append(Phase(_OURS, 0.0, type(error).__name__, str(error)))
+            machine.phases.append(Phase(_OUR_MISTAKE, 0.0, type(error).__name__, str(error)))
         finally:
-            asked = one.asked()
-            resting = one.end()
+            requests = machine.requests()
+            cleanup_error = machine.delete()
         beat = Beat(
-            id=f"{self.made.run}-{number}",
+            id=f"{self.run.run}-{number}",
             image=target.image,
             version=target.version,
             version_id=target.version_id,
@@ -153,138 +163,150 @@ class _Work:
             rings=target.rings,
             label=target.label,
             began=began,
-            phases=tuple(one.phases),
-            asked=asked,
-            resting=resting,
+            phases=tuple(machine.phases),
+            requests=requests,
+            cleanup_error=cleanup_error,
         )
         failed = beat.failure
-        said = f"{failed.name} failed: {failed.code}" if failed else "good"
+        result = f"{failed.name} failed: {failed.code}" if failed else "good"
         step.advance(f"{target.region} {target.label}")
-        step.note(f"{target.region} {target.label} {target.image}@{target.version}: {said}")
+        step.note(f"{target.region} {target.label} {target.image}@{target.version}: {result}")
         return beat
 
 
 @dataclass(slots=True)
-class _One:
-    """One machine on its way through the phases."""
+class _BeatMachine:
+    """One machine and the phases that it has gone through."""
 
-    work: _Work
+    work: _HeartbeatWorker
     target: Target
     name: str
     phases: list[Phase] = field(default_factory=list)
     deadline: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.deadline = self._clock() + self.target.limit
+        self.deadline = self._clock() + self.target.timeout
 
-    def live(self) -> None:
-        """Go through all phases up to the first that fails.
+    def run_phases(self) -> None:
+        """Run the phases up to the first that fails; raises `_PhaseFailedError` there.
 
-        The machine checks its token and its health by itself meanwhile, so what it said is
-        put down even after a handler has failed.
+        The machine checks its token and health by itself meanwhile, so these two phases are
+        recorded even after an extension handler has failed.
         """
-        machines, target = self.work.hands.machines, self.target
+        machines, target = self.work.services.machines, self.target
         with self._phase(CREATE):
             wait = machines.order(self._wish())
         with self._phase(READY):
-            wait(self._left())
+            wait(self._seconds_left())
         with self._phase(AGENT):
-            machines.await_agent(self.name, limit=self._left())
-        with contextlib.suppress(_MissedError):
+            machines.await_agent(self.name, limit=self._seconds_left())
+        with contextlib.suppress(_PhaseFailedError):
             for wish in target.extensions:
                 with self._phase(HANDLER + wish.handler):
-                    machines.extend(self.name, wish, location=target.region, limit=self._left())
-        self._listen()
+                    left = self._seconds_left()
+                    machines.extend(self.name, wish, location=target.region, limit=left)
+        self._record_reports()
 
-    def asked(self) -> Asked | None:
-        """The summary of the machine's ledger."""
+    def requests(self) -> NetworkRequests | None:
+        """Summarise the machine's ledger."""
         ledger = self._ledger()
         if ledger is None:
             return None
+        # The kernel's counters see every packet; the entries may name fewer, or more per packet.
         counted = ledger.counters.get(DNS, 0) + ledger.counters.get(OTHER, 0)
-        return Asked(max(counted, len(ledger.entries)), ledger.names[:10])
+        return NetworkRequests(max(counted, len(ledger.entries)), ledger.names[:10])
 
-    def end(self) -> str:
-        """Delete the machine; what was in the way, if anything was."""
+    def delete(self) -> str:
+        """Delete the machine; return why it could not be deleted, or an empty text."""
         try:
-            self.work.hands.machines.delete(self.name)
+            self.work.services.machines.delete(self.name)
         except ImagebakeError as error:
             return str(error)
         return ""
 
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
-        """Time what is done inside; a refusal is put down, and what comes next is left out."""
+        """Time the block and record it as a phase; raise `_PhaseFailedError` on a `CloudError`."""
         began = self._clock()
         try:
             yield
         except CloudError as error:
-            code, said = error.code or type(error).__name__, error.said
+            code, message = error.code or type(error).__name__, error.said
             seconds = round(self._clock() - began, 3)
-            self.phases.append(Phase(name, seconds, code, said, self._host(name, said)))
-            raise _MissedError from error
+            host = self._failed_host(name, message)
+            self.phases.append(Phase(name, seconds, code, message, host))
+            raise _PhaseFailedError from error
         self.phases.append(Phase(name, round(self._clock() - began, 3)))
 
-    def _listen(self) -> None:
-        """Put down what the machine says of its token and its health on its console."""
+    def _record_reports(self) -> None:
+        """Record the token and health checks that the machine reports on its console."""
         checks = (TOKEN, SCRIPT) if self.target.script else (TOKEN,)
-        told, trouble = self._reports(checks)
+        reports, trouble = self._await_reports(checks)
         for check in checks:
-            if report := told.get(check):
+            if report := reports.get(check):
                 code = "" if report.ok else "CheckFailed"
                 host = IDENTITY_HOST if check == TOKEN and not report.ok else ""
-                said = report.message if code else ""
-                self.phases.append(Phase(check, report.seconds, code, said, host))
+                message = report.message if code else ""
+                self.phases.append(Phase(check, report.seconds, code, message, host))
             else:
                 why = trouble or "the machine's console does not say how it went"
-                self.phases.append(Phase(check, 0.0, _UNREPORTED, why))
+                self.phases.append(Phase(check, 0.0, _NOT_REPORTED, why))
 
-    def _reports(self, checks: Sequence[str]) -> tuple[dict[str, Report], str]:
-        """What is reported once all of *checks* are, or time is up; and why not, if known."""
-        machines, hands = self.work.hands.machines, self.work.hands
-        rest = min(_REST, 4 * machines.clients.endpoint.polling_seconds)
-        told: dict[str, Report] = {}
+    def _await_reports(self, checks: Sequence[str]) -> tuple[dict[str, CheckReport], str]:
+        """Poll the console until all *checks* are reported or time is up.
+
+        Returns the reports by check, and why the console could not be read last, if so.
+        """
+        services = self.work.services
+        machines = services.machines
+        pause = min(_CONSOLE_POLL_SECONDS, 4 * machines.clients.endpoint.polling_seconds)
+        reports: dict[str, CheckReport] = {}
         trouble = ""
         while True:
             try:
-                told, trouble = read_reports(machines.console(self.name), self.name), ""
+                reports, trouble = read_reports(machines.console(self.name), self.name), ""
             except CloudError as error:
                 trouble = error.said
-            if set(checks) <= set(told) or not self._left():
-                return told, trouble
-            hands.patience.sleep(rest)
+            if set(checks) <= set(reports) or not self._seconds_left():
+                return reports, trouble
+            services.patience.sleep(pause)
 
     def _wish(self) -> MachineWish:
-        made, target, now = self.work.made, self.target, self.work.hands.now()
-        until = now + dt.timedelta(seconds=target.limit) + _GRACE
+        run, target = self.work.run, self.target
+        until = self.work.services.now() + dt.timedelta(seconds=target.timeout) + _GRACE
         return MachineWish(
             name=self.name,
             version_id=target.version_id,
             size=target.size,
-            subnet_id=made.subnet(target.region),
-            public_key=made.public_key,
+            subnet_id=run.subnet(target.region),
+            public_key=run.public_key,
             location=target.region,
             script=health_script(target.script, self.name),
             console=True,
             identity=True,
-            tags={TAG: f"{until.isoformat(timespec='seconds')} {made.owner}"},
+            tags={TAG: f"{until.isoformat(timespec='seconds')} {run.owner}"},
         )
 
-    def _host(self, phase: str, message: str) -> str:
-        """The host at which a handler failed, from the machine's ledger; else from the message."""
+    def _failed_host(self, phase: str, message: str) -> str:
+        """Return the host that refused a handler: the ledger's last, else the message's first."""
         ledger = self._ledger() if phase.startswith(HANDLER) else None
-        told = [one for one in ledger.entries if one.host not in _PLATFORM] if ledger else []
-        refused = [one.host for one in told if not one.answer.startswith("2")]
-        named = [one for one in _HOST.findall(message) if one not in _PLATFORM]
+        refused = [
+            entry.host
+            for entry in (ledger.entries if ledger else ())
+            if entry.host not in _PLATFORM_HOSTS and not entry.answer.startswith("2")
+        ]
+        named = [host for host in _HOST.findall(message) if host not in _PLATFORM_HOSTS]
         return next(iter([*reversed(refused), *named]), "")
 
     def _ledger(self) -> Ledger | None:
-        look = self.work.hands.ledger
-        return look(self.work.hands.machines.id_of(self.name)) if look else None
+        look_up = self.work.services.ledger
+        return look_up(self.work.services.machines.id_of(self.name)) if look_up else None
 
     def _clock(self) -> float:
-        return self.work.hands.patience.clock()
+        return self.work.services.patience.clock()
 
-    def _left(self) -> float:
-        """The seconds until everything has to be over; none once somebody is in a hurry."""
-        return 0.0 if self.work.hurry.is_set() else max(0.0, self.deadline - self._clock())
+    def _seconds_left(self) -> float:
+        """Seconds until the target's timeout; none once the run was interrupted."""
+        if self.work.interrupted.is_set():
+            return 0.0
+        return max(0.0, self.deadline - self._clock())

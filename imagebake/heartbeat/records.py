@@ -1,4 +1,4 @@
-"""The records of heartbeats: JSON lines, in files that no two machines give one name to."""
+"""Records of beats on disk: JSON lines per day and machine, with caches of summaries."""
 
 from __future__ import annotations
 
@@ -12,108 +12,107 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from imagebake.heartbeat.model import AGENT, FORMAT, Beat, Phase, in_order, line_of
+from imagebake.heartbeat.model import AGENT, FORMAT, Beat, Phase, beat_line, sort_beats
 from imagebake.kernel.host.files import locked, write_atomically
 
+MALFORMED_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+"""Errors that reading a malformed document may raise."""
+CACHE_FORMAT = 1
+"""Format of a summary cache; a file of another format is written again."""
 _DAY = "%Y-%m-%d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatRecords:
-    """A directory of files `2026-11-22-HOST.jsonl`, one a day and machine, only added to.
+    """A directory of append-only files `2026-11-22-HOST.jsonl`, one per day and machine.
 
-    *host* is unique among machines and their starts, so directories of several machines are
-    merged by copying: a file with a name that is there already is the same, or longer.
+    *host* is unique among machines and their boots, so the directories of several machines
+    are merged by copying: of two files with the same name, the longer one contains the other.
     """
 
     folder: Path
     host: str
 
     def add(self, beats: Iterable[Beat]) -> None:
-        """Write *beats* down, each in one piece; a killed writer leaves at worst half a line."""
+        """Append *beats* in one write per file; a killed writer leaves at worst half a line."""
         by_day: dict[str, list[bytes]] = {}
-        for one in beats:
-            day = one.began.astimezone(dt.UTC).strftime(_DAY)
-            by_day.setdefault(day, []).append(line_of(one))
+        for beat in beats:
+            day = beat.began.astimezone(dt.UTC).strftime(_DAY)
+            by_day.setdefault(day, []).append(beat_line(beat))
         for day, lines in by_day.items():
             path = self.folder / f"{day}-{self.host}.jsonl"
             with locked(self.folder / ".lock"), path.open("a+b") as file:
-                torn = file.tell() and not _ends_well(file.fileno())
+                torn = file.tell() and not _ends_with_newline(file.fileno())
+                # The half line of a killed writer is ended, so that it spoils no whole one.
                 file.write((b"\n" if torn else b"") + b"".join(lines))
                 file.flush()
                 os.fsync(file.fileno())
 
     def load(self, since: dt.datetime | None = None) -> list[Beat]:
-        """The beats of all machines from *since* on, by time, each once."""
-        with undisturbed():
-            beats = [beat for path in self.files(since) for beat in _read(path)]
-            return in_order(one for one in beats if since is None or one.began >= since)
+        """Load the beats of all machines from *since* on, by time, without duplicates."""
+        with garbage_collection_paused():
+            beats = [beat for path in self.files(since) for beat in _read_beats(path)]
+            return sort_beats(beat for beat in beats if since is None or beat.began >= since)
 
     def files(self, since: dt.datetime | None = None) -> list[Path]:
-        """The files that may have beats from *since* on, by name."""
+        """List the files that may hold beats from *since* on, by name."""
         first = since.astimezone(dt.UTC).strftime(_DAY) if since else ""
         return [path for path in sorted(self.folder.glob("*.jsonl")) if path.name[:10] >= first]
 
 
-def _ends_well(handle: int) -> bool:
+def _ends_with_newline(handle: int) -> bool:
     return os.pread(handle, 1, os.fstat(handle).st_size - 1) == b"\n"
 
 
-def _read(path: Path) -> list[Beat]:
-    """The beats in a file; lines that are broken, or not of our format, are passed over."""
-    found = documents(path.read_bytes())
+def _read_beats(path: Path) -> list[Beat]:
+    """Read the beats of a file; skip lines that are broken or of another format."""
+    documents = parse_lines(path.read_bytes())
     try:
-        return [Beat.of_json(one) for one in found]
-    except STRANGE:
-        return [beat for one in found if (beat := _beat(one))]
+        return [Beat.of_json(document) for document in documents]
+    except MALFORMED_ERRORS:
+        return [beat for document in documents if (beat := _beat(document))]
 
 
 def _beat(document: Any) -> Beat | None:  # noqa: ANN401 - JSON is what it is
     try:
         return Beat.of_json(document)
-    except STRANGE:
+    except MALFORMED_ERRORS:
         return None
 
 
-def documents(content: bytes) -> list[Any]:
-    """Every line's document: all at once, and one by one only where a line is broken."""
+def parse_lines(content: bytes) -> list[Any]:
+    """Parse every line as JSON; skip the broken ones."""
     lines = [line for line in content.split(b"\n") if line]
     try:
-        found: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
+        # A single call of the C parser takes a fraction of the time of one call per line.
+        documents: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
     except ValueError:
-        return [one for line in lines if (one := _document(line)) is not None]
-    return found
+        parsed = map(_parse_line, lines)
+        return [document for document in parsed if document is not None]
+    return documents
 
 
-def _document(line: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
+def _parse_line(line: bytes) -> Any:  # noqa: ANN401 - JSON is what it is
     try:
         return json.loads(line)
     except ValueError:
         return None
 
 
-STRANGE = (KeyError, TypeError, ValueError, IndexError, AttributeError)
-"""What reading a document that is none of ours may raise."""
-
-
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let nothing look for garbage while very many values are made, none of which is any."""
-    on = gc.isenabled()
+def garbage_collection_paused() -> Iterator[None]:
+    """Pause the cyclic collector, which would scan very many new values and free none."""
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if on:
+        if enabled:
             gc.enable()
 
 
-DIGEST = 1
-"""The format of a digest; one of another format is made anew."""
-
-
-class Pulse(NamedTuple):
-    """A beat without its phases, but for the one that failed."""
+class BeatSummary(NamedTuple):
+    """A beat with only the phase that failed: small, because a history loads very many."""
 
     id: str
     began: dt.datetime
@@ -127,125 +126,140 @@ class Pulse(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Whether every phase went well."""
+        """Whether every phase succeeded."""
         return self.failure is None
 
 
-Who = tuple[str, str, str | None, str, str]
-"""What many beats share: image, version, when that was published, region and label."""
-Row = Sequence[Any]
-"""One beat: the number of its `Who`, its id, when it began, seconds to Ready, what failed."""
+_Group = tuple[str, str, str | None, str, str]
+"""Values that many beats share: image, version, its publication time, region and label."""
+_Row = Sequence[Any]
+"""A beat: index of its `_Group`, id, start time, seconds to Ready, failed phase."""
 
 
 @dataclass(slots=True)
-class Digest:
-    """The pulses of one file of records, in the form in which they are quickly read again."""
+class SummaryCache:
+    """The summaries of one file of records, in a form that loads quickly."""
 
-    whos: list[Who] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    groups: list[_Group] = field(default_factory=list)
+    rows: list[_Row] = field(default_factory=list)
 
     @classmethod
-    def of(cls, documents: Iterable[Mapping[str, Any]]) -> Digest:
-        """What *documents*, as `Beat.to_json` writes them, say.
+    def of(cls, documents: Iterable[Mapping[str, Any]]) -> SummaryCache:
+        """Summarise *documents* of `Beat.to_json`.
 
-        Raises `KeyError`, `TypeError`, `ValueError` or `IndexError` for what is none.
+        Raises one of `MALFORMED_ERRORS` for a document that is no beat.
         """
-        numbers: dict[Who, int] = {}
-        rows: list[Row] = []
-        for one in documents:
-            if one["beat"] != FORMAT:
-                raise ValueError(f"format {one['beat']!r} is not one of ours")
-            who = (one["image"], one["version"], one["published"], one["region"], one["label"])
-            number = numbers.setdefault(who, len(numbers))
-            rows.append((number, _text(one["id"]), one["began"], *_heard(one["phases"])))
+        numbers: dict[_Group, int] = {}
+        rows: list[_Row] = []
+        for beat in documents:
+            if beat["beat"] != FORMAT:
+                raise ValueError(f"format {beat['beat']!r} is not one of ours")
+            group = (
+                beat["image"],
+                beat["version"],
+                beat["published"],
+                beat["region"],
+                beat["label"],
+            )
+            number = numbers.setdefault(group, len(numbers))
+            row = (number, _require_text(beat["id"]), beat["began"])
+            rows.append((*row, *_summarise_phases(beat["phases"])))
         for image, version, _, region, label in numbers:
-            _text(image, version, region, label)
+            _require_text(image, version, region, label)
         return cls(list(numbers), rows)
 
     def to_json(self) -> dict[str, Any]:
-        """The digest as it is kept."""
-        return {"digest": DIGEST, "whos": self.whos, "rows": self.rows}
+        """Return the document of the cache file."""
+        return {"digest": CACHE_FORMAT, "whos": self.groups, "rows": self.rows}
 
     @classmethod
-    def of_json(cls, document: Mapping[str, Any]) -> Digest:
-        """The digest that `to_json` wrote; raises as `of` does."""
-        if document["digest"] != DIGEST:
+    def of_json(cls, document: Mapping[str, Any]) -> SummaryCache:
+        """Read a document of `to_json`; raises as `of` does."""
+        if document["digest"] != CACHE_FORMAT:
             raise ValueError(f"digest {document['digest']!r} is not one of ours")
         return cls(document["whos"], document["rows"])
 
-    def pulses(self) -> list[Pulse]:
-        """The pulses, as they were written down; raises as `of` does."""
+    def summaries(self) -> list[BeatSummary]:
+        """Return the summaries in the order of the records; raises as `of` does."""
         moment = dt.datetime.fromisoformat
-        whos = [
+        groups = [
             (image, version, moment(published) if published else None, region, label)
-            for image, version, published, region, label in self.whos
+            for image, version, published, region, label in self.groups
         ]
-        found = [
-            Pulse(name, moment(began), ready, Phase(*failed) if failed else None, *whos[number])
+        summaries = [
+            BeatSummary(
+                name, moment(began), ready, Phase(*failed) if failed else None, *groups[number]
+            )
             for number, name, began, ready, failed in self.rows
         ]
-        if any(one.began.tzinfo is None for one in found):
+        if any(summary.began.tzinfo is None for summary in summaries):
             raise ValueError("a time without its zone is none of ours")
-        return found
+        return summaries
 
 
-def _text(first: str, *more: str) -> str:
-    """*first*, where it and all the others are text; raises `TypeError` where one is not."""
+def _require_text(first: str, *more: str) -> str:
+    """Return *first*; raises `TypeError` unless all arguments are text."""
     "".join((first, *more))
     return first
 
 
-def _heard(phases: Iterable[Sequence[Any]]) -> tuple[float | None, Sequence[Any] | None]:
-    """Seconds to Ready, and the phase that failed first; the same as `Beat` says of them."""
+def _summarise_phases(
+    phases: Iterable[Sequence[Any]],
+) -> tuple[float | None, Sequence[Any] | None]:
+    """Return seconds to Ready and the failed phase, as `Beat` computes them."""
     total, ready = 0.0, None
-    for one in phases:
-        if len(one) > 2 and one[2]:  # noqa: PLR2004 - a name and its seconds, then what failed
-            return ready, one
-        total += one[1]
-        if one[0] == AGENT and ready is None:
+    for phase in phases:
+        if len(phase) > 2 and phase[2]:  # noqa: PLR2004 - a name and its seconds, then an error
+            return ready, phase
+        total += phase[1]
+        if phase[0] == AGENT and ready is None:
             ready = round(total, 3)
     return ready, None
 
 
-def load_pulses(records: BeatRecords, kept: Path, since: dt.datetime | None = None) -> list[Pulse]:
-    """The pulses of all machines from *since* on, by time, each once.
+def load_summaries(
+    records: BeatRecords, cache: Path, since: dt.datetime | None = None
+) -> list[BeatSummary]:
+    """Load the summaries of all machines from *since* on, by time, without duplicates.
 
-    In the directory *kept* is a digest of each file, which is made anew where the file is no
-    longer what it was; without it everything takes longer, and nothing else.
+    The directory *cache* holds a cache per file of records, which is written again where the
+    file has changed. Without it, loading takes longer and returns the same.
     """
-    with undisturbed():
-        found = [one for path in records.files(since) for one in _pulses(path, kept)]
-        return in_order(one for one in found if since is None or one.began >= since)
+    with garbage_collection_paused():
+        found = [
+            summary for path in records.files(since) for summary in _read_summaries(path, cache)
+        ]
+        return sort_beats(summary for summary in found if since is None or summary.began >= since)
 
 
-def _pulses(path: Path, kept: Path) -> list[Pulse]:
-    """The pulses in a file, from its digest where that is of the file as it is."""
+def _read_summaries(path: Path, cache: Path) -> list[BeatSummary]:
+    """Read the summaries of a file, from its cache where size and mtime are unchanged."""
     state = path.stat()
     stamp = [state.st_size, state.st_mtime_ns]
-    place = kept / f"{path.name}.json"
-    with contextlib.suppress(OSError, *STRANGE):
+    place = cache / f"{path.name}.json"
+    with contextlib.suppress(OSError, *MALFORMED_ERRORS):
         document = json.loads(place.read_bytes())
         if document["of"] == stamp:
-            return Digest.of_json(document).pulses()
-    digest, found = _digest(documents(path.read_bytes()))
-    told = json.dumps(digest.to_json() | {"of": stamp}, separators=(",", ":"))
-    with contextlib.suppress(OSError):  # a disk that is full, or not ours to write
-        write_atomically(place, told.encode(), durable=False)
-    return found
+            return SummaryCache.of_json(document).summaries()
+    built, summaries = _summarise(parse_lines(path.read_bytes()))
+    text = json.dumps(built.to_json() | {"of": stamp}, separators=(",", ":"))
+    with contextlib.suppress(OSError):  # a disk that is full or read-only
+        write_atomically(place, text.encode(), durable=False)
+    return summaries
 
 
-def _digest(lines: list[Any]) -> tuple[Digest, list[Pulse]]:
-    """The digest of all *lines* that are beats; one by one only where one of them is not."""
+def _summarise(documents: list[Any]) -> tuple[SummaryCache, list[BeatSummary]]:
+    """Summarise the *documents* that are beats; test each alone only where one is not."""
     try:
-        digest = Digest.of(lines)
-        return digest, digest.pulses()
-    except STRANGE:
-        digest = Digest.of(one for one in lines if _is_beat(one))
-        return digest, digest.pulses()
+        cache = SummaryCache.of(documents)
+        return cache, cache.summaries()
+    except MALFORMED_ERRORS:
+        cache = SummaryCache.of(document for document in documents if _is_beat(document))
+        return cache, cache.summaries()
 
 
 def _is_beat(document: Any) -> bool:  # noqa: ANN401 - JSON is what it is
     try:
-        return bool(Digest.of([document]).pulses())
-    except STRANGE:
+        return bool(SummaryCache.of([document]).summaries())
+    except MALFORMED_ERRORS:
         return False

@@ -1,17 +1,39 @@
-"""What is to be beaten: per region the versions that are current there, each of them once."""
+"""Machines that a heartbeat creates: per region, one for each version current in a ring there."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.machine import ExtensionWish
 from imagebake.azure.resources.resource_ids import key
-from imagebake.heartbeat.model import GOLDEN, PLAIN, Target
-from imagebake.rollout.model.index import Index
+from imagebake.heartbeat.model import GOLDEN, PLAIN
+from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.promote import rings_of
 from imagebake.spec.model.image_spec import ImageSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A machine to create: its image version, region, extensions and health script.
+
+    *timeout* is the limit in seconds for all phases together.
+    """
+
+    image: str
+    version: str
+    version_id: str
+    published: dt.datetime | None
+    region: str
+    rings: tuple[str, ...]
+    label: str
+    size: str
+    extensions: tuple[ExtensionWish, ...] = ()
+    script: tuple[str, ...] = ()
+    timeout: float = 900.0
 
 
 def golden_targets(
@@ -21,12 +43,12 @@ def golden_targets(
     *,
     regions: Iterable[str] | None = None,
 ) -> list[Target]:
-    """A machine for each region and version that is current in a ring there.
+    """Return one target per region and version that is current in a ring there.
 
-    Rings that have the same version in a region share a machine, and all of them are named:
-    a second one of the same version could not tell more. *regions* None means all.
+    Rings with the same version in a region share a machine, which carries all their names: a
+    second machine of the same version would show nothing more. *regions* None means all.
     """
-    rings = rings_of(spec, Index(inventory))
+    rings = rings_of(spec, VersionIndex(inventory))
     wanted = None if regions is None else set(regions)
     found: dict[tuple[str, str], tuple[GalleryVersion, list[str]]] = {}
     for ring in rings.rings:
@@ -44,11 +66,11 @@ def golden_targets(
 def plain_targets(
     spec: ImageSpec,
     version: GalleryVersion,
-    beside: Iterable[Target],
+    golden: Iterable[Target],
     extensions: Sequence[ExtensionWish],
 ) -> list[Target]:
-    """A plain machine for every region of *beside*."""
-    regions = sorted({one.region for one in beside})
+    """Return a target of the plain *version* for every region of the *golden* targets."""
+    regions = sorted({beside.region for beside in golden})
     return [target(spec, version, region, PLAIN, extensions) for region in regions]
 
 
@@ -61,7 +83,7 @@ def target(
     *,
     rings: Iterable[str] = (),
 ) -> Target:
-    """One machine of *version* in *region*."""
+    """Return the target of *version* in *region*; only golden machines run the health script."""
     return Target(
         image=spec.name,
         version=str(version.version),
@@ -73,5 +95,5 @@ def target(
         size=spec.build.vm_size,
         extensions=tuple(extensions),
         script=spec.heartbeat.script if label == GOLDEN else (),
-        limit=float(spec.heartbeat.timeout_seconds),
+        timeout=float(spec.heartbeat.timeout_seconds),
     )

@@ -1,4 +1,4 @@
-"""Whose fault a missed beat is, when that is an incident, and when silence is one."""
+"""Verdicts over beats: whether a failure is the platform's or the image's, incidents, silences."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.heartbeat.model import GOLDEN, Beat, Heard, Phase, in_order
+from imagebake.heartbeat.model import GOLDEN, Beat, BeatOutcome, Phase, sort_beats
 
 _TAG_LONGEST = 256
+"""Azure refuses a tag value of more characters."""
 
 
 class Cause(enum.StrEnum):
-    """What a region's beats say, the golden one beside the plain one where there is one."""
+    """Cause that the beats of a region show, golden and, where there is one, plain."""
 
-    WELL = "well"
+    HEALTHY = "well"
     PLATFORM = "platform"
-    """The plain machine failed: Azure is sick, whether our image withstands it or not."""
+    """The plain machine failed: Azure has an outage, whether or not our image survives it."""
     IMAGE = "image"
-    """The plain machine did not fail and ours did: what we baked is sick."""
+    """Only the golden machine failed: what was baked into the image is broken."""
     UNKNOWN = "unknown"
-    """Ours failed, and there was no plain one beside it."""
+    """The golden machine failed, and there was no plain one to compare it with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one round of beats says of an image in a region."""
+    """Result of one round of beats for an image in a region."""
 
     image: str
     region: str
     at: dt.datetime
     cause: Cause
-    culprit: Heard | None = None
-    """The beat that tells what is wrong: where two failed, the golden one."""
+    failed_beat: BeatOutcome | None = None
+    """The beat that failed; where both did, the golden one."""
 
     @property
     def failure(self) -> Phase | None:
-        """The phase that failed."""
-        return self.culprit.failure if self.culprit else None
+        """The phase that failed first; None for a healthy round."""
+        return self.failed_beat.failure if self.failed_beat else None
 
     @property
     def sentence(self) -> str:
-        """What is wrong, for people; empty where nothing is."""
+        """The failure in one sentence, for people; empty for a healthy round."""
         failed = self.failure
-        if failed is None or self.culprit is None:
+        if failed is None or self.failed_beat is None:
             return ""
         where = f" at {failed.host}" if failed.host else ""
         whose = {
             Cause.PLATFORM: "the platform is sick",
-            Cause.IMAGE: f"{self.image}@{self.culprit.version} is sick",
-            Cause.UNKNOWN: f"{self.image}@{self.culprit.version} or the platform is sick",
+            Cause.IMAGE: f"{self.image}@{self.failed_beat.version} is sick",
+            Cause.UNKNOWN: f"{self.image}@{self.failed_beat.version} or the platform is sick",
         }[self.cause]
         return f"{whose}: {failed.name} failed{where}: {failed.code}"
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict for programs."""
+        """Return the verdict for `--json`."""
         failed = self.failure
         return {
             "image": self.image,
@@ -73,10 +74,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Misses in a row, from the first of them until the beat that was good again.
+    """Consecutive failed rounds of an image in a region, up to the good round that ends them.
 
-    *last* is the latest verdict of those that belong to it: the first one tells what broke
-    when, this one what is broken now.
+    *first* shows when it began and with which error, *last* the error at present. *opened* is
+    when the number of misses reached the spec's limit.
     """
 
     image: str
@@ -89,16 +90,16 @@ class Incident:
 
     @property
     def open(self) -> bool:
-        """Whether it goes on."""
+        """Whether no good round has closed it yet."""
         return self.closed is None
 
     @property
     def text(self) -> str:
-        """The incident in the words of a tag: since when, whose fault, and what failed where."""
+        """The incident as the value of a tag: start, cause, failed phase and host."""
         return f"{self.first.at:%Y-%m-%dT%H:%M:%SZ} {self.last.sentence}"[:_TAG_LONGEST]
 
     def to_json(self) -> dict[str, Any]:
-        """The incident for programs."""
+        """Return the incident for `--json`."""
         return {
             "image": self.image,
             "region": self.region,
@@ -110,60 +111,63 @@ class Incident:
         }
 
 
-def verdicts(beats: Iterable[Heard]) -> list[Verdict]:
-    """What each round says of each image and region, the oldest first.
+def judge_beats(beats: Iterable[BeatOutcome]) -> list[Verdict]:
+    """Return a verdict per round, image and region, oldest first.
 
-    A round is the beats with the same beginning of their id, which one run of `heartbeat`
-    made; so what machines of other runs say at the same time is not mixed up with it.
+    A round is the beats of one run, which share the beginning of their id; so the beats of
+    another run at the same time are not mixed up with it.
     """
-    rounds: dict[tuple[str, str, str], list[Heard]] = defaultdict(list)
-    for one in in_order(beats):
-        rounds[one.image, one.region, one.id.rpartition("-")[0]].append(one)
+    rounds: dict[tuple[str, str, str], list[BeatOutcome]] = defaultdict(list)
+    for beat in sort_beats(beats):
+        rounds[beat.image, beat.region, beat.id.rpartition("-")[0]].append(beat)
     found = [_judge(image, region, group) for (image, region, _), group in rounds.items()]
-    return sorted(found, key=lambda one: (one.at, one.image, one.region))
+    return sorted(found, key=lambda verdict: (verdict.at, verdict.image, verdict.region))
 
 
-def _judge(image: str, region: str, beats: list[Heard]) -> Verdict:
-    bad = [one for one in beats if one.failure]
+def _judge(image: str, region: str, beats: list[BeatOutcome]) -> Verdict:
+    bad = [beat for beat in beats if beat.failure]
     if not bad:
-        return Verdict(image=image, region=region, at=beats[0].began, cause=Cause.WELL)
-    golden = [one for one in bad if one.label == GOLDEN]
-    plain = [one for one in beats if one.label != GOLDEN]
-    cause = _cause(golden=bool(golden), plain=[one.good for one in plain])
-    culprit = next(iter(golden or bad), None)
-    return Verdict(image=image, region=region, at=beats[0].began, cause=cause, culprit=culprit)
+        return Verdict(image=image, region=region, at=beats[0].began, cause=Cause.HEALTHY)
+    golden = [beat for beat in bad if beat.label == GOLDEN]
+    plain = [beat for beat in beats if beat.label != GOLDEN]
+    cause = _cause(golden=bool(golden), plain=[beat.good for beat in plain])
+    failed_beat = next(iter(golden or bad), None)
+    return Verdict(
+        image=image, region=region, at=beats[0].began, cause=cause, failed_beat=failed_beat
+    )
 
 
 def _cause(*, golden: bool, plain: list[bool]) -> Cause:
-    """The cause, from whether a golden beat was bad, and whether each plain one was good."""
+    """Attribute a round from whether a golden beat failed and which plain ones were good."""
     if not all(plain):
         return Cause.PLATFORM
     if not golden:
-        return Cause.WELL
+        return Cause.HEALTHY
     return Cause.IMAGE if plain else Cause.UNKNOWN
 
 
-def incidents(told: Iterable[Verdict], misses: Mapping[str, int]) -> list[Incident]:
-    """Every incident that *told*, oldest first, makes; *misses* is how many it takes, by image.
+def find_incidents(verdicts: Iterable[Verdict], misses: Mapping[str, int]) -> list[Incident]:
+    """Find the incidents in *verdicts*, which are ordered oldest first.
 
-    One good round closes it.
+    *misses* is the number of consecutive failed rounds that open an incident, by image; one
+    good round closes it.
     """
     running: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
     found: list[Incident] = []
-    for one in told:
-        row = running[one.image, one.region]
-        if one.cause is not Cause.WELL:
-            row.append(one)
+    for verdict in verdicts:
+        row = running[verdict.image, verdict.region]
+        if verdict.cause is not Cause.HEALTHY:
+            row.append(verdict)
             continue
-        if len(row) >= misses.get(one.image, 1):
-            found.append(_incident(row, misses.get(one.image, 1), closed=one.at))
+        if len(row) >= misses.get(verdict.image, 1):
+            found.append(_incident(row, misses.get(verdict.image, 1), closed=verdict.at))
         row.clear()
     found += [
         _incident(row, misses.get(image, 1))
         for (image, _), row in running.items()
         if len(row) >= misses.get(image, 1)
     ]
-    return sorted(found, key=lambda one: (one.opened, one.image, one.region))
+    return sorted(found, key=lambda incident: (incident.opened, incident.image, incident.region))
 
 
 def _incident(row: list[Verdict], misses: int, closed: dt.datetime | None = None) -> Incident:
@@ -180,7 +184,7 @@ def _incident(row: list[Verdict], misses: int, closed: dt.datetime | None = None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """An image in a region of which no good beat is known that is young enough."""
+    """An image and region without a good golden beat in the last *hours*."""
 
     image: str
     region: str
@@ -188,7 +192,7 @@ class Silence:
     hours: float
 
     def sentence(self, now: dt.datetime) -> str:
-        """How long it has been silent."""
+        """State how old the last good beat is."""
         if self.last is None:
             return f"{self.image} in {self.region} has never had a good beat"
         age = (now - self.last).total_seconds() / 3600
@@ -198,19 +202,19 @@ class Silence:
         )
 
 
-def silences(
-    beats: Iterable[Heard],
+def find_silences(
+    beats: Iterable[BeatOutcome],
     wanted: Iterable[tuple[str, str]],
     *,
     now: dt.datetime,
     hours: float,
 ) -> list[Silence]:
-    """Which of the *wanted* images and regions have had no good golden beat for *hours*."""
+    """Return those of the *wanted* images and regions without a good golden beat for *hours*."""
     last: dict[tuple[str, str], dt.datetime] = {}
-    for one in beats:
-        where = one.image, one.region
-        if one.label == GOLDEN and one.good and one.began > last.get(where, _NEVER):
-            last[where] = one.began
+    for beat in beats:
+        where = beat.image, beat.region
+        if beat.label == GOLDEN and beat.good and beat.began > last.get(where, _NEVER):
+            last[where] = beat.began
     limit = now - dt.timedelta(hours=hours)
     return [
         Silence(image=image, region=region, last=last.get((image, region)), hours=hours)
@@ -222,19 +226,20 @@ def silences(
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
-def last_word(beats: Iterable[Beat]) -> dict[str, dict[str, bool]]:
-    """What a rollout asks: by ring, by the version's id in lower case, whether it is good there.
+def ring_health(beats: Iterable[Beat]) -> dict[str, dict[str, bool]]:
+    """Return by ring and version id, in lower case, whether the version is healthy there.
 
-    It is where the last golden beat in each region that had one is.
+    A version is healthy where its last golden beat in each region that had one is good. A
+    rollout asks this before it promotes to the next ring.
     """
     last: dict[tuple[str, str, str], Beat] = {}
-    for one in beats:
-        if one.label != GOLDEN:
+    for beat in beats:
+        if beat.label != GOLDEN:
             continue
-        for ring in one.rings:
-            where = ring, one.version_id.lower(), one.region
-            if where not in last or one.began >= last[where].began:
-                last[where] = one
+        for ring in beat.rings:
+            where = ring, beat.version_id.lower(), beat.region
+            if where not in last or beat.began >= last[where].began:
+                last[where] = beat
     found: dict[str, dict[str, bool]] = defaultdict(dict)
     for (ring, version, _), beat in last.items():
         found[ring][version] = found[ring].get(version, True) and beat.good

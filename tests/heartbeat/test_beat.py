@@ -23,9 +23,9 @@ from imagebake.heartbeat.provision import TAG
 from imagebake.heartbeat.verdict import Cause, judge_beats
 from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, present
-from imagebake.rollout.commands.rotate import promotion
 from imagebake.rollout.freezes import GateState
 from imagebake.rollout.operation import perform
+from imagebake.rollout.planners import promotion_planner
 from imagebake.rollout.present import Order
 from tests.support.beaten import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import console_of
@@ -150,7 +150,7 @@ def test_a_promotion_during_an_incident_ends_with_not_now(world: Beaten) -> None
     world.host.broken[PLAIN_NEEDS] = "Failed to fetch https://packages-1.store.test/x: 409"
     world.beat("westeurope")
     at = world.place
-    decide = promotion(at, world.spec, "broad", "1.0.0")
+    decide = promotion_planner(at, world.spec, "broad", "1.0.0")
 
     with pytest.raises(NotNow, match="heartbeats miss in westeurope") as caught:
         perform(at, world.spec, decide, Order(verb="promotion", again="./inv"), wait=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.heartbeat.health_script import Report, health_script, read_reports
+from imagebake.heartbeat.health_script import CheckReport, health_script, read_reports
 
 
 def run(folder: Path, *lines: str) -> str:
@@ -33,7 +33,7 @@ def test_a_script_that_goes_well_and_a_token_that_does_not_come(tmp_path: Path) 
 def test_the_first_line_that_fails_ends_the_script(tmp_path: Path) -> None:
     said = read_reports(run(tmp_path, "echo before", "false", "echo after"), "n-1")
 
-    assert said["script"] == Report(ok=False, seconds=said["script"].seconds, message="before")
+    assert said["script"] == CheckReport(ok=False, seconds=said["script"].seconds, message="before")
 
 
 def test_without_lines_there_is_no_check_of_them() -> None:
@@ -49,8 +49,8 @@ def test_a_console_mixes_and_repeats_lines() -> None:
     )
 
     assert read_reports(console, "n-1") == {
-        "token": Report(ok=True, seconds=0.5, message=""),
-        "script": Report(ok=False, seconds=2.25, message="no disk"),
+        "token": CheckReport(ok=True, seconds=0.5, message=""),
+        "script": CheckReport(ok=False, seconds=2.25, message="no disk"),
     }
 
 

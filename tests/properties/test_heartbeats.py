@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.heartbeat.model import GOLDEN, PLAIN, TOKEN, Beat, Phase
-from imagebake.heartbeat.verdict import Cause, find_incidents, ring_health, find_silences, judge_beats
+from imagebake.heartbeat.verdict import (
+    Cause,
+    find_incidents,
+    find_silences,
+    judge_beats,
+    ring_health,
+)
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 
 REGIONS = ("westeurope", "northeurope")
@@ -39,9 +45,9 @@ def test_a_good_golden_beat_never_blames_the_image(beats: list[Beat]) -> None:
         golden = [one.good for one in here if one.label == GOLDEN]
         plain = [one.good for one in here if one.label == PLAIN]
         if all(golden):
-            assert told.cause in (Cause.WELL, Cause.PLATFORM)
+            assert told.cause in (Cause.HEALTHY, Cause.PLATFORM)
         if all(golden) and all(plain):
-            assert told.cause is Cause.WELL
+            assert told.cause is Cause.HEALTHY
         if not all(plain):
             assert told.cause is Cause.PLATFORM
         if told.cause is Cause.UNKNOWN:
@@ -56,7 +62,7 @@ def test_an_incident_is_open_just_while_the_last_rounds_all_missed(
     found = find_incidents(told, {"demo": misses})
 
     for region in REGIONS:
-        mine = [one.cause is Cause.WELL for one in told if one.region == region]
+        mine = [one.cause is Cause.HEALTHY for one in told if one.region == region]
         row = len(mine) - max((number for number, well in enumerate(mine, 1) if well), default=0)
         is_open = [one for one in found if one.region == region and one.open]
         assert len(is_open) == (row >= misses), (mine, found)

@@ -111,7 +111,7 @@ def test_the_first_beat_of_an_outage_names_the_host_and_the_phase(
     names = [one.name for one in golden.phases]
     assert names == ["create", "ready", "agent", TOKEN, SCRIPT]
     assert golden.requests is not None
-    assert golden.requests.count == 0
+    assert golden.requests.total == 0
 
     (opened,) = find_incidents(judge_beats([golden, plain]), {"demo": 1})
     failed = opened.first.failure

@@ -1,4 +1,4 @@
-"""Pulses say what whole beats say, and their digests can be trusted, or are made anew."""
+"""Summaries agree with whole beats, and a stale or broken cache is written again."""
 
 from __future__ import annotations
 
@@ -33,68 +33,68 @@ def records(tmp_path: Path) -> BeatRecords:
     return made
 
 
-@pytest.mark.parametrize("kept", ["never", "before"])
-def test_pulses_say_what_whole_beats_say(records: BeatRecords, tmp_path: Path, kept: str) -> None:
+@pytest.mark.parametrize("cache", ["never", "before"])
+def test_summaries_agree_with_whole_beats(records: BeatRecords, tmp_path: Path, kept: str) -> None:
     if kept == "before":
-        load_summaries(records, tmp_path / "kept")
+        load_summaries(records, tmp_path / "cache")
 
-    pulses = load_summaries(records, tmp_path / "kept")
+    summaries = load_summaries(records, tmp_path / "cache")
 
     whole = records.load()
-    assert [one.id for one in pulses] == [one.id for one in whole]
-    told = [(one.ready_seconds, one.failure, one.good, one.version) for one in pulses]
-    assert told == [(one.ready_seconds, one.failure, one.good, one.version) for one in whole]
+    assert [one.id for one in summaries] == [one.id for one in whole]
+    expected = [(one.ready_seconds, one.failure, one.good, one.version) for one in summaries]
+    assert expected == [(one.ready_seconds, one.failure, one.good, one.version) for one in whole]
     now = BEGAN + dt.timedelta(days=2)
-    figures = [region_statistics(some, now=now, objectives={"demo": 9}) for some in (whole, pulses)]
+    figures = [region_statistics(some, now=now, objectives={"demo": 9}) for some in (whole, summaries)]
     assert figures[0] == figures[1]
-    found = [find_incidents(judge_beats(some), {}) for some in (whole, pulses)]
+    found = [find_incidents(judge_beats(some), {}) for some in (whole, summaries)]
     assert [one.to_json() for one in found[0]] == [one.to_json() for one in found[1]]
     assert [one.text for one in found[0]] == [one.text for one in found[1]]
 
 
-def test_what_was_added_since_is_read(records: BeatRecords, tmp_path: Path) -> None:
-    load_summaries(records, tmp_path / "kept")
+def test_beats_added_since_the_cache_was_written_are_read(records: BeatRecords, tmp_path: Path) -> None:
+    load_summaries(records, tmp_path / "cache")
     records.add([a_beat(4)])
 
-    pulses = load_summaries(records, tmp_path / "kept")
+    summaries = load_summaries(records, tmp_path / "cache")
 
-    assert [one.id for one in pulses] == [one.id for one in records.load()]
+    assert [one.id for one in summaries] == [one.id for one in records.load()]
 
 
-def test_only_what_is_young_enough_is_read(records: BeatRecords, tmp_path: Path) -> None:
-    pulses = load_summaries(records, tmp_path / "kept", BEGAN + dt.timedelta(hours=3))
+def test_only_beats_from_the_given_time_on_are_read(records: BeatRecords, tmp_path: Path) -> None:
+    summaries = load_summaries(records, tmp_path / "cache", BEGAN + dt.timedelta(hours=3))
 
-    assert [one.id for one in pulses] == ["run3-0", "run30-0"]
+    assert [one.id for one in summaries] == ["run3-0", "run30-0"]
 
 
 def test_a_beat_in_two_files_is_one(records: BeatRecords, tmp_path: Path) -> None:
     for path in list(records.folder.glob("*.jsonl")):
         shutil.copy(path, path.with_name(path.name.replace("one", "two")))
 
-    assert len(load_summaries(records, tmp_path / "kept")) == len(BEATS)
+    assert len(load_summaries(records, tmp_path / "cache")) == len(BEATS)
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "{}", '{"of": 1, "digest": 0}', "null", '{"digest": 1, "of": []}']
 )
-def test_a_digest_that_is_none_is_made_anew(
+def test_a_broken_cache_is_written_again(
     records: BeatRecords, tmp_path: Path, content: str
 ) -> None:
-    load_summaries(records, tmp_path / "kept")
-    places = list((tmp_path / "kept").iterdir())
+    load_summaries(records, tmp_path / "cache")
+    places = list((tmp_path / "cache").iterdir())
     for place in places:
         place.write_text(content)
 
-    assert len(load_summaries(records, tmp_path / "kept")) == len(BEATS)
+    assert len(load_summaries(records, tmp_path / "cache")) == len(BEATS)
     assert all(json.loads(place.read_text())["rows"] for place in places)
 
 
-def test_where_no_digest_can_be_kept_the_records_are_read(
+def test_records_are_read_where_no_cache_can_be_written(
     records: BeatRecords, tmp_path: Path
 ) -> None:
-    (tmp_path / "kept").write_text("a file is in the way")
+    (tmp_path / "cache").write_text("a file is in the way")
 
-    assert len(load_summaries(records, tmp_path / "kept")) == len(BEATS)
+    assert len(load_summaries(records, tmp_path / "cache")) == len(BEATS)
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_a_line_that_is_no_beat_costs_that_line_alone(
     path = min(records.folder.glob("*.jsonl"))
     path.write_bytes(path.read_bytes() + strange.encode() + b'\n[]\nnull\n{"half')
 
-    assert len(load_summaries(records, tmp_path / "kept")) == len(BEATS)
+    assert len(load_summaries(records, tmp_path / "cache")) == len(BEATS)
 
 
-def test_there_need_be_no_records(tmp_path: Path) -> None:
+def test_no_records_give_no_summaries(tmp_path: Path) -> None:
     none = BeatRecords(folder=tmp_path / "none", host="one")
 
-    assert load_summaries(none, tmp_path / "kept") == []
+    assert load_summaries(none, tmp_path / "cache") == []
