@@ -90,7 +90,7 @@ class ArchiveSource:
                     url, reach=ARCHIVE, offset=int(found["Size"]) - 1
                 ) as response:
                     response.read()
-                    return _day(response.getheader("Last-Modified", ""))
+                    return _day(response.headers.get("Last-Modified", ""))
             except ArtifactError:  # an age is good to have, and nothing fails for want of one
                 continue
         return None

@@ -247,8 +247,8 @@ def test_under_any_faults_nothing_wrong_is_stored_and_a_later_run_succeeds(
 
 FETCH = """
 import json, sys
-from imagebake.model.lock import LockedPackage
-from imagebake.progress import NoProgress
+from imagebake.spec.lock import LockedPackage
+from imagebake.kernel.progress import NoProgress
 from tests.mirror.conftest import a_mirror
 from pathlib import Path
 

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import http.client
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -67,7 +66,9 @@ class Downloader:
             try:
                 with self.connections.get(url, reach=reach) as response:
                     content = response.read(limit + 1)
-                    _refuse_short(url, len(content), response, limit)
+                    if len(content) <= limit:
+                        # urllib3 reports a body that was cut short by the read after its end.
+                        content += response.read(1)
             except Dropped:
                 if attempt + 1 == self.attempts:
                     raise
@@ -169,7 +170,7 @@ class _Arrival:
                 url, reach=reach, offset=offset, redirects=self._wanted.redirects
             ) as response,
         ):
-            announced = response.length
+            announced = response.length_remaining
             if announced is not None and offset + announced > self._limit:
                 self._give_up()
                 raise _too_large(url, self._limit)
@@ -183,8 +184,6 @@ class _Arrival:
                 self._tell(offset)
                 if not self._go_on():
                     raise Dropped(f"the download of {shown(url)} was stopped")
-            if response.length:
-                raise Dropped(f"{shown(url)} ended {response.length} bytes early")
         return offset
 
     @contextlib.contextmanager
@@ -248,11 +247,6 @@ def _is_still(path: Path, file: BinaryIO) -> bool:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
-
-
-def _refuse_short(url: str, got: int, response: http.client.HTTPResponse, limit: int) -> None:
-    if response.length and got <= limit:
-        raise Dropped(f"{shown(url)} ended {response.length} bytes early")
 
 
 def _too_large(url: str, limit: int) -> ArtifactError:

@@ -1,77 +1,99 @@
-"""HTTP connections that stay open, go only where they may, and say little about it."""
+"""HTTP requests over pooled connections, restricted to allowed addresses."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import ipaddress
-import queue
 import socket
 import ssl
 import urllib.parse
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+import urllib3
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+
 from imagebake.kernel.errors import ArtifactError
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MAX_REDIRECTS = 5
-_PASSING = (408, 425, 429, 500, 502, 503, 504)
-_UNRESUMABLE = (200, 206, 416)
-_AZURE_FABRIC = ipaddress.ip_address("168.63.129.16")
+_TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+_POOL_SIZE = 16
+
+# 168.63.129.16 is the WireServer of every Azure VM: public by its number, private by its use.
+_WIRE_SERVER = ipaddress.ip_address("168.63.129.16")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where a download may go: over plain HTTP, and to private addresses."""
+    """Which addresses a download may use: all, or public ones over HTTPS only."""
 
-    plain_http: bool
-    private: bool
-
-
-ARCHIVE = Reach(plain_http=True, private=True)
-"""For what a signature and digests protect, from an address the user's machine names."""
-
-PUBLIC = Reach(plain_http=False, private=False)
-"""For addresses that a spec names: HTTPS, and nothing inside anybody's network."""
+    public_only: bool
 
 
-_Key = tuple[str, str, Reach]
+ARCHIVE = Reach(public_only=False)
+"""For files protected by a signature or digest, at an address that the user's machine names."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Connection:
-    key: _Key
-    wire: http.client.HTTPConnection
+PUBLIC = Reach(public_only=True)
+"""For addresses that a spec names, which must not lead into anybody's private network."""
 
 
 class NotThere(ArtifactError):
-    """The server is well and does not have the file."""
+    """The server answered that it does not have the file."""
 
 
 class Dropped(ArtifactError):
-    """The connection broke, or the server is not well; another attempt may do better."""
+    """The connection broke or the server reported a transient error; a retry may succeed."""
 
 
 class Unresumable(Dropped):
-    """The server cannot go on from that byte; ask for the whole file."""
+    """The server cannot continue from the requested byte; request the whole file."""
 
 
 def shown(url: str) -> str:
-    """*url* as messages may carry it: without a password and without a query."""
+    """Return *url* as messages may show it: without credentials, query and fragment."""
     parts = urllib.parse.urlsplit(url)
     return urllib.parse.urlunsplit(
         (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")
     )
 
 
+class _PublicConnection(HTTPSConnection):
+    """An HTTPS connection that is opened to public addresses only."""
+
+    def _new_conn(self) -> socket.socket:
+        # Resolve once and connect to the very address that was checked: a second look-up could
+        # be answered differently (DNS rebinding).
+        failure: OSError | None = None
+        for family, kind, protocol, _, target in socket.getaddrinfo(
+            self.host, self.port, type=socket.SOCK_STREAM
+        ):
+            _require_public(self.host, str(target[0]))
+            peer = socket.socket(family, kind, protocol)
+            try:
+                peer.settimeout(urllib3.Timeout.resolve_default_timeout(self.timeout))
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                peer.connect(target)
+            except OSError as error:
+                peer.close()
+                failure = error
+            else:
+                return peer
+        raise failure or socket.gaierror(f"{self.host} has no address")
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
 class Connections:
-    """Connections that are kept open between requests, for any number of threads.
+    """Pooled HTTP connections, shared by any number of threads.
 
     *timeout* is how many seconds a server may be silent. *proxies* maps a scheme to the
-    address of the HTTP proxy for it; *context* replaces the machine's own trust. What is
-    open is closed by `close`, or with the object.
+    address of its HTTP proxy, which resolves names itself; *context* replaces the machine's
+    trusted certificates. Idle connections are closed with the object.
     """
 
     def __init__(
@@ -84,190 +106,154 @@ class Connections:
         self._timeout = timeout
         self._proxies = dict(proxies or {})
         self._context = context
-        self._idle: queue.LifoQueue[_Connection] = queue.LifoQueue()
-
-    def close(self) -> None:
-        """Close what nobody uses at the moment."""
-        while (kept := self._take(None)) is not None:
-            kept.wire.close()
-
-    def __del__(self) -> None:
-        self.close()
+        self._managers: dict[tuple[str, Reach], urllib3.PoolManager] = {}
 
     @contextlib.contextmanager
     def get(
         self, url: str, *, reach: Reach, offset: int = 0, redirects: Collection[str] = ()
-    ) -> Iterator[http.client.HTTPResponse]:
-        """The answer of 200, or of 206 from byte *offset* on; anything else is an error.
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Yield the response 200, or 206 from byte *offset* on; its body is read by the caller.
 
-        A server that cannot go on from there raises `Unresumable`. Redirects are followed on
-        the same server, and to the hosts that *redirects* names: no less safely than before,
-        and no farther than *reach*.
+        Redirects are followed on the same server and to the hosts in *redirects*, never from
+        HTTPS to HTTP, and within *reach*. Raises `NotThere`, `Unresumable` when the server
+        cannot continue from *offset*, `Dropped` when a retry may succeed, else `ArtifactError`.
         """
-        headers = {"Accept-Encoding": "identity", "User-Agent": "imagebake"}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
-        at = url
+        target = url
         for _ in range(_MAX_REDIRECTS + 1):
-            with self._answer(at, headers | _credentials(at), reach) as response:
+            with self._response(target, offset, reach) as response:
                 if response.status not in _REDIRECTS:
-                    if not _is_wanted(response, offset):
-                        raise _refusal(at, response.status, offset)
+                    _require_content(target, response, offset)
                     yield response
                     return
-                at = _redirected(at, response.getheader("Location", ""), redirects)
+                target = _redirect_target(target, response.headers.get("Location", ""), redirects)
         raise ArtifactError(f"{shown(url)} is redirected without an end")
 
     @contextlib.contextmanager
-    def _answer(
-        self, url: str, headers: Mapping[str, str], reach: Reach
-    ) -> Iterator[http.client.HTTPResponse]:
-        """Ask, and keep the connection for the next one where the answer was read to its end."""
+    def _response(self, url: str, offset: int, reach: Reach) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Send one request; its connection is reused only when the body was read to its end."""
         parts = _split(url, reach)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "imagebake"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        if parts.username:
+            password = urllib.parse.unquote(parts.password or "")
+            login = f"{urllib.parse.unquote(parts.username)}:{password}"
+            # urllib3 encodes as Latin-1; servers read UTF-8 (RFC 7617, section 2.1).
+            headers |= urllib3.make_headers(basic_auth=login.encode().decode("latin-1"))
         with _as_dropped(url, self._timeout):
-            connection, response = self._ask(parts, headers, reach)
-            whole = False
+            response = self._manager(parts.scheme, reach).request(
+                "GET",
+                parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl(),
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )
             try:
                 yield response
-                whole = response.isclosed() and not response.will_close
             finally:
-                if whole:
-                    self._idle.put(connection)
+                if response.length_remaining == 0:
+                    response.drain_conn()
                 else:
                     response.close()
-                    connection.wire.close()
 
-    def _ask(
-        self, parts: urllib.parse.SplitResult, headers: Mapping[str, str], reach: Reach
-    ) -> tuple[_Connection, http.client.HTTPResponse]:
-        key = (parts.scheme, parts.netloc, reach)
-        path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        if parts.scheme == "http" and "http" in self._proxies:
-            path = f"http://{parts.netloc.rpartition('@')[2]}{path}"
-        if kept := self._take(key):
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                # A server may have closed a connection that nobody used.
-                return kept, _request(kept.wire, path, headers)
-        wire = self._connect(parts, reach)
-        return _Connection(key, wire), _request(wire, path, headers)
+    def _manager(self, scheme: str, reach: Reach) -> urllib3.PoolManager:
+        if (scheme, reach) not in self._managers:
+            self._managers[scheme, reach] = self._open_manager(scheme, reach)
+        return self._managers[scheme, reach]
 
-    def _take(self, key: _Key | None) -> _Connection | None:
-        """An idle connection for *key*, or any; those for other servers are closed."""
-        while True:
-            try:
-                kept = self._idle.get_nowait()
-            except queue.Empty:
-                return None
-            if key in (None, kept.key):
-                return kept
-            kept.wire.close()
-
-    def _connect(self, parts: urllib.parse.SplitResult, reach: Reach) -> http.client.HTTPConnection:
-        host = parts.hostname or ""
-        secure = parts.scheme == "https"
-        port = parts.port or (http.client.HTTPS_PORT if secure else http.client.HTTP_PORT)
-        if proxy := self._proxies.get(parts.scheme):
-            return self._through(urllib.parse.urlsplit(proxy), host, port, secure=secure)
-        connection = self._wire(host, port, secure=secure)
-        connection.sock = socket.create_connection((host, port), self._timeout)
-        _refuse_private(connection.sock, host, reach)
-        if secure:
-            connection.sock = self._trust.wrap_socket(connection.sock, server_hostname=host)
-        return connection
-
-    def _through(
-        self, proxy: urllib.parse.SplitResult, host: str, port: int, *, secure: bool
-    ) -> http.client.HTTPConnection:
-        connection = self._wire(proxy.hostname or "", proxy.port or 80, secure=secure)
-        if secure:
-            connection.set_tunnel(host, port)
-        connection.connect()
-        return connection
-
-    def _wire(self, host: str, port: int, *, secure: bool) -> http.client.HTTPConnection:
-        if secure:
-            return http.client.HTTPSConnection(
-                host, port, timeout=self._timeout, context=self._trust
+    def _open_manager(self, scheme: str, reach: Reach) -> urllib3.PoolManager:
+        # One context for all connections: loading the trusted certificates takes 20 ms.
+        if self._context is None and scheme == "https":
+            self._context = ssl.create_default_context()
+        timeout = urllib3.Timeout(connect=self._timeout, read=self._timeout)
+        if proxy := self._proxies.get(scheme):
+            return urllib3.ProxyManager(
+                proxy, maxsize=_POOL_SIZE, timeout=timeout, ssl_context=self._context
             )
-        return http.client.HTTPConnection(host, port, timeout=self._timeout)
-
-    @property
-    def _trust(self) -> ssl.SSLContext:
-        self._context = self._context or ssl.create_default_context()
-        return self._context
-
-
-def _request(
-    wire: http.client.HTTPConnection, path: str, headers: Mapping[str, str]
-) -> http.client.HTTPResponse:
-    try:
-        wire.request("GET", path, headers=dict(headers))
-        return wire.getresponse()
-    except BaseException:
-        wire.close()
-        raise
+        manager = urllib3.PoolManager(
+            maxsize=_POOL_SIZE, timeout=timeout, ssl_context=self._context
+        )
+        if reach.public_only:
+            manager.pool_classes_by_scheme = {"https": _PublicPool}
+        return manager
 
 
 @contextlib.contextmanager
 def _as_dropped(url: str, timeout: float) -> Iterator[None]:
-    """Turn every way in which a connection breaks into one error."""
+    """Turn every error of a connection into an `ArtifactError`, mostly a `Dropped`."""
     try:
         yield
-    except TimeoutError as error:
-        raise Dropped(
-            f"{shown(url)}: the server said nothing for {timeout:g} s",
-            hint="try again, or name another archive in the setting archive",
-        ) from error
-    except ssl.SSLCertVerificationError as error:
-        raise ArtifactError(f"{shown(url)}: {error.verify_message}") from error
-    except socket.gaierror as error:
-        raise Dropped(f"{shown(url)}: the server's name is not known") from error
-    except http.client.HTTPException as error:
-        raise Dropped(f"{shown(url)}: the connection broke ({type(error).__name__})") from error
-    except OSError as error:
-        raise Dropped(f"{shown(url)}: {error.strerror or error}") from error
+    except urllib3.exceptions.LocationValueError as error:
+        raise ArtifactError(f"{shown(url)!r} is not an address") from error
+    except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
+        raise _connection_error(url, _cause(error), timeout) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the system's error that urllib3 wrapped into *error*, if there is one."""
+    cause: BaseException | None = error
+    while cause and not isinstance(cause, OSError | http.client.HTTPException):
+        cause = cause.__cause__ or cause.__context__
+    return cause or error
+
+
+def _connection_error(url: str, cause: BaseException, timeout: float) -> ArtifactError:
+    match cause:
+        case TimeoutError():
+            return Dropped(
+                f"{shown(url)}: the server said nothing for {timeout:g} s",
+                hint="try again, or name another archive in the setting archive",
+            )
+        case ssl.SSLCertVerificationError():
+            return ArtifactError(f"{shown(url)}: {cause.verify_message}")
+        case socket.gaierror():
+            return Dropped(f"{shown(url)}: the server's name is not known")
+        case http.client.IncompleteRead(expected=int(missing)):
+            return Dropped(f"{shown(url)} ended {missing} bytes early")
+        case OSError():
+            return Dropped(f"{shown(url)}: {cause.strerror or cause}")
+        case _:
+            return Dropped(f"{shown(url)}: the connection broke ({type(cause).__name__})")
 
 
 def _split(url: str, reach: Reach) -> urllib.parse.SplitResult:
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in (("http", "https") if reach.plain_http else ("https",)):
+    if parts.scheme not in (("https",) if reach.public_only else ("http", "https")):
         raise ArtifactError(f"{shown(url)} is not an https address")
     if not parts.hostname or not url.isprintable() or " " in url:
         raise ArtifactError(f"{shown(url)!r} is not an address")
     return parts
 
 
-def _refuse_private(peer: socket.socket, host: str, reach: Reach) -> None:
-    """Look at who answered, not at what a name resolved to a moment ago."""
-    address = ipaddress.ip_address(peer.getpeername()[0].partition("%")[0])
+def _require_public(host: str, text: str) -> None:
+    address = ipaddress.ip_address(text.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None) or address
-    if reach.private or (mapped.is_global and mapped != _AZURE_FABRIC):
+    if not mapped.is_global or mapped == _WIRE_SERVER:
+        raise ArtifactError(
+            f"{host} is at {address}, which is not a public address",
+            hint="a file pin names a public server",
+        )
+
+
+def _require_content(url: str, response: urllib3.BaseHTTPResponse, offset: int) -> None:
+    status = response.status
+    if not offset and status == http.client.OK:
         return
-    peer.close()
-    raise ArtifactError(
-        f"{host} is at {address}, which is not a public address",
-        hint="a file pin names a public server",
-    )
+    span = response.headers.get("Content-Range", "")
+    if offset and status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {offset}-"):
+        return
+    if status in (http.client.NOT_FOUND, http.client.GONE):
+        raise NotThere(f"{shown(url)} is not there ({status})")
+    if offset and status in (http.client.OK, http.client.PARTIAL_CONTENT, 416):
+        raise Unresumable(f"{shown(url)} cannot be resumed")
+    kind = Dropped if status in _TRANSIENT else ArtifactError
+    raise kind(f"{shown(url)}: the server answered {status}")
 
 
-def _is_wanted(response: http.client.HTTPResponse, offset: int) -> bool:
-    if not offset:
-        return response.status == http.client.OK
-    span = response.getheader("Content-Range", "")
-    return response.status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {offset}-")
-
-
-def _credentials(url: str) -> dict[str, str]:
-    """What a server is shown when the address carries a name and a password."""
-    parts = urllib.parse.urlsplit(url)
-    if not parts.username:
-        return {}
-    both = f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
-    return {"Authorization": f"Basic {base64.b64encode(both.encode()).decode()}"}
-
-
-def _redirected(url: str, location: str, hosts: Collection[str]) -> str:
-    """Where *url* leads; a host among *hosts* is without a password, and not asked over less."""
+def _redirect_target(url: str, location: str, hosts: Collection[str]) -> str:
+    """Return where *url* leads; another server must be in *hosts* and carry no credentials."""
     target = urllib.parse.urljoin(url, location)
     old, new = urllib.parse.urlsplit(url), urllib.parse.urlsplit(target)
     if (old.scheme, old.netloc) == (new.scheme, new.netloc):
@@ -278,13 +264,3 @@ def _redirected(url: str, location: str, hosts: Collection[str]) -> str:
         f"{shown(url)} leads to another server, {new.hostname}",
         hint="name the address that it leads to, or the host in 'redirects' of a file's pin",
     )
-
-
-def _refusal(url: str, status: int, offset: int) -> ArtifactError:
-    if status in (http.client.NOT_FOUND, http.client.GONE):
-        return NotThere(f"{shown(url)} is not there ({status})")
-    if offset and status in _UNRESUMABLE:
-        return Unresumable(f"{shown(url)} cannot be resumed")
-    if status in _PASSING:
-        return Dropped(f"{shown(url)}: the server answered {status}")
-    return ArtifactError(f"{shown(url)}: the server answered {status}")

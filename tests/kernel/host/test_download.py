@@ -384,9 +384,9 @@ def test_a_proxy_is_used_for_the_scheme_it_is_named_for(server: Server, served: 
 FULL_DISK = """
 import sys
 from pathlib import Path
-from imagebake.host.connections import ARCHIVE, Connections
-from imagebake.host.download import Downloader, Wanted
-from imagebake.errors import ArtifactError
+from imagebake.kernel.errors import ArtifactError
+from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.http import ARCHIVE, Connections
 url, sha256, target = sys.argv[1:]
 downloader = Downloader(connections=Connections(timeout=5), max_bytes=1 << 30, pause=print)
 try:

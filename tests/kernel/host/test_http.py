@@ -14,8 +14,6 @@ from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.http import ARCHIVE, PUBLIC, Connections, Reach
 from tests.support.server import Server, serving
 
-LOOPBACK_TLS = Reach(plain_http=False, private=True)
-
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
@@ -64,14 +62,14 @@ def read(connections: Connections, url: str, reach: Reach) -> bytes:
 def test_a_trusted_certificate_is_enough(secure: Server, certificate: Path) -> None:
     context = ssl.create_default_context(cafile=str(certificate))
 
-    assert read(Connections(timeout=5, context=context), f"{secure.url}/file", LOOPBACK_TLS) == (
+    assert read(Connections(timeout=5, context=context), f"{secure.url}/file", ARCHIVE) == (
         b"content"
     )
 
 
 def test_an_unknown_certificate_is_refused(secure: Server) -> None:
     with pytest.raises(ArtifactError, match="/file: self-signed certificate"):
-        read(Connections(timeout=5), f"{secure.url}/file", LOOPBACK_TLS)
+        read(Connections(timeout=5), f"{secure.url}/file", ARCHIVE)
 
 
 def test_a_private_server_is_refused_before_it_hears_anything(
@@ -79,7 +77,7 @@ def test_a_private_server_is_refused_before_it_hears_anything(
 ) -> None:
     context = ssl.create_default_context(cafile=str(certificate))
 
-    with pytest.raises(ArtifactError, match=r"localhost is at 127.0.0.1, which is not a public"):
+    with pytest.raises(ArtifactError, match=r"localhost is at \S+, which is not a public"):
         read(Connections(timeout=5, context=context), f"{secure.url}/file", PUBLIC)
 
     assert secure.asked == []
