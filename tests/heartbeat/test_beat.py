@@ -24,9 +24,9 @@ from imagebake.heartbeat.verdict import Cause, judge_beats
 from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, present
 from imagebake.rollout.freezes import GateState
-from imagebake.rollout.operation import perform
+from imagebake.rollout.operation import claim_and_apply
 from imagebake.rollout.planners import promotion_planner
-from imagebake.rollout.present import Order
+from imagebake.rollout.present import RolloutRequest
 from tests.support.beaten import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import console_of
 from tests.support.live_fleets import version_id
@@ -52,7 +52,7 @@ def world(tmp_path: Path) -> Iterator[Beaten]:
 
 
 def labels(beats: tuple[Beat, ...]) -> list[tuple[str, str, bool]]:
-    return [(one.region, one.label, one.good) for one in beats]
+    return [(beat.region, beat.label, beat.good) for beat in beats]
 
 
 def test_every_region_and_ring_is_beaten_and_nothing_stays(world: Beaten) -> None:
@@ -66,21 +66,21 @@ def test_every_region_and_ring_is_beaten_and_nothing_stays(world: Beaten) -> Non
     ]
     north, west, plain, _ = beats
     assert (north.rings, west.rings) == (("broad",), ("canary", "broad"))
-    assert [one.name for one in west.phases] == ["create", "ready", "agent", TOKEN, SCRIPT]
-    assert [one.name for one in plain.phases][3:] == [HANDLER + PLAIN_NEEDS, TOKEN]
+    assert [phase.name for phase in west.phases] == ["create", "ready", "agent", TOKEN, SCRIPT]
+    assert [phase.name for phase in plain.phases][3:] == [HANDLER + PLAIN_NEEDS, TOKEN]
     assert (west.phases[3].seconds, west.phases[4].seconds) == (0.25, 0.65)
     assert west.ready_seconds is not None
     assert world.machines() == []
-    assert all(one.stopped for one in world.host.machines)
+    assert all(machine.stopped for machine in world.host.machines)
 
 
 def test_machines_are_where_they_should_be_and_have_an_identity(world: Beaten) -> None:
     world.beat("northeurope")
 
-    orders = [one.order for one in world.host.machines]
-    assert {one.location for one in orders} == {"northeurope"}
-    assert all(TAG in one.tags for one in orders)
-    assert all(one.user_data for one in orders)
+    orders = [machine.order for machine in world.host.machines]
+    assert {order.location for order in orders} == {"northeurope"}
+    assert all(TAG in order.tags for order in orders)
+    assert all(order.user_data for order in orders)
 
 
 def test_what_was_seen_is_kept(world: Beaten) -> None:
@@ -89,7 +89,7 @@ def test_what_was_seen_is_kept(world: Beaten) -> None:
 
     kept = records(world.place.site).load()
 
-    assert kept == sorted([*first, *second], key=lambda one: (one.began, one.id))
+    assert kept == sorted([*first, *second], key=lambda beat: (beat.began, beat.id))
 
 
 def test_one_region_that_fails_does_not_hide_another(world: Beaten) -> None:
@@ -113,12 +113,14 @@ def test_a_store_outage_is_the_platforms_and_is_known_after_one_beat(world: Beat
 
     (verdict,) = judge_beats(beats)
     assert verdict.cause is Cause.PLATFORM
-    (opened,) = [one for one in incidents_of(world.place.site, [world.spec]) if one.open]
+    (opened,) = [
+        incident for incident in incidents_of(world.place.site, [world.spec]) if incident.open
+    ]
     assert opened.misses == 1
     failed = opened.last.failure
     assert failed is not None
     assert (failed.name, failed.host) == (HANDLER + PLAIN_NEEDS, "packages-1.store.test")
-    assert [one.name for one in beats[1].phases][-1] == TOKEN
+    assert [phase.name for phase in beats[1].phases][-1] == TOKEN
     with pytest.raises(HeartbeatMissed, match=r"westeurope: the platform is sick: handler .*test"):
         judge([verdict])
 
@@ -140,7 +142,9 @@ def test_an_incident_stops_promotions_until_a_good_beat_closes_it(world: Beaten)
     assert "westeurope" not in half.why
     assert world.gate().open
     assert world.incidents() == {}
-    assert [one.closed is not None for one in incidents_of(world.place.site, [world.spec])] == [
+    assert [
+        incident.closed is not None for incident in incidents_of(world.place.site, [world.spec])
+    ] == [
         True,
         True,
     ]
@@ -153,7 +157,7 @@ def test_a_promotion_during_an_incident_ends_with_not_now(world: Beaten) -> None
     decide = promotion_planner(at, world.spec, "broad", "1.0.0")
 
     with pytest.raises(NotNow, match="heartbeats miss in westeurope") as caught:
-        perform(at, world.spec, decide, Order(verb="promotion", again="./inv"), wait=0)
+        claim_and_apply(at, world.spec, decide, RolloutRequest(verb="promotion", again="./inv"), wait=0)
 
     assert caught.value.exit_code == 75
 
@@ -161,11 +165,11 @@ def test_a_promotion_during_an_incident_ends_with_not_now(world: Beaten) -> None
 def test_a_health_script_that_fails_is_the_images_fault(world: Beaten) -> None:
     world.host.printed = functools.partial(console_of, script="failed")
 
-    told = judge_beats(world.beat("westeurope"))
+    verdicts = judge_beats(world.beat("westeurope"))
 
-    assert [one.cause for one in told] == [Cause.IMAGE]
+    assert [verdict.cause for verdict in verdicts] == [Cause.IMAGE]
     with pytest.raises(ValidationFailed, match=r"demo@1\.0\.0 is sick: script failed") as caught:
-        judge(told)
+        judge(verdicts)
     assert caught.value.hint == "./inv rollback demo"
 
 
@@ -184,11 +188,11 @@ def test_without_a_plain_machine_nobody_can_tell_whose_fault_it_is(world: Beaten
     world.spec = a_beaten_spec()
     world.host.failure = MachineFailed("AllocationFailed", "no room")
 
-    told = judge_beats(world.beat("westeurope"))
+    verdicts = judge_beats(world.beat("westeurope"))
 
-    assert [one.cause for one in told] == [Cause.UNKNOWN]
+    assert [verdict.cause for verdict in verdicts] == [Cause.UNKNOWN]
     with pytest.raises(HeartbeatMissed) as caught:
-        judge(told)
+        judge(verdicts)
     assert caught.value.hint is not None
     assert "plain: true" in caught.value.hint
 
@@ -257,7 +261,7 @@ def test_a_call_that_fails_once_is_survived(world: Beaten, method: str, path: st
 
     beats = world.beat("westeurope")
 
-    assert [one.good for one in beats] == [True, True], beats
+    assert [beat.good for beat in beats] == [True, True], beats
     assert fault.left == 0
     assert world.machines() == []
 
@@ -297,7 +301,7 @@ def test_a_beat_that_is_killed_leaves_nothing_once_the_next_has_begun(tmp_path: 
 
     assert len(left) == 2
     assert after == []
-    assert all(one.good for one in beats)
+    assert all(beat.good for beat in beats)
 
 
 def test_a_machine_that_cannot_be_deleted_is_told_of(world: Beaten) -> None:
@@ -305,7 +309,7 @@ def test_a_machine_that_cannot_be_deleted_is_told_of(world: Beaten) -> None:
 
     beats = world.beat("westeurope")
 
-    assert sum(bool(one.cleanup_error) for one in beats) == 1
+    assert sum(bool(beat.cleanup_error) for beat in beats) == 1
     assert len(world.machines()) == 1
     assert any("the next beat tries again" in note for note in world.tape.notes)
 
@@ -329,10 +333,10 @@ def test_ten_regions_are_beaten_side_by_side(tmp_path: Path) -> None:
         world.emulator.pace = Pace()
         beats = world.beat()
 
-    assert sorted(one.region for one in beats) == sorted(TEN)
-    assert all(one.good for one in beats), beats
-    begun = max(one.began for one in beats)
-    ended = [one.began.timestamp() + sum(phase.seconds for phase in one.phases) for one in beats]
+    assert sorted(beat.region for beat in beats) == sorted(TEN)
+    assert all(beat.good for beat in beats), beats
+    begun = max(beat.began for beat in beats)
+    ended = [beat.began.timestamp() + sum(phase.seconds for phase in beat.phases) for beat in beats]
     assert begun.timestamp() < max(ended)
 
 

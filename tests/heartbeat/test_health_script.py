@@ -22,18 +22,20 @@ def run(folder: Path, *lines: str) -> str:
 
 
 def test_a_script_that_goes_well_and_a_token_that_does_not_come(tmp_path: Path) -> None:
-    said = read_reports(run(tmp_path, "test 1 = 1", "echo 'it is fine'"), "n-1")
+    reports = read_reports(run(tmp_path, "test 1 = 1", "echo 'it is fine'"), "n-1")
 
-    assert said["script"].ok
-    assert said["script"].message == "it is fine"
-    assert not said["token"].ok
-    assert "URLError" in said["token"].message
+    assert reports["script"].ok
+    assert reports["script"].message == "it is fine"
+    assert not reports["token"].ok
+    assert "URLError" in reports["token"].message
 
 
 def test_the_first_line_that_fails_ends_the_script(tmp_path: Path) -> None:
-    said = read_reports(run(tmp_path, "echo before", "false", "echo after"), "n-1")
+    reports = read_reports(run(tmp_path, "echo before", "false", "echo after"), "n-1")
 
-    assert said["script"] == CheckReport(ok=False, seconds=said["script"].seconds, message="before")
+    assert reports["script"] == CheckReport(
+        ok=False, seconds=reports["script"].seconds, message="before"
+    )
 
 
 def test_without_lines_there_is_no_check_of_them() -> None:

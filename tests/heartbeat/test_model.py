@@ -85,4 +85,4 @@ def test_a_trend_needs_some_beats() -> None:
 
 def test_builders_make_whole_beats() -> None:
     assert a_beat(0).good
-    assert sum(one.seconds for one in phases()[:3]) == 4.0
+    assert sum(phase.seconds for phase in phases()[:3]) == 4.0

@@ -108,7 +108,7 @@ def test_the_first_beat_of_an_outage_names_the_host_and_the_phase(
         region.set_store(StoreState.UP)
 
     assert golden.good, golden
-    names = [one.name for one in golden.phases]
+    names = [phase.name for phase in golden.phases]
     assert names == ["create", "ready", "agent", TOKEN, SCRIPT]
     assert golden.requests is not None
     assert golden.requests.total == 0

@@ -33,7 +33,7 @@ def records(tmp_path: Path) -> BeatRecords:
     return made
 
 
-@pytest.mark.parametrize("cache", ["never", "before"])
+@pytest.mark.parametrize("kept", ["never", "before"])
 def test_summaries_agree_with_whole_beats(records: BeatRecords, tmp_path: Path, kept: str) -> None:
     if kept == "before":
         load_summaries(records, tmp_path / "cache")
@@ -41,30 +41,38 @@ def test_summaries_agree_with_whole_beats(records: BeatRecords, tmp_path: Path, 
     summaries = load_summaries(records, tmp_path / "cache")
 
     whole = records.load()
-    assert [one.id for one in summaries] == [one.id for one in whole]
-    expected = [(one.ready_seconds, one.failure, one.good, one.version) for one in summaries]
-    assert expected == [(one.ready_seconds, one.failure, one.good, one.version) for one in whole]
+    assert [beat.id for beat in summaries] == [beat.id for beat in whole]
+    expected = [(beat.ready_seconds, beat.failure, beat.good, beat.version) for beat in summaries]
+    assert expected == [
+        (beat.ready_seconds, beat.failure, beat.good, beat.version) for beat in whole
+    ]
     now = BEGAN + dt.timedelta(days=2)
-    figures = [region_statistics(some, now=now, objectives={"demo": 9}) for some in (whole, summaries)]
+    figures = [
+        region_statistics(some, now=now, objectives={"demo": 9}) for some in (whole, summaries)
+    ]
     assert figures[0] == figures[1]
     found = [find_incidents(judge_beats(some), {}) for some in (whole, summaries)]
-    assert [one.to_json() for one in found[0]] == [one.to_json() for one in found[1]]
-    assert [one.text for one in found[0]] == [one.text for one in found[1]]
+    assert [incident.to_json() for incident in found[0]] == [
+        incident.to_json() for incident in found[1]
+    ]
+    assert [incident.text for incident in found[0]] == [incident.text for incident in found[1]]
 
 
-def test_beats_added_since_the_cache_was_written_are_read(records: BeatRecords, tmp_path: Path) -> None:
+def test_beats_added_since_the_cache_was_written_are_read(
+    records: BeatRecords, tmp_path: Path
+) -> None:
     load_summaries(records, tmp_path / "cache")
     records.add([a_beat(4)])
 
     summaries = load_summaries(records, tmp_path / "cache")
 
-    assert [one.id for one in summaries] == [one.id for one in records.load()]
+    assert [beat.id for beat in summaries] == [beat.id for beat in records.load()]
 
 
 def test_only_beats_from_the_given_time_on_are_read(records: BeatRecords, tmp_path: Path) -> None:
     summaries = load_summaries(records, tmp_path / "cache", BEGAN + dt.timedelta(hours=3))
 
-    assert [one.id for one in summaries] == ["run3-0", "run30-0"]
+    assert [beat.id for beat in summaries] == ["run3-0", "run30-0"]
 
 
 def test_a_beat_in_two_files_is_one(records: BeatRecords, tmp_path: Path) -> None:

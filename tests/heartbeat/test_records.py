@@ -31,7 +31,7 @@ def test_only_what_is_young_enough_is_read(tmp_path: Path) -> None:
 
     young = records.load(BEGAN + dt.timedelta(hours=50))
 
-    assert [one.id for one in young] == [f"run{run}-0" for run in range(50, 60)]
+    assert [beat.id for beat in young] == [f"run{run}-0" for run in range(50, 60)]
 
 
 def test_directories_of_machines_are_merged_by_copying(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_directories_of_machines_are_merged_by_copying(tmp_path: Path) -> None:
 
     shutil.copytree(there.folder, here.folder, dirs_exist_ok=True)
 
-    assert [one.id for one in here.load()] == ["run1-0", "run2-0", "run3-0", "run4-0"]
+    assert [beat.id for beat in here.load()] == ["run1-0", "run2-0", "run3-0", "run4-0"]
 
 
 def test_half_a_line_costs_that_line_alone(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_half_a_line_costs_that_line_alone(tmp_path: Path) -> None:
     records.add([a_beat(2)])
     path.write_bytes(path.read_bytes() + b'{"beat": 7}\n[]\nnull\n"no"\n')
 
-    assert [one.id for one in records.load()] == ["run1-0", "run2-0"]
+    assert [beat.id for beat in records.load()] == ["run1-0", "run2-0"]
 
 
 def test_writers_side_by_side_lose_nothing(tmp_path: Path) -> None:

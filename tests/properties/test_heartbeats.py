@@ -40,17 +40,19 @@ def rounds(draw: st.DrawFn) -> list[Beat]:
 
 @given(rounds())
 def test_a_good_golden_beat_never_blames_the_image(beats: list[Beat]) -> None:
-    for told in judge_beats(beats):
-        here = [one for one in beats if one.began == told.at and one.region == told.region]
-        golden = [one.good for one in here if one.label == GOLDEN]
-        plain = [one.good for one in here if one.label == PLAIN]
+    for verdict in judge_beats(beats):
+        here = [
+            beat for beat in beats if beat.began == verdict.at and beat.region == verdict.region
+        ]
+        golden = [beat.good for beat in here if beat.label == GOLDEN]
+        plain = [beat.good for beat in here if beat.label == PLAIN]
         if all(golden):
-            assert told.cause in (Cause.HEALTHY, Cause.PLATFORM)
+            assert verdict.cause in (Cause.HEALTHY, Cause.PLATFORM)
         if all(golden) and all(plain):
-            assert told.cause is Cause.HEALTHY
+            assert verdict.cause is Cause.HEALTHY
         if not all(plain):
-            assert told.cause is Cause.PLATFORM
-        if told.cause is Cause.UNKNOWN:
+            assert verdict.cause is Cause.PLATFORM
+        if verdict.cause is Cause.UNKNOWN:
             assert not plain
 
 
@@ -58,26 +60,26 @@ def test_a_good_golden_beat_never_blames_the_image(beats: list[Beat]) -> None:
 def test_an_incident_is_open_just_while_the_last_rounds_all_missed(
     beats: list[Beat], misses: int
 ) -> None:
-    told = judge_beats(beats)
-    found = find_incidents(told, {"demo": misses})
+    verdicts = judge_beats(beats)
+    found = find_incidents(verdicts, {"demo": misses})
 
     for region in REGIONS:
-        mine = [one.cause is Cause.HEALTHY for one in told if one.region == region]
+        mine = [verdict.cause is Cause.HEALTHY for verdict in verdicts if verdict.region == region]
         row = len(mine) - max((number for number, well in enumerate(mine, 1) if well), default=0)
-        is_open = [one for one in found if one.region == region and one.open]
+        is_open = [incident for incident in found if incident.region == region and incident.open]
         assert len(is_open) == (row >= misses), (mine, found)
-    for one in found:
-        assert one.misses >= misses
-        assert one.first.at <= one.opened <= one.last.at
-        assert one.closed is None or one.closed > one.last.at
-        assert len(one.text) <= 256
+    for incident in found:
+        assert incident.misses >= misses
+        assert incident.first.at <= incident.opened <= incident.last.at
+        assert incident.closed is None or incident.closed > incident.last.at
+        assert len(incident.text) <= 256
 
 
 @given(rounds(), rounds())
 def test_records_of_two_machines_say_the_same_however_they_are_merged(
     here: list[Beat], there: list[Beat]
 ) -> None:
-    theirs = [dataclasses.replace(one, id=f"other{one.id}") for one in there]
+    theirs = [dataclasses.replace(beat, id=f"other{beat.id}") for beat in there]
     misses = {"demo": 2}
 
     first = find_incidents(judge_beats([*here, *theirs]), misses)
@@ -92,12 +94,12 @@ def test_who_is_silent_is_who_has_no_young_good_golden_beat(
     now = BEGAN + dt.timedelta(hours=later)
     wanted = [("demo", region) for region in REGIONS]
 
-    silent = {one.region for one in find_silences(beats, wanted, now=now, hours=hours)}
+    silent = {silence.region for silence in find_silences(beats, wanted, now=now, hours=hours)}
 
     young = {
-        one.region
-        for one in beats
-        if one.good and one.label == GOLDEN and one.began >= now - dt.timedelta(hours=hours)
+        beat.region
+        for beat in beats
+        if beat.good and beat.label == GOLDEN and beat.began >= now - dt.timedelta(hours=hours)
     }
     assert silent == set(REGIONS) - young
 
@@ -106,13 +108,13 @@ def test_who_is_silent_is_who_has_no_young_good_golden_beat(
 def test_a_version_is_good_in_a_ring_where_its_last_beat_in_every_region_is(
     beats: list[Beat],
 ) -> None:
-    golden = [one for one in beats if one.label == GOLDEN]
-    last = {one.region: one for one in sorted(golden, key=lambda one: one.began)}
+    golden = [beat for beat in beats if beat.label == GOLDEN]
+    last = {beat.region: beat for beat in sorted(golden, key=lambda beat: beat.began)}
 
-    told = ring_health(beats).get("canary", {})
+    health = ring_health(beats).get("canary", {})
 
     if last:
         version = golden[0].version_id.lower()
-        assert told == {version: all(one.good for one in last.values())}
+        assert health == {version: all(beat.good for beat in last.values())}
     else:
-        assert not told
+        assert not health

@@ -47,7 +47,9 @@ def console_of(order: MachineOrder, *, identity: str = "ok", script: str = "ok")
     found = re.search(r"(imagebake-beat \S+) \$1", text)
     if not found:
         return b"no script\n"
-    said = [f"{found[1]} token {identity} 100.10 100.35 {'' if identity == 'ok' else 'HTTP 500'}"]
+    printed = [
+        f"{found[1]} token {identity} 100.10 100.35 {'' if identity == 'ok' else 'HTTP 500'}"
+    ]
     if "check script" in text:
-        said.append(f"{found[1]} script {script} 100.35 101.00 done")
-    return ("[  1.0] systemd[1]: hello\n" + "\n".join(said) + "\n").encode()
+        printed.append(f"{found[1]} script {script} 100.35 101.00 done")
+    return ("[  1.0] systemd[1]: hello\n" + "\n".join(printed) + "\n").encode()
