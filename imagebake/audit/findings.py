@@ -10,7 +10,7 @@ from imagebake.kernel.diagnostics import Diagnostic, Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DebtRule:
+class DependencyRule:
     """A kind of debt: *outage* says what the outage of 2 February 2026 made of it."""
 
     id: str
@@ -19,7 +19,7 @@ class DebtRule:
     severity: Severity = Severity.ERROR
 
 
-EXTENSION = DebtRule(
+EXTENSION = DependencyRule(
     id="D101",
     title="an extension is on the way of creating machines",
     outage=(
@@ -27,23 +27,23 @@ EXTENSION = DebtRule(
         " and never became ready"
     ),
 )
-MINOR = DebtRule(
+MINOR = DependencyRule(
     id="D102",
     title="an extension's version is chosen when a machine is created",
     outage="no copy that an image had could have stood in for a version that nobody knew yet",
 )
-AUTOMATIC = DebtRule(
+AUTOMATIC = DependencyRule(
     id="D103",
     title="an extension upgrades itself",
     outage="machines that ran well went to the same storage for an upgrade, and got none",
 )
-INEXACT = DebtRule(
+INEXACT = DependencyRule(
     id="D104",
     title="an extension's version is not written out",
     outage="which package was missing could not be said; no image could have carried it",
     severity=Severity.WARNING,
 )
-FILES = DebtRule(
+FILES = DependencyRule(
     id="D105",
     title="an extension fetches files",
     outage=(
@@ -51,7 +51,7 @@ FILES = DebtRule(
         " same state or an identity service that is down (3 February, 5 h 57 min) stops it"
     ),
 )
-COMMAND = DebtRule(
+COMMAND = DependencyRule(
     id="D106",
     title="an extension runs a command that downloads",
     outage=(
@@ -59,12 +59,12 @@ COMMAND = DebtRule(
         " is one more that has to be up"
     ),
 )
-START = DebtRule(
+START = DependencyRule(
     id="D107",
     title="a machine downloads at its first start",
     outage="it was spared, as it asks other hosts; a day without one of them stops it the same way",
 )
-LATEST = DebtRule(
+LATEST = DependencyRule(
     id="D108",
     title="an image is whichever is the newest",
     outage="it was spared; a machine made anew that night need not have been like the one before",
@@ -76,10 +76,10 @@ RULES = (EXTENSION, MINOR, AUTOMATIC, INEXACT, FILES, COMMAND, START, LATEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Debt:
+class RuntimeDependency:
     """One debt at its place; *instead* is what would take its place."""
 
-    rule: DebtRule
+    rule: DependencyRule
     severity: Severity
     path: str
     line: int
@@ -113,7 +113,7 @@ class Debt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Gap:
+class UnresolvedPlace:
     """A place that could not be looked into, and why."""
 
     path: str
@@ -134,12 +134,12 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DebtReport:
+class DependencyReport:
     """What was found in *files* files: debts, gaps, and what is not in its language."""
 
     files: int
-    debts: tuple[Debt, ...]
-    gaps: tuple[Gap, ...]
+    debts: tuple[RuntimeDependency, ...]
+    gaps: tuple[UnresolvedPlace, ...]
     malformed: tuple[Diagnostic, ...]
 
     def totals(self) -> dict[str, dict[str, int]]:

@@ -4,45 +4,45 @@ from __future__ import annotations
 
 import posixpath
 
-from imagebake.audit.found import Files
-from imagebake.audit.languages.bicep import BicepFile, read_bicep
-from imagebake.audit.languages.evaluate import Budget
-from imagebake.audit.languages.hcl import HclFile, read_hcl
+from imagebake.audit.languages.bicep import BicepFile, parse_bicep
+from imagebake.audit.languages.evaluate import EvaluationBudget
+from imagebake.audit.languages.hcl import HclFile, parse_hcl
 from imagebake.audit.languages.json_reader import Flaw, Reading, read_json
-from imagebake.audit.languages.nodes import Literal, Node, Table, Unknown
-from imagebake.audit.source import Source
+from imagebake.audit.languages.nodes import Literal, Node, ObjectValue, UnknownValue
+from imagebake.audit.model import TemplateFiles
+from imagebake.audit.source import SourceText
 
-DEEPEST = 10
-CALLS = 5_000
+CALL_DEPTH_MAX = 10
+CALLS_MAX = 5_000
 
 
-class Library:
+class TemplateLibrary:
     """Reads through *files*, and remembers.
 
     *called* are the files that another one calls; *flaws* is what cannot be understood.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: TemplateFiles) -> None:
         self.files = files
         self.called: set[str] = set()
-        self.flaws: dict[str, tuple[Source, tuple[Flaw, ...]]] = {}
+        self.flaws: dict[str, tuple[SourceText, tuple[Flaw, ...]]] = {}
         self.calls = 0
-        self.budget = Budget()
+        self.budget = EvaluationBudget()
         self._bicep: dict[str, BicepFile | None] = {}
-        self._json: dict[str, tuple[Source, Reading] | None] = {}
+        self._json: dict[str, tuple[SourceText, Reading] | None] = {}
         self._hcl: dict[str, HclFile | None] = {}
 
     def bicep(self, path: str) -> BicepFile | None:
         """The Bicep file at *path*."""
         if path not in self._bicep:
             source = self.files.read(path)
-            file = read_bicep(source) if source else None
+            file = parse_bicep(source) if source else None
             self._bicep[path] = file
             if file:
                 self._note(file.source, file.flaws)
         return self._bicep[path]
 
-    def document(self, path: str) -> tuple[Source, Reading] | None:
+    def document(self, path: str) -> tuple[SourceText, Reading] | None:
         """The JSON document at *path*."""
         if path not in self._json:
             source = self.files.read(path)
@@ -55,7 +55,7 @@ class Library:
         """The Terraform file at *path*."""
         if path not in self._hcl:
             source = self.files.read(path)
-            file = read_hcl(source) if source else None
+            file = parse_hcl(source) if source else None
             self._hcl[path] = file
             if file:
                 self._note(file.source, file.flaws)
@@ -68,9 +68,9 @@ class Library:
     def begin(self) -> None:
         """Begin with a file that nobody calls: what it may call and cost starts anew."""
         self.calls = 0
-        self.budget = Budget()
+        self.budget = EvaluationBudget()
 
-    def refusal(self, path: str, source: Source, via: tuple[str, ...]) -> str:
+    def refusal(self, path: str, source: SourceText, via: tuple[str, ...]) -> str:
         """Why the module at *path* is not followed from *source*; empty where it is.
 
         Without a bound on calls, ten files that call each other ten times would never end.
@@ -79,16 +79,16 @@ class Library:
         if path in callers or path in {posixpath.dirname(one) or "." for one in callers}:
             return "modules call one another in a circle"
         self.calls += 1
-        if len(via) >= DEEPEST or self.calls > CALLS:
+        if len(via) >= CALL_DEPTH_MAX or self.calls > CALLS_MAX:
             return "modules call one another too often"
         return ""
 
-    def _note(self, source: Source, flaws: tuple[Flaw, ...]) -> None:
+    def _note(self, source: SourceText, flaws: tuple[Flaw, ...]) -> None:
         if flaws:
             self.flaws[source.path] = (source, flaws)
 
 
-def beside(source: Source, path: str) -> str:
+def relative_to(source: SourceText, path: str) -> str:
     """The path that a file names, seen from where that file is."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(source.path), path))
 
@@ -96,26 +96,26 @@ def beside(source: Source, path: str) -> str:
 _HOLE = "${…}"
 
 
-def document_of(node: Node | None) -> Node | None:
+def embedded_document(node: Node | None) -> Node | None:
     """The value that *node* is, or the JSON that it is the text of; None where it is neither.
 
     What nobody knows in the text is null, where it stands for more than a part of a text.
     """
-    if isinstance(node, Table):
+    if isinstance(node, ObjectValue):
         return node
     text = node.value if isinstance(node, Literal) else getattr(node, "text", None)
-    if not isinstance(node, Literal | Unknown) or not isinstance(text, str):
+    if not isinstance(node, Literal | UnknownValue) or not isinstance(text, str):
         return None
     if not text.lstrip().startswith("{"):
         return None
-    source = Source(node.source.path, text, _start(node, text))
+    source = SourceText(node.source.path, text, _start(node, text))
     reading = read_json(source)
     if reading.flaws and _HOLE in text:
-        reading = read_json(Source(source.path, text.replace(_HOLE, "null"), source.start))
+        reading = read_json(SourceText(source.path, text.replace(_HOLE, "null"), source.start))
     return reading.root
 
 
-def _start(node: Literal | Unknown, text: str) -> int:
+def _start(node: Literal | UnknownValue, text: str) -> int:
     """The line of the file that the text begins on.
 
     Of a text over several lines, its first line is looked for where the text is.

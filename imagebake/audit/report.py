@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from imagebake.audit.findings import RULES, Debt, DebtReport
+from imagebake.audit.findings import RULES, DependencyReport, RuntimeDependency
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.version import VERSION
@@ -14,7 +14,7 @@ from imagebake.kernel.version import VERSION
 _DAY = "2 February 2026"
 
 
-def debt_text(report: DebtReport) -> str:
+def render_text(report: DependencyReport) -> str:
     """The report as text: every debt, what is not known, and the totals."""
     parts = [*(_debt(debt) for debt in report.debts), *map(str, report.malformed)]
     if report.gaps:
@@ -23,7 +23,7 @@ def debt_text(report: DebtReport) -> str:
     return "\n\n".join((*parts, "\n".join(_summary(report))))
 
 
-def _debt(debt: Debt) -> str:
+def _debt(debt: RuntimeDependency) -> str:
     lines = [
         f"{debt.path}:{debt.line}:{debt.column}: {debt.severity}[{debt.rule.id}]: {debt.message}"
     ]
@@ -33,7 +33,7 @@ def _debt(debt: Debt) -> str:
     return "\n".join((*lines, f"  = {_DAY}: {debt.outage}", f"  = instead: {debt.instead}"))
 
 
-def _summary(report: DebtReport) -> Iterator[str]:
+def _summary(report: DependencyReport) -> Iterator[str]:
     totals = report.totals()
     if totals:
         yield "rule  debts  files"
@@ -57,7 +57,7 @@ def _counted(count: int, what: str) -> str:
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def debt_sarif(report: DebtReport) -> dict[str, Any]:
+def render_sarif(report: DependencyReport) -> dict[str, Any]:
     """The report as a run of code scanning.
 
     A result is the same as long as its file, its rule and what it says are: a line more above
@@ -94,7 +94,7 @@ def debt_sarif(report: DebtReport) -> dict[str, Any]:
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _result(debt: Debt) -> dict[str, Any]:
+def _result(debt: RuntimeDependency) -> dict[str, Any]:
     text = f"{debt.message}. 2 February 2026: {debt.outage}. Instead: {debt.instead}."
     return {
         "ruleId": debt.rule.id,

@@ -15,7 +15,7 @@ _HIDDEN = re.compile(
 _SNIPPET = 60
 
 
-class Source:
+class SourceText:
     """A text and the path that people know it by.
 
     The text of a document inside another, as Terraform has them, stands in its own place:
@@ -41,12 +41,12 @@ class Source:
         starts = self._lines()
         number = bisect_right(starts, at)
         end = starts[number] if number < len(starts) else len(self.text)
-        return shown(self.text[starts[number - 1] : end].rstrip("\r\n"))
+        return display_text(self.text[starts[number - 1] : end].rstrip("\r\n"))
 
     def snippet(self, at: int) -> str:
         """What stands at *at*, to the end of its line, in a few words."""
         end = at + _SNIPPET * 2
-        text = shown(_BREAK.split(self.text[at:end], maxsplit=1)[0].strip().rstrip(",;"))
+        text = display_text(_BREAK.split(self.text[at:end], maxsplit=1)[0].strip().rstrip(",;"))
         return text if len(text) <= _SNIPPET else text[:_SNIPPET] + "…"
 
     def complaint(
@@ -66,7 +66,7 @@ class Source:
             line=line,
             column=column,
             code=code,
-            message=clean(message),
+            message=strip_control_characters(message),
             severity=severity,
             hint=hint,
             source=self.line(at),
@@ -79,11 +79,13 @@ class Source:
         return self._starts
 
 
-def clean(text: str) -> str:
+def strip_control_characters(text: str) -> str:
     """*text* without what a terminal would obey."""
     return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def shown(text: str) -> str:
+def display_text(text: str) -> str:
     """*text* without what a terminal would obey, and without the values of queries."""
-    return redacted(clean(text)) if "?" in text else clean(text)
+    return (
+        redacted(strip_control_characters(text)) if "?" in text else strip_control_characters(text)
+    )

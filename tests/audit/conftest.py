@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from imagebake.audit.findings import DebtReport
-from imagebake.audit.library import Library
-from imagebake.audit.source import Source
-from imagebake.audit.survey import survey
+from imagebake.audit.findings import DependencyReport
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.scan import scan_templates
+from imagebake.audit.source import SourceText
 
-Survey = Callable[..., DebtReport]
+Survey = Callable[..., DependencyReport]
 
 
 class TextFiles:
@@ -21,8 +21,8 @@ class TextFiles:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.texts = texts
 
-    def read(self, path: str) -> Source | None:
-        return Source(path, self.texts[path]) if path in self.texts else None
+    def read(self, path: str) -> SourceText | None:
+        return SourceText(path, self.texts[path]) if path in self.texts else None
 
     def folder(self, path: str) -> tuple[str, ...]:
         wanted = "" if path == "." else path
@@ -37,15 +37,17 @@ class TextFiles:
 def look() -> Survey:
     """The report on files, given by their paths."""
 
-    def look_at(texts: Mapping[str, str], *paths: str) -> DebtReport:
-        library = Library(TextFiles(texts))
+    def look_at(texts: Mapping[str, str], *paths: str) -> DependencyReport:
+        library = TemplateLibrary(TextFiles(texts))
         wanted = paths or tuple(name for name in texts if not name.endswith(".tfvars"))
-        return survey(wanted, library, lambda publisher, kind: (f"{publisher}/{kind}", False))
+        return scan_templates(
+            wanted, library, lambda publisher, kind: (f"{publisher}/{kind}", False)
+        )
 
     return look_at
 
 
-def said(report: DebtReport) -> list[str]:
+def said(report: DependencyReport) -> list[str]:
     """Every debt as `path:line:column rule message`."""
     return [
         f"{debt.path}:{debt.line}:{debt.column} {debt.rule.id} {debt.message}"
@@ -53,6 +55,6 @@ def said(report: DebtReport) -> list[str]:
     ]
 
 
-def extensions(report: DebtReport) -> set[str]:
+def extensions(report: DependencyReport) -> set[str]:
     """The handlers on the way of creating machines."""
     return {debt.subject for debt in report.debts if debt.rule.id == "D101"}

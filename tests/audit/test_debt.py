@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.audit.debt import LARGEST, debt
-from imagebake.audit.findings import RULES, DebtReport
-from imagebake.audit.report import debt_sarif, debt_text
+from imagebake.audit.findings import RULES, DependencyReport
+from imagebake.audit.report import render_sarif, render_text
+from imagebake.audit.scan import FILE_SIZE_MAX, find_runtime_dependencies
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.version import VERSION
@@ -37,14 +37,14 @@ def inside(folder: Path) -> Iterator[None]:
         os.chdir(before)
 
 
-def look(*paths: str, folder: Path) -> DebtReport:
+def look(*paths: str, folder: Path) -> DependencyReport:
     with inside(folder):
-        return debt(paths, here=Path.cwd())
+        return find_runtime_dependencies(paths, here=Path.cwd())
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_folder_is_explained(name: str, golden: Golden) -> None:
-    golden.check(f"debt/{name}.txt", debt_text(look(name, folder=GOLDEN)) + "\n")
+    golden.check(f"debt/{name}.txt", render_text(look(name, folder=GOLDEN)) + "\n")
 
 
 def test_every_rule_has_a_debt() -> None:
@@ -55,7 +55,7 @@ def test_every_rule_has_a_debt() -> None:
 
 def test_code_scanning_gets_every_debt_and_what_is_not_known(golden: Golden) -> None:
     report = look(*SETS, folder=GOLDEN)
-    sarif = debt_sarif(report)
+    sarif = render_sarif(report)
 
     (run,) = sarif["runs"]
     assert run["tool"]["driver"].pop("version") == VERSION
@@ -124,7 +124,7 @@ def test_nothing_outside_of_what_was_named_is_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path: Path) -> None:
     with (tmp_path / "a.bicep").open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(FILE_SIZE_MAX + 1)
 
     (wrong,) = look("a.bicep", folder=tmp_path).malformed
 
@@ -143,7 +143,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     )
     report = look(".", folder=tmp_path)
 
-    text = debt_text(report) + json.dumps(report.to_json()) + json.dumps(debt_sarif(report))
+    text = render_text(report) + json.dumps(report.to_json()) + json.dumps(render_sarif(report))
 
     assert {one.rule.id for one in report.debts} == {"D101", "D104", "D105"}
     assert KEY[:20] not in text

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.audit.library import Library
-from imagebake.audit.survey import survey
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.scan import scan_templates
 from tests.audit.conftest import Survey, TextFiles, extensions, said
 from tests.support.golden import FOLDER
 
@@ -41,7 +41,9 @@ def broken(draw: st.DrawFn) -> tuple[str, str]:
 def test_no_file_is_too_broken(given_file: tuple[str, str]) -> None:
     name, text = given_file
 
-    report = survey([name], Library(TextFiles({name: text})), lambda *_: ("", False))
+    report = scan_templates(
+        [name], TemplateLibrary(TextFiles({name: text})), lambda *_: ("", False)
+    )
 
     lines = text.count("\n") + text.count("\r") + 1
     places = [(one.line, one.column) for one in report.debts]
@@ -54,7 +56,7 @@ def test_no_file_is_too_broken(given_file: tuple[str, str]) -> None:
 @given(st.sampled_from(sorted(SEEDS)), st.text(max_size=40))
 @settings(max_examples=100, deadline=None)
 def test_no_text_is_too_strange(name: str, text: str) -> None:
-    survey([name], Library(TextFiles({name: text})), lambda *_: ("", False))
+    scan_templates([name], TemplateLibrary(TextFiles({name: text})), lambda *_: ("", False))
 
 
 @pytest.mark.parametrize(

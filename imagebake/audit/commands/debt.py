@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from imagebake.audit.debt import debt as find
-from imagebake.audit.report import debt_sarif, debt_text
+from imagebake.audit.report import render_sarif, render_text
+from imagebake.audit.scan import find_runtime_dependencies as find
 from imagebake.kernel.console import print_json
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError, ValidationFailed
@@ -35,11 +35,11 @@ def debt(
         raise UsageError("name files or folders", hint="./inv debt infra main.bicep")
     report = find(paths, here=Path.cwd())
     if sarif:
-        write_atomically(Path(sarif), canonical_json(debt_sarif(report)))
+        write_atomically(Path(sarif), canonical_json(render_sarif(report)))
     if as_json:
         print_json(report.to_json())
     else:
-        print(debt_text(report))
+        print(render_text(report))
     if strict and (report.debts or report.malformed):
         raise ValidationFailed(
             f"{len(report.debts)} debts, {len(report.malformed)} mistakes",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from imagebake.audit.debt import DiskFiles
-from imagebake.audit.draft.draft import has_errors, import_template
+from imagebake.audit.draft.importer import has_errors, import_template
 from imagebake.audit.draft.model import Draft
-from imagebake.audit.draft.spec_text import drafted
-from imagebake.audit.library import Library
-from imagebake.kernel import context
+from imagebake.audit.draft.spec_text import render_spec
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.scan import DiskFiles
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
@@ -40,14 +39,14 @@ def import_(
     if name and not names.IMAGE.fullmatch(name):
         hint = "lower-case letters, digits and dashes, at most 63"
         raise UsageError(f"{name!r} cannot be the name of an image", hint=hint)
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     wanted = name or (Path(out).stem if out else "")
     draft = import_template(template, parameters, wanted, _library(template, parameters))
-    place = Path(out) if out else site.workspace.specs / f"{draft.name}.yaml"
-    _refuse_taken(draft.name, place, site)
-    write_atomically(place, drafted(draft).encode())
-    lacking = _lacking(place, site)
-    shown = site.workspace.shown(place)
+    place = Path(out) if out else context.workspace.specs / f"{draft.name}.yaml"
+    _refuse_taken(draft.name, place, context)
+    write_atomically(place, render_spec(draft).encode())
+    lacking = _lacking(place, context)
+    shown = context.workspace.shown(place)
     if as_json:
         print_json(_json(draft, shown, lacking))
     else:
@@ -60,22 +59,26 @@ def import_(
         )
 
 
-def _library(*paths: str) -> Library:
-    return Library(DiskFiles([Path.cwd(), *(Path(path).parent for path in paths if path)]))
+def _library(*paths: str) -> TemplateLibrary:
+    return TemplateLibrary(DiskFiles([Path.cwd(), *(Path(path).parent for path in paths if path)]))
 
 
-def _refuse_taken(name: str, place: Path, site: Site) -> None:
+def _refuse_taken(name: str, place: Path, context: Context) -> None:
     """Refuse to write over anything, or beside a lock that is another's."""
-    for taken in (place, site.workspace.specs / f"{name}.yaml", site.workspace.lock_path(name)):
+    for taken in (
+        place,
+        context.workspace.specs / f"{name}.yaml",
+        context.workspace.lock_path(name),
+    ):
         if taken.exists():
-            where = site.workspace.shown(taken)
+            where = context.workspace.shown(taken)
             raise UsageError(f"{where} is there already", hint="give another --name")
 
 
-def _lacking(place: Path, site: Site) -> tuple[Diagnostic, ...]:
+def _lacking(place: Path, context: Context) -> tuple[Diagnostic, ...]:
     """What the spec that was written does not say yet."""
     try:
-        load_spec(place, root=site.workspace.root)
+        load_spec(place, root=context.workspace.root)
     except SpecError as error:
         return error.diagnostics
     return ()

@@ -6,11 +6,10 @@ import itertools
 import re
 from typing import Any
 
-from imagebake.audit.draft.ids import whole_id
-from imagebake.audit.draft.target import read_tags
-from imagebake.audit.languages.nodes import Node, Table, entry, items_of, text_of
-from imagebake.audit.languages.templates import Notes
-from imagebake.audit.languages.values import truth
+from imagebake.audit.draft.distribution import read_tags
+from imagebake.audit.draft.template import ImportNotes, read_resource_id
+from imagebake.audit.languages.nodes import Node, ObjectValue, items_of, lookup, text_of
+from imagebake.audit.languages.values import as_bool
 from imagebake.kernel.text import names
 
 _SHORTEST, _LONGEST, _DEFAULT = 6, 960, 240
@@ -19,16 +18,16 @@ _SIZE = re.compile(r"[A-Z][A-Za-z0-9_-]{1,60}")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/[A-Za-z0-9_.+~-]+")
 
 
-def read_build(properties: Node | None, notes: Notes) -> dict[str, Any]:
+def read_build(properties: Node | None, notes: ImportNotes) -> dict[str, Any]:
     """What a spec's `build` says."""
-    profile = entry(properties, "vmProfile")
+    profile = lookup(properties, "vmProfile")
     return {
-        **_minutes(entry(properties, "buildTimeoutInMinutes"), notes),
+        **_minutes(lookup(properties, "buildTimeoutInMinutes"), notes),
         **_machine(profile, notes),
-        **_network(entry(profile, "vnetConfig"), notes),
-        **_disks(entry(properties, "additionalDataDisks"), notes),
-        **_optimized(entry(properties, "optimize"), notes),
-        **_failures(entry(properties, "errorHandling"), notes),
+        **_network(lookup(profile, "vnetConfig"), notes),
+        **_disks(lookup(properties, "additionalDataDisks"), notes),
+        **_optimized(lookup(properties, "optimize"), notes),
+        **_failures(lookup(properties, "errorHandling"), notes),
         **_staging(properties, notes),
     }
 
@@ -42,11 +41,11 @@ def read_validation(node: Node | None) -> dict[str, bool]:
     return {
         key: True
         for key, field in flags.items()
-        if (flag := entry(node, field)) is not None and truth(flag)
+        if (flag := lookup(node, field)) is not None and as_bool(flag)
     }
 
 
-def _minutes(place: Node | None, notes: Notes) -> dict[str, Any]:
+def _minutes(place: Node | None, notes: ImportNotes) -> dict[str, Any]:
     minutes = notes.number(place, "the build's time")
     if minutes is None or place is None:
         return {}
@@ -57,36 +56,36 @@ def _minutes(place: Node | None, notes: Notes) -> dict[str, Any]:
     return {"timeout_minutes": minutes or _DEFAULT}
 
 
-def _machine(profile: Node | None, notes: Notes) -> dict[str, Any]:
+def _machine(profile: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
-    size = notes.text(entry(profile, "vmSize"), "the build machine's size")
+    size = notes.text(lookup(profile, "vmSize"), "the build machine's size")
     if size and _SIZE.fullmatch(size):
         build["vm_size"] = size
-    disk = notes.number(entry(profile, "osDiskSizeGB"), "the disk's size")
+    disk = notes.number(lookup(profile, "osDiskSizeGB"), "the disk's size")
     if disk is not None and 1 <= disk <= _LARGEST_DISK:
         build["os_disk_gb"] = disk
     what = "an identity of the build machine"
     identities = [
         found
-        for one in items_of(entry(profile, "userAssignedIdentities"))
-        if (found := whole_id(one, names.IDENTITY_ID, what, notes))
+        for one in items_of(lookup(profile, "userAssignedIdentities"))
+        if (found := read_resource_id(one, names.IDENTITY_ID, what, notes))
     ]
     return build | ({"identities": identities} if identities else {})
 
 
-def _network(node: Node | None, notes: Notes) -> dict[str, Any]:
+def _network(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
     for key, field in (("subnet", "subnetId"), ("container_subnet", "containerInstanceSubnetId")):
-        if found := whole_id(entry(node, field), names.SUBNET_ID, f"the {field}", notes):
+        if found := read_resource_id(lookup(node, field), names.SUBNET_ID, f"the {field}", notes):
             build[key] = found
-    size = notes.text(entry(node, "proxyVmSize"), "the proxy's size")
+    size = notes.text(lookup(node, "proxyVmSize"), "the proxy's size")
     return build | ({"proxy_vm_size": size} if size and _SIZE.fullmatch(size) else {})
 
 
-def _disks(node: Node | None, notes: Notes) -> dict[str, Any]:
+def _disks(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     sizes = []
     for one in itertools.islice(items_of(node), _MOST_DISKS):
-        size = notes.number(entry(one, "sizeGB"), "a disk's size")
+        size = notes.number(lookup(one, "sizeGB"), "a disk's size")
         if size is not None and 1 <= size <= _LARGEST_DATA_DISK:
             sizes.append(size)
         elif size is not None:
@@ -94,14 +93,14 @@ def _disks(node: Node | None, notes: Notes) -> dict[str, Any]:
     return {"data_disks": sizes} if sizes else {}
 
 
-def _optimized(node: Node | None, notes: Notes) -> dict[str, Any]:
+def _optimized(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
-    if _is(entry(node, "vmBoot", "state"), "enabled"):
+    if _is(lookup(node, "vmBoot", "state"), "enabled"):
         build["optimize_boot"] = True
-    workload = entry(node, "workload")
-    if _is(entry(workload, "state"), "enabled") and workload is not None:
-        address = notes.text(entry(workload, "scriptUri"), "the workload's script") or ""
-        digest = (text_of(entry(workload, "sha256Checksum")) or "").lower()
+    workload = lookup(node, "workload")
+    if _is(lookup(workload, "state"), "enabled") and workload is not None:
+        address = notes.text(lookup(workload, "scriptUri"), "the workload's script") or ""
+        digest = (text_of(lookup(workload, "sha256Checksum")) or "").lower()
         if _ADDRESS.fullmatch(address) and names.SHA256.fullmatch(digest):
             build["optimize_workload"] = {"file": address, "sha256": digest}
         else:
@@ -114,26 +113,26 @@ def _is(node: Node | None, word: str) -> bool:
     return (text_of(node) or "").lower() == word
 
 
-def _failures(node: Node | None, notes: Notes) -> dict[str, Any]:
+def _failures(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
     fields = {
         "on_customizer_error": "onCustomizerError",
         "on_validation_error": "onValidationError",
     }
     for key, field in fields.items():
-        said = (notes.text(entry(node, field), field) or "").lower()
+        said = (notes.text(lookup(node, field), field) or "").lower()
         if said in ("cleanup", "abort"):
             build[key] = said
     return build
 
 
-def _staging(properties: Node | None, notes: Notes) -> dict[str, Any]:
+def _staging(properties: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
-    group = entry(properties, "stagingResourceGroup")
+    group = lookup(properties, "stagingResourceGroup")
     if group is not None and text_of(group) != "":
-        found = whole_id(group, names.RESOURCE_GROUP_ID, "the staging group", notes)
+        found = read_resource_id(group, names.RESOURCE_GROUP_ID, "the staging group", notes)
         build |= {"staging_resource_group": found} if found else {}
-    tags = entry(properties, "managedResourceTags")
-    if isinstance(tags, Table):
+    tags = lookup(properties, "managedResourceTags")
+    if isinstance(tags, ObjectValue):
         build |= {"managed_tags": read_tags(tags, notes)} if tags.entries else {}
     return build

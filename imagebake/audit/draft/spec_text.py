@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"[A-Za-z/](?:[^\s:]|:(?=\S)|[ ](?=[^\s#]))*")
 _UNSEEN = re.compile(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
 
 
-def drafted(draft: Draft) -> str:
+def render_spec(draft: Draft) -> str:
     """The spec that *draft* is, in YAML; what it lacks is missing, so that the spec says so."""
     blocks = (
         _top(draft),

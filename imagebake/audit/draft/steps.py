@@ -7,39 +7,47 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from imagebake.audit.draft.model import DraftFile, DraftStep
-from imagebake.audit.languages.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
-from imagebake.audit.languages.templates import Notes
-from imagebake.audit.languages.values import truth
+from imagebake.audit.draft.template import ImportNotes
+from imagebake.audit.languages.nodes import (
+    ListValue,
+    Node,
+    ObjectValue,
+    UnknownValue,
+    items_of,
+    lookup,
+    text_of,
+)
+from imagebake.audit.languages.values import as_bool
 from imagebake.kernel.text import names
 from imagebake.kernel.text.constrained import redacted
 from imagebake.spec.model.steps import COMMAND, download_in
 
-KINDS = frozenset({"powershell", "windowsrestart", "windowsupdate"})
+WINDOWS_STEP_TYPES = frozenset({"powershell", "windowsrestart", "windowsupdate"})
 _TIMEOUT = re.compile(r"[1-9][0-9]{0,4}[smh]")
 _MOST_UPDATES = 1000
 
 
-def rights(item: Table, label: str, notes: Notes) -> dict[str, Any]:
+def read_run_options(item: ObjectValue, label: str, notes: ImportNotes) -> dict[str, Any]:
     """How a PowerShell step runs, as far as it is not as usual."""
     found: dict[str, Any] = {
         key: True
         for key, field in (("elevated", "runElevated"), ("as_system", "runAsSystem"))
-        if (flag := entry(item, field)) is not None and truth(flag)
+        if (flag := lookup(item, field)) is not None and as_bool(flag)
     }
     codes = [
         code
-        for one in items_of(entry(item, "validExitCodes"))
+        for one in items_of(lookup(item, "validExitCodes"))
         if (code := notes.number(one, f"an exit code of {label}")) is not None
     ]
     return found | ({"exit_codes": codes} if codes else {})
 
 
-def restart(item: Table, label: str, notes: Notes) -> Mapping[str, Any]:
+def read_restart(item: ObjectValue, label: str, notes: ImportNotes) -> Mapping[str, Any]:
     """A restart."""
     terms = _texts(
         item, label, {"command": "restartCommand", "check": "restartCheckCommand"}, notes
     )
-    place = entry(item, "restartTimeout")
+    place = lookup(item, "restartTimeout")
     timeout = notes.text(place, f"the time that {label} has")
     if place is not None and timeout and not _TIMEOUT.fullmatch(timeout):
         hint = "a number and 's', 'm' or 'h', such as '30m'"
@@ -49,31 +57,33 @@ def restart(item: Table, label: str, notes: Notes) -> Mapping[str, Any]:
     return {"restart": terms}
 
 
-def update(item: Table, label: str, notes: Notes) -> Mapping[str, Any]:
+def read_update(item: ObjectValue, label: str, notes: ImportNotes) -> Mapping[str, Any]:
     """Windows Update."""
     terms = _texts(item, label, {"search": "searchCriteria"}, notes)
     filters = [
         text
-        for one in items_of(entry(item, "filters"))
+        for one in items_of(lookup(item, "filters"))
         if (text := _text(one, f"a filter of {label}", notes))
     ]
     if filters:
         terms["filters"] = filters
-    limit = notes.number(entry(item, "updateLimit"), f"the limit of {label}")
+    limit = notes.number(lookup(item, "updateLimit"), f"the limit of {label}")
     if limit is not None and 1 <= limit <= _MOST_UPDATES:
         terms["limit"] = limit
     return {"update": terms}
 
 
-def _texts(item: Table, label: str, fields: Mapping[str, str], notes: Notes) -> dict[str, Any]:
+def _texts(
+    item: ObjectValue, label: str, fields: Mapping[str, str], notes: ImportNotes
+) -> dict[str, Any]:
     return {
         key: text
         for key, field in fields.items()
-        if (text := _text(entry(item, field), f"{field} of {label}", notes))
+        if (text := _text(lookup(item, field), f"{field} of {label}", notes))
     }
 
 
-def _text(node: Node | None, what: str, notes: Notes) -> str | None:
+def _text(node: Node | None, what: str, notes: ImportNotes) -> str | None:
     """One line without a secret in it."""
     text = notes.text(node, what)
     if node is None or text is None:
@@ -94,11 +104,11 @@ def is_windows(properties: Node | None, source: Mapping[str, Any]) -> bool:
     """Whether a template makes an image of Windows: by its source, or by its steps."""
     words = " ".join(str(source.get(key, "")) for key in ("publisher", "offer")).lower()
     steps = (
-        *items_of(entry(properties, "customize")),
-        *items_of(entry(properties, "validate", "inVMValidations")),
+        *items_of(lookup(properties, "customize")),
+        *items_of(lookup(properties, "validate", "inVMValidations")),
     )
-    kinds = {(text_of(entry(step, "type")) or "").lower() for step in steps}
-    return "windows" in words or bool(kinds & KINDS)
+    kinds = {(text_of(lookup(step, "type")) or "").lower() for step in steps}
+    return "windows" in words or bool(kinds & WINDOWS_STEP_TYPES)
 
 
 _ADDRESS = re.compile(
@@ -116,7 +126,7 @@ _SCRIPTS = "/usr/local/lib/image-scripts"
 _PIN = "pin it as 'file' with its sha256, and run it from there"
 
 
-class Steps(NamedTuple):
+class DraftSteps(NamedTuple):
     """What steps come to: those of a spec, the files that they need, packages to pin."""
 
     steps: tuple[DraftStep, ...]
@@ -124,18 +134,18 @@ class Steps(NamedTuple):
     packages: tuple[str, ...]
 
 
-def read_steps(node: Node | None, what: str, notes: Notes, *, windows: bool) -> Steps:
+def read_steps(node: Node | None, what: str, notes: ImportNotes, *, windows: bool) -> DraftSteps:
     """The steps that the list *node* says; *what* is what one of them is called.
 
     *windows* is the system of the image.
     """
     reader = _Steps(notes, what, windows=windows)
-    if isinstance(node, Items):
+    if isinstance(node, ListValue):
         for number, item in enumerate(node.items, start=1):
             reader.read(item, number)
     elif node is not None and text_of(node) != "":
         notes.text(node, f"the list of {what}s")
-    return Steps(
+    return DraftSteps(
         tuple(reader.steps),
         tuple(reader.files),
         tuple(dict.fromkeys(reader.packages)),
@@ -143,7 +153,7 @@ def read_steps(node: Node | None, what: str, notes: Notes, *, windows: bool) -> 
 
 
 class _Steps:
-    def __init__(self, notes: Notes, what: str, *, windows: bool) -> None:
+    def __init__(self, notes: ImportNotes, what: str, *, windows: bool) -> None:
         self.notes = notes
         self.what = what
         self.steps: list[DraftStep] = []
@@ -153,12 +163,12 @@ class _Steps:
 
     def read(self, item: Node, number: int) -> None:
         """Read one step."""
-        if not isinstance(item, Table):
-            why = item.why if isinstance(item, Unknown) else "it is no object"
+        if not isinstance(item, ObjectValue):
+            why = item.why if isinstance(item, UnknownValue) else "it is no object"
             self.notes.say("I110", item, f"{self.what} {number} is not known: {why}", "write it")
             return
-        kind = text_of(entry(item, "type")) or ""
-        said = self.notes.text(entry(item, "name"), f"the name of {self.what} {number}")
+        kind = text_of(lookup(item, "type")) or ""
+        said = self.notes.text(lookup(item, "name"), f"the name of {self.what} {number}")
         name = self.name(said or f"{self.what}-{number}")
         label = f"{self.what} {said or number}"
         if self.windows:
@@ -172,19 +182,19 @@ class _Steps:
         else:
             self.unknown(item, kind, label)
 
-    def of_windows(self, item: Table, kind: str, name: str, label: str) -> None:
+    def of_windows(self, item: ObjectValue, kind: str, name: str, label: str) -> None:
         """Read a step of an image of Windows, which the mirror serves nothing to but pins."""
         match kind.lower():
             case "powershell" if "scripturi" in item.entries:
-                self.fetched(item, name, label, "script", rights(item, label, self.notes))
+                self.fetched(item, name, label, "script", read_run_options(item, label, self.notes))
             case "powershell":
-                self.shell(item, name, label, rights(item, label, self.notes))
+                self.shell(item, name, label, read_run_options(item, label, self.notes))
             case "file":
                 self.fetched(item, name, label, "upload", {})
             case "windowsrestart":
-                self.steps.append(DraftStep(name=name, asks=restart(item, label, self.notes)))
+                self.steps.append(DraftStep(name=name, asks=read_restart(item, label, self.notes)))
             case "windowsupdate":
-                self.steps.append(DraftStep(name=name, asks=update(item, label, self.notes)))
+                self.steps.append(DraftStep(name=name, asks=read_update(item, label, self.notes)))
             case "shell":
                 hint = "write it in PowerShell"
                 message = f"{label} is for Linux (Shell), and the image is Windows"
@@ -193,14 +203,14 @@ class _Steps:
             case _:
                 self.unknown(item, kind, label)
 
-    def unknown(self, item: Table, kind: str, label: str) -> None:
+    def unknown(self, item: ObjectValue, kind: str, label: str) -> None:
         """Say that nobody knows what a step is."""
         hint = "Shell and File are known, PowerShell, WindowsRestart and WindowsUpdate"
         self.notes.say("I102", item, f"{label} is of the kind {kind!r}", hint)
         self.notes.leave_out(item, label, "its kind is not known")
 
     def fetched(
-        self, item: Table, name: str, label: str, key: str, asks: Mapping[str, Any]
+        self, item: ObjectValue, name: str, label: str, key: str, asks: Mapping[str, Any]
     ) -> None:
         """A script or a file that Azure goes on fetching by itself, by its digest."""
         address = "scriptUri" if key == "script" else "sourceUri"
@@ -221,12 +231,12 @@ class _Steps:
             found, number = base[: 63 - len(suffix)] + suffix, number + 1
         return found
 
-    def shell(self, item: Table, name: str, label: str, asks: Mapping[str, Any]) -> None:
+    def shell(self, item: ObjectValue, name: str, label: str, asks: Mapping[str, Any]) -> None:
         """A script in lines."""
         lines: list[str] = []
         network = False
-        inline = entry(item, "inline")
-        for one in inline.items if isinstance(inline, Items) else (inline or item,):
+        inline = lookup(item, "inline")
+        for one in inline.items if isinstance(inline, ListValue) else (inline or item,):
             text = self.notes.text(one, f"a line of {label}") if inline is not None else None
             if text is None:
                 self.notes.leave_out(item, label, "not all of its lines are known")
@@ -269,7 +279,7 @@ class _Steps:
             self.notes.say("I107", node, message, hint, error=False)
         return bool(programs)
 
-    def script(self, item: Table, name: str, label: str) -> None:
+    def script(self, item: ObjectValue, name: str, label: str) -> None:
         """A script by address: with a checksum it is a pinned file, and a step that runs it."""
         file = self.pinned(item, "scriptUri", label, mode="0755")
         if file is None:
@@ -277,7 +287,7 @@ class _Steps:
         self.files.append(file)
         self.steps.append(DraftStep(name=name, inline=(file.destination,), network=False))
 
-    def file(self, item: Table, label: str) -> None:
+    def file(self, item: ObjectValue, label: str) -> None:
         """A file by address."""
         file = self.pinned(item, "sourceUri", label, mode="0644")
         if file is None:
@@ -285,14 +295,14 @@ class _Steps:
         self.files.append(file)
         if file.destination.startswith("/tmp/"):  # noqa: S108 - where the service puts them
             hint = "give it the destination that a later step copies it to"
-            place = entry(item, "destination") or item
+            place = lookup(item, "destination") or item
             message = f"{label} puts a file into /tmp, where it would stay in the image"
             self.notes.say("I114", place, message, hint, error=False)
 
-    def pinned(self, item: Table, key: str, label: str, *, mode: str) -> DraftFile | None:
+    def pinned(self, item: ObjectValue, key: str, label: str, *, mode: str) -> DraftFile | None:
         """The file that a step fetches, if it can be pinned; says why where not."""
-        address = entry(item, key) or item
-        text = self.notes.text(entry(item, key), f"the address of {label}")
+        address = lookup(item, key) or item
+        text = self.notes.text(lookup(item, key), f"the address of {label}")
         if text is None:
             self.notes.leave_out(item, label, "its address is not known")
             return None
@@ -303,7 +313,7 @@ class _Steps:
             self.notes.say("I104", address, f"{label} fetches {shown}, which no pin can name", hint)
             self.notes.leave_out(item, label, "its address cannot be pinned")
             return None
-        digest = self.notes.text(entry(item, "sha256Checksum"), f"the checksum of {label}")
+        digest = self.notes.text(lookup(item, "sha256Checksum"), f"the checksum of {label}")
         if digest is None or not names.SHA256.fullmatch(digest.lower()):
             message = (
                 f"{label} fetches {match[1]} without a checksum: it may be another one tomorrow"
@@ -313,9 +323,11 @@ class _Steps:
             return None
         destination = f"{_SCRIPTS}/{match[1]}"
         if key == "sourceUri":
-            destination = self.notes.text(entry(item, "destination"), f"the place of {label}") or ""
+            destination = (
+                self.notes.text(lookup(item, "destination"), f"the place of {label}") or ""
+            )
         if not (_DRIVE if self.windows and key == "sourceUri" else _PLACE).fullmatch(destination):
-            where = entry(item, "destination") or item
+            where = lookup(item, "destination") or item
             hint = "a plain absolute path: letters, digits and '_.+@-' between slashes"
             self.notes.say("I114", where, f"{label} has no place that a pin can name", hint)
             self.notes.leave_out(item, label, "its destination cannot be in a spec")

@@ -2,25 +2,141 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from imagebake.audit.found import Context, Resource, Unread, call_place
-from imagebake.audit.languages.arm_scope import ArmScope
-from imagebake.audit.languages.evaluate import evaluate
-from imagebake.audit.languages.nodes import Items, Node, Table, Unknown, entry, options_of, text_of
-from imagebake.audit.languages.values import either
-from imagebake.audit.library import Library, beside
+from imagebake.audit.languages.evaluate import EvaluationScope, evaluate, evaluate_conditional
+from imagebake.audit.languages.expressions import parse_expression
+from imagebake.audit.languages.functions import FUNCTIONS
+from imagebake.audit.languages.nodes import (
+    ForExpression,
+    FunctionCall,
+    Identifier,
+    ListValue,
+    Literal,
+    Node,
+    ObjectEntry,
+    ObjectValue,
+    UnknownValue,
+    lookup,
+    options_of,
+    text_of,
+)
+from imagebake.audit.languages.tokens import ParseError
+from imagebake.audit.languages.values import as_bool, make_unknown, one_of
+from imagebake.audit.library import TemplateLibrary, relative_to
+from imagebake.audit.model import ResourceContext, TemplateResource, Unresolved, location_text
+
+_IF = 3
+_TURNS = 50
+_SHALLOW = 60
+"""What is worked out deeper than this may lack what there was no room left for."""
+
+
+class ArmScope(EvaluationScope):
+    """The parameters and variables of a template."""
+
+    functions = FUNCTIONS
+
+    def __init__(self, template: ObjectValue | None, given: Mapping[str, Node]) -> None:
+        super().__init__()
+        self.given = given
+        self.defaults = _tables(lookup(template, "parameters"))
+        self.variables = _tables(lookup(template, "variables"))
+
+    def literal(self, node: Literal) -> Node:
+        """What a text means: in brackets it is an expression."""
+        text = str(node.value)
+        if not text.startswith("[") or not text.endswith("]"):
+            return node
+        if text.startswith("[["):
+            return node._replace(value=text[1:])
+        try:
+            return evaluate(parse_expression(node.source, node.at, text[1:-1]), self)
+        except ParseError as error:
+            return make_unknown(node, f"its expression cannot be read: {error.message}")
+
+    def table(self, node: ObjectValue) -> ObjectValue:
+        """A table with the properties that its `copy` makes."""
+        copies = node.entries.get("copy")
+        if copies is None or not isinstance(copies.value, ListValue):
+            return node
+        entries = {key: one for key, one in node.entries.items() if key != "copy"}
+        for item in copies.value.items:
+            name, made = text_of(lookup(item, "name")), lookup(item, "input")
+            if name and made:
+                turns = self.turns(lookup(item, "count") or item)
+                loop = ForExpression(item.source, item.at, (f"copyIndex {name}",), turns, made)
+                entries[name.lower()] = ObjectEntry(item.at, name, loop)
+        return node._replace(entries=entries)
+
+    def turns(self, count: Node) -> Node:
+        """What a copy loop goes over: the numbers up to *count*, where that is known."""
+        known = evaluate(count, self)
+        if not isinstance(known, Literal) or not isinstance(known.value, int):
+            return make_unknown(
+                count, known.why if isinstance(known, UnknownValue) else "it is no number"
+            )
+        if known.value > _TURNS:
+            return make_unknown(count, "it goes round too often to be worked out")
+        each = (Literal(known.source, known.at, number) for number in range(known.value))
+        return ListValue(known.source, known.at, tuple(each))
+
+    def call(self, node: FunctionCall) -> Node:
+        """What a call comes to, that of a parameter or a variable above all."""
+        name = node.name.lower()
+        if name == "if" and len(node.arguments) == _IF:
+            return evaluate_conditional(node, node.arguments, self)
+        if name == "copyindex" and len(node.arguments) == 1:
+            loop = text_of(evaluate(node.arguments[0], self))
+            return self.named(Identifier(node.source, node.at, f"copyIndex {loop}"))
+        if name in {"parameters", "variables"} and node.arguments:
+            wanted = evaluate(node.arguments[0], self)
+            text = text_of(wanted)
+            if text is None:
+                return make_unknown(node, f"the name of its {name[:-1]} is not known")
+            return self.reached(node, name, text.lower(), text)
+        return super().call(node)
+
+    def reached(self, node: Node, kind: str, key: str, name: str) -> Node:
+        """The value of a parameter or a variable, worked out once."""
+        place = (kind, key)
+        if place in self.known:
+            return self.known[place]
+        if kind == "parameters" and key in self.given:
+            return self.given[key]
+        raw = self.variables.get(key)
+        if kind == "parameters":
+            raw = lookup(self.defaults.get(key), "defaultValue")
+        if raw is None and as_bool(lookup(self.defaults.get(key), "nullable") or node):
+            return Literal(node.source, node.at, None)
+        if raw is None:
+            lacks = "has no default" if kind == "parameters" else "is not written out"
+            return make_unknown(node, f"the {kind[:-1]} {name!r} {lacks}")
+        return self.once(node, place, f"the {kind[:-1]} {name!r}", raw)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing was left out because the tree is deep; circles come out alike."""
+        return self.depth < _SHALLOW
+
+
+def _tables(node: Node | None) -> dict[str, Node]:
+    """The values of a table by their names in lower case."""
+    if not isinstance(node, ObjectValue):
+        return {}
+    return {key: one.value for key, one in node.entries.items()}
+
 
 DEPLOYMENTS = "microsoft.resources/deployments"
-TEMPLATES = "microsoft.virtualmachineimages/imagetemplates"
-DEFINITIONS = "microsoft.compute/galleries/images"
+IMAGE_TEMPLATES = "microsoft.virtualmachineimages/imagetemplates"
+IMAGE_DEFINITIONS = "microsoft.compute/galleries/images"
 _MACHINES = ("microsoft.compute/virtualmachines", "microsoft.compute/virtualmachinescalesets")
 _OF_MACHINES = ("extensions", "runcommands", "virtualmachines/extensions")
-KINDS = frozenset(
+AUDITED_TYPES = frozenset(
     (
-        TEMPLATES,
-        DEFINITIONS,
+        IMAGE_TEMPLATES,
+        IMAGE_DEFINITIONS,
         *_MACHINES,
         *(f"{machine}/{part}" for machine in _MACHINES for part in _OF_MACHINES),
     )
@@ -39,14 +155,14 @@ class _Spot(NamedTuple):
 
     node: Node
     scope: ArmScope
-    context: Context
+    context: ResourceContext
     parent: str = ""
     outer: bool = False
 
 
-def resources_of(
-    root: Node, scope: ArmScope, context: Context, library: Library
-) -> Iterator[Resource | Unread]:
+def find_resources(
+    root: Node, scope: ArmScope, context: ResourceContext, library: TemplateLibrary
+) -> Iterator[TemplateResource | Unresolved]:
     """The resources in the document *root* that make or change machines, in its order.
 
     The loops that nobody can count are among the gaps of *scope* afterwards.
@@ -55,30 +171,30 @@ def resources_of(
     waiting = [_Spot(root, scope, context)]
     while waiting:
         spot = waiting.pop()
-        if isinstance(spot.node, Items):
+        if isinstance(spot.node, ListValue):
             waiting += [spot._replace(node=item) for item in reversed(spot.node.items)]
-        elif isinstance(table := spot.node, Table):
+        elif isinstance(table := spot.node, ObjectValue):
             if kind := _kind(table, spot):
                 spot = spot._replace(context=_circumstances(table, spot.context))
             if kind == DEPLOYMENTS:
                 yield from _links(table, spot, library)
-            elif kind in KINDS:
+            elif kind in AUDITED_TYPES:
                 yield _resource(table, kind, spot)
             waiting += reversed([*_inside(table, kind, spot)])
 
 
-def _inside(table: Table, kind: str, spot: _Spot) -> Iterator[_Spot]:
+def _inside(table: ObjectValue, kind: str, spot: _Spot) -> Iterator[_Spot]:
     """Where to look next."""
-    inner = text_of(entry(table, "properties", "expressionEvaluationOptions", "scope")) or "outer"
+    inner = text_of(lookup(table, "properties", "expressionEvaluationOptions", "scope")) or "outer"
     for key, one in table.entries.items():
-        if not isinstance(one.value, Table | Items):
+        if not isinstance(one.value, ObjectValue | ListValue):
             continue
         inside = _Spot(one.value, spot.scope, spot.context)
         if key == "resources" and kind not in {"", DEPLOYMENTS}:
             inside = inside._replace(parent=kind)
         elif key == "properties" and kind == DEPLOYMENTS:
             inside = inside._replace(outer=inner.lower() == "outer")
-        elif key == "template" and isinstance(one.value, Table) and not spot.outer:
+        elif key == "template" and isinstance(one.value, ObjectValue) and not spot.outer:
             inside = inside._replace(scope=_own_scope(one.value, table, spot.scope))
         elif key == "policyrule":
             inside = inside._replace(context=spot.context._replace(policy=True))
@@ -87,7 +203,7 @@ def _inside(table: Table, kind: str, spot: _Spot) -> Iterator[_Spot]:
         yield inside
 
 
-def _own_scope(template: Table, deployment: Table, scope: ArmScope) -> ArmScope:
+def _own_scope(template: ObjectValue, deployment: ObjectValue, scope: ArmScope) -> ArmScope:
     """The scope of a nested template that is given parameters."""
     if "resources" not in template.entries:
         return scope
@@ -96,24 +212,24 @@ def _own_scope(template: Table, deployment: Table, scope: ArmScope) -> ArmScope:
     return own
 
 
-def _given(deployment: Table, scope: ArmScope) -> dict[str, Node]:
+def _given(deployment: ObjectValue, scope: ArmScope) -> dict[str, Node]:
     given = {}
-    parameters = entry(deployment, "parameters")
-    for key, one in parameters.entries.items() if isinstance(parameters, Table) else ():
+    parameters = lookup(deployment, "parameters")
+    for key, one in parameters.entries.items() if isinstance(parameters, ObjectValue) else ():
         options = options_of(evaluate(one.value, scope))
-        values = [value for option in options if (value := entry(option, "value")) is not None]
+        values = [value for option in options if (value := lookup(option, "value")) is not None]
         if values:
-            given[key] = either(one.value, values)
+            given[key] = one_of(one.value, values)
     return given
 
 
-def _kind(table: Table, spot: _Spot) -> str:
+def _kind(table: ObjectValue, spot: _Spot) -> str:
     """The whole type of a resource in lower case; empty for what is none."""
-    kind = (text_of(entry(table, "type")) or "").lower()
+    kind = (text_of(lookup(table, "type")) or "").lower()
     resource = "apiversion" in table.entries or "name" in table.entries
-    properties = entry(table, "properties")
-    if isinstance(properties, Table) and {"source", "distribute"} <= set(properties.entries):
-        return TEMPLATES  # samples leave the type out, or misspell it
+    properties = lookup(table, "properties")
+    if isinstance(properties, ObjectValue) and {"source", "distribute"} <= set(properties.entries):
+        return IMAGE_TEMPLATES  # samples leave the type out, or misspell it
     if not kind or not resource or kind.startswith("["):
         return ""
     if "/" not in kind:
@@ -121,47 +237,49 @@ def _kind(table: Table, spot: _Spot) -> str:
     return kind
 
 
-def _circumstances(table: Table, context: Context) -> Context:
+def _circumstances(table: ObjectValue, context: ResourceContext) -> ResourceContext:
     return context._replace(
         repeated=context.repeated or "copy" in table.entries,
         conditional=context.conditional or "condition" in table.entries,
     )
 
 
-def _resource(table: Table, kind: str, spot: _Spot) -> Resource:
+def _resource(table: ObjectValue, kind: str, spot: _Spot) -> TemplateResource:
     left = {key: one for key, one in table.entries.items() if key not in {"resources", "copy"}}
     body = evaluate(table._replace(entries=left), spot.scope)
-    name = entry(body, "name")
-    shown = name.text if isinstance(name, Unknown) else text_of(name)
-    return Resource(
+    name = lookup(body, "name")
+    shown = name.text if isinstance(name, UnknownValue) else text_of(name)
+    return TemplateResource(
         source=table.source,
         at=table.at,
         kind=kind,
-        api=text_of(entry(body, "apiVersion")) or "",
+        api=text_of(lookup(body, "apiVersion")) or "",
         name=shown or "",
-        body=body if isinstance(body, Table) else table,
+        body=body if isinstance(body, ObjectValue) else table,
         context=spot.context,
     )
 
 
-def _links(table: Table, spot: _Spot, library: Library) -> Iterator[Resource | Unread]:
+def _links(
+    table: ObjectValue, spot: _Spot, library: TemplateLibrary
+) -> Iterator[TemplateResource | Unresolved]:
     """What is in a template that a deployment links to, if it is a file here."""
-    link = entry(table, "properties", "templateLink")
+    link = lookup(table, "properties", "templateLink")
     if link is None:
         return
-    relative = text_of(evaluate(link, spot.scope) if not isinstance(link, Table) else None)
-    relative = relative or text_of(entry(link, "relativePath"))
-    path = beside(table.source, relative) if relative else ""
+    relative = text_of(evaluate(link, spot.scope) if not isinstance(link, ObjectValue) else None)
+    relative = relative or text_of(lookup(link, "relativePath"))
+    path = relative_to(table.source, relative) if relative else ""
     why = library.refusal(path, table.source, spot.context.via) if relative else _ELSEWHERE
     read = None if why else library.document(path)
     if read is None or read[1].root is None:
         why = why or "it is not a file beside this one"
-        yield Unread(link.source, link.at, "a linked template", why)
+        yield Unresolved(link.source, link.at, "a linked template", why)
         return
     library.called.add(read[0].path)
-    properties = entry(table, "properties")
-    given = _given(properties, spot.scope) if isinstance(properties, Table) else {}
+    properties = lookup(table, "properties")
+    given = _given(properties, spot.scope) if isinstance(properties, ObjectValue) else {}
     root = read[1].root
-    scope = ArmScope(root if isinstance(root, Table) else None, given)
-    via = (*spot.context.via, call_place(table.source, table.at))
-    yield from resources_of(root, scope, spot.context._replace(via=via), library)
+    scope = ArmScope(root if isinstance(root, ObjectValue) else None, given)
+    via = (*spot.context.via, location_text(table.source, table.at))
+    yield from find_resources(root, scope, spot.context._replace(via=via), library)

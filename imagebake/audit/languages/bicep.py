@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from imagebake.audit.languages.expressions import Parser
+from imagebake.audit.languages.expressions import ExpressionParser
 from imagebake.audit.languages.json_reader import Flaw, one_each
-from imagebake.audit.languages.nodes import Entry, Literal, Node
-from imagebake.audit.languages.token_row import BICEP_LANGUAGE
+from imagebake.audit.languages.nodes import Literal, Node, ObjectEntry
 from imagebake.audit.languages.tokens import (
     BICEP,
+    BICEP_LANGUAGE,
     END,
     MARK,
     NEWLINE,
     TEXT,
     WORD,
-    Malformed,
-    tokens_of,
+    ParseError,
+    tokenize,
 )
-from imagebake.audit.source import Source
+from imagebake.audit.source import SourceText
 
 _STATEMENTS = frozenset(
     [
@@ -42,7 +42,7 @@ _STATEMENTS = frozenset(
 _MISTAKES = 10
 
 
-class Declaration(NamedTuple):
+class BicepDeclaration(NamedTuple):
     """A resource or a module; *target* is the resource's type or the module's path.
 
     *body* is an object, or one in a condition or a loop; *children* are declared inside it.
@@ -54,22 +54,22 @@ class Declaration(NamedTuple):
     target: str
     existing: bool
     body: Node
-    children: tuple[Declaration, ...]
+    children: tuple[BicepDeclaration, ...]
 
 
 class BicepFile(NamedTuple):
     """What a file declares; a parameter without a default has None."""
 
-    source: Source
+    source: SourceText
     parameters: dict[str, Node | None]
     variables: dict[str, Node]
-    declarations: tuple[Declaration, ...]
+    declarations: tuple[BicepDeclaration, ...]
     flaws: tuple[Flaw, ...]
 
 
-def read_bicep(source: Source) -> BicepFile:
+def parse_bicep(source: SourceText) -> BicepFile:
     """Read *source*; what a mistake is in is left out, and the rest is read."""
-    tokens, wrong = tokens_of(source, BICEP)
+    tokens, wrong = tokenize(source, BICEP)
     parser = _Statements(source, tokens, BICEP_LANGUAGE)
     cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     parser.run()
@@ -82,14 +82,14 @@ def read_bicep(source: Source) -> BicepFile:
     )
 
 
-class _Statements(Parser):
+class _Statements(ExpressionParser):
     """Reads the statements of a file."""
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type] # as the row takes them
         self.parameters: dict[str, Node | None] = {}
         self.variables: dict[str, Node] = {}
-        self.declarations: list[Declaration] = []
+        self.declarations: list[BicepDeclaration] = []
         self.flaws: list[Flaw] = []
 
     def run(self) -> None:
@@ -101,7 +101,7 @@ class _Statements(Parser):
             start = self.position
             try:
                 self.statement()
-            except Malformed as error:
+            except ParseError as error:
                 self.flaws.append(Flaw(error.at, error.message))
                 self.recover(start)
 
@@ -121,7 +121,7 @@ class _Statements(Parser):
             self.decorator()
             return
         if token.kind != WORD or token.value not in _STATEMENTS:
-            raise Malformed(token.at, f"{token.value[:30]!r} begins no statement")
+            raise ParseError(token.at, f"{token.value[:30]!r} begins no statement")
         self.take()
         if token.value in {"resource", "module"}:
             self.declarations.append(self.declaration(token.at, token.value))
@@ -188,7 +188,7 @@ class _Statements(Parser):
         self.take()
         self.postfix(self.primary())
 
-    def declaration(self, at: int, kind: str) -> Declaration:
+    def declaration(self, at: int, kind: str) -> BicepDeclaration:
         """The rest of `resource symbol 'type@version' = …`."""
         symbol = self.expect_name()
         token = self.peek()
@@ -206,9 +206,9 @@ class _Statements(Parser):
         finally:
             children, self.declarations = tuple(self.declarations), outer
         name = str(target.value) if isinstance(target, Literal) else ""
-        return Declaration(at, kind, symbol, name, existing, body, children)
+        return BicepDeclaration(at, kind, symbol, name, existing, body, children)
 
-    def entry(self, entries: dict[str, Entry], spread: list[Node]) -> None:
+    def entry(self, entries: dict[str, ObjectEntry], spread: list[Node]) -> None:
         """One key and its value, or a resource inside of a resource."""
         token = self.peek()
         if token.kind == MARK and token.value == "@":

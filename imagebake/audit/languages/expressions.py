@@ -5,39 +5,42 @@ from __future__ import annotations
 import abc
 
 from imagebake.audit.languages.nodes import (
-    Call,
-    Entry,
-    Field,
-    Index,
-    Items,
+    ForExpression,
+    FunctionCall,
+    Identifier,
+    IndexAccess,
+    Interpolation,
+    ListValue,
     Literal,
-    Loop,
-    Name,
+    MemberAccess,
     Node,
-    Operation,
-    Pieces,
-    Plain,
-    Table,
-    Unknown,
+    ObjectEntry,
+    ObjectValue,
+    OperatorExpression,
+    Scalar,
+    UnknownValue,
 )
-from imagebake.audit.languages.token_row import ARM_LANGUAGE, STRENGTH, Row, named
 from imagebake.audit.languages.tokens import (
     ARM,
+    ARM_LANGUAGE,
     BICEP,
     END,
     MARK,
     NEWLINE,
     NUMBER,
+    PRECEDENCE,
     TEXT,
     WORD,
-    Malformed,
+    ParseError,
     Token,
-    tokens_of,
+    TokenStream,
+    describe_token,
+    tokenize,
 )
-from imagebake.audit.source import Source
+from imagebake.audit.source import SourceText
 
 
-class Brackets(Row, abc.ABC):
+class BracketParser(TokenStream, abc.ABC):
     """Reads what stands in brackets, and leaves the rest of an expression to who extends it."""
 
     @abc.abstractmethod
@@ -59,9 +62,9 @@ class Brackets(Row, abc.ABC):
         else:
             key = self.expression()
         self.leave("]", before)
-        return Index(self.source, node.at, node, key)
+        return IndexAccess(self.source, node.at, node, key)
 
-    def called(self, name: Name | Field) -> Node:
+    def called(self, name: Identifier | MemberAccess) -> Node:
         """A call; of `sys.name(…)` and `item.method(…)` the last name."""
         before = self.enter(free=True)
         arguments: list[Node] = []
@@ -73,7 +76,7 @@ class Brackets(Row, abc.ABC):
                 break
             self.take()
         self.leave(")", before)
-        return Call(self.source, name.at, name.name, tuple(arguments))
+        return FunctionCall(self.source, name.at, name.name, tuple(arguments))
 
     def parenthesis(self) -> Node:
         """`(expression)`, or the arguments of a function."""
@@ -101,7 +104,7 @@ class Brackets(Row, abc.ABC):
         self.expect("=>")
         self.pass_lines()
         self.expression()
-        return Unknown(self.source, at, self.source.snippet(at), "it is a function")
+        return UnknownValue(self.source, at, self.source.snippet(at), "it is a function")
 
     def sequence(self) -> Node:
         """A list, or a loop that makes one."""
@@ -119,7 +122,7 @@ class Brackets(Row, abc.ABC):
             if not self.separated():
                 break
         self.leave("]", before)
-        return Items(self.source, start, tuple(items))
+        return ListValue(self.source, start, tuple(items))
 
     def separated(self) -> bool:
         """Pass over what separates two items; whether there was anything."""
@@ -138,16 +141,16 @@ class Brackets(Row, abc.ABC):
             loop = self.loop(start, keyed=True)
             self.leave("}", before)
             return loop
-        entries: dict[str, Entry] = {}
+        entries: dict[str, ObjectEntry] = {}
         spread: list[Node] = []
         while not self.at_mark("}"):
             self.entry(entries, spread)
             if not self.separated():
                 break
         self.leave("}", before)
-        return Table(self.source, start, entries, tuple(spread))
+        return ObjectValue(self.source, start, entries, tuple(spread))
 
-    def entry(self, entries: dict[str, Entry], spread: list[Node]) -> None:
+    def entry(self, entries: dict[str, ObjectEntry], spread: list[Node]) -> None:
         """One key and its value, or what is poured in."""
         token = self.peek()
         if self.at_mark("..."):
@@ -163,9 +166,11 @@ class Brackets(Row, abc.ABC):
         value = self.expression()
         self.depth -= 1
         if name is None:
-            spread.append(Unknown(self.source, token.at, self.source.snippet(token.at), "its key"))
+            spread.append(
+                UnknownValue(self.source, token.at, self.source.snippet(token.at), "its key")
+            )
         else:
-            entries[name.lower()] = Entry(token.at, name, value)
+            entries[name.lower()] = ObjectEntry(token.at, name, value)
 
     def key(self, token: Token) -> str | None:
         """The name of an entry; None where an expression makes it."""
@@ -206,8 +211,8 @@ class Brackets(Row, abc.ABC):
         if self.at_word("if"):
             self.take()
             condition = self.expression()
-            body = Operation(self.source, body.at, "if", (condition, body))
-        return Loop(self.source, start, names, over, body, key)
+            body = OperatorExpression(self.source, body.at, "if", (condition, body))
+        return ForExpression(self.source, start, names, over, body, key)
 
     def loop_names(self) -> tuple[str, ...]:
         """The names that a loop gives to what it goes over: the key, if any, and the value."""
@@ -224,27 +229,29 @@ class Brackets(Row, abc.ABC):
         return tuple(names)
 
 
-_CONSTANTS: dict[str, Plain] = {"true": True, "false": False, "null": None}
+_CONSTANTS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 _DIRECTIVES = frozenset({"if", "else", "endif", "for", "endfor"})
 
 
-def read_expression(source: Source, at: int, text: str) -> Node:
+def parse_expression(source: SourceText, at: int, text: str) -> Node:
     """The expression of an ARM template that *text* is, its brackets left out.
 
-    All of it is said to stand at *at*. Raises `Malformed`.
+    All of it is said to stand at *at*. Raises `ParseError`.
     """
-    tokens, wrong = tokens_of(Source("", text), ARM)
+    tokens, wrong = tokenize(SourceText("", text), ARM)
     if wrong:
-        raise Malformed(at, wrong[0].message)
-    parser = Parser(source, tuple(token._replace(at=at) for token in tokens), ARM_LANGUAGE)
+        raise ParseError(at, wrong[0].message)
+    parser = ExpressionParser(
+        source, tuple(token._replace(at=at) for token in tokens), ARM_LANGUAGE
+    )
     node = parser.expression()
     if parser.peek().kind != END:
-        raise Malformed(at, f"{named(parser.peek())} cannot stand in this expression")
+        raise ParseError(at, f"{describe_token(parser.peek())} cannot stand in this expression")
     return node
 
 
-class Parser(Brackets):
-    """Reads expressions off a row of tokens; raises `Malformed` where there is none."""
+class ExpressionParser(BracketParser):
+    """Reads expressions off a row of tokens; raises `ParseError` where there is none."""
 
     def expression(self) -> Node:
         """A whole expression."""
@@ -264,20 +271,20 @@ class Parser(Brackets):
         self.expect(":")
         self.pass_lines()
         no = self.expression()
-        return Operation(self.source, at, "?:", (condition, yes, no))
+        return OperatorExpression(self.source, at, "?:", (condition, yes, no))
 
     def binary(self, weakest: int) -> Node:
         """Operators that bind at least as strongly as *weakest*."""
         left = self.unary()
-        while self.continues(*STRENGTH):
+        while self.continues(*PRECEDENCE):
             operator = self.peek().value
-            strength = STRENGTH[operator]
+            strength = PRECEDENCE[operator]
             if strength < weakest:
                 return left
             self.take()
             self.pass_lines()
             right = self.binary(strength + 1)
-            left = Operation(self.source, left.at, operator, (left, right))
+            left = OperatorExpression(self.source, left.at, operator, (left, right))
         return left
 
     def unary(self) -> Node:
@@ -286,7 +293,7 @@ class Parser(Brackets):
             return self.postfix(self.primary())
         self.deeper()
         mark = self.take()
-        node = Operation(self.source, mark.at, mark.value, (self.unary(),))
+        node = OperatorExpression(self.source, mark.at, mark.value, (self.unary(),))
         self.depth -= 1
         return node
 
@@ -307,10 +314,10 @@ class Parser(Brackets):
         self.take()
         if self.at_mark("*"):
             self.take()
-            return Index(self.source, node.at, node, None)
+            return IndexAccess(self.source, node.at, node, None)
         if self.peek().kind not in {WORD, NUMBER}:
             raise self.missing("a name")
-        found = Field(self.source, node.at, node, self.take().value)
+        found = MemberAccess(self.source, node.at, node, self.take().value)
         return self.called(found) if self.at_mark("(") else found
 
     def primary(self) -> Node:
@@ -330,7 +337,9 @@ class Parser(Brackets):
         """A text, with the expressions in it."""
         if not token.parts:
             return Literal(self.source, token.at, token.value)
-        return Pieces(self.source, token.at, tuple(self.piece(token, part) for part in token.parts))
+        return Interpolation(
+            self.source, token.at, tuple(self.piece(token, part) for part in token.parts)
+        )
 
     def piece(self, token: Token, part: str | tuple[Token, ...]) -> Node:
         """A piece of a text; a directive of Terraform's is nobody's value."""
@@ -338,23 +347,23 @@ class Parser(Brackets):
             return Literal(self.source, token.at, part)
         at = part[0].at if part else token.at
         if not part or (part[0].kind == WORD and part[0].value in _DIRECTIVES):
-            return Unknown(self.source, at, self.source.snippet(at), "it is a directive")
-        inner = Parser(self.source, (*part, Token(END, part[-1].at, "")), self.language)
+            return UnknownValue(self.source, at, self.source.snippet(at), "it is a directive")
+        inner = ExpressionParser(self.source, (*part, Token(END, part[-1].at, "")), self.language)
         inner.free, inner.depth = True, self.depth
         if inner.at_mark("~"):
             inner.take()
         node = inner.expression()
         if inner.peek().kind != END and not inner.at_mark("~"):
-            raise Malformed(inner.peek().at, f"{named(inner.peek())} cannot stand here")
+            raise ParseError(inner.peek().at, f"{describe_token(inner.peek())} cannot stand here")
         return node
 
     def word(self, token: Token) -> Node:
         """A constant, a name, a call, or a function of one argument."""
-        name = Name(self.source, token.at, token.value)
+        name = Identifier(self.source, token.at, token.value)
         if token.value == "if" and self.language.grammar is BICEP and self.at_mark("("):
             condition = self.parenthesis()
             self.pass_lines()
-            return Operation(self.source, token.at, "if", (condition, self.expression()))
+            return OperatorExpression(self.source, token.at, "if", (condition, self.expression()))
         if self.at_mark("("):
             return self.called(name)
         if self.at_mark("=>") and self.language.grammar is BICEP:
@@ -364,5 +373,5 @@ class Parser(Brackets):
         return name
 
 
-def _number(text: str) -> Plain:
+def _number(text: str) -> Scalar:
     return int(text) if text.lstrip("-").isdigit() and len(text) < 20 else float(text)  # noqa: PLR2004 - 64 bits

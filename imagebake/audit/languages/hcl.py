@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from imagebake.audit.languages.expressions import Parser
+from imagebake.audit.languages.expressions import ExpressionParser
 from imagebake.audit.languages.json_reader import Flaw, one_each
-from imagebake.audit.languages.nodes import Entry, Literal
-from imagebake.audit.languages.token_row import HCL_LANGUAGE
+from imagebake.audit.languages.nodes import Literal, ObjectEntry
 from imagebake.audit.languages.tokens import (
     BAD,
     END,
     HCL,
+    HCL_LANGUAGE,
     MARK,
     NEWLINE,
     TEXT,
     WORD,
-    Malformed,
-    tokens_of,
+    ParseError,
+    tokenize,
 )
-from imagebake.audit.source import Source
+from imagebake.audit.source import SourceText
 
 _MISTAKES = 10
 
 
-class Block(NamedTuple):
+class HclBlock(NamedTuple):
     """`kind "label" "label" { attributes and blocks }`."""
 
     at: int
     kind: str
     labels: tuple[str, ...]
-    attributes: dict[str, Entry]
-    blocks: tuple[Block, ...]
+    attributes: dict[str, ObjectEntry]
+    blocks: tuple[HclBlock, ...]
 
-    def inner(self, kind: str) -> tuple[Block, ...]:
+    def inner(self, kind: str) -> tuple[HclBlock, ...]:
         """The blocks inside it that are called *kind*."""
         return tuple(block for block in self.blocks if block.kind == kind)
 
@@ -41,32 +41,32 @@ class Block(NamedTuple):
 class HclFile(NamedTuple):
     """What a file says at its outermost level."""
 
-    source: Source
-    attributes: dict[str, Entry]
-    blocks: tuple[Block, ...]
+    source: SourceText
+    attributes: dict[str, ObjectEntry]
+    blocks: tuple[HclBlock, ...]
     flaws: tuple[Flaw, ...]
 
 
-def read_hcl(source: Source) -> HclFile:
+def parse_hcl(source: SourceText) -> HclFile:
     """Read *source*; what a mistake is in is left out, and the rest is read."""
-    tokens, wrong = tokens_of(source, HCL)
+    tokens, wrong = tokenize(source, HCL)
     parser = _Bodies(source, tokens, HCL_LANGUAGE)
     cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     attributes, blocks = parser.body("", 0)
     return HclFile(source, attributes, blocks, one_each(parser.flaws, cut))
 
 
-class _Bodies(Parser):
+class _Bodies(ExpressionParser):
     """Reads the bodies of blocks."""
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type] # as the row takes them
         self.flaws: list[Flaw] = []
 
-    def body(self, kind: str, start: int) -> tuple[dict[str, Entry], tuple[Block, ...]]:
+    def body(self, kind: str, start: int) -> tuple[dict[str, ObjectEntry], tuple[HclBlock, ...]]:
         """Attributes and blocks, up to the brace that closes them, or the end."""
-        attributes: dict[str, Entry] = {}
-        blocks: list[Block] = []
+        attributes: dict[str, ObjectEntry] = {}
+        blocks: list[HclBlock] = []
         while len(self.flaws) < _MISTAKES:
             self.pass_lines()
             token = self.peek()
@@ -82,21 +82,21 @@ class _Bodies(Parser):
             before, depth = self.position, self.depth
             try:
                 self.statement(attributes, blocks)
-            except Malformed as error:
+            except ParseError as error:
                 self.flaws.append(Flaw(error.at, error.message))
                 self.free, self.depth, self.position = False, depth, before
                 self.recover()
         return attributes, tuple(blocks)
 
-    def statement(self, attributes: dict[str, Entry], blocks: list[Block]) -> None:
+    def statement(self, attributes: dict[str, ObjectEntry], blocks: list[HclBlock]) -> None:
         """`name = value`, or a block."""
         token = self.peek()
         if token.kind not in {WORD, TEXT}:
-            raise Malformed(token.at, f"{token.value[:30]!r} begins neither attribute nor block")
+            raise ParseError(token.at, f"{token.value[:30]!r} begins neither attribute nor block")
         self.take()
         if self.at_mark("=", ":"):
             self.take()
-            attributes[token.value.lower()] = Entry(token.at, token.value, self.expression())
+            attributes[token.value.lower()] = ObjectEntry(token.at, token.value, self.expression())
             if self.at_mark(","):
                 self.take()
         else:
@@ -104,7 +104,7 @@ class _Bodies(Parser):
         if self.peek().kind not in {NEWLINE, END} and not self.at_mark("}"):
             raise self.missing("the end of the line")
 
-    def block(self, at: int, kind: str) -> Block:
+    def block(self, at: int, kind: str) -> HclBlock:
         """The rest of a block."""
         labels: list[str] = []
         while self.peek().kind in {WORD, TEXT}:
@@ -118,7 +118,7 @@ class _Bodies(Parser):
         self.depth -= 1
         if self.at_mark("}"):
             self.take()
-        return Block(at, kind, tuple(labels), attributes, blocks)
+        return HclBlock(at, kind, tuple(labels), attributes, blocks)
 
     def recover(self) -> None:
         """Go to the end of the statement: of its line, or of the braces that it opens."""

@@ -6,8 +6,15 @@ import json
 import re
 from typing import NamedTuple
 
-from imagebake.audit.languages.nodes import Entry, Items, Literal, Node, Plain, Table
-from imagebake.audit.source import Source
+from imagebake.audit.languages.nodes import (
+    ListValue,
+    Literal,
+    Node,
+    ObjectEntry,
+    ObjectValue,
+    Scalar,
+)
+from imagebake.audit.source import SourceText
 
 DEEPEST = 100
 _SKIP = re.compile(r"(?:[\s\ufeff]+|//[^\n\r]*|/\*(?s:.*?)\*/)*")
@@ -18,7 +25,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _HALF = re.compile("[\ud800-\udfff]")
-_WORDS: dict[str, Plain] = {"true": True, "false": False, "null": None}
+_WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 
 
 class Flaw(NamedTuple):
@@ -45,7 +52,7 @@ class _Open(NamedTuple):
 
     at: int
     items: list[Node] | None
-    entries: dict[str, Entry]
+    entries: dict[str, ObjectEntry]
     key: list[tuple[int, str]]
 
 
@@ -55,7 +62,7 @@ class _Stop(Exception):
         self.flaw = Flaw(at, message)
 
 
-def read_json(source: Source) -> Reading:
+def read_json(source: SourceText) -> Reading:
     """Read *source*; what stands before a mistake is kept.
 
     A comma too much or too few is a flaw, and the reading goes on.
@@ -72,7 +79,7 @@ def read_json(source: Source) -> Reading:
 class _Reader:
     """Reads without recursion, so that no depth of a hostile file is a danger."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceText) -> None:
         self.source = source
         self.text = source.text
         self.root: Node | None = None
@@ -167,9 +174,9 @@ class _Reader:
         """Make a value of what is open innermost."""
         top = self.open.pop()
         if top.items is not None:
-            self.add(Items(self.source, top.at, tuple(top.items)))
+            self.add(ListValue(self.source, top.at, tuple(top.items)))
         else:
-            self.add(Table(self.source, top.at, top.entries))
+            self.add(ObjectValue(self.source, top.at, top.entries))
 
     def close_all(self) -> None:
         """Keep what was read before a mistake."""
@@ -188,9 +195,9 @@ class _Reader:
             at, name = top.key.pop()
             if (before := top.entries.get(name.lower())) and before.name == name:
                 self.flaws.append(Flaw(at, f"{name[:40]!r} stands twice in one object"))
-            top.entries[name.lower()] = Entry(at, name, node)
+            top.entries[name.lower()] = ObjectEntry(at, name, node)
 
-    def plain(self, at: int, piece: str, kind: str | None) -> Plain:
+    def plain(self, at: int, piece: str, kind: str | None) -> Scalar:
         """The value of a piece."""
         if kind == "text":
             return self.unquoted(at, piece)

@@ -1,7 +1,7 @@
 """What ARM, Bicep and Terraform say, in one form: values, and expressions over them.
 
 A tree as it was read has nodes of all kinds. A tree that was evaluated has values only, and
-`Unknown` where nobody can say the value without deploying. Every node knows where it stands.
+`UnknownValue` where nobody can say the value without deploying. Every node knows where it stands.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from imagebake.audit.source import Source
+from imagebake.audit.source import SourceText
 
-Plain = str | int | float | bool | None
+Scalar = str | int | float | bool | None
 
 
 class Literal(NamedTuple):
     """A text, a number, a truth value, or nothing."""
 
-    source: Source
+    source: SourceText
     at: int
-    value: Plain
+    value: Scalar
 
 
-class Items(NamedTuple):
+class ListValue(NamedTuple):
     """A list."""
 
-    source: Source
+    source: SourceText
     at: int
     items: tuple[Node, ...]
 
 
-class Entry(NamedTuple):
+class ObjectEntry(NamedTuple):
     """One key of a table, as it is spelled, and what it has."""
 
     at: int
@@ -38,74 +38,74 @@ class Entry(NamedTuple):
     value: Node
 
 
-class Table(NamedTuple):
+class ObjectValue(NamedTuple):
     """An object; *entries* by their names in lower case, because ARM knows no other.
 
     *spread* is what else is poured into it, or has a key that only a deployment knows.
     """
 
-    source: Source
+    source: SourceText
     at: int
-    entries: dict[str, Entry]
+    entries: dict[str, ObjectEntry]
     spread: tuple[Node, ...] = ()
 
 
-class Name(NamedTuple):
+class Identifier(NamedTuple):
     """A name: a parameter, a variable, a resource."""
 
-    source: Source
+    source: SourceText
     at: int
     name: str
 
 
-class Field(NamedTuple):
+class MemberAccess(NamedTuple):
     """`base.name`."""
 
-    source: Source
+    source: SourceText
     at: int
     base: Node
     name: str
 
 
-class Index(NamedTuple):
+class IndexAccess(NamedTuple):
     """`base[key]`; without a key all of them, as Terraform's `base[*]`."""
 
-    source: Source
+    source: SourceText
     at: int
     base: Node
     key: Node | None
 
 
-class Call(NamedTuple):
+class FunctionCall(NamedTuple):
     """`name(arguments)`."""
 
-    source: Source
+    source: SourceText
     at: int
     name: str
     arguments: tuple[Node, ...]
 
 
-class Operation(NamedTuple):
+class OperatorExpression(NamedTuple):
     """An operator and what it works on; `?:` has three operands."""
 
-    source: Source
+    source: SourceText
     at: int
     operator: str
     operands: tuple[Node, ...]
 
 
-class Pieces(NamedTuple):
+class Interpolation(NamedTuple):
     """A text with expressions in it."""
 
-    source: Source
+    source: SourceText
     at: int
     parts: tuple[Node, ...]
 
 
-class Loop(NamedTuple):
+class ForExpression(NamedTuple):
     """`for names in over: body`; *key* where it makes a table of Terraform's."""
 
-    source: Source
+    source: SourceText
     at: int
     names: tuple[str, ...]
     over: Node
@@ -113,51 +113,51 @@ class Loop(NamedTuple):
     key: Node | None = None
 
 
-class Unknown(NamedTuple):
+class UnknownValue(NamedTuple):
     """What only a deployment knows: *text* is what stands there, *why* says what is missing."""
 
-    source: Source
+    source: SourceText
     at: int
     text: str
     why: str
 
 
-class Either(NamedTuple):
+class OneOf(NamedTuple):
     """One of several values: which, only a deployment knows."""
 
-    source: Source
+    source: SourceText
     at: int
     options: tuple[Node, ...]
 
 
 Node = (
     Literal
-    | Items
-    | Table
-    | Name
-    | Field
-    | Index
-    | Call
-    | Operation
-    | Pieces
-    | Loop
-    | Unknown
-    | Either
+    | ListValue
+    | ObjectValue
+    | Identifier
+    | MemberAccess
+    | IndexAccess
+    | FunctionCall
+    | OperatorExpression
+    | Interpolation
+    | ForExpression
+    | UnknownValue
+    | OneOf
 )
 
 
-def entry(node: Node | None, *path: str) -> Node | None:
+def lookup(node: Node | None, *path: str) -> Node | None:
     """What *node* has at *path*, where all of it is tables."""
     for name in path:
-        if not isinstance(node, Table) or (found := node.entries.get(name.lower())) is None:
+        if not isinstance(node, ObjectValue) or (found := node.entries.get(name.lower())) is None:
             return None
         node = found.value
     return node
 
 
-def entry_place(table: Node | None, name: str) -> int | None:
+def key_offset(table: Node | None, name: str) -> int | None:
     """Where the key *name* of a table stands."""
-    found = table.entries.get(name.lower()) if isinstance(table, Table) else None
+    found = table.entries.get(name.lower()) if isinstance(table, ObjectValue) else None
     return found.at if found else None
 
 
@@ -172,7 +172,7 @@ def options_of(node: Node | None) -> tuple[Node, ...]:
     """The values that *node* may have."""
     if node is None:
         return ()
-    return node.options if isinstance(node, Either) else (node,)
+    return node.options if isinstance(node, OneOf) else (node,)
 
 
 def texts_of(node: Node | None) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def texts_of(node: Node | None) -> tuple[str, ...]:
 def items_of(node: Node | None) -> Iterator[Node]:
     """The items of a list, of either of two lists, or the one thing that stands for a list."""
     for option in options_of(node):
-        if isinstance(option, Items):
+        if isinstance(option, ListValue):
             for item in option.items:
                 yield from options_of(item)
         elif not (isinstance(option, Literal) and option.value is None):
@@ -198,9 +198,9 @@ def walk(node: Node, most: int = 20_000) -> Iterator[Node]:
         most -= 1
         found = waiting.pop()
         yield found
-        if isinstance(found, Table):
+        if isinstance(found, ObjectValue):
             waiting += [*reversed([one.value for one in found.entries.values()]), *found.spread]
-        elif isinstance(found, Items):
+        elif isinstance(found, ListValue):
             waiting += reversed(found.items)
-        elif isinstance(found, Either):
+        elif isinstance(found, OneOf):
             waiting += reversed(found.options)

@@ -3,30 +3,183 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from imagebake.audit.found import (
+from imagebake.audit.discovery import (
+    deploys_no_machine,
+    discover_in_arguments,
+    discover_in_resource,
+)
+from imagebake.audit.languages.arm import AUDITED_TYPES, ArmScope, find_resources
+from imagebake.audit.languages.evaluate import evaluate
+from imagebake.audit.languages.hcl import HclBlock, HclFile
+from imagebake.audit.languages.nodes import (
+    Identifier,
+    Literal,
+    Node,
+    ObjectEntry,
+    ObjectValue,
+    UnknownValue,
+    text_of,
+)
+from imagebake.audit.languages.terraform_scope import TerraformScope
+from imagebake.audit.languages.values import iterations, make_unknown
+from imagebake.audit.library import TemplateLibrary, embedded_document, relative_to
+from imagebake.audit.model import (
     MACHINE,
     RUN_COMMAND,
     SCALE_SET,
-    Context,
-    Extension,
-    Found,
-    Resource,
-    Unread,
-    call_place,
-    loop_gap,
+    Discovered,
+    DiscoveredExtension,
+    DiscoveredImage,
+    DiscoveredStartScript,
+    ResourceContext,
+    TemplateResource,
+    Unresolved,
+    location_text,
+    unresolved_loop,
 )
-from imagebake.audit.languages.arm import KINDS, resources_of
-from imagebake.audit.languages.arm_scope import ArmScope
-from imagebake.audit.languages.evaluate import evaluate
-from imagebake.audit.languages.hcl import Block, HclFile
-from imagebake.audit.languages.nodes import Entry, Literal, Node, Table, Unknown, text_of
-from imagebake.audit.languages.terraform_machines import Module, extension, machine_parts, pair
-from imagebake.audit.languages.terraform_scope import TerraformScope
-from imagebake.audit.languages.values import turns, unknown
-from imagebake.audit.library import Library, beside, document_of
-from imagebake.audit.machines import found_in
-from imagebake.audit.shapes import extensions_given, makes_no_machine
+from imagebake.audit.source import SourceText
+
+_REFERENCES = frozenset(
+    {"source_image_reference", "storage_image_reference", "storage_profile_image_reference"}
+)
+
+
+class TerraformModule(NamedTuple):
+    """A module that is being read, and one of its files."""
+
+    scope: TerraformScope
+    context: ResourceContext
+    source: SourceText
+
+    def value(self, attributes: Mapping[str, ObjectEntry], *names: str) -> Node | None:
+        """What one of *names* is set to; None where none is, or it is null."""
+        for name in names:
+            if name in attributes:
+                found = evaluate(attributes[name].value, self.scope)
+                return None if isinstance(found, Literal) and found.value is None else found
+        return None
+
+    @property
+    def library(self) -> TemplateLibrary:
+        """Where other files come from."""
+        return self.scope.library
+
+
+def extension(
+    block: HclBlock, machine: str, name: str, module: TerraformModule
+) -> DiscoveredExtension:
+    """The extension that a block is, with the defaults of the provider."""
+    kind = module.value(block.attributes, "type")
+    place = kind if kind and module.context.via else None
+    written = block.attributes.get("type")
+    settings = (
+        module.value(block.attributes, "settings"),
+        module.value(block.attributes, "protected_settings"),
+    )
+    return DiscoveredExtension(
+        source=place.source if place else module.source,
+        at=place.at if place else written.at if written else block.at,
+        machine=machine,
+        name=name,
+        publisher=module.value(block.attributes, "publisher"),
+        type=kind,
+        version=module.value(block.attributes, "type_handler_version"),
+        minor=module.value(
+            block.attributes, "auto_upgrade_minor_version", "auto_upgrade_minor_version_enabled"
+        ),
+        automatic=module.value(
+            block.attributes, "automatic_upgrade_enabled", "enable_automatic_upgrade"
+        ),
+        settings=tuple(one for one in settings if one is not None),
+        context=module.context,
+        minor_absent=machine == SCALE_SET,
+    )
+
+
+def machine_parts(
+    block: HclBlock, machine: str, name: str, module: TerraformModule
+) -> Iterator[Discovered]:
+    """What a block of a machine or a scale set has in it."""
+    for kind, place in (
+        ("custom data", block.attributes),
+        ("user data", block.attributes),
+        *(("custom data", profile.attributes) for profile in _profiles(block)),
+    ):
+        text = module.value(place, kind.replace(" ", "_"), f"{kind.replace(' ', '_')}_base64")
+        if text is not None:
+            yield DiscoveredStartScript(
+                text.source, text.at, machine, name, kind, text, module.context
+            )
+    yield from _images(block, machine, name, module)
+    for inner in block.blocks:
+        if inner.kind == "extension":
+            yield extension(inner, machine, name, module)
+        elif inner.kind == "dynamic" and inner.labels[:1] == ("extension",):
+            yield from _dynamic(inner, machine, name, module)
+
+
+def _profiles(block: HclBlock) -> Iterator[HclBlock]:
+    for inner in block.blocks:
+        if inner.kind in {"os_profile", "linux_configuration", "windows_configuration"}:
+            yield inner
+            yield from _profiles(inner)
+
+
+def _images(
+    block: HclBlock, machine: str, name: str, module: TerraformModule
+) -> Iterator[DiscoveredImage]:
+    for inner in block.blocks:
+        if inner.kind in _REFERENCES:
+            version = module.value(inner.attributes, "version")
+            parts = tuple(
+                module.value(inner.attributes, one) for one in ("publisher", "offer", "sku")
+            )
+            reference = module.value(inner.attributes, "id")
+            place = version or reference
+            yield DiscoveredImage(
+                source=place.source if place else module.source,
+                at=place.at if place else inner.at,
+                machine=machine,
+                name=name,
+                parts=parts,
+                version=version,
+                id=reference,
+                context=module.context,
+            )
+    identity = module.value(block.attributes, "source_image_id")
+    if identity is not None:
+        yield DiscoveredImage(
+            identity.source, identity.at, machine, name, (), None, identity, module.context
+        )
+
+
+def _dynamic(
+    block: HclBlock, machine: str, name: str, module: TerraformModule
+) -> Iterator[Discovered]:
+    """The extensions of a `dynamic` block: each of them, where it can be known."""
+    loop, contents = block.attributes.get("for_each"), block.inner("content")
+    if not contents or loop is None:
+        return
+    iterator = "extension"
+    if (named := block.attributes.get("iterator")) and isinstance(named.value, Identifier):
+        iterator = named.value.name
+    over = evaluate(loop.value, module.scope)
+    if isinstance(over, UnknownValue):
+        yield Unresolved(module.source, block.at, f"dynamic extensions of {name}", over.why)
+    inside = module._replace(context=module.context._replace(repeated=True))
+    for key, value in iterations(over) or [(over, over)]:
+        module.scope.bound.append({iterator: pair(block.at, key, value)})
+        yield extension(contents[0], machine, name, inside)
+        module.scope.bound.pop()
+
+
+def pair(at: int, key: Node, value: Node) -> ObjectValue:
+    """What a loop gives its body: a `key` and a `value`."""
+    entries = {"key": ObjectEntry(at, "key", key), "value": ObjectEntry(at, "value", value)}
+    return ObjectValue(value.source, at, entries)
+
 
 _MACHINES = {
     "azurerm_virtual_machine": MACHINE,
@@ -51,38 +204,43 @@ _AZAPI = ("azapi_resource", "azapi_update_resource")
 _META = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
 
 
-def found_in_folder(
-    files: tuple[HclFile, ...], given: Mapping[str, Node], context: Context, library: Library
-) -> Iterator[Found]:
+def discover_in_folder(
+    files: tuple[HclFile, ...],
+    given: Mapping[str, Node],
+    context: ResourceContext,
+    library: TemplateLibrary,
+) -> Iterator[Discovered]:
     """What the module that *files* are, *given* its variables, makes machines depend on."""
     scope = TerraformScope(files, given, library)
     for file in files:
-        module = Module(scope, context, file.source)
+        module = TerraformModule(scope, context, file.source)
         for block in file.blocks:
             if block.kind == "module":
                 yield from _called(block, module)
             elif block.kind == "resource" and len(block.labels) > 1:
                 yield from _resource(block, module)
     for gap in scope.gaps:
-        yield loop_gap(gap)
+        yield unresolved_loop(gap)
 
 
-def _resource(block: Block, module: Module) -> Iterator[Found]:
+def _resource(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
     """A resource, once for each thing that it is repeated for, where that is known."""
     loop = block.attributes.get("for_each") or block.attributes.get("count")
     if loop is None:
         yield from _one(block, module)
         return
     over = evaluate(loop.value, module.scope)
-    here = unknown(loop.value, over.why if isinstance(over, Unknown) else "it is repeated")
+    here = make_unknown(
+        loop.value, over.why if isinstance(over, UnknownValue) else "it is repeated"
+    )
     module = module._replace(context=module.context._replace(repeated=True))
-    for key, value in (turns(over) or [(here, here)])[:_TURNS]:
+    for key, value in (iterations(over) or [(here, here)])[:_TURNS]:
         module.scope.bound.append({"each": pair(loop.at, key, value)})
         yield from _one(block, module)
         module.scope.bound.pop()
 
 
-def _one(block: Block, module: Module) -> Iterator[Found]:
+def _one(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
     kind, name = block.labels[0], ".".join(block.labels[:2])
     if kind in _EXTENSIONS:
         yield extension(block, _EXTENSIONS[kind], name, module)
@@ -96,7 +254,7 @@ def _one(block: Block, module: Module) -> Iterator[Found]:
         yield from _deployment(block, name, module)
 
 
-def _called(block: Block, module: Module) -> Iterator[Found]:
+def _called(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
     """What is in a module: a folder here is read with what it is given."""
     given = {
         key: evaluate(one.value, module.scope)
@@ -109,35 +267,35 @@ def _called(block: Block, module: Module) -> Iterator[Found]:
     if {"count", "for_each"} & set(block.attributes):
         context = context._replace(repeated=True)
     if path.startswith(("./", "../")):
-        place = beside(module.source, path)
+        place = relative_to(module.source, path)
         why = module.library.refusal(place, module.source, context.via)
         files = () if why else module.library.folder(place)
         if files:
             module.library.called |= {file.source.path for file in files}
-            via = (*context.via, call_place(module.source, block.at))
-            yield from found_in_folder(files, given, context._replace(via=via), module.library)
+            via = (*context.via, location_text(module.source, block.at))
+            yield from discover_in_folder(files, given, context._replace(via=via), module.library)
         else:
             why = why or "there is no such folder"
-            yield Unread(module.source, block.at, f"{name} ({path})", why)
+            yield Unresolved(module.source, block.at, f"{name} ({path})", why)
         return
-    if makes_no_machine(path):
+    if deploys_no_machine(path):
         return
-    yield Unread(module.source, block.at, f"{name} ({path})", "it is not in this repository")
-    entries = {key: Entry(value.at, key, value) for key, value in given.items()}
-    yield from extensions_given(Table(module.source, block.at, entries), path, context)
+    yield Unresolved(module.source, block.at, f"{name} ({path})", "it is not in this repository")
+    entries = {key: ObjectEntry(value.at, key, value) for key, value in given.items()}
+    yield from discover_in_arguments(ObjectValue(module.source, block.at, entries), path, context)
 
 
-def _run_command(block: Block, name: str, module: Module) -> Extension:
+def _run_command(block: HclBlock, name: str, module: TerraformModule) -> DiscoveredExtension:
     sources = block.inner("source")
     place = sources[0].at if sources else block.at
     entries = {
-        key.replace("_", ""): Entry(one.at, key, one)
+        key.replace("_", ""): ObjectEntry(one.at, key, one)
         for source in sources
         for key in ("script_uri", "script")
         if (one := module.value(source.attributes, key)) is not None
     }
-    settings = Table(module.source, place, entries)
-    return Extension(
+    settings = ObjectValue(module.source, place, entries)
+    return DiscoveredExtension(
         source=module.source,
         at=place,
         machine=MACHINE,
@@ -153,32 +311,32 @@ def _run_command(block: Block, name: str, module: Module) -> Extension:
     )
 
 
-def _azapi(block: Block, name: str, module: Module) -> Iterator[Found]:
+def _azapi(block: HclBlock, name: str, module: TerraformModule) -> Iterator[Discovered]:
     """A resource whose body is as Azure Resource Manager takes it."""
     target = text_of(module.value(block.attributes, "type")) or ""
     kind, _, api = target.partition("@")
-    if kind.lower() not in KINDS:
+    if kind.lower() not in AUDITED_TYPES:
         return
-    body = document_of(module.value(block.attributes, "body"))
-    if not isinstance(body, Table):
-        yield Unread(module.source, block.at, name, "its body is not written out")
+    body = embedded_document(module.value(block.attributes, "body"))
+    if not isinstance(body, ObjectValue):
+        yield Unresolved(module.source, block.at, name, "its body is not written out")
         return
-    yield from found_in(
-        Resource(module.source, block.at, kind.lower(), api, name, body, module.context)
+    yield from discover_in_resource(
+        TemplateResource(module.source, block.at, kind.lower(), api, name, body, module.context)
     )
 
 
-def _deployment(block: Block, name: str, module: Module) -> Iterator[Found]:
+def _deployment(block: HclBlock, name: str, module: TerraformModule) -> Iterator[Discovered]:
     """A template of Azure Resource Manager in a text."""
     text = module.value(block.attributes, "template_content", "template_body")
-    root = document_of(text)
+    root = embedded_document(text)
     if root is None:
-        yield Unread(module.source, block.at, name, "its template is not here")
+        yield Unresolved(module.source, block.at, name, "its template is not here")
         return
-    via = (*module.context.via, call_place(module.source, block.at))
-    scope = ArmScope(root if isinstance(root, Table) else None, {})
-    for found in resources_of(root, scope, module.context._replace(via=via), module.library):
-        if isinstance(found, Resource):
-            yield from found_in(found)
+    via = (*module.context.via, location_text(module.source, block.at))
+    scope = ArmScope(root if isinstance(root, ObjectValue) else None, {})
+    for found in find_resources(root, scope, module.context._replace(via=via), module.library):
+        if isinstance(found, TemplateResource):
+            yield from discover_in_resource(found)
         else:
             yield found

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from imagebake.audit.source import Source
+from imagebake.audit.source import SourceText
 
-DEEPEST = 30
+TEXT_NESTING_MAX = 30
 """So many texts may stand inside the expressions of texts."""
 
 _MISTAKES = 10
@@ -18,7 +18,7 @@ WORD, NUMBER, TEXT, MARK, NEWLINE, END = "word", "number", "text", "mark", "newl
 BAD = "bad"
 
 
-class Malformed(Exception):
+class ParseError(Exception):
     """A text that is not in its language, at an offset; perhaps all the *rest* of it is not."""
 
     def __init__(self, at: int, message: str, *, rest: bool = False) -> None:
@@ -102,7 +102,9 @@ _LAST = 0x10FFFF
 _HALF = range(0xD800, 0xE000)
 
 
-def tokens_of(source: Source, grammar: Grammar) -> tuple[tuple[Token, ...], tuple[Malformed, ...]]:
+def tokenize(
+    source: SourceText, grammar: Grammar
+) -> tuple[tuple[Token, ...], tuple[ParseError, ...]]:
     """Every word of *source*, the end last, and what cannot be cut.
 
     After a mistake it goes on with the next line, a few times; what cannot be cut is a bad
@@ -111,12 +113,12 @@ def tokens_of(source: Source, grammar: Grammar) -> tuple[tuple[Token, ...], tupl
     text, start = source.text, 0
     cutter = _Cutter(text, grammar)
     found: list[Token] = []
-    wrong: list[Malformed] = []
+    wrong: list[ParseError] = []
     while len(wrong) < _MISTAKES:
         try:
             found.extend(cutter.tokens(start, len(text), nested=0))
             break
-        except Malformed as error:
+        except ParseError as error:
             wrong.append(error)
             found += (Token(BAD, error.at, ""), Token(NEWLINE, error.at, ""))
             if error.rest:
@@ -140,7 +142,7 @@ class _Cutter:
             at = self.at
             match = match_at(self.text, at, end)
             if match is None:
-                raise Malformed(at, self.strange(at), rest=self.text.startswith("/*", at))
+                raise ParseError(at, self.strange(at), rest=self.text.startswith("/*", at))
             kind = match.lastgroup or ""
             self.at = match.end()
             if kind == "space":
@@ -156,7 +158,7 @@ class _Cutter:
             else:
                 yield self.literal(at, kind, match, end, nested)
         if nested:
-            raise Malformed(start, "this expression in a text is never closed")
+            raise ParseError(start, "this expression in a text is never closed")
 
     def literal(self, at: int, kind: str, match: re.Match[str], end: int, nested: int) -> Token:
         """A text of whichever kind."""
@@ -172,7 +174,7 @@ class _Cutter:
         """A text in quotes that has escapes or expressions in it."""
         parts, stop = self.parts(at, start, end, self.grammar.inside, nested)
         if stop >= end or self.text[stop] != self.grammar.quote:
-            raise Malformed(at, "this text is never closed")
+            raise ParseError(at, "this text is never closed")
         self.at = stop + 1
         return _text(at, parts)
 
@@ -182,10 +184,10 @@ class _Cutter:
         closing = _closing(name).search(self.text, match.end(), end)
         if closing is None:
             message = f"this text is never closed: no line says {name} alone"
-            raise Malformed(at, message, rest=True)
+            raise ParseError(at, message, rest=True)
         parts, stop = self.parts(at, match.end(), closing.start(), _HERE, nested)
         if stop < closing.start():
-            raise Malformed(stop, "this cannot stand in a text")
+            raise ParseError(stop, "this cannot stand in a text")
         self.at = closing.end()
         return _text(at, parts)
 
@@ -193,8 +195,8 @@ class _Cutter:
         self, at: int, start: int, end: int, inside: re.Pattern[str], nested: int
     ) -> tuple[list[str | tuple[Token, ...]], int]:
         """The pieces of a text from *start*, and where it stopped."""
-        if nested > DEEPEST:
-            raise Malformed(at, f"texts are nested more than {DEEPEST} deep")
+        if nested > TEXT_NESTING_MAX:
+            raise ParseError(at, f"texts are nested more than {TEXT_NESTING_MAX} deep")
         parts: list[str | tuple[Token, ...]] = []
         while True:
             match = inside.match(self.text, start, end)
@@ -242,3 +244,150 @@ def _unescaped(text: str, grammar: Grammar, *, backslash: bool) -> str:
         return grammar.escapes.get(match[3], match[3])
 
     return _ESCAPE.sub(plain, text)
+
+
+EXPRESSION_NESTING_MAX = 40
+PRECEDENCE = {
+    "??": 1,
+    "||": 2,
+    "&&": 3,
+    **dict.fromkeys(("==", "!=", "=~", "!~"), 4),
+    **dict.fromkeys(("<", "<=", ">", ">="), 5),
+    **dict.fromkeys(("+", "-"), 6),
+    **dict.fromkeys(("*", "/", "%"), 7),
+}
+"""How strongly each operator binds."""
+
+_GOES_ON = frozenset({"??", "||", "&&", "==", "!=", "=~", "!~", ">", ">=", "<=", "?", ".", ".?"})
+"""What continues an expression of Bicep at the beginning of a line."""
+
+
+class LanguageSyntax(NamedTuple):
+    """What differs between the languages: how they are cut, and what gives a key its value."""
+
+    grammar: Grammar
+    gives: tuple[str, ...]
+
+
+ARM_LANGUAGE = LanguageSyntax(ARM, ())
+BICEP_LANGUAGE = LanguageSyntax(BICEP, (":",))
+HCL_LANGUAGE = LanguageSyntax(HCL, ("=", ":"))
+
+
+class TokenStream:
+    """The tokens of a text, and how far they have been read.
+
+    Line ends mean nothing while the row is *free*, which it is inside of brackets.
+    """
+
+    def __init__(
+        self, source: SourceText, tokens: tuple[Token, ...], language: LanguageSyntax
+    ) -> None:
+        self.source = source
+        self.tokens = tokens
+        self.language = language
+        self.position = 0
+        self.free = False
+        self.depth = 0
+
+    def peek(self) -> Token:
+        """The next token; where line ends mean nothing, the next that is none."""
+        token = self.tokens[self.position]
+        if self.free and token.kind == NEWLINE:
+            self.pass_lines()
+            return self.tokens[self.position]
+        return token
+
+    def ahead(self, count: int = 1) -> Token:
+        """The token *count* further on, line ends counted."""
+        return self.tokens[min(self.position + count, len(self.tokens) - 1)]
+
+    def take(self) -> Token:
+        """The next token, passed over; the end is never passed."""
+        token = self.peek()
+        if token.kind != END:
+            self.position += 1
+        return token
+
+    def pass_lines(self) -> None:
+        """Pass over line ends."""
+        while self.tokens[self.position].kind == NEWLINE:
+            self.position += 1
+
+    def at_mark(self, *values: str) -> bool:
+        """Whether one of the marks is next."""
+        token = self.peek()
+        return token.kind == MARK and token.value in values
+
+    def at_word(self, value: str) -> bool:
+        """Whether the word *value* is next."""
+        token = self.peek()
+        return token.kind == "word" and token.value == value
+
+    def expect(self, value: str) -> Token:
+        """Pass over the mark *value*."""
+        if not self.at_mark(value):
+            raise self.missing(repr(value))
+        return self.take()
+
+    def expect_name(self) -> str:
+        """Pass over a word, and return it."""
+        if self.peek().kind != "word":
+            raise self.missing("a name")
+        return self.take().value
+
+    def missing(self, what: str) -> ParseError:
+        """The complaint that *what* is not what comes next."""
+        token = self.peek()
+        return ParseError(token.at, f"{what} is missing before {describe_token(token)}")
+
+    def continues(self, *values: str) -> bool:
+        """Whether a mark of *values* is next, in Bicep perhaps at the start of another line."""
+        token = self.peek()
+        if token.kind == MARK:
+            return token.value in values
+        if token.kind != NEWLINE or self.language.grammar is not BICEP:
+            return False
+        position = self.position
+        while self.tokens[position].kind == NEWLINE:
+            position += 1
+        token = self.tokens[position]
+        if token.kind == MARK and token.value in values and token.value in _GOES_ON:
+            self.position = position
+            return True
+        return False
+
+    def enter(self, *, free: bool) -> bool:
+        """Pass over an opening bracket; what is returned goes to `leave`."""
+        before = self.free
+        self.take()
+        self.free = free
+        return before
+
+    def leave(self, closing: str, before: bool) -> None:  # noqa: FBT001 - what `enter` returned
+        """Pass over the closing bracket."""
+        self.pass_lines()
+        token = self.tokens[self.position]
+        if token.kind != MARK or token.value != closing:
+            raise self.missing(repr(closing))
+        self.position += 1
+        self.free = before
+
+    def deeper(self) -> None:
+        """Count one level more; raises `ParseError` where nobody writes any deeper."""
+        self.depth += 1
+        if self.depth > EXPRESSION_NESTING_MAX:
+            raise ParseError(
+                self.peek().at, f"this is nested more than {EXPRESSION_NESTING_MAX} deep"
+            )
+
+
+def describe_token(token: Token) -> str:
+    """What a complaint calls *token*."""
+    if token.kind == END:
+        return "the end"
+    if token.kind == NEWLINE:
+        return "the end of the line"
+    if token.kind == "bad":
+        return "what cannot be read"
+    return "a text" if token.kind == "text" else repr(token.value[:30])

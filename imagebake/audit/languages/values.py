@@ -8,21 +8,21 @@ import operator
 from collections.abc import Callable, Sequence
 
 from imagebake.audit.languages.nodes import (
-    Either,
-    Items,
+    ListValue,
     Literal,
     Node,
-    Plain,
-    Table,
-    Unknown,
+    ObjectValue,
+    OneOf,
+    Scalar,
+    UnknownValue,
     options_of,
 )
 
-LONGEST = 1 << 20
+TEXT_MAX = 1 << 20
 """No text is worked out that is longer."""
 
 _OPTIONS = 8
-_ARITHMETIC: dict[str, Callable[[int, int], Plain]] = {
+_ARITHMETIC: dict[str, Callable[[int, int], Scalar]] = {
     "+": operator.add,
     "-": operator.sub,
     "<": operator.lt,
@@ -32,20 +32,20 @@ _ARITHMETIC: dict[str, Callable[[int, int], Plain]] = {
 }
 
 
-def unknown(node: Node, why: str) -> Unknown:
+def make_unknown(node: Node, why: str) -> UnknownValue:
     """That nobody can say what *node* is."""
-    return Unknown(node.source, node.at, node.source.snippet(node.at), why)
+    return UnknownValue(node.source, node.at, node.source.snippet(node.at), why)
 
 
-def either(node: Node, options: Sequence[Node]) -> Node:
+def one_of(node: Node, options: Sequence[Node]) -> Node:
     """One of *options*, or the only one; too many of them are unknown."""
     flat = [one for option in options for one in options_of(option)]
     distinct = list({_key(one): one for one in flat}.values())
     if len(distinct) == 1:
         return distinct[0]
     if not distinct or len(distinct) > _OPTIONS:
-        return unknown(node, "it may be too many things")
-    return Either(node.source, node.at, tuple(distinct))
+        return make_unknown(node, "it may be too many things")
+    return OneOf(node.source, node.at, tuple(distinct))
 
 
 def _key(node: Node) -> object:
@@ -54,64 +54,66 @@ def _key(node: Node) -> object:
     return (type(node), node.source.path, node.at, getattr(node, "text", ""))
 
 
-def each(node: Node, given: tuple[Node, ...], apply: Callable[..., Node | None]) -> Node:
+def apply_to_options(
+    node: Node, given: tuple[Node, ...], apply: Callable[..., Node | None]
+) -> Node:
     """What *apply* makes for every combination of what *given* may be."""
     choices = [options_of(one) for one in given]
     if math.prod(map(len, choices)) > _OPTIONS:
-        return unknown(node, "it may be too many things")
+        return make_unknown(node, "it may be too many things")
     found = []
     for chosen in itertools.product(*choices):
         result = apply(chosen)
         if result is None:
-            missing = next((one for one in chosen if isinstance(one, Unknown)), None)
-            result = unknown(node, missing.why if missing else "it is not worked out here")
+            missing = next((one for one in chosen if isinstance(one, UnknownValue)), None)
+            result = make_unknown(node, missing.why if missing else "it is not worked out here")
         found.append(result)
-    return either(node, found)
+    return one_of(node, found)
 
 
-def member(node: Node, base: Node, name: str) -> Node | None:
+def get_member(node: Node, base: Node, name: str) -> Node | None:
     """`base.name` of a value; nothing where the whole table is known and has no such name."""
-    if isinstance(base, Table):
+    if isinstance(base, ObjectValue):
         entry = base.entries.get(name.lower())
         if entry:
             return entry.value
         return None if base.spread else Literal(node.source, node.at, None)
     if isinstance(base, Literal) and base.value is None:
         return base
-    if isinstance(base, Items) and name.isdigit() and int(name) < len(base.items):
+    if isinstance(base, ListValue) and name.isdigit() and int(name) < len(base.items):
         return base.items[int(name)]
-    if isinstance(base, Items):
-        found = [member(node, item, name) for item in base.items]
+    if isinstance(base, ListValue):
+        found = [get_member(node, item, name) for item in base.items]
         known = tuple(one for one in found if one is not None)
-        return Items(node.source, node.at, known) if len(known) == len(found) else None
+        return ListValue(node.source, node.at, known) if len(known) == len(found) else None
     return None
 
 
-def joined(node: Node, parts: Sequence[Node]) -> Node:
+def concatenate(node: Node, parts: Sequence[Node]) -> Node:
     """A text of *parts*; where one of them is unknown, as much of it as can be said."""
     words, why = [], ""
     for part in parts:
         if isinstance(part, Literal):
-            words.append(written(part.value))
+            words.append(scalar_text(part.value))
         else:
             words.append("${…}")
-            why = why or (part.why if isinstance(part, Unknown) else "it has a list in it")
+            why = why or (part.why if isinstance(part, UnknownValue) else "it has a list in it")
     text = "".join(words)
-    if len(text) > LONGEST:
-        return unknown(node, "it is too long")
+    if len(text) > TEXT_MAX:
+        return make_unknown(node, "it is too long")
     if why:
-        return Unknown(node.source, node.at, text, why)
+        return UnknownValue(node.source, node.at, text, why)
     return Literal(node.source, node.at, text)
 
 
-def written(value: Plain) -> str:
+def scalar_text(value: Scalar) -> str:
     """A plain value as texts have it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
 
 
-def truth(node: Node) -> bool | None:
+def as_bool(node: Node) -> bool | None:
     """Whether *node* is true; None where nobody knows."""
     if isinstance(node, Literal) and node.value in ("true", "false"):
         return node.value == "true"
@@ -120,7 +122,7 @@ def truth(node: Node) -> bool | None:
     return None
 
 
-def compared(sign: str, values: list[Plain]) -> Plain:
+def apply_operator(sign: str, values: list[Scalar]) -> Scalar:
     """What an sign makes of plain values; None where it is not worked out."""
     if sign in {"==", "!="}:
         return (values[0] == values[-1]) is (sign == "==")
@@ -137,28 +139,28 @@ def compared(sign: str, values: list[Plain]) -> Plain:
     return work(*numbers) if work else None
 
 
-def _folded(value: Plain) -> str:
-    return written(value).casefold()
+def _folded(value: Scalar) -> str:
+    return scalar_text(value).casefold()
 
 
-def element(node: Node, base: Node, key: Node) -> Node | None:
+def get_element(node: Node, base: Node, key: Node) -> Node | None:
     """`base[key]`; of a list that is known, by a key that is not, any item."""
-    if isinstance(base, Items) and isinstance(key, Literal) and isinstance(key.value, int):
+    if isinstance(base, ListValue) and isinstance(key, Literal) and isinstance(key.value, int):
         return base.items[key.value] if -1 < key.value < len(base.items) else None
     if isinstance(key, Literal) and isinstance(key.value, str):
-        return member(node, base, key.value)
-    if isinstance(base, Items) and base.items:
-        return either(node, base.items)
+        return get_member(node, base, key.value)
+    if isinstance(base, ListValue) and base.items:
+        return one_of(node, base.items)
     return None
 
 
-def turns(over: Node) -> list[tuple[Node, Node]] | None:
+def iterations(over: Node) -> list[tuple[Node, Node]] | None:
     """The keys and values that a loop over *over* has; None where nobody knows."""
-    if isinstance(over, Items):
+    if isinstance(over, ListValue):
         return [
             (Literal(over.source, over.at, number), item) for number, item in enumerate(over.items)
         ]
-    if isinstance(over, Table) and not over.spread:
+    if isinstance(over, ObjectValue) and not over.spread:
         return [
             (Literal(over.source, one.at, one.name), one.value) for one in over.entries.values()
         ]

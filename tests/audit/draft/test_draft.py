@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.audit.debt import DiskFiles
-from imagebake.audit.draft.draft import has_errors, import_template
+from imagebake.audit.draft.importer import has_errors, import_template
 from imagebake.audit.draft.model import CODES, Draft, DraftStep
-from imagebake.audit.draft.spec_text import drafted
+from imagebake.audit.draft.spec_text import render_spec
 from imagebake.audit.draft.steps import packages_in, step_name
-from imagebake.audit.library import Library
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.scan import DiskFiles
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.spec.load import load_spec
@@ -43,7 +43,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 def imported(path: str, parameters: str = "", name: str = "", folder: Path = GOLDEN) -> Draft:
     with inside(folder):
-        return import_template(path, parameters, name, Library(DiskFiles([Path.cwd()])))
+        return import_template(path, parameters, name, TemplateLibrary(DiskFiles([Path.cwd()])))
 
 
 def template(folder: Path, **changes: object) -> str:
@@ -74,7 +74,7 @@ def template(folder: Path, **changes: object) -> str:
 def loaded(draft: Draft, folder: Path, pins: str = "") -> ImageSpec:
     path = folder / "image_specs" / f"{draft.name}.yaml"
     path.parent.mkdir(exist_ok=True)
-    text = drafted(draft)
+    text = render_spec(draft)
     path.write_text(text.replace("pins: []", f"pins:\n{pins}") if pins else text, encoding="utf-8")
     return load_spec(path, root=folder)
 
@@ -84,7 +84,7 @@ def test_a_template_is_explained(name: str, golden: Golden) -> None:
     draft = imported(f"{name}.json")
 
     golden.check(f"import/{name}.stderr", "".join(f"{one}\n" for one in draft.findings))
-    golden.check(f"import/{name}.yaml", drafted(draft))
+    golden.check(f"import/{name}.yaml", render_spec(draft))
 
 
 def test_every_code_is_found_in_some_template() -> None:
@@ -108,7 +108,7 @@ def test_a_deployments_parameters_fill_in_what_it_has_no_default_for() -> None:
 def test_what_was_left_out_and_what_is_secret_is_in_no_spec() -> None:
     for name in TEMPLATES:
         draft = imported(f"{name}.json")
-        text = drafted(draft) + "".join(map(str, draft.findings))
+        text = render_spec(draft) + "".join(map(str, draft.findings))
 
         assert "QUJDREVG" not in text
         assert "0123456789" not in text
@@ -207,7 +207,7 @@ def test_a_secret_in_a_restart_is_neither_written_nor_shown(tmp_path: Path) -> N
     command = "net use z: AccountKey=" + "QUJDREVG" * 10 + "QUJDRE=="
     steps = [{"type": "WindowsRestart", "restartCommand": command}]
     draft = imported(template(tmp_path, customize=steps), folder=tmp_path)
-    told = drafted(draft) + "".join(map(str, draft.findings))
+    told = render_spec(draft) + "".join(map(str, draft.findings))
 
     assert "I109" in {one.code for one in draft.findings}
     assert "QUJDREVG" not in told

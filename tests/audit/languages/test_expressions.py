@@ -4,57 +4,65 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.audit.languages.arm_scope import ArmScope
-from imagebake.audit.languages.bicep import read_bicep
+from imagebake.audit.languages.arm import ArmScope
+from imagebake.audit.languages.bicep import parse_bicep
 from imagebake.audit.languages.bicep_resources import BicepScope
 from imagebake.audit.languages.evaluate import evaluate
-from imagebake.audit.languages.hcl import read_hcl
+from imagebake.audit.languages.hcl import parse_hcl
 from imagebake.audit.languages.json_reader import read_json
-from imagebake.audit.languages.nodes import Either, Items, Literal, Node, Table, Unknown, entry
+from imagebake.audit.languages.nodes import (
+    ListValue,
+    Literal,
+    Node,
+    ObjectValue,
+    OneOf,
+    UnknownValue,
+    lookup,
+)
 from imagebake.audit.languages.terraform_scope import TerraformScope
-from imagebake.audit.library import Library
-from imagebake.audit.source import Source
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.source import SourceText
 from tests.audit.conftest import TextFiles
 
 
-def nothing() -> Library:
+def nothing() -> TemplateLibrary:
     """A library of no files, with a budget of its own: what one test uses up no other misses."""
-    return Library(TextFiles({}))
+    return TemplateLibrary(TextFiles({}))
 
 
 def plain(node: Node) -> object:
     match node:
         case Literal():
             return node.value
-        case Items():
+        case ListValue():
             return [plain(item) for item in node.items]
-        case Table():
+        case ObjectValue():
             return {one.name: plain(one.value) for one in node.entries.values()}
-        case Either():
+        case OneOf():
             return {str(plain(option)) for option in node.options}
-        case Unknown():
+        case UnknownValue():
             return f"? {node.why}"
     raise AssertionError(node)
 
 
 def bicep(text: str) -> object:
-    file = read_bicep(Source("a.bicep", f"param open string\n{text}"))
+    file = parse_bicep(SourceText("a.bicep", f"param open string\n{text}"))
     assert file.flaws == ()
     scope = BicepScope(file, {}, nothing())
     return plain(evaluate(file.variables["x"], scope))
 
 
 def hcl(text: str) -> object:
-    files = (read_hcl(Source("a.tf", f'variable "open" {{}}\nlocals {{\n{text}\n}}')),)
+    files = (parse_hcl(SourceText("a.tf", f'variable "open" {{}}\nlocals {{\n{text}\n}}')),)
     assert files[0].flaws == ()
     scope = TerraformScope(files, {}, nothing())
     return plain(evaluate(scope.locals["x"], scope))
 
 
 def arm(text: str) -> object:
-    root = read_json(Source("a.json", f'{{"parameters": {{"open": {{}}}}, {text}}}')).root
-    assert isinstance(root, Table)
-    node = entry(root, "x")
+    root = read_json(SourceText("a.json", f'{{"parameters": {{"open": {{}}}}, {text}}}')).root
+    assert isinstance(root, ObjectValue)
+    node = lookup(root, "x")
     assert node is not None
     return plain(evaluate(node, ArmScope(root, {})))
 

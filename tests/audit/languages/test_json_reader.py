@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.audit.languages.json_reader import DEEPEST, read_json
-from imagebake.audit.languages.nodes import Items, Literal, Node, Table, walk
-from imagebake.audit.source import Source
+from imagebake.audit.languages.nodes import ListValue, Literal, Node, ObjectValue, walk
+from imagebake.audit.source import SourceText
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),
@@ -23,15 +23,15 @@ def plain(node: Node | None) -> object:
     match node:
         case Literal():
             return node.value
-        case Items():
+        case ListValue():
             return [plain(item) for item in node.items]
-        case Table():
+        case ObjectValue():
             return {one.name: plain(one.value) for one in node.entries.values()}
     raise AssertionError(node)
 
 
 def flaws(text: str) -> list[tuple[int, int, str]]:
-    source = Source("a.json", text)
+    source = SourceText("a.json", text)
     return [(*source.place(flaw.at), flaw.message) for flaw in read_json(source).flaws]
 
 
@@ -49,7 +49,7 @@ def lowered(value: object) -> object:
 @given(VALUES)
 def test_what_json_writes_is_read_back(value: object) -> None:
     for text in (json.dumps(value), json.dumps(value, indent=2, ensure_ascii=False)):
-        reading = read_json(Source("a.json", text))
+        reading = read_json(SourceText("a.json", text))
 
         assert [one.message for one in reading.flaws if "twice" not in one.message] == []
         assert lowered(plain(reading.root)) == lowered(value)
@@ -57,7 +57,7 @@ def test_what_json_writes_is_read_back(value: object) -> None:
 
 @given(st.text(alphabet='{}[],:"\\ \n/*tnrue10.-abc\x00é', max_size=60))
 def test_no_text_is_too_strange(text: str) -> None:
-    reading = read_json(Source("a.json", text))
+    reading = read_json(SourceText("a.json", text))
 
     assert reading.flaws or reading.root is not None
     assert all(0 <= flaw.at <= len(text) for flaw in reading.flaws)
@@ -67,14 +67,14 @@ def test_no_text_is_too_strange(text: str) -> None:
 
 def test_comments_and_texts_over_lines_are_fine() -> None:
     text = '// first\n{ /* second */ "a": "one\ntwo", // third\n  "B": [1, -2.5, true, null] }'
-    reading = read_json(Source("a.json", text))
+    reading = read_json(SourceText("a.json", text))
 
     assert reading.flaws == ()
     assert plain(reading.root) == {"a": "one\ntwo", "B": [1, -2.5, True, None]}
 
 
 def test_every_value_knows_its_line_and_column() -> None:
-    source = Source("a.json", '{\r\n  "a": [\r\n    "é", {"b": 1}\r\n  ]\r\n}')
+    source = SourceText("a.json", '{\r\n  "a": [\r\n    "é", {"b": 1}\r\n  ]\r\n}')
     root = read_json(source).root
     assert root is not None
 
@@ -112,12 +112,12 @@ def test_a_mistake_is_said_at_its_place(text: str, wrong: list[tuple[int, int, s
 
 
 def test_what_stands_before_a_mistake_is_kept() -> None:
-    root = read_json(Source("a.json", '{"a": {"b": 1}, "c": [2, ?')).root
+    root = read_json(SourceText("a.json", '{"a": {"b": 1}, "c": [2, ?')).root
 
     assert plain(root) == {"a": {"b": 1}, "c": [2]}
 
 
 def test_half_a_character_is_replaced() -> None:
-    root = read_json(Source("a.json", '"\\ud800x"')).root
+    root = read_json(SourceText("a.json", '"\\ud800x"')).root
 
     assert plain(root) == "?x"

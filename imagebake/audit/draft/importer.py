@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from imagebake.audit.draft.build import read_build, read_validation
-from imagebake.audit.draft.definition import read_gallery
+from imagebake.audit.draft.distribution import read_gallery, read_tags, read_target
 from imagebake.audit.draft.model import Draft
-from imagebake.audit.draft.source import read_source
+from imagebake.audit.draft.source_image import read_source
 from imagebake.audit.draft.steps import is_windows, read_steps, step_name
-from imagebake.audit.draft.target import read_tags, read_target
-from imagebake.audit.languages.nodes import Node, Table, entry
-from imagebake.audit.languages.templates import ForeignTemplate, Notes, SecretIn, image_template
-from imagebake.audit.library import Library
-from imagebake.audit.source import Source
+from imagebake.audit.draft.template import (
+    ForeignTemplate,
+    ImportNotes,
+    SecretDetector,
+    find_image_template,
+)
+from imagebake.audit.languages.nodes import Node, ObjectValue, lookup
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.source import SourceText
 from imagebake.inspection.secrets import find_secrets
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
@@ -23,7 +27,7 @@ from imagebake.kernel.text import names
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, stand_in
 from imagebake.spec.model.foreign_template import NotATemplate
 
-OWNER = "nobody-yet"
+OWNER_PLACEHOLDER = "nobody-yet"
 """Stands for the owner until somebody is."""
 
 _READ = frozenset(
@@ -36,20 +40,20 @@ _ANSWERS = frozenset(
 _NOT_OURS = {"autorun": "the spec's 'schedule' says when it is baked"}
 
 
-def read_draft(template: ForeignTemplate, *, name: str, secret_in: SecretIn) -> Draft:
+def read_draft(template: ForeignTemplate, *, name: str, secret_in: SecretDetector) -> Draft:
     """The draft of a spec called *name* that says what *template* does."""
-    notes = Notes(template, secret_in)
+    notes = ImportNotes(template, secret_in)
     body = template.body
-    properties = entry(body, "properties")
-    source = read_source(entry(properties, "source"), notes)
+    properties = lookup(body, "properties")
+    source = read_source(lookup(properties, "source"), notes)
     windows = is_windows(properties, source)
-    checked = entry(properties, "validate")
-    steps = read_steps(entry(properties, "customize"), "customizer", notes, windows=windows)
-    listed = entry(checked, "inVMValidations")
+    checked = lookup(properties, "validate")
+    steps = read_steps(lookup(properties, "customize"), "customizer", notes, windows=windows)
+    listed = lookup(checked, "inVMValidations")
     checks = read_steps(listed, "validator", notes, windows=windows)
-    target = read_target(properties, entry(body, "location"), notes)
+    target = read_target(properties, lookup(body, "location"), notes)
     gallery = read_gallery(name, target.definition, source, notes)
-    tags = read_tags(entry(body, "tags"), notes) | target.tags
+    tags = read_tags(lookup(body, "tags"), notes) | target.tags
     build = read_build(properties, notes)
     _others(body, properties, notes)
     return Draft(
@@ -78,28 +82,28 @@ def read_draft(template: ForeignTemplate, *, name: str, secret_in: SecretIn) -> 
     )
 
 
-def _others(body: Table, properties: Node | None, notes: Notes) -> None:
+def _others(body: ObjectValue, properties: Node | None, notes: ImportNotes) -> None:
     """Say what of the template no part of a spec is about."""
-    if (identity := entry(body, "identity")) is not None:
+    if (identity := lookup(body, "identity")) is not None:
         hint = "the setting 'identity' names the one that builds"
         notes.say("I112", identity, "identity has no place in a spec", hint, error=False)
-    for key, one in properties.entries.items() if isinstance(properties, Table) else ():
+    for key, one in properties.entries.items() if isinstance(properties, ObjectValue) else ():
         if key in _READ or key in _ANSWERS:
             continue
         hint = _NOT_OURS.get(key, "it is not known here; leave it out")
         notes.say("I112", one.value, f"{one.name} has no place in a spec", hint, error=False)
-    if (customize := entry(properties, "customize")) is not None:
+    if (customize := lookup(properties, "customize")) is not None:
         hint = "pin at least the agents: docs/catalogue.md has them; or extend a base that does"
         notes.say("I113", customize, "the template pins no agent", hint)
 
 
-def _owner(tags: dict[str, str], body: Table, notes: Notes) -> str:
+def _owner(tags: dict[str, str], body: ObjectValue, notes: ImportNotes) -> str:
     """Who answers for the image, if a tag says so."""
     for key, text in tags.items():
         if key.lower() in {"owner", "team"} and re.fullmatch(r"[A-Za-z0-9@/_.+ -]{1,100}", text):
             return text
     notes.say("I113", body, "nobody answers for the image", "write 'owner' in the spec")
-    return OWNER
+    return OWNER_PLACEHOLDER
 
 
 def image_name(said: str) -> str:
@@ -111,7 +115,7 @@ def image_name(said: str) -> str:
 _HINT = "it is the JSON of an imageTemplates resource, or of a deployment that has one"
 
 
-def import_template(path: str, parameters: str, name: str, library: Library) -> Draft:
+def import_template(path: str, parameters: str, name: str, library: TemplateLibrary) -> Draft:
     """The draft of a spec that says what the template in the file *path* does.
 
     *parameters* is the file of a deployment's parameters, or empty. Raises `SpecError` with
@@ -120,7 +124,7 @@ def import_template(path: str, parameters: str, name: str, library: Library) -> 
     root = _read(path, library)
     given = _given(_read(parameters, library)) if parameters else {}
     try:
-        template = image_template(root, given, library)
+        template = find_image_template(root, given, library)
     except NotATemplate as error:
         raise UsageError(f"{path} cannot be imported: {error}", hint=_HINT) from error
     stem = path.rpartition("/")[2].partition(".")[0]
@@ -139,7 +143,7 @@ def has_errors(draft: Draft) -> bool:
     return any(one.severity is Severity.ERROR for one in draft.findings)
 
 
-def _read(path: str, library: Library) -> Node:
+def _read(path: str, library: TemplateLibrary) -> Node:
     found = library.document(path)
     if found is None:
         raise UsageError(f"{path} cannot be read", hint="./inv import TEMPLATE.json")
@@ -156,10 +160,10 @@ def _read(path: str, library: Library) -> Node:
 
 def _given(root: Node) -> Mapping[str, Node]:
     """The values that a parameters file has."""
-    parameters = entry(root, "parameters") or root
-    if not isinstance(parameters, Table):
+    parameters = lookup(root, "parameters") or root
+    if not isinstance(parameters, ObjectValue):
         return {}
-    values = ((key, entry(one.value, "value")) for key, one in parameters.entries.items())
+    values = ((key, lookup(one.value, "value")) for key, one in parameters.entries.items())
     return {key: value for key, value in values if value is not None}
 
 
@@ -167,7 +171,7 @@ def _secret_in(text: str) -> str | None:
     return next((leak.kind for leak in find_secrets("", text.encode())), None)
 
 
-def _without_secrets(draft: Draft, source: Source) -> Draft:
+def _without_secrets(draft: Draft, source: SourceText) -> Draft:
     """*draft* with findings that show no line with a secret in it."""
     secret = {leak.line for leak in find_secrets(source.path, source.text.encode())}
     findings = tuple(

@@ -6,59 +6,72 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from imagebake.audit.found import Context, Resource
-from imagebake.audit.languages.arm import DEFINITIONS, TEMPLATES, resources_of
-from imagebake.audit.languages.arm_scope import ArmScope
-from imagebake.audit.languages.nodes import Literal, Node, Table, Unknown, entry, text_of
-from imagebake.audit.library import Library
-from imagebake.audit.source import Source
+from imagebake.audit.languages.arm import (
+    IMAGE_DEFINITIONS,
+    IMAGE_TEMPLATES,
+    ArmScope,
+    find_resources,
+)
+from imagebake.audit.languages.nodes import (
+    Literal,
+    Node,
+    ObjectValue,
+    UnknownValue,
+    lookup,
+    text_of,
+)
+from imagebake.audit.library import TemplateLibrary
+from imagebake.audit.model import ResourceContext, TemplateResource
+from imagebake.audit.source import SourceText
 from imagebake.kernel.diagnostics import Diagnostic, Severity
 from imagebake.spec.model.foreign_template import NotATemplate
 
 _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")
 
-SecretIn = Callable[[str], str | None]
+SecretDetector = Callable[[str], str | None]
 """For a text: the kind of secret that it has in it, if any."""
 
 
 class ForeignTemplate(NamedTuple):
     """An image template, and the image definition that the same document makes, if it does."""
 
-    source: Source
+    source: SourceText
     name: str
-    body: Table
-    definition: Table | None
+    body: ObjectValue
+    definition: ObjectValue | None
 
 
-def image_template(root: Node, given: Mapping[str, Node], library: Library) -> ForeignTemplate:
+def find_image_template(
+    root: Node, given: Mapping[str, Node], library: TemplateLibrary
+) -> ForeignTemplate:
     """The image template in the document *root*; raises `NotATemplate` unless there is one."""
-    if not isinstance(root, Table):
+    if not isinstance(root, ObjectValue):
         raise NotATemplate("it is not a JSON object")
     scope = ArmScope(root if "resources" in root.entries else None, given)
     found = [
         one
-        for one in resources_of(root, scope, Context(), library)
-        if isinstance(one, Resource) and one.kind in {TEMPLATES, DEFINITIONS}
+        for one in find_resources(root, scope, ResourceContext(), library)
+        if isinstance(one, TemplateResource) and one.kind in {IMAGE_TEMPLATES, IMAGE_DEFINITIONS}
     ]
-    templates = [one for one in found if one.kind == TEMPLATES]
+    templates = [one for one in found if one.kind == IMAGE_TEMPLATES]
     if not templates:
         raise NotATemplate("it has no resource of the type Microsoft.VirtualMachineImages")
     if len(templates) > 1:
         names = ", ".join(one.name or "?" for one in templates)
         raise NotATemplate(f"it has {len(templates)} image templates ({names}), and one is needed")
-    if not isinstance(entry(templates[0].body, "properties"), Table):
+    if not isinstance(lookup(templates[0].body, "properties"), ObjectValue):
         raise NotATemplate("its image template has no 'properties'")
-    definition = next((one.body for one in found if one.kind == DEFINITIONS), None)
+    definition = next((one.body for one in found if one.kind == IMAGE_DEFINITIONS), None)
     template = templates[0]
-    name = text_of(entry(template.body, "name")) or ""
+    name = text_of(lookup(template.body, "name")) or ""
     name = "" if _PLACEHOLDER.search(name) else name
     return ForeignTemplate(template.source, name, template.body, definition)
 
 
-class Notes:
+class ImportNotes:
     """What is found while a template is read, and what is left out of its draft."""
 
-    def __init__(self, template: ForeignTemplate, secret_in: SecretIn) -> None:
+    def __init__(self, template: ForeignTemplate, secret_in: SecretDetector) -> None:
         self.template = template
         self.secret_in = secret_in
         self.findings: list[Diagnostic] = []
@@ -86,7 +99,7 @@ class Notes:
                 return text
             self.say("I110", node, f"{what} is to be filled in: {hole[0]}", "write it in the spec")
             return None
-        why = node.why if isinstance(node, Unknown) else "it is not one text"
+        why = node.why if isinstance(node, UnknownValue) else "it is not one text"
         hint = "write it in the spec, or give --parameters FILE"
         self.say("I110", node, f"{what} is not known: {why}", hint)
         return None
@@ -100,3 +113,31 @@ class Notes:
             return int(text)
         self.say("I114", node, f"{what} is no number", "write one in the spec")
         return None
+
+
+_WORDS = (
+    *("subscriptions", "resourceGroups", "providers", "Microsoft.Compute", "Microsoft.Network"),
+    *("Microsoft.ManagedIdentity", "galleries", "images", "versions", "virtualNetworks"),
+    *("subnets", "userAssignedIdentities"),
+)
+_SPELLED = {word.lower(): word for word in _WORDS}
+
+
+def canonical_id(text: str) -> str:
+    """*text* with the words of an id spelled as Azure's own answers have them."""
+    return "/".join(_SPELLED.get(part.lower(), part) for part in text.split("/"))
+
+
+def read_resource_id(
+    node: Node | None, pattern: re.Pattern[str], what: str, notes: ImportNotes
+) -> str | None:
+    """The id that *node* is, if *pattern* matches it whole; says so where not."""
+    text = notes.text(node, what)
+    if node is None or text is None:
+        return None
+    found = canonical_id(text)
+    if pattern.fullmatch(found):
+        return found
+    hint = "a spec has whole ids: '/subscriptions/…/resourceGroups/…/providers/…'"
+    notes.say("I114", node, f"{what} is no whole id", hint)
+    return None

@@ -7,12 +7,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from imagebake.audit.draft.ids import whole_id
 from imagebake.audit.draft.model import DraftRegion
-from imagebake.audit.languages.nodes import Items, Node, Table, Unknown, entry, items_of, text_of
-from imagebake.audit.languages.templates import Notes
-from imagebake.audit.languages.values import truth
+from imagebake.audit.draft.template import ImportNotes, read_resource_id
+from imagebake.audit.languages.nodes import (
+    ListValue,
+    Node,
+    ObjectValue,
+    UnknownValue,
+    items_of,
+    lookup,
+    text_of,
+)
+from imagebake.audit.languages.values import as_bool
 from imagebake.kernel.text import names
+from imagebake.spec.model.image_spec import Architecture, Generation, SecurityType
 
 _DEFINITION = re.compile(r"/images/([^/]+)(?:/versions/.*)?$", re.IGNORECASE)
 _STORAGE = frozenset({"Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"})
@@ -40,7 +48,7 @@ _KNOWN = frozenset(
 )
 
 
-class Target(NamedTuple):
+class DraftTarget(NamedTuple):
     """Where versions go."""
 
     definition: str
@@ -50,16 +58,16 @@ class Target(NamedTuple):
     replication: str = ""
 
 
-def read_target(properties: Node | None, location: Node | None, notes: Notes) -> Target:
+def read_target(properties: Node | None, location: Node | None, notes: ImportNotes) -> DraftTarget:
     """Where the first gallery that a template distributes to is, and what else there is."""
-    listed = entry(properties, "distribute")
-    own: Table | None = None
+    listed = lookup(properties, "distribute")
+    own: ObjectValue | None = None
     outputs: list[Mapping[str, Any]] = []
     for item in items_of(listed):
-        kind = (text_of(entry(item, "type")) or "").lower()
-        if isinstance(item, Table) and kind == "sharedimage" and own is None:
+        kind = (text_of(lookup(item, "type")) or "").lower()
+        if isinstance(item, ObjectValue) and kind == "sharedimage" and own is None:
             own = item
-        elif isinstance(item, Table):
+        elif isinstance(item, ObjectValue):
             outputs += _output(item, kind, len(outputs) + 1, notes)
         else:
             notes.text(item, "a distributor")
@@ -68,42 +76,46 @@ def read_target(properties: Node | None, location: Node | None, notes: Notes) ->
         if where is not None:
             hint = "write the gallery's definition, and the regions, in the spec"
             notes.say("I113", where, "the template distributes to no gallery", hint)
-        return Target("", (), {}, tuple(outputs))
+        return DraftTarget("", (), {}, tuple(outputs))
     _settings(own, notes)
     regions = _regions(own, notes) or _home(own, location, notes)
-    return Target(
+    return DraftTarget(
         _definition(own, notes),
         regions,
-        read_tags(entry(own, "artifactTags"), notes),
+        read_tags(lookup(own, "artifactTags"), notes),
         tuple(outputs),
         _shallow(own),
     )
 
 
-def _shallow(item: Table) -> str:
-    mode = (text_of(entry(item, "replicationMode")) or "").lower()
+def _shallow(item: ObjectValue) -> str:
+    mode = (text_of(lookup(item, "replicationMode")) or "").lower()
     return "Shallow" if mode == "shallow" else ""
 
 
-def _output(item: Table, kind: str, number: int, notes: Notes) -> Iterator[Mapping[str, Any]]:
+def _output(
+    item: ObjectValue, kind: str, number: int, notes: ImportNotes
+) -> Iterator[Mapping[str, Any]]:
     """A further distributor, as an output of a spec; says so where it cannot be one."""
     read = {"sharedimage": _gallery, "managedimage": _managed, "vhd": _disk}.get(kind)
     target = read(item, notes) if read else {}
-    said = notes.text(entry(item, "runOutputName"), "a run output's name") or ""
+    said = notes.text(lookup(item, "runOutputName"), "a run output's name") or ""
     name = said if names.TEMPLATE.fullmatch(said) else f"output-{number}"
     if not target:
-        shown = text_of(entry(item, "type")) or "?"
+        shown = text_of(lookup(item, "type")) or "?"
         hint = "write it under 'distribute', with whole ids"
         notes.say("I111", item, f"the image goes to a {shown} that is not known", hint)
         notes.leave_out(item, f"distributor {shown}", "where it goes is not known")
         return
-    tags = read_tags(entry(item, "artifactTags"), notes)
+    tags = read_tags(lookup(item, "artifactTags"), notes)
     yield {"name": name, **target, **({"tags": tags} if tags else {})}
 
 
-def _gallery(item: Table, notes: Notes) -> dict[str, Any]:
+def _gallery(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
     pattern = re.compile(f"{names.DEFINITION_ID.pattern}(?:/versions/{names.THREE_NUMBERS})?")
-    definition = whole_id(entry(item, "galleryImageId"), pattern, "a second definition", notes)
+    definition = read_resource_id(
+        lookup(item, "galleryImageId"), pattern, "a second definition", notes
+    )
     regions = [
         {key: value for key, value in dataclasses.asdict(region).items() if value is not None}
         for region in _regions(item, notes)
@@ -111,38 +123,38 @@ def _gallery(item: Table, notes: Notes) -> dict[str, Any]:
     if not definition or not regions:
         return {}
     versioning: dict[str, Any] = {}
-    if scheme := (text_of(entry(item, "versioning", "scheme")) or "").lower():
+    if scheme := (text_of(lookup(item, "versioning", "scheme")) or "").lower():
         versioning["scheme"] = "source" if scheme == "source" else "latest"
-    major = notes.number(entry(item, "versioning", "major"), "the major number")
+    major = notes.number(lookup(item, "versioning", "major"), "the major number")
     if major is not None and major >= 0:
         versioning["major"] = major
-    hidden = entry(item, "excludeFromLatest")
+    hidden = lookup(item, "excludeFromLatest")
     shallow = _shallow(item)
     return {
         "gallery": definition,
         "regions": regions,
         **({"versioning": versioning} if versioning else {}),
         **({"replication": shallow} if shallow else {}),
-        **({} if hidden is not None and truth(hidden) else {"hidden": False}),
+        **({} if hidden is not None and as_bool(hidden) else {"hidden": False}),
     }
 
 
-def _managed(item: Table, notes: Notes) -> dict[str, Any]:
+def _managed(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
     what = "a managed image"
-    image = whole_id(entry(item, "imageId"), names.MANAGED_IMAGE_ID, what, notes)
-    place = _region(entry(item, "location"), notes)
+    image = read_resource_id(lookup(item, "imageId"), names.MANAGED_IMAGE_ID, what, notes)
+    place = _region(lookup(item, "location"), notes)
     return {"managed_image": image, "location": place} if image and place else {}
 
 
-def _disk(item: Table, notes: Notes) -> dict[str, Any]:
-    address = entry(item, "uri")
+def _disk(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
+    address = lookup(item, "uri")
     text = notes.text(address, "the address of a disk")
     if text and not _ADDRESS.fullmatch(text):
         return {}
     return {"vhd": {"address": text} if text else {}}
 
 
-def _settings(item: Table, notes: Notes) -> None:
+def _settings(item: ObjectValue, notes: ImportNotes) -> None:
     for key, one in item.entries.items():
         if key in _DECIDED:
             notes.say(
@@ -152,10 +164,10 @@ def _settings(item: Table, notes: Notes) -> None:
             notes.say("I112", one.value, f"{one.name} is not known", "leave it out", error=False)
 
 
-def _definition(item: Table, notes: Notes) -> str:
+def _definition(item: ObjectValue, notes: ImportNotes) -> str:
     """The name in the id; nothing else of the id is a spec's."""
-    node = entry(item, "galleryImageId")
-    known = node.text if isinstance(node, Unknown) else text_of(node)
+    node = lookup(item, "galleryImageId")
+    known = node.text if isinstance(node, UnknownValue) else text_of(node)
     match = _DEFINITION.search(known or "")
     if match and names.DEFINITION.fullmatch(match[1]):
         return match[1]
@@ -168,29 +180,35 @@ def _definition(item: Table, notes: Notes) -> str:
     return ""
 
 
-def _regions(item: Table, notes: Notes) -> tuple[DraftRegion, ...]:
-    storage = _storage(entry(item, "storageAccountType"), notes)
+def _regions(item: ObjectValue, notes: ImportNotes) -> tuple[DraftRegion, ...]:
+    storage = _storage(lookup(item, "storageAccountType"), notes)
     found: dict[str, DraftRegion] = {}
-    targets = entry(item, "targetRegions")
-    deprecated = entry(item, "replicationRegions")
-    if isinstance(deprecated, Items) and deprecated.items and not isinstance(targets, Items):
+    targets = lookup(item, "targetRegions")
+    deprecated = lookup(item, "replicationRegions")
+    if (
+        isinstance(deprecated, ListValue)
+        and deprecated.items
+        and not isinstance(targets, ListValue)
+    ):
         hint = "targetRegions takes their place; the draft has them as regions"
         notes.say("I115", deprecated, "replicationRegions is deprecated", hint, error=False)
     for node in (*items_of(targets), *items_of(deprecated)):
-        table = isinstance(node, Table)
-        name = _region(entry(node, "name") if table else node, notes)
+        table = isinstance(node, ObjectValue)
+        name = _region(lookup(node, "name") if table else node, notes)
         if name is None:
             continue
-        count = notes.number(entry(node, "replicaCount"), "a number of replicas") if table else None
+        count = (
+            notes.number(lookup(node, "replicaCount"), "a number of replicas") if table else None
+        )
         if count is not None and not 1 <= count <= _MOST_REPLICAS:
             notes.say("I114", node, f"{count} replicas are not possible", "1 to 100 are")
             count = None
-        kept = _storage(entry(node, "storageAccountType"), notes) if table else None
+        kept = _storage(lookup(node, "storageAccountType"), notes) if table else None
         found[name] = DraftRegion(name=name, replicas=count, storage=kept or storage)
     return tuple(found.values())
 
 
-def _region(node: Node | None, notes: Notes) -> str | None:
+def _region(node: Node | None, notes: ImportNotes) -> str | None:
     text = notes.text(node, "a region")
     if node is None or text is None:
         return None
@@ -201,7 +219,7 @@ def _region(node: Node | None, notes: Notes) -> str | None:
     return None
 
 
-def _storage(node: Node | None, notes: Notes) -> str | None:
+def _storage(node: Node | None, notes: ImportNotes) -> str | None:
     text = notes.text(node, "a kind of storage")
     if node is None or text is None or text in _STORAGE:
         return text
@@ -209,7 +227,7 @@ def _storage(node: Node | None, notes: Notes) -> str | None:
     return None
 
 
-def _home(item: Table, location: Node | None, notes: Notes) -> tuple[DraftRegion, ...]:
+def _home(item: ObjectValue, location: Node | None, notes: ImportNotes) -> tuple[DraftRegion, ...]:
     """The template's own region, where it names no other."""
     name = _region(location, notes)
     if name is None:
@@ -220,10 +238,10 @@ def _home(item: Table, location: Node | None, notes: Notes) -> tuple[DraftRegion
     return (DraftRegion(name=name),)
 
 
-def read_tags(node: Node | None, notes: Notes) -> dict[str, str]:
+def read_tags(node: Node | None, notes: ImportNotes) -> dict[str, str]:
     """The tags that can be in a spec."""
     tags: dict[str, str] = {}
-    for one in node.entries.values() if isinstance(node, Table) else ():
+    for one in node.entries.values() if isinstance(node, ObjectValue) else ():
         text = notes.text(one.value, f"the tag {one.name}")
         if text is None:
             continue
@@ -236,3 +254,82 @@ def read_tags(node: Node | None, notes: Notes) -> dict[str, str]:
         elif len(tags) < _MOST_TAGS:
             tags[one.name] = text
     return tags
+
+
+_GEN1 = re.compile(r"gen1|(?:18|20|22)[._]04-lts$", re.IGNORECASE)
+_GEN2 = re.compile(r"gen2|g2\b|^server", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-]")
+_SHORTER = 64
+
+
+class DraftGallery(NamedTuple):
+    """What a spec's `gallery` says."""
+
+    definition: str
+    identifier: dict[str, str]
+    generation: str
+    security: str
+    architecture: str
+
+
+def read_gallery(
+    name: str, definition: str, source: dict[str, str], notes: ImportNotes
+) -> DraftGallery:
+    """The definition *definition*, or one that is called as the image *name*."""
+    made = notes.template.definition
+    sku = source.get("sku", "")
+    return DraftGallery(
+        definition=definition or name,
+        identifier=_identifier(definition or name, made, notes),
+        generation=_choice(lookup(made, "properties", "hyperVGeneration"), Generation, notes)
+        or _generation(sku, notes),
+        security=_security(made) or SecurityType.STANDARD.value,
+        architecture=_choice(lookup(made, "properties", "architecture"), Architecture, notes)
+        or (Architecture.ARM64.value if "arm64" in sku.lower() else Architecture.X64.value),
+    )
+
+
+def _identifier(definition: str, made: Node | None, notes: ImportNotes) -> dict[str, str]:
+    node = lookup(made, "properties", "identifier")
+    found = {key: text_of(lookup(node, key)) or "" for key in ("publisher", "offer", "sku")}
+    if all(map(_NAME.fullmatch, found.values())):
+        return found
+    place = lookup(notes.template.body, "properties", "distribute") or notes.template.body
+    hint = "az sig image-definition show has them; they cannot be changed"
+    message = "the definition's publisher, offer and sku are made up"
+    notes.say("I113", place, message, hint, error=False)
+    return {"publisher": "imagebake", "offer": definition[:_SHORTER], "sku": "imported"}
+
+
+def _choice(
+    node: Node | None, kinds: type[Generation | Architecture], notes: ImportNotes
+) -> str | None:
+    text = text_of(node)
+    if node is None or text is None:
+        return None
+    found = next((kind.value for kind in kinds if kind.value.lower() == text.lower()), None)
+    if found is None:
+        known = ", ".join(kind.value for kind in kinds)
+        notes.say("I114", node, f"{text[:40]!r} is none of {known}", "write it in the spec")
+    return found
+
+
+def _generation(sku: str, notes: ImportNotes) -> str:
+    """What the source's sku says; where it does not, the newer."""
+    if _GEN2.search(sku):
+        return Generation.V2.value
+    if _GEN1.search(sku):
+        return Generation.V1.value
+    place = lookup(notes.template.body, "properties", "source") or notes.template.body
+    hint = "it must be the source's: az vm image show has it as hyperVGeneration"
+    message = f"the sku {sku!r} does not say its generation; the draft has V2"
+    notes.say("I113", place, message, hint, error=False)
+    return Generation.V2.value
+
+
+def _security(made: Node | None) -> str | None:
+    for feature in items_of(lookup(made, "properties", "features")):
+        if (text_of(lookup(feature, "name")) or "").lower() == "securitytype":
+            text = (text_of(lookup(feature, "value")) or "").lower()
+            return next((kind.value for kind in SecurityType if kind.value.lower() == text), None)
+    return None

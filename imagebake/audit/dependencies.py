@@ -6,24 +6,30 @@ import re
 from collections.abc import Callable, Iterator
 
 from imagebake.audit import findings as rules
-from imagebake.audit.findings import Debt, DebtRule, Gap
-from imagebake.audit.found import SCALE_SET, Extension, Image, StartText, Unread
+from imagebake.audit.findings import DependencyRule, RuntimeDependency, UnresolvedPlace
+from imagebake.audit.languages.functions import base64_decode
 from imagebake.audit.languages.nodes import (
     Literal,
     Node,
-    Table,
-    Unknown,
-    entry,
+    ObjectValue,
+    UnknownValue,
     items_of,
+    lookup,
     options_of,
     text_of,
     texts_of,
     walk,
 )
-from imagebake.audit.languages.text_functions import decoded
-from imagebake.audit.languages.values import truth
-from imagebake.audit.library import document_of
-from imagebake.audit.source import clean, shown
+from imagebake.audit.languages.values import as_bool
+from imagebake.audit.library import embedded_document
+from imagebake.audit.model import (
+    SCALE_SET,
+    DiscoveredExtension,
+    DiscoveredImage,
+    DiscoveredStartScript,
+    Unresolved,
+)
+from imagebake.audit.source import display_text, strip_control_characters
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.text.versions import HANDLER
 from imagebake.spec.model.steps import download_in
@@ -55,17 +61,17 @@ _MORE = re.compile(r"\b(?:yum|dnf|zypper|tdnf|apk)\s+(?:-\S+\s+)*(?:install|upda
 _SHELL = re.compile(r"\b(?:ba|da|z)?sh\s+-[a-z]*c\s+[\"']?")
 
 
-def plain_text(text: str) -> str:
+def decode_start_script(text: str) -> str:
     """*text* as a machine reads it: what is in base 64 is decoded."""
     if _BASE64.fullmatch(text):
         try:
-            return decoded("".join(text.split()))
+            return base64_decode("".join(text.split()))
         except ValueError:
             return text
     return text
 
 
-def downloads_at_start(text: str) -> Iterator[tuple[str, str]]:
+def find_start_downloads(text: str) -> Iterator[tuple[str, str]]:
     """The lines of *text* that make a machine download, each with what it does."""
     cloud_config = "#cloud-config" in text
     include = text.lstrip().startswith("#include")
@@ -74,11 +80,11 @@ def downloads_at_start(text: str) -> Iterator[tuple[str, str]]:
             yield line, what
         elif include and _INCLUDE.match(line.strip()):
             yield line, "it includes what another host has"
-        elif found := download_of(_command(line) if cloud_config else line):
+        elif found := find_download(_command(line) if cloud_config else line):
             yield line, f"it downloads with {found}"
 
 
-def download_of(line: str) -> str | None:
+def find_download(line: str) -> str | None:
     """The program that a command line of either system fetches with."""
     line = line[:_LONGEST_LINE]
     if line.lstrip().startswith("#"):
@@ -103,7 +109,7 @@ def _command(line: str) -> str:
     return text.strip("\"'")
 
 
-Advice = Callable[[str, str], tuple[str, bool]]
+ReplacementLookup = Callable[[str, str], tuple[str, bool]]
 """For a publisher and a type: what takes their place, and whether they need an identity."""
 
 _ADDRESSES = frozenset({"fileuris", "url", "modulesurl", "scripturi", "sourceuri"})
@@ -117,27 +123,37 @@ _ARM = ("autoUpgradeMinorVersion: false", "enableAutomaticUpgrade: false")
 _TERRAFORM = ("auto_upgrade_minor_version = false", "automatic_upgrade_enabled = false")
 
 
-def debts_of(found: Extension | Image | StartText, advice: Advice) -> Iterator[Debt | Gap]:
+def find_dependencies(
+    found: DiscoveredExtension | DiscoveredImage | DiscoveredStartScript, advice: ReplacementLookup
+) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     """What is owed because of one thing."""
-    if isinstance(found, Extension):
+    if isinstance(found, DiscoveredExtension):
         yield from _extension(found, advice)
-    elif isinstance(found, Image):
+    elif isinstance(found, DiscoveredImage):
         yield from _image(found)
     else:
         yield from _start(found)
 
 
-def gap_of(found: Unread) -> Gap:
+def unresolved_place(found: Unresolved) -> UnresolvedPlace:
     """What could not be looked into, at its place."""
     return _gap(found, found.what, found.why)
 
 
-def _gap(node: Node | Unread | Extension, what: str, why: str) -> Gap:
+def _gap(node: Node | Unresolved | DiscoveredExtension, what: str, why: str) -> UnresolvedPlace:
     line, column = node.source.place(node.at)
-    return Gap(path=node.source.path, line=line, column=column, what=shown(what), why=shown(why))
+    return UnresolvedPlace(
+        path=node.source.path,
+        line=line,
+        column=column,
+        what=display_text(what),
+        why=display_text(why),
+    )
 
 
-def _extension(found: Extension, advice: Advice) -> Iterator[Debt | Gap]:
+def _extension(
+    found: DiscoveredExtension, advice: ReplacementLookup
+) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     publishers, types = texts_of(found.publisher), texts_of(found.type)
     kind = " or ".join(types) or "an extension of a type that is not known"
     publisher = " or ".join(publishers)
@@ -163,7 +179,7 @@ def _extension(found: Extension, advice: Advice) -> Iterator[Debt | Gap]:
         message = f"{owner} waits for {kind}{where}"
         yield debt(rules.EXTENSION, found, message, outage=outage, instead=instead)
     if not types:
-        why = found.type.why if isinstance(found.type, Unknown) else "it is not written out"
+        why = found.type.why if isinstance(found.type, UnknownValue) else "it is not written out"
         yield _gap(found, f"the type of an extension on {owner}", why)
     yield from _moving(found, kind, debt)
     yield from _fetched(found, kind, debt)
@@ -174,7 +190,7 @@ def _named(name: str) -> str:
     return name if re.search(r"\w", name) else ""
 
 
-def _circumstances(found: Extension) -> str:
+def _circumstances(found: DiscoveredExtension) -> str:
     context = found.context
     said = [
         *(("in a loop",) if context.repeated else ()),
@@ -186,31 +202,33 @@ def _circumstances(found: Extension) -> str:
 class _Debts:
     """Makes the debts of one thing."""
 
-    def __init__(self, found: Extension | Image | StartText, subject: str) -> None:
+    def __init__(
+        self, found: DiscoveredExtension | DiscoveredImage | DiscoveredStartScript, subject: str
+    ) -> None:
         self.via = found.context.via
         self.subject = subject
 
     def __call__(
         self,
-        rule: DebtRule,
-        place: Node | Extension | Image | StartText,
+        rule: DependencyRule,
+        place: Node | DiscoveredExtension | DiscoveredImage | DiscoveredStartScript,
         message: str,
         *,
         instead: str,
         outage: str = "",
         severity: Severity | None = None,
         at: int | None = None,
-    ) -> Debt:
+    ) -> RuntimeDependency:
         at = place.at if at is None else at
         line, column = place.source.place(at)
-        return Debt(
+        return RuntimeDependency(
             rule=rule,
             severity=severity or rule.severity,
             path=place.source.path,
             line=line,
             column=column,
-            subject=shown(self.subject),
-            message=clean(message),
+            subject=display_text(self.subject),
+            message=strip_control_characters(message),
             outage=outage or rule.outage,
             instead=instead,
             source=place.source.line(at),
@@ -218,16 +236,18 @@ class _Debts:
         )
 
 
-def _moving(found: Extension, kind: str, debt: _Debts) -> Iterator[Debt | Gap]:
+def _moving(
+    found: DiscoveredExtension, kind: str, debt: _Debts
+) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     """Whether the version is exact, and stays where it is."""
     words = _TERRAFORM if found.source.path.endswith(".tf") else _ARM
     pinned = f"write {words[0]}, and the version with all of its numbers"
     if found.minor is None:
         if found.minor_absent:
             yield debt(rules.MINOR, found, f"{kind} may move: unsaid means yes", instead=pinned)
-    elif True in map(truth, options_of(found.minor)):
+    elif True in map(as_bool, options_of(found.minor)):
         yield debt(rules.MINOR, found.minor, f"{kind} takes any newer minor", instead=pinned)
-    elif truth(found.minor) is None:
+    elif as_bool(found.minor) is None:
         yield from _unsaid(found.minor, f"whether {kind} takes newer minors")
     off = f"write {words[1]}; move it with the image"
     if found.automatic is None:
@@ -237,14 +257,16 @@ def _moving(found: Extension, kind: str, debt: _Debts) -> Iterator[Debt | Gap]:
         elif found.automatic_absent == "unsaid":
             message = f"nothing keeps {kind} from upgrading itself from API 2025-04-01 on"
             yield debt(rules.AUTOMATIC, found, message, instead=off, severity=Severity.WARNING)
-    elif True in map(truth, options_of(found.automatic)):
+    elif True in map(as_bool, options_of(found.automatic)):
         yield debt(rules.AUTOMATIC, found.automatic, f"{kind} upgrades itself", instead=off)
-    elif truth(found.automatic) is None:
+    elif as_bool(found.automatic) is None:
         yield from _unsaid(found.automatic, f"whether {kind} upgrades itself")
     yield from _version(found, kind, debt)
 
 
-def _version(found: Extension, kind: str, debt: _Debts) -> Iterator[Debt | Gap]:
+def _version(
+    found: DiscoveredExtension, kind: str, debt: _Debts
+) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     for option in options_of(found.version):
         text = text_of(option)
         if text is None:
@@ -258,32 +280,34 @@ def _version(found: Extension, kind: str, debt: _Debts) -> Iterator[Debt | Gap]:
             )
 
 
-def _unsaid(node: Node, what: str) -> Iterator[Gap]:
-    if isinstance(node, Unknown):
+def _unsaid(node: Node, what: str) -> Iterator[UnresolvedPlace]:
+    if isinstance(node, UnknownValue):
         yield _gap(node, f"{what} ({node.text})", node.why)
 
 
-def _fetched(found: Extension, kind: str, debt: _Debts) -> Iterator[Debt | Gap]:
+def _fetched(
+    found: DiscoveredExtension, kind: str, debt: _Debts
+) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     """What the settings of an extension make it fetch."""
     for settings in found.settings:
         for one in options_of(settings):
-            table = document_of(one)
-            if isinstance(table, Table):
+            table = embedded_document(one)
+            if isinstance(table, ObjectValue):
                 yield from _files(table, kind, debt)
                 yield from _commands(table, kind, debt)
-            elif isinstance(one, Unknown):
+            elif isinstance(one, UnknownValue):
                 yield _gap(one, f"settings of {kind} ({one.text[:_WIDEST]})", one.why)
 
 
-def _files(table: Table, kind: str, debt: _Debts) -> Iterator[Debt]:
+def _files(table: ObjectValue, kind: str, debt: _Debts) -> Iterator[RuntimeDependency]:
     for inside in walk(table):
-        for key, one in inside.entries.items() if isinstance(inside, Table) else ():
+        for key, one in inside.entries.items() if isinstance(inside, ObjectValue) else ():
             if key not in _ADDRESSES:
                 continue
             for item in items_of(one.value):
-                address = item.text if isinstance(item, Unknown) else text_of(item)
+                address = item.text if isinstance(item, UnknownValue) else text_of(item)
                 if address:
-                    named = shown(address[:_WIDEST])
+                    named = display_text(address[:_WIDEST])
                     yield debt(
                         rules.FILES,
                         item,
@@ -296,12 +320,12 @@ def _where(address: str) -> str:
     return ", which may be another file tomorrow" if _MOVING.search(address) else ""
 
 
-def _commands(table: Table, kind: str, debt: _Debts) -> Iterator[Debt]:
+def _commands(table: ObjectValue, kind: str, debt: _Debts) -> Iterator[RuntimeDependency]:
     for key in _COMMANDS:
-        for option in options_of(entry(table, key)):
-            text = option.text if isinstance(option, Unknown) else text_of(option)
-            for line in plain_text(text).splitlines() if text else ():
-                if program := download_of(line):
+        for option in options_of(lookup(table, key)):
+            text = option.text if isinstance(option, UnknownValue) else text_of(option)
+            for line in decode_start_script(text).splitlines() if text else ():
+                if program := find_download(line):
                     yield debt(
                         rules.COMMAND,
                         option,
@@ -311,14 +335,14 @@ def _commands(table: Table, kind: str, debt: _Debts) -> Iterator[Debt]:
                     )
 
 
-def _start(found: StartText) -> Iterator[Debt | Gap]:
+def _start(found: DiscoveredStartScript) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     debt = _Debts(found, f"{found.kind} of {found.name or found.machine}")
     for option in options_of(found.text):
-        text = option.text if isinstance(option, Unknown) else text_of(option)
-        if isinstance(option, Unknown) and "${…}" not in option.text:
+        text = option.text if isinstance(option, UnknownValue) else text_of(option)
+        if isinstance(option, UnknownValue) and "${…}" not in option.text:
             yield _gap(option, f"the {debt.subject} ({option.text[:_WIDEST]})", option.why)
             continue
-        for line, what in downloads_at_start(plain_text(text or "")):
+        for line, what in find_start_downloads(decode_start_script(text or "")):
             yield debt(
                 rules.START,
                 option,
@@ -331,13 +355,13 @@ def _start(found: StartText) -> Iterator[Debt | Gap]:
 def _place(node: Node, line: str) -> int:
     """Where *line* of a text stands, if it stands there as it is."""
     wanted = line.strip()
-    if not wanted or not isinstance(node, Literal | Unknown):
+    if not wanted or not isinstance(node, Literal | UnknownValue):
         return node.at
     found = node.source.text.find(wanted.split("${…}")[0] or wanted, node.at)
     return found if found >= 0 else node.at
 
 
-def _image(found: Image) -> Iterator[Debt | Gap]:
+def _image(found: DiscoveredImage) -> Iterator[RuntimeDependency | UnresolvedPlace]:
     words = [" or ".join(texts_of(part)) for part in found.parts]
     shown_as = ":".join(word for word in words if word) or found.name or found.machine
     debt = _Debts(found, shown_as)
@@ -346,12 +370,12 @@ def _image(found: Image) -> Iterator[Debt | Gap]:
     if moving:
         owner = f"{found.machine} {_named(found.name)}".rstrip()
         yield debt(rules.LATEST, found, f"{owner} is made from the latest {shown_as}", instead=pin)
-    elif isinstance(found.version, Unknown):
+    elif isinstance(found.version, UnknownValue):
         yield _gap(found.version, f"the version of {shown_as}", found.version.why)
     for option in options_of(found.id):
         text = text_of(option)
         if text is None:
-            if isinstance(option, Unknown) and found.version is None:
+            if isinstance(option, UnknownValue) and found.version is None:
                 yield _gap(option, f"the image of {found.machine} {_named(found.name)}", option.why)
             continue
         match = _GALLERY.search(text)

@@ -1,0 +1,261 @@
+"""What the resources of Azure Resource Manager make machines depend on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from imagebake.audit.languages.arm import IMAGE_TEMPLATES
+from imagebake.audit.languages.nodes import (
+    ListValue,
+    Literal,
+    Node,
+    ObjectValue,
+    UnknownValue,
+    items_of,
+    key_offset,
+    lookup,
+    text_of,
+    walk,
+)
+from imagebake.audit.languages.values import as_bool
+from imagebake.audit.model import (
+    MACHINE,
+    RUN_COMMAND,
+    SCALE_SET,
+    Discovered,
+    DiscoveredExtension,
+    DiscoveredImage,
+    DiscoveredStartScript,
+    ResourceContext,
+    TemplateResource,
+    Unresolved,
+)
+
+AUTOMATIC_UPGRADE_API = "2025-04-01"
+"""From this version of the API on, extensions upgrade themselves unless told not to."""
+
+
+def discover_in_resource(resource: TemplateResource) -> Iterator[Discovered]:
+    """What is to be looked at in *resource*."""
+    tail = resource.kind.split("/", 2)[-1]
+    scale_set = resource.kind.split("/")[1] == "virtualmachinescalesets"
+    machine = SCALE_SET if scale_set else MACHINE
+    if resource.kind == IMAGE_TEMPLATES:
+        yield from _image(
+            resource, "image template", lookup(resource.body, "properties", "source"), "type"
+        )
+    elif tail.endswith("extensions"):
+        yield _extension(resource, machine, resource.body, resource.name)
+    elif tail.endswith("runcommands"):
+        yield _run_command(resource, machine)
+    elif scale_set and tail == "virtualmachinescalesets":
+        profile = lookup(resource.body, "properties", "virtualMachineProfile")
+        yield from _profile(resource, SCALE_SET, profile)
+        yield from _extensions(resource, profile)
+    elif tail == "virtualmachines":
+        yield from _profile(resource, MACHINE, lookup(resource.body, "properties"))
+
+
+def _extensions(resource: TemplateResource, profile: Node | None) -> Iterator[Discovered]:
+    listed = lookup(profile, "extensionProfile", "extensions")
+    for item in items_of(listed):
+        if isinstance(item, ObjectValue):
+            yield _extension(resource, SCALE_SET, item, text_of(lookup(item, "name")) or "")
+        else:
+            why = item.why if isinstance(item, UnknownValue) else "it is not written out"
+            what = f"extensions of the scale set {resource.name}"
+            yield Unresolved(item.source, item.at, what, why)
+
+
+def _extension(
+    resource: TemplateResource, machine: str, table: ObjectValue, name: str
+) -> DiscoveredExtension:
+    properties = lookup(table, "properties") or table
+
+    def get(key: str) -> Node | None:
+        return lookup(properties, key)
+
+    kind = get("type")
+    place = kind if kind and resource.context.via else None
+    here = key_offset(properties, "type")
+    here = (table.at if table is not resource.body else resource.at) if here is None else here
+    settings = (get("settings"), get("protectedSettings"))
+    return DiscoveredExtension(
+        source=place.source if place else resource.source,
+        at=place.at if place else here,
+        machine=machine,
+        name=name,
+        publisher=get("publisher"),
+        type=kind,
+        version=get("typeHandlerVersion"),
+        minor=get("autoUpgradeMinorVersion"),
+        automatic=get("enableAutomaticUpgrade"),
+        settings=tuple(one for one in settings if one is not None),
+        context=resource.context,
+        automatic_absent="on" if resource.api[:10] >= AUTOMATIC_UPGRADE_API else "unsaid",
+    )
+
+
+def _run_command(resource: TemplateResource, machine: str) -> DiscoveredExtension:
+    source = lookup(resource.body, "properties", "source")
+    place = source or Literal(resource.source, resource.at, None)
+    return DiscoveredExtension(
+        source=place.source,
+        at=place.at,
+        machine=machine,
+        name=resource.name,
+        publisher=Literal(place.source, place.at, RUN_COMMAND[0]),
+        type=Literal(place.source, place.at, RUN_COMMAND[1]),
+        version=None,
+        minor=None,
+        automatic=None,
+        settings=(source,) if source else (),
+        context=resource.context,
+        automatic_absent="none",
+    )
+
+
+def _profile(
+    resource: TemplateResource, machine: str, profile: Node | None
+) -> Iterator[Discovered]:
+    reference = lookup(profile, "storageProfile", "imageReference")
+    yield from _image(resource, machine, reference, "publisher")
+    for kind, text in (
+        ("custom data", lookup(profile, "osProfile", "customData")),
+        ("user data", lookup(profile, "userData")),
+    ):
+        if text is not None and not (isinstance(text, Literal) and text.value in (None, "")):
+            yield DiscoveredStartScript(
+                text.source, text.at, machine, resource.name, kind, text, resource.context
+            )
+
+
+def _image(
+    resource: TemplateResource, machine: str, reference: Node | None, first: str
+) -> Iterator[DiscoveredImage | Unresolved]:
+    if reference is None or (isinstance(reference, Literal) and reference.value is None):
+        return
+    if not isinstance(reference, ObjectValue):
+        for one in items_of(reference):
+            if isinstance(one, ObjectValue):
+                yield from _image(resource, machine, one, first)
+            elif isinstance(one, UnknownValue | ListValue):
+                why = one.why if isinstance(one, UnknownValue) else "it is not written out"
+                yield Unresolved(
+                    one.source, one.at, f"the image of {resource.name or machine}", why
+                )
+        return
+    get: Callable[[str], Node | None] = lambda key: lookup(reference, key)  # noqa: E731 - short
+    version = get("version")
+    place = version or get("id") or get("imageVersionId") or reference
+    yield DiscoveredImage(
+        source=place.source,
+        at=place.at,
+        machine=machine,
+        name=resource.name,
+        parts=(get("publisher"), get("offer"), get("sku")),
+        version=version,
+        id=get("id") or get("imageVersionId") or get("communityGalleryImageId"),
+        context=resource.context,
+    )
+
+
+_SWITCHES = {
+    "extensionaadjoinconfig": ("Microsoft.Azure.ActiveDirectory", "AADSSHLoginForLinux"),
+    "extensionantimalwareconfig": ("Microsoft.Azure.Security", "IaaSAntimalware"),
+    "extensionazurediskencryptionconfig": (
+        "Microsoft.Azure.Security",
+        "AzureDiskEncryptionForLinux",
+    ),
+    "extensioncustomscriptconfig": ("Microsoft.Azure.Extensions", "CustomScript"),
+    "extensiondependencyagentconfig": (
+        "Microsoft.Azure.Monitoring.DependencyAgent",
+        "DependencyAgentLinux",
+    ),
+    "extensiondomainjoinconfig": ("Microsoft.Compute", "JsonADDomainExtension"),
+    "extensiondscconfig": ("Microsoft.Powershell", "DSC"),
+    "extensionguestconfigurationextension": (
+        "Microsoft.GuestConfiguration",
+        "ConfigurationForLinux",
+    ),
+    "extensionhealthconfig": ("Microsoft.ManagedServices", "ApplicationHealthLinux"),
+    "extensionmonitoringagentconfig": ("Microsoft.Azure.Monitor", "AzureMonitorLinuxAgent"),
+    "extensionnetworkwatcheragentconfig": (
+        "Microsoft.Azure.NetworkWatcher",
+        "NetworkWatcherAgentLinux",
+    ),
+    "extensionnvidiagpudriverwindows": ("Microsoft.HpcCompute", "NvidiaGpuDriverWindows"),
+}
+"""What the parameters of Azure Verified Modules turn on, by their names in lower case."""
+
+
+_NO_MACHINES = re.compile(
+    r"avm[/-]res[/-](?!compute|virtual-?machine-?images|azure-stack)|\b[Nn]aming/azurerm\b"
+)
+
+
+def deploys_no_machine(module: str) -> bool:
+    """Whether the name of a module says that it makes something else.
+
+    Azure Verified Modules are called after what they make.
+    """
+    return _NO_MACHINES.search(module) is not None
+
+
+def discover_in_arguments(
+    node: Node, module: str, context: ResourceContext
+) -> Iterator[DiscoveredExtension]:
+    """The extensions among what the module *module* is given."""
+    machine = SCALE_SET if "scale" in module.lower() or "vmss" in module.lower() else MACHINE
+    for table in walk(node):
+        if not isinstance(table, ObjectValue):
+            continue
+        if extension := _shaped(table, machine, module, context):
+            yield extension
+        for key, one in table.entries.items():
+            if key in _SWITCHES and as_bool(lookup(one.value, "enabled") or one.value) is not False:
+                publisher, kind = _SWITCHES[key]
+                yield _extension_of_shapes(
+                    one.value,
+                    machine,
+                    one.name,
+                    (
+                        Literal(table.source, one.at, publisher),
+                        Literal(table.source, one.at, kind),
+                    ),
+                    context,
+                )
+
+
+def _shaped(
+    table: ObjectValue, machine: str, module: str, context: ResourceContext
+) -> DiscoveredExtension | None:
+    publisher, kind = lookup(table, "publisher"), lookup(table, "type")
+    if publisher is None or kind is None:
+        return None
+    if not {"typehandlerversion", "type_handler_version"} & set(table.entries):
+        return None
+    return _extension_of_shapes(table, machine, module, (publisher, kind), context)
+
+
+def _extension_of_shapes(
+    node: Node, machine: str, name: str, handler: tuple[Node, Node], context: ResourceContext
+) -> DiscoveredExtension:
+    def either_of(*names: str) -> Node | None:
+        return next((found for one in names if (found := lookup(node, one)) is not None), None)
+
+    settings = (either_of("settings"), either_of("protectedSettings", "protected_settings"))
+    return DiscoveredExtension(
+        source=handler[1].source,
+        at=handler[1].at,
+        machine=machine,
+        name=name,
+        publisher=handler[0],
+        type=handler[1],
+        version=either_of("typeHandlerVersion", "type_handler_version"),
+        minor=either_of("autoUpgradeMinorVersion", "auto_upgrade_minor_version"),
+        automatic=either_of("enableAutomaticUpgrade", "automatic_upgrade_enabled"),
+        settings=tuple(one for one in settings if one is not None),
+        context=context,
+    )
