@@ -8,7 +8,7 @@ from typing import Any
 from imagebake.attest import purls
 from imagebake.attest.records import Baked
 from imagebake.kernel.version import VERSION
-from imagebake.proof.statement import STATEMENT
+from imagebake.proof.records import STATEMENT_TYPE
 from imagebake.spec.model.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -23,7 +23,7 @@ def provenance(baked: Baked, *, records: Mapping[str, str]) -> dict[str, Any]:
     """
     manifest, plan = baked.manifest, baked.plan
     return {
-        "_type": STATEMENT,
+        "_type": STATEMENT_TYPE,
         "subject": [
             {"name": manifest.version_id, "digest": {"sha256": manifest.content_sha256 or ""}}
         ],

@@ -22,7 +22,7 @@ from imagebake.kernel.settings import Settings
 from imagebake.lab.engine.engine import Engine
 from imagebake.lab.engine.errors import CannotRun, EngineFailed
 from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
-from imagebake.lab.engine.steps import Fetch
+from imagebake.lab.engine.template import Fetch
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.lab.vm_host import Region
 from imagebake.spec.lock import Bundle
@@ -92,7 +92,7 @@ def wire_source(plan: BakePlan) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalEnd:
+class LocalBackend:
     """The running emulator, the images behind its gallery versions, and its machines' region."""
 
     emulator: Emulator
@@ -205,9 +205,9 @@ def outages(folder: Path) -> Outages:
 
 
 @contextlib.contextmanager
-def local_end(
+def open_local_backend(
     workspace: Workspace, settings: Settings, engine: Engine, *, port: int = 0
-) -> Iterator[LocalEnd]:
+) -> Iterator[LocalBackend]:
     """Run the emulator with *engine* behind it until the context is left.
 
     Its machines really boot when this process is root; else they are inventory.
@@ -229,4 +229,4 @@ def local_end(
         marketplace=offered(workspace, settings),
     )
     with emulator:
-        yield LocalEnd(emulator, engine, region)
+        yield LocalBackend(emulator, engine, region)

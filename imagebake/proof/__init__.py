@@ -4,6 +4,5 @@ __all__ = [
     "first_boots",
     "image_checks",
     "records",
-    "statement",
     "validate",
 ]

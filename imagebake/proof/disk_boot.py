@@ -5,43 +5,43 @@ from __future__ import annotations
 import time
 
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.kernel import context
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.progress import Step
-from imagebake.lab.disk.hardware import EMULATED, KVM, Hardware
+from imagebake.lab.disk.qemu import EMULATED, KVM, Attempt, Hardware, boot
 from imagebake.lab.disk.result import DiskBoot, Trouble
-from imagebake.lab.disk.watch import Attempt, boot
 from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import DiskFacts
-from imagebake.proof.first_boots import keeper
-from imagebake.session.session import End
+from imagebake.proof.first_boots import record_keeper
+from imagebake.session.session import CloudSession
 from imagebake.spec.model.image_spec import Architecture, Generation, ImageSpec, SecurityType
 
 
-def boot_version(site: Site, spec: ImageSpec, version: GalleryVersion, end: End) -> DiskFacts:
+def boot_version(
+    context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession
+) -> DiskFacts:
     """Export *version* to a disk that goes again, boot it, and keep what its console said."""
     subject = f"{spec.name}@{version.version}"
     if why := _hindrance(spec):
         return DiskFacts(spec=spec, subject=subject, boot=None, hindrance=why)
-    context.provide((*system_packages.EXPORT, *system_packages.BOOT), progress=site.progress)
-    with site.progress.step(f"Boot the disk of {subject}") as step:
+    ensure_programs((*system_packages.EXPORT, *system_packages.BOOT), progress=context.progress)
+    with context.progress.step(f"Boot the disk of {subject}") as step:
         try:
-            seen, console = _booted(site, spec, version, end, step)
+            seen, console = _booted(context, spec, version, session, step)
         except EngineFailed as error:
             if error.code != "NotBootable":
                 raise
-            seen, console = _unbootable(error, _limit(site)), b""
-    name = keeper(site, version).keep_boot(seen, console, now=site.now)
-    kept = site.workspace.shown(artifact_sources.mirror(site).record_path(name))
+            seen, console = _unbootable(error, _limit(context)), b""
+    name = record_keeper(context, version).keep_boot(seen, console, now=context.now)
+    kept = context.workspace.shown(artifact_sources.open_mirror(context).record_path(name))
     return DiskFacts(spec=spec, subject=subject, boot=seen, console=kept if console else "")
 
 
 def _booted(
-    site: Site, spec: ImageSpec, version: GalleryVersion, end: End, step: Step
+    context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession, step: Step
 ) -> tuple[DiskBoot, bytes]:
-    with end.images.disk(version.id, size_gib=spec.build.os_disk_gb) as disk:
+    with session.images.disk(version.id, size_gib=spec.build.os_disk_gb) as disk:
         hardware = Hardware(
             disk=disk,
             console=disk.with_name("console"),
@@ -53,7 +53,7 @@ def _booted(
             console=hardware.console,
             scratch=hardware.scratch,
             secure=hardware.secure,
-            limit=_limit(site),
+            limit=_limit(context),
         )
         seen = boot(attempt, (KVM, EMULATED), clock=time.monotonic, on_stage=step.note)
         return seen, hardware.console.read_bytes()
@@ -73,5 +73,5 @@ def _unbootable(error: EngineFailed, limit: float) -> DiskBoot:
     return DiskBoot(stages=(), trouble=Trouble.UNBOOTABLE, limit=limit, said=error.message)
 
 
-def _limit(site: Site) -> float:
-    return float(site.settings.boot_limit_seconds)
+def _limit(context: Context) -> float:
+    return float(context.settings.boot_limit_seconds)

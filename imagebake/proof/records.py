@@ -1,4 +1,4 @@
-"""Proofs and ledgers as they are kept with an image version: records, a tag, a statement."""
+"""An in-toto statement about a proof: the image by its digest, and what was tested."""
 
 from __future__ import annotations
 
@@ -11,12 +11,50 @@ from typing import Any
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import TAG_PROOF, GalleryVersion
-from imagebake.azure.model.manifest import Records, read_manifest, record_name
+from imagebake.azure.model.manifest import BakeManifest, Records, read_manifest, record_name
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.lab.disk.result import DiskBoot
 from imagebake.lab.ledger import Ledger, LedgerEntry
-from imagebake.lab.proof_result import Proof
-from imagebake.proof.statement import proof_statement
+from imagebake.lab.proof_result import Law, Proof
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+"""The predicate that in-toto has for results of tests."""
+
+
+def proof_statement(proof: Proof, manifest: BakeManifest, *, record_sha256: str) -> dict[str, Any]:
+    """State the verdict of *proof* about the image of *manifest*.
+
+    *record_sha256* is the digest of the proof's own record, which has everything else. The
+    statement is not signed: who signs it vouches for the machine that carried out the proof.
+    """
+    broken = {trial for reason in proof.reasons for trial in reason.trials}
+    names = [one.trial for one in proof.seen]
+    refused = any(reason.law is Law.CONTROL for reason in proof.reasons)
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {"name": manifest.version_id, "digest": {"sha256": manifest.content_sha256 or ""}}
+        ],
+        "predicateType": TEST_RESULT,
+        "predicate": {
+            "result": "PASSED" if proof.passed else "FAILED",
+            "configuration": [
+                {"name": "lock", "digest": {"sha256": manifest.lock_sha256}},
+                {"name": "spec", "digest": {"sha256": manifest.spec_sha256}},
+                {"name": "proof.json", "digest": {"sha256": record_sha256}},
+            ],
+            "passedTests": [
+                *(name for name in names if name not in broken),
+                *(("negative control",) if proof.controls and not refused else ()),
+            ],
+            "failedTests": [
+                *(name for name in names if name in broken),
+                *(("negative control",) if refused else ()),
+            ],
+        },
+    }
+
 
 PROOF, LEDGER, STATEMENT = "proof.json", "ledger.json", "proof.intoto.json"
 DISK_BOOT, CONSOLE = "boot.json", "boot-console.log"

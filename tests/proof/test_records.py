@@ -11,8 +11,7 @@ from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.ledger import Ledger
 from imagebake.lab.proof_result import Proof, Seen
 from imagebake.proof.command import page
-from imagebake.proof.records import LEDGER, PROOF, STATEMENT, Keeper
-from imagebake.proof.statement import TEST_RESULT
+from imagebake.proof.records import LEDGER, PROOF, STATEMENT, TEST_RESULT, Keeper
 from imagebake.proof.verdict import judge
 from tests.support.cloud import a_plan
 from tests.support.first_boots import START, a_control, a_demand, a_ledger, an_entry, seen

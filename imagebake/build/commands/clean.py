@@ -9,36 +9,38 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.leftovers import Act, Kind, Leftover, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import run_notes
-from imagebake.build.commands.bake import resume_one
-from imagebake.kernel import context
-from imagebake.kernel.console import print_json, print_table, size
-from imagebake.kernel.context import Site
+from imagebake.build.image_bakes import resume_image
+from imagebake.kernel.console import format_size, print_json, print_table
+from imagebake.kernel.context import Context, format_error, open_context
 from imagebake.kernel.errors import CloudError, ImagebakeError, UsageError
 from imagebake.kernel.flags import Flag
 from imagebake.kernel.text.versions import ImageVersion
-from imagebake.lab.engine.clean import clean as clean_store
-from imagebake.lab.local_cloud import local_end, make_engine
-from imagebake.lock.artifact_sources import fetcher
-from imagebake.lock.selection import chosen
-from imagebake.session import session
-from imagebake.session.session import End
+from imagebake.lab.engine.store import clean as clean_store
+from imagebake.lab.local_cloud import make_engine, open_local_backend
+from imagebake.lock.artifact_sources import make_fetcher
+from imagebake.lock.selection import select_specs
+from imagebake.session.session import CloudSession, connect
 
 _HEADER = ("what", "name", "plan", "why")
 
 
 def clean_cloud(*, plan: bool, as_json: bool) -> None:
     """Print what is left over and, unless only the *plan* is wanted, carry that out."""
-    site = context.site(quiet=as_json)
-    images = frozenset(spec.name for spec in chosen(site, "", every=True))
-    with session.connect(site) as end:
-        notes = {note.template: note for name in images for note in run_notes.under_way(site, name)}
+    context = open_context(quiet=as_json)
+    images = frozenset(spec.name for spec in select_specs(context, "", every=True))
+    with connect(context) as session:
+        notes = {
+            note.template: note
+            for name in images
+            for note in run_notes.runs_under_way(context, name)
+        }
         leftovers = Leftovers(
-            clients=end.cloud, images=images, noted=frozenset(notes), now=site.now
+            clients=session.cloud, images=images, noted=frozenset(notes), now=context.now
         )
-        found = (*leftovers.find(), *_runs(end, notes))
+        found = (*leftovers.find(), *_runs(session, notes))
         if not as_json:
             _print(found)
-        failed = {} if plan else _carry_out(site, found, notes, leftovers, end)
+        failed = {} if plan else _carry_out(context, found, notes, leftovers, session)
     if as_json:
         told = [one.to_json() | {"failed": failed.get(one.id)} for one in found]
         print_json({"done": not plan, "leftovers": told})
@@ -50,15 +52,15 @@ def clean_cloud(*, plan: bool, as_json: bool) -> None:
         )
 
 
-def _runs(end: End, notes: dict[str, RunNote]) -> tuple[Leftover, ...]:
+def _runs(session: CloudSession, notes: dict[str, RunNote]) -> tuple[Leftover, ...]:
     """Runs whose template has gone: with a version they are ended, without they are forgotten."""
-    operations = end.cloud.image_builder.virtual_machine_image_templates
+    operations = session.cloud.image_builder.virtual_machine_image_templates
     found = []
     for name, note in notes.items():
         doing = f"read image template {name!r}"
-        if end.cloud.find(doing, operations.get, note.resource_group, name):
+        if session.cloud.find(doing, operations.get, note.resource_group, name):
             continue
-        gallery = Gallery(end.cloud, note.gallery)
+        gallery = Gallery(session.cloud, note.gallery)
         version = gallery.version(note.definition, ImageVersion.parse(note.version))
         made = version is not None and version.bake_key == note.bake_key
         act = Act.ADOPT if made else Act.FORGET
@@ -68,11 +70,11 @@ def _runs(end: End, notes: dict[str, RunNote]) -> tuple[Leftover, ...]:
 
 
 def _carry_out(
-    site: Site,
+    context: Context,
     found: Sequence[Leftover],
     notes: dict[str, RunNote],
     leftovers: Leftovers,
-    end: End,
+    session: CloudSession,
 ) -> dict[str, str]:
     """Do what the plan says, each on its own; returns what failed and why."""
     failed = {}
@@ -81,12 +83,14 @@ def _carry_out(
             if one.act is Act.DELETE:
                 leftovers.delete(one)
             elif one.act is Act.ADOPT:
-                resume_one(site, notes[one.name], end)
+                resume_image(context, notes[one.name], session)
             elif one.act is Act.FORGET:
-                run_notes.notes(site).end(notes[one.name].with_changes(state="Gone", said=one.why))
+                run_notes.run_notes(context).end(
+                    notes[one.name].with_changes(state="Gone", said=one.why)
+                )
         except ImagebakeError as error:
             failed[one.id] = error.message
-            site.progress.note(context.explain(error))
+            context.progress.note(format_error(error))
     return failed
 
 
@@ -115,16 +119,16 @@ def clean(
         return
     if plan or as_json:
         raise UsageError("--plan and --json go with --cloud")
-    site = context.site(quiet=False)
-    told = budget or site.settings.layer_budget_gb
+    context = open_context(quiet=False)
+    told = budget or context.settings.layer_budget_gb
     try:
         limit = int(float(told) * (1 << 30))
     except (ValueError, OverflowError):
         limit = -1
     if limit < 0:
         raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB")
-    engine = make_engine(site.workspace, fetcher(site))
-    with local_end(site.workspace, site.settings, engine) as end:
-        cleaned = clean_store(engine.folder, budget=limit, keep=end.emulator.records())
-    freed, left = size(cleaned.freed), size(cleaned.left)
+    engine = make_engine(context.workspace, make_fetcher(context))
+    with open_local_backend(context.workspace, context.settings, engine) as session:
+        cleaned = clean_store(engine.folder, budget=limit, keep=session.emulator.records())
+    freed, left = format_size(cleaned.freed), format_size(cleaned.left)
     print(f"removed {cleaned.removed} layers: {freed} freed, {left} left")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from imagebake.lab.boot.network_namespace import Namespace
+from imagebake.lab.boot.namespaces import Namespace
 
 _PROC = Path("/proc")
 _SHOWN = 300

@@ -16,9 +16,8 @@ from typing import BinaryIO, Self
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import process
 from imagebake.lab.boot.attribution import pids_in
-from imagebake.lab.boot.namespaces import ROOT, World
+from imagebake.lab.boot.namespaces import PATH, ROOT, World
 from imagebake.lab.boot.network import Network
-from imagebake.lab.boot.network_namespace import PATH
 from imagebake.lab.boot.platform_shim import STAGE, write_disguise
 
 _NOTICES = "\0imagebake/notices"

@@ -12,8 +12,7 @@ from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.boot import traffic_classes
 from imagebake.lab.boot.attribution import Attribution
 from imagebake.lab.boot.flow_monitor import Watcher
-from imagebake.lab.boot.namespaces import World
-from imagebake.lab.boot.network_namespace import Namespace
+from imagebake.lab.boot.namespaces import Namespace, World
 from imagebake.lab.boot.nfqueue import Gate
 from imagebake.lab.boot.resolver import Resolver
 from imagebake.lab.boot.sniff import Opening

@@ -1,7 +1,6 @@
 """Boot of an exported disk in an emulated machine."""
 
 __all__ = [
-    "hardware",
+    "qemu",
     "result",
-    "watch",
 ]

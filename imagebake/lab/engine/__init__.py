@@ -1,8 +1,8 @@
 """The local builder: bases, layers and steps of an image template."""
 
 __all__ = [
-    "clean",
     "errors",
     "probe",
     "recipe",
+    "store",
 ]

@@ -13,16 +13,15 @@ from typing import Any, BinaryIO
 
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.kernel.host import files
-from imagebake.lab.engine import capture, export, scaffold
+from imagebake.lab.engine import base as scaffold
+from imagebake.lab.engine import capture, vhd
 from imagebake.lab.engine.base import make_base
 from imagebake.lab.engine.errors import Cancelled, CannotRun, EngineFailed
-from imagebake.lab.engine.finish import GENERALISE, validate
-from imagebake.lab.engine.layers import CREATE_USER, Runner, Stack
+from imagebake.lab.engine.layers import CREATE_USER, GENERALISE, Runner, Stack, validate
 from imagebake.lab.engine.log import AzureLog, Sink
 from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
-from imagebake.lab.engine.steps import Fetch, Step, fetched, materialise
 from imagebake.lab.engine.store import Layer, Store, told_when_full
-from imagebake.lab.engine.unsupported import idle, inability
+from imagebake.lab.engine.template import Fetch, Step, fetched, idle, inability, materialise
 
 VERSION = "1"
 """Part of every key: another version of the engine makes everything anew."""
@@ -104,14 +103,14 @@ class Engine:
     ) -> int:
         """Write *record* to *out* as a fixed VHD; see `export.export_vhd`."""
         with self.store.in_use():
-            wanted = export.Image(
+            wanted = vhd.Image(
                 layers=self.image(record),
                 content_sha256=record["content_sha256"],
                 content_bytes=record["content_bytes"],
                 epoch=record["epoch"],
                 architecture=record["architecture"],
             )
-            return export.export_vhd(self.store, wanted, out, size=size, bootable=bootable)
+            return vhd.export_vhd(self.store, wanted, out, size=size, bootable=bootable)
 
     def image(self, record: Mapping[str, Any]) -> tuple[Path, ...]:
         """The layers of *record*, the topmost first; raises `EngineFailed` when one is gone."""
@@ -220,8 +219,8 @@ class _Build:
         def put_up(*, network: bool) -> Layer:
             content = scaffold.scaffold_files(recipe, network=network)
             return store.obtain(
-                scaffold.digest(content),
-                lambda attempt: scaffold.write(content, attempt),
+                scaffold.scaffold_digest(content),
+                lambda attempt: scaffold.write_scaffold(content, attempt),
                 cancelled=self.stop,
             )
 

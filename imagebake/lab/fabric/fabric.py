@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Self, TypeVar
 
-from imagebake.lab.fabric import host_ga_plugin, metadata, wire_server
+from imagebake.lab.fabric import agent_endpoints, metadata
 from imagebake.lab.fabric.certificates import make_store_identity
 from imagebake.lab.fabric.exchange import Answer, Call, Peer, Request, Service, nothing, shown
 from imagebake.lab.fabric.extension_store import ExtensionStore
@@ -181,8 +181,8 @@ class Fabric:
         listener.start()
 
     def _wire_server(self, call: Call) -> Answer:
-        answer = wire_server.answer(call, self._goals.of_wire_server)
-        if wire_server.is_health(call):
+        answer = agent_endpoints.answer_wire_server(call, self._goals.of_wire_server)
+        if agent_endpoints.is_health(call):
             self._note(read_health(call, self._now()))
         return self._told(Service.WIRE_SERVER, WIRE_SERVER[0], call, answer)
 
@@ -194,10 +194,10 @@ class Fabric:
             path = urllib.parse.urlsplit(url).path
             return self._store.through(mode, path, store_mode, slow=self._slow)
 
-        answer = host_ga_plugin.answer(call, self._goals.latest, fetch)
-        if host_ga_plugin.is_status(call):
+        answer = agent_endpoints.answer_host_ga_plugin(call, self._goals.latest, fetch)
+        if agent_endpoints.is_status(call):
             self._note(read_upload(call.body, self._now()))
-        artifact = host_ga_plugin.wanted_artifact(call)
+        artifact = agent_endpoints.wanted_artifact(call)
         return self._told(Service.GATEWAY, GATEWAY[0], call, answer, artifact=artifact)
 
     def _metadata(self, call: Call) -> Answer:

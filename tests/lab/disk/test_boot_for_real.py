@@ -12,13 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.disk.hardware import EMULATED, KVM, Hardware
+from imagebake.lab.disk.qemu import EMULATED, KVM, Attempt, Hardware, boot
 from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
-from imagebake.lab.disk.watch import Attempt, boot
-from imagebake.lab.engine.disk import ESP_SIZE, ESP_START
-from imagebake.lab.engine.export import Image, export_vhd
 from imagebake.lab.engine.store import Store
-from imagebake.lab.engine.vhd import MIB, footer
+from imagebake.lab.engine.vhd import ESP_SIZE, ESP_START, MIB, Image, export_vhd, footer
 from tests.support.boot_root import disk_root
 from tests.support.users import a_user, an_open_folder, run_as
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.disk.hardware import EMULATED, KVM, Accelerator, Hardware
+from imagebake.lab.disk.qemu import EMULATED, KVM, Accelerator, Attempt, Hardware, NoMachine, boot
 from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
-from imagebake.lab.disk.watch import Attempt, NoMachine, boot
 
 pytestmark = pytest.mark.root
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.engine import scaffold
+from imagebake.lab.engine import base
 from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
 
 RECIPE = BaseRecipe(
@@ -60,12 +60,10 @@ def test_a_live_base_has_its_sources_in_the_scaffold_alone(tmp_path: Path) -> No
     sources = tmp_path / "x.sources"
     sources.write_text("Types: deb\n")
 
-    plain = scaffold.scaffold_files(RECIPE, network=False)
-    live = scaffold.scaffold_files(
-        replace(RECIPE, bundle=None, sources=str(sources)), network=False
-    )
+    plain = base.scaffold_files(RECIPE, network=False)
+    live = base.scaffold_files(replace(RECIPE, bundle=None, sources=str(sources)), network=False)
 
     name = "etc/apt/sources.list.d/imagebake0.sources"
     assert set(live) - set(plain) == {name}
     assert live[name] == (0o644, b"Types: deb\n")
-    assert scaffold.digest(live) != scaffold.digest(plain)
+    assert base.scaffold_digest(live) != base.scaffold_digest(plain)

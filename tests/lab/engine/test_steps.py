@@ -7,7 +7,7 @@ import pytest
 
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.steps import Step, materialise
+from imagebake.lab.engine.template import Step, materialise
 
 CONTENT = b"content\n"
 URI = "https://files.example/a?sig=secret"

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from imagebake.kernel.host import files
-from imagebake.lab.engine.clean import clean
 from imagebake.lab.engine.errors import Cancelled, EngineFailed
-from imagebake.lab.engine.store import Store
+from imagebake.lab.engine.store import Store, clean
 
 MIB = 1 << 20
 

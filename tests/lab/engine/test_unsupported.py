@@ -11,7 +11,7 @@ from imagebake.kernel.host import system_packages
 from imagebake.lab.engine.engine import Engine
 from imagebake.lab.engine.errors import CannotRun, EngineFailed
 from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
-from imagebake.lab.engine.unsupported import idle, inability, named_source
+from imagebake.lab.engine.template import idle, inability, named_source
 
 OWN = system_packages.architecture()
 RECIPE = BaseRecipe(suite="bookworm", architecture=OWN, packages=("base-files",))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from imagebake.kernel.digest import sha256_bytes, sha256_json
+from imagebake.kernel.host import system_packages
+from imagebake.lab.engine.base import USER
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.scaffold import USER
+from imagebake.lab.engine.recipe import BaseRecipe
 
 Fetch = Callable[[str, str | None], bytes | Path]
 """Brings what an address names; the second argument is the SHA-256 it must have, if any."""
@@ -146,3 +148,61 @@ def _in_mirror(uri: str, mirror: Path | None) -> Path | None:
     if not path.is_relative_to(mirror.resolve()) or not path.is_file():
         raise EngineFailed(f"the mirror has no {uri.removeprefix(prefix)}")
     return path
+
+
+_NAMED = 3
+"""So many steps of a kind are named; the others are counted."""
+
+
+def inability(properties: Mapping[str, Any], recipe: BaseRecipe | None) -> str:
+    """Why a template with *properties* cannot be run here, in one sentence; empty if it can."""
+    reasons = []
+    if recipe is None:
+        named = named_source(properties.get("source") or {})
+        reasons.append(f"no base on this machine stands in for the source {named}")
+    elif recipe.architecture != system_packages.architecture():
+        own = system_packages.architecture()
+        reasons.append(f"this machine runs {own}, and the image is for {recipe.architecture}")
+    checks = properties.get("validate") or {}
+    steps = (*(properties.get("customize") or ()), *(checks.get("inVMValidations") or ()))
+    if windows := ", ".join(_windows(steps)):
+        reasons.append(f"this builder makes Linux images, and cannot run {windows}")
+    return "; ".join(reasons)
+
+
+def idle(properties: Mapping[str, Any]) -> tuple[str, ...]:
+    """The parts of a template that say how Azure builds, and that mean nothing here."""
+    parts = {
+        "optimize": "optimize",
+        "additionalDataDisks": "further disks",
+        "managedResourceTags": "tags of what Azure makes for the build",
+    }
+    network = (properties.get("vmProfile") or {}).get("vnetConfig")
+    return (
+        *(words for key, words in parts.items() if properties.get(key)),
+        *(("a virtual network",) if network else ()),
+    )
+
+
+def named_source(source: Mapping[str, Any]) -> str:
+    """A template's source as people know it."""
+    parts = [str(source[key]) for key in _URN if key in source]
+    named = ":".join(parts) or source.get("imageId") or source.get("imageVersionId")
+    return str(named or source.get("type", "nothing"))
+
+
+_URN = ("publisher", "offer", "sku", "version")
+
+
+def _windows(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The steps that are for Windows, by kind: `2 PowerShell steps (a, b)`."""
+    found: dict[str, list[str]] = {}
+    for number, step in enumerate(steps, start=1):
+        kind = str(step.get("type", ""))
+        if kind in WINDOWS:
+            found.setdefault(kind, []).append(str(step.get("name") or f"step {number}"))
+    for kind, names in found.items():
+        shown = ", ".join(names[:_NAMED])
+        if len(names) > _NAMED:
+            shown += f" and {len(names) - _NAMED} more"
+        yield f"{len(names)} {kind} step{'s' if len(names) > 1 else ''} ({shown})"
