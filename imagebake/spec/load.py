@@ -18,7 +18,6 @@ from imagebake.spec.lists import SINGULAR, named, repeated_names
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.source import SOURCE_KINDS, MarketplaceImage
 from imagebake.spec.yaml.nodes import Entry, Mapping, Node, Place, Scalar, Sequence, Source
-from imagebake.spec.yaml.quick import quick
 from imagebake.spec.yaml.reader import read
 from imagebake.spec.yaml.text import decode, read_bytes
 
@@ -250,10 +249,8 @@ def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
     start = Place(source, 1, 1)
     if not text and wrong:
         return _File(None, None, _fewer(wrong))
-    tree: Node | None = quick(text, source)
-    if tree is None:
-        tree, complaints = read(text, source)
-        wrong += complaints
+    tree, complaints = read(text, source)
+    wrong += complaints
     if tree is None:
         if not wrong:
             wrong.append(start.complaint(codes.MISSING_KEY, "the file says nothing"))
