@@ -50,6 +50,7 @@ DOORS = {
     "msrest": (),
     "yaml": ("spec/", "kernel/settings.py"),
     "jinja2": ("kernel/templating.py",),
+    "markupsafe": ("kernel/templating.py",),
     "urllib3": ("kernel/host/http.py",),
     "werkzeug": ("emulator/",),
     "sqlite3": ("emulator/",),

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 from imagebake.dashboard.collect import overview
-from imagebake.dashboard.page import page
-from imagebake.kernel import context
+from imagebake.dashboard.page import dashboard_page
 from imagebake.kernel.console import print_json
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import Flag
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock.selection import chosen
-from imagebake.rollout.operation import place
+from imagebake.lock.selection import select_specs
+from imagebake.rollout.operation import open_rollout
 
 DEFAULT, PAGE = "site", "index.html"
 
@@ -30,12 +30,12 @@ def dashboard(
     if folder and folder.exists() and not folder.is_dir():
         hint = f"--out names a directory; the page in it is {PAGE}"
         raise UsageError(f"{folder} is a file", hint=hint)
-    site = context.site(quiet=as_json)
-    seen = overview(site, chosen(site, "", every=True), reach=place)
+    context = open_context(quiet=as_json)
+    seen = overview(context, select_specs(context, "", every=True), reach=open_rollout)
     if folder:
-        write_atomically(folder / PAGE, page(seen).encode(errors="replace"))
-        site.progress.note(f"wrote {folder / PAGE}")
+        write_atomically(folder / PAGE, dashboard_page(seen).encode(errors="replace"))
+        context.progress.note(f"wrote {folder / PAGE}")
     for gap in seen.gaps:
-        site.progress.note(f"missing, {gap.part}: {gap.why}")
+        context.progress.note(f"missing, {gap.part}: {gap.why}")
     if as_json:
         print_json(seen.to_json())

@@ -1,4 +1,4 @@
-"""Everything the dashboard shows, as one value: what was read, and when that was so."""
+"""The contents of the dashboard, with the time at which each part was read."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from imagebake.heartbeat.history import Figures, Slot
+from imagebake.heartbeat.history import RegionStatistics, TimeBucket
 
 FORMAT = 1
+WELL, LOOK, BAD, NONE = "well", "look", "bad", "none"
+"""States on the page, from good to bad, and unknown; the style sheet knows them by these names."""
+FEW = 3
+"""Up to so many images are shown unfolded; of more, only those that need attention."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A part that could not be read, and why; *seen* is when what is shown instead was so."""
+    """A part that could not be read; *seen* is the time of the older reading shown instead."""
 
     part: str
     why: str
@@ -33,7 +37,10 @@ class GateSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingSeen:
-    """One ring of an image, as `status` tells of it; *age_days* is that of its version."""
+    """One ring of an image, as in `status`; *age_days* is the age of its current version.
+
+    *replicas* and *scale_sets* are pairs: how many of how many.
+    """
 
     name: str
     current: str | None
@@ -51,7 +58,7 @@ class RingSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSeen:
-    """One image; *rings* is None where nobody knows what its rings have."""
+    """One image; *rings* is None where the gallery was never read."""
 
     name: str
     description: str
@@ -63,28 +70,28 @@ class ImageSeen:
     def too_old(self) -> tuple[RingSeen, ...]:
         """The rings whose version is older than the image's objective."""
         return tuple(
-            one
-            for one in self.rings or ()
-            if one.age_days is not None and one.age_days > self.age_objective
+            ring
+            for ring in self.rings or ()
+            if ring.age_days is not None and ring.age_days > self.age_objective
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionSeen:
-    """An image in a region under a label; *figures* is None where it was never beaten."""
+    """The beats of an image in a region under a label; *figures* is None where there are none."""
 
     image: str
     region: str
     label: str
-    figures: Figures | None = None
-    slots: tuple[Slot, ...] = ()
+    figures: RegionStatistics | None = None
+    slots: tuple[TimeBucket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentSeen:
-    """Misses in a row: *began* with the first of them, *opened* when there were enough.
+    """Misses in a row: *began* is the time of the first, *opened* when there were enough.
 
-    *stopped* says which changes of fleets were refused meanwhile.
+    *closed* is None while it lasts. *stopped* names the rollouts refused meanwhile.
     """
 
     image: str
@@ -101,12 +108,21 @@ class IncidentSeen:
     misses: int
     stopped: tuple[str, ...] = ()
 
+    @property
+    def detected_after(self) -> float:
+        """Seconds from the first miss until there were enough for an incident."""
+        return (self.opened - self.began).total_seconds()
+
+    def lasted(self, now: dt.datetime) -> float:
+        """Seconds from the first miss until the end, or *now*."""
+        return ((self.closed or now) - self.began).total_seconds()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What came of a rollout's plan: done, stopped, or *refused* before it began.
+    """The outcome of a rollout plan: done, stopped, or *refused* before it began.
 
-    The steps and seconds of what was refused are those that waited; it was so often tried.
+    For a refused plan, *steps* were waiting and *seconds* is how long it was tried.
     """
 
     image: str
@@ -126,7 +142,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakeSeen:
-    """One bake; without an *outcome* it was killed, or still runs."""
+    """One bake; *outcome* is empty for one that was killed or still runs."""
 
     image: str
     begun: dt.datetime
@@ -135,7 +151,7 @@ class BakeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunbookSeen:
-    """A runbook and its last rehearsal here; *page* is what the page itself says of one."""
+    """A runbook and its last rehearsal here; *page* is the rehearsal recorded in the runbook."""
 
     name: str
     title: str
@@ -148,7 +164,7 @@ class RunbookSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaSeen:
-    """How much of a limit is used; *where* is the version that it is about."""
+    """The use of a limit; *where* is the id of the version that a limit per version is about."""
 
     kind: str
     used: int
@@ -159,7 +175,7 @@ class QuotaSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """Something for people to look at: *grave*, or soon to be; *section* has more of it."""
+    """Something that needs attention; *section* is the id of the part with the details."""
 
     section: str
     text: str
@@ -168,9 +184,9 @@ class Concern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """What is known at *at*; *seen* is when the gallery was read, None where it never was.
+    """Everything known at *at*; *seen* is when the gallery was read, None where it never was.
 
-    *remarks* are about machines that are not as their image is.
+    *remarks* are about machines with extensions that their image does not declare.
     """
 
     at: dt.datetime
@@ -190,43 +206,43 @@ class Dashboard:
 
     @property
     def last_beat(self) -> dt.datetime | None:
-        """When the newest beat began."""
-        return max((one.figures.last for one in self.regions if one.figures), default=None)
+        """The time at which the newest beat began."""
+        return max((region.figures.last for region in self.regions if region.figures), default=None)
 
     @property
     def open_incidents(self) -> tuple[IncidentSeen, ...]:
-        """Those that go on."""
-        return tuple(one for one in self.incidents if one.closed is None)
+        """The incidents that are not closed."""
+        return tuple(incident for incident in self.incidents if incident.closed is None)
 
     @property
     def concerns(self) -> tuple[Concern, ...]:
-        """What somebody should look at, the gravest first."""
-        return tuple(sorted(_concerns(self), key=lambda one: not one.grave))
+        """Everything that needs attention, the grave first."""
+        return tuple(sorted(_concerns(self), key=lambda concern: not concern.grave))
 
     def to_json(self) -> dict[str, Any]:
-        """The dashboard for programs."""
-        told: dict[str, Any] = _plain(asdict(self))
-        concerns = [asdict(one) for one in self.concerns]
-        return {"dashboard": FORMAT, **told, "concerns": concerns}
+        """Convert to JSON values, with times in ISO 8601."""
+        fields: dict[str, Any] = _plain(asdict(self))
+        concerns = [asdict(concern) for concern in self.concerns]
+        return {"dashboard": FORMAT, **fields, "concerns": concerns}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     return value.isoformat() if isinstance(value, dt.datetime) else value
 
 
 def _concerns(seen: Dashboard) -> Iterator[Concern]:
-    for one in seen.open_incidents:
-        yield Concern(
-            section="incidents", text=f"{one.image} in {one.region}: {one.said}", grave=True
-        )
+    for incident in seen.open_incidents:
+        text = f"{incident.image} in {incident.region}: {incident.said}"
+        yield Concern(section="incidents", text=text, grave=True)
     if seen.gate.state != "open":
         text = f"nothing is promoted or retired: {seen.gate.why}"
-        struck = seen.gate.state == "closed" and not seen.gate.why.startswith("freeze")
-        yield Concern(section="gate", text=text, grave=struck and not seen.open_incidents)
+        # A freeze is planned, and an open incident is a concern of its own already.
+        unplanned = seen.gate.state == "closed" and not seen.gate.why.startswith("freeze")
+        yield Concern(section="gate", text=text, grave=unplanned and not seen.open_incidents)
     for image in seen.images:
         yield from _of_image(image)
     for text in seen.remarks:
@@ -247,7 +263,7 @@ def _of_image(image: ImageSeen) -> Iterator[Concern]:
             text = f"{image.name}@{ring.current} in ring {ring.name}: {ring.flaw}"
             yield Concern(section="images", text=text, grave=True)
     if old := image.too_old:
-        rings = ", ".join(one.name for one in old)
-        age = max(one.age_days or 0 for one in old)
+        rings = ", ".join(ring.name for ring in old)
+        age = max(ring.age_days or 0 for ring in old)
         text = f"{image.name} is {age:.0f} days old in {rings}; its objective is "
         yield Concern(section="images", text=f"{text}{image.age_objective} days", grave=False)

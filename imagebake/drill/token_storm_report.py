@@ -1,21 +1,24 @@
-"""A storm of token requests in words and as a page."""
+"""The report of a token storm: Markdown, and one HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 
 from imagebake.drill.token_storm import OURS, SDK, StormRecord, Wave
-from imagebake.kernel.pages.charts import Axis, Band, Bars, bars, figure
-from imagebake.kernel.pages.html import STYLE
+from imagebake.kernel.charts import Axis, Band, Counts, Figure, bin_counts, count_chart, figure
+from imagebake.kernel.templating import render_page
+from imagebake.kernel.text.markdown import table
 
 NAMES = {SDK: "Azure SDK, by default", OURS: "imagebake"}
+TITLE = "Storm of token requests"
+_HEADER = ("", NAMES[SDK], NAMES[OURS])
 _BIN = 5
+"""Seconds of requests that one bar counts."""
 
 NOTES = (
     (
-        "Both are the real clients: the SDK's managed-identity credential as it is by default, one"
-        " for every program, and the same with imagebake's retries (drawn at random, more of them)"
+        "Both are the real clients: the SDK's managed-identity credential with its defaults, one"
+        " for each program, and the same with imagebake's retries (more of them, with full jitter)"
         " behind one cache for all programs of a machine."
     ),
     (
@@ -26,7 +29,7 @@ NOTES = (
 
 
 def headline(record: StormRecord) -> str:
-    """The result in a sentence."""
+    """Sum up the result in a sentence or two."""
     theirs, ours = record.wave(SDK), record.wave(OURS)
     if record.complaints:
         return f"The storm is no better with imagebake: {record.complaints[0]}."
@@ -39,42 +42,33 @@ def headline(record: StormRecord) -> str:
 
 
 def rows(record: StormRecord) -> tuple[tuple[str, str, str], ...]:
-    """What is measured, by the SDK's clients, and by ours."""
-    waves = record.wave(SDK), record.wave(OURS)
-    return tuple((name, tell(waves[0]), tell(waves[1])) for name, tell in _MEASURES)
+    """List each measure with its value for the SDK's clients and for ours."""
+    theirs, ours = record.wave(SDK), record.wave(OURS)
+    return tuple((name, measure(theirs), measure(ours)) for name, measure in _MEASURES)
 
 
 def markdown(record: StormRecord) -> str:
-    """The report as Markdown."""
-    lines = [("", NAMES[SDK], NAMES[OURS]), ("---",) * 3, *rows(record)]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    """Write the report as Markdown."""
     notes = "\n".join(f"- {note}" for note in NOTES)
-    parts = ("# Storm of token requests", headline(record), _about(record), table, notes)
-    return "\n\n".join(parts) + "\n"
+    figures = table(_HEADER, rows(record))
+    return "\n\n".join((f"# {TITLE}", headline(record), _about(record), figures, notes)) + "\n"
 
 
-def page(record: StormRecord) -> str:
-    """The report as one HTML document."""
-    head = f"<tr><th></th><th>{NAMES[SDK]}</th><th>{NAMES[OURS]}</th></tr>"
-    body = "".join(
-        "<tr>" + "".join(f'<td class="number">{escape(cell)}</td>' for cell in line) + "</tr>"
-        for line in rows(record)
-    )
-    outcome = "failed" if record.complaints else "passed"
-    notes = "".join(f"<li>{escape(note)}</li>" for note in NOTES)
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Storm of token requests</title><style>{STYLE}</style></head><body>\n"
-        f'<h1>Storm of token requests <span class="verdict {outcome}">{outcome}</span></h1>\n'
-        f'<p class="lead">{escape(headline(record))}</p>'
-        f'<p class="soft">{escape(_about(record))}</p>\n'
-        f"{_chart(record)}\n"
-        f'<div class="scroll"><table>{head}{body}</table></div>\n<ul>{notes}</ul>\n</body></html>\n'
+def token_storm_page(record: StormRecord) -> str:
+    """Render the report as one HTML document."""
+    return render_page(
+        "token_storm.html.j2",
+        failed=bool(record.complaints),
+        headline=headline(record),
+        about=_about(record),
+        chart=_chart(record),
+        header=_HEADER,
+        rows=rows(record),
+        notes=NOTES,
     )
 
 
-def _chart(record: StormRecord) -> str:
+def _chart(record: StormRecord) -> Figure:
     end = max(max(wave.arrivals, default=0) for wave in record.waves) + _BIN
     mended = min(record.plan.outage, end)
     bands = (
@@ -82,37 +76,28 @@ def _chart(record: StormRecord) -> str:
         Band(name="Tokens again", mark="", style="calm", start=mended, end=end),
     )
     ticks = tuple((float(second), str(second)) for second in range(0, end, 60))
-    styles = {SDK: "plain", OURS: "golden"}
     lanes = [
-        Bars(
+        Counts(
             name=f"{NAMES[kind]}: {record.wave(kind).total:,} requests",
-            style=styles[kind],
-            counts=_binned(record.wave(kind)),
+            style=style,
+            counts=bin_counts(record.wave(kind).arrivals, _BIN),
         )
-        for kind in (SDK, OURS)
+        for kind, style in ((SDK, "plain"), (OURS, "golden"))
     ]
     return figure(
-        lambda axis: bars(axis, lanes, width=_BIN, label="Requests over time"),
+        lambda axis: count_chart(axis, lanes, span=_BIN, label="Requests over time"),
         Axis(title="seconds since the first machine started", end=end, bands=bands, ticks=ticks),
         f"The height of a bar is the number of requests in {_BIN} seconds, all on one scale."
-        " Shaded: no token was handed out.",
+        " Shaded: the identity service issues no token.",
     )
-
-
-def _binned(wave: Wave) -> list[tuple[float, int]]:
-    counts: dict[float, int] = {}
-    for second, count in wave.arrivals.items():
-        start = second // _BIN * _BIN
-        counts[start] = counts.get(start, 0) + count
-    return sorted(counts.items())
 
 
 def _about(record: StormRecord) -> str:
     plan = record.plan
     return (
         f"{plan.machines} machines with {plan.programs} programs each start within"
-        f" {plan.spread:g} s. For {plan.outage:g} s the identity service refuses everybody, then"
-        f" it serves {plan.capacity} requests in a second. A program that gives up is started"
+        f" {plan.spread:g} s. For {plan.outage:g} s the identity service refuses every request,"
+        f" then it serves {plan.capacity} requests per second. A program that gives up is started"
         f" again after {plan.restart:g} s."
     )
 
@@ -124,7 +109,7 @@ def _moment(value: float | None) -> str:
 _MEASURES: tuple[tuple[str, Callable[[Wave], str]], ...] = (
     ("Requests", lambda wave: f"{wave.total:,}"),
     ("In the worst second", lambda wave: str(wave.peak)),
-    ("In a second, on average", lambda wave: f"{wave.mean:.1f}"),
+    ("Per second, on average", lambda wave: f"{wave.mean:.1f}"),
     ("Worst to average", lambda wave: f"{wave.bursts:.1f}"),
     ("Half of the machines had their tokens after", lambda wave: _moment(wave.median)),
     ("The last machine had its tokens after", lambda wave: _moment(wave.last)),

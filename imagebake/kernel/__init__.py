@@ -1,6 +1,7 @@
 """Errors, settings, progress and the host: everything that imports nothing else of ours."""
 
 __all__ = [
+    "charts",
     "console",
     "context",
     "diagnostics",
@@ -8,7 +9,6 @@ __all__ = [
     "errors",
     "flags",
     "host",
-    "pages",
     "progress",
     "settings",
     "templating",

@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from imagebake.kernel.errors import RenderError
+from imagebake.kernel.text.times import ago, number, span, utc
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What could end a line or ring a bell, and halves of characters."""
@@ -319,3 +321,52 @@ def _place(name: str, error: Exception) -> str:
     parts = Path(last.filename).parts
     depth = len(Path(name).parts)
     return f"{'/'.join(parts[-depth:])}:{last.lineno}"
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_PAGES = (_PACKAGE / "templates" / "pages", _PACKAGE.parent / "templates" / "pages")
+"""In the wheel, and in a clone. A repository's own `templates/` has no part in pages, so that one
+copied from an older version cannot break them."""
+_BREAKS = re.compile(r"(?<=[./:_-])(?=[A-Za-z])|(?<=@)(?=\w)")
+
+
+def render_page(name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
+    """Render the HTML or SVG template *name* of `templates/pages/`, with every value escaped.
+
+    The templates belong to the tool. A mistake in one is a bug of ours, so Jinja's own errors
+    are left as they are.
+    """
+    return _page_environment().get_template(name).render(values)
+
+
+@functools.cache
+def _page_environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGES),
+        auto_reload=False,
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        optimized=False,  # a run renders a page once: to optimize it takes longer than that
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Without this filter no template can print a value unescaped.
+    del environment.filters["safe"]
+    environment.filters |= {
+        "ago": ago,
+        "breakable": _breakable,
+        "grouped": "{:,}".format,
+        "number": number,
+        "span": span,
+        "utc": utc,
+    }
+    return environment
+
+
+def _breakable(text: str) -> Markup:
+    """Allow a line break in *text* behind each dot, slash and the like, without a character more.
+
+    A zero-width space would do the same on the screen, but it would be copied with the text.
+    """
+    return Markup("<wbr>").join(filter(None, _BREAKS.split(text)))

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.model.gallery import TAG_PROOF
-from imagebake.build.journal import Journal
+from imagebake.build.journal import BakeJournal
 from imagebake.dashboard.collect import overview
 from imagebake.dashboard.command import dashboard
 from imagebake.dashboard.model import Dashboard
-from imagebake.dashboard.page import page
-from imagebake.heartbeat.history_report import records
-from imagebake.kernel.context import Site, Workspace
+from imagebake.dashboard.page import dashboard_page
+from imagebake.heartbeat.history_report import read_heartbeats, records
+from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.errors import CloudError, NotNow, UsageError
 from imagebake.kernel.settings import Freeze, Settings
-from imagebake.recovery.commands.runbook import RECORDS
-from imagebake.rollout.commands.rotate import promotion
-from imagebake.rollout.operation import Place, perform
-from imagebake.rollout.present import Order
+from imagebake.recovery.runbook import RECORDS
+from imagebake.rollout.operation import RolloutContext, claim_and_apply
+from imagebake.rollout.planners import promotion_planner
+from imagebake.rollout.present import RolloutRequest
 from tests.support.beaten import NOW, PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import BEGAN, a_beat
 from tests.support.cloud import Tape
@@ -39,21 +39,21 @@ def world(tmp_path: Path) -> Iterator[Beaten]:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path) -> Context:
     """Four hours after the first beat."""
     workspace = Workspace(root=tmp_path, state=tmp_path / "state")
     now = BEGAN + dt.timedelta(hours=4)
-    return Site(workspace=workspace, settings=Settings(), progress=Tape(), now=now)
+    return Context(workspace=workspace, settings=Settings(), progress=Tape(), now=now)
 
 
 def seen_in(world: Beaten, *, reachable: bool = True) -> Dashboard:
     at = world.place
     reach = (lambda _: contextlib.nullcontext(at)) if reachable else unreachable
-    return overview(at.site, [world.spec], reach=reach)
+    return overview(at.context, [world.spec], reach=reach)
 
 
 @contextlib.contextmanager
-def unreachable(site: Site) -> Iterator[Place]:
+def unreachable(site: Context) -> Iterator[RolloutContext]:
     raise CloudError("cannot read gallery 'imagebake': nobody answers", hint="try again later")
     yield  # which makes it a context, and is never reached
 
@@ -63,10 +63,12 @@ def test_an_outage_is_seen_with_what_it_stopped_and_outlives_the_cloud(world: Be
     world.beat("westeurope")
     World(world.emulator, world.cloud).version("1.0.1", tags={TAG_PROOF: "passed 0"})
     at = world.place
-    decide = promotion(at, world.spec, "canary", "1.0.1")
+    decide = promotion_planner(at, world.spec, "canary", "1.0.1", heartbeats=read_heartbeats)
     for _ in range(2):
         with pytest.raises(NotNow):
-            perform(at, world.spec, decide, Order(verb="promotion", again="./inv"), wait=0)
+            claim_and_apply(
+                at, world.spec, decide, RolloutRequest(verb="promotion", again="./inv"), wait=0
+            )
 
     seen, later = seen_in(world), seen_in(world, reachable=False)
 
@@ -77,7 +79,7 @@ def test_an_outage_is_seen_with_what_it_stopped_and_outlives_the_cloud(world: Be
     assert incident.stopped == ("Promote demo@1.0.1 to ring canary",)
     (refused,) = seen.moves
     assert (refused.times, refused.steps > 0, refused.seconds >= 0) == (2, True, True)
-    assert "heartbeats miss in westeurope" in refused.refused
+    assert "heartbeats fail in westeurope" in refused.refused
     assert seen.gate.state == "closed"
     assert [one.name for one in seen.images[0].rings or ()] == ["canary", "broad"]
     assert seen.gaps == ()
@@ -92,20 +94,20 @@ def test_an_outage_is_seen_with_what_it_stopped_and_outlives_the_cloud(world: Be
     assert later.gate.state == "unknown"
     assert [one.current for one in later.images[0].rings or ()] == ["1.0.0", "1.0.0"]
     assert later.incidents == seen.incidents
-    assert "shown as of" in page(later)
+    assert "shown as of" in dashboard_page(later)
 
 
-def test_without_a_cloud_and_without_records_everything_is_a_gap(site: Site) -> None:
+def test_without_a_cloud_and_without_records_everything_is_a_gap(site: Context) -> None:
     seen = overview(site, [SPEC], reach=unreachable)
 
     assert [one.part for one in seen.gaps] == ["gallery", "beats"]
     assert seen.images[0].rings is None
     assert seen.seen is None
     assert (seen.moves, seen.bakes, seen.quotas, seen.incidents) == ((), (), (), ())
-    assert "is not known: see above" in page(seen)
+    assert "the gallery was never read" in dashboard_page(seen)
 
 
-def test_records_of_the_past_are_read_and_what_is_broken_is_passed_over(site: Site) -> None:
+def test_records_of_the_past_are_read_and_what_is_broken_is_passed_over(site: Context) -> None:
     folder = site.workspace.mirror / "records" / "imagebake" / "demo" / "rollouts"
     folder.mkdir(parents=True)
     told = {
@@ -119,7 +121,7 @@ def test_records_of_the_past_are_read_and_what_is_broken_is_passed_over(site: Si
         (folder / f"20261122T12000{number}Z-bbbbbb-rotation.json").write_text(text)
     naive = json.dumps(told | {"began": "2026-11-22T11:00:00"})
     (folder / "20261122T130000Z-cccccc-rollback.json").write_text(naive)
-    journal = Journal(folder=site.workspace.records, clock=lambda: BEGAN)
+    journal = BakeJournal(folder=site.workspace.records, clock=lambda: BEGAN)
     with journal.bake("demo", {"bake_key": "0"}) as end:
         end["outcome"] = "baked"
     line = {"runbook": "bad-image", "began": "2026-11-20T00:00:00+00:00", "seconds": 40.0}
@@ -134,11 +136,11 @@ def test_records_of_the_past_are_read_and_what_is_broken_is_passed_over(site: Si
     assert rehearsed == {"bad-image": 40.0}
 
 
-def test_a_freeze_is_known_without_azure(site: Site) -> None:
+def test_a_freeze_is_known_without_azure(site: Context) -> None:
     freeze = Freeze(
         begins=BEGAN, ends=BEGAN + dt.timedelta(days=1), timezone="UTC", reason="sale", owner="shop"
     )
-    frozen = Site(
+    frozen = Context(
         workspace=site.workspace,
         settings=Settings(freezes=(freeze,)),
         progress=site.progress,
@@ -150,14 +152,14 @@ def test_a_freeze_is_known_without_azure(site: Site) -> None:
     assert (seen.gate.state, seen.gate.until) == ("closed", freeze.ends)
 
 
-def test_a_memory_that_is_broken_is_none(site: Site) -> None:
+def test_a_memory_that_is_broken_is_none(site: Context) -> None:
     (site.workspace.state / "seen").mkdir(parents=True)
     (site.workspace.state / "seen" / "local-imagebake.json").write_text("{")
 
     assert overview(site, [SPEC], reach=unreachable).seen is None
 
 
-def test_beats_of_other_images_are_not_shown(site: Site) -> None:
+def test_beats_of_other_images_are_not_shown(site: Context) -> None:
     records(site).add([a_beat(0), a_beat(1, image="other")])
 
     seen = overview(site, [SPEC], reach=unreachable)

@@ -78,6 +78,9 @@ def test_beats_are_told_by_half_days_oldest_first() -> None:
 
     west = found["demo", "westeurope", "golden"]
     assert len(west) == BUCKETS
-    assert west[-2:] == (TimeBucket(beats=2, missed=1, p50=4.0), TimeBucket(beats=1, missed=0, p50=9.0))
+    assert west[-2:] == (
+        TimeBucket(beats=2, missed=1, p50=4.0),
+        TimeBucket(beats=1, missed=0, p50=9.0),
+    )
     assert set(west[:-2]) == {TimeBucket()}
     assert sum(one.beats for one in found["demo", "westeurope", PLAIN]) == 1

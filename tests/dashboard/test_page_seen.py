@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.dashboard.page import page
+from imagebake.dashboard.page import dashboard_page
 from tests.support.browser import Browser, browsing
 from tests.support.dashboards import (
     a_bad_day,
@@ -65,7 +65,7 @@ def test_a_page_is_silent_and_alone_and_fits_every_screen(
     make: Any,  # noqa: ANN401
 ) -> None:
     path = tmp_path / "index.html"
-    path.write_text(page(make()), encoding="utf-8")
+    path.write_text(dashboard_page(make()), encoding="utf-8")
 
     for width in WIDTHS:
         browser.open(path, width=width)
@@ -81,7 +81,7 @@ def test_a_page_is_silent_and_alone_and_fits_every_screen(
 
 def test_a_page_is_dark_where_people_want_it_to_be(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "index.html"
-    path.write_text(page(a_bad_day()), encoding="utf-8")
+    path.write_text(dashboard_page(a_bad_day()), encoding="utf-8")
 
     browser.open(path, width=1280)
     light = browser.ask(COLOURS)
@@ -95,7 +95,7 @@ def test_a_page_is_dark_where_people_want_it_to_be(browser: Browser, tmp_path: P
 
 def test_where_the_screen_is_narrow_rows_are_cards(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "index.html"
-    path.write_text(page(a_bad_day()), encoding="utf-8")
+    path.write_text(dashboard_page(a_bad_day()), encoding="utf-8")
     shown = 'getComputedStyle(document.querySelector("#incidents td"), "::before").content'
     display = 'getComputedStyle(document.querySelector("#incidents tbody td")).display'
 
@@ -113,7 +113,7 @@ def test_the_browser_would_tell_of_a_script_and_of_a_request(
 ) -> None:
     path = tmp_path / "index.html"
     bad = '</h1><script>document.title = "run"</script><img src="http://127.0.0.1:9/x.png">'
-    path.write_text(page(a_dashboard()).replace("</h1>", bad, 1), encoding="utf-8")
+    path.write_text(dashboard_page(a_dashboard()).replace("</h1>", bad, 1), encoding="utf-8")
 
     browser.open(path, width=360)
 
@@ -126,7 +126,7 @@ def test_the_pictures_of_the_docs_are_there(
     browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     path = tmp_path / "index.html"
-    path.write_text(page(a_bad_day()), encoding="utf-8")
+    path.write_text(dashboard_page(a_bad_day()), encoding="utf-8")
     if request.config.getoption("--bless"):
         for name, (width, dark, height, scale) in SHOT.items():
             browser.open(path, width=width, dark=dark)

@@ -6,8 +6,7 @@ import html.parser
 import re
 
 from imagebake.drill.model import GOLDEN, PLAIN, Attempt, DrillRecord, outage
-from imagebake.drill.page import page
-from imagebake.drill.report import headline, markdown, witness_text
+from imagebake.drill.report import drill_page, headline, markdown, witness_text
 from imagebake.drill.verdict import judge
 from imagebake.kernel.digest import canonical_json
 from tests.support.drills import a_plan, a_record, an_attempt
@@ -23,7 +22,7 @@ def test_the_report_in_words(golden: Golden) -> None:
 def test_the_report_as_a_page(golden: Golden) -> None:
     record = a_record()
 
-    golden.check("reports/drill.html", page(record, judge(record)))
+    golden.check("reports/drill.html", drill_page(record, judge(record)))
 
 
 def test_the_report_for_programs(golden: Golden) -> None:
@@ -44,7 +43,7 @@ def test_a_failed_drill_says_first_what_was_wrong() -> None:
 def test_a_page_needs_nothing_but_itself() -> None:
     record = a_record()
 
-    text = page(record, judge(record))
+    text = drill_page(record, judge(record))
 
     assert re.findall(r"""(?:src|href|url)\s*[=(]""", text) == []
     assert "<script" not in text
@@ -55,16 +54,16 @@ def test_a_page_needs_nothing_but_itself() -> None:
 def test_a_page_says_first_how_many_machines_there_were() -> None:
     record = a_record()
 
-    told = page(record, judge(record)).partition("<body>")[2].partition("<figure>")[0]
+    told = drill_page(record, judge(record)).partition("<body>")[2].partition("<figure>")[0]
 
-    places = [told.index(word) for word in ("passed", ">4 of 4", ">2 of 4", "Replayed")]
+    places = [told.index(word) for word in ("passed", ">4 of 4", ">2 of 4", "replayed")]
     assert places == sorted(places)
 
 
 def test_what_was_broken_has_the_same_mark_and_shade_in_the_chart_and_its_key() -> None:
     record = a_record(plan=a_plan(timeline=outage()))
 
-    text = page(record, judge(record))
+    text = drill_page(record, judge(record))
 
     for mark, style in (("1", "store"), ("2", "both"), ("3", "identity")):
         assert f'<span class="key broken-{style}">{mark}</span>' in text
@@ -75,7 +74,7 @@ def test_what_was_broken_has_the_same_mark_and_shade_in_the_chart_and_its_key() 
 def test_charts_say_what_their_axes_are() -> None:
     record = a_record()
 
-    text = page(record, judge(record))
+    text = drill_page(record, judge(record))
 
     assert text.count(">time of day (UTC)</text>") == 4
     assert '<text class="value" x="36" y="122">4</text>' in text
@@ -85,14 +84,14 @@ def test_charts_say_what_their_axes_are() -> None:
 def test_a_chart_without_a_single_request_is_drawn_all_the_same() -> None:
     record = a_record(traffic=())
 
-    assert "Plain image, packages: 0" in page(record, judge(record))
+    assert "Plain image, packages: 0" in drill_page(record, judge(record))
 
 
 def test_every_tag_of_a_page_is_closed() -> None:
     record = a_record()
     checker = _Tags()
 
-    checker.feed(page(record, judge(record)))
+    checker.feed(drill_page(record, judge(record)))
 
     assert checker.open == []
 
@@ -101,7 +100,7 @@ def test_what_a_machine_says_cannot_break_the_page_or_the_table() -> None:
     hostile = "<script>alert(1)</script> | a\nb & `c`"
     record = a_record(*a_record().attempts, an_attempt(PLAIN, 95, None, message=hostile))
 
-    text = page(record, judge(record))
+    text = drill_page(record, judge(record))
 
     assert "<script" not in text
     assert "&lt;script&gt;" in text

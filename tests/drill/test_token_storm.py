@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, Wave, storm
-from imagebake.drill.token_storm_report import headline, markdown, page
+from imagebake.drill.token_storm_report import headline, markdown, token_storm_page
 from tests.support.cloud import Tape
 from tests.support.golden import Golden
 
@@ -89,4 +89,4 @@ def test_ours_is_not_praised_when_it_is_worse() -> None:
 
 def test_the_reports_of_a_storm(golden: Golden) -> None:
     golden.check("reports/storm.md", markdown(told()))
-    golden.check("reports/storm.html", page(told()))
+    golden.check("reports/storm.html", token_storm_page(told()))

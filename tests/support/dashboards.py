@@ -300,10 +300,9 @@ HOSTILE = '"><script>alert(1)</script><img src=x onerror="alert(2)">\'; --x: url
 LONG = "w" * 300
 
 
-def hostile() -> Dashboard:
-    """A bad day on which everybody who can name or say something is hostile."""
+def hostile(bad: str = HOSTILE + LONG) -> Dashboard:
+    """A bad day on which *bad* stands in every field that holds a text."""
     day = a_bad_day()
-    bad = HOSTILE + LONG
     ring = a_ring(bad, current=bad, previous=bad, proof=bad, flaw=bad, upcoming=bad)
     told: dict[str, Any] = {"region": bad, "last_failure": bad, "version": bad}
     return replace(

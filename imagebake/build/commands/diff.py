@@ -6,30 +6,26 @@ import functools
 from pathlib import Path
 from typing import Annotated
 
-from imagebake.build.diff.image_diff import ImageDiff
+from imagebake.build.diff.image_diff import ImageDiff, ReadableImage
+from imagebake.build.diff.image_diff import diff_images as compare
 from imagebake.build.diff.image_report import (
     COLUMNS,
     MOST,
     headline,
+    image_diff_page,
     markdown,
     measures,
-    page,
     rows,
 )
-from imagebake.build.diff.image_diff import Readable
-from imagebake.build.diff.image_diff import diff as compare
-from imagebake.kernel import context
-from imagebake.kernel.console import print_json, table
-from imagebake.kernel.context import Site
+from imagebake.kernel.console import format_table, print_json
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock.selection import spec_of, split_version
-from imagebake.session import session
-from imagebake.session.gallery import meant
-from imagebake.session.session import End
+from imagebake.lock.selection import find_spec, split_version
+from imagebake.session.session import CloudSession, connect, find_version
 
-_FORMS = {".html": page, ".md": markdown}
+_FORMS = {".html": image_diff_page, ".md": markdown}
 
 
 def diff(
@@ -50,10 +46,13 @@ def diff(
         raise UsageError(f"{out} is neither .html nor .md", hint="--out diff.html")
     if as_json and as_markdown:
         raise UsageError("--markdown and --json are two ways to print: choose one")
-    site = context.site(quiet=as_json)
-    with session.connect(site) as end:
-        sides = _readable(site, old, end), _readable(site, new or split_version(old)[0], end)
-        result = compare(*sides, progress=site.progress)
+    context = open_context(quiet=as_json)
+    with connect(context) as session:
+        sides = (
+            _readable(context, old, session),
+            _readable(context, new or split_version(old)[0], session),
+        )
+        result = compare(*sides, progress=context.progress)
     if form:
         write_atomically(Path(out), form(result).encode())
         print(f"{out}: {headline(result)}")
@@ -68,14 +67,14 @@ def diff(
     return 0
 
 
-def _readable(site: Site, named: str, end: End) -> Readable:
+def _readable(context: Context, named: str, session: CloudSession) -> ReadableImage:
     image, wanted = split_version(named)
-    spec = spec_of(site, image)
-    found = meant(site, spec, wanted, end)
-    return Readable(
+    spec = find_spec(context, image)
+    found = find_version(context, spec, wanted, session)
+    return ReadableImage(
         name=f"{spec.name}@{found.version}",
-        content_sha256=end.images.content(found.id),
-        open_tar=functools.partial(end.images.open_tar, found.id),
+        content_sha256=session.images.content(found.id),
+        open_tar=functools.partial(session.images.open_tar, found.id),
     )
 
 
@@ -84,10 +83,10 @@ def _text(result: ImageDiff) -> str:
     parts = [headline(result)]
     for area, differences in result.areas():
         lines = rows(area, differences)
-        _, *shown = table(COLUMNS, lines[:MOST]).splitlines()
+        _, *shown = format_table(COLUMNS, lines[:MOST]).splitlines()
         left = len(lines) - MOST
         shown += [f"   {left} more: --markdown shows them"] if left > 0 else []
         parts += ["", area.value, *(f"  {line}" for line in shown)]
     if told := measures(result):
-        parts += ["", table(("", "", ""), told).strip("\n")]
+        parts += ["", format_table(("", "", ""), told).strip("\n")]
     return "\n".join(parts)

@@ -106,7 +106,7 @@ def _folders(differences: Iterable[ContentDifference]) -> list[tuple[str, int]]:
 _SIGNS = {"+": "kept", "-": "broken", "~": ""}
 
 
-def page(diff: ImageDiff) -> str:
+def image_diff_page(diff: ImageDiff) -> str:
     """Render the whole comparison as one HTML document."""
     return render_page(
         "image_diff.html.j2",

@@ -14,28 +14,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.build.commands.bake import attempt, bake_one
+from imagebake.build.image_bakes import bake_from_plan, bake_image
 from imagebake.build.plan import plan_plain
-from imagebake.build.preconditions import left_out
+from imagebake.build.preconditions import reason_not_bakeable
 from imagebake.drill import token_storm_report as storms
 from imagebake.drill.model import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
-from imagebake.drill.page import page
 from imagebake.drill.replay import Hands, Place, drill
-from imagebake.drill.report import markdown
+from imagebake.drill.report import drill_page, markdown
 from imagebake.drill.token_storm import StormPlan, storm
 from imagebake.drill.verdict import Verdict, judge
 from imagebake.emulator.calls import Pace
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock.selection import fresh_lock, spec_of, templates
-from imagebake.session import session
-from imagebake.session.machines import STAND_IN, require_machines, wish_for
-from imagebake.session.session import End
+from imagebake.lock.selection import find_spec, fresh_lock, templates
+from imagebake.session.machines import SAMPLE_EXTENSION, extension_wish, require_machines
+from imagebake.session.session import CloudSession, connect
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
@@ -62,33 +59,33 @@ def drill_image(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Replay the incident *scenario*, write its report, and exit 3 when the image failed it."""
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     speed = _speed(minutes_per_second)
     if scenario not in (OUTAGE, STORM):
         raise UsageError(f"there is no scenario {scenario!r}", hint=f"{OUTAGE} or {STORM}")
     folder = Path(out) if out else None
     if scenario == STORM:
-        _storm(site, folder, as_json=as_json)
+        _storm(context, folder, as_json=as_json)
         return
-    spec = spec_of(site, image) if image else _first(site)
-    require_machines(site, "./inv drill")
-    with session.connect(site) as end:
-        plan = _plan(site, spec, end, speed)
-        record = drill(plan, _place(site, spec, end), hands=_hands(site, end))
-    _report(site, record, judge(record), folder, as_json=as_json)
+    spec = find_spec(context, image) if image else _first(context)
+    require_machines(context, "./inv drill")
+    with connect(context) as session:
+        plan = _plan(context, spec, session, speed)
+        record = drill(plan, _place(context, spec, session), hands=_hands(context, session))
+    _report(context, record, judge(record), folder, as_json=as_json)
 
 
-def _storm(site: Site, out: Path | None, *, as_json: bool) -> None:
+def _storm(context: Context, out: Path | None, *, as_json: bool) -> None:
     now = functools.partial(dt.datetime.now, dt.UTC)
-    record = storm(StormPlan(), seed=site.now.toordinal(), now=now, progress=site.progress)
-    folder = out or site.workspace.state / "reports" / "storm"
+    record = storm(StormPlan(), seed=context.now.toordinal(), now=now, progress=context.progress)
+    folder = out or context.workspace.state / "reports" / "storm"
     text = storms.markdown(record)
     _write(
-        site,
+        context,
         folder,
         {
             "storm.md": text.encode(),
-            "storm.html": storms.page(record).encode(),
+            "storm.html": storms.token_storm_page(record).encode(),
             "storm.json": canonical_json(record.to_json()),
         },
     )
@@ -100,10 +97,10 @@ def _storm(site: Site, out: Path | None, *, as_json: bool) -> None:
         raise ValidationFailed(storms.headline(record).rstrip("."))
 
 
-def _write(site: Site, folder: Path, files: dict[str, bytes]) -> None:
+def _write(context: Context, folder: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         write_atomically(folder / name, content)
-    site.progress.note(f"wrote {', '.join(files)} in {site.workspace.shown(folder)}")
+    context.progress.note(f"wrote {', '.join(files)} in {context.workspace.shown(folder)}")
 
 
 def _speed(text: str) -> float:
@@ -118,30 +115,30 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _first(site: Site) -> ImageSpec:
+def _first(context: Context) -> ImageSpec:
     """The first image that can be baked here, for whoever names none."""
-    for spec in load_all(site.workspace.specs, root=site.workspace.root).values():
-        if left_out(site, spec) is None:
+    for spec in load_all(context.workspace.specs, root=context.workspace.root).values():
+        if reason_not_bakeable(context, spec) is None:
             return spec
     raise UsageError("no spec can be baked on this machine", hint="./inv specs says why")
 
 
-def _plan(site: Site, spec: ImageSpec, end: End, speed: float) -> DrillPlan:
-    golden = bake_one(site, spec, end, locked=False, force=False)
-    lock = fresh_lock(site, spec)
-    bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(site))
-    site.progress.note(f"bake {spec.name} without imagebake's part")
-    plain = attempt(site, bare, end, force=False)
+def _plan(context: Context, spec: ImageSpec, session: CloudSession, speed: float) -> DrillPlan:
+    golden = bake_image(context, spec, session, locked=False, force=False)
+    lock = fresh_lock(context, spec)
+    bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(context))
+    context.progress.note(f"bake {spec.name} without imagebake's part")
+    plain = bake_from_plan(context, bare, session, force=False)
     inside = [pin for pin in spec.extensions if pin.mode is not DeliveryMode.ABSENT]
     cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
-    if end.local:
-        for pin in (*inside, STAND_IN):
-            end.local.region.publish(pin.handler, pin.version)
+    if session.local:
+        for pin in (*inside, SAMPLE_EXTENSION):
+            session.local.region.publish(pin.handler, pin.version)
     return DrillPlan(
         image=spec.name,
         candidates=(
             _candidate(GOLDEN, golden, cached),
-            _candidate(PLAIN, plain, inside or [STAND_IN]),
+            _candidate(PLAIN, plain, inside or [SAMPLE_EXTENSION]),
         ),
         timeline=outage(),
         minutes_per_second=speed,
@@ -154,47 +151,47 @@ def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) ->
         label=label,
         version_id=baked.version.id,
         version=str(baked.version.version),
-        extensions=tuple(wish_for(pin) for pin in extensions),
+        extensions=tuple(extension_wish(pin) for pin in extensions),
     )
 
 
-def _place(site: Site, spec: ImageSpec, end: End) -> Place:
-    group = end.cloud.endpoint.group_id
+def _place(context: Context, spec: ImageSpec, session: CloudSession) -> Place:
+    group = session.cloud.endpoint.group_id
     key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
     return Place(
         run=f"drill-{secrets.token_hex(3)}",
         size=spec.build.vm_size,
-        subnet_id=site.settings.subnet.replace("{region}", site.settings.location)
+        subnet_id=context.settings.subnet.replace("{region}", context.settings.location)
         or f"{group}/providers/Microsoft.Network/virtualNetworks/imagebake/subnets/machines",
         public_key=key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
-        patience=60.0 if end.local else 900.0,
+        patience=60.0 if session.local else 900.0,
     )
 
 
-def _hands(site: Site, end: End) -> Hands:
-    if end.local:
-        end.local.emulator.pace = _LOCAL_PACE
+def _hands(context: Context, session: CloudSession) -> Hands:
+    if session.local:
+        session.local.emulator.pace = _LOCAL_PACE
     return Hands(
-        machines=Machines(end.cloud),
-        incident=end.local.region if end.local else None,
+        machines=Machines(session.cloud),
+        incident=session.local.region if session.local else None,
         now=functools.partial(dt.datetime.now, dt.UTC),
         sleep=time.sleep,
-        progress=site.progress,
+        progress=context.progress,
     )
 
 
 def _report(
-    site: Site, record: DrillRecord, verdict: Verdict, out: Path | None, *, as_json: bool
+    context: Context, record: DrillRecord, verdict: Verdict, out: Path | None, *, as_json: bool
 ) -> None:
-    folder = out or site.workspace.state / "reports" / f"drill-{record.plan.image}"
+    folder = out or context.workspace.state / "reports" / f"drill-{record.plan.image}"
     document = record.to_json() | {"verdict": verdict.to_json()}
     text = markdown(record, verdict)
     _write(
-        site,
+        context,
         folder,
         {
             "drill.md": text.encode(),
-            "drill.html": page(record, verdict).encode(),
+            "drill.html": drill_page(record, verdict).encode(),
             "drill.json": canonical_json(document),
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from imagebake.build.diff.image_diff import ContentArea, ContentDifference, ImageDiff, ImageSize
-from imagebake.build.diff.image_report import MOST, headline, markdown, page, rows
+from imagebake.build.diff.image_report import MOST, headline, image_diff_page, markdown, rows
 from imagebake.kernel.digest import canonical_json
 from tests.support.golden import Golden
 
@@ -43,7 +43,7 @@ def test_the_comparison_as_markdown(golden: Golden) -> None:
 
 
 def test_the_comparison_as_a_page(golden: Golden) -> None:
-    golden.check("reports/diff.html", page(a_diff()))
+    golden.check("reports/diff.html", image_diff_page(a_diff()))
 
 
 def test_the_comparison_for_programs(golden: Golden) -> None:
@@ -51,12 +51,12 @@ def test_the_comparison_for_programs(golden: Golden) -> None:
 
 
 def test_nothing_that_an_image_says_is_markup() -> None:
-    assert "<script>" not in page(a_diff())
+    assert "<script>" not in image_diff_page(a_diff())
     assert "`user <script>`" in markdown(a_diff())
 
 
 def test_a_page_needs_nothing_else() -> None:
-    assert re.findall(r"(?:src|href)=|@import|url\(|<script", page(a_diff())) == []
+    assert re.findall(r"(?:src|href)=|@import|url\(|<script", image_diff_page(a_diff())) == []
 
 
 def test_the_same_content_is_one_sentence() -> None:

@@ -1,7 +1,0 @@
-"""Building blocks of our HTML pages."""
-
-__all__ = [
-    "charts",
-    "html",
-    "parts",
-]

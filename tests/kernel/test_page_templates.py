@@ -1,0 +1,181 @@
+"""Every page escapes every value, loads nothing, and runs nothing, by construction."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import replace
+
+import jinja2
+import pytest
+
+from imagebake.build.diff.image_diff import ContentArea, ContentDifference, ImageDiff
+from imagebake.build.diff.image_report import MOST, image_diff_page
+from imagebake.dashboard.page import dashboard_page
+from imagebake.drill.model import PLAIN, Phase, Timeline
+from imagebake.drill.report import drill_page
+from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, Wave
+from imagebake.drill.token_storm_report import token_storm_page
+from imagebake.drill.verdict import judge
+from imagebake.kernel import templating
+from imagebake.kernel.templating import render_page
+from imagebake.lab.faults import StoreState
+from imagebake.rollout.dependency_report import map_page, map_svg
+from tests.support.dashboards import (
+    NOW,
+    a_bad_day,
+    a_dashboard,
+    hostile,
+    many_images,
+    nothing_yet,
+    out_of_reach,
+)
+from tests.support.drills import a_plan, a_record, an_attempt
+from tests.support.html_page import ELEMENTS, PAGES, STYLE, HtmlPage
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror="alert(2)">',
+    "' onmouseover='alert(3)",
+    "</style><link rel=stylesheet href=//evil.test/>",
+    "</title></svg>",
+    "javascript:alert(4)",
+    "url(//evil.test/)",
+    "{{ 7 * 7 }}{% raw %}",
+    "&lt;b&gt;",
+)
+
+
+def a_drill(text: str) -> str:
+    timeline = Timeline(
+        title=text,
+        origin=NOW,
+        phases=(
+            Phase(name=text, start=0),
+            Phase(name=text, start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
+            Phase(name=text, start=180),
+        ),
+        demands=(10, 90),
+        end=240,
+    )
+    plan = a_plan(image=text, timeline=timeline)
+    plan = replace(plan, candidates=tuple(replace(each, version=text) for each in plan.candidates))
+    attempts = (an_attempt(PLAIN, 95, None, message=text), an_attempt(PLAIN, 95, None, code=text))
+    witness = a_record().witness
+    assert witness
+    record = a_record(*attempts, plan=plan, witness=replace(witness, message=text))
+    verdict = judge(record)
+    points = tuple(replace(point, name=text, why=text) for point in verdict.points)
+    return drill_page(record, replace(verdict, points=points))
+
+
+def a_storm(text: str) -> str:
+    del text  # no field of a storm is a text
+    waves = tuple(
+        Wave(kind=kind, arrivals={0: 40, 181: 80}, served=(185.0, 190.0), machines=2)
+        for kind in (SDK, OURS)
+    )
+    return token_storm_page(StormRecord(plan=StormPlan(), waves=waves))
+
+
+def a_diff(text: str) -> str:
+    differences = tuple(
+        ContentDifference(area, f"{text} {number}", text, f"{text}!", text)
+        for area in ContentArea
+        for number in range(MOST + 1)
+    )
+    return image_diff_page(ImageDiff(old=text, new=text, differences=differences))
+
+
+def a_drawing(text: str) -> dict[str, list[dict[str, str]]]:
+    kinds = ("ring", "version", "image", "gallery", text)
+    return {
+        "nodes": [{"id": f"{text} {kind}", "kind": kind, "name": text} for kind in kinds],
+        "needs": [{"who": f"{text} ring", "what": f"{text} version", "how": text}],
+    }
+
+
+PAGES_OF: dict[str, Callable[[str], str]] = {
+    "dashboard": lambda text: dashboard_page(hostile(text)),
+    "drill": a_drill,
+    "storm": a_storm,
+    "diff": a_diff,
+    "map": lambda text: map_page(a_drawing(text)),
+}
+DASHBOARDS = (a_dashboard, a_bad_day, nothing_yet, out_of_reach, many_images)
+
+
+@pytest.mark.parametrize("render", PAGES_OF.values(), ids=PAGES_OF.keys())
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_page_needs_nothing_but_itself_whatever_it_shows(
+    render: Callable[[str], str], text: str
+) -> None:
+    loads_nothing(render(text))
+
+
+@pytest.mark.parametrize("make", DASHBOARDS, ids=lambda make: make.__name__)
+def test_a_dashboard_needs_nothing_but_itself(make: Callable[[], object]) -> None:
+    loads_nothing(dashboard_page(make()))  # type: ignore[arg-type]
+
+
+def loads_nothing(text: str) -> None:
+    page = HtmlPage(text)
+
+    assert page.names <= ELEMENTS
+    assert page.styles[0] == STYLE.strip()
+    assert len(page.styles) == 1 + page.count.get("defs", 0)  # the map has its own
+    assert [address for address in page.addresses if not address.startswith("#")] == []
+    assert not [name for name in page.attributes if name.startswith("on")]
+    assert page.policy == (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
+    assert page.open == []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_hostile_text_is_shown_as_it_is(text: str) -> None:
+    shown = HtmlPage(a_diff(text)).text
+
+    assert " ".join(text.split()) in shown.replace(" ,", ",")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_map_alone_is_well_formed(text: str) -> None:
+    drawn = ET.fromstring(map_svg(a_drawing(text)))  # noqa: S314 - we have just written it
+
+    assert {element.tag.rpartition("}")[2] for element in drawn.iter()} <= ELEMENTS
+
+
+@pytest.mark.parametrize("path", sorted(PAGES.glob("*.j2")), ids=lambda path: path.name)
+def test_no_template_switches_escaping_off_or_leaves_an_attribute_unquoted(path: object) -> None:
+    source = path.read_text(encoding="utf-8")  # type: ignore[attr-defined]
+
+    assert re.findall(r"autoescape|\|\s*safe|Markup|<script|javascript:|\bon\w+=", source) == []
+    assert re.findall(r"=\s*\{\{", source) == []
+    assert re.findall(r'(?:src|href)="(?!#)', source) == []
+
+
+def test_the_style_sheet_loads_nothing() -> None:
+    assert re.findall(r"@import|url\(|</", STYLE) == []
+
+
+def test_escaping_is_on_and_cannot_be_switched_off_by_a_filter() -> None:
+    environment = templating._page_environment()  # noqa: SLF001 - the law of the environment
+
+    assert environment.autoescape is True
+    with pytest.raises(jinja2.TemplateAssertionError, match="No filter named 'safe'"):
+        environment.from_string("{{ value | safe }}")
+
+
+def test_a_missing_value_is_an_error() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        render_page("token_storm.html.j2")
+
+
+def test_a_text_breaks_where_it_may_and_stays_what_it_is() -> None:
+    environment = templating._page_environment()  # noqa: SLF001 - filters are reached by it
+
+    shown = environment.from_string("{{ text | breakable }}").render(text="a.b/<c>@d")
+
+    assert shown == "a.<wbr>b/&lt;c&gt;@<wbr>d"
