@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Contest, command, report
-from imagebake.build.commands.bake import attempt, bake_one
+from imagebake.build.image_bakes import bake_from_plan, bake_image
 from imagebake.build.plan import plan_plain
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
-from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
-from imagebake.lab.boot.trials import Change, trials
-from imagebake.lab.fabric.plan import Extension, GoalState
-from imagebake.lock.selection import fresh_lock, spec_of, templates
+from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Scenario
+from imagebake.lab.boot.trials import ImageChange, trials
+from imagebake.lab.fabric.plan import FabricExtension, GoalState
+from imagebake.lock.selection import fresh_lock, find_spec, templates
 from imagebake.proof.prove import Run, demand_of, run_here
 from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE
@@ -44,11 +44,11 @@ class Pair:
     golden: Run
     plain: Run
     ways: Mapping[str, Scenario]
-    downloads: tuple[Extension, ...]
+    downloads: tuple[FabricExtension, ...]
 
     def boot(self, way: str) -> FirstBoot:
         """A first boot of the golden image, which must get through."""
-        seen = self.golden(self.ways[way], Change.NOTHING)
+        seen = self.golden(self.ways[way], ImageChange.NOTHING)
         if not seen.ready:
             raise SystemExit(f"the golden image was not Ready in {way!r}: {seen.console}")
         return seen
@@ -56,7 +56,7 @@ class Pair:
     def boot_plain(self, way: str) -> FirstBoot:
         """A first boot of the plain image."""
         goal = GoalState(extensions=self.downloads)
-        return self.plain(replace(self.ways[way], goals=(goal,)), Change.NOTHING)
+        return self.plain(replace(self.ways[way], goals=(goal,)), ImageChange.NOTHING)
 
     def seconds(self, way: str) -> float:
         """How long a machine with the golden image takes until it is Ready."""
@@ -85,27 +85,27 @@ def main() -> None:
 @contextlib.contextmanager
 def a_pair() -> Iterator[Pair]:
     """Both images, baked in this workspace unless they are there."""
-    site = context.site(quiet=True)
-    context.provide((*system_packages.BAKE, *system_packages.PROVE), progress=site.progress)
-    spec = spec_of(site, IMAGE)
+    site = context.open_context(quiet=True)
+    context.ensure_programs((*system_packages.BAKE, *system_packages.PROVE), progress=site.progress)
+    spec = find_spec(site, IMAGE)
     with contextlib.ExitStack() as stack:
         end = stack.enter_context(session.connect(site))
-        golden = bake_one(site, spec, end, locked=False, force=False)
+        golden = bake_image(site, spec, end, locked=False, force=False)
         lock = fresh_lock(site, spec)
         bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(site))
-        plain = attempt(site, bare, end, force=False)
+        plain = bake_from_plan(site, bare, end, force=False)
         inside = (pin for pin in spec.extensions if pin.mode is not DeliveryMode.ABSENT)
         yield Pair(
             golden=_runner(stack.enter_context(end.images.layers(golden.version.id))),
             plain=_runner(stack.enter_context(end.images.layers(plain.version.id))),
             ways={
                 one.name: replace(
-                    one, means=Means.BOOT, linger=0.0, patience=PATIENCE, forbearance=None
+                    one, means=StartMethod.BOOT, linger=0.0, patience=PATIENCE, forbearance=None
                 )
                 for one in trials(spec, demand_of(spec, CATALOGUE, {}))[1:]
             },
             downloads=tuple(
-                Extension(publisher=pin.publisher, type=pin.type, version=pin.version)
+                FabricExtension(publisher=pin.publisher, type=pin.type, version=pin.version)
                 for pin in inside
             ),
         )

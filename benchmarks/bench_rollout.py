@@ -94,7 +94,7 @@ def _rotation() -> None:
             budgets={},
             began=clock.now(),
         )
-        outcome = execute_plan(work, hands=_hands(fleet, clock))
+        outcome = execute_plan(work, services=_hands(fleet, clock))
         took, metrics = clock.clock() - began, fleet.metrics()
         after = fleet.inventory()
     _complete(outcome, after)

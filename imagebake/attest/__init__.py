@@ -1,1 +1,5 @@
 """SBOM, provenance and verification of image versions."""
+
+__all__ = [
+    "attestations",
+]

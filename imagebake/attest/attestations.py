@@ -7,14 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imagebake.attest.envelope import Signer, sign
+from imagebake.attest.keys import PrivateKey, load_private_key
 from imagebake.attest.provenance import provenance
-from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, Baked
+from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, BakedVersion
 from imagebake.attest.sbom import sbom
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.inspection.contents import InstalledPackage
+from imagebake.inspection.dpkg import installed
+from imagebake.inspection.tree import read_contents
+from imagebake.kernel.context import Context
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
+from imagebake.lock import artifact_sources
+from imagebake.session.session import CloudSession
 from imagebake.spec.plan_record import PLAN, read_plan
 
 
@@ -31,7 +37,7 @@ class Attestor:
     packages: Callable[[], tuple[InstalledPackage, ...]]
     signer: Signer | None = None
 
-    def baked(self) -> Baked:
+    def baked(self) -> BakedVersion:
         """What the bake wrote down; raises `UsageError` where that is not here, or too old."""
         manifest = read_manifest(self.kept("manifest.json"))
         plan = read_plan(self.kept(PLAN))
@@ -47,7 +53,7 @@ class Attestor:
                 f"what is in version {self.version.version} is in Azure, out of reach",
                 hint="only what was baked on this machine can be read, and so be vouched for",
             )
-        return Baked(manifest=manifest, plan=plan)
+        return BakedVersion(manifest=manifest, plan=plan)
 
     def attest(self, *, anew: bool = False) -> None:
         """Keep the SBOM and the provenance, signed where there is a key; once each.
@@ -78,7 +84,7 @@ class Attestor:
         """A record of the version as it is kept."""
         return self.records.recorded(self._name(record))
 
-    def _statement(self, baked: Baked) -> bytes:
+    def _statement(self, baked: BakedVersion) -> bytes:
         made = {record: sha256_bytes(self.kept(record) or b"") for record in (PLAN, SBOM)}
         return canonical_json(provenance(baked, records=made))
 
@@ -91,3 +97,32 @@ class Attestor:
 
     def _name(self, record: str) -> str:
         return record_name(self.gallery, self.version.definition, self.version.version, record)
+
+
+def open_attestor(context: Context, version: GalleryVersion, session: CloudSession) -> Attestor:
+    """Who vouches for *version*, with the key that the settings name."""
+    return Attestor(
+        gallery=context.settings.gallery,
+        version=version,
+        records=artifact_sources.open_mirror(context),
+        packages=lambda: installed_packages(version, session),
+        signer=signing_key(context),
+    )
+
+
+def installed_packages(
+    version: GalleryVersion, session: CloudSession
+) -> tuple[InstalledPackage, ...]:
+    """What dpkg of the image says: from its layers, which is quick, or from all of it."""
+    with session.images.layers(version.id) as layers:
+        found = installed(layers)
+    if found is not None:
+        return found
+    with session.images.open_tar(version.id) as stream:
+        return read_contents(stream).packages
+
+
+def signing_key(context: Context) -> PrivateKey | None:
+    """The key that the settings name; raises `UsageError` where it is none."""
+    name = context.settings.signing_key
+    return load_private_key(context.workspace.root / name, "signing_key") if name else None

@@ -7,26 +7,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-from imagebake.attest.attestations import Attestor
-from imagebake.attest.keys import PrivateKey, PublicKey, private_key, public_keys
+from imagebake.attest.attestations import open_attestor, signing_key
+from imagebake.attest.keys import PublicKey, load_public_keys
 from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM
 from imagebake.attest.verify import Claims
 from imagebake.attest.verify import verify as verify_version
-from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.inspection.contents import InstalledPackage
-from imagebake.inspection.dpkg import installed
-from imagebake.inspection.tree import read_contents
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, VERSION, Flag, Word
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock import artifact_sources
-from imagebake.lock.selection import spec_of, split_version
-from imagebake.session import session
-from imagebake.session.gallery import meant
-from imagebake.session.session import End
+from imagebake.lock.selection import find_spec, split_version
+from imagebake.session.session import connect, find_version
 
 
 def sbom(
@@ -74,21 +66,21 @@ def verify(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Recompute everything that is said of a version; exit 3 where something is not so."""
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     image, wanted = split_version(version)
-    spec = spec_of(site, image)
-    with session.connect(site) as end:
-        found = meant(site, spec, wanted, end)
+    spec = find_spec(context, image)
+    with connect(context) as session:
+        found = find_version(context, spec, wanted, session)
         subject = f"{spec.name}@{found.version}"
-        attestor = attestor_of(site, found, end)
+        attestor = open_attestor(context, found, session)
         claims = Claims(
             subject=subject,
             version=found,
             baked=attestor.baked(),
             kept=attestor.kept,
-            trusted=_trusted(site),
+            trusted=_trusted(context),
         )
-        with site.progress.step(f"Read {subject}"), end.images.open_tar(found.id) as stream:
+        with context.progress.step(f"Read {subject}"), session.images.open_tar(found.id) as stream:
             result = verify_version(claims, stream)
     if as_json:
         print_json(result.to_json())
@@ -101,25 +93,14 @@ def verify(
         )
 
 
-def attestor_of(site: Site, version: GalleryVersion, end: End) -> Attestor:
-    """Who vouches for *version*, with the key that the settings name."""
-    return Attestor(
-        gallery=site.settings.gallery,
-        version=version,
-        records=artifact_sources.mirror(site),
-        packages=lambda: _packages(version, end),
-        signer=signer_of(site),
-    )
-
-
 def _document(version: str, record: str, *, out: str, as_json: bool) -> dict[str, Any] | None:
     """A record of *version*; None where it has been printed, or written, as it is."""
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     image, wanted = split_version(version)
-    spec = spec_of(site, image)
-    with session.connect(site) as end:
-        found = meant(site, spec, wanted, end)
-        content = attestor_of(site, found, end).document(record)
+    spec = find_spec(context, image)
+    with connect(context) as session:
+        found = find_version(context, spec, wanted, session)
+        content = open_attestor(context, found, session).document(record)
     if out:
         write_atomically(Path(out), content)
         print(f"{out}: {record} of {spec.name}@{found.version}")
@@ -131,27 +112,11 @@ def _document(version: str, record: str, *, out: str, as_json: bool) -> dict[str
     return document
 
 
-def _packages(version: GalleryVersion, end: End) -> tuple[InstalledPackage, ...]:
-    """What dpkg of the image says: from its layers, which is quick, or from all of it."""
-    with end.images.layers(version.id) as layers:
-        found = installed(layers)
-    if found is not None:
-        return found
-    with end.images.open_tar(version.id) as stream:
-        return read_contents(stream).packages
-
-
-def signer_of(site: Site) -> PrivateKey | None:
-    """The key that the settings name; raises `UsageError` where it is none."""
-    name = site.settings.signing_key
-    return private_key(site.workspace.root / name, "signing_key") if name else None
-
-
-def _trusted(site: Site) -> tuple[PublicKey, ...]:
+def _trusted(context: Context) -> tuple[PublicKey, ...]:
     """The keys of which one must have signed; the signing key's own where none is named."""
-    if name := site.settings.trusted_keys:
-        return public_keys(site.workspace.root / name, "trusted_keys")
-    signer = signer_of(site)
+    if name := context.settings.trusted_keys:
+        return load_public_keys(context.workspace.root / name, "trusted_keys")
+    signer = signing_key(context)
     return (signer.public,) if signer else ()
 
 

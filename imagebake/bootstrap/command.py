@@ -6,7 +6,12 @@ import functools
 from pathlib import Path
 from typing import Annotated
 
-from imagebake.bootstrap.desired_state import foundation, next_settings, next_variables, notes
+from imagebake.bootstrap.desired_state import (
+    desired_foundation,
+    next_settings,
+    next_variables,
+    notes,
+)
 from imagebake.bootstrap.reconcile import (
     BootstrapPlan,
     apply_bootstrap,
@@ -22,15 +27,14 @@ from imagebake.bootstrap.report import (
     resource_purpose,
 )
 from imagebake.bootstrap.resources import BootstrapDeployment, BootstrapLayout, render_bootstrap
-from imagebake.kernel import context
-from imagebake.kernel.console import agreed, print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.console import print_json, require_digest
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import EXPECT, JSON, Flag
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import templates
-from imagebake.session import session
+from imagebake.session.session import connect
 
 _AGAIN = "./inv bootstrap"
 
@@ -50,55 +54,57 @@ def bootstrap(
     """Print what there will be and what differs; with *apply*, do it."""
     if apply and (plan or out):
         raise UsageError("--apply does it, --plan and --out only show it", hint="give one of them")
-    site = context.site(quiet=as_json)
-    it = foundation(site)
-    deployments, parameters = render_bootstrap(it, templates(site)), {"tags": dict(it.tags)}
+    context = open_context(quiet=as_json)
+    it = desired_foundation(context)
+    deployments, parameters = render_bootstrap(it, templates(context)), {"tags": dict(it.tags)}
     if out:
         _write(Path(out), it, deployments, parameters)
         print(f"wrote {out}/README.txt, which says how the templates beside it are deployed")
         return
-    with session.connect(site) as end:
-        look = functools.partial(plan_bootstrap, deployments, parameters, clients=end.cloud)
+    with connect(context) as session:
+        look = functools.partial(plan_bootstrap, deployments, parameters, clients=session.cloud)
         found = look()
         if not apply:
-            _show(site, it, found, as_json=as_json)
+            _show(context, it, found, as_json=as_json)
             return
         if not as_json:
-            print(render_request(_request(site, it, found)), end="", flush=True)
-        agreed(found.digest, expect)
+            print(render_request(_request(context, it, found)), end="", flush=True)
+        require_digest(found.digest, expect)
         require_no_refusals(found)
         if found.due:
-            apply_bootstrap(found, look, clients=end.cloud, progress=site.progress)
-    _say_done(site, it, found, as_json=as_json)
+            apply_bootstrap(found, look, clients=session.cloud, progress=context.progress)
+    _say_done(context, it, found, as_json=as_json)
 
 
-def _show(site: Site, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool) -> None:
+def _show(context: Context, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool) -> None:
     if as_json:
-        print_json(found.to_json() | _request(site, it, found).to_json())
+        print_json(found.to_json() | _request(context, it, found).to_json())
         return
-    print(render_request(_request(site, it, found)), end="")
+    print(render_request(_request(context, it, found)), end="")
     if found.due and not found.refused:
         print(f"\nApply it with: {_AGAIN} --apply --expect {found.digest[:12]}")
         print(f"Or take it as ARM templates: {_AGAIN} --out DIR")
 
 
-def _say_done(site: Site, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool) -> None:
+def _say_done(
+    context: Context, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool
+) -> None:
     if as_json:
         told = {"applied": bool(found.due)}
-        print_json(found.to_json() | told | _request(site, it, found).to_json())
+        print_json(found.to_json() | told | _request(context, it, found).to_json())
     elif found.due:
         print(f"\nMade {len(found.due)} things and looked again: all are as planned.")
-        print(f"Next: ./inv doctor --cloud {site.settings.cloud}")
+        print(f"Next: ./inv doctor --cloud {context.settings.cloud}")
 
 
-def _request(site: Site, it: BootstrapLayout, found: BootstrapPlan) -> BootstrapRequest:
-    cloud = "subscription" if site.settings.cloud == "azure" else "the emulator's subscription"
+def _request(context: Context, it: BootstrapLayout, found: BootstrapPlan) -> BootstrapRequest:
+    cloud = "subscription" if context.settings.cloud == "azure" else "the emulator's subscription"
     return BootstrapRequest(
         where=f"{cloud} {it.subscription}",
         digest=found.digest,
         rows=_rows(it, found),
         notes=notes(it),
-        settings=next_settings(site.settings, it),
+        settings=next_settings(context.settings, it),
         variables=next_variables(it),
     )
 

@@ -9,7 +9,7 @@ from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.bootstrap.rbac import environments
 from imagebake.bootstrap.resources import BootstrapLayout, GalleryLocation, is_repository
 from imagebake.build.plan import plain_definition
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.settings import Settings
@@ -22,10 +22,10 @@ _GITHUB = re.compile(
 _TAG = re.compile(r"[^<>%&\\?/=,]{1,512}")
 
 
-def foundation(site: Site) -> BootstrapLayout:
-    """What the settings and specs of *site* ask for."""
-    settings = site.settings
-    specs = load_all(site.workspace.specs, root=site.workspace.root).values()
+def desired_foundation(context: Context) -> BootstrapLayout:
+    """What the settings and specs of *context* ask for."""
+    settings = context.settings
+    specs = load_all(context.workspace.specs, root=context.workspace.root).values()
     it = BootstrapLayout(
         subscription=settings.subscription,
         first=GalleryLocation(
@@ -34,7 +34,7 @@ def foundation(site: Site) -> BootstrapLayout:
         second=_second(settings),
         definitions=tuple(_definitions(specs)),
         regions=_regions(settings, specs),
-        repository=_repository(site),
+        repository=_repository(context),
         mirror_url=settings.mirror_url,
         tags=_tags(settings.resource_tags) | {TAG_PROTECTED: "bakes and rollouts stand on it"},
     )
@@ -74,13 +74,13 @@ def _regions(settings: Settings, specs: Collection[ImageSpec]) -> tuple[str, ...
     return tuple(sorted({one.name for spec in specs for one in spec.regions}))
 
 
-def _repository(site: Site) -> str:
+def _repository(context: Context) -> str:
     """OWNER/NAME on GitHub: the setting's, or the clone's; empty where nobody knows."""
-    if told := site.settings.repository:
+    if told := context.settings.repository:
         if not is_repository(told):
             raise UsageError(f"repository is {told!r}", hint="it is OWNER/NAME, as on GitHub")
         return told
-    root = site.workspace.root
+    root = context.workspace.root
     asked = process.run(["git", "-C", root, "remote", "get-url", "origin"], check=False)
     found = None if asked.code else _GITHUB.fullmatch(asked.text.strip())
     return found[1] if found and is_repository(found[1]) else ""

@@ -12,14 +12,13 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import together
 from imagebake.azure.model.preflight_finding import Complaint, Needs
 from imagebake.bootstrap import capacity, permissions
-from imagebake.bootstrap.desired_state import foundation
+from imagebake.bootstrap.desired_state import desired_foundation
 from imagebake.bootstrap.policies import check_policies
 from imagebake.bootstrap.resources import BootstrapLayout
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import CloudError, UsageError, ValidationFailed
-from imagebake.session import session
+from imagebake.session.session import connect
 from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -46,7 +45,7 @@ One that is not registered is not asked: Azure's clients would register it on th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class CheckResult:
     """What came of one check."""
 
     name: str
@@ -64,23 +63,23 @@ class Examined:
         return ", ".join(f"{count} {word}" for count, word in told if count)
 
 
-def examine(needs: Needs, *, clients: Clients) -> tuple[Examined, ...]:
+def examine(needs: Needs, *, clients: Clients) -> tuple[CheckResult, ...]:
     """Do every check; one that cannot be done is a complaint, and hinders no other."""
     first = _done(_FIRST, CHECKS[_FIRST][0], clients, needs)
     told = " ".join(one.what for one in first.complaints if one.check == "provider")
     works = [
         functools.partial(_done, name, check, clients, needs)
         if not provider or f"{provider} is" not in told
-        else functools.partial(Examined, name=name, complaints=(), left_out=True)
+        else functools.partial(CheckResult, name=name, complaints=(), left_out=True)
         for name, (check, provider) in CHECKS.items()
         if name != _FIRST
     ]
     return (first, *together(works))
 
 
-def _done(name: str, check: Check, clients: Clients, needs: Needs) -> Examined:
+def _done(name: str, check: Check, clients: Clients, needs: Needs) -> CheckResult:
     try:
-        return Examined(name=name, complaints=tuple(check(clients, needs)))
+        return CheckResult(name=name, complaints=tuple(check(clients, needs)))
     except CloudError as error:
         complaint = Complaint(
             check="unread",
@@ -89,7 +88,7 @@ def _done(name: str, check: Check, clients: Clients, needs: Needs) -> Examined:
             command=error.hint or "ask for a role that reads it, such as Reader",
             sure=False,
         )
-        return Examined(name=name, complaints=(complaint,))
+        return CheckResult(name=name, complaints=(complaint,))
 
 
 CLOUDS = ("azure", "local")
@@ -99,26 +98,26 @@ def doctor_cloud(cloud: str, *, as_json: bool) -> None:
     """Examine the subscription of the settings, there or in the emulator; end with 3 if ill."""
     if cloud not in CLOUDS:
         raise UsageError(f"--cloud is {cloud!r}", hint="it is 'azure', or 'local' for the emulator")
-    site = context.site(quiet=as_json)
-    site = replace(site, settings=replace(site.settings, cloud=cloud))
-    needs = needs_of(site, foundation(site))
-    with session.connect(site) as end:
-        found = examine(needs, clients=end.cloud)
+    context = open_context(quiet=as_json)
+    context = replace(context, settings=replace(context.settings, cloud=cloud))
+    needs = needs_of(context, desired_foundation(context))
+    with connect(context) as session:
+        found = examine(needs, clients=session.cloud)
     complaints = [one for each in found for one in each.complaints]
     sure = [one for one in complaints if one.sure]
     if as_json:
         told = {"checks": {one.name: one.word for one in found}}
         print_json(told | {"healthy": not sure, "complaints": [c.to_json() for c in complaints]})
     else:
-        _print(site, found)
+        _print(context, found)
     if sure:
         things = "1 thing" if len(sure) == 1 else f"{len(sure)} things"
         raise ValidationFailed(f"{things} would break a build", hint=sure[0].command)
 
 
-def _print(site: Site, found: tuple[Examined, ...]) -> None:
-    where = "subscription" if site.settings.cloud == "azure" else "the emulator's subscription"
-    print(f"Examined {where} {site.settings.subscription}\n")
+def _print(context: Context, found: tuple[CheckResult, ...]) -> None:
+    where = "subscription" if context.settings.cloud == "azure" else "the emulator's subscription"
+    print(f"Examined {where} {context.settings.subscription}\n")
     print_table(("what", "how it is"), ((one.name, one.word) for one in found))
     for one in (complaint for each in found for complaint in each.complaints):
         print(f"\n{one}")
@@ -126,10 +125,10 @@ def _print(site: Site, found: tuple[Examined, ...]) -> None:
         print("\nNothing here would break a build.")
 
 
-def needs_of(site: Site, it: BootstrapLayout) -> Needs:
-    """What the specs and settings of *site* need of a subscription."""
-    specs = load_all(site.workspace.specs, root=site.workspace.root).values()
-    settings = site.settings
+def needs_of(context: Context, it: BootstrapLayout) -> Needs:
+    """What the specs and settings of *context* need of a subscription."""
+    specs = load_all(context.workspace.specs, root=context.workspace.root).values()
+    settings = context.settings
     mine = "blob.core.windows.net" in settings.mirror_url
     account = it.id("Microsoft.Storage/storageAccounts", it.account) if mine else ""
     scopes: dict[str, tuple[str, ...]] = {}

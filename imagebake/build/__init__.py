@@ -3,7 +3,9 @@
 __all__ = [
     "diff",
     "due",
+    "image_bakes",
     "journal",
     "plan",
     "preconditions",
+    "render",
 ]

@@ -1,4 +1,7 @@
-"""TODO docstring."""
+"""Bake one image of the workspace: plan it, bake it, heal its lock on the way, record the attempt.
+
+`build.bake` knows a plan and the services it is given; this module finds both in the workspace.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import dataclasses
 import datetime as dt
 import functools
 import time
+from typing import Any
 
 from imagebake.azure.blob.uploads import Shipment
 from imagebake.azure.model.manifest import BakeResult
@@ -14,127 +18,156 @@ from imagebake.build import run_notes as resuming
 from imagebake.build.bake import BuildServices
 from imagebake.build.bake import bake as bake_plan
 from imagebake.build.bake import resume as resume_run
-from imagebake.build.commands import mirror as mirroring
 from imagebake.build.journal import BakeJournal
 from imagebake.build.plan import plan_bake
 from imagebake.build.preconditions import refuse_windows
 from imagebake.build.render.files import rendering_identity
 from imagebake.build.render.image_template import render_image_template
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.progress import Progress
 from imagebake.lock import artifact_sources
 from imagebake.lock import locking as locks
-from imagebake.lock.heal import heal
 from imagebake.lock.selection import fresh_lock, templates
-from imagebake.mirror import remote as depot
+from imagebake.mirror import remote
 from imagebake.mirror.local import ArtifactsGone, Mirror
 from imagebake.mirror.upload_plan import shipment
-from imagebake.session.session import End, MirrorOpener
-from imagebake.spec.catalogue.components import CATALOGUE
+from imagebake.session.session import CloudSession, MirrorOpener
+from imagebake.spec.catalogue.components import CATALOGUE, packages_on
 from imagebake.spec.lock import Bundle, Lock
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 
-def open_journal(site: Site) -> BakeJournal:
-    """The records of this workspace's bakes."""
-    return BakeJournal(folder=site.workspace.records, clock=lambda: dt.datetime.now(dt.UTC))
+def open_journal(context: Context) -> BakeJournal:
+    """Return the journal of the bakes that this workspace attempted."""
+    return BakeJournal(folder=context.workspace.records, clock=lambda: dt.datetime.now(dt.UTC))
 
 
-def bake_image(site: Site, spec: ImageSpec, end: End, *, locked: bool, force: bool) -> BakeResult:
-    """Bake *spec* from its lock, which heals when the archive has moved on, unless *locked*.
-
-    The attempt and how it ended are recorded. There is a token before anything is begun.
-    """
-    if end.local is None:
-        with site.progress.step("Sign in to Azure"):
-            end.cloud.sign_in()
-    lock = fresh_lock(site, spec)
-    resuming.report_other_runs(site, spec.name, plan_image(site, spec, lock).template_name)
-    facts = {
-        "bake_key": plan_image(site, spec, lock).bake_key,
-        "commit": end.destination.commit,
-        "lock_sha256": lock.sha256,
-    }
-    with open_journal(site).bake(spec.name, facts) as ended:
-        result = _bake_one(site, spec, lock, end, locked=locked, force=force)
-        ended["outcome"] = "baked" if result.made else "unchanged"
-        ended["version"] = str(result.version.version)
-        ended["bake_key"] = result.version.bake_key
-        ended["seconds"] = result.manifest.seconds if result.made else {}
-    return result
-
-
-def resume_image(site: Site, note: RunNote, end: End) -> BakeResult:
-    """End the run of *note*, and record the attempt as a bake's."""
-    plan = resuming.require_plan(note)
-    facts = {
-        "bake_key": plan.bake_key,
-        "commit": end.destination.commit,
-        "lock_sha256": plan.lock_sha256,
-    }
-    with open_journal(site).bake(note.image, facts) as ended:
-        hands = _hands(site, end, plan.lock)
-        result = resume_run(note, plan, end.destination, now=site.now, services=hands)
-        ended["outcome"] = "baked" if result.made else "unchanged"
-        ended["version"] = str(result.version.version)
-        ended["bake_key"] = result.version.bake_key
-        ended["seconds"] = result.manifest.seconds if result.made else {}
-    return result
-
-
-def _bake_one(
-    site: Site, spec: ImageSpec, lock: Lock, end: End, *, locked: bool, force: bool
+def bake_image(
+    context: Context, spec: ImageSpec, session: CloudSession, *, locked: bool, force: bool
 ) -> BakeResult:
-    while True:
-        try:
-            return bake_from_plan(site, plan_image(site, spec, lock), end, force=force)
-        except ArtifactsGone as error:
-            if locked:
-                raise locks.refuse_to_heal(lock, error.gone) from error
-            lock = heal(site, spec, lock, error)
+    """Bake *spec* from its lock, and record the attempt in the journal.
+
+    Where the archive no longer has a locked package, the lock is resolved again and the bake
+    starts over; with *locked* it raises `ArtifactError` instead.
+    """
+    if session.local is None:
+        # A missing login is found here, before an hour of mirroring.
+        with context.progress.step("Sign in to Azure"):
+            session.cloud.sign_in()
+    lock = fresh_lock(context, spec)
+    plan = plan_image(context, spec, lock)
+    resuming.report_other_runs(context, spec.name, plan.template_name)
+    with open_journal(context).bake(spec.name, _facts(plan, lock.sha256, session)) as entry:
+        while True:
+            try:
+                result = bake_from_plan(context, plan, session, force=force)
+                break
+            except ArtifactsGone as error:
+                if locked:
+                    raise locks.refuse_to_heal(lock, error.gone) from error
+                lock = _heal(context, spec, lock, error)
+                plan = plan_image(context, spec, lock)
+        _record(entry, result)
+    return result
 
 
-def plan_image(site: Site, spec: ImageSpec, lock: Lock) -> BakePlan:
-    """The plan of *spec* with the templates of this workspace."""
-    plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
-    identity = rendering_identity(site.workspace.templates, CATALOGUE)
+def resume_image(context: Context, note: RunNote, session: CloudSession) -> BakeResult:
+    """Follow the run of *note* to its end, and record it in the journal as a bake."""
+    plan = resuming.require_plan(note)
+    with open_journal(context).bake(note.image, _facts(plan, plan.lock_sha256, session)) as entry:
+        services = _services(context, session, plan.lock)
+        result = resume_run(note, plan, session.destination, now=context.now, services=services)
+        _record(entry, result)
+    return result
+
+
+def plan_image(context: Context, spec: ImageSpec, lock: Lock) -> BakePlan:
+    """Plan a bake of *spec* with the templates of this workspace."""
+    plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(context))
+    identity = rendering_identity(context.workspace.templates, CATALOGUE)
     return dataclasses.replace(plan, rendered_by=identity)
 
 
-def bake_from_plan(site: Site, plan: BakePlan, end: End, *, force: bool) -> BakeResult:
-    """Carry out *plan* in this workspace; raises `ArtifactsGone` where the archive moved on."""
-    refuse_windows(site, plan.spec)
-    hands = _hands(site, end, plan.lock)
-    return bake_plan(plan, end.destination, now=site.now, force=force, services=hands)
+def bake_from_plan(
+    context: Context, plan: BakePlan, session: CloudSession, *, force: bool
+) -> BakeResult:
+    """Bake *plan*; raises `ArtifactsGone` where the archive lacks a locked package."""
+    refuse_windows(context, plan.spec)
+    services = _services(context, session, plan.lock)
+    return bake_plan(plan, session.destination, now=context.now, force=force, services=services)
 
 
-def _hands(site: Site, end: End, lock: Lock) -> BuildServices:
-    mirror = artifact_sources.mirror(site, artifact_sources.archives(site), lock)
+def _facts(plan: BakePlan, lock_sha256: str, session: CloudSession) -> dict[str, str | None]:
+    """What the journal knows of an attempt from its beginning."""
+    return {
+        "bake_key": plan.bake_key,
+        "commit": session.destination.commit,
+        "lock_sha256": lock_sha256,
+    }
+
+
+def _record(entry: dict[str, Any], result: BakeResult) -> None:
+    entry["outcome"] = "baked" if result.made else "unchanged"
+    entry["version"] = str(result.version.version)
+    entry["bake_key"] = result.version.bake_key
+    entry["seconds"] = result.manifest.seconds if result.made else {}
+
+
+def _heal(context: Context, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
+    """Write a lock with the versions that the archive offers now, and report what moved."""
+    context.progress.note(f"{error.message}: locking {spec.name} again")
+    archives = artifact_sources.find_machine_archives(context)
+    healed, moves = locks.heal(
+        spec,
+        lock,
+        error.gone,
+        components=packages_on(spec.distribution),
+        archives=archives,
+        mirror=artifact_sources.open_mirror(context, archives, lock),
+        now=context.now,
+        progress=context.progress,
+    )
+    path = context.workspace.lock_path(spec.name)
+    locks.write_lock(path, healed)
+    for move in moves:
+        context.progress.note(f"  {move}")
+    context.progress.note(f"wrote {context.workspace.shown(path)}: have it reviewed")
+    return healed
+
+
+def _services(context: Context, session: CloudSession, lock: Lock) -> BuildServices:
+    mirror = artifact_sources.open_mirror(
+        context, artifact_sources.find_machine_archives(context), lock
+    )
     return BuildServices(
-        cloud=end.cloud,
+        cloud=session.cloud,
         mirror=mirror,
-        bases=end.bases,
-        ship=functools.partial(mirroring.ship, end.mirror, mirror, site.progress),
-        render=functools.partial(render_image_template, templates=templates(site)),
-        content=end.images.content,
-        keep_log=end.logs.keep,
-        notes=resuming.run_notes(site),
-        locks=site.workspace.state / "locks",
+        bases=session.bases,
+        ship=functools.partial(push_artifacts, session.mirror, mirror, context.progress),
+        render=functools.partial(render_image_template, templates=templates(context)),
+        content=session.images.content,
+        keep_log=session.logs.keep,
+        notes=resuming.run_notes(context),
+        locks=context.workspace.state / "locks",
         clock=time.monotonic,
-        progress=site.progress,
+        progress=context.progress,
     )
 
 
 def build_shipment(mirror: Mirror, lock: Lock) -> Shipment:
-    """What an Azure build of *lock* fetches; all but its base, which the marketplace has."""
+    """List the files that an Azure build of *lock* fetches from the mirror.
+
+    The base image is not among them: the marketplace has it.
+    """
     return shipment(mirror, [Bundle(step.packages) for step in lock.customizing], lock.loose)
 
 
 def push_artifacts(
-    opened: MirrorOpener | None, here: Mirror, progress: Progress, plan: BakePlan
+    remote_mirror: MirrorOpener | None, mirror: Mirror, progress: Progress, plan: BakePlan
 ) -> None:
-    """Have what the build of *plan* fetches where it fetches it, if that is not *here*."""
-    if opened:
-        with opened() as container:
-            depot.push(build_shipment(here, plan.lock), container=container, progress=progress)
+    """Push what the build of *plan* fetches to the remote mirror, where there is one."""
+    if remote_mirror:
+        with remote_mirror() as container:
+            files = build_shipment(mirror, plan.lock)
+            remote.push(files, container=container, progress=progress)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def refuse_windows(site: Site, spec: ImageSpec) -> None:
+def refuse_windows(context: Context, spec: ImageSpec) -> None:
     """Raise `UsageError` where *spec* is Windows, before anything is done for it here."""
-    if spec.gallery.is_windows and (reason := reason_not_bakeable(site, spec)):
+    if spec.gallery.is_windows and (reason := reason_not_bakeable(context, spec)):
         raise UsageError(
             f"{spec.name} cannot be baked here: {reason}",
             hint=f"IMAGEBAKE_CLOUD=azure ./inv bake {spec.name}",
         )
 
 
-def reason_not_bakeable(site: Site, spec: ImageSpec) -> str | None:
+def reason_not_bakeable(context: Context, spec: ImageSpec) -> str | None:
     """Why this machine cannot bake *spec*; None when it can."""
-    if site.settings.cloud != "local":
+    if context.settings.cloud != "local":
         return None
     if spec.gallery.is_windows:
         return "it is Windows, which only Azure can run"

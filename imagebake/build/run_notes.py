@@ -9,10 +9,10 @@ from pathlib import Path
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.run_note import RunNote, read_note
 from imagebake.azure.resources.providers import Providers
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host.files import write_atomically
-from imagebake.session.session import End
+from imagebake.session.session import CloudSession
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
@@ -74,27 +74,29 @@ def _read(path: Path) -> RunNote | None:
         return None
 
 
-def run_notes(site: Site) -> RunNotes:
+def run_notes(context: Context) -> RunNotes:
     """The notes of the runs in the Azure that the settings name."""
-    return RunNotes(site.workspace.runs / site.settings.cloud)
+    return RunNotes(context.workspace.runs / context.settings.cloud)
 
 
-def runs_under_way(site: Site, image: str) -> tuple[RunNote, ...]:
+def runs_under_way(context: Context, image: str) -> tuple[RunNote, ...]:
     """The runs of *image* that were started from here, and whose end nobody has seen."""
-    mine = site.settings
+    mine = context.settings
     here = (mine.subscription, mine.resource_group, mine.gallery)
     return tuple(
         note
-        for note in run_notes(site).under_way(image)
+        for note in run_notes(context).under_way(image)
         if (note.subscription, note.resource_group, note.gallery) == here
     )
 
 
-def require_runs_under_way(site: Site, spec: ImageSpec, end: End) -> tuple[RunNote, ...]:
+def require_runs_under_way(
+    context: Context, spec: ImageSpec, session: CloudSession
+) -> tuple[RunNote, ...]:
     """The runs of *spec* to resume; where there are none, an error says what there is."""
-    if found := runs_under_way(site, spec.name):
+    if found := runs_under_way(context, spec.name):
         return found
-    elsewhere = run_notes(site).under_way(spec.name)
+    elsewhere = run_notes(context).under_way(spec.name)
     if elsewhere:
         other = elsewhere[-1]
         raise UsageError(
@@ -103,7 +105,7 @@ def require_runs_under_way(site: Site, spec: ImageSpec, end: End) -> tuple[RunNo
             hint="the settings name another; set them as they were then",
         )
     raise UsageError(
-        f"no run of {spec.name} is under way: {_what_there_is(site, spec, end)}",
+        f"no run of {spec.name} is under way: {_what_there_is(context, spec, session)}",
         hint=f"./inv bake {spec.name} starts one where it is needed",
     )
 
@@ -118,26 +120,26 @@ def require_plan(note: RunNote) -> BakePlan:
     )
 
 
-def require_providers(site: Site, end: End) -> None:
+def require_providers(context: Context, session: CloudSession) -> None:
     """Have the resource providers that a build in Azure needs; the emulator has them all."""
-    if site.settings.cloud == "azure":
-        register = site.settings.register_providers == "yes"
-        Providers(end.cloud).require(register=register, note=site.progress.note)
+    if context.settings.cloud == "azure":
+        register = context.settings.register_providers == "yes"
+        Providers(session.cloud).require(register=register, note=context.progress.note)
 
 
-def report_other_runs(site: Site, image: str, template: str) -> None:
+def report_other_runs(context: Context, image: str, template: str) -> None:
     """Say that runs of *image* are under way besides the one of *template*."""
-    for note in runs_under_way(site, image):
+    for note in runs_under_way(context, image):
         if note.template != template:
-            site.progress.note(
+            context.progress.note(
                 f"a run for other content of {image}, begun {note.begun}, was never seen to end:"
                 f" ./inv bake {image} --resume ends it"
             )
 
 
-def _what_there_is(site: Site, spec: ImageSpec, end: End) -> str:
-    ended = run_notes(site).ended(spec.name)
+def _what_there_is(context: Context, spec: ImageSpec, session: CloudSession) -> str:
+    ended = run_notes(context).ended(spec.name)
     last = f"the last one ended {ended[-1].state}" if ended else "none was started from here"
-    versions = Gallery(end.cloud, site.settings.gallery).versions(spec.gallery.definition)
+    versions = Gallery(session.cloud, context.settings.gallery).versions(spec.gallery.definition)
     newest = f"the newest version is {versions[-1].version}" if versions else "there is no version"
     return f"{last}, and {newest}"

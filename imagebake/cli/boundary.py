@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from invoke.exceptions import Exit
 
-from imagebake.kernel.context import explain
+from imagebake.kernel.context import format_error
 from imagebake.kernel.errors import ArtifactError, ImagebakeError, UsageError
 
 BUG = 1
@@ -29,7 +29,7 @@ def boundary() -> Iterator[None]:
     try:
         yield
     except ImagebakeError as error:
-        print(explain(error, annotate="GITHUB_ACTIONS" in os.environ), file=sys.stderr)
+        print(format_error(error, annotate="GITHUB_ACTIONS" in os.environ), file=sys.stderr)
         raise Exit(code=error.exit_code) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -38,7 +38,7 @@ def boundary() -> Iterator[None]:
         raise
     except Exception as error:
         if told := machine_trouble(error):
-            print(explain(told), file=sys.stderr)
+            print(format_error(told), file=sys.stderr)
             raise Exit(code=told.exit_code) from None
         traceback.print_exc()
         print(

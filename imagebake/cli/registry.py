@@ -15,14 +15,14 @@ from typing import Any
 
 from invoke.collection import Collection
 from invoke.exceptions import Exit
-from invoke.parser import Argument
+from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from imagebake.cli.boundary import boundary
 from imagebake.cli.task_reference import TaskHelp
 from imagebake.kernel.flags import Flag, Injected, Word
 
-SERVICES = {"heartbeats": "imagebake.heartbeat.history_report:heartbeats_of"}
+SERVICES = {"heartbeats": "imagebake.heartbeat.history_report:read_heartbeats"}
 """Services that commands of packages above theirs ask for by the name of an injected parameter."""
 
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.POSITIONAL_ONLY)

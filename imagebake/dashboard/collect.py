@@ -29,18 +29,18 @@ from imagebake.heartbeat.history_report import load_pulses
 from imagebake.heartbeat.model import GOLDEN
 from imagebake.heartbeat.records import garbage_collection_paused
 from imagebake.heartbeat.verdict import Incident, find_incidents, judge_beats
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import CloudError, SpecError, UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.rollout.freezes import RolloutGate, evaluate_gate
-from imagebake.rollout.operation import SECOND, Place, read_status
+from imagebake.rollout.operation import SECOND, RolloutContext, read_status
 from imagebake.rollout.quota import Quota, quotas
 from imagebake.rollout.status import RingStatus, status
 from imagebake.rollout.undeclared_extensions import find_undeclared, undeclared_note
 from imagebake.spec.model.image_spec import ImageSpec
 
-Reach = Callable[[Site], AbstractContextManager[Place]]
+Reach = Callable[[Context], AbstractContextManager[RolloutContext]]
 """What gets at the gallery of a site."""
 GALLERY, BEATS = "gallery", "beats"
 """Parts that may be missing."""
@@ -58,41 +58,41 @@ class Standing:
     remarks: tuple[str, ...] = ()
 
 
-def overview(site: Site, specs: Sequence[ImageSpec], *, reach: Reach) -> Dashboard:
+def overview(context: Context, specs: Sequence[ImageSpec], *, reach: Reach) -> Dashboard:
     """Everything that is known of *specs*; what cannot be read is a gap, and no error."""
-    there = _standing(site, specs, reach)
-    past = moves(site, specs, site.now - dt.timedelta(days=DAYS))
+    there = _standing(context, specs, reach)
+    past = moves(context, specs, context.now - dt.timedelta(days=DAYS))
     with garbage_collection_paused():
-        regions, found, gaps = _beats(site, specs, past)
+        regions, found, gaps = _beats(context, specs, past)
     return Dashboard(
-        at=site.now.replace(microsecond=0),
-        gallery=_gallery(site),
-        cloud=site.settings.cloud,
+        at=context.now.replace(microsecond=0),
+        gallery=_gallery(context),
+        cloud=context.settings.cloud,
         seen=there.seen,
         gate=_gate_seen(there.gate),
         images=tuple(_image(spec, there) for spec in specs),
         regions=regions,
         incidents=found,
         moves=past[:MOVES],
-        bakes=bakes(site),
-        runbooks=runbooks_seen(site),
+        bakes=bakes(context),
+        runbooks=runbooks_seen(context),
         quotas=tuple(map(_quota, there.quotas)),
         gaps=(*there.gaps, *gaps),
         remarks=there.remarks,
     )
 
 
-def _standing(site: Site, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
+def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
     """What the gallery says now; where it says nothing, what it said last."""
-    path = site.workspace.state / "seen" / f"{site.settings.cloud}-{_gallery(site)}.json"
+    path = context.workspace.state / "seen" / f"{context.settings.cloud}-{_gallery(context)}.json"
     try:
-        with reach(site) as at:
+        with reach(context) as at:
             inventory = at.inventory()
             closed = at.gate(specs)
             rows = tuple(read_status(at, specs, inventory))
     except (CloudError, UsageError) as error:
         why = f"{error.message}; {error.hint}" if error.hint else error.message
-        return _remembered(site, specs, path, why)
+        return _remembered(context, specs, path, why)
     with contextlib.suppress(OSError):  # the page matters more than what it says next time
         write_atomically(path, canonical_json(inventory_json(inventory)), durable=False)
     return Standing(
@@ -105,14 +105,14 @@ def _standing(site: Site, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
     )
 
 
-def _remembered(site: Site, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
+def _remembered(context: Context, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
     """What was read of the gallery last; nobody knows whether the gate is open."""
-    told = evaluate_gate(site.settings.freezes, None, site.now)
+    told = evaluate_gate(context.settings.freezes, None, context.now)
     last = _last_inventory(path)
     if last is None:
         return Standing(gate=told, gaps=(Gap(part=GALLERY, why=why),))
     return Standing(
-        rows=tuple(row for spec in specs for row in status(spec, last, site.now)),
+        rows=tuple(row for spec in specs for row in status(spec, last, context.now)),
         quotas=quotas(last),
         gate=told,
         seen=last.at,
@@ -127,9 +127,9 @@ def _last_inventory(path: Path) -> Inventory | None:
         return None
 
 
-def _gallery(site: Site) -> str:
+def _gallery(context: Context) -> str:
     """The name of the gallery that is in use."""
-    settings = site.settings
+    settings = context.settings
     return settings.second_gallery if settings.in_use == SECOND else settings.gallery
 
 
@@ -173,13 +173,13 @@ def _ring(row: RingStatus) -> RingSeen:
 
 
 def _beats(
-    site: Site, specs: Sequence[ImageSpec], past: Iterable[Move]
+    context: Context, specs: Sequence[ImageSpec], past: Iterable[Move]
 ) -> tuple[tuple[RegionSeen, ...], tuple[IncidentSeen, ...], tuple[Gap, ...]]:
     """The figures and pictures of every region that is or was beaten, and the incidents."""
-    pulses = load_pulses(site, specs, site.now - dt.timedelta(days=DAYS))
+    pulses = load_pulses(context, specs, context.now - dt.timedelta(days=DAYS))
     ages = {spec.name: spec.objectives.age_days for spec in specs}
-    told = region_statistics(pulses, now=site.now, objectives=ages)
-    drawn = time_buckets(pulses, now=site.now)
+    told = region_statistics(pulses, now=context.now, objectives=ages)
+    drawn = time_buckets(pulses, now=context.now)
     regions = [
         RegionSeen(image=image, region=region, label=label, figures=one, slots=drawn[who])
         for one in told
@@ -190,7 +190,7 @@ def _beats(
     regions += _silent(specs, told)
     misses = {spec.name: spec.heartbeat.misses for spec in specs}
     found = find_incidents(judge_beats(pulses), misses)
-    why = f"no beats in {site.workspace.shown(site.workspace.heartbeats)} for {DAYS} days"
+    why = f"no beats in {context.workspace.shown(context.workspace.heartbeats)} for {DAYS} days"
     return (
         tuple(sorted(regions, key=lambda one: (one.image, one.region, one.label))),
         tuple(_incident(one, past) for one in reversed(found)),

@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from imagebake.build.journal import Journal
+from imagebake.build.journal import BakeJournal
 from imagebake.dashboard.model import BakeSeen, Move, RunbookSeen
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.lock import artifact_sources
-from imagebake.recovery.commands.runbook import last_rehearsal, load
-from imagebake.recovery.runbook import Runbook
+from imagebake.recovery.runbook import Runbook, last_rehearsal, load_runbooks
 from imagebake.rollout.refusal_log import REFUSED, SEVERAL
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -21,13 +20,13 @@ MOVES, BAKES = 20, 10
 """So many of each are shown, the newest."""
 
 
-def moves(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> tuple[Move, ...]:
+def moves(context: Context, specs: Iterable[ImageSpec], since: dt.datetime) -> tuple[Move, ...]:
     """The last rollouts of *specs*, and all that were refused from *since* on, newest first."""
-    mirror = artifact_sources.mirror(site)
+    mirror = artifact_sources.open_mirror(context)
     names = {spec.gallery.definition: spec.name for spec in specs} | {SEVERAL: SEVERAL_IMAGES}
     folders = {
         f"{gallery}/{definition}/rollouts": image
-        for gallery in (site.settings.gallery, site.settings.second_gallery)
+        for gallery in (context.settings.gallery, context.settings.second_gallery)
         for definition, image in names.items()
         if gallery
     }
@@ -86,22 +85,24 @@ def _refusal(image: str, told: Mapping[str, Any]) -> Move:
     )
 
 
-def bakes(site: Site) -> tuple[BakeSeen, ...]:
+def bakes(context: Context) -> tuple[BakeSeen, ...]:
     """The last bakes of this state directory, newest first."""
-    journal = Journal(folder=site.workspace.records, clock=lambda: site.now)
+    journal = BakeJournal(folder=context.workspace.records, clock=lambda: context.now)
     return tuple(
         BakeSeen(image=one.image, begun=one.begun, outcome=one.outcome)
         for one in journal.latest(BAKES)
     )
 
 
-def runbooks_seen(site: Site) -> tuple[RunbookSeen, ...]:
+def runbooks_seen(context: Context) -> tuple[RunbookSeen, ...]:
     """Every runbook, with its last rehearsal here."""
-    return tuple(_runbook(site, one) for one in load(site.workspace.runbooks).values())
+    return tuple(
+        _runbook(context, one) for one in load_runbooks(context.workspace.runbooks).values()
+    )
 
 
-def _runbook(site: Site, book: Runbook) -> RunbookSeen:
-    last = last_rehearsal(site, book.name) or {}
+def _runbook(context: Context, book: Runbook) -> RunbookSeen:
+    last = last_rehearsal(context, book.name) or {}
     try:
         rehearsed, seconds = _moment(last["began"]), float(last["seconds"])
     except (KeyError, TypeError, ValueError):

@@ -21,12 +21,17 @@ from imagebake.heartbeat.provision import HeartbeatRun, HeartbeatServices, provi
 from imagebake.heartbeat.targets import Target, golden_targets, plain_targets
 from imagebake.heartbeat.verdict import Cause, Verdict, judge_beats
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
 from imagebake.kernel.host.process_identity import Presence, is_gone, present
 from imagebake.lock.selection import fresh_lock, templates
-from imagebake.rollout.operation import Place, place
-from imagebake.session.machines import CUSTOM_SCRIPT, STAND_IN, require_machines, wish_for
+from imagebake.rollout.operation import RolloutContext, open_rollout
+from imagebake.session.machines import (
+    CUSTOM_SCRIPT,
+    SAMPLE_EXTENSION,
+    extension_wish,
+    require_machines,
+)
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import DeliveryMode
@@ -37,17 +42,22 @@ COLUMNS = (
 
 
 def beat_once(
-    site: Site, specs: Sequence[ImageSpec], wanted: set[str] | None, *, metrics: str, as_json: bool
+    context: Context,
+    specs: Sequence[ImageSpec],
+    wanted: set[str] | None,
+    *,
+    metrics: str,
+    as_json: bool,
 ) -> None:
     """Beat, say what came of it, and raise what the scheduler shall see."""
-    require_machines(site, "./inv heartbeat")
-    with place(site) as at:
+    require_machines(context, "./inv heartbeat")
+    with open_rollout(context) as at:
         beats = carry_out(at, specs, wanted)
     if metrics:
-        write_metrics(site, specs, metrics)
+        write_metrics(context, specs, metrics)
     told = judge_beats(beats)
     if as_json:
-        open_ones = [one for one in incidents_of(site, specs) if one.open]
+        open_ones = [one for one in incidents_of(context, specs) if one.open]
         print_json(
             {
                 "beats": [one.to_json() for one in beats],
@@ -61,7 +71,7 @@ def beat_once(
 
 
 def carry_out(
-    at: Place, specs: Sequence[ImageSpec], wanted: set[str] | None = None
+    at: RolloutContext, specs: Sequence[ImageSpec], wanted: set[str] | None = None
 ) -> tuple[Beat, ...]:
     """Beat for *specs*, keep what came of it, and open or close incidents."""
     definitions = [name for one in specs for name in _definitions(one)]
@@ -75,12 +85,12 @@ def carry_out(
             hint=f"./inv promote {first.name} --ring {first.rollout_rings[0].name}",
         )
     beats = provision_machines(targets, _round(at), services=_hands(at, specs))
-    records(at.site).add(beats)
+    records(at.context).add(beats)
     for spec in specs:
         _publish(at, spec, beats)
     for one in beats:
         if one.cleanup_error:
-            at.site.progress.note(f"not deleted: {one.cleanup_error}; the next beat tries again")
+            at.context.progress.note(f"not deleted: {one.cleanup_error}; the next beat tries again")
     return beats
 
 
@@ -106,37 +116,39 @@ def _definitions(spec: ImageSpec) -> tuple[str, ...]:
 
 
 def _targets(
-    at: Place, spec: ImageSpec, inventory: Inventory, wanted: set[str] | None
+    at: RolloutContext, spec: ImageSpec, inventory: Inventory, wanted: set[str] | None
 ) -> list[Target]:
     """The golden machines of *spec*, and the plain ones beside them."""
     inside = [pin for pin in spec.extensions if pin.mode is not DeliveryMode.ABSENT]
     cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
-    if local := at.end.local:
-        for pin in (*inside, STAND_IN):
+    if local := at.session.local:
+        for pin in (*inside, SAMPLE_EXTENSION):
             local.region.publish(pin.handler, pin.version)
-    golden = golden_targets(spec, inventory, [wish_for(pin) for pin in cached], regions=wanted)
+    golden = golden_targets(
+        spec, inventory, [extension_wish(pin) for pin in cached], regions=wanted
+    )
     if not (golden and spec.heartbeat.plain):
         return golden
-    canary = inside or [STAND_IN if local else CUSTOM_SCRIPT]
+    canary = inside or [SAMPLE_EXTENSION if local else CUSTOM_SCRIPT]
     plain = _plain(at, spec, inventory)
-    return [*golden, *plain_targets(spec, plain, golden, [wish_for(pin) for pin in canary])]
+    return [*golden, *plain_targets(spec, plain, golden, [extension_wish(pin) for pin in canary])]
 
 
-def _plain(at: Place, spec: ImageSpec, inventory: Inventory) -> GalleryVersion:
+def _plain(at: RolloutContext, spec: ImageSpec, inventory: Inventory) -> GalleryVersion:
     """The newest version without imagebake's part; made, where there is none yet."""
     known = inventory.of(f"{spec.gallery.definition}-plain")
     usable = [one for one in known if one.healthy]
     if usable:
         return usable[-1]
-    at.site.progress.note(f"bake {spec.name} without imagebake's part, once")
-    lock = fresh_lock(at.site, spec)
-    bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(at.site))
-    return bake_from_plan(at.site, bare, at.end, force=False).version
+    at.context.progress.note(f"bake {spec.name} without imagebake's part, once")
+    lock = fresh_lock(at.context, spec)
+    bare = plan_plain(spec, lock, catalogue=CATALOGUE, templates=templates(at.context))
+    return bake_from_plan(at.context, bare, at.session, force=False).version
 
 
-def _round(at: Place) -> HeartbeatRun:
-    subnet = at.site.settings.subnet or (
-        f"{at.end.cloud.endpoint.group_id}/providers/Microsoft.Network/virtualNetworks"
+def _round(at: RolloutContext) -> HeartbeatRun:
+    subnet = at.context.settings.subnet or (
+        f"{at.session.cloud.endpoint.group_id}/providers/Microsoft.Network/virtualNetworks"
         "/imagebake-{region}/subnets/machines"
     )
     key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
@@ -148,19 +160,19 @@ def _round(at: Place) -> HeartbeatRun:
     )
 
 
-def _hands(at: Place, specs: Iterable[ImageSpec]) -> HeartbeatServices:
-    local = at.end.local
+def _hands(at: RolloutContext, specs: Iterable[ImageSpec]) -> HeartbeatServices:
+    local = at.session.local
     if local:
         limit = max(float(one.heartbeat.timeout_seconds) for one in specs)
         known = local.emulator.pace
         local.emulator.pace = replace(known, provisioning=limit, extension=limit)
     return HeartbeatServices(
-        machines=Machines(at.end.cloud),
+        machines=Machines(at.session.cloud),
         ledger=local.region.ledger if local else None,
         orphaned=_orphaned,
         now=at.now,
-        patience=at.end.cloud.patience,
-        progress=at.site.progress,
+        patience=at.session.cloud.patience,
+        progress=at.context.progress,
     )
 
 
@@ -169,14 +181,14 @@ def _orphaned(owner: str) -> bool:
     return known is not None and is_gone(known)
 
 
-def _publish(at: Place, spec: ImageSpec, beats: Iterable[Beat]) -> None:
+def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None:
     """Have the tags of *spec*'s definition say which of the regions beaten have an incident.
 
     Whoever promotes reads them there, on whatever machine. What cannot be written now is
     written by the next beat, which looks again.
     """
     beaten = {one.region for one in beats if one.image == spec.name}
-    open_ones = {one.region: one for one in incidents_of(at.site, [spec]) if one.open}
+    open_ones = {one.region: one for one in incidents_of(at.context, [spec]) if one.open}
     try:
         known = at.fleet.definition_tags(spec.gallery.definition)
         wanted = {TAG_INCIDENT + name: open_ones[name].text for name in beaten & set(open_ones)}
@@ -189,7 +201,7 @@ def _publish(at: Place, spec: ImageSpec, beats: Iterable[Beat]) -> None:
     except NotFound:
         return
     except CloudError as error:
-        at.site.progress.note(f"{spec.name} does not tell of its incidents: {error.said}")
+        at.context.progress.note(f"{spec.name} does not tell of its incidents: {error.said}")
 
 
 def _cells(one: Beat) -> tuple[str, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from imagebake.heartbeat.history_report import print_history, refuse_silence, write_metrics
-from imagebake.kernel import context
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
-from imagebake.lock.selection import chosen
+from imagebake.lock.selection import select_specs
 from imagebake.spec.model.image_spec import ImageSpec
 
 
@@ -34,19 +34,19 @@ def beat(
     Exit 3: an image is sick. Exit 9: the platform is, or nobody can tell, or it is too long
     since the last good beat.
     """
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
     wanted = _regions(specs, regions)
     if history:
-        print_history(site, specs, days=days, as_json=as_json)
+        print_history(context, specs, days=days, as_json=as_json)
     if silence_hours:
-        refuse_silence(site, specs, wanted, hours=silence_hours)
+        refuse_silence(context, specs, wanted, hours=silence_hours)
     if not (history or silence_hours):
         from imagebake.heartbeat.beats import beat_once
 
-        beat_once(site, specs, wanted, metrics=metrics, as_json=as_json)
+        beat_once(context, specs, wanted, metrics=metrics, as_json=as_json)
     elif metrics:
-        write_metrics(site, specs, metrics)
+        write_metrics(context, specs, metrics)
 
 
 def _regions(specs: Iterable[ImageSpec], regions: Sequence[str]) -> set[str] | None:

@@ -20,7 +20,7 @@ from imagebake.heartbeat.verdict import (
     ring_health,
 )
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.host.process_identity import present
@@ -31,47 +31,51 @@ RECENT = dt.timedelta(days=30)
 """So far back incidents are looked for, and what a version's last beats said."""
 
 
-def records(site: Site) -> BeatRecords:
+def records(context: Context) -> BeatRecords:
     """The records of this state directory."""
     host = present().host.replace("/", "-").strip(".-")
     unmarked = present().host.endswith("/")
     name = f"{host}-{secrets.token_hex(4)}" if unmarked else host
-    return BeatRecords(folder=site.workspace.heartbeats, host=name)
+    return BeatRecords(folder=context.workspace.heartbeats, host=name)
 
 
-def load_recent(site: Site, specs: Iterable[ImageSpec]) -> list[Beat]:
+def load_recent(context: Context, specs: Iterable[ImageSpec]) -> list[Beat]:
     """The beats of *specs* that still matter."""
     names = {one.name for one in specs}
-    return [one for one in records(site).load(site.now - RECENT) if one.image in names]
+    return [one for one in records(context).load(context.now - RECENT) if one.image in names]
 
 
-def load_pulses(site: Site, specs: Iterable[ImageSpec], since: dt.datetime) -> list[BeatSummary]:
+def load_pulses(
+    context: Context, specs: Iterable[ImageSpec], since: dt.datetime
+) -> list[BeatSummary]:
     """What is needed of the beats of *specs* from *since* on, to say how it has been."""
     names = {one.name for one in specs}
-    every = pulse.load_summaries(records(site), site.workspace.pulses, since)
+    every = pulse.load_summaries(records(context), context.workspace.pulses, since)
     return [one for one in every if one.image in names]
 
 
-def incidents_of(site: Site, specs: Sequence[ImageSpec]) -> list[Incident]:
+def incidents_of(context: Context, specs: Sequence[ImageSpec]) -> list[Incident]:
     """The incidents that the records of *specs* tell of."""
     misses = {one.name: one.heartbeat.misses for one in specs}
-    return find_incidents(judge_beats(load_pulses(site, specs, site.now - RECENT)), misses)
+    return find_incidents(judge_beats(load_pulses(context, specs, context.now - RECENT)), misses)
 
 
-def heartbeats_of(site: Site, spec: ImageSpec) -> Heartbeats | None:
+def read_heartbeats(context: Context, spec: ImageSpec) -> Heartbeats | None:
     """What a rollout of *spec* asks of heartbeats; None where none of its rings does."""
     if not any(ring.heartbeat for ring in spec.rollout_rings):
         return None
-    return ring_health(load_recent(site, [spec]))
+    return ring_health(load_recent(context, [spec]))
 
 
-def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json: bool) -> None:
+def print_history(
+    context: Context, specs: Sequence[ImageSpec], *, days: str, as_json: bool
+) -> None:
     """Print the figures of each region, and the incidents."""
-    since = site.now - dt.timedelta(days=_number("--days", days))
+    since = context.now - dt.timedelta(days=_number("--days", days))
     ages = {one.name: one.objectives.age_days for one in specs}
     with garbage_collection_paused():
-        beats = load_pulses(site, specs, since)
-        figures = region_statistics(beats, now=site.now, objectives=ages)
+        beats = load_pulses(context, specs, since)
+        figures = region_statistics(beats, now=context.now, objectives=ages)
         found = find_incidents(
             judge_beats(beats), {one.name: one.heartbeat.misses for one in specs}
         )
@@ -84,7 +88,9 @@ def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json:
         )
         return
     if not figures:
-        site.progress.note(f"no beats in {site.workspace.shown(site.workspace.heartbeats)} yet")
+        context.progress.note(
+            f"no beats in {context.workspace.shown(context.workspace.heartbeats)} yet"
+        )
     print_table(COLUMNS, (one.cells for one in figures))
     for one in found:
         until = f"until {one.closed:%Y-%m-%d %H:%M}" if one.closed else "still open"
@@ -92,7 +98,7 @@ def print_history(site: Site, specs: Sequence[ImageSpec], *, days: str, as_json:
 
 
 def refuse_silence(
-    site: Site, specs: Sequence[ImageSpec], wanted: set[str] | None, *, hours: str
+    context: Context, specs: Sequence[ImageSpec], wanted: set[str] | None, *, hours: str
 ) -> None:
     """Raise `HeartbeatMissed` where the last good beat is older than *hours*."""
     limit = _number("--silence-hours", hours)
@@ -105,25 +111,25 @@ def refuse_silence(
             if wanted is None or region in wanted
         }
     )
-    beats = load_pulses(site, specs, site.now - max(RECENT, dt.timedelta(hours=2 * limit)))
-    silent = find_silences(beats, where, now=site.now, hours=limit)
+    beats = load_pulses(context, specs, context.now - max(RECENT, dt.timedelta(hours=2 * limit)))
+    silent = find_silences(beats, where, now=context.now, hours=limit)
     if not silent:
         return
     more = f" (and {len(silent) - 1} more)" if len(silent) > 1 else ""
     raise HeartbeatMissed(
-        silent[0].sentence(site.now) + more,
+        silent[0].sentence(context.now) + more,
         hint=f"./inv heartbeat {silent[0].image} --region {silent[0].region}",
     )
 
 
-def write_metrics(site: Site, specs: Sequence[ImageSpec], path: str) -> None:
+def write_metrics(context: Context, specs: Sequence[ImageSpec], path: str) -> None:
     """Write what is known as OpenMetrics."""
-    beats = load_recent(site, specs)
+    beats = load_recent(context, specs)
     ages = {one.name: one.objectives.age_days for one in specs}
-    figures = region_statistics(beats, now=site.now, objectives=ages)
-    text = render_open_metrics(beats, figures, incidents_of(site, specs))
+    figures = region_statistics(beats, now=context.now, objectives=ages)
+    text = render_open_metrics(beats, figures, incidents_of(context, specs))
     write_atomically(Path(path), text.encode())
-    site.progress.note(f"wrote {path}")
+    context.progress.note(f"wrote {path}")
 
 
 def _number(option: str, text: str) -> float:

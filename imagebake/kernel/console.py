@@ -22,10 +22,10 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - JSON is what it is
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print aligned columns, the header first; nothing is cut, so that pipes lose nothing."""
-    print(table(header, rows))
+    print(format_table(header, rows))
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Aligned columns as text, without trailing blanks."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
@@ -35,7 +35,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """A number of bytes in its largest unit: `1.5 GiB`."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB"):
@@ -69,7 +69,7 @@ SHORTEST = 6
 """So many digits of a plan's digest name it."""
 
 
-def agreed(digest: str, expect: str) -> None:
+def require_digest(digest: str, expect: str) -> None:
     """Raise unless *expect*, where there is any, begins the *digest* of what was planned."""
     if expect and len(expect) < SHORTEST:
         raise UsageError(

@@ -114,7 +114,7 @@ def find_root(start: Path) -> Path:
     return start
 
 
-def explain(error: ImagebakeError, *, annotate: bool = False) -> str:
+def format_error(error: ImagebakeError, *, annotate: bool = False) -> str:
     """What to print for *error*; with *annotate*, GitHub's form for mistakes in files."""
     if isinstance(error, SpecError):
         shown = [str(diagnostic) for diagnostic in error.diagnostics]
@@ -130,7 +130,7 @@ def explain(error: ImagebakeError, *, annotate: bool = False) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Context:
     """What every command stands on: where, how, when, and who is told."""
 
     workspace: Workspace
@@ -139,7 +139,7 @@ class Site:
     now: dt.datetime
 
 
-def site(*, quiet: bool) -> Site:
+def open_context(*, quiet: bool) -> Context:
     """The site that the environment and the current directory name; *quiet* for programs."""
     named = os.environ.get("IMAGEBAKE_ROOT")
     root = Path(named).absolute() if named else find_root(Path.cwd())
@@ -148,7 +148,7 @@ def site(*, quiet: bool) -> Site:
     settings = configuration.load(root, os.environ)
     state = Path(settings.state) if settings.state else root / ".imagebake"
     workspace = Workspace(root=root, state=state if state.is_absolute() else root / state)
-    return Site(
+    return Context(
         workspace=workspace,
         settings=settings,
         progress=console_progress(quiet=quiet),
@@ -169,7 +169,7 @@ def console_progress(*, quiet: bool) -> reporting.Progress:
     return reporting.PlainProgress(sys.stderr)
 
 
-def provide(needs: Iterable[system_packages.Need], *, progress: reporting.Progress) -> None:
+def ensure_programs(needs: Iterable[system_packages.Need], *, progress: reporting.Progress) -> None:
     """Have every program in *needs*: as root by installing it, else by saying how."""
     lacking = system_packages.missing(needs)
     if not lacking:

@@ -4,7 +4,6 @@ __all__ = [
     "apt_sources",
     "archive",
     "artifact_sources",
-    "heal",
     "locking",
     "resolvers",
     "selection",

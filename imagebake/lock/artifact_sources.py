@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader, Wanted
 from imagebake.kernel.host.http import PUBLIC, Connections
@@ -20,25 +20,25 @@ from imagebake.spec.lock import Lock
 _SILENCE_SECONDS = 30.0
 
 
-def downloader(site: Site, proxies: Mapping[str, str]) -> Downloader:
+def make_downloader(context: Context, proxies: Mapping[str, str]) -> Downloader:
     """Downloads as this machine makes them."""
     return Downloader(
         connections=Connections(
             timeout=_SILENCE_SECONDS, proxies=proxies, context=ssl.create_default_context()
         ),
-        max_bytes=_mebibytes(site.settings.max_artifact_mb),
+        max_bytes=_mebibytes(context.settings.max_artifact_mb),
         pause=time.sleep,
     )
 
 
-def fetcher(site: Site) -> Callable[[str, str | None], Path]:
+def make_fetcher(context: Context) -> Callable[[str, str | None], Path]:
     """What brings the files that image templates name: into the mirror, by their digest."""
-    store = DirectoryStore(site.workspace.mirror)
+    store = DirectoryStore(context.workspace.mirror)
 
     def fetch(url: str, sha256: str | None) -> Path:
-        loader = downloader(site, {})
+        loader = make_downloader(context, {})
         if sha256 is None:
-            limit = _mebibytes(site.settings.max_artifact_mb)
+            limit = _mebibytes(context.settings.max_artifact_mb)
             return store.path(store.put(loader.read(url, reach=PUBLIC, limit=limit)))
         target = store.path(sha256)
         if not target.exists():
@@ -48,24 +48,26 @@ def fetcher(site: Site) -> Callable[[str, str | None], Path]:
     return fetch
 
 
-def archives(site: Site) -> Archives:
+def find_machine_archives(context: Context) -> Archives:
     """The archives that this machine, or a setting, names."""
     machine = read_configuration()
     return find_archives(
-        site.settings,
+        context.settings,
         machine,
-        downloader=downloader(site, machine.proxies),
-        cache=site.workspace.state / "indexes",
+        downloader=make_downloader(context, machine.proxies),
+        cache=context.workspace.state / "indexes",
     )
 
 
-def mirror(site: Site, known: Archives | None = None, lock: Lock | None = None) -> Mirror:
+def open_mirror(
+    context: Context, known: Archives | None = None, lock: Lock | None = None
+) -> Mirror:
     """The mirror of this workspace; *lock*'s repositories are fetched from *known* archives."""
     proxies = read_configuration().proxies if known else {}
     return Mirror(
-        store=DirectoryStore(site.workspace.mirror),
+        store=DirectoryStore(context.workspace.mirror),
         addresses=known.addresses(lock) if known and lock else {},
-        downloader=downloader(site, proxies),
+        downloader=make_downloader(context, proxies),
     )
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs, open_context
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.kernel.host import system_packages
 from imagebake.lock import artifact_sources
 from imagebake.lock import locking as locks
-from imagebake.lock.selection import chosen
+from imagebake.lock.selection import select_specs
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
@@ -28,17 +27,17 @@ def lock(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Lock the chosen images, or with *check* only say which locks are stale."""
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=every)
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=every)
     if check:
-        _check(site, specs, as_json=as_json)
+        _check(context, specs, as_json=as_json)
         return
     if not all(spec.gallery.is_windows for spec in specs):
-        context.provide(system_packages.LOCK, progress=site.progress)
+        ensure_programs(system_packages.LOCK, progress=context.progress)
     said = []
     for spec in specs:
-        before, after = lock_one(site, spec)
-        said.append(_outcome(site, spec, before, after))
+        before, after = lock_one(context, spec)
+        said.append(_outcome(context, spec, before, after))
     if as_json:
         print_json(said)
         return
@@ -48,28 +47,28 @@ def lock(
         print("".join(f"  {move}\n" for move in one["moves"]), end="")
 
 
-def lock_one(site: Site, spec: ImageSpec) -> tuple[Lock | None, Lock]:
+def lock_one(context: Context, spec: ImageSpec) -> tuple[Lock | None, Lock]:
     """The lock of *spec* as it is, where there is one, and as it is now; nothing is written."""
-    path = site.workspace.lock_path(spec.name)
+    path = context.workspace.lock_path(spec.name)
     try:
         before = locks.load_lock(path)
     except LockError:
         before = None
-    archives = artifact_sources.archives(site)
+    archives = artifact_sources.find_machine_archives(context)
     after = locks.lock_image(
         spec,
         components=packages_on(spec.distribution),
         previous=before,
         archives=archives,
-        mirror=artifact_sources.mirror(site, archives),
-        now=site.now,
-        progress=site.progress,
+        mirror=artifact_sources.open_mirror(context, archives),
+        now=context.now,
+        progress=context.progress,
     )
     return before, after
 
 
-def _outcome(site: Site, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, Any]:
-    path = site.workspace.lock_path(spec.name)
+def _outcome(context: Context, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, Any]:
+    path = context.workspace.lock_path(spec.name)
     wrote = locks.write_lock(path, after)
     moves = locks.moves(before, after) if before else ()
     return {
@@ -77,16 +76,16 @@ def _outcome(site: Site, spec: ImageSpec, before: Lock | None, after: Lock) -> d
         "outcome": "unchanged" if not wrote else "locked again" if before else "locked",
         "packages": len(after.packages),
         "files": len(after.artifacts) - len(after.packages),
-        "lock": site.workspace.shown(path),
+        "lock": context.workspace.shown(path),
         "moves": [str(move) for move in moves],
     }
 
 
-def _check(site: Site, specs: tuple[ImageSpec, ...], *, as_json: bool) -> None:
+def _check(context: Context, specs: tuple[ImageSpec, ...], *, as_json: bool) -> None:
     stale: dict[str, str] = {}
     for spec in specs:
         try:
-            locks.check_lock(spec, locks.load_lock(site.workspace.lock_path(spec.name)))
+            locks.check_lock(spec, locks.load_lock(context.workspace.lock_path(spec.name)))
         except LockError as error:
             stale[spec.name] = error.message
     if as_json:

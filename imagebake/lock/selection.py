@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
 from imagebake.lock import locking as locks
@@ -16,32 +16,32 @@ from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
 
 
-def chosen(site: Site, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
+def select_specs(context: Context, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
     """The specs that are meant: the one called *image*, or with *every* all of them."""
     if bool(image) == every:
         said = "name an image or give --all, not both" if image else "name an image, or give --all"
-        raise UsageError(said, hint=_known(site))
+        raise UsageError(said, hint=_known(context))
     if every:
-        specs = tuple(load_all(site.workspace.specs, root=site.workspace.root).values())
+        specs = tuple(load_all(context.workspace.specs, root=context.workspace.root).values())
         if not specs:
-            raise UsageError(f"there is no spec in {site.workspace.specs}", hint=_FIRST)
+            raise UsageError(f"there is no spec in {context.workspace.specs}", hint=_FIRST)
         return specs
-    return (spec_of(site, image),)
+    return (find_spec(context, image),)
 
 
-def spec_of(site: Site, image: str) -> ImageSpec:
+def find_spec(context: Context, image: str) -> ImageSpec:
     """The spec called *image*; raises `UsageError` with the names there are."""
-    names = spec_names(site.workspace.specs)
+    names = spec_names(context.workspace.specs)
     if image not in names:
         near = difflib.get_close_matches(image, names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else _known(site)
+        hint = f"did you mean {near[0]!r}?" if near else _known(context)
         raise UsageError(f"there is no image spec called {image!r}", hint=hint)
-    return load_spec(site.workspace.specs / f"{image}.yaml", root=site.workspace.root)
+    return load_spec(context.workspace.specs / f"{image}.yaml", root=context.workspace.root)
 
 
-def fresh_lock(site: Site, spec: ImageSpec) -> Lock:
+def fresh_lock(context: Context, spec: ImageSpec) -> Lock:
     """The lock of *spec*; raises `LockError` when it is missing or stale."""
-    lock = locks.load_lock(site.workspace.lock_path(spec.name))
+    lock = locks.load_lock(context.workspace.lock_path(spec.name))
     locks.check_lock(spec, lock)
     return lock
 
@@ -59,18 +59,18 @@ def split_version(text: str) -> tuple[str, str | None]:
 _FIRST = "docs/tutorial.md writes the first one"
 
 
-def _known(site: Site) -> str:
-    names: Iterator[str] = iter(spec_names(site.workspace.specs))
+def _known(context: Context) -> str:
+    names: Iterator[str] = iter(spec_names(context.workspace.specs))
     listed = ", ".join(names)
     return f"images: {listed}" if listed else "there is no spec in image_specs/ yet"
 
 
-def templates(site: Site) -> Templates:
+def templates(context: Context) -> Templates:
     """The templates of this workspace, compiled once for all images."""
-    return compiled(site.workspace.templates)
+    return compile_templates(context.workspace.templates)
 
 
 @functools.cache
-def compiled(folder: Path) -> Templates:
+def compile_templates(folder: Path) -> Templates:
     """The templates in *folder*, which does not change meanwhile."""
     return Templates(folder)

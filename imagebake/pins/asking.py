@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.marketplace import MarketplaceSource
-from imagebake.kernel import context
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.http import PUBLIC
 from imagebake.lock import artifact_sources
@@ -20,26 +19,26 @@ from imagebake.pins.archive_versions import ArchiveSource
 from imagebake.pins.github import GithubSource
 from imagebake.pins.pypi import PypiSource
 from imagebake.pins.web_listing import ListingSource
-from imagebake.session import session
+from imagebake.session.session import connect
 from imagebake.spec.model.candidates import Origin, Question, Source
 
 _LARGEST_ANSWER = 64 << 20
 
 
 @contextlib.contextmanager
-def sources(site: Site, questions: Iterable[Question]) -> Iterator[Mapping[Origin, Source]]:
+def sources(context: Context, questions: Iterable[Question]) -> Iterator[Mapping[Origin, Source]]:
     """Every source, for *questions*; nobody is spoken to before something is asked of him."""
     packages = (one.names[-1] for one in questions if one.origin is Origin.ARCHIVE)
-    loader = artifact_sources.downloader(site, read_configuration().proxies)
+    loader = artifact_sources.make_downloader(context, read_configuration().proxies)
     read = functools.partial(loader.read, reach=PUBLIC, limit=_LARGEST_ANSWER)
     with contextlib.ExitStack() as stack:
-        marketplace = MarketplaceSource(_once(site, stack))
+        marketplace = MarketplaceSource(_once(context, stack))
         yield {
             Origin.ARCHIVE: ArchiveSource(
-                archives=functools.partial(_archives, site),
+                archives=functools.partial(_archives, context),
                 packages=frozenset(packages),
                 connections=loader.connections,
-                now=site.now,
+                now=context.now,
             ),
             Origin.GITHUB: GithubSource(read),
             Origin.PYPI: PypiSource(read),
@@ -49,20 +48,20 @@ def sources(site: Site, questions: Iterable[Question]) -> Iterator[Mapping[Origi
         }
 
 
-def _archives(site: Site) -> Archives:
-    context.provide(system_packages.LOCK, progress=site.progress)
-    return artifact_sources.archives(site)
+def _archives(context: Context) -> Archives:
+    ensure_programs(system_packages.LOCK, progress=context.progress)
+    return artifact_sources.find_machine_archives(context)
 
 
-def _once(site: Site, stack: contextlib.ExitStack) -> Callable[[], Clients]:
+def _once(context: Context, stack: contextlib.ExitStack) -> Callable[[], Clients]:
     """The clients of the cloud, connected by the first who asks, for all threads."""
     lock = threading.Lock()
     connected: list[Clients] = []
 
-    def connect() -> Clients:
+    def connected_clients() -> Clients:
         with lock:
             if not connected:
-                connected.append(stack.enter_context(session.connect(site)).cloud)
+                connected.append(stack.enter_context(connect(context)).cloud)
             return connected[0]
 
-    return connect
+    return connected_clients

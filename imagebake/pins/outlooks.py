@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.outlook import Outlook, Sources, gather, outlook
 from imagebake.pins.subjects import Subject, questions_of, subjects_of
@@ -18,45 +18,45 @@ _MARKETPLACE = frozenset({Origin.IMAGES, Origin.EXTENSIONS})
 
 
 def outlooks(
-    site: Site, specs: Sequence[ImageSpec], *, refresh: bool = False
+    context: Context, specs: Sequence[ImageSpec], *, refresh: bool = False
 ) -> dict[str, tuple[Outlook, ...]]:
     """The outlook of every version that *specs* choose, by image."""
     subjects = {
         spec.name: subjects_of(spec, CATALOGUE.pinned(spec.gallery.is_windows).values())
         for spec in specs
     }
-    judged = judge(site, [one for each in subjects.values() for one in each], refresh=refresh)
+    judged = judge(context, [one for each in subjects.values() for one in each], refresh=refresh)
     rest = iter(judged)
     return {name: tuple(next(rest) for _ in each) for name, each in subjects.items()}
 
 
-def judge(site: Site, subjects: Sequence[Subject], *, refresh: bool) -> tuple[Outlook, ...]:
+def judge(context: Context, subjects: Sequence[Subject], *, refresh: bool) -> tuple[Outlook, ...]:
     """The outlook of each of *subjects*, asked about where nothing fresh is known."""
-    answers = Answers(folder=site.workspace.state / "versions", now=site.now)
+    answers = Answers(folder=context.workspace.state / "versions", now=context.now)
     found = gather(
         questions_of(subjects),
         answers,
-        functools.partial(_connect, site),
-        askable=_askable(site),
+        functools.partial(_connect, context),
+        askable=_askable(context),
         refresh=refresh,
     )
-    today = site.now.date()
+    today = context.now.date()
     return tuple(
         outlook(one, found[one.question] if one.question else Answer(), today=today)
         for one in subjects
     )
 
 
-def _askable(site: Site) -> frozenset[Origin]:
+def _askable(context: Context) -> frozenset[Origin]:
     """Whom there is to ask: on this machine there is a marketplace where a setting names one."""
-    has_marketplace = site.settings.cloud != "local" or site.settings.marketplace
+    has_marketplace = context.settings.cloud != "local" or context.settings.marketplace
     return frozenset(Origin) - (frozenset() if has_marketplace else _MARKETPLACE)
 
 
 @contextlib.contextmanager
-def _connect(site: Site, questions: Sequence[Question]) -> Iterator[Sources]:
+def _connect(context: Context, questions: Sequence[Question]) -> Iterator[Sources]:
     # What asks is not needed where everything is known, and takes a while to import.
     from imagebake.pins.asking import sources
 
-    with site.progress.step("Ask for versions"), sources(site, questions) as found:
+    with context.progress.step("Ask for versions"), sources(context, questions) as found:
         yield found

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imagebake.kernel import context
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
@@ -26,7 +25,7 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 
 @dataclass(slots=True)
-class Changes:
+class SpecTransaction:
     """Edits that follow one another; nothing is on the disk before `carry_out`."""
 
     before: dict[Path, bytes] = field(default_factory=dict)
@@ -39,7 +38,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SpecOutcome:
     """What was written, and how it differs from what was there."""
 
     files: tuple[str, ...]
@@ -52,7 +51,7 @@ class Outcome:
         return {"files": list(self.files), "moves": moves, "diff": self.diff}
 
 
-def carry_out(site: Site, spec: ImageSpec, changes: Changes) -> Outcome:
+def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransaction) -> SpecOutcome:
     """Lock every image that *changes* reach, then write specs and locks.
 
     *spec* is what was edited; others have a part in it where a shared file was. Until every
@@ -61,10 +60,10 @@ def carry_out(site: Site, spec: ImageSpec, changes: Changes) -> Outcome:
     files: dict[Path, bytes] = dict(changes.after)
     before: dict[Path, bytes] = dict(changes.before)
     moves: dict[str, tuple[locks.Move, ...]] = {}
-    for old, new in _reached(site, spec, changes):
-        path = site.workspace.lock_path(new.name)
+    for old, new in _reached(context, spec, changes):
+        path = context.workspace.lock_path(new.name)
         previous = _previous(path)
-        after = _relock(site, old, new, previous)
+        after = _relock(context, old, new, previous)
         files[path] = after.canonical
         if path.is_file():
             before[path] = path.read_bytes()
@@ -74,16 +73,16 @@ def carry_out(site: Site, spec: ImageSpec, changes: Changes) -> Outcome:
         for path, content in changed.items():
             write_atomically(path, content)
             written.append(path)
-    shown = {site.workspace.shown(path): path for path in changed}
+    shown = {context.workspace.shown(path): path for path in changed}
     texts = (_diff(name, before.get(path, b""), changed[path]) for name, path in shown.items())
-    return Outcome(tuple(sorted(shown)), "".join(texts), moves)
+    return SpecOutcome(tuple(sorted(shown)), "".join(texts), moves)
 
 
 def _reached(
-    site: Site, spec: ImageSpec, changes: Changes
+    context: Context, spec: ImageSpec, changes: SpecTransaction
 ) -> Iterator[tuple[ImageSpec, ImageSpec]]:
     """Every image whose lock the edits make stale, before and after: *spec* and who shares."""
-    root, folder = site.workspace.root, site.workspace.specs
+    root, folder = context.workspace.root, context.workspace.specs
     own = folder / f"{spec.name}.yaml"
     new = load_spec(own, root=root, instead=changes.after)
     yield spec, new
@@ -92,7 +91,7 @@ def _reached(
     others = load_all(folder, root=root)
     for name, after in load_all(folder, root=root, instead=changes.after).items():
         differs = after.lock_inputs() != others[name].lock_inputs()
-        if name != spec.name and differs and site.workspace.lock_path(name).is_file():
+        if name != spec.name and differs and context.workspace.lock_path(name).is_file():
             yield others[name], after
 
 
@@ -103,23 +102,23 @@ def _previous(path: Path) -> Lock | None:
         return None
 
 
-def _relock(site: Site, old: ImageSpec, new: ImageSpec, previous: Lock | None) -> Lock:
-    archives = functools.cache(functools.partial(_archives, site))
+def _relock(context: Context, old: ImageSpec, new: ImageSpec, previous: Lock | None) -> Lock:
+    archives = functools.cache(functools.partial(_archives, context))
     return locks.relock(
         old,
         new,
         components=packages_on(new.distribution),
         previous=previous,
         archives=archives,
-        mirror=lambda: artifact_sources.mirror(site, archives()),
-        now=site.now,
-        progress=site.progress,
+        mirror=lambda: artifact_sources.open_mirror(context, archives()),
+        now=context.now,
+        progress=context.progress,
     )
 
 
-def _archives(site: Site) -> Archives:
-    context.provide(system_packages.LOCK, progress=site.progress)
-    return artifact_sources.archives(site)
+def _archives(context: Context) -> Archives:
+    ensure_programs(system_packages.LOCK, progress=context.progress)
+    return artifact_sources.find_machine_archives(context)
 
 
 @contextlib.contextmanager

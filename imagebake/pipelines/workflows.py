@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.host.files import write_atomically
@@ -201,8 +201,10 @@ def _read(path: Path) -> str | None:
     return path.read_bytes().decode("utf-8", errors="replace") if path.is_file() else None
 
 
-def workspace_workflows(site: Site) -> dict[str, str]:
+def workspace_workflows(context: Context) -> dict[str, str]:
     """Every workflow of this repository, by its path."""
-    specs = load_all(site.workspace.specs, root=site.workspace.root)
-    settings = WorkflowSettings(azure=site.settings.cloud == "azure", runner=site.settings.runner)
-    return render_workflows(specs.values(), settings, templates(site))
+    specs = load_all(context.workspace.specs, root=context.workspace.root)
+    settings = WorkflowSettings(
+        azure=context.settings.cloud == "azure", runner=context.settings.runner
+    )
+    return render_workflows(specs.values(), settings, templates(context))

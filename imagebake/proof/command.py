@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from imagebake.kernel import context
-from imagebake.kernel.console import print_json, table
+from imagebake.kernel.console import format_table, print_json
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import JSON, VERSION, Word
 from imagebake.lab.ledger import LedgerEntry
-from imagebake.lock.selection import spec_of, split_version
-from imagebake.proof.first_boots import keeper
+from imagebake.lock.selection import find_spec, split_version
+from imagebake.proof.first_boots import record_keeper
 from imagebake.proof.records import KeptLedger
-from imagebake.session import session
-from imagebake.session.gallery import meant
+from imagebake.session.session import connect, find_version
 
 COLUMNS = (
     "time",
@@ -36,12 +35,12 @@ def ledger(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print everything that the last first boots of a version, and its control, asked for."""
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     image, wanted = split_version(version)
-    spec = spec_of(site, image)
-    with session.connect(site) as end:
-        found = meant(site, spec, wanted, end)
-    kept = keeper(site, found).ledger()
+    spec = find_spec(context, image)
+    with connect(context) as session:
+        found = find_version(context, spec, wanted, session)
+    kept = record_keeper(context, found).ledger()
     if kept is None:
         raise UsageError(
             f"{spec.name}@{found.version} has not had a first boot here",
@@ -59,13 +58,13 @@ def page(subject: str, kept: KeptLedger) -> str:
     boots = sum(not control for _, control, _ in kept.boots)
     counted = f"{boots} first boot{'' if boots == 1 else 's'} of {subject}, {kept.at}"
     packets = ", ".join(f"{name} {count}" for name, count in sorted(kept.packets().items()))
-    parts = [table(COLUMNS, _rows(own)), ""] if own else []
+    parts = [format_table(COLUMNS, _rows(own)), ""] if own else []
     parts += [f"{counted}: {'asked for what is above' if own else 'asked nobody for anything'}"]
     parts += [f"packets, counted by the kernel: {packets}"] if packets else []
     control = list(kept.entries(control=True))
     if control:
         parts += ["", "The negative control asked for this, as it must:", ""]
-        parts += [table(COLUMNS, _rows(control))]
+        parts += [format_table(COLUMNS, _rows(control))]
     return "\n".join(parts)
 
 

@@ -10,20 +10,19 @@ from pathlib import Path
 
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.inspection.dpkg import unit_packages
-from imagebake.kernel import context
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, system_packages
-from imagebake.lab.boot.namespaces import World, WorldFailed
+from imagebake.lab.boot.namespaces import MachineNamespaces, NamespacesRefused
 from imagebake.lab.boot.scenario import FirstBoot, Scenario
-from imagebake.lab.boot.trials import BOOT, Change
-from imagebake.lab.proof_result import Proof, Wish
+from imagebake.lab.boot.trials import BOOT, ImageChange
+from imagebake.lab.proof_result import Proof, ProofScope
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import ProofFacts
 from imagebake.proof import rootless
 from imagebake.proof.prove import Hands, Run, demand_of, prove, run_here
 from imagebake.proof.records import Keeper
-from imagebake.session.session import End
+from imagebake.session.session import CloudSession
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -31,15 +30,15 @@ IN_AZURE = "what is in the version is in Azure, out of reach"
 
 
 def prove_version(
-    site: Site, spec: ImageSpec, version: GalleryVersion, end: End, wish: Wish
+    context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession, wish: ProofScope
 ) -> ProofFacts:
     """Carry out the proof of *version* and keep it; where that cannot be, say why not."""
     subject = f"{spec.name}@{version.version}"
-    hindered = hindrance(site)
+    hindered = find_hindrance(context)
     if not hindered:
         try:
-            proof = _proven(site, spec, version, end, wish)
-        except WorldFailed as error:
+            proof = _proven(context, spec, version, session, wish)
+        except NamespacesRefused as error:
             hindered = (error.message, error.hint or "")
         else:
             return ProofFacts(spec=spec, subject=subject, proof=proof)
@@ -47,41 +46,45 @@ def prove_version(
     return ProofFacts(spec=spec, subject=subject, proof=None, hindrance=why, mend=mend)
 
 
-def hindrance(site: Site) -> tuple[str, str] | None:
+def find_hindrance(context: Context) -> tuple[str, str] | None:
     """Why this machine cannot carry out first boots, and what helps; None when it can.
 
     As root, missing programs are installed rather than complained about. What the kernel
     refuses to whoever is not root is found out by doing.
     """
-    if site.settings.cloud != "local":
+    if context.settings.cloud != "local":
         return IN_AZURE, "bake and prove it on one machine first, with the setting cloud: local"
     needs = (*system_packages.PROVE, *(system_packages.ROOTLESS if namespaces.rootless() else ()))
     try:
-        context.provide(needs, progress=site.progress)
+        ensure_programs(needs, progress=context.progress)
     except ImagebakeError as error:
         return error.message, error.hint or ""
     return None
 
 
-def keeper(site: Site, version: GalleryVersion) -> Keeper:
+def record_keeper(context: Context, version: GalleryVersion) -> Keeper:
     """Where the records of *version* are."""
     return Keeper(
-        gallery=site.settings.gallery, version=version, records=artifact_sources.mirror(site)
+        gallery=context.settings.gallery,
+        version=version,
+        records=artifact_sources.open_mirror(context),
     )
 
 
-def _proven(site: Site, spec: ImageSpec, version: GalleryVersion, end: End, wish: Wish) -> Proof:
-    with end.images.layers(version.id) as layers:
+def _proven(
+    context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession, wish: ProofScope
+) -> Proof:
+    with session.images.layers(version.id) as layers:
         take_up = _apart if namespaces.rootless() else _here
         packages, run = take_up(layers, wish)
-        hands = Hands(run=run, progress=site.progress)
+        hands = Hands(run=run, progress=context.progress)
         demand = demand_of(spec, CATALOGUE, packages)
         proof = prove(spec, demand, wish, hands=hands)
-    keeper(site, version).keep(proof, now=site.now, cloud=end.cloud)
+    record_keeper(context, version).keep(proof, now=context.now, cloud=session.cloud)
     return proof
 
 
-def _here(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]:
+def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], Run]:
     """The package of each unit, and what runs first boots in this process, as root."""
     del wish
     run = run_here(
@@ -90,16 +93,16 @@ def _here(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]
         now=functools.partial(dt.datetime.now, dt.UTC),
         new_id=_new_id,
     )
-    with World(layers) as world:
+    with MachineNamespaces(layers) as world:
         return unit_packages(world.root), run
 
 
-def _apart(layers: tuple[Path, ...], wish: Wish) -> tuple[Mapping[str, str], Run]:
+def _apart(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], Run]:
     """The same without root: each in a process of its own, which is root there."""
     whole = wish.scenario in ("", BOOT)
     answer = rootless.ask(rootless.Task(layers=layers, groups=whole))
 
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
         task = rootless.Task(
             layers=layers, scenario=scenario, change=change, masked=_masked(), vm_id=_new_id()
         )

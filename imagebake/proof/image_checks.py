@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import LockError
-from imagebake.lab.proof_result import Wish
+from imagebake.lab.proof_result import ProofScope
 from imagebake.proof.disk_boot import boot_version
 from imagebake.proof.first_boots import prove_version
 from imagebake.proof.validate import Report, joined, report_disk, report_image, report_proof
-from imagebake.session import session
-from imagebake.session.gallery import meant
-from imagebake.session.session import End
+from imagebake.session.session import CloudSession, connect, find_version
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
@@ -26,27 +24,30 @@ class VersionChecks:
     *wish* is None where there are to be no first boots; *boot* is about the disk.
     """
 
-    site: Site
+    context: Context
     version: str | None
-    wish: Wish | None
+    wish: ProofScope | None
     boot: bool
 
     def with_images(self, checked: Iterable[tuple[ImageSpec, Lock | None, Report]]) -> list[Report]:
         """The reports over specs, each with what its version's contents and first boots say."""
         complete = []
-        with session.connect(self.site) as end:
+        with connect(self.context) as session:
             for spec, lock, report in checked:
                 if lock is None:
                     raise LockError(f"{spec.name} has no lock", hint=f"./inv lock {spec.name}")
-                complete.append(joined((report, *self._of_version(spec, lock, end))))
+                complete.append(joined((report, *self._of_version(spec, lock, session))))
         return complete
 
-    def _of_version(self, spec: ImageSpec, lock: Lock, end: End) -> Iterator[Report]:
-        found = meant(self.site, spec, self.version, end)
+    def _of_version(self, spec: ImageSpec, lock: Lock, session: CloudSession) -> Iterator[Report]:
+        found = find_version(self.context, spec, self.version, session)
         name = f"{spec.name}@{found.version}"
-        with self.site.progress.step(f"Read {name}"), end.images.open_tar(found.id) as stream:
+        with (
+            self.context.progress.step(f"Read {name}"),
+            session.images.open_tar(found.id) as stream,
+        ):
             yield report_image(name, stream, spec, lock, catalogue=CATALOGUE)
         if self.wish:
-            yield report_proof(prove_version(self.site, spec, found, end, self.wish))
+            yield report_proof(prove_version(self.context, spec, found, session, self.wish))
         if self.boot:
-            yield report_disk(boot_version(self.site, spec, found, end))
+            yield report_disk(boot_version(self.context, spec, found, session))

@@ -10,21 +10,21 @@ from pathlib import Path
 
 from imagebake.drill.outages import IDENTITY, STORE, with_outage
 from imagebake.emulator.outages import Outages
-from imagebake.kernel.context import Site
-from imagebake.rollout.operation import FIRST, place
+from imagebake.kernel.context import Context
+from imagebake.rollout.operation import FIRST, open_rollout
 from imagebake.spec.model.image_spec import ImageSpec
 
 Commands = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Fault:
     """*before* is what had been done when it happened, on top of a baked image in all rings.
 
     With *beats* the page makes machines, which need root here: the image is watched then.
     """
 
-    strike: Callable[[Site, ImageSpec], None]
+    strike: Callable[[Context, ImageSpec], None]
     before: Callable[[ImageSpec], Commands] = lambda _: ()
     settings: Mapping[str, str] = field(default_factory=dict)
     beats: bool = False
@@ -45,40 +45,40 @@ def before_all(spec: ImageSpec) -> Commands:
     return (("bake", spec.name), *_promoted(spec))
 
 
-def _store_unreadable(site: Site, _: ImageSpec) -> None:
-    with_outage(Outages(), STORE, told=True).write(site.workspace.emulator)
+def _store_unreadable(context: Context, _: ImageSpec) -> None:
+    with_outage(Outages(), STORE, told=True).write(context.workspace.emulator)
 
 
-def _storm(site: Site, _: ImageSpec) -> None:
-    with_outage(Outages(), IDENTITY, told=True).write(site.workspace.emulator)
+def _storm(context: Context, _: ImageSpec) -> None:
+    with_outage(Outages(), IDENTITY, told=True).write(context.workspace.emulator)
 
 
-def _caches_gone(site: Site, _: ImageSpec) -> None:
+def _caches_gone(context: Context, _: ImageSpec) -> None:
     """A machine that was never used: it has the mirror, and nothing that was built."""
-    shutil.rmtree(site.workspace.engine)
+    shutil.rmtree(context.workspace.engine)
 
 
-def _mirror_lost(site: Site, _: ImageSpec) -> None:
-    shutil.rmtree(site.workspace.mirror)
+def _mirror_lost(context: Context, _: ImageSpec) -> None:
+    shutil.rmtree(context.workspace.mirror)
 
 
-def _region_lost(site: Site, _: ImageSpec) -> None:
-    Outages(lost=frozenset({site.settings.location})).write(site.workspace.emulator)
+def _region_lost(context: Context, _: ImageSpec) -> None:
+    Outages(lost=frozenset({context.settings.location})).write(context.workspace.emulator)
 
 
-def _gallery_deleted(site: Site, spec: ImageSpec) -> None:
+def _gallery_deleted(context: Context, spec: ImageSpec) -> None:
     """Every version is deleted, from a gallery that keeps what is deleted for some days."""
-    with place(site, FIRST) as at:
-        galleries, endpoint = at.end.cloud.compute.galleries, at.end.cloud.endpoint
+    with open_rollout(context, FIRST) as at:
+        galleries, endpoint = at.session.cloud.compute.galleries, at.session.cloud.endpoint
         keep = {"properties": {"softDeletePolicy": {"isSoftDeleteEnabled": True}}}
-        names = (endpoint.resource_group, site.settings.gallery)
-        at.end.cloud.ask("keep what is deleted", galleries.begin_update, *names, keep)
+        names = (endpoint.resource_group, context.settings.gallery)
+        at.session.cloud.ask("keep what is deleted", galleries.begin_update, *names, keep)
         for one in at.fleet.inventory(consumers=False).of(spec.gallery.definition):
             at.fleet.guard(one.id, on=False)
             at.fleet.delete(one.id)
 
 
-def _nothing(_: Site, __: ImageSpec) -> None:
+def _nothing(_: Context, __: ImageSpec) -> None:
     """What is bad was promoted already."""
 
 
@@ -86,14 +86,14 @@ def _again(spec: ImageSpec) -> Commands:
     return (("bake", spec.name), *_promoted(spec))
 
 
-TROUBLES: Mapping[str, Trouble] = {
-    "bad-image": Trouble(strike=_nothing, before=_again, beats=True),
-    "extension-store-unreadable": Trouble(strike=_store_unreadable, beats=True),
-    "gallery-deleted": Trouble(strike=_gallery_deleted),
-    "hosted-runners-gone": Trouble(strike=_caches_gone),
-    "identity-storm": Trouble(strike=_storm, beats=True),
-    "mirror-lost": Trouble(strike=_mirror_lost),
-    "region-lost": Trouble(
+FAULTS: Mapping[str, Fault] = {
+    "bad-image": Fault(strike=_nothing, before=_again, beats=True),
+    "extension-store-unreadable": Fault(strike=_store_unreadable, beats=True),
+    "gallery-deleted": Fault(strike=_gallery_deleted),
+    "hosted-runners-gone": Fault(strike=_caches_gone),
+    "identity-storm": Fault(strike=_storm, beats=True),
+    "mirror-lost": Fault(strike=_mirror_lost),
+    "region-lost": Fault(
         strike=_region_lost, before=lambda spec: (("dr", "copy", spec.name),), settings=_SECOND
     ),
 }
@@ -104,9 +104,9 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") + "\n"
 
 
-def other_content(site: Site, spec: ImageSpec) -> None:
+def other_content(context: Context, spec: ImageSpec) -> None:
     """Have the scratch spec make another image: twins of a bad version are bad as well."""
-    path = site.workspace.specs / f"{spec.name}.yaml"
+    path = context.workspace.specs / f"{spec.name}.yaml"
     step = '  - {name: rehearsal, inline: ["echo rehearsed | sudo tee /etc/rehearsal"]}\n'
     text = _text(path)
     found = re.search(r"^customizers:\n", text, re.MULTILINE)
@@ -117,19 +117,19 @@ def other_content(site: Site, spec: ImageSpec) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def watched(site: Site, spec: ImageSpec) -> None:
+def watched(context: Context, spec: ImageSpec) -> None:
     """Have the scratch spec's heartbeats tell whose fault a miss is, and see `other_content`."""
-    path = site.workspace.specs / f"{spec.name}.yaml"
+    path = context.workspace.specs / f"{spec.name}.yaml"
     own = re.sub(r"^heartbeat:.*\n(?:[ #].*\n|\n)*", "", _text(path), flags=re.MULTILINE)
     terms = "{plain: true, script: [test ! -e /etc/rehearsal], timeout_seconds: 120}"
     path.write_text(f"{own.rstrip()}\nheartbeat: {terms}\n", encoding="utf-8")
 
 
-def local(site: Site, settings: Mapping[str, str]) -> Site:
-    """*site* as its commands see it: never Azure, and with the settings of a trouble."""
-    mine = site.settings
+def local(context: Context, settings: Mapping[str, str]) -> Context:
+    """*context* as its commands see it: never Azure, and with the settings of a trouble."""
+    mine = context.settings
     return replace(
-        site,
+        context,
         settings=replace(
             mine,
             cloud="local",

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 
 FACTS = ("title", "trigger", "expected", "rto", "rpo", "measured")
@@ -155,9 +155,9 @@ def load_runbooks(folder: Path) -> dict[str, Runbook]:
     return {page.stem: parse(page.stem, page.read_text(encoding="utf-8")) for page in pages}
 
 
-def last_rehearsal(site: Site, name: str) -> Mapping[str, Any] | None:
+def last_rehearsal(context: Context, name: str) -> Mapping[str, Any] | None:
     """The last rehearsal of a runbook that there is a record of."""
-    path = site.workspace.records / RECORDS
+    path = context.workspace.records / RECORDS
     if not path.exists():
         return None
     lines = reversed(path.read_text(encoding="utf-8").splitlines())

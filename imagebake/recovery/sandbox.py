@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.emulator.store import snapshot
-from imagebake.kernel.context import Site, Workspace
+from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.host import process
 
 _FOLDER = "rehearsals"
@@ -26,16 +26,16 @@ _PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Scratch:
+class Sandbox:
     """The copy: a repository of its own, and a state directory of its own."""
 
     workspace: Workspace
 
 
 @contextlib.contextmanager
-def scratch(site: Site, name: str) -> Iterator[Scratch]:
-    """A copy of *site*'s specs and state until the context is left, or this process killed."""
-    folder = site.workspace.state / _FOLDER / f"{name}-{os.getpid()}"
+def open_sandbox(context: Context, name: str) -> Iterator[Sandbox]:
+    """A copy of *context*'s specs and state until the context is left, or this process killed."""
+    folder = context.workspace.state / _FOLDER / f"{name}-{os.getpid()}"
     _sweep(folder.parent)
     folder.mkdir(parents=True)
     remover = process.start(
@@ -43,9 +43,9 @@ def scratch(site: Site, name: str) -> Iterator[Scratch]:
     )
     try:
         made = Workspace(root=folder / "site", state=folder / "state")
-        _copy_site(site.workspace, made)
-        _copy_state(site.workspace, made)
-        yield Scratch(made)
+        _copy_site(context.workspace, made)
+        _copy_state(context.workspace, made)
+        yield Sandbox(made)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):

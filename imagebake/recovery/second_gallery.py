@@ -204,7 +204,7 @@ def use_plan(
         actions += _await(goal, there)
         why = f"ring {ring.name} has {goal.version} there"
         wide = _everywhere(ring, goal)
-        moved = plan_moves(rings, wide, goal, there, reason=why, again=True, kin=kin)
+        moved = plan_moves(rings, wide, goal, there, reason=why, again=True, related=kin)
         actions += moved.actions
         refusals += moved.refusals
         due += moved.due

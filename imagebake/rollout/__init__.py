@@ -5,6 +5,7 @@ __all__ = [
     "freezes",
     "model",
     "operation",
+    "planners",
     "present",
     "promote",
     "quota",

@@ -15,7 +15,7 @@ from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.manifest import record_name
 from imagebake.azure.resources.resource_ids import key
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.host.process_identity import is_gone, present
 from imagebake.lock import artifact_sources
@@ -24,29 +24,28 @@ from imagebake.rollout.execute import RolloutServices, execute_plan
 from imagebake.rollout.freezes import RolloutGate, add_heartbeat_incidents, evaluate_gate
 from imagebake.rollout.model.actions import AwaitReplicas
 from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan, RolloutWork
-from imagebake.rollout.present import Order, proper, say
-from imagebake.rollout.refusal_log import folder_of, noted
+from imagebake.rollout.present import RolloutRequest, check_plan, print_outcome
+from imagebake.rollout.refusal_log import log_refusal, record_folder
 from imagebake.rollout.status import RingStatus, status
-from imagebake.session import session
-from imagebake.session.session import End
+from imagebake.session.session import CloudSession, connect
 from imagebake.spec.model.image_spec import ImageSpec
 
-Decide = Callable[[Inventory], RolloutPlan]
+Planner = Callable[[Inventory], RolloutPlan]
 """What makes a plan of an inventory."""
 FIRST, SECOND = "first", "second"
 """The galleries by what settings and command lines call them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RolloutContext:
     """A gallery with its consumers, as the commands work with it.
 
     *began* is when the command did; *limit* is for how many seconds it waits for replicas, and
     for a batch of scale sets.
     """
 
-    site: Site
-    end: End
+    context: Context
+    session: CloudSession
     fleet: Fleet
     now: Callable[[], dt.datetime]
     began: dt.datetime
@@ -58,7 +57,8 @@ class Place:
             return self.fleet.inventory(images)
         except NotFound as error:
             raise UsageError(
-                f"there is no gallery {self.site.settings.gallery!r} yet", hint="./inv bake --all"
+                f"there is no gallery {self.context.settings.gallery!r} yet",
+                hint="./inv bake --all",
             ) from error
 
     def must_have(self, spec: ImageSpec) -> None:
@@ -72,7 +72,7 @@ class Place:
 
     def definition(self, spec: ImageSpec) -> str:
         """The id of *spec*'s definition."""
-        gallery = self.end.cloud.endpoint.gallery_id(self.site.settings.gallery)
+        gallery = self.session.cloud.endpoint.gallery_id(self.context.settings.gallery)
         return f"{gallery}/images/{spec.gallery.definition}"
 
     def gate(self, specs: Collection[ImageSpec]) -> RolloutGate:
@@ -82,7 +82,7 @@ class Place:
         for spec in specs:
             mine = {name for ring in spec.rollout_rings for name in ring.regions}
             told = add_heartbeat_incidents(told, self._tags(spec), mine)
-        return evaluate_gate(self.site.settings.freezes, told, self.now())
+        return evaluate_gate(self.context.settings.freezes, told, self.now())
 
     def _tags(self, spec: ImageSpec) -> dict[str, str]:
         """The tags of *spec*'s definition; none where there is no such thing yet."""
@@ -99,14 +99,14 @@ class Place:
             presence=present(),
             new_id=functools.partial(secrets.token_hex, 6),
             now=self.now,
-            patience=self.end.cloud.patience,
+            patience=self.session.cloud.patience,
             gone=is_gone,
-            note=self.site.progress.note,
+            note=self.context.progress.note,
         )
         tags = self.fleet.tags(definition)
         return hold_claim(tags, what, claimant=claimant, wait=wait, take_over=take_over)
 
-    def decided(self, decide: Decide, inventory: Inventory) -> tuple[RolloutPlan, Inventory]:
+    def decided(self, decide: Planner, inventory: Inventory) -> tuple[RolloutPlan, Inventory]:
         """The plan, and the inventory with the state of the replicas that it depends on.
 
         Lists do not say how far a replication is, so a plan first has everything waited for;
@@ -135,91 +135,93 @@ class Place:
         """What a plan is carried out with."""
         return RolloutServices(
             fleet=self.fleet,
-            records=artifact_sources.mirror(self.site),
+            records=artifact_sources.open_mirror(self.context),
             hold=hold,
             now=self.now,
-            patience=self.end.cloud.patience,
-            progress=self.site.progress,
-            rest=self.end.cloud.endpoint.polling_seconds,
+            patience=self.session.cloud.patience,
+            progress=self.context.progress,
+            rest=self.session.cloud.endpoint.polling_seconds,
             limit=self.limit,
         )
 
 
 @contextlib.contextmanager
-def place(site: Site, which: str = "") -> Iterator[Place]:
-    """The gallery of *site* that is in use, or *which*, connected until the context is left."""
+def open_rollout(context: Context, which: str = "") -> Iterator[RolloutContext]:
+    """The gallery of *context* that is in use, or *which*, connected until the context is left."""
     now = functools.partial(dt.datetime.now, dt.UTC)
     began = now()
-    with session.connect(site) as end:
-        fleet = Fleet(end.cloud, site.settings.gallery, now)
-        at = Place(site=site, end=end, fleet=fleet, now=now, began=began)
-        yield second(at) if (which or site.settings.in_use) == SECOND else at
+    with connect(context) as session:
+        fleet = Fleet(session.cloud, context.settings.gallery, now)
+        at = RolloutContext(context=context, session=session, fleet=fleet, now=now, began=began)
+        yield second_gallery(at) if (which or context.settings.in_use) == SECOND else at
 
 
-def second(at: Place) -> Place:
+def second_gallery(at: RolloutContext) -> RolloutContext:
     """The second gallery of *at*'s settings, over the same connections."""
-    settings = at.site.settings
+    settings = at.context.settings
     if not settings.second_gallery:
         raise UsageError(
             "there is no second gallery",
             hint="second_gallery in imagebake.yaml names it: docs/recovery.md",
         )
     name, group = settings.second_gallery, settings.second_resource_group
-    cloud = at.end.cloud.in_group(group, settings.second_location)
+    cloud = at.session.cloud.in_group(group, settings.second_location)
     named = replace(settings, gallery=name, resource_group=group, location=settings.second_location)
     return replace(
         at,
-        site=replace(at.site, settings=named),
-        end=replace(at.end, cloud=cloud),
+        context=replace(at.context, settings=named),
+        session=replace(at.session, cloud=cloud),
         fleet=Fleet(cloud, name, at.now),
     )
 
 
-def perform(at: Place, spec: ImageSpec, decide: Decide, order: Order, *, wait: float) -> None:
+def claim_and_apply(
+    at: RolloutContext, spec: ImageSpec, decide: Planner, request: RolloutRequest, *, wait: float
+) -> None:
     """Claim the image, plan, say what is planned, and do it or stop; say what came of it."""
     at.must_have(spec)
-    claim = at.claim(at.definition(spec), order.verb, wait=wait, take_over=order.take_over)
+    claim = at.claim(at.definition(spec), request.verb, wait=wait, take_over=request.take_over)
     with claim as held:
         plan, inventory = at.decided(decide, at.inventory())
         lacking = inventory.unseen(spec.gallery.definition)
-        if lacking and (order.verb != URGENT or not inventory.of(spec.gallery.definition)):
-            raise unseen(lacking)
-        with noted(at.site, [spec], plan, order.verb, at.began):
-            proper(plan, order)
-        outcome = do(at, [spec], plan, inventory, order=order, hold=held.hold)
-    say(plan, outcome, order)
+        if lacking and (request.verb != URGENT or not inventory.of(spec.gallery.definition)):
+            raise unreadable(lacking)
+        with log_refusal(at.context, [spec], plan, request.verb, at.began):
+            check_plan(plan, request)
+        outcome = apply_plan(at, [spec], plan, inventory, request=request, hold=held.hold)
+    print_outcome(plan, outcome, request)
     if lacking:  # what is urgent was done as far as it could be
-        raise unseen(lacking)
+        raise unreadable(lacking)
 
 
-def unseen(lacking: Iterable[str]) -> RolloutRefused:
+def unreadable(lacking: Iterable[str]) -> RolloutRefused:
     """Why nobody can say that everything is where it should be."""
     return RolloutRefused(f"not everything could be read: {'; '.join(lacking)}", hint=AGAIN)
 
 
-def do(
-    at: Place,
+def apply_plan(
+    at: RolloutContext,
     specs: Sequence[ImageSpec],
     plan: RolloutPlan,
     inventory: Inventory,
     *,
-    order: Order,
+    request: RolloutRequest,
     hold: Callable[[], None],
 ) -> RolloutOutcome | None:
     """Carry out *plan*; None where there is nothing to do."""
     if not plan.actions:
         return None
-    gallery = at.site.settings.gallery
-    folder = folder_of(specs)
+    gallery = at.context.settings.gallery
+    folder = record_folder(specs)
     stamp = f"{at.began:%Y%m%dT%H%M%SZ}-{plan.digest[:6]}"
     work = RolloutWork(
         plan=plan,
-        verb=order.verb,
-        record=record_name(gallery, folder, "rollouts", f"{stamp}-{order.verb}.json"),
+        verb=request.verb,
+        record=record_name(gallery, folder, "rollouts", f"{stamp}-{request.verb}.json"),
         versions={key(one.id): one for one in inventory.versions},
         budgets={ring.name: ring.error_budget for one in specs for ring in one.rollout_rings},
         began=at.began,
-        objective=order.objective,
+        objective=request.objective,
     )
     return execute_plan(work, services=at.services(hold))
 
@@ -232,7 +234,9 @@ URGENT_WAIT = 120.0
 """So many a rollback does, for which everybody else stops."""
 
 
-def read_status(at: Place, specs: Iterable[ImageSpec], inventory: Inventory) -> list[RingStatus]:
+def read_status(
+    at: RolloutContext, specs: Iterable[ImageSpec], inventory: Inventory
+) -> list[RingStatus]:
     """The rows of `status`, once the replicas of what is current have been looked at one by one."""
     first = [row for spec in specs for row in status(spec, inventory, at.now())]
     current = {key(row.current.id) for row in first if row.current}

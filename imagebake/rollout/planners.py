@@ -1,103 +1,134 @@
-"""TODO docstring."""
+"""Planners of a rotation, a promotion and a rollback.
+
+A planner reads what does not change while a command waits for its claim (the gate, the last
+heartbeats) once, and then makes a plan of whatever the inventory is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from imagebake.azure.model.fleet import Inventory
-from imagebake.heartbeat.history_report import heartbeats_of
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.model.plan import RolloutPlan
-from imagebake.rollout.operation import Decide, Place
-from imagebake.rollout.promote import promote_plan, rings_of
+from imagebake.rollout.operation import Planner, RolloutContext
+from imagebake.rollout.promote import Heartbeats, promote_plan, rings_of
 from imagebake.rollout.rollback import rollback_plan
 from imagebake.rollout.rotation import rotate_plan
 from imagebake.spec.model.image_spec import ImageSpec
 
+HeartbeatReader = Callable[[Context, ImageSpec], Heartbeats | None]
+"""Reads what the last heartbeats found of an image; None where no ring of it asks for any.
 
-def rotation_planner(at: Place, spec: ImageSpec, override: str = "") -> Decide:
-    """What decides how an image moves on by its policy."""
-    closed, beats = at.gate([spec]), heartbeats_of(at.site, spec)
+It is passed in, because heartbeats are made of rollouts and not the other way round.
+"""
 
-    def decide(inventory: Inventory) -> RolloutPlan:
+
+def rotation_planner(
+    at: RolloutContext, spec: ImageSpec, override: str = "", *, heartbeats: HeartbeatReader
+) -> Planner:
+    """Return the planner that moves *spec*'s image on by its policy."""
+    gate, beats = at.gate([spec]), heartbeats(at.context, spec)
+
+    def plan(inventory: Inventory) -> RolloutPlan:
         return rotate_plan(
             spec,
             inventory,
             now=at.now(),
-            gate=closed,
+            gate=gate,
             heartbeats=beats,
             override=override or None,
         )
 
-    return decide
+    return plan
 
 
 def promotion_planner(
-    at: Place, spec: ImageSpec, ring: str, wanted: str | None, override: str = ""
-) -> Decide:
-    """What decides how version *wanted*, or what the ring before has, comes to *ring*."""
-    closed, beats = at.gate([spec]), heartbeats_of(at.site, spec)
+    at: RolloutContext,
+    spec: ImageSpec,
+    ring: str,
+    wanted: str | None,
+    override: str = "",
+    *,
+    heartbeats: HeartbeatReader,
+) -> Planner:
+    """Return the planner that brings version *wanted* to *ring*.
 
-    def decide(inventory: Inventory) -> RolloutPlan:
-        one = _meant(spec, ring, wanted, inventory)
+    Without *wanted* it is the version that is current in the ring before.
+    """
+    gate, beats = at.gate([spec]), heartbeats(at.context, spec)
+
+    def plan(inventory: Inventory) -> RolloutPlan:
         return promote_plan(
             spec,
             inventory,
-            one,
+            _version_to_promote(spec, ring, wanted, inventory),
             ring,
             now=at.now(),
-            gate=closed,
+            gate=gate,
             heartbeats=beats,
             override=override or None,
         )
 
-    return decide
+    return plan
 
 
 def rollback_planner(
-    at: Place,
+    at: RolloutContext,
     spec: ImageSpec,
     ring: str | None,
     wanted: str | None,
     *,
     reason: str,
     override: str = "",
-) -> Decide:
-    """What decides how version *wanted*, or what became current last, is taken back."""
+) -> Planner:
+    """Return the planner that revokes version *wanted* and goes back to the one before.
 
-    def decide(inventory: Inventory) -> RolloutPlan:
+    Without *wanted* it is the version that became current last.
+    """
+
+    def plan(inventory: Inventory) -> RolloutPlan:
         bad = version_id(spec, wanted, inventory) if wanted else None
         return rollback_plan(
             spec, inventory, ring, reason, now=at.now(), version=bad, override=override or None
         )
 
-    return decide
+    return plan
 
 
-def _meant(spec: ImageSpec, ring: str, wanted: str | None, inventory: Inventory) -> str:
-    """The version to promote: the one named, or else what the ring before has."""
+def _version_to_promote(
+    spec: ImageSpec, ring: str, wanted: str | None, inventory: Inventory
+) -> str:
+    """Return the id of the version *wanted*, or of what the ring before *ring* has."""
     if wanted:
         return version_id(spec, wanted, inventory)
     rings = rings_of(spec, VersionIndex(inventory))
-    place_of = rings.names.index(ring)
-    if place_of:
-        before = rings.names[place_of - 1]
+    position = rings.names.index(ring)
+    if position:
+        before = rings.names[position - 1]
         found = rings.current(before)
         why = f"ring {before} has no current version"
     else:
-        good = [one for one in rings.versions if one.healthy and not rings.revoked(one, ring)]
-        found, why = (good[-1] if good else None), f"no version of {spec.name} can be used"
+        usable = [
+            version
+            for version in rings.versions
+            if version.healthy and not rings.revoked(version, ring)
+        ]
+        found, why = (usable[-1] if usable else None), f"no version of {spec.name} can be used"
     if found is None:
         raise UsageError(why, hint=f"name one: ./inv promote {spec.name}@VERSION --ring {ring}")
     return found.id
 
 
 def version_id(spec: ImageSpec, wanted: str, inventory: Inventory) -> str:
-    """The id of version *wanted*; raises `UsageError` with those there are."""
-    mine = inventory.of(spec.gallery.definition)
-    for one in mine:
-        if str(one.version) == wanted:
-            return one.id
-    newest = ", ".join(str(one.version) for one in mine[-5:]) or "none"
+    """Return the id of version *wanted* of *spec*; raises `UsageError` where there is none."""
+    versions = inventory.of(spec.gallery.definition)
+    for version in versions:
+        if str(version.version) == wanted:
+            return version.id
+    newest = ", ".join(str(version.version) for version in versions[-5:]) or "none"
     raise UsageError(
         f"there is no version {wanted} of {spec.name}", hint=f"the newest ones: {newest}"
     )

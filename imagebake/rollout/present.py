@@ -6,14 +6,14 @@ import datetime as dt
 from dataclasses import dataclass
 
 from imagebake.azure.resources.resource_ids import spoken
-from imagebake.kernel.console import agreed, print_json
+from imagebake.kernel.console import print_json, require_digest
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RolloutRequest:
     """What is asked for: *verb* for the record and for claims, *again* the command itself.
 
     *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
@@ -31,49 +31,53 @@ class Order:
     as_json: bool = False
 
 
-def show(plan: RolloutPlan, order: Order) -> None:
+def print_plan(plan: RolloutPlan, request: RolloutRequest) -> None:
     """Print a plan that is not carried out; raise where an order that is needed would end so."""
-    if order.as_json:
+    if request.as_json:
         print_json(plan.to_json())
     else:
         print(change_request(plan), end="")
-        if plan.actions and order.again:
-            print(f"\nApply it with: {order.again} --apply --expect {plan.digest[:12]}", flush=True)
-    if order.needed:
+        if plan.actions and request.again:
+            print(
+                f"\nApply it with: {request.again} --apply --expect {plan.digest[:12]}", flush=True
+            )
+    if request.needed:
         plan.require_open()
         if not plan.actions:
-            refuse(plan)
+            raise_refusal(plan)
 
 
-def proper(plan: RolloutPlan, order: Order) -> None:
+def check_plan(plan: RolloutPlan, request: RolloutRequest) -> None:
     """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
-    if not (order.as_json or order.brief):
+    if not (request.as_json or request.brief):
         print(change_request(plan), end="", flush=True)
     plan.require_open()
-    agreed(plan.digest, order.expect)
-    if order.needed and not plan.actions:
-        refuse(plan)
+    require_digest(plan.digest, request.expect)
+    if request.needed and not plan.actions:
+        raise_refusal(plan)
 
 
-def say(plan: RolloutPlan, outcome: RolloutOutcome | None, order: Order) -> None:
+def print_outcome(
+    plan: RolloutPlan, outcome: RolloutOutcome | None, request: RolloutRequest
+) -> None:
     """Print what came of a plan."""
-    if order.as_json:
+    if request.as_json:
         require_reason = outcome.to_json() if outcome else None
         print_json({"plan": plan.to_json(), "outcome": require_reason})
     elif outcome:
-        print(outcome.text if order.brief else f"\n{outcome.text}")
-    elif order.brief:
+        print(outcome.text if request.brief else f"\n{outcome.text}")
+    elif request.brief:
         print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
 
 
-def refuse(plan: RolloutPlan) -> None:
+def raise_refusal(plan: RolloutPlan) -> None:
     """Raise `RolloutRefused` with the first refusal of *plan*, where there is any."""
     if plan.refusals:
         first, *others = plan.refusals
         more = f" (and {len(others)} more)" if others else ""
         subject = f"{spoken(first.subject)}: " if first.subject else ""
         raise RolloutRefused(
-            f"{subject}no {first.wanted}: {first.reason}{more}", hint=first.command or None
+            f"{subject}cannot {first.wanted}: {first.reason}{more}", hint=first.command or None
         )
 
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from imagebake.azure.model.manifest import record_name
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.digest import canonical_json, sha256_json
 from imagebake.kernel.errors import NotNow
 from imagebake.lock import artifact_sources
@@ -21,14 +21,14 @@ SEVERAL = "-"
 """Where the records are of what is about several images."""
 
 
-def folder_of(specs: Sequence[ImageSpec]) -> str:
+def record_folder(specs: Sequence[ImageSpec]) -> str:
     """Where the records of a rollout of *specs* are, in the gallery's."""
     return specs[0].gallery.definition if len(specs) == 1 else SEVERAL
 
 
 @contextlib.contextmanager
-def noted(
-    site: Site, specs: Sequence[ImageSpec], plan: RolloutPlan, verb: str, now: dt.datetime
+def log_refusal(
+    context: Context, specs: Sequence[ImageSpec], plan: RolloutPlan, verb: str, now: dt.datetime
 ) -> Iterator[None]:
     """Write down that *plan* was refused where that is raised, and let it be raised.
 
@@ -39,13 +39,13 @@ def noted(
     except NotNow:
         if plan.waiting:
             with contextlib.suppress(OSError):  # the refusal matters more than its record
-                _keep(site, folder_of(specs), plan, verb, now)
+                _keep(context, record_folder(specs), plan, verb, now)
         raise
 
 
-def _keep(site: Site, folder: str, plan: RolloutPlan, verb: str, now: dt.datetime) -> None:
+def _keep(context: Context, folder: str, plan: RolloutPlan, verb: str, now: dt.datetime) -> None:
     """Put the refusal of *plan* at *now* among the records of rollouts in *folder*."""
-    mirror, gallery = artifact_sources.mirror(site), site.settings.gallery
+    mirror, gallery = artifact_sources.open_mirror(context), context.settings.gallery
     told = {"verb": verb, "title": plan.title, "refused": plan.gate.why}
     ending = f"-{sha256_json(told)[:6]}-{verb}{REFUSED}"
     known = [

@@ -1,7 +1,6 @@
 """The Azure that is spoken to: a subscription, or the emulator on this machine."""
 
 __all__ = [
-    "gallery",
     "machines",
     "places",
     "session",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 
 from imagebake.azure.model.machine import ExtensionWish
-from imagebake.kernel import context
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
 from imagebake.spec.model.pins import DeliveryMode, ExtensionPin
 
-STAND_IN = ExtensionPin(
+SAMPLE_EXTENSION = ExtensionPin(
     publisher="Contoso.Demo", type="Hello", version="1.2.3", mode=DeliveryMode.NATIVE
 )
 """Stands on this machine for every extension that is downloaded."""
@@ -24,18 +23,18 @@ CUSTOM_SCRIPT = ExtensionPin(
 """Stands on Azure for every extension that is downloaded; it does nothing there."""
 
 
-def require_machines(site: Site, command: str) -> None:
+def require_machines(context: Context, command: str) -> None:
     """Have what machines on this machine need, or say so."""
-    if site.settings.cloud != "local":
+    if context.settings.cloud != "local":
         return
     if os.geteuid() != 0:
         raise UsageError(
             "machines on this machine need root, for their namespaces", hint=f"sudo {command}"
         )
-    context.provide((*system_packages.BAKE, *system_packages.PROVE), progress=site.progress)
+    ensure_programs((*system_packages.BAKE, *system_packages.PROVE), progress=context.progress)
 
 
-def wish_for(pin: ExtensionPin) -> ExtensionWish:
+def extension_wish(pin: ExtensionPin) -> ExtensionWish:
     """The extension of *pin*, as a machine's model asks for it."""
     settings = {"commandToExecute": "true"} if pin.type == "CustomScript" else {}
     return ExtensionWish(

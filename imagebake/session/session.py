@@ -19,13 +19,16 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
 from imagebake.azure.client.retry import Patience
+from imagebake.azure.compute import image_history
 from imagebake.azure.image_builder.build_logs import PackerLogs
-from imagebake.kernel.context import Site
+from imagebake.azure.model.gallery import GalleryVersion
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import CloudError, UsageError
 from imagebake.kernel.host import process
 from imagebake.kernel.progress import Progress
-from imagebake.lab.local_cloud import LocalEnd, local_end, make_engine
-from imagebake.lock.artifact_sources import fetcher
+from imagebake.lab.local_cloud import LocalBackend, make_engine, open_local_backend
+from imagebake.lock.artifact_sources import make_fetcher
+from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
 
 AZURE = "https://management.azure.com"
@@ -35,7 +38,7 @@ LOCAL_MIRROR = "file:///run/imagebake/mirror"
 MirrorOpener = Callable[[], AbstractContextManager[Container]]
 
 
-class Images(Protocol):
+class VersionContents(Protocol):
     """The contents of image versions, where they can be read from here."""
 
     def content(self, version_id: str) -> str | None:
@@ -54,7 +57,7 @@ class Images(Protocol):
         """The disk of a version as `export_vhd` writes it, in a directory that goes with it."""
 
 
-class Logs(Protocol):
+class BuildLogs(Protocol):
     """The output of builds, by the name of their image template."""
 
     def read(self, template: str, offset: int) -> bytes:
@@ -65,13 +68,13 @@ class Logs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalLogs:
+class LocalBuildLogs:
     """Files that the emulator keeps anyway."""
 
     find: Callable[[str], Path | None]
 
     def read(self, template: str, offset: int) -> bytes:
-        """See `Logs`."""
+        """See `BuildLogs`."""
         path = self.find(template)
         if path is None or not path.is_file():
             return b""
@@ -80,12 +83,12 @@ class LocalLogs:
             return file.read()
 
     def keep(self, template: str) -> Path | None:
-        """See `Logs`."""
+        """See `BuildLogs`."""
         return self.find(template)
 
 
 @dataclass(frozen=True, slots=True)
-class AzureLogs:
+class AzureBuildLogs:
     """Blobs that go with their template; what cannot be read fails no bake."""
 
     blobs: PackerLogs
@@ -93,11 +96,11 @@ class AzureLogs:
     progress: Progress
 
     def read(self, template: str, offset: int) -> bytes:
-        """See `Logs`."""
+        """See `BuildLogs`."""
         return self.blobs.read(template, offset)
 
     def keep(self, template: str) -> Path | None:
-        """See `Logs`."""
+        """See `BuildLogs`."""
         try:
             return self.blobs.keep(template, self.folder)
         except CloudError as error:
@@ -106,7 +109,7 @@ class AzureLogs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
+class CloudSession:
     """One Azure, or the emulator, with everything that a bake needs of it.
 
     *mirror* opens the mirror in the cloud, and is None where builds read the one that is
@@ -116,14 +119,14 @@ class End:
 
     cloud: Clients
     destination: Destination
-    bases: Bases
-    images: Images
-    logs: Logs
+    bases: SourceImages
+    images: VersionContents
+    logs: BuildLogs
     mirror: MirrorOpener | None = None
-    local: LocalEnd | None = None
+    local: LocalBackend | None = None
 
 
-class InAzure:
+class AzureBackend:
     """What is in Azure and stays there: marketplace images, and the contents of versions."""
 
     def offer(self, plan: BakePlan) -> None:
@@ -159,68 +162,70 @@ def _out_of_reach(version_id: str) -> UsageError:
 
 
 @contextlib.contextmanager
-def connect(site: Site) -> Iterator[End]:
+def connect(context: Context) -> Iterator[CloudSession]:
     """Speak to the Azure that the settings name, until the context is left."""
-    choose = {"local": _local, "azure": _azure}[site.settings.cloud]
-    with choose(site) as end:
-        yield end
+    choose = {"local": _local, "azure": _azure}[context.settings.cloud]
+    with choose(context) as session:
+        yield session
 
 
 @contextlib.contextmanager
-def _azure(site: Site) -> Iterator[End]:
+def _azure(context: Context) -> Iterator[CloudSession]:
     endpoint = Endpoint(
         base_url=AZURE,
         scopes=(f"{AZURE}/.default",),
-        credential=azure_credential(os.environ, time.time, patience(), site.progress.note),
-        subscription=site.settings.subscription,
-        resource_group=site.settings.resource_group,
-        location=site.settings.location,
+        credential=azure_credential(os.environ, time.time, retry_clock(), context.progress.note),
+        subscription=context.settings.subscription,
+        resource_group=context.settings.resource_group,
+        location=context.settings.location,
     )
-    with Clients(endpoint, patience()) as cloud:
-        yield End(
+    with Clients(endpoint, retry_clock()) as cloud:
+        yield CloudSession(
             cloud=cloud,
-            destination=_destination(site, site.settings.identity, site.settings.mirror_url),
-            bases=InAzure(),
-            images=InAzure(),
-            logs=AzureLogs(PackerLogs(cloud), site.workspace.logs, site.progress),
-            mirror=functools.partial(mirror_container, site),
+            destination=_destination(
+                context, context.settings.identity, context.settings.mirror_url
+            ),
+            bases=AzureBackend(),
+            images=AzureBackend(),
+            logs=AzureBuildLogs(PackerLogs(cloud), context.workspace.logs, context.progress),
+            mirror=functools.partial(mirror_container, context),
         )
 
 
-def mirror_container(site: Site) -> Container:
+def mirror_container(context: Context) -> Container:
     """The container that Azure builds install from, as the environment's identity sees it."""
-    address = mirror_address(site.settings.mirror_url)
-    return Container(address, azure_credential(os.environ, time.time, patience()), patience())
+    address = mirror_address(context.settings.mirror_url)
+    return Container(address, azure_credential(os.environ, time.time, retry_clock()), retry_clock())
 
 
 @contextlib.contextmanager
-def _local(site: Site) -> Iterator[End]:
-    settings = site.settings
-    engine = make_engine(site.workspace, fetcher(site))
-    with local_end(site.workspace, settings, engine) as here:
-        endpoint = local_endpoint(site, here)
-        with Clients(endpoint, patience()) as cloud:
+def _local(context: Context) -> Iterator[CloudSession]:
+    settings = context.settings
+    engine = make_engine(context.workspace, make_fetcher(context))
+    with open_local_backend(context.workspace, settings, engine) as here:
+        endpoint = local_endpoint(context, here)
+        with Clients(endpoint, retry_clock()) as cloud:
             identity = settings.identity or f"{endpoint.group_id}{_LOCAL_IDENTITY}"
-            yield End(
+            yield CloudSession(
                 cloud=cloud,
-                destination=_destination(site, identity, LOCAL_MIRROR),
+                destination=_destination(context, identity, LOCAL_MIRROR),
                 bases=here.bases,
                 images=here,
-                logs=LocalLogs(lambda name: here.emulator.run_log(endpoint.template_id(name))),
+                logs=LocalBuildLogs(lambda name: here.emulator.run_log(endpoint.template_id(name))),
                 local=here,
             )
 
 
-def local_endpoint(site: Site, here: LocalEnd) -> Endpoint:
+def local_endpoint(context: Context, here: LocalBackend) -> Endpoint:
     """The emulator as the Azure clients see it."""
     url = here.emulator.url
     return Endpoint(
         base_url=url,
         scopes=(f"{url}/.default",),
         credential=LoopbackCredential(),
-        subscription=site.settings.subscription,
-        resource_group=site.settings.resource_group,
-        location=site.settings.location,
+        subscription=context.settings.subscription,
+        resource_group=context.settings.resource_group,
+        location=context.settings.location,
         ca=here.emulator.ca,
         polling_seconds=0.05,
     )
@@ -229,28 +234,28 @@ def local_endpoint(site: Site, here: LocalEnd) -> Endpoint:
 _LOCAL_IDENTITY = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/imagebake"
 
 
-def _destination(site: Site, identity: str, mirror_url: str) -> Destination:
+def _destination(context: Context, identity: str, mirror_url: str) -> Destination:
     return Destination(
-        gallery=site.settings.gallery,
+        gallery=context.settings.gallery,
         identity=identity,
-        build_identity=site.settings.build_identity,
+        build_identity=context.settings.build_identity,
         mirror_url=mirror_url,
-        commit=commit_of(site.workspace.root),
+        commit=head_commit(context.workspace.root),
     )
 
 
-def commit_of(root: Path) -> str | None:
+def head_commit(root: Path) -> str | None:
     """The commit that the repository at *root* is at; None outside of any."""
     outcome = process.run(["git", "-C", root, "rev-parse", "HEAD"], check=False)
     return None if outcome.code else outcome.text.strip()
 
 
-def patience() -> Patience:
+def retry_clock() -> Patience:
     """The real clock and the real dice."""
     return Patience(clock=time.monotonic, sleep=time.sleep, dice=random.SystemRandom().random)
 
 
-class Bases(Protocol):
+class SourceImages(Protocol):
     """Who must know how a source image is made, before it is asked for."""
 
     def offer(self, plan: BakePlan) -> None:
@@ -270,3 +275,35 @@ class Destination:
     commit: str | None = None
     emergency: str | None = None
     build_identity: str = ""
+
+
+def list_versions(
+    context: Context, spec: ImageSpec, session: CloudSession
+) -> tuple[image_history.VersionRow, ...]:
+    return image_history.versions(
+        spec.gallery.definition,
+        now=context.now,
+        gallery=context.settings.gallery,
+        cloud=session.cloud,
+    )
+
+
+def find_version(
+    context: Context, spec: ImageSpec, wanted: str | None, session: CloudSession
+) -> GalleryVersion:
+    """The version *wanted* of *spec*, or its newest; raises `UsageError` when there is none."""
+    version, _ = image_history.find_version(
+        spec.gallery.definition,
+        wanted or newest_version(context, spec, session),
+        gallery=context.settings.gallery,
+        cloud=session.cloud,
+    )
+    return version
+
+
+def newest_version(context: Context, spec: ImageSpec, session: CloudSession) -> str:
+    """The number of the newest usable version of *spec*, hidden or not."""
+    healthy = [row for row in list_versions(context, spec, session) if row.version.healthy]
+    if not healthy:
+        raise UsageError(f"there is no version of {spec.name} yet", hint=f"./inv bake {spec.name}")
+    return str(healthy[0].version.version)

@@ -15,7 +15,7 @@ import pytest
 from imagebake.azure.blob.address import Address
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import Parcel, Shipment
-from imagebake.build.commands.mirror import needed
+from imagebake.build.image_bakes import build_shipment
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.host.download import Downloader
@@ -117,7 +117,7 @@ class Stock:
 
     @property
     def shipment(self) -> Shipment:
-        return needed(self.mirror, self.lock)
+        return build_shipment(self.mirror, self.lock)
 
 
 @pytest.fixture

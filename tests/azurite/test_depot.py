@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import merged
-from imagebake.build.commands.mirror import ship
+from imagebake.build.image_bakes import push_artifacts
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
@@ -257,6 +257,6 @@ def test_a_bake_in_azure_ships_what_its_build_fetches_and_one_here_does_not(
     with connect() as container:
         for mirror in (None, lambda: connect(container.address.url)):
             assert container.listed() == {}
-            ship(mirror, filled.mirror, Tape(), plan)
+            push_artifacts(mirror, filled.mirror, Tape(), plan)
 
         assert container.listed().keys() == {one.name for one in filled.shipment.parcels}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagebake.bootstrap.command import bootstrap
-from imagebake.bootstrap.desired_state import foundation
+from imagebake.bootstrap.desired_state import desired_foundation
 from imagebake.bootstrap.preflight import doctor_cloud
 from imagebake.kernel import context
 from imagebake.kernel.errors import RolloutRefused, UsageError, ValidationFailed
@@ -52,7 +52,7 @@ def test_a_subscription_is_planned_made_and_examined(
     assert "Nothing is to be done" in again
     assert "imagebake.yaml" not in again
     assert examined.rstrip().endswith("Nothing here would break a build.")
-    tags = foundation(context.site(quiet=True)).tags
+    tags = desired_foundation(context.open_context(quiet=True)).tags
     assert (tags["cost-center"], tags["owner"]) == ("1234", "platform")
 
 
@@ -133,4 +133,4 @@ def test_the_repository_is_the_clones(root: Path, origin: str, named: str) -> No
         (root / ".git" / name).mkdir()
     (root / ".git" / "config").write_text(f'[remote "origin"]\n  url = {origin}\n')
 
-    assert foundation(context.site(quiet=True)).repository == named
+    assert desired_foundation(context.open_context(quiet=True)).repository == named

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from imagebake.recovery.faults import TROUBLES
+from imagebake.recovery.faults import FAULTS
 from tests.end_to_end import clones
 from tests.end_to_end.bakery import IMAGE, PROJECT, Bakery, await_silence, tree
 from tests.end_to_end.clones import Clone
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.root, pytest.mark.archive]
 BOOKS = sorted(path.stem for path in (PROJECT / "docs" / "runbooks").glob("*.md"))
 QUICK = {"gallery-deleted"}
 """What every run of the suite rehearses; the others take minutes together."""
-BEATING = sorted(name for name, trouble in TROUBLES.items() if trouble.beats)
+BEATING = sorted(name for name, trouble in FAULTS.items() if trouble.beats)
 """Those whose machines really boot."""
 
 

@@ -17,7 +17,7 @@ from imagebake.azure.model.machine import MachineWish
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machines.host import MachineFailed
 from imagebake.heartbeat.beats import judge
-from imagebake.heartbeat.history_report import heartbeats_of, incidents_of, records
+from imagebake.heartbeat.history_report import incidents_of, read_heartbeats, records
 from imagebake.heartbeat.model import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
 from imagebake.heartbeat.provision import TAG
 from imagebake.heartbeat.verdict import Cause, judge_beats
@@ -87,7 +87,7 @@ def test_what_was_seen_is_kept(world: Beaten) -> None:
     first = world.beat()
     second = world.beat("westeurope")
 
-    kept = records(world.place.site).load()
+    kept = records(world.place.context).load()
 
     assert kept == sorted([*first, *second], key=lambda beat: (beat.began, beat.id))
 
@@ -114,7 +114,7 @@ def test_a_store_outage_is_the_platforms_and_is_known_after_one_beat(world: Beat
     (verdict,) = judge_beats(beats)
     assert verdict.cause is Cause.PLATFORM
     (opened,) = [
-        incident for incident in incidents_of(world.place.site, [world.spec]) if incident.open
+        incident for incident in incidents_of(world.place.context, [world.spec]) if incident.open
     ]
     assert opened.misses == 1
     failed = opened.last.failure
@@ -143,7 +143,7 @@ def test_an_incident_stops_promotions_until_a_good_beat_closes_it(world: Beaten)
     assert world.gate().open
     assert world.incidents() == {}
     assert [
-        incident.closed is not None for incident in incidents_of(world.place.site, [world.spec])
+        incident.closed is not None for incident in incidents_of(world.place.context, [world.spec])
     ] == [
         True,
         True,
@@ -154,10 +154,12 @@ def test_a_promotion_during_an_incident_ends_with_not_now(world: Beaten) -> None
     world.host.broken[PLAIN_NEEDS] = "Failed to fetch https://packages-1.store.test/x: 409"
     world.beat("westeurope")
     at = world.place
-    decide = promotion_planner(at, world.spec, "broad", "1.0.0")
+    decide = promotion_planner(at, world.spec, "broad", "1.0.0", heartbeats=read_heartbeats)
 
     with pytest.raises(NotNow, match="heartbeats miss in westeurope") as caught:
-        claim_and_apply(at, world.spec, decide, RolloutRequest(verb="promotion", again="./inv"), wait=0)
+        claim_and_apply(
+            at, world.spec, decide, RolloutRequest(verb="promotion", again="./inv"), wait=0
+        )
 
     assert caught.value.exit_code == 75
 
@@ -198,12 +200,12 @@ def test_without_a_plain_machine_nobody_can_tell_whose_fault_it_is(world: Beaten
 
 
 def test_rings_that_ask_for_heartbeats_hear_of_them(world: Beaten) -> None:
-    before = heartbeats_of(world.place.site, world.spec)
+    before = read_heartbeats(world.place.context, world.spec)
     world.beat()
-    good = heartbeats_of(world.place.site, world.spec)
+    good = read_heartbeats(world.place.context, world.spec)
     world.host.printed = functools.partial(console_of, script="failed")
     world.beat("northeurope")
-    bad = heartbeats_of(world.place.site, world.spec)
+    bad = read_heartbeats(world.place.context, world.spec)
 
     assert before == {}
     assert good is not None

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.heartbeat.history_report import (
-    heartbeats_of,
     print_history,
+    read_heartbeats,
     records,
     refuse_silence,
     write_metrics,
@@ -104,5 +104,5 @@ def test_metrics_are_a_file(site: Context, tmp_path: Path) -> None:
 
 
 def test_only_rings_that_ask_for_heartbeats_have_records_read(site: Context) -> None:
-    assert heartbeats_of(site, a_spec()) is None
-    assert heartbeats_of(site, SPEC) == {}
+    assert read_heartbeats(site, a_spec()) is None
+    assert read_heartbeats(site, SPEC) == {}

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from imagebake.lab.ledger import Asked, Ledger, LedgerEntry
+from imagebake.lab.ledger import RequestKind, Ledger, LedgerEntry
 from imagebake.proof.command import page
 from imagebake.proof.records import KeptLedger
 from tests.build.commands.conftest import Run
@@ -45,7 +45,7 @@ def test_a_silent_image_is_told_of_in_a_line_and_counted() -> None:
 
 
 def test_a_long_process_does_not_widen_the_table_for_ever() -> None:
-    entry = LedgerEntry(time=NOON, kind=Asked.TCP, host="h.example", port=80, process="x" * 500)
+    entry = LedgerEntry(time=NOON, kind=RequestKind.TCP, host="h.example", port=80, process="x" * 500)
     kept = KeptLedger(at="now", boots=(("boot", False, Ledger(entries=(entry,))),))
 
     assert "x" * 60 in page("demo@1.0.0", kept)
@@ -53,7 +53,7 @@ def test_a_long_process_does_not_widen_the_table_for_ever() -> None:
 
 
 def test_what_only_the_control_asked_is_told_apart() -> None:
-    entry = LedgerEntry(time=NOON, kind=Asked.DNS, host="packages.example")
+    entry = LedgerEntry(time=NOON, kind=RequestKind.DNS, host="packages.example")
     boots = (("boot", False, Ledger()), ("control", True, Ledger(entries=(entry,))))
 
     told = page("demo@1.0.0", KeptLedger(at="now", boots=boots))

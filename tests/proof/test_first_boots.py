@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
-from imagebake.kernel.context import Site, Workspace
+from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.progress import NoProgress
 from imagebake.kernel.settings import Settings
-from imagebake.proof.first_boots import IN_AZURE, hindrance
+from imagebake.proof.first_boots import IN_AZURE, find_hindrance
 from tests.build.commands.conftest import write_site
 from tests.support.users import run_as
 
 HINDRANCE = """\
-from imagebake import app
-from imagebake.commands.proving import hindrance
-print(hindrance(app.site(quiet=True)))
+from imagebake.kernel.context import open_context
+from imagebake.proof.first_boots import find_hindrance
+print(find_hindrance(open_context(quiet=True)))
 """
 
 
-def a_site(folder: Path, **settings: Any) -> Site:  # noqa: ANN401 - any setting
-    return Site(
+def a_site(folder: Path, **settings: Any) -> Context:  # noqa: ANN401 - any setting
+    return Context(
         workspace=Workspace(root=folder, state=folder / "state"),
         settings=Settings(**settings),
         progress=NoProgress(),
@@ -32,7 +32,7 @@ def a_site(folder: Path, **settings: Any) -> Site:  # noqa: ANN401 - any setting
 
 
 def test_what_is_in_azure_is_proven_elsewhere(tmp_path: Path) -> None:
-    told = hindrance(a_site(tmp_path, cloud="azure"))
+    told = find_hindrance(a_site(tmp_path, cloud="azure"))
 
     assert told is not None
     assert told[0] == IN_AZURE
@@ -41,7 +41,7 @@ def test_what_is_in_azure_is_proven_elsewhere(tmp_path: Path) -> None:
 
 @pytest.mark.root
 def test_nothing_hinders_root(tmp_path: Path) -> None:
-    assert hindrance(a_site(tmp_path)) is None
+    assert find_hindrance(a_site(tmp_path)) is None
 
 
 @pytest.mark.root

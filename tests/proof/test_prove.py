@@ -12,13 +12,13 @@ import pytest
 
 from imagebake.build.render.delivery import ARTIFACT_HOSTS
 from imagebake.kernel.errors import UsageError
-from imagebake.lab.boot.scenario import FirstBoot, Means, Moment, Scenario, Stage
-from imagebake.lab.boot.trials import BOOT, Change, trials
+from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Moment, Scenario, StageResult
+from imagebake.lab.boot.trials import BOOT, ImageChange, trials
 from imagebake.lab.boot.units import UnitState
 from imagebake.lab.fabric.plan import StoreMode
 from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import Demand, Law, Proof, Wish
+from imagebake.lab.proof_result import Demand, Criterion, Proof, ProofScope
 from imagebake.policy.facts import ProofFacts
 from imagebake.proof.prove import Hands, demand_of, prove
 from imagebake.proof.validate import report_proof
@@ -39,19 +39,19 @@ CACHED = {
     "package": {"file": "https://packages-1.store.test/hello.zip", "sha256": "0" * 64},
 }
 
-Recorded = Callable[[Scenario, Change], FirstBoot]
+Recorded = Callable[[Scenario, ImageChange], FirstBoot]
 
 
-def recorded(scenario: Scenario, change: Change) -> FirstBoot:
+def recorded(scenario: Scenario, change: ImageChange) -> FirstBoot:
     """An image that asks for nothing, unless it was changed."""
     asked = an_entry(unit="", process="waagent -run-exthandlers", path="/agent/manifest.xml")
     status = AgentStatus(time=START, version="2.7.3.0", status="Ready", message="")
     return FirstBoot(
         scenario=scenario,
-        provisioned="Ready" if scenario.means is Means.BOOT else "",
+        provisioned="Ready" if scenario.means is StartMethod.BOOT else "",
         provisioned_seconds=None,
-        stages=(Stage(moment=Moment.START, ready=True, seconds=1.5, agent=status),),
-        ledger=Ledger() if change is Change.NOTHING else a_ledger(asked, dns=1),
+        stages=(StageResult(moment=Moment.START, ready=True, seconds=1.5, agent=status),),
+        ledger=Ledger() if change is ImageChange.NOTHING else a_ledger(asked, dns=1),
         services=tuple(
             UnitState(unit=unit, enabled=True, active=True, state="active (running)")
             for unit in scenario.services
@@ -67,7 +67,7 @@ def proven(
     run: Recorded = recorded,
     *,
     spec: ImageSpec = SPEC,
-    wish: Wish = Wish(),  # noqa: B008 - frozen
+    wish: ProofScope = ProofScope(),  # noqa: B008 - frozen
 ) -> Proof:
     return prove(spec, demanded(spec), wish, hands=Hands(run=run, progress=Tape()))
 
@@ -145,8 +145,8 @@ def test_the_control_gets_every_extension_by_download() -> None:
     absent = {key: value for key, value in CACHED.items() if key != "package"} | {"mode": "absent"}
     controls: list[Scenario] = []
 
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
-        if change is Change.STRIPPED:
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
+        if change is ImageChange.STRIPPED:
             controls.append(scenario)
         return recorded(scenario, change)
 
@@ -158,35 +158,35 @@ def test_the_control_gets_every_extension_by_download() -> None:
 
 def test_an_image_without_the_agent_is_proven_by_its_boot_and_a_planted_download() -> None:
     pins = ({"package": "jq", "version": "1.6-2.1+deb12u1"},)
-    done: list[tuple[str, Change]] = []
+    done: list[tuple[str, ImageChange]] = []
 
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
         done.append((scenario.name, change))
         return recorded(scenario, change)
 
     assert proven(run, spec=a_spec(pins=pins)).passed
-    assert sorted(done) == [(BOOT, Change.NOTHING), ("planted", Change.PLANTED)]
+    assert sorted(done) == [(BOOT, ImageChange.NOTHING), ("planted", ImageChange.PLANTED)]
 
 
 def test_where_the_control_asks_for_nothing_a_download_is_planted() -> None:
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
-        return recorded(scenario, Change.NOTHING if change is Change.STRIPPED else change)
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
+        return recorded(scenario, ImageChange.NOTHING if change is ImageChange.STRIPPED else change)
 
     proof = proven(run)
 
     assert proof.passed
-    assert [one.what for one in proof.controls] == [Change.STRIPPED, Change.PLANTED]
+    assert [one.what for one in proof.controls] == [ImageChange.STRIPPED, ImageChange.PLANTED]
 
 
 def test_a_proof_that_catches_not_even_a_planted_download_is_refused() -> None:
-    proof = proven(lambda scenario, _: recorded(scenario, Change.NOTHING))
+    proof = proven(lambda scenario, _: recorded(scenario, ImageChange.NOTHING))
 
-    assert [reason.law for reason in proof.reasons] == [Law.CONTROL]
+    assert [reason.law for reason in proof.reasons] == [Criterion.CONTROL]
 
 
 def test_one_scenario_is_no_proof_and_has_a_control_only_on_request() -> None:
-    alone = proven(wish=Wish(scenario="409", control=False))
-    controlled = proven(wish=Wish(scenario="409", control=True))
+    alone = proven(wish=ProofScope(scenario="409", control=False))
+    controlled = proven(wish=ProofScope(scenario="409", control=True))
 
     assert [one.trial for one in alone.seen] == ["409"]
     assert (len(alone.controls), len(controlled.controls)) == (0, 1)
@@ -196,7 +196,7 @@ def test_one_scenario_is_no_proof_and_has_a_control_only_on_request() -> None:
 
 def test_an_unknown_scenario_is_refused_with_those_there_are() -> None:
     with pytest.raises(UsageError, match="no scenario 'flood'") as refused:
-        proven(wish=Wish(scenario="flood"))
+        proven(wish=ProofScope(scenario="flood"))
 
     assert "hang" in str(refused.value.hint)
 
@@ -204,7 +204,7 @@ def test_an_unknown_scenario_is_refused_with_those_there_are() -> None:
 def test_two_first_boots_run_side_by_side() -> None:
     together = threading.Barrier(2, timeout=10)
 
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
         if scenario.name in (BOOT, "control"):
             together.wait()
         return recorded(scenario, change)
@@ -213,7 +213,7 @@ def test_two_first_boots_run_side_by_side() -> None:
 
 
 def test_what_breaks_a_first_boot_reaches_the_one_who_asked_for_it() -> None:
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
         del change
         raise UsageError(f"{scenario.name} broke")
 
@@ -237,14 +237,14 @@ def test_a_failed_proof_says_first_who_asked_whom_and_what_to_change(golden: Gol
     )
     units = {**UNITS, "motd-news.service": "base-files"}
 
-    def run(scenario: Scenario, change: Change) -> FirstBoot:
+    def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
         seen = recorded(scenario, change)
-        if scenario.name == BOOT and change is Change.NOTHING:
+        if scenario.name == BOOT and change is ImageChange.NOTHING:
             return dataclasses.replace(seen, ledger=a_ledger(planted, dns=2, other=3))
         return seen
 
     demand = demand_of(SPEC, CATALOGUE, units)
-    proof = prove(SPEC, demand, Wish(), hands=Hands(run=run, progress=Tape()))
+    proof = prove(SPEC, demand, ProofScope(), hands=Hands(run=run, progress=Tape()))
     report = report_proof(ProofFacts(spec=SPEC, subject="demo@2026.1122.0", proof=proof))
 
     golden.check("proof/planted-download.txt", f"{report}\n")

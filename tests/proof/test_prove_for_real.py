@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from imagebake.inspection.dpkg import unit_packages
-from imagebake.lab.boot.namespaces import World
-from imagebake.lab.proof_result import Law, Proof, Wish
+from imagebake.lab.boot.namespaces import MachineNamespaces
+from imagebake.lab.proof_result import Criterion, Proof, ProofScope
 from imagebake.proof.prove import Hands, demand_of, prove, run_here
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.support.boot_root import boot_root
@@ -39,7 +39,7 @@ def image(request: pytest.FixtureRequest) -> Path:
 
 def proof_of(*layers: Path, scenario: str = "", control: bool = True) -> Proof:
     spec = a_spec()
-    with World(layers) as world:
+    with MachineNamespaces(layers) as world:
         demand = demand_of(spec, CATALOGUE, unit_packages(world.root))
     run = run_here(
         layers,
@@ -47,7 +47,7 @@ def proof_of(*layers: Path, scenario: str = "", control: bool = True) -> Proof:
         now=functools.partial(dt.datetime.now, dt.UTC),
         new_id=lambda: str(uuid.uuid4()),
     )
-    wish = Wish(scenario=scenario, control=control)
+    wish = ProofScope(scenario=scenario, control=control)
     return prove(spec, demand, wish, hands=Hands(run=run, progress=Tape()))
 
 
@@ -75,7 +75,7 @@ def test_a_planted_download_is_traced_to_its_unit_package_and_host(
     proof = proof_of(tmp_path, image, scenario="boot", control=False)
 
     first = proof.reasons[0]
-    assert first.law is Law.SILENT
+    assert first.law is Criterion.SILENT
     assert first.message.startswith("telemetry.service of package telemetry asked ")
     assert "telemetry.example" in first.message
     assert "sudo systemctl mask telemetry.service" in first.fix

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.boot.namespaces import WorldFailed
-from imagebake.lab.boot.scenario import Means, Scenario
-from imagebake.lab.boot.trials import Change
+from imagebake.lab.boot.namespaces import NamespacesRefused
+from imagebake.lab.boot.scenario import StartMethod, Scenario
+from imagebake.lab.boot.trials import ImageChange
 from imagebake.lab.fabric.plan import StoreMode
 from imagebake.proof.rootless import Task, ask, boot
 from tests.support.boot_root import AGENT, boot_root
@@ -21,8 +21,8 @@ LISTS = "var/lib/dpkg/info"
 ASK = """\
 import sys
 from pathlib import Path
-from imagebake.commands.apart import Task, ask
-from imagebake.errors import ImagebakeError
+from imagebake.proof.rootless import Task, ask
+from imagebake.kernel.errors import ImagebakeError
 try:
     layers = tuple(map(Path, sys.argv[2:]))
     print(dict(ask(Task(layers=layers, groups=sys.argv[1] == "whole")).packages))
@@ -43,7 +43,7 @@ def a_layer(folder: Path, name: str, **units: str) -> Path:
 def test_a_refused_user_namespace_is_told_in_the_words_of_who_refused(tmp_path: Path) -> None:
     refuse = ("sh", "-c", "echo 'unshare: no ids are mapped' >&2", "sh")
 
-    with pytest.raises(WorldFailed) as caught:
+    with pytest.raises(NamespacesRefused) as caught:
         ask(Task(layers=(tmp_path,)), enter=refuse)
 
     assert caught.value.message == (
@@ -58,7 +58,7 @@ def test_nothing_goes_on_when_whoever_asked_is_gone(tmp_path: Path) -> None:
     task = f'{{"layers": ["{tmp_path}"], "scenario": {{"name": "a whole boot"}}}}\n'
 
     done = subprocess.run(
-        [sys.executable, "-m", "imagebake.commands.apart"],
+        [sys.executable, "-m", "imagebake.proof.rootless"],
         input=task.encode(),
         cwd=PROJECT,
         capture_output=True,
@@ -80,7 +80,7 @@ def test_the_units_of_an_image_are_read_through_all_its_layers(tmp_path: Path) -
 
 @pytest.mark.root
 def test_a_layer_that_is_not_there_is_trouble_and_no_traceback(tmp_path: Path) -> None:
-    with pytest.raises(WorldFailed, match="No such file"):
+    with pytest.raises(NamespacesRefused, match="No such file"):
         ask(Task(layers=(tmp_path / "gone",)), enter=())
 
 
@@ -118,9 +118,9 @@ def test_a_first_boot_comes_back_as_it_was_seen(request: pytest.FixtureRequest) 
     assert cache is not None
     image = boot_root(cache.mkdir("boot-roots"))
     scenario = Scenario(
-        name="hang", means=Means.AGENT, store=StoreMode.BLACK_HOLE, patience=30.0, restart=True
+        name="hang", means=StartMethod.AGENT, store=StoreMode.BLACK_HOLE, patience=30.0, restart=True
     )
-    task = Task(layers=(image,), scenario=scenario, change=Change.NOTHING, vm_id="a-b-c")
+    task = Task(layers=(image,), scenario=scenario, change=ImageChange.NOTHING, vm_id="a-b-c")
 
     seen = boot(task, enter=())
 

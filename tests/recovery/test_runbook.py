@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import UsageError
-from imagebake.recovery.faults import TROUBLES
+from imagebake.recovery.faults import FAULTS
 from imagebake.recovery.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, load_runbooks, parse
 
 BOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
@@ -107,7 +107,7 @@ def test_every_page_is_whole_measured_indexed_and_can_be_rehearsed() -> None:
     books = load_runbooks(BOOKS)
     index = (BOOKS.parent / "recovery.md").read_text(encoding="utf-8")
 
-    assert set(books) == set(TROUBLES)
+    assert set(books) == set(FAULTS)
     assert [name for name in books if f"(runbooks/{name}.md)" not in index] == []
     for book in books.values():
         told = re.match(r"([\d.]+) s of (\d+) min, on \d{4}-\d\d-\d\d, .+", book.facts["measured"])

@@ -16,11 +16,11 @@ from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.emulator.server import Emulator
 from imagebake.heartbeat.beats import carry_out
 from imagebake.heartbeat.model import Beat
-from imagebake.kernel.context import Site, Workspace
+from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.settings import Settings
 from imagebake.rollout.freezes import RolloutGate
-from imagebake.rollout.operation import Place
-from imagebake.session.session import Destination, End, InAzure, LocalLogs
+from imagebake.rollout.operation import RolloutContext
+from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.beats import console_of
 from tests.support.cloud import Tape, an_endpoint, quick
@@ -62,7 +62,7 @@ class Beaten:
         """One version, current in all rings, and a plain one beside it."""
         world = World(self.emulator, self.cloud)
         world.shelf("demo", "demo-plain")
-        regions = tuple(one.name for one in self.spec.regions)
+        regions = tuple(region.name for region in self.spec.regions)
         since = "2026-11-20T10:00:00+00:00"
         tags = {TAG_RING + ring.name: since for ring in self.spec.rollout_rings}
         built = f"{DEFINITION_ID}/versions/1.0.0"
@@ -74,20 +74,20 @@ class Beaten:
         world.version("1.0.0", image="demo-plain", regions=regions, source=built)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RolloutContext:
         """What the command works with."""
         workspace = Workspace(root=self.folder, state=self.folder / "state")
-        site = Site(workspace=workspace, settings=Settings(), progress=self.tape, now=NOW())
+        site = Context(workspace=workspace, settings=Settings(), progress=self.tape, now=NOW())
         to = Destination(gallery=GROUP, identity="", mirror_url="")
-        end = End(
+        end = CloudSession(
             cloud=self.cloud,
             destination=to,
-            bases=InAzure(),
-            images=InAzure(),
-            logs=LocalLogs(lambda _: None),
+            bases=AzureBackend(),
+            images=AzureBackend(),
+            logs=LocalBuildLogs(lambda _: None),
         )
         fleet = Fleet(self.cloud, GROUP, NOW)
-        return Place(site=site, end=end, fleet=fleet, now=NOW, began=NOW())
+        return RolloutContext(context=site, session=end, fleet=fleet, now=NOW, began=NOW())
 
     def beat(self, *regions: str) -> tuple[Beat, ...]:
         """Beat once."""
@@ -108,7 +108,9 @@ class Beaten:
     def machines(self) -> list[str]:
         """The machines that Azure has."""
         operations = self.cloud.compute.virtual_machines
-        return [str(one["name"]) for one in self.cloud.ask("list", operations.list, GROUP)]
+        return [
+            str(operation["name"]) for operation in self.cloud.ask("list", operations.list, GROUP)
+        ]
 
 
 @contextlib.contextmanager

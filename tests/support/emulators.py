@@ -22,7 +22,7 @@ from imagebake.azure.client.identity import azure_credential
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator
-from imagebake.session.session import patience
+from imagebake.session.session import retry_clock
 from tests.support import target
 from tests.support.target import Subscription
 
@@ -246,4 +246,4 @@ def azure(
 @functools.cache
 def _real_credential() -> Credential:
     """The identity of this machine's environment: one for the run, and so one token."""
-    return azure_credential(os.environ, time.time, patience())
+    return azure_credential(os.environ, time.time, retry_clock())

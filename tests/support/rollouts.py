@@ -16,16 +16,17 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF, GalleryVersion
 from imagebake.azure.resources.resource_ids import name_of
 from imagebake.emulator.server import Emulator
-from imagebake.kernel.context import Site, Workspace
+from imagebake.heartbeat.history_report import read_heartbeats
+from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.settings import Settings
 from imagebake.rollout.claims import URGENT
 from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.model.plan import RolloutPlan
-from imagebake.rollout.operation import Decide, Place, perform
+from imagebake.rollout.operation import Planner, RolloutContext, claim_and_apply
 from imagebake.rollout.planners import promotion_planner, rollback_planner, rotation_planner
-from imagebake.rollout.present import Order
+from imagebake.rollout.present import RolloutRequest
 from imagebake.rollout.promote import rings_of
-from imagebake.session.session import Destination, End, InAzure, LocalLogs
+from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 from tests.support.cloud import Tape, an_endpoint, quick
@@ -69,23 +70,23 @@ class Rollout:
         return Fleet(self.cloud, GROUP, self.clock)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> RolloutContext:
         """What the commands work with."""
         workspace = Workspace(root=self.folder, state=self.folder / "state")
-        site = Site(
+        site = Context(
             workspace=workspace, settings=self.settings, progress=self.tape, now=self.clock()
         )
         to = Destination(gallery=GROUP, identity="", mirror_url="")
-        end = End(
+        end = CloudSession(
             cloud=self.cloud,
             destination=to,
-            bases=InAzure(),
-            images=InAzure(),
-            logs=LocalLogs(lambda _: None),
+            bases=AzureBackend(),
+            images=AzureBackend(),
+            logs=LocalBuildLogs(lambda _: None),
         )
-        return Place(
-            site=site,
-            end=end,
+        return RolloutContext(
+            context=site,
+            session=end,
             fleet=self.fleet,
             now=self.clock,
             began=self.clock(),
@@ -114,18 +115,20 @@ class Rollout:
         told = {TAG_BAKE_KEY: f"key of {version}", TAG_PROOF: proof} | tags
         return self.world.version(version, tags=told, excludeFromLatest=True)
 
-    def order(self, verb: str = "rotation", **changes: Any) -> Order:  # noqa: ANN401
-        return Order(**{"verb": verb, "again": "./inv"} | changes)
+    def order(self, verb: str = "rotation", **changes: Any) -> RolloutRequest:  # noqa: ANN401
+        return RolloutRequest(**{"verb": verb, "again": "./inv"} | changes)
 
     def rotate(self, override: str = "", **order: Any) -> None:  # noqa: ANN401 - of the order
         at = self.place
-        decide = rotation_planner(at, self.spec, override)
-        perform(at, self.spec, decide, self.order(**order), wait=0)
+        decide = rotation_planner(at, self.spec, override, heartbeats=read_heartbeats)
+        claim_and_apply(at, self.spec, decide, self.order(**order), wait=0)
 
     def promote(self, version: str | None, ring: str, override: str = "") -> None:
         at = self.place
-        decide = promotion_planner(at, self.spec, ring, version, override)
-        perform(at, self.spec, decide, self.order("promotion", needed=True), wait=0)
+        decide = promotion_planner(
+            at, self.spec, ring, version, override, heartbeats=read_heartbeats
+        )
+        claim_and_apply(at, self.spec, decide, self.order("promotion", needed=True), wait=0)
 
     def rollback(
         self, ring: str | None = None, version: str | None = None, *, wait: float = 0
@@ -133,12 +136,14 @@ class Rollout:
         at = self.place
         decide = rollback_planner(at, self.spec, ring, version, reason="it does not boot")
         order = self.order(URGENT, needed=True, objective=dt.timedelta(minutes=10))
-        perform(at, self.spec, decide, order, wait=wait)
+        claim_and_apply(at, self.spec, decide, order, wait=wait)
 
-    def plan(self, decide: Decide | None = None) -> RolloutPlan:
+    def plan(self, decide: Planner | None = None) -> RolloutPlan:
         """What a rotation would do now."""
         at = self.place
-        return at.decided(decide or rotation_planner(at, self.spec), at.inventory())[0]
+        return at.decided(
+            decide or rotation_planner(at, self.spec, heartbeats=read_heartbeats), at.inventory()
+        )[0]
 
     def inventory(self) -> Inventory:
         return self.fleet.inventory()

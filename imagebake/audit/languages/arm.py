@@ -1,4 +1,4 @@
-"""ARM templates: the resources in a document, wherever in it they are nested."""
+"""Resources and expressions of Azure Resource Manager templates."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from imagebake.audit.languages.values import as_bool, make_unknown, one_of
 from imagebake.audit.library import TemplateLibrary, relative_to
 from imagebake.audit.model import ResourceContext, TemplateResource, Unresolved, location_text
 
-_IF = 3
-_TURNS = 50
+_IF_ARGUMENTS = 3
+_ITERATIONS_MAX = 50
 _SHALLOW = 60
-"""What is worked out deeper than this may lack what there was no room left for."""
+"""Values evaluated below this depth may be cut off by the depth limit, so none is cached."""
 
 
 class ArmScope(EvaluationScope):
-    """The parameters and variables of a template."""
+    """Parameters and variables of a template."""
 
     functions = FUNCTIONS
 
     def __init__(self, template: ObjectValue | None, given: Mapping[str, Node]) -> None:
         super().__init__()
         self.given = given
-        self.defaults = _tables(lookup(template, "parameters"))
-        self.variables = _tables(lookup(template, "variables"))
+        self.defaults = _members(lookup(template, "parameters"))
+        self.variables = _members(lookup(template, "variables"))
 
-    def literal(self, node: Literal) -> Node:
-        """What a text means: in brackets it is an expression."""
+    def resolve_literal(self, node: Literal) -> Node:
+        """Evaluate a text in brackets as an expression; `[[` is an escaped bracket."""
         text = str(node.value)
         if not text.startswith("[") or not text.endswith("]"):
             return node
@@ -56,53 +56,53 @@ class ArmScope(EvaluationScope):
         except ParseError as error:
             return make_unknown(node, f"its expression cannot be read: {error.message}")
 
-    def table(self, node: ObjectValue) -> ObjectValue:
-        """A table with the properties that its `copy` makes."""
+    def expand_object(self, node: ObjectValue) -> ObjectValue:
+        """Add the properties that the object's `copy` generates."""
         copies = node.entries.get("copy")
         if copies is None or not isinstance(copies.value, ListValue):
             return node
-        entries = {key: one for key, one in node.entries.items() if key != "copy"}
+        entries = {key: member for key, member in node.entries.items() if key != "copy"}
         for item in copies.value.items:
             name, made = text_of(lookup(item, "name")), lookup(item, "input")
             if name and made:
-                turns = self.turns(lookup(item, "count") or item)
+                turns = self.loop_range(lookup(item, "count") or item)
                 loop = ForExpression(item.source, item.at, (f"copyIndex {name}",), turns, made)
                 entries[name.lower()] = ObjectEntry(item.at, name, loop)
         return node._replace(entries=entries)
 
-    def turns(self, count: Node) -> Node:
-        """What a copy loop goes over: the numbers up to *count*, where that is known."""
+    def loop_range(self, count: Node) -> Node:
+        """Return the numbers up to *count*, or an unknown value."""
         known = evaluate(count, self)
         if not isinstance(known, Literal) or not isinstance(known.value, int):
             return make_unknown(
                 count, known.why if isinstance(known, UnknownValue) else "it is no number"
             )
-        if known.value > _TURNS:
+        if known.value > _ITERATIONS_MAX:
             return make_unknown(count, "it goes round too often to be worked out")
         each = (Literal(known.source, known.at, number) for number in range(known.value))
         return ListValue(known.source, known.at, tuple(each))
 
-    def call(self, node: FunctionCall) -> Node:
-        """What a call comes to, that of a parameter or a variable above all."""
+    def call_function(self, node: FunctionCall) -> Node:
+        """Evaluate a call, including `parameters()`, `variables()` and `copyIndex()`."""
         name = node.name.lower()
-        if name == "if" and len(node.arguments) == _IF:
+        if name == "if" and len(node.arguments) == _IF_ARGUMENTS:
             return evaluate_conditional(node, node.arguments, self)
         if name == "copyindex" and len(node.arguments) == 1:
             loop = text_of(evaluate(node.arguments[0], self))
-            return self.named(Identifier(node.source, node.at, f"copyIndex {loop}"))
+            return self.resolve_name(Identifier(node.source, node.at, f"copyIndex {loop}"))
         if name in {"parameters", "variables"} and node.arguments:
             wanted = evaluate(node.arguments[0], self)
             text = text_of(wanted)
             if text is None:
                 return make_unknown(node, f"the name of its {name[:-1]} is not known")
-            return self.reached(node, name, text.lower(), text)
-        return super().call(node)
+            return self.declared_value(node, name, text.lower(), text)
+        return super().call_function(node)
 
-    def reached(self, node: Node, kind: str, key: str, name: str) -> Node:
-        """The value of a parameter or a variable, worked out once."""
+    def declared_value(self, node: Node, kind: str, key: str, name: str) -> Node:
+        """Return the value of a parameter or a variable, evaluated once."""
         place = (kind, key)
-        if place in self.known:
-            return self.known[place]
+        if place in self.evaluated:
+            return self.evaluated[place]
         if kind == "parameters" and key in self.given:
             return self.given[key]
         raw = self.variables.get(key)
@@ -113,19 +113,19 @@ class ArmScope(EvaluationScope):
         if raw is None:
             lacks = "has no default" if kind == "parameters" else "is not written out"
             return make_unknown(node, f"the {kind[:-1]} {name!r} {lacks}")
-        return self.once(node, place, f"the {kind[:-1]} {name!r}", raw)
+        return self.evaluate_once(node, place, f"the {kind[:-1]} {name!r}", raw)
 
     @property
     def settled(self) -> bool:
-        """Whether nothing was left out because the tree is deep; circles come out alike."""
+        """Whether the depth limit is far enough away that the value is complete."""
         return self.depth < _SHALLOW
 
 
-def _tables(node: Node | None) -> dict[str, Node]:
-    """The values of a table by their names in lower case."""
+def _members(node: Node | None) -> dict[str, Node]:
+    """Return the values of an object by their keys in lower case."""
     if not isinstance(node, ObjectValue):
         return {}
-    return {key: one.value for key, one in node.entries.items()}
+    return {key: member.value for key, member in node.entries.items()}
 
 
 DEPLOYMENTS = "microsoft.resources/deployments"
@@ -141,16 +141,16 @@ AUDITED_TYPES = frozenset(
         *(f"{machine}/{part}" for machine in _MACHINES for part in _OF_MACHINES),
     )
 )
-"""The resources that are handed on, by their types in lower case."""
+"""Types of the resources that are audited, in lower case."""
 
 _ELSEWHERE = "it is somewhere else"
 
 
 class _Spot(NamedTuple):
-    """A node on the way, and what surrounds it.
+    """A node that is still to be visited, and its surroundings.
 
-    *parent* is the type of the resource that it is a child of; *outer* says that a template
-    in it has no parameters of its own.
+    *parent* is the type of the resource that it is a child of. *outer* says that a nested
+    template in it is evaluated in the outer scope and has no parameters of its own.
     """
 
     node: Node
@@ -163,9 +163,9 @@ class _Spot(NamedTuple):
 def find_resources(
     root: Node, scope: ArmScope, context: ResourceContext, library: TemplateLibrary
 ) -> Iterator[TemplateResource | Unresolved]:
-    """The resources in the document *root* that make or change machines, in its order.
+    """Yield the resources of the document *root* that create or change machines, in order.
 
-    The loops that nobody can count are among the gaps of *scope* afterwards.
+    Afterwards the loops of unknown length are among the gaps of *scope*.
     """
     scope.budget = library.budget
     waiting = [_Spot(root, scope, context)]
@@ -175,27 +175,27 @@ def find_resources(
             waiting += [spot._replace(node=item) for item in reversed(spot.node.items)]
         elif isinstance(table := spot.node, ObjectValue):
             if kind := _kind(table, spot):
-                spot = spot._replace(context=_circumstances(table, spot.context))
+                spot = spot._replace(context=_with_conditions(table, spot.context))
             if kind == DEPLOYMENTS:
-                yield from _links(table, spot, library)
+                yield from _linked_template(table, spot, library)
             elif kind in AUDITED_TYPES:
                 yield _resource(table, kind, spot)
             waiting += reversed([*_inside(table, kind, spot)])
 
 
 def _inside(table: ObjectValue, kind: str, spot: _Spot) -> Iterator[_Spot]:
-    """Where to look next."""
+    """Yield the children to visit next."""
     inner = text_of(lookup(table, "properties", "expressionEvaluationOptions", "scope")) or "outer"
-    for key, one in table.entries.items():
-        if not isinstance(one.value, ObjectValue | ListValue):
+    for key, member in table.entries.items():
+        if not isinstance(member.value, ObjectValue | ListValue):
             continue
-        inside = _Spot(one.value, spot.scope, spot.context)
+        inside = _Spot(member.value, spot.scope, spot.context)
         if key == "resources" and kind not in {"", DEPLOYMENTS}:
             inside = inside._replace(parent=kind)
         elif key == "properties" and kind == DEPLOYMENTS:
             inside = inside._replace(outer=inner.lower() == "outer")
-        elif key == "template" and isinstance(one.value, ObjectValue) and not spot.outer:
-            inside = inside._replace(scope=_own_scope(one.value, table, spot.scope))
+        elif key == "template" and isinstance(member.value, ObjectValue) and not spot.outer:
+            inside = inside._replace(scope=_own_scope(member.value, table, spot.scope))
         elif key == "policyrule":
             inside = inside._replace(context=spot.context._replace(policy=True))
         elif key == "resources":
@@ -204,27 +204,27 @@ def _inside(table: ObjectValue, kind: str, spot: _Spot) -> Iterator[_Spot]:
 
 
 def _own_scope(template: ObjectValue, deployment: ObjectValue, scope: ArmScope) -> ArmScope:
-    """The scope of a nested template that is given parameters."""
+    """Return the scope of a nested template with parameters of its own."""
     if "resources" not in template.entries:
         return scope
-    own = ArmScope(template, _given(deployment, scope))
+    own = ArmScope(template, _deployment_parameters(deployment, scope))
     own.gaps, own.budget = scope.gaps, scope.budget
     return own
 
 
-def _given(deployment: ObjectValue, scope: ArmScope) -> dict[str, Node]:
+def _deployment_parameters(deployment: ObjectValue, scope: ArmScope) -> dict[str, Node]:
     given = {}
     parameters = lookup(deployment, "parameters")
-    for key, one in parameters.entries.items() if isinstance(parameters, ObjectValue) else ():
-        options = options_of(evaluate(one.value, scope))
+    for key, member in parameters.entries.items() if isinstance(parameters, ObjectValue) else ():
+        options = options_of(evaluate(member.value, scope))
         values = [value for option in options if (value := lookup(option, "value")) is not None]
         if values:
-            given[key] = one_of(one.value, values)
+            given[key] = one_of(member.value, values)
     return given
 
 
 def _kind(table: ObjectValue, spot: _Spot) -> str:
-    """The whole type of a resource in lower case; empty for what is none."""
+    """Return the full type of a resource in lower case; empty for any other object."""
     kind = (text_of(lookup(table, "type")) or "").lower()
     resource = "apiversion" in table.entries or "name" in table.entries
     properties = lookup(table, "properties")
@@ -237,7 +237,7 @@ def _kind(table: ObjectValue, spot: _Spot) -> str:
     return kind
 
 
-def _circumstances(table: ObjectValue, context: ResourceContext) -> ResourceContext:
+def _with_conditions(table: ObjectValue, context: ResourceContext) -> ResourceContext:
     return context._replace(
         repeated=context.repeated or "copy" in table.entries,
         conditional=context.conditional or "condition" in table.entries,
@@ -245,7 +245,9 @@ def _circumstances(table: ObjectValue, context: ResourceContext) -> ResourceCont
 
 
 def _resource(table: ObjectValue, kind: str, spot: _Spot) -> TemplateResource:
-    left = {key: one for key, one in table.entries.items() if key not in {"resources", "copy"}}
+    left = {
+        key: member for key, member in table.entries.items() if key not in {"resources", "copy"}
+    }
     body = evaluate(table._replace(entries=left), spot.scope)
     name = lookup(body, "name")
     shown = name.text if isinstance(name, UnknownValue) else text_of(name)
@@ -260,10 +262,10 @@ def _resource(table: ObjectValue, kind: str, spot: _Spot) -> TemplateResource:
     )
 
 
-def _links(
+def _linked_template(
     table: ObjectValue, spot: _Spot, library: TemplateLibrary
 ) -> Iterator[TemplateResource | Unresolved]:
-    """What is in a template that a deployment links to, if it is a file here."""
+    """Yield the resources of the local file that a deployment links to."""
     link = lookup(table, "properties", "templateLink")
     if link is None:
         return
@@ -276,9 +278,13 @@ def _links(
         why = why or "it is not a file beside this one"
         yield Unresolved(link.source, link.at, "a linked template", why)
         return
-    library.called.add(read[0].path)
+    library.called_files.add(read[0].path)
     properties = lookup(table, "properties")
-    given = _given(properties, spot.scope) if isinstance(properties, ObjectValue) else {}
+    given = (
+        _deployment_parameters(properties, spot.scope)
+        if isinstance(properties, ObjectValue)
+        else {}
+    )
     root = read[1].root
     scope = ArmScope(root if isinstance(root, ObjectValue) else None, given)
     via = (*spot.context.via, location_text(table.source, table.at))

@@ -12,16 +12,14 @@ from imagebake.azure.error_catalog.known_error import Meaning
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import run_notes
-from imagebake.build.build_log import BuildLog, LogStep, Source, follow, lines_of
-from imagebake.kernel import context
+from imagebake.build.build_log import BuildLog, LogSource, LogStep, follow_log, split_lines
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.kernel.text.redaction import redact
-from imagebake.lock.selection import chosen
-from imagebake.session import session
-from imagebake.session.session import End
+from imagebake.lock.selection import select_specs
+from imagebake.session.session import CloudSession, connect
 
 _TAIL = 20
 _GOING = ("Running", "Canceling")
@@ -38,15 +36,15 @@ def logs(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print one run of *image*, the last one unless *run* names another."""
-    site = context.site(quiet=as_json)
-    (spec,) = chosen(site, image, every=False)
-    note = _choose(site, spec.name, run)
+    context = open_context(quiet=as_json)
+    (spec,) = select_specs(context, image, every=False)
+    note = _choose(context, spec.name, run)
     reader = _Reader(BuildLog(_names(note)), aloud=follow and not as_json)
     if note.ended:
         _read(note, reader)
     else:
-        with session.connect(site) as end:
-            note = _live(site, note, end, reader, wait=follow)
+        with connect(context) as session:
+            note = _live(context, note, session, reader, wait=follow)
     log = reader.log
     if as_json:
         print_json(_json(note, log))
@@ -54,9 +52,9 @@ def logs(
         _print(note, log)
 
 
-def _choose(site: Site, image: str, run: str) -> RunNote:
-    known = run_notes.notes(site)
-    runs = (*known.past(image), *run_notes.under_way(site, image))
+def _choose(context: Context, image: str, run: str) -> RunNote:
+    known = run_notes.run_notes(context)
+    runs = (*known.ended(image), *run_notes.runs_under_way(context, image))
     if not runs:
         raise UsageError(
             f"no run of {image} was started from here",
@@ -84,7 +82,7 @@ class _Reader:
     named: int = 0
 
     def read(self, chunks: Iterable[bytes]) -> None:
-        for line in lines_of(chunks):
+        for line in split_lines(chunks):
             text = self.log.feed(redact(line))
             if self.aloud:
                 self._name(whole=len(self.log.steps) - (text is None))
@@ -105,31 +103,35 @@ def _read(note: RunNote, reader: _Reader) -> None:
             reader.read(file)
 
 
-def _live(site: Site, note: RunNote, end: End, reader: _Reader, *, wait: bool) -> RunNote:
+def _live(
+    context: Context, note: RunNote, session: CloudSession, reader: _Reader, *, wait: bool
+) -> RunNote:
     """Read the log of a run that nobody saw end; returns the note with the run's state."""
     states = [("", "")]
 
     def state() -> str | None:
-        doing, *states[0:] = _state(end, note)
+        doing, *states[0:] = _state(session, note)
         return doing
 
-    source = Source(
-        read=lambda offset: end.logs.read(note.template, offset),
+    source = LogSource(
+        read=lambda offset: session.logs.read(note.template, offset),
         state=state,
-        rest=lambda: end.cloud.patience.sleep(end.cloud.endpoint.polling_seconds),
+        rest=lambda: session.cloud.patience.sleep(session.cloud.endpoint.polling_seconds),
     )
     state()
-    reader.read(follow(source, site.progress.note) if wait else iter((source.read(0),)))
-    ended = [one for one in run_notes.notes(site).past(note.image) if one.begun == note.begun]
+    reader.read(follow_log(source, context.progress.note) if wait else iter((source.read(0),)))
+    ended = [
+        one for one in run_notes.run_notes(context).ended(note.image) if one.begun == note.begun
+    ]
     seen, said = states[0]
     return ended[-1] if ended else note.with_changes(state=seen, said=said or None)
 
 
-def _state(end: End, note: RunNote) -> tuple[str | None, tuple[str, str]]:
+def _state(session: CloudSession, note: RunNote) -> tuple[str | None, tuple[str, str]]:
     """What the run is doing, None once it is over; its state, and why it is that."""
-    operations = end.cloud.image_builder.virtual_machine_image_templates
+    operations = session.cloud.image_builder.virtual_machine_image_templates
     try:
-        template = end.cloud.ask(
+        template = session.cloud.ask(
             "read the image template", operations.get, note.resource_group, note.template
         )
     except NotFound:

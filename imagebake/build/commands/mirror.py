@@ -7,25 +7,21 @@ from typing import Annotated
 
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
-from imagebake.azure.blob.uploads import Shipment, merged
+from imagebake.azure.blob.uploads import merged
 from imagebake.azure.model.preflight_finding import Complaint
-from imagebake.kernel import context
+from imagebake.build.image_bakes import build_shipment
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
-from imagebake.kernel.progress import Progress
 from imagebake.lock import artifact_sources
-from imagebake.lock.selection import chosen, fresh_lock
+from imagebake.lock.selection import fresh_lock, select_specs
 from imagebake.mirror import remote as depot
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
-from imagebake.mirror.upload_plan import shipment
 from imagebake.mirror.verification import verify
-from imagebake.session import session
-from imagebake.session.session import MirrorOpener
-from imagebake.spec.lock import Bundle, Lock
-from imagebake.spec.plan import BakePlan
+from imagebake.session.session import connect, mirror_container
+from imagebake.spec.lock import Lock
 
 ACTIONS = ("push", "verify")
 
@@ -49,33 +45,23 @@ def mirror(
         raise UsageError(f"mirror has no action {action!r}", hint=hint)
     if image and action == "verify":
         raise UsageError("verify reads the whole mirror, and takes no image")
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     if action == "push":
-        _push(site, image, as_json=as_json)
+        _push(context, image, as_json=as_json)
     elif remote:
-        _verify_remote(site, as_json=as_json)
+        _verify_remote(context, as_json=as_json)
     else:
-        _verify(site, as_json=as_json)
+        _verify(context, as_json=as_json)
 
 
-def needed(mirror: Mirror, lock: Lock) -> Shipment:
-    """What an Azure build of *lock* fetches; all but its base, which the marketplace has."""
-    return shipment(mirror, [Bundle(step.packages) for step in lock.customizing], lock.loose)
-
-
-def ship(opened: MirrorOpener | None, here: Mirror, progress: Progress, plan: BakePlan) -> None:
-    """Have what the build of *plan* fetches where it fetches it, if that is not *here*."""
-    if opened:
-        with opened() as container:
-            depot.push(needed(here, plan.lock), container=container, progress=progress)
-
-
-def _push(site: Site, image: str, *, as_json: bool) -> None:
-    mirror_address(site.settings.mirror_url)  # a mistake there is found before anything is fetched
-    locks = [fresh_lock(site, spec) for spec in chosen(site, image, every=not image)]
-    shipments = [needed(_mirrored(site, lock), lock) for lock in locks]
-    with session.mirror_container(site) as container:
-        done = depot.push(merged(shipments), container=container, progress=site.progress)
+def _push(context: Context, image: str, *, as_json: bool) -> None:
+    mirror_address(
+        context.settings.mirror_url
+    )  # a mistake there is found before anything is fetched
+    locks = [fresh_lock(context, spec) for spec in select_specs(context, image, every=not image)]
+    shipments = [build_shipment(_mirrored(context, lock), lock) for lock in locks]
+    with mirror_container(context) as container:
+        done = depot.push(merged(shipments), container=container, progress=context.progress)
         where = container.address.url
     if as_json:
         print_json({"mirror": where, **dataclasses.asdict(done)})
@@ -83,22 +69,24 @@ def _push(site: Site, image: str, *, as_json: bool) -> None:
     print(f"{done.files} files are in {where}, {done.new} of them new")
 
 
-def _mirrored(site: Site, lock: Lock) -> Mirror:
+def _mirrored(context: Context, lock: Lock) -> Mirror:
     """The mirror on this machine, with everything in it that a build of *lock* fetches."""
-    here = artifact_sources.mirror(site)
+    here = artifact_sources.open_mirror(context)
     wanted = [package for step in lock.customizing for package in step.packages]
     missing = here.missing([*wanted, *lock.loose])
     if missing:
-        filled = artifact_sources.mirror(site, artifact_sources.archives(site), lock)
+        filled = artifact_sources.open_mirror(
+            context, artifact_sources.find_machine_archives(context), lock
+        )
         total = sum(artifact.size or 0 for artifact in missing)
-        with site.progress.step("Mirror artifacts", total=total, unit="B") as step:
+        with context.progress.step("Mirror artifacts", total=total, unit="B") as step:
             filled.ensure(missing, step=step)
     return here
 
 
-def _verify(site: Site, *, as_json: bool) -> None:
-    folder = site.workspace.mirror
-    with site.progress.step("Hash the mirror") as step:
+def _verify(context: Context, *, as_json: bool) -> None:
+    folder = context.workspace.mirror
+    with context.progress.step("Hash the mirror") as step:
         found = verify(DirectoryStore(folder), folder / "bundles", step=step)
     if as_json:
         print_json(dataclasses.asdict(found))
@@ -114,10 +102,10 @@ def _verify(site: Site, *, as_json: bool) -> None:
         )
 
 
-def _verify_remote(site: Site, *, as_json: bool) -> None:
-    with session.mirror_container(site) as container:
-        found = depot.inspect(container, progress=site.progress)
-    exposed = _exposed(site)
+def _verify_remote(context: Context, *, as_json: bool) -> None:
+    with mirror_container(context) as container:
+        found = depot.inspect(container, progress=context.progress)
+    exposed = _exposed(context)
     if as_json:
         print_json(dataclasses.asdict(found) | {"exposed": [one.to_json() for one in exposed]})
     else:
@@ -140,15 +128,17 @@ def _verify_remote(site: Site, *, as_json: bool) -> None:
     )
 
 
-def _exposed(site: Site) -> tuple[Complaint, ...]:
+def _exposed(context: Context) -> tuple[Complaint, ...]:
     """What Resource Manager shows to be open, as far as it lets us see."""
-    if site.settings.cloud != "azure":
+    if context.settings.cloud != "azure":
         return ()
     try:
-        with session.connect(site) as end:
-            accounts = f"{end.cloud.endpoint.group_id}/providers/Microsoft.Storage/storageAccounts"
-            name = mirror_address(site.settings.mirror_url).account
-            return tuple(exposure_of(end.cloud, f"{accounts}/{name}"))
+        with connect(context) as session:
+            accounts = (
+                f"{session.cloud.endpoint.group_id}/providers/Microsoft.Storage/storageAccounts"
+            )
+            name = mirror_address(context.settings.mirror_url).account
+            return tuple(exposure_of(session.cloud, f"{accounts}/{name}"))
     except CloudError as error:
-        site.progress.note(f"how open the account is, is not known: {error.message}")
+        context.progress.note(f"how open the account is, is not known: {error.message}")
         return ()

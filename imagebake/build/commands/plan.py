@@ -7,21 +7,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 
 from imagebake.azure.model.manifest import BakeManifest, read_manifest, record_name
-from imagebake.build.diff.changes import Comparison
-from imagebake.build.diff.plan_diff import compare
-from imagebake.build.diff.plan_report import COLUMNS, ImagePlan, markdown, rows, verdict, work
-from imagebake.build.diff.revisions import Earlier
+from imagebake.build.diff.changes import PlanDiff
+from imagebake.build.diff.plan_diff import diff_plans
+from imagebake.build.diff.plan_report import (
+    COLUMNS,
+    ImagePlanDiff,
+    bake_effect,
+    pending_work,
+    render_comment,
+    terminal_rows,
+)
+from imagebake.build.diff.revisions import BaseRevision
 from imagebake.build.plan import plan_bake
 from imagebake.build.render.files import rendering_identity
-from imagebake.kernel import console, context
-from imagebake.kernel.console import print_json, table
-from imagebake.kernel.context import Site
+from imagebake.kernel import console
+from imagebake.kernel.console import format_table, print_json
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.digest import sha256_file, sha256_json
 from imagebake.kernel.errors import CHANGES, UsageError
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.lock import artifact_sources
-from imagebake.lock.selection import fresh_lock, spec_of, templates
+from imagebake.lock.selection import find_spec, fresh_lock, templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs, load_all, load_spec, spec_names
 from imagebake.spec.model.image_spec import ImageSpec
@@ -52,15 +59,15 @@ def plan(
     """
     if as_markdown + as_json + diff > 1:
         raise UsageError("--markdown, --json and --diff are three ways to print: choose one")
-    site = context.site(quiet=True)
+    context = open_context(quiet=True)
     if image and not base:
-        spec_of(site, image)
-    planner = _Planner(site)
+        find_spec(context, image)
+    planner = _Planner(context)
     plans = list(planner.against_git(image, base) if base else planner.against_bakes(image))
     if as_json:
         print_json([one.to_json() for one in plans])
     elif as_markdown:
-        text = markdown(plans)
+        text = render_comment(plans)
         print(text, end="")
         console.put_summary(text)
     elif diff:
@@ -72,37 +79,37 @@ def plan(
     return 0
 
 
-def _text(plan: ImagePlan) -> str:
+def _text(plan: ImagePlanDiff) -> str:
     """One image for a terminal."""
     image = plan.comparison.image
-    parts = [f"{image}: {verdict(plan)} (compared with {plan.against})"]
+    parts = [f"{image}: {bake_effect(plan)} (compared with {plan.against})"]
     parts += [f"note: {plan.note}"] if plan.note else []
     for risk, changes in plan.comparison.groups():
-        shown, left = rows(changes, most=_MOST_ALONG)
-        _, *lines = table(COLUMNS, shown).splitlines()
+        shown, left = terminal_rows(changes, most=_MOST_ALONG)
+        _, *lines = format_table(COLUMNS, shown).splitlines()
         lines += [f"   {left} more follow from the rest: --markdown shows them"] if left else []
         parts += ["", risk.value, *(f"  {line}" for line in lines)]
-    todo = work(plan)
+    todo = pending_work(plan)
     return "\n".join([*parts, *(["", *todo] if todo else [])])
 
 
 class _Planner:
     """Plans the images that are here, and knows what the mirror has."""
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.mirror = artifact_sources.mirror(site)
-        self.here = frozenset(spec_names(site.workspace.specs))
-        self.rendered_by = rendering_identity(site.workspace.templates, CATALOGUE)
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.mirror = artifact_sources.open_mirror(context)
+        self.here = frozenset(spec_names(context.workspace.specs))
+        self.rendered_by = rendering_identity(context.workspace.templates, CATALOGUE)
 
-    def against_bakes(self, image: str) -> Iterator[ImagePlan]:
+    def against_bakes(self, image: str) -> Iterator[ImagePlanDiff]:
         """Every image held against the newest version that was baked from this machine."""
         for spec in self._specs((image,) if image else self.here):
             yield self._against_bake(spec)
 
     def _specs(self, names: Iterable[str]) -> list[ImageSpec]:
         """The specs called *names*; of several, what they share is read once."""
-        workspace = self.site.workspace
+        workspace = self.context.workspace
         wanted = sorted(names)
         if len(wanted) == 1:
             path = workspace.specs / f"{wanted[0]}.yaml"
@@ -110,39 +117,39 @@ class _Planner:
         loaded = load_all(workspace.specs, root=workspace.root)
         return [loaded[name] for name in wanted]
 
-    def against_git(self, image: str, base: str) -> Iterator[ImagePlan]:
+    def against_git(self, image: str, base: str) -> Iterator[ImagePlanDiff]:
         """Every image held against what a revision has of it; what is the same stays unread."""
-        with Earlier.at(self.site, base) as earlier:
-            specs = Specs(self.site.workspace.specs, root=self.site.workspace.root)
+        with BaseRevision.at(self.context, base) as earlier:
+            specs = Specs(self.context.workspace.specs, root=self.context.workspace.root)
             for name in _fetched(earlier, (image,) if image else earlier.names(self.here)):
                 against = str(earlier.revision)
                 if name not in self.here and not earlier.has(name):
-                    spec_of(self.site, name)  # says which images there are
+                    find_spec(self.context, name)  # says which images there are
                 if name in self.here and earlier.is_same(name):
-                    yield ImagePlan(comparison=Comparison(image=name), against=against)
+                    yield ImagePlanDiff(comparison=PlanDiff(image=name), against=against)
                     continue
                 spec = specs.load(name) if name in self.here else None
                 if spec and earlier.makes_the_same(spec):
-                    yield ImagePlan(comparison=Comparison(image=name), against=against)
+                    yield ImagePlanDiff(comparison=PlanDiff(image=name), against=against)
                     continue
                 old, note = earlier.planned(name)
                 yield self._compared(old, self._planned(spec) if spec else None, against, note)
 
     def _planned(self, spec: ImageSpec) -> BakePlan:
-        lock = fresh_lock(self.site, spec)
-        return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(self.site))
+        lock = fresh_lock(self.context, spec)
+        return plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(self.context))
 
-    def _against_bake(self, spec: ImageSpec) -> ImagePlan:
+    def _against_bake(self, spec: ImageSpec) -> ImagePlanDiff:
         image, definition = spec.name, spec.gallery.definition
-        folder = f"{self.site.settings.gallery}/{definition}"
+        folder = f"{self.context.settings.gallery}/{definition}"
         for number in _numbers(self.mirror.recorded_below(folder)):
-            name = functools.partial(record_name, self.site.settings.gallery, definition, number)
+            name = functools.partial(record_name, self.context.settings.gallery, definition, number)
             manifest = read_manifest(self.mirror.recorded(name()))
             if manifest is None or manifest.image != image:
                 continue
             against = f"{image}@{number}"
             if self._is_same(spec, manifest):
-                return ImagePlan(comparison=Comparison(image=image), against=against)
+                return ImagePlanDiff(comparison=PlanDiff(image=image), against=against)
             made = self._planned(spec)
             if kept := read_plan(self.mirror.recorded(name(PLAN))):
                 return self._compared(kept, made, against)
@@ -154,7 +161,7 @@ class _Planner:
 
     def _is_same(self, spec: ImageSpec, manifest: BakeManifest) -> bool:
         """Whether *spec* was baked as it is, from the lock that it has, by what renders here."""
-        path = self.site.workspace.lock_path(spec.name)
+        path = self.context.workspace.lock_path(spec.name)
         return (
             manifest.rendered_by == self.rendered_by
             and manifest.spec_sha256 == sha256_json(spec.to_json())
@@ -164,10 +171,10 @@ class _Planner:
 
     def _compared(
         self, old: BakePlan | None, new: BakePlan | None, against: str, note: str = ""
-    ) -> ImagePlan:
+    ) -> ImagePlanDiff:
         missing = self.mirror.missing(new.artifacts) if new else ()
-        return ImagePlan(
-            comparison=compare(old, new),
+        return ImagePlanDiff(
+            comparison=diff_plans(old, new),
             against=against,
             missing=len(missing),
             missing_bytes=sum(one.size or 0 for one in missing),
@@ -175,7 +182,7 @@ class _Planner:
         )
 
 
-def _fetched(earlier: Earlier, names: Sequence[str]) -> Iterator[str]:
+def _fetched(earlier: BaseRevision, names: Sequence[str]) -> Iterator[str]:
     """*names* in order; what git has of those that differ is asked for by the hundred."""
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]

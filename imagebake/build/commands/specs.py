@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.flags import JSON
 from imagebake.lock import locking as locks
@@ -19,13 +18,17 @@ def specs(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print every spec with its source, its pins, and the state of its lock."""
-    site = context.site(quiet=as_json)
-    loaded = load_all(site.workspace.specs, root=site.workspace.root)
+    context = open_context(quiet=as_json)
+    loaded = load_all(context.workspace.specs, root=context.workspace.root)
     if as_json:
-        print_json([spec.to_json() | {"lock": _lock_state(site, spec)} for spec in loaded.values()])
+        print_json(
+            [spec.to_json() | {"lock": _lock_state(context, spec)} for spec in loaded.values()]
+        )
         return
     if not loaded:
-        print(f"there is no spec in {site.workspace.specs}: docs/tutorial.md writes the first one")
+        print(
+            f"there is no spec in {context.workspace.specs}: docs/tutorial.md writes the first one"
+        )
         return
     print_table(
         ("image", "source", "pins", "owner", "lock", "description"),
@@ -35,7 +38,7 @@ def specs(
                 spec.source.urn,
                 str(len(spec.pins)),
                 spec.owner,
-                _lock_state(site, spec),
+                _lock_state(context, spec),
                 spec.description,
             )
             for spec in loaded.values()
@@ -43,8 +46,8 @@ def specs(
     )
 
 
-def _lock_state(site: Site, spec: ImageSpec) -> str:
-    path = site.workspace.lock_path(spec.name)
+def _lock_state(context: Context, spec: ImageSpec) -> str:
+    path = context.workspace.lock_path(spec.name)
     if not path.is_file():
         return "missing"
     try:

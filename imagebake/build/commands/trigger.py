@@ -8,18 +8,16 @@ from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.trigger_templates import Stand, Standing
-from imagebake.build.commands.render import delivery
 from imagebake.build.plan import plan_bake
-from imagebake.build.render.image_template import render_standing
-from imagebake.kernel import context
+from imagebake.build.render.files import expected_delivery
+from imagebake.build.render.image_template import render_triggered_template
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
-from imagebake.lock.selection import chosen, fresh_lock, templates
-from imagebake.session import session
+from imagebake.lock.selection import fresh_lock, select_specs, templates
 from imagebake.session.places import gallery_id
-from imagebake.session.session import End
+from imagebake.session.session import CloudSession, connect
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
@@ -37,13 +35,13 @@ def trigger(
     """Set the trigger that the spec of *image* asks for; *off* takes it away, *show* looks."""
     if off and show:
         raise UsageError("--off takes the trigger away, and --show only looks")
-    site = context.site(quiet=as_json)
-    (spec,) = chosen(site, image, every=False)
-    plan = None if off or show else _plan(site, spec)
-    with session.connect(site) as end:
-        standing, said = Standing(end.cloud), []
+    context = open_context(quiet=as_json)
+    (spec,) = select_specs(context, image, every=False)
+    plan = None if off or show else _plan(context, spec)
+    with connect(context) as session:
+        standing, said = Standing(session.cloud), []
         if plan:
-            said = [_set(site, plan, end, standing)]
+            said = [_set(context, plan, session, standing)]
         elif off:
             said = [f"deleted the standing template {name}" for name in standing.remove(spec.name)]
         stands = standing.of(spec.name)
@@ -56,38 +54,40 @@ def trigger(
         print(f"{spec.name} has no trigger")
 
 
-def _plan(site: Site, spec: ImageSpec) -> BakePlan:
+def _plan(context: Context, spec: ImageSpec) -> BakePlan:
     """Plan before anything is asked, so that a spec without a trigger costs nothing."""
     if spec.trigger is None:
         raise UsageError(
             f"the spec of {spec.name} asks for no trigger",
             hint="docs/image-template.md shows one; --off takes an earlier one away",
         )
-    return plan_bake(spec, fresh_lock(site, spec), catalogue=CATALOGUE, templates=templates(site))
-
-
-def _set(site: Site, plan: BakePlan, end: End, standing: Standing) -> str:
-    to = dataclasses.replace(
-        delivery(site, plan),
-        identity=end.destination.identity,
-        mirror_url=end.destination.mirror_url,
+    return plan_bake(
+        spec, fresh_lock(context, spec), catalogue=CATALOGUE, templates=templates(context)
     )
-    _have_definition(site, plan.spec, end)
-    made = render_standing(plan, to, templates(site))
+
+
+def _set(context: Context, plan: BakePlan, session: CloudSession, standing: Standing) -> str:
+    to = dataclasses.replace(
+        expected_delivery(context, plan),
+        identity=session.destination.identity,
+        mirror_url=session.destination.mirror_url,
+    )
+    _have_definition(context, plan.spec, session)
+    made = render_triggered_template(plan, to, templates(context))
     new = standing.put(
         plan.spec.name, made.name, json.loads(made.template), json.loads(made.trigger)
     )
     return f"{'created' if new else 'kept'} the standing template {made.name}"
 
 
-def _have_definition(site: Site, spec: ImageSpec, end: End) -> None:
+def _have_definition(context: Context, spec: ImageSpec, session: CloudSession) -> None:
     """Make the candidates' definition as the image's own, where it is in our gallery."""
     assert spec.trigger  # noqa: S101 - or there were no plan
     home, _, name = spec.trigger.definition.rpartition("/images/")
-    if home.lower() != gallery_id(site.settings).lower():
+    if home.lower() != gallery_id(context.settings).lower():
         return
     own = spec.gallery.identifier
-    gallery = Gallery(end.cloud, end.destination.gallery)
+    gallery = Gallery(session.cloud, session.destination.gallery)
     gallery.ensure()
     gallery.ensure_definition(
         spec.gallery.model_copy(

@@ -9,20 +9,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.build.run_template import trial
-from imagebake.kernel import context
+from imagebake.build.run_template import run_template
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, ensure_programs, open_context
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lab.engine.recipe import BaseRecipe
-from imagebake.lab.local_cloud import local_end, make_engine
+from imagebake.lab.local_cloud import make_engine, open_local_backend
 from imagebake.lock import artifact_sources
 from imagebake.lock.resolvers import source_file
-from imagebake.session import session
+from imagebake.session.session import local_endpoint, retry_clock
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.spec.model.foreign_template import NotATemplate, template_body
 
@@ -39,27 +38,29 @@ def try_template(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Run the image template in the file *path*, and print what it made."""
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     if not path:
         raise UsageError("name an image template", hint="./inv try TEMPLATE.json")
     body = read_template(Path(path))
-    context.provide(system_packages.BAKE, progress=site.progress)
-    engine = make_engine(site.workspace, artifact_sources.fetcher(site), network=not offline)
+    ensure_programs(system_packages.BAKE, progress=context.progress)
+    engine = make_engine(
+        context.workspace, artifact_sources.make_fetcher(context), network=not offline
+    )
     source = body["properties"].get("source") or {}
     wanted = engine.marketplace.find(source) is None and not _is_windows(source)
     if wanted or suite:
-        engine.marketplace.offer(source, _recipe(site, source, suite))
+        engine.marketplace.offer(source, _recipe(context, source, suite))
     with (
-        local_end(site.workspace, site.settings, engine) as end,
-        Clients(session.local_endpoint(site, end), session.patience()) as cloud,
+        open_local_backend(context.workspace, context.settings, engine) as session,
+        Clients(local_endpoint(context, session), retry_clock()) as cloud,
     ):
-        result = trial(
+        result = run_template(
             body,
             cloud=cloud,
-            connect=lambda endpoint: Clients(endpoint, session.patience()),
-            progress=site.progress,
+            connect=lambda endpoint: Clients(endpoint, retry_clock()),
+            progress=context.progress,
         )
-        rows = [(name, made, end.content(made) or None) for name, made in result.made]
+        rows = [(name, made, session.content(made) or None) for name, made in result.made]
     if as_json:
         print_json([{"output": of, "made": made, "content_sha256": has} for of, made, has in rows])
         return
@@ -106,12 +107,12 @@ def _misread(path: Path, text: str, error: json.JSONDecodeError) -> Diagnostic:
     )
 
 
-def _recipe(site: Site, source: dict[str, Any], suite: str) -> BaseRecipe:
+def _recipe(context: Context, source: dict[str, Any], suite: str) -> BaseRecipe:
     chosen = _chosen(source, suite)
-    known = artifact_sources.archives(site)
+    known = artifact_sources.find_machine_archives(context)
     own = system_packages.architecture()
     sources = known.select(chosen.suite, own)
-    path = site.workspace.engine / "sources" / f"{chosen.suite}.sources"
+    path = context.workspace.engine / "sources" / f"{chosen.suite}.sources"
     write_atomically(path, source_file(sources).encode())
     return BaseRecipe(
         suite=chosen.suite,

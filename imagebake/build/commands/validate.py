@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from imagebake.build.plan import plan_bake
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import LockError, UsageError
 from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
-from imagebake.lab.proof_result import Wish
+from imagebake.lab.proof_result import ProofScope
 from imagebake.lock import locking as locks
-from imagebake.lock.selection import chosen, split_version, templates
+from imagebake.lock.selection import select_specs, split_version, templates
 from imagebake.proof.validate import Report, report_spec, require, rivals, validate_spec
 from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
@@ -43,22 +42,24 @@ def validate(
     With *proof* the versions have first boots. *scenario* names one of them, which has a
     negative control only with *control*. With *boot* their disks are booted, too.
     """
-    wish = Wish(scenario=scenario, control=control or not scenario)
+    wish = ProofScope(scenario=scenario, control=control or not scenario)
     if (scenario or control) and (rules_only or not proof):
         raise UsageError("--scenario and --control are about first boots, which are left out")
     if boot and rules_only:
         raise UsageError("--boot is about versions, which --rules-only leaves out")
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     name, version = split_version(image) if image else ("", None)
-    specs = chosen(site, name, every=every)
-    known = specs if every else load_all(site.workspace.specs, root=site.workspace.root).values()
+    specs = select_specs(context, name, every=every)
+    known = (
+        specs if every else load_all(context.workspace.specs, root=context.workspace.root).values()
+    )
     others = rivals(known)
-    read = {spec.name: _lock(site, spec) for spec in specs}
-    reports = [_rules(site, spec, read[spec.name], others.get(spec.name, ())) for spec in specs]
+    read = {spec.name: _lock(context, spec) for spec in specs}
+    reports = [_rules(context, spec, read[spec.name], others.get(spec.name, ())) for spec in specs]
     if not rules_only:
         from imagebake.proof.image_checks import VersionChecks
 
-        checks = VersionChecks(site, version, wish if proof else None, boot)
+        checks = VersionChecks(context, version, wish if proof else None, boot)
         reports = checks.with_images(zip(specs, read.values(), reports, strict=True))
     if as_json:
         print_json([report.to_json() for report in reports])
@@ -67,30 +68,32 @@ def validate(
     require(reports)
 
 
-def _lock(site: Site, spec: ImageSpec) -> Lock | None:
+def _lock(context: Context, spec: ImageSpec) -> Lock | None:
     """The lock of *spec*; None when there is none, which is a finding of its own."""
-    path = site.workspace.lock_path(spec.name)
+    path = context.workspace.lock_path(spec.name)
     return locks.load_lock(path) if path.is_file() else None
 
 
-def _rules(site: Site, spec: ImageSpec, lock: Lock | None, others: tuple[ImageSpec, ...]) -> Report:
+def _rules(
+    context: Context, spec: ImageSpec, lock: Lock | None, others: tuple[ImageSpec, ...]
+) -> Report:
     findings = validate_spec(
         spec,
         lock,
-        rendered=_rendered(site, spec, lock) if lock else None,
+        rendered=_rendered(context, spec, lock) if lock else None,
         catalogue=CATALOGUE,
-        location=site.settings.location,
-        gallery=gallery_id(site.settings),
-        today=site.now.date(),
+        location=context.settings.location,
+        gallery=gallery_id(context.settings),
+        today=context.now.date(),
         others=others,
     )
     return report_spec(spec, findings)
 
 
-def _rendered(site: Site, spec: ImageSpec, lock: Lock) -> dict[str, bytes]:
+def _rendered(context: Context, spec: ImageSpec, lock: Lock) -> dict[str, bytes]:
     """Every script that Azure would get; none where the lock cannot be planned from."""
     try:
-        plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(site))
+        plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=templates(context))
     except LockError:  # a finding says so in its own words
         return {}
     scripts = (*plan.customizers, *plan.validators)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake.build.plan import plan_bake
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import git
 from imagebake.lock import locking as locks
-from imagebake.lock.selection import compiled, templates
+from imagebake.lock.selection import compile_templates, templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs
 from imagebake.spec.lock import Lock
@@ -37,7 +37,7 @@ class BaseRevision:
     fetched, locks with what they say until they are read.
     """
 
-    site: Site
+    context: Context
     revision: git.Revision
     files: dict[str, str]
     changed: frozenset[str]
@@ -51,18 +51,18 @@ class BaseRevision:
 
     @classmethod
     @contextmanager
-    def at(cls, site: Site, base: str) -> Iterator[BaseRevision]:
+    def at(cls, context: Context, base: str) -> Iterator[BaseRevision]:
         """What the revision *base* has; its copies go when the context is left."""
-        root = site.workspace.root
+        root = context.workspace.root
         revision = git.base_of(root, base)
-        own_templates = site.workspace.templates == root / _TEMPLATES
+        own_templates = context.workspace.templates == root / _TEMPLATES
         folders = (_SPECS, _TEMPLATES) if own_templates else (_SPECS,)
         changed, files = revision.changed(folders), revision.files(folders)
         rendering = any(path.startswith(f"{_TEMPLATES}/") for path in changed)
         needed = _FOLDERS if rendering else (f"{_SPECS}/",)
         with tempfile.TemporaryDirectory(prefix="imagebake-") as folder:
             yield cls(
-                site,
+                context,
                 revision,
                 files,
                 changed,
@@ -128,7 +128,9 @@ class BaseRevision:
             locks.check_lock(spec, lock)
             own = self.folder / _TEMPLATES
             made_by = (
-                compiled(own) if self.other_templates and own.is_dir() else templates(self.site)
+                compile_templates(own)
+                if self.other_templates and own.is_dir()
+                else templates(self.context)
             )
             plan = plan_bake(spec, lock, catalogue=CATALOGUE, templates=made_by)
         except ImagebakeError as error:
@@ -140,7 +142,7 @@ class BaseRevision:
         """The lock as it was: the one here, where nobody has changed it."""
         path = f"{_SPECS}/{image}{_LOCK}"
         if path in self.files and path not in self.changed:
-            return locks.load_lock(self.site.workspace.lock_path(image))
+            return locks.load_lock(self.context.workspace.lock_path(image))
         if content := self.written.pop(path, b""):
             return locks.read_lock(content, image)
         return locks.load_lock(self.folder / path)

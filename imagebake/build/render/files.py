@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context
 from imagebake.kernel.digest import sha256_bytes, sha256_file, sha256_json
 from imagebake.kernel.host.files import write_atomically
 from imagebake.session.places import gallery_id, group_id
@@ -26,7 +26,7 @@ def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mappi
     """
     files = {IMAGE_TEMPLATE: template, MANIFEST: plan.manifest}
     for folder, scripts in (("customizers", plan.customizers), ("validators", plan.validators)):
-        files |= _numbered(folder, scripts, expected_delivery.mirror_url)
+        files |= _numbered(folder, scripts, delivery.mirror_url)
     return files
 
 
@@ -93,9 +93,9 @@ VERSION_STAND_IN = "YYYY.MMDD.N"
 """Stands where a bake puts the number that is next on its day."""
 
 
-def expected_delivery(site: Site, plan: BakePlan) -> Delivery:
+def expected_delivery(context: Context, plan: BakePlan) -> Delivery:
     """Where a bake of *plan* would go, with stand-ins for what only a bake knows."""
-    settings, spec = site.settings, plan.spec
+    settings, spec = context.settings, plan.spec
     group, gallery = group_id(settings), gallery_id(settings)
     identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
     return Delivery(

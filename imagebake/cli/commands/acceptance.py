@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from imagebake.kernel import context
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import JSON, Word
 from imagebake.kernel.host import process
@@ -21,15 +21,15 @@ def acceptance(
     """Run the life of a gallery, a template and a scale set; exits with 1 when a step is wrong."""
     if client not in {"", *CLIENTS}:
         raise UsageError(f"there is no client {client!r}", hint="clients: " + ", ".join(CLIENTS))
-    site = context.site(quiet=True)
-    root = site.workspace.root
+    context = open_context(quiet=True)
+    root = context.workspace.root
     if not (root / "tests" / "clients").is_dir():
         raise UsageError(
             "the acceptance suite is not here",
             hint="it is in a clone of imagebake, and not in what pip installs",
         )
     command = [sys.executable, "-m", "tests.clients.acceptance"]
-    command += ["--state", str(site.workspace.state / "clients")]
+    command += ["--state", str(context.workspace.state / "clients")]
     command += ["--json"] if as_json else []
     command += [client] if client else []
     return process.attached(command, cwd=root)

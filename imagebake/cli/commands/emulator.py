@@ -7,12 +7,12 @@ import threading
 from typing import Annotated
 
 from imagebake.emulator.foreground import how_to_connect
-from imagebake.kernel import context
+from imagebake.kernel.context import ensure_programs, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import Flag
 from imagebake.kernel.host import system_packages
-from imagebake.lab.local_cloud import local_end, make_engine
-from imagebake.lock.artifact_sources import fetcher
+from imagebake.lab.local_cloud import make_engine, open_local_backend
+from imagebake.lock.artifact_sources import make_fetcher
 
 
 def emulator(
@@ -20,14 +20,14 @@ def emulator(
     port: Annotated[int, Flag("the port to listen on (default: any that is free)")] = 0,
 ) -> None:
     """Serve until interrupted; what is created stays in the state directory."""
-    site = context.site(quiet=False)
+    context = open_context(quiet=False)
     if port not in range(1 << 16):
         raise UsageError(f"there is no port {port}", hint="it is a number up to 65535")
-    context.provide(system_packages.BAKE, progress=site.progress)
-    engine = make_engine(site.workspace, fetcher(site), network=False)
+    ensure_programs(system_packages.BAKE, progress=context.progress)
+    engine = make_engine(context.workspace, make_fetcher(context), network=False)
     with (
         contextlib.suppress(KeyboardInterrupt),
-        local_end(site.workspace, site.settings, engine, port=port) as end,
+        open_local_backend(context.workspace, context.settings, engine, port=port) as end,
     ):
         print(how_to_connect(end.emulator), flush=True)
         threading.Event().wait()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from imagebake.cli.registry import load_tasks
-from imagebake.kernel import context
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.kernel.flags import Flag
 from imagebake.kernel.host.files import write_atomically
@@ -18,18 +18,18 @@ def generate(
     check: Annotated[bool, Flag("only say whether a generated file is stale")] = False,
 ) -> None:
     """Write every generated file that is not as it should be; with *check*, refuse instead."""
-    site = context.site(quiet=True)
+    context = open_context(quiet=True)
     stale = {
         path: wanted
         for path, produce in sorted(producers().items())
-        if _read(site.workspace.root / path) != (wanted := produce())
+        if _read(context.workspace.root / path) != (wanted := produce())
     }
     if check and stale:
         raise ValidationFailed(
             f"generated files are stale: {', '.join(sorted(stale))}", hint="./inv generate"
         )
     for path, wanted in stale.items():
-        write_atomically(site.workspace.root / path, wanted.encode())
+        write_atomically(context.workspace.root / path, wanted.encode())
         print(f"wrote {path}")
     if not stale:
         print("every generated file is as it should be")

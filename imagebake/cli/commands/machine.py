@@ -6,9 +6,8 @@ import os
 import sys
 from typing import Annotated
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, console_progress, ensure_programs, open_context
 from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import process, system_packages
@@ -41,14 +40,14 @@ def doctor(
         doctor_cloud(cloud, as_json=as_json)
         return
 
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     rows = [
         (verb, need.program, "yes" if not system_packages.missing([need]) else "no", need.purpose)
         for verb, needs in (NEEDS | ON_DEMAND).items()
         for need in needs
     ]
     lacking = [need for needs in NEEDS.values() for need in system_packages.missing(needs)]
-    able = probe.probe(site.workspace.engine)
+    able = probe.probe(context.workspace.engine)
     if as_json:
         print_json(
             {
@@ -75,21 +74,21 @@ def doctor(
 
 def setup() -> None:
     """Install every missing system package; needs root and apt."""
-    site = context.site(quiet=False)
+    context = open_context(quiet=False)
     lacking = [need for needs in NEEDS.values() for need in system_packages.missing(needs)]
-    context.provide(lacking, progress=site.progress)
-    if not _provide_azurite(site):
+    ensure_programs(lacking, progress=context.progress)
+    if not _provide_azurite(context):
         raise ArtifactError("Azurite was not installed", hint="the lines above say why")
     installed = ", ".join(sorted({need.package for need in lacking}))
     print(f"installed {installed}" if installed else "everything is here")
 
 
-def _provide_azurite(site: Site) -> bool:
+def _provide_azurite(context: Context) -> bool:
     """Have the storage service that tests talk to; only a clone of the project has its pins."""
-    if not (site.workspace.root / "tests" / "azurite" / "package.json").is_file():
+    if not (context.workspace.root / "tests" / "azurite" / "package.json").is_file():
         return True
     command = [sys.executable, "-m", "tests.support.azurite"]
-    return process.attached(command, cwd=site.workspace.root) == 0
+    return process.attached(command, cwd=context.workspace.root) == 0
 
 
 def test(
@@ -105,9 +104,9 @@ def test(
     groups = NEEDS | ON_DEMAND if slow else NEEDS
     needs = [need for group in groups.values() for need in group]
     if lacking := system_packages.missing(needs):
-        context.provide(lacking, progress=context.console_progress(quiet=False))
-    site = context.site(quiet=True)
-    if not _provide_azurite(site) and "CI" in os.environ:
+        ensure_programs(lacking, progress=console_progress(quiet=False))
+    context = open_context(quiet=True)
+    if not _provide_azurite(context) and "CI" in os.environ:
         raise ArtifactError(
             "Azurite was not installed, and continuous integration does not go without",
             hint="the lines above say why; elsewhere, what needs it is skipped",
@@ -117,7 +116,7 @@ def test(
     command += [path] if path else ["-n", "3", "--dist", "worksteal"]
     command += [flag for flag, given in (("--slow", slow), ("--bless", bless)) if given]
     command += ["-k", select] if select else []
-    return process.attached(command, cwd=site.workspace.root)
+    return process.attached(command, cwd=context.workspace.root)
 
 
 def bench(
@@ -127,8 +126,8 @@ def bench(
     ] = "",
 ) -> int:
     """Run one benchmark, or all of them; each prints its own table."""
-    site = context.site(quiet=True)
-    folder = site.workspace.root / "benchmarks"
+    context = open_context(quiet=True)
+    folder = context.workspace.root / "benchmarks"
     known = sorted(path.stem for path in folder.glob("bench_*.py"))
     wanted = [f"bench_{name.removeprefix('bench_')}"] if name else known
     if unknown := set(wanted) - set(known):

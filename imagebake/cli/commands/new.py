@@ -9,18 +9,16 @@ from typing import Annotated, Any
 
 import pydantic
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.pins.bump import named_version, require_known
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
-from imagebake.pins.transaction import Changes, Outcome, carry_out
-from imagebake.pipelines.command import workflows
-from imagebake.pipelines.workflows import write_pipelines
+from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
+from imagebake.pipelines.workflows import workspace_workflows, write_workflows
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_spec, spec_names
 from imagebake.spec.model import types
@@ -116,18 +114,18 @@ def new(
         "timezone": timezone,
         "packages": packages,
     }
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     ask = _Questions(given, at_terminal=sys.stdin.isatty() and not as_json)
     name = ask("name", "What is the image called?", types.ImageName, given=image)
-    path = site.workspace.specs / f"{name}.yaml"
+    path = context.workspace.specs / f"{name}.yaml"
     if path.exists():
         raise UsageError(
-            f"{site.workspace.shown(path)} is there already", hint=f"./inv add {name} PIN"
+            f"{context.workspace.shown(path)} is there already", hint=f"./inv add {name} PIN"
         )
-    answers, packages = _answers(site, name, ask)
+    answers, pinned = _answers(context, name, ask)
     ask.refuse_unless_complete()
-    outcome = _carry_out(site, answers, packages)
-    done = write_pipelines(site.workspace.root, workflows(site))
+    outcome = _write(context, answers, pinned)
+    done = write_workflows(context.workspace.root, workspace_workflows(context))
     if as_json:
         print_json({"image": name, **outcome.to_json(), "pipelines": list(done)})
         return
@@ -205,8 +203,8 @@ def _ask(question: str, default: str | None, check: Callable[[str], str]) -> str
         print(f"  {objection}", file=sys.stderr)
 
 
-def _answers(site: Site, name: str, ask: _Questions) -> tuple[Answers, tuple[str, ...]]:
-    bases = _bases(site)
+def _answers(context: Context, name: str, ask: _Questions) -> tuple[Answers, tuple[str, ...]]:
+    bases = _bases(context)
     listed = ", ".join(bases)
     base = ask("base", f"What does it start from ({listed})?", str, default=bases[0])
     if base not in bases:
@@ -231,15 +229,17 @@ def _answers(site: Site, name: str, ask: _Questions) -> tuple[Answers, tuple[str
     return answers, tuple(dict.fromkeys(words.replace(",", " ").split()))
 
 
-def _bases(site: Site) -> tuple[str, ...]:
+def _bases(context: Context) -> tuple[str, ...]:
     """The bases that an image can start from as they are."""
-    folder = site.workspace.specs
+    folder = context.workspace.specs
     found = []
     for base in spec_names(folder / "base"):
         trial = Answers(name="trial", base=base, description="trial", offer="trial", sku="trial")
         path = folder / "trial.yaml"
         try:
-            load_spec(path, root=site.workspace.root, instead={path: skeleton(trial, {}).encode()})
+            load_spec(
+                path, root=context.workspace.root, instead={path: skeleton(trial, {}).encode()}
+            )
         except SpecError:
             continue
         found.append(base)
@@ -248,22 +248,22 @@ def _bases(site: Site) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _carry_out(site: Site, answers: Answers, packages: tuple[str, ...]) -> Outcome:
-    path = site.workspace.specs / f"{answers.name}.yaml"
+def _write(context: Context, answers: Answers, packages: tuple[str, ...]) -> SpecOutcome:
+    path = context.workspace.specs / f"{answers.name}.yaml"
     bare = {path: skeleton(answers, {}).encode()}
-    spec = load_spec(path, root=site.workspace.root, instead=bare)
-    text = skeleton(answers, _versions(site, spec, packages))
-    return carry_out(site, spec, Changes(after={path: text.encode()}))
+    spec = load_spec(path, root=context.workspace.root, instead=bare)
+    text = skeleton(answers, _versions(context, spec, packages))
+    return commit_transaction(context, spec, SpecTransaction(after={path: text.encode()}))
 
 
-def _versions(site: Site, spec: ImageSpec, packages: tuple[str, ...]) -> dict[str, str]:
+def _versions(context: Context, spec: ImageSpec, packages: tuple[str, ...]) -> dict[str, str]:
     """The newest version of each package that the policy of *spec* allows."""
     try:
         pins = [PackagePin(package=package, version=_ANY) for package in packages]
     except pydantic.ValidationError as error:
         raise UsageError(f"--packages: {error.errors()[0]['msg']}") from error
     subjects = [subject_of(spec, pin, CATALOGUE.components.values()) for pin in pins]
-    found = judge(site, subjects, refresh=False) if subjects else ()
+    found = judge(context, subjects, refresh=False) if subjects else ()
     return {one.subject.name: _newest(spec.name, one) for one in found}
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
-from imagebake.emulator.management.health import Incident
+from imagebake.drill.outages import _SERVICES, OVER, REGION, with_outage
 from imagebake.emulator.outages import Outages
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.lab.local_cloud import outages
-
-STORE, IDENTITY, REGION, OVER = "store", "identity", "region", "over"
-_SERVICES = {
-    STORE: ("Extension packages cannot be read", "Virtual Machines"),
-    IDENTITY: ("Tokens are late", "Managed Identities for Azure Resources"),
-    REGION: ("A region does not answer", "Virtual Machines"),
-}
-"""What Azure says, and of which of its services."""
 
 
 def outage(
@@ -34,8 +25,8 @@ def outage(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Break *what*, mend everything, or only say what is broken."""
-    site = context.site(quiet=as_json)
-    settings, folder = site.settings, site.workspace.emulator
+    context = open_context(quiet=as_json)
+    settings, folder = context.settings, context.workspace.emulator
     if settings.cloud != "local":
         raise UsageError(
             "only the emulator's machines can be put into an outage",
@@ -50,23 +41,8 @@ def outage(
         Outages.end(folder)
     elif what:
         place = (region or settings.location) if what == REGION else ""
-        broken(outages(folder), what, region=place, told=told).write(folder)
+        with_outage(outages(folder), what, region=place, told=told).write(folder)
     _print(outages(folder), as_json=as_json)
-
-
-def broken(before: Outages, what: str, *, region: str = "", told: bool = False) -> Outages:
-    """*before* with *what* broken as well; with *told*, Azure says so."""
-    after = {
-        STORE: replace(before, store=StoreState.PUBLIC_ACCESS_DENIED.value),
-        IDENTITY: replace(before, identity=IdentityState.THROTTLED.value),
-        REGION: replace(before, lost=before.lost | {region}),
-    }[what]
-    if not told:
-        return after
-    title, service = _SERVICES[what]
-    incident = Incident(title=title, regions=(region or "Global",), services=(service,))
-    others = tuple(one for one in after.incidents if one.title != title)
-    return replace(after, incidents=(*others, incident))
 
 
 def _print(now: Outages, *, as_json: bool) -> None:

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import EVERY, IMAGE, JSON, REFRESH, Flag, Word
-from imagebake.lock.selection import chosen, spec_of
+from imagebake.lock.selection import find_spec, select_specs
 from imagebake.pins.bump import PinMove, choose
 from imagebake.pins.outlooks import outlooks
-from imagebake.pins.transaction import Changes, Outcome, carry_out
+from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.edit import set_keys
 
 
@@ -35,17 +34,17 @@ def bump(
 
     Images are taken one after the other, because they may share the files that pins are in.
     """
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     if every and (only or to):
         raise UsageError("--only and --to are about one image", hint="./inv bump IMAGE --only PIN")
-    names = [spec.name for spec in chosen(site, image, every=every)]
-    done = [_bump(site, name, only=only, to=to, refresh=refresh) for name in names]
+    names = [spec.name for spec in select_specs(context, image, every=every)]
+    done = [_bump(context, name, only=only, to=to, refresh=refresh) for name in names]
     if as_json:
         said = [one.to_json() for one in done]
         print_json(dict(zip(names, said, strict=True)) if every else said[0])
         return
     for one in done:
-        one.print(site)
+        one.print(context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class _Bumped:
     image: str
     moves: tuple[PinMove, ...]
     left: Mapping[str, str]
-    outcome: Outcome | None
+    outcome: SpecOutcome | None
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -63,10 +62,10 @@ class _Bumped:
         pins = [[move.name, move.old, move.new] for move in self.moves]
         return {"pins": pins, "left": dict(self.left), **said}
 
-    def print(self, site: Site) -> None:
+    def print(self, context: Context) -> None:
         """For people."""
         for name, why in self.left.items():
-            site.progress.note(f"{name}: {why}")
+            context.progress.note(f"{name}: {why}")
         if self.outcome is None:
             print(f"{self.image}: every pin is at the newest version that its spec allows")
             return
@@ -77,9 +76,9 @@ class _Bumped:
                 print(f"{name} has a part in this: locked again, {len(each)} versions moved")
 
 
-def _bump(site: Site, image: str, *, only: str, to: str, refresh: bool) -> _Bumped:
-    spec = spec_of(site, image)
-    found = outlooks(site, (spec,), refresh=refresh)[spec.name]
+def _bump(context: Context, image: str, *, only: str, to: str, refresh: bool) -> _Bumped:
+    spec = find_spec(context, image)
+    found = outlooks(context, (spec,), refresh=refresh)[spec.name]
     moves = choose(image, found, only=only, to=to)
     moving = {move.name for move in moves}
     left = {
@@ -87,10 +86,14 @@ def _bump(site: Site, image: str, *, only: str, to: str, refresh: bool) -> _Bump
         for one in found
         if one.why and one.subject.name not in moving and only in ("", one.subject.name)
     }
-    changes = Changes()
-    path = site.workspace.specs / f"{spec.name}.yaml"
+    changes = SpecTransaction()
+    path = context.workspace.specs / f"{spec.name}.yaml"
     for move in moves:
         changes.add(
-            set_keys(path, move.name, move.values, root=site.workspace.root, instead=changes.after)
+            set_keys(
+                path, move.name, move.values, root=context.workspace.root, instead=changes.after
+            )
         )
-    return _Bumped(image, moves, left, carry_out(site, spec, changes) if moves else None)
+    return _Bumped(
+        image, moves, left, commit_transaction(context, spec, changes) if moves else None
+    )

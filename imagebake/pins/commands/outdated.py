@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, ValidationFailed
 from imagebake.kernel.flags import ANY_IMAGE, JSON, REFRESH, Flag, Word
-from imagebake.lock.selection import chosen
+from imagebake.lock.selection import select_specs
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.outlooks import outlooks
 
@@ -39,17 +38,17 @@ def outdated(
     Exit 3 where a review is overdue or a denied version is in use, 5 where a source could
     not be asked and nothing is known of what it has; both after everything was printed.
     """
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
-    found = outlooks(site, specs, refresh=refresh)
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
+    found = outlooks(context, specs, refresh=refresh)
     if as_json:
         print_json({name: [one.to_json() for one in each] for name, each in found.items()})
     else:
-        _print(site, found)
+        _print(context, found)
     _refuse(found)
 
 
-def _print(site: Site, found: Mapping[str, Sequence[Outlook]]) -> None:
+def _print(context: Context, found: Mapping[str, Sequence[Outlook]]) -> None:
     everything = [(name, one) for name, each in found.items() for one in each]
     telling = [(name, one) for name, one in everything if not one.is_newest]
     if telling:
@@ -60,7 +59,7 @@ def _print(site: Site, found: Mapping[str, Sequence[Outlook]]) -> None:
         )
     print(f"{len(everything) - len(telling)} of {len(everything)} versions are the newest")
     asked = [one.answer.asked for _, one in everything if one.answer.asked]
-    if asked and (hours := (site.now - min(asked)).total_seconds() / 3600) >= 1:
+    if asked and (hours := (context.now - min(asked)).total_seconds() / 3600) >= 1:
         print(f"asked up to {hours:.0f} h ago; --refresh asks again")
 
 

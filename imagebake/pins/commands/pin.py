@@ -8,17 +8,16 @@ from typing import Annotated, Any
 
 import pydantic
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
-from imagebake.lock.selection import spec_of
+from imagebake.lock.selection import find_spec
 from imagebake.pins.bump import named_version, require_known
 from imagebake.pins.outlook import Outlook
 from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
-from imagebake.pins.transaction import Changes, Outcome, carry_out
+from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
 from imagebake.spec.entries import Said, add_entry, remove_entry
 from imagebake.spec.model.image_spec import ImageSpec
@@ -75,17 +74,21 @@ def add(
         "reason": reason,
         "review_by": review_by,
     }
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
     given = {name: text for name, text in flags.items() if text}
     if pin.startswith("https://"):
         key, entry, version = "pins", _file(spec, pin, to, given), to
     else:
-        key, entry, version = _found(site, spec, pin, to, given)
-    changes = Changes()
-    path = site.workspace.specs / f"{spec.name}.yaml"
-    changes.add(add_entry(path, key, entry, root=site.workspace.root))
-    _say(carry_out(site, spec, changes), {"pin": pin, "version": version}, as_json=as_json)
+        key, entry, version = _found(context, spec, pin, to, given)
+    changes = SpecTransaction()
+    path = context.workspace.specs / f"{spec.name}.yaml"
+    changes.add(add_entry(path, key, entry, root=context.workspace.root))
+    _say(
+        commit_transaction(context, spec, changes),
+        {"pin": pin, "version": version},
+        as_json=as_json,
+    )
 
 
 def remove(
@@ -95,26 +98,26 @@ def remove(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Take *pin* out of the spec of *image*."""
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
     if not pin:
         raise UsageError("name a pin", hint=f"pins: {', '.join(_names(spec))}")
     key = "extensions" if pin in {one.handler for one in spec.extensions} else "pins"
-    changes = Changes()
-    path = site.workspace.specs / f"{spec.name}.yaml"
-    changes.add(remove_entry(path, key, pin, root=site.workspace.root))
-    _say(carry_out(site, spec, changes), {"pin": pin}, as_json=as_json)
+    changes = SpecTransaction()
+    path = context.workspace.specs / f"{spec.name}.yaml"
+    changes.add(remove_entry(path, key, pin, root=context.workspace.root))
+    _say(commit_transaction(context, spec, changes), {"pin": pin}, as_json=as_json)
 
 
 def _found(
-    site: Site, spec: ImageSpec, pin: str, to: str, given: Mapping[str, str]
+    context: Context, spec: ImageSpec, pin: str, to: str, given: Mapping[str, str]
 ) -> tuple[str, dict[str, Said], str]:
     """The list that *pin* goes to, what stands there, and the version that was found for it."""
     key, entry = _entry(spec, pin, given)
     kind = _kind(key, entry)
     asked = _read(kind, entry | {"version": _ANY[kind]})
     (found,) = judge(
-        site,
+        context,
         [subject_of(spec, asked, CATALOGUE.pinned(spec.gallery.is_windows).values())],
         refresh=False,
     )
@@ -207,7 +210,7 @@ def _in_order(entry: Mapping[str, Said]) -> dict[str, Said]:
     return {key: entry[key] for key in _KEYS if key in entry}
 
 
-def _say(outcome: Outcome, said: Mapping[str, str], *, as_json: bool) -> None:
+def _say(outcome: SpecOutcome, said: Mapping[str, str], *, as_json: bool) -> None:
     if as_json:
         print_json({**said, **outcome.to_json()})
         return

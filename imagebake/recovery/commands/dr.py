@@ -11,11 +11,11 @@ from imagebake.azure.client.errors import NotFound
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import key, spoken
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
-from imagebake.lock.selection import chosen, spec_of, split_version
+from imagebake.lock.selection import find_spec, select_specs, split_version
 from imagebake.recovery.readiness import Lack, absent, general_lacks, lacks, unread
 from imagebake.recovery.second_gallery import Second, copy_plan, flaws, use_plan, wanted
 from imagebake.rollout.model.index import VersionIndex
@@ -25,13 +25,19 @@ from imagebake.rollout.operation import (
     FIRST,
     SECOND,
     URGENT_WAIT,
-    Place,
-    do,
-    place,
-    second,
-    unseen,
+    RolloutContext,
+    apply_plan,
+    open_rollout,
+    second_gallery,
+    unreadable,
 )
-from imagebake.rollout.present import Order, proper, require_image, say, show
+from imagebake.rollout.present import (
+    RolloutRequest,
+    check_plan,
+    print_outcome,
+    print_plan,
+    require_image,
+)
 from imagebake.rollout.promote import rings_of
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -69,9 +75,9 @@ def recover(
 
 def check(image: str, *, as_json: bool) -> None:
     """Print what a recovery would miss, as commands; end with 3 when it is anything."""
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
-    with place(site, FIRST) as at:
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
+    with open_rollout(context, FIRST) as at:
         found = lacking(at, specs)
     if as_json:
         print_json({"missing": [one.to_json() for one in found]})
@@ -87,10 +93,10 @@ def check(image: str, *, as_json: bool) -> None:
         )
 
 
-def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
+def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
     """What a recovery of *specs* would miss."""
-    settings = at.site.settings
-    other = second(at) if settings.second_gallery else None
+    settings = at.context.settings
+    other = second_gallery(at) if settings.second_gallery else None
     found: list[Lack] = []
     mine = _read(at, "./inv dr use second" if other else "./inv bake IMAGE", found)
     theirs = _read(other, "./inv dr copy IMAGE", found) if other else None
@@ -108,30 +114,32 @@ def lacking(at: Place, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
     return tuple(found)
 
 
-def _read(at: Place, command: str, found: list[Lack]) -> Inventory | None:
+def _read(at: RolloutContext, command: str, found: list[Lack]) -> Inventory | None:
     """What is in a gallery; where there is none to be read, None and a line in *found*."""
     try:
         return at.fleet.inventory(consumers=False)
     except NotFound:
-        found.append(absent(at.site.settings.gallery, command))
+        found.append(absent(at.context.settings.gallery, command))
         return None
     except CloudError as error:
-        found.append(unread(at.site.settings.gallery, error.message, command))
+        found.append(unread(at.context.settings.gallery, error.message, command))
         return None
 
 
 def copy(image: str, *, plan: bool, as_json: bool) -> None:
     """Copy what a recovery of *image* needs to the second gallery, and compare it."""
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
-    with place(site, FIRST) as at:
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
+    with open_rollout(context, FIRST) as at:
         at.must_have(spec)
-        copy_image(at, second(at), spec, plan=plan, as_json=as_json)
+        copy_image(at, second_gallery(at), spec, plan=plan, as_json=as_json)
 
 
-def copy_image(at: Place, other: Place, spec: ImageSpec, *, plan: bool, as_json: bool) -> None:
+def copy_image(
+    at: RolloutContext, other: RolloutContext, spec: ImageSpec, *, plan: bool, as_json: bool
+) -> None:
     """Do what `copy` says between two galleries; raises where a copy is not its original."""
-    order = Order(verb="copy", again="", needed=True, as_json=as_json)
+    request = RolloutRequest(verb="copy", again="", needed=True, as_json=as_json)
     definition, to = spec.gallery.definition, target(other)
     first = at.fleet.inventory((definition,), consumers=False)
 
@@ -139,20 +147,20 @@ def copy_image(at: Place, other: Place, spec: ImageSpec, *, plan: bool, as_json:
         return copy_plan(spec, first, there, to, now=other.now())
 
     if plan:
-        show(other.decided(decide, _there(other, definition, first))[0], order)
+        print_plan(other.decided(decide, _there(other, definition, first))[0], request)
         return
-    gallery = Gallery(other.end.cloud, other.site.settings.gallery)
+    gallery = Gallery(other.session.cloud, other.context.settings.gallery)
     gallery.ensure()
     gallery.ensure_definition(spec.gallery)
-    with other.claim(other.definition(spec), order.verb, wait=CLAIM_WAIT) as held:
+    with other.claim(other.definition(spec), request.verb, wait=CLAIM_WAIT) as held:
         made, there = other.decided(decide, _there(other, definition, first))
-        proper(made, order)
-        outcome = do(other, [spec], made, there, order=order, hold=held.hold)
+        check_plan(made, request)
+        outcome = apply_plan(other, [spec], made, there, request=request, hold=held.hold)
     compare(at, other, spec, first)
-    say(made, outcome, order)
+    print_outcome(made, outcome, request)
 
 
-def _there(other: Place, definition: str, first: Inventory) -> Inventory:
+def _there(other: RolloutContext, definition: str, first: Inventory) -> Inventory:
     """The copies that there are; none where the gallery is still to be made."""
     try:
         return other.fleet.inventory((definition,), consumers=False)
@@ -160,9 +168,9 @@ def _there(other: Place, definition: str, first: Inventory) -> Inventory:
         return Inventory(gallery=target(other).gallery, at=first.at)
 
 
-def compare(at: Place, other: Place, spec: ImageSpec, first: Inventory) -> None:
+def compare(at: RolloutContext, other: RolloutContext, spec: ImageSpec, first: Inventory) -> None:
     """Raise `ValidationFailed` where a copy that a recovery needs is not its original."""
-    to, content = target(other), at.end.images.content
+    to, content = target(other), at.session.images.content
     for one in wanted(rings_of(spec, VersionIndex(first))):
         original, copied = at.fleet.version(one.id) or one, to.place_of(one.id)
         contents = (content(one.id), content(copied))
@@ -173,10 +181,10 @@ def compare(at: Place, other: Place, spec: ImageSpec, first: Inventory) -> None:
             )
 
 
-def target(other: Place) -> Second:
+def target(other: RolloutContext) -> Second:
     """The gallery of *other* as decisions know it."""
-    settings = other.site.settings
-    gallery = other.end.cloud.endpoint.gallery_id(settings.gallery)
+    settings = other.context.settings
+    gallery = other.session.cloud.endpoint.gallery_id(settings.gallery)
     return Second(gallery=gallery, location=settings.location)
 
 
@@ -186,21 +194,21 @@ def use(which: str, image: str, *, without: str, plan: bool, as_json: bool) -> N
         raise UsageError(
             "say which gallery is to be used", hint="./inv dr use second, and back: dr use first"
         )
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
     left = frozenset(part.strip().lower() for part in without.split(",") if part.strip())
-    with place(site, FIRST) as first:
-        pair = (first, second(first))
+    with open_rollout(context, FIRST) as first:
+        pair = (first, second_gallery(first))
         at, other = pair if which == FIRST else pair[::-1]
         for spec in specs:
             if image or _has(at, spec):
                 use_gallery(at, other, spec, without=left, plan=plan, as_json=as_json)
-    site.progress.note(f"in_use: {which} in imagebake.yaml lets all commands see this gallery")
+    context.progress.note(f"in_use: {which} in imagebake.yaml lets all commands see this gallery")
 
 
 def use_gallery(
-    at: Place,
-    other: Place,
+    at: RolloutContext,
+    other: RolloutContext,
     spec: ImageSpec,
     *,
     without: frozenset[str] = frozenset(),
@@ -210,12 +218,12 @@ def use_gallery(
     """Move the scale sets of one image from the gallery *other* to that of *at*."""
     if not _has(at, spec):
         raise UsageError(
-            f"gallery {at.site.settings.gallery} has no {spec.name}",
+            f"gallery {at.context.settings.gallery} has no {spec.name}",
             hint=f"./inv dr copy {spec.name}",
         )
     left = target(other).gallery
     at = replace(at, fleet=replace(at.fleet, kin=(left,)))
-    order = Order(
+    request = RolloutRequest(
         verb="recovery", again="", needed=True, as_json=as_json,
         objective=dt.timedelta(minutes=spec.objectives.rollback_minutes),
     )  # fmt: skip
@@ -225,15 +233,15 @@ def use_gallery(
 
     if plan:
         planned = at.decided(decide, at.inventory())[0]
-        show(planned, order)
+        print_plan(planned, request)
         return
-    with at.claim(at.definition(spec), order.verb, wait=URGENT_WAIT) as held:
+    with at.claim(at.definition(spec), request.verb, wait=URGENT_WAIT) as held:
         made, there = at.decided(decide, at.inventory())
-        proper(made, order)
-        outcome = do(at, [spec], made, there, order=order, hold=held.hold)
-    say(made, outcome, order)
+        check_plan(made, request)
+        outcome = apply_plan(at, [spec], made, there, request=request, hold=held.hold)
+    print_outcome(made, outcome, request)
     if lacks_sight := _unseen(spec, there, without):
-        raise unseen(lacks_sight)  # what could be moved has been
+        raise unreadable(lacks_sight)  # what could be moved has been
 
 
 def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple[str, ...]:
@@ -243,7 +251,7 @@ def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple
     return tuple(why for why in lacking if not any(name in why.lower() for name in out))
 
 
-def _has(at: Place, spec: ImageSpec) -> bool:
+def _has(at: RolloutContext, spec: ImageSpec) -> bool:
     try:
         at.fleet.definition_tags(spec.gallery.definition)
     except NotFound:
@@ -254,9 +262,9 @@ def _has(at: Place, spec: ImageSpec) -> bool:
 def restore(version: str, *, as_json: bool) -> None:
     """Take versions that were deleted out of the gallery's bin; raises where none is there."""
     image, number = split_version(version)
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
-    with place(site) as at:
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
+    with open_rollout(context) as at:
         found = restore_versions(at, spec, number)
     if as_json:
         print_json({"restored": [spoken(one) for one in found]})
@@ -264,7 +272,7 @@ def restore(version: str, *, as_json: bool) -> None:
         print("\n".join(f"{spoken(one)}  restored" for one in found))
 
 
-def restore_versions(at: Place, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
+def restore_versions(at: RolloutContext, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
     """Restore version *number* of an image, or all that its gallery keeps; their ids."""
     kept = at.fleet.kept(spec.gallery.definition)
     found = tuple(one for one in kept if number in (None, one.rpartition("/")[2]))
@@ -276,5 +284,5 @@ def restore_versions(at: Place, spec: ImageSpec, number: str | None) -> tuple[st
         )
     for one in found:
         at.fleet.restore(one)
-        at.site.progress.note(f"restored {spoken(one)}")
+        at.context.progress.note(f"restored {spoken(one)}")
     return found

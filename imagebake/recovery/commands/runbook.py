@@ -14,18 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, __file__, open_context
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import process
 from imagebake.kernel.host.files import locked, write_atomically
-from imagebake.lock.selection import spec_of
+from imagebake.lock.selection import find_spec
 from imagebake.recovery.faults import (
-    TROUBLES,
+    FAULTS,
     Commands,
-    Trouble,
+    Fault,
     before_all,
     local,
     other_content,
@@ -33,7 +32,7 @@ from imagebake.recovery.faults import (
 )
 from imagebake.recovery.rehearse import Hands, Rehearsal, Run, rehearse
 from imagebake.recovery.runbook import RECORDS, Runbook, last_rehearsal, load_runbooks
-from imagebake.recovery.sandbox import scratch
+from imagebake.recovery.sandbox import open_sandbox
 from imagebake.rollout.operation import FIRST
 from imagebake.session.machines import require_machines
 from imagebake.spec.load import load_all
@@ -60,15 +59,15 @@ def runbook(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """List the runbooks, show the one called *name*, or rehearse *book*."""
-    site = context.site(quiet=as_json)
-    books = load_runbooks(site.workspace.runbooks)
+    context = open_context(quiet=as_json)
+    books = load_runbooks(context.workspace.runbooks)
     if name == REHEARSE:
         wanted = books if book == ALL else {book: _one(books, book)}
-        _rehearse_all(site, wanted, image, prove=prove, write=write, as_json=as_json)
+        _rehearse_all(context, wanted, image, prove=prove, write=write, as_json=as_json)
     elif name:
-        _show(_one(books, name), last_rehearsal(site, name), as_json=as_json)
+        _show(_one(books, name), last_rehearsal(context, name), as_json=as_json)
     else:
-        _list(site, books, as_json=as_json)
+        _list(context, books, as_json=as_json)
 
 
 def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
@@ -78,16 +77,21 @@ def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
     return books[name]
 
 
-def _list(site: Site, books: Mapping[str, Runbook], *, as_json: bool) -> None:
+def _list(context: Context, books: Mapping[str, Runbook], *, as_json: bool) -> None:
     if as_json:
         told = {
-            one.name: {**one.facts, "last_rehearsal": last_rehearsal(site, one.name)}
+            one.name: {**one.facts, "last_rehearsal": last_rehearsal(context, one.name)}
             for one in books.values()
         }
         print_json(told)
         return
     rows = (
-        (one.name, one.facts["trigger"], one.facts["rto"], _spoken(last_rehearsal(site, one.name)))
+        (
+            one.name,
+            one.facts["trigger"],
+            one.facts["rto"],
+            _spoken(last_rehearsal(context, one.name)),
+        )
         for one in books.values()
     )
     print_table(("runbook", "when", "objective", "last rehearsed here"), rows)
@@ -109,7 +113,7 @@ def _spoken(last: Mapping[str, Any] | None) -> str:
 
 
 def _rehearse_all(
-    site: Site,
+    context: Context,
     books: Mapping[str, Runbook],
     image: str,
     *,
@@ -117,11 +121,11 @@ def _rehearse_all(
     write: bool,
     as_json: bool,
 ) -> None:
-    spec = spec_of(site, image) if image else _first(site)
+    spec = find_spec(context, image) if image else _first(context)
     made = []
     for one in books.values():
-        done = rehearse_one(site, one, spec, prove=prove)
-        _keep(site, one, done, write=write)
+        done = rehearse_one(context, one, spec, prove=prove)
+        _keep(context, one, done, write=write)
         made.append(done)
         if not as_json:
             _print(one, done)
@@ -134,25 +138,27 @@ def _rehearse_all(
         )
 
 
-def _first(site: Site) -> ImageSpec:
-    specs = load_all(site.workspace.specs, root=site.workspace.root).values()
-    found = next((one for one in specs if site.workspace.lock_path(one.name).exists()), None)
+def _first(context: Context) -> ImageSpec:
+    specs = load_all(context.workspace.specs, root=context.workspace.root).values()
+    found = next((one for one in specs if context.workspace.lock_path(one.name).exists()), None)
     if found is None:
         raise UsageError("no image is locked", hint="./inv lock IMAGE")
     return found
 
 
-def rehearse_one(site: Site, book: Runbook, spec: ImageSpec, *, prove: bool) -> Rehearsal:
-    """Rehearse *book* with *spec*'s image in a scratch copy of *site*, which goes afterwards."""
-    if book.name not in TROUBLES:
-        raise UsageError(f"nothing provokes {book.name} here", hint=f"known: {', '.join(TROUBLES)}")
-    trouble = TROUBLES[book.name]
+def rehearse_one(context: Context, book: Runbook, spec: ImageSpec, *, prove: bool) -> Rehearsal:
+    """Rehearse *book* with *spec*'s image in a scratch copy of *context*, which goes afterwards."""
+    if book.name not in FAULTS:
+        raise UsageError(f"nothing provokes {book.name} here", hint=f"known: {', '.join(FAULTS)}")
+    trouble = FAULTS[book.name]
     if trouble.beats:
-        require_machines(replace(site, settings=replace(site.settings, cloud="local")), _AS_ROOT)
-    with scratch(site, book.name) as made:
-        here = local(replace(site, workspace=made.workspace), trouble.settings)
+        require_machines(
+            replace(context, settings=replace(context.settings, cloud="local")), _AS_ROOT
+        )
+    with open_sandbox(context, book.name) as made:
+        here = local(replace(context, workspace=made.workspace), trouble.settings)
         run = functools.partial(_run, here, trouble)
-        with site.progress.step(f"Bake and promote {spec.name} in a scratch copy"):
+        with context.progress.step(f"Bake and promote {spec.name} in a scratch copy"):
             _prepare(here, trouble, spec, run, prove=prove)
         return rehearse(
             book,
@@ -163,12 +169,12 @@ def rehearse_one(site: Site, book: Runbook, spec: ImageSpec, *, prove: bool) -> 
                 machine=_machine(),
                 now=functools.partial(dt.datetime.now, dt.UTC),
                 clock=time.monotonic,
-                progress=site.progress,
+                progress=context.progress,
             ),
         )
 
 
-def _prepare(here: Site, trouble: Trouble, spec: ImageSpec, run: Run, *, prove: bool) -> None:
+def _prepare(here: Context, trouble: Fault, spec: ImageSpec, run: Run, *, prove: bool) -> None:
     """Bring the scratch copy to the state that the trouble finds."""
     if trouble.beats:
         watched(here, spec)
@@ -195,7 +201,7 @@ def _proving(words: Sequence[str], *, prove: bool) -> tuple[str, ...]:
     return (*words, *unproved)
 
 
-def _values(here: Site, spec: ImageSpec) -> dict[str, str]:
+def _values(here: Context, spec: ImageSpec) -> dict[str, str]:
     return {
         "IMAGE": spec.name,
         "RING": spec.rollout_rings[-1].name,
@@ -204,7 +210,7 @@ def _values(here: Site, spec: ImageSpec) -> dict[str, str]:
 
 
 def _run(
-    here: Site, trouble: Trouble, settings: Mapping[str, str], words: Sequence[str]
+    here: Context, trouble: Fault, settings: Mapping[str, str], words: Sequence[str]
 ) -> tuple[int, str]:
     """Run one command in the scratch copy; it dies with this process."""
     command = [sys.executable, "-m", "imagebake", *words]
@@ -220,7 +226,7 @@ def _run(
         ["setpriv", "--pdeathsig", "KILL", *command],
         env={
             **kept,
-            "PYTHONPATH": str(Path(context.__file__).resolve().parents[2]),
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
             **{f"IMAGEBAKE_{name}": value for name, value in ours.items()},
             **settings,
         },
@@ -235,16 +241,16 @@ def _machine() -> str:
     return f"{platform.system()} {platform.machine()}, {cores} cores"
 
 
-def _keep(site: Site, book: Runbook, done: Rehearsal, *, write: bool) -> None:
+def _keep(context: Context, book: Runbook, done: Rehearsal, *, write: bool) -> None:
     """Record a rehearsal, and with *write* date the page with it."""
-    path = site.workspace.records / RECORDS
+    path = context.workspace.records / RECORDS
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(done.to_json(), sort_keys=True, separators=(",", ":"))
-    with locked(site.workspace.state / "locks" / "rehearsals.lock"), path.open("ab") as file:
+    with locked(context.workspace.state / "locks" / "rehearsals.lock"), path.open("ab") as file:
         cut = b"\n" if path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
         file.write(cut + line.encode() + b"\n")
     if write and not done.why:
-        page = site.workspace.runbooks / f"{book.name}.md"
+        page = context.workspace.runbooks / f"{book.name}.md"
         write_atomically(page, book.measured(done.told).encode())
 
 

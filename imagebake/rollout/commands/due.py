@@ -12,15 +12,15 @@ from imagebake.build.diff.revisions import BaseRevision
 from imagebake.build.due import BakeDecision, BakeNeed, decide_bake
 from imagebake.build.image_bakes import open_journal, plan_image
 from imagebake.build.preconditions import reason_not_bakeable
-from imagebake.kernel import console, context
+from imagebake.kernel import console
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
-from imagebake.lock.selection import chosen, fresh_lock
+from imagebake.lock.selection import fresh_lock, select_specs
 from imagebake.rollout import operation
 from imagebake.rollout.freezes import GateState, RolloutGate
-from imagebake.session.session import End
+from imagebake.session.session import CloudSession
 from imagebake.spec.model.image_spec import ImageSpec
 
 
@@ -45,22 +45,22 @@ def due(
     baked is hidden. With *overdue_hours*, what has been due for longer is a failure. With
     *changed_since*, only the specs and locks of that revision are asked, and no gallery.
     """
-    site = context.site(quiet=as_json)
+    context = open_context(quiet=as_json)
     if overdue_hours < 0:
         raise UsageError(f"--overdue-hours is {overdue_hours}", hint="it is a number of hours")
-    specs = chosen(site, image, every=not image)
+    specs = select_specs(context, image, every=not image)
     closed = None
     if changed_since:
-        found = _changed(site, specs, changed_since)
+        found = _changed(context, specs, changed_since)
     else:
-        with operation.place(site) as at:
-            found = [_decide(site, spec, at.end, by_hand=bool(image)) for spec in specs]
+        with operation.open_rollout(context) as at:
+            found = [_decide(context, spec, at.session, by_hand=bool(image)) for spec in specs]
             closed = _closed(at.gate(specs)) if gated else None
     baked = [] if closed else [one.image for one in found if one.need is BakeNeed.DUE]
     console.put_output("images", baked)
-    _print(found, baked, closed, site.now, as_json=as_json)
+    _print(found, baked, closed, context.now, as_json=as_json)
     limit = dt.timedelta(hours=overdue_hours)
-    if overdue_hours and (late := [one.image for one in found if one.late(site.now) > limit]):
+    if overdue_hours and (late := [one.image for one in found if one.late(context.now) > limit]):
         raise ValidationFailed(
             f"{', '.join(late)}: due for more than {overdue_hours} hours, and not baked",
             hint=f"./inv bake {late[0]} bakes by hand, here or on any machine",
@@ -71,38 +71,40 @@ def _closed(gate: RolloutGate) -> str | None:
     return gate.why if gate.state is GateState.CLOSED else None
 
 
-def _changed(site: Site, specs: Sequence[ImageSpec], base: str) -> list[BakeDecision]:
+def _changed(context: Context, specs: Sequence[ImageSpec], base: str) -> list[BakeDecision]:
     """What a bake here would make otherwise since the revision *base*."""
-    with BaseRevision.at(site, base) as earlier:
-        return [_since(site, spec, earlier) for spec in specs]
+    with BaseRevision.at(context, base) as earlier:
+        return [_since(context, spec, earlier) for spec in specs]
 
 
-def _since(site: Site, spec: ImageSpec, earlier: BaseRevision) -> BakeDecision:
+def _since(context: Context, spec: ImageSpec, earlier: BaseRevision) -> BakeDecision:
     if earlier.is_same(spec.name):
         return BakeDecision(image=spec.name, need=BakeNeed.FRESH, why=f"as at {earlier.revision}")
     old, _ = earlier.planned(spec.name)
-    if old and old.bake_key == plan_image(site, spec, fresh_lock(site, spec)).bake_key:
+    if old and old.bake_key == plan_image(context, spec, fresh_lock(context, spec)).bake_key:
         return BakeDecision(
             image=spec.name, need=BakeNeed.FRESH, why="nothing that is baked has changed"
         )
-    if reason := reason_not_bakeable(site, spec):
+    if reason := reason_not_bakeable(context, spec):
         return BakeDecision(image=spec.name, need=BakeNeed.BY_HAND, why=reason)
     why = f"changed since {earlier.revision}" if old else f"new since {earlier.revision}"
-    return BakeDecision(image=spec.name, need=BakeNeed.DUE, why=why, since=site.now)
+    return BakeDecision(image=spec.name, need=BakeNeed.DUE, why=why, since=context.now)
 
 
-def _decide(site: Site, spec: ImageSpec, end: End, *, by_hand: bool) -> BakeDecision:
-    if reason := reason_not_bakeable(site, spec):
+def _decide(
+    context: Context, spec: ImageSpec, session: CloudSession, *, by_hand: bool
+) -> BakeDecision:
+    if reason := reason_not_bakeable(context, spec):
         return BakeDecision(image=spec.name, need=BakeNeed.BY_HAND, why=reason)
-    versions = Gallery(end.cloud, site.settings.gallery).versions(spec.gallery.definition)
-    key = plan_image(site, spec, fresh_lock(site, spec)).bake_key
+    versions = Gallery(session.cloud, context.settings.gallery).versions(spec.gallery.definition)
+    key = plan_image(context, spec, fresh_lock(context, spec)).bake_key
     return decide_bake(
         spec.name,
         spec.schedule,
         key,
         versions=versions,
-        attempts=open_journal(site).attempts(spec.name),
-        now=site.now,
+        attempts=open_journal(context).attempts(spec.name),
+        now=context.now,
         by_hand=by_hand,
     )
 

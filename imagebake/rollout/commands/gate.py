@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from imagebake.kernel import console, context
+from imagebake.kernel import console
 from imagebake.kernel.console import print_json
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import NotNow
 from imagebake.kernel.flags import JSON
 from imagebake.rollout import operation
@@ -17,9 +18,9 @@ def gate(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Say whether the gate is open; closed or unknown, end with 75."""
-    site = context.site(quiet=as_json)
-    specs = load_all(site.workspace.specs, root=site.workspace.root)
-    with operation.place(site) as at:
+    context = open_context(quiet=as_json)
+    specs = load_all(context.workspace.specs, root=context.workspace.root)
+    with operation.open_rollout(context) as at:
         found = at.gate(specs.values())
     console.put_output("gate", found.state.value)
     if as_json:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from imagebake.azure.compute.machines import machine_extensions
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import ValidationFailed
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Word
-from imagebake.lock.selection import chosen
-from imagebake.rollout.operation import place
+from imagebake.lock.selection import select_specs
+from imagebake.rollout.operation import open_rollout
 from imagebake.rollout.undeclared_extensions import COLUMNS, find_undeclared
 
 
@@ -20,13 +20,13 @@ def guard(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print whose model asks for what its image does not hold; exit 3 where anybody's does."""
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
-    with place(site) as at:
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
+    with open_rollout(context) as at:
         inventory = at.inventory()
         machines = [one.id for one in inventory.machines]
-        with site.progress.step("Read the extensions of machines", total=len(machines)):
-            asked, unread = machine_extensions(at.end.cloud, machines)
+        with context.progress.step("Read the extensions of machines", total=len(machines)):
+            asked, unread = machine_extensions(at.session.cloud, machines)
     found = find_undeclared(specs, inventory, asked)
     unknown = [*inventory.unread, *unread]
     if as_json:

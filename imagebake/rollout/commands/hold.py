@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
-from imagebake.kernel import context
+from imagebake.kernel.context import open_context
 from imagebake.kernel.flags import HELD, JSON, Flag, Word
-from imagebake.lock.selection import spec_of, split_version
+from imagebake.lock.selection import find_spec, split_version
 from imagebake.rollout.holds import hold_plan, unhold_plan
 from imagebake.rollout.model.plan import RolloutPlan
-from imagebake.rollout.operation import do, place
+from imagebake.rollout.operation import apply_plan, open_rollout
 from imagebake.rollout.planners import version_id
-from imagebake.rollout.present import Order, proper, require_reason, say
+from imagebake.rollout.present import RolloutRequest, check_plan, print_outcome, require_reason
 
 
 def hold(
@@ -56,13 +56,17 @@ def _act(
     """Write the tag without a claim: whoever is at the image sees it and stops."""
     image, wanted = split_version(version)
     require_reason(reason)
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
-    order = Order(verb=verb, again="", brief=True, as_json=as_json)
-    with place(site) as at:
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
+    request = RolloutRequest(verb=verb, again="", brief=True, as_json=as_json)
+    with open_rollout(context) as at:
         at.must_have(spec)
         inventory = at.fleet.inventory((spec.gallery.definition,), consumers=False)
         subject = version_id(spec, wanted, inventory) if wanted else at.definition(spec)
         plan = decide(inventory, subject, at.now())
-        proper(plan, order)
-        say(plan, do(at, [spec], plan, inventory, order=order, hold=lambda: None), order)
+        check_plan(plan, request)
+        print_outcome(
+            plan,
+            apply_plan(at, [spec], plan, inventory, request=request, hold=lambda: None),
+            request,
+        )

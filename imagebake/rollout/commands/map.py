@@ -6,16 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock.selection import chosen
+from imagebake.lock.selection import select_specs
 from imagebake.rollout.dependency_graph import DependencyMap, build_dependency_map
 from imagebake.rollout.dependency_report import Drawing, map_page, map_svg, markdown
-from imagebake.rollout.operation import place
+from imagebake.rollout.operation import open_rollout
 from imagebake.session.session import Destination
 
 PICTURES: dict[str, Callable[[Drawing], str]] = {
@@ -34,13 +33,15 @@ def print_map(
 ) -> None:
     """Print what needs what, or draw it into the file *out*."""
     draw = _picture(out) if out else None
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
-    with place(site) as at:
-        found = build_dependency_map(specs, at.inventory(), _surroundings(site, at.end.destination))
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
+    with open_rollout(context) as at:
+        found = build_dependency_map(
+            specs, at.inventory(), _surroundings(context, at.session.destination)
+        )
     if draw:
         write_atomically(Path(out), draw(found.to_json()).encode())
-        site.progress.note(f"wrote {out}")
+        context.progress.note(f"wrote {out}")
     if as_json:
         print_json(found.to_json())
     elif not draw:
@@ -52,9 +53,9 @@ def _rows(found: DependencyMap) -> list[tuple[str, str, str]]:
     return [(names[one.who], one.how, names[one.what]) for one in sorted(found.needs)]
 
 
-def _surroundings(site: Site, to: Destination) -> dict[str, str]:
+def _surroundings(context: Context, to: Destination) -> dict[str, str]:
     """What every image of the project needs besides its gallery."""
-    return {"mirror": to.mirror_url, "identity": to.identity, "subnet": site.settings.subnet}
+    return {"mirror": to.mirror_url, "identity": to.identity, "subnet": context.settings.subnet}
 
 
 def _picture(out: str) -> Callable[[Drawing], str]:

@@ -11,26 +11,31 @@ from typing import Annotated
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import read_inventory
 from imagebake.azure.resources.resource_ids import definition_of, key
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json
-from imagebake.kernel.context import Site
+from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.kernel.flags import ANY_IMAGE, EXPECT, JSON, OVERRIDE, Flag, Word
-from imagebake.lock.selection import chosen
+from imagebake.lock.selection import select_specs
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.claims import AGAIN
 from imagebake.rollout.freezes import HEALTHY, evaluate_gate
 from imagebake.rollout.model.plan import RolloutPlan
-from imagebake.rollout.operation import CLAIM_WAIT, Place, do, place, unseen
-from imagebake.rollout.present import Order, proper, say, show
+from imagebake.rollout.operation import (
+    CLAIM_WAIT,
+    RolloutContext,
+    apply_plan,
+    open_rollout,
+    unreadable,
+)
+from imagebake.rollout.present import RolloutRequest, check_plan, print_outcome, print_plan
 from imagebake.rollout.protections import RetirementPolicy
-from imagebake.rollout.refusal_log import noted
+from imagebake.rollout.refusal_log import log_refusal
 from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model.image_spec import ImageSpec
 
 
 def from_file(
-    site: Site, specs: Iterable[ImageSpec], path: str, now: str, override: str
+    context: Context, specs: Iterable[ImageSpec], path: str, now: str, override: str
 ) -> RolloutPlan:
     """What would be decided on the inventory in the file *path* at the time *now*.
 
@@ -42,7 +47,7 @@ def from_file(
         raise UsageError(f"{path} cannot be read: {error}") from error
     found = read_inventory(text, path=path)
     at = moment(now) if now else found.at
-    closed = evaluate_gate(site.settings.freezes, HEALTHY, at)
+    closed = evaluate_gate(context.settings.freezes, HEALTHY, at)
     return retire_plan(policies(specs), found, now=at, gate=closed, override=override or None)
 
 
@@ -63,15 +68,25 @@ def moment(text: str) -> dt.datetime:
 
 
 def retire_here(
-    site: Site, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
+    context: Context,
+    specs: Sequence[ImageSpec],
+    request: RolloutRequest,
+    *,
+    apply: bool,
+    override: str,
 ) -> None:
-    """Decide which versions of the gallery of *site* may go; with *apply*, hide or delete them."""
-    with place(site) as at:
-        retirement(at, specs, order, apply=apply, override=override)
+    """Decide which versions of the gallery of *context* may go; with *apply*, hide or delete them."""
+    with open_rollout(context) as at:
+        retirement(at, specs, request, apply=apply, override=override)
 
 
 def retirement(
-    at: Place, specs: Sequence[ImageSpec], order: Order, *, apply: bool, override: str
+    at: RolloutContext,
+    specs: Sequence[ImageSpec],
+    request: RolloutRequest,
+    *,
+    apply: bool,
+    override: str,
 ) -> None:
     """Decide which versions of a gallery may go; with *apply*, hide or delete them.
 
@@ -87,36 +102,36 @@ def retirement(
     inventory = at.inventory()
     first = decide(inventory)
     if not apply:
-        show(first, order)
+        print_plan(first, request)
         return
-    with noted(at.site, specs, first, order.verb, at.began):
-        proper(first, order)
+    with log_refusal(at.context, specs, first, request.verb, at.began):
+        check_plan(first, request)
     if inventory.unread:
-        raise unseen(inventory.unread)
+        raise unreadable(inventory.unread)
     if not first.actions:
-        say(first, None, order)
+        print_outcome(first, None, request)
         return
     with contextlib.ExitStack() as stack:
-        hold = _claimed(at, specs, first, order, stack)
+        hold = _claimed(at, specs, first, request, stack)
         inventory = at.inventory()
         second = decide(inventory)
         if second.digest != first.digest:
             raise RolloutRefused("what may go changed while it was decided", hint=AGAIN)
-        outcome = do(at, specs, second, inventory, order=order, hold=hold)
-    say(second, outcome, order)
+        outcome = apply_plan(at, specs, second, inventory, request=request, hold=hold)
+    print_outcome(second, outcome, request)
 
 
 def _claimed(
-    at: Place,
+    at: RolloutContext,
     specs: Sequence[ImageSpec],
     plan: RolloutPlan,
-    order: Order,
+    request: RolloutRequest,
     stack: contextlib.ExitStack,
 ) -> Callable[[], None]:
     """Claim every image that *plan* touches; what it gives holds all of these claims."""
     touched = {definition_of(action.subject) for action in plan.actions}
     held = [
-        stack.enter_context(at.claim(definition, order.verb, wait=CLAIM_WAIT))
+        stack.enter_context(at.claim(definition, request.verb, wait=CLAIM_WAIT))
         for definition in map(at.definition, specs)
         if key(definition) in touched
     ]
@@ -151,12 +166,12 @@ def retire(
     """
     if plan and apply:
         raise UsageError("--plan shows and --apply does: give one of them")
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
     if inventory:
         if apply:
             raise UsageError("a file cannot be retired from: --inventory decides, and no more")
-        decided = from_file(site, specs, inventory, now, override)
+        decided = from_file(context, specs, inventory, now, override)
         if as_json:
             print_json(decided.to_json())
         else:
@@ -164,10 +179,10 @@ def retire(
         return
     if now:
         raise UsageError("--now is for --inventory: a gallery is read as it is")
-    from imagebake.rollout.present import Order
+    from imagebake.rollout.present import RolloutRequest
 
     # moved
 
     again = f"./inv retire {image}".rstrip()
-    order = Order(verb="retirement", again=again, expect=expect, as_json=as_json)
-    retire_here(site, specs, order, apply=apply, override=override)
+    request = RolloutRequest(verb="retirement", again=again, expect=expect, as_json=as_json)
+    retire_here(context, specs, request, apply=apply, override=override)

@@ -1,4 +1,4 @@
-"""`rotate`, `promote` and `rollback`: versions on their way to machines, and back."""
+"""The tasks `rotate`, `promote` and `rollback`."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated
 
-from imagebake.kernel import context
+from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
-from imagebake.kernel.flags import EXPECT, IMAGE, JSON, OVERRIDE, Flag, Word
-from imagebake.lock.selection import spec_of, split_version
+from imagebake.kernel.flags import EXPECT, IMAGE, JSON, OVERRIDE, Flag, Injected, Word
+from imagebake.lock.selection import find_spec, split_version
 from imagebake.rollout.claims import URGENT
 from imagebake.rollout.operation import (
     CLAIM_WAIT,
     URGENT_WAIT,
-    Decide,
-    Place,
-    perform,
-    place,
-    unseen,
+    Planner,
+    RolloutContext,
+    claim_and_apply,
+    open_rollout,
+    unreadable,
 )
-from imagebake.rollout.planners import promotion_planner, rollback_planner, rotation_planner
+from imagebake.rollout.planners import (
+    HeartbeatReader,
+    promotion_planner,
+    rollback_planner,
+    rotation_planner,
+)
 from imagebake.rollout.present import (
-    Order,
+    RolloutRequest,
+    print_plan,
     refuse_plan_and_apply,
     require_image,
     require_reason,
-    show,
 )
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -39,14 +44,18 @@ def rotate(
     expect: Annotated[str, Flag(EXPECT)] = "",
     override: Annotated[str, Flag(OVERRIDE)] = "",
     as_json: Annotated[bool, JSON] = False,
+    heartbeats: Annotated[HeartbeatReader, Injected()],
 ) -> None:
-    """Show the whole policy of one image as a plan, or with *apply* carry it out."""
+    """Print the plan that the rollout policy of one image asks for, or with *apply* apply it."""
     refuse_plan_and_apply(plan=plan, apply=apply)
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, require_image(image))
-    order = Order(verb="rotation", again=f"./inv rotate {image}", expect=expect, as_json=as_json)
-    with place(site) as at:
-        _act(at, spec, rotation_planner(at, spec, override), order, plan=not apply, wait=CLAIM_WAIT)
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, require_image(image))
+    request = RolloutRequest(
+        verb="rotation", again=f"./inv rotate {image}", expect=expect, as_json=as_json
+    )
+    with open_rollout(context) as at:
+        planner = rotation_planner(at, spec, override, heartbeats=heartbeats)
+        _run(at, spec, planner, request, plan=not apply, wait=CLAIM_WAIT)
 
 
 def promote(
@@ -59,20 +68,21 @@ def promote(
         str, Flag("why a missing proof, a revocation or a freeze is overruled; it is recorded")
     ] = "",
     as_json: Annotated[bool, JSON] = False,
+    heartbeats: Annotated[HeartbeatReader, Injected()],
 ) -> None:
-    """Bring a version to a ring by hand: at once, or with *plan* only on paper."""
+    """Bring a version to a ring without waiting for it to soak; with *plan* only print how."""
     refuse_plan_and_apply(plan=plan, apply=apply)
     image, wanted = split_version(version)
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
     ring = _ring(spec, ring)
-    order = Order(
+    request = RolloutRequest(
         verb="promotion", again=f"./inv promote {version} --ring {ring}", needed=True,
         as_json=as_json,
     )  # fmt: skip
-    with place(site) as at:
-        decide = promotion_planner(at, spec, ring, wanted, override)
-        _act(at, spec, decide, order, plan=plan, wait=CLAIM_WAIT)
+    with open_rollout(context) as at:
+        planner = promotion_planner(at, spec, ring, wanted, override, heartbeats=heartbeats)
+        _run(at, spec, planner, request, plan=plan, wait=CLAIM_WAIT)
 
 
 def rollback(
@@ -91,38 +101,44 @@ def rollback(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Make the good version before the bad one current again: at once, whatever is frozen."""
+    """Revoke a bad version and make the good one before it current again, in spite of freezes."""
     image, wanted = split_version(version)
     require_reason(reason)
-    site = context.site(quiet=as_json)
-    spec = spec_of(site, image)
+    context = open_context(quiet=as_json)
+    spec = find_spec(context, image)
     known = _ring(spec, ring) if ring else None
-    order = Order(
+    request = RolloutRequest(
         verb=URGENT, again="", needed=True, take_over=take_over, as_json=as_json,
         objective=dt.timedelta(minutes=spec.objectives.rollback_minutes),
     )  # fmt: skip
-    with place(site) as at:
-        decide = rollback_planner(at, spec, known, wanted, reason=reason, override=override)
-        _act(at, spec, decide, order, plan=plan, wait=URGENT_WAIT)
+    with open_rollout(context) as at:
+        planner = rollback_planner(at, spec, known, wanted, reason=reason, override=override)
+        _run(at, spec, planner, request, plan=plan, wait=URGENT_WAIT)
 
 
-def _act(
-    at: Place, spec: ImageSpec, decide: Decide, order: Order, *, plan: bool, wait: float
+def _run(
+    at: RolloutContext,
+    spec: ImageSpec,
+    planner: Planner,
+    request: RolloutRequest,
+    *,
+    plan: bool,
+    wait: float,
 ) -> None:
-    """Do what was asked for at once, or with *plan* only show it."""
+    """Apply the plan of *planner* at once, or with *plan* only print it."""
     if plan:
         at.must_have(spec)
-        made, inventory = at.decided(decide, at.inventory())
-        show(made, order)
-        if order.needed and (lacking := inventory.unseen(spec.gallery.definition)):
-            raise unseen(lacking)
+        made, inventory = at.decided(planner, at.inventory())
+        print_plan(made, request)
+        if request.needed and (lacking := inventory.unseen(spec.gallery.definition)):
+            raise unreadable(lacking)
     else:
-        perform(at, spec, decide, order, wait=wait)
+        claim_and_apply(at, spec, planner, request, wait=wait)
 
 
 def _ring(spec: ImageSpec, ring: str) -> str:
-    names: Sequence[str] = [one.name for one in spec.rollout_rings]
+    names: Sequence[str] = [ring.name for ring in spec.rollout_rings]
     if ring not in names:
-        said = f"{spec.name} has no ring {ring!r}" if ring else "say to which ring"
-        raise UsageError(said, hint=f"its rings: {', '.join(names)}")
+        message = f"{spec.name} has no ring {ring!r}" if ring else "say to which ring"
+        raise UsageError(message, hint=f"its rings: {', '.join(names)}")
     return ring

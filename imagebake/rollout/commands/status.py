@@ -7,14 +7,14 @@ from typing import Annotated
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.inventory_file import inventory_json
-from imagebake.kernel import context
 from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.context import open_context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.flags import ANY_IMAGE, JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock.selection import chosen
+from imagebake.lock.selection import select_specs
 from imagebake.rollout.freezes import RolloutGate
-from imagebake.rollout.operation import place, read_status
+from imagebake.rollout.operation import open_rollout, read_status
 from imagebake.rollout.quota import quotas
 from imagebake.rollout.status import COLUMNS
 from imagebake.rollout.undeclared_extensions import find_undeclared, undeclared_note
@@ -29,16 +29,16 @@ def print_status(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Print where the images are; with *save*, keep what was read in a file."""
-    site = context.site(quiet=as_json)
-    specs = chosen(site, image, every=not image)
-    with place(site) as at:
+    context = open_context(quiet=as_json)
+    specs = select_specs(context, image, every=not image)
+    with open_rollout(context) as at:
         inventory = at.inventory()
         closed = at.gate(specs)
         rows = read_status(at, specs, inventory)
     beyond = find_undeclared(specs, inventory, {})
     if save:
         write_atomically(Path(save), canonical_json(inventory_json(inventory)))
-        site.progress.note(f"wrote {save}: ./inv retire --inventory {save} decides from it")
+        context.progress.note(f"wrote {save}: ./inv retire --inventory {save} decides from it")
     if as_json:
         print_json(
             {

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import yaml
-import yaml.cyaml
 from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
@@ -163,7 +162,7 @@ class _Events(Reader, Scanner, Parser):
 
 
 class _Parser(Protocol):
-    def get_event(self) -> yaml.Event: ...
+    def get_event(self) -> yaml.Event | None: ...
 
 
 def read(
@@ -194,7 +193,7 @@ def _read_correct(text: str, source: Source) -> Mapping | None:
     """Return the tree that libyaml reads in *text*; None where Python has to decide."""
     if _LIBYAML_IS_LAX.search(text):
         return None
-    builder = _Builder(yaml.cyaml.CParser(text), source)
+    builder = _Builder(yaml.CSafeLoader(text), source)
     try:
         root = builder.document()
     except (yaml.YAMLError, _TooDeepError, ValueError):
@@ -219,7 +218,9 @@ class _Builder:
         self.depth = 0
 
     def next(self) -> yaml.Event:
-        return self.events.get_event()
+        event = self.events.get_event()
+        assert event is not None  # noqa: S101 - the builder stops before the stream does
+        return event
 
     def document(self) -> Node | None:
         self.next()

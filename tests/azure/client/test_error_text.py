@@ -11,7 +11,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.azure.client.error_text import refusal
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
-from imagebake.kernel.context import explain
+from imagebake.kernel.context import format_error
 from imagebake.kernel.errors import CloudError
 from tests.azure.conftest import Answers
 
@@ -66,5 +66,5 @@ def test_what_is_in_the_catalogue_is_told_with_its_cause(service: Answers) -> No
 
     assert error.cause == "the workflow's assertion is older than its five minutes"
     assert "id-token: write" in str(error.hint)
-    assert "  = cause: the workflow's" in explain(error)
+    assert "  = cause: the workflow's" in format_error(error)
     assert refused(service, 418).cause is None

@@ -28,8 +28,8 @@ from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import outages
 from imagebake.recovery.runbook import parse
-from imagebake.rollout.operation import Place
-from imagebake.session.session import Destination, End, InAzure, LocalLogs
+from imagebake.rollout.operation import RolloutContext
+from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.load import load_all, load_spec
 from tests.support.beaten import NOW, PLAIN_NEEDS
 from tests.support.beats import console_of
@@ -82,7 +82,7 @@ class Desk:
 
     @contextlib.contextmanager
     def azure(self) -> Iterator[tuple[Emulator, Clients]]:
-        site = context.site(quiet=True)
+        site = context.open_context(quiet=True)
         host = TinyHost(NOW, printed=console_of)
         if outages(site.workspace.emulator).store != StoreState.UP:
             host.broken[PLAIN_NEEDS] = "Failed to fetch https://packages-1.store.test/x: 409"
@@ -93,14 +93,18 @@ class Desk:
             yield emulator, cloud
 
     def beat(self) -> int:
-        site = context.site(quiet=True)
+        site = context.open_context(quiet=True)
         specs = list(load_all(site.workspace.specs, root=site.workspace.root).values())
         with self.azure() as (_, cloud):
             to = Destination(gallery=GROUP, identity="", mirror_url="")
-            logs = LocalLogs(lambda _: None)
-            end = End(cloud=cloud, destination=to, bases=InAzure(), images=InAzure(), logs=logs)
+            logs = LocalBuildLogs(lambda _: None)
+            end = CloudSession(
+                cloud=cloud, destination=to, bases=AzureBackend(), images=AzureBackend(), logs=logs
+            )
             fleet = Fleet(cloud, GROUP, NOW)
-            beats = carry_out(Place(site=site, end=end, fleet=fleet, now=NOW, began=NOW()), specs)
+            beats = carry_out(
+                RolloutContext(context=site, session=end, fleet=fleet, now=NOW, began=NOW()), specs
+            )
         try:
             judge(judge_beats(beats))
         except ImagebakeError as error:

@@ -104,14 +104,14 @@ def test_no_secret_of_a_library_comes_out(
 ) -> None:
     error = refusal(kind(text_with(found)), "bake")
 
-    assert leaked(found, context.explain(error)) == []
+    assert leaked(found, context.format_error(error)) == []
 
 
 @given(planted)
 def test_no_secret_of_an_error_of_ours_comes_out(found: list[tuple[str, str]]) -> None:
     text = text_with(found)
     for error in (CloudError(text, hint=text), BakeFailed(text, hint=text)):
-        assert leaked(found, context.explain(error)) == []
+        assert leaked(found, context.format_error(error)) == []
         assert leaked(found, str(error)) == []
 
 
@@ -121,7 +121,7 @@ def test_no_secret_of_an_answer_comes_out(
 ) -> None:
     error = answered(text_with(found), status, page=kind == "p")
 
-    assert leaked(found, context.explain(error)) == []
+    assert leaked(found, context.format_error(error)) == []
 
 
 def answered(said: str, status: int, *, page: bool) -> CloudError:

@@ -26,7 +26,7 @@ from imagebake.recovery.commands.dr import (
     restore_versions,
     use_gallery,
 )
-from imagebake.rollout.operation import Place, second
+from imagebake.rollout.operation import RolloutContext, second_gallery
 from tests.support.emulators import Clock
 from tests.support.live_fleets import set_id, version_id
 from tests.support.rollouts import REGIONS, SETS, Rollout, a_rollout
@@ -62,8 +62,8 @@ def wide(tmp_path: Path) -> Iterator[Rollout]:
         yield rollout
 
 
-def spare(fleet: Rollout) -> Place:
-    return second(fleet.place)
+def spare(fleet: Rollout) -> RolloutContext:
+    return second_gallery(fleet.place)
 
 
 def copy(fleet: Rollout) -> None:
@@ -168,8 +168,8 @@ class InSecond(Rollout):
         super().__init__(of.emulator, of.folder, of.clock, of.cloud, of.spec, of.settings)
 
     @property
-    def place(self) -> Place:
-        return second(super().place)
+    def place(self) -> RolloutContext:
+        return second_gallery(super().place)
 
 
 def test_a_copy_that_fails_to_replicate_is_said_and_nothing_counts_on_it(fleet: Rollout) -> None:

@@ -62,6 +62,6 @@ def fleet(root: Path) -> Path:
 
 def in_azure(make: Callable[[World], None]) -> None:
     """Do something in the repository's cloud that no command does."""
-    with session.connect(context.site(quiet=True)) as end:
+    with session.connect(context.open_context(quiet=True)) as end:
         assert end.local
         make(World(end.local.emulator, end.cloud))

@@ -10,14 +10,14 @@ import pytest
 from imagebake.azure.model.gallery import TAG_KEEP
 from imagebake.kernel.errors import CloudError, NotNow, RolloutRefused
 from imagebake.rollout.commands.retire import retirement
-from imagebake.rollout.present import Order
+from imagebake.rollout.present import RolloutRequest
 from tests.support.emulators import Clock
 from tests.support.live_fleets import version_id
 from tests.support.rollouts import Rollout, a_ringed_spec, a_rollout
 
 TERMS = {"keep": 1, "minimum_age_days": 2, "grace_days": 3, "most_per_run": 2}
 OLD = ("0.1.0", "0.2.0", "0.3.0")
-ORDER = Order(verb="retirement", again="./inv retire")
+ORDER = RolloutRequest(verb="retirement", again="./inv retire")
 
 
 def build(rollout: Rollout) -> None:
