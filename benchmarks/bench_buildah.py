@@ -17,7 +17,7 @@ from benchmarks.measure import Contest, processor_seconds, report, run, seconds
 from benchmarks.workshop import IMAGE, Workshop, a_workshop
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.recipe import Marketplace
+from imagebake.lab.engine.recipe import BaseMarketplace
 
 FIRST, CHANGED, LAST = "mask-downloads", "install-packages", "write-deprovisioning-script"
 """The customizers from which nothing is cached: cold, with one changed pin, as preparation."""
@@ -105,7 +105,7 @@ class Ours:
         engine = Engine(
             folder=folder,
             mirror=self.shop.state / "mirror",
-            marketplace=Marketplace(folder / "marketplace"),
+            marketplace=BaseMarketplace(folder / "marketplace"),
             fetch=lambda uri, _: Path(uri),
         )
         times: dict[str, float] = {}

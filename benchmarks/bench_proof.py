@@ -21,7 +21,7 @@ from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Scenario
 from imagebake.lab.boot.trials import ImageChange, trials
 from imagebake.lab.fabric.plan import FabricExtension, GoalState
 from imagebake.lock.selection import fresh_lock, find_spec, templates
-from imagebake.proof.prove import Run, demand_of, run_here
+from imagebake.proof.prove import RunFirstBoot, requirements_of, local_runner
 from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.pins import DeliveryMode
@@ -41,8 +41,8 @@ class Pair:
     *downloads* in its goal state: the extensions that the golden one has inside.
     """
 
-    golden: Run
-    plain: Run
+    golden: RunFirstBoot
+    plain: RunFirstBoot
     ways: Mapping[str, Scenario]
     downloads: tuple[FabricExtension, ...]
 
@@ -102,7 +102,7 @@ def a_pair() -> Iterator[Pair]:
                 one.name: replace(
                     one, means=StartMethod.BOOT, linger=0.0, patience=PATIENCE, forbearance=None
                 )
-                for one in trials(spec, demand_of(spec, CATALOGUE, {}))[1:]
+                for one in trials(spec, requirements_of(spec, CATALOGUE, {}))[1:]
             },
             downloads=tuple(
                 FabricExtension(publisher=pin.publisher, type=pin.type, version=pin.version)
@@ -139,8 +139,8 @@ def table(pair: Pair) -> None:
     print()
 
 
-def _runner(layers: tuple[Path, ...]) -> Run:
-    return run_here(
+def _runner(layers: tuple[Path, ...]) -> RunFirstBoot:
+    return local_runner(
         layers,
         masked=(),
         now=functools.partial(dt.datetime.now, dt.UTC),

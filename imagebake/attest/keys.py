@@ -67,7 +67,7 @@ class PrivateKey:
         return self.key.sign(message, _ECDSA)
 
 
-def private_key(path: Path, setting: str) -> PrivateKey:
+def load_private_key(path: Path, setting: str) -> PrivateKey:
     """The private key in *path*, which *setting* names; raises `UsageError` where it is none."""
     try:
         key = serialization.load_pem_private_key(_content(path, setting), password=None)
@@ -80,7 +80,7 @@ def private_key(path: Path, setting: str) -> PrivateKey:
     raise _refusal(path, setting)
 
 
-def public_keys(path: Path, setting: str) -> tuple[PublicKey, ...]:
+def load_public_keys(path: Path, setting: str) -> tuple[PublicKey, ...]:
     """The public keys in *path*, of which there is at least one; raises `UsageError` if not."""
     found = []
     for block in _PUBLIC.findall(_content(path, setting)):

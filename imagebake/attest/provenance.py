@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from imagebake.attest import purls
-from imagebake.attest.records import Baked
+from imagebake.attest.records import BakedVersion
 from imagebake.kernel.version import VERSION
 from imagebake.proof.records import STATEMENT_TYPE
 from imagebake.spec.model.pins import ExtensionPin
@@ -16,7 +16,7 @@ BUILD = "urn:imagebake:bake:v1"
 """How the parameters below are to be understood: docs/sbom-and-provenance.md."""
 
 
-def provenance(baked: Baked, *, records: Mapping[str, str]) -> dict[str, Any]:
+def provenance(baked: BakedVersion, *, records: Mapping[str, str]) -> dict[str, Any]:
     """State that the image of *baked* was made from the artifacts of its lock.
 
     *records* are the digests of what was written down besides, by name.
@@ -55,7 +55,7 @@ def provenance(baked: Baked, *, records: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def materials(baked: Baked) -> Iterator[dict[str, Any]]:
+def materials(baked: BakedVersion) -> Iterator[dict[str, Any]]:
     """Every artifact of the lock once, then the commit of the spec where it is known."""
     seen: set[str] = set()
     for package in baked.lock.packages:

@@ -16,7 +16,7 @@ SBOM, PROVENANCE, ENVELOPE = "sbom.cdx.json", "provenance.intoto.json", "provena
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baked:
+class BakedVersion:
     """A version as its bake wrote it down: the manifest, and the plan that it carried out."""
 
     manifest: BakeManifest
@@ -59,6 +59,6 @@ class Baked:
         return ((file, owners.get(file.destination, "")) for file in self.lock.files)
 
 
-def present(packages: tuple[InstalledPackage, ...]) -> tuple[InstalledPackage, ...]:
+def packages_with_files(packages: tuple[InstalledPackage, ...]) -> tuple[InstalledPackage, ...]:
     """Those of *packages* of which more is left than configuration."""
     return tuple(package for package in packages if not package.gone)

@@ -23,7 +23,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
 from imagebake.attest import purls
-from imagebake.attest.records import Baked, present
+from imagebake.attest.records import BakedVersion, packages_with_files
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.version import VERSION
@@ -34,7 +34,7 @@ _NAMESPACE = uuid.UUID("5e5ff8a4-3d9e-5d0c-9d7a-6a2a2f3c1b77")
 _UNLOCKED = "not in the lock"
 
 
-def sbom(baked: Baked, packages: Sequence[InstalledPackage]) -> bytes:
+def sbom(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> bytes:
     """Write down what is in the version: *packages*, as its dpkg has them, and files by digest.
 
     The same version gives the same bytes: nothing in it is taken from a clock or from dice.
@@ -59,7 +59,7 @@ def sbom(baked: Baked, packages: Sequence[InstalledPackage]) -> bytes:
     return canonical_json(json.loads(text))
 
 
-def _root(baked: Baked) -> Component:
+def _root(baked: BakedVersion) -> Component:
     manifest = baked.manifest
     purl = purls.image(manifest.image, manifest.version, manifest.content_sha256 or "")
     return Component(
@@ -82,11 +82,11 @@ def _root(baked: Baked) -> Component:
     )
 
 
-def _packages(baked: Baked, packages: Sequence[InstalledPackage]) -> Iterator[Component]:
+def _packages(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> Iterator[Component]:
     locked, agents = baked.locked(), baked.agents()
     pins = {pin.name: pin for pin in baked.plan.spec.pins}
     owner = baked.plan.spec.owner
-    for package in present(tuple(packages)):
+    for package in packages_with_files(tuple(packages)):
         known = locked.get((package.name, package.version, package.architecture))
         agent = agents.get(package.name, "")
         pin = pins.get(agent or package.name)
@@ -114,7 +114,7 @@ def _packages(baked: Baked, packages: Sequence[InstalledPackage]) -> Iterator[Co
         )
 
 
-def _files(baked: Baked) -> Iterator[Component]:
+def _files(baked: BakedVersion) -> Iterator[Component]:
     """The zips of extensions and agents, and the files that somebody pinned."""
     for file, whose in baked.brought():
         kind, name, purl, told = _named(file, whose)
@@ -144,7 +144,7 @@ def _named(
     return ComponentType.FILE, file.name, purls.file(file), []
 
 
-def _source(baked: Baked) -> Component:
+def _source(baked: BakedVersion) -> Component:
     source = baked.lock.source
     purl = purls.source_image(source)
     name, version = source.named

@@ -10,7 +10,7 @@ from typing import IO, Any, cast
 
 from imagebake.attest.envelope import IN_TOTO, Key, read_envelope
 from imagebake.attest.provenance import materials
-from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, Baked, present
+from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, BakedVersion, packages_with_files
 from imagebake.attest.sbom import sbom
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.inspection.contents import Contents
@@ -38,7 +38,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
+class VersionVerification:
     """All checks of *subject*, an `IMAGE@VERSION`."""
 
     subject: str
@@ -72,12 +72,12 @@ SHORT = 16
 """So many digits of a digest are shown."""
 
 
-def components(document: Mapping[str, Any]) -> dict[str, Any]:
+def components_by_ref(document: Mapping[str, Any]) -> dict[str, Any]:
     """The components of an SBOM by their references."""
     return {str(one.get("bom-ref")): one for one in document.get("components", ())}
 
 
-def moved(said: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+def component_differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
     """Each component that is on one side only, or not the same; a moved version is one line."""
     lost = {ref: said[ref] for ref in said.keys() - found.keys()}
     new = {ref: found[ref] for ref in found.keys() - said.keys()}
@@ -98,7 +98,9 @@ def moved(said: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
             yield f"{found[ref]['name']}: the SBOM has another {', '.join(fields) or 'description'}"
 
 
-def other_materials(said: Sequence[Any], expected: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def material_differences(
+    said: Sequence[Any], expected: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     """Each material of a statement that is not the lock's, and each that is missing."""
     told = {str(one.get("name")): one for one in said}
     wanted = {one["name"]: one for one in expected}
@@ -111,7 +113,7 @@ def other_materials(said: Sequence[Any], expected: Sequence[Mapping[str, Any]]) 
         yield f"its material {name} is not in the lock"
 
 
-def unsigned(
+def signature_problems(
     content: bytes | None, statement: bytes | None, trusted: Sequence[Key]
 ) -> Iterator[str]:
     """Why the envelope *content* does not show that a trusted key signed *statement*."""
@@ -147,12 +149,12 @@ class Claims:
 
     subject: str
     version: GalleryVersion
-    baked: Baked
+    baked: BakedVersion
     kept: Callable[[str], bytes | None]
     trusted: tuple[Key, ...] = ()
 
 
-def verify(claims: Claims, stream: IO[bytes]) -> Verification:
+def verify(claims: Claims, stream: IO[bytes]) -> VersionVerification:
     """Hold the image, as a tar of its root file system, against everything that is said of it.
 
     Raises `ValidationFailed` where the image cannot be read; what is wrong raises nothing.
@@ -160,7 +162,7 @@ def verify(claims: Claims, stream: IO[bytes]) -> Verification:
     hashing = _Hashing(stream)
     contents = read_contents(cast("IO[bytes]", hashing))  # tarfile only ever reads
     content_sha256 = hashing.finish()
-    return Verification(
+    return VersionVerification(
         claims.subject,
         (
             _content(claims, content_sha256),
@@ -226,7 +228,9 @@ def _manifest(claims: Claims, contents: Contents) -> Check:
         wrong.append(f"{MANIFEST} {'is missing' if text is None else 'is not what was baked'}")
     if claims.baked.plan.manifest != canonical_json(said):
         wrong.append(f"the manifest that {PLAN} would put into the image is another")
-    installed = {(one.name, one.architecture): one.version for one in present(contents.packages)}
+    installed = {
+        (one.name, one.architecture): one.version for one in packages_with_files(contents.packages)
+    }
     for package in said.get("packages", ()):
         name, version = package["name"], package["version"]
         found = installed.get((name, package["architecture"]))
@@ -246,8 +250,8 @@ def _bill(claims: Claims, contents: Contents) -> Check:
     if kept is None:
         return Check("SBOM", SBOM, (f"there is no {SBOM} that can be read",))
     made = json.loads(sbom(claims.baked, contents.packages))
-    said, found = components(kept), components(made)
-    wrong = [*moved(said, found)]
+    said, found = components_by_ref(kept), components_by_ref(made)
+    wrong = [*component_differences(said, found)]
     about = [document.get("metadata", {}).get("component") for document in (kept, made)]
     if about[0] != about[1]:
         wrong.append("the SBOM is about another image")
@@ -266,7 +270,7 @@ def _provenance(claims: Claims, content_sha256: str) -> Check:
         wrong.append(f"its subject is {said or 'nothing'}, not this image")
     definition = statement.get("predicate", {}).get("buildDefinition", {})
     expected_materials = list(materials(claims.baked))
-    wrong += other_materials(definition.get("resolvedDependencies", []), expected_materials)
+    wrong += material_differences(definition.get("resolvedDependencies", []), expected_materials)
     byproducts = statement.get("predicate", {}).get("runDetails", {}).get("byproducts", [])
     for record in (PLAN, SBOM):
         found = sha256_bytes(claims.kept(record) or b"")
@@ -283,7 +287,7 @@ def _signature(claims: Claims) -> Check:
         told = "not checked: no key is trusted" if content else "none, and no key demands one"
         return Check("signature", told)
     keys = ", ".join(key.keyid[:SHORT] for key in claims.trusted)
-    wrong = unsigned(content, claims.kept(PROVENANCE), claims.trusted)
+    wrong = signature_problems(content, claims.kept(PROVENANCE), claims.trusted)
     return Check("signature", f"by {keys}", tuple(wrong))
 
 

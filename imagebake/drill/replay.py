@@ -25,7 +25,7 @@ from imagebake.drill.model import (
 )
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.progress import Progress, Step
-from imagebake.lab.faults import Asking, IdentityState, StoreState
+from imagebake.lab.faults import ServiceRequest, IdentityState, StoreState
 from imagebake.lab.ledger import DNS, OTHER, Ledger
 
 _AT_ONCE = 32
@@ -42,7 +42,7 @@ class Incident(Protocol):
         """Break the identity service, or mend it."""
 
     @property
-    def asked(self) -> tuple[Asking, ...]:
+    def asked(self) -> tuple[ServiceRequest, ...]:
         """Everything that machines asked of the two so far."""
 
     def ledger(self, machine_id: str) -> Ledger | None:
@@ -287,7 +287,7 @@ class _Drill:
                 )
                 yield Traffic(label=candidate.label, service=service, by_minute=dict(minutes))
 
-    def _minute_of(self, asking: Asking) -> int:
+    def _minute_of(self, asking: ServiceRequest) -> int:
         """The minute that *asking* would have come at had nothing been compressed."""
         minute, began = self.starts[asking.machine]
         return minute + int((asking.time - began).total_seconds() // 60)

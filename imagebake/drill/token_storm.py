@@ -18,10 +18,10 @@ from imagebake.azure.client.token_clients import Detour, has_token, our_credenti
 from imagebake.drill.virtual_time import VirtualTime
 from imagebake.heartbeat.history import percentile
 from imagebake.kernel.progress import Progress
-from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import METADATA, IdentityFault, Machine
+from imagebake.lab.fabric.plan import METADATA, IdentityFault, FabricMachine
 
 SDK, OURS = "sdk", "imagebake"
 KINDS = (SDK, OURS)
@@ -206,7 +206,7 @@ class _Storm:
         down = self.time.now < self.plan.outage
         fabric.set_identity(IdentityFault.THROTTLED if busy or down else IdentityFault.NONE)
 
-    def _note(self, request: Request) -> None:
+    def _note(self, request: RequestRecord) -> None:
         if request.service is Service.IDENTITY:
             self.arrivals[int(self.time.now)] += 1
 
@@ -221,7 +221,7 @@ class _Storm:
             return opened
 
         fabric = Fabric(
-            Machine(vm_id="00000000-0000-0000-0000-000000000001"),
+            FabricMachine(vm_id="00000000-0000-0000-0000-000000000001"),
             listen=listen,
             store=ExtensionStore(),
             now=lambda: self.began + dt.timedelta(seconds=self.time.now),

@@ -25,7 +25,7 @@ class IdentityState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class ServiceRequest:
     """One request to the `store` or to the `identity` service; *status* 0 is no answer."""
 
     time: dt.datetime

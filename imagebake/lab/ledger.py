@@ -12,7 +12,7 @@ DNS, OTHER = "dns", "other"
 """The counters that a machine without downloads leaves at zero."""
 
 
-class Asked(enum.StrEnum):
+class RequestKind(enum.StrEnum):
     """How far we understood what was asked."""
 
     DNS = "dns"
@@ -32,7 +32,7 @@ class LedgerEntry:
     """
 
     time: dt.datetime
-    kind: Asked
+    kind: RequestKind
     host: str
     unit: str = ""
     process: str = ""
@@ -54,11 +54,11 @@ class LedgerEntry:
     def of_json(cls, document: Mapping[str, Any]) -> LedgerEntry:
         """The entry that `to_json` wrote."""
         time = dt.datetime.fromisoformat(document["time"])
-        return cls(**{**document, "time": time, "kind": Asked(document["kind"])})
+        return cls(**{**document, "time": time, "kind": RequestKind(document["kind"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Destination:
+class PacketDestination:
     """Where packets went that no class of the platform covers, and how many."""
 
     address: str
@@ -77,7 +77,7 @@ class Ledger:
 
     entries: tuple[LedgerEntry, ...] = ()
     counters: Mapping[str, int] = field(default_factory=dict)
-    destinations: tuple[Destination, ...] = ()
+    destinations: tuple[PacketDestination, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -104,7 +104,7 @@ class Ledger:
         return cls(
             entries=tuple(LedgerEntry.of_json(one) for one in document["entries"]),
             counters=dict(document["counters"]),
-            destinations=tuple(Destination(**one) for one in document["destinations"]),
+            destinations=tuple(PacketDestination(**one) for one in document["destinations"]),
         )
 
 

@@ -20,11 +20,11 @@ from imagebake.kernel.errors import ArtifactError, UsageError
 from imagebake.kernel.host.namespaces import rootless
 from imagebake.kernel.settings import Settings
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.errors import CannotRun, EngineFailed
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.errors import EngineFailed, UnsupportedTemplate
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
 from imagebake.lab.engine.template import Fetch
 from imagebake.lab.faults import IdentityState, StoreState
-from imagebake.lab.vm_host import Region
+from imagebake.lab.vm_host import VmHost
 from imagebake.spec.lock import Bundle
 from imagebake.spec.model.source import GalleryVersion, ManagedImage
 from imagebake.spec.plan import BakePlan
@@ -49,7 +49,7 @@ class EngineBuilder:
         """Build *template*; raises `BuildFailed` with what the broken step printed last."""
         try:
             return self.engine.build(template, log=log, on_state=on_state, cancelled=cancelled)
-        except CannotRun as error:
+        except UnsupportedTemplate as error:
             message = f"{error.message}. {_ACCEPTED}\n= hint: {error.hint}"
             raise BuildFailed(error.code, message) from error
         except EngineFailed as error:
@@ -63,7 +63,7 @@ class EngineBuilder:
 class LocalBases:
     """Lets the base of a lock stand in for the marketplace image that its spec names."""
 
-    marketplace: Marketplace
+    marketplace: BaseMarketplace
 
     def offer(self, plan: BakePlan) -> None:
         """Offer *plan*'s base; the same one offered again changes nothing."""
@@ -76,10 +76,10 @@ class LocalBases:
             packages=tuple(f"{package.name}={package.version}" for package in base.packages),
             bundle=Bundle(base.packages).digest,
         )
-        self.marketplace.offer(wire_source(plan), recipe)
+        self.marketplace.offer(template_source(plan), recipe)
 
 
-def wire_source(plan: BakePlan) -> dict[str, str]:
+def template_source(plan: BakePlan) -> dict[str, str]:
     """The image template's source, as the wire spells it."""
     match plan.lock.source:
         case ManagedImage(managed_image=image):
@@ -97,7 +97,7 @@ class LocalBackend:
 
     emulator: Emulator
     engine: Engine
-    region: Region
+    region: VmHost
 
     @property
     def bases(self) -> LocalBases:
@@ -162,14 +162,14 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
     return Engine(
         folder=workspace.engine,
         mirror=workspace.mirror,
-        marketplace=Marketplace(workspace.engine / "marketplace"),
+        marketplace=BaseMarketplace(workspace.engine / "marketplace"),
         fetch=fetch,
         network=network,
         clock=functools.partial(dt.datetime.now, dt.UTC),
     )
 
 
-def offered(workspace: Workspace, settings: Settings) -> Offered:
+def read_marketplace(workspace: Workspace, settings: Settings) -> Offered:
     """What the emulator's marketplace offers: what the file says that the settings name.
 
     It has `images` by `PUBLISHER:OFFER:SKU` and `extensions` by `PUBLISHER:TYPE`; each maps
@@ -192,7 +192,7 @@ def offered(workspace: Workspace, settings: Settings) -> Offered:
         ) from error
 
 
-def outages(folder: Path) -> Outages:
+def read_outages(folder: Path) -> Outages:
     """What is broken in the emulator of *folder*; `UsageError` for what cannot be read."""
     try:
         found = Outages.read(folder)
@@ -212,10 +212,10 @@ def open_local_backend(
 
     Its machines really boot when this process is root; else they are inventory.
     """
-    region = Region(
+    region = VmHost(
         functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
     )
-    broken = outages(workspace.emulator)
+    broken = read_outages(workspace.emulator)
     region.set_store(StoreState(broken.store))
     region.set_identity(IdentityState(broken.identity))
     emulator = Emulator(
@@ -226,7 +226,7 @@ def open_local_backend(
         resource_group=settings.resource_group,
         location=settings.location,
         port=port,
-        marketplace=offered(workspace, settings),
+        marketplace=read_marketplace(workspace, settings),
     )
     with emulator:
         yield LocalBackend(emulator, engine, region)

@@ -10,7 +10,7 @@ from typing import Any
 from imagebake.lab.ledger import Ledger
 
 
-class Law(enum.StrEnum):
+class Criterion(enum.StrEnum):
     """What every first boot of a proof must keep, and the last one what the proof must."""
 
     SILENT = "silent"
@@ -23,7 +23,7 @@ class Law(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ProofScope:
     """Which part of a proof is wanted: all of it, unless *scenario* names one first boot."""
 
     scenario: str = ""
@@ -31,7 +31,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class ProofRequirements:
     """What an image must show: its pins as a machine reports them.
 
     *agent* is the version that the guest agent must say it is, empty where the image pins
@@ -59,7 +59,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenHandler:
+class HandlerResult:
     """An extension handler as the agent reported it last."""
 
     name: str
@@ -69,7 +69,7 @@ class SeenHandler:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenService:
+class ServiceResult:
     """A unit after the reboot. *unmet* is a condition that a container cannot meet."""
 
     unit: str
@@ -80,7 +80,7 @@ class SeenService:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class FirstBootResult:
     """What one first boot showed.
 
     *trial* names it, *means* says how the machine was started: `agent` alone, or a whole
@@ -98,8 +98,8 @@ class Seen:
     ledger: Ledger
     provisioned: str = ""
     message: str = ""
-    handlers: tuple[SeenHandler, ...] = ()
-    services: tuple[SeenService, ...] = ()
+    handlers: tuple[HandlerResult, ...] = ()
+    services: tuple[ServiceResult, ...] = ()
     failed: tuple[str, ...] = ()
     given_up: bool = False
 
@@ -125,7 +125,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class NegativeControl:
     """The same image with what imagebake does taken out, or with a planted download.
 
     *what* says which. A control counts only when its ledger caught something: a machine that
@@ -133,7 +133,7 @@ class Control:
     """
 
     what: str
-    seen: Seen
+    seen: FirstBootResult
 
     @property
     def caught(self) -> tuple[str, ...]:
@@ -149,10 +149,10 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class ProofFailure:
     """Why there is no proof: which law is broken, by whom, and what to change in the spec."""
 
-    law: Law
+    law: Criterion
     message: str
     fix: str
     trials: tuple[str, ...] = ()
@@ -162,11 +162,11 @@ class Reason:
 class Proof:
     """A verdict over the first boots in *seen*. *wanted* are the trials that decide."""
 
-    demand: Demand
+    demand: ProofRequirements
     wanted: tuple[str, ...]
-    seen: tuple[Seen, ...]
-    controls: tuple[Control, ...]
-    reasons: tuple[Reason, ...]
+    seen: tuple[FirstBootResult, ...]
+    controls: tuple[NegativeControl, ...]
+    reasons: tuple[ProofFailure, ...]
 
     @property
     def whole(self) -> bool:

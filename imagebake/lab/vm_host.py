@@ -1,7 +1,7 @@
 """A region of the local end: machines that really boot, and services that can be broken.
 
 The emulator asks it for machines. What breaks its services is no part of Azure's interface:
-whoever rehearses an incident holds the `Region` itself.
+whoever rehearses an incident holds the `VmHost` itself.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from imagebake.emulator.machines.host import (
 )
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.boot.boot import Boot
-from imagebake.lab.boot.network import Network
+from imagebake.lab.boot.network import VmNetwork
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
 from imagebake.lab.fabric.plan import (
-    Extension,
+    FabricExtension,
+    FabricMachine,
     GatewayMode,
     GoalState,
     IdentityFault,
-    Machine,
     StoreMode,
 )
 from imagebake.lab.fabric.status import AgentStatus, HandlerStatus
-from imagebake.lab.faults import Asking, IdentityState, StoreState
+from imagebake.lab.faults import IdentityState, ServiceRequest, StoreState
 from imagebake.lab.ledger import Ledger
 
 OnReport = Callable[[MachineReport], None]
@@ -51,16 +51,16 @@ _VAULT = "https://vault.azure.net"
 
 
 @dataclass(slots=True)
-class Region:
+class VmHost:
     """The host of every machine of one emulator, with one extension store for all of them."""
 
     layers: Layers
     now: Callable[[], dt.datetime]
     store: ExtensionStore = field(default_factory=ExtensionStore)
     _versions: dict[tuple[str, str], str] = field(default_factory=dict)
-    _on: dict[str, LocalMachine] = field(default_factory=dict)
+    _on: dict[str, LocalVm] = field(default_factory=dict)
     _ledgers: dict[str, Ledger] = field(default_factory=dict)
-    _asked: list[Asking] = field(default_factory=list)
+    _asked: list[ServiceRequest] = field(default_factory=list)
     _store_state: StoreState = StoreState.UP
     _identity_state: IdentityState = IdentityState.UP
     _guard: threading.RLock = field(default_factory=threading.RLock)
@@ -69,9 +69,9 @@ class Region:
         """Have *version* be what a machine gets that asks for its `major.minor`."""
         self._versions[handler.lower(), ".".join(version.split(".")[:2])] = version
 
-    def boot(self, order: MachineOrder, *, on_report: OnReport) -> LocalMachine:
+    def boot(self, order: MachineOrder, *, on_report: OnReport) -> LocalVm:
         """Boot the image of *order* with its own init; needs root."""
-        machine = LocalMachine(self, order, on_report)
+        machine = LocalVm(self, order, on_report)
         try:
             machine.start()
         except EngineFailed as error:
@@ -80,13 +80,13 @@ class Region:
             raise MachineFailed("AllocationFailed", str(error)) from error
         return machine
 
-    def enter(self, machine: LocalMachine) -> None:
+    def enter(self, machine: LocalVm) -> None:
         """Count *machine* among those that are on, in whatever weather there is."""
         with self._guard:
             self._on[machine.order.id] = machine
             machine.suffer(self._store_state, self._identity_state)
 
-    def leave(self, machine: LocalMachine, ledger: Ledger) -> None:
+    def leave(self, machine: LocalVm, ledger: Ledger) -> None:
         """Forget *machine*, but not what it asked for."""
         with self._guard:
             self._on.pop(machine.order.id, None)
@@ -108,16 +108,18 @@ class Region:
         for machine in self._on.values():
             machine.suffer(self._store_state, self._identity_state)
 
-    def note(self, order: MachineOrder, request: Request) -> None:
+    def note(self, order: MachineOrder, request: RequestRecord) -> None:
         """Take note of what a machine asked the store or the identity service."""
         fetched = request.service is Service.GATEWAY and request.artifact
         if request.service is Service.IDENTITY or request.service is Service.STORE or fetched:
             service = "identity" if request.service is Service.IDENTITY else "store"
             with self._guard:
-                self._asked.append(Asking(request.time, service, order.name, request.status))
+                self._asked.append(
+                    ServiceRequest(request.time, service, order.name, request.status)
+                )
 
     @property
-    def asked(self) -> tuple[Asking, ...]:
+    def asked(self) -> tuple[ServiceRequest, ...]:
         """Everything that machines asked the store and the identity service so far."""
         with self._guard:
             return tuple(self._asked)
@@ -128,12 +130,12 @@ class Region:
             machine = self._on.get(machine_id)
             return machine.ledger() if machine else self._ledgers.get(machine_id)
 
-    def extension(self, order: ExtensionOrder) -> Extension:
+    def extension(self, order: ExtensionOrder) -> FabricExtension:
         """What a goal state says of *order*: Azure, too, settles the full version."""
         wanted = order.version
         full = self._versions.get((order.handler.lower(), wanted))
         missing = _FULL - len(wanted.split("."))
-        return Extension(
+        return FabricExtension(
             publisher=order.publisher,
             type=order.type,
             version=full or ".".join([wanted, *["0"] * missing]),
@@ -144,15 +146,15 @@ class Region:
         )
 
 
-class LocalMachine:
+class LocalVm:
     """One machine: its network, its host's fabric and its processes, from boot to stop."""
 
-    def __init__(self, region: Region, order: MachineOrder, on_report: OnReport) -> None:
+    def __init__(self, region: VmHost, order: MachineOrder, on_report: OnReport) -> None:
         self.order = order
         self._region = region
         self._on_report = on_report
         self._stack = contextlib.ExitStack()
-        self._network: Network
+        self._network: VmNetwork
         self._fabric: Fabric
         self._guest: Boot
 
@@ -161,7 +163,7 @@ class LocalMachine:
         region, machine = self._region, _machine(self.order)
         with contextlib.ExitStack() as stack:
             layers = stack.enter_context(region.layers(self.order.image))
-            self._network = stack.enter_context(Network(machine, now=region.now))
+            self._network = stack.enter_context(VmNetwork(machine, now=region.now))
             self._fabric = stack.enter_context(
                 Fabric(
                     machine,
@@ -205,7 +207,7 @@ class LocalMachine:
     def _leave(self) -> None:
         self._region.leave(self, self.ledger())
 
-    def _hear(self, request: Request) -> None:
+    def _hear(self, request: RequestRecord) -> None:
         self._network.note(request)
         self._region.note(self.order, request)
         if request.service in (Service.WIRE_SERVER, Service.GATEWAY) and request.method != "GET":
@@ -214,8 +216,8 @@ class LocalMachine:
             )
 
 
-def _machine(order: MachineOrder) -> Machine:
-    return Machine(
+def _machine(order: MachineOrder) -> FabricMachine:
+    return FabricMachine(
         vm_id=order.vm_id,
         name=order.name,
         user=order.user,

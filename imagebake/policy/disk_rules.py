@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.lab.disk.result import DiskBoot, Trouble
+from imagebake.lab.disk.result import DiskBoot, BootTrouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.rule import Breach, rule
 
 _FIXES = {
-    Trouble.UNBOOTABLE: "keep 'linux-image-cloud-amd64' among the packages of the base",
-    Trouble.NO_LOADER: "keep 'shim-signed' and 'grub-efi-amd64-signed' among the packages of"
+    BootTrouble.UNBOOTABLE: "keep 'linux-image-cloud-amd64' among the packages of the base",
+    BootTrouble.NO_LOADER: "keep 'shim-signed' and 'grub-efi-amd64-signed' among the packages of"
     " the base",
-    Trouble.NO_ROOT: "keep what the initial ram disk needs to find the disk: a customizer that"
+    BootTrouble.NO_ROOT: "keep what the initial ram disk needs to find the disk: a customizer that"
     " changes /etc/initramfs-tools must not leave out the drivers of NVMe and Hyper-V",
-    Trouble.EMERGENCY: "take out the customizer that adds a mount to /etc/fstab that is not"
+    BootTrouble.EMERGENCY: "take out the customizer that adds a mount to /etc/fstab that is not"
     " there, or mark it 'nofail'",
-    Trouble.LATE: "look in the console for what it waits for; a slow machine needs a higher"
+    BootTrouble.LATE: "look in the console for what it waits for; a slow machine needs a higher"
     " setting 'boot_limit_seconds'",
 }
 
@@ -31,7 +31,7 @@ _FIXES = {
     fix="find out in the console why, and mend it in a customizer",
 )
 def _boots(facts: DiskFacts) -> Iterator[Breach]:
-    if facts.boot and facts.boot.trouble not in (None, Trouble.UNSIGNED):
+    if facts.boot and facts.boot.trouble not in (None, BootTrouble.UNSIGNED):
         yield _breach(facts, facts.boot)
 
 
@@ -45,7 +45,7 @@ def _boots(facts: DiskFacts) -> Iterator[Breach]:
     " 'gallery.security: Standard'",
 )
 def _is_signed(facts: DiskFacts) -> Iterator[Breach]:
-    if facts.boot and facts.boot.trouble is Trouble.UNSIGNED:
+    if facts.boot and facts.boot.trouble is BootTrouble.UNSIGNED:
         yield _breach(facts, facts.boot)
 
 
@@ -73,9 +73,9 @@ def _breach(facts: DiskFacts, boot: DiskBoot) -> Breach:
 def _how_far(boot: DiskBoot) -> str:
     """Where the boot stopped, and at which words."""
     said = f": {boot.said}" if boot.said else ""
-    if boot.trouble is Trouble.UNBOOTABLE:
+    if boot.trouble is BootTrouble.UNBOOTABLE:
         return said
     reached = f"it reached {boot.reached}" if boot.reached else "its console is silent"
     missing = f", and {boot.missing} did not come" if boot.missing else ""
-    within = f" within {boot.limit:g} s" if boot.trouble is Trouble.LATE else ""
+    within = f" within {boot.limit:g} s" if boot.trouble is BootTrouble.LATE else ""
     return f" ({reached}{missing}{within}){said}"

@@ -12,7 +12,7 @@ from imagebake.kernel.flags import JSON, VERSION, Word
 from imagebake.lab.ledger import LedgerEntry
 from imagebake.lock.selection import find_spec, split_version
 from imagebake.proof.first_boots import record_keeper
-from imagebake.proof.records import KeptLedger
+from imagebake.proof.records import LedgerRecord
 from imagebake.session.session import connect, find_version
 
 COLUMNS = (
@@ -52,7 +52,7 @@ def ledger(
         print(page(f"{spec.name}@{found.version}", kept))
 
 
-def page(subject: str, kept: KeptLedger) -> str:
+def page(subject: str, kept: LedgerRecord) -> str:
     """The ledger as people read it: the image's own part first, then its control's."""
     own = list(kept.entries(control=False))
     boots = sum(not control for _, control, _ in kept.boots)

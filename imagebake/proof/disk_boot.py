@@ -8,8 +8,8 @@ from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.progress import Step
-from imagebake.lab.disk.qemu import EMULATED, KVM, Attempt, Hardware, boot
-from imagebake.lab.disk.result import DiskBoot, Trouble
+from imagebake.lab.disk.qemu import EMULATED, KVM, BootAttempt, Hardware, boot
+from imagebake.lab.disk.result import BootTrouble, DiskBoot
 from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import DiskFacts
@@ -48,7 +48,7 @@ def _booted(
             scratch=disk.parent,
             secure=spec.gallery.security is not SecurityType.STANDARD,
         )
-        attempt = Attempt(
+        attempt = BootAttempt(
             command=hardware.command,
             console=hardware.console,
             scratch=hardware.scratch,
@@ -70,7 +70,7 @@ def _hindrance(spec: ImageSpec) -> str:
 
 
 def _unbootable(error: EngineFailed, limit: float) -> DiskBoot:
-    return DiskBoot(stages=(), trouble=Trouble.UNBOOTABLE, limit=limit, said=error.message)
+    return DiskBoot(stages=(), trouble=BootTrouble.UNBOOTABLE, limit=limit, said=error.message)
 
 
 def _limit(context: Context) -> float:

@@ -20,8 +20,8 @@ from imagebake.lab.proof_result import Proof, ProofScope
 from imagebake.lock import artifact_sources
 from imagebake.policy.facts import ProofFacts
 from imagebake.proof import rootless
-from imagebake.proof.prove import Hands, Run, demand_of, prove, run_here
-from imagebake.proof.records import Keeper
+from imagebake.proof.prove import ProofServices, RunFirstBoot, local_runner, prove, requirements_of
+from imagebake.proof.records import ProofRecords
 from imagebake.session.session import CloudSession
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
@@ -30,7 +30,11 @@ IN_AZURE = "what is in the version is in Azure, out of reach"
 
 
 def prove_version(
-    context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession, wish: ProofScope
+    context: Context,
+    spec: ImageSpec,
+    version: GalleryVersion,
+    session: CloudSession,
+    wish: ProofScope,
 ) -> ProofFacts:
     """Carry out the proof of *version* and keep it; where that cannot be, say why not."""
     subject = f"{spec.name}@{version.version}"
@@ -62,9 +66,9 @@ def find_hindrance(context: Context) -> tuple[str, str] | None:
     return None
 
 
-def record_keeper(context: Context, version: GalleryVersion) -> Keeper:
+def record_keeper(context: Context, version: GalleryVersion) -> ProofRecords:
     """Where the records of *version* are."""
-    return Keeper(
+    return ProofRecords(
         gallery=context.settings.gallery,
         version=version,
         records=artifact_sources.open_mirror(context),
@@ -72,22 +76,26 @@ def record_keeper(context: Context, version: GalleryVersion) -> Keeper:
 
 
 def _proven(
-    context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession, wish: ProofScope
+    context: Context,
+    spec: ImageSpec,
+    version: GalleryVersion,
+    session: CloudSession,
+    wish: ProofScope,
 ) -> Proof:
     with session.images.layers(version.id) as layers:
         take_up = _apart if namespaces.rootless() else _here
         packages, run = take_up(layers, wish)
-        hands = Hands(run=run, progress=context.progress)
-        demand = demand_of(spec, CATALOGUE, packages)
+        hands = ProofServices(run=run, progress=context.progress)
+        demand = requirements_of(spec, CATALOGUE, packages)
         proof = prove(spec, demand, wish, hands=hands)
     record_keeper(context, version).keep(proof, now=context.now, cloud=session.cloud)
     return proof
 
 
-def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], Run]:
+def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], RunFirstBoot]:
     """The package of each unit, and what runs first boots in this process, as root."""
     del wish
-    run = run_here(
+    run = local_runner(
         layers,
         masked=_masked(),
         now=functools.partial(dt.datetime.now, dt.UTC),
@@ -97,7 +105,7 @@ def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str]
         return unit_packages(world.root), run
 
 
-def _apart(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], Run]:
+def _apart(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], RunFirstBoot]:
     """The same without root: each in a process of its own, which is root there."""
     whole = wish.scenario in ("", BOOT)
     answer = rootless.ask(rootless.Task(layers=layers, groups=whole))

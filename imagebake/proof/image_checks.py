@@ -10,7 +10,13 @@ from imagebake.kernel.errors import LockError
 from imagebake.lab.proof_result import ProofScope
 from imagebake.proof.disk_boot import boot_version
 from imagebake.proof.first_boots import prove_version
-from imagebake.proof.validate import Report, joined, report_disk, report_image, report_proof
+from imagebake.proof.validate import (
+    ValidationReport,
+    merge_reports,
+    report_disk,
+    report_image,
+    report_proof,
+)
 from imagebake.session.session import CloudSession, connect, find_version
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import Lock
@@ -29,17 +35,21 @@ class VersionChecks:
     wish: ProofScope | None
     boot: bool
 
-    def with_images(self, checked: Iterable[tuple[ImageSpec, Lock | None, Report]]) -> list[Report]:
+    def with_images(
+        self, checked: Iterable[tuple[ImageSpec, Lock | None, ValidationReport]]
+    ) -> list[ValidationReport]:
         """The reports over specs, each with what its version's contents and first boots say."""
         complete = []
         with connect(self.context) as session:
             for spec, lock, report in checked:
                 if lock is None:
                     raise LockError(f"{spec.name} has no lock", hint=f"./inv lock {spec.name}")
-                complete.append(joined((report, *self._of_version(spec, lock, session))))
+                complete.append(merge_reports((report, *self._of_version(spec, lock, session))))
         return complete
 
-    def _of_version(self, spec: ImageSpec, lock: Lock, session: CloudSession) -> Iterator[Report]:
+    def _of_version(
+        self, spec: ImageSpec, lock: Lock, session: CloudSession
+    ) -> Iterator[ValidationReport]:
         found = find_version(self.context, spec, self.version, session)
         name = f"{spec.name}@{found.version}"
         with (

@@ -15,7 +15,7 @@ from imagebake.azure.model.manifest import BakeManifest, Records, read_manifest,
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.lab.disk.result import DiskBoot
 from imagebake.lab.ledger import Ledger, LedgerEntry
-from imagebake.lab.proof_result import Law, Proof
+from imagebake.lab.proof_result import Criterion, Proof
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -30,7 +30,7 @@ def proof_statement(proof: Proof, manifest: BakeManifest, *, record_sha256: str)
     """
     broken = {trial for reason in proof.reasons for trial in reason.trials}
     names = [one.trial for one in proof.seen]
-    refused = any(reason.law is Law.CONTROL for reason in proof.reasons)
+    refused = any(reason.law is Criterion.CONTROL for reason in proof.reasons)
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -63,7 +63,7 @@ PASSED, FAILED = "passed", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeper:
+class ProofRecords:
     """Keeps and finds what belongs to *version* of *gallery*."""
 
     gallery: str
@@ -104,7 +104,7 @@ class Keeper:
         document = self._read(PROOF) or {"reasons": ()}
         return tuple(f"{one['message']}\n  = fix: {one['fix']}" for one in document["reasons"])
 
-    def ledger(self) -> KeptLedger | None:
+    def ledger(self) -> LedgerRecord | None:
         """What the last first boots asked for; None where there were none."""
         document = self._read(LEDGER)
         if document is None:
@@ -113,7 +113,7 @@ class Keeper:
             (str(one["trial"]), bool(one["control"]), Ledger.of_json(one["ledger"]))
             for one in document["first_boots"]
         )
-        return KeptLedger(at=str(document["at"]), boots=boots)
+        return LedgerRecord(at=str(document["at"]), boots=boots)
 
     def _name(self, record: str) -> str:
         return record_name(self.gallery, self.version.definition, self.version.version, record)
@@ -129,7 +129,7 @@ class Keeper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptLedger:
+class LedgerRecord:
     """The ledgers of the last first boots: name, whether it was a control, and ledger."""
 
     at: str
@@ -161,4 +161,4 @@ class KeptLedger:
 def _ledgers(proof: Proof, now: dt.datetime) -> dict[str, Any]:
     boots = [(one.trial, False, one.ledger) for one in proof.seen]
     boots += [(one.seen.trial, True, one.seen.ledger) for one in proof.controls]
-    return KeptLedger(at=now.isoformat(timespec="seconds"), boots=tuple(boots)).to_json()
+    return LedgerRecord(at=now.isoformat(timespec="seconds"), boots=tuple(boots)).to_json()

@@ -23,11 +23,11 @@ from pydantic import TypeAdapter
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces, process
-from imagebake.lab.boot.namespaces import World, WorldFailed
+from imagebake.lab.boot.namespaces import MachineNamespaces, NamespacesRefused
 from imagebake.lab.boot.scenario import FirstBoot, Scenario
-from imagebake.lab.boot.trials import Change
-from imagebake.lab.engine.probe import mend
-from imagebake.proof.prove import run_here
+from imagebake.lab.boot.trials import ImageChange
+from imagebake.lab.engine.probe import namespace_fix
+from imagebake.proof.prove import local_runner
 
 _CODE = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ class Task:
 
     layers: tuple[Path, ...]
     scenario: Scenario | None = None
-    change: Change = Change.NOTHING
+    change: ImageChange = ImageChange.NOTHING
     masked: tuple[str, ...] = ()
     vm_id: str = ""
     groups: bool = False
@@ -61,7 +61,7 @@ _TASK, _ANSWER = TypeAdapter(Task), TypeAdapter(Answer)
 
 
 def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
-    """Have *task* carried out by a process that *enter* starts; raises `WorldFailed`."""
+    """Have *task* carried out by a process that *enter* starts; raises `NamespacesRefused`."""
     path = os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH"))))
     with tempfile.TemporaryFile() as said:
         running = process.start(
@@ -83,12 +83,13 @@ def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
         if not told:
             said.seek(0)
             words = said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
-            raise WorldFailed(
-                f"this machine refused a user namespace: {words[-1]}", hint=mend(rootless=True)
+            raise NamespacesRefused(
+                f"this machine refused a user namespace: {words[-1]}",
+                hint=namespace_fix(rootless=True),
             )
     answer = _ANSWER.validate_json(told)
     if answer.trouble:
-        raise WorldFailed(answer.trouble, hint=answer.hint)
+        raise NamespacesRefused(answer.trouble, hint=answer.hint)
     return answer
 
 
@@ -103,9 +104,9 @@ def carry_out(task: Task) -> Answer:
     """Do what *task* says, in this process."""
     try:
         if task.scenario is None:
-            with World(task.layers, groups=task.groups) as world:
+            with MachineNamespaces(task.layers, groups=task.groups) as world:
                 return Answer(packages=unit_packages(world.root))
-        run = run_here(
+        run = local_runner(
             task.layers,
             masked=task.masked,
             now=functools.partial(dt.datetime.now, dt.UTC),

@@ -32,7 +32,7 @@ from imagebake.spec.model.steps import InlineCustomizer, InlineValidator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class ValidationReport:
     """What was found about *subject*: an image's name, or `IMAGE@VERSION`.
 
     *checked* says in words what was held against which rules.
@@ -97,7 +97,7 @@ def validate_spec(
     )
 
 
-def rivals(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
+def conflicting_specs(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
     """Of each of *specs*, by name, those that claim the same place as it.
 
     They are all that `validate_spec` needs to know of the others, and seldom any.
@@ -125,15 +125,15 @@ def validate_contents(
     return judge_image(facts)
 
 
-def report_spec(spec: ImageSpec, findings: tuple[Finding, ...]) -> Report:
+def report_spec(spec: ImageSpec, findings: tuple[Finding, ...]) -> ValidationReport:
     """Report what `validate_spec` found."""
     checked = (f"checked {len(SPEC_RULES)} rules over the spec and its lock",)
-    return Report(subject=spec.name, checked=checked, findings=findings)
+    return ValidationReport(subject=spec.name, checked=checked, findings=findings)
 
 
 def report_image(
     subject: str, stream: IO[bytes], spec: ImageSpec, lock: Lock, *, catalogue: Catalogue
-) -> Report:
+) -> ValidationReport:
     """Read an image from a tar of its root file system, and report what is wrong with it.
 
     Raises `ValidationFailed` where it cannot be read; what is found raises nothing.
@@ -144,28 +144,32 @@ def report_image(
         f"checked {len(IMAGE_RULES)} rules over {len(contents.packages)} packages"
         f" and {len(contents.files)} files"
     )
-    return Report(subject=subject, checked=(checked,), findings=findings)
+    return ValidationReport(subject=subject, checked=(checked,), findings=findings)
 
 
-def report_proof(facts: ProofFacts) -> Report:
+def report_proof(facts: ProofFacts) -> ValidationReport:
     """Report what first boots showed, or that there were none."""
     findings = judge_proof(facts)
     if facts.proof is None:
-        return Report(subject=facts.subject, checked=("first boots: none",), findings=findings)
+        return ValidationReport(
+            subject=facts.subject, checked=("first boots: none",), findings=findings
+        )
     done = (_in_words(facts.proof), *_controls(facts.proof))
-    return Report(subject=facts.subject, checked=done, findings=findings)
+    return ValidationReport(subject=facts.subject, checked=done, findings=findings)
 
 
-def report_disk(facts: DiskFacts) -> Report:
+def report_disk(facts: DiskFacts) -> ValidationReport:
     """Report how the disk of an image booted."""
     boot, findings = facts.boot, judge_disk(facts)
     if boot is None:
-        return Report(subject=facts.subject, checked=("boot of the disk: none",), findings=findings)
+        return ValidationReport(
+            subject=facts.subject, checked=("boot of the disk: none",), findings=findings
+        )
     came = f"{boot.reached} after {boot.seconds:.1f} s" if boot.reached else "a silent console"
     how = ", ".join(filter(None, (boot.accelerator, "secure boot" if boot.secure else "")))
     where = f"; console: {facts.console}" if facts.console else ""
     checked = f"boot of the disk: {came}{how and f' ({how})'}{where}"
-    return Report(subject=facts.subject, checked=(checked,), findings=findings)
+    return ValidationReport(subject=facts.subject, checked=(checked,), findings=findings)
 
 
 def _in_words(proof: Proof) -> str:
@@ -185,16 +189,16 @@ def _controls(proof: Proof) -> Iterator[str]:
         yield f"negative control, the image {control.what}: {caught}"
 
 
-def joined(reports: Sequence[Report]) -> Report:
+def merge_reports(reports: Sequence[ValidationReport]) -> ValidationReport:
     """One report of several over the same image; the last one names the subject."""
-    return Report(
+    return ValidationReport(
         subject=reports[-1].subject,
         checked=tuple(line for report in reports for line in report.checked),
         findings=tuple(finding for report in reports for finding in report.findings),
     )
 
 
-def require(reports: Sequence[Report]) -> None:
+def require_passed(reports: Sequence[ValidationReport]) -> None:
     """Raise `ValidationFailed` unless every report is without errors."""
     failed = [report for report in reports if report.errors]
     if failed:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from imagebake.lab.ledger import DNS, OTHER, Asked, LedgerEntry
-from imagebake.lab.proof_result import Control, Demand, Law, Proof, Reason, Seen
+from imagebake.lab.ledger import DNS, OTHER, LedgerEntry, RequestKind
+from imagebake.lab.proof_result import (
+    Criterion,
+    FirstBootResult,
+    NegativeControl,
+    Proof,
+    ProofFailure,
+    ProofRequirements,
+)
 
 AGENT_PACKAGES = ("waagent", "walinuxagent")
 """What Debian and Ubuntu call the guest agent's package."""
@@ -17,7 +24,7 @@ _EXTENSION = re.compile(r"/([A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+)_(?:_[\d.]+\.zip|man
 _SHOWN = 60
 
 
-def suspect(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
+def requester_of(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
     """Who asked, as far as it was seen: the unit, its package, and the program.
 
     *packages* has the package of each unit of the image; a unit that is not in it was
@@ -31,7 +38,7 @@ def suspect(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
     return f"{own.group(1)} below {unit}" if own else unit
 
 
-def mend(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
+def fix_for(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
     """What to change in the spec so that nobody asks this again."""
     package = packages.get(entry.unit, "")
     if own := _HANDLER.search(entry.process):
@@ -72,30 +79,30 @@ def _program(entry: LedgerEntry) -> str:
 
 READY = "Ready"
 
-_TELLS = (Asked.HTTP, Asked.TCP, Asked.UDP, Asked.PACKET, Asked.DNS)
+_TELLS = (RequestKind.HTTP, RequestKind.TCP, RequestKind.UDP, RequestKind.PACKET, RequestKind.DNS)
 """The kinds of entries, the most telling first."""
 
 
 def judge(
-    demand: Demand,
-    seen: Sequence[Seen],
+    demand: ProofRequirements,
+    seen: Sequence[FirstBootResult],
     *,
     wanted: Sequence[str],
-    controls: Sequence[Control] = (),
+    controls: Sequence[NegativeControl] = (),
 ) -> Proof:
     """Hold every first boot against every law; what one unit did many times is one reason."""
-    found = [reason for one in seen for reason in broken(demand, one)]
+    found = [reason for one in seen for reason in broken_criteria(demand, one)]
     reasons = [*_together(found), *_of_controls(controls)]
     return Proof(
         demand=demand,
         wanted=tuple(wanted),
         seen=tuple(seen),
         controls=tuple(controls),
-        reasons=tuple(sorted(reasons, key=lambda reason: list(Law).index(reason.law))),
+        reasons=tuple(sorted(reasons, key=lambda reason: list(Criterion).index(reason.law))),
     )
 
 
-def broken(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def broken_criteria(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     """The laws that one first boot breaks; first what was asked, for that explains the rest."""
     silent = list(_asked(demand, seen))
     yield from silent
@@ -105,14 +112,16 @@ def broken(demand: Demand, seen: Seen) -> Iterator[Reason]:
     yield from (reason for check in checks for reason in check(demand, seen))
 
 
-def _asked(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def _asked(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     for entry in _telling(seen.ledger.entries):
-        who = suspect(entry, demand.packages)
-        yield _reason(Law.SILENT, seen, f"{who} asked {_what(entry)}", mend(entry, demand.packages))
+        who = requester_of(entry, demand.packages)
+        yield _reason(
+            Criterion.SILENT, seen, f"{who} asked {_what(entry)}", fix_for(entry, demand.packages)
+        )
     if not seen.ledger.entries and not seen.ledger.clean:
         places = ", ".join(f"{one.address}:{one.port}" for one in seen.ledger.destinations)
         yield _reason(
-            Law.SILENT,
+            Criterion.SILENT,
             seen,
             f"{_counted(seen)} packets left for {places or 'somewhere'}; their sender was not seen",
             "./inv ledger IMAGE shows when: look what starts at that time",
@@ -130,7 +139,7 @@ def _telling(entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
     return tuple(best.values())
 
 
-def _counted(seen: Seen) -> int:
+def _counted(seen: FirstBootResult) -> int:
     counters = seen.ledger.counters
     listed = sum(one.packets for one in seen.ledger.destinations)
     return max(counters.get(DNS, 0) + counters.get(OTHER, 0), listed)
@@ -143,39 +152,39 @@ def _what(entry: LedgerEntry) -> str:
     return f"{place} for {entry.path}" if entry.path.strip() else place
 
 
-def _provisioned(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def _provisioned(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     del demand
     if seen.booted and seen.provisioned != READY:
         said = seen.provisioned or "it reported nothing"
         yield _reason(
-            Law.PROVISIONED,
+            Criterion.PROVISIONED,
             seen,
             f"cloud-init did not provision the machine: {said}",
             "pin 'cloud-init' as an agent, and look into its log with ./inv validate IMAGE",
         )
 
 
-def _agent(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def _agent(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     if not demand.agent:
         return
     if not seen.ready:
         said = seen.message or ("it is not Ready" if seen.agent else "it reported nothing")
         yield _reason(
-            Law.AGENT,
+            Criterion.AGENT,
             seen,
             f"the guest agent did not become Ready: {said}",
             "keep 'azure-linux-agent' pinned, and its configuration as the bake wrote it",
         )
     elif seen.agent != demand.agent:
         yield _reason(
-            Law.AGENT,
+            Criterion.AGENT,
             seen,
             f"the guest agent is {seen.agent}, and {demand.agent} is pinned",
             "pin the version that the machine runs, or leave /etc/waagent.conf to the bake",
         )
 
 
-def _handlers(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def _handlers(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     there = {one.name.lower(): one for one in seen.handlers}
     for name, version in demand.handlers:
         handler = there.get(name.lower())
@@ -188,14 +197,14 @@ def _handlers(demand: Demand, seen: Seen) -> Iterator[Reason]:
         else:
             said = f"not Ready: {handler.message}" if handler.message else "it is not Ready"
         yield _reason(
-            Law.HANDLERS,
+            Criterion.HANDLERS,
             seen,
             f"extension {name} {version}: {said}",
             f"give {name} 'mode: cached' with its official zip, or 'native' with a pin",
         )
 
 
-def _services(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def _services(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     there = {one.unit: one for one in seen.services}
     for unit in demand.services if seen.booted else ():
         service = there.get(unit)
@@ -205,42 +214,42 @@ def _services(demand: Demand, seen: Seen) -> Iterator[Reason]:
         if service and not service.enabled:
             said += ", and not enabled"
         yield _reason(
-            Law.SERVICES,
+            Criterion.SERVICES,
             seen,
             f"{unit} is not running after the reboot: {said}",
             f"take out the customizer that disables or masks {unit}",
         )
 
 
-def _budget(demand: Demand, seen: Seen) -> Iterator[Reason]:
+def _budget(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     if seen.ready and seen.seconds is not None and seen.seconds > demand.budget_seconds:
         yield _reason(
-            Law.BUDGET,
+            Criterion.BUDGET,
             seen,
             f"Ready after {seen.seconds:.1f} s, and the budget is {demand.budget_seconds:g} s",
             "find what delays the boot, or raise 'proof.budget_seconds'",
         )
 
 
-def _of_controls(controls: Sequence[Control]) -> Iterator[Reason]:
+def _of_controls(controls: Sequence[NegativeControl]) -> Iterator[ProofFailure]:
     if controls and not any(control.caught for control in controls):
         tried = "; ".join(control.what for control in controls)
-        yield Reason(
-            law=Law.CONTROL,
+        yield ProofFailure(
+            law=Criterion.CONTROL,
             message=f"the negative control did not fail ({tried}): a proof that cannot fail is"
             " no proof",
             fix="please open an issue with the image's spec: the mistake is in the proof",
         )
 
 
-def _reason(law: Law, seen: Seen, message: str, fix: str) -> Reason:
-    return Reason(law=law, message=message, fix=fix, trials=(seen.trial,))
+def _reason(law: Criterion, seen: FirstBootResult, message: str, fix: str) -> ProofFailure:
+    return ProofFailure(law=law, message=message, fix=fix, trials=(seen.trial,))
 
 
-def _together(reasons: Sequence[Reason]) -> Iterator[Reason]:
+def _together(reasons: Sequence[ProofFailure]) -> Iterator[ProofFailure]:
     """The same reason of several trials once, with the names of all of them."""
-    by_what: dict[tuple[Law, str, str], list[str]] = {}
+    by_what: dict[tuple[Criterion, str, str], list[str]] = {}
     for reason in reasons:
         by_what.setdefault((reason.law, reason.message, reason.fix), []).extend(reason.trials)
     for (law, message, fix), trials in by_what.items():
-        yield Reason(law=law, message=message, fix=fix, trials=tuple(dict.fromkeys(trials)))
+        yield ProofFailure(law=law, message=message, fix=fix, trials=tuple(dict.fromkeys(trials)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.attest.keys import private_key, public_keys
+from imagebake.attest.keys import load_private_key, load_public_keys
 from imagebake.kernel.errors import UsageError
 from tests.support.keys import KINDS, a_private_key, public_half
 
@@ -15,8 +15,8 @@ from tests.support.keys import KINDS, a_private_key, public_half
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_signature_is_accepted_by_its_own_key_only(kind: str, tmp_path: Path) -> None:
     path = a_private_key(tmp_path, kind)
-    key, other = private_key(path, "s"), private_key(a_private_key(tmp_path, kind), "s")
-    (public,) = public_keys(public_half(path), "t")
+    key, other = load_private_key(path, "s"), load_private_key(a_private_key(tmp_path, kind), "s")
+    (public,) = load_public_keys(public_half(path), "t")
 
     signature = key.sign(b"message")
 
@@ -33,7 +33,7 @@ def test_openssl_accepts_what_we_sign(kind: str, tmp_path: Path) -> None:
     message, signature = tmp_path / "message", tmp_path / "signature"
     message.write_bytes(b"message")
 
-    signature.write_bytes(private_key(path, "s").sign(b"message"))
+    signature.write_bytes(load_private_key(path, "s").sign(b"message"))
 
     verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", str(public_half(path)), "-rawin"]
     files = ["-in", str(message), "-sigfile", str(signature)]
@@ -46,7 +46,7 @@ def test_several_public_keys_may_be_in_one_file(tmp_path: Path) -> None:
     both = tmp_path / "both.pem"
     both.write_text("# old and new\n" + "".join(path.read_text() for path in paths))
 
-    assert len(public_keys(both, "trusted_keys")) == 2
+    assert len(load_public_keys(both, "trusted_keys")) == 2
 
 
 def test_what_is_no_key_of_ours_is_refused_with_what_is(tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_what_is_no_key_of_ours_is_refused_with_what_is(tmp_path: Path) -> None:
         a_private_key(tmp_path, password=b"secret"),
     ):
         with pytest.raises(UsageError, match="does not have what signing_key needs") as caught:
-            private_key(path, "signing_key")
+            load_private_key(path, "signing_key")
         assert "Ed25519" in (caught.value.hint or "")
     for path in (rubbish, public_half(a_private_key(tmp_path, "p384")), a_private_key(tmp_path)):
         with pytest.raises(UsageError, match="does not have what trusted_keys needs"):
-            public_keys(path, "trusted_keys")
+            load_public_keys(path, "trusted_keys")
 
 
 def test_a_key_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"signing_key names .* No such file"):
-        private_key(tmp_path / "nowhere", "signing_key")
+        load_private_key(tmp_path / "nowhere", "signing_key")

@@ -10,9 +10,9 @@ import pytest
 
 from imagebake.attest.attestations import Attestor
 from imagebake.attest.envelope import read_envelope, sign
-from imagebake.attest.keys import private_key
+from imagebake.attest.keys import load_private_key
 from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM
-from imagebake.attest.verify import Verification
+from imagebake.attest.verify import VersionVerification
 from imagebake.azure.model.gallery import TAG_LOCK
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json, sha256_bytes
@@ -27,7 +27,7 @@ from tests.support.plans import a_plan
 STATUS = "/var/lib/dpkg/status"
 
 
-def failed(verification: Verification) -> dict[str, tuple[str, ...]]:
+def failed(verification: VersionVerification) -> dict[str, tuple[str, ...]]:
     return {check.name: check.problems for check in verification.checks if check.problems}
 
 
@@ -185,8 +185,8 @@ def test_a_record_that_is_rubbish_is_named(record: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_signature_by_a_trusted_key_is_demanded_and_found(kind: str, tmp_path: Path) -> None:
-    key = private_key(a_private_key(tmp_path, kind), "signing_key")
-    other = private_key(a_private_key(tmp_path, kind), "signing_key").public
+    key = load_private_key(a_private_key(tmp_path, kind), "signing_key")
+    other = load_private_key(a_private_key(tmp_path, kind), "signing_key").public
 
     sample = a_sample(signer=key)
 
@@ -198,13 +198,13 @@ def test_a_signature_by_a_trusted_key_is_demanded_and_found(kind: str, tmp_path:
 
 
 def test_an_unsigned_version_fails_where_a_key_is_trusted(tmp_path: Path) -> None:
-    key = private_key(a_private_key(tmp_path), "signing_key")
+    key = load_private_key(a_private_key(tmp_path), "signing_key")
 
     assert failed(a_sample().verified(key.public))["signature"] == ("the provenance is not signed",)
 
 
 def test_a_signature_of_something_else_is_none_of_this(tmp_path: Path) -> None:
-    key = private_key(a_private_key(tmp_path), "signing_key")
+    key = load_private_key(a_private_key(tmp_path), "signing_key")
     sample = a_sample(signer=key)
     sample.spoil(ENVELOPE, canonical_json(sign(b"{}", key).to_json()))
 
@@ -216,7 +216,7 @@ def test_a_signature_of_something_else_is_none_of_this(tmp_path: Path) -> None:
 
 
 def test_a_payload_changed_after_signing_is_found(tmp_path: Path) -> None:
-    key = private_key(a_private_key(tmp_path), "signing_key")
+    key = load_private_key(a_private_key(tmp_path), "signing_key")
     sample = a_sample(signer=key)
     forged = sample.kept(PROVENANCE).replace(b"bake:v1", b"bake:v9")
     envelope = read_envelope(sample.kept(ENVELOPE)).to_json()
@@ -228,7 +228,7 @@ def test_a_payload_changed_after_signing_is_found(tmp_path: Path) -> None:
 
 
 def test_records_are_made_once_and_kept(tmp_path: Path) -> None:
-    sample = a_sample(signer=private_key(a_private_key(tmp_path, "p256"), "signing_key"))
+    sample = a_sample(signer=load_private_key(a_private_key(tmp_path, "p256"), "signing_key"))
     before = dict(sample.records.content)
 
     sample.attestor().attest()

@@ -30,7 +30,7 @@ from imagebake.drill.verdict import judge
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.lab.faults import IdentityState, StoreState
-from imagebake.lab.vm_host import Region
+from imagebake.lab.vm_host import VmHost
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan
@@ -67,13 +67,13 @@ def layers_of(record: Mapping[str, Any]) -> Iterator[tuple[Path, ...]]:
 
 
 @pytest.fixture(scope="module")
-def region() -> Region:
-    return Region(layers_of, now=NOW)
+def region() -> VmHost:
+    return VmHost(layers_of, now=NOW)
 
 
 @pytest.fixture(scope="module")
 def machines(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, region: Region
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, region: VmHost
 ) -> Iterator[Machines]:
     cache = request.config.cache
     assert cache is not None
@@ -97,7 +97,7 @@ def machines(
 
 
 @pytest.fixture(scope="module")
-def record(machines: Machines, region: Region) -> DrillRecord:
+def record(machines: Machines, region: VmHost) -> DrillRecord:
     candidates = (
         Candidate(label=GOLDEN, version_id=VERSION_ID, version="1.0.0"),
         Candidate(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
@@ -139,7 +139,7 @@ def test_what_failed_does_not_heal(record: DrillRecord) -> None:
     assert not record.witness.healed
 
 
-def test_the_agent_speaks_for_itself(machines: Machines, region: Region) -> None:
+def test_the_agent_speaks_for_itself(machines: Machines, region: VmHost) -> None:
     region.set_store(StoreState.BLACK_HOLE)
     try:
         wish = MachineWish(

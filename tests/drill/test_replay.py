@@ -21,8 +21,8 @@ from imagebake.drill.verdict import judge
 from imagebake.emulator.machines.host import MachineFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from imagebake.lab.faults import Asking, IdentityState, StoreState
-from imagebake.lab.ledger import Asked, Ledger, LedgerEntry
+from imagebake.lab.faults import ServiceRequest, IdentityState, StoreState
+from imagebake.lab.ledger import RequestKind, Ledger, LedgerEntry
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan, a_timeline
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
@@ -38,7 +38,7 @@ class TinyIncident:
 
     host: TinyHost
     states: list[str] = field(default_factory=list)
-    told: list[Asking] = field(default_factory=list)
+    told: list[ServiceRequest] = field(default_factory=list)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     def set_store(self, state: StoreState) -> None:
@@ -51,7 +51,7 @@ class TinyIncident:
         del state
 
     @property
-    def asked(self) -> tuple[Asking, ...]:
+    def asked(self) -> tuple[ServiceRequest, ...]:
         return tuple(self.told)
 
     def ledger(self, machine_id: str) -> Ledger | None:
@@ -173,10 +173,10 @@ def test_the_first_machine_that_failed_is_left_alone_and_looked_at_in_the_end(
 def test_what_machines_ask_is_put_down_for_their_image_and_minute(scene: Scene) -> None:
     soon, later = (NOW() + dt.timedelta(seconds=seconds) for seconds in (5, 65))
     scene.incident.told += [
-        Asking(soon, "store", "drill-1-plain-01", 409),
-        Asking(later, "store", "drill-1-plain-01", 409),
-        Asking(soon, "identity", "drill-1-plain-02", 200),
-        Asking(soon, "store", "another-1-plain-01", 409),
+        ServiceRequest(soon, "store", "drill-1-plain-01", 409),
+        ServiceRequest(later, "store", "drill-1-plain-01", 409),
+        ServiceRequest(soon, "identity", "drill-1-plain-02", 200),
+        ServiceRequest(soon, "store", "another-1-plain-01", 409),
     ]
 
     record = drill(the_plan(), a_place(), hands=scene.hands)
@@ -188,7 +188,7 @@ def test_what_machines_ask_is_put_down_for_their_image_and_minute(scene: Scene) 
 
 def test_what_the_ledger_holds_against_a_machine_is_put_down(scene: Scene) -> None:
     plan = the_plan()
-    entry = LedgerEntry(time=NOW(), kind=Asked.DNS, host="packages.example")
+    entry = LedgerEntry(time=NOW(), kind=RequestKind.DNS, host="packages.example")
     group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake"
     machine = f"{group}/providers/Microsoft.Compute/virtualMachines/drill-1-golden-01"
     scene.incident.ledgers[machine] = Ledger(entries=(entry,), counters={"dns": 2, "other": 5})

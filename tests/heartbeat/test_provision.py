@@ -20,7 +20,7 @@ from imagebake.heartbeat.provision import HeartbeatRun, HeartbeatServices, provi
 from imagebake.heartbeat.targets import Target
 from imagebake.heartbeat.verdict import Cause, find_incidents, judge_beats
 from imagebake.lab.faults import StoreState
-from imagebake.lab.vm_host import Region
+from imagebake.lab.vm_host import VmHost
 from tests.support.boot_root import boot_root
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO
@@ -44,13 +44,13 @@ def layers_of(record: Mapping[str, Any]) -> Iterator[tuple[Path, ...]]:
 
 
 @pytest.fixture(scope="module")
-def region() -> Region:
-    return Region(layers_of, now=NOW)
+def region() -> VmHost:
+    return VmHost(layers_of, now=NOW)
 
 
 @pytest.fixture(scope="module")
 def machines(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, region: Region
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, region: VmHost
 ) -> Iterator[Machines]:
     cache = request.config.cache
     assert cache is not None
@@ -85,7 +85,7 @@ GOLDEN_ONE = a_target(GOLDEN, script=("test -d /etc/systemd", 'echo "it is fine 
 PLAIN_ONE = a_target(PLAIN, extensions=(HELLO,))
 
 
-def beat(machines: Machines, region: Region, run: str, *targets: Target) -> tuple[Beat, ...]:
+def beat(machines: Machines, region: VmHost, run: str, *targets: Target) -> tuple[Beat, ...]:
     made = HeartbeatRun(run=run, owner="test", subnet=lambda name: f"/{name}", public_key=KEY)
     services = HeartbeatServices(
         machines=machines,
@@ -99,7 +99,7 @@ def beat(machines: Machines, region: Region, run: str, *targets: Target) -> tupl
 
 
 def test_the_first_beat_of_an_outage_names_the_host_and_the_phase(
-    machines: Machines, region: Region
+    machines: Machines, region: VmHost
 ) -> None:
     region.set_store(StoreState.PUBLIC_ACCESS_DENIED)
     try:

@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from imagebake.lab.ledger import Asked, Destination, Ledger, LedgerEntry, in_order
+from imagebake.lab.ledger import RequestKind, PacketDestination, Ledger, LedgerEntry, in_order
 
 START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 ENTRY = LedgerEntry(
     time=START,
-    kind=Asked.HTTP,
+    kind=RequestKind.HTTP,
     host="packages.example",
     port=80,
     unit="planted.service",
@@ -21,7 +21,7 @@ ENTRY = LedgerEntry(
     size=7,
     answer="reset",
 )
-PLACE = Destination(address="198.51.100.1", protocol="tcp", port=80, packets=3)
+PLACE = PacketDestination(address="198.51.100.1", protocol="tcp", port=80, packets=3)
 
 
 def test_the_platform_alone_leaves_a_ledger_clean() -> None:
@@ -50,13 +50,15 @@ def test_a_ledger_reads_as_it_was_written() -> None:
 
 def test_an_entry_says_who_asked_for_what() -> None:
     assert str(ENTRY) == "curl of planted.service asked packages.example:80/x (http)"
-    assert str(LedgerEntry(time=START, kind=Asked.PACKET, host="192.0.2.1")) == (
+    assert str(LedgerEntry(time=START, kind=RequestKind.PACKET, host="192.0.2.1")) == (
         "someone asked 192.0.2.1 (packet)"
     )
 
 
 def test_names_are_told_once_and_entries_in_time() -> None:
-    later = LedgerEntry(time=START + dt.timedelta(seconds=1), kind=Asked.DNS, host="a.example")
+    later = LedgerEntry(
+        time=START + dt.timedelta(seconds=1), kind=RequestKind.DNS, host="a.example"
+    )
 
     ledger = Ledger(entries=in_order([later, ENTRY, ENTRY]))
 

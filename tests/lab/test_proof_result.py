@@ -5,15 +5,21 @@ from typing import Any
 
 import pytest
 
-from imagebake.lab.ledger import Asked
-from imagebake.lab.proof_result import Law, Proof, Seen, SeenHandler, SeenService
+from imagebake.lab.ledger import RequestKind
+from imagebake.lab.proof_result import (
+    Criterion,
+    Proof,
+    FirstBootResult,
+    HandlerResult,
+    ServiceResult,
+)
 from imagebake.proof.verdict import judge
 from tests.support.first_boots import HANDLER, a_control, a_demand, a_ledger, an_entry, seen
 
 WANTED = ("hang", "409", "boot")
 
 
-def proven(*changed: Seen, fails: bool = True) -> Proof:
+def proven(*changed: FirstBootResult, fails: bool = True) -> Proof:
     """The verdict over all that decides, with some first boots as given."""
     trials = {name: seen(name) for name in WANTED} | {one.trial: one for one in changed}
     controls = (a_control(fails=fails),)
@@ -49,7 +55,7 @@ def test_a_proof_whose_control_does_not_fail_is_refused() -> None:
 
     assert not proof.passed
     (reason,) = proof.reasons
-    assert reason.law is Law.CONTROL
+    assert reason.law is Criterion.CONTROL
     assert "a proof that cannot fail is no proof" in reason.message
 
 
@@ -60,7 +66,7 @@ def test_a_control_that_fails_in_silence_shows_nothing() -> None:
 
     proof = judge(a_demand(), tuple(map(seen, WANTED)), wanted=WANTED, controls=(silent,))
 
-    assert [reason.law for reason in proof.reasons] == [Law.CONTROL]
+    assert [reason.law for reason in proof.reasons] == [Criterion.CONTROL]
 
 
 def test_a_planted_download_makes_up_for_a_control_that_could_not_fail() -> None:
@@ -75,7 +81,7 @@ def test_a_planted_download_makes_up_for_a_control_that_could_not_fail() -> None
         pytest.param(a_ledger(dns=1), id="a packet to the resolver"),
         pytest.param(a_ledger(other=1), id="a packet to anywhere"),
         pytest.param(a_ledger(an_entry()), id="a request"),
-        pytest.param(a_ledger(an_entry(kind=Asked.DNS, port=0, path=" A")), id="a question"),
+        pytest.param(a_ledger(an_entry(kind=RequestKind.DNS, port=0, path=" A")), id="a question"),
         pytest.param(
             a_ledger(an_entry(host="168.63.129.16", port=32526, path="/extensionArtifact for x")),
             id="a download through the host",
@@ -86,43 +92,43 @@ def test_asking_for_anything_in_any_trial_breaks_the_proof(ledger: Any) -> None:
     proof = proven(seen("409", ledger=ledger))
 
     assert not proof.passed
-    assert {reason.law for reason in proof.reasons} == {Law.SILENT}
+    assert {reason.law for reason in proof.reasons} == {Criterion.SILENT}
 
 
 BROKEN = (
-    ({"ready": False, "seconds": None}, Law.AGENT, "it is not Ready"),
-    ({"ready": False, "agent": "", "seconds": None}, Law.AGENT, "it reported nothing"),
-    ({"agent": "9.9.9.9"}, Law.AGENT, "is 9.9.9.9, and 2.15.0.1 is pinned"),
-    ({"handlers": ()}, Law.HANDLERS, "the agent does not report it"),
+    ({"ready": False, "seconds": None}, Criterion.AGENT, "it is not Ready"),
+    ({"ready": False, "agent": "", "seconds": None}, Criterion.AGENT, "it reported nothing"),
+    ({"agent": "9.9.9.9"}, Criterion.AGENT, "is 9.9.9.9, and 2.15.0.1 is pinned"),
+    ({"handlers": ()}, Criterion.HANDLERS, "the agent does not report it"),
     (
-        {"handlers": (SeenHandler(name=HANDLER[0], version="1.2.3.1", ready=True),)},
-        Law.HANDLERS,
+        {"handlers": (HandlerResult(name=HANDLER[0], version="1.2.3.1", ready=True),)},
+        Criterion.HANDLERS,
         "it is Ready as 1.2.3.1",
     ),
     (
-        {"handlers": (SeenHandler(name=HANDLER[0], version="1.2.3", ready=False, message="no"),)},
-        Law.HANDLERS,
+        {"handlers": (HandlerResult(name=HANDLER[0], version="1.2.3", ready=False, message="no"),)},
+        Criterion.HANDLERS,
         "not Ready: no",
     ),
-    ({"provisioned": "NotReady: failed"}, Law.PROVISIONED, "NotReady: failed"),
-    ({"services": ()}, Law.SERVICES, "there is no such unit"),
+    ({"provisioned": "NotReady: failed"}, Criterion.PROVISIONED, "NotReady: failed"),
+    ({"services": ()}, Criterion.SERVICES, "there is no such unit"),
     (
         {
             "services": (
-                SeenService(
+                ServiceResult(
                     unit="walinuxagent.service", enabled=False, active=True, state="active"
                 ),
             )
         },
-        Law.SERVICES,
+        Criterion.SERVICES,
         "and not enabled",
     ),
-    ({"seconds": 30.1}, Law.BUDGET, "Ready after 30.1 s, and the budget is 30 s"),
+    ({"seconds": 30.1}, Criterion.BUDGET, "Ready after 30.1 s, and the budget is 30 s"),
 )
 
 
 @pytest.mark.parametrize(("changes", "law", "said"), BROKEN)
-def test_each_law_is_told_by_its_name(changes: dict[str, Any], law: Law, said: str) -> None:
+def test_each_law_is_told_by_its_name(changes: dict[str, Any], law: Criterion, said: str) -> None:
     proof = proven(seen("boot", **changes))
 
     (reason,) = proof.reasons
@@ -133,7 +139,7 @@ def test_each_law_is_told_by_its_name(changes: dict[str, Any], law: Law, said: s
 
 
 def test_an_extension_is_known_whatever_the_case_of_its_name() -> None:
-    shouted = SeenHandler(name=HANDLER[0].upper(), version=HANDLER[1], ready=True)
+    shouted = HandlerResult(name=HANDLER[0].upper(), version=HANDLER[1], ready=True)
 
     assert proven(seen("hang", handlers=(shouted,))).passed
 
@@ -143,7 +149,7 @@ def test_the_direct_agent_is_not_asked_for_what_only_a_boot_has() -> None:
 
 
 def test_a_service_that_no_container_can_run_needs_only_to_be_enabled() -> None:
-    clock = SeenService(
+    clock = ServiceResult(
         unit="walinuxagent.service", enabled=True, active=False, unmet="CAP_SYS_TIME"
     )
 
@@ -151,7 +157,7 @@ def test_a_service_that_no_container_can_run_needs_only_to_be_enabled() -> None:
 
 
 def test_what_one_unit_asks_in_every_trial_is_one_reason() -> None:
-    asked = a_ledger(an_entry(), an_entry(kind=Asked.DNS, port=0, path=" A"), dns=2, other=1)
+    asked = a_ledger(an_entry(), an_entry(kind=RequestKind.DNS, port=0, path=" A"), dns=2, other=1)
 
     proof = proven(*(seen(name, ledger=asked) for name in WANTED))
 
@@ -219,7 +225,7 @@ def test_the_record_says_what_was_demanded_seen_and_controlled() -> None:
 
 
 def test_of_a_question_and_what_followed_the_latter_is_told() -> None:
-    question = an_entry(kind=Asked.DNS, port=0, path=" A")
+    question = an_entry(kind=RequestKind.DNS, port=0, path=" A")
 
     (reason,) = proven(seen("hang", ledger=a_ledger(question, an_entry(), dns=1))).reasons
 

@@ -13,7 +13,7 @@ import pytest
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
-from imagebake.lab.vm_host import Region
+from imagebake.lab.vm_host import VmHost
 from tests.support import scale_sets
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.drills import HELLO
@@ -34,7 +34,7 @@ def arm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Azure]:
     cache = request.config.cache
     assert cache is not None
     builder = RecordingBuilder({"root": str(boot_root(cache.mkdir("boot-roots")))})
-    region = Region(layers_of, now=functools.partial(dt.datetime.now, dt.UTC))
+    region = VmHost(layers_of, now=functools.partial(dt.datetime.now, dt.UTC))
     with Emulator(tmp_path / "emulator", builder=builder, host=region) as emulator:
         emulator.pace = Pace(provisioning=60, extension=60)
         with azure(emulator) as clients:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.result import DiskBoot, BootStage, BootTrouble
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.registry import judge_disk
 from imagebake.policy.rule import Finding
@@ -11,14 +11,14 @@ from imagebake.proof.validate import report_disk
 from tests.support.builders import a_spec
 
 SUBJECT = "demo@2026.1122.0"
-ORDER = tuple(Stage)
+ORDER = tuple(BootStage)
 
 
 def facts_of(boot: DiskBoot) -> DiskFacts:
     return DiskFacts(spec=a_spec(), subject=SUBJECT, boot=boot, console="kept.log")
 
 
-def stopped(trouble: Trouble | None, after: int, said: str = "") -> DiskBoot:
+def stopped(trouble: BootTrouble | None, after: int, said: str = "") -> DiskBoot:
     """A boot that got through so many stages, one a second."""
     return DiskBoot(
         stages=tuple((stage, float(second)) for second, stage in enumerate(ORDER[:after], 1)),
@@ -46,7 +46,7 @@ def test_a_disk_that_boots_breaks_no_rule() -> None:
 
 
 def test_a_failure_names_the_stage_and_the_last_lines() -> None:
-    finding = found(stopped(Trouble.NO_KERNEL, 2, "error: file not found."))
+    finding = found(stopped(BootTrouble.NO_KERNEL, 2, "error: file not found."))
 
     assert finding.rule == "P601"
     assert finding.message == (
@@ -57,19 +57,19 @@ def test_a_failure_names_the_stage_and_the_last_lines() -> None:
 
 
 def test_a_boot_that_is_late_names_its_limit() -> None:
-    finding = found(stopped(Trouble.LATE, 4))
+    finding = found(stopped(BootTrouble.LATE, 4))
 
     assert "systemd did not come within 300 s" in finding.message
     assert "boot_limit_seconds" in finding.fix
 
 
 def test_a_silent_console_is_said_to_be_silent() -> None:
-    assert "its console is silent" in found(stopped(Trouble.LATE, 0)).message
-    assert "a silent console" in report_disk(facts_of(stopped(Trouble.LATE, 0))).checked[0]
+    assert "its console is silent" in found(stopped(BootTrouble.LATE, 0)).message
+    assert "a silent console" in report_disk(facts_of(stopped(BootTrouble.LATE, 0))).checked[0]
 
 
 def test_what_secure_boot_refuses_is_a_finding_of_its_own() -> None:
-    finding = found(stopped(Trouble.UNSIGNED, 1, "Security Violation"))
+    finding = found(stopped(BootTrouble.UNSIGNED, 1, "Security Violation"))
 
     assert finding.rule == "P602"
     assert "gallery.security: Standard" in finding.fix
@@ -86,8 +86,8 @@ def test_a_disk_that_was_not_booted_is_a_warning_and_no_pass() -> None:
     assert report.checked == ("boot of the disk: none",)
 
 
-@pytest.mark.parametrize("trouble", Trouble, ids=lambda trouble: trouble.name)
-def test_every_trouble_is_exactly_one_finding(trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", BootTrouble, ids=lambda trouble: trouble.name)
+def test_every_trouble_is_exactly_one_finding(trouble: BootTrouble) -> None:
     finding = found(stopped(trouble, 1))
 
     assert finding.subject == SUBJECT
@@ -95,7 +95,7 @@ def test_every_trouble_is_exactly_one_finding(trouble: Trouble) -> None:
 
 
 def test_the_record_says_what_was_seen_and_when() -> None:
-    assert stopped(Trouble.PANIC, 3, "panic").to_json() == {
+    assert stopped(BootTrouble.PANIC, 3, "panic").to_json() == {
         "passed": False,
         "stages": {"firmware": 1.0, "loader": 2.0, "kernel": 3.0},
         "trouble": "panic",

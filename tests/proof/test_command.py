@@ -8,7 +8,7 @@ import pytest
 
 from imagebake.lab.ledger import RequestKind, Ledger, LedgerEntry
 from imagebake.proof.command import page
-from imagebake.proof.records import KeptLedger
+from imagebake.proof.records import LedgerRecord
 from tests.build.commands.conftest import Run
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -36,7 +36,7 @@ def test_there_is_no_ledger_of_what_is_not_there(
 
 
 def test_a_silent_image_is_told_of_in_a_line_and_counted() -> None:
-    kept = KeptLedger(at="now", boots=(("boot", False, Ledger(counters={"dhcp": 2, "dns": 0})),))
+    kept = LedgerRecord(at="now", boots=(("boot", False, Ledger(counters={"dhcp": 2, "dns": 0})),))
 
     assert page("demo@1.0.0", kept) == (
         "1 first boot of demo@1.0.0, now: asked nobody for anything\n"
@@ -45,8 +45,10 @@ def test_a_silent_image_is_told_of_in_a_line_and_counted() -> None:
 
 
 def test_a_long_process_does_not_widen_the_table_for_ever() -> None:
-    entry = LedgerEntry(time=NOON, kind=RequestKind.TCP, host="h.example", port=80, process="x" * 500)
-    kept = KeptLedger(at="now", boots=(("boot", False, Ledger(entries=(entry,))),))
+    entry = LedgerEntry(
+        time=NOON, kind=RequestKind.TCP, host="h.example", port=80, process="x" * 500
+    )
+    kept = LedgerRecord(at="now", boots=(("boot", False, Ledger(entries=(entry,))),))
 
     assert "x" * 60 in page("demo@1.0.0", kept)
     assert "x" * 61 not in page("demo@1.0.0", kept)
@@ -56,7 +58,7 @@ def test_what_only_the_control_asked_is_told_apart() -> None:
     entry = LedgerEntry(time=NOON, kind=RequestKind.DNS, host="packages.example")
     boots = (("boot", False, Ledger()), ("control", True, Ledger(entries=(entry,))))
 
-    told = page("demo@1.0.0", KeptLedger(at="now", boots=boots))
+    told = page("demo@1.0.0", LedgerRecord(at="now", boots=boots))
 
     own, _, control = told.partition("The negative control asked for this, as it must:")
     assert "asked nobody for anything" in own

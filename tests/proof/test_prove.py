@@ -18,9 +18,9 @@ from imagebake.lab.boot.units import UnitState
 from imagebake.lab.fabric.plan import StoreMode
 from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import Demand, Criterion, Proof, ProofScope
+from imagebake.lab.proof_result import ProofRequirements, Criterion, Proof, ProofScope
 from imagebake.policy.facts import ProofFacts
-from imagebake.proof.prove import Hands, demand_of, prove
+from imagebake.proof.prove import ProofServices, requirements_of, prove
 from imagebake.proof.validate import report_proof
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
@@ -59,8 +59,8 @@ def recorded(scenario: Scenario, change: ImageChange) -> FirstBoot:
     )
 
 
-def demanded(spec: ImageSpec = SPEC) -> Demand:
-    return demand_of(spec, CATALOGUE, UNITS)
+def demanded(spec: ImageSpec = SPEC) -> ProofRequirements:
+    return requirements_of(spec, CATALOGUE, UNITS)
 
 
 def proven(
@@ -69,7 +69,7 @@ def proven(
     spec: ImageSpec = SPEC,
     wish: ProofScope = ProofScope(),  # noqa: B008 - frozen
 ) -> Proof:
-    return prove(spec, demanded(spec), wish, hands=Hands(run=run, progress=Tape()))
+    return prove(spec, demanded(spec), wish, hands=ProofServices(run=run, progress=Tape()))
 
 
 def test_an_image_that_asks_for_nothing_is_proven() -> None:
@@ -243,8 +243,8 @@ def test_a_failed_proof_says_first_who_asked_whom_and_what_to_change(golden: Gol
             return dataclasses.replace(seen, ledger=a_ledger(planted, dns=2, other=3))
         return seen
 
-    demand = demand_of(SPEC, CATALOGUE, units)
-    proof = prove(SPEC, demand, ProofScope(), hands=Hands(run=run, progress=Tape()))
+    demand = requirements_of(SPEC, CATALOGUE, units)
+    proof = prove(SPEC, demand, ProofScope(), hands=ProofServices(run=run, progress=Tape()))
     report = report_proof(ProofFacts(spec=SPEC, subject="demo@2026.1122.0", proof=proof))
 
     golden.check("proof/planted-download.txt", f"{report}\n")

@@ -12,7 +12,7 @@ import pytest
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.lab.boot.namespaces import MachineNamespaces
 from imagebake.lab.proof_result import Criterion, Proof, ProofScope
-from imagebake.proof.prove import Hands, demand_of, prove, run_here
+from imagebake.proof.prove import ProofServices, requirements_of, prove, local_runner
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.support.boot_root import boot_root
 from tests.support.builders import a_spec
@@ -40,15 +40,15 @@ def image(request: pytest.FixtureRequest) -> Path:
 def proof_of(*layers: Path, scenario: str = "", control: bool = True) -> Proof:
     spec = a_spec()
     with MachineNamespaces(layers) as world:
-        demand = demand_of(spec, CATALOGUE, unit_packages(world.root))
-    run = run_here(
+        demand = requirements_of(spec, CATALOGUE, unit_packages(world.root))
+    run = local_runner(
         layers,
         masked=(one.unit for one in CATALOGUE.downloads),
         now=functools.partial(dt.datetime.now, dt.UTC),
         new_id=lambda: str(uuid.uuid4()),
     )
     wish = ProofScope(scenario=scenario, control=control)
-    return prove(spec, demand, wish, hands=Hands(run=run, progress=Tape()))
+    return prove(spec, demand, wish, hands=ProofServices(run=run, progress=Tape()))
 
 
 def test_an_image_that_downloads_nothing_is_proven_in_every_mode(image: Path) -> None:

@@ -9,9 +9,9 @@ from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF
 from imagebake.azure.model.manifest import record_name
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import Proof, Seen
+from imagebake.lab.proof_result import Proof, FirstBootResult
 from imagebake.proof.command import page
-from imagebake.proof.records import LEDGER, PROOF, STATEMENT, TEST_RESULT, Keeper
+from imagebake.proof.records import LEDGER, PROOF, STATEMENT, TEST_RESULT, ProofRecords
 from imagebake.proof.verdict import judge
 from tests.support.cloud import a_plan
 from tests.support.first_boots import START, a_control, a_demand, a_ledger, an_entry, seen
@@ -20,20 +20,20 @@ from tests.support.machines import Machine
 WANTED = ("hang", "boot")
 
 
-def a_proof(*trials: Seen) -> Proof:
+def a_proof(*trials: FirstBootResult) -> Proof:
     done = trials or tuple(map(seen, WANTED))
     return judge(a_demand(), done, wanted=WANTED, controls=(a_control(),))
 
 
-def kept(machine: Machine, proof: Proof) -> Keeper:
+def kept(machine: Machine, proof: Proof) -> ProofRecords:
     """The keeper of a version just baked, with *proof* kept."""
     version = machine.bake(a_plan()).version
-    keeper = Keeper(gallery="imagebake", version=version, records=machine.mirror)
+    keeper = ProofRecords(gallery="imagebake", version=version, records=machine.mirror)
     keeper.keep(proof, now=START, cloud=machine.cloud)
     return keeper
 
 
-def record(machine: Machine, keeper: Keeper, name: str) -> Any:  # noqa: ANN401 - JSON
+def record(machine: Machine, keeper: ProofRecords, name: str) -> Any:  # noqa: ANN401 - JSON
     version = keeper.version
     content = machine.mirror.recorded(
         record_name("imagebake", version.definition, version.version, name)
@@ -56,7 +56,7 @@ def test_the_verdict_is_read_from_the_tag(machine: Machine) -> None:
     keeper = kept(machine, a_proof(seen("hang"), seen("boot", ready=False, seconds=None)))
     (version,) = machine.versions()
 
-    later = Keeper(gallery="imagebake", version=version, records=machine.mirror)
+    later = ProofRecords(gallery="imagebake", version=version, records=machine.mirror)
 
     assert keeper.verdict() is None, "as it was baked"
     assert later.verdict() == "failed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.proof.validate import rivals
+from imagebake.proof.validate import conflicting_specs
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_spec
 
@@ -26,7 +26,9 @@ def test_those_that_share_a_definition_or_an_identifier_are_rivals() -> None:
         claiming("four", "alone", "c"),
     ]
 
-    found = {name: {spec.name for spec in others} for name, others in rivals(specs).items()}
+    found = {
+        name: {spec.name for spec in others} for name, others in conflicting_specs(specs).items()
+    }
 
     assert found == {
         "one": {"one", "two"},

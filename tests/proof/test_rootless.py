@@ -118,7 +118,11 @@ def test_a_first_boot_comes_back_as_it_was_seen(request: pytest.FixtureRequest) 
     assert cache is not None
     image = boot_root(cache.mkdir("boot-roots"))
     scenario = Scenario(
-        name="hang", means=StartMethod.AGENT, store=StoreMode.BLACK_HOLE, patience=30.0, restart=True
+        name="hang",
+        means=StartMethod.AGENT,
+        store=StoreMode.BLACK_HOLE,
+        patience=30.0,
+        restart=True,
     )
     task = Task(layers=(image,), scenario=scenario, change=ImageChange.NOTHING, vm_id="a-b-c")
 

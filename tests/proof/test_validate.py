@@ -16,11 +16,11 @@ from imagebake.kernel.errors import ValidationFailed
 from imagebake.lock.locking import load_lock
 from imagebake.policy.rule import Finding
 from imagebake.proof.validate import (
-    Report,
-    joined,
+    ValidationReport,
+    merge_reports,
     report_image,
     report_spec,
-    require,
+    require_passed,
     validate_spec,
 )
 from imagebake.spec.catalogue.components import CATALOGUE
@@ -33,7 +33,7 @@ KEY = "/etc/ssh/ssh_host_rsa_key"
 FIX = "remove them last: sudo rm -f /etc/ssh/ssh_host_*; cloud-init makes new ones"
 
 
-def the_report(changes: Tree | None = None) -> Report:
+def the_report(changes: Tree | None = None) -> ValidationReport:
     spec, lock = a_spec(), a_lock()
     stream = io.BytesIO(a_tar(a_tree(spec, lock) | (changes or {})))
     return report_image("demo@2026.1122.0", stream, spec, lock, catalogue=CATALOGUE)
@@ -44,7 +44,7 @@ def test_a_good_image_passes_in_words() -> None:
 
     assert str(report).splitlines()[-1] == "demo@2026.1122.0: 0 errors, 0 warnings"
     assert report.checked[0].endswith("rules over 3 packages and 25 files")
-    require([report])
+    require_passed([report])
 
 
 def test_findings_come_first_with_their_fix() -> None:
@@ -74,12 +74,12 @@ def test_a_report_is_json_for_programs() -> None:
 
 def test_only_errors_fail() -> None:
     warning = Finding(rule="P170", subject="demo", message="m", fix="f", severity=Severity.WARNING)
-    passed = Report(subject="demo", checked=(), findings=(warning,))
+    passed = ValidationReport(subject="demo", checked=(), findings=(warning,))
     failed = the_report({KEY: text("x")})
 
-    require([passed])
+    require_passed([passed])
     with pytest.raises(ValidationFailed, match=r"^demo@2026\.1122\.0: 1 error$") as raised:
-        require([passed, failed])
+        require_passed([passed, failed])
     assert raised.value.exit_code == 3
 
 
@@ -89,7 +89,7 @@ def test_reports_of_one_image_are_joined() -> None:
         spec, validate_spec(spec, None, catalogue=CATALOGUE, location="westeurope", today=TODAY)
     )
 
-    both = joined([rules, the_report({KEY: text("x")})])
+    both = merge_reports([rules, the_report({KEY: text("x")})])
 
     assert [finding.rule for finding in both.findings] == ["P170", "P301"]
     assert both.subject == "demo@2026.1122.0"

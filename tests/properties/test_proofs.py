@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import Law, Seen
+from imagebake.lab.proof_result import Criterion, FirstBootResult
 from imagebake.proof.verdict import judge
 from tests.support.first_boots import a_control, a_demand, a_ledger, an_entry, seen
 
@@ -35,7 +35,7 @@ TRIALS = st.lists(
 )
 
 
-def keeps_every_law(one: Seen) -> bool:
+def keeps_every_law(one: FirstBootResult) -> bool:
     return (
         one.ledger.clean
         and one.ready
@@ -47,7 +47,7 @@ def keeps_every_law(one: Seen) -> bool:
 
 @given(TRIALS, st.sets(st.sampled_from(NAMES)), st.sampled_from(("none", "fails", "passes")))
 def test_a_proof_passes_exactly_when_all_that_decides_kept_every_law(
-    trials: list[Seen], wanted: set[str], control: str
+    trials: list[FirstBootResult], wanted: set[str], control: str
 ) -> None:
     controls = () if control == "none" else (a_control(fails=control == "fails"),)
 
@@ -62,17 +62,17 @@ def test_a_proof_passes_exactly_when_all_that_decides_kept_every_law(
 
 
 @given(TRIALS)
-def test_every_trial_that_is_not_silent_is_named_in_a_reason(trials: list[Seen]) -> None:
+def test_every_trial_that_is_not_silent_is_named_in_a_reason(trials: list[FirstBootResult]) -> None:
     proof = judge(a_demand(), trials, wanted=NAMES, controls=(a_control(),))
 
     named = {
-        trial for reason in proof.reasons if reason.law is Law.SILENT for trial in reason.trials
+        trial for reason in proof.reasons if reason.law is Criterion.SILENT for trial in reason.trials
     }
     assert named == {one.trial for one in trials if not one.ledger.clean}
 
 
 @given(TRIALS)
-def test_the_verdict_does_not_depend_on_the_order_of_the_trials(trials: list[Seen]) -> None:
+def test_the_verdict_does_not_depend_on_the_order_of_the_trials(trials: list[FirstBootResult]) -> None:
     one = judge(a_demand(), trials, wanted=NAMES, controls=(a_control(),))
     other = judge(a_demand(), trials[::-1], wanted=NAMES, controls=(a_control(),))
 

@@ -11,7 +11,7 @@ from typing import Any
 from imagebake.attest.attestations import Attestor
 from imagebake.attest.envelope import Key, Signer
 from imagebake.attest.records import SBOM
-from imagebake.attest.verify import Claims, Verification, verify
+from imagebake.attest.verify import Claims, VersionVerification, verify
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.azure.model.manifest import BakeManifest, record_name
 from imagebake.inspection.contents import InstalledPackage
@@ -81,7 +81,7 @@ class Sample:
     def packages(self) -> tuple[InstalledPackage, ...]:
         return read_contents(io.BytesIO(a_tar(self.tree))).packages
 
-    def verified(self, *trusted: Key) -> Verification:
+    def verified(self, *trusted: Key) -> VersionVerification:
         attestor = self.attestor()
         claims = Claims(
             subject="demo@2026.1122.0",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from imagebake.lab.ledger import Asked, Destination, Ledger, LedgerEntry
-from imagebake.lab.proof_result import Control, Demand, Seen, SeenHandler, SeenService
+from imagebake.lab.ledger import RequestKind, PacketDestination, Ledger, LedgerEntry
+from imagebake.lab.proof_result import NegativeControl, ProofRequirements, FirstBootResult, HandlerResult, ServiceResult
 
 START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 HANDLER = ("Contoso.Demo.Hello", "1.2.3")
 
 
-def a_demand(**changes: Any) -> Demand:  # noqa: ANN401 - any field
+def a_demand(**changes: Any) -> ProofRequirements:  # noqa: ANN401 - any field
     """An image with one agent, one cached extension and one service."""
     fields: dict[str, Any] = {
         "image": "demo",
@@ -21,10 +21,10 @@ def a_demand(**changes: Any) -> Demand:  # noqa: ANN401 - any field
         "services": ("walinuxagent.service",),
         "packages": {"walinuxagent.service": "waagent", "motd-news.service": "base-files"},
     }
-    return Demand(**(fields | changes))
+    return ProofRequirements(**(fields | changes))
 
 
-def seen(trial: str = "hang", **changes: Any) -> Seen:  # noqa: ANN401 - any field
+def seen(trial: str = "hang", **changes: Any) -> FirstBootResult:  # noqa: ANN401 - any field
     """A first boot of that image that keeps every law."""
     fields: dict[str, Any] = {
         "trial": trial,
@@ -34,19 +34,19 @@ def seen(trial: str = "hang", **changes: Any) -> Seen:  # noqa: ANN401 - any fie
         "ready": True,
         "seconds": 3.2,
         "ledger": Ledger(counters={"dns": 0, "other": 0, "fabric": 180}),
-        "handlers": (SeenHandler(name=HANDLER[0], version=HANDLER[1], ready=True),),
+        "handlers": (HandlerResult(name=HANDLER[0], version=HANDLER[1], ready=True),),
         "services": (
-            SeenService(unit="walinuxagent.service", enabled=True, active=True, state="active"),
+            ServiceResult(unit="walinuxagent.service", enabled=True, active=True, state="active"),
         ),
     }
-    return Seen(**(fields | changes))
+    return FirstBootResult(**(fields | changes))
 
 
 def an_entry(**changes: Any) -> LedgerEntry:  # noqa: ANN401 - any field
     """A unit of a customizer asked for a file."""
     fields: dict[str, Any] = {
         "time": START,
-        "kind": Asked.HTTP,
+        "kind": RequestKind.HTTP,
         "host": "packages.example",
         "port": 443,
         "unit": "planted.service",
@@ -59,7 +59,7 @@ def an_entry(**changes: Any) -> LedgerEntry:  # noqa: ANN401 - any field
 
 def a_ledger(*entries: LedgerEntry, dns: int = 0, other: int = 0) -> Ledger:
     """A ledger with these entries, and packets of two counters."""
-    places = (Destination(address="198.51.100.1", protocol="tcp", port=443, packets=other),)
+    places = (PacketDestination(address="198.51.100.1", protocol="tcp", port=443, packets=other),)
     return Ledger(
         entries=entries,
         counters={"dns": dns, "other": other},
@@ -67,8 +67,8 @@ def a_ledger(*entries: LedgerEntry, dns: int = 0, other: int = 0) -> Ledger:
     )
 
 
-def a_control(*, fails: bool = True) -> Control:
+def a_control(*, fails: bool = True) -> NegativeControl:
     """A negative control that asked for an extension, or one that asked for nothing."""
     asked = an_entry(unit="walinuxagent.service", host="packages-1.store.test", path="/agent/x")
     ledger = a_ledger(asked, dns=1) if fails else a_ledger()
-    return Control(what="without imagebake's part", seen=seen("control", ledger=ledger))
+    return NegativeControl(what="without imagebake's part", seen=seen("control", ledger=ledger))

@@ -12,18 +12,18 @@ import uuid
 from pathlib import Path
 
 from imagebake.lab.boot.boot import Boot
-from imagebake.lab.boot.network import Network
+from imagebake.lab.boot.network import VmNetwork
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import Machine
+from imagebake.lab.fabric.plan import FabricMachine
 
 
 def main(root: Path) -> None:
     """Boot *root*, say its network and control group, and die without a chance to clean up."""
-    machine = Machine(vm_id=str(uuid.uuid4()))
+    machine = FabricMachine(vm_id=str(uuid.uuid4()))
     now = functools.partial(dt.datetime.now, dt.UTC)
     with (
-        Network(machine, now=now) as network,
+        VmNetwork(machine, now=now) as network,
         Fabric(machine, listen=network.listen, store=ExtensionStore(), now=now) as fabric,
         Boot((root,), network, vm_id=machine.vm_id, ca=fabric.ca) as boot,
     ):

@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from imagebake.lab.disk.qemu import EMULATED, Attempt, Hardware, boot
+from imagebake.lab.disk.qemu import EMULATED, BootAttempt, Hardware, boot
 
 
 def main(disk: Path, folder: Path) -> None:
     """Boot *disk*, and die without a chance to clean up at its first word."""
     hardware = Hardware(disk=disk, console=folder / "console", scratch=folder, secure=False)
-    attempt = Attempt(
+    attempt = BootAttempt(
         command=hardware.command,
         console=hardware.console,
         scratch=folder,

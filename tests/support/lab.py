@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from imagebake.kernel.host import process
-from imagebake.lab.boot.namespaces import ROOT, Namespace, World
+from imagebake.lab.boot.namespaces import ROOT, NetworkNamespace, MachineNamespaces
 from imagebake.lab.fabric.plan import METADATA, STORE, WIRE_SERVER
 
 CONF = {
@@ -46,8 +46,8 @@ class Lab:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._machine = stack.enter_context(Namespace())
-            self._host = stack.enter_context(Namespace())
+            self._machine = stack.enter_context(NetworkNamespace())
+            self._host = stack.enter_context(NetworkNamespace())
             self._wire()
             self._stack = stack.pop_all()
         return self
@@ -89,7 +89,7 @@ class Lab:
 
         It finds *hosts* in `/etc/hosts` and trusts *ca*. What it writes is gone afterwards.
         """
-        with World(layers) as world:
+        with MachineNamespaces(layers) as world:
             etc = world.root / "etc"
             lines = ["127.0.0.1 localhost machine", *(f"{STORE[0]} {host}" for host in hosts)]
             (etc / "hosts").write_text("\n".join(lines) + "\n")

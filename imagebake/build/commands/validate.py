@@ -12,7 +12,7 @@ from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.lab.proof_result import ProofScope
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import select_specs, split_version, templates
-from imagebake.proof.validate import Report, report_spec, require, rivals, validate_spec
+from imagebake.proof.validate import ValidationReport, report_spec, require_passed, conflicting_specs, validate_spec
 from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
@@ -53,7 +53,7 @@ def validate(
     known = (
         specs if every else load_all(context.workspace.specs, root=context.workspace.root).values()
     )
-    others = rivals(known)
+    others = conflicting_specs(known)
     read = {spec.name: _lock(context, spec) for spec in specs}
     reports = [_rules(context, spec, read[spec.name], others.get(spec.name, ())) for spec in specs]
     if not rules_only:
@@ -65,7 +65,7 @@ def validate(
         print_json([report.to_json() for report in reports])
     else:
         print("\n\n".join(map(str, reports)))
-    require(reports)
+    require_passed(reports)
 
 
 def _lock(context: Context, spec: ImageSpec) -> Lock | None:
@@ -76,7 +76,7 @@ def _lock(context: Context, spec: ImageSpec) -> Lock | None:
 
 def _rules(
     context: Context, spec: ImageSpec, lock: Lock | None, others: tuple[ImageSpec, ...]
-) -> Report:
+) -> ValidationReport:
     findings = validate_spec(
         spec,
         lock,

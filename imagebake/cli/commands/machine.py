@@ -53,7 +53,7 @@ def doctor(
             {
                 "can_bake": able.can_build,
                 "mode": able.mode,
-                "problems": [{"what": one.what, "mend": one.mend} for one in able.problems],
+                "problems": [{"what": one.what, "mend": one.fix} for one in able.problems],
                 "programs": [
                     {"for": row[0], "program": row[1], "present": row[2] == "yes"} for row in rows
                 ],
@@ -65,7 +65,7 @@ def doctor(
     if able.can_build:
         print(f"\nThis machine can bake ({able.mode}).")
     for problem in able.problems:
-        print(f"\nThis machine cannot bake: {problem.what}\n  = hint: {problem.mend}")
+        print(f"\nThis machine cannot bake: {problem.what}\n  = hint: {problem.fix}")
     if lacking:
         print(
             f"\nMissing programs: ./inv setup as root, or: {system_packages.command_for(lacking)}"

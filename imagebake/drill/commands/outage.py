@@ -11,7 +11,7 @@ from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lab.faults import IdentityState, StoreState
-from imagebake.lab.local_cloud import outages
+from imagebake.lab.local_cloud import read_outages
 
 
 def outage(
@@ -41,8 +41,8 @@ def outage(
         Outages.end(folder)
     elif what:
         place = (region or settings.location) if what == REGION else ""
-        with_outage(outages(folder), what, region=place, told=told).write(folder)
-    _print(outages(folder), as_json=as_json)
+        with_outage(read_outages(folder), what, region=place, told=told).write(folder)
+    _print(read_outages(folder), as_json=as_json)
 
 
 def _print(now: Outages, *, as_json: bool) -> None:

@@ -15,9 +15,9 @@ from typing import BinaryIO, Self
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import process
 from imagebake.lab.boot.attribution import pids_in
-from imagebake.lab.boot.namespaces import PATH, ROOT, World
-from imagebake.lab.boot.network import Network
-from imagebake.lab.boot.platform_shim import AUTHORITIES, trusted
+from imagebake.lab.boot.namespaces import PATH, ROOT, MachineNamespaces
+from imagebake.lab.boot.network import VmNetwork
+from imagebake.lab.boot.platform_shim import CA_BUNDLE, ca_bundle
 from imagebake.lab.boot.traffic_classes import RESOLVER
 from imagebake.spec.model.delivery import CACHE, CACHE_CONFIGURATION, TRUST
 
@@ -63,8 +63,8 @@ class AgentRun:
     started again with what it has written.
     """
 
-    def __init__(self, layers: Sequence[Path], network: Network, *, ca: bytes) -> None:
-        self._world = World(layers)
+    def __init__(self, layers: Sequence[Path], network: VmNetwork, *, ca: bytes) -> None:
+        self._world = MachineNamespaces(layers)
         self._network = network
         self._ca = ca
         self._stack = contextlib.ExitStack()
@@ -134,7 +134,7 @@ class AgentRun:
         resolver = self.disk / "etc/resolv.conf"
         resolver.unlink(missing_ok=True)
         resolver.write_text(f"nameserver {RESOLVER[0]}\n", encoding="ascii")
-        authorities = self.disk / AUTHORITIES
+        authorities = self.disk / CA_BUNDLE
         authorities.parent.mkdir(parents=True, exist_ok=True)
-        authorities.write_text(trusted(self.disk, self._ca), encoding="ascii")
+        authorities.write_text(ca_bundle(self.disk, self._ca), encoding="ascii")
         self._world.start(("sh", "-ec", _MOUNTS), network=self._network.vm).wait(_PATIENCE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from imagebake.lab.boot.namespaces import Namespace
+from imagebake.lab.boot.namespaces import NetworkNamespace
 
 _PROC = Path("/proc")
 _SHOWN = 300
@@ -28,7 +28,7 @@ class Process:
     unit: str
 
 
-NOBODY = Process(0, "", "")
+UNKNOWN_PROCESS = Process(0, "", "")
 """Whoever it was, it was gone before we looked."""
 
 
@@ -39,7 +39,7 @@ class Attribution:
     answer is still there, one that was refused may not be.
     """
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: NetworkNamespace) -> None:
         self._inode = namespace.inode
         self._tables = {
             name: namespace.call(lambda name=name: _table(name))  # type: ignore[misc]
@@ -61,7 +61,7 @@ class Attribution:
         if protocol == "udp" and found.command.rpartition("/")[2].startswith(_STUB_PROGRAM):
             waiting = {row[_INODE] for row in self._rows("udp") if row[_REMOTE] in _STUBS}
             asking = self._owner(waiting)
-            return found if asking is NOBODY else asking
+            return found if asking is UNKNOWN_PROCESS else asking
         return found
 
     def _rows(self, protocol: str) -> Iterator[list[str]]:
@@ -77,7 +77,7 @@ class Attribution:
 
     def _owner(self, inodes: set[str]) -> Process:
         if not inodes:
-            return NOBODY
+            return UNKNOWN_PROCESS
         wanted = {f"socket:[{inode}]" for inode in inodes}
         for pid in pids_in(self._inode):
             # Processes end while we look at them.
@@ -86,7 +86,7 @@ class Attribution:
                     held = {str(Path(handle.path).readlink()) for handle in handles}
                 if held & wanted:
                     return describe(pid)
-        return NOBODY
+        return UNKNOWN_PROCESS
 
 
 def pids_in(inode: int) -> Iterator[int]:

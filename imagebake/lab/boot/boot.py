@@ -16,9 +16,9 @@ from typing import BinaryIO, Self
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import process
 from imagebake.lab.boot.attribution import pids_in
-from imagebake.lab.boot.namespaces import PATH, ROOT, World
-from imagebake.lab.boot.network import Network
-from imagebake.lab.boot.platform_shim import STAGE, write_disguise
+from imagebake.lab.boot.namespaces import PATH, ROOT, MachineNamespaces
+from imagebake.lab.boot.network import VmNetwork
+from imagebake.lab.boot.platform_shim import STAGE, write_platform_files
 
 _NOTICES = "\0imagebake/notices"
 _POLL = 0.5
@@ -40,8 +40,10 @@ class Boot:
     left. Needs root. *vm_id* is the machine's UUID and *ca* what its agent trusts besides.
     """
 
-    def __init__(self, layers: Sequence[Path], network: Network, *, vm_id: str, ca: bytes) -> None:
-        self._world = World(layers, groups=True)
+    def __init__(
+        self, layers: Sequence[Path], network: VmNetwork, *, vm_id: str, ca: bytes
+    ) -> None:
+        self._world = MachineNamespaces(layers, groups=True)
         self._network = network
         self._vm_id, self._ca = vm_id, ca
         self._stack = contextlib.ExitStack()
@@ -54,7 +56,7 @@ class Boot:
             self._console = stack.enter_context(tempfile.TemporaryFile())
             stack.enter_context(self._world)
             self._notices = stack.enter_context(self._network.vm.call(_notices))
-            self._binds = write_disguise(
+            self._binds = write_platform_files(
                 self._world.path(STAGE), disk=self.disk, vm_id=self._vm_id, ca=self._ca
             )
             self._stack = stack.pop_all()

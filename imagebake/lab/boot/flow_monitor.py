@@ -11,19 +11,19 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from imagebake.lab.boot.attribution import NOBODY, Attribution, Process
-from imagebake.lab.boot.nfqueue import Gate
-from imagebake.lab.boot.sniff import Opening, Packet, path_of, read_frame, read_opening
-from imagebake.lab.ledger import Asked, LedgerEntry
+from imagebake.lab.boot.attribution import UNKNOWN_PROCESS, Attribution, Process
+from imagebake.lab.boot.nfqueue import PacketQueue
+from imagebake.lab.boot.sniff import FirstMessage, Packet, path_of, read_first_message, read_frame
+from imagebake.lab.ledger import LedgerEntry, RequestKind
 
 _FIRST_WORDS = 16384
 _PATIENCE = 2.0
-_KINDS = {"tcp": Asked.TCP, "udp": Asked.UDP}
+_KINDS = {"tcp": RequestKind.TCP, "udp": RequestKind.UDP}
 
 NameOf = Callable[[str], str]
 
 
-class Watcher:
+class FlowMonitor:
     """The book that is kept of one machine, from its first packet until it is closed.
 
     *gate* is where the first packet of everything waits until its sender has been written
@@ -34,7 +34,7 @@ class Watcher:
 
     def __init__(
         self,
-        gate: Gate,
+        gate: PacketQueue,
         doors: tuple[socket.socket, ...],
         *,
         attribution: Attribution,
@@ -72,7 +72,9 @@ class Watcher:
             self._entries[-len(self._entries) - 1] = entry
             self._changed.notify_all()
 
-    def enrich(self, port: int, *, opening: Opening, size: int = 0, answer: str = "") -> Process:
+    def enrich(
+        self, port: int, *, opening: FirstMessage, size: int = 0, answer: str = ""
+    ) -> Process:
         """Add what was said on the connection from the machine's *port* to its entry."""
         with self._changed:
             known = [
@@ -81,11 +83,11 @@ class Watcher:
                 if isinstance(key, Packet) and (key.protocol, key.source) == ("tcp", port)
             ]
             if not known:
-                return NOBODY
+                return UNKNOWN_PROCESS
             entry = self._entries[known[-1]]
             self._entries[known[-1]] = replace(
                 entry,
-                kind=Asked.HTTP if opening.request else entry.kind,
+                kind=RequestKind.HTTP if opening.request else entry.kind,
                 host=opening.host or entry.host,
                 path=path_of(opening.request) if opening.request else entry.path,
                 size=entry.size + size,
@@ -112,7 +114,7 @@ class Watcher:
         process = self._find(packet)
         entry = LedgerEntry(
             time=self._now(),
-            kind=_KINDS.get(packet.protocol, Asked.PACKET),
+            kind=_KINDS.get(packet.protocol, RequestKind.PACKET),
             unit=process.unit,
             process=process.command,
             host=self._name_of(packet.address),
@@ -124,7 +126,7 @@ class Watcher:
 
     def _find(self, packet: Packet) -> Process:
         known = packet.protocol in _KINDS
-        return self._attribution.find(packet.protocol, packet.source) if known else NOBODY
+        return self._attribution.find(packet.protocol, packet.source) if known else UNKNOWN_PROCESS
 
     def _hear(self) -> None:
         while self._stopped not in (
@@ -138,9 +140,9 @@ class Watcher:
         connection, peer = door.accept()
         with connection:
             connection.settimeout(_PATIENCE)
-            opening = Opening()
+            opening = FirstMessage()
             with contextlib.suppress(OSError):
-                opening = read_opening(connection.recv(_FIRST_WORDS))
+                opening = read_first_message(connection.recv(_FIRST_WORDS))
             self.enrich(int(peer[1]), opening=opening, answer="reset")
             linger = struct.pack("ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -26,7 +26,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 Made = TypeVar("Made")
 
 
-class Namespace:
+class NetworkNamespace:
     """A network namespace, empty but for its loopback, which is up.
 
     Only this process holds it: nothing of it has a name on the machine, and the kernel takes
@@ -148,11 +148,11 @@ _JOIN = (
 )
 
 
-class WorldFailed(ImagebakeError):
+class NamespacesRefused(ImagebakeError):
     """This machine refused the namespaces, or something in them could not be started."""
 
 
-class World:
+class MachineNamespaces:
     """Processes, mounts, a host name and, on request, control groups of their own.
 
     With *layers* (the topmost first) they are mounted as one root file system whose changes
@@ -181,7 +181,7 @@ class World:
         told = json.loads(said) if said else {"trouble": "the holder ended"}
         if told["trouble"]:
             self.__exit__()
-            raise WorldFailed(
+            raise NamespacesRefused(
                 f"this machine refused a world for a first boot: {told['trouble']}",
                 hint=told.get("hint") or "first boots need root, and kernel namespaces",
             )
@@ -216,7 +216,7 @@ class World:
         self,
         argv: Sequence[str | Path],
         *,
-        network: Namespace,
+        network: NetworkNamespace,
         env: Mapping[str, str] | None = None,
         stdout: int = process.PIPED,
     ) -> process.Running:

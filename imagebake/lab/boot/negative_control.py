@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imagebake.kernel.errors import ImagebakeError
-from imagebake.lab.boot.trials import Change
+from imagebake.lab.boot.trials import ImageChange
 
 PLANTED = "imagebake-planted.service"
 """The unit of the planted download."""
@@ -39,11 +39,11 @@ TimeoutStartSec=10
 """
 
 
-def apply(change: Change, root: Path, *, masked: Iterable[str]) -> None:
+def apply_change(change: ImageChange, root: Path, *, masked: Iterable[str]) -> None:
     """Change the image at *root*; see `strip` for *masked*."""
-    if change is Change.STRIPPED:
+    if change is ImageChange.STRIPPED:
         strip(root, masked=masked)
-    if change is Change.PLANTED:
+    if change is ImageChange.PLANTED:
         plant(root)
 
 

@@ -11,21 +11,21 @@ from typing import Self
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.boot import traffic_classes
 from imagebake.lab.boot.attribution import Attribution
-from imagebake.lab.boot.flow_monitor import Watcher
-from imagebake.lab.boot.namespaces import Namespace, World
-from imagebake.lab.boot.nfqueue import Gate
+from imagebake.lab.boot.flow_monitor import FlowMonitor
+from imagebake.lab.boot.namespaces import MachineNamespaces, NetworkNamespace
+from imagebake.lab.boot.nfqueue import PacketQueue
 from imagebake.lab.boot.resolver import Resolver
-from imagebake.lab.boot.sniff import Opening
-from imagebake.lab.fabric.exchange import Request, Service
-from imagebake.lab.fabric.plan import STORE, STORE_DOMAIN, Machine
-from imagebake.lab.ledger import Asked, Ledger, LedgerEntry, in_order
+from imagebake.lab.boot.sniff import FirstMessage
+from imagebake.lab.fabric.exchange import RequestRecord, Service
+from imagebake.lab.fabric.plan import STORE, STORE_DOMAIN, FabricMachine
+from imagebake.lab.ledger import Ledger, LedgerEntry, RequestKind, in_order
 
 _ADDRESSES = ("168.63.129.16", "169.254.169.254", STORE[0])
 _EVERYWHERE = ("0.0.0.0", "::") if socket.has_dualstack_ipv6() else ("0.0.0.0",)  # noqa: S104
 """All addresses of a namespace that has no way out."""
 
 
-class Network:
+class VmNetwork:
     """Two network namespaces and the wire between them; the machine's end is down and bare.
 
     The machine's own DHCP client must raise it. The other end has Azure's addresses, a DHCP
@@ -36,7 +36,7 @@ class Network:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: FabricMachine,
         *,
         now: Callable[[], dt.datetime],
         known: Mapping[str, str] | None = None,
@@ -48,8 +48,8 @@ class Network:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self.vm = stack.enter_context(Namespace())
-            self.fabric = stack.enter_context(Namespace())
+            self.vm = stack.enter_context(NetworkNamespace())
+            self.fabric = stack.enter_context(NetworkNamespace())
             self._wire()
             self.fabric.run(("nft", "-f", "-"), stdin=traffic_classes.rules())
             for restore in ("iptables-restore", "ip6tables-restore"):
@@ -60,7 +60,7 @@ class Network:
             stack.callback(self._watcher.close)
             self._resolver = self._resolve()
             stack.callback(self._resolver.close)
-            self._serve_dhcp(stack.enter_context(World()))
+            self._serve_dhcp(stack.enter_context(MachineNamespaces()))
             self._stack = stack.pop_all()
         return self
 
@@ -84,13 +84,13 @@ class Network:
         """Let every packet to places that are not here vanish, or let them be heard."""
         self.fabric.run(("nft", "-f", "-"), stdin=traffic_classes.silent_rules(silent=silent))
 
-    def note(self, request: Request) -> None:
+    def note(self, request: RequestRecord) -> None:
         """Take a request to the fabric into the ledger if it is a download.
 
         Those are what the store is asked for, and what the host is asked to fetch from it.
         """
         if request.service is Service.STORE:
-            opening = Opening(request.host, f"{request.method} {request.path}".strip())
+            opening = FirstMessage(request.host, f"{request.method} {request.path}".strip())
             answer = str(request.status) if request.status else "reset"
             self._watcher.enrich(
                 request.peer.port, opening=opening, size=request.bytes_out, answer=answer
@@ -100,7 +100,7 @@ class Network:
             self._watcher.note(
                 LedgerEntry(
                     time=request.time,
-                    kind=Asked.HTTP,
+                    kind=RequestKind.HTTP,
                     host=request.address,
                     port=traffic_classes.HOST_PORT,
                     unit=asking.unit,
@@ -136,9 +136,9 @@ class Network:
         batch += ["link set eth0 up"]
         self.fabric.run(("ip", "-batch", "-"), stdin="\n".join(batch).encode())
 
-    def _watch(self) -> Watcher:
-        return Watcher(
-            self.fabric.call(Gate),
+    def _watch(self) -> FlowMonitor:
+        return FlowMonitor(
+            self.fabric.call(PacketQueue),
             tuple(self.fabric.listen(every, traffic_classes.HEARING_PORT) for every in _EVERYWHERE),
             attribution=self._attribution,
             name_of=self._name_of,
@@ -158,7 +158,7 @@ class Network:
             now=self._now,
         )
 
-    def _serve_dhcp(self, world: World) -> None:
+    def _serve_dhcp(self, world: MachineNamespaces) -> None:
         """Start the DHCP server: what Azure's says, and option 245, which nobody asks for."""
         own, gateway, server = self._machine.address, traffic_classes.GATEWAY, _ADDRESSES[0]
         routes = ",".join(

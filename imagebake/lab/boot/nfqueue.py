@@ -25,7 +25,7 @@ NUMBER = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueuedPacket:
     """A packet in the queue: its number there, its EtherType and what it starts with."""
 
     number: int
@@ -33,7 +33,7 @@ class Waiting:
     data: bytes
 
 
-class Gate:
+class PacketQueue:
     """The reader of a network namespace's queue: made in it, used anywhere.
 
     A packet goes on when it is let through, so whoever sent it is still waiting for it then.
@@ -53,13 +53,13 @@ class Gate:
         """What to wait on until a packet waits."""
         return self._socket.fileno()
 
-    def receive(self) -> tuple[Waiting, ...]:
+    def receive(self) -> tuple[QueuedPacket, ...]:
         """The packets that wait; none when there were too many, and some have been dropped."""
         with contextlib.suppress(OSError):
             return tuple(_packets(self._socket.recv(_LARGEST)))
         return ()
 
-    def let_through(self, packet: Waiting) -> None:
+    def let_through(self, packet: QueuedPacket) -> None:
         """Let *packet* go on."""
         with contextlib.suppress(OSError):
             self._send(_VERDICT, _HEADER_OF_VERDICT, struct.pack(">II", _ACCEPT, packet.number))
@@ -72,13 +72,13 @@ class Gate:
         self._socket.send(head + body)
 
 
-def _packets(said: bytes) -> Iterator[Waiting]:
+def _packets(said: bytes) -> Iterator[QueuedPacket]:
     while len(said) >= _HEADERS:
         length, kind = struct.unpack("=IH", said[:6])
         if kind == _SUBSYSTEM | _PACKET:
             attributes = dict(_attributes(said[_HEADERS:length]))
             number, protocol = struct.unpack(">IH", attributes[_HEADER_OF_PACKET][:6])
-            yield Waiting(number, protocol, attributes.get(_PAYLOAD, b""))
+            yield QueuedPacket(number, protocol, attributes.get(_PAYLOAD, b""))
         said = said[max(_HEADERS, length + -length % 4) :]
 
 

@@ -39,19 +39,19 @@ _NETWORKD_DROP_IN = """[Service]
 ExecStartPre=+/bin/sh -c 'sed -i s/^PermanentMACAddress=/MACAddress=/ /run/systemd/network/* || :'
 """
 
-AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
+CA_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 """Whom the image trusts."""
 AGENT_UNITS = ("walinuxagent.service", "waagent.service")
 """What distributions call the agent's service."""
 
 
-def trusted(disk: Path, ca: bytes) -> str:
+def ca_bundle(disk: Path, ca: bytes) -> str:
     """The authorities that the image trusts, and ours."""
-    own = disk / AUTHORITIES
+    own = disk / CA_BUNDLE
     return (own.read_text(encoding="ascii") if own.is_file() else "") + ca.decode("ascii")
 
 
-def write_disguise(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[str, ...]:
+def write_platform_files(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[str, ...]:
     """Put the files below *stage* and return the `--bind-ro` options that use them.
 
     None of them changes the image on *disk*: they are mounted over it, read-only, while it
@@ -63,7 +63,7 @@ def write_disguise(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[s
         "agent.conf": (_AGENT_DROP_IN, 0o644),
         "networkd.conf": (_NETWORKD_DROP_IN, 0o644),
         "ds-identify.cfg": ("datasource: Azure\n", 0o644),
-        "ca.pem": (trusted(disk, ca), 0o644),
+        "ca.pem": (ca_bundle(disk, ca), 0o644),
         "class/dmi/id/chassis_asset_tag": (f"{_CHASSIS}\n", 0o444),
         "class/dmi/id/sys_vendor": ("Microsoft Corporation\n", 0o444),
         "class/dmi/id/product_name": ("Virtual Machine\n", 0o444),
@@ -89,8 +89,8 @@ def write_disguise(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[s
     for unit in AGENT_UNITS:
         binds[f"/run/systemd/system/{unit}.d/00-first-boot.conf"] = "agent.conf"
     binds["/run/systemd/system/systemd-networkd.service.d/00-first-boot.conf"] = "networkd.conf"
-    if (disk / AUTHORITIES).is_file():
-        binds[f"/{AUTHORITIES}"] = "ca.pem"
+    if (disk / CA_BUNDLE).is_file():
+        binds[f"/{CA_BUNDLE}"] = "ca.pem"
     return (
         *(f"--bind-ro={STAGE}/{name}:{target}" for target, name in binds.items()),
         "--bind-ro=/dev/null:/etc/fstab",

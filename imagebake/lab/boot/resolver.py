@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from imagebake.lab.boot.attribution import Attribution
-from imagebake.lab.ledger import Asked, LedgerEntry
+from imagebake.lab.ledger import LedgerEntry, RequestKind
 
 _TYPES = {
     1: "A",
@@ -108,7 +108,7 @@ class Resolver:
         self._record(
             LedgerEntry(
                 time=self._now(),
-                kind=Asked.DNS,
+                kind=RequestKind.DNS,
                 host=name,
                 unit=process.unit,
                 process=process.command,

@@ -10,12 +10,12 @@ from pathlib import Path
 from imagebake.lab.boot import units
 from imagebake.lab.boot.agent import AgentRun
 from imagebake.lab.boot.boot import Boot
-from imagebake.lab.boot.network import Network
-from imagebake.lab.boot.scenario import FirstBoot, Means, Moment, Scenario, Stage
+from imagebake.lab.boot.network import VmNetwork
+from imagebake.lab.boot.scenario import FirstBoot, Moment, Scenario, StageResult, StartMethod
 from imagebake.lab.boot.units import UnitState
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import GoalState, Machine, StoreMode
+from imagebake.lab.fabric.plan import FabricMachine, GoalState, StoreMode
 from imagebake.lab.fabric.status import CLOUD_INIT, READY, AgentStatus
 
 _LOG = "var/log/waagent.log"
@@ -27,7 +27,7 @@ def run_scenario(
     scenario: Scenario,
     layers: Sequence[Path],
     *,
-    machine: Machine,
+    machine: FabricMachine,
     store: ExtensionStore,
     now: Callable[[], dt.datetime],
     prepare: Callable[[Path], None] = lambda _: None,
@@ -38,7 +38,7 @@ def run_scenario(
     is. Needs root. Nothing of the machine outlives this call, or this process.
     """
     with contextlib.ExitStack() as stack:
-        network = stack.enter_context(Network(machine, now=now))
+        network = stack.enter_context(VmNetwork(machine, now=now))
         fabric = stack.enter_context(
             Fabric(machine, listen=network.listen, store=store, now=now, on_request=network.note)
         )
@@ -46,29 +46,29 @@ def run_scenario(
         fabric.set_gateway(scenario.gateway)
         network.set_silent(scenario.store is StoreMode.BLACK_HOLE)
         guest: Boot | AgentRun
-        if scenario.means is Means.BOOT:
+        if scenario.means is StartMethod.BOOT:
             guest = Boot(layers, network, vm_id=machine.vm_id, ca=fabric.ca)
         else:
             guest = AgentRun(layers, network, ca=fabric.ca)
         stack.enter_context(guest)
         prepare(guest.disk)
-        return _Life(scenario, guest, network, fabric, now).lead()
+        return _ScenarioRun(scenario, guest, network, fabric, now).lead()
 
 
-class _Life:
+class _ScenarioRun:
     """One machine and its world, led through a scenario."""
 
     def __init__(
         self,
         scenario: Scenario,
         guest: Boot | AgentRun,
-        network: Network,
+        network: VmNetwork,
         fabric: Fabric,
         now: Callable[[], dt.datetime],
     ) -> None:
         self.scenario, self.guest = scenario, guest
         self.network, self.fabric, self.now = network, fabric, now
-        self.stages: list[Stage] = []
+        self.stages: list[StageResult] = []
         self.timers: tuple[str, ...] = ()
         self.failed: dict[str, None] = {}
         self.given_up = False
@@ -108,7 +108,7 @@ class _Life:
         if isinstance(self.guest, Boot) and self._goes_on and moment in _STARTS:
             units.wait_until_up(self.guest, timeout=self.scenario.patience)
             self._note_failures(self.guest)
-        self.stages.append(Stage(moment=moment, ready=ready, seconds=seconds, agent=fresh))
+        self.stages.append(StageResult(moment=moment, ready=ready, seconds=seconds, agent=fresh))
 
     def _at_rest(self, since: dt.datetime, goal: GoalState) -> bool:
         if isinstance(self.guest, Boot):

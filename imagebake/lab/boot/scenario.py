@@ -11,7 +11,7 @@ from imagebake.lab.fabric.status import READY, AgentStatus
 from imagebake.lab.ledger import Ledger
 
 
-class Means(enum.StrEnum):
+class StartMethod(enum.StrEnum):
     """How a machine is had."""
 
     BOOT = "boot"
@@ -40,7 +40,7 @@ class Scenario:
     """
 
     name: str
-    means: Means = Means.BOOT
+    means: StartMethod = StartMethod.BOOT
     store: StoreMode = StoreMode.UP
     gateway: GatewayMode = GatewayMode.SAME
     goals: tuple[GoalState, ...] = (GoalState(),)
@@ -54,7 +54,7 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class StageResult:
     """A machine come to rest after a moment, or not within the scenario's patience.
 
     *ready* is whether the agent was, with every extension of the goal state; *seconds* how
@@ -81,7 +81,7 @@ class FirstBoot:
     scenario: Scenario
     provisioned: str
     provisioned_seconds: float | None
-    stages: tuple[Stage, ...]
+    stages: tuple[StageResult, ...]
     ledger: Ledger
     system: str = ""
     failed: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class FirstBoot:
     @property
     def ready(self) -> bool:
         """Whether all was Ready at every moment."""
-        provisioned = self.provisioned == READY or self.scenario.means is Means.AGENT
+        provisioned = self.provisioned == READY or self.scenario.means is StartMethod.AGENT
         return provisioned and all(stage.ready for stage in self.stages)
 
     @property

@@ -86,26 +86,26 @@ _SERVER_NAME = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class FirstMessage:
     """What a client said first; *request* is empty where that was TLS or no HTTP."""
 
     host: str = ""
     request: str = ""
 
 
-def read_opening(said: bytes) -> Opening:
+def read_first_message(said: bytes) -> FirstMessage:
     """The name in a TLS client's hello, or the request and host of HTTP."""
     if said[:1] == bytes([_HANDSHAKE]):
         try:
-            return Opening(host=_server_name(said))
+            return FirstMessage(host=_server_name(said))
         except (IndexError, struct.error, UnicodeDecodeError):
-            return Opening()
+            return FirstMessage()
     first, *lines = said.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     if " HTTP/1" not in first:
-        return Opening()
+        return FirstMessage()
     headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
     words = first.split(" ")
-    return Opening(host=headers.get("host", "").partition(":")[0], request=" ".join(words[:2]))
+    return FirstMessage(host=headers.get("host", "").partition(":")[0], request=" ".join(words[:2]))
 
 
 def path_of(request: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagebake.kernel.host import process
 from imagebake.lab.boot import nfqueue
-from imagebake.lab.ledger import Destination
+from imagebake.lab.ledger import PacketDestination
 
 HEARING_PORT = 9040
 """Where connections to anywhere end up, to be heard and refused."""
@@ -122,14 +122,14 @@ def read_counters(listing: process.Outcome) -> dict[str, int]:
     }
 
 
-def read_destinations(listing: process.Outcome) -> tuple[Destination, ...]:
+def read_destinations(listing: process.Outcome) -> tuple[PacketDestination, ...]:
     """Where what belongs to no class went, from `nft -j list table`."""
     found = []
     for one in _objects(listing):
         for element in one.get("set", {}).get("elem", ()):
             address, protocol, *port = element["elem"]["val"]["concat"]
             found.append(
-                Destination(
+                PacketDestination(
                     address=str(address),
                     protocol=str(protocol),
                     port=int(port[0]) if port else 0,

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imagebake.kernel.errors import UsageError
-from imagebake.lab.boot.scenario import Means, Scenario
-from imagebake.lab.fabric.plan import Extension, GatewayMode, GoalState, Source, StoreMode
-from imagebake.lab.proof_result import Demand
+from imagebake.lab.boot.scenario import Scenario, StartMethod
+from imagebake.lab.fabric.plan import (
+    FabricExtension,
+    GatewayMode,
+    GoalState,
+    GoalStateSource,
+    StoreMode,
+)
+from imagebake.lab.proof_result import ProofRequirements
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import ExtensionPin
 
@@ -38,10 +44,10 @@ _FORBEARANCE, _BOOT_FORBEARANCE, _CONTROL_FORBEARANCE = 2.0, 10.0, 0.5
 _CONTROL_PATIENCE = 20.0
 _AZURE_HOSTS = ("imagebake1.blob.core.windows.net", "imagebake2.z01.blob.storage.azure.net")
 """What a cache must answer for: not where the spec has its zip from, which may be a mirror."""
-_STAND_IN = Extension(publisher="Imagebake.Proof", type="Control", version="1.0.0")
+_STAND_IN = FabricExtension(publisher="Imagebake.Proof", type="Control", version="1.0.0")
 
 
-class Change(enum.StrEnum):
+class ImageChange(enum.StrEnum):
     """What is done to the image before it boots."""
 
     NOTHING = "nothing"
@@ -49,7 +55,7 @@ class Change(enum.StrEnum):
     PLANTED = "with a planted download"
 
 
-def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
+def trials(spec: ImageSpec, demand: ProofRequirements) -> tuple[Scenario, ...]:
     """The first boots that decide, the whole boot first.
 
     An image without the guest agent has only that one: nothing else would run. How a goal
@@ -60,9 +66,9 @@ def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
     patience = demand.budget_seconds + _MARGIN
     boot = Scenario(
         name=BOOT,
-        means=Means.BOOT,
+        means=StartMethod.BOOT,
         store=StoreMode.BLACK_HOLE,
-        goals=_goals(wanted, Source.EXTENSIONS_CONFIG),
+        goals=_goals(wanted, GoalStateSource.EXTENSIONS_CONFIG),
         restart=True,
         reboot=True,
         timers=True,
@@ -73,13 +79,13 @@ def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
     )
     if not demand.agent:
         return (boot,)
-    ways = [(name, name, Source.EXTENSIONS_CONFIG) for name in _DEAD]
+    ways = [(name, name, GoalStateSource.EXTENSIONS_CONFIG) for name in _DEAD]
     if wanted and _knows_fast_track(demand.agent):
-        ways += [(name, dead, Source.FAST_TRACK) for name, dead in _FAST_TRACK.items()]
+        ways += [(name, dead, GoalStateSource.FAST_TRACK) for name, dead in _FAST_TRACK.items()]
     alone = (
         Scenario(
             name=name,
-            means=Means.AGENT,
+            means=StartMethod.AGENT,
             store=_DEAD[dead][0],
             gateway=_DEAD[dead][1],
             goals=_goals(wanted, source),
@@ -93,7 +99,7 @@ def trials(spec: ImageSpec, demand: Demand) -> tuple[Scenario, ...]:
     return (boot, *alone)
 
 
-def chosen(scenarios: Sequence[Scenario], name: str) -> tuple[Scenario, ...]:
+def select_trials(scenarios: Sequence[Scenario], name: str) -> tuple[Scenario, ...]:
     """The trial called *name*, or all for an empty name; raises `UsageError`."""
     if not name:
         return tuple(scenarios)
@@ -104,20 +110,20 @@ def chosen(scenarios: Sequence[Scenario], name: str) -> tuple[Scenario, ...]:
     return found
 
 
-def control_of(spec: ImageSpec, demand: Demand) -> tuple[Scenario, Change]:
+def negative_control_of(spec: ImageSpec, demand: ProofRequirements) -> tuple[Scenario, ImageChange]:
     """The image as it would be without us, on the shortest way to a failure."""
     if not demand.agent:
-        return planted(), Change.PLANTED
+        return planted_scenario(), ImageChange.PLANTED
     asked = tuple(map(_extension, spec.extensions)) or (_STAND_IN,)
     scenario = Scenario(
         name="control",
-        means=Means.AGENT,
+        means=StartMethod.AGENT,
         store=StoreMode.PUBLIC_ACCESS_DENIED,
         goals=(GoalState(extensions=asked),),
         patience=_CONTROL_PATIENCE,
         forbearance=_CONTROL_FORBEARANCE,
     )
-    return scenario, Change.STRIPPED
+    return scenario, ImageChange.STRIPPED
 
 
 def _knows_fast_track(agent: str) -> bool:
@@ -125,25 +131,25 @@ def _knows_fast_track(agent: str) -> bool:
     return numbers >= _FAST_TRACK_SINCE
 
 
-def planted() -> Scenario:
+def planted_scenario() -> Scenario:
     """A boot of an image with a planted download."""
     return Scenario(
         name="planted",
-        means=Means.BOOT,
+        means=StartMethod.BOOT,
         store=StoreMode.RESET,
         patience=_CONTROL_PATIENCE,
         forbearance=_CONTROL_FORBEARANCE,
     )
 
 
-def _goals(wanted: tuple[Extension, ...], source: Source) -> tuple[GoalState, ...]:
+def _goals(wanted: tuple[FabricExtension, ...], source: GoalStateSource) -> tuple[GoalState, ...]:
     """First a machine without extensions, as it is created; then they are put on it."""
     if not wanted:
         return (GoalState(),)
     return (GoalState(), GoalState(extensions=wanted, source=source))
 
 
-def _extension(pin: ExtensionPin) -> Extension:
+def _extension(pin: ExtensionPin) -> FabricExtension:
     """The extension as a goal state names it; a cached one at hosts such as Azure's."""
-    plain = Extension(publisher=pin.publisher, type=pin.type, version=pin.version)
+    plain = FabricExtension(publisher=pin.publisher, type=pin.type, version=pin.version)
     return replace(plain, hosts=_AZURE_HOSTS) if pin.package else plain

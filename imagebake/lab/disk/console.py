@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from imagebake.lab.disk.result import Stage, Trouble
+from imagebake.lab.disk.result import BootStage, BootTrouble
 
 _SHOWN_LINES, _SHOWN_AFTER = 12, 3
 
@@ -19,35 +19,35 @@ _MOVES = re.compile(rb"\x1b\[[0-9]+;[0-9]+H")
 """Firmware and boot loader put words in their place instead of ending lines."""
 
 _SIGNS = (
-    (Stage.FIRMWARE, re.compile(r"^BdsDxe: ", re.MULTILINE)),
-    (Stage.LOADER, re.compile(r"Welcome to GRUB!")),
-    (Stage.KERNEL, re.compile(r"^\[ *[0-9.]+\] Linux version (?P<kernel>\S+)", re.MULTILINE)),
-    (Stage.ROOT, re.compile(r"\bEXT4-fs \(\S+\): mounted filesystem|VFS: Mounted root")),
-    (Stage.SYSTEM, re.compile(r"\bsystemd\[1\]: systemd \S+ running in system mode")),
-    (Stage.LOGIN, re.compile(r"^\S+ login: ", re.MULTILINE)),
+    (BootStage.FIRMWARE, re.compile(r"^BdsDxe: ", re.MULTILINE)),
+    (BootStage.LOADER, re.compile(r"Welcome to GRUB!")),
+    (BootStage.KERNEL, re.compile(r"^\[ *[0-9.]+\] Linux version (?P<kernel>\S+)", re.MULTILINE)),
+    (BootStage.ROOT, re.compile(r"\bEXT4-fs \(\S+\): mounted filesystem|VFS: Mounted root")),
+    (BootStage.SYSTEM, re.compile(r"\bsystemd\[1\]: systemd \S+ running in system mode")),
+    (BootStage.LOGIN, re.compile(r"^\S+ login: ", re.MULTILINE)),
 )
 _TROUBLES = (
     (
-        Trouble.NO_LOADER,
-        Stage.KERNEL,
+        BootTrouble.NO_LOADER,
+        BootStage.KERNEL,
         r"(BdsDxe: (failed to load Boot.*: Not Found|No bootable option)|UEFI Interactive Shell).*",
     ),
     (
-        Trouble.UNSIGNED,
-        Stage.KERNEL,
+        BootTrouble.UNSIGNED,
+        BootStage.KERNEL,
         r".*(Security Violation|bad shim signature|Verification failed|Access Denied).*",
     ),
-    (Trouble.NO_CONFIGURATION, Stage.KERNEL, r"grub( rescue)?> ?$"),
+    (BootTrouble.NO_CONFIGURATION, BootStage.KERNEL, r"grub( rescue)?> ?$"),
     (
-        Trouble.NO_KERNEL,
-        Stage.KERNEL,
+        BootTrouble.NO_KERNEL,
+        BootStage.KERNEL,
         r"error: (file .* not found|no such device: .*|you need to load the kernel first)\.?",
     ),
-    (Trouble.NO_ROOT, Stage.SYSTEM, r"ALERT! .*|No init found\..*|\(initramfs\) ?$"),
-    (Trouble.PANIC, Stage.LOGIN, r".*Kernel panic - not syncing: .*"),
+    (BootTrouble.NO_ROOT, BootStage.SYSTEM, r"ALERT! .*|No init found\..*|\(initramfs\) ?$"),
+    (BootTrouble.PANIC, BootStage.LOGIN, r".*Kernel panic - not syncing: .*"),
     (
-        Trouble.EMERGENCY,
-        Stage.LOGIN,
+        BootTrouble.EMERGENCY,
+        BootStage.LOGIN,
         r"(You are in|.*Reached target) (emergency|rescue)\b.*|Cannot open access to console.*",
     ),
 )
@@ -62,7 +62,7 @@ _GIVEN_UP = re.compile(r"^\[(?:FAILED|DEPEND| TIME )\] (.*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ConsoleReading:
     """What a console has said so far.
 
     *said* is the line that gave *trouble* away; of several troubles the first on the
@@ -70,8 +70,8 @@ class Reading:
     that, or the last of all.
     """
 
-    stages: tuple[Stage, ...]
-    trouble: Trouble | None
+    stages: tuple[BootStage, ...]
+    trouble: BootTrouble | None
     said: str
     kernel: str
     failed: tuple[str, ...]
@@ -80,15 +80,15 @@ class Reading:
     @property
     def whole(self) -> bool:
         """Whether the boot came to its end."""
-        return Stage.LOGIN in self.stages
+        return BootStage.LOGIN in self.stages
 
 
-def read_console(content: bytes) -> Reading:
+def read_console(content: bytes) -> ConsoleReading:
     """Read what was written to a serial console, which may end anywhere."""
     text = plain(content)
     seen = {stage: found for stage, sign in _SIGNS if (found := sign.search(text))}
     # Whoever is further has passed the others, though a quiet kernel says nothing of it.
-    order = tuple(Stage)
+    order = tuple(BootStage)
     stages = order[: max((order.index(stage) + 1 for stage in seen), default=0)]
     hits = [
         (hit, trouble)
@@ -97,19 +97,19 @@ def read_console(content: bytes) -> Reading:
     ]
     hits.sort(key=lambda one: one[0].start())
     hit, trouble = hits[0] if hits else (None, None)
-    return Reading(
+    return ConsoleReading(
         stages=stages,
         trouble=trouble,
         said=_said(text, hit, trouble) if hit else "",
-        kernel=seen[Stage.KERNEL]["kernel"] if Stage.KERNEL in seen else "",
+        kernel=seen[BootStage.KERNEL]["kernel"] if BootStage.KERNEL in seen else "",
         failed=tuple(dict.fromkeys(_FAILED.findall(text))),
         last=_last(text, hit.end() if hit else len(text)),
     )
 
 
-def _said(text: str, hit: re.Match[str], trouble: Trouble | None) -> str:
+def _said(text: str, hit: re.Match[str], trouble: BootTrouble | None) -> str:
     """The line that gave *trouble* away; where systemd gave up, the first thing it gave up on."""
-    first = _GIVEN_UP.search(text) if trouble is Trouble.EMERGENCY else None
+    first = _GIVEN_UP.search(text) if trouble is BootTrouble.EMERGENCY else None
     return (first or hit).group(1).strip()
 
 

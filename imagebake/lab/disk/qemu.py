@@ -10,8 +10,8 @@ from pathlib import Path
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import namespaces
 from imagebake.kernel.host.namespaces import Sandbox, Stopped
-from imagebake.lab.disk.console import Reading, read_console
-from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.console import ConsoleReading, read_console
+from imagebake.lab.disk.result import BootStage, BootTrouble, DiskBoot
 
 FIRMWARE = Path("/usr/share/OVMF")
 """Where Debian's package ovmf puts the UEFI firmware."""
@@ -99,12 +99,12 @@ _BROKEN = ("KVM internal error", "error: failed to set MSR")
 """What QEMU says where an accelerator took the machine and cannot run it."""
 
 
-class NoMachine(ImagebakeError):
+class EmulatorFailed(ImagebakeError):
     """The emulator did not start, or ended, before the machine said a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class BootAttempt:
     """What to run: the command for an accelerator, with the console that it writes."""
 
     command: Callable[[Accelerator], Sequence[str]]
@@ -115,7 +115,7 @@ class Attempt:
 
 
 def boot(
-    attempt: Attempt,
+    attempt: BootAttempt,
     accelerators: Iterable[Accelerator],
     *,
     clock: Callable[[], float],
@@ -125,7 +125,7 @@ def boot(
 
     The machine has no network, not even this machine's loopback, and is killed with this
     process, however that ends. *on_stage* hears every stage when it is reached. *clock* is
-    in seconds. Raises `NoMachine` where no accelerator gets a word out of it.
+    in seconds. Raises `EmulatorFailed` where no accelerator gets a word out of it.
     """
     why = ""
     for accelerator in accelerators:
@@ -134,7 +134,7 @@ def boot(
         why = watch.run() or why
         if not watch.useless:
             return watch.verdict()
-    raise NoMachine(
+    raise EmulatorFailed(
         f"the machine that the disk should boot on did not start: {why or 'it says nothing'}",
         hint="./inv doctor says what is missing",
     )
@@ -142,13 +142,13 @@ def boot(
 
 @dataclass(slots=True)
 class _Watch:
-    attempt: Attempt
+    attempt: BootAttempt
     accelerator: Accelerator
     clock: Callable[[], float]
     on_stage: Callable[[str], None]
     started: float = 0.0
-    reading: Reading = field(default_factory=lambda: read_console(b""))
-    times: dict[Stage, float] = field(default_factory=dict)
+    reading: ConsoleReading = field(default_factory=lambda: read_console(b""))
+    times: dict[BootStage, float] = field(default_factory=dict)
     noticed: float | None = None
     silent: bool = True
     broken: bool = False
@@ -219,8 +219,8 @@ class _Watch:
             accelerator=self.accelerator.name,
         )
 
-    def _unsaid(self) -> Trouble:
-        return Trouble.ENDED if self.ended else Trouble.LATE
+    def _unsaid(self) -> BootTrouble:
+        return BootTrouble.ENDED if self.ended else BootTrouble.LATE
 
-    def _named(self, stage: Stage) -> str:
-        return f"{stage} {self.reading.kernel}" if stage is Stage.KERNEL else str(stage)
+    def _named(self, stage: BootStage) -> str:
+        return f"{stage} {self.reading.kernel}" if stage is BootStage.KERNEL else str(stage)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Stage(enum.StrEnum):
+class BootStage(enum.StrEnum):
     """What a disk shows on its serial console, in this order, when all is well.
 
     The login prompt is the end: from then on systemd says on the console what it likes.
@@ -21,7 +21,7 @@ class Stage(enum.StrEnum):
     LOGIN = "the login prompt"
 
 
-class Trouble(enum.StrEnum):
+class BootTrouble(enum.StrEnum):
     """What ends a boot before its time, in words that complete "the disk …"."""
 
     UNBOOTABLE = "cannot be made bootable"
@@ -47,8 +47,8 @@ class DiskBoot:
     the firmware would have refused what is not signed.
     """
 
-    stages: tuple[tuple[Stage, float], ...]
-    trouble: Trouble | None
+    stages: tuple[tuple[BootStage, float], ...]
+    trouble: BootTrouble | None
     limit: float
     said: str = ""
     last: tuple[str, ...] = ()
@@ -63,14 +63,14 @@ class DiskBoot:
         return self.stages[-1][1] if self.stages else 0.0
 
     @property
-    def reached(self) -> Stage | None:
+    def reached(self) -> BootStage | None:
         """The last stage that was seen; None for a silent console."""
         return self.stages[-1][0] if self.stages else None
 
     @property
-    def missing(self) -> Stage | None:
+    def missing(self) -> BootStage | None:
         """The first stage that was not seen; None when all were."""
-        order = tuple(Stage)
+        order = tuple(BootStage)
         return order[len(self.stages)] if len(self.stages) < len(order) else None
 
     def to_json(self) -> dict[str, Any]:

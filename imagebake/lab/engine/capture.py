@@ -11,7 +11,7 @@ from typing import BinaryIO
 from imagebake.kernel.host import namespaces
 from imagebake.kernel.host.namespaces import Sandbox
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.store import Store
+from imagebake.lab.engine.store import LayerStore
 
 _CHUNK = 1 << 20
 _EMPTIED = ("dev", "proc", "run", "sys", "tmp")
@@ -19,7 +19,7 @@ _EMPTIED = ("dev", "proc", "run", "sys", "tmp")
 
 
 @contextlib.contextmanager
-def open_tar(store: Store, image: Sequence[Path], *, epoch: int) -> Iterator[BinaryIO]:
+def open_tar(store: LayerStore, image: Sequence[Path], *, epoch: int) -> Iterator[BinaryIO]:
     """The root file system of *image* (layers, the topmost first) as a tar in one order.
 
     Owners are numbers, times newer than *epoch* are *epoch*, extended attributes and

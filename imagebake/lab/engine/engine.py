@@ -16,17 +16,24 @@ from imagebake.kernel.host import files
 from imagebake.lab.engine import base as scaffold
 from imagebake.lab.engine import capture, vhd
 from imagebake.lab.engine.base import make_base
-from imagebake.lab.engine.errors import Cancelled, CannotRun, EngineFailed
+from imagebake.lab.engine.errors import Cancelled, EngineFailed, UnsupportedTemplate
 from imagebake.lab.engine.layers import CREATE_USER, GENERALISE, Runner, Stack, validate
 from imagebake.lab.engine.log import AzureLog, Sink
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
-from imagebake.lab.engine.store import Layer, Store, told_when_full
-from imagebake.lab.engine.template import Fetch, Step, fetched, idle, inability, materialise
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
+from imagebake.lab.engine.store import Layer, LayerStore, disk_full_errors
+from imagebake.lab.engine.template import (
+    BuildStep,
+    Fetch,
+    build_step,
+    ignored_parts,
+    unsupported_reason,
+    verify_download,
+)
 
 VERSION = "1"
 """Part of every key: another version of the engine makes everything anew."""
 
-_CREATE_USER = Step(
+_CREATE_USER = BuildStep(
     name="Create the build user", provisioner="shell", content=CREATE_USER.encode(), user="root"
 )
 _DEFAULT_MINUTES = 240
@@ -48,15 +55,15 @@ class Engine:
 
     folder: Path
     mirror: Path | None
-    marketplace: Marketplace
+    marketplace: BaseMarketplace
     fetch: Fetch
     network: bool = False
     clock: Callable[[], dt.datetime] | None = None
 
     @property
-    def store(self) -> Store:
+    def store(self) -> LayerStore:
         """Where bases and layers are kept."""
-        return Store(self.folder.absolute())
+        return LayerStore(self.folder.absolute())
 
     def build(
         self,
@@ -76,7 +83,7 @@ class Engine:
         self.store.sweep()
         log.parent.mkdir(parents=True, exist_ok=True)
         with (
-            told_when_full(self.folder),
+            disk_full_errors(self.folder),
             self.store.in_use(),
             _deadline(properties, cancelled) as stop,
             log.open("a", encoding="utf-8") as out,
@@ -103,7 +110,7 @@ class Engine:
     ) -> int:
         """Write *record* to *out* as a fixed VHD; see `export.export_vhd`."""
         with self.store.in_use():
-            wanted = vhd.Image(
+            wanted = vhd.ExportedImage(
                 layers=self.image(record),
                 content_sha256=record["content_sha256"],
                 content_bytes=record["content_bytes"],
@@ -137,7 +144,7 @@ class _Build:
     def run(self) -> Record:
         self.on_state("Building")
         recipe = self._recipe()
-        for words in idle(self.properties):
+        for words in ignored_parts(self.properties):
             print(f"==> not done on this machine: {words}", file=self.log, flush=True)
         checks = self.properties.get("validate") or {}
         source_only = bool(checks.get("sourceValidationOnly"))
@@ -173,10 +180,10 @@ class _Build:
 
     def _recipe(self) -> BaseRecipe:
         recipe = self.engine.marketplace.find(self.properties.get("source") or {})
-        if reason := inability(self.properties, recipe):
+        if reason := unsupported_reason(self.properties, recipe):
             files = sum(self._fetched())
             checked = f"; checksums of files that are right: {files}" if files else ""
-            raise CannotRun(
+            raise UnsupportedTemplate(
                 reason + checked,
                 code="UnsupportedCustomizerType" if recipe else "BadPIRSource",
                 hint="Azure can: IMAGEBAKE_CLOUD=azure",
@@ -189,15 +196,17 @@ class _Build:
         checks = self.properties.get("validate") or {}
         for described in (self.properties.get("customize"), checks.get("inVMValidations")):
             for number, one in enumerate(described or (), 1):
-                yield fetched(one, number, fetch=self.engine.fetch, mirror=self.engine.mirror)
+                yield verify_download(
+                    one, number, fetch=self.engine.fetch, mirror=self.engine.mirror
+                )
 
-    def _steps(self, described: Any) -> tuple[Step, ...]:  # noqa: ANN401 - JSON of the wire
+    def _steps(self, described: Any) -> tuple[BuildStep, ...]:  # noqa: ANN401 - JSON of the wire
         if described and len(described) > _MOST_STEPS:
             raise EngineFailed(
                 f"the template has {len(described)} steps, and this builder takes {_MOST_STEPS}"
             )
         return tuple(
-            materialise(
+            build_step(
                 one,
                 number,
                 fetch=self.engine.fetch,

@@ -35,7 +35,7 @@ class EngineFailed(ImagebakeError):
         self.record = record
 
 
-class CannotRun(EngineFailed):
+class UnsupportedTemplate(EngineFailed):
     """A template that is in order, and that this builder cannot run."""
 
 

@@ -14,8 +14,8 @@ from imagebake.kernel.host.namespaces import Sandbox
 from imagebake.lab.engine.base import USER
 from imagebake.lab.engine.errors import Cancelled, EngineFailed
 from imagebake.lab.engine.log import Sink
-from imagebake.lab.engine.store import Layer, Store
-from imagebake.lab.engine.template import Step
+from imagebake.lab.engine.store import Layer, LayerStore
+from imagebake.lab.engine.template import BuildStep
 
 _SCRIPT = "/tmp/script_imagebake.sh"  # noqa: S108 - where Packer puts it, beside uploads
 _TAIL = 20
@@ -62,13 +62,13 @@ class Stack:
 class Runner:
     """Runs steps and tells the log what they say, in the words of Azure's own log."""
 
-    store: Store
+    store: LayerStore
     mirror: Path | None
     epoch: int
     log: Sink
     cancelled: Callable[[], bool]
 
-    def layer(self, stack: Stack, step: Step, previous: str) -> Layer:
+    def layer(self, stack: Stack, step: BuildStep, previous: str) -> Layer:
         """The layer of *step* upon *stack*: found in the store, or made now."""
 
         def make(attempt: Path) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Runner:
                 say(f"unchanged: layer {layer.key[:12]}")
         return layer
 
-    def run(self, stack: Stack, step: Step, attempt: Path) -> None:
+    def run(self, stack: Stack, step: BuildStep, attempt: Path) -> None:
         """Run *step* upon *stack* into *attempt*; raises `EngineFailed` when it fails."""
         if self.cancelled():
             raise Cancelled
@@ -105,7 +105,7 @@ class Runner:
         if code:
             raise _broke(step, code, "\n".join(tail))
 
-    def _sandbox(self, stack: Stack, step: Step, attempt: Path) -> Sandbox:
+    def _sandbox(self, stack: Stack, step: BuildStep, attempt: Path) -> Sandbox:
         script = step.provisioner == "shell"
         home = "/root" if step.user == "root" else f"/home/{step.user}"
         return Sandbox(
@@ -133,7 +133,7 @@ class Runner:
         )
 
     @contextmanager
-    def announced(self, step: Step) -> Iterator[Callable[[str], None]]:
+    def announced(self, step: BuildStep) -> Iterator[Callable[[str], None]]:
         """Say that *step* starts and that it ended, as Azure's log does."""
 
         def say(text: str) -> None:
@@ -151,7 +151,7 @@ class Runner:
         print(f"(telemetry) ending {step.provisioner}", file=self.log, flush=True)
 
 
-def _broke(step: Step, code: int, output: str) -> EngineFailed:
+def _broke(step: BuildStep, code: int, output: str) -> EngineFailed:
     return EngineFailed(
         f"{step.name} ended with exit code {code}" + (f"\n{output}" if output else ""),
         step=step.name,
@@ -189,14 +189,14 @@ if [ -s /etc/machine-id ]; then : > /etc/machine-id; fi
 """The build user, and what differs between two builds though no script could know it."""
 
 GENERALISE = (
-    Step(name="Deprovision", provisioner="shell", content=_DEPROVISION.encode(), user="root"),
-    Step(name="Forget the build", provisioner="shell", content=_FORGET.encode(), user="root"),
+    BuildStep(name="Deprovision", provisioner="shell", content=_DEPROVISION.encode(), user="root"),
+    BuildStep(name="Forget the build", provisioner="shell", content=_FORGET.encode(), user="root"),
 )
 """The hidden last steps."""
 
 
 def validate(
-    runner: Runner, stack: Stack, validators: Sequence[Step], key: str, create_user: Step
+    runner: Runner, stack: Stack, validators: Sequence[BuildStep], key: str, create_user: BuildStep
 ) -> EngineFailed | None:
     """Run *validators* one after the other, upon each other's changes, and say what failed.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from imagebake.kernel.host import namespaces, process
 from imagebake.kernel.host.namespaces import Sandbox
-from imagebake.lab.engine.store import Store
+from imagebake.lab.engine.store import LayerStore
 
 _PROGRAMS = {"mmdebstrap": "mmdebstrap", "tar": "tar", "unshare": "util-linux"}
 _ROOTLESS = {"newuidmap": "uidmap"}
@@ -19,11 +19,11 @@ class Problem:
     """Something that keeps this machine from building, and the command that mends it."""
 
     what: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ability:
+class BuildCapability:
     """How this machine builds, `root` or `rootless`; it cannot while there are *problems*."""
 
     mode: str
@@ -35,7 +35,7 @@ class Ability:
         return not self.problems
 
 
-def probe(folder: Path) -> Ability:
+def probe(folder: Path) -> BuildCapability:
     """Try a step's namespaces and mounts in *folder*, where the store is or will be."""
     rootless = namespaces.rootless()
     programs = _PROGRAMS | (_ROOTLESS if rootless else {})
@@ -45,13 +45,13 @@ def probe(folder: Path) -> Ability:
         if process.find(program) is None
     ]
     if not problems and (refusal := _try_a_step(folder)):
-        problems.append(Problem(refusal, mend(rootless=rootless)))
-    return Ability("rootless" if rootless else "root", tuple(problems))
+        problems.append(Problem(refusal, namespace_fix(rootless=rootless)))
+    return BuildCapability("rootless" if rootless else "root", tuple(problems))
 
 
 def _try_a_step(folder: Path) -> str:
     """What the machine says to a step that does nothing, or ''."""
-    store = Store(folder.absolute())
+    store = LayerStore(folder.absolute())
     with store.throw_away("probe") as attempt:
         skeleton = attempt / "skeleton"
         for name in ("dev", "proc", "run", "sys", "tmp"):
@@ -72,7 +72,7 @@ def _try_a_step(folder: Path) -> str:
         return said if code else ""
 
 
-def mend(*, rootless: bool) -> str:
+def namespace_fix(*, rootless: bool) -> str:
     """What usually helps where namespaces are refused."""
     if not rootless:
         return "run the container with --privileged, or build on a machine that is not one"

@@ -54,7 +54,7 @@ class BaseRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Marketplace:
+class BaseMarketplace:
     """Offers, one file each, so that two processes may offer at the same time."""
 
     folder: Path

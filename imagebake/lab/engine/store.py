@@ -41,7 +41,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class LayerStore:
     """Bases and layers, shared by every build on this machine that is told the same folder.
 
     `layers/<key>` is published by a rename; `tmp/` holds what is being made, and what a
@@ -90,7 +90,7 @@ class Store:
         attempt = self.folder / "tmp" / key
         namespaces.remove(attempt)
         try:
-            with told_when_full(self.folder):
+            with disk_full_errors(self.folder):
                 self._private("tmp")
                 for name in ("root", "work", "at"):
                     (attempt / name).mkdir(parents=True)
@@ -172,21 +172,21 @@ class Store:
 
 
 @contextlib.contextmanager
-def told_when_full(folder: Path) -> Iterator[None]:
+def disk_full_errors(folder: Path) -> Iterator[None]:
     """Turn a full disk, however it shows, into one clear sentence."""
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise full(folder) from error
+        raise disk_full_error(folder) from error
     except EngineFailed as error:
         if "No space left on device" in error.output:
-            raise full(folder) from error
+            raise disk_full_error(folder) from error
         raise
 
 
-def full(folder: Path) -> EngineFailed:
+def disk_full_error(folder: Path) -> EngineFailed:
     """The failure of a build whose store has no room."""
     return EngineFailed(
         f"the disk of {folder} is full",
@@ -200,7 +200,7 @@ def _boot() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class CleanResult:
     """What a cleaning did, in layers and bytes of the disk."""
 
     removed: int
@@ -210,13 +210,13 @@ class Cleaned:
 
 def clean(
     folder: Path, *, budget: int, keep: Iterable[Mapping[str, Any]], dry_run: bool = False
-) -> Cleaned:
+) -> CleanResult:
     """Remove layers below *folder* until at most *budget* bytes are left.
 
     What a record of *keep* stands on stays, whatever the budget. Raises `EngineFailed` while
     a build or an export on this machine reads layers.
     """
-    store = Store(folder.absolute())
+    store = LayerStore(folder.absolute())
     with files.locked(store.folder / "locks" / IN_USE, wait=False) as alone:
         if not alone:
             raise EngineFailed(
@@ -229,7 +229,7 @@ def clean(
         return _shrink(store, budget, _needed(keep), dry_run=dry_run)
 
 
-def _shrink(store: Store, budget: int, needed: set[str], *, dry_run: bool) -> Cleaned:
+def _shrink(store: LayerStore, budget: int, needed: set[str], *, dry_run: bool) -> CleanResult:
     parent = store.folder / "layers"
     layers = sorted(parent.iterdir(), key=_last_use) if parent.is_dir() else []
     sizes = namespaces.sizes(layers)
@@ -243,10 +243,10 @@ def _shrink(store: Store, budget: int, needed: set[str], *, dry_run: bool) -> Cl
         if not dry_run:
             _remove(store, layer)
         removed, freed, left = removed + 1, freed + sizes[layer], left - sizes[layer]
-    return Cleaned(removed, freed, left)
+    return CleanResult(removed, freed, left)
 
 
-def _remove(store: Store, layer: Path) -> None:
+def _remove(store: LayerStore, layer: Path) -> None:
     # Without its description a layer is not there, should we die half way.
     (layer / "layer.json").unlink(missing_ok=True)
     namespaces.remove(layer)

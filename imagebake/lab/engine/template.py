@@ -29,7 +29,7 @@ _UPLOAD = 20 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class BuildStep:
     """One thing to do in the image: run *content*, or put it at *destination*."""
 
     name: str
@@ -53,9 +53,9 @@ class Step:
         )
 
 
-def materialise(
+def build_step(
     described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None, network: bool
-) -> Step:
+) -> BuildStep:
     """Turn a customizer or validator of a template into a step, fetching what it names."""
     kind = str(described.get("type", ""))
     name = str(described.get("name") or f"{kind} {number}")
@@ -68,7 +68,7 @@ def materialise(
     if kind == "Shell":
         content = _script(described, name, fetch=fetch, mirror=mirror)
         plugged = network or bool(_NETWORK.search(content))
-        return Step(name=name, provisioner="shell", content=content, network=plugged)
+        return BuildStep(name=name, provisioner="shell", content=content, network=plugged)
     if kind == "File":
         return _file(described, name, fetch=fetch, mirror=mirror)
     raise EngineFailed(
@@ -76,7 +76,7 @@ def materialise(
     )
 
 
-def fetched(
+def verify_download(
     described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None
 ) -> bool:
     """Bring what a step names by its address, if anything, and compare its checksum.
@@ -104,7 +104,9 @@ def _script(described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Pa
     return _bring(str(uri), described.get("sha256Checksum"), name, fetch=fetch, mirror=mirror)
 
 
-def _file(described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Path | None) -> Step:
+def _file(
+    described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Path | None
+) -> BuildStep:
     destination = str(described.get("destination") or "")
     if not destination.startswith("/tmp/"):  # noqa: S108 - Azure allows no other place
         raise EngineFailed(
@@ -121,7 +123,7 @@ def _file(described: Mapping[str, Any], name: str, *, fetch: Fetch, mirror: Path
             code="BadCustomizerType",
             step=name,
         )
-    return Step(name=name, provisioner="file", content=content, destination=destination)
+    return BuildStep(name=name, provisioner="file", content=content, destination=destination)
 
 
 def _bring(uri: str, wanted: object, name: str, *, fetch: Fetch, mirror: Path | None) -> bytes:
@@ -154,7 +156,7 @@ _NAMED = 3
 """So many steps of a kind are named; the others are counted."""
 
 
-def inability(properties: Mapping[str, Any], recipe: BaseRecipe | None) -> str:
+def unsupported_reason(properties: Mapping[str, Any], recipe: BaseRecipe | None) -> str:
     """Why a template with *properties* cannot be run here, in one sentence; empty if it can."""
     reasons = []
     if recipe is None:
@@ -170,7 +172,7 @@ def inability(properties: Mapping[str, Any], recipe: BaseRecipe | None) -> str:
     return "; ".join(reasons)
 
 
-def idle(properties: Mapping[str, Any]) -> tuple[str, ...]:
+def ignored_parts(properties: Mapping[str, Any]) -> tuple[str, ...]:
     """The parts of a template that say how Azure builds, and that mean nothing here."""
     parts = {
         "optimize": "optimize",

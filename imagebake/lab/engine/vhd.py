@@ -15,7 +15,7 @@ from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host import namespaces, process
 from imagebake.kernel.host.namespaces import Sandbox
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.store import Store, told_when_full
+from imagebake.lab.engine.store import LayerStore, disk_full_errors
 
 MIB = 1 << 20
 FOOTER = 512
@@ -295,7 +295,7 @@ _SLACK = 512 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class ExportedImage:
     """What there is to export: *layers* with the topmost first, and their measure."""
 
     layers: Sequence[Path]
@@ -305,13 +305,18 @@ class Image:
     architecture: str
 
 
-def smallest(image: Image) -> int:
+def minimum_size(image: ExportedImage) -> int:
     """The size in bytes of the smallest disk that we make for *image*, with room to boot."""
     return aligned(image.content_bytes * 5 // 4 + _SLACK + ROOT_START + MIB)
 
 
 def export_vhd(
-    store: Store, image: Image, out: Path, *, size: int | None = None, bootable: bool = True
+    store: LayerStore,
+    image: ExportedImage,
+    out: Path,
+    *,
+    size: int | None = None,
+    bootable: bool = True,
 ) -> int:
     """Write *image* to *out* as a fixed VHD and return the size of the disk in it.
 
@@ -319,7 +324,7 @@ def export_vhd(
     file is sparse, and appears under its name when it is whole. An image without a kernel is
     refused unless *bootable* is false.
     """
-    least = smallest(image)
+    least = minimum_size(image)
     wanted = aligned(size) if size is not None else least
     if wanted < least:
         raise EngineFailed(
@@ -337,7 +342,7 @@ def export_vhd(
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with told_when_full(out.parent), store.throw_away("disk") as attempt:
+        with disk_full_errors(out.parent), store.throw_away("disk") as attempt:
             version = _kernel(image, attempt, bootable=bootable)
             write_boot_files(plan, attempt, version)
             write_disk(plan, partial, image=image.layers, attempt=attempt, bootable=bool(version))
@@ -349,7 +354,7 @@ def export_vhd(
     return wanted
 
 
-def _kernel(image: Image, attempt: Path, *, bootable: bool) -> str:
+def _kernel(image: ExportedImage, attempt: Path, *, bootable: bool) -> str:
     if not bootable:
         return ""
     if found := newest_kernel(image.layers, attempt):

@@ -33,7 +33,7 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class FabricRequest:
     """A request as it arrived, whole. Header names are matched without regard to case."""
 
     method: str
@@ -60,7 +60,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class FabricResponse:
     """What is sent back, and how well it arrives.
 
     *delay* seconds pass before the first byte, and the body takes *spread* seconds. Only the
@@ -84,29 +84,29 @@ class Answer:
             return 0
         return len(self.body) if self.sent is None else min(self.sent, len(self.body))
 
-    def but(self, **changes: Any) -> Answer:  # noqa: ANN401 - the fields of this class
+    def but(self, **changes: Any) -> FabricResponse:  # noqa: ANN401 - the fields of this class
         """This answer with some of it changed."""
         return replace(self, **changes)
 
 
-def xml(text: str, status: int = 200) -> Answer:
+def xml_response(text: str, status: int = 200) -> FabricResponse:
     """Answer a document."""
-    return Answer(status=status, body=text.encode())
+    return FabricResponse(status=status, body=text.encode())
 
 
-def json_answer(document: Any, status: int = 200, **more: Any) -> Answer:  # noqa: ANN401
-    """Answer *document* as JSON; *more* are fields of `Answer`."""
+def json_response(document: Any, status: int = 200, **more: Any) -> FabricResponse:  # noqa: ANN401
+    """Answer *document* as JSON; *more* are fields of `FabricResponse`."""
     body = json.dumps(document).encode()
-    return Answer(status=status, body=body, kind="application/json; charset=utf-8", **more)
+    return FabricResponse(status=status, body=body, kind="application/json; charset=utf-8", **more)
 
 
-def nothing(status: int = 200) -> Answer:
+def empty_response(status: int = 200) -> FabricResponse:
     """Answer with a status and no more."""
-    return Answer(status=status)
+    return FabricResponse(status=status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class RequestRecord:
     """The record of one exchange, told before the answer leaves.
 
     So whoever is told can still find the process that asked: it waits. *path* has only those
@@ -128,7 +128,7 @@ class Request:
     peer: Peer
 
 
-def shown(target: str) -> str:
+def redact_target(target: str) -> str:
     """*target* without the parameters that may carry secrets."""
     parts = urllib.parse.urlsplit(target)
     known = [

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape
 
-from imagebake.lab.fabric.exchange import Answer, xml
-from imagebake.lab.fabric.plan import STORE_HOSTS, Extension, GatewayMode, StoreMode
-from imagebake.lab.fabric.sample_extension import toy_package
+from imagebake.lab.fabric.exchange import FabricResponse, xml_response
+from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GatewayMode, StoreMode
+from imagebake.lab.fabric.sample_extension import sample_package
 
 NEWER_AGENT = "9.9.9.9"
 """The agent that the store would have every machine run."""
@@ -25,7 +25,7 @@ _REFUSALS = {
 }
 _NEVER_COME = (StoreMode.RESET, StoreMode.BLACK_HOLE)
 
-BAD_GATEWAY = Answer(
+BAD_GATEWAY = FabricResponse(
     status=502, body=b'{"error":"upstream storage request failed"}', kind="application/json"
 )
 """What HostGAPlugin says when it could not fetch an artifact itself."""
@@ -48,14 +48,14 @@ class ExtensionStore:
         ballast: int = 0,
     ) -> None:
         self._packages = dict(packages or {})
-        self._toy = toy_package(ballast=ballast)
+        self._toy = sample_package(ballast=ballast)
         self._versions: dict[str, tuple[str, ...]] = {}
         self._agents = tuple(agents)
         self._guard = threading.Lock()
         for name, version in self._packages:
             self._add(name, (version,))
 
-    def publish(self, extensions: Iterable[Extension]) -> None:
+    def publish(self, extensions: Iterable[FabricExtension]) -> None:
         """List the versions of *extensions* in their manifests, from now on."""
         for extension in extensions:
             self._add(extension.name, extension.published)
@@ -79,19 +79,21 @@ class ExtensionStore:
             return None
         return self._packages.get((handler, version), self._toy)
 
-    def answer(self, path: str, mode: StoreMode, *, slow: float) -> Answer:
+    def answer(self, path: str, mode: StoreMode, *, slow: float) -> FabricResponse:
         """What a request for *path* gets while the store is in *mode*; *slow* is in seconds."""
         if mode in _REFUSALS:
             return _refusal(mode)
         if mode in _NEVER_COME:
-            return Answer(reset=True, status=0)
+            return FabricResponse(reset=True, status=0)
         content = self.content(path)
         if content is None:
             return _refusal(StoreMode.NOT_FOUND)
-        whole = Answer(body=content, kind=_KIND)
+        whole = FabricResponse(body=content, kind=_KIND)
         return _spoiled(whole, mode, slow=slow)
 
-    def through(self, gateway: GatewayMode, path: str, mode: StoreMode, *, slow: float) -> Answer:
+    def through(
+        self, gateway: GatewayMode, path: str, mode: StoreMode, *, slow: float
+    ) -> FabricResponse:
         """What HostGAPlugin passes on of *path*, which it fetches from this very store."""
         if gateway is GatewayMode.BAD_GATEWAY:
             return BAD_GATEWAY
@@ -102,7 +104,7 @@ class ExtensionStore:
         return self.answer(path, mode, slow=slow)
 
 
-def manifest_urls(extension: Extension) -> tuple[str, ...]:
+def manifest_urls(extension: FabricExtension) -> tuple[str, ...]:
     """Where the manifest of *extension* is, in the order a goal state lists it."""
     name = extension.name
     return tuple(f"https://{host}/{name}/{name}_manifest.xml" for host in extension.hosts)
@@ -118,7 +120,7 @@ def agent_manifest_name() -> str:
     return "WALinuxAgent_Prod_manifest.xml"
 
 
-def _spoiled(whole: Answer, mode: StoreMode, *, slow: float) -> Answer:
+def _spoiled(whole: FabricResponse, mode: StoreMode, *, slow: float) -> FabricResponse:
     if mode is StoreMode.SLOW:
         return whole.but(delay=slow / 2, spread=slow / 2)
     if mode is StoreMode.TRUNCATED:
@@ -143,7 +145,7 @@ def _manifest(handler: str, versions: Iterable[str]) -> str:
     )
 
 
-def _refusal(mode: StoreMode) -> Answer:
+def _refusal(mode: StoreMode) -> FabricResponse:
     code, message = _REFUSALS[mode]
     text = f"{_DECLARATION}<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return xml(text, int(mode)).but(headers=(("x-ms-error-code", code),))
+    return xml_response(text, int(mode)).but(headers=(("x-ms-error-code", code),))

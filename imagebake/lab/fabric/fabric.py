@@ -13,26 +13,34 @@ from typing import Self, TypeVar
 
 from imagebake.lab.fabric import agent_endpoints, metadata
 from imagebake.lab.fabric.certificates import make_store_identity
-from imagebake.lab.fabric.exchange import Answer, Call, Peer, Request, Service, nothing, shown
+from imagebake.lab.fabric.exchange import (
+    FabricRequest,
+    FabricResponse,
+    Peer,
+    RequestRecord,
+    Service,
+    empty_response,
+    redact_target,
+)
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.goal_state import Goals
-from imagebake.lab.fabric.listener import Listener
+from imagebake.lab.fabric.goal_state import GoalStates
+from imagebake.lab.fabric.listener import FabricListener
 from imagebake.lab.fabric.plan import (
     GATEWAY,
     METADATA,
     STATUS_HOST,
     STORE,
     WIRE_SERVER,
+    FabricMachine,
     GatewayMode,
     GoalState,
     IdentityFault,
-    Machine,
     StoreMode,
 )
 from imagebake.lab.fabric.status import (
     CLOUD_INIT,
     AgentStatus,
-    Health,
+    HealthReport,
     read_health,
     read_status,
     read_upload,
@@ -40,7 +48,7 @@ from imagebake.lab.fabric.status import (
 
 Listen = Callable[[str, int], socket.socket]
 """Gives a socket that listens on an address and a port, wherever those exist."""
-OnRequest = Callable[[Request], None]
+OnRequest = Callable[[RequestRecord], None]
 """Hears of every exchange before its answer leaves, one at a time."""
 Found = TypeVar("Found")
 
@@ -57,7 +65,7 @@ class Fabric:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: FabricMachine,
         *,
         listen: Listen,
         store: ExtensionStore,
@@ -71,7 +79,7 @@ class Fabric:
         self._now = now
         self._on_request = on_request
         self._slow = slow
-        self._goals = Goals(machine, now())
+        self._goals = GoalStates(machine, now())
         self._identity = make_store_identity(now())
         self._changed = threading.Condition(threading.RLock())
         self._telling = threading.Lock()
@@ -79,9 +87,9 @@ class Fabric:
         self._store_mode = StoreMode.UP
         self._gateway_mode = GatewayMode.SAME
         self._fault = IdentityFault.NONE
-        self._health: tuple[Health, ...] = ()
+        self._health: tuple[HealthReport, ...] = ()
         self._status: AgentStatus | None = None
-        self._store_listener: Listener | None = None
+        self._store_listener: FabricListener | None = None
 
     @property
     def ca(self) -> bytes:
@@ -96,8 +104,8 @@ class Fabric:
         )
         with contextlib.ExitStack() as stack:
             for (address, port), respond in doors:
-                self._serve(stack, Listener(self._listen(address, port), respond))
-            store = Listener(
+                self._serve(stack, FabricListener(self._listen(address, port), respond))
+            store = FabricListener(
                 self._listen(*STORE),
                 self._from_store,
                 context=self._identity.context,
@@ -144,7 +152,7 @@ class Fabric:
         return self._goals.of_wire_server.incarnation
 
     @property
-    def health(self) -> tuple[Health, ...]:
+    def health(self) -> tuple[HealthReport, ...]:
         """Every report of the role's health, cloud-init's and the agent's, the oldest first."""
         with self._changed:
             return self._health
@@ -176,21 +184,21 @@ class Fabric:
                     return found
                 self._changed.wait(left)
 
-    def _serve(self, stack: contextlib.ExitStack, listener: Listener) -> None:
+    def _serve(self, stack: contextlib.ExitStack, listener: FabricListener) -> None:
         stack.callback(listener.stop)
         listener.start()
 
-    def _wire_server(self, call: Call) -> Answer:
+    def _wire_server(self, call: FabricRequest) -> FabricResponse:
         answer = agent_endpoints.answer_wire_server(call, self._goals.of_wire_server)
         if agent_endpoints.is_health(call):
             self._note(read_health(call, self._now()))
         return self._told(Service.WIRE_SERVER, WIRE_SERVER[0], call, answer)
 
-    def _gateway(self, call: Call) -> Answer:
+    def _gateway(self, call: FabricRequest) -> FabricResponse:
         with self._changed:
             mode, store_mode = self._gateway_mode, self._store_mode
 
-        def fetch(url: str) -> Answer:
+        def fetch(url: str) -> FabricResponse:
             path = urllib.parse.urlsplit(url).path
             return self._store.through(mode, path, store_mode, slow=self._slow)
 
@@ -200,7 +208,7 @@ class Fabric:
         artifact = agent_endpoints.wanted_artifact(call)
         return self._told(Service.GATEWAY, GATEWAY[0], call, answer, artifact=artifact)
 
-    def _metadata(self, call: Call) -> Answer:
+    def _metadata(self, call: FabricRequest) -> FabricResponse:
         if not metadata.is_identity(call):
             answer = metadata.answer(call, self.machine)
             return self._told(Service.METADATA, METADATA[0], call, answer)
@@ -209,34 +217,40 @@ class Fabric:
         answer = metadata.token(call, self.machine, self._now(), fault, slow=self._slow)
         return self._told(Service.IDENTITY, METADATA[0], call, answer)
 
-    def _from_store(self, call: Call) -> Answer:
+    def _from_store(self, call: FabricRequest) -> FabricResponse:
         with self._changed:
             mode = self._store_mode
         if call.method == "PUT" and call.host == STATUS_HOST and mode is StoreMode.UP:
             self._note(read_status(call.body, self._now()))
-            return self._told(Service.STORE, STORE[0], call, nothing(201))
+            return self._told(Service.STORE, STORE[0], call, empty_response(201))
         answer = self._store.answer(call.path, mode, slow=self._slow)
         return self._told(Service.STORE, STORE[0], call, answer)
 
-    def _note(self, report: Health | AgentStatus | None) -> None:
+    def _note(self, report: HealthReport | AgentStatus | None) -> None:
         with self._changed:
-            if isinstance(report, Health):
+            if isinstance(report, HealthReport):
                 self._health = (*self._health, report)
             elif report is not None:
                 self._status = report
 
     def _told(
-        self, service: Service, address: str, call: Call, answer: Answer, *, artifact: str = ""
-    ) -> Answer:
+        self,
+        service: Service,
+        address: str,
+        call: FabricRequest,
+        answer: FabricResponse,
+        *,
+        artifact: str = "",
+    ) -> FabricResponse:
         self._tell(
-            Request(
+            RequestRecord(
                 time=self._now(),
                 service=service,
                 host=call.host,
                 address=address,
                 method=call.method,
-                path=shown(call.target),
-                artifact=shown(artifact),
+                path=redact_target(call.target),
+                artifact=redact_target(artifact),
                 bytes_in=len(call.body),
                 bytes_out=answer.bytes_out,
                 status=0 if answer.reset else answer.status,
@@ -248,7 +262,7 @@ class Fabric:
     def _broken_off(self, host: str, peer: Peer) -> None:
         """A client opened a TLS connection and never asked: it does not trust us, or gave up."""
         self._tell(
-            Request(
+            RequestRecord(
                 time=self._now(),
                 service=Service.STORE,
                 host=host,
@@ -263,7 +277,7 @@ class Fabric:
             )
         )
 
-    def _tell(self, request: Request) -> None:
+    def _tell(self, request: RequestRecord) -> None:
         with self._telling:
             self._on_request(request)
         with self._changed:

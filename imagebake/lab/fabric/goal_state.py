@@ -16,10 +16,10 @@ from imagebake.lab.fabric.extension_store import agent_manifest_urls, manifest_u
 from imagebake.lab.fabric.plan import (
     STATUS_HOST,
     WIRE_SERVER,
-    Extension,
+    FabricExtension,
+    FabricMachine,
     GoalState,
-    Machine,
-    Source,
+    GoalStateSource,
 )
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -31,20 +31,20 @@ STATUS_URL = f"https://{STATUS_HOST}/$system/machine.status?sv=2018-03-28&sr=b&s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class GoalStateRevision:
     """One goal state as it stands: *number* grows by one with every change of either kind.
 
     *incarnation* grows with the wire server's alone, as on Azure: a goal state by FastTrack
     leaves it. *ticks* is when it was made, by which the agent tells which of the two is newer.
     """
 
-    machine: Machine
+    machine: FabricMachine
     tenant: Tenant
     incarnation: int
     number: int
     ticks: int
-    extensions: tuple[Extension, ...]
-    source: Source
+    extensions: tuple[FabricExtension, ...]
+    source: GoalStateSource
     host: str
     sealed: Mapping[str, str]
 
@@ -82,7 +82,7 @@ def versions() -> str:
     )
 
 
-def goal_state(wanted: Wanted) -> str:
+def goal_state(wanted: GoalStateRevision) -> str:
     """The goal state proper: who the machine is, and where its other documents are."""
     base = f"http://{wanted.host}/machine/{wanted.container}/{wanted.instance}?comp="
     number = wanted.incarnation
@@ -117,7 +117,7 @@ def goal_state(wanted: Wanted) -> str:
 </GoalState>"""
 
 
-def hosting_environment(wanted: Wanted) -> str:
+def hosting_environment(wanted: GoalStateRevision) -> str:
     """The hosting environment, of which the agent reads three names."""
     name, role = quoteattr(wanted.machine.name), quoteattr(wanted.instance)
     return (
@@ -131,7 +131,7 @@ def hosting_environment(wanted: Wanted) -> str:
     )
 
 
-def shared_config(wanted: Wanted) -> str:
+def shared_config(wanted: GoalStateRevision) -> str:
     """The shared configuration, which the agent only keeps."""
     return (
         f'{_DECLARATION}<SharedConfig version="1.0.0.0" '
@@ -141,7 +141,7 @@ def shared_config(wanted: Wanted) -> str:
     )
 
 
-def certificates(wanted: Wanted, transport: str) -> str:
+def certificates(wanted: GoalStateRevision, transport: str) -> str:
     """The tenant's certificate and key for the holder of *transport*'s key.
 
     Raises `ValueError` when *transport* is not a certificate.
@@ -154,7 +154,7 @@ def certificates(wanted: Wanted, transport: str) -> str:
     )
 
 
-def extensions_config(wanted: Wanted) -> str:
+def extensions_config(wanted: GoalStateRevision) -> str:
     """The extensions by way of the wire server."""
     uris = "".join(f"<Uri>{escape(url)}</Uri>" for url in agent_manifest_urls())
     plugins = "".join(_plugin(one) for one in wanted.extensions)
@@ -172,13 +172,13 @@ def extensions_config(wanted: Wanted) -> str:
 </Extensions>"""
 
 
-def vm_settings(wanted: Wanted) -> dict[str, Any]:
+def vm_settings(wanted: GoalStateRevision) -> dict[str, Any]:
     """The extensions by way of HostGAPlugin.
 
     They are always there, as on Azure: for a goal state of the wire server they say the same
     as that and that its source is Fabric, and the agent then prefers the wire server's.
     """
-    fast = wanted.source is Source.FAST_TRACK
+    fast = wanted.source is GoalStateSource.FAST_TRACK
     return {
         "hostGAPluginVersion": "1.0.8.160",
         "vmSettingsSchemaVersion": "0.0",
@@ -204,7 +204,7 @@ def vm_settings(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _plugin(extension: Extension) -> str:
+def _plugin(extension: FabricExtension) -> str:
     location, failover = (quoteattr(url) for url in manifest_urls(extension))
     return (
         f"<Plugin name={quoteattr(extension.name)} version={quoteattr(extension.version)} "
@@ -214,7 +214,7 @@ def _plugin(extension: Extension) -> str:
     )
 
 
-def _plugin_settings(extension: Extension, wanted: Wanted) -> str:
+def _plugin_settings(extension: FabricExtension, wanted: GoalStateRevision) -> str:
     handler: dict[str, Any] = {
         **_protected(extension, wanted),
         "publicSettings": dict(extension.settings),
@@ -227,7 +227,7 @@ def _plugin_settings(extension: Extension, wanted: Wanted) -> str:
     )
 
 
-def _goal(extension: Extension, wanted: Wanted) -> dict[str, Any]:
+def _goal(extension: FabricExtension, wanted: GoalStateRevision) -> dict[str, Any]:
     location, failover = manifest_urls(extension)
     settings = {
         **_protected(extension, wanted),
@@ -249,7 +249,7 @@ def _goal(extension: Extension, wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def _protected(extension: Extension, wanted: Wanted) -> dict[str, str]:
+def _protected(extension: FabricExtension, wanted: GoalStateRevision) -> dict[str, str]:
     if extension.protected_settings is None:
         return {}
     return {
@@ -262,29 +262,29 @@ _TICK = 10
 """The smallest difference in time that the agent can see."""
 
 
-class Goals:
+class GoalStates:
     """What a machine shall be; there is one by the wire server from the start.
 
     A new one by the wire server has a new incarnation. One by FastTrack leaves that alone,
     as on Azure. Each is later than all before it, whatever the clock says.
     """
 
-    def __init__(self, machine: Machine, now: dt.datetime) -> None:
+    def __init__(self, machine: FabricMachine, now: dt.datetime) -> None:
         self._machine = machine
         self._tenant = make_tenant(now)
         self._guard = threading.Lock()
-        self._wanted: dict[Source, Wanted] = {}
-        self._latest = Source.EXTENSIONS_CONFIG
+        self._wanted: dict[GoalStateSource, GoalStateRevision] = {}
+        self._latest = GoalStateSource.EXTENSIONS_CONFIG
         self.set(GoalState(), now)
 
     @property
-    def of_wire_server(self) -> Wanted:
+    def of_wire_server(self) -> GoalStateRevision:
         """The one that the wire server tells."""
         with self._guard:
-            return self._wanted[Source.EXTENSIONS_CONFIG]
+            return self._wanted[GoalStateSource.EXTENSIONS_CONFIG]
 
     @property
-    def latest(self) -> Wanted:
+    def latest(self) -> GoalStateRevision:
         """The newest, which HostGAPlugin tells."""
         with self._guard:
             return self._wanted[self._latest]
@@ -298,9 +298,9 @@ class Goals:
         }
         with self._guard:
             latest = self._wanted.get(self._latest)
-            wire = self._wanted.get(Source.EXTENSIONS_CONFIG)
-            step = 1 if state.source is Source.EXTENSIONS_CONFIG else 0
-            self._wanted[state.source] = Wanted(
+            wire = self._wanted.get(GoalStateSource.EXTENSIONS_CONFIG)
+            step = 1 if state.source is GoalStateSource.EXTENSIONS_CONFIG else 0
+            self._wanted[state.source] = GoalStateRevision(
                 machine=self._machine,
                 tenant=self._tenant,
                 incarnation=(wire.incarnation if wire else 0) + step,

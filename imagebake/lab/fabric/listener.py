@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from imagebake.lab.fabric.exchange import Answer, Call, Peer
+from imagebake.lab.fabric.exchange import FabricRequest, FabricResponse, Peer
 
 _RECOVERY_SECONDS = 0.05
 _HANDSHAKE_SECONDS = 15.0
@@ -22,13 +22,13 @@ _ATTACH_FILTER, _DETACH_FILTER = 26, 27
 _DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)
 """A packet filter of one instruction: keep nothing."""
 
-Respond = Callable[[Call], Answer]
+Respond = Callable[[FabricRequest], FabricResponse]
 """Answers a call, in the thread of its connection."""
-BrokenOff = Callable[[str, Peer], None]
+OnAbandonedHandshake = Callable[[str, Peer], None]
 """Hears of a TLS client that never came to ask: the name it wanted, and who it is."""
 
 
-class Listener:
+class FabricListener:
     """Serves HTTP, by TLS when there is a *context*, on a socket that already listens.
 
     Each connection has a thread; `stop` breaks all connections and waits for the threads.
@@ -40,7 +40,7 @@ class Listener:
         respond: Respond,
         *,
         context: ssl.SSLContext | None = None,
-        broken_off: BrokenOff | None = None,
+        broken_off: OnAbandonedHandshake | None = None,
     ) -> None:
         self._listening = listening
         self._context = context
@@ -111,7 +111,7 @@ class Listener:
             with self._known(connection):
                 if isinstance(connection, ssl.SSLSocket):
                     self._shake_hands(connection, peer)
-                _Connection(connection, peer, self)
+                _FabricConnection(connection, peer, self)
         except (OSError, ValueError):
             connection.close()  # the client went away
         finally:
@@ -148,14 +148,14 @@ class Listener:
         self._wanted[secure] = name or ""
 
 
-class _Connection(BaseHTTPRequestHandler):
+class _FabricConnection(BaseHTTPRequestHandler):
     """Requests of one connection, one after the other."""
 
-    server: Listener  # type: ignore[assignment]  # which has what a handler uses of a server
+    server: FabricListener  # type: ignore[assignment]  # which has what a handler uses of a server
     protocol_version = "HTTP/1.1"
     wbufsize = -1
 
-    def __init__(self, connection: socket.socket, peer: Peer, server: Listener) -> None:
+    def __init__(self, connection: socket.socket, peer: Peer, server: FabricListener) -> None:
         self._peer = peer
         super().__init__(connection, (peer.address, peer.port), server)  # type: ignore[arg-type]
 
@@ -168,7 +168,7 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             self.send_error(413)
             return
-        call = Call(
+        call = FabricRequest(
             method=self.command,
             target=self.path,
             headers=self.headers,
@@ -180,7 +180,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - as the standard library has it
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: FabricResponse) -> None:
         if self.server.closing.wait(answer.delay):
             self.close_connection = True
             return
@@ -200,7 +200,7 @@ class _Connection(BaseHTTPRequestHandler):
         if answer.sent is not None:
             self.close_connection = True
 
-    def _send_body(self, answer: Answer) -> None:
+    def _send_body(self, answer: FabricResponse) -> None:
         body = answer.body[: answer.bytes_out]
         if not answer.spread:
             self.wfile.write(body)

@@ -8,25 +8,25 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from imagebake.lab.fabric.exchange import Answer, Call, json_answer
-from imagebake.lab.fabric.plan import IdentityFault, Machine
+from imagebake.lab.fabric.exchange import FabricRequest, FabricResponse, json_response
+from imagebake.lab.fabric.plan import FabricMachine, IdentityFault
 
 _IDENTITY = "/metadata/identity"
 _LIFETIME = dt.timedelta(hours=24)
 _SPACE = uuid.UUID("0f4f8f9e-7a54-4d5e-8f5e-2f4a8a3f5b10")
 
 
-def is_identity(call: Call) -> bool:
+def is_identity(call: FabricRequest) -> bool:
     """Whether *call* is for the identity service, which fails on its own."""
     return call.path.startswith(_IDENTITY)
 
 
-def answer(call: Call, machine: Machine) -> Answer:
+def answer(call: FabricRequest, machine: FabricMachine) -> FabricResponse:
     """Answer a question about *machine*."""
     refused = _refused(call)
     if refused:
         return refused
-    known: dict[str, Callable[[Machine], dict[str, Any]]] = {
+    known: dict[str, Callable[[FabricMachine], dict[str, Any]]] = {
         "/metadata/instance": _instance,
         "/metadata/instance/compute": _compute,
         "/metadata/instance/network": _network,
@@ -34,12 +34,19 @@ def answer(call: Call, machine: Machine) -> Answer:
         "/metadata/scheduledevents": lambda _: {"DocumentIncarnation": 1, "Events": []},
     }
     describe = known.get(call.path.rstrip("/"))
-    return json_answer(describe(machine)) if describe else json_answer({"error": "Not found"}, 404)
+    return (
+        json_response(describe(machine)) if describe else json_response({"error": "Not found"}, 404)
+    )
 
 
 def token(
-    call: Call, machine: Machine, now: dt.datetime, fault: IdentityFault, *, slow: float
-) -> Answer:
+    call: FabricRequest,
+    machine: FabricMachine,
+    now: dt.datetime,
+    fault: IdentityFault,
+    *,
+    slow: float,
+) -> FabricResponse:
     """Answer a request for a token; a slow one takes *slow* seconds.
 
     The token opens nothing: it is made of nothing secret.
@@ -48,19 +55,19 @@ def token(
     if refused:
         return refused
     if call.path.rstrip("/") != f"{_IDENTITY}/oauth2/token":
-        return json_answer({"error": "Not found"}, 404)
+        return json_response({"error": "Not found"}, 404)
     if fault is IdentityFault.THROTTLED:
-        return json_answer(
+        return json_response(
             {"error": "too_many_requests", "error_description": "Temporarily throttled"}, 429
         )
     if fault is IdentityFault.BROKEN:
-        return json_answer(
+        return json_response(
             {"error": "unknown", "error_description": "Failed to retrieve token from the service"},
             500,
         )
     resource = call.query.get("resource")
     if not resource:
-        return json_answer(
+        return json_response(
             {
                 "error": "invalid_request",
                 "error_description": "Required query variable 'resource' is missing",
@@ -68,21 +75,21 @@ def token(
             400,
         )
     delay = slow if fault is IdentityFault.SLOW else 0.0
-    return json_answer(_token(machine, resource, now), delay=delay)
+    return json_response(_token(machine, resource, now), delay=delay)
 
 
-def _refused(call: Call) -> Answer | None:
+def _refused(call: FabricRequest) -> FabricResponse | None:
     """The service answers only who shows that it is no proxy and no redirected browser."""
     if call.header("Metadata").lower() != "true" or call.header("X-Forwarded-For"):
-        return json_answer({"error": "Bad request. Required metadata header not specified"}, 400)
+        return json_response({"error": "Bad request. Required metadata header not specified"}, 400)
     if "api-version" not in call.query and call.path != "/metadata/versions":
-        return json_answer({"error": "Bad request. api-version was not specified"}, 400)
+        return json_response({"error": "Bad request. api-version was not specified"}, 400)
     if call.method != "GET":
-        return json_answer({"error": "Method not allowed"}, 405)
+        return json_response({"error": "Method not allowed"}, 405)
     return None
 
 
-def _token(machine: Machine, resource: str, now: dt.datetime) -> dict[str, str]:
+def _token(machine: FabricMachine, resource: str, now: dt.datetime) -> dict[str, str]:
     start, end = int(now.timestamp()), int((now + _LIFETIME).timestamp())
     name = base64.urlsafe_b64encode(f"{machine.vm_id} {resource} {start}".encode()).decode()
     return {
@@ -97,7 +104,7 @@ def _token(machine: Machine, resource: str, now: dt.datetime) -> dict[str, str]:
     }
 
 
-def _instance(machine: Machine) -> dict[str, Any]:
+def _instance(machine: FabricMachine) -> dict[str, Any]:
     return {
         "compute": _compute(machine),
         "network": _network(machine),
@@ -107,7 +114,7 @@ def _instance(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _compute(machine: Machine) -> dict[str, Any]:
+def _compute(machine: FabricMachine) -> dict[str, Any]:
     group = f"/subscriptions/{machine.subscription}/resourceGroups/{machine.resource_group}"
     path = f"/home/{machine.user}/.ssh/authorized_keys"
     keys = [{"keyData": machine.public_key, "path": path}] if machine.public_key else []
@@ -147,7 +154,7 @@ def _compute(machine: Machine) -> dict[str, Any]:
     }
 
 
-def _network(machine: Machine) -> dict[str, Any]:
+def _network(machine: FabricMachine) -> dict[str, Any]:
     return {
         "interface": [
             {

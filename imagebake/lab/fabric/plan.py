@@ -23,7 +23,7 @@ STATUS_HOST = f"status.{STORE_DOMAIN}"
 """Where the agent puts its status when HostGAPlugin does not take it."""
 
 
-class Source(enum.StrEnum):
+class GoalStateSource(enum.StrEnum):
     """Which way a goal state reaches the agent."""
 
     EXTENSIONS_CONFIG = "extensionsconfig"
@@ -66,7 +66,7 @@ class IdentityFault(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
+class FabricMachine:
     """One virtual machine, as its host knows it.
 
     *vm_id* must be what the machine's DMI says is its UUID. *mac* has colons. *custom_data*
@@ -91,7 +91,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Extension:
+class FabricExtension:
     """An extension in a machine's model.
 
     *version* is what the goal state asks for. *advertised* is what the store's manifest
@@ -125,8 +125,8 @@ class Extension:
 class GoalState:
     """The extensions a machine shall have, and the way it hears of them."""
 
-    extensions: tuple[Extension, ...] = ()
-    source: Source = Source.EXTENSIONS_CONFIG
+    extensions: tuple[FabricExtension, ...] = ()
+    source: GoalStateSource = GoalStateSource.EXTENSIONS_CONFIG
 
 
 def newer_patch(version: str) -> str:

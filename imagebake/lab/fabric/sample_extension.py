@@ -7,7 +7,7 @@ import io
 import json
 import zipfile
 
-TOY = ("Contoso.Demo", "Hello")
+SAMPLE = ("Contoso.Demo", "Hello")
 """The publisher and type of the handler that stands for all others."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -67,7 +67,7 @@ exit 0
 """
 
 
-def toy_package(*, ballast: int = 0) -> bytes:
+def sample_package(*, ballast: int = 0) -> bytes:
     """The handler as a zip, uncompressed; *ballast* bytes make it as large as a real one."""
     handler = {
         **{f"{command}Command": f"bin/handler.sh {command}" for command in _COMMANDS},

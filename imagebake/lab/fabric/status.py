@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from imagebake.lab.fabric.exchange import Call
+from imagebake.lab.fabric.exchange import FabricRequest
 
 READY = "Ready"
 
@@ -82,7 +82,7 @@ class AgentStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class HealthReport:
     """One report of the role's health to the wire server, and which program sent it."""
 
     time: dt.datetime
@@ -99,7 +99,7 @@ class Health:
 CLOUD_INIT, AGENT = "cloud-init", "agent"
 
 
-def read_health(call: Call, now: dt.datetime) -> Health | None:
+def read_health(call: FabricRequest, now: dt.datetime) -> HealthReport | None:
     """The health report in *call*; None when there is none to be read.
 
     Both senders call themselves WALinuxAgent in the protocol's own header: they are told
@@ -109,7 +109,7 @@ def read_health(call: Call, now: dt.datetime) -> Health | None:
         root = ET.fromstring(call.body.strip())  # noqa: S314 - from our own machine
     except ET.ParseError:
         return None
-    return Health(
+    return HealthReport(
         time=now,
         sender=_sender(call),
         state=root.findtext(".//State") or "",
@@ -118,7 +118,7 @@ def read_health(call: Call, now: dt.datetime) -> Health | None:
     )
 
 
-def _sender(call: Call) -> str:
+def _sender(call: FabricRequest) -> str:
     name = call.header("User-Agent").lower()
     if "cloud-init" in name:
         return CLOUD_INIT

@@ -20,10 +20,10 @@ from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
-from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
+from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Scenario
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import STORE_HOSTS, Extension, GatewayMode, GoalState, StoreMode
-from imagebake.lab.fabric.sample_extension import toy_package
+from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GatewayMode, GoalState, StoreMode
+from imagebake.lab.fabric.sample_extension import sample_package
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.plan import BakePlan
 from tests.build.render.conftest import as_root, lock_of
@@ -35,9 +35,9 @@ from tests.support.roots import AGENTS, agent_root
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 
 NEWER = AGENTS["trixie"]
-HANDLER = toy_package()
+HANDLER = sample_package()
 HOSTS = ("imagebake1.blob.core.windows.net", "imagebake2.z01.blob.storage.azure.net")
-HELLO = Extension(publisher="Contoso.Demo", type="Hello", version="1.2.3", hosts=HOSTS)
+HELLO = FabricExtension(publisher="Contoso.Demo", type="Hello", version="1.2.3", hosts=HOSTS)
 GOALS = (GoalState(), GoalState(extensions=(HELLO,)))
 _ENTER = """\
 set -eu
@@ -181,7 +181,7 @@ def test_a_boot_with_every_host_dead_runs_both_as_pinned_and_asks_nobody(lead: L
 
 @pytest.mark.parametrize("store", [StoreMode.PUBLIC_ACCESS_DENIED, StoreMode.UP])
 def test_the_pinned_versions_win_whatever_the_store_says(lead: Lead, store: StoreMode) -> None:
-    first = lead(means=Means.AGENT, store=store, goals=GOALS)
+    first = lead(means=StartMethod.AGENT, store=store, goals=GOALS)
 
     assert seen(first) == (NEWER, "1.2.3", True)
     assert first.ledger.clean, first.ledger.entries
@@ -198,7 +198,7 @@ def test_a_zip_alone_does_not_survive(lead: Lead) -> None:
     refused = dataclasses.replace(HELLO, hosts=STORE_HOSTS)
     first = lead(
         alone,
-        means=Means.AGENT,
+        means=StartMethod.AGENT,
         store=StoreMode.PUBLIC_ACCESS_DENIED,
         goals=(GoalState(), GoalState(extensions=(refused,))),
         patience=20.0,

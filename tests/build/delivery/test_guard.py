@@ -17,9 +17,9 @@ from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
-from imagebake.lab.boot.scenario import FirstBoot, Means, Scenario
+from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Scenario
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import STORE_HOSTS, Extension, GoalState, StoreMode
+from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GoalState, StoreMode
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.build.delivery.test_first_boot import HANDLER, HELLO, Bake, agent_zip
 from tests.build.render.conftest import lock_of
@@ -30,7 +30,7 @@ from tests.support.roots import unpacked_agent
 
 pytestmark = [pytest.mark.root, pytest.mark.archive, pytest.mark.slow]
 
-OTHER = Extension(publisher="Contoso.Demo", type="Other", version="1.2.3", hosts=STORE_HOSTS)
+OTHER = FabricExtension(publisher="Contoso.Demo", type="Other", version="1.2.3", hosts=STORE_HOSTS)
 CONF, MANIFEST = "etc/waagent.conf", "Contoso.Demo.Other_manifest.xml"
 
 
@@ -68,7 +68,7 @@ def boot(baked: tuple[Path, ...], prepare: Callable[[Path], None] = lambda _: No
     return run_scenario(
         Scenario(
             name="test",
-            means=Means.AGENT,
+            means=StartMethod.AGENT,
             store=StoreMode.UP,
             goals=(GoalState(extensions=(HELLO, OTHER)),),
             patience=40.0,

@@ -20,7 +20,7 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
 from imagebake.kernel.text.names import TEMPLATE
-from imagebake.lab.local_cloud import wire_source
+from imagebake.lab.local_cloud import template_source
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.outputs import TargetRegion
 from imagebake.spec.model.steps import RestartTerms, UpdateTerms
@@ -242,7 +242,7 @@ def test_every_source_is_rendered_and_found_again_by_the_local_end(
     spec = a_spec(source=source)
 
     assert rendered(spec, plan, templates)["properties"]["source"] == wire
-    assert wire_source(plan(spec)).items() <= wire.items()
+    assert template_source(plan(spec)).items() <= wire.items()
 
 
 def test_a_spec_that_says_nothing_new_has_a_template_as_before(

@@ -26,7 +26,7 @@ from imagebake.kernel import context
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
-from imagebake.lab.local_cloud import outages
+from imagebake.lab.local_cloud import read_outages
 from imagebake.recovery.runbook import parse
 from imagebake.rollout.operation import RolloutContext
 from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
@@ -84,7 +84,7 @@ class Desk:
     def azure(self) -> Iterator[tuple[Emulator, Clients]]:
         site = context.open_context(quiet=True)
         host = TinyHost(NOW, printed=console_of)
-        if outages(site.workspace.emulator).store != StoreState.UP:
+        if read_outages(site.workspace.emulator).store != StoreState.UP:
             host.broken[PLAIN_NEEDS] = "Failed to fetch https://packages-1.store.test/x: 409"
         with (
             Emulator(site.workspace.emulator, builder=RecordingBuilder(), host=host) as emulator,

@@ -10,22 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.boot.network import Network
-from imagebake.lab.fabric.plan import Machine
+from imagebake.lab.boot.network import VmNetwork
+from imagebake.lab.fabric.plan import FabricMachine
 from tests.support.boot_root import boot_root
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAl3h1YV5rGm1Q8k4Qk4mVfQ0pS8d1x7o0kq7Yp0h2aB test"
 NOW = functools.partial(dt.datetime.now, dt.UTC)
 
 
-def a_machine() -> Machine:
-    return Machine(vm_id=str(uuid.uuid4()), public_key=KEY)
+def a_machine() -> FabricMachine:
+    return FabricMachine(vm_id=str(uuid.uuid4()), public_key=KEY)
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
+def network() -> Iterator[VmNetwork]:
     """A network whose machine is on it already, without any DHCP."""
-    with Network(a_machine(), now=NOW) as network:
+    with VmNetwork(a_machine(), now=NOW) as network:
         network.raise_link()
         yield network
 

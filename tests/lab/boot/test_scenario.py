@@ -14,16 +14,16 @@ import pytest
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.boot.attribution import pids_in
 from imagebake.lab.boot.runner import run_scenario
-from imagebake.lab.boot.scenario import FirstBoot, Means, Moment, Scenario
+from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Moment, Scenario
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import Extension, GatewayMode, GoalState, StoreMode
-from imagebake.lab.ledger import Asked
+from imagebake.lab.fabric.plan import FabricExtension, GatewayMode, GoalState, StoreMode
+from imagebake.lab.ledger import RequestKind
 from tests.lab.boot.conftest import NOW, a_machine
 from tests.support.boot_root import AGENT
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 
-HELLO = Extension(publisher="Contoso.Demo", type="Hello", version="1.2.3")
+HELLO = FabricExtension(publisher="Contoso.Demo", type="Hello", version="1.2.3")
 SILENT = StoreMode.BLACK_HOLE
 PLANTED = """[Unit]
 After=network-online.target
@@ -143,7 +143,7 @@ def test_a_planted_download_is_told_with_its_unit_and_process(image: Path, tmp_p
     seen = lead(image, tmp_path)
 
     asked = [entry for entry in seen.ledger.entries if entry.unit == "planted.service"]
-    assert {entry.kind for entry in asked} == {Asked.DNS, Asked.HTTP}, seen.ledger
+    assert {entry.kind for entry in asked} == {RequestKind.DNS, RequestKind.HTTP}, seen.ledger
     assert {entry.host for entry in asked} == {"planted.example"}
     assert all("curl" in entry.process for entry in asked)
     assert "/agent.deb" in {entry.path for entry in asked}
@@ -158,7 +158,7 @@ def refused(image: Path) -> FirstBoot:
     goals = (GoalState(), GoalState(extensions=(HELLO,)))
     return lead(
         image,
-        means=Means.AGENT,
+        means=StartMethod.AGENT,
         goals=goals,
         store=StoreMode.PUBLIC_ACCESS_DENIED,
         gateway=GatewayMode.SAME,
@@ -168,7 +168,7 @@ def refused(image: Path) -> FirstBoot:
 def test_a_refused_extension_is_not_ready_and_every_request_is_told(refused: FirstBoot) -> None:
     assert [stage.ready for stage in refused.stages] == [True, False]
     assert (refused.ready, refused.seconds) == (False, None)
-    requests = [entry for entry in refused.ledger.entries if entry.kind is Asked.HTTP]
+    requests = [entry for entry in refused.ledger.entries if entry.kind is RequestKind.HTTP]
     assert {entry.answer for entry in requests} == {"409"}
     assert {entry.host for entry in requests} == {
         "packages-1.store.test",
@@ -179,7 +179,7 @@ def test_a_refused_extension_is_not_ready_and_every_request_is_told(refused: Fir
 
 
 def test_the_agent_alone_is_ready_in_silence(image: Path) -> None:
-    seen = lead(image, means=Means.AGENT, store=SILENT, restart=True)
+    seen = lead(image, means=StartMethod.AGENT, store=SILENT, restart=True)
 
     assert seen.ready, seen.log
     assert seen.ledger.clean, seen.ledger
@@ -195,7 +195,7 @@ def test_an_image_that_cannot_boot_says_what_it_printed(tmp_path: Path) -> None:
 
 def test_an_image_without_an_agent_cannot_run_it(tmp_path: Path) -> None:
     with pytest.raises(ImagebakeError, match="so it has no agent"):
-        lead(tmp_path, means=Means.AGENT)
+        lead(tmp_path, means=StartMethod.AGENT)
 
 
 def test_a_boot_that_is_killed_leaves_nothing(image: Path) -> None:

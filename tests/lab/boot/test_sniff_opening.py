@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from imagebake.lab.boot.sniff import Opening, path_of, read_opening
+from imagebake.lab.boot.sniff import FirstMessage, path_of, read_first_message
 
 
 def hello(name: str) -> bytes:
@@ -20,28 +20,28 @@ def hello(name: str) -> bytes:
 
 
 def test_a_tls_client_says_which_server_it_wants() -> None:
-    assert read_opening(hello("packages.example")) == Opening(host="packages.example")
+    assert read_first_message(hello("packages.example")) == FirstMessage(host="packages.example")
 
 
 def test_a_hello_that_is_cut_short_says_nothing() -> None:
-    assert read_opening(hello("packages.example")[:60]) == Opening()
+    assert read_first_message(hello("packages.example")[:60]) == FirstMessage()
 
 
 def test_http_says_host_and_request() -> None:
     said = b"GET /pool/x.deb?sig=secret HTTP/1.1\r\nAccept: */*\r\nHost: Archive.example:80\r\n\r\n"
 
-    opening = read_opening(said)
+    opening = read_first_message(said)
 
     assert opening.host == "archive.example"
     assert path_of(opening.request) == "/pool/x.deb"
 
 
 def test_a_request_to_a_proxy_has_its_path() -> None:
-    opening = read_opening(b"GET http://archive.example/pool/x.deb HTTP/1.1\r\n\r\n")
+    opening = read_first_message(b"GET http://archive.example/pool/x.deb HTTP/1.1\r\n\r\n")
 
     assert path_of(opening.request) == "/pool/x.deb"
 
 
 @pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"\x16", b"\x00\x01"])
 def test_other_protocols_say_nothing_we_know(said: bytes) -> None:
-    assert read_opening(said) == Opening()
+    assert read_first_message(said) == FirstMessage()

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.disk.qemu import EMULATED, KVM, Attempt, Hardware, boot
-from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
-from imagebake.lab.engine.store import Store
-from imagebake.lab.engine.vhd import ESP_SIZE, ESP_START, MIB, Image, export_vhd, footer
+from imagebake.lab.disk.qemu import EMULATED, KVM, BootAttempt, Hardware, boot
+from imagebake.lab.disk.result import DiskBoot, BootStage, BootTrouble
+from imagebake.lab.engine.store import LayerStore
+from imagebake.lab.engine.vhd import ESP_SIZE, ESP_START, MIB, ExportedImage, export_vhd, footer
 from tests.support.boot_root import disk_root
 from tests.support.users import a_user, an_open_folder, run_as
 
@@ -36,20 +36,20 @@ def disk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     assert cache is not None
     root = disk_root(cache.mkdir("boot-roots"))
     folder = tmp_path_factory.mktemp("disk")
-    image = Image(
+    image = ExportedImage(
         layers=(root,),
         content_sha256="0" * 64,
         content_bytes=1024 * MIB,
         epoch=1_760_000_000,
         architecture="amd64",
     )
-    export_vhd(Store(folder / "engine"), image, folder / "disk.vhd")
+    export_vhd(LayerStore(folder / "engine"), image, folder / "disk.vhd")
     return folder / "disk.vhd"
 
 
 def booted(disk: Path, folder: Path) -> DiskBoot:
     hardware = Hardware(disk=disk, console=folder / "console", scratch=folder, secure=True)
-    attempt = Attempt(
+    attempt = BootAttempt(
         command=hardware.command,
         console=hardware.console,
         scratch=folder,
@@ -65,7 +65,7 @@ def test_a_disk_boots_with_secure_boot_and_is_not_written_to(disk: Path, tmp_pat
     seen = booted(disk, tmp_path)
 
     assert seen.trouble is None, seen.last
-    assert seen.reached is Stage.LOGIN
+    assert seen.reached is BootStage.LOGIN
     assert "EFI Secure Boot" in (tmp_path / "console").read_text(errors="replace")
     assert disk.stat().st_mtime_ns == before
 
@@ -78,7 +78,7 @@ def test_a_disk_without_its_boot_loader_says_so(disk: Path, tmp_path: Path) -> N
 
     seen = booted(broken, tmp_path)
 
-    assert (seen.trouble, seen.reached) == (Trouble.NO_LOADER, Stage.FIRMWARE)
+    assert (seen.trouble, seen.reached) == (BootTrouble.NO_LOADER, BootStage.FIRMWARE)
     assert seen.last
 
 
@@ -93,7 +93,7 @@ def test_a_disk_whose_boot_loader_was_tampered_with_is_refused(disk: Path, tmp_p
 
     seen = booted(broken, tmp_path)
 
-    assert (seen.trouble, seen.reached) == (Trouble.UNSIGNED, Stage.FIRMWARE)
+    assert (seen.trouble, seen.reached) == (BootTrouble.UNSIGNED, BootStage.FIRMWARE)
 
 
 def test_the_machine_dies_with_whoever_started_it(disk: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.lab.disk.console import plain, read_console
-from imagebake.lab.disk.result import Stage, Trouble
+from imagebake.lab.disk.result import BootStage, BootTrouble
 
 CONSOLES = Path(__file__).parent / "consoles"
 KERNEL = "6.1.0-56-cloud-amd64"
@@ -30,7 +30,7 @@ def recorded(name: str) -> bytes:
 def test_a_disk_that_boots_shows_every_stage_in_order() -> None:
     reading = read_console(recorded("login"))
 
-    assert reading.stages == tuple(Stage)
+    assert reading.stages == tuple(BootStage)
     assert reading.whole
     assert reading.trouble is None
     assert reading.kernel == KERNEL
@@ -50,39 +50,44 @@ def test_a_newer_systemd_and_its_questions_to_the_terminal_are_understood() -> N
 @pytest.mark.parametrize(
     ("name", "reached", "trouble", "said"),
     [
-        ("no-loader", Stage.FIRMWARE, Trouble.NO_LOADER, NOT_FOUND),
-        ("no-loader-secure", Stage.FIRMWARE, Trouble.NO_LOADER, NOT_FOUND),
+        ("no-loader", BootStage.FIRMWARE, BootTrouble.NO_LOADER, NOT_FOUND),
+        ("no-loader-secure", BootStage.FIRMWARE, BootTrouble.NO_LOADER, NOT_FOUND),
         (
             "unsigned-loader",
-            Stage.FIRMWARE,
-            Trouble.UNSIGNED,
+            BootStage.FIRMWARE,
+            BootTrouble.UNSIGNED,
             "Verification failed: (0x1A) Security Violation",
         ),
-        ("no-grub-cfg", Stage.LOADER, Trouble.NO_CONFIGURATION, "grub>"),
+        ("no-grub-cfg", BootStage.LOADER, BootTrouble.NO_CONFIGURATION, "grub>"),
         (
             "no-kernel",
-            Stage.LOADER,
-            Trouble.NO_KERNEL,
+            BootStage.LOADER,
+            BootTrouble.NO_KERNEL,
             f"error: file `/boot/vmlinuz-{KERNEL}' not found.",
         ),
-        ("no-console", Stage.LOADER, None, ""),
+        ("no-console", BootStage.LOADER, None, ""),
         (
             "no-root",
-            Stage.KERNEL,
-            Trouble.NO_ROOT,
+            BootStage.KERNEL,
+            BootTrouble.NO_ROOT,
             f"ALERT!  UUID={NOBODY} does not exist.  Dropping to a shell!",
         ),
-        ("no-init", Stage.ROOT, Trouble.NO_ROOT, "No init found. Try passing init= bootarg."),
+        (
+            "no-init",
+            BootStage.ROOT,
+            BootTrouble.NO_ROOT,
+            "No init found. Try passing init= bootarg.",
+        ),
         (
             "wrong-fstab",
-            Stage.SYSTEM,
-            Trouble.EMERGENCY,
+            BootStage.SYSTEM,
+            BootTrouble.EMERGENCY,
             "Timed out waiting for device …00000-0000-4000-8000-000000000000.",
         ),
     ],
 )
 def test_a_broken_disk_is_told_by_its_console(
-    name: str, reached: Stage, trouble: Trouble | None, said: str
+    name: str, reached: BootStage, trouble: BootTrouble | None, said: str
 ) -> None:
     reading = read_console(recorded(name))
 
@@ -103,12 +108,12 @@ def test_a_kernel_that_panics_says_so() -> None:
     )
     reading = read_console(b"[    0.0] Linux version 6.1.0 (x)\r\n" + panic)
 
-    assert (reading.stages[-1], reading.trouble) == (Stage.KERNEL, Trouble.PANIC)
+    assert (reading.stages[-1], reading.trouble) == (BootStage.KERNEL, BootTrouble.PANIC)
     assert reading.said.endswith("Unable to mount root fs")
 
 
 def test_a_quiet_kernel_hides_no_stage_from_a_login() -> None:
-    assert read_console(b"\r\nhost login: ").stages == tuple(Stage)
+    assert read_console(b"\r\nhost login: ").stages == tuple(BootStage)
 
 
 def test_words_of_the_firmware_mean_nothing_once_the_kernel_runs() -> None:

@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.disk.qemu import EMULATED, KVM, Accelerator, Attempt, Hardware, NoMachine, boot
-from imagebake.lab.disk.result import DiskBoot, Stage, Trouble
+from imagebake.lab.disk.qemu import (
+    EMULATED,
+    KVM,
+    Accelerator,
+    BootAttempt,
+    Hardware,
+    EmulatorFailed,
+    boot,
+)
+from imagebake.lab.disk.result import DiskBoot, BootStage, BootTrouble
 
 pytestmark = pytest.mark.root
 
@@ -39,7 +47,7 @@ class Bench:
 
         clock: Iterator[float] = itertools.count(0.0, self.pace)
         return boot(
-            Attempt(
+            BootAttempt(
                 command=command,
                 console=console,
                 scratch=self.folder,
@@ -62,7 +70,7 @@ def test_a_login_prompt_ends_the_boot(tmp_path: Path) -> None:
     seen = bench.boot(emulated=f"{says('login')}; {FOREVER}")
 
     assert seen.trouble is None
-    assert seen.reached is Stage.LOGIN
+    assert seen.reached is BootStage.LOGIN
     assert seen.secure
     assert seen.accelerator == EMULATED.name
     assert seen.last == ()
@@ -79,8 +87,8 @@ def test_a_login_prompt_ends_the_boot(tmp_path: Path) -> None:
 def test_a_trouble_ends_the_boot_long_before_the_limit(tmp_path: Path) -> None:
     seen = Bench(tmp_path).boot(emulated=f"{says('no-kernel')}; {FOREVER}")
 
-    assert (seen.trouble, seen.reached) == (Trouble.NO_KERNEL, Stage.LOADER)
-    assert seen.missing is Stage.KERNEL
+    assert (seen.trouble, seen.reached) == (BootTrouble.NO_KERNEL, BootStage.LOADER)
+    assert seen.missing is BootStage.KERNEL
 
 
 def test_the_limit_ends_what_does_not_get_on(tmp_path: Path) -> None:
@@ -88,14 +96,14 @@ def test_the_limit_ends_what_does_not_get_on(tmp_path: Path) -> None:
 
     seen = bench.boot(emulated=f"{says('no-console')}; {FOREVER}")
 
-    assert seen.trouble is Trouble.LATE
-    assert seen.reached is Stage.LOADER or seen.reached is None
+    assert seen.trouble is BootTrouble.LATE
+    assert seen.reached is BootStage.LOADER or seen.reached is None
 
 
 def test_a_machine_that_reboots_has_ended(tmp_path: Path) -> None:
     seen = Bench(tmp_path).boot(emulated=says("no-console"))
 
-    assert (seen.trouble, seen.reached) == (Trouble.ENDED, Stage.LOADER)
+    assert (seen.trouble, seen.reached) == (BootTrouble.ENDED, BootStage.LOADER)
     assert seen.last
 
 
@@ -116,7 +124,7 @@ def test_an_accelerator_that_does_not_work_is_passed_over(tmp_path: Path, broken
 
 
 def test_an_emulator_that_does_not_start_is_not_the_disks_fault(tmp_path: Path) -> None:
-    with pytest.raises(NoMachine, match="did not start: no such firmware"):
+    with pytest.raises(EmulatorFailed, match="did not start: no such firmware"):
         Bench(tmp_path).boot(emulated="echo no such firmware; exit 1")
 
 

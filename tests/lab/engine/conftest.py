@@ -10,7 +10,7 @@ import pytest
 
 from imagebake.kernel.host import files
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
 from tests.lab.engine import support
 
 
@@ -69,5 +69,5 @@ def fresh(
 
 
 @pytest.fixture
-def marketplace(tmp_path: Path) -> Marketplace:
-    return Marketplace(tmp_path / "marketplace")
+def marketplace(tmp_path: Path) -> BaseMarketplace:
+    return BaseMarketplace(tmp_path / "marketplace")

@@ -18,13 +18,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from imagebake.lab.engine.engine import Engine
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
 
 
 def main() -> int:
     told: dict[str, Any] = json.loads(sys.argv[1])
     store = Path(told["store"])
-    marketplace = Marketplace(store / "marketplace")
+    marketplace = BaseMarketplace(store / "marketplace")
     marketplace.offer(told["source"], BaseRecipe.of_json(told["recipe"]))
     engine = Engine(
         folder=store,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
 
 BUNDLE = "b" * 64
 PACKAGES = ("sudo", "systemd-sysv", "iproute2")
@@ -119,7 +119,7 @@ def no_fetch(uri: str, sha256: str | None) -> bytes:
 
 
 def an_engine(store: Path, mirror: Path | None, recipe: BaseRecipe, **more: Any) -> Engine:  # noqa: ANN401
-    marketplace = Marketplace(store / "marketplace")
+    marketplace = BaseMarketplace(store / "marketplace")
     marketplace.offer(SOURCE, recipe)
     fields: dict[str, Any] = {"fetch": no_fetch, **more}
     return Engine(folder=store, mirror=mirror, marketplace=marketplace, **fields)

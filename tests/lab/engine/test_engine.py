@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.errors import Cancelled, CannotRun, EngineFailed
+from imagebake.lab.engine.errors import Cancelled, UnsupportedTemplate, EngineFailed
 from tests.lab.engine import support
 from tests.lab.engine.support import build, shell
 
@@ -282,7 +282,7 @@ def test_a_source_that_nothing_stands_in_for_is_named(engine: Engine, tmp_path: 
     assert caught.value.message == (
         "no base on this machine stands in for the source Debian:windows:test:1.0.0"
     )
-    assert isinstance(caught.value, CannotRun)
+    assert isinstance(caught.value, UnsupportedTemplate)
 
 
 def test_a_step_that_asks_for_the_network_has_this_machines(engine: Engine, tmp_path: Path) -> None:

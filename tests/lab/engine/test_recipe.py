@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.engine import base
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
+from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
 
 RECIPE = BaseRecipe(
     suite="bookworm", architecture="amd64", packages=("sudo=1.9-1",), bundle="b" * 64
@@ -21,11 +21,11 @@ SOURCE = {
 
 
 @pytest.fixture
-def marketplace(tmp_path: Path) -> Marketplace:
-    return Marketplace(tmp_path / "marketplace")
+def marketplace(tmp_path: Path) -> BaseMarketplace:
+    return BaseMarketplace(tmp_path / "marketplace")
 
 
-def test_what_is_offered_is_found(marketplace: Marketplace) -> None:
+def test_what_is_offered_is_found(marketplace: BaseMarketplace) -> None:
     marketplace.offer(SOURCE, RECIPE)
 
     assert marketplace.find(SOURCE) == RECIPE
@@ -33,7 +33,7 @@ def test_what_is_offered_is_found(marketplace: Marketplace) -> None:
     assert marketplace.find({**SOURCE, "version": "0.1.3"}) is None
 
 
-def test_the_last_offer_stands(marketplace: Marketplace) -> None:
+def test_the_last_offer_stands(marketplace: BaseMarketplace) -> None:
     marketplace.offer(SOURCE, RECIPE)
     marketplace.offer(SOURCE, replace(RECIPE, bundle="c" * 64))
 

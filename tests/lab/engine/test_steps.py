@@ -7,7 +7,7 @@ import pytest
 
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.template import Step, materialise
+from imagebake.lab.engine.template import BuildStep, build_step
 
 CONTENT = b"content\n"
 URI = "https://files.example/a?sig=secret"
@@ -19,8 +19,10 @@ def fetch(uri: str, sha256: str | None) -> bytes:
     return CONTENT
 
 
-def made(described: dict[str, Any], *, mirror: Path | None = None, network: bool = False) -> Step:
-    return materialise(described, 3, fetch=fetch, mirror=mirror, network=network)
+def made(
+    described: dict[str, Any], *, mirror: Path | None = None, network: bool = False
+) -> BuildStep:
+    return build_step(described, 3, fetch=fetch, mirror=mirror, network=network)
 
 
 def test_inline_lines_are_one_script_that_stops_at_a_failure() -> None:
@@ -117,7 +119,7 @@ def test_a_file_is_at_most_20_mb() -> None:
     large = bytes((20 << 20) + 1)
 
     with pytest.raises(EngineFailed, match="and a File customizer takes 20 MB"):
-        materialise(
+        build_step(
             {"type": "File", "sourceUri": "x", "destination": "/tmp/x"},  # noqa: S108
             1,
             fetch=lambda *_: large,
@@ -151,16 +153,16 @@ def test_the_mirror_gives_nothing_else(tmp_path: Path, name: str) -> None:
 
 
 def test_a_key_follows_everything_that_the_result_depends_on() -> None:
-    step = Step(name="x", provisioner="shell", content=b"true")
+    step = BuildStep(name="x", provisioner="shell", content=b"true")
     others = [
-        Step(name="x", provisioner="file", content=b"true"),
-        Step(name="x", provisioner="shell", content=b"false"),
-        Step(name="x", provisioner="shell", content=b"true", user="root"),
-        Step(name="x", provisioner="shell", content=b"true", network=True),
-        Step(name="x", provisioner="shell", content=b"true", destination="/tmp/x"),  # noqa: S108
+        BuildStep(name="x", provisioner="file", content=b"true"),
+        BuildStep(name="x", provisioner="shell", content=b"false"),
+        BuildStep(name="x", provisioner="shell", content=b"true", user="root"),
+        BuildStep(name="x", provisioner="shell", content=b"true", network=True),
+        BuildStep(name="x", provisioner="shell", content=b"true", destination="/tmp/x"),  # noqa: S108
     ]
 
     keys = {step.key("a"), step.key("b"), *(other.key("a") for other in others)}
 
     assert len(keys) == 2 + len(others)
-    assert Step(name="y", provisioner="shell", content=b"true").key("a") == step.key("a")
+    assert BuildStep(name="y", provisioner="shell", content=b"true").key("a") == step.key("a")

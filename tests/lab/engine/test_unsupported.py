@@ -9,9 +9,9 @@ import pytest
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host import system_packages
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.errors import CannotRun, EngineFailed
-from imagebake.lab.engine.recipe import BaseRecipe, Marketplace
-from imagebake.lab.engine.template import idle, inability, named_source
+from imagebake.lab.engine.errors import UnsupportedTemplate, EngineFailed
+from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
+from imagebake.lab.engine.template import ignored_parts, unsupported_reason, named_source
 
 OWN = system_packages.architecture()
 RECIPE = BaseRecipe(suite="bookworm", architecture=OWN, packages=("base-files",))
@@ -26,13 +26,13 @@ def steps(*kinds: str) -> list[dict[str, Any]]:
 def test_what_can_be_run_gives_no_reason() -> None:
     properties = {"source": WINDOWS, "customize": steps("Shell", "File")}
 
-    assert inability(properties, RECIPE) == ""
+    assert unsupported_reason(properties, RECIPE) == ""
 
 
 def test_an_image_for_another_processor_is_for_another_machine() -> None:
     recipe = dataclasses.replace(RECIPE, architecture="riscv64")
 
-    assert inability({"source": WINDOWS}, recipe) == (
+    assert unsupported_reason({"source": WINDOWS}, recipe) == (
         f"this machine runs {OWN}, and the image is for riscv64"
     )
 
@@ -44,7 +44,7 @@ def test_everything_that_cannot_be_run_is_said_at_once() -> None:
         "validate": {"inVMValidations": steps("PowerShell")},
     }
 
-    assert inability(properties, None) == (
+    assert unsupported_reason(properties, None) == (
         "no base on this machine stands in for the source a:b:c:1.2.3; this builder makes Linux"
         " images, and cannot run 4 PowerShell steps (powershell-1, powershell-2, powershell-4 and"
         " 1 more), 1 WindowsRestart step (windowsrestart-3)"
@@ -71,8 +71,8 @@ def test_what_means_nothing_here_is_told() -> None:
         "vmProfile": {"vnetConfig": {"subnetId": "x"}},
     }
 
-    assert idle(properties) == ("optimize", "further disks", "a virtual network")
-    assert idle({"vmProfile": {"vmSize": "x"}}) == ()
+    assert ignored_parts(properties) == ("optimize", "further disks", "a virtual network")
+    assert ignored_parts({"vmProfile": {"vmSize": "x"}}) == ()
 
 
 def built(tmp_path: Path, content: bytes) -> None:
@@ -80,7 +80,7 @@ def built(tmp_path: Path, content: bytes) -> None:
     engine = Engine(
         folder=tmp_path / "engine",
         mirror=None,
-        marketplace=Marketplace(tmp_path / "marketplace"),
+        marketplace=BaseMarketplace(tmp_path / "marketplace"),
         fetch=lambda _uri, _digest: content,
     )
     fetched = {"sourceUri": "https://files.example/a", "sha256Checksum": sha256_bytes(CONTENT)}
@@ -94,7 +94,7 @@ def built(tmp_path: Path, content: bytes) -> None:
 
 
 def test_files_are_checked_even_where_nothing_can_be_run(tmp_path: Path) -> None:
-    with pytest.raises(CannotRun) as caught:
+    with pytest.raises(UnsupportedTemplate) as caught:
         built(tmp_path, CONTENT)
 
     assert caught.value.message.endswith(

@@ -12,20 +12,20 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from imagebake.lab.fabric.exchange import Request
+from imagebake.lab.fabric.exchange import RequestRecord
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import STORE, Extension, Machine
+from imagebake.lab.fabric.plan import STORE, FabricExtension, FabricMachine
 
 NOW = dt.datetime.now(dt.UTC)
-MACHINE = Machine(
+MACHINE = FabricMachine(
     vm_id="8a1c2a54-0f0b-4d3b-9a51-3f6f0f0f0f01",
     name="web-1",
     public_key="ssh-ed25519 AAAA someone",
     custom_data=b"#cloud-config\n",
     tags={"ring": "canary"},
 )
-HELLO = Extension(publisher="Contoso.Demo", type="Hello", version="1.2.3.0")
+HELLO = FabricExtension(publisher="Contoso.Demo", type="Hello", version="1.2.3.0")
 
 
 def parsed(document: str | bytes) -> ET.Element:
@@ -45,7 +45,7 @@ class Wires:
     """Opens the fabric's sockets on loopback, and asks them by their Azure addresses."""
 
     sockets: dict[tuple[str, int], socket.socket] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
+    requests: list[RequestRecord] = field(default_factory=list)
 
     def listen(self, address: str, port: int) -> socket.socket:
         opened = socket.create_server(("127.0.0.1", 0))

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
 from imagebake.lab.fabric.plan import (
     STATUS_HOST,
     STORE_HOSTS,
-    Extension,
+    FabricExtension,
     GatewayMode,
     GoalState,
-    Source,
+    GoalStateSource,
     StoreMode,
 )
 from imagebake.lab.fabric.status import AGENT, AgentStatus, HandlerStatus
@@ -48,7 +48,7 @@ class Judge:
     root: Path
     lab: Lab
     fabric: Fabric
-    requests: list[Request] = field(default_factory=list)
+    requests: list[RequestRecord] = field(default_factory=list)
 
     @contextlib.contextmanager
     def running(self, **conf: str) -> Iterator[Path]:
@@ -99,7 +99,7 @@ def root(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def judge(root: Path) -> Iterator[Judge]:
-    requests: list[Request] = []
+    requests: list[RequestRecord] = []
     with (
         Lab() as lab,
         Fabric(
@@ -117,7 +117,11 @@ newer_agent_alone = pytest.mark.parametrize("root", ["trixie"], indirect=True)
 """For what one agent is enough to judge."""
 
 
-def give(judge: Judge, *extensions: Extension, source: Source = Source.EXTENSIONS_CONFIG) -> None:
+def give(
+    judge: Judge,
+    *extensions: FabricExtension,
+    source: GoalStateSource = GoalStateSource.EXTENSIONS_CONFIG,
+) -> None:
     judge.fabric.set_goal_state(GoalState(extensions=extensions, source=source))
 
 
@@ -140,13 +144,13 @@ def test_the_agent_opens_its_certificates(judge: Judge) -> None:
     assert {".crt", ".prv", ".p7m"} <= kept
 
 
-@pytest.mark.parametrize("source", Source)
+@pytest.mark.parametrize("source", GoalStateSource)
 def test_an_extension_is_installed_and_opens_its_protected_settings(
-    judge: Judge, source: Source
+    judge: Judge, source: GoalStateSource
 ) -> None:
     with judge.running():
         status = judge.wait(lambda status: status.ready)
-        if source is Source.FAST_TRACK and "FastTrack" not in status.features:
+        if source is GoalStateSource.FAST_TRACK and "FastTrack" not in status.features:
             assert judge.suite == "bookworm"
             return
         give(judge, SEALED, source=source)
@@ -161,7 +165,7 @@ def test_an_extension_is_installed_and_opens_its_protected_settings(
 
 @newer_agent_alone
 def test_an_agent_takes_a_goal_state_by_fast_track_when_it_starts(judge: Judge) -> None:
-    give(judge, HELLO, source=Source.FAST_TRACK)
+    give(judge, HELLO, source=GoalStateSource.FAST_TRACK)
 
     with judge.running():
         handler = judge.settled()

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from imagebake.lab.fabric import plan
-from imagebake.lab.fabric.exchange import Request, Service
+from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import (
     NEWER_AGENT,
     ExtensionStore,
@@ -26,10 +26,10 @@ from imagebake.lab.fabric.plan import (
     GatewayMode,
     GoalState,
     IdentityFault,
-    Source,
+    GoalStateSource,
     StoreMode,
 )
-from imagebake.lab.fabric.sample_extension import toy_package
+from imagebake.lab.fabric.sample_extension import sample_package
 from tests.lab.fabric.conftest import HELLO, MACHINE, NOW, Wires, parsed
 
 GOAL_STATE = "/machine/?comp=goalstate"
@@ -77,7 +77,7 @@ def test_a_new_goal_state_has_a_new_incarnation_and_the_extensions(
 def test_fast_track_comes_by_the_gateway_alone(fabric: Fabric, wires: Wires) -> None:
     before = wires.ask(GATEWAY, "/vmSettings")
 
-    fabric.set_goal_state(GoalState(extensions=(HELLO,), source=Source.FAST_TRACK))
+    fabric.set_goal_state(GoalState(extensions=(HELLO,), source=GoalStateSource.FAST_TRACK))
 
     after = wires.ask(GATEWAY, "/vmSettings", If_None_Match=before.headers["etag"])
     again = wires.ask(GATEWAY, "/vmSettings", If_None_Match=after.headers["etag"])
@@ -135,7 +135,7 @@ def test_the_store_proves_who_it_is_as_strictly_as_new_pythons_ask(
 ) -> None:
     fabric.set_goal_state(GoalState(extensions=(HELLO,)))
 
-    assert wires.download(PACKAGE, fabric.ca).body == toy_package()
+    assert wires.download(PACKAGE, fabric.ca).body == sample_package()
 
 
 def test_manifests_advertise_a_newer_patch_and_a_newer_agent(fabric: Fabric, wires: Wires) -> None:
@@ -176,8 +176,8 @@ def test_wrong_bytes_are_as_many_and_none_is_right(fabric: Fabric, wires: Wires)
 
     body = wires.download(PACKAGE, fabric.ca).body
 
-    assert len(body) == len(toy_package())
-    assert not any(ours == theirs for ours, theirs in zip(body, toy_package(), strict=True))
+    assert len(body) == len(sample_package())
+    assert not any(ours == theirs for ours, theirs in zip(body, sample_package(), strict=True))
 
 
 def test_a_truncated_package_ends_half_way(fabric: Fabric, wires: Wires) -> None:
@@ -187,7 +187,7 @@ def test_a_truncated_package_ends_half_way(fabric: Fabric, wires: Wires) -> None
     with pytest.raises(http.client.IncompleteRead):
         wires.download(PACKAGE, fabric.ca)
 
-    assert wires.requests[-1].bytes_out == len(toy_package()) // 2
+    assert wires.requests[-1].bytes_out == len(sample_package()) // 2
 
 
 def test_a_reset_store_answers_nobody_and_is_recorded(fabric: Fabric, wires: Wires) -> None:
@@ -207,7 +207,7 @@ def test_a_slow_store_takes_its_time_and_gives_everything(fabric: Fabric, wires:
     with pytest.raises(TimeoutError):
         wires.download(PACKAGE, fabric.ca, timeout=0.1)
 
-    assert wires.download(PACKAGE, fabric.ca).body == toy_package()
+    assert wires.download(PACKAGE, fabric.ca).body == sample_package()
 
 
 def test_a_black_hole_swallows_the_store_and_nothing_else(fabric: Fabric, wires: Wires) -> None:
@@ -244,15 +244,15 @@ def test_the_gateway_fetches_from_the_same_store_unless_told_otherwise(
     reply = wires.ask(GATEWAY, "/extensionArtifact", x_ms_artifact_location=f"{PACKAGE}?sig=no")
 
     assert reply.status == status
-    assert (reply.body == toy_package()) == (status == 200)
+    assert (reply.body == sample_package()) == (status == 200)
     assert wires.requests[-1].artifact == PACKAGE
 
 
 def test_every_exchange_is_recorded_while_who_asked_still_waits() -> None:
     wires, told, go_on = Wires(), threading.Event(), threading.Event()
-    requests: list[Request] = []
+    requests: list[RequestRecord] = []
 
-    def on_request(request: Request) -> None:
+    def on_request(request: RequestRecord) -> None:
         requests.append(request)
         told.set()
         assert go_on.wait(10)

@@ -6,11 +6,11 @@ import json
 import pytest
 
 from imagebake.lab.fabric import goal_state
-from imagebake.lab.fabric.goal_state import Goals, Wanted
-from imagebake.lab.fabric.plan import Extension, GoalState, Source
+from imagebake.lab.fabric.goal_state import GoalStates, GoalStateRevision
+from imagebake.lab.fabric.plan import FabricExtension, GoalState, GoalStateSource
 from tests.lab.fabric.conftest import HELLO, MACHINE, NOW, parsed
 
-AWKWARD = Extension(
+AWKWARD = FabricExtension(
     publisher="Contoso.Demo",
     type="Hello",
     version="1.2.3.0",
@@ -20,14 +20,14 @@ AWKWARD = Extension(
 )
 
 
-def wanted(source: Source, *extensions: Extension) -> Wanted:
-    goals = Goals(MACHINE, NOW)
+def wanted(source: GoalStateSource, *extensions: FabricExtension) -> GoalStateRevision:
+    goals = GoalStates(MACHINE, NOW)
     goals.set(GoalState(extensions=extensions, source=source), NOW)
     return goals.latest
 
 
 def test_every_address_in_the_goal_state_is_the_wire_servers() -> None:
-    root = parsed(goal_state.goal_state(wanted(Source.EXTENSIONS_CONFIG)))
+    root = parsed(goal_state.goal_state(wanted(GoalStateSource.EXTENSIONS_CONFIG)))
 
     found = [node.text or "" for node in root.iter() if (node.text or "").startswith("http")]
     assert len(found) == 5
@@ -35,8 +35,8 @@ def test_every_address_in_the_goal_state_is_the_wire_servers() -> None:
 
 
 def test_settings_survive_their_way_through_both_documents() -> None:
-    config = parsed(goal_state.extensions_config(wanted(Source.FAST_TRACK, AWKWARD)))
-    fast = goal_state.vm_settings(wanted(Source.FAST_TRACK, AWKWARD))
+    config = parsed(goal_state.extensions_config(wanted(GoalStateSource.FAST_TRACK, AWKWARD)))
+    fast = goal_state.vm_settings(wanted(GoalStateSource.FAST_TRACK, AWKWARD))
 
     node = config.find("PluginSettings/Plugin/RuntimeSettings")
     assert node is not None
@@ -49,7 +49,7 @@ def test_settings_survive_their_way_through_both_documents() -> None:
 
 
 def test_protected_settings_leave_only_encrypted() -> None:
-    state = wanted(Source.EXTENSIONS_CONFIG, AWKWARD)
+    state = wanted(GoalStateSource.EXTENSIONS_CONFIG, AWKWARD)
 
     config, fast = goal_state.extensions_config(state), json.dumps(goal_state.vm_settings(state))
 
@@ -59,7 +59,7 @@ def test_protected_settings_leave_only_encrypted() -> None:
 
 
 def test_both_documents_of_one_goal_state_say_the_same() -> None:
-    state = wanted(Source.EXTENSIONS_CONFIG, HELLO)
+    state = wanted(GoalStateSource.EXTENSIONS_CONFIG, HELLO)
 
     meta = parsed(goal_state.extensions_config(state)).find("InVMGoalStateMetaData")
     fast = goal_state.vm_settings(state)
@@ -75,10 +75,10 @@ def test_ticks_count_from_the_year_one() -> None:
 
 
 def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> None:
-    goals = Goals(MACHINE, NOW)
+    goals = GoalStates(MACHINE, NOW)
     first = goals.latest
 
-    goals.set(GoalState(extensions=(HELLO,), source=Source.FAST_TRACK), NOW)
+    goals.set(GoalState(extensions=(HELLO,), source=GoalStateSource.FAST_TRACK), NOW)
     fast = goals.latest
     goals.set(GoalState(), NOW)
 
@@ -88,8 +88,8 @@ def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> Non
     assert goals.latest.incarnation == goals.of_wire_server.incarnation == 2
 
 
-@pytest.mark.parametrize("source", Source)
-def test_a_machine_without_extensions_has_the_documents_too(source: Source) -> None:
+@pytest.mark.parametrize("source", GoalStateSource)
+def test_a_machine_without_extensions_has_the_documents_too(source: GoalStateSource) -> None:
     state = wanted(source)
 
     assert parsed(goal_state.extensions_config(state)).findall("Plugins/Plugin") == []

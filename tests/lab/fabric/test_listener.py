@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from imagebake.lab.fabric.exchange import Answer, Call, Peer
-from imagebake.lab.fabric.listener import Listener
+from imagebake.lab.fabric.exchange import FabricResponse, FabricRequest, Peer
+from imagebake.lab.fabric.listener import FabricListener
 from tests.lab.fabric.conftest import Reply, answered
 
 
 @contextlib.contextmanager
-def listening(answer: Answer) -> Iterator[tuple[Listener, int]]:
+def listening(answer: FabricResponse) -> Iterator[tuple[FabricListener, int]]:
     opened = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(opened, lambda _: answer)
+    listener = FabricListener(opened, lambda _: answer)
     listener.start()
     try:
         yield listener, opened.getsockname()[1]
@@ -31,7 +31,7 @@ def get(port: int, timeout: float = 5.0) -> Reply:
 
 
 def test_a_black_hole_does_not_even_shake_hands() -> None:
-    with listening(Answer()) as (listener, port):
+    with listening(FabricResponse()) as (listener, port):
         listener.go_deaf(deaf=True)
 
         with pytest.raises(TimeoutError):
@@ -39,7 +39,7 @@ def test_a_black_hole_does_not_even_shake_hands() -> None:
 
 
 def test_a_connection_begun_in_a_black_hole_is_made_when_it_closes() -> None:
-    with listening(Answer(body=b"hello")) as (listener, port):
+    with listening(FabricResponse(body=b"hello")) as (listener, port):
         listener.go_deaf(deaf=True)
         with socket.socket() as client:
             client.setblocking(False)  # noqa: FBT003 - the standard library's own
@@ -53,7 +53,7 @@ def test_a_connection_begun_in_a_black_hole_is_made_when_it_closes() -> None:
 
 def test_an_open_connection_falls_into_the_black_hole_too() -> None:
     with (
-        listening(Answer(body=b"hello")) as (listener, port),
+        listening(FabricResponse(body=b"hello")) as (listener, port),
         contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=0.3)) as client,
     ):
         client.request("GET", "/")
@@ -66,13 +66,13 @@ def test_an_open_connection_falls_into_the_black_hole_too() -> None:
 
 
 def test_a_reset_is_a_reset() -> None:
-    with listening(Answer(reset=True)) as (_, port), pytest.raises(ConnectionResetError):
+    with listening(FabricResponse(reset=True)) as (_, port), pytest.raises(ConnectionResetError):
         get(port)
 
 
 def test_a_truncated_body_promises_more_than_comes() -> None:
     with (
-        listening(Answer(body=b"x" * 100, sent=40)) as (_, port),
+        listening(FabricResponse(body=b"x" * 100, sent=40)) as (_, port),
         pytest.raises(http.client.IncompleteRead) as caught,
     ):
         get(port)
@@ -81,19 +81,19 @@ def test_a_truncated_body_promises_more_than_comes() -> None:
 
 
 def test_a_slow_answer_is_whole_in_the_end() -> None:
-    with listening(Answer(body=b"x" * 100, delay=0.05, spread=0.1)) as (_, port):
+    with listening(FabricResponse(body=b"x" * 100, delay=0.05, spread=0.1)) as (_, port):
         assert get(port).body == b"x" * 100
 
 
 def test_stopping_waits_for_no_slow_answer() -> None:
     asked = threading.Event()
 
-    def respond(_: Call) -> Answer:
+    def respond(_: FabricRequest) -> FabricResponse:
         asked.set()
-        return Answer(delay=3600)
+        return FabricResponse(delay=3600)
 
     opened = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(opened, respond)
+    listener = FabricListener(opened, respond)
     listener.start()
     with socket.create_connection(opened.getsockname()) as client:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -106,7 +106,7 @@ def test_stopping_waits_for_no_slow_answer() -> None:
 
 def test_one_connection_carries_many_requests() -> None:
     with (
-        listening(Answer(body=b"hello")) as (_, port),
+        listening(FabricResponse(body=b"hello")) as (_, port),
         contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as client,
     ):
         client.connect()
@@ -121,12 +121,12 @@ def test_one_connection_carries_many_requests() -> None:
 def test_a_peer_is_known_by_its_port() -> None:
     peers: list[Peer] = []
 
-    def respond(call: Call) -> Answer:
+    def respond(call: FabricRequest) -> FabricResponse:
         peers.append(call.peer)
-        return Answer()
+        return FabricResponse()
 
     opened = socket.create_server(("127.0.0.1", 0))
-    listener = Listener(opened, respond)
+    listener = FabricListener(opened, respond)
     listener.start()
     with socket.create_connection(opened.getsockname()) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")

@@ -7,17 +7,17 @@ import zipfile
 from pathlib import Path
 
 from imagebake.kernel.digest import sha256_bytes
-from imagebake.lab.fabric.sample_extension import toy_package
+from imagebake.lab.fabric.sample_extension import sample_package
 
 
 def test_the_handler_has_the_same_bytes_every_time() -> None:
-    assert toy_package(ballast=1000) == toy_package(ballast=1000)
-    assert len(toy_package(ballast=1 << 20)) > 1 << 20
-    assert sha256_bytes(toy_package()) != sha256_bytes(toy_package(ballast=1))
+    assert sample_package(ballast=1000) == sample_package(ballast=1000)
+    assert len(sample_package(ballast=1 << 20)) > 1 << 20
+    assert sha256_bytes(sample_package()) != sha256_bytes(sample_package(ballast=1))
 
 
 def test_every_command_of_the_manifest_is_in_the_package() -> None:
-    with zipfile.ZipFile(io.BytesIO(toy_package())) as archive:
+    with zipfile.ZipFile(io.BytesIO(sample_package())) as archive:
         manifest = json.loads(archive.read("HandlerManifest.json"))[0]["handlerManifest"]
         modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
 
@@ -27,7 +27,7 @@ def test_every_command_of_the_manifest_is_in_the_package() -> None:
 
 
 def test_shellcheck_finds_nothing_in_the_handler(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(toy_package())) as archive:
+    with zipfile.ZipFile(io.BytesIO(sample_package())) as archive:
         archive.extract("bin/handler.sh", tmp_path)
 
     done = subprocess.run(
@@ -38,7 +38,7 @@ def test_shellcheck_finds_nothing_in_the_handler(tmp_path: Path) -> None:
 
 
 def test_a_handler_told_to_fail_says_so(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(toy_package())) as archive:
+    with zipfile.ZipFile(io.BytesIO(sample_package())) as archive:
         archive.extractall(tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config/4.settings").write_text('{"publicSettings": {"fail": "on purpose"}}')

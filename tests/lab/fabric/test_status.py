@@ -6,7 +6,7 @@ from email.message import Message
 
 import pytest
 
-from imagebake.lab.fabric.exchange import Call, Peer
+from imagebake.lab.fabric.exchange import FabricRequest, Peer
 from imagebake.lab.fabric.status import AGENT, CLOUD_INIT, read_health, read_status, read_upload
 from tests.lab.fabric.conftest import NOW
 
@@ -53,10 +53,10 @@ STATUS = {
 }  # fmt: skip
 
 
-def a_call(body: bytes, agent: str = "") -> Call:
+def a_call(body: bytes, agent: str = "") -> FabricRequest:
     headers = Message()
     headers["User-Agent"] = agent
-    return Call(
+    return FabricRequest(
         method="POST", target="/machine?comp=health", headers=headers, body=body,
         peer=Peer("10.1.0.4", 40000), host="168.63.129.16",
     )  # fmt: skip
