@@ -31,17 +31,6 @@ class Edit:
     after: bytes
 
 
-def set_version(
-    spec: Path, pin: str, version: str, *, root: Path, instead: Instead | None = None
-) -> Edit:
-    """Move *pin* to *version* in the file that names it: *spec*, or one that it extends.
-
-    Raises `UsageError` where no file does, and `SpecError` where one cannot be read. Nothing
-    is written.
-    """
-    return set_keys(spec, pin, {"version": version}, root=root, instead=instead)
-
-
 def set_keys(
     spec: Path,
     pin: str,

@@ -20,9 +20,6 @@ MIRROR_LINE = "mirror=@imagebake-mirror@"
 WINDOWS_MIRROR_LINE = "$mirror = '@imagebake-mirror@'"
 """The same line in PowerShell."""
 
-NETWORK_REQUIRED = "# imagebake: network=required"
-"""The line by which a script asks for more than the mirror."""
-
 
 class StepKind(enum.StrEnum):
     """What Azure Image Builder calls the kinds of customizers and validators."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from collections.abc import Iterable, Sequence
 
 import pytest
 
-from imagebake.build.build_log import BuildLog, read_log, split_lines
+from imagebake.build.build_log import BuildLog, split_lines
 from imagebake.kernel.text.redaction import redact
 from imagebake.lab.engine.log import AzureLog
 
@@ -30,6 +31,13 @@ AZURE = f"""\
 [{RUN}] PACKER ERR 2023/06/13 08:23:09 [INFO] (telemetry) Finalizing.
 """  # noqa: E501 - as it is
 NAMES = (("agents", "shell"), ("upload", "file"), ("packages", "shell"))
+
+
+def read_log(lines: Iterable[str], names: Sequence[tuple[str, str]] = ()) -> BuildLog:
+    log = BuildLog(names)
+    for line in lines:
+        log.feed(line)
+    return log
 
 
 def test_azures_log_is_split_by_customizer_with_durations() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import UsageError
-from imagebake.spec.edit import set_version
+from imagebake.spec.edit import set_keys
 
 HEAD = "# a comment — with more than ASCII\nname: demo\npins:\n"
 WAYS = {
@@ -38,7 +38,7 @@ def write(folder: Path, text: str) -> Path:
 def test_only_the_scalar_changes(folder: Path, way: str) -> None:
     path = write(folder, HEAD + WAYS[way])
 
-    edit = set_version(path, "jq", "1.7-1", root=folder.parent)
+    edit = set_keys(path, "jq", {"version": "1.7-1"}, root=folder.parent)
 
     head, _, tail = edit.before.rpartition(b"1.6-2")
     assert edit.after == head + b"1.7-1" + tail
@@ -50,7 +50,7 @@ def test_a_pin_of_an_include_is_edited_there(folder: Path) -> None:
     common = folder / "base" / "common.yaml"
     common.write_text("pins:\n  - {package: jq, version: 1.6-2}\n")
 
-    edit = set_version(path, "jq", "1.7-1", root=folder.parent)
+    edit = set_keys(path, "jq", {"version": "1.7-1"}, root=folder.parent)
 
     assert edit.path == common
     assert edit.after == b"pins:\n  - {package: jq, version: 1.7-1}\n"
@@ -59,7 +59,7 @@ def test_a_pin_of_an_include_is_edited_there(folder: Path) -> None:
 def test_a_version_that_reads_as_a_number_is_quoted(folder: Path) -> None:
     path = write(folder, HEAD + WAYS["flow"])
 
-    edit = set_version(path, "jq", "1.10", root=folder.parent)
+    edit = set_keys(path, "jq", {"version": "1.10"}, root=folder.parent)
 
     assert b'version: "1.10", owner' in edit.after
 
@@ -68,7 +68,7 @@ def test_a_pin_that_is_not_there_is_named(folder: Path) -> None:
     path = write(folder, HEAD + WAYS["flow"])
 
     with pytest.raises(UsageError, match="demo pins nothing called 'nothing'"):
-        set_version(path, "nothing", "1", root=folder.parent)
+        set_keys(path, "nothing", {"version": "1"}, root=folder.parent)
 
 
 @given(
@@ -83,10 +83,10 @@ def test_an_edit_and_its_way_back_leave_the_file_as_it_was(
     folder = tmp_path_factory.mktemp("edit") / "image_specs"
     folder.mkdir()
     path = write(folder, HEAD + WAYS[way])
-    there = set_version(path, "jq", version, root=folder.parent)
+    there = set_keys(path, "jq", {"version": version}, root=folder.parent)
     path.write_bytes(there.after)
 
-    back = set_version(path, "jq", "1.6-2", root=folder.parent)
+    back = set_keys(path, "jq", {"version": "1.6-2"}, root=folder.parent)
 
     assert back.after.replace(b'"', b"") == there.before.replace(b'"', b"")
     assert version.encode() in there.after

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import UsageError
-from imagebake.spec.edit import set_keys, set_version
+from imagebake.spec.edit import set_keys
 from imagebake.spec.entries import add_entry, remove_entry
 from imagebake.spec.yaml.nodes import Source, plain
 from imagebake.spec.yaml.reader import read
@@ -171,8 +171,10 @@ def test_an_extension_and_the_source_move_by_their_names(folder: Path) -> None:
         "  - publisher: A.B\n    type: C\n    version: 1.2.3\n",
     )
 
-    moved = set_version(path, "source", "0.1.10", root=folder.parent)
-    both = set_version(path, "A.B.C", "1.10.0", root=folder.parent, instead={path: moved.after})
+    moved = set_keys(path, "source", {"version": "0.1.10"}, root=folder.parent)
+    both = set_keys(
+        path, "A.B.C", {"version": "1.10.0"}, root=folder.parent, instead={path: moved.after}
+    )
 
     assert both.after == moved.before.replace(b"0.1.2", b"0.1.10").replace(b"1.2.3", b"1.10.0")
 
@@ -201,7 +203,7 @@ def test_a_key_that_is_not_there_cannot_move(folder: Path) -> None:
     path = write(folder, "pins:\n  - {package: jq}\n")
 
     with pytest.raises(UsageError, match="jq has no 'version' that could be changed"):
-        set_version(path, "jq", "1.7-1", root=folder.parent)
+        set_keys(path, "jq", {"version": "1.7-1"}, root=folder.parent)
 
 
 words = st.text(alphabet="abc äß→😀,;.()", max_size=12)
@@ -281,7 +283,7 @@ def test_a_bump_changes_one_scalar_of_any_document(
     name = data.draw(st.sampled_from(document.names))
     before = said(document.text.encode())
 
-    edit = set_version(path, name, version, root=place.parent)
+    edit = set_keys(path, name, {"version": version}, root=place.parent)
 
     after = said(edit.after)
     pins = before.pop("pins")

@@ -10,8 +10,6 @@ from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.identifiers import region
 
-CATEGORIES = ("Other", "BugFix", "SecurityFix", "CompatibilityUpdate", "NewFeature")
-URGENCIES = ("Regular", "Expedited", "Emergency")
 REGIONS = "regions"
 """Where a version is, among its properties; everywhere when absent. It never goes out."""
 

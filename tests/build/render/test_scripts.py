@@ -12,7 +12,7 @@ from imagebake.kernel.host.process import find
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.lock import LockedFile
-from imagebake.spec.plan import MIRROR_LINE, NETWORK_REQUIRED, Script
+from imagebake.spec.plan import MIRROR_LINE, Script
 from tests.build.render.conftest import MIRROR, Planner, a_full_spec, as_root, text
 from tests.support.builders import a_lock, a_spec
 from tests.support.golden import Golden
@@ -92,7 +92,9 @@ def test_no_line_of_ours_is_empty(plan: Planner) -> None:
 
 
 def test_only_what_asks_for_the_network_gets_it(plan: Planner) -> None:
-    asking = [s.name for s in plan(a_full_spec()).customizers if NETWORK_REQUIRED in s.text]
+    asking = [
+        s.name for s in plan(a_full_spec()).customizers if "# imagebake: network=required" in s.text
+    ]
 
     assert asking == ["fetch"]
 
