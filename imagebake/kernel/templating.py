@@ -1,4 +1,8 @@
-"""Jinja for shape: every value is quoted, or encoded, by construction."""
+"""The Jinja environments: scripts, JSON, workflows and pages.
+
+A template has the shape, and cannot print a value raw. Each environment encodes every value for
+its language: as a word of the shell, a PowerShell literal, a JSON value, or escaped HTML.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -20,14 +24,14 @@ from imagebake.kernel.errors import RenderError
 from imagebake.kernel.text.times import ago, number, span, utc
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What could end a line or ring a bell, and halves of characters."""
+"""Control characters, which can end a line or drive a terminal, and lone surrogates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A piece of a script that we wrote, or rendered: it goes into a script as it is.
+    """A piece of a script that is printed as it is, because we wrote or rendered it.
 
-    Nothing that comes from a spec or a lock may be made one; no template can make one.
+    Never make one from a value of a spec or a lock. No template can make one.
     """
 
     text: str
@@ -41,9 +45,9 @@ def powershell_text(value: object) -> str:
 
     PowerShell ends a quoted text at five characters, four of which are curly quotes, and
     Windows PowerShell reads a script without a byte order mark in the machine's own code
-    page. So no character beyond ASCII is written: it becomes `[char]0x2019`, joined to the
-    texts around it. Raises `ValueError` for a control character, and `TypeError` for
-    anything that is neither a text nor a number.
+    page. So characters beyond ASCII are written as `[char]0x2019`, joined to the texts
+    around them. Raises `ValueError` for a control character, and `TypeError` for a value
+    that is neither a text nor a number.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise TypeError(f"a {type(value).__name__} is not a literal of PowerShell")
@@ -57,13 +61,13 @@ def powershell_text(value: object) -> str:
         return "''"
     if len(parts) == 1 and parts[0].startswith("'"):
         return parts[0]
-    # A sum that begins with a text is a text, whatever is added to it.
+    # A sum is a text only where its first part is one.
     first = [] if parts[0].startswith("'") else ["''"]
     return f"({' + '.join([*first, *parts])})"
 
 
 def _literals(run: str) -> list[str]:
-    """The literals of a run of characters that are all ASCII, or all beyond it."""
+    """Write a run of characters, all ASCII or all beyond it, as literals."""
     if run.isascii():
         doubled = run.replace("'", "''")
         return [f"'{doubled}'"]
@@ -72,10 +76,10 @@ def _literals(run: str) -> list[str]:
 
 
 def here_string(text: str) -> Fragment:
-    """Write *text* as a here-string that PowerShell leaves alone; its lines stay readable.
+    """Write *text* as a literal here-string of PowerShell, which keeps its lines readable.
 
-    The newline at the end of *text* is not part of it. Raises `ValueError` where a line of
-    it would end it early, or where Windows PowerShell might read another character.
+    The newline at the end of *text* is not part of it. Raises `ValueError` for a line that
+    would end it early, and for characters beyond ASCII, which Windows PowerShell may misread.
     """
     body = text.removesuffix("\n")
     if found := CONTROL.search(body.replace("\n", "")):
@@ -90,9 +94,7 @@ def here_string(text: str) -> Fragment:
 
 _SUFFIX = ".j2"
 _MOST_TEXTS = 500
-"""So many rendered texts are kept, a few kilobytes each."""
-
-_Result = TypeVar("_Result")
+"""Number of rendered texts kept in memory, a few kilobytes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,8 @@ class _Encoded:
 def shell_word(value: object) -> str:
     """Quote *value* (a text or a number) as one word of the POSIX shell.
 
-    Raises `ValueError` for a control character, which could end a line or ring a bell, and
-    `TypeError` for anything that is no single word. A word may still start with a dash:
-    the template that it goes into writes `--` before it.
+    Raises `ValueError` for a control character, and `TypeError` for a value that is not a
+    single word. A word may still start with a dash: the template writes `--` before it.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise TypeError(f"a {type(value).__name__} is not a word of the shell")
@@ -119,24 +120,28 @@ def shell_word(value: object) -> str:
 
 
 def heredoc(text: str, word: str) -> Fragment:
-    """Write *text* as a here-document that the shell leaves alone, ended by *word*.
+    """Write *text* as a literal here-document, ended by *word*.
 
-    Raises `ValueError` where a line of *text* would end it early, or be spoilt by the shell.
-    The last line of *text* gets a newline where it has none.
+    The last line of *text* gets a newline where it has none. Raises `ValueError` for a line
+    that would end the document early, and for one that dash would change.
     """
     body = text.removesuffix("\n")
     if word in body.split("\n"):
         raise ValueError(f"a line is {word!r}, which ends the here-document")
     if found := CONTROL.search(body.replace("\n", "")):
         raise ValueError(f"the text has the control character {found.group()!r}")
-    if spoilt := next((line for line in body.split("\n") if _spoilt(line, word)), None):
-        raise ValueError(f"the line {spoilt!r} begins like {word!r}, and dash would lose a byte")
+    if changed := next((line for line in body.split("\n") if _loses_byte(line, word)), None):
+        raise ValueError(f"the line {changed!r} begins like {word!r}, and dash would lose a byte")
     return Fragment(f"<<'{word}'\n{body}\n{word}")
 
 
-def _spoilt(line: str, word: str) -> bool:
-    """Whether dash 0.5.12, comparing *line* with *word*, drops the byte at which they differ."""
-    if line.isascii() or line[0] != word[0]:  # nearly every line
+def _loses_byte(line: str, word: str) -> bool:
+    """Whether dash drops a byte of *line* while it looks for *word*.
+
+    Measured with dash 0.5.12: where a line begins like the word, the byte at which they differ
+    is lost if it is not ASCII.
+    """
+    if line.isascii() or line[0] != word[0]:  # the usual case, without the loop below
         return False
     return any(
         line.startswith(word[:same]) and not line[same : same + 1].isascii()
@@ -176,7 +181,7 @@ def _environment(
     environment = ImmutableSandboxedEnvironment(
         **delimiters,
         loader=jinja2.FileSystemLoader(folder),
-        auto_reload=False,  # a plan is made by what was there when it was begun
+        auto_reload=False,  # all of a plan comes from the templates as they were at its start
         undefined=jinja2.StrictUndefined,
         finalize=finalize,
         autoescape=False,
@@ -202,7 +207,7 @@ _BRACKETS = {
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The templates of *folder*, compiled once each, with the ways to render them."""
+    """The templates of *folder*, each compiled once."""
 
     folder: Path
     _shell: jinja2.Environment = field(init=False, repr=False, compare=False)
@@ -221,32 +226,31 @@ class Templates:
     def shell(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
         """Render *name* with every printed value quoted as one word of the shell.
 
-        What many images share is rendered once: the same values give the same text.
+        Many images share steps: the same values give the same text, which is kept.
         """
-        return self._once(self._shell, name, values)
+        return self._cached(self._shell, name, values)
 
     def powershell(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
-        """Render *name* with every printed value as a literal of PowerShell; once, as `shell`."""
-        return self._once(self._powershell, name, values)
+        """Render *name* with every printed value as a literal of PowerShell; kept as in `shell`."""
+        return self._cached(self._powershell, name, values)
 
-    def _once(self, environment: jinja2.Environment, name: str, values: dict[str, Any]) -> str:
+    def _cached(self, environment: jinja2.Environment, name: str, values: dict[str, Any]) -> str:
         key = (name, _frozen(values))
-        render = functools.partial(_render, environment, name, values)
         try:
-            known = self._texts.get(key)
+            text = self._texts.get(key)
         except TypeError:  # a value that cannot be a key
-            return _explained(name, render)
-        if known is None:
-            known = _explained(name, render)
+            return _render(environment, name, values)
+        if text is None:
+            text = _render(environment, name, values)
             if len(self._texts) >= _MOST_TEXTS:
                 self._texts.clear()
-            self._texts[key] = known
-        return known
+            self._texts[key] = text
+        return text
 
     def file(self, name: str) -> str:
-        """The text of *name*, which is a program of an image and no template; no line is empty.
+        """Read *name*, a program for an image and not a template, without its empty lines.
 
-        Image Builder's lines are never empty, and to these programs empty lines mean nothing.
+        The lines of an inline step are never empty, and these programs need no empty ones.
         """
         try:
             text = (self.folder / name).read_text(encoding="utf-8")
@@ -258,15 +262,15 @@ class Templates:
         return "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 
     def workflow(self, name: str, **values: Any) -> str:  # noqa: ANN401 - what a template prints
-        """Render *name*, a workflow, with every printed value encoded as JSON, which YAML reads.
+        """Render *name*, a workflow, with every printed value encoded as JSON, a subset of YAML.
 
-        Its own values stand in square brackets, because GitHub's stand in curly ones.
+        The delimiters are square brackets, because GitHub's expressions use curly ones.
         """
-        return _explained(name, functools.partial(_render, self._yaml, name, values))
+        return _render(self._yaml, name, values)
 
     def json(self, name: str, **values: Any) -> Any:  # noqa: ANN401 - JSON is what it is
-        """Render *name* with every printed value encoded as JSON, and read the result."""
-        text = _explained(name, functools.partial(_render, self._json, name, values))
+        """Render *name* with every printed value encoded as JSON, and parse the result."""
+        text = _render(self._json, name, values)
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
@@ -276,8 +280,8 @@ class Templates:
             ) from error
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - whatever a template is given
-    """*value* as a key: equal where a template cannot tell the difference."""
+def _frozen(value: Any) -> Any:  # noqa: ANN401 - any value of a template
+    """Make a key of *value*; two are equal only where every template prints them alike."""
     if isinstance(value, dict):
         return dict, tuple((name, _frozen(part)) for name, part in value.items())
     if isinstance(value, (list, tuple)):
@@ -286,13 +290,9 @@ def _frozen(value: Any) -> Any:  # noqa: ANN401 - whatever a template is given
 
 
 def _render(environment: jinja2.Environment, name: str, values: dict[str, Any]) -> str:
-    return environment.get_template(name).render(values)
-
-
-def _explained(name: str, render: Callable[[], _Result]) -> _Result:
-    """What *render* gives; every way a template can fail becomes one sentence and a place."""
+    """Render *name*; raises `RenderError` with a place for every mistake in a template."""
     try:
-        return render()
+        return environment.get_template(name).render(values)
     except jinja2.TemplateSyntaxError as error:
         where = f"{error.name or name}:{error.lineno}"
         raise RenderError(f"templates/{where}: {error.message}") from error
@@ -311,12 +311,12 @@ def _explained(name: str, render: Callable[[], _Result]) -> _Result:
 
 
 def _place(name: str, error: Exception) -> str:
-    """The template and line that *error* came from, told from its traceback."""
+    """Find the template and the line of *error* in its traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     inside = [frame for frame in frames if frame.filename.endswith(_SUFFIX)]
     if not inside:
         return name
-    # The traceback has the path on disk; people know the template by its name.
+    # The traceback has the path on the disk; a message names the template as a caller does.
     last = inside[-1]
     parts = Path(last.filename).parts
     depth = len(Path(name).parts)
