@@ -1,4 +1,4 @@
-"""What the resources of Azure Resource Manager make machines depend on."""
+"""Discover what machines depend on, in ARM resources and in arguments of unreadable modules."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from imagebake.audit.model import (
 )
 
 AUTOMATIC_UPGRADE_API = "2025-04-01"
-"""From this version of the API on, extensions upgrade themselves unless told not to."""
+"""API version from which extensions upgrade themselves by default."""
 
 
 def discover_in_resource(resource: TemplateResource) -> Iterator[Discovered]:
-    """What is to be looked at in *resource*."""
+    """Yield the extensions, images and start scripts of *resource*."""
     tail = resource.kind.split("/", 2)[-1]
     scale_set = resource.kind.split("/")[1] == "virtualmachinescalesets"
     machine = SCALE_SET if scale_set else MACHINE
@@ -51,10 +51,10 @@ def discover_in_resource(resource: TemplateResource) -> Iterator[Discovered]:
         yield _run_command(resource, machine)
     elif scale_set and tail == "virtualmachinescalesets":
         profile = lookup(resource.body, "properties", "virtualMachineProfile")
-        yield from _profile(resource, SCALE_SET, profile)
+        yield from _machine_profile(resource, SCALE_SET, profile)
         yield from _extensions(resource, profile)
     elif tail == "virtualmachines":
-        yield from _profile(resource, MACHINE, lookup(resource.body, "properties"))
+        yield from _machine_profile(resource, MACHINE, lookup(resource.body, "properties"))
 
 
 def _extensions(resource: TemplateResource, profile: Node | None) -> Iterator[Discovered]:
@@ -91,7 +91,7 @@ def _extension(
         version=get("typeHandlerVersion"),
         minor=get("autoUpgradeMinorVersion"),
         automatic=get("enableAutomaticUpgrade"),
-        settings=tuple(one for one in settings if one is not None),
+        settings=tuple(setting for setting in settings if setting is not None),
         context=resource.context,
         automatic_absent="on" if resource.api[:10] >= AUTOMATIC_UPGRADE_API else "unsaid",
     )
@@ -116,7 +116,7 @@ def _run_command(resource: TemplateResource, machine: str) -> DiscoveredExtensio
     )
 
 
-def _profile(
+def _machine_profile(
     resource: TemplateResource, machine: str, profile: Node | None
 ) -> Iterator[Discovered]:
     reference = lookup(profile, "storageProfile", "imageReference")
@@ -137,13 +137,13 @@ def _image(
     if reference is None or (isinstance(reference, Literal) and reference.value is None):
         return
     if not isinstance(reference, ObjectValue):
-        for one in items_of(reference):
-            if isinstance(one, ObjectValue):
-                yield from _image(resource, machine, one, first)
-            elif isinstance(one, UnknownValue | ListValue):
-                why = one.why if isinstance(one, UnknownValue) else "it is not written out"
+        for item in items_of(reference):
+            if isinstance(item, ObjectValue):
+                yield from _image(resource, machine, item, first)
+            elif isinstance(item, UnknownValue | ListValue):
+                why = item.why if isinstance(item, UnknownValue) else "it is not written out"
                 yield Unresolved(
-                    one.source, one.at, f"the image of {resource.name or machine}", why
+                    item.source, item.at, f"the image of {resource.name or machine}", why
                 )
         return
     get: Callable[[str], Node | None] = lambda key: lookup(reference, key)  # noqa: E731 - short
@@ -187,7 +187,7 @@ _SWITCHES = {
     ),
     "extensionnvidiagpudriverwindows": ("Microsoft.HpcCompute", "NvidiaGpuDriverWindows"),
 }
-"""What the parameters of Azure Verified Modules turn on, by their names in lower case."""
+"""Extensions that parameters of Azure Verified Modules enable, by parameter in lower case."""
 
 
 _NO_MACHINES = re.compile(
@@ -196,39 +196,42 @@ _NO_MACHINES = re.compile(
 
 
 def deploys_no_machine(module: str) -> bool:
-    """Whether the name of a module says that it makes something else.
-
-    Azure Verified Modules are called after what they make.
-    """
+    """Return whether an Azure Verified Module is named for another resource than a machine."""
     return _NO_MACHINES.search(module) is not None
 
 
 def discover_in_arguments(
     node: Node, module: str, context: ResourceContext
 ) -> Iterator[DiscoveredExtension]:
-    """The extensions among what the module *module* is given."""
+    """Yield the extensions among the arguments of *module*, whose source is unavailable.
+
+    They are recognised by the shape of an extension's properties, or by the parameter's name.
+    """
     machine = SCALE_SET if "scale" in module.lower() or "vmss" in module.lower() else MACHINE
     for table in walk(node):
         if not isinstance(table, ObjectValue):
             continue
-        if extension := _shaped(table, machine, module, context):
+        if extension := _extension_by_shape(table, machine, module, context):
             yield extension
-        for key, one in table.entries.items():
-            if key in _SWITCHES and as_bool(lookup(one.value, "enabled") or one.value) is not False:
+        for key, member in table.entries.items():
+            if (
+                key in _SWITCHES
+                and as_bool(lookup(member.value, "enabled") or member.value) is not False
+            ):
                 publisher, kind = _SWITCHES[key]
-                yield _extension_of_shapes(
-                    one.value,
+                yield _extension_argument(
+                    member.value,
                     machine,
-                    one.name,
+                    member.name,
                     (
-                        Literal(table.source, one.at, publisher),
-                        Literal(table.source, one.at, kind),
+                        Literal(table.source, member.at, publisher),
+                        Literal(table.source, member.at, kind),
                     ),
                     context,
                 )
 
 
-def _shaped(
+def _extension_by_shape(
     table: ObjectValue, machine: str, module: str, context: ResourceContext
 ) -> DiscoveredExtension | None:
     publisher, kind = lookup(table, "publisher"), lookup(table, "type")
@@ -236,16 +239,16 @@ def _shaped(
         return None
     if not {"typehandlerversion", "type_handler_version"} & set(table.entries):
         return None
-    return _extension_of_shapes(table, machine, module, (publisher, kind), context)
+    return _extension_argument(table, machine, module, (publisher, kind), context)
 
 
-def _extension_of_shapes(
+def _extension_argument(
     node: Node, machine: str, name: str, handler: tuple[Node, Node], context: ResourceContext
 ) -> DiscoveredExtension:
-    def either_of(*names: str) -> Node | None:
-        return next((found for one in names if (found := lookup(node, one)) is not None), None)
+    def first_of(*names: str) -> Node | None:
+        return next((found for name in names if (found := lookup(node, name)) is not None), None)
 
-    settings = (either_of("settings"), either_of("protectedSettings", "protected_settings"))
+    settings = (first_of("settings"), first_of("protectedSettings", "protected_settings"))
     return DiscoveredExtension(
         source=handler[1].source,
         at=handler[1].at,
@@ -253,9 +256,9 @@ def _extension_of_shapes(
         name=name,
         publisher=handler[0],
         type=handler[1],
-        version=either_of("typeHandlerVersion", "type_handler_version"),
-        minor=either_of("autoUpgradeMinorVersion", "auto_upgrade_minor_version"),
-        automatic=either_of("enableAutomaticUpgrade", "automatic_upgrade_enabled"),
-        settings=tuple(one for one in settings if one is not None),
+        version=first_of("typeHandlerVersion", "type_handler_version"),
+        minor=first_of("autoUpgradeMinorVersion", "auto_upgrade_minor_version"),
+        automatic=first_of("enableAutomaticUpgrade", "automatic_upgrade_enabled"),
+        settings=tuple(setting for setting in settings if setting is not None),
         context=context,
     )

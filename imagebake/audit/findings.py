@@ -1,4 +1,7 @@
-"""Debt: what machines wait for while they are created, as templates of others say it."""
+"""Findings of the audit: runtime dependencies of machines, and places that stay unresolved.
+
+The command calls a runtime dependency a debt, and so do its rules (D101 …) and its output.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from imagebake.kernel.diagnostics import Diagnostic, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependencyRule:
-    """A kind of debt: *outage* says what the outage of 2 February 2026 made of it."""
+    """A kind of runtime dependency; *outage* is its effect on 2 February 2026."""
 
     id: str
     title: str
@@ -72,12 +75,12 @@ LATEST = DependencyRule(
 )
 
 RULES = (EXTENSION, MINOR, AUTOMATIC, INEXACT, FILES, COMMAND, START, LATEST)
-"""Every kind of debt, by its id."""
+"""Every kind of runtime dependency, by its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeDependency:
-    """One debt at its place; *instead* is what would take its place."""
+    """A runtime dependency at its place; *instead* is the advised replacement."""
 
     rule: DependencyRule
     severity: Severity
@@ -93,11 +96,11 @@ class RuntimeDependency:
 
     @property
     def order(self) -> tuple[str, int, int, str, str]:
-        """By place, then by rule."""
+        """Sort key: position, then rule."""
         return (self.path, self.line, self.column, self.rule.id, self.message)
 
     def to_json(self) -> dict[str, Any]:
-        """The debt for programs."""
+        """Return the dependency for `--json`."""
         return {
             "rule": self.rule.id,
             "severity": self.severity.value,
@@ -114,7 +117,7 @@ class RuntimeDependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class UnresolvedPlace:
-    """A place that could not be looked into, and why."""
+    """A place that could not be resolved, and why."""
 
     path: str
     line: int
@@ -123,7 +126,7 @@ class UnresolvedPlace:
     why: str
 
     def to_json(self) -> dict[str, Any]:
-        """The gap for programs."""
+        """Return the place for `--json`."""
         return {
             "path": self.path,
             "line": self.line,
@@ -135,40 +138,42 @@ class UnresolvedPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependencyReport:
-    """What was found in *files* files: debts, gaps, and what is not in its language."""
+    """Result of an audit of *files* files; *malformed* are syntax errors."""
 
     files: int
-    debts: tuple[RuntimeDependency, ...]
-    gaps: tuple[UnresolvedPlace, ...]
+    dependencies: tuple[RuntimeDependency, ...]
+    unresolved: tuple[UnresolvedPlace, ...]
     malformed: tuple[Diagnostic, ...]
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """How many debts of each rule there are, and in how many files."""
-        counts = Counter(debt.rule.id for debt in self.debts)
+        """Count the dependencies and the affected files by rule."""
+        counts = Counter(dependency.rule.id for dependency in self.dependencies)
         return {
             rule.id: {
                 "debts": counts[rule.id],
-                "files": len({debt.path for debt in self.debts if debt.rule is rule}),
+                "files": len(
+                    {dependency.path for dependency in self.dependencies if dependency.rule is rule}
+                ),
             }
             for rule in RULES
             if counts[rule.id]
         }
 
     def to_json(self) -> dict[str, Any]:
-        """The report for programs."""
+        """Return the report for `--json`."""
         return {
             "files": self.files,
-            "debts": [debt.to_json() for debt in self.debts],
-            "gaps": [gap.to_json() for gap in self.gaps],
+            "debts": [dependency.to_json() for dependency in self.dependencies],
+            "gaps": [place.to_json() for place in self.unresolved],
             "malformed": [
                 {
-                    "path": one.path,
-                    "line": one.line,
-                    "column": one.column,
-                    "code": one.code,
-                    "message": one.message,
+                    "path": mistake.path,
+                    "line": mistake.line,
+                    "column": mistake.column,
+                    "code": mistake.code,
+                    "message": mistake.message,
                 }
-                for one in self.malformed
+                for mistake in self.malformed
             ],
             "totals": self.totals(),
         }

@@ -1,22 +1,22 @@
-"""What is found in somebody's files: resources, and what they make machines depend on."""
+"""VM settings discovered in templates: extensions, images, start scripts, unresolved parts."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from imagebake.audit.languages.nodes import Node, ObjectValue, UnknownValue
 from imagebake.audit.source import SourceText
 
 MACHINE, SCALE_SET = "virtual machine", "scale set"
 RUN_COMMAND = ("Microsoft.CPlat.Core", "RunCommandHandlerLinux")
-"""The handler that Azure brings with a run command; Windows has one of its own."""
+"""Publisher and type of the handler that Azure installs for a run command on Linux."""
 
 
 class ResourceContext(NamedTuple):
-    """Under which circumstances something is there.
+    """Circumstances in which a resource is deployed.
 
-    *via* is the call of the module that it is in, and of the module that is in. *policy* says
-    that a policy attaches it, later than creation.
+    *via* lists the module calls that lead to it, outermost first. *policy* says that a policy
+    attaches it after the machine was created.
     """
 
     via: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class TemplateResource(NamedTuple):
 
 
 class DiscoveredExtension(NamedTuple):
-    """An extension, or something that is one in truth, on a machine or on a scale set.
+    """An extension, or a run command, on a machine or on a scale set.
 
-    It stands where its type is written; in a module, where what the module is given is.
-    *minor* and *automatic* say whether it may move at deployment and afterwards; where they
-    are not written, *minor_absent* and *automatic_absent* say what that means.
+    Its position is that of its type; in a module, that of the argument which sets the type.
+    *minor* and *automatic* say whether its version may change at deployment and afterwards;
+    where they are not written, *minor_absent* and *automatic_absent* give the default.
     """
 
     source: SourceText
@@ -61,7 +61,7 @@ class DiscoveredExtension(NamedTuple):
 
 
 class DiscoveredImage(NamedTuple):
-    """The image that something is made from: *parts* of a reference, or an *id*."""
+    """The image that a machine or template is made from: *parts* of a reference, or an *id*."""
 
     source: SourceText
     at: int
@@ -74,7 +74,7 @@ class DiscoveredImage(NamedTuple):
 
 
 class DiscoveredStartScript(NamedTuple):
-    """What a machine is told to do at its first start; *encoded* in base 64 or not."""
+    """Custom data or user data, which a machine runs at its first start."""
 
     source: SourceText
     at: int
@@ -86,7 +86,7 @@ class DiscoveredStartScript(NamedTuple):
 
 
 class Unresolved(NamedTuple):
-    """Something that may hide what is looked for, and why it was not looked into."""
+    """A part of a template that could not be read, and why."""
 
     source: SourceText
     at: int
@@ -97,22 +97,12 @@ class Unresolved(NamedTuple):
 Discovered = DiscoveredExtension | DiscoveredImage | DiscoveredStartScript | Unresolved
 
 
-class TemplateFiles(Protocol):
-    """Who reads the files that other files name."""
-
-    def read(self, path: str) -> SourceText | None:
-        """The text of the file at *path*; None where there is none that may be read."""
-
-    def folder(self, path: str) -> tuple[str, ...]:
-        """The paths of the Terraform files of a folder; none where there is no such folder."""
-
-
 def location_text(source: SourceText, at: int) -> str:
-    """How a place is named among others: `main.bicep:12:1`."""
-    line, column = source.place(at)
+    """Format a position as `main.bicep:12:1`."""
+    line, column = source.position(at)
     return f"{source.path}:{line}:{column}"
 
 
 def unresolved_loop(gap: UnknownValue) -> Unresolved:
-    """That nobody knows how often a loop goes round."""
+    """Return the entry for a loop whose number of iterations is unknown."""
     return Unresolved(gap.source, gap.at, f"a loop over {gap.text.rstrip(' :{[(')}", gap.why)

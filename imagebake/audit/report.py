@@ -1,4 +1,4 @@
-"""What templates owe, for people."""
+"""Reports of runtime dependencies: text for people, SARIF for code scanning."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ _DAY = "2 February 2026"
 
 
 def render_text(report: DependencyReport) -> str:
-    """The report as text: every debt, what is not known, and the totals."""
-    parts = [*(_debt(debt) for debt in report.debts), *map(str, report.malformed)]
-    if report.gaps:
-        lines = (f"  {g.path}:{g.line}:{g.column}: {g.what}: {g.why}" for g in report.gaps)
+    """Render every dependency, what could not be resolved, and the totals as text."""
+    parts = [
+        *(_dependency_text(dependency) for dependency in report.dependencies),
+        *map(str, report.malformed),
+    ]
+    if report.unresolved:
+        lines = (f"  {g.path}:{g.line}:{g.column}: {g.what}: {g.why}" for g in report.unresolved)
         parts.append("\n".join(("not resolved:", *lines)))
     return "\n\n".join((*parts, "\n".join(_summary(report))))
 
 
-def _debt(debt: RuntimeDependency) -> str:
+def _dependency_text(debt: RuntimeDependency) -> str:
     lines = [
         f"{debt.path}:{debt.line}:{debt.column}: {debt.severity}[{debt.rule.id}]: {debt.message}"
     ]
     if debt.source.strip():
         lines.append(f"  | {debt.source.strip()}")
-    lines += (f"  = called from {one}" for one in debt.via)
+    lines += (f"  = called from {call}" for call in debt.via)
     return "\n".join((*lines, f"  = {_DAY}: {debt.outage}", f"  = instead: {debt.instead}"))
 
 
@@ -41,11 +44,11 @@ def _summary(report: DependencyReport) -> Iterator[str]:
             if found := totals.get(rule.id):
                 yield f"{rule.id}  {found['debts']:>5}  {found['files']:>5}  {rule.title}"
         yield ""
-    owing = len({debt.path for debt in report.debts})
-    debts = _counted(len(report.debts), "debt")
+    files = len({dependency.path for dependency in report.dependencies})
+    debts = _counted(len(report.dependencies), "debt")
     yield (
-        f"{debts} in {owing} of {_counted(report.files, 'file')};"
-        f" {_counted(len(report.gaps), 'place')} not resolved;"
+        f"{debts} in {files} of {_counted(report.files, 'file')};"
+        f" {_counted(len(report.unresolved), 'place')} not resolved;"
         f" {_counted(len(report.malformed), 'mistake')} in files"
     )
 
@@ -58,10 +61,10 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
 def render_sarif(report: DependencyReport) -> dict[str, Any]:
-    """The report as a run of code scanning.
+    """Render the report as a SARIF run.
 
-    A result is the same as long as its file, its rule and what it says are: a line more above
-    it makes no new one.
+    The fingerprint of a result covers file, rule and message but not the line, so that a line
+    inserted above it does not make code scanning open a new alert.
     """
     driver = {
         "name": "imagebake debt",
@@ -82,13 +85,13 @@ def render_sarif(report: DependencyReport) -> dict[str, Any]:
             "message": {"text": f"not resolved: {gap.what}: {gap.why}"},
             "locations": [_location(gap.path, gap.line, gap.column)],
         }
-        for gap in report.gaps
+        for gap in report.unresolved
     ]
-    notes += [_mistake(one) for one in report.malformed]
+    notes += [_syntax_error(mistake) for mistake in report.malformed]
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(debt) for debt in report.debts],
+        "results": [_result(dependency) for dependency in report.dependencies],
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
@@ -107,11 +110,11 @@ def _result(debt: RuntimeDependency) -> dict[str, Any]:
     }
 
 
-def _mistake(one: Diagnostic) -> dict[str, Any]:
+def _syntax_error(mistake: Diagnostic) -> dict[str, Any]:
     return {
         "level": "error",
-        "message": {"text": f"{one.code}: {one.message}"},
-        "locations": [_location(one.path, one.line, one.column)],
+        "message": {"text": f"{mistake.code}: {mistake.message}"},
+        "locations": [_location(mistake.path, mistake.line, mistake.column)],
     }
 
 

@@ -1,4 +1,4 @@
-"""A file of somebody else's: its text, and where in it something stands."""
+"""Text of a template file, with positions for messages."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from bisect import bisect_right
 from imagebake.kernel.diagnostics import Diagnostic, Severity
 from imagebake.kernel.text.constrained import redacted
 
-_BREAK = re.compile("\r\n|[\n\r]")
-_HIDDEN = re.compile(
+_LINE_BREAK = re.compile("\r\n|[\n\r]")
+_CONTROL_CHARACTERS = re.compile(
     "[^\t\x20-\x7e\xa0-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe]"
 )
-_SNIPPET = 60
+_SNIPPET_LENGTH = 60
 
 
 class SourceText:
     """A text and the path that people know it by.
 
-    The text of a document inside another, as Terraform has them, stands in its own place:
-    *start* is the line that its first line is on, counted from 1.
+    *start* is the number of its first line, counted from 1; above 1 for a document embedded in
+    another file, so that messages give the line of that file.
     """
 
     __slots__ = ("_starts", "path", "start", "text")
@@ -30,26 +30,28 @@ class SourceText:
         self.start = start
         self._starts: list[int] | None = None
 
-    def place(self, at: int) -> tuple[int, int]:
-        """The line and the column of the offset *at*, counted from 1."""
+    def position(self, at: int) -> tuple[int, int]:
+        """Return the line and column of the offset *at*, both counted from 1."""
         starts = self._lines()
         number = bisect_right(starts, at)
         return number - 1 + self.start, at - starts[number - 1] + 1
 
-    def line(self, at: int) -> str:
-        """The line that *at* is on, fit for a terminal, without what queries may hide."""
+    def line_at(self, at: int) -> str:
+        """Return the line of *at*, without control characters and the values of URL queries."""
         starts = self._lines()
         number = bisect_right(starts, at)
         end = starts[number] if number < len(starts) else len(self.text)
         return display_text(self.text[starts[number - 1] : end].rstrip("\r\n"))
 
     def snippet(self, at: int) -> str:
-        """What stands at *at*, to the end of its line, in a few words."""
-        end = at + _SNIPPET * 2
-        text = display_text(_BREAK.split(self.text[at:end], maxsplit=1)[0].strip().rstrip(",;"))
-        return text if len(text) <= _SNIPPET else text[:_SNIPPET] + "…"
+        """Return an excerpt from *at* to the end of its line."""
+        end = at + _SNIPPET_LENGTH * 2
+        text = display_text(
+            _LINE_BREAK.split(self.text[at:end], maxsplit=1)[0].strip().rstrip(",;")
+        )
+        return text if len(text) <= _SNIPPET_LENGTH else text[:_SNIPPET_LENGTH] + "…"
 
-    def complaint(
+    def diagnostic(
         self,
         at: int,
         code: str,
@@ -59,8 +61,8 @@ class SourceText:
         hint: str | None = None,
         width: int = 1,
     ) -> Diagnostic:
-        """A complaint about what stands at *at*."""
-        line, column = self.place(at)
+        """Return a diagnostic at the offset *at*."""
+        line, column = self.position(at)
         return Diagnostic(
             path=self.path,
             line=line,
@@ -69,23 +71,23 @@ class SourceText:
             message=strip_control_characters(message),
             severity=severity,
             hint=hint,
-            source=self.line(at),
+            source=self.line_at(at),
             width=width,
         )
 
     def _lines(self) -> list[int]:
         if self._starts is None:
-            self._starts = [0, *(match.end() for match in _BREAK.finditer(self.text))]
+            self._starts = [0, *(match.end() for match in _LINE_BREAK.finditer(self.text))]
         return self._starts
 
 
 def strip_control_characters(text: str) -> str:
-    """*text* without what a terminal would obey."""
-    return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    """Replace the characters of *text* that a terminal would interpret."""
+    return _CONTROL_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def display_text(text: str) -> str:
-    """*text* without what a terminal would obey, and without the values of queries."""
+    """Replace control characters, and the values of URL queries, which may be secrets."""
     return (
         redacted(strip_control_characters(text)) if "?" in text else strip_control_characters(text)
     )

@@ -51,10 +51,10 @@ def said(report: DependencyReport) -> list[str]:
     """Every debt as `path:line:column rule message`."""
     return [
         f"{debt.path}:{debt.line}:{debt.column} {debt.rule.id} {debt.message}"
-        for debt in report.debts
+        for debt in report.dependencies
     ]
 
 
 def extensions(report: DependencyReport) -> set[str]:
     """The handlers on the way of creating machines."""
-    return {debt.subject for debt in report.debts if debt.rule.id == "D101"}
+    return {debt.subject for debt in report.dependencies if debt.rule.id == "D101"}

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from imagebake.audit.findings import RULES, DependencyReport
+from imagebake.audit.library import FILE_SIZE_MAX
 from imagebake.audit.report import render_sarif, render_text
-from imagebake.audit.scan import FILE_SIZE_MAX, find_runtime_dependencies
+from imagebake.audit.scan import find_runtime_dependencies
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.version import VERSION
@@ -60,7 +61,7 @@ def test_code_scanning_gets_every_debt_and_what_is_not_known(golden: Golden) -> 
     (run,) = sarif["runs"]
     assert run["tool"]["driver"].pop("version") == VERSION
     golden.check("debt/all.sarif", canonical_json(sarif).decode())
-    assert len(run["results"]) == len(report.debts)
+    assert len(run["results"]) == len(report.dependencies)
     prints = [json.dumps(one["partialFingerprints"]) for one in run["results"]]
     assert len(set(prints)) >= len(prints) - 2, "two places of one file may say the same"
 
@@ -70,7 +71,7 @@ def test_programs_get_the_same_as_people() -> None:
 
     told = report.to_json()
 
-    assert len(told["debts"]) == len(report.debts)
+    assert len(told["debts"]) == len(report.dependencies)
     assert all(one["instead"] and one["outage"] for one in told["debts"])
     assert told["totals"]["D101"]["debts"] == 9
     assert {one["what"].split()[0] for one in told["gaps"]} >= {"dynamic", "module"}
@@ -94,7 +95,7 @@ def test_folders_are_searched_but_for_what_is_nobodys(tmp_path: Path) -> None:
 
     report = look(".", folder=tmp_path)
 
-    assert [one.path for one in report.debts] == ["a/b/image.bicep"]
+    assert [one.path for one in report.dependencies] == ["a/b/image.bicep"]
     assert report.malformed == ()
     assert report.files == 1
 
@@ -104,7 +105,9 @@ def test_terraform_in_json_is_named_and_not_read(tmp_path: Path) -> None:
 
     report = look(".", folder=tmp_path)
 
-    assert [(one.path, one.why) for one in report.gaps] == [("main.tf.json", "it is not read")]
+    assert [(one.path, one.why) for one in report.unresolved] == [
+        ("main.tf.json", "it is not read")
+    ]
 
 
 def test_nothing_outside_of_what_was_named_is_read(tmp_path: Path) -> None:
@@ -118,8 +121,8 @@ def test_nothing_outside_of_what_was_named_is_read(tmp_path: Path) -> None:
 
     report = look(".", folder=tmp_path / "in")
 
-    assert report.debts == ()
-    assert {one.why for one in report.gaps} == {"the file is not here"}
+    assert report.dependencies == ()
+    assert {one.why for one in report.unresolved} == {"the file is not here"}
 
 
 def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path: Path) -> None:
@@ -145,7 +148,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
     text = render_text(report) + json.dumps(report.to_json()) + json.dumps(render_sarif(report))
 
-    assert {one.rule.id for one in report.debts} == {"D101", "D104", "D105"}
+    assert {one.rule.id for one in report.dependencies} == {"D101", "D104", "D105"}
     assert KEY[:20] not in text
 
 

@@ -34,14 +34,14 @@ def test_a_called_module_is_read_as_it_is_called_and_not_alone(look: Survey) -> 
     )
 
     assert said(report) == ["main.bicep:3:11 D101 the virtual machine vm/x waits for Tool"]
-    assert report.debts[0].via == ("main.bicep:1:1",)
-    assert report.gaps == ()
+    assert report.dependencies[0].via == ("main.bicep:1:1",)
+    assert report.unresolved == ()
 
 
 def test_modules_that_call_one_another_come_to_an_end(look: Survey) -> None:
     report = look({"a.bicep": "module b 'b.bicep' = {}\n", "b.bicep": "module a 'a.bicep' = {}\n"})
 
-    assert {gap.why for gap in report.gaps} == {"modules call one another in a circle"}
+    assert {gap.why for gap in report.unresolved} == {"modules call one another in a circle"}
 
 
 def test_folders_that_call_one_another_come_to_an_end(look: Survey) -> None:
@@ -52,7 +52,7 @@ def test_folders_that_call_one_another_come_to_an_end(look: Survey) -> None:
         }
     )
 
-    assert {gap.why for gap in report.gaps} == {"modules call one another in a circle"}
+    assert {gap.why for gap in report.unresolved} == {"modules call one another in a circle"}
 
 
 def test_modules_that_call_each_other_ten_times_come_to_an_end(look: Survey) -> None:
@@ -66,7 +66,7 @@ def test_modules_that_call_each_other_ten_times_come_to_an_end(look: Survey) -> 
     report = look(texts | {"m9.bicep": BICEP % "'Tool'"}, "m0.bicep")
 
     assert extensions(report) <= {"Contoso.Tool"}
-    assert "modules call one another too often" in {gap.why for gap in report.gaps}
+    assert "modules call one another too often" in {gap.why for gap in report.unresolved}
 
 
 def test_a_terraform_folder_is_one_module(look: Survey) -> None:
@@ -125,7 +125,7 @@ resource "azurerm_linux_virtual_machine" "vm" {
         "main.tf",
     )
 
-    whats = {debt.message.rpartition(": ")[2] for debt in report.debts}
+    whats = {debt.message.rpartition(": ")[2] for debt in report.dependencies}
     assert whats == {"it downloads with curl", "it installs packages"}
 
 
@@ -148,7 +148,7 @@ def test_a_linked_template_beside_it_is_read_with_its_parameters(look: Survey) -
     )
 
     assert extensions(report) == {"Contoso.Tool"}
-    assert report.gaps == ()
+    assert report.unresolved == ()
 
 
 def test_what_a_registry_has_is_named_and_what_it_is_given_is_looked_at(look: Survey) -> None:
@@ -168,12 +168,12 @@ module vault 'br/public:avm/res/key-vault/vault:0.1.0' = { params: {} }
         }
     )
 
-    assert [gap.why for gap in report.gaps] == ["it is in a registry"]
+    assert [gap.why for gap in report.unresolved] == ["it is in a registry"]
     assert extensions(report) == {
         "Contoso.Tool",
         "Microsoft.ManagedServices.ApplicationHealthLinux",
     }
-    assert "the scale set" in report.debts[0].message
+    assert "the scale set" in report.dependencies[0].message
 
 
 def test_symbolic_resources_and_commented_templates_are_read(look: Survey) -> None:
@@ -192,7 +192,7 @@ def test_symbolic_resources_and_commented_templates_are_read(look: Survey) -> No
         }
     )
 
-    assert [debt.rule.id for debt in report.debts] == ["D108"]
+    assert [debt.rule.id for debt in report.dependencies] == ["D108"]
 
 
 def test_a_pinned_image_and_no_extension_owe_nothing(look: Survey) -> None:
@@ -209,12 +209,14 @@ resource vm 'Microsoft.Compute/virtualMachineScaleSets@2025-04-01' = {
         }
     )
 
-    assert (report.debts, report.gaps, report.malformed) == ((), (), ())
+    assert (report.dependencies, report.unresolved, report.malformed) == ((), (), ())
 
 
 def test_nothing_that_a_terminal_obeys_is_said(look: Survey) -> None:
     report = look({"main.tf": EXTENSION % '"\x1b[2J\u202eTool"'})
 
-    said_of_it = "".join(said(report)) + report.debts[0].subject + report.debts[0].source
+    said_of_it = (
+        "".join(said(report)) + report.dependencies[0].subject + report.dependencies[0].source
+    )
     assert "Tool" in said_of_it
     assert not {"\x1b", "\u202e"} & set(said_of_it)

@@ -40,8 +40,8 @@ def debt(
         print_json(report.to_json())
     else:
         print(render_text(report))
-    if strict and (report.debts or report.malformed):
+    if strict and (report.dependencies or report.malformed):
         raise ValidationFailed(
-            f"{len(report.debts)} debts, {len(report.malformed)} mistakes",
+            f"{len(report.dependencies)} debts, {len(report.malformed)} mistakes",
             hint="without --strict they are only said",
         )

@@ -8,8 +8,7 @@ from typing import Annotated
 from imagebake.audit.draft.importer import has_errors, import_template
 from imagebake.audit.draft.model import Draft
 from imagebake.audit.draft.spec_text import render_spec
-from imagebake.audit.library import TemplateLibrary
-from imagebake.audit.scan import DiskFiles
+from imagebake.audit.library import DiskFiles, TemplateLibrary
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.diagnostics import Diagnostic

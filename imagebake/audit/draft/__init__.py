@@ -1,4 +1,4 @@
-"""Draft of an image spec, made from an image template of somebody else."""
+"""Draft of an image spec, imported from an Azure Image Builder template."""
 
 __all__ = [
     "model",

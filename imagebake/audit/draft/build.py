@@ -1,4 +1,4 @@
-"""The machine that a template is built on, and what is around it, as a spec says it."""
+"""Read the build machine of a template, its network, disks and tags, as a spec's `build`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from imagebake.audit.languages.nodes import Node, ObjectValue, items_of, lookup,
 from imagebake.audit.languages.values import as_bool
 from imagebake.kernel.text import names
 
-_SHORTEST, _LONGEST, _DEFAULT = 6, 960, 240
-_LARGEST_DISK, _LARGEST_DATA_DISK, _MOST_DISKS = 2048, 32767, 16
+_MINUTES_MIN, _MINUTES_MAX, _MINUTES_DEFAULT = 6, 960, 240
+_DISK_GB_MAX, _DATA_DISK_GB_MAX, _DISKS_MAX = 2048, 32767, 16
 _SIZE = re.compile(r"[A-Z][A-Za-z0-9_-]{1,60}")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/[A-Za-z0-9_.+~-]+")
 
 
 def read_build(properties: Node | None, notes: ImportNotes) -> dict[str, Any]:
-    """What a spec's `build` says."""
+    """Return the fields of a spec's `build`."""
     profile = lookup(properties, "vmProfile")
     return {
         **_minutes(lookup(properties, "buildTimeoutInMinutes"), notes),
@@ -33,7 +33,7 @@ def read_build(properties: Node | None, notes: ImportNotes) -> dict[str, Any]:
 
 
 def read_validation(node: Node | None) -> dict[str, bool]:
-    """What a spec's `validation` says."""
+    """Return the fields of a spec's `validation`."""
     flags = {
         "continue_distribute_on_failure": "continueDistributeOnFailure",
         "source_only": "sourceValidationOnly",
@@ -46,29 +46,30 @@ def read_validation(node: Node | None) -> dict[str, bool]:
 
 
 def _minutes(place: Node | None, notes: ImportNotes) -> dict[str, Any]:
-    minutes = notes.number(place, "the build's time")
+    minutes = notes.read_number(place, "the build's time")
     if minutes is None or place is None:
         return {}
-    if minutes and not _SHORTEST <= minutes <= _LONGEST:
-        hint = f"{_SHORTEST} to {_LONGEST}; the draft has the default"
-        notes.say("I114", place, f"{minutes} minutes are not possible", hint)
+    if minutes and not _MINUTES_MIN <= minutes <= _MINUTES_MAX:
+        hint = f"{_MINUTES_MIN} to {_MINUTES_MAX}; the draft has the default"
+        notes.add_finding("I114", place, f"{minutes} minutes are not possible", hint)
         return {}
-    return {"timeout_minutes": minutes or _DEFAULT}
+    # Azure Image Builder takes 0 for its own default.
+    return {"timeout_minutes": minutes or _MINUTES_DEFAULT}
 
 
 def _machine(profile: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
-    size = notes.text(lookup(profile, "vmSize"), "the build machine's size")
+    size = notes.read_text(lookup(profile, "vmSize"), "the build machine's size")
     if size and _SIZE.fullmatch(size):
         build["vm_size"] = size
-    disk = notes.number(lookup(profile, "osDiskSizeGB"), "the disk's size")
-    if disk is not None and 1 <= disk <= _LARGEST_DISK:
+    disk = notes.read_number(lookup(profile, "osDiskSizeGB"), "the disk's size")
+    if disk is not None and 1 <= disk <= _DISK_GB_MAX:
         build["os_disk_gb"] = disk
     what = "an identity of the build machine"
     identities = [
         found
-        for one in items_of(lookup(profile, "userAssignedIdentities"))
-        if (found := read_resource_id(one, names.IDENTITY_ID, what, notes))
+        for identity in items_of(lookup(profile, "userAssignedIdentities"))
+        if (found := read_resource_id(identity, names.IDENTITY_ID, what, notes))
     ]
     return build | ({"identities": identities} if identities else {})
 
@@ -78,18 +79,20 @@ def _network(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     for key, field in (("subnet", "subnetId"), ("container_subnet", "containerInstanceSubnetId")):
         if found := read_resource_id(lookup(node, field), names.SUBNET_ID, f"the {field}", notes):
             build[key] = found
-    size = notes.text(lookup(node, "proxyVmSize"), "the proxy's size")
+    size = notes.read_text(lookup(node, "proxyVmSize"), "the proxy's size")
     return build | ({"proxy_vm_size": size} if size and _SIZE.fullmatch(size) else {})
 
 
 def _disks(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     sizes = []
-    for one in itertools.islice(items_of(node), _MOST_DISKS):
-        size = notes.number(lookup(one, "sizeGB"), "a disk's size")
-        if size is not None and 1 <= size <= _LARGEST_DATA_DISK:
+    for disk in itertools.islice(items_of(node), _DISKS_MAX):
+        size = notes.read_number(lookup(disk, "sizeGB"), "a disk's size")
+        if size is not None and 1 <= size <= _DATA_DISK_GB_MAX:
             sizes.append(size)
         elif size is not None:
-            notes.say("I114", one, f"a disk of {size} GB is not possible", "1 to 32767 are")
+            notes.add_finding(
+                "I114", disk, f"a disk of {size} GB is not possible", "1 to 32767 are"
+            )
     return {"data_disks": sizes} if sizes else {}
 
 
@@ -99,13 +102,13 @@ def _optimized(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
         build["optimize_boot"] = True
     workload = lookup(node, "workload")
     if _is(lookup(workload, "state"), "enabled") and workload is not None:
-        address = notes.text(lookup(workload, "scriptUri"), "the workload's script") or ""
+        address = notes.read_text(lookup(workload, "scriptUri"), "the workload's script") or ""
         digest = (text_of(lookup(workload, "sha256Checksum")) or "").lower()
         if _ADDRESS.fullmatch(address) and names.SHA256.fullmatch(digest):
             build["optimize_workload"] = {"file": address, "sha256": digest}
         else:
             hint = "a spec has its https address without query, and its sha256"
-            notes.say("I103", workload, "the workload's script cannot be pinned", hint)
+            notes.add_finding("I103", workload, "the workload's script cannot be pinned", hint)
     return build
 
 
@@ -120,9 +123,9 @@ def _failures(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
         "on_validation_error": "onValidationError",
     }
     for key, field in fields.items():
-        said = (notes.text(lookup(node, field), field) or "").lower()
-        if said in ("cleanup", "abort"):
-            build[key] = said
+        action = (notes.read_text(lookup(node, field), field) or "").lower()
+        if action in ("cleanup", "abort"):
+            build[key] = action
     return build
 
 

@@ -1,4 +1,4 @@
-"""Where a template's image goes, as a spec says it: definition, regions, tags."""
+"""Read the distributors of a template as a spec's gallery, regions, outputs and tags."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _TAG_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,256}")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/[A-Za-z0-9_.+~-]+")
 _MOST_TAGS = 40
 _MOST_REPLICAS = 100
-_DECIDED = {
+_SET_BY_IMAGEBAKE = {
     "versioning": "versions are called by the day of the bake",
     "excludefromlatest": "a version is hidden until it is promoted",
 }
-_KNOWN = frozenset(
+_KNOWN_KEYS = frozenset(
     {
-        *_DECIDED,
+        *_SET_BY_IMAGEBAKE,
         "type",
         "replicationmode",
         "galleryimageid",
@@ -49,7 +49,7 @@ _KNOWN = frozenset(
 
 
 class DraftTarget(NamedTuple):
-    """Where versions go."""
+    """Definition, regions and tags of the versions, further outputs, replication mode."""
 
     definition: str
     regions: tuple[DraftRegion, ...]
@@ -59,7 +59,7 @@ class DraftTarget(NamedTuple):
 
 
 def read_target(properties: Node | None, location: Node | None, notes: ImportNotes) -> DraftTarget:
-    """Where the first gallery that a template distributes to is, and what else there is."""
+    """Read the first gallery that a template distributes to, and the further distributors."""
     listed = lookup(properties, "distribute")
     own: ObjectValue | None = None
     outputs: list[Mapping[str, Any]] = []
@@ -70,12 +70,12 @@ def read_target(properties: Node | None, location: Node | None, notes: ImportNot
         elif isinstance(item, ObjectValue):
             outputs += _output(item, kind, len(outputs) + 1, notes)
         else:
-            notes.text(item, "a distributor")
+            notes.read_text(item, "a distributor")
     if own is None:
         where = listed or properties
         if where is not None:
             hint = "write the gallery's definition, and the regions, in the spec"
-            notes.say("I113", where, "the template distributes to no gallery", hint)
+            notes.add_finding("I113", where, "the template distributes to no gallery", hint)
         return DraftTarget("", (), {}, tuple(outputs))
     _settings(own, notes)
     regions = _regions(own, notes) or _home(own, location, notes)
@@ -96,15 +96,15 @@ def _shallow(item: ObjectValue) -> str:
 def _output(
     item: ObjectValue, kind: str, number: int, notes: ImportNotes
 ) -> Iterator[Mapping[str, Any]]:
-    """A further distributor, as an output of a spec; says so where it cannot be one."""
+    """Yield a further distributor as an output of a spec; add a finding where it cannot be."""
     read = {"sharedimage": _gallery, "managedimage": _managed, "vhd": _disk}.get(kind)
     target = read(item, notes) if read else {}
-    said = notes.text(lookup(item, "runOutputName"), "a run output's name") or ""
-    name = said if names.TEMPLATE.fullmatch(said) else f"output-{number}"
+    output_name = notes.read_text(lookup(item, "runOutputName"), "a run output's name") or ""
+    name = output_name if names.TEMPLATE.fullmatch(output_name) else f"output-{number}"
     if not target:
         shown = text_of(lookup(item, "type")) or "?"
         hint = "write it under 'distribute', with whole ids"
-        notes.say("I111", item, f"the image goes to a {shown} that is not known", hint)
+        notes.add_finding("I111", item, f"the image goes to a {shown} that is not known", hint)
         notes.leave_out(item, f"distributor {shown}", "where it goes is not known")
         return
     tags = read_tags(lookup(item, "artifactTags"), notes)
@@ -125,7 +125,7 @@ def _gallery(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
     versioning: dict[str, Any] = {}
     if scheme := (text_of(lookup(item, "versioning", "scheme")) or "").lower():
         versioning["scheme"] = "source" if scheme == "source" else "latest"
-    major = notes.number(lookup(item, "versioning", "major"), "the major number")
+    major = notes.read_number(lookup(item, "versioning", "major"), "the major number")
     if major is not None and major >= 0:
         versioning["major"] = major
     hidden = lookup(item, "excludeFromLatest")
@@ -148,24 +148,30 @@ def _managed(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
 
 def _disk(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
     address = lookup(item, "uri")
-    text = notes.text(address, "the address of a disk")
+    text = notes.read_text(address, "the address of a disk")
     if text and not _ADDRESS.fullmatch(text):
         return {}
     return {"vhd": {"address": text} if text else {}}
 
 
 def _settings(item: ObjectValue, notes: ImportNotes) -> None:
-    for key, one in item.entries.items():
-        if key in _DECIDED:
-            notes.say(
-                "I112", one.value, f"{one.name} is not a spec's: {_DECIDED[key]}", "", error=False
+    for key, member in item.entries.items():
+        if key in _SET_BY_IMAGEBAKE:
+            notes.add_finding(
+                "I112",
+                member.value,
+                f"{member.name} is not a spec's: {_SET_BY_IMAGEBAKE[key]}",
+                "",
+                error=False,
             )
-        elif key not in _KNOWN:
-            notes.say("I112", one.value, f"{one.name} is not known", "leave it out", error=False)
+        elif key not in _KNOWN_KEYS:
+            notes.add_finding(
+                "I112", member.value, f"{member.name} is not known", "leave it out", error=False
+            )
 
 
 def _definition(item: ObjectValue, notes: ImportNotes) -> str:
-    """The name in the id; nothing else of the id is a spec's."""
+    """Return the name of the definition in the id; a spec has no other part of the id."""
     node = lookup(item, "galleryImageId")
     known = node.text if isinstance(node, UnknownValue) else text_of(node)
     match = _DEFINITION.search(known or "")
@@ -173,10 +179,12 @@ def _definition(item: ObjectValue, notes: ImportNotes) -> str:
         return match[1]
     if node is not None and match and match[1].startswith("<"):
         hint = "write it in the spec"
-        notes.say("I110", node, f"the image definition is to be filled in: {match[1]}", hint)
-    elif node is not None and notes.text(node, "the image definition") is not None:
+        notes.add_finding(
+            "I110", node, f"the image definition is to be filled in: {match[1]}", hint
+        )
+    elif node is not None and notes.read_text(node, "the image definition") is not None:
         hint = "…/galleries/NAME/images/DEFINITION; write the definition in the spec"
-        notes.say("I114", node, "the id names no image definition", hint)
+        notes.add_finding("I114", node, "the id names no image definition", hint)
     return ""
 
 
@@ -191,17 +199,19 @@ def _regions(item: ObjectValue, notes: ImportNotes) -> tuple[DraftRegion, ...]:
         and not isinstance(targets, ListValue)
     ):
         hint = "targetRegions takes their place; the draft has them as regions"
-        notes.say("I115", deprecated, "replicationRegions is deprecated", hint, error=False)
+        notes.add_finding("I115", deprecated, "replicationRegions is deprecated", hint, error=False)
     for node in (*items_of(targets), *items_of(deprecated)):
         table = isinstance(node, ObjectValue)
         name = _region(lookup(node, "name") if table else node, notes)
         if name is None:
             continue
         count = (
-            notes.number(lookup(node, "replicaCount"), "a number of replicas") if table else None
+            notes.read_number(lookup(node, "replicaCount"), "a number of replicas")
+            if table
+            else None
         )
         if count is not None and not 1 <= count <= _MOST_REPLICAS:
-            notes.say("I114", node, f"{count} replicas are not possible", "1 to 100 are")
+            notes.add_finding("I114", node, f"{count} replicas are not possible", "1 to 100 are")
             count = None
         kept = _storage(lookup(node, "storageAccountType"), notes) if table else None
         found[name] = DraftRegion(name=name, replicas=count, storage=kept or storage)
@@ -209,50 +219,56 @@ def _regions(item: ObjectValue, notes: ImportNotes) -> tuple[DraftRegion, ...]:
 
 
 def _region(node: Node | None, notes: ImportNotes) -> str | None:
-    text = notes.text(node, "a region")
+    text = notes.read_text(node, "a region")
     if node is None or text is None:
         return None
     short = text.replace(" ", "").lower()
     if names.REGION.fullmatch(short):
         return short
-    notes.say("I114", node, f"{text[:40]!r} is no region", "the short name, such as westeurope")
+    notes.add_finding(
+        "I114", node, f"{text[:40]!r} is no region", "the short name, such as westeurope"
+    )
     return None
 
 
 def _storage(node: Node | None, notes: ImportNotes) -> str | None:
-    text = notes.text(node, "a kind of storage")
+    text = notes.read_text(node, "a kind of storage")
     if node is None or text is None or text in _STORAGE:
         return text
-    notes.say("I114", node, f"{text[:40]!r} is no kind of storage", ", ".join(sorted(_STORAGE)))
+    notes.add_finding(
+        "I114", node, f"{text[:40]!r} is no kind of storage", ", ".join(sorted(_STORAGE))
+    )
     return None
 
 
 def _home(item: ObjectValue, location: Node | None, notes: ImportNotes) -> tuple[DraftRegion, ...]:
-    """The template's own region, where it names no other."""
+    """Return the template's own region, where it names no other."""
     name = _region(location, notes)
     if name is None:
         return ()
     hint = "three regions are advised"
     message = f"no target region is known; the draft has the template's own, {name}"
-    notes.say("I113", item, message, hint, error=False)
+    notes.add_finding("I113", item, message, hint, error=False)
     return (DraftRegion(name=name),)
 
 
 def read_tags(node: Node | None, notes: ImportNotes) -> dict[str, str]:
-    """The tags that can be in a spec."""
+    """Return the tags that a spec may have."""
     tags: dict[str, str] = {}
-    for one in node.entries.values() if isinstance(node, ObjectValue) else ():
-        text = notes.text(one.value, f"the tag {one.name}")
+    for tag in node.entries.values() if isinstance(node, ObjectValue) else ():
+        text = notes.read_text(tag.value, f"the tag {tag.name}")
         if text is None:
             continue
-        if kind := notes.secret_in(f"{one.name}={text}"):
-            notes.say(
-                "I109", one.value, f"the tag {one.name} has a secret in it: {kind}", "take it out"
+        if kind := notes.secret_in(f"{tag.name}={text}"):
+            notes.add_finding(
+                "I109", tag.value, f"the tag {tag.name} has a secret in it: {kind}", "take it out"
             )
-        elif not _TAG.fullmatch(one.name) or not _TAG_TEXT.fullmatch(text):
-            notes.say("I114", one.value, f"the tag {one.name[:40]!r} cannot be one", "rename it")
+        elif not _TAG.fullmatch(tag.name) or not _TAG_TEXT.fullmatch(text):
+            notes.add_finding(
+                "I114", tag.value, f"the tag {tag.name[:40]!r} cannot be one", "rename it"
+            )
         elif len(tags) < _MOST_TAGS:
-            tags[one.name] = text
+            tags[tag.name] = text
     return tags
 
 
@@ -263,7 +279,7 @@ _SHORTER = 64
 
 
 class DraftGallery(NamedTuple):
-    """What a spec's `gallery` says."""
+    """Fields of a spec's `gallery`."""
 
     definition: str
     identifier: dict[str, str]
@@ -275,7 +291,7 @@ class DraftGallery(NamedTuple):
 def read_gallery(
     name: str, definition: str, source: dict[str, str], notes: ImportNotes
 ) -> DraftGallery:
-    """The definition *definition*, or one that is called as the image *name*."""
+    """Read the definition called *definition*, or else *name* as the image."""
     made = notes.template.definition
     sku = source.get("sku", "")
     return DraftGallery(
@@ -297,7 +313,7 @@ def _identifier(definition: str, made: Node | None, notes: ImportNotes) -> dict[
     place = lookup(notes.template.body, "properties", "distribute") or notes.template.body
     hint = "az sig image-definition show has them; they cannot be changed"
     message = "the definition's publisher, offer and sku are made up"
-    notes.say("I113", place, message, hint, error=False)
+    notes.add_finding("I113", place, message, hint, error=False)
     return {"publisher": "imagebake", "offer": definition[:_SHORTER], "sku": "imported"}
 
 
@@ -310,12 +326,12 @@ def _choice(
     found = next((kind.value for kind in kinds if kind.value.lower() == text.lower()), None)
     if found is None:
         known = ", ".join(kind.value for kind in kinds)
-        notes.say("I114", node, f"{text[:40]!r} is none of {known}", "write it in the spec")
+        notes.add_finding("I114", node, f"{text[:40]!r} is none of {known}", "write it in the spec")
     return found
 
 
 def _generation(sku: str, notes: ImportNotes) -> str:
-    """What the source's sku says; where it does not, the newer."""
+    """Return the generation that the source's SKU implies; V2 where it implies none."""
     if _GEN2.search(sku):
         return Generation.V2.value
     if _GEN1.search(sku):
@@ -323,7 +339,7 @@ def _generation(sku: str, notes: ImportNotes) -> str:
     place = lookup(notes.template.body, "properties", "source") or notes.template.body
     hint = "it must be the source's: az vm image show has it as hyperVGeneration"
     message = f"the sku {sku!r} does not say its generation; the draft has V2"
-    notes.say("I113", place, message, hint, error=False)
+    notes.add_finding("I113", place, message, hint, error=False)
     return Generation.V2.value
 
 

@@ -1,4 +1,4 @@
-"""Turn somebody's image template into the draft of a spec."""
+"""Import an Azure Image Builder template as the draft of a spec."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, stand_in
 from imagebake.spec.model.foreign_template import NotATemplate
 
 OWNER_PLACEHOLDER = "nobody-yet"
-"""Stands for the owner until somebody is."""
+"""Value of `owner` until a person fills it in."""
 
 _READ = frozenset(
     "source customize validate distribute vmProfile buildTimeoutInMinutes optimize errorHandling"
     " stagingResourceGroup managedResourceTags additionalDataDisks".lower().split()
 )
-_ANSWERS = frozenset(
+_READ_ONLY = frozenset(
     {"provisioningstate", "provisioningerror", "lastrunstatus", "exactstagingresourcegroup"}
 )
-_NOT_OURS = {"autorun": "the spec's 'schedule' says when it is baked"}
+_REASONS = {"autorun": "the spec's 'schedule' says when it is baked"}
 
 
 def read_draft(template: ForeignTemplate, *, name: str, secret_in: SecretDetector) -> Draft:
-    """The draft of a spec called *name* that says what *template* does."""
+    """Return the draft of a spec called *name* that does what *template* does."""
     notes = ImportNotes(template, secret_in)
     body = template.body
     properties = lookup(body, "properties")
@@ -55,7 +55,7 @@ def read_draft(template: ForeignTemplate, *, name: str, secret_in: SecretDetecto
     gallery = read_gallery(name, target.definition, source, notes)
     tags = read_tags(lookup(body, "tags"), notes) | target.tags
     build = read_build(properties, notes)
-    _others(body, properties, notes)
+    _report_unsupported(body, properties, notes)
     return Draft(
         name=name,
         description=f"Imported from {template.source.path.rpartition('/')[2]}"[:500],
@@ -82,33 +82,35 @@ def read_draft(template: ForeignTemplate, *, name: str, secret_in: SecretDetecto
     )
 
 
-def _others(body: ObjectValue, properties: Node | None, notes: ImportNotes) -> None:
-    """Say what of the template no part of a spec is about."""
+def _report_unsupported(body: ObjectValue, properties: Node | None, notes: ImportNotes) -> None:
+    """Add findings on the parts of the template that no field of a spec takes."""
     if (identity := lookup(body, "identity")) is not None:
         hint = "the setting 'identity' names the one that builds"
-        notes.say("I112", identity, "identity has no place in a spec", hint, error=False)
-    for key, one in properties.entries.items() if isinstance(properties, ObjectValue) else ():
-        if key in _READ or key in _ANSWERS:
+        notes.add_finding("I112", identity, "identity has no place in a spec", hint, error=False)
+    for key, member in properties.entries.items() if isinstance(properties, ObjectValue) else ():
+        if key in _READ or key in _READ_ONLY:
             continue
-        hint = _NOT_OURS.get(key, "it is not known here; leave it out")
-        notes.say("I112", one.value, f"{one.name} has no place in a spec", hint, error=False)
+        hint = _REASONS.get(key, "it is not known here; leave it out")
+        notes.add_finding(
+            "I112", member.value, f"{member.name} has no place in a spec", hint, error=False
+        )
     if (customize := lookup(properties, "customize")) is not None:
         hint = "pin at least the agents: docs/catalogue.md has them; or extend a base that does"
-        notes.say("I113", customize, "the template pins no agent", hint)
+        notes.add_finding("I113", customize, "the template pins no agent", hint)
 
 
 def _owner(tags: dict[str, str], body: ObjectValue, notes: ImportNotes) -> str:
-    """Who answers for the image, if a tag says so."""
+    """Return the owner that a tag names, or the placeholder."""
     for key, text in tags.items():
         if key.lower() in {"owner", "team"} and re.fullmatch(r"[A-Za-z0-9@/_.+ -]{1,100}", text):
             return text
-    notes.say("I113", body, "nobody answers for the image", "write 'owner' in the spec")
+    notes.add_finding("I113", body, "nobody answers for the image", "write 'owner' in the spec")
     return OWNER_PLACEHOLDER
 
 
-def image_name(said: str) -> str:
-    """*said* as the name of an image; empty where nothing of it can be one."""
-    found = step_name(said) if re.search(r"[A-Za-z0-9]", said) else ""
+def image_name(text: str) -> str:
+    """Return *text* as the name of an image; empty where none can be made of it."""
+    found = step_name(text) if re.search(r"[A-Za-z0-9]", text) else ""
     return found if names.IMAGE.fullmatch(found) else ""
 
 
@@ -116,13 +118,13 @@ _HINT = "it is the JSON of an imageTemplates resource, or of a deployment that h
 
 
 def import_template(path: str, parameters: str, name: str, library: TemplateLibrary) -> Draft:
-    """The draft of a spec that says what the template in the file *path* does.
+    """Return the draft of a spec that does what the template in the file *path* does.
 
-    *parameters* is the file of a deployment's parameters, or empty. Raises `SpecError` with
-    every mistake in the JSON, and `UsageError` for what is no template.
+    *parameters* is the path of a deployment's parameters file, or empty. Raises `SpecError` with
+    every syntax error of the JSON, and `UsageError` where the file holds no image template.
     """
     root = _read(path, library)
-    given = _given(_read(parameters, library)) if parameters else {}
+    given = _parameter_values(_read(parameters, library)) if parameters else {}
     try:
         template = find_image_template(root, given, library)
     except NotATemplate as error:
@@ -139,8 +141,8 @@ def import_template(path: str, parameters: str, name: str, library: TemplateLibr
 
 
 def has_errors(draft: Draft) -> bool:
-    """Whether something in the template has no place in the draft."""
-    return any(one.severity is Severity.ERROR for one in draft.findings)
+    """Return whether a part of the template has no place in the draft."""
+    return any(finding.severity is Severity.ERROR for finding in draft.findings)
 
 
 def _read(path: str, library: TemplateLibrary) -> Node:
@@ -151,19 +153,19 @@ def _read(path: str, library: TemplateLibrary) -> Node:
     if reading.flaws or reading.root is None:
         hint = "comments are fine; all else is as JSON has it"
         wrong = [
-            source.complaint(flaw.at, "J001", f"this is not JSON: {flaw.message}", hint=hint)
+            source.diagnostic(flaw.at, "J001", f"this is not JSON: {flaw.message}", hint=hint)
             for flaw in reading.flaws
         ]
         raise SpecError(wrong)
     return reading.root
 
 
-def _given(root: Node) -> Mapping[str, Node]:
-    """The values that a parameters file has."""
+def _parameter_values(root: Node) -> Mapping[str, Node]:
+    """Return the values of a parameters file."""
     parameters = lookup(root, "parameters") or root
     if not isinstance(parameters, ObjectValue):
         return {}
-    values = ((key, lookup(one.value, "value")) for key, one in parameters.entries.items())
+    values = ((key, lookup(member.value, "value")) for key, member in parameters.entries.items())
     return {key: value for key, value in values if value is not None}
 
 
@@ -172,10 +174,10 @@ def _secret_in(text: str) -> str | None:
 
 
 def _without_secrets(draft: Draft, source: SourceText) -> Draft:
-    """*draft* with findings that show no line with a secret in it."""
+    """Return *draft* with findings that show no source line with a secret."""
     secret = {leak.line for leak in find_secrets(source.path, source.text.encode())}
     findings = tuple(
-        replace(one, source="") if one.line in secret or one.code == "I109" else one
-        for one in draft.findings
+        replace(finding, source="") if finding.line in secret or finding.code == "I109" else finding
+        for finding in draft.findings
     )
     return replace(draft, findings=findings)

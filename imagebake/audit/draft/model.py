@@ -1,4 +1,4 @@
-"""A spec in the making: what somebody's image template says, in the words of a spec."""
+"""Draft of a spec: the values of an image template under the names of a spec's fields."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CODES = {
     "I114": "a value is spelled otherwise in a spec",
     "I115": "a setting is deprecated",
 }
-"""What `import` finds, by code; the code never changes."""
+"""Titles of the findings of `import`, by code; a code never changes its meaning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftStep:
-    """A customizer or a validator; *asks* has what it says besides its lines, or instead."""
+    """A customizer or validator; *asks* are its fields besides the lines."""
 
     name: str
     inline: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class DraftFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftRegion:
-    """A region that gets replicas; what is None is the spec's default."""
+    """A region that gets replicas; None stands for the spec's default."""
 
     name: str
     replicas: int | None = None
@@ -59,10 +59,10 @@ class DraftRegion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A spec as far as the template has it; empty is what it does not say.
+    """A spec as far as the template has it; empty fields are those it does not state.
 
-    *findings* are about the template's text, *left_out* says in a line each which of it is
-    not in the draft.
+    *findings* are about the template's text. *left_out* has a line for each part of the template
+    that is not in the draft.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a template starts from, as a spec says it."""
+"""Read the source of a template as a spec's `source`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _KINDS = "PlatformImage, ManagedImage and SharedImageVersion are known"
 
 
 def read_source(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
-    """What a spec's `source` says, as far as it is known."""
+    """Return the fields of a spec's `source`, as far as they are known."""
     if not isinstance(node, ObjectValue):
-        notes.text(node, "the source")
+        notes.read_text(node, "the source")
         return {}
     kind = text_of(lookup(node, "type")) or ""
     match kind.lower():
@@ -29,7 +29,7 @@ def read_source(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
             return {"managed_image": image} if image else {}
         case "sharedimageversion":
             return _gallery(node, notes)
-    notes.say("I106", node, f"the source is of the kind {kind or '?'!r}", _KINDS)
+    notes.add_finding("I106", node, f"the source is of the kind {kind or '?'!r}", _KINDS)
     return {}
 
 
@@ -37,43 +37,43 @@ def _marketplace(node: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
     found: dict[str, Any] = {
         key: text
         for key in ("publisher", "offer", "sku")
-        if (text := notes.text(lookup(node, key), f"the source's {key}")) is not None
+        if (text := notes.read_text(lookup(node, key), f"the source's {key}")) is not None
     }
     found |= _version(node, notes)
     plan = lookup(node, "planInfo")
     if isinstance(plan, ObjectValue):
-        said = {
+        plan_fields = {
             key: text
             for key, field in _PLAN.items()
-            if (text := notes.text(lookup(plan, field), f"the plan's {key}")) is not None
+            if (text := notes.read_text(lookup(plan, field), f"the plan's {key}")) is not None
         }
-        found |= {"plan": said} if said else {}
+        found |= {"plan": plan_fields} if plan_fields else {}
     return found
 
 
 def _version(node: ObjectValue, notes: ImportNotes) -> dict[str, str]:
     place = lookup(node, "version") or node
-    said = notes.text(lookup(node, "version"), "the source's version")
-    if said and MARKETPLACE.fullmatch(said):
-        return {"version": said}
+    version = notes.read_text(lookup(node, "version"), "the source's version")
+    if version and MARKETPLACE.fullmatch(version):
+        return {"version": version}
     exact = text_of(lookup(node, "exactVersion")) or ""
     if MARKETPLACE.fullmatch(exact):
         hint = f"the draft has {exact}, which the template says it was"
-        notes.say("I105", place, f"the source's version is {said!r}", hint, error=False)
+        notes.add_finding("I105", place, f"the source's version is {version!r}", hint, error=False)
         return {"version": exact}
-    if said:
+    if version:
         hint = "az vm image list --all says which there are; write one in the spec"
-        notes.say("I105", place, f"the source's version is {said!r}", hint)
-        return {"version": said}
+        notes.add_finding("I105", place, f"the source's version is {version!r}", hint)
+        return {"version": version}
     return {}
 
 
 def _gallery(node: ObjectValue, notes: ImportNotes) -> dict[str, str]:
     place = lookup(node, "imageVersionId")
-    said = notes.text(place, "the source")
-    if place is None or said is None:
+    image_id = notes.read_text(place, "the source")
+    if place is None or image_id is None:
         return {}
-    definition, _, version = canonical_id(said).rpartition("/versions/")
+    definition, _, version = canonical_id(image_id).rpartition("/versions/")
     if not names.DEFINITION_ID.fullmatch(definition):
         read_resource_id(place, names.VERSION_ID, "the source", notes)
         return {}
@@ -82,8 +82,8 @@ def _gallery(node: ObjectValue, notes: ImportNotes) -> dict[str, str]:
         return {"gallery_version": f"{definition}/versions/{version}"}
     if known := names.VERSION_ID.fullmatch(f"{definition}/versions/{exact}"):
         hint = f"the draft has {exact}, which the template says it was"
-        notes.say("I105", place, f"the source's version is {version!r}", hint, error=False)
+        notes.add_finding("I105", place, f"the source's version is {version!r}", hint, error=False)
         return {"gallery_version": known[0]}
     hint = "az sig image-version list says which there are; write one in the spec"
-    notes.say("I105", place, f"the source's version is {version!r}", hint)
+    notes.add_finding("I105", place, f"the source's version is {version!r}", hint)
     return {"gallery_version": f"{definition}/versions/{version}"}

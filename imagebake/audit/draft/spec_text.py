@@ -1,4 +1,4 @@
-"""A draft as the text of a spec."""
+"""Render a draft as the YAML of a spec."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagebake.audit.draft.model import Draft, DraftRegion, DraftStep
-from imagebake.spec.yaml.writing import written, written_words
+from imagebake.spec.yaml.scalars import written, written_words
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 _PLAIN = re.compile(r"[A-Za-z/](?:[^\s:]|:(?=\S)|[ ](?=[^\s#]))*")
@@ -15,7 +15,7 @@ _UNSEEN = re.compile(r"[^\t\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
 
 
 def render_spec(draft: Draft) -> str:
-    """The spec that *draft* is, in YAML; what it lacks is missing, so that the spec says so."""
+    """Render *draft*; fields that it lacks are omitted, so that loading the spec reports them."""
     blocks = (
         _top(draft),
         _mapping("source", draft.source),
@@ -49,7 +49,7 @@ def _mapping(key: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pairs(values: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """The keys and values of a mapping, a line each, or more where a value has parts."""
+    """Yield a mapping, a line per key, more where a value is nested."""
     for name, value in values.items():
         key = f"{indent}{written(name)}:"
         if isinstance(value, Mapping) and value:
@@ -63,7 +63,7 @@ def _pairs(values: Mapping[str, Any], indent: str) -> Iterator[str]:
 
 
 def _item(values: Mapping[str, Any], indent: str) -> Iterator[str]:
-    """A mapping as an item of a list."""
+    """Yield a mapping as an item of a list."""
     first, *others = _pairs(values, f"{indent}  ")
     yield f"{indent}- {first.strip()}"
     yield from others
@@ -116,8 +116,8 @@ def _pins(draft: Draft) -> Iterator[str]:
         yield "# The template installs these, in whichever version there is. Pin them:"
     for package in draft.packages:
         name, _, version = package.partition("=")
-        yield f"#  - package: {_seen(name)}"
-        yield f"#    version: {_seen(version) or '?'}"
+        yield f"#  - package: {_comment_text(name)}"
+        yield f"#    version: {_comment_text(version) or '?'}"
 
 
 def _files(draft: Draft) -> Iterator[str]:
@@ -143,7 +143,7 @@ def _steps(key: str, steps: Iterable[DraftStep]) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """A line of shell, in quotes where YAML would make something else of it."""
+    """Return a shell line, quoted where YAML would read it as something else."""
     plain = " " in text and text.isprintable() and _PLAIN.fullmatch(text)
     return text if plain else written(text)
 
@@ -163,9 +163,9 @@ def _left_out(lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(lines):
         if not number:
             yield "# Not in this spec:"
-        yield f"# - {_seen(line)}"
+        yield f"# - {_comment_text(line)}"
 
 
-def _seen(text: str) -> str:
-    """*text* as a comment may have it."""
+def _comment_text(text: str) -> str:
+    """Replace the characters of *text* that a YAML comment may not hold."""
     return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -1,4 +1,4 @@
-"""Customizers and validators of a template, as steps of a spec."""
+"""Read the customizers and validators of a template as steps of a spec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MOST_UPDATES = 1000
 
 
 def read_run_options(item: ObjectValue, label: str, notes: ImportNotes) -> dict[str, Any]:
-    """How a PowerShell step runs, as far as it is not as usual."""
+    """Return how a PowerShell step runs, where it differs from the default."""
     found: dict[str, Any] = {
         key: True
         for key, field in (("elevated", "runElevated"), ("as_system", "runAsSystem"))
@@ -36,38 +36,38 @@ def read_run_options(item: ObjectValue, label: str, notes: ImportNotes) -> dict[
     }
     codes = [
         code
-        for one in items_of(lookup(item, "validExitCodes"))
-        if (code := notes.number(one, f"an exit code of {label}")) is not None
+        for item_code in items_of(lookup(item, "validExitCodes"))
+        if (code := notes.read_number(item_code, f"an exit code of {label}")) is not None
     ]
     return found | ({"exit_codes": codes} if codes else {})
 
 
 def read_restart(item: ObjectValue, label: str, notes: ImportNotes) -> Mapping[str, Any]:
-    """A restart."""
+    """Return the fields of a `WindowsRestart` step."""
     terms = _texts(
         item, label, {"command": "restartCommand", "check": "restartCheckCommand"}, notes
     )
     place = lookup(item, "restartTimeout")
-    timeout = notes.text(place, f"the time that {label} has")
+    timeout = notes.read_text(place, f"the time that {label} has")
     if place is not None and timeout and not _TIMEOUT.fullmatch(timeout):
         hint = "a number and 's', 'm' or 'h', such as '30m'"
-        notes.say("I114", place, f"{timeout[:40]!r} is no time that a spec has", hint)
+        notes.add_finding("I114", place, f"{timeout[:40]!r} is no time that a spec has", hint)
     elif timeout:
         terms["timeout"] = timeout
     return {"restart": terms}
 
 
 def read_update(item: ObjectValue, label: str, notes: ImportNotes) -> Mapping[str, Any]:
-    """Windows Update."""
+    """Return the fields of a `WindowsUpdate` step."""
     terms = _texts(item, label, {"search": "searchCriteria"}, notes)
     filters = [
         text
-        for one in items_of(lookup(item, "filters"))
-        if (text := _text(one, f"a filter of {label}", notes))
+        for filter_text in items_of(lookup(item, "filters"))
+        if (text := _text(filter_text, f"a filter of {label}", notes))
     ]
     if filters:
         terms["filters"] = filters
-    limit = notes.number(lookup(item, "updateLimit"), f"the limit of {label}")
+    limit = notes.read_number(lookup(item, "updateLimit"), f"the limit of {label}")
     if limit is not None and 1 <= limit <= _MOST_UPDATES:
         terms["limit"] = limit
     return {"update": terms}
@@ -84,16 +84,16 @@ def _texts(
 
 
 def _text(node: Node | None, what: str, notes: ImportNotes) -> str | None:
-    """One line without a secret in it."""
-    text = notes.text(node, what)
+    """Read a single line without a secret."""
+    text = notes.read_text(node, what)
     if node is None or text is None:
         return None
     if kind := notes.secret_in(text):
         hint = "revoke it; fetch it at run time with a managed identity"
-        notes.say("I109", node, f"{what} has a secret in it: {kind}", hint)
+        notes.add_finding("I109", node, f"{what} has a secret in it: {kind}", hint)
         return None
     if not text.isprintable():
-        notes.say(
+        notes.add_finding(
             "I114", node, f"{what} cannot be in a spec", "one line without control characters"
         )
         return None
@@ -101,7 +101,7 @@ def _text(node: Node | None, what: str, notes: ImportNotes) -> str | None:
 
 
 def is_windows(properties: Node | None, source: Mapping[str, Any]) -> bool:
-    """Whether a template makes an image of Windows: by its source, or by its steps."""
+    """Return whether a template makes a Windows image, by its source or its steps."""
     words = " ".join(str(source.get(key, "")) for key in ("publisher", "offer")).lower()
     steps = (
         *items_of(lookup(properties, "customize")),
@@ -127,7 +127,7 @@ _PIN = "pin it as 'file' with its sha256, and run it from there"
 
 
 class DraftSteps(NamedTuple):
-    """What steps come to: those of a spec, the files that they need, packages to pin."""
+    """Steps of a spec, the files that they need, and the packages to pin."""
 
     steps: tuple[DraftStep, ...]
     files: tuple[DraftFile, ...]
@@ -135,16 +135,13 @@ class DraftSteps(NamedTuple):
 
 
 def read_steps(node: Node | None, what: str, notes: ImportNotes, *, windows: bool) -> DraftSteps:
-    """The steps that the list *node* says; *what* is what one of them is called.
-
-    *windows* is the system of the image.
-    """
-    reader = _Steps(notes, what, windows=windows)
+    """Read the steps of the list *node*; *what* is the word for a step in messages."""
+    reader = _StepReader(notes, what, windows=windows)
     if isinstance(node, ListValue):
         for number, item in enumerate(node.items, start=1):
             reader.read(item, number)
     elif node is not None and text_of(node) != "":
-        notes.text(node, f"the list of {what}s")
+        notes.read_text(node, f"the list of {what}s")
     return DraftSteps(
         tuple(reader.steps),
         tuple(reader.files),
@@ -152,7 +149,7 @@ def read_steps(node: Node | None, what: str, notes: ImportNotes, *, windows: boo
     )
 
 
-class _Steps:
+class _StepReader:
     def __init__(self, notes: ImportNotes, what: str, *, windows: bool) -> None:
         self.notes = notes
         self.what = what
@@ -165,32 +162,39 @@ class _Steps:
         """Read one step."""
         if not isinstance(item, ObjectValue):
             why = item.why if isinstance(item, UnknownValue) else "it is no object"
-            self.notes.say("I110", item, f"{self.what} {number} is not known: {why}", "write it")
+            self.notes.add_finding(
+                "I110", item, f"{self.what} {number} is not known: {why}", "write it"
+            )
             return
         kind = text_of(lookup(item, "type")) or ""
-        said = self.notes.text(lookup(item, "name"), f"the name of {self.what} {number}")
-        name = self.name(said or f"{self.what}-{number}")
-        label = f"{self.what} {said or number}"
+        given_name = self.notes.read_text(lookup(item, "name"), f"the name of {self.what} {number}")
+        name = self.unique_name(given_name or f"{self.what}-{number}")
+        label = f"{self.what} {given_name or number}"
         if self.windows:
-            self.of_windows(item, kind, name, label)
+            self.windows_step(item, kind, name, label)
         elif kind.lower() == "shell" and "scripturi" in item.entries:
-            self.script(item, name, label)
+            self.script_step(item, name, label)
         elif kind.lower() == "shell":
-            self.shell(item, name, label, {})
+            self.inline_step(item, name, label, {})
         elif kind.lower() == "file":
-            self.file(item, label)
+            self.file_step(item, label)
         else:
-            self.unknown(item, kind, label)
+            self.unsupported(item, kind, label)
 
-    def of_windows(self, item: ObjectValue, kind: str, name: str, label: str) -> None:
-        """Read a step of an image of Windows, which the mirror serves nothing to but pins."""
+    def windows_step(self, item: ObjectValue, kind: str, name: str, label: str) -> None:
+        """Read a step of a Windows image.
+
+        Files are downloaded by Azure, by digest: the mirror serves only pins to a Windows build.
+        """
         match kind.lower():
             case "powershell" if "scripturi" in item.entries:
-                self.fetched(item, name, label, "script", read_run_options(item, label, self.notes))
+                self.download_step(
+                    item, name, label, "script", read_run_options(item, label, self.notes)
+                )
             case "powershell":
-                self.shell(item, name, label, read_run_options(item, label, self.notes))
+                self.inline_step(item, name, label, read_run_options(item, label, self.notes))
             case "file":
-                self.fetched(item, name, label, "upload", {})
+                self.download_step(item, name, label, "upload", {})
             case "windowsrestart":
                 self.steps.append(DraftStep(name=name, asks=read_restart(item, label, self.notes)))
             case "windowsupdate":
@@ -198,32 +202,32 @@ class _Steps:
             case "shell":
                 hint = "write it in PowerShell"
                 message = f"{label} is for Linux (Shell), and the image is Windows"
-                self.notes.say("I101", item, message, hint)
+                self.notes.add_finding("I101", item, message, hint)
                 self.notes.leave_out(item, label, "Shell is for Linux")
             case _:
-                self.unknown(item, kind, label)
+                self.unsupported(item, kind, label)
 
-    def unknown(self, item: ObjectValue, kind: str, label: str) -> None:
-        """Say that nobody knows what a step is."""
+    def unsupported(self, item: ObjectValue, kind: str, label: str) -> None:
+        """Add a finding on a step of an unknown kind."""
         hint = "Shell and File are known, PowerShell, WindowsRestart and WindowsUpdate"
-        self.notes.say("I102", item, f"{label} is of the kind {kind!r}", hint)
+        self.notes.add_finding("I102", item, f"{label} is of the kind {kind!r}", hint)
         self.notes.leave_out(item, label, "its kind is not known")
 
-    def fetched(
+    def download_step(
         self, item: ObjectValue, name: str, label: str, key: str, asks: Mapping[str, Any]
     ) -> None:
-        """A script or a file that Azure goes on fetching by itself, by its digest."""
+        """Add a step for a script or file that Azure downloads, by its digest."""
         address = "scriptUri" if key == "script" else "sourceUri"
-        file = self.pinned(item, address, label, mode="0644")
+        file = self.pinned_file(item, address, label, mode="0644")
         if file is not None:
-            told = {"file": file.file, "sha256": file.sha256}
+            upload = {"file": file.file, "sha256": file.sha256}
             if key == "upload":
-                told["destination"] = file.destination
-            self.steps.append(DraftStep(name=name, asks={key: told, **asks}))
+                upload["destination"] = file.destination
+            self.steps.append(DraftStep(name=name, asks={key: upload, **asks}))
 
-    def name(self, said: str) -> str:
-        """A name of a step's, like *said*, that no other one has."""
-        base = step_name(said)
+    def unique_name(self, given_name: str) -> str:
+        """Return a step name made of *given_name* that no other step has."""
+        base = step_name(given_name)
         taken = {step.name for step in self.steps}
         found, number = base, 2
         while found in taken:
@@ -231,65 +235,71 @@ class _Steps:
             found, number = base[: 63 - len(suffix)] + suffix, number + 1
         return found
 
-    def shell(self, item: ObjectValue, name: str, label: str, asks: Mapping[str, Any]) -> None:
-        """A script in lines."""
+    def inline_step(
+        self, item: ObjectValue, name: str, label: str, asks: Mapping[str, Any]
+    ) -> None:
+        """Add a step for an inline script."""
         lines: list[str] = []
         network = False
         inline = lookup(item, "inline")
-        for one in inline.items if isinstance(inline, ListValue) else (inline or item,):
-            text = self.notes.text(one, f"a line of {label}") if inline is not None else None
+        for line_node in inline.items if isinstance(inline, ListValue) else (inline or item,):
+            text = (
+                self.notes.read_text(line_node, f"a line of {label}")
+                if inline is not None
+                else None
+            )
             if text is None:
                 self.notes.leave_out(item, label, "not all of its lines are known")
                 return
-            if not self.is_fit(one, text, label):
+            if not self.is_allowed(line_node, text, label):
                 self.notes.leave_out(item, label, "one of its lines cannot be in a spec")
                 return
             lines += (line.rstrip("\r") for line in text.split("\n") if line.strip())
-            network = self.fetches(one, text, label) or network
+            network = self.needs_network(line_node, text, label) or network
         if not lines:
             self.notes.leave_out(item, label, "it does nothing")
             return
         self.steps.append(DraftStep(name=name, inline=tuple(lines), network=network, asks=asks))
 
-    def is_fit(self, node: Node, text: str, label: str) -> bool:
-        """Whether a spec may have *text*; says so where not."""
+    def is_allowed(self, node: Node, text: str, label: str) -> bool:
+        """Return whether a spec may hold *text*; add a finding where not."""
         if kind := self.notes.secret_in(text):
             hint = "revoke it; fetch it at run time with a managed identity"
-            self.notes.say("I109", node, f"{label} has a secret in it: {kind}", hint)
+            self.notes.add_finding("I109", node, f"{label} has a secret in it: {kind}", hint)
             return False
         if _CONTROL.search(text) or any(len(line) > _LONGEST for line in text.split("\n")):
             hint = f"no control characters, at most {_LONGEST} characters a line"
-            self.notes.say("I114", node, f"a line of {label} cannot be in a spec", hint)
+            self.notes.add_finding("I114", node, f"a line of {label} cannot be in a spec", hint)
             return False
         return True
 
-    def fetches(self, node: Node, text: str, label: str) -> bool:
-        """Whether *text* needs the network; names the packages that it installs."""
+    def needs_network(self, node: Node, text: str, label: str) -> bool:
+        """Return whether *text* needs the network; add findings on what it installs."""
         found = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
         for line in found:
             if pins := packages_in(line):
                 self.packages += pins
                 hint = "pin them as 'package' with their exact versions, and take the line out"
                 message = f"{label} installs {', '.join(pins)}"
-                self.notes.say("I108", node, message, hint, error=False)
+                self.notes.add_finding("I108", node, message, hint, error=False)
         programs = [program for line in found if (program := download_in(line))]
         if programs:
             hint = "pin what it fetches; else say in the spec's 'reason' why that cannot be"
             message = f"{label} downloads with {programs[0]}"
-            self.notes.say("I107", node, message, hint, error=False)
+            self.notes.add_finding("I107", node, message, hint, error=False)
         return bool(programs)
 
-    def script(self, item: ObjectValue, name: str, label: str) -> None:
-        """A script by address: with a checksum it is a pinned file, and a step that runs it."""
-        file = self.pinned(item, "scriptUri", label, mode="0755")
+    def script_step(self, item: ObjectValue, name: str, label: str) -> None:
+        """Read a script by address: with a checksum, a pinned file and a step that runs it."""
+        file = self.pinned_file(item, "scriptUri", label, mode="0755")
         if file is None:
             return
         self.files.append(file)
         self.steps.append(DraftStep(name=name, inline=(file.destination,), network=False))
 
-    def file(self, item: ObjectValue, label: str) -> None:
-        """A file by address."""
-        file = self.pinned(item, "sourceUri", label, mode="0644")
+    def file_step(self, item: ObjectValue, label: str) -> None:
+        """Read a file by address."""
+        file = self.pinned_file(item, "sourceUri", label, mode="0644")
         if file is None:
             return
         self.files.append(file)
@@ -297,12 +307,14 @@ class _Steps:
             hint = "give it the destination that a later step copies it to"
             place = lookup(item, "destination") or item
             message = f"{label} puts a file into /tmp, where it would stay in the image"
-            self.notes.say("I114", place, message, hint, error=False)
+            self.notes.add_finding("I114", place, message, hint, error=False)
 
-    def pinned(self, item: ObjectValue, key: str, label: str, *, mode: str) -> DraftFile | None:
-        """The file that a step fetches, if it can be pinned; says why where not."""
+    def pinned_file(
+        self, item: ObjectValue, key: str, label: str, *, mode: str
+    ) -> DraftFile | None:
+        """Return the file that a step downloads; None, with a finding, if it cannot be pinned."""
         address = lookup(item, key) or item
-        text = self.notes.text(lookup(item, key), f"the address of {label}")
+        text = self.notes.read_text(lookup(item, key), f"the address of {label}")
         if text is None:
             self.notes.leave_out(item, label, "its address is not known")
             return None
@@ -310,33 +322,35 @@ class _Steps:
         if match is None or self.notes.secret_in(text):
             hint = "an https address without query; put the file where such a one is"
             shown = redacted(text)[:80]
-            self.notes.say("I104", address, f"{label} fetches {shown}, which no pin can name", hint)
+            self.notes.add_finding(
+                "I104", address, f"{label} fetches {shown}, which no pin can name", hint
+            )
             self.notes.leave_out(item, label, "its address cannot be pinned")
             return None
-        digest = self.notes.text(lookup(item, "sha256Checksum"), f"the checksum of {label}")
+        digest = self.notes.read_text(lookup(item, "sha256Checksum"), f"the checksum of {label}")
         if digest is None or not names.SHA256.fullmatch(digest.lower()):
             message = (
                 f"{label} fetches {match[1]} without a checksum: it may be another one tomorrow"
             )
-            self.notes.say("I103", address, message, _PIN)
+            self.notes.add_finding("I103", address, message, _PIN)
             self.notes.leave_out(item, label, "what it fetches has no sha256")
             return None
         destination = f"{_SCRIPTS}/{match[1]}"
         if key == "sourceUri":
             destination = (
-                self.notes.text(lookup(item, "destination"), f"the place of {label}") or ""
+                self.notes.read_text(lookup(item, "destination"), f"the place of {label}") or ""
             )
         if not (_DRIVE if self.windows and key == "sourceUri" else _PLACE).fullmatch(destination):
             where = lookup(item, "destination") or item
             hint = "a plain absolute path: letters, digits and '_.+@-' between slashes"
-            self.notes.say("I114", where, f"{label} has no place that a pin can name", hint)
+            self.notes.add_finding("I114", where, f"{label} has no place that a pin can name", hint)
             self.notes.leave_out(item, label, "its destination cannot be in a spec")
             return None
         return DraftFile(file=text, sha256=digest.lower(), destination=destination, mode=mode)
 
 
 def packages_in(line: str) -> tuple[str, ...]:
-    """The packages that a line installs, with their versions where it says them."""
+    """Return the packages that a line installs, with versions where it states them."""
     return tuple(_packages(line))
 
 
@@ -347,8 +361,8 @@ def _packages(line: str) -> Iterator[str]:
                 yield match[0]
 
 
-def step_name(said: str) -> str:
-    """*said* as the name of a step: words in lower case, with dashes between them."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", said)
+def step_name(text: str) -> str:
+    """Return *text* as the name of a step: words in lower case, with dashes between them."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text)
     found = re.sub(r"[^a-z0-9]+", "-", apart.lower()).strip("-")[:63].strip("-")
     return found or "step"

@@ -208,7 +208,7 @@ def _own_scope(template: ObjectValue, deployment: ObjectValue, scope: ArmScope) 
     if "resources" not in template.entries:
         return scope
     own = ArmScope(template, _deployment_parameters(deployment, scope))
-    own.gaps, own.budget = scope.gaps, scope.budget
+    own.unresolved, own.budget = scope.unresolved, scope.budget
     return own
 
 

@@ -1,4 +1,4 @@
-"""Bicep: parameters, variables, resources and modules of a file, whatever else is in it."""
+"""Parser of Bicep files: parameters, variables, resources and modules."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _STATEMENTS = frozenset(
         "test",
     ]
 )
-_MISTAKES = 10
+_MISTAKES_MAX = 10
 
 
 class BicepDeclaration(NamedTuple):
     """A resource or a module; *target* is the resource's type or the module's path.
 
-    *body* is an object, or one in a condition or a loop; *children* are declared inside it.
+    *body* is an object, or a condition or loop around one; *children* are declared inside it.
     """
 
     at: int
@@ -58,7 +58,7 @@ class BicepDeclaration(NamedTuple):
 
 
 class BicepFile(NamedTuple):
-    """What a file declares; a parameter without a default has None."""
+    """Declarations of a file; a parameter without a default has None."""
 
     source: SourceText
     parameters: dict[str, Node | None]
@@ -68,9 +68,9 @@ class BicepFile(NamedTuple):
 
 
 def parse_bicep(source: SourceText) -> BicepFile:
-    """Read *source*; what a mistake is in is left out, and the rest is read."""
+    """Parse *source*; a statement with a mistake is left out, the rest is parsed."""
     tokens, wrong = tokenize(source, BICEP)
-    parser = _Statements(source, tokens, BICEP_LANGUAGE)
+    parser = _BicepParser(source, tokens, BICEP_LANGUAGE)
     cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     parser.run()
     return BicepFile(
@@ -82,21 +82,21 @@ def parse_bicep(source: SourceText) -> BicepFile:
     )
 
 
-class _Statements(ExpressionParser):
-    """Reads the statements of a file."""
+class _BicepParser(ExpressionParser):
+    """Parser of the statements of a file."""
 
     def __init__(self, *given: object) -> None:
-        super().__init__(*given)  # type: ignore[arg-type] # as the row takes them
+        super().__init__(*given)  # type: ignore[arg-type] # as the stream takes them
         self.parameters: dict[str, Node | None] = {}
         self.variables: dict[str, Node] = {}
         self.declarations: list[BicepDeclaration] = []
         self.flaws: list[Flaw] = []
 
     def run(self) -> None:
-        """Read every statement that can be read."""
+        """Parse every statement that can be parsed."""
         while True:
-            self.pass_lines()
-            if self.peek().kind == END or len(self.flaws) >= _MISTAKES:
+            self.skip_newlines()
+            if self.peek().kind == END or len(self.flaws) >= _MISTAKES_MAX:
                 return
             start = self.position
             try:
@@ -106,8 +106,8 @@ class _Statements(ExpressionParser):
                 self.recover(start)
 
     def recover(self, start: int) -> None:
-        """Go to the next line that begins a statement."""
-        self.free, self.depth, self.position = False, 0, start + 1
+        """Skip to the next line that begins a statement."""
+        self.ignore_newlines, self.depth, self.position = False, 0, start + 1
         while (token := self.tokens[self.position]).kind != END:
             begins = token.value in _STATEMENTS or token.value == "@"
             if begins and self.tokens[self.position - 1].kind == NEWLINE:
@@ -115,7 +115,7 @@ class _Statements(ExpressionParser):
             self.position += 1
 
     def statement(self) -> None:
-        """One statement; of those that make no machine, only the end is looked for."""
+        """Parse one statement; of those that create no machine, only find the end."""
         token = self.peek()
         if token.kind == MARK and token.value == "@":
             self.decorator()
@@ -130,27 +130,27 @@ class _Statements(ExpressionParser):
         elif token.value != "output" or self.peek().kind == WORD:
             self.rest("([{<", ")]}>") if token.value == "type" else self.rest()
         if self.peek().kind not in {NEWLINE, END}:
-            raise self.missing("the end of the line")
+            raise self.missing_error("the end of the line")
 
     def binding(self, kind: str) -> None:
-        """The rest of `param x type = default` or `var x type = value`."""
+        """Parse the rest of `param x type = default` or `var x type = value`."""
         name = self.expect_name()
         value: Node | None = None
         if self.type():
             value = Literal(self.source, self.peek().at, None)
         if self.at_mark("="):
             self.take()
-            self.pass_lines()
+            self.skip_newlines()
             value = self.expression()
         if kind == "param":
             self.parameters[name] = value
         elif value is None:
-            raise self.missing("'='")
+            raise self.missing_error("'='")
         else:
             self.variables[name] = value
 
     def type(self) -> bool:
-        """Pass over a type, to `=` or the end of the line; whether it may be null."""
+        """Skip a type up to `=` or the end of the line; return whether it may be null."""
         depth, may_be_null = 0, False
         while (token := self.peek()).kind != END:
             if token.kind == MARK and token.value in "([{<":
@@ -164,19 +164,19 @@ class _Statements(ExpressionParser):
         return may_be_null
 
     def rest(self, opening: str = "([{", closing: str = ")]}") -> None:
-        """Pass over the rest of a statement, lines inside of brackets included."""
+        """Skip the rest of a statement, including lines inside of brackets."""
         depth = 0
         while (token := self.peek()).kind != END:
             if token.kind == MARK and token.value in opening:
                 depth += 1
             elif token.kind == MARK and token.value in closing:
                 depth -= 1
-            elif token.kind == NEWLINE and depth <= 0 and not self.goes_on():
+            elif token.kind == NEWLINE and depth <= 0 and not self.continues_statement():
                 return
             self.take()
 
-    def goes_on(self) -> bool:
-        """Whether the next line cannot be a statement of its own."""
+    def continues_statement(self) -> bool:
+        """Return whether the next line cannot be a statement of its own."""
         position = self.position
         while self.tokens[position].kind == NEWLINE:
             position += 1
@@ -184,22 +184,22 @@ class _Statements(ExpressionParser):
         return token.kind == MARK and token.value != "@"
 
     def decorator(self) -> None:
-        """Pass over `@name(…)`."""
+        """Skip `@name(…)`."""
         self.take()
         self.postfix(self.primary())
 
     def declaration(self, at: int, kind: str) -> BicepDeclaration:
-        """The rest of `resource symbol 'type@version' = …`."""
+        """Parse the rest of `resource symbol 'type@version' = …`."""
         symbol = self.expect_name()
         token = self.peek()
         if token.kind != TEXT:
-            raise self.missing("a text that says what it is")
+            raise self.missing_error("a text that says what it is")
         target = self.text(self.take())
         existing = self.at_word("existing")
         if existing:
             self.take()
         self.expect("=")
-        self.pass_lines()
+        self.skip_newlines()
         outer, self.declarations = self.declarations, []
         try:
             body = self.expression()
@@ -209,12 +209,12 @@ class _Statements(ExpressionParser):
         return BicepDeclaration(at, kind, symbol, name, existing, body, children)
 
     def entry(self, entries: dict[str, ObjectEntry], spread: list[Node]) -> None:
-        """One key and its value, or a resource inside of a resource."""
+        """Parse a key and its value, or a resource nested in a resource."""
         token = self.peek()
         if token.kind == MARK and token.value == "@":
             self.decorator()
             return
-        ahead = self.ahead()
+        ahead = self.lookahead()
         if token.kind == WORD and token.value == "resource" and ahead.kind == WORD:
             self.take()
             self.declarations.append(self.declaration(token.at, token.value))

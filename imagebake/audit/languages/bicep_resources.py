@@ -1,4 +1,4 @@
-"""Bicep: the resources that a file and the modules it calls deploy."""
+"""Resources that a Bicep file and the modules it calls deploy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from imagebake.audit.model import (
 
 
 class BicepScope(EvaluationScope):
-    """The parameters and variables of a file, and the files that it loads."""
+    """Parameters and variables of a file, and the files that it loads."""
 
     functions = FUNCTIONS
 
@@ -48,27 +48,27 @@ class BicepScope(EvaluationScope):
         self.library = library
         self.budget = library.budget
 
-    def named(self, node: Identifier) -> Node:
-        """What a name means: of a loop, a parameter, a variable."""
-        for names in reversed(self.bound):
+    def resolve_name(self, node: Identifier) -> Node:
+        """Return the value of a loop variable, a parameter or a variable."""
+        for names in reversed(self.bindings):
             if node.name in names:
                 return names[node.name]
         if node.name.lower() in self.given and node.name in self.file.parameters:
             return self.given[node.name.lower()]
-        return self.declared(node)
+        return self.declared_value(node)
 
-    def declared(self, node: Identifier) -> Node:
-        """The value of a variable, or of a parameter's default."""
+    def declared_value(self, node: Identifier) -> Node:
+        """Return the value of a variable, or of a parameter's default."""
         name = node.name
         raw = self.file.variables.get(name, self.file.parameters.get(name))
         if raw is None:
             if name in self.file.parameters:
                 return make_unknown(node, f"the parameter {name!r} has no default")
             return make_unknown(node, f"{name!r} is known once it is deployed")
-        return self.once(node, name, repr(name), raw)
+        return self.evaluate_once(node, name, repr(name), raw)
 
-    def call(self, node: FunctionCall) -> Node:
-        """What a call comes to; a file that is loaded is read."""
+    def call_function(self, node: FunctionCall) -> Node:
+        """Evaluate a call; `loadTextContent` and `loadFileAsBase64` read the file."""
         name = node.name.lower()
         if name in {"loadtextcontent", "loadfileasbase64"} and node.arguments:
             path = text_of(evaluate(node.arguments[0], self))
@@ -78,17 +78,17 @@ class BicepScope(EvaluationScope):
             if name == "loadtextcontent":
                 return Literal(source, 0, source.text)
             return Literal(source, 0, base64_encode(source.text))
-        return super().call(node)
+        return super().call_function(node)
 
 
 def find_bicep_resources(
     file: BicepFile, given: Mapping[str, Node], context: ResourceContext, library: TemplateLibrary
 ) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
-    """What *file* deploys when it is *given* parameters."""
+    """Yield the resources that *file* deploys with the parameters *given*."""
     scope = BicepScope(file, given, library)
     for declaration in file.declarations:
         yield from _declared(declaration, "", scope, context)
-    for gap in scope.gaps:
+    for gap in scope.unresolved:
         yield unresolved_loop(gap)
 
 
@@ -99,7 +99,7 @@ def _declared(
     kind = kind.lower()
     if parent and "/" not in kind:
         kind = f"{parent}/{kind}"
-    body, context = _circumstances(declaration.body, context)
+    body, context = _with_conditions(declaration.body, context)
     if declaration.kind == "module":
         yield from _module(declaration, scope, context)
     elif kind == DEPLOYMENTS and isinstance(body, ObjectValue):
@@ -110,8 +110,8 @@ def _declared(
         yield from _declared(child, kind, scope, context)
 
 
-def _circumstances(body: Node, context: ResourceContext) -> tuple[Node, ResourceContext]:
-    """The object in a condition or a loop, and that there is one."""
+def _with_conditions(body: Node, context: ResourceContext) -> tuple[Node, ResourceContext]:
+    """Return the object inside of conditions and loops, and the context with both noted."""
     while isinstance(body, ForExpression | OperatorExpression):
         if isinstance(body, ForExpression):
             body, context = body.body, context._replace(repeated=True)
@@ -151,7 +151,7 @@ def _shown(name: Node | None) -> str | None:
 def _module(
     declaration: BicepDeclaration, scope: BicepScope, context: ResourceContext
 ) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
-    """What is in a module: a file here is read with what it is given."""
+    """Yield the resources of a module: a local file is evaluated with its parameters."""
     source = scope.file.source
     evaluated = evaluate(declaration.body, scope)
     calls = evaluated.items if isinstance(evaluated, ListValue) else (evaluated,)
@@ -176,7 +176,7 @@ def _parameters(call: Node) -> dict[str, Node]:
     given = lookup(call, "params")
     if not isinstance(given, ObjectValue):
         return {}
-    return {key: one.value for key, one in given.entries.items()}
+    return {key: member.value for key, member in given.entries.items()}
 
 
 def _file(
@@ -190,13 +190,13 @@ def _file(
     if path.endswith(".json"):
         read = library.document(path)
         if read and read[1].root:
-            library.called.add(path)
+            library.called_files.add(path)
             root = read[1].root
             inner = ArmScope(root if isinstance(root, ObjectValue) else None, given)
             yield from find_resources(root, inner, context, library)
             return
     elif file := library.bicep(path):
-        library.called.add(path)
+        library.called_files.add(path)
         yield from find_bicep_resources(file, given, context, library)
         return
     what = f"module {declaration.symbol} ({declaration.target})"

@@ -1,4 +1,4 @@
-"""What expressions come to, as far as anybody can say without deploying them."""
+"""Evaluator of expressions, as far as possible without a deployment."""
 
 from __future__ import annotations
 
@@ -35,23 +35,26 @@ from imagebake.audit.languages.values import (
 
 DEPTH_MAX = 100
 STEPS_MAX = 500_000
-_TURNS = 50
+_ITERATIONS_MAX = 50
 
 Function = Callable[[FunctionCall, tuple[Node, ...]], Node | None]
-"""What a call with evaluated arguments comes to; None where the function cannot say."""
+"""Result of a call with evaluated arguments; None where it cannot be computed."""
 
 
 class EvaluationBudget:
-    """How much may still be worked out, for all the scopes that share it."""
+    """Remaining evaluation steps, shared by all scopes of a file and its modules.
+
+    Without it, nested loops and calls in a small file could run practically forever.
+    """
 
     def __init__(self) -> None:
         self.left = STEPS_MAX
 
 
 class EvaluationScope:
-    """What names and calls mean at a place; who extends it says what its language has.
+    """Meaning of names and calls at a place; subclassed for each language.
 
-    *gaps* are the loops of which nobody knows how often they go round.
+    *gaps* collects the loops whose number of iterations is unknown.
     """
 
     functions: ClassVar[Mapping[str, Function]] = {}
@@ -59,53 +62,53 @@ class EvaluationScope:
     def __init__(self) -> None:
         self.depth = 0
         self.budget = EvaluationBudget()
-        self.bound: list[dict[str, Node]] = []
-        self.gaps: list[UnknownValue] = []
-        self.known: dict[Hashable, Node] = {}
-        self.open: set[Hashable] = set()
+        self.bindings: list[dict[str, Node]] = []
+        self.unresolved: list[UnknownValue] = []
+        self.evaluated: dict[Hashable, Node] = {}
+        self.in_progress: set[Hashable] = set()
 
-    def once(self, node: Node, place: Hashable, spoken: str, raw: Node) -> Node:
-        """The value of *raw*, declared at *place*, worked out once and where nothing is bound."""
-        if place in self.known:
-            return self.known[place]
-        if place in self.open:
+    def evaluate_once(self, node: Node, place: Hashable, spoken: str, raw: Node) -> Node:
+        """Evaluate *raw*, declared at *place*, once and without loop variables."""
+        if place in self.evaluated:
+            return self.evaluated[place]
+        if place in self.in_progress:
             return make_unknown(node, f"{spoken} goes round in a circle")
-        self.open.add(place)
-        bound, self.bound = self.bound, []
+        self.in_progress.add(place)
+        bound, self.bindings = self.bindings, []
         value = evaluate(raw, self)
-        self.bound = bound
-        self.open.discard(place)
+        self.bindings = bound
+        self.in_progress.discard(place)
         if self.settled:
-            self.known[place] = value
+            self.evaluated[place] = value
         return value
 
     @property
     def settled(self) -> bool:
-        """Whether what is worked out now is whole: inside another, a circle may cut it short."""
-        return not self.open
+        """Whether a value may be cached: inside another one, a cycle may have cut it short."""
+        return not self.in_progress
 
-    def named(self, node: Identifier) -> Node:
-        """What a name means."""
-        for names in reversed(self.bound):
+    def resolve_name(self, node: Identifier) -> Node:
+        """Return the value of a name."""
+        for names in reversed(self.bindings):
             if node.name in names:
                 return names[node.name]
         return make_unknown(node, f"{node.name!r} is not known here")
 
-    def literal(self, node: Literal) -> Node:
-        """What a text means: itself, but for those of ARM in brackets."""
+    def resolve_literal(self, node: Literal) -> Node:
+        """Return the value of a string; ARM evaluates those in brackets."""
         return node
 
-    def table(self, node: ObjectValue) -> ObjectValue:
-        """A table with what its language adds to it."""
+    def expand_object(self, node: ObjectValue) -> ObjectValue:
+        """Return the object with members that its language generates."""
         return node
 
-    def field(self, _: MemberAccess) -> Node | None:
-        """What `base.name` means, where the language gives it a meaning as a whole."""
+    def resolve_member(self, _: MemberAccess) -> Node | None:
+        """Return `base.name` where the language defines it as a whole, else None."""
         return None
 
-    def call(self, node: FunctionCall) -> Node:
-        """What a call comes to."""
-        arguments = tuple(evaluate(one, self) for one in node.arguments)
+    def call_function(self, node: FunctionCall) -> Node:
+        """Return the result of a call."""
+        arguments = tuple(evaluate(argument, self) for argument in node.arguments)
         function = self.functions.get(node.name.lower())
         if function is None:
             return make_unknown(node, f"only a deployment can call {node.name}()")
@@ -113,7 +116,7 @@ class EvaluationScope:
 
 
 def evaluate(node: Node, scope: EvaluationScope) -> Node:
-    """The value of *node* in *scope*: no tree that is left has an expression in it."""
+    """Evaluate *node* in *scope*; the result has no expression left in it."""
     scope.budget.left -= 1
     if scope.depth >= DEPTH_MAX or scope.budget.left < 0:
         return make_unknown(node, "it is too long a story")
@@ -125,7 +128,7 @@ def evaluate(node: Node, scope: EvaluationScope) -> Node:
 
 
 def _literal(node: Literal, scope: EvaluationScope) -> Node:
-    return scope.literal(node) if isinstance(node.value, str) else node
+    return scope.resolve_literal(node) if isinstance(node.value, str) else node
 
 
 def _items(node: ListValue, scope: EvaluationScope) -> Node:
@@ -140,7 +143,7 @@ def _items(node: ListValue, scope: EvaluationScope) -> Node:
 
 
 def _table(node: ObjectValue, scope: EvaluationScope) -> Node:
-    node = scope.table(node)
+    node = scope.expand_object(node)
     entries: dict[str, ObjectEntry] = {}
     left: list[Node] = []
     for spread in node.spread:
@@ -156,11 +159,11 @@ def _table(node: ObjectValue, scope: EvaluationScope) -> Node:
 
 
 def _name(node: Identifier, scope: EvaluationScope) -> Node:
-    return scope.named(node)
+    return scope.resolve_name(node)
 
 
 def _field(node: MemberAccess, scope: EvaluationScope) -> Node:
-    found = scope.field(node)
+    found = scope.resolve_member(node)
     if found is not None:
         return found
     base = evaluate(node.base, scope)
@@ -180,7 +183,7 @@ def _index(node: IndexAccess, scope: EvaluationScope) -> Node:
 
 
 def _call(node: FunctionCall, scope: EvaluationScope) -> Node:
-    return scope.call(node)
+    return scope.call_function(node)
 
 
 def _pieces(node: Interpolation, scope: EvaluationScope) -> Node:
@@ -195,16 +198,16 @@ def _operation(node: OperatorExpression, scope: EvaluationScope) -> Node:
         return _first(node, scope)
     if node.operator == "if":
         return evaluate(node.operands[1], scope)
-    operands = tuple(evaluate(one, scope) for one in node.operands)
-    return apply_to_options(node, operands, lambda chosen: _worked_out(node, chosen))
+    operands = tuple(evaluate(operand, scope) for operand in node.operands)
+    return apply_to_options(node, operands, lambda chosen: _apply(node, chosen))
 
 
 def evaluate_conditional(node: Node, operands: Sequence[Node], scope: EvaluationScope) -> Node:
-    """`condition ? yes : no`; both where the condition is unknown."""
+    """Evaluate `condition ? yes : no`; both where the condition is unknown."""
     known = as_bool(evaluate(operands[0], scope))
     if known is not None:
         return evaluate(operands[1 if known else 2], scope)
-    return one_of(node, [evaluate(one, scope) for one in operands[1:]])
+    return one_of(node, [evaluate(operand, scope) for operand in operands[1:]])
 
 
 def _first(node: OperatorExpression, scope: EvaluationScope) -> Node:
@@ -216,7 +219,7 @@ def _first(node: OperatorExpression, scope: EvaluationScope) -> Node:
     return left
 
 
-def _worked_out(node: OperatorExpression, values: tuple[Node, ...]) -> Node | None:
+def _apply(node: OperatorExpression, values: tuple[Node, ...]) -> Node | None:
     known = [value.value for value in values if isinstance(value, Literal)]
     if node.operator in {"&&", "||"}:
         stops = node.operator == "||"
@@ -232,23 +235,23 @@ def _worked_out(node: OperatorExpression, values: tuple[Node, ...]) -> Node | No
 
 
 def _loop(node: ForExpression, scope: EvaluationScope) -> Node:
-    """A list of what the body comes to; one of it, for all, where it is not known what over."""
+    """Evaluate a loop to a list; to a single item for all where the range is unknown."""
     over = evaluate(node.over, scope)
-    rounds = iterations(over)
-    if rounds is None or len(rounds) > _TURNS:
+    pairs = iterations(over)
+    if pairs is None or len(pairs) > _ITERATIONS_MAX:
         why = over.why if isinstance(over, UnknownValue) else "it goes over what is not worked out"
         here = make_unknown(node.over, why)
-        scope.gaps.append(here)
-        rounds = [(here, here)]
+        scope.unresolved.append(here)
+        pairs = [(here, here)]
     found = []
-    for key, value in rounds:
-        scope.bound.append(dict(zip(reversed(node.names), (value, key), strict=False)))
+    for key, value in pairs:
+        scope.bindings.append(dict(zip(reversed(node.names), (value, key), strict=False)))
         found.append(evaluate(node.body, scope))
-        scope.bound.pop()
+        scope.bindings.pop()
     return ListValue(node.source, node.at, tuple(found))
 
 
-def _itself(node: Node, _: EvaluationScope) -> Node:
+def _unchanged(node: Node, _: EvaluationScope) -> Node:
     return node
 
 
@@ -263,6 +266,6 @@ _KINDS: dict[type, Callable[..., Node]] = {
     OperatorExpression: _operation,
     Interpolation: _pieces,
     ForExpression: _loop,
-    UnknownValue: _itself,
-    OneOf: _itself,
+    UnknownValue: _unchanged,
+    OneOf: _unchanged,
 }

@@ -1,4 +1,4 @@
-"""Expressions of ARM, Bicep and Terraform: close enough to one another to be read by one hand."""
+"""Parser of the expressions of ARM, Bicep and Terraform, which are alike but for their syntax."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ from imagebake.audit.source import SourceText
 
 
 class BracketParser(TokenStream, abc.ABC):
-    """Reads what stands in brackets, and leaves the rest of an expression to who extends it."""
+    """Parser of everything in brackets; a subclass parses whole expressions."""
 
     @abc.abstractmethod
     def expression(self) -> Node:
-        """A whole expression."""
+        """Parse a whole expression."""
 
     @abc.abstractmethod
     def text(self, token: Token) -> Node:
-        """A text, with the expressions in it."""
+        """Parse a string token with its interpolations."""
 
     def index(self, node: Node) -> Node:
-        """`[key]`, `[?key]`, `[*]`."""
-        before = self.enter(free=True)
+        """Parse `[key]`, `[?key]` or `[*]`."""
+        before = self.enter(ignore_newlines=True)
         if self.at_mark("?"):
             self.take()
         key = None
@@ -64,9 +64,9 @@ class BracketParser(TokenStream, abc.ABC):
         self.leave("]", before)
         return IndexAccess(self.source, node.at, node, key)
 
-    def called(self, name: Identifier | MemberAccess) -> Node:
-        """A call; of `sys.name(…)` and `item.method(…)` the last name."""
-        before = self.enter(free=True)
+    def function_call(self, name: Identifier | MemberAccess) -> Node:
+        """Parse a call; of `sys.name(…)` and `item.method(…)` only the last name is kept."""
+        before = self.enter(ignore_newlines=True)
         arguments: list[Node] = []
         while not self.at_mark(")"):
             arguments.append(self.expression())
@@ -79,65 +79,69 @@ class BracketParser(TokenStream, abc.ABC):
         return FunctionCall(self.source, name.at, name.name, tuple(arguments))
 
     def parenthesis(self) -> Node:
-        """`(expression)`, or the arguments of a function."""
+        """Parse `(expression)`, or a lambda with its parameters."""
         start = self.peek().at
-        if self.is_function():
+        if self.is_lambda():
             while not self.at_mark(")"):
                 self.take()
             self.take()
-            return self.function(start)
-        before = self.enter(free=True)
+            return self.lambda_body(start)
+        before = self.enter(ignore_newlines=True)
         node = self.expression()
         self.leave(")", before)
         return node
 
-    def is_function(self) -> bool:
-        """Whether the parenthesis ahead has names only, and an arrow behind it."""
+    def is_lambda(self) -> bool:
+        """Return whether the parenthesis holds only names and an arrow follows it."""
         count = 1
-        while self.ahead(count).kind in {WORD, NEWLINE} or self.ahead(count).value == ",":
+        while self.lookahead(count).kind in {WORD, NEWLINE} or self.lookahead(count).value == ",":
             count += 1
-        closing = self.ahead(count)
-        return closing.kind == MARK and closing.value == ")" and self.ahead(count + 1).value == "=>"
+        closing = self.lookahead(count)
+        return (
+            closing.kind == MARK
+            and closing.value == ")"
+            and self.lookahead(count + 1).value == "=>"
+        )
 
-    def function(self, at: int) -> Node:
-        """The rest of `x => body`, which nobody calls here."""
+    def lambda_body(self, at: int) -> Node:
+        """Parse the rest of `x => body`; its value stays unknown, as no call is evaluated."""
         self.expect("=>")
-        self.pass_lines()
+        self.skip_newlines()
         self.expression()
         return UnknownValue(self.source, at, self.source.snippet(at), "it is a function")
 
-    def sequence(self) -> Node:
-        """A list, or a loop that makes one."""
+    def list_or_loop(self) -> Node:
+        """Parse a list, or a loop that makes one."""
         start = self.peek().at
         bicep = self.language.grammar is BICEP
-        before = self.enter(free=not bicep)
-        self.pass_lines()
-        if self.at_word("for") and self.ahead().value != ",":
+        before = self.enter(ignore_newlines=not bicep)
+        self.skip_newlines()
+        if self.at_word("for") and self.lookahead().value != ",":
             loop = self.loop(start, keyed=False)
             self.leave("]", before)
             return loop
         items: list[Node] = []
         while not self.at_mark("]"):
             items.append(self.expression())
-            if not self.separated():
+            if not self.skip_separators():
                 break
         self.leave("]", before)
         return ListValue(self.source, start, tuple(items))
 
-    def separated(self) -> bool:
-        """Pass over what separates two items; whether there was anything."""
+    def skip_separators(self) -> bool:
+        """Skip commas and line ends; return whether there were any."""
         start = self.position
         while self.at_mark(",") or self.peek().kind == NEWLINE:
             self.take()
         return self.position > start or self.tokens[self.position - 1].kind == NEWLINE
 
-    def table(self) -> Node:
-        """An object, or Terraform's loop that makes one."""
+    def object(self) -> Node:
+        """Parse an object, or a Terraform loop that makes one."""
         start = self.peek().at
-        before = self.enter(free=False)
-        self.pass_lines()
-        if self.at_word("for") and self.ahead().kind == WORD:
-            self.free = True
+        before = self.enter(ignore_newlines=False)
+        self.skip_newlines()
+        if self.at_word("for") and self.lookahead().kind == WORD:
+            self.ignore_newlines = True
             loop = self.loop(start, keyed=True)
             self.leave("}", before)
             return loop
@@ -145,24 +149,24 @@ class BracketParser(TokenStream, abc.ABC):
         spread: list[Node] = []
         while not self.at_mark("}"):
             self.entry(entries, spread)
-            if not self.separated():
+            if not self.skip_separators():
                 break
         self.leave("}", before)
         return ObjectValue(self.source, start, entries, tuple(spread))
 
     def entry(self, entries: dict[str, ObjectEntry], spread: list[Node]) -> None:
-        """One key and its value, or what is poured in."""
+        """Parse one key and its value, or a spread."""
         token = self.peek()
         if self.at_mark("..."):
             self.take()
             spread.append(self.expression())
             return
-        self.deeper()
+        self.descend()
         name = self.key(token)
-        if not self.at_mark(*self.language.gives):
-            raise self.missing(repr(self.language.gives[0]))
+        if not self.at_mark(*self.language.separators):
+            raise self.missing_error(repr(self.language.separators[0]))
         self.take()
-        self.pass_lines()
+        self.skip_newlines()
         value = self.expression()
         self.depth -= 1
         if name is None:
@@ -173,12 +177,12 @@ class BracketParser(TokenStream, abc.ABC):
             entries[name.lower()] = ObjectEntry(token.at, name, value)
 
     def key(self, token: Token) -> str | None:
-        """The name of an entry; None where an expression makes it."""
+        """Parse the key of an entry; None where an expression computes it."""
         if token.kind in {WORD, NUMBER}:
             self.take()
             if not self.at_mark(".", "["):
                 return token.value
-            while not self.at_mark(*self.language.gives) and self.peek().kind not in {
+            while not self.at_mark(*self.language.separators) and self.peek().kind not in {
                 NEWLINE,
                 "end",
             }:
@@ -188,26 +192,26 @@ class BracketParser(TokenStream, abc.ABC):
         return str(node.value) if isinstance(node, Literal) else None
 
     def loop(self, start: int, *, keyed: bool) -> Node:
-        """`for … in …: …`, which stands in brackets."""
+        """Parse `for … in …: …` inside of brackets."""
         self.take()
         names = self.loop_names()
-        self.pass_lines()
+        self.skip_newlines()
         if not self.at_word("in"):
-            raise self.missing("'in'")
+            raise self.missing_error("'in'")
         self.take()
-        self.pass_lines()
+        self.skip_newlines()
         over = self.expression()
         self.expect(":")
-        self.pass_lines()
+        self.skip_newlines()
         body, key = self.expression(), None
         if keyed:
-            self.pass_lines()
+            self.skip_newlines()
             self.expect("=>")
-            self.pass_lines()
+            self.skip_newlines()
             body, key = self.expression(), body
             if self.at_mark("..."):
                 self.take()
-        self.pass_lines()
+        self.skip_newlines()
         if self.at_word("if"):
             self.take()
             condition = self.expression()
@@ -215,7 +219,7 @@ class BracketParser(TokenStream, abc.ABC):
         return ForExpression(self.source, start, names, over, body, key)
 
     def loop_names(self) -> tuple[str, ...]:
-        """The names that a loop gives to what it goes over: the key, if any, and the value."""
+        """Parse the loop's variables: the key, if any, and the value."""
         bracketed = self.at_mark("(")
         if bracketed:
             self.take()
@@ -234,9 +238,9 @@ _DIRECTIVES = frozenset({"if", "else", "endif", "for", "endfor"})
 
 
 def parse_expression(source: SourceText, at: int, text: str) -> Node:
-    """The expression of an ARM template that *text* is, its brackets left out.
+    """Parse *text*, an ARM expression without its brackets; raises `ParseError`.
 
-    All of it is said to stand at *at*. Raises `ParseError`.
+    Every node gets the position *at*, that of the string that it was written in.
     """
     tokens, wrong = tokenize(SourceText("", text), ARM)
     if wrong:
@@ -251,11 +255,11 @@ def parse_expression(source: SourceText, at: int, text: str) -> Node:
 
 
 class ExpressionParser(BracketParser):
-    """Reads expressions off a row of tokens; raises `ParseError` where there is none."""
+    """Parser of expressions; raises `ParseError` where there is none."""
 
     def expression(self) -> Node:
-        """A whole expression."""
-        self.deeper()
+        """Parse a whole expression."""
+        self.descend()
         node = self.binary(1)
         if self.continues("?"):
             node = self.choice(node)
@@ -263,18 +267,18 @@ class ExpressionParser(BracketParser):
         return node
 
     def choice(self, condition: Node) -> Node:
-        """The rest of `condition ? yes : no`."""
+        """Parse the rest of `condition ? yes : no`."""
         at = self.take().at
-        self.pass_lines()
+        self.skip_newlines()
         yes = self.expression()
-        self.pass_lines()
+        self.skip_newlines()
         self.expect(":")
-        self.pass_lines()
+        self.skip_newlines()
         no = self.expression()
         return OperatorExpression(self.source, at, "?:", (condition, yes, no))
 
     def binary(self, weakest: int) -> Node:
-        """Operators that bind at least as strongly as *weakest*."""
+        """Parse binary operators of at least the precedence *weakest*."""
         left = self.unary()
         while self.continues(*PRECEDENCE):
             operator = self.peek().value
@@ -282,26 +286,26 @@ class ExpressionParser(BracketParser):
             if strength < weakest:
                 return left
             self.take()
-            self.pass_lines()
+            self.skip_newlines()
             right = self.binary(strength + 1)
             left = OperatorExpression(self.source, left.at, operator, (left, right))
         return left
 
     def unary(self) -> Node:
-        """`!x`, `-x`, or what has neither."""
+        """Parse `!x`, `-x`, or an operand without either."""
         if not self.at_mark("!", "-", "..."):
             return self.postfix(self.primary())
-        self.deeper()
+        self.descend()
         mark = self.take()
         node = OperatorExpression(self.source, mark.at, mark.value, (self.unary(),))
         self.depth -= 1
         return node
 
     def postfix(self, node: Node) -> Node:
-        """Everything that is asked of a value: fields, indexes."""
+        """Parse member accesses and indexes after a value."""
         while True:
             if self.continues(".", ".?", "::"):
-                node = self.field(node)
+                node = self.member_access(node)
             elif self.at_mark("["):
                 node = self.index(node)
             elif self.at_mark("!") and self.language.grammar is BICEP:
@@ -309,19 +313,19 @@ class ExpressionParser(BracketParser):
             else:
                 return node
 
-    def field(self, node: Node) -> Node:
-        """`.name`, `.0`, `.*`, `.name(…)`."""
+    def member_access(self, node: Node) -> Node:
+        """Parse `.name`, `.0`, `.*` or `.name(…)`."""
         self.take()
         if self.at_mark("*"):
             self.take()
             return IndexAccess(self.source, node.at, node, None)
         if self.peek().kind not in {WORD, NUMBER}:
-            raise self.missing("a name")
+            raise self.missing_error("a name")
         found = MemberAccess(self.source, node.at, node, self.take().value)
-        return self.called(found) if self.at_mark("(") else found
+        return self.function_call(found) if self.at_mark("(") else found
 
     def primary(self) -> Node:
-        """A value, a name, a call, or something in brackets."""
+        """Parse a literal, a name, a call, or something in brackets."""
         token = self.peek()
         if token.kind == TEXT:
             return self.text(self.take())
@@ -330,11 +334,11 @@ class ExpressionParser(BracketParser):
         if token.kind == WORD:
             return self.word(self.take())
         if token.kind == MARK and token.value in "([{":
-            return {"(": self.parenthesis, "[": self.sequence, "{": self.table}[token.value]()
-        raise self.missing("a value")
+            return {"(": self.parenthesis, "[": self.list_or_loop, "{": self.object}[token.value]()
+        raise self.missing_error("a value")
 
     def text(self, token: Token) -> Node:
-        """A text, with the expressions in it."""
+        """Parse a string token with its interpolations."""
         if not token.parts:
             return Literal(self.source, token.at, token.value)
         return Interpolation(
@@ -342,14 +346,14 @@ class ExpressionParser(BracketParser):
         )
 
     def piece(self, token: Token, part: str | tuple[Token, ...]) -> Node:
-        """A piece of a text; a directive of Terraform's is nobody's value."""
+        """Parse one part of a string; a directive such as `%{ if … }` is unknown."""
         if isinstance(part, str):
             return Literal(self.source, token.at, part)
         at = part[0].at if part else token.at
         if not part or (part[0].kind == WORD and part[0].value in _DIRECTIVES):
             return UnknownValue(self.source, at, self.source.snippet(at), "it is a directive")
         inner = ExpressionParser(self.source, (*part, Token(END, part[-1].at, "")), self.language)
-        inner.free, inner.depth = True, self.depth
+        inner.ignore_newlines, inner.depth = True, self.depth
         if inner.at_mark("~"):
             inner.take()
         node = inner.expression()
@@ -358,16 +362,16 @@ class ExpressionParser(BracketParser):
         return node
 
     def word(self, token: Token) -> Node:
-        """A constant, a name, a call, or a function of one argument."""
+        """Parse a constant, a name, a call, or a lambda of one parameter."""
         name = Identifier(self.source, token.at, token.value)
         if token.value == "if" and self.language.grammar is BICEP and self.at_mark("("):
             condition = self.parenthesis()
-            self.pass_lines()
+            self.skip_newlines()
             return OperatorExpression(self.source, token.at, "if", (condition, self.expression()))
         if self.at_mark("("):
-            return self.called(name)
+            return self.function_call(name)
         if self.at_mark("=>") and self.language.grammar is BICEP:
-            return self.function(token.at)
+            return self.lambda_body(token.at)
         if token.value in _CONSTANTS:
             return Literal(self.source, token.at, _CONSTANTS[token.value])
         return name

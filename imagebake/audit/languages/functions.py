@@ -1,4 +1,4 @@
-"""What the functions of ARM and of Bicep come to, where no deployment is needed for it."""
+"""Functions of ARM and Bicep that need no deployment; Terraform shares some of them."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from imagebake.audit.languages.values import (
     scalar_text,
 )
 
-_HOLE = re.compile(r"\{\{|\}\}|\{(\d+)(?::[^}]*)?\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\d+)(?::[^}]*)?\}")
 _GROUP = "/subscriptions/{subscription}/resourceGroups/{group}/providers"
 
 Nodes = tuple[Node, ...]
 
 
 def scalar_function(work: Callable[..., Scalar], count: int = 0) -> Function:
-    """A function of plain values: of exactly *count* of them unless that is 0.
+    """Wrap *work* on scalars as a function of exactly *count* arguments, or any where 0.
 
-    What it makes of one value stands where that one does.
+    The result of a single argument keeps the position of that argument.
     """
 
     def apply(call: FunctionCall, arguments: Nodes) -> Node | None:
-        known = [one.value for one in arguments if isinstance(one, Literal)]
+        known = [argument.value for argument in arguments if isinstance(argument, Literal)]
         if len(known) != len(arguments) or (count and len(known) != count):
             return None
         try:
@@ -62,7 +62,7 @@ def format_text(call: FunctionCall, arguments: Nodes) -> Node | None:
         return None
     parts: list[Node] = []
     start, text = 0, pattern.value
-    for match in _HOLE.finditer(text):
+    for match in _PLACEHOLDER.finditer(text):
         parts.append(pattern._replace(value=text[start : match.start()]))
         start = match.end()
         if match[1] is None:
@@ -75,20 +75,20 @@ def format_text(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 
 def split_text(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """A text cut at a separator."""
-    known = [one.value for one in arguments if isinstance(one, Literal)]
-    if len(known) != 2 or not all(isinstance(one, str) and one for one in known):  # noqa: PLR2004
+    """`split(text, separator)`."""
+    known = [argument.value for argument in arguments if isinstance(argument, Literal)]
+    if len(known) != 2 or not all(isinstance(value, str) and value for value in known):  # noqa: PLR2004
         return None
     return ListValue(
         call.source,
         call.at,
-        tuple(Literal(call.source, call.at, one) for one in str(known[0]).split(str(known[1]))),
+        tuple(Literal(call.source, call.at, word) for word in str(known[0]).split(str(known[1]))),
     )
 
 
 def join_list(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """`join(list, separator)`, whichever of the two comes first."""
-    ordered = sorted(arguments, key=lambda one: not isinstance(one, ListValue))
+    """`join(list, separator)`; ARM and Terraform order the two differently."""
+    ordered = sorted(arguments, key=lambda argument: not isinstance(argument, ListValue))
     if len(ordered) != 2 or not isinstance(ordered[0], ListValue):  # noqa: PLR2004 - as above
         return None
     parts: list[Node] = []
@@ -98,8 +98,8 @@ def join_list(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 
 def resource_id(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """`resourceId('Publisher/types/types', name, name)`, in a subscription that has no name yet."""
-    words = [str(one.value) for one in arguments if isinstance(one, Literal)]
+    """`resourceId('Publisher/types/types', name, name)`, in an unnamed subscription."""
+    words = [str(argument.value) for argument in arguments if isinstance(argument, Literal)]
     start = next((number for number, word in enumerate(words) if "/" in word), None)
     if start is None or len(words) != len(arguments):
         return None
@@ -112,61 +112,61 @@ def resource_id(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 
 def base64_encode(text: str) -> str:
-    """*text* in base 64."""
+    """Encode *text* in base 64."""
     return base64.b64encode(text.encode()).decode()
 
 
 def base64_decode(text: str) -> str:
-    """The text that is *text* in base 64; raises `ValueError` where it is none."""
+    """Decode base 64; raises `ValueError` where it is none or no UTF-8."""
     try:
         return base64.b64decode(text, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ValueError("no text in base 64") from error
 
 
-_MOST = 10_000
+_LIST_MAX = 10_000
 
 
 def concat(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """Texts, or lists, one after the other."""
-    if any(isinstance(one, ListValue) for one in arguments):
+    """Concatenate texts or lists."""
+    if any(isinstance(argument, ListValue) for argument in arguments):
         found: list[Node] = []
-        for one in arguments:
-            found += one.items if isinstance(one, ListValue) else (one,)
-        if len(found) > _MOST:
+        for argument in arguments:
+            found += argument.items if isinstance(argument, ListValue) else (argument,)
+        if len(found) > _LIST_MAX:
             return None
         return ListValue(call.source, call.at, tuple(found))
     return concatenate(call, arguments)
 
 
 def union(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """Tables poured into one another, or lists; what is unknown stays in it."""
-    if not any(isinstance(one, ObjectValue) for one in arguments):
+    """Merge objects, or concatenate lists; unknown arguments stay in the result."""
+    if not any(isinstance(argument, ObjectValue) for argument in arguments):
         return concat(call, arguments)
     entries: dict[str, ObjectEntry] = {}
     left: list[Node] = []
-    for one in arguments:
-        if isinstance(one, ObjectValue):
-            entries |= one.entries
-            left += one.spread
-        elif not (isinstance(one, Literal) and one.value is None):
-            left.append(one)
+    for argument in arguments:
+        if isinstance(argument, ObjectValue):
+            entries |= argument.entries
+            left += argument.spread
+        elif not (isinstance(argument, Literal) and argument.value is None):
+            left.append(argument)
     return ObjectValue(call.source, call.at, entries, tuple(left))
 
 
 def coalesce(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """The first that is something; any of what may be."""
+    """Return the first argument that is not null, or any that may be the first."""
     may_be: list[Node] = []
-    for one in arguments:
-        if isinstance(one, UnknownValue):
-            may_be.append(one)
-        elif not isinstance(one, Literal) or one.value is not None:
-            return one_of(call, [*may_be, one]) if may_be else one
+    for argument in arguments:
+        if isinstance(argument, UnknownValue):
+            may_be.append(argument)
+        elif not isinstance(argument, Literal) or argument.value is not None:
+            return one_of(call, [*may_be, argument]) if may_be else argument
     return one_of(call, may_be) if may_be else Literal(call.source, call.at, None)
 
 
 def make_list(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """A list of the arguments."""
+    """`createArray(…)`."""
     return ListValue(call.source, call.at, arguments)
 
 
@@ -181,7 +181,7 @@ def make_object(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 
 def first_argument(_: FunctionCall, arguments: Nodes) -> Node | None:
-    """What is given, as it is."""
+    """Return the first argument unchanged."""
     return arguments[0] if arguments else None
 
 
@@ -191,30 +191,30 @@ def make_null(call: FunctionCall, _: Nodes) -> Node | None:
 
 
 def is_empty(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """Whether a text, a list or a table has nothing in it."""
-    one = arguments[0] if arguments else None
-    match one:
+    """`empty(…)` of a text, list or object."""
+    value = arguments[0] if arguments else None
+    match value:
         case Literal():
-            return Literal(call.source, call.at, one.value in (None, ""))
+            return Literal(call.source, call.at, value.value in (None, ""))
         case ListValue():
-            return Literal(call.source, call.at, not one.items)
-        case ObjectValue() if one.entries or not one.spread:
-            return Literal(call.source, call.at, not one.entries)
+            return Literal(call.source, call.at, not value.items)
+        case ObjectValue() if value.entries or not value.spread:
+            return Literal(call.source, call.at, not value.entries)
     return None
 
 
 def length(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """How long a text or a list is."""
-    one = arguments[0] if arguments else None
-    if isinstance(one, ListValue):
-        return Literal(call.source, call.at, len(one.items))
-    if isinstance(one, Literal) and isinstance(one.value, str):
-        return Literal(call.source, call.at, len(one.value))
+    """`length(…)` of a text or list."""
+    value = arguments[0] if arguments else None
+    if isinstance(value, ListValue):
+        return Literal(call.source, call.at, len(value.items))
+    if isinstance(value, Literal) and isinstance(value.value, str):
+        return Literal(call.source, call.at, len(value.value))
     return None
 
 
 def contains(call: FunctionCall, arguments: Nodes) -> Node | None:
-    """Whether a table has a key, a list an item, or a text a part."""
+    """`contains(…)`: whether an object has a key, a list an item, or a text a part."""
     if len(arguments) != 2 or not isinstance(key := arguments[1], Literal):  # noqa: PLR2004
         return None
     where = arguments[0]
@@ -230,30 +230,30 @@ def contains(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 
 def item_at(position: int) -> Function:
-    """The first or the last of a list."""
+    """Return the function `first(list)` or `last(list)`."""
 
     def apply(_: FunctionCall, arguments: Nodes) -> Node | None:
-        one = arguments[0] if arguments else None
-        return one.items[position] if isinstance(one, ListValue) and one.items else None
+        items = arguments[0] if arguments else None
+        return items.items[position] if isinstance(items, ListValue) and items.items else None
 
     return apply
 
 
 def shallow_merge(call: FunctionCall, arguments: Nodes) -> Node | None:
     """`shallowMerge(list)`."""
-    one = arguments[0] if arguments else None
-    return union(call, one.items) if isinstance(one, ListValue) else None
+    items = arguments[0] if arguments else None
+    return union(call, items.items) if isinstance(items, ListValue) else None
 
 
 def number_range(call: FunctionCall, arguments: Nodes) -> Node | None:
     """`range(first, count)`."""
-    known = [one.value for one in arguments if isinstance(one, Literal)]
+    known = [argument.value for argument in arguments if isinstance(argument, Literal)]
     match known:
-        case [int(first), int(count)] if 0 <= count <= _MOST:
+        case [int(first), int(count)] if 0 <= count <= _LIST_MAX:
             return ListValue(
                 call.source,
                 call.at,
-                tuple(Literal(call.source, call.at, first + one) for one in range(count)),
+                tuple(Literal(call.source, call.at, first + number) for number in range(count)),
             )
     return None
 
@@ -265,10 +265,10 @@ def logical_not(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 
 def logical_function(stops: bool) -> Function:  # noqa: FBT001 - the value that settles it
-    """`or(…)` where True settles it, `and(…)` where False does."""
+    """Return `or(…)`, which True settles, or `and(…)`, which False does."""
 
     def apply(call: FunctionCall, arguments: Nodes) -> Node | None:
-        known = [as_bool(one) for one in arguments]
+        known = [as_bool(argument) for argument in arguments]
         if stops in known:
             return Literal(call.source, call.at, stops)
         return None if None in known else Literal(call.source, call.at, not stops)
@@ -282,7 +282,7 @@ FUNCTIONS: dict[str, Function] = {
     "array": make_list,
     "base64": scalar_function(base64_encode, 1),
     "base64tostring": scalar_function(base64_decode, 1),
-    "bool": scalar_function(lambda one: scalar_text(one).lower() == "true", 1),
+    "bool": scalar_function(lambda value: scalar_text(value).lower() == "true", 1),
     "coalesce": coalesce,
     "concat": concat,
     "contains": contains,
@@ -318,4 +318,4 @@ FUNCTIONS: dict[str, Function] = {
     "union": union,
     "uri": scalar_function(lambda base, rest: f"{base.rpartition('/')[0]}/{rest.lstrip('/')}", 2),
 }
-"""By their names in lower case; `if`, `parameters` and `variables` are the scope's."""
+"""By name in lower case; `if`, `parameters` and `variables` belong to the scope."""

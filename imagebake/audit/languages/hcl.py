@@ -1,4 +1,4 @@
-"""Terraform's language: blocks, with attributes and blocks in them."""
+"""Parser of HCL, Terraform's language: attributes and nested blocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagebake.audit.languages.tokens import (
 )
 from imagebake.audit.source import SourceText
 
-_MISTAKES = 10
+_MISTAKES_MAX = 10
 
 
 class HclBlock(NamedTuple):
@@ -34,12 +34,12 @@ class HclBlock(NamedTuple):
     blocks: tuple[HclBlock, ...]
 
     def inner(self, kind: str) -> tuple[HclBlock, ...]:
-        """The blocks inside it that are called *kind*."""
+        """Return the nested blocks of type *kind*."""
         return tuple(block for block in self.blocks if block.kind == kind)
 
 
 class HclFile(NamedTuple):
-    """What a file says at its outermost level."""
+    """Attributes and blocks at the top level of a file."""
 
     source: SourceText
     attributes: dict[str, ObjectEntry]
@@ -48,31 +48,31 @@ class HclFile(NamedTuple):
 
 
 def parse_hcl(source: SourceText) -> HclFile:
-    """Read *source*; what a mistake is in is left out, and the rest is read."""
+    """Parse *source*; a statement with a mistake is left out, the rest is parsed."""
     tokens, wrong = tokenize(source, HCL)
-    parser = _Bodies(source, tokens, HCL_LANGUAGE)
+    parser = _HclParser(source, tokens, HCL_LANGUAGE)
     cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     attributes, blocks = parser.body("", 0)
     return HclFile(source, attributes, blocks, one_each(parser.flaws, cut))
 
 
-class _Bodies(ExpressionParser):
-    """Reads the bodies of blocks."""
+class _HclParser(ExpressionParser):
+    """Parser of the bodies of blocks."""
 
     def __init__(self, *given: object) -> None:
-        super().__init__(*given)  # type: ignore[arg-type] # as the row takes them
+        super().__init__(*given)  # type: ignore[arg-type] # as the stream takes them
         self.flaws: list[Flaw] = []
 
     def body(self, kind: str, start: int) -> tuple[dict[str, ObjectEntry], tuple[HclBlock, ...]]:
-        """Attributes and blocks, up to the brace that closes them, or the end."""
+        """Parse attributes and blocks up to the closing brace or the end of the file."""
         attributes: dict[str, ObjectEntry] = {}
         blocks: list[HclBlock] = []
-        while len(self.flaws) < _MISTAKES:
-            self.pass_lines()
+        while len(self.flaws) < _MISTAKES_MAX:
+            self.skip_newlines()
             token = self.peek()
             if token.kind == END:
                 if kind and self.tokens[self.position - 2].kind != BAD:
-                    line = self.source.place(start)[0]
+                    line = self.source.position(start)[0]
                     self.flaws.append(
                         Flaw(token.at, f"the text ends inside {kind!r} of line {line}")
                     )
@@ -84,12 +84,12 @@ class _Bodies(ExpressionParser):
                 self.statement(attributes, blocks)
             except ParseError as error:
                 self.flaws.append(Flaw(error.at, error.message))
-                self.free, self.depth, self.position = False, depth, before
+                self.ignore_newlines, self.depth, self.position = False, depth, before
                 self.recover()
         return attributes, tuple(blocks)
 
     def statement(self, attributes: dict[str, ObjectEntry], blocks: list[HclBlock]) -> None:
-        """`name = value`, or a block."""
+        """Parse `name = value`, or a block."""
         token = self.peek()
         if token.kind not in {WORD, TEXT}:
             raise ParseError(token.at, f"{token.value[:30]!r} begins neither attribute nor block")
@@ -102,10 +102,10 @@ class _Bodies(ExpressionParser):
         else:
             blocks.append(self.block(token.at, token.value))
         if self.peek().kind not in {NEWLINE, END} and not self.at_mark("}"):
-            raise self.missing("the end of the line")
+            raise self.missing_error("the end of the line")
 
     def block(self, at: int, kind: str) -> HclBlock:
-        """The rest of a block."""
+        """Parse the rest of a block."""
         labels: list[str] = []
         while self.peek().kind in {WORD, TEXT}:
             token = self.take()
@@ -113,7 +113,7 @@ class _Bodies(ExpressionParser):
             plain = isinstance(label, Literal) or label is None
             labels.append(token.value if plain else self.source.snippet(token.at))
         self.expect("{")
-        self.deeper()
+        self.descend()
         attributes, blocks = self.body(kind, at)
         self.depth -= 1
         if self.at_mark("}"):
@@ -121,7 +121,7 @@ class _Bodies(ExpressionParser):
         return HclBlock(at, kind, tuple(labels), attributes, blocks)
 
     def recover(self) -> None:
-        """Go to the end of the statement: of its line, or of the braces that it opens."""
+        """Skip to the end of the statement: of its line, or of the braces that it opens."""
         depth = 0
         while (token := self.tokens[self.position]).kind != END:
             if token.kind == MARK and token.value in "{[(":

@@ -135,7 +135,7 @@ class _Reader:
         if at >= len(self.text):
             if self.open:
                 kind = "list" if self.open[-1].items is not None else "object"
-                line = self.source.place(self.open[-1].at)[0]
+                line = self.source.position(self.open[-1].at)[0]
                 raise _Stop(at, f"the text ends inside the {kind} that line {line} opens")
             if self.root is None:
                 raise _Stop(at, "the text is empty")

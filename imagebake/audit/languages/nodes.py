@@ -1,7 +1,7 @@
-"""What ARM, Bicep and Terraform say, in one form: values, and expressions over them.
+"""Nodes of ARM, Bicep and Terraform in one form: values, and expressions over them.
 
-A tree as it was read has nodes of all kinds. A tree that was evaluated has values only, and
-`UnknownValue` where nobody can say the value without deploying. Every node knows where it stands.
+A parsed tree has nodes of all kinds. An evaluated tree has values only, and `UnknownValue`
+for what only a deployment can know. Every node has its source and its offset *at* there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Scalar = str | int | float | bool | None
 
 
 class Literal(NamedTuple):
-    """A text, a number, a truth value, or nothing."""
+    """A string, a number, a boolean, or null."""
 
     source: SourceText
     at: int
@@ -31,7 +31,7 @@ class ListValue(NamedTuple):
 
 
 class ObjectEntry(NamedTuple):
-    """One key of a table, as it is spelled, and what it has."""
+    """A key of an object, as it is spelled, and its value."""
 
     at: int
     name: str
@@ -39,9 +39,9 @@ class ObjectEntry(NamedTuple):
 
 
 class ObjectValue(NamedTuple):
-    """An object; *entries* by their names in lower case, because ARM knows no other.
+    """An object; *entries* by their keys in lower case, because ARM ignores case.
 
-    *spread* is what else is poured into it, or has a key that only a deployment knows.
+    *spread* holds values that are merged into it, and values whose key is not known.
     """
 
     source: SourceText
@@ -51,7 +51,7 @@ class ObjectValue(NamedTuple):
 
 
 class Identifier(NamedTuple):
-    """A name: a parameter, a variable, a resource."""
+    """The name of a parameter, variable or resource."""
 
     source: SourceText
     at: int
@@ -68,7 +68,7 @@ class MemberAccess(NamedTuple):
 
 
 class IndexAccess(NamedTuple):
-    """`base[key]`; without a key all of them, as Terraform's `base[*]`."""
+    """`base[key]`; without a key every element, as in Terraform's `base[*]`."""
 
     source: SourceText
     at: int
@@ -86,7 +86,7 @@ class FunctionCall(NamedTuple):
 
 
 class OperatorExpression(NamedTuple):
-    """An operator and what it works on; `?:` has three operands."""
+    """An operator and its operands; `?:` has three."""
 
     source: SourceText
     at: int
@@ -95,7 +95,7 @@ class OperatorExpression(NamedTuple):
 
 
 class Interpolation(NamedTuple):
-    """A text with expressions in it."""
+    """A string with expressions in it."""
 
     source: SourceText
     at: int
@@ -103,7 +103,7 @@ class Interpolation(NamedTuple):
 
 
 class ForExpression(NamedTuple):
-    """`for names in over: body`; *key* where it makes a table of Terraform's."""
+    """`for names in over: body`; *key* where it makes a Terraform object."""
 
     source: SourceText
     at: int
@@ -114,7 +114,7 @@ class ForExpression(NamedTuple):
 
 
 class UnknownValue(NamedTuple):
-    """What only a deployment knows: *text* is what stands there, *why* says what is missing."""
+    """A value that only a deployment knows: *text* is its source, *why* the reason."""
 
     source: SourceText
     at: int
@@ -123,7 +123,7 @@ class UnknownValue(NamedTuple):
 
 
 class OneOf(NamedTuple):
-    """One of several values: which, only a deployment knows."""
+    """One of several values; only a deployment knows which."""
 
     source: SourceText
     at: int
@@ -147,7 +147,7 @@ Node = (
 
 
 def lookup(node: Node | None, *path: str) -> Node | None:
-    """What *node* has at *path*, where all of it is tables."""
+    """Return the value at *path* below *node*; None where an object or key is missing."""
     for name in path:
         if not isinstance(node, ObjectValue) or (found := node.entries.get(name.lower())) is None:
             return None
@@ -156,33 +156,33 @@ def lookup(node: Node | None, *path: str) -> Node | None:
 
 
 def key_offset(table: Node | None, name: str) -> int | None:
-    """Where the key *name* of a table stands."""
+    """Return the offset of the key *name* of an object."""
     found = table.entries.get(name.lower()) if isinstance(table, ObjectValue) else None
     return found.at if found else None
 
 
 def text_of(node: Node | None) -> str | None:
-    """The text or number that *node* is, as a text; else None."""
+    """Return a string or number as text; None for any other node."""
     if not isinstance(node, Literal) or node.value is None or isinstance(node.value, bool):
         return None
     return str(node.value)
 
 
 def options_of(node: Node | None) -> tuple[Node, ...]:
-    """The values that *node* may have."""
+    """Return the values that *node* may have."""
     if node is None:
         return ()
     return node.options if isinstance(node, OneOf) else (node,)
 
 
 def texts_of(node: Node | None) -> tuple[str, ...]:
-    """Every text that *node* may be, in order."""
+    """Return every text that *node* may be, in order."""
     found = (text_of(option) for option in options_of(node))
     return tuple(dict.fromkeys(text for text in found if text is not None))
 
 
 def items_of(node: Node | None) -> Iterator[Node]:
-    """The items of a list, of either of two lists, or the one thing that stands for a list."""
+    """Yield the items of a list, of each optional list, or the single value in place of a list."""
     for option in options_of(node):
         if isinstance(option, ListValue):
             for item in option.items:
@@ -192,14 +192,17 @@ def items_of(node: Node | None) -> Iterator[Node]:
 
 
 def walk(node: Node, most: int = 20_000) -> Iterator[Node]:
-    """*node* and the values inside it, outermost first; no more than *most* of them."""
+    """Yield *node* and the values inside it, outermost first; no more than *most* of them."""
     waiting = [node]
     while waiting and most:
         most -= 1
         found = waiting.pop()
         yield found
         if isinstance(found, ObjectValue):
-            waiting += [*reversed([one.value for one in found.entries.values()]), *found.spread]
+            waiting += [
+                *reversed([member.value for member in found.entries.values()]),
+                *found.spread,
+            ]
         elif isinstance(found, ListValue):
             waiting += reversed(found.items)
         elif isinstance(found, OneOf):

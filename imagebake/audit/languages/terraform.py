@@ -1,4 +1,4 @@
-"""Terraform: what the resources of a folder and of the modules it calls make machines need."""
+"""Settings that the Terraform resources of a folder, and of the modules it calls, give machines."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _REFERENCES = frozenset(
 
 
 class TerraformModule(NamedTuple):
-    """A module that is being read, and one of its files."""
+    """A module under evaluation, and one of its files."""
 
     scope: TerraformScope
     context: ResourceContext
     source: SourceText
 
     def value(self, attributes: Mapping[str, ObjectEntry], *names: str) -> Node | None:
-        """What one of *names* is set to; None where none is, or it is null."""
+        """Evaluate the first of *names* that is set; None where none is, or it is null."""
         for name in names:
             if name in attributes:
                 found = evaluate(attributes[name].value, self.scope)
@@ -63,14 +63,14 @@ class TerraformModule(NamedTuple):
 
     @property
     def library(self) -> TemplateLibrary:
-        """Where other files come from."""
+        """Library that reads other files."""
         return self.scope.library
 
 
-def extension(
+def _extension(
     block: HclBlock, machine: str, name: str, module: TerraformModule
 ) -> DiscoveredExtension:
-    """The extension that a block is, with the defaults of the provider."""
+    """Read an extension block, with the provider's defaults."""
     kind = module.value(block.attributes, "type")
     place = kind if kind and module.context.via else None
     written = block.attributes.get("type")
@@ -92,16 +92,17 @@ def extension(
         automatic=module.value(
             block.attributes, "automatic_upgrade_enabled", "enable_automatic_upgrade"
         ),
-        settings=tuple(one for one in settings if one is not None),
+        settings=tuple(setting for setting in settings if setting is not None),
         context=module.context,
+        # azurerm: true is the default for extensions of scale sets, false for those of machines.
         minor_absent=machine == SCALE_SET,
     )
 
 
-def machine_parts(
+def _machine_settings(
     block: HclBlock, machine: str, name: str, module: TerraformModule
 ) -> Iterator[Discovered]:
-    """What a block of a machine or a scale set has in it."""
+    """Yield start scripts, images and extensions of a machine's or scale set's block."""
     for kind, place in (
         ("custom data", block.attributes),
         ("user data", block.attributes),
@@ -115,7 +116,7 @@ def machine_parts(
     yield from _images(block, machine, name, module)
     for inner in block.blocks:
         if inner.kind == "extension":
-            yield extension(inner, machine, name, module)
+            yield _extension(inner, machine, name, module)
         elif inner.kind == "dynamic" and inner.labels[:1] == ("extension",):
             yield from _dynamic(inner, machine, name, module)
 
@@ -134,7 +135,7 @@ def _images(
         if inner.kind in _REFERENCES:
             version = module.value(inner.attributes, "version")
             parts = tuple(
-                module.value(inner.attributes, one) for one in ("publisher", "offer", "sku")
+                module.value(inner.attributes, part) for part in ("publisher", "offer", "sku")
             )
             reference = module.value(inner.attributes, "id")
             place = version or reference
@@ -158,7 +159,7 @@ def _images(
 def _dynamic(
     block: HclBlock, machine: str, name: str, module: TerraformModule
 ) -> Iterator[Discovered]:
-    """The extensions of a `dynamic` block: each of them, where it can be known."""
+    """Yield the extensions of a `dynamic` block: each one, where the loop is known."""
     loop, contents = block.attributes.get("for_each"), block.inner("content")
     if not contents or loop is None:
         return
@@ -170,13 +171,13 @@ def _dynamic(
         yield Unresolved(module.source, block.at, f"dynamic extensions of {name}", over.why)
     inside = module._replace(context=module.context._replace(repeated=True))
     for key, value in iterations(over) or [(over, over)]:
-        module.scope.bound.append({iterator: pair(block.at, key, value)})
-        yield extension(contents[0], machine, name, inside)
-        module.scope.bound.pop()
+        module.scope.bindings.append({iterator: _key_value(block.at, key, value)})
+        yield _extension(contents[0], machine, name, inside)
+        module.scope.bindings.pop()
 
 
-def pair(at: int, key: Node, value: Node) -> ObjectValue:
-    """What a loop gives its body: a `key` and a `value`."""
+def _key_value(at: int, key: Node, value: Node) -> ObjectValue:
+    """Return the object with `key` and `value` that a loop gives its body."""
     entries = {"key": ObjectEntry(at, "key", key), "value": ObjectEntry(at, "value", value)}
     return ObjectValue(value.source, at, entries)
 
@@ -194,14 +195,14 @@ _EXTENSIONS = {
     "azurerm_virtual_machine_extension": MACHINE,
     "azurerm_virtual_machine_scale_set_extension": SCALE_SET,
 }
-_TURNS = 50
+_ITERATIONS_MAX = 50
 _DEPLOYMENTS = (
     "azurerm_resource_group_template_deployment",
     "azurerm_subscription_template_deployment",
     "azurerm_template_deployment",
 )
 _AZAPI = ("azapi_resource", "azapi_update_resource")
-_META = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
+_META_ARGUMENTS = frozenset({"source", "version", "providers", "count", "for_each", "depends_on"})
 
 
 def discover_in_folder(
@@ -210,42 +211,42 @@ def discover_in_folder(
     context: ResourceContext,
     library: TemplateLibrary,
 ) -> Iterator[Discovered]:
-    """What the module that *files* are, *given* its variables, makes machines depend on."""
+    """Yield the settings that the module of *files* gives machines; *given* are its variables."""
     scope = TerraformScope(files, given, library)
     for file in files:
         module = TerraformModule(scope, context, file.source)
         for block in file.blocks:
             if block.kind == "module":
-                yield from _called(block, module)
+                yield from _module_call(block, module)
             elif block.kind == "resource" and len(block.labels) > 1:
-                yield from _resource(block, module)
-    for gap in scope.gaps:
+                yield from _repeated_resource(block, module)
+    for gap in scope.unresolved:
         yield unresolved_loop(gap)
 
 
-def _resource(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
-    """A resource, once for each thing that it is repeated for, where that is known."""
+def _repeated_resource(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
+    """Yield a resource's settings once per iteration, where the iterations are known."""
     loop = block.attributes.get("for_each") or block.attributes.get("count")
     if loop is None:
-        yield from _one(block, module)
+        yield from _resource(block, module)
         return
     over = evaluate(loop.value, module.scope)
     here = make_unknown(
         loop.value, over.why if isinstance(over, UnknownValue) else "it is repeated"
     )
     module = module._replace(context=module.context._replace(repeated=True))
-    for key, value in (iterations(over) or [(here, here)])[:_TURNS]:
-        module.scope.bound.append({"each": pair(loop.at, key, value)})
-        yield from _one(block, module)
-        module.scope.bound.pop()
+    for key, value in (iterations(over) or [(here, here)])[:_ITERATIONS_MAX]:
+        module.scope.bindings.append({"each": _key_value(loop.at, key, value)})
+        yield from _resource(block, module)
+        module.scope.bindings.pop()
 
 
-def _one(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
+def _resource(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
     kind, name = block.labels[0], ".".join(block.labels[:2])
     if kind in _EXTENSIONS:
-        yield extension(block, _EXTENSIONS[kind], name, module)
+        yield _extension(block, _EXTENSIONS[kind], name, module)
     elif kind in _MACHINES:
-        yield from machine_parts(block, _MACHINES[kind], name, module)
+        yield from _machine_settings(block, _MACHINES[kind], name, module)
     elif kind == "azurerm_virtual_machine_run_command":
         yield _run_command(block, name, module)
     elif kind in _AZAPI:
@@ -254,12 +255,12 @@ def _one(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
         yield from _deployment(block, name, module)
 
 
-def _called(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
-    """What is in a module: a folder here is read with what it is given."""
+def _module_call(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
+    """Yield the settings of a called module: a local folder is evaluated with its variables."""
     given = {
-        key: evaluate(one.value, module.scope)
-        for key, one in block.attributes.items()
-        if key not in _META
+        key: evaluate(attribute.value, module.scope)
+        for key, attribute in block.attributes.items()
+        if key not in _META_ARGUMENTS
     }
     path = text_of(module.value(block.attributes, "source")) or ""
     name = f"module {'.'.join(block.labels)}"
@@ -271,7 +272,7 @@ def _called(block: HclBlock, module: TerraformModule) -> Iterator[Discovered]:
         why = module.library.refusal(place, module.source, context.via)
         files = () if why else module.library.folder(place)
         if files:
-            module.library.called |= {file.source.path for file in files}
+            module.library.called_files |= {file.source.path for file in files}
             via = (*context.via, location_text(module.source, block.at))
             yield from discover_in_folder(files, given, context._replace(via=via), module.library)
         else:
@@ -289,10 +290,10 @@ def _run_command(block: HclBlock, name: str, module: TerraformModule) -> Discove
     sources = block.inner("source")
     place = sources[0].at if sources else block.at
     entries = {
-        key.replace("_", ""): ObjectEntry(one.at, key, one)
+        key.replace("_", ""): ObjectEntry(value.at, key, value)
         for source in sources
         for key in ("script_uri", "script")
-        if (one := module.value(source.attributes, key)) is not None
+        if (value := module.value(source.attributes, key)) is not None
     }
     settings = ObjectValue(module.source, place, entries)
     return DiscoveredExtension(

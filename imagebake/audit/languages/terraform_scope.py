@@ -1,4 +1,4 @@
-"""What expressions mean in a Terraform module: variables, locals, and the texts that it loads."""
+"""Evaluation in a Terraform module: variables, locals, functions and the files that it reads."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ from imagebake.audit.languages.values import (
 )
 from imagebake.audit.library import TemplateLibrary, relative_to
 
-_PARTS = ("cloudinit_config", "template_cloudinit_config")
+_CLOUDINIT_CONFIGS = ("cloudinit_config", "template_cloudinit_config")
 
 
 def _lookup(call: FunctionCall, arguments: tuple[Node, ...]) -> Node | None:
-    """`lookup(table, key, default)`."""
+    """`lookup(map, key, default)`."""
     found = get_element(call, *arguments[:2]) if len(arguments) > 1 else None
     if isinstance(found, Literal) and found.value is None and len(arguments) > 2:  # noqa: PLR2004
         return arguments[2]
@@ -55,23 +55,23 @@ def _lookup(call: FunctionCall, arguments: tuple[Node, ...]) -> Node | None:
 
 
 def _tried(call: FunctionCall, arguments: tuple[Node, ...]) -> Node | None:
-    """`try(…)`: the first that is known."""
-    known = [one for one in arguments if not isinstance(one, UnknownValue)]
+    """`try(…)`: the first argument that is known."""
+    known = [argument for argument in arguments if not isinstance(argument, UnknownValue)]
     return known[0] if known and known[0] is arguments[0] else one_of(call, arguments)
 
 
 def _yaml(call: FunctionCall, arguments: tuple[Node, ...]) -> Node | None:
-    """Enough of YAML to see what a cloud-config asks for: a key and its values a line each."""
+    """Render enough YAML to recognise a cloud-config: one line per key and value."""
     if len(arguments) != 1 or not isinstance(arguments[0], ObjectValue):
         return None
     parts: list[Node] = []
-    for one in arguments[0].entries.values():
-        parts.append(Literal(call.source, one.at, f"{one.name}:"))
-        values = one.value.items if isinstance(one.value, ListValue) else (one.value,)
+    for member in arguments[0].entries.values():
+        parts.append(Literal(call.source, member.at, f"{member.name}:"))
+        values = member.value.items if isinstance(member.value, ListValue) else (member.value,)
         for value in values:
-            mark = "\n  - " if isinstance(one.value, ListValue) else " "
+            mark = "\n  - " if isinstance(member.value, ListValue) else " "
             parts += (Literal(call.source, value.at, mark), value)
-        parts.append(Literal(call.source, one.at, "\n"))
+        parts.append(Literal(call.source, member.at, "\n"))
     return concatenate(call, parts)
 
 
@@ -98,7 +98,7 @@ TERRAFORM_FUNCTIONS: dict[str, Function] = {
     "one": item_at(0),
     "sensitive": first_argument,
     "split": lambda call, given: split_text(call, given[::-1]),
-    "tobool": scalar_function(lambda one: scalar_text(one).lower() == "true", 1),
+    "tobool": scalar_function(lambda value: scalar_text(value).lower() == "true", 1),
     "tolist": first_argument,
     "tomap": first_argument,
     "tonumber": scalar_function(int, 1),
@@ -109,11 +109,11 @@ TERRAFORM_FUNCTIONS: dict[str, Function] = {
     "upper": scalar_function(lambda text: text.upper(), 1),
     "yamlencode": _yaml,
 }
-"""By their names; those that read files are the scope's."""
+"""By name; the functions that read files belong to the scope."""
 
 
 class TerraformScope(EvaluationScope):
-    """The files of a folder as one module, with what it is *given*."""
+    """The files of a folder as one module; *given* are the variables that its caller sets."""
 
     functions = TERRAFORM_FUNCTIONS
 
@@ -129,38 +129,40 @@ class TerraformScope(EvaluationScope):
         self.variables: dict[str, Node | None] = {}
         self.locals: dict[str, Node] = {}
         for file in files:
-            self.take(file)
+            self._declare(file)
 
-    def take(self, file: HclFile) -> None:
-        """Know what *file* declares."""
+    def _declare(self, file: HclFile) -> None:
+        """Record the variables, locals and data sources of *file*."""
         for block in file.blocks:
             name = block.labels[0] if block.labels else ""
             if block.kind == "variable":
                 default = block.attributes.get("default")
                 self.variables[name] = default.value if default else None
             elif block.kind == "locals":
-                self.locals |= {one.name: one.value for one in block.attributes.values()}
+                self.locals |= {
+                    attribute.name: attribute.value for attribute in block.attributes.values()
+                }
             elif block.kind == "data" and len(block.labels) > 1:
                 self.texts[name, block.labels[1]] = block
 
-    def named(self, node: Identifier) -> Node:
-        """What a name alone means."""
-        for names in reversed(self.bound):
+    def resolve_name(self, node: Identifier) -> Node:
+        """Return the value of a loop variable."""
+        for names in reversed(self.bindings):
             if node.name in names:
                 return names[node.name]
         return make_unknown(node, f"{node.name!r} is known once it is deployed")
 
-    def field(self, node: MemberAccess) -> Node | None:
-        """What `var.name`, `local.name`, `each.value` and a rendered text mean."""
+    def resolve_member(self, node: MemberAccess) -> Node | None:
+        """Return `var.name`, `local.name`, `path.name` or a rendered template."""
         if isinstance(node.base, Identifier) and not any(
-            node.base.name in one for one in self.bound
+            node.base.name in names for names in self.bindings
         ):
             match node.base.name:
                 case "var":
                     return self.variable(node)
                 case "local":
                     raw = self.locals.get(node.name)
-                    return self.declared(node, f"local.{node.name}", raw)
+                    return self.declared_value(node, f"local.{node.name}", raw)
                 case "path":
                     return Literal(node.source, node.at, ".")
         if isinstance(node.base, MemberAccess) and node.name == "rendered":
@@ -168,21 +170,21 @@ class TerraformScope(EvaluationScope):
         return None
 
     def variable(self, node: MemberAccess) -> Node:
-        """A variable: what the module is given, or its default."""
+        """Return a variable as the caller sets it, or its default."""
         if node.name.lower() in self.given:
             return self.given[node.name.lower()]
         if node.name in self.variables and self.variables[node.name] is None:
             return make_unknown(node, f"the variable {node.name!r} has no default")
-        return self.declared(node, f"var.{node.name}", self.variables.get(node.name))
+        return self.declared_value(node, f"var.{node.name}", self.variables.get(node.name))
 
-    def declared(self, node: Node, name: str, raw: Node | None) -> Node:
-        """The value of *raw*, where there is any."""
+    def declared_value(self, node: Node, name: str, raw: Node | None) -> Node:
+        """Evaluate *raw* once, if it is declared."""
         if raw is None:
             return make_unknown(node, f"{name} is not declared")
-        return self.once(node, name, name, raw)
+        return self.evaluate_once(node, name, name, raw)
 
     def rendered(self, node: MemberAccess, base: MemberAccess) -> Node | None:
-        """The text of a `template_file` or of the parts of a `cloudinit_config`."""
+        """Return the text of a `template_file` or of the parts of a `cloudinit_config`."""
         if not isinstance(base.base, MemberAccess) or not isinstance(base.base.base, Identifier):
             return None
         block = self.texts.get((base.base.name, base.name))
@@ -190,15 +192,19 @@ class TerraformScope(EvaluationScope):
             return None
         if base.base.name == "template_file" and "template" in block.attributes:
             return evaluate(block.attributes["template"].value, self)
-        if base.base.name in _PARTS:
+        if base.base.name in _CLOUDINIT_CONFIGS:
             contents = [part.attributes.get("content") for part in block.inner("part")]
-            values = [evaluate(one.value, self) for one in contents if isinstance(one, ObjectEntry)]
-            lines = [part for one in values for part in (one, _line_end(one))]
+            values = [
+                evaluate(content.value, self)
+                for content in contents
+                if isinstance(content, ObjectEntry)
+            ]
+            lines = [part for value in values for part in (value, _line_end(value))]
             return concatenate(node, lines)
         return None
 
-    def call(self, node: FunctionCall) -> Node:
-        """What a call comes to; a file that is named is read."""
+    def call_function(self, node: FunctionCall) -> Node:
+        """Evaluate a call; `file`, `templatefile` and `filebase64` read the file."""
         if node.name in {"file", "templatefile", "filebase64"} and node.arguments:
             path = text_of(evaluate(node.arguments[0], self))
             source = self.library.files.read(relative_to(node.source, path)) if path else None
@@ -206,7 +212,7 @@ class TerraformScope(EvaluationScope):
                 return make_unknown(node, "the file is not here")
             text = base64_encode(source.text) if node.name == "filebase64" else source.text
             return Literal(source, 0, text)
-        return super().call(node)
+        return super().call_function(node)
 
 
 def _line_end(node: Node) -> Literal:

@@ -1,4 +1,4 @@
-"""From the text of a language to its words: one way of cutting for all three of them."""
+"""Tokenizer of Bicep, HCL and ARM expressions, and the stream that parsers read tokens from."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import NamedTuple
 from imagebake.audit.source import SourceText
 
 TEXT_NESTING_MAX = 30
-"""So many texts may stand inside the expressions of texts."""
+"""Limit of string literals nested in the interpolations of others."""
 
-_MISTAKES = 10
+_MISTAKES_MAX = 10
 
 WORD, NUMBER, TEXT, MARK, NEWLINE, END = "word", "number", "text", "mark", "newline", "end"
 BAD = "bad"
 
 
 class ParseError(Exception):
-    """A text that is not in its language, at an offset; perhaps all the *rest* of it is not."""
+    """A syntax error at offset *at*; *rest* says that nothing after it can be tokenized."""
 
     def __init__(self, at: int, message: str, *, rest: bool = False) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class ParseError(Exception):
 
 
 class Token(NamedTuple):
-    """A word of a language; of a text with expressions in it, *parts* are its pieces."""
+    """A token; a string with interpolations has *parts*: literal text and token tuples in turn."""
 
     kind: str
     at: int
@@ -38,10 +38,10 @@ class Token(NamedTuple):
 
 
 class Grammar(NamedTuple):
-    """How a language is cut.
+    """Lexical grammar of a language.
 
-    *main* has a named group for each kind; *inside* matches a stretch of a text up to its
-    end or an expression in it; *escapes* are spelled with a backslash.
+    *main* has a named group for each kind of token. *inside* matches a stretch of a string up
+    to its end or to an interpolation. *escapes* are the letters after a backslash.
     """
 
     main: re.Pattern[str]
@@ -98,25 +98,25 @@ ARM = Grammar(
 )
 _HERE = re.compile(r"(?:[^$%]+|\$\$\{|%%\{|[$%](?!\{))*")
 _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|(.))|([$%])\4\{", re.DOTALL)
-_LAST = 0x10FFFF
-_HALF = range(0xD800, 0xE000)
+_LAST_CODE_POINT = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
 
 
 def tokenize(
     source: SourceText, grammar: Grammar
 ) -> tuple[tuple[Token, ...], tuple[ParseError, ...]]:
-    """Every word of *source*, the end last, and what cannot be cut.
+    """Split *source* into tokens, the last of which is `END`; return the errors as well.
 
-    After a mistake it goes on with the next line, a few times; what cannot be cut is a bad
-    token.
+    After an error it continues on the next line, up to `_MISTAKES_MAX` times, and leaves a `BAD`
+    token in its place.
     """
     text, start = source.text, 0
-    cutter = _Cutter(text, grammar)
+    tokenizer = _Tokenizer(text, grammar)
     found: list[Token] = []
     wrong: list[ParseError] = []
-    while len(wrong) < _MISTAKES:
+    while len(wrong) < _MISTAKES_MAX:
         try:
-            found.extend(cutter.tokens(start, len(text), nested=0))
+            found.extend(tokenizer.tokens(start, len(text), nested=0))
             break
         except ParseError as error:
             wrong.append(error)
@@ -127,8 +127,8 @@ def tokenize(
     return (*found, Token(END, len(text), "")), tuple(wrong)
 
 
-class _Cutter:
-    """Cuts one text; texts in expressions in texts are cut once, however deep they are."""
+class _Tokenizer:
+    """Tokenizes a text in one pass, strings in interpolations in strings included."""
 
     def __init__(self, text: str, grammar: Grammar) -> None:
         self.text = text
@@ -136,13 +136,13 @@ class _Cutter:
         self.at = 0
 
     def tokens(self, start: int, end: int, *, nested: int) -> Iterator[Token]:
-        """The words from *start*; when *nested*, up to the brace that closes the expression."""
+        """Yield tokens from *start*; when *nested*, up to the brace that ends the interpolation."""
         match_at, braces, self.at = self.grammar.main.match, 0, start
         while self.at < end:
             at = self.at
             match = match_at(self.text, at, end)
             if match is None:
-                raise ParseError(at, self.strange(at), rest=self.text.startswith("/*", at))
+                raise ParseError(at, self.unexpected(at), rest=self.text.startswith("/*", at))
             kind = match.lastgroup or ""
             self.at = match.end()
             if kind == "space":
@@ -161,7 +161,7 @@ class _Cutter:
             raise ParseError(start, "this expression in a text is never closed")
 
     def literal(self, at: int, kind: str, match: re.Match[str], end: int, nested: int) -> Token:
-        """A text of whichever kind."""
+        """Read a string of any kind."""
         if kind == "open":
             return self.pieces(at, match.end(), end, nested)
         if kind == "here":
@@ -171,7 +171,7 @@ class _Cutter:
         return Token(TEXT, at, match[kind])
 
     def pieces(self, at: int, start: int, end: int, nested: int) -> Token:
-        """A text in quotes that has escapes or expressions in it."""
+        """Read a quoted string with escapes or interpolations."""
         parts, stop = self.parts(at, start, end, self.grammar.inside, nested)
         if stop >= end or self.text[stop] != self.grammar.quote:
             raise ParseError(at, "this text is never closed")
@@ -179,7 +179,7 @@ class _Cutter:
         return _text(at, parts)
 
     def heredoc(self, at: int, match: re.Match[str], end: int, nested: int) -> Token:
-        """A text over several lines, up to the line that has its name alone."""
+        """Read a heredoc, up to the line that holds only its name."""
         name = match["here"].lstrip("-")
         closing = _closing(name).search(self.text, match.end(), end)
         if closing is None:
@@ -194,7 +194,7 @@ class _Cutter:
     def parts(
         self, at: int, start: int, end: int, inside: re.Pattern[str], nested: int
     ) -> tuple[list[str | tuple[Token, ...]], int]:
-        """The pieces of a text from *start*, and where it stopped."""
+        """Read the parts of a string from *start*; return them and where they end."""
         if nested > TEXT_NESTING_MAX:
             raise ParseError(at, f"texts are nested more than {TEXT_NESTING_MAX} deep")
         parts: list[str | tuple[Token, ...]] = []
@@ -209,8 +209,8 @@ class _Cutter:
             parts.append(tuple(self.tokens(start + 2, end, nested=nested + 1)))
             start = self.at
 
-    def strange(self, at: int) -> str:
-        """What is wrong where no word begins."""
+    def unexpected(self, at: int) -> str:
+        """Return the message for a character that begins no token."""
         if self.text.startswith("/*", at):
             return "this comment is never closed"
         return f"{self.text[at]!r} cannot stand here"
@@ -240,7 +240,11 @@ def _unescaped(text: str, grammar: Grammar, *, backslash: bool) -> str:
             return match[0]
         if digits := match[1] or match[2]:
             number = int(digits, 16)
-            return chr(number) if number <= _LAST and number not in _HALF else "\ufffd"
+            return (
+                chr(number)
+                if number <= _LAST_CODE_POINT and number not in _SURROGATES
+                else "\ufffd"
+            )
         return grammar.escapes.get(match[3], match[3])
 
     return _ESCAPE.sub(plain, text)
@@ -256,17 +260,19 @@ PRECEDENCE = {
     **dict.fromkeys(("+", "-"), 6),
     **dict.fromkeys(("*", "/", "%"), 7),
 }
-"""How strongly each operator binds."""
+"""Precedence of each operator; a higher one binds more strongly."""
 
-_GOES_ON = frozenset({"??", "||", "&&", "==", "!=", "=~", "!~", ">", ">=", "<=", "?", ".", ".?"})
-"""What continues an expression of Bicep at the beginning of a line."""
+_CONTINUATIONS = frozenset(
+    {"??", "||", "&&", "==", "!=", "=~", "!~", ">", ">=", "<=", "?", ".", ".?"}
+)
+"""Operators that continue a Bicep expression when they begin a line."""
 
 
 class LanguageSyntax(NamedTuple):
-    """What differs between the languages: how they are cut, and what gives a key its value."""
+    """Syntax that differs between the languages: tokens, and what stands between key and value."""
 
     grammar: Grammar
-    gives: tuple[str, ...]
+    separators: tuple[str, ...]
 
 
 ARM_LANGUAGE = LanguageSyntax(ARM, ())
@@ -275,9 +281,9 @@ HCL_LANGUAGE = LanguageSyntax(HCL, ("=", ":"))
 
 
 class TokenStream:
-    """The tokens of a text, and how far they have been read.
+    """The tokens of a text and the reading position.
 
-    Line ends mean nothing while the row is *free*, which it is inside of brackets.
+    Line ends are skipped while *ignore_newlines* is set, as it is inside of brackets.
     """
 
     def __init__(
@@ -287,62 +293,62 @@ class TokenStream:
         self.tokens = tokens
         self.language = language
         self.position = 0
-        self.free = False
+        self.ignore_newlines = False
         self.depth = 0
 
     def peek(self) -> Token:
-        """The next token; where line ends mean nothing, the next that is none."""
+        """Return the next token without consuming it."""
         token = self.tokens[self.position]
-        if self.free and token.kind == NEWLINE:
-            self.pass_lines()
+        if self.ignore_newlines and token.kind == NEWLINE:
+            self.skip_newlines()
             return self.tokens[self.position]
         return token
 
-    def ahead(self, count: int = 1) -> Token:
-        """The token *count* further on, line ends counted."""
+    def lookahead(self, count: int = 1) -> Token:
+        """Return the token *count* further on, line ends counted."""
         return self.tokens[min(self.position + count, len(self.tokens) - 1)]
 
     def take(self) -> Token:
-        """The next token, passed over; the end is never passed."""
+        """Consume and return the next token; the end is never consumed."""
         token = self.peek()
         if token.kind != END:
             self.position += 1
         return token
 
-    def pass_lines(self) -> None:
-        """Pass over line ends."""
+    def skip_newlines(self) -> None:
+        """Skip line ends."""
         while self.tokens[self.position].kind == NEWLINE:
             self.position += 1
 
     def at_mark(self, *values: str) -> bool:
-        """Whether one of the marks is next."""
+        """Return whether one of the punctuation marks *values* is next."""
         token = self.peek()
         return token.kind == MARK and token.value in values
 
     def at_word(self, value: str) -> bool:
-        """Whether the word *value* is next."""
+        """Return whether the word *value* is next."""
         token = self.peek()
         return token.kind == "word" and token.value == value
 
     def expect(self, value: str) -> Token:
-        """Pass over the mark *value*."""
+        """Consume the punctuation mark *value*; raises `ParseError` where another token is next."""
         if not self.at_mark(value):
-            raise self.missing(repr(value))
+            raise self.missing_error(repr(value))
         return self.take()
 
     def expect_name(self) -> str:
-        """Pass over a word, and return it."""
+        """Consume and return a word."""
         if self.peek().kind != "word":
-            raise self.missing("a name")
+            raise self.missing_error("a name")
         return self.take().value
 
-    def missing(self, what: str) -> ParseError:
-        """The complaint that *what* is not what comes next."""
+    def missing_error(self, what: str) -> ParseError:
+        """Return the error that *what* is missing before the next token."""
         token = self.peek()
         return ParseError(token.at, f"{what} is missing before {describe_token(token)}")
 
     def continues(self, *values: str) -> bool:
-        """Whether a mark of *values* is next, in Bicep perhaps at the start of another line."""
+        """Return whether a mark of *values* is next, in Bicep perhaps on the next line."""
         token = self.peek()
         if token.kind == MARK:
             return token.value in values
@@ -352,29 +358,29 @@ class TokenStream:
         while self.tokens[position].kind == NEWLINE:
             position += 1
         token = self.tokens[position]
-        if token.kind == MARK and token.value in values and token.value in _GOES_ON:
+        if token.kind == MARK and token.value in values and token.value in _CONTINUATIONS:
             self.position = position
             return True
         return False
 
-    def enter(self, *, free: bool) -> bool:
-        """Pass over an opening bracket; what is returned goes to `leave`."""
-        before = self.free
+    def enter(self, *, ignore_newlines: bool) -> bool:
+        """Consume an opening bracket; return the state that `leave` restores."""
+        before = self.ignore_newlines
         self.take()
-        self.free = free
+        self.ignore_newlines = ignore_newlines
         return before
 
     def leave(self, closing: str, before: bool) -> None:  # noqa: FBT001 - what `enter` returned
-        """Pass over the closing bracket."""
-        self.pass_lines()
+        """Consume the closing bracket."""
+        self.skip_newlines()
         token = self.tokens[self.position]
         if token.kind != MARK or token.value != closing:
-            raise self.missing(repr(closing))
+            raise self.missing_error(repr(closing))
         self.position += 1
-        self.free = before
+        self.ignore_newlines = before
 
-    def deeper(self) -> None:
-        """Count one level more; raises `ParseError` where nobody writes any deeper."""
+    def descend(self) -> None:
+        """Count one nesting level more; raises `ParseError` beyond the limit."""
         self.depth += 1
         if self.depth > EXPRESSION_NESTING_MAX:
             raise ParseError(
@@ -383,7 +389,7 @@ class TokenStream:
 
 
 def describe_token(token: Token) -> str:
-    """What a complaint calls *token*."""
+    """Describe *token* for an error message."""
     if token.kind == END:
         return "the end"
     if token.kind == NEWLINE:

@@ -1,4 +1,4 @@
-"""Values that are known, or may be one of several, or are not known at all."""
+"""Operations on evaluated values: known, one of several, or unknown."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from imagebake.audit.languages.nodes import (
 )
 
 TEXT_MAX = 1 << 20
-"""No text is worked out that is longer."""
+"""Limit of the length of a computed text."""
 
-_OPTIONS = 8
+_OPTIONS_MAX = 8
 _ARITHMETIC: dict[str, Callable[[int, int], Scalar]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -33,22 +33,22 @@ _ARITHMETIC: dict[str, Callable[[int, int], Scalar]] = {
 
 
 def make_unknown(node: Node, why: str) -> UnknownValue:
-    """That nobody can say what *node* is."""
+    """Return *node* as an unknown value because of *why*."""
     return UnknownValue(node.source, node.at, node.source.snippet(node.at), why)
 
 
 def one_of(node: Node, options: Sequence[Node]) -> Node:
-    """One of *options*, or the only one; too many of them are unknown."""
-    flat = [one for option in options for one in options_of(option)]
-    distinct = list({_key(one): one for one in flat}.values())
+    """Return one of *options*, or the only distinct one; unknown where there are too many."""
+    flat = [value for option in options for value in options_of(option)]
+    distinct = list({_identity(option): option for option in flat}.values())
     if len(distinct) == 1:
         return distinct[0]
-    if not distinct or len(distinct) > _OPTIONS:
+    if not distinct or len(distinct) > _OPTIONS_MAX:
         return make_unknown(node, "it may be too many things")
     return OneOf(node.source, node.at, tuple(distinct))
 
 
-def _key(node: Node) -> object:
+def _identity(node: Node) -> object:
     if isinstance(node, Literal):
         return (type(node.value), node.value)
     return (type(node), node.source.path, node.at, getattr(node, "text", ""))
@@ -57,22 +57,24 @@ def _key(node: Node) -> object:
 def apply_to_options(
     node: Node, given: tuple[Node, ...], apply: Callable[..., Node | None]
 ) -> Node:
-    """What *apply* makes for every combination of what *given* may be."""
-    choices = [options_of(one) for one in given]
-    if math.prod(map(len, choices)) > _OPTIONS:
+    """Return the results of *apply* for every combination of the options in *given*."""
+    choices = [options_of(argument) for argument in given]
+    if math.prod(map(len, choices)) > _OPTIONS_MAX:
         return make_unknown(node, "it may be too many things")
     found = []
     for chosen in itertools.product(*choices):
         result = apply(chosen)
         if result is None:
-            missing = next((one for one in chosen if isinstance(one, UnknownValue)), None)
+            missing = next(
+                (argument for argument in chosen if isinstance(argument, UnknownValue)), None
+            )
             result = make_unknown(node, missing.why if missing else "it is not worked out here")
         found.append(result)
     return one_of(node, found)
 
 
 def get_member(node: Node, base: Node, name: str) -> Node | None:
-    """`base.name` of a value; nothing where the whole table is known and has no such name."""
+    """Return `base.name`; null where the whole object is known and has no such key."""
     if isinstance(base, ObjectValue):
         entry = base.entries.get(name.lower())
         if entry:
@@ -84,13 +86,13 @@ def get_member(node: Node, base: Node, name: str) -> Node | None:
         return base.items[int(name)]
     if isinstance(base, ListValue):
         found = [get_member(node, item, name) for item in base.items]
-        known = tuple(one for one in found if one is not None)
+        known = tuple(value for value in found if value is not None)
         return ListValue(node.source, node.at, known) if len(known) == len(found) else None
     return None
 
 
 def concatenate(node: Node, parts: Sequence[Node]) -> Node:
-    """A text of *parts*; where one of them is unknown, as much of it as can be said."""
+    """Join *parts* to a text; `${…}` stands for the unknown ones."""
     words, why = [], ""
     for part in parts:
         if isinstance(part, Literal):
@@ -107,14 +109,14 @@ def concatenate(node: Node, parts: Sequence[Node]) -> Node:
 
 
 def scalar_text(value: Scalar) -> str:
-    """A plain value as texts have it."""
+    """Return a scalar as string conversion spells it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
 
 
 def as_bool(node: Node) -> bool | None:
-    """Whether *node* is true; None where nobody knows."""
+    """Return whether *node* is true; None where it is unknown."""
     if isinstance(node, Literal) and node.value in ("true", "false"):
         return node.value == "true"
     if isinstance(node, Literal) and isinstance(node.value, bool):
@@ -123,14 +125,14 @@ def as_bool(node: Node) -> bool | None:
 
 
 def apply_operator(sign: str, values: list[Scalar]) -> Scalar:
-    """What an sign makes of plain values; None where it is not worked out."""
+    """Apply the operator *sign* to scalars; None where it is not supported."""
     if sign in {"==", "!="}:
         return (values[0] == values[-1]) is (sign == "==")
     if sign in {"=~", "!~"}:
         return (_folded(values[0]) == _folded(values[-1])) is (sign == "=~")
     if sign == "!":
         return not values[0] if isinstance(values[0], bool) else None
-    numbers = [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
+    numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
     if len(numbers) != len(values):
         return None
     if len(numbers) == 1:
@@ -144,7 +146,7 @@ def _folded(value: Scalar) -> str:
 
 
 def get_element(node: Node, base: Node, key: Node) -> Node | None:
-    """`base[key]`; of a list that is known, by a key that is not, any item."""
+    """Return `base[key]`; of a known list with an unknown key, any of its items."""
     if isinstance(base, ListValue) and isinstance(key, Literal) and isinstance(key.value, int):
         return base.items[key.value] if -1 < key.value < len(base.items) else None
     if isinstance(key, Literal) and isinstance(key.value, str):
@@ -155,13 +157,14 @@ def get_element(node: Node, base: Node, key: Node) -> Node | None:
 
 
 def iterations(over: Node) -> list[tuple[Node, Node]] | None:
-    """The keys and values that a loop over *over* has; None where nobody knows."""
+    """Return the keys and values that a loop over *over* has; None where they are unknown."""
     if isinstance(over, ListValue):
         return [
             (Literal(over.source, over.at, number), item) for number, item in enumerate(over.items)
         ]
     if isinstance(over, ObjectValue) and not over.spread:
         return [
-            (Literal(over.source, one.at, one.name), one.value) for one in over.entries.values()
+            (Literal(over.source, member.at, member.name), member.value)
+            for member in over.entries.values()
         ]
     return None

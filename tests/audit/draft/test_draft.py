@@ -17,8 +17,7 @@ from imagebake.audit.draft.importer import has_errors, import_template
 from imagebake.audit.draft.model import CODES, Draft, DraftStep
 from imagebake.audit.draft.spec_text import render_spec
 from imagebake.audit.draft.steps import packages_in, step_name
-from imagebake.audit.library import TemplateLibrary
-from imagebake.audit.scan import DiskFiles
+from imagebake.audit.library import DiskFiles, TemplateLibrary
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.spec.load import load_spec

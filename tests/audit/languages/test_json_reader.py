@@ -32,7 +32,7 @@ def plain(node: Node | None) -> object:
 
 def flaws(text: str) -> list[tuple[int, int, str]]:
     source = SourceText("a.json", text)
-    return [(*source.place(flaw.at), flaw.message) for flaw in read_json(source).flaws]
+    return [(*source.position(flaw.at), flaw.message) for flaw in read_json(source).flaws]
 
 
 def lowered(value: object) -> object:
@@ -78,7 +78,7 @@ def test_every_value_knows_its_line_and_column() -> None:
     root = read_json(source).root
     assert root is not None
 
-    places = [source.place(node.at) for node in walk(root)]
+    places = [source.position(node.at) for node in walk(root)]
 
     assert places == [(1, 1), (2, 8), (3, 5), (3, 10), (3, 16)]
 
