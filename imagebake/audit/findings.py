@@ -24,16 +24,16 @@ class DependencyRule:
 
 EXTENSION = DependencyRule(
     id="D101",
-    title="an extension is on the way of creating machines",
+    title="creating a machine waits for an extension",
     outage=(
-        "from 18:03 UTC nobody could fetch its package: for 6 h 27 min machines were created"
+        "from 18:03 UTC its package could not be downloaded: for 6 h 27 min machines were created"
         " and never became ready"
     ),
 )
 MINOR = DependencyRule(
     id="D102",
     title="an extension's version is chosen when a machine is created",
-    outage="no copy that an image had could have stood in for a version that nobody knew yet",
+    outage="no copy in an image could have replaced a version that is chosen only at creation",
 )
 AUTOMATIC = DependencyRule(
     id="D103",
@@ -43,14 +43,14 @@ AUTOMATIC = DependencyRule(
 INEXACT = DependencyRule(
     id="D104",
     title="an extension's version is not written out",
-    outage="which package was missing could not be said; no image could have carried it",
+    outage="the missing package could not be named, so no image could have contained it",
     severity=Severity.WARNING,
 )
 FILES = DependencyRule(
     id="D105",
     title="an extension fetches files",
     outage=(
-        "it was never reached, as the extension did not come; with it in place, storage in the"
+        "it was never reached, because the extension was missing; with it in place, storage in the"
         " same state or an identity service that is down (3 February, 5 h 57 min) stops it"
     ),
 )
@@ -58,19 +58,19 @@ COMMAND = DependencyRule(
     id="D106",
     title="an extension runs a command that downloads",
     outage=(
-        "it was never reached, as the extension did not come; every host that it fetches from"
-        " is one more that has to be up"
+        "it was never reached, because the extension was missing; every host that it downloads"
+        " from is one more that has to be up"
     ),
 )
 START = DependencyRule(
     id="D107",
     title="a machine downloads at its first start",
-    outage="it was spared, as it asks other hosts; a day without one of them stops it the same way",
+    outage="it was not affected, as it uses other hosts; an outage of one of them stops it the same way",
 )
 LATEST = DependencyRule(
     id="D108",
-    title="an image is whichever is the newest",
-    outage="it was spared; a machine made anew that night need not have been like the one before",
+    title="an image reference takes the latest version",
+    outage="it was not affected; but a machine created again that night could differ from the one before",
     severity=Severity.WARNING,
 )
 
