@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imagebake.dashboard.model import BAD, FEW, LOOK, NONE, WELL, Dashboard, RegionSeen
+from imagebake.dashboard.model import BAD, FEW, LOOK, NONE, WELL, Dashboard, RegionSummary
 from imagebake.heartbeat.history import DAYS, TimeBucket
 from imagebake.kernel.text.times import BLANK, number
 
@@ -39,7 +39,7 @@ class BeatPicture:
 class RegionBeats:
     """A row of the section; *picture* is None for a region without beats."""
 
-    summary: RegionSeen
+    summary: RegionSummary
     picture: BeatPicture | None
     trend: str
 
@@ -63,7 +63,9 @@ def beats_by_image(seen: Dashboard) -> list[ImageBeats]:
     return [_image(name, regions, seen, few=len(images) <= FEW) for name, regions in images]
 
 
-def _image(name: str, regions: Sequence[RegionSeen], seen: Dashboard, *, few: bool) -> ImageBeats:
+def _image(
+    name: str, regions: Sequence[RegionSummary], seen: Dashboard, *, few: bool
+) -> ImageBeats:
     figures = [region.figures for region in regions if region.figures]
     missed = sum(region.failed for region in figures)
     count = sum(region.beats for region in figures)
@@ -82,14 +84,14 @@ def _image(name: str, regions: Sequence[RegionSeen], seen: Dashboard, *, few: bo
     )
 
 
-def _region(region: RegionSeen, slowest: float) -> RegionBeats:
+def _region(region: RegionSummary, slowest: float) -> RegionBeats:
     if region.figures is None:
         return RegionBeats(summary=region, picture=None, trend="")
     picture = beat_picture(region, slowest=slowest)
     return RegionBeats(summary=region, picture=picture, trend=_trend(region.figures.trend))
 
 
-def beat_picture(region: RegionSeen, *, slowest: float) -> BeatPicture:
+def beat_picture(region: RegionSummary, *, slowest: float) -> BeatPicture:
     """Lay out the beats of *region*; *slowest* is the median, in seconds, at the top."""
     slots, figures = region.slots, region.figures
     missed = f": {figures.failed:,} of {figures.beats:,} beats missed" if figures else ""

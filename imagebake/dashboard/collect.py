@@ -15,14 +15,14 @@ from imagebake.azure.model.inventory_file import inventory_json, read_inventory
 from imagebake.dashboard.history import MOVES, SEVERAL_IMAGES, bakes, moves, runbooks_seen
 from imagebake.dashboard.model import (
     Dashboard,
-    Gap,
-    GateSeen,
-    ImageSeen,
-    IncidentSeen,
-    Move,
-    QuotaSeen,
-    RegionSeen,
-    RingSeen,
+    GateSummary,
+    ImageSummary,
+    IncidentSummary,
+    MissingPart,
+    QuotaSummary,
+    RegionSummary,
+    RingSummary,
+    RolloutSummary,
 )
 from imagebake.heartbeat.history import DAYS, RegionStatistics, region_statistics, time_buckets
 from imagebake.heartbeat.history_report import load_pulses
@@ -54,7 +54,7 @@ class Standing:
     quotas: tuple[Quota, ...] = ()
     gate: RolloutGate
     seen: dt.datetime | None = None
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[MissingPart, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -100,7 +100,7 @@ def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Sta
         quotas=quotas(inventory),
         gate=closed,
         seen=inventory.at,
-        gaps=tuple(Gap(part=GALLERY, why=why) for why in inventory.unread),
+        gaps=tuple(MissingPart(part=GALLERY, why=why) for why in inventory.unread),
         remarks=tuple(filter(None, [undeclared_note(find_undeclared(specs, inventory, {}))])),
     )
 
@@ -110,13 +110,13 @@ def _remembered(context: Context, specs: Iterable[ImageSpec], path: Path, why: s
     told = evaluate_gate(context.settings.freezes, None, context.now)
     last = _last_inventory(path)
     if last is None:
-        return Standing(gate=told, gaps=(Gap(part=GALLERY, why=why),))
+        return Standing(gate=told, gaps=(MissingPart(part=GALLERY, why=why),))
     return Standing(
         rows=tuple(row for spec in specs for row in status(spec, last, context.now)),
         quotas=quotas(last),
         gate=told,
         seen=last.at,
-        gaps=(Gap(part=GALLERY, why=why, seen=last.at),),
+        gaps=(MissingPart(part=GALLERY, why=why, seen=last.at),),
     )
 
 
@@ -133,19 +133,19 @@ def _gallery(context: Context) -> str:
     return settings.second_gallery if settings.in_use == SECOND else settings.gallery
 
 
-def _gate_seen(one: RolloutGate) -> GateSeen:
-    return GateSeen(state=one.state.value, why=one.why, until=one.until, owner=one.owner)
+def _gate_seen(one: RolloutGate) -> GateSummary:
+    return GateSummary(state=one.state.value, why=one.why, until=one.until, owner=one.owner)
 
 
-def _quota(one: Quota) -> QuotaSeen:
-    return QuotaSeen(
+def _quota(one: Quota) -> QuotaSummary:
+    return QuotaSummary(
         kind=one.kind, used=one.used, limit=one.limit, warns=one.warns, where=one.where
     )
 
 
-def _image(spec: ImageSpec, there: Standing) -> ImageSeen:
+def _image(spec: ImageSpec, there: Standing) -> ImageSummary:
     mine = tuple(_ring(row) for row in there.rows if row.image == spec.name)
-    return ImageSeen(
+    return ImageSummary(
         name=spec.name,
         description=spec.description,
         owner=spec.owner,
@@ -154,9 +154,9 @@ def _image(spec: ImageSpec, there: Standing) -> ImageSeen:
     )
 
 
-def _ring(row: RingStatus) -> RingSeen:
+def _ring(row: RingStatus) -> RingSummary:
     told: dict[str, Any] = row.to_json()
-    return RingSeen(
+    return RingSummary(
         name=row.ring,
         current=told["current"],
         previous=told["previous"],
@@ -173,15 +173,15 @@ def _ring(row: RingStatus) -> RingSeen:
 
 
 def _beats(
-    context: Context, specs: Sequence[ImageSpec], past: Iterable[Move]
-) -> tuple[tuple[RegionSeen, ...], tuple[IncidentSeen, ...], tuple[Gap, ...]]:
+    context: Context, specs: Sequence[ImageSpec], past: Iterable[RolloutSummary]
+) -> tuple[tuple[RegionSummary, ...], tuple[IncidentSummary, ...], tuple[MissingPart, ...]]:
     """The figures and pictures of every region that is or was beaten, and the incidents."""
     pulses = load_pulses(context, specs, context.now - dt.timedelta(days=DAYS))
     ages = {spec.name: spec.objectives.age_days for spec in specs}
     told = region_statistics(pulses, now=context.now, objectives=ages)
     drawn = time_buckets(pulses, now=context.now)
     regions = [
-        RegionSeen(image=image, region=region, label=label, figures=one, slots=drawn[who])
+        RegionSummary(image=image, region=region, label=label, figures=one, slots=drawn[who])
         for one in told
         for who in [(one.image, one.region, one.label)]
         for image, region, label in [who]
@@ -194,26 +194,28 @@ def _beats(
     return (
         tuple(sorted(regions, key=lambda one: (one.image, one.region, one.label))),
         tuple(_incident(one, past) for one in reversed(found)),
-        () if pulses else (Gap(part=BEATS, why=why),),
+        () if pulses else (MissingPart(part=BEATS, why=why),),
     )
 
 
-def _silent(specs: Iterable[ImageSpec], told: Iterable[RegionStatistics]) -> Iterator[RegionSeen]:
+def _silent(
+    specs: Iterable[ImageSpec], told: Iterable[RegionStatistics]
+) -> Iterator[RegionSummary]:
     """Where an image's rings are, and nobody has heard of it."""
     heard = {(one.image, one.region) for one in told}
     for spec in specs:
         for region in sorted({name for ring in spec.rollout_rings for name in ring.regions}):
             if (spec.name, region) not in heard:
-                yield RegionSeen(image=spec.name, region=region, label=GOLDEN)
+                yield RegionSummary(image=spec.name, region=region, label=GOLDEN)
 
 
-def _incident(one: Incident, past: Iterable[Move]) -> IncidentSeen:
+def _incident(one: Incident, past: Iterable[RolloutSummary]) -> IncidentSummary:
     failed = one.last.failure
-    return IncidentSeen(
+    return IncidentSummary(
         image=one.image,
         region=one.region,
         cause=one.last.cause.value,
-        said=one.last.sentence,
+        sentence=one.last.sentence,
         phase=failed.name if failed else "",
         host=failed.host if failed else "",
         code=failed.code if failed else "",
@@ -226,7 +228,7 @@ def _incident(one: Incident, past: Iterable[Move]) -> IncidentSeen:
     )
 
 
-def _stopped_by(move: Move, one: Incident) -> bool:
+def _stopped_by(move: RolloutSummary, one: Incident) -> bool:
     """Whether *move* was refused while the incident was open, and because of it."""
     opened = one.opened.replace(microsecond=0)  # records are of whole seconds
     during = move.began >= opened and (one.closed is None or move.began <= one.closed)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imagebake.build.journal import BakeJournal
-from imagebake.dashboard.model import BakeSeen, Move, RunbookSeen
+from imagebake.dashboard.model import BakeSummary, RolloutSummary, RunbookSummary
 from imagebake.kernel.context import Context
 from imagebake.lock import artifact_sources
 from imagebake.recovery.runbook import Runbook, last_rehearsal, load_runbooks
@@ -20,7 +20,9 @@ MOVES, BAKES = 20, 10
 """So many of each are shown, the newest."""
 
 
-def moves(context: Context, specs: Iterable[ImageSpec], since: dt.datetime) -> tuple[Move, ...]:
+def moves(
+    context: Context, specs: Iterable[ImageSpec], since: dt.datetime
+) -> tuple[RolloutSummary, ...]:
     """The last rollouts of *specs*, and all that were refused from *since* on, newest first."""
     mirror = artifact_sources.open_mirror(context)
     names = {spec.gallery.definition: spec.name for spec in specs} | {SEVERAL: SEVERAL_IMAGES}
@@ -45,14 +47,14 @@ def _worth_reading(names: Sequence[str], since: dt.datetime) -> Iterator[str]:
     yield from (one for one in names[:-MOVES] if one.endswith(REFUSED) and one >= first)
 
 
-def _move(image: str, content: bytes | None) -> Move | None:
+def _move(image: str, content: bytes | None) -> RolloutSummary | None:
     """What a record says; None for what is no record of ours."""
     try:
         told: dict[str, Any] = json.loads(content or b"{}")
         if told.get("refused"):
             return _refusal(image, told)
         calls = (told.get("metrics") or {}).get("calls")
-        return Move(
+        return RolloutSummary(
             image=image,
             verb=str(told["verb"]),
             title=str(told["title"]),
@@ -69,10 +71,10 @@ def _move(image: str, content: bytes | None) -> Move | None:
         return None
 
 
-def _refusal(image: str, told: Mapping[str, Any]) -> Move:
+def _refusal(image: str, told: Mapping[str, Any]) -> RolloutSummary:
     """What was refused before it began: *seconds* are those in which it was, again and again."""
     began, last = _moment(told["began"]), _moment(told["last"])
-    return Move(
+    return RolloutSummary(
         image=image,
         verb=str(told["verb"]),
         title=str(told["title"]),
@@ -85,29 +87,29 @@ def _refusal(image: str, told: Mapping[str, Any]) -> Move:
     )
 
 
-def bakes(context: Context) -> tuple[BakeSeen, ...]:
+def bakes(context: Context) -> tuple[BakeSummary, ...]:
     """The last bakes of this state directory, newest first."""
     journal = BakeJournal(folder=context.workspace.records, clock=lambda: context.now)
     return tuple(
-        BakeSeen(image=one.image, begun=one.begun, outcome=one.outcome)
+        BakeSummary(image=one.image, begun=one.begun, outcome=one.outcome)
         for one in journal.latest(BAKES)
     )
 
 
-def runbooks_seen(context: Context) -> tuple[RunbookSeen, ...]:
+def runbooks_seen(context: Context) -> tuple[RunbookSummary, ...]:
     """Every runbook, with its last rehearsal here."""
     return tuple(
         _runbook(context, one) for one in load_runbooks(context.workspace.runbooks).values()
     )
 
 
-def _runbook(context: Context, book: Runbook) -> RunbookSeen:
+def _runbook(context: Context, book: Runbook) -> RunbookSummary:
     last = last_rehearsal(context, book.name) or {}
     try:
         rehearsed, seconds = _moment(last["began"]), float(last["seconds"])
     except (KeyError, TypeError, ValueError):
         rehearsed, seconds = None, None
-    return RunbookSeen(
+    return RunbookSummary(
         name=book.name,
         title=book.title,
         objective_seconds=60.0 * book.minutes,

@@ -17,7 +17,7 @@ FEW = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
+class MissingPart:
     """A part that could not be read; *seen* is the time of the older reading shown instead."""
 
     part: str
@@ -26,7 +26,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateSeen:
+class GateSummary:
     """Whether fleets may be changed: `open`, `closed` or `unknown`."""
 
     state: str
@@ -36,7 +36,7 @@ class GateSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RingSeen:
+class RingSummary:
     """One ring of an image, as in `status`; *age_days* is the age of its current version.
 
     *replicas* and *scale_sets* are pairs: how many of how many.
@@ -57,17 +57,17 @@ class RingSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSeen:
+class ImageSummary:
     """One image; *rings* is None where the gallery was never read."""
 
     name: str
     description: str
     owner: str
     age_objective: int
-    rings: tuple[RingSeen, ...] | None
+    rings: tuple[RingSummary, ...] | None
 
     @property
-    def too_old(self) -> tuple[RingSeen, ...]:
+    def too_old(self) -> tuple[RingSummary, ...]:
         """The rings whose version is older than the image's objective."""
         return tuple(
             ring
@@ -77,7 +77,7 @@ class ImageSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RegionSeen:
+class RegionSummary:
     """The beats of an image in a region under a label; *figures* is None where there are none."""
 
     image: str
@@ -88,7 +88,7 @@ class RegionSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentSeen:
+class IncidentSummary:
     """Misses in a row: *began* is the time of the first, *opened* when there were enough.
 
     *closed* is None while it lasts. *stopped* names the rollouts refused meanwhile.
@@ -97,7 +97,7 @@ class IncidentSeen:
     image: str
     region: str
     cause: str
-    said: str
+    sentence: str
     phase: str
     host: str
     code: str
@@ -119,7 +119,7 @@ class IncidentSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class RolloutSummary:
     """The outcome of a rollout plan: done, stopped, or *refused* before it began.
 
     For a refused plan, *steps* were waiting and *seconds* is how long it was tried.
@@ -141,7 +141,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BakeSeen:
+class BakeSummary:
     """One bake; *outcome* is empty for one that was killed or still runs."""
 
     image: str
@@ -150,7 +150,7 @@ class BakeSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunbookSeen:
+class RunbookSummary:
     """A runbook and its last rehearsal here; *page* is the rehearsal recorded in the runbook."""
 
     name: str
@@ -163,7 +163,7 @@ class RunbookSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuotaSeen:
+class QuotaSummary:
     """The use of a limit; *where* is the id of the version that a limit per version is about."""
 
     kind: str
@@ -193,15 +193,15 @@ class Dashboard:
     gallery: str
     cloud: str
     seen: dt.datetime | None
-    gate: GateSeen
-    images: tuple[ImageSeen, ...]
-    regions: tuple[RegionSeen, ...]
-    incidents: tuple[IncidentSeen, ...]
-    moves: tuple[Move, ...]
-    bakes: tuple[BakeSeen, ...]
-    runbooks: tuple[RunbookSeen, ...]
-    quotas: tuple[QuotaSeen, ...]
-    gaps: tuple[Gap, ...] = ()
+    gate: GateSummary
+    images: tuple[ImageSummary, ...]
+    regions: tuple[RegionSummary, ...]
+    incidents: tuple[IncidentSummary, ...]
+    moves: tuple[RolloutSummary, ...]
+    bakes: tuple[BakeSummary, ...]
+    runbooks: tuple[RunbookSummary, ...]
+    quotas: tuple[QuotaSummary, ...]
+    gaps: tuple[MissingPart, ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property
@@ -210,7 +210,7 @@ class Dashboard:
         return max((region.figures.last for region in self.regions if region.figures), default=None)
 
     @property
-    def open_incidents(self) -> tuple[IncidentSeen, ...]:
+    def open_incidents(self) -> tuple[IncidentSummary, ...]:
         """The incidents that are not closed."""
         return tuple(incident for incident in self.incidents if incident.closed is None)
 
@@ -222,6 +222,8 @@ class Dashboard:
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON values, with times in ISO 8601."""
         fields: dict[str, Any] = _plain(asdict(self))
+        for incident in fields["incidents"]:
+            incident["said"] = incident.pop("sentence")  # the key that readers of --json know
         concerns = [asdict(concern) for concern in self.concerns]
         return {"dashboard": FORMAT, **fields, "concerns": concerns}
 
@@ -236,7 +238,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
 
 def _concerns(seen: Dashboard) -> Iterator[Concern]:
     for incident in seen.open_incidents:
-        text = f"{incident.image} in {incident.region}: {incident.said}"
+        text = f"{incident.image} in {incident.region}: {incident.sentence}"
         yield Concern(section="incidents", text=text, grave=True)
     if seen.gate.state != "open":
         text = f"nothing is promoted or retired: {seen.gate.why}"
@@ -257,7 +259,7 @@ def _concerns(seen: Dashboard) -> Iterator[Concern]:
             yield Concern(section="runbooks", text=text, grave=False)
 
 
-def _of_image(image: ImageSeen) -> Iterator[Concern]:
+def _of_image(image: ImageSummary) -> Iterator[Concern]:
     for ring in image.rings or ():
         if ring.flaw:
             text = f"{image.name}@{ring.current} in ring {ring.name}: {ring.flaw}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from imagebake.dashboard.beats import beats_by_image
-from imagebake.dashboard.model import BAD, FEW, LOOK, NONE, WELL, Dashboard, ImageSeen
+from imagebake.dashboard.model import BAD, FEW, LOOK, NONE, WELL, Dashboard, ImageSummary
 from imagebake.heartbeat.history import DAYS
 from imagebake.heartbeat.model import GOLDEN
 from imagebake.kernel.templating import render_page
@@ -84,7 +84,7 @@ def verdict(seen: Dashboard) -> str:
     return WELL
 
 
-def image_state(image: ImageSeen) -> tuple[str, str]:
+def image_state(image: ImageSummary) -> tuple[str, str]:
     """Return the gravest state of the image's rings, and a word for it."""
     rings = image.rings or ()
     if any(ring.flaw for ring in rings):

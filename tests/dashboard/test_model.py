@@ -1,4 +1,4 @@
-"""What a dashboard says somebody should look at, and beats in half days."""
+"""The concerns of a dashboard, its JSON, and beats in half days."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from dataclasses import replace
 
-from imagebake.dashboard.model import GateSeen
+from imagebake.dashboard.model import GateSummary
 from imagebake.heartbeat.history import BUCKETS, TimeBucket, time_buckets
 from imagebake.heartbeat.model import PLAIN
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
@@ -31,7 +31,7 @@ def test_what_is_grave_comes_first() -> None:
 
 
 def test_a_closed_gate_is_grave_unless_it_is_a_freeze_or_told_as_an_incident() -> None:
-    closed = GateSeen(state="closed", why="incident: Azure says so")
+    closed = GateSummary(state="closed", why="incident: Azure says so")
 
     def graves(**changes: object) -> list[bool]:
         return [one.grave for one in a_dashboard(**changes).concerns if one.section == "gate"]
@@ -39,7 +39,7 @@ def test_a_closed_gate_is_grave_unless_it_is_a_freeze_or_told_as_an_incident() -
     assert graves(gate=closed) == [True]
     assert graves(gate=closed, incidents=(an_incident(),)) == [False]
     assert graves(gate=replace(closed, why="freeze: no sleep (ops)")) == [False]
-    assert graves(gate=GateSeen(state="unknown", why="nobody answers")) == [False]
+    assert graves(gate=GateSummary(state="unknown", why="nobody answers")) == [False]
 
 
 def test_a_version_that_is_not_good_is_grave_and_an_old_one_is_named_once() -> None:
@@ -58,6 +58,8 @@ def test_for_programs_it_is_json_with_times_as_text() -> None:
 
     assert told["dashboard"] == 1
     assert told["at"] == "2026-11-22T12:00:00+00:00"
+    assert told["incidents"][0]["said"] == a_bad_day().incidents[0].sentence
+    assert "sentence" not in told["incidents"][0]
     assert told["regions"][0]["figures"]["last"] == ago(minutes=9).isoformat()
     assert len(told["regions"][0]["slots"]) == BUCKETS
     assert told["concerns"][0]["section"] == "incidents"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.dashboard.model import Dashboard, GateSeen
+from imagebake.dashboard.model import Dashboard, GateSummary
 from imagebake.dashboard.page import dashboard_page
 from tests.support.dashboards import (
     a_bad_day,
@@ -156,7 +156,7 @@ def test_of_many_images_only_what_goes_on_is_unfolded() -> None:
 
 def test_a_freeze_says_until_when_and_who_asked_for_it() -> None:
     until = an_incident().began.replace(day=30)
-    gate = GateSeen(state="closed", why="freeze: sale (shop)", until=until, owner="shop")
+    gate = GateSummary(state="closed", why="freeze: sale (shop)", until=until, owner="shop")
 
     told = HtmlPage(dashboard_page(replace(a_dashboard(), gate=gate))).text
 

@@ -7,17 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from imagebake.dashboard.model import (
-    BakeSeen,
+    BakeSummary,
     Dashboard,
-    Gap,
-    GateSeen,
-    ImageSeen,
-    IncidentSeen,
-    Move,
-    QuotaSeen,
-    RegionSeen,
-    RingSeen,
-    RunbookSeen,
+    GateSummary,
+    ImageSummary,
+    IncidentSummary,
+    MissingPart,
+    QuotaSummary,
+    RegionSummary,
+    RingSummary,
+    RolloutSummary,
+    RunbookSummary,
 )
 from imagebake.heartbeat.history import BUCKETS, RegionStatistics, TimeBucket
 from imagebake.heartbeat.model import GOLDEN, PLAIN
@@ -37,7 +37,7 @@ def ago(**units: float) -> dt.datetime:
     return NOW - dt.timedelta(**units)
 
 
-def a_ring(name: str = "broad", **changes: Any) -> RingSeen:  # noqa: ANN401 - any field
+def a_ring(name: str = "broad", **changes: Any) -> RingSummary:  # noqa: ANN401 - any field
     """A ring of three regions whose version is proved and twelve days old."""
     fields: dict[str, Any] = {
         "name": name,
@@ -53,10 +53,10 @@ def a_ring(name: str = "broad", **changes: Any) -> RingSeen:  # noqa: ANN401 - a
         "users": 61,
         "upcoming": "",
     }
-    return RingSeen(**(fields | changes))
+    return RingSummary(**(fields | changes))
 
 
-def an_image(name: str = "debian-12-base", **changes: Any) -> ImageSeen:  # noqa: ANN401
+def an_image(name: str = "debian-12-base", **changes: Any) -> ImageSummary:  # noqa: ANN401
     """An image with three rings, the first of which is ahead."""
     newest = {"current": "2026.1120.0", "previous": "2026.1110.0", "age_days": 2.1}
     fields: dict[str, Any] = {
@@ -70,7 +70,7 @@ def an_image(name: str = "debian-12-base", **changes: Any) -> ImageSeen:  # noqa
             a_ring("broad"),
         ),
     }
-    return ImageSeen(**(fields | changes))
+    return ImageSummary(**(fields | changes))
 
 
 def slots(*bad: int, base: float = 24.0, empty: int = 0) -> tuple[TimeBucket, ...]:
@@ -85,7 +85,7 @@ def slots(*bad: int, base: float = 24.0, empty: int = 0) -> tuple[TimeBucket, ..
     return tuple(made)
 
 
-def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSeen:  # noqa: ANN401
+def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSummary:  # noqa: ANN401
     """A region of a month of beats."""
     image = changes.pop("image", "debian-12-base")
     label = changes.pop("label", GOLDEN)
@@ -108,7 +108,7 @@ def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSee
         "age_objective": 30,
         "last_failure": f"11-22 11:51 {REFUSED}" if failed else "",
     }
-    return RegionSeen(
+    return RegionSummary(
         image=image,
         region=region,
         label=label,
@@ -117,13 +117,15 @@ def a_region(region: str = "westeurope", *bad: int, **changes: Any) -> RegionSee
     )
 
 
-def an_incident(**changes: Any) -> IncidentSeen:  # noqa: ANN401 - any field
+def an_incident(**changes: Any) -> IncidentSummary:  # noqa: ANN401 - any field
     """The extension store cannot be read."""
     fields: dict[str, Any] = {
         "image": "debian-12-base",
         "region": "westeurope",
         "cause": "platform",
-        "said": f"the platform is sick: {HELLO} failed at {STORE}: VMExtensionProvisioningError",
+        "sentence": (
+            f"the platform is sick: {HELLO} failed at {STORE}: VMExtensionProvisioningError"
+        ),
         "phase": HELLO,
         "host": STORE,
         "code": "VMExtensionProvisioningError",
@@ -134,10 +136,10 @@ def an_incident(**changes: Any) -> IncidentSeen:  # noqa: ANN401 - any field
         "misses": 16,
         "stopped": ("Promote debian-12-base@2026.1120.0 to ring early",),
     }
-    return IncidentSeen(**(fields | changes))
+    return IncidentSummary(**(fields | changes))
 
 
-def a_move(**changes: Any) -> Move:  # noqa: ANN401 - any field
+def a_move(**changes: Any) -> RolloutSummary:  # noqa: ANN401 - any field
     """A promotion that was carried out."""
     fields: dict[str, Any] = {
         "image": "debian-12-base",
@@ -149,7 +151,7 @@ def a_move(**changes: Any) -> Move:  # noqa: ANN401 - any field
         "failed": 0,
         "calls": 38,
     }
-    return Move(**(fields | changes))
+    return RolloutSummary(**(fields | changes))
 
 
 def a_dashboard(**changes: Any) -> Dashboard:  # noqa: ANN401 - any field
@@ -159,18 +161,20 @@ def a_dashboard(**changes: Any) -> Dashboard:  # noqa: ANN401 - any field
         "gallery": "imagebake",
         "cloud": "azure",
         "seen": ago(seconds=20),
-        "gate": GateSeen(state="open"),
+        "gate": GateSummary(state="open"),
         "images": (an_image(),),
         "regions": tuple(map(a_region, REGIONS)),
         "incidents": (),
         "moves": (a_move(),),
-        "bakes": (BakeSeen(image="debian-12-base", begun=ago(days=2, hours=1), outcome="baked"),),
+        "bakes": (
+            BakeSummary(image="debian-12-base", begun=ago(days=2, hours=1), outcome="baked"),
+        ),
         "runbooks": RUNBOOKS,
         "quotas": (
-            QuotaSeen(kind="versions", used=412, limit=10_000, warns=False),
-            QuotaSeen(kind="definitions", used=6, limit=1_000, warns=False),
-            QuotaSeen(kind="galleries", used=2, limit=100, warns=False),
-            QuotaSeen(kind="replicas", used=9, limit=100, warns=False, where=_VERSION),
+            QuotaSummary(kind="versions", used=412, limit=10_000, warns=False),
+            QuotaSummary(kind="definitions", used=6, limit=1_000, warns=False),
+            QuotaSummary(kind="galleries", used=2, limit=100, warns=False),
+            QuotaSummary(kind="replicas", used=9, limit=100, warns=False, where=_VERSION),
         ),
     }
     return Dashboard(**(fields | changes))
@@ -179,21 +183,23 @@ def a_dashboard(**changes: Any) -> Dashboard:  # noqa: ANN401 - any field
 _VERSION = "/subscriptions/0/resourceGroups/i/images/debian-12-base/versions/2026.1110.0"
 _PAGE = "31.2 s of 30 min, on 2026-11-22, Linux x86_64, 2 cores"
 RUNBOOKS = (
-    RunbookSeen(
+    RunbookSummary(
         name="bad-image", title="An image is bad", objective_seconds=900.0, page=_PAGE,
         rehearsed=ago(days=3), seconds=41.7,
     ),
-    RunbookSeen(
+    RunbookSummary(
         name="extension-store-unreadable", title="The extension store cannot be read",
         objective_seconds=1800.0, page=_PAGE, rehearsed=ago(hours=3), seconds=212.0,
     ),
-    RunbookSeen(name="region-lost", title="A region is gone", objective_seconds=3600.0, page=_PAGE),
+    RunbookSummary(
+        name="region-lost", title="A region is gone", objective_seconds=3600.0, page=_PAGE
+    ),
 )  # fmt: skip
 
 
 def a_bad_day() -> Dashboard:
     """The store cannot be read in one region; another image is sick, and a third too old."""
-    refused = "incident: heartbeats miss in westeurope since 2026-11-22T08:00:00Z"
+    refused = "incident: heartbeats fail in westeurope since 2026-11-22T08:00:00Z"
     web = an_image(
         "ubuntu-2404-web",
         description="Ubuntu 24.04 that serves the shops",
@@ -203,7 +209,7 @@ def a_bad_day() -> Dashboard:
     quiet = a_dashboard()
     return replace(
         quiet,
-        gate=GateSeen(state="closed", why=refused),
+        gate=GateSummary(state="closed", why=refused),
         images=(*quiet.images, web),
         regions=(
             a_region("northeurope", 20),
@@ -211,13 +217,13 @@ def a_bad_day() -> Dashboard:
             a_region("westeurope", 58, 59, trend=0.07),
             a_region("westeurope", 58, 59, label=PLAIN, base=33.0, p50=36.0, p95=44.1),
             a_region("northeurope", image="ubuntu-2404-web", empty=22, trend=-0.09),
-            RegionSeen(image="ubuntu-2404-web", region="westeurope", label=GOLDEN),
+            RegionSummary(image="ubuntu-2404-web", region="westeurope", label=GOLDEN),
         ),
         incidents=(
             an_incident(),
             an_incident(
                 region="swedencentral", cause="image", phase="script", host="", code="ExitStatus1",
-                said="debian-12-base@2026.1110.0 is sick: script failed: ExitStatus1",
+                sentence="debian-12-base@2026.1110.0 is sick: script failed: ExitStatus1",
                 message="systemctl is-system-running: degraded", began=ago(minutes=9),
                 opened=ago(minutes=9), misses=1, stopped=(),
             ),
@@ -271,16 +277,18 @@ def nothing_yet() -> Dashboard:
     return a_dashboard(
         cloud="local",
         seen=None,
-        gate=GateSeen(state="unknown", why="the source of status could not be read"),
+        gate=GateSummary(state="unknown", why="the health source could not be read"),
         images=(an_image(rings=None),),
-        regions=(RegionSeen(image="debian-12-base", region="westeurope", label=GOLDEN),),
+        regions=(RegionSummary(image="debian-12-base", region="westeurope", label=GOLDEN),),
         moves=(),
         bakes=(),
         runbooks=RUNBOOKS[2:],
         quotas=(),
         gaps=(
-            Gap(part="gallery", why="there is no gallery 'imagebake' yet; ./inv bake --all"),
-            Gap(part="beats", why="no beats in .imagebake/heartbeats for 30 days"),
+            MissingPart(
+                part="gallery", why="there is no gallery 'imagebake' yet; ./inv bake --all"
+            ),
+            MissingPart(part="beats", why="no beats in .imagebake/heartbeats for 30 days"),
         ),
     )
 
@@ -291,8 +299,8 @@ def out_of_reach() -> Dashboard:
     return replace(
         a_dashboard(),
         seen=ago(days=1),
-        gate=GateSeen(state="unknown", why="the source of status could not be read"),
-        gaps=(Gap(part="gallery", why=why, seen=ago(days=1)),),
+        gate=GateSummary(state="unknown", why="the health source could not be read"),
+        gaps=(MissingPart(part="gallery", why=why, seen=ago(days=1)),),
     )
 
 
@@ -309,19 +317,19 @@ def hostile(bad: str = HOSTILE + LONG) -> Dashboard:
         day,
         gallery=bad,
         cloud=bad,
-        gate=GateSeen(state=bad, why=bad, until=NOW, owner=bad),
+        gate=GateSummary(state=bad, why=bad, until=NOW, owner=bad),
         images=(an_image(bad, description=bad, owner=bad, rings=(ring,)),),
         regions=(a_region(image=bad, label=bad, **told), a_region(image=bad, region=bad)),
         incidents=(
             an_incident(
-                image=bad, region=bad, cause=bad, said=bad, phase=bad, host=bad, code=bad,
+                image=bad, region=bad, cause=bad, sentence=bad, phase=bad, host=bad, code=bad,
                 message=bad, stopped=(bad,),
             ),
         ),
         moves=(a_move(image=bad, title=bad, stopped=bad), a_move(title=bad, refused=bad)),
-        bakes=(BakeSeen(image=bad, begun=NOW, outcome=bad),),
+        bakes=(BakeSummary(image=bad, begun=NOW, outcome=bad),),
         runbooks=(replace(RUNBOOKS[0], name=bad, title=bad, page=bad, why=bad),),
-        quotas=(QuotaSeen(kind=bad, used=1, limit=2, warns=True, where=f"/images/{bad}"),),
-        gaps=(Gap(part=bad, why=bad, seen=NOW),),
+        quotas=(QuotaSummary(kind=bad, used=1, limit=2, warns=True, where=f"/images/{bad}"),),
+        gaps=(MissingPart(part=bad, why=bad, seen=NOW),),
         remarks=(bad,),
     )  # fmt: skip
