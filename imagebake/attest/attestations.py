@@ -21,7 +21,7 @@ from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
 from imagebake.lock import artifact_sources
 from imagebake.session.session import CloudSession
-from imagebake.spec.plan_record import PLAN, read_plan
+from imagebake.spec.plan import PLAN, read_plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

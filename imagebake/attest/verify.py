@@ -16,7 +16,7 @@ from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, Gall
 from imagebake.inspection.contents import Contents
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
-from imagebake.spec.plan_record import PLAN
+from imagebake.spec.plan import PLAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Bake one image version: mirror, build, replicate, record; or find that it is there."""
+"""Bake one image version: mirror, build, replicate, record; or find an existing one."""
 
 from __future__ import annotations
 
@@ -43,27 +43,26 @@ from imagebake.kernel.host.files import alone
 from imagebake.kernel.progress import Progress, Step
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.mirror.local import Mirror
-from imagebake.session.session import Bases, Destination
+from imagebake.session.session import Destination, SourceImages
 from imagebake.spec.plan import BakePlan, Delivery
-from imagebake.spec.plan_record import PLAN, plan_record
+from imagebake.spec.plan import PLAN, plan_record
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
-"""How long copying to the regions may take, after what the spec allows for the build."""
+"""Time allowed for replication, on top of the spec's build timeout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildServices:
-    """Everything that a bake touches the world with.
+    """Clients and callbacks that a bake uses.
 
-    *ship* puts what a build fetches where it looks for it; *content* knows the digest of a
-    version's root file system, or None; *keep_log* puts the output of a template's last run
-    where it outlives the template; *notes* are of the runs that are under way; *locks* is a
-    directory; *clock* counts seconds.
+    *ship* uploads the plan's artifacts to where the build reads them. *content* returns the
+    digest of a version's root file system, or None. *keep_log* saves the log of a template's
+    last run beyond the template. *locks* is a directory; *clock* counts seconds.
     """
 
     cloud: Clients
     mirror: Mirror
-    bases: Bases
+    bases: SourceImages
     ship: Callable[[BakePlan], None]
     render: Callable[[BakePlan, Delivery], bytes]
     content: Callable[[str], str | None]
@@ -76,7 +75,7 @@ class BuildServices:
 
 @dataclass(slots=True)
 class ImageBuild:
-    """One version on its way, from the start of its run."""
+    """One version in the making, from the start of its run: follow, verify, replicate, record."""
 
     plan: BakePlan
     to: Destination
@@ -88,22 +87,22 @@ class ImageBuild:
 
     @property
     def gallery(self) -> Gallery:
-        """Where the version goes."""
+        """The target gallery."""
         return Gallery(self.services.cloud, self.to.gallery)
 
     @property
     def definition(self) -> str:
-        """The image definition that the version belongs to."""
+        """The image definition of the version."""
         return self.plan.spec.gallery.definition
 
     @property
     def product(self) -> Product:
-        """What the run makes."""
+        """The output version of the run."""
         return Product(self.gallery, self.definition, self.plan.bake_key)
 
     @property
     def templates(self) -> ImageTemplates:
-        """The image templates beside the gallery."""
+        """The image templates in the gallery's resource group."""
         return ImageTemplates(
             self.services.cloud,
             is_free=lambda target: self.product.at(target) is None,
@@ -111,7 +110,7 @@ class ImageBuild:
         )
 
     def note(self, target: str) -> RunNote:
-        """What is to be known of the run that makes *target*, if this process dies."""
+        """Return the note that lets another process pick up the run that writes *target*."""
         endpoint = self.services.cloud.endpoint
         return RunNote(
             image=self.plan.spec.name,
@@ -130,7 +129,7 @@ class ImageBuild:
         )
 
     def finish(self, run: Run, note: RunNote) -> GalleryVersion:
-        """Start *run*, unless it was, and return its version once that is in its regions."""
+        """Start *run* unless it was adopted, and return its version once it is replicated."""
         known = self.services.notes.find(note.template) if run.adopted else None
         self.services.notes.keep(known or note)
         with self.part("Build image") as step:
@@ -139,10 +138,10 @@ class ImageBuild:
         return self.replicate(version)
 
     def give_up(self, run: Run | None, error: BaseException) -> None:
-        """Take away what a failed run left, once its template has gone.
+        """Delete what a failed run left behind, after its template is gone.
 
-        A run of which nothing can be heard is left alone, as is somebody else's: it goes on,
-        and its note says how to find it.
+        A run whose state is unknown, or that another process started, is left alone: it continues,
+        and its note tells how to resume it.
         """
         failed = isinstance(error, BakeFailed)
         if run is None or isinstance(error, Unanswered):
@@ -186,7 +185,7 @@ class ImageBuild:
             self.services.notes.end(note.with_changes(state=state, said=message))
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
-        """Wait for the replicas in the plan's regions that the version has."""
+        """Wait for the replicas of *version* in the plan's regions."""
         wanted = (region.name for region in self.plan.spec.regions)
         there = tuple(name for name in wanted if name in version.regions)
         try:
@@ -204,7 +203,7 @@ class ImageBuild:
             raise
 
     def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
-        """Store the plan and the manifest: from here on the bake is done and will be found."""
+        """Store the plan and the manifest. From here on the bake is done and will be found."""
         manifest = BakeManifest.of(
             self.plan,
             version,
@@ -223,7 +222,7 @@ class ImageBuild:
 
     @contextlib.contextmanager
     def part(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """A step that people see, and whose time goes into the manifest."""
+        """Report a step to people, and record its duration in the manifest."""
         started = self.services.clock()
         with self.services.progress.step(title, total=total, unit=unit) as step:
             yield step
@@ -232,23 +231,23 @@ class ImageBuild:
 
 @dataclass(frozen=True, slots=True)
 class RevokedContent:
-    """A version that was revoked, and with it whatever is baked from the same lock and steps."""
+    """A revoked version; content with the same bake key is revoked with it."""
 
     version: GalleryVersion
 
     @property
     def ring(self) -> str:
-        """The ring from which on it is revoked."""
+        """The first ring that it is revoked for."""
         return read_revoked(self.version.tags[TAG_REVOKED])[0]
 
     @property
     def everywhere(self) -> bool:
-        """Whether no ring may have it."""
+        """Whether it is revoked for every ring."""
         return self.ring == EVERYWHERE
 
     @property
     def sentence(self) -> str:
-        """What was revoked and why."""
+        """The revocation and its reason, as a sentence."""
         why = self.version.tags.get(TAG_REVOKED_REASON, "no reason was given")
         where = "" if self.everywhere else f" from ring {self.ring} on"
         name = f"{self.version.definition}@{self.version.version}"
@@ -258,7 +257,7 @@ class RevokedContent:
 def find_revoked_content(
     versions: Iterable[GalleryVersion], bake_key: str
 ) -> RevokedContent | None:
-    """What of *versions* is revoked and was baked with *bake_key*: the widest revocation."""
+    """Return the revoked version with *bake_key*; of several the one with the widest scope."""
     found = [
         RevokedContent(version)
         for version in versions
@@ -268,9 +267,9 @@ def find_revoked_content(
 
 
 def reusable_versions(versions: Iterable[GalleryVersion], bake_key: str) -> list[GalleryVersion]:
-    """Those of *versions* that were baked with *bake_key* and are not on their way out.
+    """Return the versions with *bake_key* that are usable and not retired.
 
-    One that is still being copied is among them: it is waited for, not made a second time.
+    A version whose replication is under way is included: the bake waits for it.
     """
     there = (version for version in versions if version.state == "Succeeded" or version.coming)
     return [
@@ -288,11 +287,11 @@ def bake(
     force: bool = False,
     services: BuildServices,
 ) -> BakeResult:
-    """Carry out *plan*, unless a healthy version has its bake key already.
+    """Carry out *plan*, unless a healthy version with its bake key exists.
 
-    A bake that was killed is picked up: its template is adopted or cleared away, and the
-    version it finished is recorded rather than made again. Two bakes of one image on one
-    machine go one after the other.
+    An interrupted bake is picked up: its template is adopted or deleted, and a version that it
+    finished is recorded instead of being built again. Bakes of the same image on this machine
+    run one after the other.
     """
     work = _Bake(plan, to, now, services)
     if there := work.find(force=force):
@@ -300,17 +299,17 @@ def bake(
     with _alone(plan.spec.name, services):
         if not force and (there := work.find(force=False)):
             return there
-        return work.make()
+        return work.record(work.run_template(work.new_template()), made=True)
 
 
 def resume(
     note: RunNote, plan: BakePlan, to: Destination, *, now: dt.datetime, services: BuildServices
 ) -> BakeResult:
-    """End the run of *note*, which a bake of *plan* started that is gone: nothing runs twice.
+    """Finish the run of *note*, whose bake of *plan* was interrupted.
 
-    What is made is what was planned then, whatever spec and lock say by now. Only a build that
-    ran on this machine, and died with its process, is begun anew. Of two resumes at once the
-    second finds what the first has made.
+    The stored plan is used, even if spec and lock have changed since. Only a build that ran on
+    this machine and died with its process is started again. If two processes resume at once, the
+    second returns the result of the first.
     """
     work = _Bake(plan, to, now, services, template_sha256=note.template_sha256)
     with _alone(note.image, services):
@@ -325,7 +324,7 @@ def resume(
             services.progress.note(
                 "the build ended with the process that ran it: beginning it anew"
             )
-            return work.make()
+            version = work.run_template(work.new_template())
         return work.record(version, made=True)
 
 
@@ -335,7 +334,7 @@ def _died_here(error: BakeFailed) -> bool:
 
 
 def _alone(image: str, services: BuildServices) -> AbstractContextManager[None]:
-    """Be the only bake of *image* on this machine; wait for another one to end."""
+    """Lock *image* against other bakes on this machine; wait for one that is running."""
     message = f"another bake of {image} is running: waiting for it"
     return alone(services.locks / f"bake-{image}.lock", lambda: services.progress.note(message))
 
@@ -343,9 +342,9 @@ def _alone(image: str, services: BuildServices) -> AbstractContextManager[None]:
 @dataclass(slots=True)
 class _Bake(ImageBuild):
     def find(self, *, force: bool) -> BakeResult | None:
-        """A version of the same key, healthy or coming; where its bake was killed, end that.
+        """Return the result for an existing version with the same bake key, healthy or replicating.
 
-        Raises `RolloutRefused` for content that was revoked; *force* only tells of it.
+        Raises `RolloutRefused` for content revoked everywhere; *force* turns that into a note.
         """
         there = self.gallery.versions(self.definition)
         if revoked := find_revoked_content(there, self.plan.bake_key):
@@ -353,6 +352,7 @@ class _Bake(ImageBuild):
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
             self.services.progress.note(f"{revoked.sentence}; so is what is baked now")
+        # Lists do not report replication, so each candidate is read by itself.
         for candidate in () if force else reversed(reusable_versions(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
             if version and (version.healthy or version.coming):
@@ -360,7 +360,7 @@ class _Bake(ImageBuild):
         return None
 
     def _found(self, version: GalleryVersion) -> BakeResult:
-        self._tell_of_regions(version)
+        self._note_missing_regions(version)
         name = record_name(self.to.gallery, self.definition, version.version)
         if manifest := read_manifest(self.services.mirror.recorded(name)):
             image = self.plan.spec.name
@@ -374,7 +374,7 @@ class _Bake(ImageBuild):
         self.templates.delete(self.plan.template_name, cancel=False)
         return self.record(version, made=False)
 
-    def _tell_of_regions(self, version: GalleryVersion) -> None:
+    def _note_missing_regions(self, version: GalleryVersion) -> None:
         for region in self.plan.spec.regions:
             if region.name not in version.regions:
                 self.services.progress.note(
@@ -382,14 +382,8 @@ class _Bake(ImageBuild):
                     " bake with --force to get one"
                 )
 
-    def make(self) -> BakeResult:
-        """Bake a new version, from the mirror to the record."""
-        self.mirror()
-        self.prepare()
-        return self.record(self.build(), made=True)
-
     def mirror(self) -> None:
-        """Have everything that the bake installs before anything is built."""
+        """Put everything that the bake installs into the mirror before anything is built."""
         missing = self.services.mirror.missing(self.plan.artifacts)
         total = sum(artifact.size or 0 for artifact in missing)
         with self.part("Mirror artifacts", total=total, unit="B") as step:
@@ -400,27 +394,29 @@ class _Bake(ImageBuild):
         self.services.bases.offer(self.plan)
 
     def prepare(self) -> None:
-        """Have the gallery and the image definition."""
+        """Ensure that the gallery and the image definition exist."""
         with self.part("Prepare gallery"):
             self.gallery.ensure()
             self.gallery.ensure_definition(self.plan.spec.gallery)
 
-    def build(self) -> GalleryVersion:
-        """Run the image template; afterwards there is a version, or neither one nor the other."""
+    def new_template(self) -> AbstractContextManager[Run]:
+        """Prepare mirror and gallery, and return the template of a new version to be run."""
+        self.mirror()
+        self.prepare()
         taken = (version.version for version in self.gallery.versions(self.definition))
         body = self._render(next_version(self.now, taken))
         templates = self.templates
         templates.check(body)
-        return self._carry_out(templates.template(self.plan.template_name, body))
+        return templates.template(self.plan.template_name, body)
 
     def pick_up(self, note: RunNote) -> GalleryVersion:
-        """The version of a run that another process started, or began to start."""
+        """Return the version of a run that another process started, or was about to start."""
         there = self.product.at(note.target)
         if there and there.healthy and there.bake_key == self.plan.bake_key:
             self.templates.delete(note.template, cancel=False)
             return self.replicate(there)
         if self.templates.exists(note.template):
-            return self._carry_out(self.templates.adopted(note.template, note.target))
+            return self.run_template(self.templates.adopted(note.template, note.target))
         if late := self.product.coming():
             return self.replicate(late)
         error = self._vanished(note)
@@ -428,17 +424,18 @@ class _Bake(ImageBuild):
         raise error
 
     def _vanished(self, note: RunNote) -> BakeFailed:
-        """Why there is neither a template nor a version, as far as anybody can say."""
+        """Explain why there is neither a template nor a version."""
         again = f"./inv bake {note.image} bakes it"
         if not note.run:
             return BakeFailed("the run was never started", run_state="Canceled", hint=again)
         ended = ended_how(self.services.cloud, note) or "and its operation is not known any more"
         return BakeFailed(
             f"the image template of run {note.run} has gone without a version, {ended}",
-            hint=f"was it deleted by somebody? {again}",
+            hint=f"it may have been deleted by hand; {again}",
         )
 
-    def _carry_out(self, template: AbstractContextManager[Run]) -> GalleryVersion:
+    def run_template(self, template: AbstractContextManager[Run]) -> GalleryVersion:
+        """Run *template* and return its version; after a failure neither of them remains."""
         run: Run | None = None
         try:
             with template as run:

@@ -1,4 +1,4 @@
-"""Run an image template that we did not write, and say what it made."""
+"""Run an image template from elsewhere and report its outputs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from imagebake.spec.model.image_spec import (
     Architecture,
     GalleryDefinition,
     Generation,
-    Identifier,
+    GalleryImageIdentifier,
     SecurityType,
 )
 
@@ -32,7 +32,7 @@ _MINUTES = 240
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateRunResult:
-    """What the distributors of a template made: a run output's name, and an id or address."""
+    """Outputs of a template run: pairs of run output name and resource id or address."""
 
     template: str
     made: tuple[tuple[str, str], ...]
@@ -41,11 +41,11 @@ class TemplateRunResult:
 def run_template(
     body: Mapping[str, Any], *, cloud: Clients, connect: Callable[..., Clients], progress: Progress
 ) -> TemplateRunResult:
-    """Create, run and delete the template *body* where *cloud* is.
+    """Create, run and delete the image template *body* in *cloud*.
 
-    The galleries and image definitions that it distributes to are made where they do not
-    exist; *connect* makes clients for another subscription and resource group. Raises
-    `BakeFailed` when the run breaks, `CloudError` when the template is refused.
+    Missing galleries and image definitions of its distributors are created; *connect* makes
+    clients for another subscription and resource group. Raises `BakeFailed` if the run fails,
+    `CloudError` if the template is rejected.
     """
     distributors = body["properties"].get("distribute") or ()
     with progress.step("Prepare galleries"):
@@ -82,7 +82,7 @@ def _prepare(
 
 
 def _home(distributor: Mapping[str, Any]) -> str | None:
-    """A region that the distributor copies to: a gallery's own must be among them."""
+    """Return a target region for a new gallery: its own region must be among them."""
     regions = distributor.get("targetRegions") or distributor.get("replicationRegions") or ()
     names = (region.get("name") if isinstance(region, dict) else region for region in regions)
     return next((str(name).replace(" ", "").lower() for name in names if name), None)
@@ -91,7 +91,7 @@ def _home(distributor: Mapping[str, Any]) -> str | None:
 def _definition(name: str) -> GalleryDefinition:
     return GalleryDefinition(
         definition=name,
-        identifier=Identifier(publisher="imagebake", offer="try", sku=name[:64]),
+        identifier=GalleryImageIdentifier(publisher="imagebake", offer="try", sku=name[:64]),
         generation=Generation.V2,
         security=SecurityType.STANDARD,
         architecture=Architecture.X64,

@@ -7,12 +7,55 @@ import hashlib
 import posixpath
 import re
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
-from imagebake.inspection import dpkg, secrets, units
-from imagebake.inspection.contents import Contents, Entry, FileKind, Leak, Password, User
+from imagebake.inspection import dpkg, secrets
+from imagebake.inspection.contents import Contents, Entry, FileKind, Leak, Password, Units, User
 from imagebake.kernel.errors import ValidationFailed
+
+_FOLDERS = (
+    "/etc/systemd/system/",
+    "/usr/local/lib/systemd/system/",
+    "/usr/lib/systemd/system/",
+    "/lib/systemd/system/",
+)
+_KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount", ".slice")
+
+
+def read_units(files: Mapping[str, Entry]) -> Units:
+    """Tell what is there, enabled and masked; the administrator's `/etc` outranks the vendor."""
+    known: set[str] = set()
+    enabled: set[str] = set()
+    masks: dict[str, bool] = {}
+    for folder in _FOLDERS:
+        for path, entry in files.items():
+            if not path.startswith(folder) or not path.endswith(_KINDS):
+                continue
+            parent, _, name = path[len(folder) :].rpartition("/")
+            if parent.endswith((".wants", ".requires")):
+                enabled.add(name)
+            elif not parent:
+                known.add(name)
+                masks.setdefault(name, _is_mask(entry))
+                enabled |= _aliased(name, entry)
+    masked = frozenset(name for name, mask in masks.items() if mask)
+    return Units(frozenset(known), frozenset(enabled), masked)
+
+
+def _is_mask(entry: Entry) -> bool:
+    """As systemd has it: a link to `/dev/null`, or an empty file."""
+    empty = entry.kind is FileKind.FILE and entry.size == 0
+    return empty or entry.target == "/dev/null"
+
+
+def _aliased(name: str, entry: Entry) -> set[str]:
+    """The unit that an alias in `/etc` enables: `sshd.service` links to `ssh.service`."""
+    if entry.target in {None, "/dev/null"} or not entry.path.startswith("/etc/"):
+        return set()
+    return {name, posixpath.basename(entry.target or "")}
+
 
 _ACCOUNT = re.compile(
     r"(?P<name>[^:]+):(?P<password>[^:]*):(?P<uid>[0-9]{1,10}):(?P<gid>[0-9]{1,10}):"
@@ -180,7 +223,7 @@ class _Reading:
             users=parse_users(text["/etc/passwd"], text["/etc/shadow"]),
             groups=parse_groups(text["/etc/group"]),
             stale_hashes=hashed_accounts(text["/etc/shadow-"]),
-            units=units.read_units(self.files),
+            units=read_units(self.files),
             owned=frozenset(owners),
             owners=owners,
             leaks=tuple(

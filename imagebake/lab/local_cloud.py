@@ -1,4 +1,4 @@
-"""The local end: an Azure Resource Manager on this machine, with the engine behind its runs."""
+"""Azure on this machine: the emulator, with the engine and local machines behind it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from imagebake.lab.engine.template import Fetch
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.lab.vm_host import VmHost
 from imagebake.spec.lock import Bundle
-from imagebake.spec.model.source import GalleryVersion, ManagedImage
+from imagebake.spec.model.source import GalleryVersionSource, ManagedImage
 from imagebake.spec.plan import BakePlan
 
 _ACCEPTED = "All else is in order: the template's fields, its source and its destinations"
@@ -34,7 +34,7 @@ _ACCEPTED = "All else is in order: the template's fields, its source and its des
 
 @dataclass(frozen=True, slots=True)
 class EngineBuilder:
-    """What the emulator asks to build: the engine, its failures in the emulator's words."""
+    """Runs the emulator's builds in the engine, and translates its failures."""
 
     engine: Engine
 
@@ -46,7 +46,7 @@ class EngineBuilder:
         on_state: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> Mapping[str, Any]:
-        """Build *template*; raises `BuildFailed` with what the broken step printed last."""
+        """Build *template*; raises `BuildFailed` with the last output of the failed step."""
         try:
             return self.engine.build(template, log=log, on_state=on_state, cancelled=cancelled)
         except UnsupportedTemplate as error:
@@ -55,19 +55,21 @@ class EngineBuilder:
         except EngineFailed as error:
             hint = f"\n= hint: {error.hint}" if error.hint else ""
             raise BuildFailed(error.code, error.message + hint, record=error.record) from error
-        except ArtifactError as error:  # what a template names could not be brought
+        except ArtifactError as error:  # a file that the template names
             raise BuildFailed("ArtifactUnavailable", error.message) from error
 
 
 @dataclass(frozen=True, slots=True)
 class LocalBases:
-    """Lets the base of a lock stand in for the marketplace image that its spec names."""
+    """Makes the base of a lock stand in for the marketplace image that its spec names."""
 
     marketplace: BaseMarketplace
 
     def offer(self, plan: BakePlan) -> None:
-        """Offer *plan*'s base; the same one offered again changes nothing."""
-        if plan.spec.local is None or plan.lock.suite is None:  # nothing on this machine is like it
+        """Offer the base of *plan*; offering the same base again changes nothing."""
+        if (
+            plan.spec.local is None or plan.lock.suite is None
+        ):  # no base can stand in, as for Windows
             return
         base = plan.lock.base
         recipe = BaseRecipe(
@@ -80,11 +82,11 @@ class LocalBases:
 
 
 def template_source(plan: BakePlan) -> dict[str, str]:
-    """The image template's source, as the wire spells it."""
+    """Return the `source` of the image template, as the API spells it."""
     match plan.lock.source:
         case ManagedImage(managed_image=image):
             return {"type": "ManagedImage", "imageId": image}
-        case GalleryVersion(gallery_version=version):
+        case GalleryVersionSource(gallery_version=version):
             return {"type": "SharedImageVersion", "imageVersionId": version}
         case source:
             named = {key: getattr(source, key) for key in ("publisher", "offer", "sku", "version")}
@@ -93,33 +95,33 @@ def template_source(plan: BakePlan) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class LocalBackend:
-    """The running emulator, the images behind its gallery versions, and its machines' region."""
+    """The running emulator, the engine with its images, and the host of its machines."""
 
     emulator: Emulator
     engine: Engine
-    region: VmHost
+    vm_host: VmHost
 
     @property
     def bases(self) -> LocalBases:
-        """Where a bake offers the base of its lock."""
+        """The place where a bake offers the base of its lock."""
         return LocalBases(self.engine.marketplace)
 
     def content(self, version_id: str) -> str | None:
-        """The digest of a version's root file system; None for a version made elsewhere."""
+        """Return the digest of a version's root file system; None if it was made elsewhere."""
         record = self.emulator.image_record(version_id)
         return str(record["content_sha256"]) if record else None
 
     @contextlib.contextmanager
     def open_tar(self, version_id: str) -> Iterator[BinaryIO]:
-        """The root file system of a version as a tar, to be read to its end."""
+        """Open the root file system of a version as a tar; read it to its end."""
         with self.engine.open_tar(self._record(version_id)) as stream:
             yield stream
 
     @contextlib.contextmanager
     def layers(self, version_id: str) -> Iterator[tuple[Path, ...]]:
-        """The directories that a version's root file system is stacked from, the topmost first.
+        """Provide the directories of a version's root file system, topmost first.
 
-        They stay where they are while the context is open.
+        They stay in place while the context is open.
         """
         with layers_of(self.engine, self._record(version_id)) as layers:
             yield layers
@@ -130,12 +132,12 @@ class LocalBackend:
 
     @contextlib.contextmanager
     def disk(self, version_id: str, *, size_gib: int) -> Iterator[Path]:
-        """The disk of a version as `export_vhd` writes it, in a directory that goes with it.
+        """Provide the disk of a version, as `export_vhd` writes it, in a temporary directory.
 
-        What a killed process left of such a directory is removed here.
+        Directories that a killed process left are removed first.
         """
         self.engine.store.sweep()
-        with self.engine.store.throw_away("boot") as folder:
+        with self.engine.store.temporary_tree("boot") as folder:
             disk = folder / "disk.vhd"
             self.export_vhd(version_id, disk, size_gib=size_gib)
             yield disk
@@ -152,13 +154,13 @@ class LocalBackend:
 
 @contextlib.contextmanager
 def layers_of(engine: Engine, record: Mapping[str, Any]) -> Iterator[tuple[Path, ...]]:
-    """The layers of the image of *record*, kept where they are while the context is open."""
+    """Provide the layers of the image of *record*, in place while the context is open."""
     with engine.store.in_use():
         yield engine.image(record)
 
 
 def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) -> Engine:
-    """The engine of *workspace*; with *network*, steps are plugged in unless they say no."""
+    """Make the engine of *workspace*; with *network*, steps have it unless they refuse it."""
     return Engine(
         folder=workspace.engine,
         mirror=workspace.mirror,
@@ -170,10 +172,10 @@ def make_engine(workspace: Workspace, fetch: Fetch, *, network: bool = False) ->
 
 
 def read_marketplace(workspace: Workspace, settings: Settings) -> Offered:
-    """What the emulator's marketplace offers: what the file says that the settings name.
+    """Read the file of marketplace offers that the settings name; empty if they name none.
 
     It has `images` by `PUBLISHER:OFFER:SKU` and `extensions` by `PUBLISHER:TYPE`; each maps
-    versions to their properties, among which `regions` says where a version is.
+    versions to their properties, of which `regions` lists where a version is published.
     """
     if not settings.marketplace:
         return Offered()
@@ -181,7 +183,7 @@ def read_marketplace(workspace: Workspace, settings: Settings) -> Offered:
     try:
         document = dict(json.loads(path.read_bytes()))
         read = {
-            kind: {tuple(name.split(":")): dict(one) for name, one in offers.items()}
+            kind: {tuple(name.split(":")): dict(offer) for name, offer in offers.items()}
             for kind, offers in document.items()
         }
         return Offered(**read)
@@ -193,7 +195,7 @@ def read_marketplace(workspace: Workspace, settings: Settings) -> Offered:
 
 
 def read_outages(folder: Path) -> Outages:
-    """What is broken in the emulator of *folder*; `UsageError` for what cannot be read."""
+    """Read the injected outages of the emulator in *folder*; raises `UsageError` if it cannot."""
     try:
         found = Outages.read(folder)
         StoreState(found.store), IdentityState(found.identity)
@@ -210,18 +212,18 @@ def open_local_backend(
 ) -> Iterator[LocalBackend]:
     """Run the emulator with *engine* behind it until the context is left.
 
-    Its machines really boot when this process is root; else they are inventory.
+    Its machines really boot if this process is root; otherwise they are inventory only.
     """
-    region = VmHost(
+    vm_host = VmHost(
         functools.partial(layers_of, engine), now=functools.partial(dt.datetime.now, dt.UTC)
     )
     broken = read_outages(workspace.emulator)
-    region.set_store(StoreState(broken.store))
-    region.set_identity(IdentityState(broken.identity))
+    vm_host.set_store(StoreState(broken.store))
+    vm_host.set_identity(IdentityState(broken.identity))
     emulator = Emulator(
         workspace.emulator,
         builder=EngineBuilder(engine),
-        host=None if rootless() else region,
+        host=None if rootless() else vm_host,
         subscription=settings.subscription,
         resource_group=settings.resource_group,
         location=settings.location,
@@ -229,4 +231,4 @@ def open_local_backend(
         marketplace=read_marketplace(workspace, settings),
     )
     with emulator:
-        yield LocalBackend(emulator, engine, region)
+        yield LocalBackend(emulator, engine, vm_host)

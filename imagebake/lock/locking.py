@@ -15,13 +15,99 @@ from imagebake.kernel.errors import ArtifactError, LockError
 from imagebake.kernel.host.download import Wanted
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.progress import Progress
-from imagebake.lock.answer_cache import packages_asked, with_old_dates, with_same_packages
 from imagebake.lock.archive import Archives
-from imagebake.lock.resolve import local_base, resolve
-from imagebake.lock.windows_files import resolve_windows
+from imagebake.lock.resolve import local_base, locked_files, resolve
 from imagebake.mirror.local import Mirror
-from imagebake.spec.lock import LOCK_VERSION, Artifact, Lock
+from imagebake.spec.lock import LOCK_VERSION, Artifact, Lock, LockedInstaller, Repository
 from imagebake.spec.model.image_spec import ImageSpec
+from imagebake.spec.model.pins import AgentPin, Installer, ModulePin, PackagePin
+
+
+def with_same_packages(previous: Lock, spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:
+    """The lock of *spec*, which asks for the packages that *previous* has, and for other things.
+
+    *sizes* has the size of every file by its digest.
+    """
+    return previous.model_copy(
+        update={
+            "inputs_sha256": sha256_json(spec.lock_inputs()),
+            "source": spec.source,
+            "files": locked_files(spec, sizes),
+            "extensions": spec.extensions,
+        }
+    )
+
+
+def packages_asked(spec: ImageSpec) -> object:
+    """What the packages of a lock follow from."""
+    agents = tuple((pin.agent, pin.version) for pin in spec.agents)
+    packages = tuple((pin.package, pin.version) for pin in spec.packages)
+    return agents, packages, spec.local, spec.gallery.architecture, spec.name
+
+
+def with_old_dates(previous: Lock, lock: Lock) -> Lock:
+    """*lock* with *previous*' line for every repository of which nothing new is used."""
+    old = {repository.id: repository for repository in previous.repositories}
+    there = {(package.repository, package.sha256) for package in previous.packages}
+    moved = {
+        package.repository
+        for package in lock.packages
+        if (package.repository, package.sha256) not in there
+    }
+    repositories = tuple(
+        one if one.id in moved or not _is_same(old.get(one.id), one) else old[one.id]
+        for one in lock.repositories
+    )
+    return lock.model_copy(update={"repositories": repositories})
+
+
+def _is_same(old: Repository | None, new: Repository) -> bool:
+    """Whether two lines are about one repository at two times."""
+    return old is not None and (old.suite, old.components) == (new.suite, new.components)
+
+
+def resolve_windows(spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:
+    """The lock of *spec*; *sizes* has the size of every pinned file by its digest."""
+    return Lock(
+        image=spec.name,
+        inputs_sha256=sha256_json(spec.lock_inputs()),
+        source=spec.source,
+        architecture=spec.gallery.architecture.debian,
+        files=locked_files(spec, sizes),
+        extensions=spec.extensions,
+        installers=tuple(_installers(spec)),
+    )
+
+
+def _installers(spec: ImageSpec) -> Iterator[LockedInstaller]:
+    for pin in spec.pins:
+        match pin:
+            case PackagePin():
+                raise LockError(
+                    f"{spec.name} pins the package {pin.name!r}, and Windows has none of Debian's",
+                    hint="pin an 'agent' with its 'installer', a 'module' or a 'file'",
+                )
+            case AgentPin(installer=None):
+                raise LockError(
+                    f"{spec.name} pins the agent {pin.agent!r} without its installer",
+                    hint="add 'installer:' with 'file:' and 'sha256:' to the pin",
+                )
+            case AgentPin(installer=Installer() as download):
+                yield _locked(pin, download)
+            case ModulePin():
+                yield _locked(pin, pin)
+
+
+def _locked(pin: AgentPin | ModulePin, download: Installer | ModulePin) -> LockedInstaller:
+    return LockedInstaller(
+        name=pin.name,
+        version=pin.version,
+        url=download.file,
+        size=download.size,
+        sha256=download.sha256,
+        redirects=download.redirects,
+    )
+
 
 SUFFIX = ".lock.json"
 

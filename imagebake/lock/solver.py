@@ -108,7 +108,7 @@ class Solver:
                 file.write(stanza + b"\nStatus: install ok installed\n\n")
 
 
-def _words(outcome: process.Outcome) -> str:
+def _words(outcome: process.ProcessResult) -> str:
     """The end of what apt says, where it explains itself."""
     _, _, explained = outcome.text.partition("The following packages have unmet dependencies:\n")
     errors = outcome.stderr.decode(errors="replace").strip().splitlines()

@@ -5,5 +5,4 @@ __all__ = [
     "remote",
     "store",
     "upload_plan",
-    "verification",
 ]

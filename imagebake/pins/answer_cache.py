@@ -12,7 +12,7 @@ from pathlib import Path
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ArtifactError, CloudError, ImagebakeError
 from imagebake.kernel.host.files import write_atomically
-from imagebake.spec.model.candidates import Candidate, Origin, Question, Source
+from imagebake.spec.model.candidates import Candidate, Origin, Question, VersionSource
 
 FRESH = dt.timedelta(hours=6)
 """An answer of this age is asked for again."""
@@ -60,7 +60,7 @@ class Answers:
             return None
         return known if dt.timedelta(0) <= self.now - known.asked < self.fresh else None
 
-    def ask(self, question: Question, sources: Mapping[Origin, Source]) -> Answer:
+    def ask(self, question: Question, sources: Mapping[Origin, VersionSource]) -> Answer:
         """Ask the source and keep what it says; what is known already when it cannot."""
         known = self.known(question)
         try:

@@ -20,13 +20,13 @@ from imagebake.pins.github import GithubSource
 from imagebake.pins.pypi import PypiSource
 from imagebake.pins.web_listing import ListingSource
 from imagebake.session.session import connect
-from imagebake.spec.model.candidates import Origin, Question, Source
+from imagebake.spec.model.candidates import Origin, Question, VersionSource
 
 _LARGEST_ANSWER = 64 << 20
 
 
 @contextlib.contextmanager
-def sources(context: Context, questions: Iterable[Question]) -> Iterator[Mapping[Origin, Source]]:
+def sources(context: Context, questions: Iterable[Question]) -> Iterator[Mapping[Origin, VersionSource]]:
     """Every source, for *questions*; nobody is spoken to before something is asked of him."""
     packages = (one.names[-1] for one in questions if one.origin is Origin.ARCHIVE)
     loader = artifact_sources.make_downloader(context, read_configuration().proxies)

@@ -12,13 +12,13 @@ from typing import Any
 from imagebake.pins.answer_cache import Answer, Answers
 from imagebake.pins.decision import Decision, decide
 from imagebake.pins.subjects import Subject
-from imagebake.spec.model.candidates import Candidate, Origin, Question, Source
+from imagebake.spec.model.candidates import Candidate, Origin, Question, VersionSource
 
 SOON = dt.timedelta(days=30)
 """How long before a review is due somebody is told."""
 
 _AT_ONCE = 8
-Sources = Mapping[Origin, Source]
+Sources = Mapping[Origin, VersionSource]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

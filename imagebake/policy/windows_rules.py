@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from imagebake.kernel.diagnostics import Severity
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.catalogue.windows_component import GUEST_AGENT
+from imagebake.spec.catalogue.component import GUEST_AGENT
 from imagebake.spec.model.pins import AgentPin, DeliveryMode, FilePin, ModulePin, PackagePin
 from imagebake.spec.model.steps import InlineCustomizer, InlineValidator, Network, scripts
 

@@ -17,6 +17,7 @@ from imagebake.spec import codes
 from imagebake.spec.codes import Code
 from imagebake.spec.fields import (
     KIND_KEYS,
+    SINGULAR,
     Location,
     closest,
     did_you_mean,
@@ -25,11 +26,10 @@ from imagebake.spec.fields import (
     kinds_at,
     without_tags,
 )
-from imagebake.spec.lists import SINGULAR
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import UnfitModeError
-from imagebake.spec.yaml.nodes import Broken, Mapping, Node, Place, Scalar, plain
-from imagebake.spec.yaml.nodes import Sequence as ListNode
+from imagebake.spec.yaml.nodes import BrokenNode, Position, YamlMapping, YamlNode, YamlScalar, plain
+from imagebake.spec.yaml.nodes import YamlSequence as ListNode
 
 _CHOICE = re.compile(r"'([^']*)'")
 _MEANT = {
@@ -61,12 +61,12 @@ class Phrase:
     message: str
     hint: str | None = None
 
-    def at(self, place: Place) -> Diagnostic:
+    def at(self, place: Position) -> Diagnostic:
         """The diagnostic at *place*."""
         return place.complaint(self.code, self.message, self.hint)
 
 
-def phrase(error: ErrorDetails, node: Node) -> Phrase:
+def phrase(error: ErrorDetails, node: YamlNode) -> Phrase:
     """What *error* says about *node*."""
     kind, name = error["type"], _name(error["loc"])
     if kind == "value_error":
@@ -138,26 +138,26 @@ _EXAMPLES = {
 }
 
 
-def _no_kind(location: Location, node: Node) -> Phrase:
+def _no_kind(location: Location, node: YamlNode) -> Phrase:
     kinds, what = KIND_KEYS[str(location[0])], SINGULAR[str(location[0])]
     code = codes.PIN_KIND if what == "pin" else codes.KIND
-    if not isinstance(node, Mapping):
+    if not isinstance(node, YamlMapping):
         message = f"{_a(what)} is a mapping, and this is {_what(node)}"
         return Phrase(code, message, f"write {_EXAMPLES[what]}")
     meant = next((hint for key in node.entries if (hint := did_you_mean(key, kinds))), None)
     return Phrase(code, f"this {what} has none of the keys {_list(kinds, 'and')}", meant)
 
 
-def _wrong_kind(meant: str, name: str, node: Node) -> Phrase:
-    if meant == "a text" and isinstance(node, Scalar):
+def _wrong_kind(meant: str, name: str, node: YamlNode) -> Phrase:
+    if meant == "a text" and isinstance(node, YamlScalar):
         return _unquoted(name, node)
-    if isinstance(node, Scalar) and isinstance(node.value, float):
+    if isinstance(node, YamlScalar) and isinstance(node.value, float):
         return Phrase(codes.WRONG_KIND, f"{name} is {meant}, and {node.text} is not")
     hint = "begin each item with '- '" if meant == "a list" else None
     return Phrase(codes.WRONG_KIND, f"{name} is {meant}, and this is {_what(node)}", hint)
 
 
-def _unquoted(name: str, node: Scalar) -> Phrase:
+def _unquoted(name: str, node: YamlScalar) -> Phrase:
     if name == "'mode'" and node.text.isdecimal():
         return Phrase(codes.WRONG_KIND, "a file mode is octal", f'write "{node.text:0>4}"')
     hint = f'write "{node.text}" if that is all of it'
@@ -169,9 +169,9 @@ def _unquoted(name: str, node: Scalar) -> Phrase:
     return Phrase(codes.INEXACT, message, hint)
 
 
-def _no_choice(error: ErrorDetails, name: str, node: Node) -> Phrase:
+def _no_choice(error: ErrorDetails, name: str, node: YamlNode) -> Phrase:
     choices = _CHOICE.findall(str(error["ctx"]["expected"]))
-    if not isinstance(node, Scalar):
+    if not isinstance(node, YamlScalar):
         return _wrong_kind("a text", name, node)
     if len(choices) == 1:
         return Phrase(codes.NOT_A_CHOICE, f"{name} can only be {choices[0]!r}")
@@ -188,7 +188,7 @@ def _no_choice(error: ErrorDetails, name: str, node: Node) -> Phrase:
     )
 
 
-def _out_of_bounds(error: ErrorDetails, name: str, node: Node) -> Phrase:
+def _out_of_bounds(error: ErrorDetails, name: str, node: YamlNode) -> Phrase:
     context = error.get("ctx", {})
     sentences = {
         "greater_than_equal": "{name} is {shown}, and {ge} is the least it can be",
@@ -201,7 +201,7 @@ def _out_of_bounds(error: ErrorDetails, name: str, node: Node) -> Phrase:
     sentence = sentences.get(error["type"])
     if not sentence:
         return Phrase(codes.MISSPELT, f"{name}: {error['msg']}")
-    shown = node.text if isinstance(node, Scalar) else ""
+    shown = node.text if isinstance(node, YamlScalar) else ""
     return Phrase(codes.OUT_OF_BOUNDS, sentence.format(name=name, shown=shown[:30], **context))
 
 
@@ -209,11 +209,11 @@ def _a(what: str) -> str:
     return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
-def _what(node: Node) -> str:
+def _what(node: YamlNode) -> str:
     """What kind of thing *node* is."""
-    if isinstance(node, Mapping):
+    if isinstance(node, YamlMapping):
         return "a mapping"
-    if not isinstance(node, Scalar):
+    if not isinstance(node, YamlScalar):
         return "a list"
     kinds = {bool: "a truth value", int: "a number", float: "a number"}
     return kinds.get(type(node.value), "a text")
@@ -249,11 +249,11 @@ _MOST = 200
 class Found(NamedTuple):
     """What stands at a location: the piece, and the key that it is the value of."""
 
-    node: Node
-    key: Scalar | None
+    node: YamlNode
+    key: YamlScalar | None
 
 
-def check(root: Mapping) -> tuple[ImageSpec | None, list[Diagnostic]]:
+def check(root: YamlMapping) -> tuple[ImageSpec | None, list[Diagnostic]]:
     """The spec that *root* says, or every reason why it says none."""
     try:
         return ImageSpec.model_validate(plain(root)), []
@@ -261,18 +261,18 @@ def check(root: Mapping) -> tuple[ImageSpec | None, list[Diagnostic]]:
         return None, list(_complaints(root, error.errors(include_url=False)[:_MOST]))
 
 
-def locate(root: Node, location: Iterable[int | str]) -> Found:
+def locate(root: YamlNode, location: Iterable[int | str]) -> Found:
     """Follow *location* as far as the tree has it."""
     node, key = root, None
     for part in location:
-        if isinstance(node, Mapping) and isinstance(part, str) and part in node.entries:
+        if isinstance(node, YamlMapping) and isinstance(part, str) and part in node.entries:
             key, node = node.entries[part]
         elif isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
             node, key = node.items[part], None
     return Found(node, key)
 
 
-def _complaints(root: Mapping, errors: Sequence[ErrorDetails]) -> Iterable[Diagnostic]:
+def _complaints(root: YamlMapping, errors: Sequence[ErrorDetails]) -> Iterable[Diagnostic]:
     missing: dict[Location, list[str]] = {}
     unknown: dict[Location, list[str]] = {}
     for error in errors:
@@ -290,21 +290,21 @@ def _complaints(root: Mapping, errors: Sequence[ErrorDetails]) -> Iterable[Diagn
             yield from _missing_keys(root, location, left)
 
 
-def _unknown_keys(root: Mapping, location: Location, names: list[str]) -> Iterable[Diagnostic]:
+def _unknown_keys(root: YamlMapping, location: Location, names: list[str]) -> Iterable[Diagnostic]:
     mapping = locate(root, without_tags(location)).node
-    assert isinstance(mapping, Mapping)  # noqa: S101 - only a mapping has keys
+    assert isinstance(mapping, YamlMapping)  # noqa: S101 - only a mapping has keys
     for name in names:
         phrase = unknown_key(name, location)
         yield phrase.at(mapping.entries[name].key.place)
 
 
-def _missing_keys(root: Mapping, location: Location, names: list[str]) -> Iterable[Diagnostic]:
+def _missing_keys(root: YamlMapping, location: Location, names: list[str]) -> Iterable[Diagnostic]:
     node, key = locate(root, without_tags(location))
-    if isinstance(node, Mapping) and node.whole:
+    if isinstance(node, YamlMapping) and node.whole:
         yield missing_keys(names, location).at(_start(node, key))
 
 
-def _start(mapping: Mapping, key: Scalar | None) -> Place:
+def _start(mapping: YamlMapping, key: YamlScalar | None) -> Position:
     """Where to point at *mapping* as a whole: at its key, or at the first of its own keys."""
     if key:
         return key.place
@@ -314,13 +314,13 @@ def _start(mapping: Mapping, key: Scalar | None) -> Place:
     return min(own, key=lambda place: (place.line, place.column), default=mapping.place)
 
 
-def _complaint(root: Mapping, error: ErrorDetails) -> Diagnostic | None:
+def _complaint(root: YamlMapping, error: ErrorDetails) -> Diagnostic | None:
     location = error["loc"]
     is_key = location[-1:] == ("[key]",)
     node, key = locate(root, without_tags(location[:-1] if is_key else location))
     if is_key and key:
         node = key
-    if isinstance(node, Broken) or not location:
+    if isinstance(node, BrokenNode) or not location:
         # A broken piece has its complaint; so has a name given twice, which is the only
         # thing that the model says about the spec as a whole.
         return None
@@ -329,6 +329,6 @@ def _complaint(root: Mapping, error: ErrorDetails) -> Diagnostic | None:
     return phrase(error, node).at(_place(node))
 
 
-def _place(node: Node) -> Place:
+def _place(node: YamlNode) -> Position:
     """Where to point at a value."""
-    return _start(node, None) if isinstance(node, Mapping) else node.place
+    return _start(node, None) if isinstance(node, YamlMapping) else node.place

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as MappingOf
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from yaml.nodes import MappingNode, Node, SequenceNode
 
 from imagebake.kernel.errors import UsageError
-from imagebake.spec.lists import named
+from imagebake.spec.fields import named
 from imagebake.spec.load import Instead, merged_tree
-from imagebake.spec.yaml.nodes import Mapping, Node, Scalar, Sequence
-from imagebake.spec.yaml.spans import BLOCK_STYLES
-from imagebake.spec.yaml.writing import written
+from imagebake.spec.yaml.nodes import (
+    YamlMapping,
+    YamlNode,
+    YamlScalar,
+    YamlSequence,
+    YamlSource,
+    plain,
+)
+from imagebake.spec.yaml.reader import read
+from imagebake.spec.yaml.scalars import written, written_words
+from imagebake.spec.yaml.spans import (
+    BLOCK_STYLES,
+    Span,
+    compose,
+    dashes,
+    items_of,
+    key_of,
+    line_break,
+    line_end,
+    line_start,
+    next_line,
+    span,
+    value_of,
+)
 
 SOURCE = "source"
 """What the marketplace image is called where pins are named."""
@@ -34,7 +57,7 @@ class Edit:
 def set_keys(
     spec: Path,
     pin: str,
-    values: MappingOf[str, str],
+    values: Mapping[str, str],
     *,
     root: Path,
     instead: Instead | None = None,
@@ -56,28 +79,28 @@ def set_keys(
     return Edit(path, before, text.encode())
 
 
-def _find(tree: Mapping, pin: str) -> Mapping | None:
+def _find(tree: YamlMapping, pin: str) -> YamlMapping | None:
     source = tree.entries.get(SOURCE)
-    if pin == SOURCE and source and isinstance(source.value, Mapping):
+    if pin == SOURCE and source and isinstance(source.value, YamlMapping):
         return source.value
     return next((item for name, item in _named(tree) if name == pin), None)
 
 
-def _named(tree: Mapping) -> list[tuple[str, Mapping]]:
+def _named(tree: YamlMapping) -> list[tuple[str, YamlMapping]]:
     """Every entry that has a version, with its name."""
-    found: list[tuple[str, Mapping]] = []
+    found: list[tuple[str, YamlMapping]] = []
     for key in LISTS:
         entry = tree.entries.get(key)
-        for item in entry.value.items if entry and isinstance(entry.value, Sequence) else ():
+        for item in entry.value.items if entry and isinstance(entry.value, YamlSequence) else ():
             known = named(key, item)
-            found += [(known[0], item)] if known and isinstance(item, Mapping) else []
+            found += [(known[0], item)] if known and isinstance(item, YamlMapping) else []
     return found
 
 
-def _scalar(item: Mapping, key: str, pin: str) -> Scalar:
+def _scalar(item: YamlMapping, key: str, pin: str) -> YamlScalar:
     entry = item.entries.get(key)
-    value: Node | None = entry.value if entry else None
-    if not isinstance(value, Scalar):
+    value: YamlNode | None = entry.value if entry else None
+    if not isinstance(value, YamlScalar):
         raise UsageError(f"{pin} has no {key!r} that could be changed")
     return value
 
@@ -93,3 +116,174 @@ def _splice(text: str, line: int, column: int, value: str) -> str:
             tail = old[len(old.rstrip()) :] if event.style in BLOCK_STYLES else ""
             return text[: at.index] + written(value, event.style) + tail + text[end.index :]
     raise AssertionError(f"no scalar at {line}:{column}")
+
+
+_COMMA = re.compile(r"\s*,")
+
+
+Said = str | tuple[str, ...]
+"""What a key of a pin says."""
+
+
+def add_entry(
+    spec: Path,
+    key: str,
+    entry: Mapping[str, Said],
+    *,
+    root: Path,
+    instead: Instead | None = None,
+) -> Edit:
+    """Put *entry* at the end of the list *key* of *spec* itself, in the list's own style.
+
+    The list is made where the spec has none. Raises `SpecError` where the spec cannot be read.
+    """
+    merged_tree(spec, root=root, instead=instead)
+    before = (instead or {}).get(spec) or spec.read_bytes()
+    text = before.decode()
+    after = _added(text, key, entry)
+    listed = _listed(text, key)
+    _hold_equal(spec, text, after, {key: (*listed, dict(entry))})
+    return Edit(spec, before, after.encode())
+
+
+def remove_entry(
+    spec: Path, key: str, name: str, *, root: Path, instead: Instead | None = None
+) -> Edit:
+    """Take the entry *name* out of the list *key* of *spec* itself.
+
+    Raises `UsageError` where the spec has none of that name, or an include has it.
+    """
+    tree = merged_tree(spec, root=root, instead=instead)
+    entry = tree.entries.get(key)
+    items = entry.value.items if entry and isinstance(entry.value, YamlSequence) else ()
+    places = [item.place for item in items if (known := named(key, item)) and known[0] == name]
+    if not places:
+        raise UsageError(f"{spec.stem} pins nothing called {name!r}")
+    path = root / places[0].source.path
+    if path != spec:
+        raise UsageError(
+            f"{name} comes from {places[0].source.path}, which serves other images, too",
+            hint="take it out of that file by hand, or out of what the spec extends",
+        )
+    before = (instead or {}).get(spec) or spec.read_bytes()
+    at = (places[0].line, places[0].column)
+    text = before.decode()
+    after, position = _removed(text, key, at)
+    listed = _listed(text, key)
+    _hold_equal(spec, text, after, {key: (*listed[:position], *listed[position + 1 :])})
+    return Edit(spec, before, after.encode())
+
+
+def _listed(text: str, key: str) -> tuple[object, ...]:
+    listed = _said(text).get(key, ())
+    return listed if isinstance(listed, tuple) else ()
+
+
+def _said(text: str) -> dict[str, object]:
+    tree, _ = read(text, YamlSource("", ()))
+    said = plain(tree) if tree else None
+    return said if isinstance(said, dict) else {}
+
+
+def _hold_equal(spec: Path, before: str, after: str, changes: Mapping[str, object]) -> None:
+    """See that *after* says what *before* says, but for *changes*."""
+    if _said(after) != {**_said(before), **changes}:
+        raise UsageError(
+            f"{spec.name} is written in a way that cannot be edited without harm",
+            hint="edit it by hand, then lock it again",
+        )
+
+
+def _added(text: str, key: str, entry: Mapping[str, Said]) -> str:
+    root = compose(text)
+    listed = value_of(root, key)
+    if isinstance(listed, SequenceNode) and listed.flow_style:
+        return _into_flow(text, listed, _flow(entry), "[]")
+    if isinstance(listed, SequenceNode):
+        indent = listed.start_mark.column
+        return _after(text, span(listed, text).end, _block(entry, indent))
+    if root.flow_style:
+        return _into_flow(text, root, f"{key}: [{_flow(entry)}]", "{}")
+    column = root.start_mark.column
+    lines = [" " * column + f"{key}:", *_block(entry, column + 2)]
+    return _after(text, span(root, text).end, lines)
+
+
+def _block(entry: Mapping[str, Said], indent: int) -> list[str]:
+    """The lines of *entry* as an item whose dash stands in column *indent*, from 0."""
+    pairs = [f"{name}: {_value(value, written_words)}" for name, value in entry.items()]
+    first, *others = pairs
+    return [" " * indent + f"- {first}", *(" " * (indent + 2) + pair for pair in others)]
+
+
+def _flow(entry: Mapping[str, Said]) -> str:
+    pairs = (f"{name}: {_value(value, written)}" for name, value in entry.items())
+    return "{" + ", ".join(pairs) + "}"
+
+
+def _value(value: Said, write: Callable[[str], str]) -> str:
+    return write(value) if isinstance(value, str) else f"[{', '.join(map(written, value))}]"
+
+
+def _after(text: str, index: int, lines: list[str]) -> str:
+    """Put *lines* after the line in which *index* is."""
+    mark = line_break(text)
+    end = line_end(text, index)
+    head, tail = text[:end], text[end:]
+    added = mark + mark.join(lines)
+    return head + added + (tail or mark)
+
+
+def _into_flow(text: str, node: Node, added: str, brackets: str) -> str:
+    """Put *added* behind the last piece of a flow collection, before its closing bracket."""
+    assert isinstance(node, SequenceNode | MappingNode)  # noqa: S101 - who else has brackets
+    close = node.end_mark.index - 1
+    assert text[close] == brackets[1]  # noqa: S101 - where PyYAML says it is
+    if not node.value:
+        return text[:close] + added + text[close:]
+    last = node.value[-1]
+    end = span(last[1] if isinstance(last, tuple) else last, text).end
+    if comma := _COMMA.match(text, end):
+        return text[: comma.end()] + " " + added + "," + text[comma.end() :]
+    return text[:end] + ", " + added + text[end:]
+
+
+def _removed(text: str, key: str, at: tuple[int, int]) -> tuple[str, int]:
+    """The text without the entry that begins at *at*, and its position in the list."""
+    root = compose(text)
+    listed = value_of(root, key)
+    assert isinstance(listed, SequenceNode)  # noqa: S101 - the entry was found in it
+    items = items_of(listed)
+    position = next(
+        number
+        for number, item in enumerate(items)
+        if (item.start_mark.line + 1, item.start_mark.column + 1) == at
+    )
+    if listed.flow_style:
+        return _out_of_flow(text, items, position), position
+    if len(items) == 1:
+        return _emptied(text, root, key, listed), position
+    dash = dashes(text, listed)[position]
+    own = Span(line_start(text, dash), next_line(text, span(items[position], text).end))
+    return text[: own.start] + text[own.end :], position
+
+
+def _out_of_flow(text: str, items: list[Node], position: int) -> str:
+    own = span(items[position], text)
+    if position + 1 < len(items):
+        return text[: own.start] + text[items[position + 1].start_mark.index :]
+    if position:
+        return text[: span(items[position - 1], text).end] + text[own.end :]
+    comma = _COMMA.match(text, own.end)
+    return text[: own.start] + text[comma.end() if comma else own.end :]
+
+
+def _emptied(text: str, root: MappingNode, key: str, listed: SequenceNode) -> str:
+    """The list without its only item: empty, because a key without a value is a mistake."""
+    colon = text.index(":", key_of(root, key).end_mark.index) + 1
+    dash = dashes(text, listed)[0]
+    end = next_line(text, span(listed, text).end)
+    start = line_start(text, dash)
+    if start <= colon:  # the first dash stands beside its key
+        return text[:colon] + " []" + text[line_end(text, span(listed, text).end) :]
+    return text[:colon] + " []" + text[colon:start] + text[end:]

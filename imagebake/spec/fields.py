@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as MappingOf
 
+from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.text.constrained import quoted
+from imagebake.kernel.text.names import handler_name
+from imagebake.spec import codes
 from imagebake.spec.model.base import Value
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.outputs import OUTPUT_KINDS
 from imagebake.spec.model.pins import KINDS
 from imagebake.spec.model.source import SOURCE_KINDS
 from imagebake.spec.model.steps import CUSTOMIZER_KINDS, VALIDATOR_KINDS
+from imagebake.spec.yaml.nodes import YamlMapping, YamlNode, YamlScalar, YamlSequence
 
 Location = tuple[int | str, ...]
 EXTENDS = "extends"
 """The one key that the text has and the model has not."""
 
 
-KIND_KEYS: Mapping[str, tuple[str, ...]] = {
+KIND_KEYS: MappingOf[str, tuple[str, ...]] = {
     "pins": KINDS,
     "source": SOURCE_KINDS,
     "customizers": CUSTOMIZER_KINDS,
@@ -99,3 +105,67 @@ def _models_in(annotation: object) -> tuple[type[Value], ...]:
     if isinstance(annotation, type) and issubclass(annotation, Value):
         return (annotation,)
     return tuple(model for part in typing.get_args(annotation) for model in _models_in(part))
+
+
+SINGULAR = {
+    "pins": "pin",
+    "extensions": "extension",
+    "customizers": "customizer",
+    "validators": "validator",
+    "regions": "region",
+    "rings": "ring",
+    "distribute": "output",
+    "packages": "package",
+}
+"""What an entry of each list is called."""
+
+
+def text_of(node: YamlNode, key: str) -> YamlScalar | None:
+    """The text that *node* has under *key*, if it is a mapping that has one."""
+    if isinstance(node, YamlMapping) and (entry := node.entries.get(key)):
+        value = entry.value
+        if isinstance(value, YamlScalar) and isinstance(value.value, str):
+            return value
+    return None
+
+
+def named(list_key: str, item: YamlNode) -> tuple[str, YamlScalar] | None:
+    """The name of one entry of the list *list_key*, and the scalar that says it."""
+    if list_key == "packages":
+        known = isinstance(item, YamlScalar) and isinstance(item.value, str)
+        return (item.text, item) if known and isinstance(item, YamlScalar) else None
+    if list_key == "extensions":
+        publisher, kind = text_of(item, "publisher"), text_of(item, "type")
+        return (handler_name(publisher.text, kind.text), kind) if publisher and kind else None
+    for key in KINDS if list_key == "pins" else ("name",):
+        if scalar := text_of(item, key):
+            return scalar.text.rsplit("/", 1)[-1] if key == "file" else scalar.text, scalar
+    return None
+
+
+def named_lists(root: YamlMapping) -> Iterator[tuple[str, YamlSequence]]:
+    """Every list of *root* whose entries have names."""
+    local = root.entries.get("local")
+    places = [root, local.value] if local and isinstance(local.value, YamlMapping) else [root]
+    for mapping in places:
+        assert isinstance(mapping, YamlMapping)  # noqa: S101 - chosen above
+        for key, entry in mapping.entries.items():
+            if key in SINGULAR and isinstance(entry.value, YamlSequence):
+                yield key, entry.value
+
+
+def repeated_names(root: YamlMapping) -> Iterator[Diagnostic]:
+    """A complaint for every name that stands twice in one list of one file."""
+    for key, sequence in named_lists(root):
+        seen: dict[str, YamlScalar] = {}
+        for item in sequence.items:
+            if not (found := named(key, item)):
+                continue
+            name, scalar = found
+            if first := seen.get(name):
+                yield scalar.place.complaint(
+                    codes.TWICE_THE_NAME,
+                    f"the {SINGULAR[key]} {quoted(name)} is named twice",
+                    f"it stands in line {first.place.line} already",
+                )
+            seen.setdefault(name, scalar)

@@ -13,11 +13,18 @@ from imagebake.kernel.errors import SpecError
 from imagebake.kernel.text.constrained import quoted
 from imagebake.spec import codes
 from imagebake.spec.check import check
-from imagebake.spec.fields import EXTENDS, did_you_mean
-from imagebake.spec.lists import SINGULAR, named, repeated_names
+from imagebake.spec.fields import EXTENDS, SINGULAR, did_you_mean, named, repeated_names
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.source import SOURCE_KINDS, MarketplaceImage
-from imagebake.spec.yaml.nodes import Entry, Mapping, Node, Place, Scalar, Sequence, Source
+from imagebake.spec.yaml.nodes import (
+    Position,
+    YamlEntry,
+    YamlMapping,
+    YamlNode,
+    YamlScalar,
+    YamlSequence,
+    YamlSource,
+)
 from imagebake.spec.yaml.reader import read
 from imagebake.spec.yaml.text import decode, read_bytes
 
@@ -26,7 +33,7 @@ CHOSEN = tuple(key for key in SOURCE_KINDS if key not in MarketplaceImage.model_
 _MARKETPLACE = MarketplaceImage.model_fields.keys()
 
 
-def merge(base: Mapping, child: Mapping) -> Mapping:
+def merge(base: YamlMapping, child: YamlMapping) -> YamlMapping:
     """*child* over *base*: mappings merge deeply, everything else is the child's.
 
     Lists of named entries are the base's entries and then the child's; an entry of the
@@ -35,31 +42,31 @@ def merge(base: Mapping, child: Mapping) -> Mapping:
     entries = dict(base.entries)
     for key, entry in child.entries.items():
         old = entries.get(key)
-        entries[key] = Entry(entry.key, _value(key, old.value, entry.value)) if old else entry
-    return Mapping(child.place, entries, base.whole and child.whole)
+        entries[key] = YamlEntry(entry.key, _value(key, old.value, entry.value)) if old else entry
+    return YamlMapping(child.place, entries, base.whole and child.whole)
 
 
-def _value(key: str, base: Node, child: Node) -> Node:
-    if isinstance(base, Mapping) and isinstance(child, Mapping):
+def _value(key: str, base: YamlNode, child: YamlNode) -> YamlNode:
+    if isinstance(base, YamlMapping) and isinstance(child, YamlMapping):
         return child if key == SOURCE and _differ(base, child) else merge(base, child)
-    if isinstance(base, Sequence) and isinstance(child, Sequence) and key in SINGULAR:
-        return Sequence(child.place, _items(key, base, child))
+    if isinstance(base, YamlSequence) and isinstance(child, YamlSequence) and key in SINGULAR:
+        return YamlSequence(child.place, _items(key, base, child))
     return child
 
 
-def _differ(base: Mapping, child: Mapping) -> bool:
+def _differ(base: YamlMapping, child: YamlMapping) -> bool:
     """Whether two sources are of two kinds, so that the keys of one mean nothing to the other."""
     ours = {key for key in CHOSEN if key in child.entries}
     theirs = {key for key in CHOSEN if key in base.entries}
     return ours != theirs and bool(ours or (theirs and _MARKETPLACE & child.entries.keys()))
 
 
-def _items(key: str, base: Sequence, child: Sequence) -> tuple[Node, ...]:
-    ours: dict[str, Node] = {}
+def _items(key: str, base: YamlSequence, child: YamlSequence) -> tuple[YamlNode, ...]:
+    ours: dict[str, YamlNode] = {}
     for item in child.items:
         if found := named(key, item):
             ours.setdefault(found[0], item)
-    merged: list[Node] = []
+    merged: list[YamlNode] = []
     taken: set[int] = set()
     for item in base.items:
         found = named(key, item)
@@ -123,7 +130,7 @@ class Specs:
         return spec
 
 
-def merged_tree(path: Path, *, root: Path, instead: Instead | None = None) -> Mapping:
+def merged_tree(path: Path, *, root: Path, instead: Instead | None = None) -> YamlMapping:
     """The tree of one spec and what it extends, every node at its place in its own file."""
     tree, wrong = _Folder(path.parent, root, instead).merged(path, ())
     if wrong or tree is None:
@@ -134,8 +141,8 @@ def merged_tree(path: Path, *, root: Path, instead: Instead | None = None) -> Ma
 class _File(NamedTuple):
     """One file as it was read; *extends* names its include."""
 
-    root: Mapping | None
-    extends: Scalar | None
+    root: YamlMapping | None
+    extends: YamlScalar | None
     wrong: tuple[Diagnostic, ...]
 
 
@@ -147,7 +154,7 @@ class _Folder:
         self.root = root
         self.instead = instead or {}
         self.files: dict[Path, _File] = {}
-        self.right: dict[tuple[Path, int], Mapping] = {}
+        self.right: dict[tuple[Path, int], YamlMapping] = {}
 
     def spec(self, path: Path) -> tuple[ImageSpec | None, list[Diagnostic]]:
         """The spec in *path*, and what is wrong with it and with what it extends."""
@@ -161,14 +168,14 @@ class _Folder:
     def misnamed(self) -> Iterator[Diagnostic]:
         """Files that look like specs and are none by their name."""
         for path in sorted(self.folder.glob("*.yml")):
-            place = Place(Source(self._shown(path), ()), 1, 1)
+            place = Position(YamlSource(self._shown(path), ()), 1, 1)
             yield place.complaint(
                 codes.FILE_NAME, "a spec's file ends in .yaml", f"rename it to {path.stem}.yaml"
             )
 
     def merged(
         self, path: Path, above: tuple[Path, ...]
-    ) -> tuple[Mapping | None, list[Diagnostic]]:
+    ) -> tuple[YamlMapping | None, list[Diagnostic]]:
         """The tree of *path* over what it extends; *above* is what extends it."""
         file = self._file(path)
         wrong = list(file.wrong)
@@ -184,7 +191,7 @@ class _Folder:
 
     def _extended(
         self, path: Path, above: tuple[Path, ...]
-    ) -> tuple[Mapping | None, list[Diagnostic]]:
+    ) -> tuple[YamlMapping | None, list[Diagnostic]]:
         """`merged`, which is remembered of what is right: many extend the same."""
         place = (path, len(above))
         if place in self.right:
@@ -197,11 +204,11 @@ class _Folder:
     def _file(self, path: Path) -> _File:
         if path not in self.files:
             shown = self._shown(path)
-            content = self.instead.get(path) or read_bytes(path, Source(shown, ()))
+            content = self.instead.get(path) or read_bytes(path, YamlSource(shown, ()))
             self.files[path] = _read_file(content, shown)
         return self.files[path]
 
-    def _include(self, extends: Scalar, above: tuple[Path, ...]) -> Path:
+    def _include(self, extends: YamlScalar, above: tuple[Path, ...]) -> Path:
         """The file that *extends* names; raises `SpecError` where it must not be followed."""
         name = PurePosixPath(extends.text)
         path = self.folder / name
@@ -237,7 +244,9 @@ class _Folder:
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
 
-def _refusal(extends: Scalar, code: codes.Code, message: str, hint: str | None = None) -> SpecError:
+def _refusal(
+    extends: YamlScalar, code: codes.Code, message: str, hint: str | None = None
+) -> SpecError:
     return SpecError([extends.place.complaint(code, message, hint)])
 
 
@@ -246,7 +255,7 @@ def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
     if isinstance(content, Diagnostic):
         return _File(None, None, (content,))
     text, source, wrong = decode(content, shown)
-    start = Place(source, 1, 1)
+    start = Position(source, 1, 1)
     if not text and wrong:
         return _File(None, None, _fewer(wrong))
     tree, complaints = read(text, source)
@@ -255,7 +264,7 @@ def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
         if not wrong:
             wrong.append(start.complaint(codes.MISSING_KEY, "the file says nothing"))
         return _File(None, None, _fewer(wrong))
-    if not isinstance(tree, Mapping):
+    if not isinstance(tree, YamlMapping):
         wrong.append(tree.place.complaint(codes.WRONG_KIND, "a spec is a mapping of keys"))
         return _File(None, None, _fewer(wrong))
     wrong += repeated_names(tree)
@@ -263,24 +272,28 @@ def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
     return _File(root, extends, _fewer([*wrong, *more]))
 
 
-def _take_extends(tree: Mapping) -> tuple[Mapping, Scalar | None, list[Diagnostic]]:
+def _take_extends(tree: YamlMapping) -> tuple[YamlMapping, YamlScalar | None, list[Diagnostic]]:
     """*tree* without its `extends`, and the text that stands there."""
     entry = tree.entries.get(EXTENDS)
     if not entry:
         return tree, None, []
     left = {key: value for key, value in tree.entries.items() if key != EXTENDS}
-    value: Node = entry.value
-    if isinstance(value, Scalar) and isinstance(value.value, str) and value.text:
+    value: YamlNode = entry.value
+    if isinstance(value, YamlScalar) and isinstance(value.value, str) and value.text:
         return tree._replace(entries=left), value, []
     complaint = value.place.complaint(
         codes.WRONG_KIND, "'extends' is the path of one include, such as base/debian.yaml"
     )
-    return Mapping(tree.place, left, whole=False), None, [complaint]
+    return YamlMapping(tree.place, left, whole=False), None, [complaint]
 
 
-def _misnamed(merged: Mapping, path: Path) -> list[Diagnostic]:
+def _misnamed(merged: YamlMapping, path: Path) -> list[Diagnostic]:
     entry = merged.entries.get("name")
-    if not entry or not isinstance(entry.value, Scalar) or entry.value.value in (path.stem, None):
+    if (
+        not entry
+        or not isinstance(entry.value, YamlScalar)
+        or entry.value.value in (path.stem, None)
+    ):
         return []
     name = entry.value
     if not isinstance(name.value, str):

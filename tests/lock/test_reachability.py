@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.errors import LockError
 from imagebake.lock.archive_index import Index
-from imagebake.lock.reachability import within_reach
+from imagebake.lock.resolve import within_reach
 from imagebake.lock.solver import Choice, Solver
 from tests.support.packages import control_text
 

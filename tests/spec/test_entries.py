@@ -10,16 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.kernel.errors import UsageError
-from imagebake.spec.edit import set_keys
-from imagebake.spec.entries import add_entry, remove_entry
-from imagebake.spec.yaml.nodes import Source, plain
+from imagebake.spec.edit import add_entry, remove_entry, set_keys
+from imagebake.spec.yaml.nodes import YamlSource, plain
 from imagebake.spec.yaml.reader import read
 
 NEW = {"package": "tmux", "version": "3.3a-3"}
 
 
 def said(content: bytes) -> dict[str, object]:
-    tree, wrong = read(content.decode(), Source("demo.yaml", ()))
+    tree, wrong = read(content.decode(), YamlSource("demo.yaml", ()))
     assert tree
     assert wrong == []
     value = plain(tree)

@@ -19,7 +19,7 @@ from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan_record import PLAN, plan_record
+from imagebake.spec.plan import PLAN, plan_record
 from tests.support.images import Node, Tree, a_tar, a_tree
 from tests.support.plans import a_plan
 

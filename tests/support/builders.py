@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.kernel.digest import sha256_bytes, sha256_json
-from imagebake.lock.windows_files import resolve_windows
+from imagebake.lock.locking import resolve_windows
 from imagebake.spec.lock import BASE, Lock, LockedFile, LockedPackage, LockedStep, Repository
 from imagebake.spec.model.image_spec import ImageSpec
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from imagebake.kernel.digest import canonical_json
 from imagebake.spec.model.base import Value
 from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan_record import plan_record, read_plan
+from imagebake.spec.plan import plan_record, read_plan
 
 
 class RunNote(Value):

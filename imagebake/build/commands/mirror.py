@@ -19,7 +19,7 @@ from imagebake.lock.selection import fresh_lock, select_specs
 from imagebake.mirror import remote as depot
 from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
-from imagebake.mirror.verification import verify
+from imagebake.mirror.local import verify
 from imagebake.session.session import connect, mirror_container
 from imagebake.spec.lock import Lock
 

@@ -33,7 +33,7 @@ from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs, load_all, load_spec, spec_names
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan_record import PLAN, read_plan
+from imagebake.spec.plan import PLAN, read_plan
 
 _AT_ONCE = 100
 _MOST_ALONG = 25
@@ -125,11 +125,11 @@ class _Planner:
                 against = str(earlier.revision)
                 if name not in self.here and not earlier.has(name):
                     find_spec(self.context, name)  # says which images there are
-                if name in self.here and earlier.is_same(name):
+                if name in self.here and earlier.is_unchanged(name):
                     yield ImagePlanDiff(comparison=PlanDiff(image=name), against=against)
                     continue
                 spec = specs.load(name) if name in self.here else None
-                if spec and earlier.makes_the_same(spec):
+                if spec and earlier.has_equal_spec(spec):
                     yield ImagePlanDiff(comparison=PlanDiff(image=name), against=against)
                     continue
                 old, note = earlier.planned(name)
@@ -186,7 +186,7 @@ def _fetched(earlier: BaseRevision, names: Sequence[str]) -> Iterator[str]:
     """*names* in order; what git has of those that differ is asked for by the hundred."""
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]
-        earlier.fetch([name for name in some if not earlier.is_same(name)])
+        earlier.fetch([name for name in some if not earlier.is_unchanged(name)])
         yield from some
 
 

@@ -1,4 +1,4 @@
-"""Render the Azure Image Builder template that bakes one image version."""
+"""Render Azure Image Builder templates: for one version, and for a source trigger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
-from imagebake.spec.model.source import GalleryVersion, ManagedImage, SourceImage
+from imagebake.spec.model.source import GalleryVersionSource, ManagedImage, SourceImage
 from imagebake.spec.plan import BakePlan, Delivery, Script
 
 TEMPLATE = "image_template.json.j2"
@@ -42,13 +42,13 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
 
 
 def _identities(plan: BakePlan, delivery: Delivery) -> list[str]:
-    """What the build machine acts as; the first is what it reads the mirror with."""
+    """Return the build machine's identities; the first one reads the mirror."""
     own = delivery.build_identity or delivery.identity
     return list(dict.fromkeys((own, *plan.spec.build.identities)))
 
 
 def _reader(delivery: Delivery) -> str:
-    """Who reads the mirror, where one has to be somebody for it."""
+    """Return the identity that reads the mirror; empty if the mirror needs none."""
     there = delivery.mirror_url.startswith("https:")
     return (delivery.build_identity or delivery.identity) if there else ""
 
@@ -86,12 +86,12 @@ def _check(delivery: Delivery) -> None:
 
 
 TAG_CANDIDATE = "imagebake-candidate"
-"""Says of a version that it is a candidate: made from `latest`, known to no lock."""
+"""Tag of a candidate version: built from `latest`, in no lock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggeredTemplate:
-    """A template that stays, under *name*, and its trigger, each as canonical JSON."""
+    """A template that stays under *name*, and its trigger, both as canonical JSON."""
 
     name: str
     template: bytes
@@ -101,10 +101,10 @@ class TriggeredTemplate:
 def render_triggered_template(
     plan: BakePlan, delivery: Delivery, templates: Templates
 ) -> TriggeredTemplate:
-    """Render what bakes *plan*'s steps on the latest source, as a candidate and nothing else.
+    """Render a template that rebuilds *plan* as a candidate whenever its source gets a version.
 
-    The one place where `latest` is written: Azure's triggers watch nothing that is exact.
-    Raises `RenderError` where the spec asks for no trigger, or its source has no versions.
+    This is the only place that writes `latest`, because Azure's triggers ignore exact versions.
+    Raises `RenderError` if the spec has no trigger, or its source has no versions.
     """
     trigger = plan.spec.trigger
     if trigger is None or isinstance(plan.lock.source, ManagedImage):
@@ -127,6 +127,6 @@ def render_triggered_template(
 
 
 def _latest(source: SourceImage) -> SourceImage:
-    if isinstance(source, GalleryVersion):
+    if isinstance(source, GalleryVersionSource):
         return source.model_copy(update={"gallery_version": f"{source.named[0]}/versions/latest"})
     return source.model_copy(update={"version": "latest"})

@@ -1,4 +1,4 @@
-"""Render the customizers and validators of an image of Windows."""
+"""Render the customizers and validators of a Windows image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
 from imagebake.spec.catalogue.component import Component
-from imagebake.spec.catalogue.windows_component import (
+from imagebake.spec.catalogue.component import (
     DEPROVISIONING,
     MANIFEST,
     MODULES,
@@ -26,14 +26,14 @@ from imagebake.spec.model.steps import RestartTerms
 from imagebake.spec.plan import WINDOWS_MIRROR_LINE, Script, StepKind
 
 _RESTART = RestartTerms(timeout="15m")
-"""After five minutes, Azure's own time, a machine with updates may still be on its way."""
+"""Azure's default is five minutes, which a machine that installs updates may exceed."""
 
 
 def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
-    """Render the customizers in the order in which they run.
+    """Render the customizers in execution order.
 
-    A restart follows the installers: some of them are whole only after it, and neither
-    Windows Update nor sysprep comes through while one is pending.
+    A restart follows the installers: some complete only after it, and neither Windows Update
+    nor sysprep works while one is pending.
     """
     agents = tuple(_agents(facts))
     return (
@@ -61,7 +61,7 @@ def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Scri
 
 
 def render_validators(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
-    """Render the validators: one for every agent, one for the modules and the image, the spec's."""
+    """Render the validators: one per agent, for modules and the image, then the spec's own."""
     return (
         *(_check(pin, component, templates) for pin, component in _agents(facts)),
         *_check_modules(facts, templates),
@@ -83,7 +83,7 @@ def render_validators(facts: RenderContext, templates: Templates) -> tuple[Scrip
 
 
 def render_deprovisioning(facts: RenderContext, templates: Templates) -> str:
-    """Render what generalises the machine after the last customizer."""
+    """Render the script that generalises the machine after the last customizer."""
     pinned = {pin.name for pin in facts.spec.agents}
     known = facts.catalogue.windows
     there = (
@@ -100,7 +100,7 @@ def render_deprovisioning(facts: RenderContext, templates: Templates) -> str:
 
 
 def escape_non_ascii(manifest: bytes) -> bytes:
-    """*manifest* with every character beyond ASCII escaped: it goes through a script."""
+    """Escape all characters beyond ASCII in *manifest*, which is embedded in a script."""
     if manifest.isascii():
         return manifest
     text = json.dumps(json.loads(manifest), ensure_ascii=True, indent=2, sort_keys=True)
@@ -108,7 +108,7 @@ def escape_non_ascii(manifest: bytes) -> bytes:
 
 
 def _agents(facts: RenderContext) -> Iterator[tuple[AgentPin, Component]]:
-    """The agents in the spec's order, each with what is known of it."""
+    """Yield the agents in the spec's order with their catalogue entries."""
     known = facts.catalogue.windows.components
     for pin in facts.spec.agents:
         if pin.agent not in known:
@@ -173,7 +173,7 @@ def _check(pin: AgentPin, component: Component, templates: Templates) -> Script:
 
 
 def _modules(facts: RenderContext) -> dict[str, Any]:
-    """The modules, and the folders that they go to."""
+    """Return the modules and their destination folders."""
     seven = POWERSHELL_7 in {pin.name for pin in facts.spec.agents}
     return {
         "parents": (MODULES, MODULES_OF_7) if seven else (MODULES,),
@@ -217,12 +217,12 @@ def _restart() -> Script:
 
 
 def _script(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
-    """The step *name*, from the template `windows/TEMPLATE.ps1.j2`."""
+    """Render the step *name* from the template `windows/TEMPLATE.ps1.j2`."""
     text = templates.powershell(f"windows/{template}.ps1.j2", **values)
     return Script(name=name, text=text, kind=StepKind.POWERSHELL)
 
 
 def _as_system(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
-    """The same, run as the system itself, in whose profile nobody's traces are."""
+    """Render the step *name* to run as SYSTEM, so that no user profile is left behind."""
     text = templates.powershell(f"windows/{template}.ps1.j2", **values)
     return Script(name=name, text=text, kind=StepKind.POWERSHELL, elevated=True, as_system=True)

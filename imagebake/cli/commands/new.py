@@ -24,7 +24,7 @@ from imagebake.spec.load import load_spec, spec_names
 from imagebake.spec.model import types
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import PackagePin
-from imagebake.spec.yaml.writing import written, written_words
+from imagebake.spec.yaml.scalars import written, written_words
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 

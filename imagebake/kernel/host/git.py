@@ -87,6 +87,6 @@ def _git(root: Path, *words: str, stdin: bytes | None = None) -> bytes:
     return process.run(["git", "-C", root, *words], stdin=stdin).stdout
 
 
-def _last_words(outcome: process.Outcome) -> str:
+def _last_words(outcome: process.ProcessResult) -> str:
     said = outcome.stderr.decode(errors="replace").strip().splitlines()
     return said[-1] if said else ""

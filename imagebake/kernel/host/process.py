@@ -27,7 +27,7 @@ _SHOWN_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProcessResult:
     """How a program ended, with everything it said."""
 
     command: tuple[str, ...]
@@ -44,7 +44,7 @@ class Outcome:
 class ProgramFailed(ImagebakeError):
     """A program that we need ended with an error; the message carries its last words."""
 
-    def __init__(self, outcome: Outcome, *, hint: str | None = None) -> None:
+    def __init__(self, outcome: ProcessResult, *, hint: str | None = None) -> None:
         said = (outcome.stderr or outcome.stdout).decode(errors="replace").strip()
         tail = "\n".join(said.splitlines()[-_SHOWN_LINES:])
         shown = shlex.join(outcome.command)
@@ -60,7 +60,7 @@ def run(
     cwd: Path | None = None,
     check: bool = True,
     timeout: float | None = None,
-) -> Outcome:
+) -> ProcessResult:
     """Run *command* to its end and say how it ended.
 
     Raises `ProgramFailed` on a non-zero exit unless *check* is false; a program that is
@@ -78,11 +78,11 @@ def run(
             check=False,
             timeout=timeout,
         )
-        outcome = Outcome(words, done.returncode, done.stdout, done.stderr)
+        outcome = ProcessResult(words, done.returncode, done.stdout, done.stderr)
     except FileNotFoundError:
-        outcome = Outcome(words, 127, b"", f"{words[0]}: not found".encode())
+        outcome = ProcessResult(words, 127, b"", f"{words[0]}: not found".encode())
     except subprocess.TimeoutExpired as error:
-        outcome = Outcome(words, 124, error.stdout or b"", error.stderr or b"timed out")
+        outcome = ProcessResult(words, 124, error.stdout or b"", error.stderr or b"timed out")
     if check and outcome.code:
         raise ProgramFailed(outcome)
     return outcome

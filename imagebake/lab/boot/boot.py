@@ -131,7 +131,7 @@ class Boot:
             self._running.wait(_PATIENCE)
         self._running, self.pid = None, 0
 
-    def run(self, *argv: str, timeout: float = 60.0) -> process.Outcome:
+    def run(self, *argv: str, timeout: float = 60.0) -> process.ProcessResult:
         """Run a program of the image in the machine, as its root, whatever it returns."""
         entered = (f"--{name}" for name in _NAMESPACES)
         environment = ("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root")

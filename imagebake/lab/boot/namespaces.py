@@ -68,7 +68,9 @@ class NetworkNamespace:
 
         return _aside(inside)
 
-    def run(self, command: Sequence[str | Path], *, stdin: bytes | None = None) -> process.Outcome:
+    def run(
+        self, command: Sequence[str | Path], *, stdin: bytes | None = None
+    ) -> process.ProcessResult:
         """Run a program of this machine inside to its end; raises `ProgramFailed`."""
         entered = ("nsenter", f"--net={self.path}", *command)
         return process.run(entered, stdin=stdin, env={"PATH": PATH})

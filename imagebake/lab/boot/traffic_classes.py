@@ -1,4 +1,4 @@
-"""What a machine may say to its platform, by class: counted by the kernel, all else listed."""
+"""Packet filter of a machine's network: traffic of the platform by class, and all else."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from imagebake.lab.boot import nfqueue
 from imagebake.lab.ledger import PacketDestination
 
 HEARING_PORT = 9040
-"""Where connections to anywhere end up, to be heard and refused."""
+"""Connections to any other destination are redirected here, read and reset."""
 
 PLATFORM_TCP = (("168.63.129.16", (53, 80, 32526)), ("169.254.169.254", (80,)))
 """The platform's own servers."""
 STORE_TCP = ("203.0.113.10", (443,))
-"""Where the extension store is; not of the platform: what goes there is a download."""
+"""The extension store; not of the platform, because a request to it is a download."""
 HOST_PORT = 32526
-"""Where HostGAPlugin listens, on the wire server's address."""
+"""HostGAPlugin's port, on the wire server's address."""
 RESOLVER = ("168.63.129.16", 53)
 GATEWAY = "10.1.0.1"
 
@@ -26,6 +26,7 @@ _NEIGHBOURS = (
     "mld-listener-report, mld2-listener-report"
 )
 _CLASSES = (
+    # Order matters: the first match counts, and broader classes follow narrower ones.
     ("dhcp", "udp dport 67"),
     ("gateway-icmp", f"ip daddr {GATEWAY} ip protocol icmp"),
     ("groups", "ip protocol igmp"),
@@ -46,11 +47,11 @@ _SETS = (
 
 
 def rules() -> bytes:
-    """The filter of the fabric's side, for `nft -f`.
+    """Return the packet filter of the fabric's side, for `nft -f`.
 
-    It counts at the very entrance, whatever then becomes of a packet. What begins something
-    that is no business of the platform is marked for the gate. Connections to places that
-    are not here are turned to `HEARING_PORT`, unless `silent_rules` says otherwise.
+    Packets are counted on entry, before any other decision. Packets that start something beyond the
+    platform are marked for the queue. Connections to addresses that do not exist here are
+    redirected to `HEARING_PORT`, unless `silent_rules` drops them.
     """
     counters = "\n".join(f"counter {name} {{ }}" for name, _ in _CLASSES)
     classes = "\n".join(f"{match} counter name {name} return" for name, match in _CLASSES)
@@ -97,10 +98,10 @@ meta l4proto tcp redirect to :{HEARING_PORT}
 
 
 def gate_rules() -> bytes:
-    """What holds packets at the gate, for `iptables-restore` and `ip6tables-restore`.
+    """Return the rules that queue marked packets, for `iptables-restore` and `ip6tables-restore`.
 
-    Their kernel module is everywhere; the one that `nft` needs for this is not. Should nobody
-    read the queue, packets go on.
+    Their kernel module is always there; the one that `nft` needs for a queue is not. Without a
+    reader of the queue, packets are accepted.
     """
     match = f"-i eth0 -m mark --mark {_TO_BE_SEEN}"
     target = f"-j NFQUEUE --queue-num {nfqueue.NUMBER} --queue-bypass"
@@ -108,25 +109,25 @@ def gate_rules() -> bytes:
 
 
 def silent_rules(*, silent: bool) -> bytes:
-    """Answer nothing at all from places that are not here, or hear them again."""
+    """Return the rules that drop packets to addresses that do not exist, or stop doing so."""
     drop = 'add rule inet imagebake silence iifname "eth0" fib daddr type unicast drop\n'
     return ("flush chain inet imagebake silence\n" + (drop if silent else "")).encode()
 
 
-def read_counters(listing: process.Outcome) -> dict[str, int]:
-    """Packets by class, from `nft -j list table`."""
+def read_counters(listing: process.ProcessResult) -> dict[str, int]:
+    """Return packets by class, from `nft -j list table`."""
     return {
-        one["counter"]["name"]: int(one["counter"]["packets"])
-        for one in _objects(listing)
-        if "counter" in one
+        item["counter"]["name"]: int(item["counter"]["packets"])
+        for item in _objects(listing)
+        if "counter" in item
     }
 
 
-def read_destinations(listing: process.Outcome) -> tuple[PacketDestination, ...]:
-    """Where what belongs to no class went, from `nft -j list table`."""
+def read_destinations(listing: process.ProcessResult) -> tuple[PacketDestination, ...]:
+    """Return the destinations of packets that belong to no class, from `nft -j list table`."""
     found = []
-    for one in _objects(listing):
-        for element in one.get("set", {}).get("elem", ()):
+    for item in _objects(listing):
+        for element in item.get("set", {}).get("elem", ()):
             address, protocol, *port = element["elem"]["val"]["concat"]
             found.append(
                 PacketDestination(
@@ -136,8 +137,13 @@ def read_destinations(listing: process.Outcome) -> tuple[PacketDestination, ...]
                     packets=int(element["elem"]["counter"]["packets"]),
                 )
             )
-    return tuple(sorted(found, key=lambda each: (each.address, each.protocol, each.port)))
+    return tuple(
+        sorted(
+            found,
+            key=lambda destination: (destination.address, destination.protocol, destination.port),
+        )
+    )
 
 
-def _objects(listing: process.Outcome) -> list[dict[str, Any]]:
+def _objects(listing: process.ProcessResult) -> list[dict[str, Any]]:
     return list(json.loads(listing.stdout)["nftables"])

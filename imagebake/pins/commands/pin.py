@@ -19,7 +19,7 @@ from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
-from imagebake.spec.entries import Said, add_entry, remove_entry
+from imagebake.spec.edit import Said, add_entry, remove_entry
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 

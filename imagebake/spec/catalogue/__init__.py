@@ -6,5 +6,4 @@ __all__ = [
     "marketplace",
     "reference",
     "replacements",
-    "windows_component",
 ]

@@ -15,7 +15,7 @@ from imagebake.spec.catalogue.component import (
     Setting,
     WindowsCatalogue,
 )
-from imagebake.spec.model.distributions import Distribution
+from imagebake.spec.model.base import Distribution
 
 DOWNLOADS: tuple[FirstBootDownload, ...] = tuple(
     FirstBootDownload(unit=unit, fetches=fetches)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from imagebake.spec.catalogue.component import Component, CreatePath
-from imagebake.spec.catalogue.extensions import FLAGS
-from imagebake.spec.catalogue.windows_component import (
+from imagebake.spec.catalogue.component import (
     GUEST_AGENT,
     POWERSHELL_7,
     STATE,
+    Component,
+    CreatePath,
     Installation,
     InstallerKind,
     Number,
@@ -17,6 +17,7 @@ from imagebake.spec.catalogue.windows_component import (
     Updater,
     Variable,
 )
+from imagebake.spec.catalogue.extensions import FLAGS
 
 _PACKAGES = r"C:\Packages\Plugins"
 _AZURE = r"C:\WindowsAzure"

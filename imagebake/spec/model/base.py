@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -36,3 +37,29 @@ class Grown(Value):
             if key not in self.later
             or getattr(self, key) != fields[key].get_default(call_default_factory=True)
         }
+
+
+_UBUNTU = frozenset(
+    [
+        "bionic",
+        "focal",
+        "jammy",
+        "noble",
+        "oracular",
+        "plucky",
+        "questing",
+        "resolute",
+    ]  # 18.04 to 26.04
+)
+
+
+class Distribution(enum.StrEnum):
+    """A family of suites with the same names for packages."""
+
+    DEBIAN = "debian"
+    UBUNTU = "ubuntu"
+
+
+def distribution_of(suite: str) -> Distribution:
+    """The distribution of *suite*; what nobody here has heard of is Debian's."""
+    return Distribution.UBUNTU if suite in _UBUNTU else Distribution.DEBIAN

@@ -97,7 +97,7 @@ class Candidate:
         return cls(**fields)
 
 
-class Source(Protocol):
+class VersionSource(Protocol):
     """Whoever can be asked which versions there are."""
 
     def candidates(self, question: Question) -> tuple[Candidate, ...]:

@@ -8,9 +8,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from imagebake.spec.model.adoption import Adoption
-from imagebake.spec.model.base import Grown, Value
+from imagebake.spec.model.base import Distribution, Grown, Value, distribution_of
 from imagebake.spec.model.delivery import GUEST_AGENT, Guard, WantedFile, obeys
-from imagebake.spec.model.distributions import Distribution, distribution_of
 from imagebake.spec.model.options import (
     Build,
     HeartbeatTerms,
@@ -91,7 +90,7 @@ class Architecture(enum.StrEnum):
         return {"x64": "amd64", "Arm64": "arm64"}[self.value]
 
 
-class Identifier(Value):
+class GalleryImageIdentifier(Value):
     """Publisher, offer and sku of a gallery definition: one of a kind in its gallery."""
 
     publisher: MarketplaceName
@@ -116,7 +115,7 @@ class GalleryDefinition(Grown):
 
     definition: DefinitionName
     """The image definition's name."""
-    identifier: Identifier
+    identifier: GalleryImageIdentifier
     """What the definition calls itself to people."""
     os: Annotated[System, Field(strict=False)] = System.LINUX
     """The operating system."""

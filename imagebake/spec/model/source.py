@@ -101,7 +101,7 @@ class ManagedImage(Value):
         return self.managed_image, ""
 
 
-class GalleryVersion(Value):
+class GalleryVersionSource(Value):
     """A version of an image in a gallery, which has a replica where the template is."""
 
     gallery_version: ExactVersionId
@@ -133,7 +133,7 @@ def _kind(value: Any) -> str:  # noqa: ANN401 - what the text says, before it is
 SourceImage = Annotated[
     Annotated[MarketplaceImage, Tag("publisher")]
     | Annotated[ManagedImage, Tag("managed_image")]
-    | Annotated[GalleryVersion, Tag("gallery_version")],
+    | Annotated[GalleryVersionSource, Tag("gallery_version")],
     Discriminator(_kind),
 ]
 """The image that Azure starts from."""

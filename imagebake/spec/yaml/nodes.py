@@ -13,7 +13,7 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.spec.codes import Code
 
 
-class Source(NamedTuple):
+class YamlSource(NamedTuple):
     """A text that complaints point into; *path* is as people read it."""
 
     path: str
@@ -24,10 +24,10 @@ class Source(NamedTuple):
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something stands: line and column count from 1, *width* is at least 1."""
 
-    source: Source
+    source: YamlSource
     line: int
     column: int
     width: int = 1
@@ -46,56 +46,56 @@ class Place(NamedTuple):
         )
 
 
-class Scalar(NamedTuple):
+class YamlScalar(NamedTuple):
     """One value: *text* as it is written, *value* as it is meant; *plain* when unquoted."""
 
-    place: Place
+    place: Position
     text: str
     value: str | int | float | None
     plain: bool = True
 
 
-class Sequence(NamedTuple):
+class YamlSequence(NamedTuple):
     """A list."""
 
-    place: Place
-    items: tuple[Node, ...]
+    place: Position
+    items: tuple[YamlNode, ...]
 
 
-class Entry(NamedTuple):
+class YamlEntry(NamedTuple):
     """A key and its value."""
 
-    key: Scalar
-    value: Node
+    key: YamlScalar
+    value: YamlNode
 
 
-class Mapping(NamedTuple):
+class YamlMapping(NamedTuple):
     """Entries by the text of their keys, in the order of the file.
 
     It is not *whole* where a part of it could not be read, so that a key that is not
     there may not be missing.
     """
 
-    place: Place
-    entries: MappingOf[str, Entry]
+    place: Position
+    entries: MappingOf[str, YamlEntry]
     whole: bool = True
 
 
-class Broken(NamedTuple):
+class BrokenNode(NamedTuple):
     """A piece that has been complained about, and that nothing more can be known of."""
 
-    place: Place
+    place: Position
 
 
-Node = Scalar | Sequence | Mapping | Broken
+YamlNode = YamlScalar | YamlSequence | YamlMapping | BrokenNode
 
 
-def plain(node: Node) -> object:
+def plain(node: YamlNode) -> object:
     """What *node* says, without the addresses: dicts, tuples and scalars."""
-    if isinstance(node, Scalar):
+    if isinstance(node, YamlScalar):
         return node.value
-    if isinstance(node, Mapping):
+    if isinstance(node, YamlMapping):
         return {name: plain(entry.value) for name, entry in node.entries.items()}
-    if isinstance(node, Sequence):
+    if isinstance(node, YamlSequence):
         return tuple(map(plain, node.items))
     return None

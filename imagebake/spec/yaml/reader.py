@@ -22,7 +22,16 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.text.constrained import quoted
 from imagebake.spec import codes
 from imagebake.spec.codes import Code
-from imagebake.spec.yaml.nodes import Broken, Entry, Mapping, Node, Place, Scalar, Sequence, Source
+from imagebake.spec.yaml.nodes import (
+    BrokenNode,
+    Position,
+    YamlEntry,
+    YamlMapping,
+    YamlNode,
+    YamlScalar,
+    YamlSequence,
+    YamlSource,
+)
 from imagebake.spec.yaml.scalars import resolve
 
 _ANGLES = re.compile(r"'?<([a-z ]+)>'?")
@@ -93,7 +102,7 @@ _CAUSES = (
 _CANNOT_START = re.compile(r"found character (.+) that cannot start any token", re.DOTALL)
 
 
-def explain(error: yaml.YAMLError, here: Place) -> Diagnostic:
+def explain(error: yaml.YAMLError, here: Position) -> Diagnostic:
     """The diagnostic for *error*; *here* is where the scanner stood."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return here.complaint(codes.SYNTAX, "this is not YAML")
@@ -115,7 +124,7 @@ def explain(error: yaml.YAMLError, here: Place) -> Diagnostic:
     return place.complaint(codes.SYNTAX, _ANGLES.sub(r"\1", f"{context}{problem}"))
 
 
-def _misplaced_colon(place: Place) -> Diagnostic:
+def _misplaced_colon(place: Position) -> Diagnostic:
     """Say why a mapping cannot begin at the colon that *place* is."""
     if ": " in place.source.line(place.line)[: place.column - 1]:
         return place.complaint(
@@ -128,13 +137,13 @@ def _misplaced_colon(place: Place) -> Diagnostic:
     )
 
 
-def _place(here: Place, mark: yaml.Mark | None) -> Place:
+def _place(here: Position, mark: yaml.Mark | None) -> Position:
     if mark is None:
         return here
     lines = max(1, len(here.source.lines))
     line = min(mark.line + 1, lines)
     column = mark.column + 1 if mark.line + 1 <= lines else 1
-    return Place(here.source, line, column)
+    return Position(here.source, line, column)
 
 
 MAX_DEPTH = 64
@@ -155,10 +164,10 @@ class _Events(Reader, Scanner, Parser):
         Scanner.__init__(self)
         Parser.__init__(self)
 
-    def here(self, source: Source) -> Place:
+    def here(self, source: YamlSource) -> Position:
         """Return how far the scanner has come."""
         mark = self.get_mark()
-        return Place(source, mark.line + 1, mark.column + 1)
+        return Position(source, mark.line + 1, mark.column + 1)
 
 
 class _Parser(Protocol):
@@ -166,8 +175,8 @@ class _Parser(Protocol):
 
 
 def read(
-    text: str, source: Source, *, libyaml: bool = yaml.__with_libyaml__
-) -> tuple[Node | None, list[Diagnostic]]:
+    text: str, source: YamlSource, *, libyaml: bool = yaml.__with_libyaml__
+) -> tuple[YamlNode | None, list[Diagnostic]]:
     """Return the tree of *text*, which `decode` accepted, and the mistakes in it.
 
     The tree is None where the text is empty or a mistake hides the rest of it.
@@ -189,7 +198,7 @@ def read(
     return None, builder.wrong
 
 
-def _read_correct(text: str, source: Source) -> Mapping | None:
+def _read_correct(text: str, source: YamlSource) -> YamlMapping | None:
     """Return the tree that libyaml reads in *text*; None where Python has to decide."""
     if _LIBYAML_IS_LAX.search(text):
         return None
@@ -199,7 +208,7 @@ def _read_correct(text: str, source: Source) -> Mapping | None:
     except (yaml.YAMLError, _TooDeepError, ValueError):
         return None
     # A document that is no mapping is a mistake, and libyaml places an empty one elsewhere.
-    return root if isinstance(root, Mapping) and not builder.wrong else None
+    return root if isinstance(root, YamlMapping) and not builder.wrong else None
 
 
 class _TooDeepError(Exception):
@@ -211,7 +220,7 @@ class _TooDeepError(Exception):
 
 
 class _Builder:
-    def __init__(self, events: _Parser, source: Source) -> None:
+    def __init__(self, events: _Parser, source: YamlSource) -> None:
         self.events = events
         self.source = source
         self.wrong: list[Diagnostic] = []
@@ -222,7 +231,7 @@ class _Builder:
         assert event is not None  # noqa: S101 - the builder stops before the stream does
         return event
 
-    def document(self) -> Node | None:
+    def document(self) -> YamlNode | None:
         self.next()
         start = self.next()
         if isinstance(start, yaml.StreamEndEvent):
@@ -241,7 +250,7 @@ class _Builder:
             )
         return root
 
-    def _node(self, event: yaml.Event) -> Node:
+    def _node(self, event: yaml.Event) -> YamlNode:
         place = self._place(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, place)
@@ -259,35 +268,35 @@ class _Builder:
         self.depth -= 1
         return node
 
-    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Scalar | Broken:
+    def _scalar(self, event: yaml.ScalarEvent, place: Position) -> YamlScalar | BrokenNode:
         if event.anchor is not None or event.tag is not None:
             self._properties(event, place)
             if event.tag is not None:
-                return Broken(place)
+                return BrokenNode(place)
         text: str = event.value
         if not event.style:  # None in Python, empty in libyaml
-            return Scalar(place, text, resolve(text))
+            return YamlScalar(place, text, resolve(text))
         if event.style == '"' and _SURROGATE.search(text):
             try:
                 text = text.encode("utf-16", "surrogatepass").decode("utf-16")
             except UnicodeDecodeError:
                 self._complain(place, codes.NOT_TEXT, "an escape in this text is half a character")
-                return Broken(place)
-        return Scalar(place, text, text, plain=False)
+                return BrokenNode(place)
+        return YamlScalar(place, text, text, plain=False)
 
-    def _sequence(self, place: Place) -> Sequence:
+    def _sequence(self, place: Position) -> YamlSequence:
         items = []
         while not isinstance(event := self.next(), yaml.SequenceEndEvent):
             items.append(self._present(self._node(event), "this item"))
-        return Sequence(place, tuple(items))
+        return YamlSequence(place, tuple(items))
 
-    def _mapping(self, place: Place) -> Mapping:
-        entries: dict[str, Entry] = {}
+    def _mapping(self, place: Position) -> YamlMapping:
+        entries: dict[str, YamlEntry] = {}
         whole = True
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key = self._node(event)
             value = self._node(self.next())
-            if not isinstance(key, Scalar):
+            if not isinstance(key, YamlScalar):
                 self._not_a_key(key)
                 whole = False
             elif key.text == "<<" and key.plain:
@@ -299,24 +308,24 @@ class _Builder:
                 self._twice(key, first.key)
             else:
                 value = self._present(value, quoted(key.text), key)
-                entries[key.text] = Entry(key, value)
-        return Mapping(place, entries, whole)
+                entries[key.text] = YamlEntry(key, value)
+        return YamlMapping(place, entries, whole)
 
-    def _present(self, value: Node, name: str, key: Scalar | None = None) -> Node:
+    def _present(self, value: YamlNode, name: str, key: YamlScalar | None = None) -> YamlNode:
         """*value*, broken where it is nothing: who leaves a key empty meant something."""
-        if not isinstance(value, Scalar) or value.value is not None:
+        if not isinstance(value, YamlScalar) or value.value is not None:
             return value
         place = key.place if key and not value.text else value.place
         hint = "give it one, or take the line away"
         self._complain(place, codes.WRONG_KIND, f"{name} has no value", hint)
-        return Broken(value.place)
+        return BrokenNode(value.place)
 
-    def _not_a_key(self, key: Node) -> None:
-        if not isinstance(key, Broken):
-            what = "a list" if isinstance(key, Sequence) else "a mapping"
+    def _not_a_key(self, key: YamlNode) -> None:
+        if not isinstance(key, BrokenNode):
+            what = "a list" if isinstance(key, YamlSequence) else "a mapping"
             self._complain(key.place, codes.KEY_KIND, f"{what} cannot be a key")
 
-    def _twice(self, key: Scalar, first: Scalar) -> None:
+    def _twice(self, key: YamlScalar, first: YamlScalar) -> None:
         self._complain(
             key.place,
             codes.TWICE_THE_KEY,
@@ -324,14 +333,14 @@ class _Builder:
             f"it stands in line {first.place.line} already",
         )
 
-    def _alias(self, event: yaml.AliasEvent, place: Place) -> Broken:
+    def _alias(self, event: yaml.AliasEvent, place: Position) -> BrokenNode:
         self._complain(
             place, codes.ALIAS, f"the alias '*{event.anchor}' is not used here", _INSTEAD_OF_ANCHORS
         )
-        return Broken(place)
+        return BrokenNode(place)
 
     def _properties(
-        self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place
+        self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Position
     ) -> None:
         """Complain about the anchor and the tag that stand before a value."""
         for word in self._words(place, 1 + (event.anchor is not None and event.tag is not None)):
@@ -344,7 +353,7 @@ class _Builder:
                     word[1], codes.TAG, message, "a text that looks like a number goes in quotes"
                 )
 
-    def _words(self, place: Place, count: int) -> Iterator[tuple[str, Place]]:
+    def _words(self, place: Position, count: int) -> Iterator[tuple[str, Position]]:
         line = place.source.line(place.line)
         for match in list(_WORD.finditer(line, place.column - 1))[:count]:
             yield (
@@ -352,12 +361,12 @@ class _Builder:
                 place._replace(column=match.start() + 1, width=len(match[0])),
             )
 
-    def _place(self, event: yaml.Event) -> Place:
+    def _place(self, event: yaml.Event) -> Position:
         start, end = event.start_mark, event.end_mark
         assert start is not None and end is not None  # noqa: S101, PT018 - text has marks
         line = start.line + 1
         last = end.column if end.line == start.line else len(self.source.line(line))
-        return Place(self.source, line, start.column + 1, max(1, last - start.column))
+        return Position(self.source, line, start.column + 1, max(1, last - start.column))
 
-    def _complain(self, place: Place, code: Code, message: str, hint: str | None = None) -> None:
+    def _complain(self, place: Position, code: Code, message: str, hint: str | None = None) -> None:
         self.wrong.append(place.complaint(code, message, hint))

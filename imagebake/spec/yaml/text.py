@@ -11,7 +11,7 @@ from pathlib import Path
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.text.constrained import redacted
 from imagebake.spec import codes
-from imagebake.spec.yaml.nodes import Place, Source
+from imagebake.spec.yaml.nodes import Position, YamlSource
 
 MAX_BYTES = 1 << 20
 _BOM = "\ufeff"
@@ -23,9 +23,9 @@ _INVISIBLE = re.compile(
 _TAB = re.compile(r"^[ ]*(\t[ \t]*)")
 
 
-def read_bytes(path: Path, source: Source) -> bytes | Diagnostic:
+def read_bytes(path: Path, source: YamlSource) -> bytes | Diagnostic:
     """The content of *path*, or why it cannot be had; devices and pipes are not opened."""
-    start = Place(source, 1, 1)
+    start = Position(source, 1, 1)
     try:
         if not path.is_file():
             what = "is not a regular file" if path.exists() else "does not exist"
@@ -42,7 +42,7 @@ def read_bytes(path: Path, source: Source) -> bytes | Diagnostic:
     return content
 
 
-def decode(content: bytes, path: str) -> tuple[str, Source, list[Diagnostic]]:
+def decode(content: bytes, path: str) -> tuple[str, YamlSource, list[Diagnostic]]:
     """The text of *content*, its lines as complaints may show them, and what is wrong with it.
 
     The text is empty where nothing can be made of it. A byte order mark is complained
@@ -59,7 +59,7 @@ def decode(content: bytes, path: str) -> tuple[str, Source, list[Diagnostic]]:
     hopeless = bool(wrong)
     if marked:
         wrong.append(
-            Place(source, 1, 1).complaint(
+            Position(source, 1, 1).complaint(
                 codes.NOT_TEXT,
                 "the file begins with a byte order mark",
                 "save it as UTF-8 without one",
@@ -68,43 +68,43 @@ def decode(content: bytes, path: str) -> tuple[str, Source, list[Diagnostic]]:
     return ("" if hopeless else text), source, wrong
 
 
-def _source(text: str, path: str) -> Source:
+def _source(text: str, path: str) -> YamlSource:
     """The lines of *text*; what must not reach a terminal is replaced, one for one."""
     shown = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
-    return Source(path, tuple(_LINE_BREAK.split(redacted(shown) if "?" in shown else shown)))
+    return YamlSource(path, tuple(_LINE_BREAK.split(redacted(shown) if "?" in shown else shown)))
 
 
-def _undecodable(content: bytes, start: int, path: str) -> tuple[str, Source, list[Diagnostic]]:
+def _undecodable(content: bytes, start: int, path: str) -> tuple[str, YamlSource, list[Diagnostic]]:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        source = Source(path, ())
+        source = YamlSource(path, ())
         message = "the file is UTF-16, and a spec is UTF-8"
-        return "", source, [Place(source, 1, 1).complaint(codes.NOT_TEXT, message, "convert it")]
+        return "", source, [Position(source, 1, 1).complaint(codes.NOT_TEXT, message, "convert it")]
     before = content[:start].decode("utf-8")
     source = _source(content.decode("utf-8", errors="replace"), path)
     lines = _LINE_BREAK.split(before)
-    complaint = Place(source, len(lines), len(lines[-1]) + 1).complaint(
+    complaint = Position(source, len(lines), len(lines[-1]) + 1).complaint(
         codes.NOT_TEXT, f"the byte 0x{content[start]:02x} is not UTF-8", "save the file as UTF-8"
     )
     return "", source, [complaint]
 
 
-def _complaints(text: str, source: Source) -> Iterator[Diagnostic]:
+def _complaints(text: str, source: YamlSource) -> Iterator[Diagnostic]:
     if _INVISIBLE.search(text):
         yield from _invisible(text, source)
     if "\t" in text:
         for number, line in enumerate(source.lines, 1):
             if match := _TAB.match(line):
                 column, width = match.start(1) + 1, len(match[1])
-                yield Place(source, number, column, width).complaint(
+                yield Position(source, number, column, width).complaint(
                     codes.TAB, "a tab indents this line", "indent with spaces"
                 )
 
 
-def _invisible(text: str, source: Source) -> Iterator[Diagnostic]:
+def _invisible(text: str, source: YamlSource) -> Iterator[Diagnostic]:
     for number, line in enumerate(_LINE_BREAK.split(text), 1):
         for match in _INVISIBLE.finditer(line):
             name = unicodedata.name(match[0], "a control character").lower()
-            yield Place(source, number, match.start() + 1).complaint(
+            yield Position(source, number, match.start() + 1).complaint(
                 codes.NOT_TEXT,
                 f"U+{ord(match[0]):04X} ({name}) does not belong in a spec",
                 "remove it; a reviewer cannot see it",

@@ -12,7 +12,7 @@ from imagebake.build.plan import plan_bake
 from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE, packages_on
 from imagebake.spec.lock import Lock
-from imagebake.spec.model.distributions import Distribution
+from imagebake.spec.model.base import Distribution
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan, Script
 from tests.support.builders import a_lock, a_package, a_spec

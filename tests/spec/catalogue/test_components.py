@@ -10,7 +10,7 @@ from imagebake.spec.catalogue import windows
 from imagebake.spec.catalogue.component import Component
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX, OTHERS, packages_on
 from imagebake.spec.catalogue.reference import catalogue_page
-from imagebake.spec.model.distributions import Distribution
+from imagebake.spec.model.base import Distribution
 
 components = pytest.mark.parametrize("component", LINUX.values(), ids=list(LINUX))
 

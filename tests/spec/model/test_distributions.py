@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from imagebake.spec.catalogue.components import CATALOGUE, packages_on
-from imagebake.spec.model.distributions import Distribution, distribution_of
+from imagebake.spec.model.base import Distribution, distribution_of
 from tests.support.builders import a_spec, a_spec_document
 
 

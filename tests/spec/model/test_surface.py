@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from imagebake.kernel.digest import sha256_json
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.options import Build
-from imagebake.spec.model.source import GalleryVersion, ManagedImage, MarketplaceImage
+from imagebake.spec.model.source import GalleryVersionSource, ManagedImage, MarketplaceImage
 from imagebake.spec.plan import Script, StepKind
 from tests.support.builders import a_spec
 from tests.support.surface import EVERYTHING, GROUP, everything
@@ -54,7 +54,7 @@ def test_build_says_only_what_was_asked_of_it() -> None:
         ),
         (
             {"gallery_version": f"{GROUP}/Microsoft.Compute/galleries/g/images/i/versions/1.2.3"},
-            GalleryVersion,
+            GalleryVersionSource,
             (f"{GROUP}/Microsoft.Compute/galleries/g/images/i", "1.2.3"),
         ),
     ],
