@@ -1,4 +1,4 @@
-"""Whether a subscription has what a build takes: providers, sizes, cores, room in galleries."""
+"""Preflight checks of capacity: providers, VM sizes, cores, and gallery limits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from imagebake.azure.resources.providers import PROVIDERS, Providers
 from imagebake.kernel.errors import CloudError
 
 CONTAINER_CORES = 4
-"""So many cores each build's container takes."""
+"""Cores of the container that runs each build."""
 _NEARLY = 0.9
 _LIMITS = {"galleries": 100, "definitions": 1_000, "versions": 10_000}
 _PORTAL = "in the portal: Quotas, or az quota update"
 
 
 def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """Providers that are not registered, and a region that Image Builder is not in."""
+    """Find unregistered resource providers, and a region without Image Builder."""
     known = Providers(clients)
     for name, state in known.missing().items():
         yield Complaint(
@@ -47,7 +47,7 @@ def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
 
 
 def check_sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """Sizes that a region does not offer, or not to us, and cores that are used up."""
+    """Find VM sizes that are not offered or restricted in a region, and exhausted core quotas."""
     for region, wanted in needs.sizes.items():
         query = f"api-version=2021-07-01&$filter=location eq '{region}'"
         path = f"{_here(clients)}/providers/Microsoft.Compute/skus?{query}"
@@ -77,7 +77,7 @@ def _size(size: str, region: str, sku: Mapping[str, Any] | None) -> Complaint | 
     return Complaint(
         check="size",
         what=f"the size {size} {how} in {region}",
-        why="machines of builds and heartbeats there are of that size",
+        why="builds and heartbeats there use that size",
         command=f"choose another build.vm_size: az vm list-skus -l {region} -r virtualMachines",
     )
 
@@ -106,7 +106,7 @@ def _cores(
 
 
 def check_container_cores(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """Container cores that are used up where builds run."""
+    """Find an exhausted quota of container cores in the region of the builds."""
     usages = _usages(clients, "Microsoft.ContainerInstance", needs.location, "2023-05-01")
     used, limit = usages.get("standardcores", (0, CONTAINER_CORES))
     if used + CONTAINER_CORES > limit:
@@ -120,7 +120,7 @@ def check_container_cores(clients: Clients, needs: Needs) -> Iterator[Complaint]
 
 
 def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """Galleries that are missing, and regions where there is hardly room for more in them."""
+    """Find missing galleries, and regions that are close to a gallery limit."""
     compute = clients.compute
     there = clients.ask("list the galleries of the subscription", compute.galleries.list)
     known = {str(gallery["id"]).lower(): gallery for gallery in there}
@@ -132,7 +132,7 @@ def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             yield Complaint(
                 check="gallery",
                 what=f"there is no gallery {name} in {group}",
-                why="the identity that bakes may write versions, and no galleries",
+                why="the identity that bakes may create versions but no galleries",
                 command="./inv bootstrap --plan",
             )
             continue
@@ -167,7 +167,7 @@ def _counts(clients: Clients, group: str, name: str) -> dict[str, int]:
 
 
 def _usages(clients: Clients, provider: str, region: str, api: str) -> dict[str, tuple[int, int]]:
-    """What is used and allowed in a region, by lower-case name; nothing where nobody says."""
+    """Return used and allowed amounts of a region by lower-case name; empty if unavailable."""
     path = f"{_here(clients)}/providers/{provider}/locations/{region}/usages?api-version={api}"
     try:
         listed = pages(clients, f"list what {provider} allows in {region}", path)

@@ -1,4 +1,4 @@
-"""Whether a resource is as it is wanted: what it has beyond that is Azure's own business."""
+"""Compare a resource with its desired state. Extra properties in Azure are ignored."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 ABSENT = "absent"
 _CLOSED = ("securityRules",)
-"""Lists in which what is not wanted undoes what is."""
+"""Lists in which an extra item undoes the desired ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyDrift:
-    """One place in a resource that is not as wanted; *extra* where it is too much."""
+    """A property that differs from its desired value; *extra* marks an unwanted item."""
 
     where: str
     wanted: Any
@@ -22,12 +22,12 @@ class PropertyDrift:
 
     def __str__(self) -> str:
         if self.extra:
-            return f"{self.where}: {_shown(self.there)} is there, and is not one of ours"
+            return f"{self.where}: {_shown(self.there)} exists, and is not managed by imagebake"
         return f"{self.where}: {_shown(self.there)} → {_shown(self.wanted)}"
 
 
 def find_drift(wanted: Any, there: Any, where: str = "") -> Iterator[PropertyDrift]:  # noqa: ANN401
-    """Every place in which *there* is not as *wanted*; names and regions in any spelling."""
+    """Yield the properties of *there* that differ from *wanted*; names and regions ignore case."""
     if isinstance(wanted, Mapping) and isinstance(there, Mapping):
         known = {str(key).lower(): value for key, value in there.items()}
         for key, value in wanted.items():
@@ -54,7 +54,7 @@ def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[Proper
 
 
 def _each(wanted: list[Any], there: list[Any]) -> bool:
-    """Whether every one of *wanted* is as the one in its place."""
+    """Whether the items of both lists are equal position by position."""
     return len(wanted) == len(there) and not any(
         next(find_drift(item, other), None) for item, other in zip(wanted, there, strict=True)
     )
@@ -65,7 +65,7 @@ def _named(items: tuple[Any, ...]) -> bool:
 
 
 def _gist(value: Any) -> str:  # noqa: ANN401 - JSON
-    """*value* as a text that two spellings of the same share."""
+    """Normalise *value* for comparison: Azure changes case and spaces of names and regions."""
     text = str(value)
     return text.replace(" ", "").lower() if isinstance(value, str) else text
 
@@ -81,7 +81,7 @@ def _shown(value: Any) -> str:  # noqa: ANN401 - JSON
 
 
 def merge_desired(wanted: Any, there: Any) -> Any:  # noqa: ANN401 - JSON
-    """*there* with all of *wanted* in it: a write of it takes nothing away that others made."""
+    """Merge *wanted* into *there*, so that writing it keeps what others have added."""
     if isinstance(wanted, Mapping) and isinstance(there, Mapping):
         known = {str(key).lower(): key for key in there}
         kept = {
@@ -104,7 +104,7 @@ _NOT_WRITTEN = ("provisioningState", "resourceGuid", "etag", "systemData")
 
 
 def _literal(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """*value* as a template says it: a text in brackets would be an expression."""
+    """Escape *value* for a template: a string in brackets would be evaluated as an expression."""
     if isinstance(value, Mapping):
         return {key: _literal(part) for key, part in value.items() if key not in _NOT_WRITTEN}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Who may what: whoever runs this, and the identity that templates run as."""
+"""Preflight checks of permissions: the caller's, and those of the build's identities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BOOTSTRAP = "./inv bootstrap --plan"
 
 
 def check_caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """What a bake asks for and whoever runs this may not do."""
+    """Find permissions that a bake needs and the caller lacks."""
     for grant in BAKE.grants:
         for scope in needs.scopes.get(grant.scope.value, ()):
             found = pages(clients, "ask what we may do", f"{scope}/{_PERMISSIONS}")
@@ -24,11 +24,11 @@ def check_caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
 
 
 def check_build_identities(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """What Image Builder and the build machine ask for and their identities may not do."""
+    """Find permissions that Image Builder's and the build machine's identities lack."""
     if not needs.identity:
         yield Complaint(
             check="identity",
-            what="no identity is set",
+            what="no identity is configured",
             why="Azure takes no image template without one",
             command=f"{_BOOTSTRAP} says which; set identity in imagebake.yaml",
         )
@@ -39,21 +39,21 @@ def check_build_identities(clients: Clients, needs: Needs) -> Iterator[Complaint
 
 
 def _identity(
-    clients: Clients, needs: Needs, duty: ManagedIdentity, named: str
+    clients: Clients, needs: Needs, identity: ManagedIdentity, named: str
 ) -> Iterator[Complaint]:
-    """What an identity that a build has lacks for *duty*."""
+    """Find the permissions that the identity *named* lacks for its work."""
     name = named.rpartition("/")[2]
     found = resource(clients, named, "2023-01-31")
     if found is None:
         yield Complaint(
             check="identity",
             what=f"the identity {name} does not exist",
-            why=duty.work,
+            why=identity.work,
             command=_BOOTSTRAP,
         )
         return
     grants = tuple(_granted(clients, str(found["properties"]["principalId"])))
-    for grant in duty.grants:
+    for grant in identity.grants:
         if grant.scope is GrantScope.BUILD_NETWORK and not needs.own_network:
             continue
         if grant.scope is GrantScope.BUILD and not needs.build_identity:
@@ -65,11 +65,15 @@ def _identity(
                 if _covers(at, scope)
                 for permission in permissions
             ]
-            yield from _lacking(name, duty, grant, scope, mine)
+            yield from _lacking(name, identity, grant, scope, mine)
 
 
 def _lacking(
-    who: str, duty: ManagedIdentity, grant: RoleGrant, scope: str, permissions: list[dict[str, Any]]
+    who: str,
+    identity: ManagedIdentity,
+    grant: RoleGrant,
+    scope: str,
+    permissions: list[dict[str, Any]],
 ) -> Iterator[Complaint]:
     lacking = [action for action in grant.permitted if not permits(permissions, action)]
     lacking += [
@@ -81,13 +85,13 @@ def _lacking(
             check="role",
             what=f"{who} may not {lacking[0]}{more} on {scope.rpartition('/providers/')[2]}",
             why=f"a bake {grant.why}",
-            command=f"{_BOOTSTRAP} has the role for {duty.name}: az role assignment create",
+            command=f"{_BOOTSTRAP} has the role for {identity.name}: az role assignment create",
             sure=not grant.data_actions or who != "you",
         )
 
 
 def _granted(clients: Clients, principal: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The scope and the permissions of every role that a principal has in the subscription."""
+    """Yield scope and permissions of every role assignment of *principal* in the subscription."""
     here = f"/subscriptions/{clients.endpoint.subscription}"
     query = f"api-version=2022-04-01&$filter=principalId eq '{principal}'"
     path = f"{here}/providers/Microsoft.Authorization/roleAssignments?{query}"

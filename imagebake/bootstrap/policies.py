@@ -1,4 +1,4 @@
-"""Azure Policies that would deny what Image Builder makes for a build."""
+"""Preflight check of Azure Policy: assignments that deny what Image Builder creates."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _ABSENT = object()
 
 
 class UnknownValueError(Exception):
-    """Nobody can say from outside what the value is that a rule looks at."""
+    """The value that a policy rule tests cannot be known before the build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySubject:
-    """A resource that Azure will be asked to make; *aliases* are policy's names of properties."""
+    """A resource that a build will create; *aliases* are values by policy alias."""
 
     type: str
     location: str
@@ -39,7 +39,7 @@ class PolicySubject:
     aliases: Mapping[str, Any] = field(default_factory=dict)
 
     def value(self, name: str) -> Any:  # noqa: ANN401 - any property
-        """The value of the field *name*; raises `UnknownValueError` for what nobody knows."""
+        """Return the value of the field *name*; raises `UnknownValueError` if it is unknown."""
         low = name.lower()
         if low in ("type", "location"):
             return self.type if low == "type" else self.location
@@ -59,7 +59,7 @@ class PolicySubject:
 def policy_denies(
     rule: Mapping[str, Any], subject: PolicySubject, values: Mapping[str, Any]
 ) -> bool | None:
-    """Whether *rule* denies *subject*, with these *values* of its parameters; None: unknown."""
+    """Whether *rule* denies *subject* with these parameter *values*; None if unknown."""
     effect = str(resolve_parameter((rule.get("then") or {}).get("effect") or "", values)).lower()
     if effect != "deny":
         return False
@@ -67,14 +67,14 @@ def policy_denies(
 
 
 def resolve_parameter(value: Any, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-    """*value*, or what the parameter has that it names."""
+    """Return *value*, or the value of the parameter that it references."""
     if isinstance(value, str) and (match := _PARAMETER.fullmatch(value)):
         return values.get(match[1])
     return value
 
 
 def _holds(condition: Any, subject: PolicySubject, values: Mapping[str, Any]) -> bool | None:  # noqa: ANN401
-    """Three-valued: what one part makes certain, another's being unknown does not undo."""
+    """Evaluate *condition* in three-valued logic; None means unknown."""
     if not isinstance(condition, Mapping):
         return None
     if "allOf" in condition:
@@ -165,7 +165,7 @@ _VAULT = "Microsoft.KeyVault/vaults"
 
 
 def staging_resources(needs: Needs) -> tuple[PolicySubject, ...]:
-    """What Image Builder makes in the staging group of a build, and what it is made for."""
+    """Return the resources that Image Builder creates in a build's staging group."""
     made = {
         _STORAGE: "the storage account for logs and scripts",
         _VAULT: "the vault for the keys of the build",
@@ -204,12 +204,12 @@ _OPEN: Mapping[str, Mapping[str, Any]] = {
     },
     _VAULT: {"publicNetworkAccess": "Enabled", "networkAcls.defaultAction": "Allow"},
 }
-"""What is known of them from those whose policies refused it."""
+"""Known properties of these resources, as seen in policy violations of real builds."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One policy of an assignment, with the values of its parameters."""
+    """A policy of an assignment, with the values of its parameters."""
 
     assignment: str
     name: str
@@ -218,7 +218,7 @@ class _Rule:
 
 
 def check_policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """Every assignment that denies, or may deny, something that a build makes."""
+    """Find assignments that deny, or may deny, a resource that a build creates."""
     here = f"/subscriptions/{clients.endpoint.subscription}"
     query = f"api-version={_API}&$filter=atScope()"
     path = f"{here}/providers/Microsoft.Authorization/policyAssignments?{query}"
@@ -264,7 +264,7 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
 
 
 def _judge(rule: _Rule, needs: Needs) -> Iterator[Complaint]:
-    """One complaint for a policy, about the first thing that it denies for certain."""
+    """Report a policy at most once, for the first subject that it certainly denies."""
     subjects = staging_resources(needs)
     verdicts = [(subject, policy_denies(rule.rule, subject, rule.values)) for subject in subjects]
     for sure, wanted in ((True, True), (False, None)):
@@ -275,7 +275,7 @@ def _judge(rule: _Rule, needs: Needs) -> Iterator[Complaint]:
                 check="policy",
                 what=f"the policy {rule.name!r} (assignment {rule.assignment!r}) {what}"
                 f" {denied[0].what}",
-                why="Image Builder makes it for every build, as Azure decides and not the template",
+                why="Image Builder creates it for every build, and no template can change it",
                 command=_way_out(rule),
                 sure=sure,
             )
@@ -287,7 +287,7 @@ def _way_out(rule: _Rule) -> str:
         return "set the tag for all builds: build.managed_tags in the specs"
     return (
         "az policy exemption create for the staging group, which build.staging_resource_group"
-        " names; or ask whoever owns the assignment"
+        " names; or ask the owner of the assignment"
     )
 
 

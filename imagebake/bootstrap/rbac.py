@@ -1,8 +1,8 @@
-"""What each identity may do, and where: nothing that its work does not ask Azure for.
+"""Managed identities of imagebake, and the permissions that each one needs.
 
-The actions are Azure's names for the requests that are sent; a test bakes, beats, promotes and
-retires as these identities, and counts. What is *linked* no request of ours is: Azure asks for
-it about what a request names, or does it in the name of whoever asked.
+Actions are Azure's operation names. A test runs bakes, heartbeats, promotions and
+retirement as these identities and checks that each action is used. *linked* actions belong
+to no request of ours: Azure checks them on resources that a request refers to.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 class GrantScope(enum.StrEnum):
-    """Where a role is given: as far down as the work allows."""
+    """Scope of a role assignment, as narrow as the work allows."""
 
     SUBSCRIPTION = "subscription"
     GROUP = "group"
@@ -27,7 +27,7 @@ class GrantScope(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleGrant:
-    """What somebody may do at *scope*, and *why* in words that end a sentence."""
+    """Permissions at *scope*; *why* completes a sentence, and is the role's description."""
 
     scope: GrantScope
     why: str
@@ -37,13 +37,13 @@ class RoleGrant:
 
     @property
     def permitted(self) -> tuple[str, ...]:
-        """Every action, sorted."""
+        """All control-plane actions, sorted."""
         return tuple(sorted((*self.actions, *self.linked)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagedIdentity:
-    """One identity and its work; *environment* is whether workflows log in as it."""
+    """An identity and its permissions; *environment* is set if workflows log in as it."""
 
     name: str
     work: str
@@ -59,7 +59,7 @@ _CONSUMERS = (
     "Microsoft.Compute/virtualMachines/read",
     "Microsoft.VirtualMachineImages/imageTemplates/read",
 )
-"""Whoever may use an image: nothing may be retired that somebody needs."""
+"""Reads of everything that may use an image version, needed before one is retired."""
 _READ_GALLERY = (
     "Microsoft.Compute/galleries/images/read",
     "Microsoft.Compute/galleries/images/versions/read",
@@ -75,7 +75,7 @@ _TAGS = "Microsoft.Resources/tags"
 
 SERVICE = ManagedIdentity(
     name="service",
-    work="Image Builder runs as it, and writes versions",
+    work="Image Builder runs as it and writes versions",
     environment=False,
     grants=(
         RoleGrant(
@@ -100,7 +100,7 @@ SERVICE = ManagedIdentity(
 )
 BUILD = ManagedIdentity(
     name="build",
-    work="the build machine has it, and reads the mirror",
+    work="the build machine has it and reads the mirror",
     environment=False,
     grants=(
         RoleGrant(
@@ -112,7 +112,7 @@ BUILD = ManagedIdentity(
 )
 READ = ManagedIdentity(
     name="read",
-    work="due and gate in workflows: looks, and changes nothing",
+    work="the workflows' due and gate jobs: reads only",
     grants=(
         RoleGrant(scope=GrantScope.SUBSCRIPTION, why="asks for incidents", actions=(_EVENTS,)),
         RoleGrant(
@@ -124,7 +124,7 @@ READ = ManagedIdentity(
 )
 BAKE = ManagedIdentity(
     name="bake",
-    work="bakes: image templates, and the tags of what came of them",
+    work="bakes: image templates, versions and their tags",
     grants=(
         RoleGrant(
             scope=GrantScope.GROUP,
@@ -162,7 +162,7 @@ BAKE = ManagedIdentity(
 )
 HEARTBEAT = ManagedIdentity(
     name="heartbeat",
-    work="makes throw-away machines, and takes them away",
+    work="heartbeats: creates throw-away machines and deletes them",
     grants=(
         RoleGrant(scope=GrantScope.SUBSCRIPTION, why="reads the whole fleet", actions=_CONSUMERS),
         RoleGrant(
@@ -200,7 +200,7 @@ HEARTBEAT = ManagedIdentity(
 )
 PRODUCTION = ManagedIdentity(
     name="production",
-    work="promotes, rolls back and retires",
+    work="rollouts: promotes, rolls back and retires versions",
     grants=(
         RoleGrant(
             scope=GrantScope.SUBSCRIPTION,
@@ -230,5 +230,5 @@ IDENTITIES = (SERVICE, BUILD, READ, BAKE, HEARTBEAT, PRODUCTION)
 
 
 def environments() -> tuple[str, ...]:
-    """The environments of workflows that speak to Azure."""
-    return tuple(duty.name for duty in IDENTITIES if duty.environment)
+    """Return the workflow environments that log in to Azure."""
+    return tuple(identity.name for identity in IDENTITIES if identity.environment)

@@ -1,4 +1,4 @@
-"""Bootstrap a subscription: what there will be, what differs from what is there, and doing it."""
+"""Plan and apply a bootstrap: compare the desired resources with the subscription."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagebake.kernel.progress import Progress
 
 
 class ChangeKind(enum.StrEnum):
-    """What becomes of a resource."""
+    """Action that reconciles a resource: create, change, keep or refuse."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -31,7 +31,7 @@ class ChangeKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredResource:
-    """A resource as a template asks for it, *body* with all that is known put in."""
+    """A resource as its template declares it, with known parameters filled into *body*."""
 
     id: str
     kind: str
@@ -41,14 +41,14 @@ class DesiredResource:
 
     @property
     def title(self) -> str:
-        """What people call it: its names, without what they are in."""
+        """The resource's names without those of its group and subscription."""
         last = self.id.rpartition("/providers/")[2]
         return last.partition("/")[2] or last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceChange:
-    """A wanted resource beside what is there."""
+    """A desired resource, its actual state and the action that reconciles them."""
 
     wanted: DesiredResource
     what: ChangeKind
@@ -57,7 +57,7 @@ class ResourceChange:
     there: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The change for programs."""
+        """Return the change for programs."""
         return {
             "id": self.wanted.id,
             "type": self.wanted.kind,
@@ -74,7 +74,7 @@ _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapPlan:
-    """Every resource, and the deployments that make them."""
+    """Changes of every resource, and the deployments that make them."""
 
     changes: tuple[ResourceChange, ...]
     deployments: tuple[BootstrapDeployment, ...]
@@ -82,7 +82,7 @@ class BootstrapPlan:
 
     @property
     def due(self) -> tuple[ResourceChange, ...]:
-        """What is to be made or changed."""
+        """Resources to create or change."""
         return tuple(
             change
             for change in self.changes
@@ -91,16 +91,16 @@ class BootstrapPlan:
 
     @property
     def refused(self) -> tuple[ResourceChange, ...]:
-        """What cannot be done, or would take something away."""
+        """Resources that cannot be changed, or whose change would remove something."""
         return tuple(change for change in self.changes if change.what is ChangeKind.REFUSE)
 
     @property
     def digest(self) -> str:
-        """Names what is due: the same work has the same digest."""
+        """The digest of the changes: the same work has the same digest."""
         return sha256_json({"changes": [change.to_json() for change in (*self.due, *self.refused)]})
 
     def to_json(self) -> dict[str, Any]:
-        """The plan for programs."""
+        """Return the plan for programs."""
         return {
             "digest": self.digest,
             "changes": [change.to_json() for change in self.changes],
@@ -112,7 +112,7 @@ class BootstrapPlan:
 def plan_bootstrap(
     deployments: Sequence[BootstrapDeployment], parameters: Mapping[str, Any], *, clients: Clients
 ) -> BootstrapPlan:
-    """Compare everything that *deployments* ask for with what is there; writes nothing."""
+    """Compare the resources of *deployments* with the subscription, without writing."""
     missing = Providers(clients).missing()
     desired = [
         resource_
@@ -146,10 +146,10 @@ def apply_bootstrap(
     clients: Clients,
     progress: Progress,
 ) -> BootstrapPlan:
-    """Make what is due, and nothing else, and return what a look *again* says.
+    """Deploy the due resources only, and return the plan of a second look, *again*.
 
-    Raises `RolloutRefused` where something would be taken away or cannot be changed, and
-    `CloudError` where a deployment fails, or something does not stay as it was made.
+    Raises `RolloutRefused` if the plan has refusals, and `CloudError` if a deployment fails or
+    a resource does not keep its state.
     """
     require_no_refusals(plan)
     with progress.step("Bootstrap the subscription", total=len(plan.due)) as step:
@@ -176,7 +176,7 @@ def apply_bootstrap(
     after = again()
     if after.due:
         raise CloudError(
-            "not everything is as it was made: "
+            "these resources differ again from what was deployed: "
             + "; ".join(f"{change.wanted.title} {_first(change)}" for change in after.due[:3]),
             code="DoesNotStay",
             hint="a policy may have changed it: ./inv doctor --cloud azure",
@@ -189,7 +189,7 @@ def _of(plan: BootstrapPlan, deployment: str) -> list[ResourceChange]:
 
 
 def _registration(name: str, clients: Clients) -> ResourceChange:
-    """A provider that has to be registered: what is not cannot even be asked for."""
+    """Return the change for an unregistered provider, whose resources cannot even be read."""
     named = f"/subscriptions/{clients.endpoint.subscription}/providers/{name}"
     wanted = DesiredResource(id=named, kind=PROVIDER, api_version="", deployment=PROVIDER, body={})
     return ResourceChange(wanted=wanted, what=ChangeKind.CREATE)
@@ -199,24 +199,24 @@ PROVIDER = "Microsoft.Resources/providers"
 
 
 def require_no_refusals(plan: BootstrapPlan) -> None:
-    """Raise `RolloutRefused` for the first thing that cannot be done, where there is any."""
+    """Raise `RolloutRefused` for the first refusal of *plan*, if there is any."""
     if plan.refused:
         first, *others = plan.refused
         more = f" (and {len(others)} more)" if others else ""
         raise RolloutRefused(f"{first.wanted.title}: {first.why}{more}", hint=_WAY_OUT)
 
 
-_WAY_OUT = "nothing was changed; move or rename what is in the way, then run it again"
+_WAY_OUT = "nothing was changed; remove or rename the conflicting resource, then run it again"
 
 
 def _first(change: ResourceChange) -> str:
-    return str(change.differences[0]) if change.differences else "is not there"
+    return str(change.differences[0]) if change.differences else "is missing"
 
 
 def template_resources(
     deployment: BootstrapDeployment, subscription: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The id of each resource that a template has, with the resource."""
+    """Yield id and declaration of each resource in a template."""
     here = f"/subscriptions/{subscription}"
     here += f"/resourceGroups/{deployment.group}" if deployment.group else ""
     for resource_ in deployment.template["resources"]:
@@ -261,22 +261,22 @@ def _change(wanted: DesiredResource, found: Mapping[str, dict[str, Any] | None])
     drifted = tuple(find_drift(body, there))
     what, why = ChangeKind.CHANGE if drifted else ChangeKind.KEEP, ""
     if extra := [difference for difference in drifted if difference.extra]:
-        what, why = ChangeKind.REFUSE, f"{extra[0]}: somebody opened something; take it away first"
+        what, why = ChangeKind.REFUSE, f"{extra[0]}: it opens access; remove it first"
     elif wanted.kind == _ASSIGNMENT and drifted:
         what, why = (
             ChangeKind.REFUSE,
-            f"it was given to somebody else: {_TAKE_AWAY} --ids {wanted.id}",
+            f"it belongs to another identity: {_TAKE_AWAY} --ids {wanted.id}",
         )
     elif fixed := [
         difference for difference in drifted if _is_fixed(wanted.kind, difference.where)
     ]:
-        what, why = ChangeKind.REFUSE, f"{fixed[0]}, which never changes"
+        what, why = ChangeKind.REFUSE, f"{fixed[0]}, which cannot be changed"
     return ResourceChange(wanted=wanted, what=what, differences=drifted, why=why, there=there)
 
 
 _ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
-_TAKE_AWAY = "look again, and if it stays, az role assignment delete"
-"""The identity may have been deleted and made anew; or somebody else is at it right now."""
+_TAKE_AWAY = "check again, and if it persists, az role assignment delete"
+"""An identity may have been deleted and created again, or another deployment is running."""
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "Microsoft.Compute/galleries/images": ("properties", "location"),
     "Microsoft.Storage/storageAccounts": (
@@ -285,7 +285,7 @@ _FIXED: Mapping[str, tuple[str, ...]] = {
         "properties.immutableStorageWithVersioning.enabled",
     ),
 }
-"""What Azure does not let anybody change; a location never changes."""
+"""Property paths that Azure does not let anyone change, by type; by default the location."""
 
 
 def _is_fixed(kind: str, where: str) -> bool:
@@ -293,7 +293,7 @@ def _is_fixed(kind: str, where: str) -> bool:
 
 
 def _referred(value: Any, found: Mapping[str, dict[str, Any] | None]) -> Any:  # noqa: ANN401
-    """*value* with what it refers to, where that is known; else the reference stays."""
+    """Replace template references in *value* whose target is known."""
     if isinstance(value, dict):
         return {key: _referred(part, found) for key, part in value.items()}
     if isinstance(value, str) and (match := _REFERENCE.fullmatch(value)):
@@ -307,7 +307,7 @@ def _referred(value: Any, found: Mapping[str, dict[str, Any] | None]) -> Any:  #
 def _only(
     deployment: BootstrapDeployment, due: Mapping[str, ResourceChange], clients: Clients
 ) -> dict[str, Any]:
-    """The template with what is *due* alone: what is as it should be is not written."""
+    """Return the template with the *due* resources only, so that nothing else is written."""
     kept = []
     for named, resource_ in template_resources(deployment, clients.endpoint.subscription):
         if change := due.get(named.lower()):
@@ -318,7 +318,7 @@ def _only(
 
 
 def _kept(change: ResourceChange) -> dict[str, Any]:
-    """What of a resource that changes has to be written as it is, so that it stays."""
+    """Return the properties to write along with a change so that they are kept."""
     there, body = change.there, change.wanted.body
     if there is None:
         return {}
@@ -329,4 +329,4 @@ def _kept(change: ResourceChange) -> dict[str, Any]:
 
 
 _WHOLE = "Microsoft.Network/"
-"""A write of these replaces all of it, what others have set there included."""
+"""Azure replaces these resources as a whole on a write, including what others have added."""

@@ -1,4 +1,4 @@
-"""The plan of a bootstrap as a change request: what is made, for what, and what comes next."""
+"""Render the plan of a bootstrap as a change request."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _GROUPS = (
     ("Microsoft.Resources/providers", "Providers to register"),
     ("Microsoft.Resources/resourceGroups", "Resource groups"),
     ("Microsoft.Compute/galleries", "Galleries"),
-    ("Microsoft.ManagedIdentity/", "Identities, and the workflows that log in as them"),
+    ("Microsoft.ManagedIdentity/", "Identities and their workflow logins"),
     ("Microsoft.Authorization/roleDefinitions", "Roles"),
-    ("Microsoft.Authorization/roleAssignments", "Who is given what"),
+    ("Microsoft.Authorization/roleAssignments", "Role assignments"),
     ("Microsoft.Storage/", "The mirror"),
     ("Microsoft.Network/", "Networks"),
 )
@@ -26,7 +26,7 @@ _MARKS = {"create": "+", "change": "~", "keep": " ", "refuse": "!"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRow:
-    """A resource: *mark* is `create`, `change`, `keep` or `refuse`, *lines* say what differs."""
+    """A resource of the request; *mark* is a `ChangeKind`, *lines* are its differences."""
 
     kind: str
     mark: str
@@ -37,7 +37,7 @@ class ResourceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapRequest:
-    """Everything that the change request says."""
+    """Contents of the change request."""
 
     where: str
     digest: str
@@ -48,11 +48,11 @@ class BootstrapRequest:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many resources are created, changed, kept and refused."""
+        """The number of resources by mark."""
         return {mark: sum(row.mark == mark for row in self.rows) for mark in _MARKS}
 
     def to_json(self) -> dict[str, Any]:
-        """What comes next, for programs."""
+        """Return the next steps for programs."""
         return {
             "settings": dict(self.settings),
             "variables": list(self.variables),
@@ -61,7 +61,7 @@ class BootstrapRequest:
 
 
 def render_request(request: BootstrapRequest) -> str:
-    """*request* as a person approves it."""
+    """Render *request* for approval as Markdown."""
     return "\n".join(_lines(request)) + "\n"
 
 
@@ -71,23 +71,23 @@ def _lines(request: BootstrapRequest) -> Iterator[str]:
     yield ""
     due = counts["create"] + counts["change"]
     if not due and not counts["refuse"]:
-        yield f"Nothing is to be done: all {counts['keep']} resources are as they should be."
+        yield f"Nothing to do: all {counts['keep']} resources are up to date."
     else:
         named = f" · plan {request.digest[:_SHORT]}" if due else ""
         yield (
             f"{counts['create']} to create (+), {counts['change']} to change (~),"
-            f" {counts['keep']} as they should be, {counts['refuse']} in the way (!){named}"
+            f" {counts['keep']} up to date, {counts['refuse']} refused (!){named}"
         )
         yield from _resources(request.rows)
     if request.notes:
         yield from ("", "## Notes", "")
         yield from (f"- {note}" for note in request.notes)
     if request.settings:
-        yield from ("", "## Then, in imagebake.yaml", "", "```yaml")
+        yield from ("", "## Next, in imagebake.yaml", "", "```yaml")
         yield from (f"{name}: {value}" for name, value in request.settings)
         yield "```"
     if request.variables:
-        yield from ("", "## Then, for the workflows", "", "```sh", *request.variables, "```")
+        yield from ("", "## Next, for the workflows", "", "```sh", *request.variables, "```")
 
 
 def _resources(rows: Iterable[ResourceRow]) -> Iterator[str]:
@@ -109,29 +109,29 @@ def _resources(rows: Iterable[ResourceRow]) -> Iterator[str]:
             yield from (f"    {line}" for line in row.lines)
 
 
-_WORK = {duty.name: duty.work for duty in IDENTITIES}
+_WORK = {identity.name: identity.work for identity in IDENTITIES}
 _NETWORKS = {
     "imagebake-build": "builds, Image Builder's containers, and the mirror's private endpoint",
-    "imagebake-containers": "the way out of Image Builder's containers, which need the internet",
-    "imagebake-endpoints": "only TLS from the network leads to the mirror",
-    "imagebake-mirror": "the only way to the mirror",
+    "imagebake-containers": "outbound internet access of Image Builder's containers",
+    "imagebake-endpoints": "admits only TLS from the virtual network to the mirror",
+    "imagebake-mirror": "the only network path to the mirror",
 }
 
 
 def resource_purpose(kind: str, title: str, body: Mapping[str, Any]) -> str:
-    """What the resource *title* of *kind* is for; empty where its name says it."""
+    """Return the purpose of the resource *title* of *kind*; empty if its name says it."""
     words = _ABOUT.get(kind)
     return words(title, body) if words else ""
 
 
 def permitted_actions(role: CustomRole) -> tuple[str, ...]:
-    """What a role permits, an action a line."""
+    """Return the actions of a role, data actions marked."""
     data = (f"{action} (data)" for action in role.grant.data_actions)
     return (*role.grant.permitted, *data)
 
 
 def assignment_title(assignment: RoleAssignment, layout: BootstrapLayout) -> str:
-    """Who is given which role where, without what every id begins with."""
+    """Word a role assignment as identity and scope, without the ids' common prefix."""
     where = assignment.inside.partition("/")[2] or (
         f"group {assignment.group}" if assignment.group else "subscription"
     )
@@ -141,7 +141,7 @@ def assignment_title(assignment: RoleAssignment, layout: BootstrapLayout) -> str
 def _gallery(title: str, body: Mapping[str, Any]) -> str:
     del title
     soft = body["properties"]["softDeletePolicy"]["isSoftDeleteEnabled"]
-    return f"{body['location']}, {'keeps' if soft else 'does not keep'} what is deleted for a while"
+    return f"{body['location']}, {'with' if soft else 'without'} soft delete"
 
 
 def _definition(title: str, body: Mapping[str, Any]) -> str:
@@ -172,7 +172,7 @@ def _account(title: str, body: Mapping[str, Any]) -> str:
     properties = body["properties"]
     days = properties["immutableStorageWithVersioning"]["immutabilityPolicy"]
     kept = days["immutabilityPeriodSinceCreationInDays"]
-    return f"no public network, no shared keys, TLS 1.2, nothing changed or deleted for {kept} days"
+    return f"no public network, no shared keys, TLS 1.2, blobs immutable for {kept} days"
 
 
 def _network(title: str, body: Mapping[str, Any]) -> str:
@@ -180,7 +180,7 @@ def _network(title: str, body: Mapping[str, Any]) -> str:
     named = [rule["name"] for rule in body["properties"].get("securityRules") or ()]
     if name in _NETWORKS:
         return _NETWORKS[name]
-    return "denies the internet" if "deny-internet" in named else "machines of heartbeats"
+    return "denies the internet" if "deny-internet" in named else "heartbeat machines"
 
 
 def _security(title: str, body: Mapping[str, Any]) -> str:

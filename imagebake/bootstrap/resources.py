@@ -1,7 +1,7 @@
-"""What a subscription needs before anything is baked in it: names, places and who may what.
+"""Resources that a subscription needs, and the ARM templates that create them.
 
-All is decided here from the settings and specs, so that the same ones always mean the same
-resources; nothing is looked up.
+Everything is derived from settings and specs, without requests: the same input always gives
+the same names and ids.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,10
 
 
 def is_repository(text: str) -> bool:
-    """Whether *text* names a repository of GitHub's: OWNER/NAME."""
+    """Whether *text* names a GitHub repository: OWNER/NAME."""
     return _REPOSITORY.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryLocation:
-    """A gallery, by its name, group and region."""
+    """Name, resource group and region of a gallery."""
 
     name: str
     group: str
@@ -41,7 +41,7 @@ class GalleryLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomRole:
-    """A custom role for one grant of one duty."""
+    """A custom role for one grant of an identity."""
 
     id: str
     name: str
@@ -53,10 +53,10 @@ class CustomRole:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleAssignment:
-    """A role given to a duty's identity at a scope, within the resource group *group*.
+    """A role of an identity at a scope in the resource group *group*.
 
-    *inside* is the scope below the group, as templates spell it; empty for the group itself,
-    and *group* is empty for the subscription.
+    *inside* is the scope below the group, as templates spell it; empty for the group itself.
+    *group* is empty for the subscription.
     """
 
     name: str
@@ -68,10 +68,10 @@ class RoleAssignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapLayout:
-    """Everything, from the settings and specs; *repository* is empty where nobody knows it.
+    """Names, ids and roles of all bootstrap resources.
 
-    *regions* are those that machines of heartbeats are made in; none where they have a network
-    of their own. *tags* go on whatever can have any.
+    *repository* is empty if it is unknown. *regions* are those with a network for heartbeat
+    machines; empty if the settings name another subnet. *tags* go on every taggable resource.
     """
 
     subscription: str
@@ -85,7 +85,7 @@ class BootstrapLayout:
 
     @property
     def galleries(self) -> tuple[GalleryLocation, ...]:
-        """The galleries: the first, and the second where there is one."""
+        """The galleries: the first, and the second if there is one."""
         return (self.first, self.second) if self.second else (self.first,)
 
     @property
@@ -104,27 +104,27 @@ class BootstrapLayout:
         return f"/subscriptions/{self.subscription}"
 
     def group_id(self, group: str) -> str:
-        """The ARM id of a resource group."""
+        """Return the ARM id of a resource group."""
         return f"{self.subscription_id}/resourceGroups/{group}"
 
     def id(self, kind: str, *names: str, group: str = "") -> str:
-        """The ARM id of a resource of *kind*, such as `Microsoft.Compute/galleries`."""
+        """Return the ARM id of a resource of *kind*, such as `Microsoft.Compute/galleries`."""
         namespace, *words = kind.split("/")
         pairs = "/".join(f"{word}/{name}" for word, name in zip(words, names, strict=True))
         return f"{self.group_id(group or self.first.group)}/providers/{namespace}/{pairs}"
 
-    def identity_name(self, duty: str) -> str:
-        """The name of a duty's identity."""
-        return f"{PREFIX}-{duty}"
+    def identity_name(self, name: str) -> str:
+        """Return the full name of the identity *name*."""
+        return f"{PREFIX}-{name}"
 
-    def identity_id(self, duty: str) -> str:
-        """The ARM id of a duty's identity."""
+    def identity_id(self, name: str) -> str:
+        """Return the ARM id of the identity *name*."""
         kind = "Microsoft.ManagedIdentity/userAssignedIdentities"
-        return self.id(kind, self.identity_name(duty))
+        return self.id(kind, self.identity_name(name))
 
     @property
     def account(self) -> str:
-        """The storage account of the mirror: as the settings say, or one that nobody else has."""
+        """The mirror's storage account: from the settings, or a globally unique name."""
         if found := _MIRROR.fullmatch(self.mirror_url):
             return found[1]
         seed = f"{self.subscription}/{self.first.group}".lower().encode()
@@ -132,55 +132,57 @@ class BootstrapLayout:
 
     @property
     def container(self) -> str:
-        """The container of the mirror."""
+        """The mirror's container."""
         found = _MIRROR.fullmatch(self.mirror_url)
         return found[2] if found else "mirror"
 
     @property
     def mirror(self) -> str:
-        """The address of the mirror."""
+        """The mirror's URL."""
         return f"https://{self.account}.blob.core.windows.net/{self.container}"
 
     @property
     def has_unsupported_mirror(self) -> bool:
-        """Whether the settings name a mirror that cannot be made here."""
+        """Whether the settings name a mirror that bootstrap cannot create."""
         return bool(self.mirror_url) and not _MIRROR.fullmatch(self.mirror_url)
 
     def subnet_id(self, network: str, subnet: str) -> str:
-        """The ARM id of a subnet."""
+        """Return the ARM id of a subnet."""
         return f"{self.id('Microsoft.Network/virtualNetworks', network)}/subnets/{subnet}"
 
     def machines_network(self, region: str) -> str:
-        """The name of the network for machines of heartbeats in *region*."""
+        """Return the name of the network for heartbeat machines in *region*."""
         return f"{PREFIX}-{region}"
 
     @property
     def build_network(self) -> str:
-        """The name of the network that builds are in."""
+        """The name of the network for builds."""
         return f"{PREFIX}-build"
 
     @property
     def roles(self) -> tuple[CustomRole, ...]:
-        """A custom role for each grant; their names are unique in a tenant."""
-        return tuple(self._role(duty, grant) for duty in IDENTITIES for grant in duty.grants)
+        """A custom role per grant; names are unique in a tenant."""
+        return tuple(
+            self._role(identity, grant) for identity in IDENTITIES for grant in identity.grants
+        )
 
-    def _role(self, duty: ManagedIdentity, grant: RoleGrant) -> CustomRole:
-        name = self.guid("role", duty.name, grant.scope.value)
+    def _role(self, identity: ManagedIdentity, grant: RoleGrant) -> CustomRole:
+        name = self.guid("role", identity.name, grant.scope.value)
         scopes = dict.fromkeys(self.group_id(group) for group, _, _ in self._scopes(grant.scope))
         everywhere = grant.scope is GrantScope.SUBSCRIPTION
         return CustomRole(
             id=f"{self.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{name}",
             name=name,
-            title=f"{PREFIX} {duty.name}: {grant.scope.value} ({self.first.group}"
+            title=f"{PREFIX} {identity.name}: {grant.scope.value} ({self.first.group}"
             f" {self.subscription[:8]})",
-            identity=duty,
+            identity=identity,
             grant=grant,
             scopes=(self.subscription_id,) if everywhere else tuple(scopes),
         )
 
     @property
     def assignments(self) -> tuple[RoleAssignment, ...]:
-        """Every role with each place that it is given at."""
+        """Every role at each of its scopes."""
         return tuple(
             RoleAssignment(
                 name=self.guid("assignment", role.name, scope),
@@ -194,7 +196,7 @@ class BootstrapLayout:
         )
 
     def _scopes(self, scope: GrantScope) -> tuple[tuple[str, str, str], ...]:
-        """The group, what is inside of it, and the whole id, of each place that *scope* means."""
+        """Return group, scope inside it and full id for each place that *scope* stands for."""
         if scope is GrantScope.SUBSCRIPTION:
             return (("", "", self.subscription_id),)
         group = self.first.group
@@ -227,14 +229,14 @@ class BootstrapLayout:
         return places[scope]
 
     def guid(self, *words: str) -> str:
-        """A name that Azure wants to be a GUID: always the same for the same words here."""
+        """Return a stable GUID for *words*, where Azure requires one as a name."""
         seed = "|".join((self.group_id(self.first.group), *words)).lower()
         return str(uuid.uuid5(_NAMESPACE, seed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootstrapDeployment:
-    """A template, and where it is deployed: to *group*, or with none to the subscription."""
+    """A template and its target: the resource group *group*, or the subscription if it is empty."""
 
     name: str
     group: str
@@ -243,14 +245,14 @@ class BootstrapDeployment:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """What the template wants to be told."""
+        """The names of the template's parameters."""
         return tuple(self.template.get("parameters") or ())
 
 
 def render_bootstrap(
     layout: BootstrapLayout, templates: Templates
 ) -> tuple[BootstrapDeployment, ...]:
-    """Render every template, in the order in which they are deployed."""
+    """Render every template, in deployment order."""
     first, second = layout.first, layout.second
     apart = second is not None and second.group.lower() != first.group.lower()
     made = [

@@ -44,8 +44,7 @@ from imagebake.kernel.progress import Progress, Step
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.mirror.local import Mirror
 from imagebake.session.session import Destination, SourceImages
-from imagebake.spec.plan import BakePlan, Delivery
-from imagebake.spec.plan import PLAN, plan_record
+from imagebake.spec.plan import PLAN, BakePlan, Delivery, plan_record
 
 DISTRIBUTION_SECONDS = 2 * 3600.0
 """Time allowed for replication, on top of the spec's build timeout."""

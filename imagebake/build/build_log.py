@@ -1,4 +1,4 @@
-"""A build's log, taken apart by step: Azure's own, and the local builder's in its shape."""
+"""Parse and follow the Packer log of a build, step by step."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ _PREFIX = re.compile(r"\[(?P<run>[0-9A-Za-z<>_-]+)\] PACKER ?(?P<stream>OUT|ERR)
 _TIME = re.compile(r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) ?")
 _MARK = re.compile(r"\(telemetry\) (?P<what>Starting provisioner|ending) (?P<kind>[a-z-]+)")
 _FINAL = "(telemetry) Finalizing."
-_SAID = re.compile(r"(?:==> |--> |    )(?:azure-arm: ?)?(?P<text>.*)")
+_MESSAGE = re.compile(r"(?:==> |--> |    )(?:azure-arm: ?)?(?P<text>.*)")
 _NAMED = re.compile(r"(?P<name>.+): Provisioning(?:, with the network)?")
-_BROKE = re.compile(
+_FAILURE = re.compile(
     r"Build 'azure-arm' errored|Script exited with non-zero exit status"
     r"|Timeout waiting for machine to restart|Provisioning step had errors"
 )
 _TIMES = "%Y/%m/%d %H:%M:%S"
 _HIDDEN = "generalise"
+"""Name of the step that Image Builder appends: it is in no template."""
 _LAST = 40
+"""Number of a step's last lines that are searched for a known error."""
 
 
 @dataclass(slots=True)
 class LogStep:
-    """One step of a build: *kind* in Packer's word, *name* where it is known.
+    """One step of a build; *kind* is Packer's type, *name* may be empty.
 
-    *broke* is what was said when it failed; *ended* is None while it runs, or when nobody saw.
+    *broke* is the line that reported its failure. *ended* is None while it runs, or if its end
+    was not logged.
     """
 
     kind: str
@@ -44,7 +47,7 @@ class LogStep:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, in whole seconds, where both marks have a time."""
+        """The duration in whole seconds, if both marks have a time."""
         return (self.ended - self.began).total_seconds() if self.began and self.ended else None
 
     @property
@@ -53,17 +56,17 @@ class LogStep:
         return "failed" if self.broke else "done" if self.over else "running"
 
     def meaning(self) -> Meaning | None:
-        """What its last words are known to mean: the line that says most tells."""
+        """Return the most specific known error among the step's last lines."""
         found = (meaning_of_line(line) for line in (*self.lines[-_LAST:], self.broke))
         return min(filter(None, found), key=BUILDS.index, default=None)
 
 
 @dataclass(slots=True)
 class BuildLog:
-    """A log as far as it was read; feed it lines as they come.
+    """A log that is read incrementally with `feed`.
 
-    *names* are of the template's customizers in their order, each with its type as Packer has
-    it, for logs that do not say names.
+    *names* are the template's customizers in order, each with its Packer type, for logs without
+    step names.
     """
 
     names: Sequence[tuple[str, str]] = ()
@@ -74,7 +77,7 @@ class BuildLog:
     _named: int = 0
 
     def feed(self, line: str) -> str | None:
-        """Take one line; gives the words in it for people, or None where there are none."""
+        """Read one line; return its text for people, or None if it has none."""
         if prefixed := _PREFIX.match(line):
             self.run = self.run or prefixed["run"]
             rest, noise = prefixed["rest"], prefixed["stream"] == "ERR"
@@ -86,18 +89,18 @@ class BuildLog:
         if mark := _MARK.search(rest):
             self._mark(mark["what"], mark["kind"], _time(rest))
             return None
-        message = _SAID.match(rest)
+        message = _MESSAGE.match(rest)
         if noise and not message:
             return None
-        return self._say(message["text"] if message else rest)
+        return self._add_text(message["text"] if message else rest)
 
     @property
     def failed(self) -> LogStep | None:
-        """The step that broke the build."""
+        """The step that failed the build."""
         return next((step for step in self.steps if step.broke), None)
 
     def to_json(self) -> dict[str, Any]:
-        """The log for programs: what each step took, and why one failed."""
+        """Return the log for programs: duration of each step, and the cause of a failure."""
         return {
             "run": self.run,
             "finished": self.final,
@@ -119,7 +122,7 @@ class BuildLog:
             return self.names[self._named - 1][0]
         return _HIDDEN if self.names and self._named == len(self.names) else ""
 
-    def _say(self, text: str) -> str | None:
+    def _add_text(self, text: str) -> str | None:
         if not self.steps:
             self.before.append(text)
             return text
@@ -128,21 +131,13 @@ class BuildLog:
             step.name = found["name"]
             return None
         step.lines.append(text)
-        if _BROKE.search(text) and not self.failed:
+        if _FAILURE.search(text) and not self.failed:
             step.broke = text
         return text
 
 
-def read_log(lines: Iterable[str], names: Sequence[tuple[str, str]] = ()) -> BuildLog:
-    """Read a whole log."""
-    log = BuildLog(names)
-    for line in lines:
-        log.feed(line)
-    return log
-
-
 def split_lines(chunks: Iterable[bytes]) -> Iterator[str]:
-    """The lines in what is read piece by piece; the last one need not be ended."""
+    """Split chunks of bytes into lines; the last one may lack its newline."""
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(b"\n")
@@ -179,10 +174,10 @@ def _step_json(number: int, step: LogStep) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSource:
-    """A run that may be under way: *read* gives its output from an offset on.
+    """Log of a run that may be under way; *read* returns its bytes from an offset on.
 
-    *state* says what the run is doing, or None when it does nothing any more; *rest* waits
-    until there may be more.
+    *state* returns the state of the run, or None when it has ended; *rest* sleeps between two
+    polls.
     """
 
     read: Callable[[int], bytes]
@@ -191,10 +186,9 @@ class LogSource:
 
 
 def follow_log(source: LogSource, on_state: Callable[[str], None]) -> Iterator[bytes]:
-    """The output as it comes; *on_state* is told of each state once.
+    """Yield the log as it grows; call *on_state* once for each new state.
 
-    Whether the run is over is asked before its output is read, so that its last words are
-    never missed.
+    The state is read before the log, so that the last lines are never missed.
     """
     offset, reported = 0, ""
     while True:

@@ -1,4 +1,4 @@
-"""What should be baked now, told from what is there and not from whether a cron fired."""
+"""Decide whether an image is due for a bake, from its versions and attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_PAUSE = dt.timedelta(hours=24)
 
 
 class BakeNeed(enum.StrEnum):
-    """Whether an image is to be baked."""
+    """Whether an image should be baked."""
 
     DUE = "due"
     NOT_YET = "not yet"
@@ -28,7 +28,7 @@ class BakeNeed(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakeAttempt:
-    """A bake as its record tells of it; one without an *outcome* was killed, or still runs."""
+    """A bake as recorded; without an *outcome* it was killed or is still running."""
 
     image: str
     bake_key: str
@@ -37,13 +37,13 @@ class BakeAttempt:
 
     @property
     def failed(self) -> bool:
-        """Whether it made nothing."""
+        """Whether the attempt produced no version."""
         return self.outcome not in ("baked", "unchanged")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakeDecision:
-    """The decision over one image; *since* is when it became due."""
+    """The decision on one image; *since* is when it became due."""
 
     image: str
     need: BakeNeed
@@ -52,11 +52,11 @@ class BakeDecision:
     newest: GalleryVersion | None = None
 
     def late(self, now: dt.datetime) -> dt.timedelta:
-        """For how long it has been due."""
+        """Return how long the image has been due."""
         return now - self.since if self.need is BakeNeed.DUE and self.since else dt.timedelta(0)
 
     def to_json(self) -> dict[str, Any]:
-        """The decision for programs."""
+        """Return the decision for programs."""
         return {
             "image": self.image,
             "need": str(self.need),
@@ -67,7 +67,7 @@ class BakeDecision:
 
 
 def last_scheduled_time(schedule: Schedule, now: dt.datetime) -> dt.datetime:
-    """When *schedule* asked for a bake last, at *now* or before, in UTC."""
+    """Return the last time at or before *now*, in UTC, at which *schedule* fired."""
     local = (now + dt.timedelta(minutes=1)).astimezone(zoneinfo.ZoneInfo(schedule.timezone))
     return next(CronSim(schedule.cron, local, reverse=True)).astimezone(dt.UTC)
 
@@ -82,11 +82,11 @@ def decide_bake(
     now: dt.datetime,
     by_hand: bool = False,
 ) -> BakeDecision:
-    """Say whether *image* should be baked now, as the plan whose key is *bake_key*.
+    """Decide whether *image* should be baked now, with the plan whose key is *bake_key*.
 
-    It should when no healthy version has that key and its schedule has asked for a bake
-    since the newest one was published. What failed is tried again after a pause that
-    doubles from an hour to a day. *by_hand*, neither schedule nor pause is asked.
+    It is due if no healthy version has that key and its schedule has fired since the newest
+    version was published. A failed bake is retried after a pause that doubles from an hour to
+    a day. With *by_hand*, schedule and pause are ignored.
     """
     healthy = [version for version in versions if version.healthy]
     newest = max(healthy, key=lambda version: version.version, default=None)
@@ -110,7 +110,7 @@ def decide_bake(
 
 
 def _pause(bake_key: str, attempts: Sequence[BakeAttempt], now: dt.datetime) -> dt.datetime | None:
-    """Until when to leave alone what failed; None when it may be tried."""
+    """Return when a failed bake may be retried; None if it may be now."""
     mine = [attempt for attempt in attempts if attempt.bake_key == bake_key and attempt.failed]
     if not mine:
         return None

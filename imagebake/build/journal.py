@@ -1,4 +1,4 @@
-"""Records of bakes: one file each, written as it goes, so that a killed bake has one, too."""
+"""Records of bakes as JSON lines, written as the bake goes, so that a killed one has a record."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from imagebake.build.due import BakeAttempt
 
 
 def journal_line(event: str, at: dt.datetime, facts: Mapping[str, Any]) -> bytes:
-    """One line of a record: what happened, when (UTC), and what is to be known of it."""
+    """Encode one event with its time in UTC and its facts."""
     entry = {"event": event, "at": at.astimezone(dt.UTC).isoformat(timespec="seconds"), **facts}
     return json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
 def read_attempt(lines: Iterable[str]) -> BakeAttempt | None:
-    """The bake that a record tells of; None for what is no record of ours.
+    """Read the bake from the lines of a record; None if it is not a bake record.
 
-    A line that a crash cut short is passed over, as is what a later version may add.
+    Truncated lines and unknown events are skipped.
     """
     events = [event for text in lines if (event := _event(text))]
     begun = next((event for event in events if event.get("event") == "begun"), None)
@@ -56,16 +56,16 @@ _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-.+\.jsonl")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakeJournal:
-    """The records in *folder*; those of several machines may be put together there."""
+    """The records in *folder*, which may collect those of several machines."""
 
     folder: Path
     clock: Callable[[], dt.datetime]
 
     @contextlib.contextmanager
     def bake(self, image: str, facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Record one bake, while the context is open; what is put into the yielded is its end.
+        """Record one bake while the context is open; its result goes into the yielded dict.
 
-        An exception ends it as failed, with its message, and goes on.
+        An exception is recorded as a failure with its message, and propagates.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         begun = self.clock()
@@ -82,18 +82,18 @@ class BakeJournal:
             file.write(journal_line("ended", self.clock(), end))
 
     def attempts(self, image: str) -> tuple[BakeAttempt, ...]:
-        """The bakes of *image* that there are records of, oldest first."""
+        """Return the recorded bakes of *image*, oldest first."""
         return tuple(
             attempt for attempt in map(_read, self._paths()) if attempt and attempt.image == image
         )
 
     def latest(self, count: int) -> tuple[BakeAttempt, ...]:
-        """The last *count* bakes of any image, newest first."""
+        """Return the last *count* bakes of any image, newest first."""
         read = (attempt for path in reversed(self._paths()) if (attempt := _read(path)))
         return tuple(itertools.islice(read, count))
 
     def _paths(self) -> list[Path]:
-        """The records, oldest first."""
+        """Return the records, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))

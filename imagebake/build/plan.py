@@ -1,4 +1,4 @@
-"""Plan a bake: decide everything that it will do, touching nothing."""
+"""Plan a bake: everything that it will do, without side effects."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from imagebake.spec.plan import BakePlan
 def plan_bake(
     spec: ImageSpec, lock: Lock, *, catalogue: Catalogue, templates: Templates
 ) -> BakePlan:
-    """Plan the bake of *spec* from *lock*, whose freshness the caller has checked.
+    """Plan the bake of *spec* from *lock*, which the caller has checked to be current.
 
-    Pure: the same spec, lock and templates give the same plan, wherever and whenever.
-    Raises `LockError` where the lock lacks what the spec pins.
+    Pure: the same spec, lock and templates always give the same plan. Raises `LockError` if the
+    lock lacks something that the spec pins.
     """
     lock_sha256 = lock.sha256
     written = image_manifest(spec, lock, lock_sha256=lock_sha256)
@@ -48,11 +48,11 @@ def plan_bake(
 def plan_plain(
     spec: ImageSpec, lock: Lock, *, catalogue: Catalogue, templates: Templates
 ) -> BakePlan:
-    """Plan the image that *spec* would be without us: what a drill compares with.
+    """Plan the plain image of *spec* that a drill compares with.
 
-    The same base, and the same agents from the same mirror, as the distribution ships them,
-    with the spec's own steps. Nothing is masked, held back from updating itself or staged,
-    and it is generalised as Azure does on its own. It has a definition of its own.
+    It has the same base, the same agents from the mirror and the spec's own steps. Nothing is
+    masked, pinned against self-updates or staged, and Azure's own generalisation is used. It
+    has an image definition of its own.
     """
     plain = spec.model_copy(update={"gallery": plain_definition(spec.gallery)})
     components = {
@@ -69,7 +69,7 @@ def plan_plain(
 
 
 def plain_definition(gallery: GalleryDefinition) -> GalleryDefinition:
-    """The definition of the plain image beside that of *gallery*."""
+    """Return the definition of the plain image beside that of *gallery*."""
     identifier = gallery.identifier
     return gallery.model_copy(
         update={

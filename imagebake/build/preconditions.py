@@ -1,4 +1,4 @@
-"""Whether this machine can bake an image, and why not."""
+"""Preconditions of a bake on this machine and in this subscription."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 
 def refuse_windows(context: Context, spec: ImageSpec) -> None:
-    """Raise `UsageError` where *spec* is Windows, before anything is done for it here."""
+    """Raise `UsageError` if *spec* is Windows and the bake would run on this machine."""
     if spec.gallery.is_windows and (reason := reason_not_bakeable(context, spec)):
         raise UsageError(
             f"{spec.name} cannot be baked here: {reason}",
@@ -18,7 +18,7 @@ def refuse_windows(context: Context, spec: ImageSpec) -> None:
 
 
 def reason_not_bakeable(context: Context, spec: ImageSpec) -> str | None:
-    """Why this machine cannot bake *spec*; None when it can."""
+    """Return why this machine cannot bake *spec*; None if it can."""
     if context.settings.cloud != "local":
         return None
     if spec.gallery.is_windows:

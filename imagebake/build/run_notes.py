@@ -1,4 +1,4 @@
-"""The notes of runs: one file for each that is under way, and for the last ones that ended."""
+"""Notes on image template runs: one file per run under way, and the last twenty that ended."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from imagebake.spec.plan import BakePlan
 
 _KEPT = 20
 _SECRET = 0o600
-"""A continuation token is an address with a signature in it."""
+"""File mode of a note: its continuation token is a URL with a signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunNotes:
-    """Notes below *folder*, which is one for each Azure that is spoken to."""
+    """Notes below *folder*, which is one per cloud."""
 
     folder: Path
 
     def keep(self, note: RunNote) -> None:
-        """Write down a run that is under way, in place of what was known of it."""
+        """Write the note of a run that is under way, replacing an earlier one."""
         write_atomically(self._path(note.template), note.content(), mode=_SECRET)
 
     def find(self, template: str) -> RunNote | None:
-        """The note of the run of *template* that is under way, as far as is known."""
+        """Return the note of the run of *template* if one is under way."""
         return _read(self._path(template))
 
     def under_way(self, image: str) -> tuple[RunNote, ...]:
-        """The runs of *image* whose end nobody has seen, the oldest first."""
+        """Return the runs of *image* that have no recorded end, oldest first."""
         return self._of(image, self.folder.glob("*.json"))
 
     def ended(self, image: str) -> tuple[RunNote, ...]:
-        """The runs of *image* that ended, the oldest first; the last twenty are kept."""
+        """Return the runs of *image* that ended, oldest first."""
         return self._of(image, (self.folder / "ended").glob("*.json"))
 
     def end(self, note: RunNote) -> None:
-        """Put down how a run ended: it is not under way any more."""
+        """Move the note of a run to the ended ones; only the last twenty are kept."""
         ended = note.with_changes(token="")
         write_atomically(self._end_path(note), ended.content(), mode=_SECRET)
         self.drop(note.template)
@@ -52,7 +52,7 @@ class RunNotes:
             self._end_path(old).unlink(missing_ok=True)
 
     def drop(self, template: str) -> None:
-        """Forget a run that never began."""
+        """Delete the note of a run that never started."""
         self._path(template).unlink(missing_ok=True)
 
     def _path(self, template: str) -> Path:
@@ -75,12 +75,12 @@ def _read(path: Path) -> RunNote | None:
 
 
 def run_notes(context: Context) -> RunNotes:
-    """The notes of the runs in the Azure that the settings name."""
+    """Return the notes on runs in the cloud that the settings name."""
     return RunNotes(context.workspace.runs / context.settings.cloud)
 
 
 def runs_under_way(context: Context, image: str) -> tuple[RunNote, ...]:
-    """The runs of *image* that were started from here, and whose end nobody has seen."""
+    """Return the runs of *image* in the configured gallery that have no recorded end."""
     mine = context.settings
     here = (mine.subscription, mine.resource_group, mine.gallery)
     return tuple(
@@ -93,7 +93,7 @@ def runs_under_way(context: Context, image: str) -> tuple[RunNote, ...]:
 def require_runs_under_way(
     context: Context, spec: ImageSpec, session: CloudSession
 ) -> tuple[RunNote, ...]:
-    """The runs of *spec* to resume; where there are none, an error says what there is."""
+    """Return the runs of *spec* to resume; raises `UsageError` if there are none."""
     if found := runs_under_way(context, spec.name):
         return found
     elsewhere = run_notes(context).under_way(spec.name)
@@ -111,7 +111,7 @@ def require_runs_under_way(
 
 
 def require_plan(note: RunNote) -> BakePlan:
-    """The plan of a run; one that another version of imagebake wrote cannot be resumed."""
+    """Return the plan of a run; `UsageError` if another version of imagebake wrote it."""
     if plan := note.read_plan():
         return plan
     raise UsageError(
@@ -121,14 +121,14 @@ def require_plan(note: RunNote) -> BakePlan:
 
 
 def require_providers(context: Context, session: CloudSession) -> None:
-    """Have the resource providers that a build in Azure needs; the emulator has them all."""
+    """Require the resource providers of a build in Azure; the emulator registers them all."""
     if context.settings.cloud == "azure":
         register = context.settings.register_providers == "yes"
         Providers(session.cloud).require(register=register, note=context.progress.note)
 
 
 def report_other_runs(context: Context, image: str, template: str) -> None:
-    """Say that runs of *image* are under way besides the one of *template*."""
+    """Note the runs of *image* that are under way besides the one of *template*."""
     for note in runs_under_way(context, image):
         if note.template != template:
             context.progress.note(

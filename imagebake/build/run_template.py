@@ -17,8 +17,8 @@ from imagebake.kernel.progress import Progress
 from imagebake.spec.model.image_spec import (
     Architecture,
     GalleryDefinition,
-    Generation,
     GalleryImageIdentifier,
+    Generation,
     SecurityType,
 )
 

@@ -1,4 +1,4 @@
-"""Keep the repository's workflows what its specs and settings ask for."""
+"""Render, check and write the repository's GitHub Actions workflows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ACTIONS: Mapping[str, str] = {
     "attest": "1e69f48acb82d1966a394da916b4c1698aa569d6 # v4.2.2",
     "app_token": "1b10c78c7865c340bc4f6099eb2f838309f1e8c3 # v3.1.1",
 }
-"""GitHub's own actions, each by its commit."""
+"""GitHub's own actions, pinned by commit."""
 
 _PYTHON = "3.13"
 _ALWAYS = ("ci", "pr", "bake", "drill", "bump", "watchdog")
@@ -36,10 +36,10 @@ _AZURE = ("rotate", "heartbeat")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowSettings:
-    """What the workflows are rendered from, apart from the specs; crons are in UTC.
+    """Settings of the workflows besides the specs; cron expressions are in UTC.
 
-    *runner* is a runner's label. *azure* is whether bakes go to a subscription: then there
-    are identities and approvals, and a rotation of its own.
+    *runner* is a runner label. *azure* is set if bakes run in a subscription: this adds
+    identities, approvals and the rotation workflow.
     """
 
     azure: bool
@@ -57,7 +57,7 @@ class WorkflowSettings:
 def render_workflows(
     specs: Iterable[ImageSpec], pipelines: WorkflowSettings, templates: Templates
 ) -> dict[str, str]:
-    """Render every workflow; the keys are their paths in the repository."""
+    """Render every workflow, by its path in the repository."""
     specs = sorted(specs, key=lambda spec: spec.name)
     values = {
         "actions": {name: Fragment(pin) for name, pin in _ACTIONS.items()},
@@ -91,7 +91,7 @@ def render_workflows(
 
 
 def _schedules(schedules: Iterable[Schedule]) -> list[Schedule]:
-    """Each cron line once, in the order of its text."""
+    """Return each distinct schedule once, sorted by its cron expression."""
     unique = {(schedule.cron, schedule.timezone): schedule for schedule in schedules}
     return [unique[key] for key in sorted(unique)]
 
@@ -107,8 +107,8 @@ _HINT = "./inv pipelines writes it"
 def check_workflows(root: Path, wanted: Mapping[str, str]) -> None:
     """Compare the workflows of the repository at *root* with those *wanted*.
 
-    Raises `SpecError` that names, for each, the first line that differs; a workflow that
-    we once generated and that nothing asks for any more counts as well.
+    Raises `SpecError` with the first differing line of each. A generated workflow that is no
+    longer wanted is an error as well.
     """
     wrong = [
         complaint
@@ -131,9 +131,9 @@ def check_workflows(root: Path, wanted: Mapping[str, str]) -> None:
 
 
 def write_workflows(root: Path, wanted: Mapping[str, str]) -> tuple[str, ...]:
-    """Write the workflows that are not as *wanted*, delete what is not; say what was done.
+    """Write the workflows that differ from *wanted*, delete obsolete ones, and return the actions.
 
-    Raises `UsageError`, and writes nothing, where a file of the same name is somebody's own.
+    Raises `UsageError` and writes nothing if a file of the same name is written by hand.
     """
     foreign = [path for path in sorted(wanted) if not _ours(_read(root / path))]
     if foreign:

@@ -23,7 +23,7 @@ _GALLERIES = "/providers/microsoft.compute/galleries/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Second:
+class SecondGallery:
     """The gallery with the id *gallery*, in the region *location*."""
 
     gallery: str
@@ -35,7 +35,7 @@ class Second:
         return f"{self.gallery}/{below.rstrip('/').partition('/')[2]}"
 
 
-def wanted(rings: Rings) -> tuple[GalleryVersion, ...]:
+def versions_for_recovery(rings: Rings) -> tuple[GalleryVersion, ...]:
     """The versions that a recovery needs: of each ring the current good one and the one before.
 
     Where no ring has one, it is the newest that is healthy and not revoked.
@@ -50,12 +50,12 @@ def wanted(rings: Rings) -> tuple[GalleryVersion, ...]:
     return tuple(sorted(found.values(), key=lambda one: one.version))
 
 
-def carried(version: GalleryVersion) -> dict[str, str]:
+def copied_tags(version: GalleryVersion) -> dict[str, str]:
     """The tags that a copy of *version* has as well: all but the claims."""
     return {name: text for name, text in version.tags.items() if not name.startswith(TAG_CLAIM)}
 
 
-def flaws(
+def copy_defects(
     original: GalleryVersion,
     copy: GalleryVersion | None,
     contents: tuple[str | None, str | None] = (None, None),
@@ -69,7 +69,7 @@ def flaws(
     found = [] if copy.healthy else [f"its state is {copy.state}"]
     if copy.parent != key(original.id):
         found.append(f"it was made from {copy.parent or 'something else'}")
-    found += _other_tags(carried(original), carried(copy))
+    found += _other_tags(copied_tags(original), copied_tags(copy))
     if None not in contents and contents[0] != contents[1]:
         found.append("its content is another")
     late = [name for name, state in sorted(copy.regions.items()) if state not in _ON_THEIR_WAY]
@@ -90,8 +90,8 @@ def _other_tags(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
     ]
 
 
-def copy_plan(
-    spec: ImageSpec, first: Inventory, second: Inventory, to: Second, *, now: dt.datetime
+def plan_copy(
+    spec: ImageSpec, first: Inventory, second: Inventory, to: SecondGallery, *, now: dt.datetime
 ) -> RolloutPlan:
     """The plan that brings what a recovery of *spec*'s image needs to the second gallery.
 
@@ -101,7 +101,7 @@ def copy_plan(
     there = {key(one.id): one for one in second.versions}
     actions: list[Action] = []
     refusals: list[Refusal] = []
-    needed = {key(one.id) for one in wanted(rings)}
+    needed = {key(one.id) for one in versions_for_recovery(rings)}
     for one in rings.versions:
         copy = there.get(key(to.place_of(one.id)))
         if copy is None and key(one.id) in needed:
@@ -123,7 +123,7 @@ def copy_plan(
     )
 
 
-def _copy(one: GalleryVersion, to: Second) -> list[Action]:
+def _copy(one: GalleryVersion, to: SecondGallery) -> list[Action]:
     replicas = {name: one.replicas.get(name, 1) for name in one.regions} | {
         to.location: one.replicas.get(to.location, 1)
     }
@@ -135,14 +135,14 @@ def _copy(one: GalleryVersion, to: Second) -> list[Action]:
             source=one.id,
             location=to.location,
             replicas=dict(sorted(replicas.items())),
-            tags=carried(one),
+            tags=copied_tags(one),
         ),
         AwaitReplicas(subject=subject, reason=why, regions=frozenset(replicas)),
     ]
 
 
 def _follow(one: GalleryVersion, copy: GalleryVersion, *, wait: bool) -> list[Action]:
-    mine, theirs = carried(one), carried(copy)
+    mine, theirs = copied_tags(one), copied_tags(copy)
     actions: list[Action] = []
     if _other_tags(mine, theirs):
         fresh = {name: text for name, text in mine.items() if theirs.get(name) != text}
@@ -174,7 +174,7 @@ def _nothing(subject: str, why: str, command: str) -> Refusal:
     return Refusal(subject=subject, wanted="copy", reason=why, command=command)
 
 
-def use_plan(
+def plan_gallery_switch(
     spec: ImageSpec,
     inventory: Inventory,
     other: str,

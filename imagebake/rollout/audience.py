@@ -1,4 +1,4 @@
-"""Which scale set belongs to which ring, and what it needs to be on the ring's version."""
+"""Scale sets of each ring, and the actions that move them to the ring's version."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Member = TypeVar("Member", ScaleSet, Machine)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleSetMoves:
-    """What brings a ring's scale sets to a version, what is in the way, and what failed."""
+    """Actions that bring a ring's scale sets to a version, with refusals and failed upgrades."""
 
     actions: tuple[Action, ...]
     refusals: tuple[Refusal, ...]
@@ -28,16 +28,16 @@ class ScaleSetMoves:
 
     @property
     def done(self) -> bool:
-        """Whether every scale set that can be there is there."""
+        """Whether every scale set that can run the version does so."""
         return not self.actions and not self.due
 
 
 def scale_sets_by_ring(
     inventory: Inventory, rings: Iterable[Ring]
 ) -> dict[str, tuple[ScaleSet, ...]]:
-    """The scale sets of each ring, by the ring's name.
+    """Return the scale sets of each ring, by the ring's name.
 
-    A scale set that several rings want belongs to the last one, which waits longest.
+    A scale set that matches several rings belongs to the last one, which soaks longest.
     """
     homes: dict[str, list[ScaleSet]] = {ring.name: [] for ring in rings}
     audiences = {ring.name: _named(ring.audience) for ring in rings}
@@ -55,7 +55,7 @@ def scale_sets_by_ring(
 
 
 def machines_by_ring(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, tuple[Machine, ...]]:
-    """The machines that each ring names by their tags."""
+    """Return the machines whose tags match each ring."""
     return {
         ring.name: tuple(
             machine for machine in inventory.machines if has_tags(machine.tags, ring.audience.tags)
@@ -65,7 +65,7 @@ def machines_by_ring(inventory: Inventory, rings: Iterable[Ring]) -> dict[str, t
 
 
 def has_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
-    """Whether *tags* has all of *wanted*, of which there is any; names in any case."""
+    """Whether *tags* contains all of *wanted*, which must not be empty; names ignore case."""
     mine = {name.lower(): value for name, value in tags.items()}
     return bool(wanted) and all(mine.get(name.lower()) == text for name, text in wanted.items())
 
@@ -78,13 +78,13 @@ def plan_moves(
     *,
     reason: str,
     again: bool = False,
-    kin: frozenset[str] = frozenset(),
+    related: frozenset[str] = frozenset(),
 ) -> ScaleSetMoves:
-    """What brings *scale_sets*, those of *ring*, to *version*.
+    """Plan the actions that bring *scale_sets*, those of *ring*, to *version*.
 
-    Scale sets of definitions in *kin* are the ring's, too. What has failed to upgrade to it is
-    left for a person to look at, unless it is to be tried *again*; a running upgrade to
-    something else is cancelled only then, too.
+    Scale sets on the definitions *related* are accepted as well. A failed upgrade is left for a
+    person to examine, and a running upgrade to another version is left alone, unless *again* is
+    set.
     """
     actions: list[Action] = []
     refusals: list[Refusal] = []
@@ -92,14 +92,16 @@ def plan_moves(
     failed: list[str] = []
     moved = 0
     for scale_set in scale_sets:
-        if refusal := _stranger(rings, ring, scale_set, kin):
+        if refusal := _stranger(rings, ring, scale_set, related):
             refusals.append(refusal)
             continue
         right = _points_at(rings, ring, version, scale_set)
         if right and not has_lagging_instances(scale_set, version):
             continue
         if scale_set.upgrade is UpgradeState.RUNNING and (right or not again):
-            due.append(PendingAction(subject=scale_set.id, wanted="its rolling upgrade ends"))
+            due.append(
+                PendingAction(subject=scale_set.id, wanted="its rolling upgrade is still running")
+            )
             continue
         if right and scale_set.upgrade is UpgradeState.FAILED and not again:
             failed.append(scale_set.id)
@@ -115,7 +117,7 @@ def plan_moves(
 
 
 def has_lagging_instances(scale_set: ScaleSet, version: GalleryVersion) -> bool:
-    """Whether an instance runs something else, or may do so and was never upgraded."""
+    """Whether an instance runs another version, or may do so and was never upgraded."""
     settled = scale_set.upgrade is UpgradeState.DONE
     for instance in scale_set.instances:
         runs = instance.exact or (instance.image if is_version(instance.image) else None)
@@ -133,7 +135,7 @@ def _action(  # the two ways to the same end
     if right:
         return Upgrade(
             subject=scale_set.id,
-            reason="its model is right and its instances are not",
+            reason="its model is right, but some instances run another version",
             etag=scale_set.etag,
             to=to.id,
             ring=ring.name,
@@ -153,7 +155,7 @@ def _action(  # the two ways to the same end
 
 
 def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, scale_set: ScaleSet) -> bool:
-    """Whether the scale set's model means *version*: by its id, or as its region's latest."""
+    """Whether the scale set's model means *version*, by its id or as its region's latest."""
     if is_version(scale_set.image):
         return key(scale_set.image) == key(version.id)
     if definition_of(scale_set.image) != rings.definition:
@@ -161,10 +163,12 @@ def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, scale_set: Sca
     return rings.last_with(scale_set.region).name == ring.name
 
 
-def _stranger(rings: Rings, ring: Ring, scale_set: ScaleSet, kin: frozenset[str]) -> Refusal | None:
-    """Why a scale set of the ring's audience is not the ring's to move."""
+def _stranger(
+    rings: Rings, ring: Ring, scale_set: ScaleSet, related: frozenset[str]
+) -> Refusal | None:
+    """Refuse a scale set that runs another image or is in a region without replicas."""
     shows = f"az resource show --ids {scale_set.id}"
-    if definition_of(scale_set.image) not in {rings.definition, *kin}:
+    if definition_of(scale_set.image) not in {rings.definition, *related}:
         why = f"it is on another image, {scale_set.image or 'none'}"
     elif scale_set.region not in ring.regions:
         why = f"it is in {scale_set.region}, where ring {ring.name} has no replicas"
@@ -179,7 +183,7 @@ def _failure(scale_set: ScaleSet) -> Refusal:
     return Refusal(
         subject=scale_set.id,
         wanted="move",
-        reason="its rolling upgrade failed, and is not tried again by itself",
+        reason="its rolling upgrade failed and is not retried automatically",
         protector=scale_set.id,
         command=f"az vmss rolling-upgrade get-latest --ids {scale_set.id}",
     )

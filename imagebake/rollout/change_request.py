@@ -1,4 +1,4 @@
-"""A plan as a change request: what is done and why, what it costs, and what is not done."""
+"""Render a rollout plan as a change request."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from imagebake.rollout.model.plan import CallRate, PendingAction, Refusal, Rollo
 
 _SHORT = 12
 _MOST = 200
-"""Of so many lines of one kind a person may want to see each."""
+"""Number of lines per section that are shown without `--json`."""
 _NAMED = 10
-"""So many scale sets of a batch are named."""
+"""Number of scale sets of a batch that are named."""
 
 
 def change_request(
     plan: RolloutPlan, *, throttle: CallRate | None = None, every: bool = False
 ) -> str:
-    """*plan* as a person approves it; *every* line, or the first of very many."""
+    """Render *plan* for approval as Markdown; *every* line, or the first of each section."""
     most = None if every else _MOST
     return "\n".join(_lines(plan, throttle or CallRate(), most)) + "\n"
 
 
 def batch_actions(actions: Sequence[Action]) -> Iterator[list[Any]]:
-    """The actions one by one, but the moves of one batch of a ring together."""
+    """Group *actions* in order: moves of the same batch and ring together, others one by one."""
 
     def which(numbered: tuple[int, Action]) -> tuple[object, ...]:
         number, action = numbered
@@ -52,9 +52,9 @@ def _lines(plan: RolloutPlan, throttle: CallRate, most: int | None) -> Iterator[
     yield from _actions("What would be done", plan.waiting, most)
     if not plan.actions and not plan.waiting:
         yield ""
-        yield "Nothing is to be done."
+        yield "Nothing to do."
     yield from _cost(plan, throttle)
-    yield from _section("What is due later", map(_due, plan.due), most)
+    yield from _section("Due later", map(_due, plan.due), most)
     yield from _section("What will not be done", map(_refusal, plan.refusals), most)
     yield from _section("Notes", (f"- {note}" for note in plan.notes), most)
 
@@ -68,14 +68,14 @@ def _actions(title: str, actions: tuple[Action, ...], most: int | None) -> Itera
 
 
 def batch_sentence(group: Sequence[Action]) -> str:
-    """One sentence for a batch of scale sets, and its own for any other action."""
+    """Word a batch of scale sets as one sentence; any other action as its own."""
     first = group[0]
     if len(group) == 1 or not isinstance(first, Move | Upgrade):
         return first.sentence
     names = [name_of(action.subject) for action in group]
     more = f" and {len(names) - _NAMED:,} more" if names[_NAMED:] else ""
     return (
-        f"Move {len(names)} scale sets side by side to {spoken(first.to)}, at most"
+        f"Move {len(names)} scale sets in parallel to {spoken(first.to)}, at most"
         f" {first.max_unavailable_percent} % of each at a time (ring {first.ring}, batch"
         f" {first.batch}): {', '.join(names[:_NAMED])}{more}"
     )
@@ -99,10 +99,10 @@ def _cost(plan: RolloutPlan, throttle: CallRate) -> Iterator[str]:
     yield from ("", "## What it takes", "")
     yield f"- {', '.join(f'{count} {kind}' for kind, count in kinds.items())}"
     deletes = f", {cost.deletes} deletes" if cost.deletes else ""
-    yield f"- ARM calls: {cost.writes} writes{deletes}, and {cost.reads} reads or more"
+    yield f"- ARM calls: {cost.writes} writes{deletes}, at least {cost.reads} reads"
     yield (
-        f"- at least {spoken_time(cost.seconds(throttle))} at the throttle, and what Azure takes"
-        " to replicate and to upgrade"
+        f"- at least {spoken_time(cost.seconds(throttle))} for these calls at the rate limit, plus"
+        " the time that Azure takes to replicate and upgrade"
     )
 
 
@@ -114,4 +114,4 @@ def _due(due: PendingAction) -> str:
 def _refusal(refusal: Refusal) -> str:
     subject = f"{spoken(refusal.subject)}: " if refusal.subject else ""
     shown = f"\n  see: {refusal.command}" if refusal.command else ""
-    return f"- {subject}no {refusal.wanted}: {refusal.reason}{shown}"
+    return f"- {subject}cannot {refusal.wanted}: {refusal.reason}{shown}"

@@ -1,10 +1,9 @@
-"""Claims: two people, or two pipelines, never change one image's rollout at the same time.
+"""Leases on an image, so that two commands never change its rollout at the same time.
 
-A claim is a tag of one's own on the image definition. It is written first, and only then are
-those of others read. Of two who claim, the later one to write reads the earlier one's tag, so
-they never both go on; that they both step back is possible, and each then waits at random.
-A claim ends by itself, because its owner may be gone: an owner stops well before that, and
-so does one whose claim was taken away.
+A claim is a tag on the image definition. A claimant writes its own tag first and reads the
+others' afterwards, so of two claimants at least one sees the other. Both may withdraw; each
+then retries after a random pause. A claim expires by itself, because its owner may crash.
+The owner stops well before it expires, and when its tag was removed.
 """
 
 from __future__ import annotations
@@ -21,35 +20,35 @@ from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import Presence
 
 LEASE = dt.timedelta(minutes=10)
-"""So long a claim holds after it was written, for others."""
+"""Time after its last write for which others respect a claim."""
 SKEW = dt.timedelta(minutes=2)
-"""So much sooner its owner takes it for ended: clocks differ, and requests are slow."""
+"""Margin by which the owner considers it expired sooner: clocks differ, requests are slow."""
 RENEW = dt.timedelta(minutes=3)
-"""So old a claim is renewed."""
+"""Age from which a claim is renewed."""
 LOOK = dt.timedelta(seconds=15)
-"""So often its owner looks whether somebody with more urgent work is waiting."""
+"""Interval at which the owner checks for more urgent work."""
 URGENT = "rollback"
-"""The work that goes before all other: who is at something else stops for it."""
+"""The kind of work that takes precedence: the owner of any other claim stops for it."""
 
 
 class ClaimTags(Protocol):
-    """The tags of one resource, of which each write changes only those that it names."""
+    """Tags of one resource. A write changes only the tags that it names."""
 
     def read(self) -> Mapping[str, str]:
-        """All tags as they are now."""
+        """Read all tags."""
 
     def merge(self, tags: Mapping[str, str]) -> None:
-        """Set *tags* and leave all others."""
+        """Set *tags* and leave the others."""
 
     def delete(self, names: frozenset[str]) -> None:
-        """Take the tags *names* away, where they are there."""
+        """Remove the tags *names* if they exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
-    """Who claims, with the clock, the dice and the eyes that it takes.
+    """Identity, clock, retry policy and liveness check used to take a claim.
 
-    *gone* says of another process whether it has certainly ended.
+    *gone* returns whether another process has certainly ended.
     """
 
     presence: Presence
@@ -62,7 +61,7 @@ class Claimant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRecord:
-    """A claim as its tag says it; *until* is None for a text that is not ours."""
+    """A claim as parsed from its tag; *until* is None for a text in another format."""
 
     tag: str
     until: dt.datetime | None
@@ -71,7 +70,7 @@ class ClaimRecord:
 
     @classmethod
     def of(cls, tag: str, value: str) -> ClaimRecord:
-        """Read the tag *tag*."""
+        """Parse the tag *tag* with *value*."""
         when, _, rest = value.partition(" ")
         who, _, what = rest.partition(" ")
         try:
@@ -84,13 +83,13 @@ class ClaimRecord:
 
     def __str__(self) -> str:
         if self.until is None or self.who is None:
-            return f"somebody (tag {self.tag})"
+            return f"an unknown owner (tag {self.tag})"
         return f"{self.who} ({self.what}, until {self.until.astimezone(dt.UTC):%H:%M:%S} UTC)"
 
 
 @dataclass(slots=True, kw_only=True)
 class Claim:
-    """The claim that its owner has; it is over for good once `hold` has raised."""
+    """A claim of this process; after `hold` has raised once, it stays lost."""
 
     tags: ClaimTags
     tag: str
@@ -101,14 +100,13 @@ class Claim:
     _over: str = ""
 
     def hold(self) -> None:
-        """Be sure, for the next write, that nobody else is at it; renews the claim in time.
+        """Ensure that the claim is valid for the next write; renew it if it is due.
 
-        Raises `RolloutRefused` when the claim has ended, was taken away, or something urgent
-        waits.
+        Raises `RolloutRefused` if the claim has expired, was removed, or urgent work is waiting.
         """
         now = self.claimant.now()
         if not self._over and not self._lasts(now):
-            self._over = f"the claim for this {self.what} has ended"
+            self._over = f"the claim for this {self.what} has expired"
         if not self._over and self._written and now >= self._written + RENEW:
             self._renew(self._written)
         if not self._over and self._looked and now >= self._looked + LOOK:
@@ -117,7 +115,7 @@ class Claim:
             raise RolloutRefused(self._over, hint=AGAIN)
 
     def take(self) -> tuple[ClaimRecord, ...]:
-        """Write the claim and read those of others: it holds where there is none."""
+        """Write the claim and return the valid claims of others; it is ours if there are none."""
         self._write()
         others, over = self._sorted(self.tags.read())
         self._looked = self.claimant.now()
@@ -126,11 +124,11 @@ class Claim:
         return others
 
     def others(self) -> tuple[ClaimRecord, ...]:
-        """The claims of others, without writing one of one's own."""
+        """Return the valid claims of others without writing one."""
         return self._sorted(self.tags.read())[0]
 
     def give_back(self) -> None:
-        """Take the claim away, where it was written; if that fails it ends by itself."""
+        """Remove the claim if it was written; if that fails, it expires by itself."""
         for _ in range(_ATTEMPTS if self._written else 0):
             with contextlib.suppress(CloudError):
                 self.tags.delete(frozenset((self.tag,)))
@@ -142,29 +140,30 @@ class Claim:
 
     def _renew(self, before: dt.datetime) -> None:
         self._write()
-        if self.claimant.now() >= before + LEASE - SKEW:  # nobody knows when it arrived
-            self._over = f"the claim for this {self.what} has ended"
+        if self.claimant.now() >= before + LEASE - SKEW:  # the write may have arrived too late
+            self._over = f"the claim for this {self.what} has expired"
 
     def _look(self, now: dt.datetime) -> None:
         there = self.tags.read()
         others, _ = self._sorted(there)
         if self.tag not in there:
-            self._over = f"the claim for this {self.what} was taken away"
+            self._over = f"the claim for this {self.what} was removed"
         elif self.what != URGENT and (first := [other for other in others if other.what == URGENT]):
-            self._over = f"a rollback goes first: {first[0]}"
+            self._over = f"a rollback takes precedence: {first[0]}"
         self._looked = now
 
     def _write(self) -> None:
         now = self.claimant.now()
         until = (now + LEASE).astimezone(dt.UTC)
         value = f"{until:%Y-%m-%dT%H:%M:%SZ} {self.claimant.presence} {self.what}"
-        self._written = now  # even where no answer comes it may be there
+        # Set before the write: if its response is lost, the tag may exist all the same.
+        self._written = now
         self.tags.merge({self.tag: value})
 
     def _sorted(
         self, tags: Mapping[str, str]
     ) -> tuple[tuple[ClaimRecord, ...], tuple[ClaimRecord, ...]]:
-        """The claims of others that hold, and those that are over."""
+        """Return the valid claims of others, and the expired ones."""
         held = [
             ClaimRecord.of(tag, value)
             for tag, value in sorted(tags.items())
@@ -175,21 +174,21 @@ class Claim:
 
     def _is_over(self, other: ClaimRecord) -> bool:
         if other.until is None or other.who is None:
-            return False  # not written by us: whoever did is asked
+            return False  # another format: leave it to a person
         return other.until < self.claimant.now() or self.claimant.gone(other.who)
 
 
-AGAIN = "run the command again: it goes on from what is there then"
+AGAIN = "run the command again: it continues from the current state"
 
 
 @contextlib.contextmanager
 def hold_claim(
     tags: ClaimTags, what: str, *, claimant: Claimant, wait: float, take_over: bool = False
 ) -> Iterator[Claim]:
-    """Be the only one at an image while the context is open; *what* is `URGENT`, or not.
+    """Hold the claim on an image while the context is open; *what* is `URGENT` or another verb.
 
-    Waits for others for at most *wait* seconds and then raises `RolloutRefused`, which names
-    them. With *take_over* their claims are taken away instead.
+    Waits at most *wait* seconds for others, then raises `RolloutRefused` naming them. With
+    *take_over*, their claims are removed instead.
     """
     claim = Claim(tags=tags, tag=TAG_CLAIM + claimant.new_id(), what=what, claimant=claimant)
     if take_over:
@@ -205,7 +204,7 @@ def _take(claim: Claim, wait: float) -> None:
     patience, urgent = claim.claimant.patience, claim.what == URGENT
     deadline, attempt = patience.clock() + wait, 0
     while True:
-        # What is urgent writes at once, so that others see it and stop.
+        # Urgent work writes its claim at once, so that the others see it and stop.
         others = () if urgent else claim.others()
         if not others and not (others := claim.take()):
             return
@@ -225,7 +224,7 @@ _ATTEMPTS = 3
 
 def _busy(others: tuple[ClaimRecord, ...]) -> RolloutRefused:
     return RolloutRefused(
-        f"somebody else is at it: {', '.join(map(str, others))}",
-        hint="run it again when they are done; a claim whose owner is gone ends by itself,"
-        " and ./inv rollback --take-over does not wait for it",
+        f"another command is changing this image: {', '.join(map(str, others))}",
+        hint="run it again when that one has finished; the claim of a crashed command expires by"
+        " itself, and ./inv rollback --take-over does not wait for it",
     )

@@ -1,4 +1,4 @@
-"""What an image needs, and what needs it: a map, and what it keeps from being destroyed."""
+"""Dependency graph of images: what they need and what uses them."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from imagebake.rollout.rollback import images_of
 from imagebake.spec.model.image_spec import ImageSpec
 
 Surroundings = Mapping[str, str]
-"""What every image of a project needs besides, by kind: `mirror`, `identity`, `subnet`."""
+"""Ids or addresses of a project's shared resources by kind: `mirror`, `identity`, `subnet`."""
 _OUTSIDE = ("mirror", "identity", "subnet")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class DependencyNode:
-    """One thing on the map: its id, or its address, what kind of thing it is, and its name."""
+    """A node of the graph: its id or address, its kind and its name."""
 
     id: str
     kind: str
     name: str
 
     def to_json(self) -> dict[str, str]:
-        """The thing for programs."""
+        """Return the node for programs."""
         return {"id": self.id, "kind": self.kind, "name": self.name}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Dependency:
-    """*who* needs *what* (both ids), and *how*."""
+    """An edge of the graph: *who* needs *what* (both ids), and *how*."""
 
     who: str
     what: str
     how: str
 
     def to_json(self) -> dict[str, str]:
-        """The need for programs."""
+        """Return the edge for programs."""
         return {"who": self.who, "what": self.what, "how": self.how}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependencyMap:
-    """Everything that the images need and that needs them."""
+    """The dependency graph of all images."""
 
     nodes: Mapping[str, DependencyNode] = field(default_factory=dict)
     needs: tuple[Dependency, ...] = ()
 
     def of(self, identifier: str) -> tuple[Dependency, ...]:
-        """What needs *identifier*, directly."""
+        """Return the direct dependents of *identifier*."""
         return tuple(need for need in self.needs if need.what == key(identifier))
 
     def to_json(self) -> dict[str, Any]:
-        """The map for programs, in an order that does not change."""
+        """Return the graph for programs, in a stable order."""
         return {
             "nodes": [self.nodes[name].to_json() for name in sorted(self.nodes)],
             "needs": [need.to_json() for need in sorted(self.needs)],
@@ -81,21 +81,22 @@ class _Drawing:
 def build_dependency_map(
     specs: Iterable[ImageSpec], inventory: Inventory, surroundings: Surroundings | None = None
 ) -> DependencyMap:
-    """The map of *specs*' images over what was read.
+    """Build the graph of *specs*' images over *inventory*.
 
-    Versions are on it that a ring has, had before, or that anything uses or was made from.
+    It contains versions that are or were current in a ring, and those that anything uses or
+    was made from.
     """
     drawing, index = _Drawing(), VersionIndex(inventory)
     gallery = drawing.node(inventory.gallery, "gallery")
     for spec in specs:
         image = drawing.node(index.named(spec.gallery.definition), "image", spec.name)
-        drawing.need(image, gallery, "its versions are there")
+        drawing.need(image, gallery, "stored in")
         source = drawing.node(spec.source.urn, "marketplace image")
-        drawing.need(image, source, "it is baked from it")
+        drawing.need(image, source, "baked from")
         for kind, address in sorted((surroundings or {}).items()):
             if kind in _OUTSIDE and address:
                 what = drawing.node(address, kind)
-                drawing.need(image, what, f"it is baked with the project's {kind}")
+                drawing.need(image, what, "baked with")
         _seats(drawing, index, spec, image)
     _kin(drawing, index)
     _users(drawing, index)
@@ -109,25 +110,25 @@ def _seats(drawing: _Drawing, index: VersionIndex, spec: ImageSpec, image: str) 
             if version:
                 node = drawing.node(version.id, "version", spoken(version.id))
                 place = drawing.node(f"{image}#{ring}", "ring", f"{spec.name} {ring}")
-                drawing.need(place, node, f"it is its {word} version")
-                drawing.need(node, image, "it is a version of it")
+                drawing.need(place, node, f"{word} version")
+                drawing.need(node, image, "version of")
 
 
 def _kin(drawing: _Drawing, index: VersionIndex) -> None:
     for version in index.versions.values():
         for parent in sorted(parents_of(version)):
             child = drawing.node(version.id, "version", spoken(version.id))
-            drawing.need(child, drawing.node(parent, "version", spoken(parent)), "made from it")
+            drawing.need(child, drawing.node(parent, "version", spoken(parent)), "made from")
 
 
 def _users(drawing: _Drawing, index: VersionIndex) -> None:
-    """Machines and scale sets; what is not known to be of a version is of its image."""
+    """Add machines and scale sets; one whose exact version is unknown depends on its image."""
     for who, what in dict.fromkeys(_uses(index.inventory)):
         if definition_of(what) not in index.definitions and what not in index.versions:
             continue
         kind = "version" if is_version(what) else "image"
         used = drawing.node(what.removesuffix("/versions/latest"), kind, spoken(what))
-        drawing.need(who, used, "it runs it" if is_version(what) else "it takes the latest of it")
+        drawing.need(who, used, "runs" if is_version(what) else "uses latest of")
     for scale_set in index.inventory.scale_sets:
         drawing.node(scale_set.id, "scale set")
     for machine in index.inventory.machines:
@@ -135,7 +136,7 @@ def _users(drawing: _Drawing, index: VersionIndex) -> None:
     for target, names in index.inventory.others.items():
         for name in names:
             what = drawing.node(target, "version", spoken(target))
-            drawing.need(drawing.node(name, "reference"), what, "it refers to it")
+            drawing.need(drawing.node(name, "reference"), what, "refers to")
 
 
 def _uses(inventory: Inventory) -> Iterator[tuple[str, str]]:

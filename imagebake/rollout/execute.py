@@ -1,4 +1,4 @@
-"""Carry out a plan: what it says and nothing else, or stop and say what is different."""
+"""Execute a rollout plan step by step, and stop when the gallery no longer matches it."""
 
 from __future__ import annotations
 
@@ -41,17 +41,18 @@ from imagebake.rollout.model.effects import (
 )
 from imagebake.rollout.model.plan import RolloutOutcome, RolloutWork
 
-AGAIN = "run it again: it plans anew, from what is there then"
+AGAIN = "run it again: it plans from the current state"
 _COMPLETED, _FAILED = "Completed", "Failed"
 _ATTEMPTS = 4
+"""Attempts of one write before its error is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutServices:
-    """Everything that a rotation touches the world with.
+    """Clients and callbacks that executing a plan uses.
 
-    *hold* is called before every write and raises when somebody else has taken over; *rest*
-    is how many seconds pass between two looks, *limit* for how many seconds it is looked.
+    *hold* is called before every write and raises when the claim is lost. *rest* is the polling
+    interval and *limit* the timeout of a wait, both in seconds.
     """
 
     fleet: Fleet
@@ -65,11 +66,11 @@ class RolloutServices:
 
 
 def execute_plan(work: RolloutWork, *, services: RolloutServices) -> RolloutOutcome:
-    """Take every step of *work*'s plan, in its order, each after a look that nothing changed.
+    """Carry out the steps of *work*'s plan in order and record the outcome.
 
-    A step that has been taken already is passed over. Raises `RolloutRefused` when something
-    changed, and when more scale sets of a ring fail than may; whatever happens, what was done
-    is recorded.
+    Before each step its subject is compared with the plan; a step that is already done is
+    skipped. Raises `RolloutRefused` if a subject has changed, or if more scale sets of a ring
+    fail than its error budget allows. The record is written in any case.
     """
     run = _Run(work, services, RolloutOutcome(work=work), dict(work.versions))
     try:
@@ -110,7 +111,7 @@ class _Run:
                 step.advance(amount=len(group))
 
     def record(self) -> None:
-        """Write down what was done, and how long it took since it was asked for."""
+        """Write the record of the outcome, with the time since the command was started."""
         self.outcome.seconds = (self.services.now() - self.work.began).total_seconds()
         self.outcome.metrics = self.services.fleet.metrics()
         content = canonical_json(self.outcome.to_json())
@@ -127,12 +128,13 @@ class _Run:
         planned = self.expected.get(key(action.subject))
         if planned is not None:
             found = self.services.fleet.version(action.subject)
-            if found is None and isinstance(action, Delete):
+            if found is None and isinstance(action, Delete):  # an earlier run deleted it
                 self.outcome.already.append(action.sentence)
                 return
             if found is None:
                 raise _changed(action, ("it is gone",))
             then = version_after(action, planned)
+            # An earlier run that was interrupted may have carried this step out.
             if not isinstance(action, Delete) and not unexpected_changes(then, found):
                 self.outcome.already.append(action.sentence)
                 self.expected[key(action.subject)] = then
@@ -166,19 +168,21 @@ class _Run:
             self._retry_write(lambda: fleet.delete_tags(subject, gone))
 
     def _copy(self, action: Copy) -> None:
-        """Begin a copy; one that is there, whoever began it, is compared afterwards."""
+        """Start a copy; an existing one is checked by the steps that follow."""
         fleet, place = self.services.fleet, action.location
         self._retry_write(
             lambda: fleet.copy(action.subject, action.source, place, action.replicas, action.tags)
         )
 
     def _retry_write(self, write: Callable[[], None]) -> None:
-        """Write what is the same written twice, again where nobody knows, or somebody is at it."""
+        """Retry an idempotent write on conflict or when the response was lost."""
         patience = self.services.patience
         for attempt in itertools.count(1):
             try:
                 write()
             except (Conflict, Unanswered):
+                # Another operation on the resource is running, or the response was lost and the
+                # write may have been applied. Every write here is idempotent.
                 if attempt == _ATTEMPTS:
                     raise
                 patience.sleep(patience.backoff(attempt))
@@ -187,7 +191,7 @@ class _Run:
                 return
 
     def _await(self, action: AwaitReplicas, step: Step) -> None:
-        """Look, and look again, until every replica is there; another run may go on looking."""
+        """Poll until every replica is complete; another run may continue after a timeout."""
         patience, reported = self.services.patience, set[str]()
         deadline = patience.clock() + self.services.limit
         while True:
@@ -209,13 +213,14 @@ class _Run:
                 raise RolloutRefused(
                     f"{spoken(action.subject)} is not complete in {late} after"
                     f" {self.services.limit / 60:.0f} minutes",
-                    hint="replication goes on by itself; the same command waits again",
+                    hint="replication continues by itself; run the command again to wait for it",
                 )
+            # Jitter, so that commands started together do not poll together.
             patience.sleep(self.services.rest * (0.5 + patience.dice()))
             self.services.hold()
 
     def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:
-        """Upgrade scale sets side by side; raises when more of their ring failed than may."""
+        """Upgrade scale sets in parallel; raises when the ring's error budget is exceeded."""
         self._target(batch[0])
         step.note(batch_sentence(batch))
         upgrades = Upgrades(
@@ -229,27 +234,29 @@ class _Run:
         def tell(name: str, why: str) -> None:
             step.note(f"{name_of(name)}: {why or f'on {spoken(batch[0].to)}'}")
 
+        # Only a rollback has an objective. It upgrades unhealthy instances too: they run the
+        # version that is being replaced.
         back = self.work.objective is not None
         failed = upgrades.carry_out([_wish(action, back=back) for action in batch], tell)
         self.outcome.failed |= failed
         ring = batch[0].ring
-        mine = {
+        in_ring = {
             action.subject
             for action in self.work.plan.actions
             if getattr(action, "ring", "") == ring
         }
-        lost = {name: why for name, why in self.outcome.failed.items() if name in mine}
+        lost = {name: why for name, why in self.outcome.failed.items() if name in in_ring}
         budget = self.work.budgets.get(ring, 0)
         if len(lost) > budget:
             failures = "; ".join(f"{name_of(name)}: {why}" for name, why in sorted(lost.items()))
             raise RolloutRefused(
-                f"ring {ring} is stopped: {len(lost)} of its scale sets failed, and {budget} may:"
-                f" {failures}",
+                f"ring {ring} is stopped: {len(lost)} of its scale sets failed, and the error"
+                f" budget is {budget}: {failures}",
                 hint="./inv status shows the ring; ./inv rollback takes it back",
             )
 
     def _target(self, first: Move | Upgrade) -> None:
-        """Refuse to move anything to a version that somebody has changed meanwhile."""
+        """Refuse to move scale sets to a version that has changed since it was planned."""
         planned = self.expected.get(key(first.to))
         found = self.services.fleet.version(first.to)
         if found is None:
@@ -272,7 +279,7 @@ def _wish(action: Move | Upgrade, *, back: bool) -> Wish:
 def _changed(action: Action, different: tuple[str, ...]) -> RolloutRefused:
     sentence = action.sentence[:1].lower() + action.sentence[1:]
     return RolloutRefused(
-        f"stopped before the step '{sentence}': {spoken(action.subject)} is not as it was when"
-        f" this was planned: {'; '.join(different)}",
+        f"stopped before the step '{sentence}': {spoken(action.subject)} has changed since it was"
+        f" planned: {'; '.join(different)}",
         hint=AGAIN,
     )

@@ -1,4 +1,4 @@
-"""Whether now is a time to change anything: freezes, incidents, and what nobody knows."""
+"""The rollout gate: change freezes, Azure incidents and heartbeat incidents."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from imagebake.azure.model.gallery import TAG_INCIDENT
 from imagebake.kernel.settings import Freeze
 
 HEALTHY = "healthy"
-"""What a source of status says while nothing is wrong."""
+"""Reported by the health source while there is no incident."""
 
 
 class GateState(enum.StrEnum):
-    """Whether fleets may be changed; what nobody could find out is not open."""
+    """Whether fleets may be changed; an unreadable health source counts as `unknown`."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -25,7 +25,7 @@ class GateState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutGate:
-    """The answer, why, until when if that is known, and who asked for it."""
+    """State of the gate with its reason, its end if that is known, and the owner of a freeze."""
 
     state: GateState
     why: str = ""
@@ -39,20 +39,20 @@ class RolloutGate:
 
     @property
     def sentence(self) -> str:
-        """Why not, as an error says it."""
+        """The reason as an error message."""
         if self.state is GateState.UNKNOWN:
-            return f"nobody knows whether all is well: {self.why}"
+            return f"the state of the gate is unknown: {self.why}"
         return f"nothing is promoted or retired now: {self.why}"
 
     @property
     def hint(self) -> str:
-        """What to do about it."""
+        """How to proceed."""
         when = f"try again after {self.until:%Y-%m-%d %H:%M} UTC, or " if self.until else ""
-        whom = f" ({self.owner} can say)" if self.owner else ""
+        whom = f" (ask {self.owner})" if self.owner else ""
         return f'{when}overrule it with --override "why it cannot wait"{whom}'
 
     def to_json(self) -> dict[str, Any]:
-        """The gate for programs."""
+        """Return the gate for programs."""
         return {
             "state": self.state.value,
             "why": self.why,
@@ -67,9 +67,9 @@ OPEN = RolloutGate(state=GateState.OPEN)
 def add_heartbeat_incidents(
     incidents: str | None, tags: Mapping[str, str], regions: Iterable[str]
 ) -> str | None:
-    """What the source of status *told*, with the incidents that heartbeats have opened.
+    """Add open heartbeat incidents to *incidents*, the text of the health source.
 
-    *tags* are those of an image definition; of their incidents, those in *regions* count.
+    *tags* are those of an image definition; only incidents in *regions* count.
     """
     known = set(regions)
     found = [
@@ -79,18 +79,18 @@ def add_heartbeat_incidents(
     ]
     if not found:
         return incidents
-    text = f"incident: heartbeats miss in {'; '.join(found)}"
+    text = f"incident: heartbeats fail in {'; '.join(found)}"
     return text if incidents in (None, HEALTHY) else f"{incidents}; {text}"
 
 
 def evaluate_gate(
     freezes: Iterable[Freeze], incidents: str | None, now: dt.datetime
 ) -> RolloutGate:
-    """Whether fleets may be changed at *now*.
+    """Decide whether fleets may be changed at *now*.
 
-    *incidents* is what the source of status said: `healthy`, or what is wrong; None when it
-    could not be asked, which is never healthy. A freeze closes from its first instant to
-    just before its last.
+    *incidents* is the text of the health source: `healthy`, or what is wrong; None if it could
+    not be read, which never counts as healthy. A freeze includes its start and excludes its
+    end.
     """
     closing = [freeze for freeze in freezes if freeze.begins <= now < freeze.ends]
     if closing:
@@ -100,7 +100,7 @@ def evaluate_gate(
             state=GateState.CLOSED, why=f"freeze: {why}", until=last.ends, owner=last.owner
         )
     if incidents is None:
-        return RolloutGate(state=GateState.UNKNOWN, why="the source of status could not be read")
+        return RolloutGate(state=GateState.UNKNOWN, why="the health source could not be read")
     if incidents != HEALTHY:
         return RolloutGate(state=GateState.CLOSED, why=incidents)
     return OPEN

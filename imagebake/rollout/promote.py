@@ -1,4 +1,4 @@
-"""Bringing a version to a ring: what must be so first, and the steps in their order."""
+"""Promotion of a version to a ring: its preconditions and its steps in order."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Wanted = Mapping[str, GalleryVersion | None]
 
 
 def current_versions(rings: Rings) -> dict[str, GalleryVersion | None]:
-    """The version that is current, by ring."""
+    """Return the current version of each ring."""
     return {name: rings.current(name) for name in rings.names}
 
 
 def latest_actions(rings: Rings, wanted: Wanted, *, reason: str) -> tuple[Action, ...]:
-    """What makes `latest` follow *wanted*: the last ring with a region says what it means there.
+    """Return the actions that make `latest` follow *wanted*.
 
-    What must be seen is shown first, so that no region is without a latest in between. Older
-    versions stay as they are: `latest` is the highest number. A region whose ring has no
-    version yet is left alone.
+    In each region, the last ring with it decides. Versions are shown before others are hidden,
+    so that a region always has a latest. Older versions stay shown, because `latest` resolves
+    to the highest number. A region whose ring has no version yet is left alone.
     """
     shows: list[Action] = []
     hides: list[Action] = []
@@ -75,14 +75,14 @@ def _why(rings: Rings, version: GalleryVersion, reason: str) -> str:
 
 COMPLETED = "Completed"
 Heartbeats = Mapping[str, Mapping[str, bool]]
-"""What heartbeats said: by ring, by the version's id, whether the last one was good."""
+"""Whether the last heartbeat of a version in a ring succeeded: by ring, then by version id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionSteps:
-    """The steps that bring one version to one ring, and what comes of its scale sets.
+    """Steps that bring one version to one ring, and the results for its scale sets.
 
-    *published* is the version as it is then, for the steps to another ring.
+    *published* is the version after the steps, as input for the steps of another ring.
     """
 
     actions: tuple[Action, ...]
@@ -102,11 +102,11 @@ def promote_plan(
     heartbeats: Heartbeats | None = None,
     override: str | None = None,
 ) -> RolloutPlan:
-    """The plan that brings *version* (its id) to *ring* by hand; `KeyError` for no such one.
+    """Plan the manual promotion of *version*, an id, to *ring*; `KeyError` if either is unknown.
 
-    By hand, soaking is not waited for; that it is healthy, proved, not revoked, not held, and
-    came to the ring before, is needed nevertheless. *override* says why proof, heartbeat,
-    revocation, the ring before and a freeze are overruled; it is recorded.
+    The soak time is not enforced. Health, proof, revocation, holds and the previous ring are.
+    *override* is the reason for overruling proof, heartbeat, revocation, previous ring and
+    freeze; it is recorded.
     """
     rings = rings_of(spec, VersionIndex(inventory))
     target, candidate = rings.ring(ring), rings.index.versions[key(version)]
@@ -118,7 +118,7 @@ def promote_plan(
         return RolloutPlan(title=title, at=now, refusals=refusals).behind(gate, override)
     audience = scale_sets_by_ring(inventory, rings.rings)[ring]
     done = promotion_steps(
-        rings, spec, candidate, target, audience, now=now, reason="asked for by hand"
+        rings, spec, candidate, target, audience, now=now, reason="requested by hand"
     )
     if override and not gate.open:
         recorded += (OverrideFreeze(subject=candidate.id, reason=override, at=now),)
@@ -128,14 +128,14 @@ def promote_plan(
 
 
 def rings_of(spec: ImageSpec, index: VersionIndex) -> Rings:
-    """The rings of *spec* over the versions of its definition."""
+    """Return the rings of *spec* over the versions of its definition."""
     return Rings(index, index.named(spec.gallery.definition), spec.rollout_rings)
 
 
 def promotion_obstacles(
     rings: Rings, version: GalleryVersion, ring: Ring, heartbeats: Heartbeats | None = None
 ) -> dict[str, Refusal]:
-    """What keeps *one* out of *ring*, by its kind."""
+    """Return the refusals that keep *version* out of *ring*, by kind."""
     image = spoken(rings.definition)
     found: dict[str, tuple[str, str]] = {}
     if not version.healthy:
@@ -147,8 +147,8 @@ def promotion_obstacles(
         found["hold"] = (f"it is held: {hold}", f"./inv status {image}")
     if ring.proof and not has_passed_proof(version) and not rings.overruled(version, ring.name):
         proof = version.tags.get(TAG_PROOF)
-        why = f"its proof says {proof!r}" if proof else "it has no proof"
-        found["proof"] = (f"{why}, and ring {ring.name} asks for a passed one", _prove(version))
+        why = f"its proof is {proof!r}" if proof else "it has no proof"
+        found["proof"] = (f"{why}, and ring {ring.name} requires a passed one", _prove(version))
     before = _before(rings, ring)
     if before and TAG_RING + before.name not in version.tags:
         why = f"it was never current in ring {before.name}, which comes before {ring.name}"
@@ -182,9 +182,9 @@ def promotion_steps(
     wanted: Wanted | None = None,
     again: bool = False,
 ) -> PromotionSteps:
-    """The steps that bring *one* to *ring*, those left out that have been taken already.
+    """Return the steps that bring *version* to *ring*, without those already done.
 
-    *wanted* is what is current in the other rings once the plan is done.
+    *wanted* are the versions that will be current in the other rings after the plan.
     """
     actions, published = _replicas(spec, version, ring, reason)
     current = rings.current(ring.name)
@@ -207,13 +207,14 @@ def promotion_steps(
 def _replicas(
     spec: ImageSpec, version: GalleryVersion, ring: Ring, reason: str
 ) -> tuple[list[Action], GalleryVersion]:
-    """What asks for the ring's replicas and waits for them, and the version as it is then."""
+    """Return the actions for the ring's replicas, and the version as it is afterwards."""
     asked = {region.name: region.replicas for region in spec.regions}
     have = {name: version.replicas.get(name, asked.get(name, 1)) for name in version.regions}
     need = {name: max(asked.get(name, 1), have.get(name, 0)) for name in ring.regions}
     actions: list[Action] = []
     after = version
     if any(have.get(name) != count for name, count in need.items()):
+        # New regions start hidden: latest must not resolve to a replica that is not complete.
         new = frozenset(need) - frozenset(have)
         hidden = frozenset(have) - version.shown | new
         replicas = dict(sorted((have | need).items()))
@@ -230,7 +231,7 @@ def _replicas(
 def _shown_after(
     rings: Rings, published: GalleryVersion, wanted: Wanted, reason: str
 ) -> tuple[Action, ...]:
-    """What is shown and hidden once *published* has its new regions."""
+    """Return the actions on `latest` once *published* has its new regions."""
     here = Rings(rings.index, rings.definition, rings.rings)
     here.versions = [
         published if key(version.id) == key(published.id) else version for version in rings.versions
@@ -245,7 +246,7 @@ def _overruled(
     now: dt.datetime,
     override: str | None,
 ) -> tuple[tuple[Refusal, ...], tuple[Action, ...]]:
-    """What is left of *found* when *override* is given, and the record of it."""
+    """Return the refusals that remain with *override*, and the action that records it."""
     if not override:
         return tuple(found.values()), ()
     left = tuple(found[kind] for kind in ("health", "hold") if kind in found)

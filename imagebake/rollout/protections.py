@@ -1,4 +1,4 @@
-"""What keeps a version from being retired: each protection, and the command that shows it."""
+"""Protections that keep a version from being retired, each with a command that shows it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from imagebake.rollout.usage import Usage
 from imagebake.spec.model.rings import Retirement, Ring
 
 SETTLED = ("Succeeded", "Failed")
-"""States in which nobody is at work on a version."""
+"""Provisioning states without an operation in progress."""
 _LOCKS = "/providers/Microsoft.Authorization/locks?api-version=2020-05-01"
 
 
 class RetirementPolicy(NamedTuple):
-    """How versions of one definition reach machines and leave; *image* names it in commands."""
+    """Rings and retirement rules of one definition; *image* names it in commands."""
 
     rings: tuple[Ring, ...]
     retirement: Retirement
@@ -36,12 +36,12 @@ class RetirementPolicy(NamedTuple):
 
 
 Policies = Mapping[str, RetirementPolicy | tuple[tuple[Ring, ...], Retirement]]
-"""The policies of a gallery, by the definition's name or id."""
+"""Retirement policies of a gallery, by the definition's name or id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """One reason why a version stays: its kind, in words, what it is, and how to see it."""
+    """One reason why a version stays: kind, sentence, protecting resource, and a command."""
 
     kind: str
     why: str
@@ -50,7 +50,7 @@ class Protection:
 
 
 class Protections:
-    """What protects each version of one definition, at *now*."""
+    """The protections of each version of one definition at *now*."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Protections:
         self._tags = index.tags_of(definition)
 
     def of(self, version: GalleryVersion) -> tuple[Protection, ...]:
-        """Everything that protects *one*, the strongest first."""
+        """Return everything that protects *version*, the strongest first."""
         return (
             *self._seats.get(key(version.id), ()),
             *self._in_use(version),
@@ -132,7 +132,7 @@ class Protections:
     def _age(self, version: GalleryVersion) -> Iterator[Protection]:
         show = f"./inv show {self.image}@{version.version}"
         if version.published is None:
-            why = "nobody knows how old it is"
+            why = "its age is unknown"
             yield Protection("unknown-age", why, version.id, show)
             return
         days = self._terms.minimum_age_days
@@ -143,12 +143,12 @@ class Protections:
     def _unsettled(self, version: GalleryVersion) -> Iterator[Protection]:
         show = f"./inv show {self.image}@{version.version}"
         if version.state not in SETTLED:
-            why = f"somebody is at work on it: its state is {version.state}"
+            why = f"an operation on it is in progress: its state is {version.state}"
             yield Protection("unsettled", why, version.id, show)
         for name, text in version.tags.items():
             unreadable = name.startswith(TAG_RING) and read_time(text) is None
             if unreadable or (name == TAG_RETIRED and read_time(text) is None):
-                why = f"its tag {name} says {text!r}, which is no time"
+                why = f"its tag {name} says {text!r}, which is not a time"
                 yield Protection(
                     "unreadable", why, version.id, f"az tag list --resource-id {version.id}"
                 )
@@ -160,13 +160,17 @@ class Protections:
 
     def _remembered(self, version: GalleryVersion) -> Iterator[Protection]:
         if self._index.is_record(version):
-            why = "it is the record that what was baked from the same lock is revoked"
+            why = "it is the only record that its bake key is revoked"
             yield Protection(
                 "revocation", why, version.id, f"az tag list --resource-id {version.id}"
             )
 
     def _keep(self) -> set[str]:
-        """The newest good versions: by every demand, and by health alone where proofs lack."""
+        """Return the ids of the newest good versions to keep.
+
+        The count is applied twice: to proven versions and to all healthy ones, so that a lack of
+        proofs does not empty the ring's fallbacks.
+        """
         sound = [
             version
             for version in reversed(self.rings.versions)
@@ -180,7 +184,7 @@ class Protections:
 
 
 def _locks(locks: Mapping[str, Iterable[str]], definition: str) -> Iterator[tuple[str, str]]:
-    """The locks on *definition* and on every scope above it, the nearest first."""
+    """Yield the locks on *definition* and on every scope above it, the nearest first."""
     scope = definition_of(definition)
     while scope:
         for name in locks.get(scope, ()):

@@ -1,4 +1,4 @@
-"""How near a gallery is to Azure's limits, and what gets it away from them."""
+"""Use of Azure Compute Gallery limits, and how retirement lowers it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import spoken
 
 LIMITS = {"versions": 10_000, "definitions": 1_000, "galleries": 100, "replicas": 100}
-"""Of one subscription and region; replicas of one version."""
+"""Azure's limits per subscription and region; `replicas` is per version."""
 WARNING = 70
-"""At so many percent of a limit somebody should know."""
+"""Percentage of a limit from which a warning is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """How much of one limit is used; *where* names the version with the most replicas."""
+    """Use of one limit; *where* is the version with the most replicas."""
 
     kind: str
     used: int
@@ -28,17 +28,17 @@ class Quota:
 
     @property
     def percent(self) -> float:
-        """The share that is used."""
+        """The used share in percent."""
         return 100 * self.used / self.limit
 
     @property
     def warns(self) -> bool:
-        """Whether it is time to do something."""
+        """Whether the warning threshold is reached."""
         return self.used * 100 >= self.limit * WARNING
 
     @property
     def target(self) -> int:
-        """So many, at most, are below the warning."""
+        """The highest number below the warning threshold."""
         return math.ceil(self.limit * WARNING / 100) - 1
 
     @property
@@ -47,11 +47,11 @@ class Quota:
         where = f" of {spoken(self.where)}" if self.where else ""
         return (
             f"{self.used:,} of {self.limit:,} {self.kind}{where} are used"
-            f" ({self.percent:.0f} %; {WARNING} % is the warning)."
+            f" ({self.percent:.0f} %; {WARNING} % triggers the warning)."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The quota for programs."""
+        """Return the quota for programs."""
         return {
             "kind": self.kind,
             "used": self.used,
@@ -64,10 +64,10 @@ class Quota:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaRelief:
-    """How the number of versions gets below the warning, or why it cannot yet.
+    """How retirement brings the number of versions below the warning threshold, or why it cannot.
 
-    *now* may go today, *later* are in their grace period, *protected* says by what the rest
-    stays. *runs* is how many runs it takes, None where all that may go is not enough.
+    *now* may be deleted today, *later* are in their grace period, *protected* counts the rest
+    by protection. *runs* is the number of runs needed; None if all of them are not enough.
     """
 
     needed: int
@@ -81,21 +81,21 @@ class QuotaRelief:
     def sentences(self) -> tuple[str, ...]:
         """The way out, for people."""
         if not self.needed:
-            return ("Nothing needs to go.",)
+            return ("No version has to be deleted.",)
         lines = [
-            f"{self.needed:,} versions have to go: {self.now:,} may now, {self.later:,} later on."
+            f"{self.needed:,} versions must be deleted: {self.now:,} now, {self.later:,} later."
         ]
         if self.runs is not None:
-            lines.append(f"{self.runs} runs of ./inv retire --apply delete enough.")
+            lines.append(f"./inv retire --apply deletes enough in {self.runs} runs.")
             return tuple(lines)
         kinds = ", ".join(f"{count:,} by {kind}" for kind, count in self.protected[:4])
-        lines.append(f"That is not enough. Protected are {kinds or 'none'}.")
-        lines.append("A lower retirement.keep or minimum_age_days lets more go.")
+        lines.append(f"That is not enough. Versions protected: {kinds or 'none'}.")
+        lines.append("A lower retirement.keep or minimum_age_days releases more.")
         return tuple(lines)
 
 
 def quotas(inventory: Inventory) -> tuple[Quota, ...]:
-    """How much of each limit is used; what other galleries use counts where it was read."""
+    """Compute the use of each limit; other galleries count where their numbers were read."""
     replicas: Counter[str] = Counter()
     for version in inventory.versions:
         replicas[version.id] = sum(version.replicas.get(region, 1) for region in version.regions)

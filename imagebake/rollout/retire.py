@@ -1,4 +1,4 @@
-"""Which versions may go: first hidden with an end of life, after a grace period deleted."""
+"""Retirement: hide a version with an end of life, delete it after a grace period."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imagebake.rollout.usage import Usage
 
 @dataclass(slots=True)
 class RetirementDecisions:
-    """What was decided on each version of a gallery, in the order of definitions and numbers."""
+    """Decisions on every version of a gallery, in the order of definitions and versions."""
 
     deletes: list[tuple[RetirementPolicy, Action]] = field(default_factory=list)
     retires: list[tuple[RetirementPolicy, Action]] = field(default_factory=list)
@@ -41,10 +41,10 @@ def retire_plan(
     override: str | None = None,
     sparing: Collection[str] = (),
 ) -> RolloutPlan:
-    """The plan that retires and deletes what nothing protects.
+    """Plan the retirement and deletion of unprotected versions.
 
-    Definitions that no policy is for are left alone, and so is everything while there is
-    something that could not be read. *sparing* are ids of versions that stay in any case.
+    Definitions without a policy are skipped. If anything could not be read, nothing is
+    retired. *sparing* are ids of versions that stay in any case.
     """
     found = decide_retirement(policies, inventory, now=now, sparing=sparing)
     chosen = [*_few(found.deletes), *_few(found.retires)]
@@ -53,7 +53,7 @@ def retire_plan(
         *_way_out(quota_relief(found, policies, inventory)),
     )
     unread = tuple(_unread(reason) for reason in inventory.unread)
-    if unread:
+    if unread:  # whatever could not be read may use any of the versions
         chosen = []
     if chosen and override and not gate.open:
         chosen = [*_overruled(chosen, override, now), *chosen]
@@ -76,7 +76,7 @@ def decide_retirement(
     now: dt.datetime,
     sparing: Collection[str] = (),
 ) -> RetirementDecisions:
-    """What may be done to each version, however many a run may do."""
+    """Decide on each version, without the limit per run."""
     index = VersionIndex(inventory)
     usage = Usage(index)
     spared = {key(identifier) for identifier in sparing}
@@ -99,8 +99,10 @@ def decide_retirement(
 
 
 def policy_of(policy: RetirementPolicy | tuple[object, ...]) -> RetirementPolicy:
-    """A policy, of which the name of the image may have been left out."""
-    return policy if isinstance(policy, RetirementPolicy) else RetirementPolicy(*policy)  # type: ignore[arg-type]
+    """Return *policy* as a `RetirementPolicy`; a tuple may lack the image's name."""
+    if isinstance(policy, RetirementPolicy):
+        return policy
+    return RetirementPolicy(*policy)  # type: ignore[arg-type]
 
 
 def quota_relief(
@@ -147,10 +149,10 @@ def _judge(
 
 
 def end_of_retirement(version: GalleryVersion, grace_days: int) -> tuple[dt.datetime | None, str]:
-    """When *one* may be deleted, if it is in retirement as a whole; else what is to be done.
+    """Return when *version* may be deleted; or None and the reason for retiring it.
 
-    Hidden, dated and tagged are three facts that were written one by one: where one of them
-    is not so, the grace period has not begun.
+    Hiding, dating and tagging are three writes. The grace period starts only when all three
+    have been done.
     """
     since = read_time(version.tags.get(TAG_RETIRED, ""))
     if since is None:
@@ -161,7 +163,10 @@ def end_of_retirement(version: GalleryVersion, grace_days: int) -> tuple[dt.date
 
 
 def _few(candidates: list[tuple[RetirementPolicy, Action]]) -> Iterator[Action]:
-    """As many as one run may do: of each image its own number, of all the largest of these."""
+    """Yield the actions of one run, at most `most_per_run` per image.
+
+    The total is limited by the largest of these numbers.
+    """
     counts: Counter[str] = Counter()
     most = max((policy.retirement.most_per_run for policy, _ in candidates), default=0)
     for policy, action in candidates:
@@ -187,7 +192,7 @@ def _unread(reason: str) -> Refusal:
     return Refusal(
         subject="",
         wanted="retire anything",
-        reason=f"who uses what is not known: {reason}",
+        reason=f"the fleet could not be read completely: {reason}",
         protector="unread",
         command="./inv status",
     )
@@ -199,9 +204,12 @@ def _notes(
     left = len(found.deletes) + len(found.retires) - len(chosen)
     notes = []
     if left:
-        notes.append(f"{left:,} more may go; retirement.most_per_run leaves them to later runs.")
+        notes.append(
+            f"{left:,} more may be retired or deleted; retirement.most_per_run leaves them to"
+            " later runs."
+        )
     if found.unasked:
-        notes.append(f"{found.unasked:,} versions are of definitions that no spec is for.")
+        notes.append(f"{found.unasked:,} versions belong to definitions without a spec.")
     if any(isinstance(action, Delete) for action in chosen):
         notes.append(
             "The gallery keeps what is deleted for a while (soft delete)."
@@ -217,7 +225,7 @@ def _way_out(found: QuotaRelief) -> tuple[str, ...]:
 
 
 def _overruled(chosen: list[Action], override: str, now: dt.datetime) -> Iterator[Action]:
-    """The record, on every definition that *chosen* touches, that a freeze was overruled."""
+    """Record on every definition that *chosen* touches that a freeze was overruled."""
     definitions: Mapping[str, None] = dict.fromkeys(
         action.subject.rpartition("/versions/")[0] for action in chosen
     )

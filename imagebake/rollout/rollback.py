@@ -1,4 +1,4 @@
-"""Going back: the bad version revoked and hidden, the good one before it current again."""
+"""Rollback: revoke and hide the bad version, make the previous good one current again."""
 
 from __future__ import annotations
 
@@ -37,12 +37,15 @@ from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.rings import Ring
 
 AGAIN = dt.timedelta(hours=1)
-"""So long after a rollback, another one of the same image must name its version."""
+"""Time after a rollback during which another one of the same image must name its version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackCase:
-    """What is rolled back: *bad* for ring *scope* and those after it, or everywhere."""
+    """Subject of a rollback: *bad* is revoked for *scope* and later rings, or everywhere.
+
+    *known* is set if it is revoked already and its rollback is being finished.
+    """
 
     bad: GalleryVersion
     scope: str
@@ -52,10 +55,10 @@ class RollbackCase:
 def find_case(
     rings: Rings, inventory: Inventory, ring: str | None, version: str | None, now: dt.datetime
 ) -> RollbackCase | RolloutPlan:
-    """What a rollback of *version*, or of what is current in *ring*, is about.
+    """Determine the version and scope of a rollback.
 
-    Without a version it is the rollback that somebody began, or else what was made current
-    last; a plan that does nothing where a rollback has just ended, or nothing is current.
+    Without *version* it is the unfinished rollback, or else the latest assignment. Returns a
+    plan without actions if a rollback has just ended or no ring has a current version.
     """
     scope = ring or EVERYWHERE
     reach = _reach(rings, scope)
@@ -67,13 +70,13 @@ def find_case(
 
 
 def is_affected(
-    before: Rings, after: Rings, ring: Ring, heirs: set[str], audience: Sequence[ScaleSet]
+    before: Rings, after: Rings, ring: Ring, affected: set[str], audience: Sequence[ScaleSet]
 ) -> bool:
-    """Whether *ring* has, uses or shows anything of *heirs* that it may not have *after*."""
+    """Whether *ring* has, uses or shows any of *affected* that is revoked *after*."""
     revoked = [
         version
         for version in after.versions
-        if key(version.id) in heirs and after.revoked(version, ring.name)
+        if key(version.id) in affected and after.revoked(version, ring.name)
     ]
     names = {key(version.id) for version in revoked}
     current = before.current(ring.name)
@@ -85,14 +88,14 @@ def is_affected(
 
 
 def images_of(scale_set: ScaleSet) -> Iterator[str]:
-    """The ids, as they are compared, of every image that a scale set has or had."""
+    """Yield the normalised ids of the images of a scale set's model and instances."""
     yield key(scale_set.image)
     for instance in scale_set.instances:
         yield key(instance.exact or instance.image)
 
 
 def _wider(rings: Rings, bad: GalleryVersion, scope: str) -> str:
-    """*scope*, or what *bad* is revoked for already if that is more."""
+    """Return *scope*, or the wider scope that *bad* is already revoked for."""
     if TAG_REVOKED not in bad.tags or scope == EVERYWHERE:
         return scope
     old, _ = read_revoked(bad.tags[TAG_REVOKED])
@@ -109,7 +112,7 @@ def _reach(rings: Rings, scope: str) -> list[Ring]:
 def _begun(
     rings: Rings, inventory: Inventory, reach: Sequence[Ring], now: dt.datetime
 ) -> RollbackCase | RolloutPlan | None:
-    """The rollback that is under way in *reach*, or a plan that says that one has just ended."""
+    """Return the unfinished rollback in *reach*, or a note that one has just ended."""
     audience = scale_sets_by_ring(inventory, rings.rings)
     used = {
         name for ring in reach for scale_set in audience[ring.name] for name in images_of(scale_set)
@@ -136,14 +139,14 @@ def _begun(
         title=f"Roll back {image}",
         at=now,
         notes=(
-            f"{spoken(last.id)} was revoked at {since:%H:%M} UTC and nothing uses it: done.",
+            f"{spoken(last.id)} was revoked at {since:%H:%M} UTC, and nothing uses it any more.",
             f"To go back further, name the version: ./inv rollback {image}@VERSION.",
         ),
     )
 
 
 def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> RollbackCase | RolloutPlan:
-    """What was made current last, in any ring of *reach*."""
+    """Return the latest assignment of any ring in *reach*."""
     seats = [seats[0] for ring in reach if (seats := rings.history(ring.name))]
     if not seats:
         refusal = Refusal(
@@ -165,7 +168,7 @@ def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> RollbackCase | R
 def find_orphaned_rings(
     before: VersionIndex, after: VersionIndex, own: str
 ) -> list[tuple[GalleryVersion, str]]:
-    """Versions of other images that would leave a ring without any good one, and the ring."""
+    """Return versions of other images whose ring would lose its last good version."""
     found = []
     others = {definition_of(name) for name in before.versions} - {own}
     for definition in sorted(others):
@@ -185,10 +188,10 @@ def find_orphaned_rings(
 
 
 def orphaned_ring_refusal(version: GalleryVersion, ring: str) -> Refusal:
-    """Why the revocation is refused that would leave *ring* of another image without *one*."""
+    """Refuse a revocation that would leave *ring* of another image without *version*."""
     return Refusal(
         subject=version.id,
-        wanted="revoke what it was made from",
+        wanted="revoke its parent version",
         reason=f"ring {ring} of {version.definition} would be left without a good version",
         protector=version.id,
         command=f"./inv status {version.definition}",
@@ -196,7 +199,8 @@ def orphaned_ring_refusal(version: GalleryVersion, ring: str) -> Refusal:
 
 
 def keep_override(version: GalleryVersion, ring: str, why: str, now: dt.datetime) -> Override:
-    """The record that *one* stays, dated so that it overrules the revocation that follows."""
+    """Return the override that keeps *version* in *ring*, dated just after the revocation."""
+    # An override counts only if it is later than the revocation it overrules.
     at = now + dt.timedelta(seconds=1)
     return Override(subject=version.id, reason=why, ring=ring, at=at)
 
@@ -206,6 +210,8 @@ def _good_seats(rings: Rings, ring: Ring) -> list[GalleryVersion]:
 
 
 _NAMED = 10
+# Revoking and hiding stop new machines from using the bad version within seconds; replicas and
+# rolling upgrades take minutes to hours.
 _ORDER = (Override, Revoke, MarkCurrent, Hide, Publish, AwaitReplicas, Show, Guard)
 
 
@@ -219,12 +225,12 @@ def rollback_plan(
     version: str | None = None,
     override: str | None = None,
 ) -> RolloutPlan:
-    """The plan that takes a bad version back; no freeze keeps it from being done.
+    """Plan the rollback of a bad version. Freezes do not apply.
 
-    The bad one is *version* (its id) or, without one, what was made current last in *ring*, or
-    in any ring. A rollback that somebody began is finished instead of beginning another one.
-    *override* says why versions of other images, made from the bad one, stay where they are.
-    Raises `KeyError` for a ring or a version that there is not.
+    The bad version is *version* (its id), or else the latest assignment in *ring*, or in any
+    ring. An unfinished rollback is finished first. *override* is the reason for keeping
+    versions of other images that were made from the bad one. Raises `KeyError` for an unknown
+    ring or version.
     """
     before = rings_of(spec, VersionIndex(inventory))
     if ring is not None:
@@ -249,30 +255,31 @@ def _plan(
     why = f"it takes the place of {case.bad.version}"
     revoke = () if case.known else (_revocation(case, reason, now),)
     after = rings_of(spec, VersionIndex(_with_revoked(inventory, case, now)))
-    heirs = set(before.index.affected_by(case.bad.id))
+    affected = set(before.index.affected_by(case.bad.id))
     audience = scale_sets_by_ring(inventory, before.rings)
-    hurt = [
+    affected_rings = [
         ring
         for ring in before.rings
-        if is_affected(before, after, ring, heirs, audience[ring.name])
+        if is_affected(before, after, ring, affected, audience[ring.name])
     ]
-    goals = {ring.name: _goal(after, ring) for ring in hurt}
-    lacking = [ring for ring in hurt if goals[ring.name] is None]
-    kin = find_orphaned_rings(before.index, after.index, before.definition)
+    goals = {ring.name: _goal(after, ring) for ring in affected_rings}
+    lacking = [ring for ring in affected_rings if goals[ring.name] is None]
+    orphans = find_orphaned_rings(before.index, after.index, before.definition)
     refusals = (
-        *(_no_target(before, after, ring, case.bad, heirs) for ring in lacking),
-        *((orphaned_ring_refusal(*orphan) for orphan in kin) if not override else ()),
+        *(_no_target(before, after, ring, case.bad, affected) for ring in lacking),
+        *((orphaned_ring_refusal(*orphan) for orphan in orphans) if not override else ()),
     )
     if refusals:
         return RolloutPlan(
-            title=title, at=now, refusals=refusals, notes=_notes(case, heirs, before)
+            title=title, at=now, refusals=refusals, notes=_notes(case, affected, before)
         )
     actions: list[Action] = [
-        keep_override(version, name, override or "", now) for version, name in kin
+        keep_override(version, name, override or "", now) for version, name in orphans
     ]
     actions += revoke
     back = [
-        _back(spec, after, ring, audience[ring.name], goals, reason=why, now=now) for ring in hurt
+        _back(spec, after, ring, audience[ring.name], goals, reason=why, now=now)
+        for ring in affected_rings
     ]
     actions += [action for done in back for action in done.actions]
     return RolloutPlan(
@@ -281,7 +288,7 @@ def _plan(
         actions=tuple(_in_order(actions)),
         refusals=tuple(refusal for done in back for refusal in done.refusals),
         due=tuple(due for done in back for due in done.due),
-        notes=_notes(case, heirs, before),
+        notes=_notes(case, affected, before),
         facts={
             "rollback_minutes": spec.objectives.rollback_minutes,
             "serves": {name: str(goal.version) for name, goal in goals.items() if goal},
@@ -299,7 +306,7 @@ def _back(
     reason: str,
     now: dt.datetime,
 ) -> PromotionSteps:
-    """The steps that bring one ring to the version that serves it."""
+    """Return the steps that bring one ring back to a good version."""
     goal = goals[ring.name]
     assert goal is not None  # noqa: S101 - what lacks one has been refused
     return promotion_steps(
@@ -312,7 +319,7 @@ def _revocation(case: RollbackCase, reason: str, now: dt.datetime) -> Revoke:
 
 
 def _with_revoked(inventory: Inventory, case: RollbackCase, now: dt.datetime) -> Inventory:
-    """*inventory* as it is once the bad version is revoked."""
+    """Return *inventory* as it is once the bad version is revoked."""
     if case.known:
         return inventory
     revoked = replace(
@@ -323,27 +330,27 @@ def _with_revoked(inventory: Inventory, case: RollbackCase, now: dt.datetime) ->
 
 
 def _goal(after: Rings, ring: Ring) -> GalleryVersion | None:
-    """The version that serves *ring*: the last one that it had and that is good still."""
+    """Return the latest assignment of *ring* that is still good."""
     return next(
         (seat.version for seat in after.history(ring.name) if after.good(seat.version, ring)), None
     )
 
 
 def _no_target(
-    before: Rings, after: Rings, ring: Ring, bad: GalleryVersion, heirs: set[str]
+    before: Rings, after: Rings, ring: Ring, bad: GalleryVersion, affected: set[str]
 ) -> Refusal:
-    """Why *ring* cannot go back, and which version would serve it."""
+    """Refuse to roll back *ring* and name a version that would serve it."""
     image = name_of(before.definition)
     serving = [
         version
         for version in reversed(after.versions)
-        if key(version.id) not in heirs and after.good(version, ring)
+        if key(version.id) not in affected and after.good(version, ring)
     ]
     seated = [
         version for version in serving if any(name.startswith(TAG_RING) for name in version.tags)
     ]
     best = next(iter(seated or serving), None)
-    why = f"ring {ring.name} never had another version that is good"
+    why = f"ring {ring.name} has no earlier good version"
     if best is None:
         why += ", and the gallery has none"
         command = f"./inv bake {image}"
@@ -360,7 +367,7 @@ def _no_target(
 
 
 def _in_order(actions: Iterable[Action]) -> list[Action]:
-    """*actions* by urgency, each once: revoked and hidden first, scale sets last."""
+    """Return each action once, most urgent first: revoke and hide before moving scale sets."""
     once: dict[str, Action] = {}
     for action in actions:
         once.setdefault(repr(action.identity()), action)
@@ -370,14 +377,16 @@ def _in_order(actions: Iterable[Action]) -> list[Action]:
     )
 
 
-def _notes(case: RollbackCase, heirs: set[str], rings: Rings) -> tuple[str, ...]:
+def _notes(case: RollbackCase, affected: set[str], rings: Rings) -> tuple[str, ...]:
     notes = []
     if case.known:
         notes.append(f"{spoken(case.bad.id)} is revoked already: this finishes its rollback.")
-    kin = sorted(heirs - {key(case.bad.id)})
-    if kin:
-        named = ", ".join(map(spoken, kin[:_NAMED])) + (" and more" if kin[_NAMED:] else "")
-        notes.append(f"Revoked with it are its kin: {named}.")
-    others = sorted({definition_of(name) for name in kin} - {rings.definition})
-    notes += [f"./inv rollback {name_of(definition)} finishes it there." for definition in others]
+    related = sorted(affected - {key(case.bad.id)})
+    if related:
+        named = ", ".join(map(spoken, related[:_NAMED])) + (" and more" if related[_NAMED:] else "")
+        notes.append(f"Also revoked, because they have its content or were made from it: {named}.")
+    others = sorted({definition_of(name) for name in related} - {rings.definition})
+    notes += [
+        f"Run ./inv rollback {name_of(definition)} to finish it there." for definition in others
+    ]
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""The whole policy of one image: finish what was begun, move on what has soaked, retire."""
+"""Rotation: plan promotions that are due after soaking, and retirement, for one image."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from imagebake.rollout.retire import retire_plan
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.rings import Ring
 
-_SAID = 3
-"""Of so many reasons why newer versions may not come, people are told."""
+_SHOWN_REFUSALS = 3
+"""Number of refusals that are shown for versions newer than the chosen one."""
 
 
 def rotate_plan(
@@ -40,15 +40,15 @@ def rotate_plan(
     heartbeats: Heartbeats | None = None,
     override: str | None = None,
 ) -> RolloutPlan:
-    """The plan of the whole policy for *spec*'s image.
+    """Plan everything that the policy of *spec*'s image asks for at *now*.
 
-    The last ring comes first: what has soaked moves on before its place is taken. While the
-    gate is not open nothing is done, unless *override* says why.
+    Rings are planned from last to first: a version moves on before its place is taken. While
+    the gate is closed all actions are blocked, unless *override* is given.
     """
     rings = rings_of(spec, VersionIndex(inventory))
-    turn = _Turn(rings, scale_sets_by_ring(inventory, rings.rings), now, heartbeats)
-    turn.decide()
-    actions = _steps(turn, spec)
+    decision = _RotationDecision(rings, scale_sets_by_ring(inventory, rings.rings), now, heartbeats)
+    decision.decide()
+    actions = _steps(decision, spec)
     if actions and override and not gate.open:
         actions.insert(0, OverrideFreeze(subject=rings.id, reason=override, at=now))
     leaving = retire_plan(
@@ -62,24 +62,24 @@ def rotate_plan(
         title=f"Rotate {spec.name}",
         at=now,
         actions=(*actions, *leaving.actions),
-        refusals=(*turn.refusals, *leaving.refusals),
-        due=(*turn.due, *leaving.due),
-        notes=(*_strangers(turn, inventory), *leaving.notes),
+        refusals=(*decision.refusals, *leaving.refusals),
+        due=(*decision.due, *leaving.due),
+        notes=(*_strangers(decision, inventory), *leaving.notes),
         facts=leaving.facts,
     ).behind(gate, override)
 
 
 @dataclass(frozen=True, slots=True)
 class _Goal:
-    """What a ring is to have: what it has already, or a version that moves on to it."""
+    """The version that a ring should have: its current one, or one that is promoted to it."""
 
     version: GalleryVersion
     ring: Ring
     reason: str
 
 
-class _Turn:
-    """What each ring is to have at *now*, and what is in the way of more."""
+class _RotationDecision:
+    """Goals of each ring at *now*, and the reasons against further promotion."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class _Turn:
         self._moved_on: set[str] = set()
 
     def decide(self) -> None:
-        """Decide ring by ring, the last one first."""
+        """Decide on each ring, from last to first."""
         if hold := self.rings.index.tags_of(self.rings.definition).get(TAG_HOLD):
             self.refusals.append(_held(self.rings, hold))
             return
@@ -124,7 +124,7 @@ class _Turn:
             self.goals.append(_Goal(current, ring, f"it is current in ring {ring.name}"))
 
     def _newest(self, ring: Ring) -> GalleryVersion | None:
-        """The newest version that may come to the first ring; why newer ones may not is said."""
+        """Return the newest version fit for the first ring; record why newer ones are not."""
         current = self.rings.current(ring.name)
         barring: list[Refusal] = []
         for version in reversed(self.rings.versions):
@@ -135,13 +135,13 @@ class _Turn:
             barred = promotion_obstacles(self.rings, version, ring, self._heartbeats)
             barring += barred.values()
             if not barred:
-                self.refusals += barring[:_SAID]
+                self.refusals += barring[:_SHOWN_REFUSALS]
                 return version
-        self.refusals += barring[:_SAID]
+        self.refusals += barring[:_SHOWN_REFUSALS]
         return None
 
     def _following(self, place: int, ring: Ring) -> GalleryVersion | None:
-        """What is current in the ring before, if it may come to *ring* now."""
+        """Return the current version of the previous ring if it may enter *ring* now."""
         before = self.rings.rings[place - 1]
         version, current = self.rings.current(before.name), self.rings.current(ring.name)
         if (
@@ -165,7 +165,7 @@ class _Turn:
         return version
 
     def _soaking(self, ring: Ring) -> tuple[str, dt.datetime | None] | None:
-        """Why what is current in *ring* has not been there long enough, and until when."""
+        """Return why the current version of *ring* has not soaked enough, and until when."""
         seat = self.rings.history(ring.name)[0]
         if not plan_moves(self.rings, ring, seat.version, self.audience[ring.name], reason="").done:
             return f"its scale sets in ring {ring.name} are not on it yet", None
@@ -175,7 +175,7 @@ class _Turn:
         return None
 
     def _unfinished(self, place: int, current: GalleryVersion | None, *, stopped: bool) -> str:
-        """Why a ring waits with its next version: the one that it has may still move on."""
+        """Return why a ring waits with its next version: its current one may still move on."""
         ring = self.rings.rings[place]
         if current is None or stopped or ring is self.rings.rings[-1]:
             return ""
@@ -189,7 +189,7 @@ class _Turn:
         return f"{current.version} is on its way from {ring.name} to {following.name}"
 
     def _stopped(self, ring: Ring) -> Refusal | None:
-        """Why nothing more happens in *ring*: more upgrades have failed than it may have."""
+        """Refuse to go on in *ring* if more upgrades have failed than its error budget allows."""
         current = self.rings.current(ring.name)
         if current is None:
             return None
@@ -214,27 +214,29 @@ class _Turn:
         return f"it has been good in ring {before.name} for {before.soak_hours} h or more"
 
 
-def _steps(turn: _Turn, spec: ImageSpec) -> list[Action]:
-    """The steps to every goal, each once; what they leave undone goes to *turn*."""
-    wanted = current_versions(turn.rings) | {goal.ring.name: goal.version for goal in turn.goals}
+def _steps(decision: _RotationDecision, spec: ImageSpec) -> list[Action]:
+    """Return the steps to every goal, each once; add refusals and pending actions to *decision*."""
+    wanted = current_versions(decision.rings) | {
+        goal.ring.name: goal.version for goal in decision.goals
+    }
     actions: dict[str, Action] = {}
     published: dict[str, GalleryVersion] = {}
-    for goal in turn.goals:
+    for goal in decision.goals:
         done = promotion_steps(
-            turn.rings,
+            decision.rings,
             spec,
             published.get(goal.version.id, goal.version),
             goal.ring,
-            turn.audience[goal.ring.name],
-            now=turn.now,
+            decision.audience[goal.ring.name],
+            now=decision.now,
             reason=goal.reason,
             wanted=wanted,
         )
         published[goal.version.id] = done.published
         for action in done.actions:
             actions.setdefault(repr(action.identity()), action)
-        turn.refusals += done.refusals
-        turn.due += done.due
+        decision.refusals += done.refusals
+        decision.due += done.due
     return list(actions.values())
 
 
@@ -248,13 +250,15 @@ def _held(rings: Rings, hold: str) -> Refusal:
     )
 
 
-def _strangers(turn: _Turn, inventory: Inventory) -> tuple[str, ...]:
-    """A note on scale sets that use the image and are in no ring."""
-    known = {key(scale_set.id) for scale_sets in turn.audience.values() for scale_set in scale_sets}
+def _strangers(decision: _RotationDecision, inventory: Inventory) -> tuple[str, ...]:
+    """Note the scale sets that use the image and belong to no ring."""
+    known = {
+        key(scale_set.id) for scale_sets in decision.audience.values() for scale_set in scale_sets
+    }
     left = [
         scale_set
         for scale_set in inventory.scale_sets
-        if definition_of(scale_set.image) == turn.rings.definition
+        if definition_of(scale_set.image) == decision.rings.definition
         and key(scale_set.id) not in known
     ]
     if not left:
@@ -262,4 +266,6 @@ def _strangers(turn: _Turn, inventory: Inventory) -> tuple[str, ...]:
     names = ", ".join(spoken(scale_set.id) for scale_set in left[:5]) + (
         " and more" if left[5:] else ""
     )
-    return (f"{len(left)} scale sets use {name_of(turn.rings.definition)} in no ring: {names}.",)
+    return (
+        f"{len(left)} scale sets use {name_of(decision.rings.definition)} in no ring: {names}.",
+    )

@@ -1,4 +1,4 @@
-"""Where each image is: per ring the current and the previous version, its users, what is due."""
+"""Status of each image by ring: current and previous version, users, next step."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ COLUMNS = ("image", "ring", "current", "since", "age", "proof", "replicas", "on 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingStatus:
-    """One ring of one image.
+    """Status of one ring of one image.
 
-    *flaw* says why the current version is not good, *moved* of *members* scale sets are on
-    it as a whole, *users* are machines and scale sets on it, in the ring or not. *upcoming*
-    is what a rotation would do, what it waits for, or what is in its way.
+    *flaw* says why the current version is not good. *moved* of *members* scale sets run only
+    the current version; *users* counts its machines and scale sets in or outside the ring.
+    *upcoming* is the next rotation's work, what it waits for, or its obstacle.
     """
 
     image: str
@@ -64,7 +64,7 @@ class RingStatus:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The row for programs."""
+        """Return the row for programs."""
         return {
             "image": self.image,
             "ring": self.ring,
@@ -84,13 +84,13 @@ class RingStatus:
 
 
 def status(spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> tuple[RingStatus, ...]:
-    """Every ring of *spec*'s image, first to last."""
+    """Return the status of every ring of *spec*'s image, first to last."""
     view = _View(spec, inventory, now)
     return tuple(map(view.row, view.rings.rings))
 
 
 class _View:
-    """One image's inventory and plan, to be looked at ring by ring."""
+    """Inventory and rotation plan of one image, queried by ring."""
 
     def __init__(self, spec: ImageSpec, inventory: Inventory, now: dt.datetime) -> None:
         self.rings = rings_of(spec, VersionIndex(inventory))
@@ -102,7 +102,7 @@ class _View:
         self._users = _users(inventory)
 
     def row(self, ring: Ring) -> RingStatus:
-        """What is so in *ring*."""
+        """Return the status of *ring*."""
         seats = self.rings.history(ring.name)
         version = seats[0].version if seats else None
         name = key(version.id) if version else ""
@@ -126,7 +126,7 @@ class _View:
         )
 
     def _next(self, ring: Ring) -> str:
-        """What a rotation would do in *ring*, what it waits for, or what is in its way."""
+        """Return the next rotation's work in *ring*, what it waits for, or its obstacle."""
         todo = sum(getattr(action, "ring", None) == ring.name for action in self._plan.actions)
         if todo:
             return f"{todo} steps: ./inv rotate {self._image}"
@@ -142,7 +142,7 @@ class _View:
 
 
 def _users(inventory: Inventory) -> dict[str, int]:
-    """How many machines and scale sets are on each version."""
+    """Count the machines and scale sets on each version."""
     counts: dict[str, int] = {}
     for scale_set in inventory.scale_sets:
         for name in set(images_of(scale_set)):

@@ -1,4 +1,4 @@
-"""Which models ask for extensions that the version they run does not hold."""
+"""Extensions in models of machines and scale sets that their image does not contain."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import DeliveryMode
 
 Asked = Mapping[str, Mapping[str, str]]
-"""By the id of a machine, the extensions of its model: what the agent calls each, by its name."""
-COLUMNS = ("who", "runs", "asks for", "why that is too much", "what mends it")
+"""By machine id, the extensions of its model: handler by extension name."""
+COLUMNS = ("resource", "version", "extension", "problem", "fix")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UndeclaredExtension:
-    """*who*, a machine or a scale set, asks for *handler*, which *version* does not hold.
+    """An extension *handler* that the model of *who* declares and *version* does not contain.
 
-    *name* is what the extension is called in the model.
+    *who* is the id of a machine or scale set; *name* is the extension's name in its model.
     """
 
     who: str
@@ -34,7 +34,8 @@ class UndeclaredExtension:
 
     @property
     def command(self) -> str:
-        """What takes the extension out of the model."""
+        """The command that removes the extension from the model."""
+        # After the leading slash, an ARM id alternates between types and names.
         words = dict(zip(*[iter(self.who.strip("/").lower().split("/"))] * 2, strict=False))
         group = self.who.strip("/").split("/")[3] if "resourcegroups" in words else ""
         is_set = "virtualmachinescalesets" in words
@@ -48,7 +49,7 @@ class UndeclaredExtension:
         return (spoken(self.who), spoken(self.version), self.handler, self.why, self.command)
 
     def to_json(self) -> dict[str, str]:
-        """The row for programs."""
+        """Return the row for programs."""
         return {
             "who": self.who,
             "version": self.version,
@@ -62,10 +63,10 @@ class UndeclaredExtension:
 def find_undeclared(
     specs: Iterable[ImageSpec], inventory: Inventory, asked: Asked
 ) -> tuple[UndeclaredExtension, ...]:
-    """What the models of scale sets, and of the machines in *asked*, ask for beyond their images.
+    """Find the extensions of scale sets, and of machines in *asked*, that their images lack.
 
-    A scale set is held against the version that its model names and against those that its
-    instances run; a definition stands for what is the latest in its region.
+    A scale set is checked against the version of its model and those of its instances. A
+    definition stands for the latest version in its region.
     """
     index = VersionIndex(inventory)
     images = {key(index.named(spec.gallery.definition)): spec for spec in specs}
@@ -93,7 +94,7 @@ def _of_scale_set(
 
 
 def _run(machine: Machine, index: VersionIndex) -> Iterator[GalleryVersion]:
-    """The version that *machine* runs, or may run."""
+    """Yield the version that *machine* runs, or the versions that it may run."""
     named = machine.exact or machine.image
     if "/" not in named and named:
         named = f"{definition_of(machine.image)}/versions/{named}"
@@ -107,7 +108,7 @@ def _run(machine: Machine, index: VersionIndex) -> Iterator[GalleryVersion]:
 def _beyond(
     who: str, asked: Mapping[str, str], version: GalleryVersion, images: Mapping[str, ImageSpec]
 ) -> Iterator[UndeclaredExtension]:
-    """What of *asked* a machine of *version* has to download, or is refused."""
+    """Yield the extensions in *asked* that *version* would download or refuse."""
     spec = images.get(definition_of(version.id))
     if spec is None:
         return
@@ -126,16 +127,18 @@ def _beyond(
 def _why(handler: str, spec: ImageSpec) -> str:
     modes = {pin.handler.lower(): pin.mode for pin in spec.extensions}
     native = modes.get(handler.lower()) is DeliveryMode.NATIVE
-    reason = "a package of the image does its work" if native else "the image does not hold it"
+    reason = "a package of the image does its work" if native else "the image does not contain it"
     return (
-        f"{reason}: the agent refuses it" if spec.allowed is not None else f"{reason}: a download"
+        f"{reason}: the agent refuses it"
+        if spec.allowed is not None
+        else f"{reason}: the agent downloads it"
     )
 
 
 def undeclared_note(found: Iterable[UndeclaredExtension]) -> str:
-    """What `status` says of *found*; empty where there is nothing."""
+    """Return the note that `status` prints; empty if nothing was found."""
     who = {extension.who for extension in found}
     if not who:
         return ""
-    asks = "scale set asks" if len(who) == 1 else "scale sets ask"
-    return f"{len(who)} {asks} for extensions that their image does not hold: ./inv guard"
+    asks = "scale set declares" if len(who) == 1 else "scale sets declare"
+    return f"{len(who)} {asks} extensions that their image does not contain: ./inv guard"

@@ -1,4 +1,4 @@
-"""Who uses which version: machines, scale sets, and whatever else refers to one."""
+"""Users of gallery versions: machines, scale sets and other references."""
 
 from __future__ import annotations
 
@@ -13,35 +13,39 @@ from imagebake.rollout.model.index import VersionIndex, parents_of
 
 _FOREIGN = ("/sharedgalleries/", "/communitygalleries/")
 _THERE = ("Completed", "Unknown")
-"""Lists do not say how far a replication is; while one is under way, the version is updating."""
+"""Region states that count as complete.
+
+List calls report no replication state. That is safe, because the version itself is
+`Updating` while a replication is under way.
+"""
 _KEPT = 20
-"""So many users of a version are remembered; the rest are counted."""
+"""Number of users per version that are remembered; the rest is only counted."""
 
 
 @dataclass(slots=True)
 class VersionUsers:
-    """Who uses a version, the first ones with how they do, and how many there are."""
+    """Users of a version: the first ones with how they use it, and the total count."""
 
     first: list[tuple[str, str]] = field(default_factory=list)
     count: int = 0
 
     def add(self, who: str, how: str) -> None:
-        """Count *who*, and remember them if they are among the first."""
+        """Count *who*, and remember it if it is among the first."""
         self.count += 1
         if len(self.first) < _KEPT:
             self.first.append((who, how))
 
     def join(self, others: VersionUsers) -> None:
-        """Count *others* as well."""
+        """Add the users in *others*."""
         self.count += others.count
         self.first = (self.first + others.first)[:_KEPT]
 
 
 class Usage:
-    """The users of every version, each reference read so that none can be missed.
+    """The users of every version. When in doubt, a version counts as used.
 
-    A reference to a definition means its latest version in the user's region; where it is
-    not known which version a machine was made from, it means every version.
+    A reference to a definition means its latest version in the user's region. If the version
+    that a machine was made from is unknown, it means every version.
     """
 
     def __init__(self, index: VersionIndex) -> None:
@@ -72,7 +76,7 @@ class Usage:
                 self._direct[key(version.id)].join(users)
 
     def of(self, version: GalleryVersion) -> VersionUsers:
-        """Everybody who uses *version*, or may do so."""
+        """Return the users and possible users of *version*."""
         name = key(version.id)
         direct, every = self._direct.get(name), self._every.get(definition_of(name))
         if direct is None or every is None:
@@ -94,7 +98,7 @@ class Usage:
             self._refer(machine.image, machine.id, f"{what} runs it")
         else:
             self._refer(
-                machine.image, machine.id, f"{what} may run it: nobody knows its exact version"
+                machine.image, machine.id, f"{what} may run it: its exact version is unknown"
             )
 
     def _scale_set(self, scale_set: ScaleSet) -> None:
@@ -105,7 +109,7 @@ class Usage:
             self._machine(instance, "instance {}")
 
     def _refer(self, target: str, who: str, how: str, region: str = "") -> None:
-        """Count a reference; one to what moves, from no *region*, may mean every version."""
+        """Count a reference. One to a definition without a *region* may mean every version."""
         if not target:
             return
         target = self._at_home(key(target))
@@ -119,7 +123,7 @@ class Usage:
             self._every[definition_of(target)].add(who, how)
 
     def _at_home(self, target: str) -> str:
-        """*target* in this gallery, where it was named by way of sharing."""
+        """Map *target* into this gallery if it names a shared or community gallery."""
         if not target.startswith(_FOREIGN):
             return target
         _, _, rest = target.partition("/images/")
@@ -128,7 +132,7 @@ class Usage:
 
 
 def could_be_latest(index: VersionIndex, definition: str, region: str) -> Iterator[GalleryVersion]:
-    """The versions that `latest` may mean in *region*: down to the first that surely can."""
+    """Yield the versions that `latest` may mean in *region*, down to the first certain one."""
     for version in reversed(index.of(definition)):
         if region in version.shown:
             yield version

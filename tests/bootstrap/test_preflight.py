@@ -171,7 +171,7 @@ def test_an_identity_without_its_roles_or_that_is_gone_is_told(site: Site) -> No
     )
     assert said(reading)[-1].startswith("role: imagebake-read may not Microsoft.Storage/")
     assert said(gone) == ["identity: the identity imagebake-read-not does not exist"]
-    assert said(none) == ["identity: no identity is set"]
+    assert said(none) == ["identity: no identity is configured"]
 
 
 def test_a_mirror_that_somebody_opened_is_told(site: Site) -> None:

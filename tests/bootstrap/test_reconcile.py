@@ -194,7 +194,7 @@ def test_what_never_changes_is_refused_before_anything_is_written(ready: Ready) 
     strange = Site(replace(ready.it, definitions=(other,), regions=("eastus",)), ready.cloud)
     write = ready.emulator.fail("PUT", "*", times=99)
 
-    with pytest.raises(RolloutRefused, match=r"hyperVGeneration: V2 → V1, which never changes"):
+    with pytest.raises(RolloutRefused, match=r"hyperVGeneration: V2 → V1, which cannot be changed"):
         strange.apply()
     assert write.hits == 0
 

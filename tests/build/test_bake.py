@@ -436,7 +436,7 @@ def test_a_version_that_somebody_deleted_is_baked_again(
 
 def test_nothing_of_azure_is_imported_before_it_is_asked() -> None:
     code = (
-        "import sys, imagebake.bake, imagebake.versions, imagebake.cloud.identity\n"
+        "import sys, imagebake.build.bake, imagebake.azure.client.identity\n"
         "print([name for name in sys.modules if name.startswith('azure')])"
     )
 

@@ -62,7 +62,7 @@ def nothing_protected_goes(world: World, name: str, action: act.Action) -> None:
         assert TAG_KEEP not in tags, f"{what}: kept by a tag"
     assert name not in world.locks, f"{what}: locked"
     assert definition_of(name) not in world.locks, f"{what}: locked from above"
-    assert one.state in {"Succeeded", "Failed"}, f"{what}: somebody is at work on it"
+    assert one.state in {"Succeeded", "Failed"}, f"{what}: an operation on it is in progress"
     assert one.published is not None, f"{what}: of unknown age"
     age = world.now - one.published
     assert age >= dt.timedelta(days=terms.minimum_age_days), f"{what}: young"

@@ -101,7 +101,7 @@ def test_who_comes_second_waits_and_is_then_refused_by_name() -> None:
         pass
 
     assert caught.value.message == (
-        "somebody else is at it: here/1:1 (rotation, until 12:10:00 UTC)"
+        "another command is changing this image: here/1:1 (rotation, until 12:10:00 UTC)"
     )
     assert told == ["waiting for here/1:1 (rotation, until 12:10:00 UTC)"]
     assert sum(time.rested) >= 20
@@ -125,7 +125,7 @@ def test_a_claim_that_is_not_ours_is_nobody_elses_to_judge(value: str) -> None:
     shelf, time = Shelf({f"{TAG_CLAIM}odd": value}), Time()
 
     with (
-        pytest.raises(RolloutRefused, match=r"somebody .tag imagebake-claim-odd."),
+        pytest.raises(RolloutRefused, match=r"an unknown owner .tag imagebake-claim-odd."),
         hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0),
     ):
         pass
@@ -140,7 +140,7 @@ def test_a_claim_is_renewed_in_time_and_lost_when_it_was_not() -> None:
             claim.hold()
         value = shelf.tags[f"{TAG_CLAIM}id1"]
         time.rest(LEASE.total_seconds() - 100)
-        with pytest.raises(RolloutRefused, match="the claim for this rotation has ended"):
+        with pytest.raises(RolloutRefused, match="the claim for this rotation has expired"):
             claim.hold()
         with pytest.raises(RolloutRefused):
             claim.hold()
@@ -158,7 +158,7 @@ def test_a_renewal_that_arrived_too_late_is_none() -> None:
     shelf = Shelf(before=slow)
     with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0) as claim:
         time.rest(240)
-        with pytest.raises(RolloutRefused, match="has ended"):
+        with pytest.raises(RolloutRefused, match="has expired"):
             claim.hold()
 
 
@@ -178,7 +178,7 @@ def test_a_rollback_stops_a_rotation_and_goes_first() -> None:
         with hold_claim(shelf, URGENT, claimant=urgent, wait=60):
             assert shelf.claims == [f"{TAG_CLAIM}id2"]
 
-    assert stopped == ["a rollback goes first: here/1:2 (rollback, until 12:10:00 UTC)"]
+    assert stopped == ["a rollback takes precedence: here/1:2 (rollback, until 12:10:00 UTC)"]
 
 
 def test_two_rollbacks_do_not_wait_for_each_other_for_ever() -> None:
@@ -186,7 +186,7 @@ def test_two_rollbacks_do_not_wait_for_each_other_for_ever() -> None:
 
     with (
         hold_claim(shelf, URGENT, claimant=a_claimant(time), wait=0),
-        pytest.raises(RolloutRefused, match="somebody else is at it"),
+        pytest.raises(RolloutRefused, match="another command is changing this image"),
         hold_claim(shelf, URGENT, claimant=a_claimant(time, 2), wait=10),
     ):
         pass
@@ -201,7 +201,7 @@ def test_what_was_taken_over_stops_at_its_next_look() -> None:
         with hold_claim(shelf, URGENT, claimant=a_claimant(time, 2), wait=0, take_over=True):
             assert shelf.claims == [f"{TAG_CLAIM}id2"]
         time.rest(LOOK.total_seconds())
-        with pytest.raises(RolloutRefused, match="was taken away"):
+        with pytest.raises(RolloutRefused, match="was removed"):
             rotation.hold()
 
 

@@ -39,7 +39,7 @@ def test_a_map_is_a_picture(golden: Golden) -> None:
 def test_a_map_says_what_needs_a_thing() -> None:
     found = a_map()
 
-    assert [one.how for one in found.of(MIRROR)] == ["it is baked with the project's mirror"]
+    assert [one.how for one in found.of(MIRROR)] == ["baked with"]
     assert found.of(GALLERY.upper())
     assert found.of(version_id(OLD))
     assert found.of("/subscriptions/1/elsewhere") == ()

@@ -75,7 +75,9 @@ def test_one_command_takes_a_fleet_back_for_good(fleet: Rollout, clock: Clock) -
     assert record["metrics"]["calls"]["writes"] >= 6
     clock.turn(days=9)
     assert fleet.plan().actions == ()
-    with pytest.raises(RolloutRefused, match=r"demo@1\.0\.1: no promote to canary: it is revoked"):
+    with pytest.raises(
+        RolloutRefused, match=r"demo@1\.0\.1: cannot promote to canary: it is revoked"
+    ):
         fleet.promote("1.0.1", "canary")
 
 
@@ -97,7 +99,7 @@ def test_a_rollback_without_a_good_target_changes_nothing(fleet: Rollout, clock:
     with pytest.raises(RolloutRefused) as caught:
         fleet.rollback()
 
-    assert "never had another version that is good" in caught.value.message
+    assert "has no earlier good version" in caught.value.message
     assert fleet.state() == before
 
 
@@ -175,8 +177,8 @@ def test_a_version_that_is_held_meanwhile_goes_no_further(fleet: Rollout) -> Non
         fleet.rotate()
 
     assert caught.value.message == (
-        "stopped before the step 'make demo@1.0.1 current in ring canary': demo@1.0.1 is not as"
-        " it was when this was planned: tag imagebake-hold was not there and is '2026-11-23 no'"
+        "stopped before the step 'make demo@1.0.1 current in ring canary': demo@1.0.1 has changed"
+        " since it was planned: tag imagebake-hold: absent → '2026-11-23 no'"
     )
     assert fleet.current() == {"canary": "1.0.0", "broad": "1.0.0"}
     assert fleet.records()[-1]["stopped"] == caught.value.message
@@ -228,7 +230,9 @@ def test_of_two_rotations_at_once_one_refuses(fleet: Rollout) -> None:
 
     fleet.rotate()
 
-    assert [text.partition(":")[0] for text in refused] == ["somebody else is at it"]
+    assert [text.partition(":")[0] for text in refused] == [
+        "another command is changing this image"
+    ]
     assert fleet.current()["canary"] == "1.0.1"
 
 
@@ -248,7 +252,7 @@ def test_a_rollback_stops_a_rotation_that_is_under_way(fleet: Rollout, clock: Cl
 
     fleet.tape.listen = begin
 
-    with pytest.raises(RolloutRefused, match="a rollback goes first"):
+    with pytest.raises(RolloutRefused, match="a rollback takes precedence"):
         fleet.rotate()
     going_back.join()
 
@@ -315,7 +319,7 @@ def test_what_is_not_proved_is_promoted_by_a_recorded_override_only(
 ) -> None:
     fleet.bake("1.0.2", proof=proof)
 
-    with pytest.raises(ImagebakeError, match="asks for a passed one"):
+    with pytest.raises(ImagebakeError, match="requires a passed one"):
         fleet.promote("1.0.2", "canary")
     fleet.promote("1.0.2", "canary", override="proved by hand")
 

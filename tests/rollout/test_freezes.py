@@ -70,18 +70,18 @@ def test_a_plan_that_may_not_be_done_now_says_so(state: GateState) -> None:
     assert caught.value.exit_code == 75
     assert caught.value.hint == (
         "try again after 2026-11-22 10:00 UTC, or overrule it with"
-        ' --override "why it cannot wait" (web-team can say)'
+        ' --override "why it cannot wait" (ask web-team)'
     )
 
 
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        (HEALTHY, "incident: heartbeats miss in westeurope since noon"),
-        (None, "incident: heartbeats miss in westeurope since noon"),
+        (HEALTHY, "incident: heartbeats fail in westeurope since noon"),
+        (None, "incident: heartbeats fail in westeurope since noon"),
         (
             "incident: storage",
-            "incident: storage; incident: heartbeats miss in westeurope since noon",
+            "incident: storage; incident: heartbeats fail in westeurope since noon",
         ),
     ],
 )

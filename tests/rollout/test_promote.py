@@ -113,7 +113,7 @@ def test_an_upgrade_that_was_not_begun_is_begun(upgrade: UpgradeState, kind: str
         ({"tags": {"imagebake-hold": "2026 review"}}, "it is held: 2026 review"),
         (
             {"tags": {TAG_PROOF: "failed 12"}},
-            "its proof says 'failed 12', and ring broad asks for a passed one",
+            "its proof is 'failed 12', and ring broad requires a passed one",
         ),
     ],
 )

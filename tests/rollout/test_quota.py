@@ -46,11 +46,11 @@ def test_what_cannot_get_below_says_what_is_in_the_way() -> None:
     plan = retire_plan(policies, inventory, now=NOW, gate=OPEN)
 
     assert (out.needed, out.runs) == (2001, None)
-    assert "That is not enough. Protected are 5 by young, 3 by keep." in plan.notes
+    assert "That is not enough. Versions protected: 5 by young, 3 by keep." in plan.notes
 
 
 def test_a_gallery_that_has_room_needs_no_way_out() -> None:
     policies, inventory = {"demo": RetirementPolicy(RINGS, Retirement())}, an_inventory()
     out = quota_relief(decide_retirement(policies, inventory, now=NOW), policies, inventory)
 
-    assert out.sentences == ("Nothing needs to go.",)
+    assert out.sentences == ("No version has to be deleted.",)

@@ -205,14 +205,16 @@ def test_nothing_goes_while_something_could_not_be_read() -> None:
     plan = decided(retired(), unread=("scale sets of subscription 1: Forbidden",))
 
     assert not plan.actions
-    assert plan.refusals[0].reason.startswith("who uses what is not known: scale sets of")
+    assert plan.refusals[0].reason.startswith(
+        "the fleet could not be read completely: scale sets of"
+    )
 
 
 def test_versions_that_no_spec_is_for_are_left_alone() -> None:
     plan = decided(a_version(OLD, "stranger"))
 
     assert not plan.actions
-    assert "1 versions are of definitions that no spec is for." in plan.notes
+    assert "1 versions belong to definitions without a spec." in plan.notes
 
 
 def test_a_run_does_no_more_than_it_may() -> None:
@@ -221,7 +223,7 @@ def test_a_run_does_no_more_than_it_may() -> None:
     plan = decided(*many, *gone)
 
     assert [one.kind for one in plan.actions] == ["delete"] * 10 + ["retire"] * 10
-    assert any("40 more may go" in note for note in plan.notes)
+    assert any("40 more may be retired or deleted" in note for note in plan.notes)
 
 
 def test_a_closed_gate_leaves_everything_and_shows_what_would_be_done() -> None:

@@ -126,7 +126,7 @@ def test_run_again_at_once_it_is_done() -> None:
     plan = rolled_back(OLDER, BETTER, done)
 
     assert not plan.actions
-    assert "nothing uses it: done" in plan.notes[0]
+    assert "nothing uses it any more" in plan.notes[0]
     assert kinds(rolled_back(OLDER, BETTER, done, version=BETTER.id))[0] == "revoke"
 
 
@@ -168,7 +168,7 @@ def test_an_image_made_from_it_that_has_another_version_goes_back_as_well() -> N
     plan = rolled_back(OLDER, BETTER, BAD, child, before)
 
     assert plan.actions
-    assert "./inv rollback child finishes it there." in plan.notes
+    assert "Run ./inv rollback child to finish it there." in plan.notes
 
 
 def test_a_revocation_never_gets_narrower() -> None:

@@ -56,7 +56,7 @@ def test_the_newest_good_version_comes_to_the_first_ring() -> None:
     plan = rotated(old(), a_version(MID), a_version(NEW), failed)
 
     assert marks(plan) == [("canary", NEW)]
-    assert any("its proof says 'failed 1'" in one.reason for one in plan.refusals)
+    assert any("its proof is 'failed 1'" in one.reason for one in plan.refusals)
 
 
 @pytest.mark.parametrize(("hours", "moved"), [(23, []), (24, [("broad", NEW)])])
@@ -140,7 +140,7 @@ def test_a_held_image_is_left_alone() -> None:
 
 @pytest.mark.parametrize("state", [GateState.CLOSED, GateState.UNKNOWN])
 def test_nothing_is_done_while_the_gate_is_not_open(state: GateState) -> None:
-    gate = RolloutGate(state=state, why="the source of status could not be read")
+    gate = RolloutGate(state=state, why="the health source could not be read")
     plan = rotated(old(), a_version(NEW), gate=gate)
     overruled = rotated(old(), a_version(NEW), gate=gate, override="a fix")
 

@@ -60,7 +60,7 @@ def test_what_it_does_not_hold_is_too_much() -> None:
         "web",
         "demo@1.0.0",
         SCRIPT,
-        "the image does not hold it: a download",
+        "the image does not contain it: the agent downloads it",
         "az vmss extension delete --resource-group images --vmss-name web --name run",
     )
 
@@ -76,7 +76,7 @@ def test_where_no_tag_says_what_a_version_holds_the_spec_does() -> None:
 def test_what_a_package_does_need_not_be_asked_for() -> None:
     (one,) = found(asking(watch="Contoso.Demo.Watch"), extensions=(NATIVE,))
 
-    assert one.why == "a package of the image does its work: a download"
+    assert one.why == "a package of the image does its work: the agent downloads it"
 
 
 def test_a_guarded_image_refuses_it_and_what_its_guard_lets_in_is_agreed_to() -> None:
@@ -84,7 +84,7 @@ def test_a_guarded_image_refuses_it_and_what_its_guard_lets_in_is_agreed_to() ->
 
     (one,) = found(asking(run=SCRIPT), guard={"allow_list": True}, **guarded)
 
-    assert one.why == "the image does not hold it: the agent refuses it"
+    assert one.why == "the image does not contain it: the agent refuses it"
     assert found(asking(run=SCRIPT), guard={"also": (SCRIPT.lower(),)}, **guarded) == ()
 
 
@@ -148,7 +148,7 @@ def test_status_counts_scale_sets_not_extensions() -> None:
     told = found(asking(run=SCRIPT, hello=HANDLER))
 
     assert len(told) == 2
-    assert undeclared_note(told).startswith("1 scale set asks for extensions that their image")
+    assert undeclared_note(told).startswith("1 scale set declares extensions that their image")
     assert undeclared_note(()) == ""
 
 

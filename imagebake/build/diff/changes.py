@@ -1,4 +1,4 @@
-"""What differs between two plans of one image, the riskiest first."""
+"""Values of a plan diff: the two sides, their changes, and the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagebake.spec.plan import BakePlan, Script
 
 
 class RiskArea(enum.StrEnum):
-    """What a change touches, in the order in which a reviewer should look."""
+    """Area that a change touches, in the order in which a reviewer should look."""
 
     AGENTS = "Agents and extensions"
     BASE = "Base image"
@@ -28,10 +28,10 @@ class RiskArea(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChange:
-    """One thing that is new, gone, or otherwise than it was; None stands for not being there.
+    """One thing that is added, removed or changed; None stands for its absence.
 
-    *kind* is what it is in a word; *direct* tells what somebody wrote from what follows of
-    it. *note* says what the two texts do not: that a version goes back, that bytes differ.
+    *kind* names it in a word. *direct* is set for what a person wrote, unset for what follows
+    from it. *note* adds what the texts do not show: a downgrade, other bytes.
     """
 
     risk: RiskArea
@@ -54,13 +54,13 @@ class PlanChange:
 
     @property
     def moved(self) -> str:
-        """What it was and what it becomes, as far as there is either."""
+        """The old and the new text, as far as they exist."""
         if self.old == self.new:
             return self.new or ""
         return " → ".join(text for text in (self.old, self.new) if text is not None)
 
     def to_json(self) -> dict[str, Any]:
-        """The change for programs."""
+        """Return the change for programs."""
         return {
             "risk": self.risk.name.lower(),
             "kind": self.kind,
@@ -78,13 +78,12 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanDiff:
-    """A plan held against an earlier one.
+    """Differences between a plan and an earlier one.
 
-    *rebuilt* says whether a bake makes another image: what changes besides takes effect
-    only with the next one. *steps* are the customizers in order, of which the last *rerun*
-    are run anew by a builder that keeps the state before each. *fetched* are the artifacts
-    that the earlier plan did not have. *diff* is the unified diff of everything rendered.
-    *gone* is an image that there was, and that there is no more.
+    *rebuilt* is set if a bake makes another image; other changes take effect with the next
+    version. *steps* are the customizers in order; a builder with cached layers runs the last
+    *rerun* of them again. *fetched* are the artifacts that the earlier plan lacks. *diff* is
+    the unified diff of all scripts. *gone* is set for an image that no longer exists.
     """
 
     image: str
@@ -98,22 +97,22 @@ class PlanDiff:
 
     @property
     def differs(self) -> bool:
-        """Whether anything changes at all."""
+        """Whether anything changes."""
         return self.rebuilt or bool(self.changes)
 
     @property
     def fetched_bytes(self) -> int:
-        """The size of what is new."""
+        """The size of the new artifacts in bytes."""
         return sum(artifact.size or 0 for artifact in self.fetched)
 
     def groups(self) -> Iterator[tuple[RiskArea, tuple[PlanChange, ...]]]:
-        """The changes by risk, the riskiest first, without what is empty."""
+        """Yield the changes by area, riskiest first, without empty areas."""
         for risk in RiskArea:
             if found := tuple(change for change in self.changes if change.risk is risk):
                 yield risk, found
 
     def to_json(self) -> dict[str, Any]:
-        """The comparison for programs."""
+        """Return the diff for programs."""
         return {
             "image": self.image,
             "changes": [change.to_json() for change in self.changes],
@@ -128,31 +127,31 @@ class PlanDiff:
 
 
 OTHER_BYTES = "other bytes at the same version"
-"""What no version shows: the digest is another."""
+"""Note on a change of digest without a change of version."""
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(slots=True)
 class PlanSide:
-    """What one plan says, empty where there is no plan."""
+    """One side of the diff; empty if there is no plan."""
 
     plan: BakePlan | None
     _packages: dict[bool, dict[str, LockedPackage]] = field(default_factory=dict)
 
     @property
     def spec(self) -> ImageSpec | None:
-        """The spec of the plan."""
+        """The plan's spec."""
         return self.plan.spec if self.plan else None
 
     @property
     def lock(self) -> Lock | None:
-        """The lock of the plan."""
+        """The plan's lock."""
         return self.plan.lock if self.plan else None
 
     @property
     def customizers(self) -> tuple[Script, ...]:
-        """What runs in the build, in order."""
+        """The customizers of the build, in order."""
         return self.plan.customizers if self.plan else ()
 
     @property
@@ -167,16 +166,16 @@ class PlanSide:
 
     @property
     def installing(self) -> tuple[LockedStep, ...]:
-        """The steps that install something into the base."""
+        """The steps that install packages into the base."""
         return self.plan.lock.customizing if self.plan else ()
 
     def artifacts(self) -> Iterator[Artifact]:
-        """Everything that the lock names."""
+        """Yield every artifact of the lock."""
         if self.plan:
             yield from self.plan.lock.artifacts
 
     def packages(self, *, base: bool) -> dict[str, LockedPackage]:
-        """The packages of the local base, or of all other steps, by name."""
+        """Return the packages of the local base, or of all other steps, by name."""
         if base not in self._packages:
             self._packages[base] = {
                 package.name: package
@@ -187,18 +186,18 @@ class PlanSide:
         return self._packages[base]
 
     def document(self) -> dict[str, Any]:
-        """The spec as JSON."""
+        """Return the spec as JSON."""
         return self.plan.spec.to_json() if self.plan else {}
 
     def answers(self, pin: Stewardship) -> dict[str, str]:
-        """Who answers for *pin*, and why it is what it is."""
+        """Return the owner and the reason of *pin*."""
         owner = self.plan.spec.owner if self.plan else ""
         return {"owner": pin.owner or owner, "reason": pin.reason or ""}
 
 
 @dataclass(frozen=True, slots=True)
 class PlanPair:
-    """What one name stands for on both sides, and the side that has the last word on it."""
+    """The items of one name on both sides; *side* is the new one if it has the item."""
 
     name: str
     old: Any
@@ -207,7 +206,7 @@ class PlanPair:
 
     @property
     def either(self) -> Any:  # noqa: ANN401 - as the sides have it
-        """What it becomes or, where it goes, what it was."""
+        """The new item or, if it was removed, the old one."""
         return self.new if self.new is not None else self.old
 
     def change(
@@ -219,9 +218,9 @@ class PlanPair:
         other: str = "",
         **more: Any,  # noqa: ANN401 - fields of a change
     ) -> Iterator[PlanChange]:
-        """The change between the sides, if any, each in the words of *told*.
+        """Yield the change between the sides, if any, worded by *text_of*.
 
-        *other* says what differs where the words do not.
+        *other* names a difference that the texts do not show.
         """
         old = None if self.old is None else text_of(self.old)
         new = None if self.new is None else text_of(self.new)
@@ -235,7 +234,7 @@ class PlanPair:
 
 @dataclass(frozen=True, slots=True)
 class PlanSides:
-    """Both sides of a comparison."""
+    """Both sides of the diff."""
 
     old: PlanSide
     new: PlanSide
@@ -243,26 +242,26 @@ class PlanSides:
     def paired(
         self, items: Callable[[PlanSide], Iterable[_Item]], name: Callable[[_Item], str]
     ) -> Iterator[PlanPair]:
-        """What *items* finds on the sides, by *name*: the new order, then what is gone."""
+        """Pair the *items* of both sides by *name*: in the new order, then the removed ones."""
         old = {name(item): item for item in items(self.old)}
         new = {name(item): item for item in items(self.new)}
         return self.pairs(old, new)
 
     def pairs(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[PlanPair]:
-        """Two mappings name by name."""
+        """Pair two mappings by name."""
         for key in [*new, *(key for key in old if key not in new)]:
             yield PlanPair(key, old.get(key), new.get(key), self.new if key in new else self.old)
 
     @property
     def both(self) -> bool:
-        """Whether the image is there before and after."""
+        """Whether the image exists on both sides."""
         return self.old.plan is not None and self.new.plan is not None
 
 
 def downgrade_note(
     old: str | None, new: str | None, order: type[DebianVersion | HandlerVersion]
 ) -> str:
-    """What to say where *new* is the lower version; nothing where there are not two."""
+    """Return the note for a lower *new* version; empty if it is not lower or one is missing."""
     if old is None or new is None or order(new) >= order(old):  # type: ignore[operator]
         return ""
     return "goes back"

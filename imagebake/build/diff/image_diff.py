@@ -1,4 +1,4 @@
-"""Hold the contents of two images against each other: pure, from what was read of both."""
+"""Differences between the contents of two baked versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagebake.kernel.text.versions import DebianVersion
 
 
 class ContentArea(enum.StrEnum):
-    """What a difference touches, in the order in which somebody should look."""
+    """Area that a difference touches, in the order in which a reviewer should look."""
 
     SECRETS = "Secrets"
     ACCOUNTS = "Accounts"
@@ -31,12 +31,12 @@ class ContentArea(enum.StrEnum):
 
 
 QUIET = frozenset({ContentArea.GENERATED})
-"""Areas that are counted rather than listed, because they follow from the others."""
+"""Areas that are counted instead of listed, because they follow from the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContentDifference:
-    """One thing before and after; None stands for not being there."""
+    """One thing before and after; None stands for its absence."""
 
     area: ContentArea
     name: str
@@ -53,13 +53,13 @@ class ContentDifference:
 
     @property
     def moved(self) -> str:
-        """What it was and what it is, as far as there is either."""
+        """The old and the new text, as far as they exist."""
         if self.old == self.new:
             return self.new or ""
         return " → ".join(text for text in (self.old, self.new) if text)
 
     def to_json(self) -> dict[str, Any]:
-        """The difference for programs."""
+        """Return the difference for programs."""
         return {
             "area": self.area.name.lower(),
             "name": self.name,
@@ -72,7 +72,7 @@ class ContentDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSize:
-    """How much there is of an image: files and their bytes, packages."""
+    """Number of files, their bytes, and number of packages of an image."""
 
     files: int = 0
     size: int = 0
@@ -81,9 +81,9 @@ class ImageSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageDiff:
-    """Everything that differs from image *old* to image *new*, both `IMAGE@VERSION`.
+    """All differences from image *old* to image *new*, both `IMAGE@VERSION`.
 
-    *before* and *after* are None where the contents are the same and were not read.
+    *before* and *after* are None if the digests are equal and the contents were not read.
     """
 
     old: str
@@ -93,7 +93,7 @@ class ImageDiff:
     after: ImageSize | None = None
 
     def areas(self) -> Iterator[tuple[ContentArea, tuple[ContentDifference, ...]]]:
-        """The differences by area, the riskiest first, without what is empty."""
+        """Yield the differences by area, riskiest first, without empty areas."""
         for area in ContentArea:
             if found := tuple(
                 difference for difference in self.differences if difference.area is area
@@ -101,7 +101,7 @@ class ImageDiff:
                 yield area, found
 
     def to_json(self) -> dict[str, Any]:
-        """The differences for programs."""
+        """Return the differences for programs."""
         measures = {
             name: None
             if measure is None
@@ -136,9 +136,9 @@ _Item = TypeVar("_Item")
 
 
 def diff_contents(old: Contents, new: Contents, *, names: tuple[str, str]) -> ImageDiff:
-    """Name everything that differs from *old* to *new*, which are called *names*.
+    """Compare *old* with *new*, whose display names are *names*.
 
-    A file is shown where it belongs: one that came with a changed package is counted there.
+    A file of a changed package is counted with its package.
     """
     files, brought = _files(old, new)
     return ImageDiff(
@@ -166,14 +166,14 @@ def _measure(contents: Contents) -> ImageSize:
     return ImageSize(files=len(contents.files), size=sum(sizes), packages=len(there))
 
 
-def _told(
+def _compare_by_name(
     area: ContentArea,
     old: Mapping[str, _Item],
     new: Mapping[str, _Item],
     tell: Callable[[_Item], str],
     note: Callable[[str], str] = lambda _: "",
 ) -> Iterator[ContentDifference]:
-    """The names of which *tell* says something else on the two sides, in order."""
+    """Yield the names for which *tell* gives different texts on the two sides, sorted."""
     for name in sorted(old.keys() | new.keys()):
         was = tell(old[name]) if name in old else None
         will = tell(new[name]) if name in new else None
@@ -182,7 +182,7 @@ def _told(
 
 
 def _secrets(old: Contents, new: Contents) -> Iterator[ContentDifference]:
-    return _told(ContentArea.SECRETS, _leaks(old), _leaks(new), lambda kind: kind)
+    return _compare_by_name(ContentArea.SECRETS, _leaks(old), _leaks(new), lambda kind: kind)
 
 
 def _leaks(contents: Contents) -> dict[str, str]:
@@ -190,8 +190,8 @@ def _leaks(contents: Contents) -> dict[str, str]:
 
 
 def _accounts(old: Contents, new: Contents) -> Iterator[ContentDifference]:
-    yield from _told(ContentArea.ACCOUNTS, _users(old), _users(new), _user)
-    yield from _told(ContentArea.ACCOUNTS, _groups(old), _groups(new), lambda _: "there")
+    yield from _compare_by_name(ContentArea.ACCOUNTS, _users(old), _users(new), _user)
+    yield from _compare_by_name(ContentArea.ACCOUNTS, _groups(old), _groups(new), lambda _: "there")
 
 
 def _groups(contents: Contents) -> dict[str, str]:
@@ -207,7 +207,7 @@ def _user(user: User) -> str:
 
 
 def _services(old: Contents, new: Contents) -> Iterator[ContentDifference]:
-    return _told(ContentArea.SERVICES, _units(old), _units(new), lambda state: state)
+    return _compare_by_name(ContentArea.SERVICES, _units(old), _units(new), lambda state: state)
 
 
 def _units(contents: Contents) -> dict[str, str]:
@@ -233,7 +233,7 @@ def _packages(
         brought = files.get(name.partition(":")[0], "")
         return ", ".join(text for text in ("goes back" if back else "", brought) if text)
 
-    return _told(ContentArea.PACKAGES, before, after, _package, note)
+    return _compare_by_name(ContentArea.PACKAGES, before, after, _package, note)
 
 
 def _package(package: InstalledPackage) -> str:
@@ -241,7 +241,7 @@ def _package(package: InstalledPackage) -> str:
 
 
 def _installed(contents: Contents) -> dict[str, InstalledPackage]:
-    """The packages by name; a second architecture has it in its name."""
+    """Return the packages by name; a second architecture is added to its name."""
     found: dict[str, InstalledPackage] = {}
     for package in contents.packages:
         if not package.gone:
@@ -253,7 +253,7 @@ def _installed(contents: Contents) -> dict[str, InstalledPackage]:
 def _files(
     old: Contents, new: Contents
 ) -> tuple[Mapping[ContentArea, list[ContentDifference]], Mapping[str, str]]:
-    """The paths that differ by area; those that packages account for, counted by package."""
+    """Return the differing paths by area, and the counts of those explained by a package change."""
     changed = _changed_packages(old, new)
     found: dict[ContentArea, list[ContentDifference]] = {area: [] for area in ContentArea}
     counted: dict[str, tuple[int, int]] = {}
@@ -287,7 +287,7 @@ def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
 def _area(
     path: str, old: Entry | None, new: Entry | None, package: str, changed: frozenset[str]
 ) -> ContentArea | None:
-    """Where the difference at *path* belongs; None where its package accounts for it."""
+    """Return the area of the difference at *path*; None if its package's change explains it."""
     if _privileges(old) != _privileges(new):
         return ContentArea.PRIVILEGES
     if path.startswith(_GENERATED) or _ACCOUNT_FILES.fullmatch(path) or _COMPILED.fullmatch(path):
@@ -302,7 +302,7 @@ def _area(
 
 
 def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
-    """The rights of what runs as somebody else, or is everybody's to write; None for the rest."""
+    """Return mode and owner of a set-id or world-writable file; None for any other."""
     if entry is None or entry.kind is FileKind.LINK:
         return None
     writable = bool(entry.mode & _WORLD) and not entry.mode & _STICKY
@@ -336,7 +336,7 @@ def _worded(entry: Entry | None) -> str | None:
 def count_by_folder(
     differences: Iterable[ContentDifference], depth: int = 3
 ) -> list[tuple[str, int]]:
-    """How many of *differences* are below each folder, the fullest first."""
+    """Count *differences* below each folder, the fullest first."""
     counts: dict[str, int] = {}
     for difference in differences:
         parts = posixpath.dirname(difference.name).split("/")[: depth + 1]
@@ -346,9 +346,9 @@ def count_by_folder(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadableImage:
-    """An image that can be read: its name, and its root file system as a tar.
+    """An image with its name and its root file system as a tar.
 
-    Two of the same *content_sha256* are the same, and are not read.
+    Images with equal *content_sha256* are equal and need not be read.
     """
 
     name: str
@@ -357,9 +357,9 @@ class ReadableImage:
 
 
 def diff_images(old: ReadableImage, new: ReadableImage, *, progress: Progress) -> ImageDiff:
-    """Read both images and name what differs.
+    """Read both images and return their differences.
 
-    Raises `ValidationFailed` where one cannot be read.
+    Raises `ValidationFailed` if one cannot be read.
     """
     if old.content_sha256 and old.content_sha256 == new.content_sha256:
         return ImageDiff(old=old.name, new=new.name)

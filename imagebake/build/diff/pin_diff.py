@@ -1,4 +1,4 @@
-"""What two plans have inside: agents, extensions, the base, packages and files."""
+"""Differences in agents, extensions, base, packages and files between two plans."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RELEASE = re.compile(r"(https://github\.com/[^/]+/[^/]+/releases)/download/([^/
 
 
 def agent_changes(sides: PlanSides) -> Iterator[PlanChange]:
-    """The agents, and the newer agents that they find on the disk."""
+    """Yield changes of agents, and of the goal-state agents staged for them."""
     old, new = _carriers(sides.old), _carriers(sides.new)
     for pair in sides.paired(lambda side: _of(side, AgentPin), lambda pin: pin.name):
         was, will = old.get(pair.name), new.get(pair.name)
@@ -53,7 +53,7 @@ def _other_installer(old: AgentPin | None, new: AgentPin | None) -> str:
 
 
 def module_changes(sides: PlanSides) -> Iterator[PlanChange]:
-    """The modules of PowerShell."""
+    """Yield changes of PowerShell modules."""
     for pair in sides.paired(lambda side: _of(side, ModulePin), lambda pin: pin.name):
         pin: ModulePin = pair.either
         yield from pair.change(
@@ -84,7 +84,7 @@ def _goal_state_agent(pair: PlanPair, answers: Mapping[str, str]) -> Iterator[Pl
 
 
 def extension_changes(sides: PlanSides) -> Iterator[PlanChange]:
-    """The extension handlers, each with its mode."""
+    """Yield changes of extension handlers and their delivery modes."""
     for pair in sides.paired(lambda side: side.extensions, lambda pin: pin.handler):
         pin: ExtensionPin = pair.either
         packages = [pin.package if pin else None for pin in (pair.old, pair.new)]
@@ -100,7 +100,7 @@ def extension_changes(sides: PlanSides) -> Iterator[PlanChange]:
 
 
 def base_changes(sides: PlanSides) -> Iterator[PlanChange]:
-    """Where the image starts from, what the gallery says of it, and the local base's packages."""
+    """Yield changes of the source image, the gallery definition and the local base's packages."""
     for pair in sides.pairs(_source(sides.old), _source(sides.new)):
         yield from pair.change(RiskArea.BASE, "base", str)
     if sides.both:
@@ -122,7 +122,7 @@ def _gallery(side: PlanSide) -> dict[str, str]:
 
 
 def package_changes(sides: PlanSides) -> Iterator[PlanChange]:
-    """The pinned packages, then what came along; an agent's own package is the agent."""
+    """Yield changes of pinned packages, then of their dependencies; agents' own are left out."""
     old, new = sides.old.packages(base=False), sides.new.packages(base=False)
     agents = {
         package.name for side in (sides.old, sides.new) for package in _carriers(side).values()
@@ -146,7 +146,7 @@ def package_changes(sides: PlanSides) -> Iterator[PlanChange]:
 
 
 def _adopted(there: PlanPair, note: str, pin: PlanPair) -> Iterator[PlanChange]:
-    """A package that stays, and that somebody begins or ceases to answer for."""
+    """Yield a package that stays, and that becomes or ceases to be a pin."""
     answers = pin.side.answers(pin.either)
     yield PlanChange(
         risk=RiskArea.PACKAGES,
@@ -161,7 +161,7 @@ def _adopted(there: PlanPair, note: str, pin: PlanPair) -> Iterator[PlanChange]:
 
 
 def file_changes(sides: PlanSides) -> Iterator[PlanChange]:
-    """The pinned files, by their place in the image."""
+    """Yield changes of pinned files, by destination."""
     for pair in sides.paired(lambda side: _of(side, FilePin), lambda pin: pin.destination):
         pin: FilePin = pair.either
         yield from pair.change(
@@ -175,7 +175,7 @@ def file_changes(sides: PlanSides) -> Iterator[PlanChange]:
 
 
 def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - JSON
-    """The leaves of *value* by their dotted paths below *name*."""
+    """Yield the leaves of *value* with their dotted paths below *name*."""
     if isinstance(value, Mapping):
         for key, part in value.items():
             yield from flatten(f"{name}.{key}", part)
@@ -184,7 +184,7 @@ def flatten(name: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
 
 
 def release_page(address: str) -> str:
-    """The page about the release that *address* is a file of, where that can be told."""
+    """Return the GitHub release page of the download *address*; empty for other hosts."""
     match = _RELEASE.fullmatch(address)
     return f"{match[1]}/tag/{match[2]}" if match else ""
 
@@ -213,7 +213,7 @@ def _back(pair: PlanPair, order: type[DebianVersion | HandlerVersion]) -> str:
 
 
 def _carriers(side: PlanSide) -> dict[str, LockedPackage]:
-    """The package that has each agent's version, by the agent's name."""
+    """Return the package that carries each agent's version, by the agent's name."""
     packages = side.packages(base=False)
     return {
         step.name: packages[step.pins[0]]
@@ -223,7 +223,7 @@ def _carriers(side: PlanSide) -> dict[str, LockedPackage]:
 
 
 def _steps(side: PlanSide) -> dict[str, str]:
-    """The step that first brings each package."""
+    """Return the step that first installs each package."""
     found: dict[str, str] = {}
     for step in side.installing:
         for package in step.packages:

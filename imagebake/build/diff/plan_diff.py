@@ -1,4 +1,4 @@
-"""Compare two plans of one image: what differs, and nothing else."""
+"""Compare two plans of one image."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _GROUPED = frozenset(
         *("customizers", "validators", "regions"),
     }
 )
-"""The keys of a spec whose changes are shown elsewhere than among the settings."""
+"""Spec keys whose changes are shown elsewhere than under settings."""
 
 _CONTEXT = 2
 
 
 def diff_plans(old: BakePlan | None, new: BakePlan | None) -> PlanDiff:
-    """Say what *new* changes of *old*; None stands for an image that is not there.
+    """Return the differences from *old* to *new*; None stands for an image that does not exist.
 
-    Pure: the same two plans give the same comparison.
+    Pure: the same two plans always give the same diff.
     """
     sides = PlanSides(PlanSide(old), PlanSide(new))
     named = new or old
@@ -67,7 +67,7 @@ def diff_plans(old: BakePlan | None, new: BakePlan | None) -> PlanDiff:
 
 
 def _steps(sides: PlanSides) -> Iterator[PlanChange]:
-    """The spec's own steps one by one; what is rendered around them in one line."""
+    """Yield changes of the spec's own steps one by one, and of generated steps in one line."""
     rendered: list[str] = []
     for kind in ("customizer", "validator"):
         own = {step.name: step for side in (sides.old, sides.new) for step in _own(side, kind)}
@@ -91,7 +91,7 @@ def _steps(sides: PlanSides) -> Iterator[PlanChange]:
 
 
 def _own(side: PlanSide, kind: str) -> tuple[Any, ...]:
-    """The steps of the spec itself."""
+    """Return the steps that the spec itself declares."""
     if side.spec is None:
         return ()
     return side.spec.customizers if kind == "customizer" else side.spec.validators
@@ -144,7 +144,7 @@ def _regions(sides: PlanSides) -> Iterator[PlanChange]:
 
 
 def _settings(sides: PlanSides) -> Iterator[PlanChange]:
-    """Everything else that a spec says; of an image that is new or gone enough is said."""
+    """Yield changes of all other spec keys, if the image exists on both sides."""
     if sides.both:
         for pair in sides.pairs(_said(sides.old), _said(sides.new)):
             yield from pair.change(RiskArea.SETTINGS, "setting", str)
@@ -174,13 +174,13 @@ def _extensions(side: PlanSide) -> list[tuple[str, Stewardship]]:
 
 
 def _answers(name: str, pin: Stewardship) -> dict[str, str]:
-    """What a pin says besides its version."""
+    """Return the ownership fields of a pin."""
     answers = {"owner": pin.owner, "reason": pin.reason, "review_by": pin.review_by}
     return {f"{name}: {key}": str(value) for key, value in answers.items() if value is not None}
 
 
 def _rerun(sides: PlanSides) -> int:
-    """How many customizers run anew where the state before the first difference is kept."""
+    """Count the customizers that run again if layers before the first difference are cached."""
     old, new = sides.old.customizers, sides.new.customizers
     if sides.old.packages(base=True) != sides.new.packages(base=True):
         return len(new)
@@ -202,7 +202,7 @@ def _fetched(sides: PlanSides) -> tuple[Any, ...]:
 
 
 def _diff(sides: PlanSides) -> Iterator[str]:
-    """The unified diff of every script."""
+    """Yield the unified diff of every script."""
     for kind in ("customizer", "validator"):
         for pair in sides.pairs(_texts(sides.old, kind), _texts(sides.new, kind)):
             if pair.old == pair.new:

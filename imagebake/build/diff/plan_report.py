@@ -1,4 +1,4 @@
-"""What a bake would change, as a reviewer wants it: in a terminal and in a pull request."""
+"""Render a plan diff for a terminal and as a pull request comment."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from imagebake.build.diff.changes import PlanChange, PlanDiff
 from imagebake.kernel.text.markdown import code, fenced, folded, plain, table
 
 MARK = "<!-- imagebake: plan -->"
-"""The first line, by which a workflow finds the comment that it wrote earlier."""
+"""First line of the comment, by which the workflow finds its earlier comment."""
 
 LARGEST = 65_000
-"""A comment on GitHub has at most 65,536 characters."""
+"""Largest comment in bytes; GitHub accepts 65,536 characters."""
 
 COLUMNS = ("", "what", "name", "from → to", "why")
 _KIBI = 1024
@@ -22,10 +22,10 @@ _KIBI = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlanDiff:
-    """The comparison of one image; *against* says in words with what.
+    """The plan diff of one image; *against* names the other side.
 
-    *missing* and *missing_bytes* are about the mirror of this machine: what a bake here
-    fetches before it starts. *note* is what the reader must know to trust the rest.
+    *missing* and *missing_bytes* count what this machine's mirror lacks for the bake. *note* is
+    a caveat on the rest.
     """
 
     comparison: PlanDiff
@@ -35,7 +35,7 @@ class ImagePlanDiff:
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The plan for programs."""
+        """Return the plan diff for programs."""
         return self.comparison.to_json() | {
             "against": self.against,
             "to_mirror": self.missing,
@@ -45,7 +45,7 @@ class ImagePlanDiff:
 
 
 def bake_effect(plan: ImagePlanDiff) -> str:
-    """What a bake does, in a few words."""
+    """Describe the effect of a bake in a few words."""
     comparison = plan.comparison
     if comparison.gone:
         return "the image goes: nothing bakes it any more"
@@ -57,7 +57,7 @@ def bake_effect(plan: ImagePlanDiff) -> str:
 
 
 def pending_work(plan: ImagePlanDiff) -> tuple[str, ...]:
-    """What there is to do: steps to run, artifacts to fetch; nothing where nothing is baked."""
+    """Return the steps to run and the artifacts to fetch; empty if nothing is built."""
     comparison = plan.comparison
     if not comparison.rebuilt or comparison.gone:
         return ()
@@ -66,17 +66,18 @@ def pending_work(plan: ImagePlanDiff) -> tuple[str, ...]:
     steps = f"steps: Azure runs all {count}; this machine {rerun}" + (
         f", from {first} on" if 0 < rerun < count else ""
     )
+    new_size = format_bytes(comparison.fetched_bytes)
     fetched = (
-        f"artifacts: {_are(len(comparison.fetched))} new ({format_bytes(comparison.fetched_bytes)}),"
+        f"artifacts: {_are(len(comparison.fetched))} new ({new_size}),"
         f" {_are(plan.missing)} not in the mirror here ({format_bytes(plan.missing_bytes)})"
     )
     return steps, fetched
 
 
 def terminal_rows(changes: Sequence[PlanChange], *, most: int) -> tuple[list[tuple[str, ...]], int]:
-    """The changes under `COLUMNS` for a terminal, and how many were left out.
+    """Return the changes as rows under `COLUMNS`, and the number of omitted ones.
 
-    Where more than *most* follow from others, none of those is shown.
+    If more than *most* indirect changes exist, none of them is shown.
     """
     along = sum(not change.direct for change in changes)
     shown = [change for change in changes if change.direct or along <= most]
@@ -88,10 +89,10 @@ def terminal_rows(changes: Sequence[PlanChange], *, most: int) -> tuple[list[tup
 
 
 def render_comment(plans: Sequence[ImagePlanDiff], *, limit: int = LARGEST) -> str:
-    """Everything as a comment of at most *limit* bytes; images that stay as they are are counted.
+    """Render all plans as a comment of at most *limit* bytes; unchanged images are only counted.
 
-    What does not fit goes in this order: the ends of the diffs, the diffs, what came along,
-    the tables, and at last images.
+    If it is too long, these are cut in order: ends of the diffs, diffs, indirect changes,
+    tables, images.
     """
     differing = [plan for plan in plans if plan.comparison.differs or plan.note]
     for detail in (_Detail(lines=lines) for lines in (2000, 400, 100, 25, 0)):
@@ -106,7 +107,7 @@ def render_comment(plans: Sequence[ImagePlanDiff], *, limit: int = LARGEST) -> s
 
 
 def format_bytes(count: int) -> str:
-    """A number of bytes in its largest unit: `1.5 MiB`."""
+    """Format a number of bytes in its largest unit: `1.5 MiB`."""
     amount = float(count)
     for unit in ("B", "KiB"):
         if amount < _KIBI:
@@ -117,7 +118,7 @@ def format_bytes(count: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Detail:
-    """How much of each image is shown; *lines* are those of its diff."""
+    """Level of detail; *lines* limits each image's diff."""
 
     lines: int
     folded: bool = True
@@ -220,7 +221,7 @@ def _diff(comparison: PlanDiff, detail: _Detail) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    """The beginning of *text* in whole lines, and a last one that says so."""
+    """Cut *text* to *limit* bytes after a whole line, and say so in a last one."""
     end = "\n\nThere is more, which does not fit here: `./inv plan`\n"
     head = text.encode()[: limit - len(end.encode())].decode(errors="ignore")
     return head.rpartition("\n")[0] + end

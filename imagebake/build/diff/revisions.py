@@ -1,4 +1,4 @@
-"""Images as a git revision has them: which differ from those here, and their plans."""
+"""Specs, locks and plans of images as of a git revision."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ _OWN = (_LOCK, ".yaml")
 
 @dataclass(frozen=True, slots=True)
 class BaseRevision:
-    """The specs, locks and templates of *revision*; *folder* gets those that are asked for.
+    """Specs, locks and templates of *revision*; needed files are copied into *folder*.
 
-    *files* are git's objects by path, *changed* the paths that differ here. *touched* are
-    the images whose own files differ; where *shared* is true, something differs that every
-    image may be made from: it was made from the files *common*, and where *other_templates*
-    is true, what renders has changed. *written* are the paths that have been
-    fetched, locks with what they say until they are read.
+    *files* are git object ids by path, *changed* the paths that differ from the work tree.
+    *touched* are the images whose own files differ. *shared* is set if a file that any image
+    may depend on differs; *common* are these files, and *other_templates* is set if templates
+    are among the changed ones. *written* are the paths fetched so far; locks stay in memory.
     """
 
     context: Context
@@ -52,7 +51,7 @@ class BaseRevision:
     @classmethod
     @contextmanager
     def at(cls, context: Context, base: str) -> Iterator[BaseRevision]:
-        """What the revision *base* has; its copies go when the context is left."""
+        """Open the revision *base*; its copies are deleted when the context is left."""
         root = context.workspace.root
         revision = git.base_of(root, base)
         own_templates = context.workspace.templates == root / _TEMPLATES
@@ -75,28 +74,28 @@ class BaseRevision:
             )
 
     def names(self, here: Iterable[str]) -> list[str]:
-        """The images that there are *here*, or were there."""
+        """Return the images that exist in *here* or in the revision."""
         return sorted({*here, *(name for path in self.files if (name := _image(path)))})
 
     def has(self, image: str) -> bool:
-        """Whether there was a spec of *image*."""
+        """Whether the revision has a spec of *image*."""
         return f"{_SPECS}/{image}.yaml" in self.files
 
-    def is_same(self, image: str) -> bool:
-        """Whether every file that *image* is made from is there as it is here."""
+    def is_unchanged(self, image: str) -> bool:
+        """Whether every file that *image* depends on is unchanged."""
         return self.has(image) and not self.shared and image not in self.touched
 
     def fetch(self, images: Collection[str]) -> None:
-        """Have the files in *folder* that the plans of *images* are made from: git is asked once.
+        """Copy the files of *images* into *folder* with a single call of git.
 
-        Nobody needs to call this first; many images come sooner where somebody does.
+        Optional: other methods fetch what they need, one image at a time.
         """
         if images:
             own = {path for image in images for path in self._own(image)}
             self._write(sorted(path for path in {*own, *self.common} if path not in self.written))
 
     def _own(self, image: str) -> list[str]:
-        """What only *image* is made from; a lock that nobody has changed is read here."""
+        """Return the files of *image* alone; an unchanged lock is read from the work tree."""
         spec, lock = (f"{_SPECS}/{image}{suffix}" for suffix in (".yaml", _LOCK))
         return [
             path
@@ -104,8 +103,8 @@ class BaseRevision:
             if path in self.files and (path == spec or path in self.changed)
         ]
 
-    def makes_the_same(self, spec: ImageSpec) -> bool:
-        """Whether it says of *spec*'s image what is said here, by files that differ."""
+    def has_equal_spec(self, spec: ImageSpec) -> bool:
+        """Whether the revision's files of *spec*'s image differ, but describe the same spec."""
         lock = f"{_SPECS}/{spec.name}{_LOCK}"
         if not self.has(spec.name) or lock in self.changed or lock not in self.files:
             return False
@@ -118,7 +117,7 @@ class BaseRevision:
             return False
 
     def planned(self, image: str) -> tuple[BakePlan | None, str]:
-        """The plan of *image* as it was; None, and why, where there was none to be made."""
+        """Return the plan of *image* as of the revision, or None and the reason."""
         if not self.has(image):
             return None, ""
         self.fetch((image,))
@@ -139,7 +138,7 @@ class BaseRevision:
         return plan, ""
 
     def _lock(self, image: str) -> Lock:
-        """The lock as it was: the one here, where nobody has changed it."""
+        """Return the lock as of the revision; the one here if it is unchanged."""
         path = f"{_SPECS}/{image}{_LOCK}"
         if path in self.files and path not in self.changed:
             return locks.load_lock(self.context.workspace.lock_path(image))
@@ -148,7 +147,7 @@ class BaseRevision:
         return locks.load_lock(self.folder / path)
 
     def _write(self, paths: Sequence[str]) -> None:
-        """Have *paths* in *folder*; locks, which are large and read once, stay in memory."""
+        """Copy *paths* into *folder*; locks are large and read once, so they stay in memory."""
         if not paths:
             return
         contents = self.revision.contents(self.files[path] for path in paths)
@@ -163,7 +162,7 @@ class BaseRevision:
 
 
 def _image(path: str) -> str:
-    """The one image that the file *path* is about; empty where it may be about any."""
+    """Return the image that the file *path* belongs to; empty if it may concern any."""
     folder, _, name = path.rpartition("/")
     suffix = next((suffix for suffix in _OWN if name.endswith(suffix)), "")
     return name.removesuffix(suffix) if folder == _SPECS and suffix else ""

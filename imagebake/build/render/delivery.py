@@ -1,4 +1,4 @@
-"""Render what puts agents and extensions where the agent finds them without a network."""
+"""Render the scripts that stage agents and extensions for use without a network."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from imagebake.spec.model.pins import AgentPin, ExtensionPin
 from imagebake.spec.plan import Script
 
 AGENT_CONFIGURATION = "/etc/waagent.conf"
-"""The agent's own configuration."""
+"""Configuration file of the Azure Linux Agent."""
 
 PROXY = (
     Setting(path=AGENT_CONFIGURATION, key="HttpProxy.Host", value=CACHE_ADDRESS[0]),
     Setting(path=AGENT_CONFIGURATION, key="HttpProxy.Port", value=str(CACHE_ADDRESS[1])),
 )
-"""How the agent is told to ask through the cache: a documented setting, for the agent alone."""
+"""Agent settings that route its requests through the cache; documented, and agent-only."""
 
 ARTIFACT_HOSTS = (
     "*.blob.core.windows.net",
@@ -43,16 +43,16 @@ ARTIFACT_HOSTS = (
     *(f"*.z{zone:02}.blob.storage.azure.net" for zone in range(100)),
     *(f"*.z{zone}.blob.storage.azure.net" for zone in range(10)),
 )
-"""Where publishers keep packages: the names of accounts change from region to region."""
+"""Hosts of extension packages; the accounts differ between regions and clouds."""
 
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
-"""Whom the system trusts."""
+"""The system's CA certificates."""
 
 _UNPACK = "delivery/unpack.py"
 
 
 def render_delivery(facts: RenderContext, templates: Templates) -> Iterator[Script]:
-    """The customizers that keep what generalisation takes away, and have it put back."""
+    """Yield the customizers that keep what generalisation deletes, and have it restored."""
     pin, cached = _goal_state_agent(facts), facts.spec.cached
     if pin and (kept := pin.wanted_file):
         yield root_script(
@@ -80,7 +80,7 @@ def render_delivery(facts: RenderContext, templates: Templates) -> Iterator[Scri
 
 
 def render_restage(facts: RenderContext, templates: Templates) -> str:
-    """Render what runs after generalisation."""
+    """Render the script that restores the packages after generalisation."""
     pin = _goal_state_agent(facts)
     agent = pin.goal_state_agent if pin else None
     return templates.shell(
@@ -95,7 +95,7 @@ def render_restage(facts: RenderContext, templates: Templates) -> str:
 
 
 def render_delivery_check(facts: RenderContext, templates: Templates) -> Iterator[Script]:
-    """The validator that finds all of it in its place, on a machine made from the image."""
+    """Yield the validator that checks the staged files on a machine made from the image."""
     pin, cached = _goal_state_agent(facts), facts.spec.cached
     if not pin and not cached:
         return
@@ -119,7 +119,7 @@ def render_delivery_check(facts: RenderContext, templates: Templates) -> Iterato
 
 
 def extension_entry(extension: ExtensionPin) -> dict[str, Any]:
-    """What an image's manifest says of an extension."""
+    """Return the entry of *extension* in an image's manifest."""
     entry = {
         "handler": extension.handler,
         "version": extension.version,
@@ -131,7 +131,7 @@ def extension_entry(extension: ExtensionPin) -> dict[str, Any]:
 
 
 def cache_configuration(extensions: tuple[ExtensionPin, ...]) -> bytes:
-    """What the cache is told: whom it poses as, and what it serves."""
+    """Render the configuration of the cache: the hosts it answers for, and its packages."""
     host, port = CACHE_ADDRESS
     own = (_domain(extension.package.file) for extension in extensions if extension.package)
     return canonical_json(
@@ -155,7 +155,7 @@ def cache_configuration(extensions: tuple[ExtensionPin, ...]) -> bytes:
 
 
 def _domain(url: str) -> str | None:
-    """The names like the one that a zip comes from; None for a bare address."""
+    """Return a wildcard for the host of *url* and its siblings; None for an IP address."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""Write what Azure would get as files that a person can read."""
+"""Write rendered scripts and templates to files, and identify the renderer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SHEBANG = "#!/bin/sh -e"
 
 
 def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mapping[str, bytes]:
-    """Everything that was rendered for *plan*, by relative path, in order.
+    """Return everything rendered for *plan* by relative path, in order.
 
-    *template* is the rendered image template. The scripts are those inside it, each with
-    the first line that AIB puts before those of shell.
+    *template* is the rendered image template. Scripts get the shebang line that Image Builder
+    prepends to inline shell steps.
     """
     files = {IMAGE_TEMPLATE: template, MANIFEST: plan.manifest}
     for folder, scripts in (("customizers", plan.customizers), ("validators", plan.validators)):
@@ -31,9 +31,9 @@ def rendered_files(plan: BakePlan, delivery: Delivery, template: bytes) -> Mappi
 
 
 def write_files(files: Mapping[str, bytes], folder: Path) -> tuple[Path, ...]:
-    """Write *files* below *folder*, whatever else is there; say which paths they got.
+    """Write *files* below *folder* and return their paths; other files there are left alone.
 
-    What is there already stays: to replace a file costs more than to render it.
+    Files with the right content stay: replacing one costs more than rendering it.
     """
     written = []
     for name, content in files.items():
@@ -66,7 +66,7 @@ def _numbered(folder: str, scripts: Iterable[Script], mirror_url: str) -> dict[s
 
 
 def _suffix(script: Script) -> str:
-    """How the file of *script* ends; what Azure does by itself is JSON."""
+    """Return the suffix of *script*'s file; steps that Azure performs itself are JSON."""
     if not script.is_inline:
         return ".json"
     return ".ps1" if script.kind is StepKind.POWERSHELL else ".sh"
@@ -77,9 +77,9 @@ _CODE = ("spec", "build")
 
 
 def rendering_identity(templates: Path, catalogue: Catalogue) -> str:
-    """The digest of everything that scripts are made by, besides the spec and the lock.
+    """Return a digest over everything that affects rendering, besides the spec and the lock.
 
-    More is in it than needs to be: another identity only means that rendering tells.
+    It covers more code than needed. A false difference only costs a new rendering.
     """
     code = [path for name in _CODE for path in (_PACKAGE / name).rglob("*.py")]
     files = [*templates.rglob("*"), *code]

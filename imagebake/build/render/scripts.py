@@ -1,4 +1,4 @@
-"""Render the customizers and validators of one image from its spec and its lock."""
+"""Render the customizers and validators of an image from its spec and its lock."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _SETTING = Setting(path=AGENT_CONFIGURATION, key=SWITCH[0], value=SWITCH[1])
 
 
 def render_guard(facts: RenderContext, templates: Templates) -> Iterator[Script]:
-    """The customizer that writes it, where the image's agent obeys it."""
+    """Yield the customizer that writes the agent's extension policy, if the agent supports it."""
     if (text := _text(facts)) is not None:
         yield root_script("guard", "guard", templates, path=POLICY, text=text, setting=_SETTING)
 
 
 def render_guard_check(facts: RenderContext, templates: Templates) -> Iterator[Script]:
-    """The validator that finds it, on a machine made from the image."""
+    """Yield the validator that checks the policy on a machine made from the image."""
     if (text := _text(facts)) is None:
         return
     yield Script(
@@ -92,14 +92,14 @@ HYGIENE = (
     "/var/lib/systemd/random-seed",
     "/var/lib/urandom/random-seed",
 )
-"""What no component owns and no image may hold."""
+"""Files that no component owns and no image may contain."""
 
 
 def image_manifest(spec: ImageSpec, lock: Lock, *, lock_sha256: str) -> bytes:
-    """Write what the image has and from which lock: nothing that changes by itself.
+    """Render the manifest of the image: contents and lock, nothing that varies between builds.
 
-    *packages* are those that the customizers install; those of the base are the
-    marketplace image's own.
+    *packages* are those that the customizers install; the base's belong to the marketplace
+    image.
     """
     installers = {} if lock.installers is None else {"installers": _installers(lock)}
     return canonical_json(
@@ -150,10 +150,10 @@ def _installers(lock: Lock) -> list[dict[str, str]]:
 
 
 def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
-    """Render the customizers in the order in which they run.
+    """Render the customizers in execution order.
 
-    Masking comes first, so that on Azure nothing downloads behind the back of the steps
-    that follow; generalising comes last.
+    Masking comes first, so that nothing downloads in the background of later steps on Azure.
+    Generalising comes last.
     """
     if facts.spec.gallery.is_windows:
         return windows.render_customizers(facts, templates)
@@ -177,7 +177,7 @@ def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Scri
 
 
 def render_validators(facts: RenderContext, templates: Templates) -> tuple[Script, ...]:
-    """Render the validators: one for every step of the lock, one for the image, the spec's."""
+    """Render the validators: one per locked step, one for the image, then the spec's own."""
     if facts.spec.gallery.is_windows:
         return windows.render_validators(facts, templates)
     return (
@@ -201,10 +201,10 @@ def render_validators(facts: RenderContext, templates: Templates) -> tuple[Scrip
 def render_deprovisioning(
     catalogue: Catalogue, templates: Templates, *, pinned: Collection[str] = ()
 ) -> str:
-    """Render what generalises the machine after the last customizer.
+    """Render the script that generalises the machine after the last customizer.
 
-    *pinned* are the names of agents and packages: what the distribution does not have leaves
-    nothing behind where nobody pins it.
+    *pinned* are names of agents and packages. A component that the distribution lacks and the
+    image does not pin leaves no files behind.
     """
     there = (
         component
@@ -220,7 +220,7 @@ def render_deprovisioning(
 
 
 def _install_steps(facts: RenderContext) -> tuple[tuple[LockedStep, Component | None], ...]:
-    """The steps of the lock in the spec's order; what is missing is a stale lock."""
+    """Return the steps of the lock in the spec's order; a missing step means a stale lock."""
     steps = {step.name: step for step in facts.lock.customizing}
     wanted: list[tuple[str, Component | None]] = [
         (pin.name, _component(pin.name, facts)) for pin in facts.spec.agents
@@ -248,7 +248,7 @@ def _component(name: str, facts: RenderContext) -> Component:
 
 
 def _pinned(step: LockedStep, lock: Lock) -> list[tuple[str, str]]:
-    """What a step asks for, each with its version."""
+    """Return the packages that a step requests, each with its version."""
     versions = {package.name: package.version for package in step.packages}
     missing = [name for name in step.pins if name not in versions]
     if missing or not step.pins:
@@ -293,7 +293,7 @@ def _check(
 def _stop(
     component: Component | None, facts: RenderContext, pins: list[tuple[str, str]]
 ) -> dict[str, Any]:
-    """What stops self-updates; the newest agent on the disk decides which switches are known."""
+    """Return the settings that stop self-updates, as known to the newest agent on the disk."""
     if component is None:
         return {"settings": (), "drop_ins": ()}
     newest = {pin.name: pin.newest for pin in facts.spec.agents}
@@ -302,7 +302,7 @@ def _stop(
 
 
 def _upstream(version: str) -> str:
-    """The part of a Debian version that a program prints as its own: `4.3.1+ds1-8` is 4.3.1."""
+    """Return the upstream part of a Debian version: 4.3.1 for `4.3.1+ds1-8`."""
     rest = version.partition(":")[2] or version
     upstream = rest.rpartition("-")[0] or rest
     return upstream.partition("+")[0].partition("~")[0]
@@ -320,7 +320,7 @@ def _put_files(facts: RenderContext, templates: Templates) -> Iterable[Script]:
 
 
 def _readable(file: LockedFile) -> bool:
-    """Whether an ordinary user may read it, as validators are."""
+    """Whether an unprivileged user, such as a validator, may read the file."""
     return bool(int(file.mode, 8) & 0o004)
 
 

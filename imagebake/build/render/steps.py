@@ -1,4 +1,4 @@
-"""What every script of an image is made from, and how a step becomes one that runs as root."""
+"""Inputs of all script templates, and the rendering of a spec's own steps."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from imagebake.spec.model.steps import (
 from imagebake.spec.plan import Script, StepKind
 
 SOURCE_DATE_EPOCH = 1760000000
-"""The time that everything written by a script claims; the local builder clamps to it."""
+"""Timestamp of all written files; the local builder clamps to it."""
 
 AGENT = "azure-linux-agent"
-"""The guest agent's name in the catalogue."""
+"""Catalogue name of the guest agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderContext:
-    """What all scripts of one image are rendered from."""
+    """Inputs that all scripts of one image are rendered from."""
 
     spec: ImageSpec
     lock: Lock
@@ -43,19 +43,19 @@ class RenderContext:
 
     @property
     def guest_agent(self) -> Component | None:
-        """The guest agent, where the image pins it."""
+        """The guest agent, if the image pins it."""
         pinned = any(pin.agent == AGENT for pin in self.spec.agents)
         return self.catalogue.components.get(AGENT) if pinned else None
 
 
 def root_script(name: str, template: str, templates: Templates, **values: Any) -> Script:  # noqa: ANN401
-    """The step *name*, from the template `install/TEMPLATE.sh.j2`."""
+    """Render the step *name* from the template `install/TEMPLATE.sh.j2`, to run as root."""
     body = templates.shell(f"install/{template}.sh.j2", epoch=SOURCE_DATE_EPOCH, **values)
     return Script(name=name, text=templates.shell("install/as_root.sh.j2", body=body))
 
 
 def drop_in_values(drop_in: DropIn) -> dict[str, str]:
-    """A configuration file of ours, as templates take it."""
+    """Return *drop_in* as template values."""
     return {
         "path": drop_in.path,
         "folder": drop_in.path.rpartition("/")[0],
@@ -64,7 +64,7 @@ def drop_in_values(drop_in: DropIn) -> dict[str, str]:
 
 
 def render_spec_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:
-    """Render *step* of *spec*; what Azure does by itself says so in its text."""
+    """Render *step* of *spec*; the text of a step that Azure performs itself is JSON."""
     runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
     match step:
         case InlineCustomizer() | InlineValidator():
@@ -95,7 +95,7 @@ def _shell(step: InlineCustomizer | InlineValidator, templates: Templates) -> st
 
 
 def _powershell(step: InlineCustomizer | InlineValidator, templates: Templates) -> str:
-    """The lines as they stand, behind those by which the first error ends the step."""
+    """Prepend the lines that make the first error end the step."""
     return templates.powershell("windows/own.ps1.j2", body=Fragment("\n".join(step.inline)))
 
 

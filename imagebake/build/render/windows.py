@@ -10,7 +10,6 @@ from imagebake.build.render.steps import RenderContext, render_spec_step
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.templating import Fragment, Templates
-from imagebake.spec.catalogue.component import Component
 from imagebake.spec.catalogue.component import (
     DEPROVISIONING,
     MANIFEST,
@@ -18,6 +17,7 @@ from imagebake.spec.catalogue.component import (
     MODULES_OF_7,
     POWERSHELL_7,
     STATE,
+    Component,
     Installation,
 )
 from imagebake.spec.lock import LockedInstaller

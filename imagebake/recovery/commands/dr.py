@@ -16,8 +16,8 @@ from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lock.selection import find_spec, select_specs, split_version
-from imagebake.recovery.readiness import Lack, absent, general_lacks, lacks, unread
-from imagebake.recovery.second_gallery import Second, copy_plan, flaws, use_plan, wanted
+from imagebake.recovery.readiness import RecoveryGap, missing_gallery, find_general_gaps, find_gaps, unreadable_gallery
+from imagebake.recovery.second_gallery import SecondGallery, plan_copy, copy_defects, plan_gallery_switch, versions_for_recovery
 from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.operation import (
@@ -93,36 +93,36 @@ def check(image: str, *, as_json: bool) -> None:
         )
 
 
-def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[Lack, ...]:
+def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap, ...]:
     """What a recovery of *specs* would miss."""
     settings = at.context.settings
     other = second_gallery(at) if settings.second_gallery else None
-    found: list[Lack] = []
+    found: list[RecoveryGap] = []
     mine = _read(at, "./inv dr use second" if other else "./inv bake IMAGE", found)
     theirs = _read(other, "./inv dr copy IMAGE", found) if other else None
     if mine is None:
         return tuple(found)
     to = target(other) if other else None
     if theirs is not None or not other:
-        found += general_lacks(mine, theirs, (settings.location, settings.second_location))
+        found += find_general_gaps(mine, theirs, (settings.location, settings.second_location))
     for spec in specs:
-        needed = [one.id for one in wanted(rings_of(spec, VersionIndex(mine)))]
+        needed = [one.id for one in versions_for_recovery(rings_of(spec, VersionIndex(mine)))]
         mine = at.looked_at(mine, map(key, needed))
         if theirs and other and to:
             theirs = other.looked_at(theirs, [key(to.place_of(one)) for one in needed])
-        found += lacks(spec, mine, theirs, to)
+        found += find_gaps(spec, mine, theirs, to)
     return tuple(found)
 
 
-def _read(at: RolloutContext, command: str, found: list[Lack]) -> Inventory | None:
+def _read(at: RolloutContext, command: str, found: list[RecoveryGap]) -> Inventory | None:
     """What is in a gallery; where there is none to be read, None and a line in *found*."""
     try:
         return at.fleet.inventory(consumers=False)
     except NotFound:
-        found.append(absent(at.context.settings.gallery, command))
+        found.append(missing_gallery(at.context.settings.gallery, command))
         return None
     except CloudError as error:
-        found.append(unread(at.context.settings.gallery, error.message, command))
+        found.append(unreadable_gallery(at.context.settings.gallery, error.message, command))
         return None
 
 
@@ -144,7 +144,7 @@ def copy_image(
     first = at.fleet.inventory((definition,), consumers=False)
 
     def decide(there: Inventory) -> RolloutPlan:
-        return copy_plan(spec, first, there, to, now=other.now())
+        return plan_copy(spec, first, there, to, now=other.now())
 
     if plan:
         print_plan(other.decided(decide, _there(other, definition, first))[0], request)
@@ -171,21 +171,21 @@ def _there(other: RolloutContext, definition: str, first: Inventory) -> Inventor
 def compare(at: RolloutContext, other: RolloutContext, spec: ImageSpec, first: Inventory) -> None:
     """Raise `ValidationFailed` where a copy that a recovery needs is not its original."""
     to, content = target(other), at.session.images.content
-    for one in wanted(rings_of(spec, VersionIndex(first))):
+    for one in versions_for_recovery(rings_of(spec, VersionIndex(first))):
         original, copied = at.fleet.version(one.id) or one, to.place_of(one.id)
         contents = (content(one.id), content(copied))
-        if told := flaws(original, other.fleet.version(copied), contents):
+        if told := copy_defects(original, other.fleet.version(copied), contents):
             raise ValidationFailed(
                 f"the copy of {spoken(one.id)} cannot take its place: {'; '.join(told)}",
                 hint=f"./inv dr copy {spec.name} again; delete the copy where it is another",
             )
 
 
-def target(other: RolloutContext) -> Second:
+def target(other: RolloutContext) -> SecondGallery:
     """The gallery of *other* as decisions know it."""
     settings = other.context.settings
     gallery = other.session.cloud.endpoint.gallery_id(settings.gallery)
-    return Second(gallery=gallery, location=settings.location)
+    return SecondGallery(gallery=gallery, location=settings.location)
 
 
 def use(which: str, image: str, *, without: str, plan: bool, as_json: bool) -> None:
@@ -229,7 +229,7 @@ def use_gallery(
     )  # fmt: skip
 
     def decide(inventory: Inventory) -> RolloutPlan:
-        return use_plan(spec, inventory, left, now=at.now(), without=without)
+        return plan_gallery_switch(spec, inventory, left, now=at.now(), without=without)
 
     if plan:
         planned = at.decided(decide, at.inventory())[0]

@@ -30,7 +30,7 @@ from imagebake.recovery.faults import (
     other_content,
     watched,
 )
-from imagebake.recovery.rehearse import Hands, Rehearsal, Run, rehearse
+from imagebake.recovery.runbook import Hands, Rehearsal, Run, rehearse
 from imagebake.recovery.runbook import RECORDS, Runbook, last_rehearsal, load_runbooks
 from imagebake.recovery.sandbox import open_sandbox
 from imagebake.rollout.operation import FIRST

@@ -78,7 +78,7 @@ def _changed(context: Context, specs: Sequence[ImageSpec], base: str) -> list[Ba
 
 
 def _since(context: Context, spec: ImageSpec, earlier: BaseRevision) -> BakeDecision:
-    if earlier.is_same(spec.name):
+    if earlier.is_unchanged(spec.name):
         return BakeDecision(image=spec.name, need=BakeNeed.FRESH, why=f"as at {earlier.revision}")
     old, _ = earlier.planned(spec.name)
     if old and old.bake_key == plan_image(context, spec, fresh_lock(context, spec)).bake_key:

@@ -1,4 +1,4 @@
-"""Values of a rollout: inventory index, rings, actions, plans and outcomes."""
+"""Values of a rollout: version index, rings, actions, plans and outcomes."""
 
 __all__ = [
     "actions",

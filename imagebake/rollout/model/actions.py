@@ -1,4 +1,4 @@
-"""What a rollout can do to a gallery and to its consumers, each with its reason."""
+"""Actions of a rollout on gallery versions and scale sets, each with its reason."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One step of a plan, which may be taken twice with the same effect as once.
+    """One step of a plan. Every action is idempotent.
 
-    *subject* is the id of what is written. What a plan is known by leaves out *moving*
-    fields: when it is carried out, and how its reasons are worded.
+    *subject* is the ARM id of the resource that is written. The digest of a plan leaves out
+    the fields in *moving*: times, and the wording of reasons.
     """
 
     subject: str
@@ -32,23 +32,26 @@ class Action:
 
     @property
     def kind(self) -> str:
-        """The action's name for programs: `mark-current`."""
+        """The action's name in JSON, from its class: `mark-current`."""
         return _WORD.sub("-", type(self).__name__).lower()
 
     @property
     def sentence(self) -> str:
-        """What is done, as a change request says it."""
+        """The action as a change request words it."""
+        return self._sentence()
+
+    def _sentence(self) -> str:
         raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:
-        """The action for programs."""
+        """Return the action for programs."""
         fields = {
             field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)
         }
         return {"kind": self.kind, **fields, "sentence": self.sentence}
 
     def identity(self) -> dict[str, Any]:
-        """What stays the same when the same thing is planned again later."""
+        """Return the fields that stay the same when the same step is planned again later."""
         left = self.moving | {"sentence"}
         kept = {name: value for name, value in self.to_json().items() if name not in left}
         return kept | {"subject": self.subject.lower()}
@@ -56,29 +59,25 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publish(Action):
-    """Ask for replicas; *replicas* and *hidden* are all regions and all hidden ones after."""
+    """Request replicas. *replicas* and *hidden* are the complete sets afterwards, by region."""
 
     replicas: Mapping[str, int]
     hidden: frozenset[str]
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         regions = ", ".join(f"{name} ({n})" for name, n in sorted(self.replicas.items()))
         return f"Replicate {spoken(self.subject)} to {regions}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitReplicas(Action):
-    """Go no further before the version is complete in *regions*; writes nothing."""
+    """Wait until the version is completely replicated in *regions*; writes nothing."""
 
     regions: frozenset[str]
 
     writes: ClassVar[int] = 0
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Wait until {spoken(self.subject)} is complete in {_listed(self.regions)}"
 
 
@@ -89,42 +88,36 @@ class MarkCurrent(Action):
     ring: str
     at: dt.datetime
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Make {spoken(self.subject)} current in ring {self.ring}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Show(Action):
-    """Let `latest` mean the version in more regions; *shown* are all of them after."""
+    """Let `latest` resolve to the version in more regions; *shown* are all of them."""
 
     shown: frozenset[str]
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
-        return f"Show {spoken(self.subject)} to those that ask for latest in {_listed(self.shown)}"
+    def _sentence(self) -> str:
+        return f"Let latest resolve to {spoken(self.subject)} in {_listed(self.shown)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hide(Action):
-    """Let `latest` no longer mean the version; *shown* are the regions left, mostly none."""
+    """Exclude the version from `latest`; *shown* are the regions where it stays, usually none."""
 
     shown: frozenset[str] = frozenset()
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         left = f" except in {_listed(self.shown)}" if self.shown else ""
-        return f"Hide {spoken(self.subject)} from those that ask for latest{left}"
+        return f"Exclude {spoken(self.subject)} from latest{left}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move(Action):
-    """Point a scale set at version *to*, and start its rolling upgrade.
+    """Set the image version of a scale set to *to* and start its rolling upgrade.
 
-    *batch* counts from 1: all of one batch are upgraded side by side, then comes the next.
+    Scale sets of the same *batch*, counted from 1, are upgraded in parallel.
     """
 
     etag: str
@@ -136,9 +129,7 @@ class Move(Action):
 
     writes: ClassVar[int] = 2
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return (
             f"Move scale set {spoken(self.subject)} from {spoken(self.was)} to {spoken(self.to)},"
             f" at most {self.max_unavailable_percent} % at a time (batch {self.batch})"
@@ -155,9 +146,7 @@ class Upgrade(Action):
     batch: int
     max_unavailable_percent: int
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return (
             f"Upgrade the instances of scale set {spoken(self.subject)} to {spoken(self.to)},"
             f" at most {self.max_unavailable_percent} % at a time (batch {self.batch})"
@@ -166,24 +155,20 @@ class Upgrade(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelUpgrade(Action):
-    """Stop a rolling upgrade that is on its way to a version which is no longer wanted."""
+    """Cancel a rolling upgrade to a version that is no longer wanted."""
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Cancel the running upgrade of scale set {spoken(self.subject)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoke(Action):
-    """Never let the version be current again, in *ring* and those after it, or everywhere."""
+    """Ban the version from *ring* and all later rings, or from every ring."""
 
     ring: str
     at: dt.datetime
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         where = "everywhere" if self.ring == EVERYWHERE else f"from ring {self.ring} on"
         return f"Revoke {spoken(self.subject)} {where}"
 
@@ -195,9 +180,7 @@ class Override(Action):
     ring: str
     at: dt.datetime
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Record the override for {spoken(self.subject)} in ring {self.ring}"
 
 
@@ -207,84 +190,70 @@ class OverrideFreeze(Action):
 
     at: dt.datetime
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Record on {spoken(self.subject)} that the freeze was overruled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold(Action):
-    """Leave a version, or every version of a definition, as it is."""
+    """Exempt a version, or every version of a definition, from rollouts and retirement."""
 
     at: dt.datetime
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Hold {spoken(self.subject)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unhold(Action):
-    """Take a hold away."""
+    """Release a hold."""
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Release the hold on {spoken(self.subject)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire(Action):
-    """Hide a version and date its end of life: it is deleted later, by another run."""
+    """Hide a version and set its end of life. A later run deletes it."""
 
     at: dt.datetime
     end_of_life: dt.datetime
 
     writes: ClassVar[int] = 2
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Retire {spoken(self.subject)}: hidden now, deleted after {self.end_of_life:%F}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unretire(Action):
-    """Take the end of life of a retired version away."""
+    """Remove the end of life of a retired version."""
 
     writes: ClassVar[int] = 2
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Take {spoken(self.subject)} out of retirement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard(Action):
-    """Have Azure refuse to delete the version before its end of life, or no longer."""
+    """Turn Azure's block on deletion before the end of life on or off."""
 
     on: bool
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
-        verb = "Guard" if self.on else "Stop guarding"
-        return f"{verb} {spoken(self.subject)} against deletion before its end of life"
+    def _sentence(self) -> str:
+        verb = "Block" if self.on else "Allow"
+        return f"{verb} deletion of {spoken(self.subject)} before its end of life"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete(Action):
-    """Delete a version whose end of life is past."""
+    """Delete a version whose end of life has passed."""
 
     writes: ClassVar[int] = 0
     deletes: ClassVar[int] = 1
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Delete {spoken(self.subject)}"
 
 
@@ -302,16 +271,14 @@ def _listed(words: frozenset[str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy(Action):
-    """Make a version of a second gallery from the version *source*, hidden everywhere."""
+    """Create a version in a second gallery from the version *source*, hidden in every region."""
 
     source: str
     location: str
     replicas: Mapping[str, int]
     tags: Mapping[str, str]
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         gallery = self.subject.partition("/galleries/")[2].partition("/")[0]
         regions = ", ".join(sorted(self.replicas))
         return f"Copy {spoken(self.source)} to gallery {gallery} in {regions}"
@@ -319,12 +286,10 @@ class Copy(Action):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyTags(Action):
-    """Let a copy say what its original says now: *tags* are set, and *gone* taken away."""
+    """Bring the tags of a copy up to date: set *tags* and remove the names in *gone*."""
 
     tags: Mapping[str, str]
     gone: frozenset[str]
 
-    @property
-    def sentence(self) -> str:
-        """What is done."""
+    def _sentence(self) -> str:
         return f"Bring the tags of the copy {spoken(self.subject)} up to date"

@@ -1,4 +1,4 @@
-"""What an action leaves behind, so that whoever takes it can see that nothing else changed."""
+"""Predict the effect of an action on a version, to detect changes made by others."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ from imagebake.rollout.model.actions import (
 
 OURS = "imagebake-"
 _LONGEST_TAG = 256
+"""ARM's limit for the value of a tag, in characters."""
 
 
 def set_tags(action: Action) -> dict[str, str]:
-    """The tags that *action* sets, each no longer than ARM lets them be."""
+    """Return the tags that *action* sets, each cut to ARM's limit of 256 characters."""
     match action:
         case MarkCurrent():
             tags = {TAG_RING + action.ring: written_time(action.at)}
@@ -65,7 +66,7 @@ def set_tags(action: Action) -> dict[str, str]:
 
 
 def removed_tags(action: Action) -> frozenset[str]:
-    """The tags that *action* takes away."""
+    """Return the names of the tags that *action* removes."""
     match action:
         case CopyTags():
             return action.gone
@@ -78,7 +79,7 @@ def removed_tags(action: Action) -> frozenset[str]:
 
 
 def version_after(action: Action, version: GalleryVersion) -> GalleryVersion:
-    """*version* once *action*, which is about it, has been taken."""
+    """Return *version* as it is once *action*, whose subject it is, has been carried out."""
     gone = removed_tags(action)
     kept = {name: text for name, text in version.tags.items() if name not in gone}
     version = replace(version, tags=kept | set_tags(action))
@@ -106,13 +107,13 @@ def _shown(version: GalleryVersion, regions: frozenset[str]) -> GalleryVersion:
 
 
 def unexpected_changes(planned: GalleryVersion, found: GalleryVersion) -> tuple[str, ...]:
-    """What of *found* a plan that was made for *planned* did not know of, in words.
+    """List the differences of *found* from *planned* that matter to a plan, in words.
 
-    How far a replication is, claims, and tags of other people do not matter to a plan.
+    Replication progress, claims and tags of other tools do not matter.
     """
     before, now = _facts(planned), _facts(found)
     return tuple(
-        f"{name} was {before.get(name, 'not there')} and is {now.get(name, 'not there')}"
+        f"{name}: {before.get(name, 'absent')} → {now.get(name, 'absent')}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name)
     )
@@ -126,11 +127,11 @@ def _facts(version: GalleryVersion) -> Mapping[str, Any]:
         if name.startswith(OURS) and not name.startswith(TAG_CLAIM)
     }
     return tags | {
-        "its state": version.state if version.state in _BROKEN else "usable",
-        "what has replicas of it": ", ".join(sorted(version.regions)),
-        "what shows it": ", ".join(sorted(version.shown)) or "nothing",
-        "its end of life": written_time(end) if end else "none",
-        "its guard": "on" if version.guarded else "off",
+        "state": version.state if version.state in _BROKEN else "usable",
+        "regions with replicas": ", ".join(sorted(version.regions)),
+        "regions where latest includes it": ", ".join(sorted(version.shown)) or "none",
+        "end of life": written_time(end) if end else "none",
+        "deletion block": "on" if version.guarded else "off",
     }
 
 

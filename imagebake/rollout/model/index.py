@@ -1,4 +1,4 @@
-"""An inventory, indexed once: everything else asks here instead of searching."""
+"""Index over a fleet inventory: versions by id and definition, and revocations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imagebake.azure.resources.resource_ids import definition_of, key
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """Why a version is revoked: for ring *ring* and those after, since *at*, by *origin*."""
+    """A revocation for *ring* and all later rings, set at *at* on the version *origin*."""
 
     ring: str
     at: dt.datetime
@@ -27,7 +27,7 @@ class Revocation:
 
 
 class VersionIndex:
-    """The versions of *inventory* by id and definition, and what revokes each of them."""
+    """The versions of *inventory* by id and by definition, with their revocations."""
 
     def __init__(self, inventory: Inventory) -> None:
         self.inventory = inventory
@@ -51,11 +51,11 @@ class VersionIndex:
         self.revocations = self._revocations()
 
     def of(self, definition: str) -> list[GalleryVersion]:
-        """The versions of the definition with the id *definition*, oldest number first."""
+        """Return the versions of *definition*, an ARM id, lowest version first."""
         return self._of.get(key(definition), [])
 
     def named(self, definition: str) -> str:
-        """The id of the definition that is called *definition*, or an id that nothing has."""
+        """Return the id of the definition named *definition*, or an unused id if there is none."""
         low = definition.lower()
         found = (
             definition.id
@@ -70,31 +70,35 @@ class VersionIndex:
         return next(found, None) or next(by_version, f"{self.inventory.gallery}/images/{low}")
 
     def spelled(self, definition: str) -> str:
-        """The id *definition* as Azure spells it, where that was read."""
+        """Return the id *definition* in Azure's own spelling, if it was read."""
         found = self.definitions.get(key(definition))
         versions = self.of(definition)
         if found or not versions:
             return found.id if found else definition
+        # Normalising keeps the length, so the prefix of a version's id is the definition's.
         return versions[0].id[: len(key(definition))]
 
     def tags_of(self, identifier: str) -> Mapping[str, str]:
-        """The tags of the definition that *identifier* is, or is a version of."""
+        """Return the tags of the definition that *identifier* is, or is a version of."""
         definition = self.definitions.get(definition_of(identifier))
         return definition.tags if definition else {}
 
     def affected_by(self, origin: str) -> Iterator[str]:
-        """What a revocation of *origin* reaches: itself, its twins, and all made from them."""
+        """Yield the ids that a revocation of *origin* reaches.
+
+        These are the version itself, versions with the same bake key, and all made from them.
+        """
         return self._reached([key(origin)], set())
 
     def is_record(self, version: GalleryVersion) -> bool:
-        """Whether *version* alone says that a bake key is revoked for a ring, and since when."""
+        """Whether *version* is the only record that its bake key is revoked for a ring."""
         if TAG_REVOKED not in version.tags or not version.bake_key:
             return False
         ring, at = read_revoked(version.tags[TAG_REVOKED])
         return self._records[version.bake_key, ring] == (at, key(version.id))
 
     def _revocations(self) -> dict[str, list[Revocation]]:
-        """What revokes each version, of every ring the latest; from each carrier onwards."""
+        """Collect each version's revocations: per ring the latest that reaches it."""
         carriers: dict[str, list[tuple[dt.datetime, str]]] = defaultdict(list)
         for name, version in self.versions.items():
             if TAG_REVOKED in version.tags:
@@ -112,7 +116,7 @@ class VersionIndex:
         return found
 
     def _reached(self, waiting: list[str], seen: set[str]) -> Iterator[str]:
-        """Walk down from *waiting*; what is in *seen* has been walked before."""
+        """Walk from *waiting* to children and same bake keys; *seen* has been walked before."""
         keys: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -128,6 +132,6 @@ class VersionIndex:
 
 
 def parents_of(version: GalleryVersion) -> set[str]:
-    """The ids, as they are compared, of what *version* was made from."""
+    """Return the normalised ids of the versions that *version* was made from."""
     named = (version.parent, version.tags.get(TAG_FROM))
     return {key(parent) for parent in named if parent} - {key(version.id)}

@@ -1,4 +1,4 @@
-"""A plan: what will be done and what will not, as a change request says it."""
+"""Rollout plans, their costs in ARM calls, and their outcomes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imagebake.rollout.model.actions import Action, AwaitReplicas, Move, Upgrade
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What is not done to *subject*: why, what protects it, and the command that shows that."""
+    """An action that is refused, with the reason, its protector and a command that shows it."""
 
     subject: str
     wanted: str
@@ -28,20 +28,20 @@ class Refusal:
     command: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """The refusal for programs."""
+        """Return the refusal for programs."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingAction:
-    """What will be done to *subject* later, and from when on."""
+    """An action that will follow by itself, at *at* if that is known."""
 
     subject: str
     wanted: str
     at: dt.datetime | None = field(default=None)
 
     def to_json(self) -> dict[str, Any]:
-        """What is due, for programs."""
+        """Return the pending action for programs."""
         return {
             "subject": self.subject,
             "wanted": self.wanted,
@@ -54,7 +54,7 @@ _SHORT = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRate:
-    """So many ARM calls a minute, of each kind: the token buckets of one subscription."""
+    """ARM calls per minute, by kind: the token buckets of one subscription."""
 
     writes: int = 200
     deletes: int = 200
@@ -63,7 +63,7 @@ class CallRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanCost:
-    """The ARM calls of a plan. *reads* are single looks at what takes long, the fewest."""
+    """ARM calls that a plan takes. *reads* is a lower bound: one poll per long operation."""
 
     reads: int
     writes: int
@@ -71,11 +71,11 @@ class PlanCost:
 
     @property
     def calls(self) -> int:
-        """All of them."""
+        """The total number of calls."""
         return self.reads + self.writes + self.deletes
 
     def seconds(self, throttle: CallRate) -> int:
-        """So long the calls take at *throttle*, where nothing else is to be waited for."""
+        """Return the time that the calls take at *throttle*, without waiting for Azure's work."""
         minutes = max(
             self.reads / throttle.reads,
             self.writes / throttle.writes,
@@ -86,10 +86,10 @@ class PlanCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutPlan:
-    """What is to be done, in this order, and what is refused.
+    """Actions in order, with refusals and pending actions.
 
-    While *gate* is not open, *actions* is empty and *waiting* has what would be done. *due*
-    comes by itself later. *notes* are for the reader; *facts* are numbers for programs.
+    While *gate* is closed, *actions* is empty and *waiting* holds the blocked actions. *notes*
+    are for the reader; *facts* are numbers for programs.
     """
 
     title: str
@@ -104,12 +104,12 @@ class RolloutPlan:
 
     @property
     def digest(self) -> str:
-        """What the plan is known by: the same actions have it, whenever they are planned."""
+        """The digest of the actions: planning the same actions later gives the same digest."""
         return sha256_json([action.identity() for action in self.actions])
 
     @property
     def cost(self) -> PlanCost:
-        """The ARM calls that carrying the plan out takes."""
+        """The ARM calls that the plan takes."""
         return PlanCost(
             reads=sum(
                 isinstance(action, AwaitReplicas | Move | Upgrade) for action in self.actions
@@ -119,18 +119,18 @@ class RolloutPlan:
         )
 
     def behind(self, gate: RolloutGate, override: str | None = None) -> RolloutPlan:
-        """The plan with nothing to do while *gate* is not open, unless *override* says why."""
+        """Return the plan, blocked while *gate* is closed unless *override* is given."""
         if gate.open or override:
             return replace(self, gate=gate)
         return replace(self, gate=gate, waiting=self.actions, actions=())
 
     def require_open(self) -> None:
-        """Raise `NotNow` where the gate keeps the plan's actions from being done."""
+        """Raise `NotNow` if the gate blocks the plan's actions."""
         if self.waiting or (not self.gate.open and not self.actions):
             raise NotNow(self.gate.sentence, hint=self.gate.hint)
 
     def to_json(self) -> dict[str, Any]:
-        """The plan for programs."""
+        """Return the plan for programs."""
         return {
             "title": self.title,
             "at": self.at.isoformat(),
@@ -152,10 +152,10 @@ class RolloutPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutWork:
-    """A plan, and what it was made from: *versions* as they were then, by id.
+    """A plan with the facts needed to execute it: *versions* as planned, by id.
 
-    *budgets* says how many scale sets may fail, by ring; *began* is when the work was asked
-    for, and *objective* how long a rollback may take.
+    *budgets* is the number of scale sets that may fail, by ring. *began* is when the command
+    was started, *objective* the time limit of a rollback.
     """
 
     plan: RolloutPlan
@@ -169,10 +169,11 @@ class RolloutWork:
 
 @dataclass(slots=True, kw_only=True)
 class RolloutOutcome:
-    """What was done of a plan, how long it took, and what came of the scale sets.
+    """Results of executing a plan.
 
-    *already* are steps that were there before they were taken; *failed* says why each scale
-    set failed that did; *stopped* why the rest of the plan was not done, empty at its end.
+    *done* are the steps with their seconds, *already* the steps that had been carried out
+    before, *failed* the failed scale sets with the reasons. *stopped* says why the execution
+    ended early; empty if it did not.
     """
 
     work: RolloutWork
@@ -192,7 +193,7 @@ class RolloutOutcome:
         return met and not self.stopped and not self.failed
 
     def to_json(self) -> dict[str, Any]:
-        """The outcome for programs, and as it is recorded."""
+        """Return the outcome for programs; this is also the stored record."""
         objective = self.work.objective
         return {
             "record_version": 1,
@@ -212,12 +213,12 @@ class RolloutOutcome:
 
     @property
     def text(self) -> str:
-        """What was done, for people."""
+        """The outcome for people."""
         count, title = len(self.done), self.work.plan.title
         steps = "1 step" if count == 1 else f"{count} steps"
         lines = [f"{title}: {steps} in {spoken_time(self.seconds)}"]
         if self.already:
-            lines.append(f"  taken already before this run came to it: {len(self.already)}")
+            lines.append(f"  done already before this run: {len(self.already)}")
         lines += [
             f"  failed, within the error budget: {name_of(name)}: {why}"
             for name, why in sorted(self.failed.items())
@@ -234,7 +235,7 @@ class RolloutOutcome:
 
 
 def spoken_time(seconds: float) -> str:
-    """A time in its largest unit: `1.5 s`, `4.2 min`, `3.0 h`."""
+    """Format *seconds* in the largest fitting unit: `1.5 s`, `4.2 min`, `3.0 h`."""
     for unit, size in (("h", 3600.0), ("min", 60.0)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""Who is current where, derived from tags alone."""
+"""Current and previous versions of each ring, derived from tags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PASSED = "passed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingAssignment:
-    """A version that was made current of a ring, and when."""
+    """A version that was made current in a ring, and when."""
 
     version: GalleryVersion
     since: dt.datetime
@@ -44,11 +44,11 @@ class Rings:
         self._seats: dict[str, list[RingAssignment]] = {}
 
     def ring(self, name: str) -> Ring:
-        """The ring that is called *name*; raises `KeyError` where there is none."""
+        """Return the ring *name*; raises `KeyError` if there is none."""
         return next((ring for ring in self.rings if ring.name == name), None) or _missing(name)
 
     def history(self, ring: str) -> list[RingAssignment]:
-        """Who was made current of *ring* and is not revoked for it, the latest first."""
+        """Return the assignments of *ring* that are not revoked for it, latest first."""
         if ring not in self._seats:
             tag = TAG_RING + ring
             tagged = (
@@ -66,17 +66,17 @@ class Rings:
         return self._seats[ring]
 
     def current(self, ring: str) -> GalleryVersion | None:
-        """The version that machines of *ring* are meant to have."""
+        """Return the version that machines of *ring* should have."""
         seats = self.history(ring)
         return seats[0].version if seats else None
 
     def previous(self, ring: str) -> GalleryVersion | None:
-        """The version that would be current if the current one were revoked alone."""
+        """Return the version that becomes current if the current one alone is revoked."""
         seats = self.history(ring)
         return seats[1].version if len(seats) > 1 else None
 
     def revoked(self, version: GalleryVersion, ring: str) -> Revocation | None:
-        """What keeps *version* out of *ring*, unless a later override overrules it."""
+        """Return the revocation that bans *version* from *ring*, unless a later override exists."""
         override = version.tags.get(TAG_OVERRIDE + ring)
         overruled = read_time(override) if override else None
         for revocation in self.index.revocations.get(key(version.id), ()):
@@ -87,15 +87,15 @@ class Rings:
         return None
 
     def revoked_anywhere(self, version: GalleryVersion) -> bool:
-        """Whether any ring, of those of this definition, may no longer have *version*."""
+        """Whether *version* is revoked for any ring of this definition."""
         return any(self.revoked(version, name) for name in self.names)
 
     def good(self, version: GalleryVersion, ring: Ring) -> bool:
-        """Whether *version* may be current of *ring*."""
+        """Whether *version* may be current in *ring*."""
         return not self.flaw(version, ring)
 
     def flaw(self, version: GalleryVersion, ring: Ring) -> str:
-        """Why *version* is not good for *ring*; empty where it is."""
+        """Return why *version* is not good for *ring*; empty if it is."""
         if not version.healthy:
             return f"it is not healthy: {describe_failure(version)}"
         if revocation := self.revoked(version, ring.name):
@@ -107,28 +107,30 @@ class Rings:
         return ""
 
     def why_revoked(self, version: GalleryVersion, revocation: Revocation) -> str:
-        """The revocation in words: of itself, of what it was made from, or of its twin."""
+        """Describe the revocation: its rings, and the version it was inherited from."""
         origin = self.index.versions.get(revocation.origin)
         own = key(version.id) == revocation.origin
-        whose = "" if own or not origin else f" as {origin.definition}@{origin.version}, its kin"
+        whose = (
+            "" if own or not origin else f", inherited from {origin.definition}@{origin.version}"
+        )
         where = "everywhere" if revocation.ring == EVERYWHERE else f"from {revocation.ring} on"
         return f"{where}{whose}"
 
     def overruled(self, version: GalleryVersion, ring: str) -> bool:
-        """Whether somebody recorded an override for *version* in *ring*."""
+        """Whether an override for *version* in *ring* is recorded."""
         return bool(read_time(version.tags.get(TAG_OVERRIDE + ring, "")))
 
     def held(self, version: GalleryVersion) -> str:
-        """The hold on *version* or on all of its definition; empty where there is none."""
+        """Return the hold on *version* or its definition; empty if there is none."""
         return version.tags.get(TAG_HOLD) or self.index.tags_of(version.id).get(TAG_HOLD, "")
 
     def last_with(self, region: str) -> Ring:
-        """The ring that says what `latest` means in *region*."""
+        """Return the last ring with *region*: it decides what `latest` resolves to there."""
         having = [ring for ring in self.rings if region in ring.regions]
         return having[-1] if having else self.rings[-1]
 
     def _reaches(self, revoked: str, ring: str) -> bool:
-        """Whether a revocation for *revoked* is one for *ring* as well."""
+        """Whether a revocation for the ring *revoked* also applies to *ring*."""
         if revoked == EVERYWHERE or revoked not in self.names or ring not in self.names:
             return True
         return self.names.index(revoked) <= self.names.index(ring)
@@ -140,7 +142,7 @@ def has_passed_proof(version: GalleryVersion) -> bool:
 
 
 def describe_failure(version: GalleryVersion) -> str:
-    """What is wrong with a version that is not healthy."""
+    """Return what is wrong with a version that is not healthy."""
     failed = sorted(name for name, state in version.regions.items() if state == "Failed")
     if failed:
         return f"its replication to {', '.join(failed)} failed"

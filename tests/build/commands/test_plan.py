@@ -16,8 +16,7 @@ from imagebake.azure.model.manifest import BakeManifest
 from imagebake.kernel.digest import canonical_json, sha256_file, sha256_json
 from imagebake.lock.locking import load_lock
 from imagebake.spec.load import load_spec
-from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan import PLAN, plan_record
+from imagebake.spec.plan import PLAN, BakePlan, plan_record
 from tests.support.plans import a_plan
 
 WHO = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.test")

@@ -17,7 +17,7 @@ from imagebake.build.render.scripts import render_deprovisioning
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
-from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Scenario
+from imagebake.lab.boot.scenario import FirstBoot, Scenario, StartMethod
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GoalState, StoreMode
 from imagebake.spec.catalogue.components import CATALOGUE

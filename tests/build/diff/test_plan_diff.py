@@ -6,8 +6,7 @@ from typing import Any
 
 from imagebake.build.diff.changes import PlanChange, RiskArea
 from imagebake.build.diff.plan_diff import diff_plans
-from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan import plan_record, read_plan
+from imagebake.spec.plan import BakePlan, plan_record, read_plan
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
 from tests.support.plans import a_plan
 

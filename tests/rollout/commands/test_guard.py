@@ -42,7 +42,9 @@ def test_a_model_that_asks_for_more_is_named_with_what_mends_it(fleet: Path, cap
         guard("demo", as_json=True)
     (told,) = json.loads(capsys.readouterr().out)["excess"]
 
-    assert "1 scale set asks for extensions that their image does not hold: ./inv guard" in remark
+    assert (
+        "1 scale set declares extensions that their image does not contain: ./inv guard" in remark
+    )
     assert caught.value.exit_code == 3
     assert "az vmss extension delete --resource-group imagebake --vmss-name batch" in table
     assert (told["extension"], told["name"]) == ("Microsoft.Azure.Extensions.CustomScript", "run")

@@ -72,7 +72,7 @@ def test_a_plan_changes_nothing(fleet: Rollout, capsys: pytest.CaptureFixture[st
 
     shown = capsys.readouterr().out
     assert "1. Retire demo@0.1.0: hidden now, deleted after 2026-12-06" in shown
-    assert "- demo@1.0.0: no retire: it is the current version of ring canary" in shown
+    assert "- demo@1.0.0: cannot retire: it is the current version of ring canary" in shown
     assert "Apply it with: ./inv retire --apply --expect " in shown
     assert fleet.state() == before
 
@@ -102,7 +102,7 @@ def test_what_is_tagged_between_the_decision_and_the_deletion_stays(
 
     fleet.tape.listen = keep
 
-    with pytest.raises(RolloutRefused, match="tag imagebake-keep was not there and is 'no'"):
+    with pytest.raises(RolloutRefused, match="tag imagebake-keep: absent → 'no'"):
         retire(fleet)
 
     assert "0.1.0" in numbers(fleet)

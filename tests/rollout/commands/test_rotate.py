@@ -97,7 +97,7 @@ def test_a_hold_is_kept_until_it_is_released(fleet: Path, capsys: Shown) -> None
     rotate("demo", **ROTATE)
 
     assert held.startswith("Hold demo@1.0.1: 1 step in ")
-    assert "no promote to canary: it is held: " in refused
+    assert "cannot promote to canary: it is held: " in refused
     assert again.startswith("Hold demo@1.0.1: nothing to do\nIt is held already: ")
     assert status(capsys)[0]["current"] == "1.0.1"
 
@@ -156,7 +156,7 @@ def test_a_retirement_is_decided_from_a_file_without_a_cloud(fleet: Path, capsys
     retire("", **RETIRE | {"inventory": "fleet.json", "now": "2999-01-01", "as_json": True})
     old = json.loads(capsys.readouterr().out)
 
-    assert "no retire: " in young
+    assert "cannot retire: " in young
     assert "it is younger than 14 days" in young
     protected = {one["subject"].rpartition("/")[2]: one["reason"] for one in old["refusals"]}
     assert protected["1.0.1"].startswith("it is the current version of ring canary")

@@ -27,25 +27,22 @@ from tests.support.fleets import NOW, a_version, shown, version_id
 ID = version_id("1.0.0")
 END = NOW + dt.timedelta(days=7)
 HELD = {"imagebake-hold": "2026 audit"}
-REPLICAS = (
-    "what has replicas of it was northeurope, westeurope"
-    " and is northeurope, swedencentral, westeurope"
-)
+REPLICAS = "regions with replicas: northeurope, westeurope → northeurope, swedencentral, westeurope"
 ACTIONS: tuple[tuple[Action, tuple[str, ...]], ...] = (
     (
         MarkCurrent(subject=ID, reason="r", ring="canary", at=NOW),
-        ("tag imagebake-ring-canary was not there and is '2026-11-22T10:00:00+00:00'",),
+        ("tag imagebake-ring-canary: absent → '2026-11-22T10:00:00+00:00'",),
     ),
     (
         Revoke(subject=ID, reason="bad", ring="*", at=NOW),
         (
-            "tag imagebake-revoked was not there and is '2026-11-22T10:00:00+00:00 *'",
-            "tag imagebake-revoked-reason was not there and is 'bad'",
+            "tag imagebake-revoked: absent → '2026-11-22T10:00:00+00:00 *'",
+            "tag imagebake-revoked-reason: absent → 'bad'",
         ),
     ),
     (
         Show(subject=ID, reason="r", shown=frozenset({"westeurope"})),
-        ("what shows it was nothing and is westeurope",),
+        ("regions where latest includes it: none → westeurope",),
     ),
     (
         Publish(
@@ -59,14 +56,14 @@ ACTIONS: tuple[tuple[Action, tuple[str, ...]], ...] = (
     (
         Retire(subject=ID, reason="r", at=NOW, end_of_life=END),
         (
-            "its end of life was none and is 2026-11-29T10:00:00+00:00",
-            "tag imagebake-retired was not there and is '2026-11-22T10:00:00+00:00'",
+            "end of life: none → 2026-11-29T10:00:00+00:00",
+            "tag imagebake-retired: absent → '2026-11-22T10:00:00+00:00'",
         ),
     ),
-    (Guard(subject=ID, reason="r", on=False), ("its guard was on and is off",)),
+    (Guard(subject=ID, reason="r", on=False), ("deletion block: on → off",)),
     (
         Hold(subject=ID, reason="audit", at=NOW),
-        ("tag imagebake-hold was not there and is '2026-11-22T10:00:00+00:00 audit'",),
+        ("tag imagebake-hold: absent → '2026-11-22T10:00:00+00:00 audit'",),
     ),
 )
 
@@ -115,7 +112,7 @@ def test_a_plan_is_disturbed_by_a_version_that_failed() -> None:
     before = a_version("1.0.0", **shown(a_version("1.0.0"), "westeurope"))
 
     assert unexpected_changes(before, replace(before, state="Failed")) == (
-        "its state was usable and is Failed",
+        "state: usable → Failed",
     )
 
 
