@@ -61,7 +61,11 @@ def bake_image(
     with open_journal(context).bake(spec.name, _facts(plan, lock.sha256, session)) as entry:
         while True:
             try:
-                result = bake_from_plan(context, plan, session, force=force)
+                refuse_windows(context, spec)
+                services = _services(context, session, plan.lock)
+                result = bake_plan(
+                    plan, session.destination, now=context.now, force=force, services=services
+                )
                 break
             except ArtifactsGone as error:
                 if locked:
@@ -137,9 +141,8 @@ def _heal(context: Context, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -
 
 
 def _services(context: Context, session: CloudSession, lock: Lock) -> BuildServices:
-    mirror = artifact_sources.open_mirror(
-        context, artifact_sources.find_machine_archives(context), lock
-    )
+    archives = artifact_sources.find_machine_archives(context)
+    mirror = artifact_sources.open_mirror(context, archives, lock)
     return BuildServices(
         cloud=session.cloud,
         mirror=mirror,

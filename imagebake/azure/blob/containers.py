@@ -16,11 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from azure.core.exceptions import AzureError, HttpResponseError
-
 from imagebake.azure.blob.address import Address
 from imagebake.azure.client.endpoint import Credential
-from imagebake.azure.client.error_text import refusal
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
 from imagebake.azure.client.requests import WORKERS
 from imagebake.azure.client.retry import Patience, Retries
@@ -49,8 +46,12 @@ HINTS = {
 """The next step for the codes of storage that people meet."""
 
 
-def blob_refusal(error: AzureError, doing: str, address: Address) -> CloudError:
+def blob_refusal(error: Any, doing: str, address: Address) -> CloudError:  # noqa: ANN401 - as above
     """Say that *doing* (an infinitive) failed at *address*, with storage's own code."""
+    from azure.core.exceptions import HttpResponseError
+
+    from imagebake.azure.client.error_text import refusal
+
     if not isinstance(error, HttpResponseError) or error.response is None:
         return refusal(error, doing)
     response: Any = error.response
@@ -247,8 +248,6 @@ class Container:
     @contextlib.contextmanager
     def _asking(self, doing: str) -> Iterator[None]:
         from azure.core.exceptions import AzureError
-
-        # moved
 
         try:
             yield

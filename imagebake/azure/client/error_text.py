@@ -12,7 +12,7 @@ from azure.core.exceptions import (
 )
 
 from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound, Unanswered
-from imagebake.azure.client.tokens import NoToken
+from imagebake.azure.client.no_token import NoToken
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact

@@ -1,5 +1,7 @@
 """One token for all who share it: asked for once, refreshed early, served until it expires."""
 
+# ruff: noqa: PLC0415 - azure.core takes a while to import, and most commands need no token
+
 from __future__ import annotations
 
 import threading
@@ -7,26 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from azure.core.exceptions import ClientAuthenticationError
-
 from imagebake.azure.client.endpoint import Credential
 from imagebake.azure.client.retry import RETRYABLE, Patience, Retries
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
-
-
-class NoToken(ClientAuthenticationError):
-    """No token; *passing* where the token service may give one when it is asked again later.
-
-    Not one of the errors of a connection, which would be taken for Azure Resource Manager's
-    and tried again by those who have tried already.
-    """
-
-    def __init__(self, why: str, *, passing: bool, hint: str) -> None:
-        super().__init__(message=why)
-        self.passing = passing
-        self.hint = hint
-
 
 _EARLIEST, _LATEST = 0.5, 0.75
 _BEFORE_THE_END = 300.0
@@ -117,7 +103,7 @@ class CachedCredential:
             return token
 
     def _refresh(self, kept: _Kept, scopes: tuple[str, ...], options: dict[str, Any]) -> None:
-        # moved
+        from imagebake.azure.client.no_token import NoToken
 
         now = self.clock()
         left = kept.token.expires_on - now
@@ -191,7 +177,7 @@ class TokenSource:
             raise self._explained(error) from None
 
     def _explained(self, error: Exception) -> Exception:
-        # moved
+        from imagebake.azure.client.no_token import NoToken
 
         lines = [line for line in str(error).splitlines() if line.strip()]
         said = lines[0] if lines else type(error).__name__

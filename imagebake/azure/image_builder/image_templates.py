@@ -124,7 +124,10 @@ class ImageTemplates:
             there = self._settled(name)
             if there is None:
                 with contextlib.suppress(Conflict):  # somebody was faster, or our reply was lost
-                    self._ask(name, "create", "begin_create_or_update", body)
+                    create = self._operations.begin_create_or_update
+                    self.clients.ask(
+                        f"create image template {name!r}", create, self._group, name, body
+                    )
                     return Run(self.clients, name, _target(body), adopted=False)
                 continue
             if _run_state(there) == "Running":

@@ -9,76 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azure.mgmt.core.polling.arm_polling import ARMPolling
-
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.azure.model.run_note import RunNote
 from imagebake.kernel.errors import BakeFailed, CloudError
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run that was accepted: *token* finds its operation again, *run* is the operation's id."""
-
-    token: str
-    run: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an operation says of itself: *state* in Azure's word, lower case, and the reason."""
-
-    state: str
-    code: str = ""
-    said: str = ""
-
-
-class _Unhurried(ARMPolling):
-    """Polling that asks when it is told to; the SDK's own starts a thread at once."""
-
-    def finished(self) -> bool:
-        return True
-
-    def ask(self) -> Outcome:
-        self.update_status()
-        document = self._pipeline_response.http_response.json()
-        error = document.get("error") if isinstance(document, Mapping) else None
-        error = error if isinstance(error, Mapping) else {}
-        return Outcome(
-            self.status().lower(), str(error.get("code", "")), str(error.get("message", ""))
-        )
-
-    def address(self) -> str:
-        return str(self._operation.get_polling_url())
-
-
-def start(operations: Any, group: str, template: str) -> Started:  # noqa: ANN401 - as in Clients
-    """Start a run, and do not wait for it."""
-    method = _Unhurried()
-    operations.begin_run(group, template, polling=method)
-    run = method.address().partition("?")[0].rpartition("/")[2]
-    return Started(method.get_continuation_token(), run)
-
-
-def outcome(
-    operations: Any,  # noqa: ANN401 - as in Clients
-    endpoint: Endpoint,
-    template: str,
-    token: str,
-) -> Outcome | None:
-    """Ask the operation of *token* how it is doing; None for a token that is not *endpoint*'s."""
-    method = _Unhurried()
-    try:
-        operations.begin_run(
-            endpoint.resource_group, template, continuation_token=token, polling=method
-        )
-    except ValueError:  # what a token holds is the SDK's business, from version to version
-        return None
-    return method.ask() if method.address().startswith(f"{endpoint.base_url}/") else None
-
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
@@ -123,7 +58,7 @@ class Run:
         When its fate is unknown the template says whether it runs; only if it does not is
         the request sent again.
         """
-        # moved  # noqa: PLC0415 - imports azure
+        from imagebake.azure.image_builder.run_operations import start  # noqa: PLC0415 - azure
 
         patience = self.clients.patience
         for attempt in range(1, _STARTS + 1):
@@ -195,7 +130,7 @@ def ended_how(clients: Clients, note: RunNote) -> str | None:
 
     A token is an address, and a token of ours goes to no other host than the endpoint's.
     """
-    # moved  # noqa: PLC0415 - imports azure
+    from imagebake.azure.image_builder.run_operations import outcome  # noqa: PLC0415 - azure
 
     if not note.token or note.base_url != clients.endpoint.base_url:
         return None

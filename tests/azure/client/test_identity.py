@@ -20,8 +20,9 @@ from werkzeug.wrappers import Request, Response
 from imagebake.azure.client.error_text import refusal
 from imagebake.azure.client.errors import Unanswered
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
+from imagebake.azure.client.no_token import NoToken
 from imagebake.azure.client.retry import Patience
-from imagebake.azure.client.tokens import CachedCredential, NoToken
+from imagebake.azure.client.tokens import CachedCredential
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from azure.core.credentials import AccessToken
 
-from imagebake.azure.client.tokens import CachedCredential, NoToken
+from imagebake.azure.client.no_token import NoToken
+from imagebake.azure.client.tokens import CachedCredential
 from tests.azure.conftest import Time
 
 HOUR = 3600.0
