@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from packageurl import PackageURL
+
 from imagebake.attest import purls
 from imagebake.attest.records import BakedVersion
 from imagebake.kernel.version import VERSION
@@ -61,17 +63,17 @@ def materials(baked: BakedVersion) -> Iterator[dict[str, Any]]:
     for package in baked.lock.packages:
         if package.sha256 not in seen:
             seen.add(package.sha256)
-            uri = purls.locked_deb(baked.family, baked.lock.suite or "", package)
-            yield _material(package.file_name, uri, package.sha256)
+            purl = purls.locked_deb(baked.family, baked.lock.suite or "", package)
+            yield _material(package.file_name, purl, package.sha256)
     for file, whose in baked.brought():
         if isinstance(whose, ExtensionPin):
-            uri = purls.extension(whose, file)
+            purl = purls.extension(whose, file)
         else:
-            uri = purls.agent(whose, file) if whose else purls.file(file)
-        yield _material(file.name, uri, file.sha256)
+            purl = purls.agent(whose, file) if whose else purls.file(file)
+        yield _material(file.name, purl, file.sha256)
     if baked.manifest.commit:
         yield {"name": "repository", "digest": {"gitCommit": baked.manifest.commit}}
 
 
-def _material(name: str, uri: str, sha256: str) -> dict[str, Any]:
-    return {"name": name, "uri": uri, "digest": {"sha256": sha256}}
+def _material(name: str, purl: PackageURL, sha256: str) -> dict[str, Any]:
+    return {"name": name, "uri": str(purl), "digest": {"sha256": sha256}}

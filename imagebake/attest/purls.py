@@ -1,59 +1,58 @@
-"""Package URLs: one name for a component that other programs understand."""
+"""Package URLs (purls): identifiers of components that other tools understand.
+
+Debian packages have a purl type of their own. Extensions, agents, files and images have none and
+are `generic`: https://github.com/package-url/purl-spec
+"""
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from packageurl import PackageURL
 
 from imagebake.spec.lock import LockedFile, LockedPackage
 from imagebake.spec.model.pins import ExtensionPin
 from imagebake.spec.model.source import MarketplaceImage, SourceImage
 
-_GENERIC = "pkg:generic"
+
+def deb(family: str, suite: str, name: str, version: str, architecture: str) -> PackageURL:
+    """Name a Debian package: `pkg:deb/debian/jq@1.6-2.1%2Bdeb12u3?arch=amd64&distro=bookworm`."""
+    return PackageURL("deb", family, name, version, {"arch": architecture, "distro": suite})
 
 
-def deb(family: str, suite: str, name: str, version: str, architecture: str) -> str:
-    """A Debian package: `pkg:deb/debian/jq@1.6-2.1%2Bdeb12u3?arch=amd64&distro=bookworm`."""
-    return f"pkg:deb/{family}/{_part(name)}@{_part(version)}?arch={architecture}&distro={suite}"
-
-
-def locked_deb(family: str, suite: str, package: LockedPackage) -> str:
-    """A package of a lock."""
+def locked_deb(family: str, suite: str, package: LockedPackage) -> PackageURL:
+    """Name a package of a lock."""
     return deb(family, suite, package.name, package.version, package.architecture)
 
 
-def extension(pin: ExtensionPin, file: LockedFile) -> str:
-    """The official zip of an extension: package URLs have no type for these."""
-    return _generic(f"azure-vm-extension/{_part(pin.handler)}", pin.version, file)
+def extension(pin: ExtensionPin, file: LockedFile) -> PackageURL:
+    """Name the official zip of an extension."""
+    return _download("azure-vm-extension", pin.handler, pin.version, file)
 
 
-def agent(name: str, file: LockedFile) -> str:
-    """The zip of an agent."""
-    return _generic(_part(name), file.version, file)
+def agent(name: str, file: LockedFile) -> PackageURL:
+    """Name the zip of an agent."""
+    return _download(None, name, file.version, file)
 
 
-def file(one: LockedFile) -> str:
-    """A pinned file."""
-    return _generic(_part(one.name), one.version, one)
+def file(locked: LockedFile) -> PackageURL:
+    """Name a pinned file."""
+    return _download(None, locked.name, locked.version, locked)
 
 
-def source_image(source: SourceImage) -> str:
-    """The image that Azure starts from: of the marketplace, or by its id."""
-    if not isinstance(source, MarketplaceImage):
-        return f"{_GENERIC}/azure-image{quote(source.urn, safe='/')}"
-    path = "/".join(_part(part) for part in (source.publisher, source.offer, source.sku))
-    return f"{_GENERIC}/azure-marketplace-image/{path}@{_part(source.version)}"
+def source_image(source: SourceImage) -> PackageURL:
+    """Name the image that Azure starts from: by publisher, offer and sku, or by its resource id."""
+    if isinstance(source, MarketplaceImage):
+        namespace = f"azure-marketplace-image/{source.publisher}/{source.offer}"
+        return PackageURL("generic", namespace, source.sku, source.version)
+    path, _, name = f"azure-image{source.urn}".rpartition("/")
+    return PackageURL("generic", path, name)
 
 
-def image(name: str, version: str, content_sha256: str) -> str:
-    """An image of ours."""
-    digest = f"?checksum=sha256:{content_sha256}" if content_sha256 else ""
-    return f"{_GENERIC}/imagebake/{_part(name)}@{_part(version)}{digest}"
+def image(name: str, version: str, content_sha256: str) -> PackageURL:
+    """Name a baked image version; *content_sha256* may be empty."""
+    qualifiers = {"checksum": f"sha256:{content_sha256}"} if content_sha256 else None
+    return PackageURL("generic", "imagebake", name, version, qualifiers)
 
 
-def _generic(path: str, version: str, one: LockedFile) -> str:
-    address = quote(one.url, safe=":/")
-    return f"{_GENERIC}/{path}@{_part(version)}?checksum=sha256:{one.sha256}&download_url={address}"
-
-
-def _part(text: str) -> str:
-    return quote(text, safe=":")
+def _download(namespace: str | None, name: str, version: str, file: LockedFile) -> PackageURL:
+    qualifiers = {"checksum": f"sha256:{file.sha256}", "download_url": file.url}
+    return PackageURL("generic", namespace, name, version, qualifiers)

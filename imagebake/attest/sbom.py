@@ -67,8 +67,8 @@ def _root(baked: BakedVersion) -> Component:
         name=manifest.image,
         version=manifest.version,
         description=baked.plan.spec.description,
-        bom_ref=purl,
-        purl=PackageURL.from_string(purl),
+        bom_ref=str(purl),
+        purl=purl,
         hashes=_hashes(manifest.content_sha256),
         properties=[
             _property("version-id", manifest.version_id),
@@ -107,8 +107,8 @@ def _packages(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> Iter
             type=ComponentType.APPLICATION if agent else ComponentType.LIBRARY,
             name=package.name,
             version=package.version,
-            bom_ref=purl,
-            purl=PackageURL.from_string(purl),
+            bom_ref=str(purl),
+            purl=purl,
             hashes=_hashes(known[0].sha256 if known else None),
             properties=[_property(name, text) for name, text in told.items() if text],
         )
@@ -123,7 +123,7 @@ def _files(baked: BakedVersion) -> Iterator[Component]:
             name=name,
             version=file.version,
             bom_ref=f"{purl}#{file.destination}",
-            purl=PackageURL.from_string(purl),
+            purl=purl,
             hashes=_hashes(file.sha256),
             external_references=[
                 ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(file.url))
@@ -134,7 +134,7 @@ def _files(baked: BakedVersion) -> Iterator[Component]:
 
 def _named(
     file: LockedFile, whose: ExtensionPin | str
-) -> tuple[ComponentType, str, str, list[Property]]:
+) -> tuple[ComponentType, str, PackageURL, list[Property]]:
     if isinstance(whose, ExtensionPin):
         told = [_property("extension-mode", whose.mode.value)]
         return ComponentType.APPLICATION, whose.handler, purls.extension(whose, file), told
@@ -152,8 +152,8 @@ def _source(baked: BakedVersion) -> Component:
         type=ComponentType.OPERATING_SYSTEM,
         name=name,
         version=version or None,
-        bom_ref=purl,
-        purl=PackageURL.from_string(purl),
+        bom_ref=str(purl),
+        purl=purl,
         properties=[_property("step", f"{source.kind} that the image starts from")],
     )
 
