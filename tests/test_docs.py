@@ -33,7 +33,7 @@ def test_the_readme_names_every_task() -> None:
 
 
 def test_the_task_reference_names_every_flag_setting_and_exit_code() -> None:
-    page = text_of(ROOT / "docs" / "tasks.md")
+    page = text_of(ROOT / "docs" / "reference" / "tasks.md")
 
     for task in TASKS.values():
         for flag, text in task.described().options:
@@ -46,7 +46,10 @@ def test_the_task_reference_names_every_flag_setting_and_exit_code() -> None:
 
 
 def test_every_rule_and_every_code_has_its_place_in_the_catalogues() -> None:
-    rules, errors = text_of(ROOT / "docs" / "rules.md"), text_of(ROOT / "docs" / "errors.md")
+    rules, errors = (
+        text_of(ROOT / "docs" / "reference" / "rules.md"),
+        text_of(ROOT / "docs" / "reference" / "errors.md"),
+    )
 
     assert [rule.id for rule in (*SPEC_RULES, *IMAGE_RULES) if rule.id not in rules] == []
     assert [code.id for code in codes.ALL if code.id not in errors] == []

@@ -76,7 +76,7 @@ class Attestor:
         if content is None:
             raise UsageError(
                 "the provenance is not signed: no key is configured",
-                hint="the setting signing_key names one: docs/sbom-and-provenance.md",
+                hint="the setting signing_key names one: docs/concepts/sbom-and-provenance.md",
             )
         return content
 

@@ -15,7 +15,7 @@ from imagebake.spec.model.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:imagebake:bake:v1"
-"""How the parameters below are to be understood: docs/sbom-and-provenance.md."""
+"""How the parameters below are to be understood: docs/concepts/sbom-and-provenance.md."""
 
 
 def provenance(baked: BakedVersion, *, records: Mapping[str, str]) -> dict[str, Any]:

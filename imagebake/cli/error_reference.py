@@ -70,7 +70,11 @@ _INVENTORY = tuple(
 
 
 _IMPORT = tuple(
-    (code, title, "Found by `./inv import`; [Import and debt](import-and-debt.md) explains it.")
+    (
+        code,
+        title,
+        "Found by `./inv import`; [Import and debt](../how-to/import-and-debt.md) explains it.",
+    )
     for code, title in model.CODES.items()
 )
 
@@ -81,7 +85,7 @@ _DEBT = tuple(
 
 
 def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
-    """The page `docs/errors.md`; *codes* are code, title and explanation."""
+    """The page `docs/reference/errors.md`; *codes* are code, title and explanation."""
     parts = [HEAD, "## Mistakes in files", ""]
     for code, title, explanation in (
         *codes,

@@ -29,7 +29,7 @@ class TaskHelp:
 
 
 def task_reference(tasks: Iterable[TaskHelp]) -> str:
-    """The page `docs/tasks.md`."""
+    """The page `docs/reference/tasks.md`."""
     parts = [HEAD, *(_task(task) for task in tasks), _settings(), _exit_codes()]
     return "\n".join(parts)
 

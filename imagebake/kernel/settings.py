@@ -115,7 +115,7 @@ class Settings:
     gallery: str = "imagebake"
     """The gallery's name."""
     second_gallery: str = ""
-    """The name of a second gallery, for recoveries; none when empty. See docs/recovery.md."""
+    """The name of a second gallery, for recoveries (docs/how-to/recovery.md); none when empty."""
     second_resource_group: str = "imagebake-second"
     """The resource group of the second gallery."""
     second_location: str = "northeurope"
@@ -159,7 +159,7 @@ class Settings:
     boot_limit_seconds: str = "300"
     """How long `inv validate --boot` waits for a disk to boot, in seconds."""
     freezes: tuple[Freeze, ...] = ()
-    """Times in which nothing is promoted or retired, in the file only; see docs/rollout.md."""
+    """Times in which nothing is promoted or retired, in the file only: docs/concepts/rollout.md."""
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
@@ -362,7 +362,7 @@ def _instead(name: str, known: tuple[str, ...], what: str) -> str:
     return f"did you mean {match[0]!r}?" if match else f"{what}: {', '.join(known)}"
 
 
-_FREEZE = f"a list of mappings with {', '.join(FIELDS)}: docs/rollout.md"
+_FREEZE = f"a list of mappings with {', '.join(FIELDS)}: docs/concepts/rollout.md"
 _FRAME = (yaml.StreamStartEvent, yaml.DocumentStartEvent, yaml.StreamEndEvent)
 CODES = {
     "C001": "the settings are not a YAML mapping",

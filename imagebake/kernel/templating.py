@@ -304,7 +304,7 @@ def _render(environment: jinja2.Environment, name: str, values: dict[str, Any]) 
     except jinja2.UndefinedError as error:
         raise RenderError(
             f"templates/{_place(name, error)}: {error.message}",
-            hint="docs/rendering.md lists what each template is given",
+            hint="docs/concepts/rendering.md lists what each template is given",
         ) from error
     except (jinja2.TemplateError, ValueError, TypeError, ArithmeticError) as error:
         raise RenderError(f"templates/{_place(name, error)}: {error}") from error

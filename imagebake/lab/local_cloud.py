@@ -190,7 +190,7 @@ def read_marketplace(workspace: Workspace, settings: Settings) -> Offered:
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(
             f"the setting marketplace is {settings.marketplace!r}, which cannot be used: {error}",
-            hint="docs/pins.md shows such a file",
+            hint="docs/how-to/pins.md shows such a file",
         ) from error
 
 

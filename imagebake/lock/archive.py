@@ -76,7 +76,8 @@ class Archives:
         if moment and not self.snapshot:
             raise ArtifactError(
                 f"{suite} is to be locked as it was at {moment}, and no dated archive is known",
-                hint="set 'snapshot' in imagebake.yaml, or IMAGEBAKE_SNAPSHOT: docs/ubuntu.md",
+                hint="set 'snapshot' in imagebake.yaml, or IMAGEBAKE_SNAPSHOT: "
+                "docs/how-to/ubuntu.md",
             )
         date = moment or self._date
         return tuple(

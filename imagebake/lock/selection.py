@@ -56,7 +56,7 @@ def split_version(text: str) -> tuple[str, str | None]:
     return image, version or None
 
 
-_FIRST = "docs/tutorial.md writes the first one"
+_FIRST = "docs/start/tutorial.md writes the first one"
 
 
 def _known(context: Context) -> str:

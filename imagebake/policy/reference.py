@@ -19,8 +19,8 @@ _INTRODUCTION = """\
 What `./inv validate` checks. Each rule has an id that never changes and is never given to
 another rule. An *error* fails the check (exit code 3), a *warning* is said and passed over.
 Rules over specs and locks need neither a baked image nor the network:
-`./inv validate IMAGE --rules-only`. Rules over first boots are judged by [the proof](proof.md),
-rules over disks with `./inv validate IMAGE --boot`.
+`./inv validate IMAGE --rules-only`. Rules over first boots are judged by
+[the proof](../concepts/proof.md), rules over disks with `./inv validate IMAGE --boot`.
 """
 
 

@@ -162,7 +162,7 @@ def second_gallery(at: RolloutContext) -> RolloutContext:
     if not settings.second_gallery:
         raise UsageError(
             "there is no second gallery",
-            hint="second_gallery in imagebake.yaml names it: docs/recovery.md",
+            hint="second_gallery in imagebake.yaml names it: docs/how-to/recovery.md",
         )
     name, group = settings.second_gallery, settings.second_resource_group
     cloud = at.session.cloud.in_group(group, settings.second_location)

@@ -103,7 +103,9 @@ def _value_error(error: ErrorDetails) -> Phrase:
     if isinstance(cause, InexactVersion):
         return Phrase(codes.INEXACT, str(cause), _where_versions_are(error["loc"]))
     if isinstance(cause, UnfitModeError):
-        return Phrase(codes.UNFIT_MODE, str(cause), "docs/delivery-modes.md says which to choose")
+        return Phrase(
+            codes.UNFIT_MODE, str(cause), "docs/concepts/delivery-modes.md says which to choose"
+        )
     return Phrase(codes.MISSPELT, str(cause))
 
 

@@ -151,7 +151,7 @@ UNFIT_MODE = Code(
     "an extension's keys do not fit the way it is delivered",
     "`cached` needs the official zip (`package`), which the image serves to its own agent; "
     "`native` and `absent` have none. A zip that merely lies on the disk is no way of delivery: "
-    "see `docs/delivery-modes.md`.",
+    "see `docs/concepts/delivery-modes.md`.",
 )
 
 KIND = Code(

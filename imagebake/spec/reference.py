@@ -36,7 +36,7 @@ path starts at `image_specs/` and cannot leave it.
 
 
 def page() -> str:
-    """`docs/spec-reference.md`, whole."""
+    """`docs/reference/spec-reference.md`, whole."""
     whole = full_schema()
     parts = [_HEAD, *_section("The spec", whole, whole, extends=True)]
     for name, part in _in_order(whole):

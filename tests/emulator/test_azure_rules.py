@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "azure-rules.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "azure-rules.md").read_text(encoding="utf-8")
 RULES, PAINS = PAGE.split("## Fifteen pains")
 
 
@@ -31,7 +31,7 @@ def test_the_tests_it_names_exist() -> None:
 
 
 def test_the_policy_rules_it_names_exist() -> None:
-    known = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    known = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
 
     named = set(re.findall(r"\bP\d{3}\b", PAGE))
     assert len(named) > 20

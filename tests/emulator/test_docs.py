@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_fidelity_table_names_tests_that_exist() -> None:
-    text = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "emulator.md").read_text(encoding="utf-8")
     named = re.findall(r"`([a-z]+/test_\w+\.py)::(test_\w+)`", text)
 
     missing = [

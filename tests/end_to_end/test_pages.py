@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.root, pytest.mark.archive]
 def test_the_first_tutorial_can_be_followed_to_the_letter(clone: Clone) -> None:
     reader = Reader(clone.root, clone.environment(proved=False), clone.versions)
 
-    reader.follow(PROJECT / "docs" / "tutorial.md")
+    reader.follow(PROJECT / "docs" / "start" / "tutorial.md")
 
     assert len(clone.versions()) == 1
 
@@ -25,7 +25,7 @@ def test_a_pin_goes_from_outdated_to_baked_proved_and_attested(clone: Clone) -> 
     meanwhile = {"a security fix": clone.fix, "the merge": clone.merge}
     reader = Reader(clone.root, clone.environment(), clone.versions, meanwhile)
 
-    reader.follow(PROJECT / "docs" / "tutorial-pins.md")
+    reader.follow(PROJECT / "docs" / "start" / "tutorial-pins.md")
 
     assert len(clone.versions()) == 2
 
@@ -34,7 +34,7 @@ def test_a_pin_goes_from_outdated_to_baked_proved_and_attested(clone: Clone) -> 
 def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(clone: Clone) -> None:
     reader = Reader(clone.root, clone.environment(), clone.versions)
 
-    reader.follow(PROJECT / "docs" / "tutorial-outage.md")
+    reader.follow(PROJECT / "docs" / "start" / "tutorial-outage.md")
 
     page = (clone.root.parent / "site" / "index.html").read_text()
     assert "store.test" in page.replace("<wbr>", "")

@@ -119,7 +119,7 @@ def test_a_missing_value_is_an_error_with_its_place(tmp_path: Path) -> None:
         shell.shell("outer.j2")
 
     assert caught.value.message == "templates/inner.j2:3: 'missing' is undefined"
-    assert caught.value.hint == "docs/rendering.md lists what each template is given"
+    assert caught.value.hint == "docs/concepts/rendering.md lists what each template is given"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from imagebake.spec.fields import EXTENDS
 GENERATED = {
     "schemas/image-spec.v1.schema.json": schema.text,
     "schemas/image-spec-base.v1.schema.json": schema.base_text,
-    "docs/spec-reference.md": reference.page,
+    "docs/reference/spec-reference.md": reference.page,
 }
 
 

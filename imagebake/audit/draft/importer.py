@@ -95,7 +95,10 @@ def _report_unsupported(body: ObjectValue, properties: Node | None, notes: Impor
             "I112", member.value, f"{member.name} has no place in a spec", hint, error=False
         )
     if (customize := lookup(properties, "customize")) is not None:
-        hint = "pin at least the agents: docs/catalogue.md has them; or extend a base that does"
+        hint = (
+            "pin at least the agents: docs/reference/catalogue.md has them; "
+            "or extend a base that does"
+        )
         notes.add_finding("I113", customize, "the template pins no agent", hint)
 
 

@@ -158,7 +158,9 @@ def azure_credential(
     note: Callable[[str], None] = lambda _: None,
     **options: Any,  # noqa: ANN401 - the SDK's
 ) -> CachedCredential:
-    """The identity that the *environment* offers, its token kept for all; see docs/identity.md.
+    """The identity that the *environment* offers, its token kept for all.
+
+    `docs/concepts/identity.md` has the table.
 
     *note* hears when a token cannot be refreshed though there is one that still is good.
     """
@@ -174,15 +176,18 @@ def azure_credential(
 _KINDS: Mapping[str, tuple[Callable[[Identities, Policies], Credential], str]] = {
     "GitHub": (
         Identities.github,
-        "does the application trust this repository and environment? docs/identity.md",
+        "does the application trust this repository and environment? docs/concepts/identity.md",
     ),
     "WorkloadIdentityCredential": (
         Identities.workload,
-        "does the application trust this service account? docs/identity.md",
+        "does the application trust this service account? docs/concepts/identity.md",
     ),
     "EnvironmentCredential": (
         Identities.secret,
-        "has the secret or certificate expired? identities without are better: docs/identity.md",
+        (
+            "has the secret or certificate expired? "
+            "identities without are better: docs/concepts/identity.md"
+        ),
     ),
     "ManagedIdentityCredential": (
         Identities.managed,

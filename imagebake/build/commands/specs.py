@@ -27,7 +27,8 @@ def specs(
         return
     if not loaded:
         print(
-            f"there is no spec in {context.workspace.specs}: docs/tutorial.md writes the first one"
+            f"there is no spec in {context.workspace.specs}: "
+            "docs/start/tutorial.md writes the first one"
         )
         return
     print_table(

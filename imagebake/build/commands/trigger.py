@@ -59,7 +59,7 @@ def _plan(context: Context, spec: ImageSpec) -> BakePlan:
     if spec.trigger is None:
         raise UsageError(
             f"the spec of {spec.name} asks for no trigger",
-            hint="docs/image-template.md shows one; --off takes an earlier one away",
+            hint="docs/reference/image-template.md shows one; --off takes an earlier one away",
         )
     return plan_bake(
         spec, fresh_lock(context, spec), catalogue=CATALOGUE, templates=templates(context)

@@ -44,13 +44,15 @@ def producers() -> Mapping[str, Callable[[], str]]:
     from imagebake.spec.catalogue.reference import catalogue_page
 
     return {
-        "docs/tasks.md": lambda: task_reference(task.described() for task in load_tasks().values()),
-        "docs/spec-reference.md": reference.page,
-        "docs/rules.md": rules_page,
-        "docs/errors.md": lambda: errors_page(
+        "docs/reference/tasks.md": lambda: task_reference(
+            task.described() for task in load_tasks().values()
+        ),
+        "docs/reference/spec-reference.md": reference.page,
+        "docs/reference/rules.md": rules_page,
+        "docs/reference/errors.md": lambda: errors_page(
             (code.id, code.title, code.explanation) for code in codes.ALL
         ),
-        "docs/catalogue.md": catalogue_page,
+        "docs/reference/catalogue.md": catalogue_page,
         "schemas/image-spec.v1.schema.json": schema.text,
         "schemas/image-spec-base.v1.schema.json": schema.base_text,
     }

@@ -30,7 +30,7 @@ def outage(
     if settings.cloud != "local":
         raise UsageError(
             "only the emulator's machines can be put into an outage",
-            hint="IMAGEBAKE_CLOUD=local; docs/drills.md says what a drill on Azure does",
+            hint="IMAGEBAKE_CLOUD=local; docs/how-to/drills.md says what a drill on Azure does",
         )
     if what and what not in (*_SERVICES, OVER):
         known = ", ".join((*_SERVICES, OVER))

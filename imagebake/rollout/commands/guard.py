@@ -42,5 +42,6 @@ def guard(
         who = len({one.who for one in found})
         raise ValidationFailed(
             f"{who} model{'s ask' if who > 1 else ' asks'} for more than the image holds",
-            hint="take it out with the command above, or deliver it: docs/delivery-modes.md",
+            hint="take it out with the command above, or deliver it: "
+            "docs/concepts/delivery-modes.md",
         )

@@ -203,7 +203,8 @@ def test_who_is_refused_is_not_asked_again_and_told_why(place: Place) -> None:
         " AADSTS7000215: Invalid client secret provided"
     )
     assert error.hint == (
-        "has the secret or certificate expired? identities without are better: docs/identity.md"
+        "has the secret or certificate expired? "
+        "identities without are better: docs/concepts/identity.md"
     )
 
 
