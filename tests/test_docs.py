@@ -17,9 +17,15 @@ from imagebake.spec import codes
 
 TASKS = load_tasks()
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCS = ROOT / "docs"
+INDEX, DECISIONS = DOCS / "README.md", DOCS / "adr"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+GROUPS = {"start", "how-to", "concepts", "reference", "adr", "runbooks", "pictures"}
+STATUSES = ("accepted", "accepted, built in part", "accepted, not built yet")
 COMMAND = re.compile(r"""\./inv [^\n`#·&|'"(,;:]+""")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```sh\n(.*?)^```$|((?:^    .*\n)+)", re.MULTILINE | re.DOTALL)
+TYPED = re.compile(r"^\s*(?:\w+=\S* )*\./inv .*", re.MULTILINE)
 
 
 def text_of(path: Path) -> str:
@@ -33,7 +39,7 @@ def test_the_readme_names_every_task() -> None:
 
 
 def test_the_task_reference_names_every_flag_setting_and_exit_code() -> None:
-    page = text_of(ROOT / "docs" / "reference" / "tasks.md")
+    page = text_of(DOCS / "reference" / "tasks.md")
 
     for task in TASKS.values():
         for flag, text in task.described().options:
@@ -46,10 +52,8 @@ def test_the_task_reference_names_every_flag_setting_and_exit_code() -> None:
 
 
 def test_every_rule_and_every_code_has_its_place_in_the_catalogues() -> None:
-    rules, errors = (
-        text_of(ROOT / "docs" / "reference" / "rules.md"),
-        text_of(ROOT / "docs" / "reference" / "errors.md"),
-    )
+    rules = text_of(DOCS / "reference" / "rules.md")
+    errors = text_of(DOCS / "reference" / "errors.md")
 
     assert [rule.id for rule in (*SPEC_RULES, *IMAGE_RULES) if rule.id not in rules] == []
     assert [code.id for code in codes.ALL if code.id not in errors] == []
@@ -73,9 +77,25 @@ def test_a_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_a_command_in_a_page_is_one_that_the_tasks_take(page: Path) -> None:
     for command in COMMAND.findall(text_of(page)):
-        for name, flags in parts(shlex.split(command.rstrip(". "))[1:]):
-            known = {flag.split()[0] for flag, _ in TASKS[name].described().options}
-            assert flags <= known | {"--help", "--list"}, command
+        require_known(shlex.split(command.rstrip(". \\"))[1:], command)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_command_that_is_typed_is_whole(page: Path) -> None:
+    for block in BLOCK.finditer(text_of(page)):
+        text = (block[1] or block[2]).replace("\\\n", " ")
+        for line in TYPED.findall(text):
+            for command in re.split(r" && | \| | · ", line.partition(" >")[0]):
+                words = shlex.split(command.replace("…", "x"), comments=True)
+                if "./inv" in words:
+                    require_known(words[words.index("./inv") + 1 :], command)
+
+
+def require_known(words: list[str], command: str) -> None:
+    """Fail where *words* name a flag that their task does not take."""
+    for name, flags in parts(words):
+        known = {flag.split()[0] for flag, _ in TASKS[name].described().options}
+        assert flags <= known | {"--help", "--list"}, command
 
 
 def parts(words: list[str]) -> list[tuple[str, set[str]]]:
@@ -91,6 +111,68 @@ def parts(words: list[str]) -> list[tuple[str, set[str]]]:
         elif not found and not word.startswith("-"):
             pytest.fail(f"there is no task {word!r}")
     return found
+
+
+def links_of(page: Path) -> set[Path]:
+    """The pages of ours that *page* leads to."""
+    targets = (target.partition("#")[0] for target in LINK.findall(text_of(page)))
+    return {(page.parent / target).resolve() for target in targets if target.endswith(".md")}
+
+
+def test_every_page_is_in_a_group_and_the_index_leads_to_it() -> None:
+    linked = links_of(INDEX)
+
+    assert {path.name for path in DOCS.iterdir() if path.is_dir()} == GROUPS
+    assert {path.name for path in DOCS.glob("*.md")} == {
+        "README.md",
+        "architecture.md",
+        "glossary.md",
+    }
+    pages = {page for page in DOCS.rglob("*.md") if page.parent != DECISIONS and page != INDEX}
+    assert sorted(path.relative_to(DOCS).as_posix() for path in pages - linked) == []
+    assert DECISIONS / "README.md" in linked
+
+
+def test_the_readme_and_contributing_lead_to_the_index_and_the_architecture() -> None:
+    assert INDEX in links_of(ROOT / "README.md")
+    assert {DOCS / "architecture.md", DOCS / "how-to" / "extend.md"} <= links_of(
+        ROOT / "CONTRIBUTING.md"
+    )
+
+
+def test_every_decision_is_in_their_index_once_with_its_title_and_status() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| \[(.+)\]\((.+)\) \| (.+) \|$", text_of(DECISIONS / "README.md"), re.MULTILINE
+    )
+    records = sorted(DECISIONS.glob("[0-9]*.md"))
+
+    assert [name for _, _, name, _ in rows] == [path.name for path in records]
+    for number, (path, row) in enumerate(zip(records, rows, strict=True), 1):
+        text = text_of(path)
+        assert path.name.startswith(f"{number:04}-")
+        assert text.startswith(f"# {row[0]}. {row[1]}\n\n**Status:** {row[3].capitalize()}.\n")
+        assert row[3] in STATUSES
+        headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+        unfinished = ["Where it stands"] if row[3] != "accepted" else []
+        assert headings == ["Context", "Options", "Decision", "What we lose", *unfinished]
+
+
+def test_the_glossary_is_in_the_order_of_the_alphabet() -> None:
+    terms = re.findall(r"^\*\*(.+?)\*\*", text_of(DOCS / "glossary.md"), re.MULTILINE)
+
+    assert len(terms) > 50
+    assert terms == sorted(set(terms), key=str.casefold)
+
+
+def test_the_architecture_names_every_package_in_the_order_of_its_imports() -> None:
+    named = re.findall(r"^\| `(\w+)` \|", text_of(DOCS / "architecture.md"), re.MULTILINE)
+    drawn = re.findall(r'class="n">(\w+)<', text_of(DOCS / "pictures" / "house.svg"))
+
+    assert sorted(drawn) == sorted(named)
+    assert (named[0], named[-1]) == ("kernel", "cli")
+    packages = {path.parent.name for path in (ROOT / "imagebake").glob("*/__init__.py")}
+    if "kernel" in packages:  # the modules have moved into them
+        assert packages == set(named)
 
 
 def test_words_are_named_only_where_a_task_takes_them() -> None:
