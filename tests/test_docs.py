@@ -24,6 +24,10 @@ GROUPS = {"start", "how-to", "concepts", "reference", "adr", "runbooks", "pictur
 STATUSES = ("accepted", "accepted, built in part", "accepted, not built yet")
 COMMAND = re.compile(r"""\./inv [^\n`#·&|'"(,;:]+""")
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
+NAMED = re.compile(
+    r"`((?:imagebake|tests|templates|docs|image_specs|schemas|benchmarks|\.ci|\.github)/[^` ]*)`"
+)
+EXAMPLES = ("image_specs/NAME.yaml", "image_specs/demo.yaml")
 BLOCK = re.compile(r"^```sh\n(.*?)^```$|((?:^    .*\n)+)", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"^\s*(?:\w+=\S* )*\./inv .*", re.MULTILINE)
 
@@ -72,6 +76,17 @@ def test_a_link_leads_somewhere(page: Path) -> None:
                     re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in headings
                 }
                 assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_file_of_ours_that_a_page_names_is_there(page: Path) -> None:
+    missing = [
+        name
+        for name in NAMED.findall(text_of(page))
+        if not (ROOT / name).exists() and not name.endswith(EXAMPLES)
+    ]
+
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
