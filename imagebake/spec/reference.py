@@ -11,7 +11,7 @@ from imagebake.spec.schema import Schema, base_schema, full_schema
 _HEAD = """\
 # Spec reference
 
-<!-- Written by `./inv generate` from the docstrings of imagebake/model/: edit those. -->
+<!-- Written by `./inv generate` from the docstrings of imagebake/spec/model/: edit those. -->
 
 One file `image_specs/NAME.yaml` describes the image NAME. It is strict YAML: indented with
 spaces, no anchors, aliases, tags or second documents, no key twice; a version that looks like a

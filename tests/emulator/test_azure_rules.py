@@ -21,7 +21,7 @@ def test_every_row_is_there_once_and_names_a_test(part: str, count: int) -> None
 
 
 def test_the_tests_it_names_exist() -> None:
-    named = re.findall(r"`(\w+/test_\w+\.py)::(test_\w+)`", PAGE)
+    named = re.findall(r"`((?:\w+/)+test_\w+\.py)::(test_\w+)`", PAGE)
 
     assert [
         f"{module}::{name}"

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_fidelity_table_names_tests_that_exist() -> None:
     text = (ROOT / "docs" / "reference" / "emulator.md").read_text(encoding="utf-8")
-    named = re.findall(r"`([a-z]+/test_\w+\.py)::(test_\w+)`", text)
+    named = re.findall(r"`((?:\w+/)+test_\w+\.py)::(test_\w+)`", text)
 
     missing = [
         f"{module}::{name}"

@@ -13,7 +13,7 @@ _HEAD = """\
 # The catalogue
 
 What a spec may pin as `agent:`, and what every image masks. Generated from
-`imagebake/catalog/`; do not edit.
+`imagebake/spec/catalogue/`; do not edit.
 """
 
 
