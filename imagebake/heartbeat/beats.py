@@ -104,7 +104,7 @@ def judge(told: Iterable[Verdict]) -> None:
     said = f"{worst.region}: {worst.sentence}{more}"
     if worst.cause is Cause.IMAGE:
         raise ValidationFailed(said, hint=f"./inv rollback {worst.image}")
-    hint = "docs/how-to/heartbeat.md says what to do"
+    hint = "docs/heartbeat.md says what to do"
     if worst.cause is Cause.UNKNOWN:
         hint = "heartbeat: {plain: true} in the spec tells whose fault it is"
     raise HeartbeatMissed(said, hint=hint)

@@ -92,7 +92,7 @@ def parse(name: str, text: str) -> Runbook:
     if wrong := [*_lacking(book), *_strange(book)]:
         raise UsageError(
             f"the runbook {name} is not whole: {'; '.join(wrong)}",
-            hint="docs/how-to/recovery.md says what a runbook has",
+            hint="docs/recovery.md says what a runbook has",
         )
     return book
 

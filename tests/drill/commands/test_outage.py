@@ -1,6 +1,6 @@
 """An outage from the first beat that misses to the page that shows it, with toy machines.
 
-`docs/start/tutorial-outage.md` is the same with machines that boot.
+`docs/tutorial-outage.md` is the same with machines that boot.
 """
 
 from __future__ import annotations
