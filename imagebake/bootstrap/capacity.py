@@ -37,6 +37,7 @@ def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         if str(kind.get("resourceType")).lower() == "imagetemplates"
         for place in kind.get("locations") or ()
     }
+    # Without listed locations there is nothing to judge by.
     if places and needs.location not in places:
         yield Complaint(
             check="region",
@@ -94,6 +95,7 @@ def _cores(
     region: str, cores: Mapping[str, int], usages: Mapping[str, tuple[int, int]]
 ) -> Iterator[Complaint]:
     for family, wanted in (*cores.items(), ("cores", sum(cores.values()))):
+        # A family without a reported usage cannot be judged, so it passes.
         used, limit = usages.get(family.lower(), (0, wanted))
         if used + wanted > limit:
             yield Complaint(
@@ -125,6 +127,7 @@ def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     there = clients.ask("list the galleries of the subscription", compute.galleries.list)
     known = {str(gallery["id"]).lower(): gallery for gallery in there}
     for group, name, location in needs.galleries:
+        # Azure does not create galleries on demand, and the bake identity may not either.
         mine = (
             f"{_here(clients)}/resourceGroups/{group}/providers/Microsoft.Compute/galleries/{name}"
         )

@@ -38,6 +38,7 @@ def find_drift(wanted: Any, there: Any, where: str = "") -> Iterator[PropertyDri
     elif isinstance(wanted, list) and isinstance(there, list):
         if sorted(map(_gist, wanted)) != sorted(map(_gist, there)) and not _each(wanted, there):
             yield PropertyDrift(where, wanted, there)
+    # Azure omits empty lists and objects from its responses.
     elif _gist(wanted) != _gist(there) and not (wanted in ([], {}) and there in (ABSENT, None)):
         yield PropertyDrift(where, wanted, there)
 
@@ -48,6 +49,7 @@ def _by_name(wanted: list[Any], there: list[Any], where: str) -> Iterator[Proper
         name = str(item["name"])
         place = f"{where}[{name}]"
         yield from find_drift(item, known.pop(name.lower(), ABSENT), place)
+    # An additional security rule may open what ours close.
     if where.rpartition(".")[2] in _CLOSED:
         for name in known:
             yield PropertyDrift(where, None, name, extra=True)

@@ -54,6 +54,7 @@ def _identity(
         return
     grants = tuple(_granted(clients, str(found["properties"]["principalId"])))
     for grant in identity.grants:
+        # These grants matter only if the specs use the feature.
         if grant.scope is GrantScope.BUILD_NETWORK and not needs.own_network:
             continue
         if grant.scope is GrantScope.BUILD and not needs.build_identity:

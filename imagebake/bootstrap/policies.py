@@ -79,6 +79,7 @@ def _holds(condition: Any, subject: PolicySubject, values: Mapping[str, Any]) ->
         return None
     if "allOf" in condition:
         return _all([_holds(part, subject, values) for part in condition["allOf"]])
+    # By De Morgan, so that one function handles unknown values.
     if "anyOf" in condition:
         inner = _all([_not(_holds(part, subject, values)) for part in condition["anyOf"]])
         return _not(inner)
@@ -95,11 +96,13 @@ def _compare(
     if not isinstance(name, str) or test is None:
         return None
     if match := _TAG_OF.fullmatch(name):
+        # Azure's built-in tag policies build the field name with concat().
         name = f"tags[{values.get(match[1] or match[2])}]"
     name = str(resolve_parameter(name, values))
     if name.startswith("["):
         return None
     wanted = resolve_parameter(condition[test], values)
+    # Other template functions are not evaluated, so the result is unknown.
     if wanted is None or (isinstance(wanted, str) and wanted.startswith("[")):
         return None
     try:
@@ -180,6 +183,7 @@ def staging_resources(needs: Needs) -> tuple[PolicySubject, ...]:
             "Microsoft.Network/virtualNetworks": "the network of the build",
             "Microsoft.Network/networkSecurityGroups": "the rules of that network",
         }
+    # Image Builder sets these tags itself.
     tags = {"createdBy": "AzureVMImageBuilder", "imageTemplateName": "imagebake"}
     return tuple(
         PolicySubject(
@@ -223,6 +227,7 @@ def check_policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     query = f"api-version={_API}&$filter=atScope()"
     path = f"{here}/providers/Microsoft.Authorization/policyAssignments?{query}"
     for assignment in pages(clients, "list the policies of the subscription", path):
+        # DoNotEnforce assignments only audit.
         if str((assignment["properties"]).get("enforcementMode") or "Default") != "Default":
             continue
         try:
@@ -249,6 +254,7 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
     if found is None:
         return
     values = _defaults(found) | given
+    # An initiative: each policy in it has parameters of its own.
     if "/policysetdefinitions/" not in named.lower():
         yield _Rule(_title(assignment), _title(found), found["properties"]["policyRule"], values)
         return

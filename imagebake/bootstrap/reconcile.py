@@ -124,6 +124,7 @@ def plan_bootstrap(
         for resource_ in desired
         if resource_.kind.partition("/")[0] not in missing
     ]
+    # Resources are read in parallel; `together` keeps their order.
     there = iter(together(read))
     found = {
         resource_.id.lower(): None if resource_.kind.partition("/")[0] in missing else next(there)
@@ -174,6 +175,7 @@ def apply_bootstrap(
             )
             step.advance(deployment.name, len(mine))
     after = again()
+    # A policy with effect modify or a concurrent deployment may have changed it again.
     if after.due:
         raise CloudError(
             "these resources differ again from what was deployed: "
@@ -260,6 +262,7 @@ def _change(wanted: DesiredResource, found: Mapping[str, dict[str, Any] | None])
     body = _referred(wanted.body, found)
     drifted = tuple(find_drift(body, there))
     what, why = ChangeKind.CHANGE if drifted else ChangeKind.KEEP, ""
+    # Removing a rule that somebody added could cut a connection, so a person decides.
     if extra := [difference for difference in drifted if difference.extra]:
         what, why = ChangeKind.REFUSE, f"{extra[0]}: it opens access; remove it first"
     elif wanted.kind == _ASSIGNMENT and drifted:
@@ -311,6 +314,7 @@ def _only(
     kept = []
     for named, resource_ in template_resources(deployment, clients.endpoint.subscription):
         if change := due.get(named.lower()):
+            # ARM rejects a dependency on a resource that the template does not contain.
             after = [name for name in resource_.get("dependsOn") or () if name.lower() in due]
             rest = {key: value for key, value in resource_.items() if key != "dependsOn"}
             kept.append(rest | ({"dependsOn": after} if after else {}) | _kept(change))

@@ -127,6 +127,7 @@ class BootstrapLayout:
         """The mirror's storage account: from the settings, or a globally unique name."""
         if found := _MIRROR.fullmatch(self.mirror_url):
             return found[1]
+        # Names of storage accounts are unique in all of Azure, so the subscription is part of it.
         seed = f"{self.subscription}/{self.first.group}".lower().encode()
         return f"{PREFIX}{hashlib.sha256(seed).hexdigest()[:12]}"
 
@@ -169,6 +170,7 @@ class BootstrapLayout:
     def _role(self, identity: ManagedIdentity, grant: RoleGrant) -> CustomRole:
         name = self.guid("role", identity.name, grant.scope.value)
         scopes = dict.fromkeys(self.group_id(group) for group, _, _ in self._scopes(grant.scope))
+        # A custom role can be assigned only within its assignable scopes.
         everywhere = grant.scope is GrantScope.SUBSCRIPTION
         return CustomRole(
             id=f"{self.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{name}",
@@ -254,6 +256,7 @@ def render_bootstrap(
 ) -> tuple[BootstrapDeployment, ...]:
     """Render every template, in deployment order."""
     first, second = layout.first, layout.second
+    # A deployment targets one resource group.
     apart = second is not None and second.group.lower() != first.group.lower()
     made = [
         _deployment(layout, templates, "subscription", group=""),

@@ -129,6 +129,7 @@ class ImageBuild:
 
     def finish(self, run: Run, note: RunNote) -> GalleryVersion:
         """Start *run* unless it was adopted, and return its version once it is replicated."""
+        # The note of an adopted run has its continuation token; a new one would lose it.
         known = self.services.notes.find(note.template) if run.adopted else None
         self.services.notes.keep(known or note)
         with self.part("Build image") as step:
@@ -143,6 +144,7 @@ class ImageBuild:
         and its note tells how to resume it.
         """
         failed = isinstance(error, BakeFailed)
+        # Without an answer the run may well be going on; deleting its target would break it.
         if run is None or isinstance(error, Unanswered):
             return
         if failed or not (run.adopted or self.built):
@@ -159,6 +161,8 @@ class ImageBuild:
                 on_start=lambda token, name: notes.keep(note.with_changes(token=token, run=name)),
             )
         except BakeFailed as error:
+            # Image Builder fails a run that replicates for longer than it may last, although the
+            # gallery goes on replicating and the version will be complete.
             late = self.product.late(run.target, error)
             if late is None:
                 error.hint = error.hint and error.hint.replace("IMAGE", note.image)
@@ -170,6 +174,7 @@ class ImageBuild:
             )
             return late
         finally:
+            # The log is in the template's staging group, which Azure deletes with the template.
             if kept := notes.find(note.template):
                 seconds = round(self.services.clock() - begun, 3)
                 log = self.services.keep_log(note.template)
@@ -185,6 +190,8 @@ class ImageBuild:
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas of *version* in the plan's regions."""
+        # An existing version may lack a region that was added to the spec since; only --force adds
+        # it.
         wanted = (region.name for region in self.plan.spec.regions)
         there = tuple(name for name in wanted if name in version.regions)
         try:
@@ -212,6 +219,7 @@ class ImageBuild:
             seconds=self.seconds,
         )
         place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
+        # The manifest comes last: its presence means that the bake is complete.
         self.services.mirror.record(place(PLAN), plan_record(self.plan))
         self.services.mirror.record(place(), canonical_json(manifest.to_json()))
         if kept := self.services.notes.find(self.plan.template_name):
@@ -296,6 +304,7 @@ def bake(
     if there := work.find(force=force):
         return there
     with _alone(plan.spec.name, services):
+        # Another bake may have finished the version while this one waited for the lock.
         if not force and (there := work.find(force=False)):
             return there
         return work.record(work.run_template(work.new_template()), made=True)
@@ -318,6 +327,8 @@ def resume(
         try:
             version = work.pick_up(known or note)
         except BakeFailed as error:
+            # Azure's runs outlive the process that started them; only the local builder's die with
+            # it.
             if not _died_here(error):
                 raise
             services.progress.note(
@@ -370,6 +381,7 @@ class _Bake(ImageBuild):
                 " waiting for it"
             )
         version = self.replicate(version)
+        # The template of a bake that was killed after its run is still there.
         self.templates.delete(self.plan.template_name, cancel=False)
         return self.record(version, made=False)
 
@@ -402,9 +414,11 @@ class _Bake(ImageBuild):
         """Prepare mirror and gallery, and return the template of a new version to be run."""
         self.mirror()
         self.prepare()
+        # A version number is never reused, not even that of a failed version.
         taken = (version.version for version in self.gallery.versions(self.definition))
         body = self._render(next_version(self.now, taken))
         templates = self.templates
+        # Checked here, because Azure reports a mistake only after minutes.
         templates.check(body)
         return templates.template(self.plan.template_name, body)
 
@@ -416,6 +430,7 @@ class _Bake(ImageBuild):
             return self.replicate(there)
         if self.templates.exists(note.template):
             return self.run_template(self.templates.adopted(note.template, note.target))
+        # The template is gone but its version is still replicating.
         if late := self.product.coming():
             return self.replicate(late)
         error = self._vanished(note)
@@ -439,6 +454,7 @@ class _Bake(ImageBuild):
         try:
             with template as run:
                 return self.finish(run, self.note(run.target))
+        # Also on an interrupt: a half-written version must not stay in the gallery.
         except BaseException as error:
             self.give_up(run, error)
             raise

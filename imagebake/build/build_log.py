@@ -86,10 +86,12 @@ class BuildLog:
         if _FINAL in rest:
             self.final = True
             return None
+        # Packer's telemetry lines are the only marks around a step that carry a time.
         if mark := _MARK.search(rest):
             self._mark(mark["what"], mark["kind"], _time(rest))
             return None
         message = _MESSAGE.match(rest)
+        # Packer's own diagnostics go to stderr; they are not output of the build.
         if noise and not message:
             return None
         return self._add_text(message["text"] if message else rest)

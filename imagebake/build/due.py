@@ -68,6 +68,7 @@ class BakeDecision:
 
 def last_scheduled_time(schedule: Schedule, now: dt.datetime) -> dt.datetime:
     """Return the last time at or before *now*, in UTC, at which *schedule* fired."""
+    # Iterating backwards excludes the start itself, and cron's resolution is a minute.
     local = (now + dt.timedelta(minutes=1)).astimezone(zoneinfo.ZoneInfo(schedule.timezone))
     return next(CronSim(schedule.cron, local, reverse=True)).astimezone(dt.UTC)
 

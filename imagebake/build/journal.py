@@ -70,6 +70,7 @@ class BakeJournal:
         self.folder.mkdir(parents=True, exist_ok=True)
         begun = self.clock()
         name = f"{begun:%Y%m%dT%H%M%SZ}-{image}-{os.getpid()}.jsonl"
+        # Unbuffered, so that a killed process leaves the line that says it began.
         with (self.folder / name).open("ab", buffering=0) as file:
             file.write(journal_line("begun", begun, {"image": image, **facts}))
             end: dict[str, Any] = {}

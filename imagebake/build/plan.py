@@ -37,7 +37,9 @@ def plan_bake(
         lock_sha256=lock_sha256,
         spec_sha256=sha256_json(spec.to_json()),
         bundles=tuple(
-            Bundle(step.packages) for step in sorted(lock.steps, key=lambda step: step.name != BASE)
+            # The local base comes first: everything else is installed into it.
+            Bundle(step.packages)
+            for step in sorted(lock.steps, key=lambda step: step.name != BASE)
         ),
         customizers=render_customizers(facts, templates),
         validators=render_validators(facts, templates),
@@ -56,7 +58,9 @@ def plan_plain(
     """
     plain = spec.model_copy(update={"gallery": plain_definition(spec.gallery)})
     components = {
-        name: replace(component, stops=()) for name, component in catalogue.components.items()
+        # Without its stops, a component may update itself, as on an ordinary image.
+        name: replace(component, stops=())
+        for name, component in catalogue.components.items()
     }
     whole = plan_bake(
         plain, lock, catalogue=replace(catalogue, components=components), templates=templates

@@ -59,6 +59,7 @@ class RunNotes:
         return self.folder / f"{template}.json"
 
     def _end_path(self, note: RunNote) -> Path:
+        # The time comes first so that names sort by age.
         moment = note.begun.replace(":", "").replace("-", "")
         return self.folder / "ended" / f"{moment}-{note.template}.json"
 
@@ -96,6 +97,7 @@ def require_runs_under_way(
     """Return the runs of *spec* to resume; raises `UsageError` if there are none."""
     if found := runs_under_way(context, spec.name):
         return found
+    # A run in another gallery explains an empty result better than "none".
     elsewhere = run_notes(context).under_way(spec.name)
     if elsewhere:
         other = elsewhere[-1]

@@ -72,6 +72,7 @@ def _prepare(
         location=_home(distributor) or cloud.endpoint.location,
     )
     with connect(endpoint) as clients:
+        # Image Builder requires the gallery and the definition to exist before a run.
         gallery = Gallery(clients, found["gallery"])
         gallery.ensure()
         try:

@@ -43,6 +43,7 @@ def scale_sets_by_ring(
     audiences = {ring.name: _named(ring.audience) for ring in rings}
     tags = {ring.name: ring.audience.tags for ring in rings}
     for scale_set in sorted(inventory.scale_sets, key=lambda scale_set: key(scale_set.id)):
+        # An audience may name a scale set by its id or by its bare name.
         names = {key(scale_set.id), scale_set.name.lower()}
         wanting = [
             name
@@ -98,6 +99,7 @@ def plan_moves(
         right = _points_at(rings, ring, version, scale_set)
         if right and not has_lagging_instances(scale_set, version):
             continue
+        # Wait for a running upgrade: it leads to this version, or it is not ours to cancel.
         if scale_set.upgrade is UpgradeState.RUNNING and (right or not again):
             due.append(
                 PendingAction(subject=scale_set.id, wanted="its rolling upgrade is still running")
@@ -120,6 +122,7 @@ def has_lagging_instances(scale_set: ScaleSet, version: GalleryVersion) -> bool:
     """Whether an instance runs another version, or may do so and was never upgraded."""
     settled = scale_set.upgrade is UpgradeState.DONE
     for instance in scale_set.instances:
+        # Without either, the instance may run any version of its definition.
         runs = instance.exact or (instance.image if is_version(instance.image) else None)
         if runs is None and not settled:
             return True
@@ -160,6 +163,7 @@ def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, scale_set: Sca
         return key(scale_set.image) == key(version.id)
     if definition_of(scale_set.image) != rings.definition:
         return False
+    # The model names the definition, so it gets whatever is latest in its region.
     return rings.last_with(scale_set.region).name == ring.name
 
 

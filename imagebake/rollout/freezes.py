@@ -94,11 +94,13 @@ def evaluate_gate(
     """
     closing = [freeze for freeze in freezes if freeze.begins <= now < freeze.ends]
     if closing:
+        # Freezes may overlap: the gate opens when the last of them ends.
         last = max(closing, key=lambda freeze: freeze.ends)
         why = "; ".join(f"{freeze.reason} ({freeze.owner})" for freeze in closing)
         return RolloutGate(
             state=GateState.CLOSED, why=f"freeze: {why}", until=last.ends, owner=last.owner
         )
+    # During an outage the health source may be down as well.
     if incidents is None:
         return RolloutGate(state=GateState.UNKNOWN, why="the health source could not be read")
     if incidents != HEALTHY:

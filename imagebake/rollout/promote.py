@@ -193,6 +193,7 @@ def promotion_steps(
     goal = {**current_versions(rings), **(wanted or {}), ring.name: published}
     actions += _shown_after(rings, published, goal, reason)
     if not version.guarded:
+        # Azure then refuses a deletion by anyone, until the end of life.
         actions.append(Guard(subject=version.id, reason=f"ring {ring.name} depends on it", on=True))
     why = f"ring {ring.name} gets {version.version}"
     moved = plan_moves(rings, ring, version, audience, reason=why, again=again)
@@ -210,6 +211,7 @@ def _replicas(
     """Return the actions for the ring's replicas, and the version as it is afterwards."""
     asked = {region.name: region.replicas for region in spec.regions}
     have = {name: version.replicas.get(name, asked.get(name, 1)) for name in version.regions}
+    # Replica counts are never lowered here: other rings may depend on them.
     need = {name: max(asked.get(name, 1), have.get(name, 0)) for name in ring.regions}
     actions: list[Action] = []
     after = version

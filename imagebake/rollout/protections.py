@@ -123,6 +123,7 @@ class Protections:
             yield Protection("tag", f"it is protected by the tag {TAG_PROTECTED}", version.id, show)
 
     def _locked(self, version: GalleryVersion) -> Iterator[Protection]:
+        # A management lock on any scope above the version forbids its deletion too.
         own = ((key(version.id), name) for name in self._index.locks.get(key(version.id), ()))
         for scope, lock in (*own, *self._locks):
             show = f'az rest --method get --url "{scope}{_LOCKS}"'
@@ -146,6 +147,7 @@ class Protections:
             why = f"an operation on it is in progress: its state is {version.state}"
             yield Protection("unsettled", why, version.id, show)
         for name, text in version.tags.items():
+            # A tag that cannot be read might have protected the version.
             unreadable = name.startswith(TAG_RING) and read_time(text) is None
             if unreadable or (name == TAG_RETIRED and read_time(text) is None):
                 why = f"its tag {name} says {text!r}, which is not a time"

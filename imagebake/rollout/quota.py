@@ -98,6 +98,7 @@ def quotas(inventory: Inventory) -> tuple[Quota, ...]:
     """Compute the use of each limit; other galleries count where their numbers were read."""
     replicas: Counter[str] = Counter()
     for version in inventory.versions:
+        # A region without a count has one replica.
         replicas[version.id] = sum(version.replicas.get(region, 1) for region in version.regions)
     where, most = replicas.most_common(1)[0] if replicas else ("", 0)
     used = {

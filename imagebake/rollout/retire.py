@@ -113,6 +113,7 @@ def quota_relief(
     needed = max(quota.used - quota.target, 0) if quota.warns else 0
     going, later = len(found.deletes), len(found.due) + len(found.retires)
     terms = [policy_of(policy).retirement for policy in policies.values()]
+    # A run's limit is the largest of the images' limits.
     per_run = max((term.most_per_run for term in terms), default=1)
     return QuotaRelief(
         needed=needed,
@@ -138,6 +139,7 @@ def _judge(
     over, why = end_of_retirement(version, policy.retirement.grace_days)
     if over is None:
         grace = dt.timedelta(days=policy.retirement.grace_days)
+        # A later end of life that is set already is kept.
         end = max(now + grace, version.end_of_life or now)
         action = Retire(subject=version.id, reason=why, at=now, end_of_life=end)
         found.retires.append((policy, action))

@@ -101,6 +101,7 @@ def _wider(rings: Rings, bad: GalleryVersion, scope: str) -> str:
     old, _ = read_revoked(bad.tags[TAG_REVOKED])
     if old not in rings.names:
         return EVERYWHERE
+    # The earlier ring is the wider scope: later rings are included.
     return min(old, scope, key=rings.names.index)
 
 
@@ -179,6 +180,7 @@ def find_orphaned_rings(
             if name.startswith(TAG_RING)
         }
         for name in sorted(names):
+            # The other image's spec is not at hand; its rings are known from tags alone.
             ring = Ring.model_construct(name=name, regions=(), proof=False)
             was = _good_seats(Rings(before, definition, (ring,)), ring)
             left = _good_seats(Rings(after, definition, (ring,)), ring)
@@ -346,6 +348,7 @@ def _no_target(
         for version in reversed(after.versions)
         if key(version.id) not in affected and after.good(version, ring)
     ]
+    # A version that was current somewhere has been in use, which others have not.
     seated = [
         version for version in serving if any(name.startswith(TAG_RING) for name in version.tags)
     ]

@@ -194,6 +194,7 @@ class _RotationDecision:
         if current is None:
             return None
         failed = plan_moves(self.rings, ring, current, self.audience[ring.name], reason="").failed
+        # Within the budget the ring counts as upgraded, without the failed scale sets.
         if len(failed) <= ring.error_budget:
             return None
         return Refusal(
@@ -232,6 +233,7 @@ def _steps(decision: _RotationDecision, spec: ImageSpec) -> list[Action]:
             reason=goal.reason,
             wanted=wanted,
         )
+        # The next ring's steps for the same version start from its replicas after these.
         published[goal.version.id] = done.published
         for action in done.actions:
             actions.setdefault(repr(action.identity()), action)

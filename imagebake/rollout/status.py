@@ -96,6 +96,7 @@ class _View:
         self.rings = rings_of(spec, VersionIndex(inventory))
         self._image = spec.name
         self._now = now
+        # Planned with an open gate: a freeze is reported once, below the table.
         self._plan = rotate_plan(spec, inventory, now=now, gate=OPEN)
         self._audience = scale_sets_by_ring(inventory, self.rings.rings)
         self._machines = machines_by_ring(inventory, self.rings.rings)

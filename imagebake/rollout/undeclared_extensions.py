@@ -114,6 +114,7 @@ def _beyond(
         return
     held = version.held
     if held is None:
+        # Versions baked before the tag existed are judged by today's spec.
         held = frozenset(pin.handler.lower() for pin in spec.cached)
     agreed = held | {name.lower() for name in spec.guard.also}
     for name, handler in sorted(asked.items()):

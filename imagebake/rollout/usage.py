@@ -120,6 +120,7 @@ class Usage:
             how = f"{{}} takes the latest of {place}, which it may be"
             self._latest[definition_of(target), place].add(who, how)
         else:
+            # Without a region there is no telling what latest meant.
             self._every[definition_of(target)].add(who, how)
 
     def _at_home(self, target: str) -> str:

@@ -176,7 +176,7 @@ def test_a_template_that_vanished_is_told_with_what_its_operation_says(
         f"the image template of run {note.run} has gone without a version, and its operation says"
         " canceled: Canceled: The image build was canceled."
     )
-    assert caught.value.hint == "was it deleted by somebody? ./inv bake demo bakes it"
+    assert caught.value.hint == "it may have been deleted by hand; ./inv bake demo bakes it"
     assert running.notes.under_way("demo") == ()
 
 

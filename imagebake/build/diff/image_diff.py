@@ -259,6 +259,7 @@ def _files(
     counted: dict[str, tuple[int, int]] = {}
     for path in sorted(old.files.keys() | new.files.keys()):
         was, will = old.files.get(path), new.files.get(path)
+        # Times and directory sizes differ in every build and mean nothing.
         if was == will or (was and will and _facts(was) == _facts(will)):
             continue
         package = new.owners.get(path) or old.owners.get(path) or ""
@@ -288,6 +289,7 @@ def _area(
     path: str, old: Entry | None, new: Entry | None, package: str, changed: frozenset[str]
 ) -> ContentArea | None:
     """Return the area of the difference at *path*; None if its package's change explains it."""
+    # First, because it matters even for a file that its package explains.
     if _privileges(old) != _privileges(new):
         return ContentArea.PRIVILEGES
     if path.startswith(_GENERATED) or _ACCOUNT_FILES.fullmatch(path) or _COMPILED.fullmatch(path):
@@ -361,6 +363,7 @@ def diff_images(old: ReadableImage, new: ReadableImage, *, progress: Progress) -
 
     Raises `ValidationFailed` if one cannot be read.
     """
+    # Equal digests mean equal contents: neither image has to be read.
     if old.content_sha256 and old.content_sha256 == new.content_sha256:
         return ImageDiff(old=old.name, new=new.name)
     contents = []

@@ -74,6 +74,7 @@ def _steps(sides: PlanSides) -> Iterator[PlanChange]:
         pairs = sides.pairs(_texts(sides.old, kind), _texts(sides.new, kind))
         for pair in pairs:
             if pair.name not in own:
+                # Generated scripts follow from pins and catalogue, which are shown elsewhere.
                 rendered += [pair.name] if pair.old != pair.new else []
                 continue
             reason = getattr(own[pair.name], "reason", None) or ""
@@ -182,6 +183,7 @@ def _answers(name: str, pin: Stewardship) -> dict[str, str]:
 def _rerun(sides: PlanSides) -> int:
     """Count the customizers that run again if layers before the first difference are cached."""
     old, new = sides.old.customizers, sides.new.customizers
+    # A new base invalidates every cached layer.
     if sides.old.packages(base=True) != sides.new.packages(base=True):
         return len(new)
     same = 0

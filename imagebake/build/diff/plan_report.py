@@ -95,6 +95,7 @@ def render_comment(plans: Sequence[ImagePlanDiff], *, limit: int = LARGEST) -> s
     tables, images.
     """
     differing = [plan for plan in plans if plan.comparison.differs or plan.note]
+    # Each round leaves out more, until the comment fits.
     for detail in (_Detail(lines=lines) for lines in (2000, 400, 100, 25, 0)):
         text = _comment(plans, differing, detail)
         if len(text.encode()) <= limit:

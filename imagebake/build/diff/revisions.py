@@ -54,6 +54,7 @@ class BaseRevision:
         """Open the revision *base*; its copies are deleted when the context is left."""
         root = context.workspace.root
         revision = git.base_of(root, base)
+        # An installed tool brings its own templates, which are not in the repository.
         own_templates = context.workspace.templates == root / _TEMPLATES
         folders = (_SPECS, _TEMPLATES) if own_templates else (_SPECS,)
         changed, files = revision.changed(folders), revision.files(folders)

@@ -87,6 +87,7 @@ def render_restage(facts: RenderContext, templates: Templates) -> str:
         "delivery/restage.sh.j2",
         services=facts.guest_agent.services if facts.guest_agent else (),
         state=AGENT_STATE,
+        # Generalisation deletes the agent's state folder; the copy outside of it survives.
         agent=agent_folder(AGENTS, agent.version) if agent else None,
         packages=[
             f"{PACKAGES}/{package_name(pin.handler, pin.version)}" for pin in facts.spec.cached
@@ -133,6 +134,7 @@ def extension_entry(extension: ExtensionPin) -> dict[str, Any]:
 def cache_configuration(extensions: tuple[ExtensionPin, ...]) -> bytes:
     """Render the configuration of the cache: the hosts it answers for, and its packages."""
     host, port = CACHE_ADDRESS
+    # A private source may be outside of the publishers' usual hosts.
     own = (_domain(extension.package.file) for extension in extensions if extension.package)
     return canonical_json(
         {

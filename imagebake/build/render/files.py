@@ -83,6 +83,7 @@ def rendering_identity(templates: Path, catalogue: Catalogue) -> str:
     """
     code = [path for name in _CODE for path in (_PACKAGE / name).rglob("*.py")]
     files = [*templates.rglob("*"), *code]
+    # Paths are left out below, so that two checkouts have the same identity.
     digests = {str(path): sha256_file(path) for path in files if path.is_file()}
     return sha256_json(
         {"files": sorted(digests.values()), "catalogue": sha256_bytes(repr(catalogue).encode())}

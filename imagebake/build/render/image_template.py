@@ -21,6 +21,7 @@ _MIRROR = re.compile(r"(?:file:///|https://)[A-Za-z0-9._~/:%+-]+")
 
 def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templates) -> bytes:
     """Render *plan* to canonical JSON: the same plan and delivery give the same bytes."""
+    # The template can be read by everyone with access to its resource group.
     _check(delivery)
     spec = plan.spec
     tags = spec.tags | dict(delivery.tags)
@@ -43,6 +44,7 @@ def render_image_template(plan: BakePlan, delivery: Delivery, templates: Templat
 
 def _identities(plan: BakePlan, delivery: Delivery) -> list[str]:
     """Return the build machine's identities; the first one reads the mirror."""
+    # Azure takes each identity once; the first one reads the mirror.
     own = delivery.build_identity or delivery.identity
     return list(dict.fromkeys((own, *plan.spec.build.identities)))
 
@@ -109,6 +111,7 @@ def render_triggered_template(
     trigger = plan.spec.trigger
     if trigger is None or isinstance(plan.lock.source, ManagedImage):
         raise RenderError(f"{plan.spec.name} can have no standing template")
+    # A candidate goes to its own definition only, not to the spec's other distributors.
     candidate = dataclasses.replace(
         plan,
         spec=plan.spec.model_copy(update={"distribute": ()}),

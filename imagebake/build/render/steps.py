@@ -65,6 +65,7 @@ def drop_in_values(drop_in: DropIn) -> dict[str, str]:
 
 def render_spec_step(step: Customizer | Validator, spec: ImageSpec, templates: Templates) -> Script:
     """Render *step* of *spec*; the text of a step that Azure performs itself is JSON."""
+    # Image Builder runs shell steps on Linux and PowerShell steps on Windows only.
     runs = StepKind.POWERSHELL if spec.gallery.is_windows else StepKind.SHELL
     match step:
         case InlineCustomizer() | InlineValidator():

@@ -48,6 +48,7 @@ def render_customizers(facts: RenderContext, templates: Templates) -> tuple[Scri
             folder=STATE,
             manifest=facts.manifest.decode(),
         ),
+        # A pending restart of an installer would make sysprep fail.
         *([_restart()] if agents else []),
         *(render_spec_step(step, facts.spec, templates) for step in facts.spec.customizers),
         _as_system(
@@ -141,6 +142,7 @@ def _install(
     how = _installation(component)
     arguments = pin.installer.arguments if pin.installer else ()
     own = {argument.partition("=")[0] for argument in arguments}
+    # A property in the pin replaces the catalogue's default of the same name.
     kept = (default for default in how.properties if default.partition("=")[0] not in own)
     return _as_system(
         f"install-{pin.name}",

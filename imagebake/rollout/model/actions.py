@@ -28,6 +28,7 @@ class Action:
 
     writes: ClassVar[int] = 1
     deletes: ClassVar[int] = 0
+    # An ETag changes with every write, also with those that do not matter to the plan.
     moving: ClassVar[frozenset[str]] = frozenset({"reason", "at", "end_of_life", "etag"})
 
     @property

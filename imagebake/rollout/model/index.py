@@ -103,6 +103,7 @@ class VersionIndex:
         for name, version in self.versions.items():
             if TAG_REVOKED in version.tags:
                 ring, at = read_revoked(version.tags[TAG_REVOKED])
+                # A revocation is inherited through parents and equal bake keys.
                 carriers[ring].append((at, name))
                 if version.bake_key:
                     last = self._records.setdefault((version.bake_key, ring), (at, name))

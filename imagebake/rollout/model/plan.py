@@ -126,6 +126,7 @@ class RolloutPlan:
 
     def require_open(self) -> None:
         """Raise `NotNow` if the gate blocks the plan's actions."""
+        # An override leaves the actions in place although the gate is closed.
         if self.waiting or (not self.gate.open and not self.actions):
             raise NotNow(self.gate.sentence, hint=self.gate.hint)
 

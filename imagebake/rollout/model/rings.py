@@ -61,6 +61,7 @@ class Rings:
                 for version, since in tagged
                 if since and not self.revoked(version, ring)
             ]
+            # Two versions may carry the same time; the higher version wins then.
             seats.sort(key=lambda seat: (seat.since, seat.version.version), reverse=True)
             self._seats[ring] = seats
         return self._seats[ring]
@@ -131,6 +132,7 @@ class Rings:
 
     def _reaches(self, revoked: str, ring: str) -> bool:
         """Whether a revocation for the ring *revoked* also applies to *ring*."""
+        # A ring that no longer exists cannot be placed in the order: revoke in doubt.
         if revoked == EVERYWHERE or revoked not in self.names or ring not in self.names:
             return True
         return self.names.index(revoked) <= self.names.index(ring)
