@@ -55,28 +55,28 @@ def beat_once(
         beats = carry_out(at, specs, wanted)
     if metrics:
         write_metrics(context, specs, metrics)
-    told = judge_beats(beats)
+    verdicts = judge_beats(beats)
     if as_json:
-        open_ones = [one for one in incidents_of(context, specs) if one.open]
+        open_ones = [incident for incident in incidents_of(context, specs) if incident.open]
         print_json(
             {
-                "beats": [one.to_json() for one in beats],
-                "verdicts": [one.to_json() for one in told],
-                "incidents": [one.to_json() for one in open_ones],
+                "beats": [beat.to_json() for beat in beats],
+                "verdicts": [verdict.to_json() for verdict in verdicts],
+                "incidents": [incident.to_json() for incident in open_ones],
             }
         )
     else:
-        print_table(COLUMNS, (_cells(one) for one in beats))
-    judge(told)
+        print_table(COLUMNS, (_cells(beat) for beat in beats))
+    judge(verdicts)
 
 
 def carry_out(
     at: RolloutContext, specs: Sequence[ImageSpec], wanted: set[str] | None = None
 ) -> tuple[Beat, ...]:
     """Beat for *specs*, keep what came of it, and open or close incidents."""
-    definitions = [name for one in specs for name in _definitions(one)]
+    definitions = [name for spec in specs for name in _definitions(spec)]
     inventory = at.inventory(tuple(definitions))
-    targets = [one for spec in specs for one in _targets(at, spec, inventory, wanted)]
+    targets = [target for spec in specs for target in _targets(at, spec, inventory, wanted)]
     if not targets:
         names = ", ".join(spec.name for spec in specs)
         first = specs[0]
@@ -88,26 +88,28 @@ def carry_out(
     records(at.context).add(beats)
     for spec in specs:
         _publish(at, spec, beats)
-    for one in beats:
-        if one.cleanup_error:
-            at.context.progress.note(f"not deleted: {one.cleanup_error}; the next beat tries again")
+    for beat in beats:
+        if beat.cleanup_error:
+            at.context.progress.note(
+                f"not deleted: {beat.cleanup_error}; the next beat tries again"
+            )
     return beats
 
 
-def judge(told: Iterable[Verdict]) -> None:
+def judge(verdicts: Iterable[Verdict]) -> None:
     """Raise what the scheduler shall see as an exit code: an image that is sick goes first."""
-    sick = [one for one in told if one.cause is not Cause.HEALTHY]
+    sick = [verdict for verdict in verdicts if verdict.cause is not Cause.HEALTHY]
     if not sick:
         return
-    worst = next((one for one in sick if one.cause is Cause.IMAGE), sick[0])
+    worst = next((verdict for verdict in sick if verdict.cause is Cause.IMAGE), sick[0])
     more = f" (and {len(sick) - 1} more)" if len(sick) > 1 else ""
-    said = f"{worst.region}: {worst.sentence}{more}"
+    message = f"{worst.region}: {worst.sentence}{more}"
     if worst.cause is Cause.IMAGE:
-        raise ValidationFailed(said, hint=f"./inv rollback {worst.image}")
-    hint = "docs/heartbeat.md says what to do"
+        raise ValidationFailed(message, hint=f"./inv rollback {worst.image}")
+    hint = "docs/how-to/heartbeat.md says what to do"
     if worst.cause is Cause.UNKNOWN:
         hint = "heartbeat: {plain: true} in the spec tells whose fault it is"
-    raise HeartbeatMissed(said, hint=hint)
+    raise HeartbeatMissed(message, hint=hint)
 
 
 def _definitions(spec: ImageSpec) -> tuple[str, ...]:
@@ -123,7 +125,7 @@ def _targets(
     cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
     if local := at.session.local:
         for pin in (*inside, SAMPLE_EXTENSION):
-            local.region.publish(pin.handler, pin.version)
+            local.vm_host.publish(pin.handler, pin.version)
     golden = golden_targets(
         spec, inventory, [extension_wish(pin) for pin in cached], regions=wanted
     )
@@ -137,7 +139,7 @@ def _targets(
 def _plain(at: RolloutContext, spec: ImageSpec, inventory: Inventory) -> GalleryVersion:
     """The newest version without imagebake's part; made, where there is none yet."""
     known = inventory.of(f"{spec.gallery.definition}-plain")
-    usable = [one for one in known if one.healthy]
+    usable = [version for version in known if version.healthy]
     if usable:
         return usable[-1]
     at.context.progress.note(f"bake {spec.name} without imagebake's part, once")
@@ -163,12 +165,12 @@ def _round(at: RolloutContext) -> HeartbeatRun:
 def _hands(at: RolloutContext, specs: Iterable[ImageSpec]) -> HeartbeatServices:
     local = at.session.local
     if local:
-        limit = max(float(one.heartbeat.timeout_seconds) for one in specs)
+        limit = max(float(spec.heartbeat.timeout_seconds) for spec in specs)
         known = local.emulator.pace
         local.emulator.pace = replace(known, provisioning=limit, extension=limit)
     return HeartbeatServices(
         machines=Machines(at.session.cloud),
-        ledger=local.region.ledger if local else None,
+        ledger=local.vm_host.ledger if local else None,
         orphaned=_orphaned,
         now=at.now,
         patience=at.session.cloud.patience,
@@ -187,8 +189,10 @@ def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None
     Whoever promotes reads them there, on whatever machine. What cannot be written now is
     written by the next beat, which looks again.
     """
-    beaten = {one.region for one in beats if one.image == spec.name}
-    open_ones = {one.region: one for one in incidents_of(at.context, [spec]) if one.open}
+    beaten = {beat.region for beat in beats if beat.image == spec.name}
+    open_ones = {
+        incident.region: incident for incident in incidents_of(at.context, [spec]) if incident.open
+    }
     try:
         known = at.fleet.definition_tags(spec.gallery.definition)
         wanted = {TAG_INCIDENT + name: open_ones[name].text for name in beaten & set(open_ones)}
@@ -204,19 +208,19 @@ def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None
         at.context.progress.note(f"{spec.name} does not tell of its incidents: {error.said}")
 
 
-def _cells(one: Beat) -> tuple[str, ...]:
-    seconds = {phase.name: f"{phase.seconds:.1f} s" for phase in one.phases if not phase.failed}
-    ready, failed = one.ready_seconds, one.failure
+def _cells(beat: Beat) -> tuple[str, ...]:
+    seconds = {phase.name: f"{phase.seconds:.1f} s" for phase in beat.phases if not phase.failed}
+    ready, failed = beat.ready_seconds, beat.failure
     where = f" at {failed.host}" if failed and failed.host else ""
     return (
-        one.image,
-        one.version,
-        one.region,
-        ",".join(one.rings) or "-",
-        one.label,
+        beat.image,
+        beat.version,
+        beat.region,
+        ",".join(beat.rings) or "-",
+        beat.label,
         "-" if ready is None else f"{ready:.1f} s",
         seconds.get("token", "-"),
         seconds.get("script", "-"),
-        "-" if one.requests is None else str(one.requests.total),
+        "-" if beat.requests is None else str(beat.requests.total),
         f"{failed.name} failed{where}: {failed.code}" if failed else "good",
     )

@@ -1,4 +1,4 @@
-"""What can be broken under machines, and what they asked of it meanwhile."""
+"""Faults that can be injected under local machines, and the requests they made meanwhile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class StoreState(enum.StrEnum):
-    """What the store of extension packages does to whoever asks it."""
+    """How the extension store answers."""
 
     UP = "up"
     FORBIDDEN = "403"
@@ -17,7 +17,7 @@ class StoreState(enum.StrEnum):
 
 
 class IdentityState(enum.StrEnum):
-    """What the managed-identity service does instead of handing out a token."""
+    """How the managed-identity service answers."""
 
     UP = "none"
     THROTTLED = "429"
@@ -26,7 +26,7 @@ class IdentityState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """One request to the `store` or to the `identity` service; *status* 0 is no answer."""
+    """One request to the `store` or to the `identity` service; *status* 0 means no answer."""
 
     time: dt.datetime
     service: str

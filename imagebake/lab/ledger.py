@@ -1,4 +1,4 @@
-"""What a machine asked of the network beyond its own platform, and who in it asked."""
+"""The download ledger: network requests of a machine beyond its platform, and who sent them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 DNS, OTHER = "dns", "other"
-"""The counters that a machine without downloads leaves at zero."""
+"""Counters that stay at zero on a machine without downloads."""
 
 
 class RequestKind(enum.StrEnum):
-    """How far we understood what was asked."""
+    """How much of a request was understood."""
 
     DNS = "dns"
     TCP = "tcp"
@@ -24,11 +24,11 @@ class RequestKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One thing that a machine asked for.
+    """One network request of a machine.
 
-    *unit* and *process* say who asked, as far as that could be seen before it was gone. *host*
-    is a name where one was told, else an address. *path* is what was asked for there, *size*
-    how many bytes it got, and *answer* what it was told: a status, an address, or nothing.
+    *unit* and *process* name the sender, and are empty where the process ended before it could be
+    looked up. *host* is a name if the client gave one, else an address. *path* is the path of the
+    request, *size* the number of bytes in its answer, and *answer* a status, an address, or empty.
     """
 
     time: dt.datetime
@@ -47,19 +47,19 @@ class LedgerEntry:
         return f"{who} asked {where}{self.path} ({self.kind})"
 
     def to_json(self) -> dict[str, Any]:
-        """As the report of a proof has it."""
+        """Return the entry as the record of a proof stores it."""
         return {**asdict(self), "time": self.time.isoformat(), "kind": str(self.kind)}
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> LedgerEntry:
-        """The entry that `to_json` wrote."""
+        """Read an entry that `to_json` wrote."""
         time = dt.datetime.fromisoformat(document["time"])
         return cls(**{**document, "time": time, "kind": RequestKind(document["kind"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacketDestination:
-    """Where packets went that no class of the platform covers, and how many."""
+    """A destination outside the platform, with the number of packets sent there."""
 
     address: str
     protocol: str
@@ -69,10 +69,10 @@ class PacketDestination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """Everything that left a machine, counted by the kernel and told by us.
+    """Everything a machine sent beyond its platform.
 
-    The *counters* judge: packets by class, from the network's own filter. The *entries* say
-    what they were; they may say less than was counted, never more.
+    The *counters* decide: packets by class, counted by the kernel's packet filter. The *entries*
+    describe them; they may list less than was counted, never more.
     """
 
     entries: tuple[LedgerEntry, ...] = ()
@@ -81,33 +81,35 @@ class Ledger:
 
     @property
     def clean(self) -> bool:
-        """Whether the machine asked for nothing but what its platform gives it."""
+        """Whether the machine sent nothing beyond its platform."""
         counted = self.counters.get(DNS, 0) + self.counters.get(OTHER, 0)
         return not (counted or self.entries or self.destinations)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The hosts that were asked for, each once, in order of their names."""
+        """The requested hosts, each once, sorted by name."""
         return tuple(sorted({entry.host for entry in self.entries}))
 
     def to_json(self) -> dict[str, Any]:
-        """As the report of a proof has it."""
+        """Return the ledger as the record of a proof stores it."""
         return {
             "entries": [entry.to_json() for entry in self.entries],
             "counters": dict(self.counters),
-            "destinations": [asdict(one) for one in self.destinations],
+            "destinations": [asdict(destination) for destination in self.destinations],
         }
 
     @classmethod
     def of_json(cls, document: Mapping[str, Any]) -> Ledger:
-        """The ledger that `to_json` wrote."""
+        """Read a ledger that `to_json` wrote."""
         return cls(
-            entries=tuple(LedgerEntry.of_json(one) for one in document["entries"]),
+            entries=tuple(LedgerEntry.of_json(entry) for entry in document["entries"]),
             counters=dict(document["counters"]),
-            destinations=tuple(PacketDestination(**one) for one in document["destinations"]),
+            destinations=tuple(
+                PacketDestination(**destination) for destination in document["destinations"]
+            ),
         )
 
 
 def in_order(entries: Iterable[LedgerEntry]) -> tuple[LedgerEntry, ...]:
-    """The entries by time."""
+    """Sort *entries* by time."""
     return tuple(sorted(entries, key=lambda entry: entry.time))

@@ -1,4 +1,4 @@
-"""The offline proof as a value: what is demanded, what was seen, and the verdict."""
+"""The offline proof as values: requirements, results of first boots, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from imagebake.lab.ledger import Ledger
 
 
-class Criterion(enum.StrEnum):
-    """What every first boot of a proof must keep, and the last one what the proof must."""
+class ProofCriterion(enum.StrEnum):
+    """A criterion of a proof: every first boot meets all but the last, which is the proof's own."""
 
     SILENT = "silent"
     PROVISIONED = "provisioned"
@@ -24,7 +24,7 @@ class Criterion(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofScope:
-    """Which part of a proof is wanted: all of it, unless *scenario* names one first boot."""
+    """Which part of a proof to carry out: all of it, or the one first boot called *scenario*."""
 
     scenario: str = ""
     control: bool = True
@@ -32,11 +32,11 @@ class ProofScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofRequirements:
-    """What an image must show: its pins as a machine reports them.
+    """The state that a machine of the image must report.
 
-    *agent* is the version that the guest agent must say it is, empty where the image pins
-    none. *handlers* are the extensions of the goal state with their exact versions.
-    *services* must be enabled and active after the reboot.
+    *agent* is the version of the guest agent, empty if the image pins none. *handlers* are the
+    extensions of the goal state with their exact versions. *services* must be enabled and active
+    after the reboot.
     """
 
     image: str
@@ -45,10 +45,10 @@ class ProofRequirements:
     services: tuple[str, ...] = ()
     budget_seconds: float = 30.0
     packages: Mapping[str, str] = field(default_factory=dict)
-    """Which package of the image each unit is from; a unit of no package is not in it."""
+    """The package that owns each systemd unit; a unit without one was written by a customizer."""
 
     def to_json(self) -> dict[str, Any]:
-        """As the record of a proof has it."""
+        """Return the requirements as the record of a proof stores them."""
         return {
             "image": self.image,
             "agent": self.agent,
@@ -60,7 +60,7 @@ class ProofRequirements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerResult:
-    """An extension handler as the agent reported it last."""
+    """The last report of the agent about one extension handler."""
 
     name: str
     version: str
@@ -70,7 +70,7 @@ class HandlerResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceResult:
-    """A unit after the reboot. *unmet* is a condition that a container cannot meet."""
+    """A unit after the reboot; *unmet* is a condition that no container can meet."""
 
     unit: str
     enabled: bool
@@ -81,13 +81,13 @@ class ServiceResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstBootResult:
-    """What one first boot showed.
+    """The result of one first boot.
 
-    *trial* names it, *means* says how the machine was started: `agent` alone, or a whole
-    `boot` with its restart of the agent, its reboot and its timers. *provisioned* is what
-    cloud-init reported. *seconds* is how long it took until all was Ready, None if never.
-    *failed* are units that failed. A first boot that was *given_up* had asked for something
-    and was not led to its end, so the rest of it says nothing.
+    *trial* is its name, *means* how the machine was started: `agent` alone, or a whole `boot` with
+    restart of the agent, reboot and timers. *provisioned* is the state that cloud-init reported.
+    *seconds* is the time until everything was Ready, None if it never was. *failed* lists failed
+    units. A first boot that was *given_up* had sent a request and was stopped early, so its other
+    fields are incomplete.
     """
 
     trial: str
@@ -109,7 +109,7 @@ class FirstBootResult:
         return self.means == "boot"
 
     def to_json(self) -> dict[str, Any]:
-        """As the record of a proof has it; the ledger has a record of its own."""
+        """Return the result for the record of a proof; the ledger has a record of its own."""
         return {
             "trial": self.trial,
             "means": self.means,
@@ -117,8 +117,10 @@ class FirstBootResult:
             "agent": self.agent,
             "ready": self.ready,
             "seconds": self.seconds,
-            "handlers": {one.name: one.version for one in self.handlers if one.ready},
-            "services": {one.unit: one.unmet or one.state for one in self.services},
+            "handlers": {
+                handler.name: handler.version for handler in self.handlers if handler.ready
+            },
+            "services": {service.unit: service.unmet or service.state for service in self.services},
             "failed": list(self.failed),
             "silent": self.ledger.clean,
         }
@@ -126,10 +128,10 @@ class FirstBootResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NegativeControl:
-    """The same image with what imagebake does taken out, or with a planted download.
+    """A first boot that must fail: the image without imagebake's part, or with a planted download.
 
-    *what* says which. A control counts only when its ledger caught something: a machine that
-    fails in silence shows nothing about what the proof can see.
+    *what* describes the change. A control counts only if its ledger caught a request: a machine
+    that fails without one shows nothing about what the proof detects.
     """
 
     what: str
@@ -137,22 +139,22 @@ class NegativeControl:
 
     @property
     def caught(self) -> tuple[str, ...]:
-        """What the ledger caught of it, in words; nothing when the control did not fail."""
+        """The requests that the ledger caught, in words; empty if the control did not fail."""
         asked = tuple(dict.fromkeys(map(str, self.seen.ledger.entries)))
         if asked:
             return asked
-        return () if self.seen.ledger.clean else ("packets that nobody could name",)
+        return () if self.seen.ledger.clean else ("packets of an unknown sender",)
 
     def to_json(self) -> dict[str, Any]:
-        """As the record of a proof has it."""
+        """Return the control as the record of a proof stores it."""
         return {"what": self.what, "caught": list(self.caught), "ready": self.seen.ready}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofFailure:
-    """Why there is no proof: which law is broken, by whom, and what to change in the spec."""
+    """A criterion that was not met: the cause, and the change to the spec that fixes it."""
 
-    law: Criterion
+    criterion: ProofCriterion
     message: str
     fix: str
     trials: tuple[str, ...] = ()
@@ -160,7 +162,7 @@ class ProofFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A verdict over the first boots in *seen*. *wanted* are the trials that decide."""
+    """The verdict over first boots; *wanted* names the trials that a whole proof needs."""
 
     demand: ProofRequirements
     wanted: tuple[str, ...]
@@ -170,31 +172,31 @@ class Proof:
 
     @property
     def whole(self) -> bool:
-        """Whether every trial that decides was carried out, and a control."""
-        done = {one.trial for one in self.seen}
+        """Whether every needed trial was carried out, and a control."""
+        done = {result.trial for result in self.seen}
         return bool(self.wanted) and set(self.wanted) <= done and bool(self.controls)
 
     @property
     def passed(self) -> bool:
-        """Whether this proves that the image provisions without downloading."""
+        """Whether this proves that the image provisions without downloads."""
         return self.whole and not self.reasons
 
     def to_json(self) -> dict[str, Any]:
-        """The record of the proof."""
+        """Return the record of the proof."""
         return {
             "passed": self.passed,
             "whole": self.whole,
             "demand": self.demand.to_json(),
             "wanted": list(self.wanted),
-            "trials": [one.to_json() for one in self.seen],
-            "controls": [one.to_json() for one in self.controls],
+            "trials": [result.to_json() for result in self.seen],
+            "controls": [control.to_json() for control in self.controls],
             "reasons": [
                 {
-                    "law": str(one.law),
-                    "message": one.message,
-                    "fix": one.fix,
-                    "trials": list(one.trials),
+                    "law": str(reason.criterion),
+                    "message": reason.message,
+                    "fix": reason.fix,
+                    "trials": list(reason.trials),
                 }
-                for one in self.reasons
+                for reason in self.reasons
             ],
         }

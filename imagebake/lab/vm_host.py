@@ -1,7 +1,7 @@
-"""A region of the local end: machines that really boot, and services that can be broken.
+"""The host of local machines: it boots them, and injects faults into their services.
 
-The emulator asks it for machines. What breaks its services is no part of Azure's interface:
-whoever rehearses an incident holds the `VmHost` itself.
+The emulator asks it for machines. Faults are no part of Azure's API: a rehearsal of an incident
+holds the `VmHost` itself.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from imagebake.lab.ledger import Ledger
 
 OnReport = Callable[[MachineReport], None]
 Layers = Callable[[Mapping[str, Any]], AbstractContextManager[tuple[Path, ...]]]
-"""The directories of an image by its record, the topmost first, kept while in use."""
+"""Provides the directories of an image by its record, topmost first, while in use."""
 _FULL = 3
 _CONSOLE = 1 << 20
 _VAULT = "https://vault.azure.net"
-"""What the stand-in for every extension asks a token for, as those do that read a vault."""
+"""The resource of the sample extension's token request, as of extensions that read a vault."""
 
 
 @dataclass(slots=True)
@@ -66,11 +66,14 @@ class VmHost:
     _guard: threading.RLock = field(default_factory=threading.RLock)
 
     def publish(self, handler: str, version: str) -> None:
-        """Have *version* be what a machine gets that asks for its `major.minor`."""
+        """Resolve the `major.minor` of *version* to *version* in goal states from now on."""
         self._versions[handler.lower(), ".".join(version.split(".")[:2])] = version
 
     def boot(self, order: MachineOrder, *, on_report: OnReport) -> LocalVm:
-        """Boot the image of *order* with its own init; needs root."""
+        """Boot the image of *order* with its own init; needs root.
+
+        Raises `MachineFailed` with Azure's code.
+        """
         machine = LocalVm(self, order, on_report)
         try:
             machine.start()
@@ -81,25 +84,25 @@ class VmHost:
         return machine
 
     def enter(self, machine: LocalVm) -> None:
-        """Count *machine* among those that are on, in whatever weather there is."""
+        """Register *machine* as running, and apply the current faults to it."""
         with self._guard:
             self._on[machine.order.id] = machine
             machine.suffer(self._store_state, self._identity_state)
 
     def leave(self, machine: LocalVm, ledger: Ledger) -> None:
-        """Forget *machine*, but not what it asked for."""
+        """Forget *machine*, but keep its ledger."""
         with self._guard:
             self._on.pop(machine.order.id, None)
             self._ledgers[machine.order.id] = ledger
 
     def set_store(self, state: StoreState) -> None:
-        """Break the extension store for all machines, or mend it."""
+        """Set how the extension store answers all machines."""
         with self._guard:
             self._store_state = state
             self._suffer()
 
     def set_identity(self, state: IdentityState) -> None:
-        """Break the identity service for all machines, or mend it."""
+        """Set how the identity service answers all machines."""
         with self._guard:
             self._identity_state = state
             self._suffer()
@@ -109,7 +112,7 @@ class VmHost:
             machine.suffer(self._store_state, self._identity_state)
 
     def note(self, order: MachineOrder, request: RequestRecord) -> None:
-        """Take note of what a machine asked the store or the identity service."""
+        """Record a request of a machine to the store or the identity service."""
         fetched = request.service is Service.GATEWAY and request.artifact
         if request.service is Service.IDENTITY or request.service is Service.STORE or fetched:
             service = "identity" if request.service is Service.IDENTITY else "store"
@@ -120,18 +123,18 @@ class VmHost:
 
     @property
     def asked(self) -> tuple[ServiceRequest, ...]:
-        """Everything that machines asked the store and the identity service so far."""
+        """All requests of machines to the store and the identity service so far."""
         with self._guard:
             return tuple(self._asked)
 
     def ledger(self, machine_id: str) -> Ledger | None:
-        """What a machine has asked for so far, or did before it was turned off."""
+        """Return the ledger of a machine, running or turned off; None if it never ran."""
         with self._guard:
             machine = self._on.get(machine_id)
             return machine.ledger() if machine else self._ledgers.get(machine_id)
 
     def extension(self, order: ExtensionOrder) -> FabricExtension:
-        """What a goal state says of *order*: Azure, too, settles the full version."""
+        """Return the extension of a goal state for *order*, its version resolved as by Azure."""
         wanted = order.version
         full = self._versions.get((order.handler.lower(), wanted))
         missing = _FULL - len(wanted.split("."))
@@ -147,11 +150,11 @@ class VmHost:
 
 
 class LocalVm:
-    """One machine: its network, its host's fabric and its processes, from boot to stop."""
+    """One machine from boot to stop: its network, its host's fabric and its processes."""
 
-    def __init__(self, region: VmHost, order: MachineOrder, on_report: OnReport) -> None:
+    def __init__(self, host: VmHost, order: MachineOrder, on_report: OnReport) -> None:
         self.order = order
-        self._region = region
+        self._host = host
         self._on_report = on_report
         self._stack = contextlib.ExitStack()
         self._network: VmNetwork
@@ -160,20 +163,20 @@ class LocalVm:
 
     def start(self) -> None:
         """Boot; returns once process 1 runs. Raises `ImagebakeError`."""
-        region, machine = self._region, _machine(self.order)
+        host, machine = self._host, _machine(self.order)
         with contextlib.ExitStack() as stack:
-            layers = stack.enter_context(region.layers(self.order.image))
-            self._network = stack.enter_context(VmNetwork(machine, now=region.now))
+            layers = stack.enter_context(host.layers(self.order.image))
+            self._network = stack.enter_context(VmNetwork(machine, now=host.now))
             self._fabric = stack.enter_context(
                 Fabric(
                     machine,
                     listen=self._network.listen,
-                    store=region.store,
-                    now=region.now,
+                    store=host.store,
+                    now=host.now,
                     on_request=self._hear,
                 )
             )
-            region.enter(self)
+            host.enter(self)
             stack.callback(self._leave)
             guest = Boot(layers, self._network, vm_id=machine.vm_id, ca=self._fabric.ca)
             stack.enter_context(guest).start()
@@ -182,34 +185,34 @@ class LocalVm:
 
     def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
         """Give the machine a new goal state."""
-        wanted = tuple(self._region.extension(one) for one in extensions)
+        wanted = tuple(self._host.extension(order) for order in extensions)
         self._fabric.set_goal_state(GoalState(extensions=wanted))
 
     def suffer(self, store: StoreState, identity: IdentityState) -> None:
-        """Break or mend what the machine depends on."""
+        """Apply faults to the services that the machine depends on."""
         self._fabric.set_store(StoreMode(store))
         self._fabric.set_gateway(GatewayMode.SAME)
         self._fabric.set_identity(IdentityFault(identity))
         self._network.set_silent(store is StoreState.BLACK_HOLE)
 
     def ledger(self) -> Ledger:
-        """What the machine has asked for so far."""
+        """Return the ledger of the machine so far."""
         return self._network.ledger()
 
     def console(self) -> bytes:
-        """The last that the machine printed."""
+        """Return the last output on the machine's console."""
         return self._guest.serial(_CONSOLE)
 
     def stop(self) -> None:
-        """Cut the power; the disk is thrown away."""
+        """Power the machine off; its disk is discarded."""
         self._stack.close()
 
     def _leave(self) -> None:
-        self._region.leave(self, self.ledger())
+        self._host.leave(self, self.ledger())
 
     def _hear(self, request: RequestRecord) -> None:
         self._network.note(request)
-        self._region.note(self.order, request)
+        self._host.note(self.order, request)
         if request.service in (Service.WIRE_SERVER, Service.GATEWAY) and request.method != "GET":
             self._on_report(
                 _report(self._fabric.provisioning(), self._fabric.agent_status(), request.time)
@@ -241,17 +244,17 @@ def _report(
         agent_version=status.version,
         agent_status=status.status,
         agent_message=status.message,
-        handlers=tuple(_handler(one) for one in status.handlers),
+        handlers=tuple(_handler(handler) for handler in status.handlers),
     )
 
 
-def _handler(told: HandlerStatus) -> HandlerReport:
+def _handler(status: HandlerStatus) -> HandlerReport:
     return HandlerReport(
-        handler=told.name,
-        version=told.version,
-        status=told.status,
-        code=told.code,
-        message=told.message,
-        extension=told.extension,
-        extension_message=told.extension_message,
+        handler=status.name,
+        version=status.version,
+        status=status.status,
+        code=status.code,
+        message=status.message,
+        extension=status.extension,
+        extension_message=status.extension_message,
     )

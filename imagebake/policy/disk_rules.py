@@ -72,7 +72,7 @@ def _breach(facts: DiskFacts, boot: DiskBoot) -> Breach:
 
 def _how_far(boot: DiskBoot) -> str:
     """Where the boot stopped, and at which words."""
-    said = f": {boot.said}" if boot.said else ""
+    said = f": {boot.trouble_line}" if boot.trouble_line else ""
     if boot.trouble is BootTrouble.UNBOOTABLE:
         return said
     reached = f"it reached {boot.reached}" if boot.reached else "its console is silent"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.lab.proof_result import Criterion, ProofFailure
+from imagebake.lab.proof_result import ProofCriterion, ProofFailure
 from imagebake.policy.facts import ProofFacts
 from imagebake.policy.rule import Breach, rule
 
@@ -22,7 +22,7 @@ _FEW = 3
     fix="./inv ledger IMAGE shows what was asked, by whom and when",
 )
 def _asks_nobody(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.SILENT)
+    return _breaches(facts, ProofCriterion.SILENT)
 
 
 @rule(
@@ -33,7 +33,7 @@ def _asks_nobody(facts: ProofFacts) -> Iterator[Breach]:
     fix="pin 'cloud-init' as an agent",
 )
 def _provisions(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.PROVISIONED)
+    return _breaches(facts, ProofCriterion.PROVISIONED)
 
 
 @rule(
@@ -44,7 +44,7 @@ def _provisions(facts: ProofFacts) -> Iterator[Breach]:
     fix="keep 'azure-linux-agent' pinned",
 )
 def _agent_is_ready(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.AGENT)
+    return _breaches(facts, ProofCriterion.AGENT)
 
 
 @rule(
@@ -55,7 +55,7 @@ def _agent_is_ready(facts: ProofFacts) -> Iterator[Breach]:
     fix="give the extension 'mode: cached' with its official zip",
 )
 def _handlers_are_ready(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.HANDLERS)
+    return _breaches(facts, ProofCriterion.HANDLERS)
 
 
 @rule(
@@ -66,7 +66,7 @@ def _handlers_are_ready(facts: ProofFacts) -> Iterator[Breach]:
     fix="take out the customizer that disables or masks it",
 )
 def _services_run(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.SERVICES)
+    return _breaches(facts, ProofCriterion.SERVICES)
 
 
 @rule(
@@ -77,7 +77,7 @@ def _services_run(facts: ProofFacts) -> Iterator[Breach]:
     fix="find what delays the boot, or raise 'proof.budget_seconds'",
 )
 def _keeps_the_budget(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.BUDGET)
+    return _breaches(facts, ProofCriterion.BUDGET)
 
 
 @rule(
@@ -88,7 +88,7 @@ def _keeps_the_budget(facts: ProofFacts) -> Iterator[Breach]:
     fix="please open an issue with the image's spec",
 )
 def _control_fails(facts: ProofFacts) -> Iterator[Breach]:
-    return _breaches(facts, Criterion.CONTROL)
+    return _breaches(facts, ProofCriterion.CONTROL)
 
 
 @rule(
@@ -120,9 +120,9 @@ def _no_unit_fails(facts: ProofFacts) -> Iterator[Breach]:
             yield Breach(facts.subject, f"{unit}{of} failed in {seen.trial!r}")
 
 
-def _breaches(facts: ProofFacts, law: Criterion) -> Iterator[Breach]:
+def _breaches(facts: ProofFacts, law: ProofCriterion) -> Iterator[Breach]:
     for reason in facts.proof.reasons if facts.proof else ():
-        if reason.law is law:
+        if reason.criterion is law:
             where = spoken(reason, len(facts.proof.seen) if facts.proof else 0)
             yield Breach(facts.subject, reason.message + where, reason.fix)
 

@@ -70,7 +70,9 @@ def _hindrance(spec: ImageSpec) -> str:
 
 
 def _unbootable(error: EngineFailed, limit: float) -> DiskBoot:
-    return DiskBoot(stages=(), trouble=BootTrouble.UNBOOTABLE, limit=limit, said=error.message)
+    return DiskBoot(
+        stages=(), trouble=BootTrouble.UNBOOTABLE, limit=limit, trouble_line=error.message
+    )
 
 
 def _limit(context: Context) -> float:

@@ -85,9 +85,9 @@ def _proven(
     with session.images.layers(version.id) as layers:
         take_up = _apart if namespaces.rootless() else _here
         packages, run = take_up(layers, wish)
-        hands = ProofServices(run=run, progress=context.progress)
+        services = ProofServices(run=run, progress=context.progress)
         demand = requirements_of(spec, CATALOGUE, packages)
-        proof = prove(spec, demand, wish, hands=hands)
+        proof = prove(spec, demand, wish, services=services)
     record_keeper(context, version).keep(proof, now=context.now, cloud=session.cloud)
     return proof
 
@@ -120,7 +120,7 @@ def _apart(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str
 
 
 def _masked() -> tuple[str, ...]:
-    return tuple(one.unit for one in CATALOGUE.downloads)
+    return tuple(download.unit for download in CATALOGUE.downloads)
 
 
 def _new_id() -> str:

@@ -1,4 +1,4 @@
-"""Prove that an image provisions while everything that it could download from is dead."""
+"""Carry out an offline proof: first boots while every source of downloads is dead."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.model.image_spec import ImageSpec
 
 PARALLEL_BOOTS = 4
-"""First boots at once, on two processors: most of their time they wait."""
+"""First boots at a time, on two processors: they mostly wait."""
 
 AGENT = "azure-linux-agent"
 """The guest agent's name in the catalogue."""
 _AGENT_UNIT = "walinuxagent.service"
 RunFirstBoot = Callable[[Scenario, ImageChange], FirstBoot]
-"""Puts the image, changed or not, through a scenario."""
+"""Runs a scenario with the image, changed or not."""
 
 
 def local_runner(
@@ -54,9 +54,9 @@ def local_runner(
     now: Callable[[], dt.datetime],
     new_id: Callable[[], str],
 ) -> RunFirstBoot:
-    """A `RunFirstBoot` on this machine with the image of *layers*; each has a machine of its own.
+    """Return a `RunFirstBoot` for the image of *layers* on this host.
 
-    *masked* are the units that a control lets start again.
+    Every call boots a machine of its own. *masked* are units that a negative control unmasks.
     """
     units = frozenset(masked)
 
@@ -75,7 +75,7 @@ def local_runner(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofServices:
-    """What a proof touches the world with; *run* is called from several threads at once."""
+    """The services of a proof; *run* is called from several threads at once."""
 
     run: RunFirstBoot
     progress: Progress
@@ -84,61 +84,65 @@ class ProofServices:
 def requirements_of(
     spec: ImageSpec, catalogue: Catalogue, packages: Mapping[str, str]
 ) -> ProofRequirements:
-    """What machines of *spec* must show; *packages* has the package of each unit."""
+    """Return what machines of *spec* must report; *packages* names each unit's package."""
     agent = next((pin.newest for pin in spec.agents if pin.name == AGENT), "")
     known = (catalogue.components.get(pin.name) for pin in spec.agents)
     return ProofRequirements(
         image=spec.name,
         agent=agent.partition("-")[0].rpartition(":")[2],
         handlers=tuple((pin.handler, pin.version) for pin in spec.cached),
-        services=tuple(service for one in known if one for service in one.services),
+        services=tuple(
+            service for component in known if component for service in component.services
+        ),
         budget_seconds=float(spec.proof.budget_seconds),
         packages=packages,
     )
 
 
 def prove(
-    spec: ImageSpec, demand: ProofRequirements, wish: ProofScope, *, hands: ProofServices
+    spec: ImageSpec, demand: ProofRequirements, scope: ProofScope, *, services: ProofServices
 ) -> Proof:
-    """Carry out what *wish* names of the trials of *spec*, and judge it.
+    """Carry out the trials of *spec* that are in *scope*, and judge them.
 
-    With a control, the same image without imagebake's part must be caught asking; where it
-    is not, a download is planted that must be.
+    The negative control, the same image without imagebake's part, must be caught requesting
+    something; if it is not, a download is planted that must be.
     """
     every = trials(spec, demand)
-    todo = [(one, ImageChange.NOTHING) for one in select_trials(every, wish.scenario)]
-    if wish.control:
+    todo = [(scenario, ImageChange.NOTHING) for scenario in select_trials(every, scope.scenario)]
+    if scope.control:
         todo.insert(1, negative_control_of(spec, demand))
-    with hands.progress.step("Prove the first boot offline", total=len(todo)) as step:
-        seen = _side_by_side(todo, hands.run, step)
+    with services.progress.step("Prove the first boot offline", total=len(todo)) as step:
+        seen = _side_by_side(todo, services.run, step)
         controls = [
-            NegativeControl(what=change, seen=one)
-            for one, change in seen
+            NegativeControl(what=change, seen=result)
+            for result, change in seen
             if change is not ImageChange.NOTHING
         ]
-        if wish.control and not any(one.caught for one in controls) and demand.agent:
+        if scope.control and not any(control.caught for control in controls) and demand.agent:
             step.note("the control asked for nothing: planting a download")
-            caught = result_of(hands.run(planted_scenario(), ImageChange.PLANTED))
+            caught = result_of(services.run(planted_scenario(), ImageChange.PLANTED))
             controls += [NegativeControl(what=ImageChange.PLANTED, seen=caught)]
     return judge(
         demand,
-        [one for one, change in seen if change is ImageChange.NOTHING],
-        wanted=tuple(one.name for one in every),
+        [result for result, change in seen if change is ImageChange.NOTHING],
+        wanted=tuple(scenario.name for scenario in every),
         controls=controls,
     )
 
 
 def result_of(first: FirstBoot) -> FirstBootResult:
-    """What the verdict looks at of a first boot.
+    """Return the part of a first boot that the verdict is about.
 
-    Where the agent ran alone, whatever was asked was asked by what is its unit in a boot.
+    If the agent ran alone, every request counts as one of the agent's unit.
     """
     agent = first.agent
     ledger = first.ledger
     if first.scenario.means is StartMethod.AGENT:
         ledger = replace(
             ledger,
-            entries=tuple(replace(one, unit=one.unit or _AGENT_UNIT) for one in ledger.entries),
+            entries=tuple(
+                replace(entry, unit=entry.unit or _AGENT_UNIT) for entry in ledger.entries
+            ),
         )
     return FirstBootResult(
         trial=first.scenario.name,
@@ -151,13 +155,13 @@ def result_of(first: FirstBoot) -> FirstBootResult:
         handlers=_handlers(agent),
         services=tuple(
             ServiceResult(
-                unit=one.unit,
-                enabled=one.enabled,
-                active=one.active,
-                state=one.state,
-                unmet=one.unmet,
+                unit=service.unit,
+                enabled=service.enabled,
+                active=service.active,
+                state=service.state,
+                unmet=service.unmet,
             )
-            for one in first.services
+            for service in first.services
         ),
         failed=first.failed,
         ledger=ledger,
@@ -168,19 +172,19 @@ def result_of(first: FirstBoot) -> FirstBootResult:
 def _handlers(agent: AgentStatus | None) -> tuple[HandlerResult, ...]:
     return tuple(
         HandlerResult(
-            name=one.name,
-            version=one.version,
-            ready=one.succeeded,
-            message=one.extension_message or one.message,
+            name=handler.name,
+            version=handler.version,
+            ready=handler.succeeded,
+            message=handler.extension_message or handler.message,
         )
-        for one in (agent.handlers if agent else ())
+        for handler in (agent.handlers if agent else ())
     )
 
 
 def _side_by_side(
     todo: Sequence[tuple[Scenario, ImageChange]], run: RunFirstBoot, step: Step
 ) -> list[tuple[FirstBootResult, ImageChange]]:
-    """Run everything, `SIDE_BY_SIDE` at once, and return it in the order it was given.
+    """Run everything, `PARALLEL_BOOTS` at a time, and return it in the given order.
 
     The threads are daemons, so that an interrupt ends the program and every machine with it.
     """

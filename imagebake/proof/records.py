@@ -1,4 +1,4 @@
-"""An in-toto statement about a proof: the image by its digest, and what was tested."""
+"""Records of proofs and ledgers: files next to the manifest, a tag, and an in-toto statement."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from imagebake.azure.model.manifest import BakeManifest, Records, read_manifest,
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.lab.disk.result import DiskBoot
 from imagebake.lab.ledger import Ledger, LedgerEntry
-from imagebake.lab.proof_result import Criterion, Proof
+from imagebake.lab.proof_result import Proof, ProofCriterion
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
-"""The predicate that in-toto has for results of tests."""
+"""The predicate type that in-toto defines for test results."""
 
 
 def proof_statement(proof: Proof, manifest: BakeManifest, *, record_sha256: str) -> dict[str, Any]:
-    """State the verdict of *proof* about the image of *manifest*.
+    """Return the in-toto statement of *proof* about the image of *manifest*.
 
-    *record_sha256* is the digest of the proof's own record, which has everything else. The
-    statement is not signed: who signs it vouches for the machine that carried out the proof.
+    *record_sha256* is the digest of the proof's own record, which has all details. The statement is
+    unsigned: a signature would vouch for the machine that carried out the proof.
     """
     broken = {trial for reason in proof.reasons for trial in reason.trials}
-    names = [one.trial for one in proof.seen]
-    refused = any(reason.law is Criterion.CONTROL for reason in proof.reasons)
+    names = [result.trial for result in proof.seen]
+    refused = any(reason.criterion is ProofCriterion.CONTROL for reason in proof.reasons)
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -58,22 +58,22 @@ def proof_statement(proof: Proof, manifest: BakeManifest, *, record_sha256: str)
 
 PROOF, LEDGER, STATEMENT = "proof.json", "ledger.json", "proof.intoto.json"
 DISK_BOOT, CONSOLE = "boot.json", "boot-console.log"
-"""The records, next to the manifest."""
+"""The names of the records, next to the manifest."""
 PASSED, FAILED = "passed", "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofRecords:
-    """Keeps and finds what belongs to *version* of *gallery*."""
+    """Stores and reads the records of *version* in *gallery*."""
 
     gallery: str
     version: GalleryVersion
     records: Records
 
     def keep(self, proof: Proof, *, now: dt.datetime, cloud: Clients) -> None:
-        """Record *proof*: whole, with its statement and a tag; else only what was asked.
+        """Store *proof*: if whole with its statement and a tag, otherwise the ledgers only.
 
-        The tag comes last, because it is what a promotion looks at.
+        The tag is written last, because a promotion reads it.
         """
         self._record(LEDGER, _ledgers(proof, now))
         if not proof.whole:
@@ -90,28 +90,30 @@ class ProofRecords:
         )
 
     def keep_boot(self, boot: DiskBoot, console: bytes, *, now: dt.datetime) -> str:
-        """Record how the version's disk booted; returns the name of the console's record."""
+        """Store the boot of the version's disk; return the name of the console's record."""
         self._record(DISK_BOOT, boot.to_json() | {"at": now.isoformat(timespec="seconds")})
         self.records.record(self._name(CONSOLE), console)
         return self._name(CONSOLE)
 
     def verdict(self) -> str | None:
-        """`passed` or `failed`, as the version's tag has it; None where there is no proof."""
+        """Return `passed` or `failed` from the version's tag; None if there is no proof."""
         return self.version.tags.get(TAG_PROOF, "").partition(" ")[0] or None
 
     def reasons(self) -> tuple[str, ...]:
-        """Why the kept proof failed, in words."""
+        """Return why the stored proof failed, each reason with its fix."""
         document = self._read(PROOF) or {"reasons": ()}
-        return tuple(f"{one['message']}\n  = fix: {one['fix']}" for one in document["reasons"])
+        return tuple(
+            f"{reason['message']}\n  = fix: {reason['fix']}" for reason in document["reasons"]
+        )
 
     def ledger(self) -> LedgerRecord | None:
-        """What the last first boots asked for; None where there were none."""
+        """Return the ledgers of the last first boots; None if there were none."""
         document = self._read(LEDGER)
         if document is None:
             return None
         boots = tuple(
-            (str(one["trial"]), bool(one["control"]), Ledger.of_json(one["ledger"]))
-            for one in document["first_boots"]
+            (str(boot["trial"]), bool(boot["control"]), Ledger.of_json(boot["ledger"]))
+            for boot in document["first_boots"]
         )
         return LedgerRecord(at=str(document["at"]), boots=boots)
 
@@ -136,13 +138,13 @@ class LedgerRecord:
     boots: tuple[tuple[str, bool, Ledger], ...]
 
     def entries(self, *, control: bool) -> Iterator[tuple[str, LedgerEntry]]:
-        """Everything that was asked for, by the image itself or by its control."""
+        """Yield the entries of the image's own first boots, or of its controls."""
         for name, is_control, ledger in self.boots:
             if is_control is control:
                 yield from ((name, entry) for entry in ledger.entries)
 
     def packets(self) -> dict[str, int]:
-        """The packets of all first boots but the controls, by class."""
+        """Return the packets of all first boots but the controls, by class."""
         total: dict[str, int] = {}
         for _, is_control, ledger in self.boots:
             for name, count in ({} if is_control else ledger.counters).items():
@@ -150,7 +152,7 @@ class LedgerRecord:
         return total
 
     def to_json(self) -> dict[str, Any]:
-        """For programs, and as it is kept."""
+        """Return the record as it is stored and printed."""
         boots = [
             {"trial": name, "control": control, "ledger": ledger.to_json()}
             for name, control, ledger in self.boots
@@ -159,6 +161,6 @@ class LedgerRecord:
 
 
 def _ledgers(proof: Proof, now: dt.datetime) -> dict[str, Any]:
-    boots = [(one.trial, False, one.ledger) for one in proof.seen]
-    boots += [(one.seen.trial, True, one.seen.ledger) for one in proof.controls]
+    boots = [(result.trial, False, result.ledger) for result in proof.seen]
+    boots += [(control.seen.trial, True, control.seen.ledger) for control in proof.controls]
     return LedgerRecord(at=now.isoformat(timespec="seconds"), boots=tuple(boots)).to_json()

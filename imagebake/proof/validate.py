@@ -1,4 +1,4 @@
-"""Hold specs, locks and baked images against the rules."""
+"""Check specs, locks and baked images against the rules."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from imagebake.spec.model.steps import InlineCustomizer, InlineValidator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationReport:
-    """What was found about *subject*: an image's name, or `IMAGE@VERSION`.
+    """The findings about *subject*: an image's name, or `IMAGE@VERSION`.
 
-    *checked* says in words what was held against which rules.
+    *checked* describes in words which rules were checked against which data.
     """
 
     subject: str
@@ -44,7 +44,7 @@ class ValidationReport:
 
     @property
     def errors(self) -> int:
-        """How many findings fail the check."""
+        """Number of findings that fail the check."""
         return sum(finding.severity is Severity.ERROR for finding in self.findings)
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class ValidationReport:
         return "\n".join([*shown, f"{self.subject}: {counted}"])
 
     def to_json(self) -> dict[str, Any]:
-        """The report for programs."""
+        """Return the report as JSON."""
         return {
             "subject": self.subject,
             "passed": not self.errors,
@@ -75,11 +75,10 @@ def validate_spec(
     others: Sequence[ImageSpec] = (),
     rendered: Mapping[str, bytes] | None = None,
 ) -> tuple[Finding, ...]:
-    """Hold *spec* and its lock against the rules that need no image.
+    """Check *spec* and its lock against the rules that need no image.
 
-    *location* is the gallery's region, *gallery* its id; *others* are the repository's specs,
-    among which *spec* may be; *rendered* is what Azure would get, by name, to be searched for
-    secrets.
+    *location* is the gallery's region, *gallery* its id. *others* are the repository's specs, which
+    may include *spec*. *rendered* is the content for Azure by name, searched for secrets.
     """
     texts = {**dict(_texts(spec)), **(rendered or {})}
     return judge_spec(
@@ -98,9 +97,9 @@ def validate_spec(
 
 
 def conflicting_specs(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpec, ...]]:
-    """Of each of *specs*, by name, those that claim the same place as it.
+    """Return, by name, the other specs that claim the same definition, identifier or staging group.
 
-    They are all that `validate_spec` needs to know of the others, and seldom any.
+    `validate_spec` needs no more of the others, and mostly there are none.
     """
     claims: dict[Any, list[ImageSpec]] = {}
     for spec in specs:
@@ -112,21 +111,23 @@ def conflicting_specs(specs: Iterable[ImageSpec]) -> Mapping[str, tuple[ImageSpe
     for together in claims.values():
         if len(together) > 1:
             for spec in together:
-                found.setdefault(spec.name, {}).update({one.name: one for one in together})
+                found.setdefault(spec.name, {}).update(
+                    {claimant.name: claimant for claimant in together}
+                )
     return {name: tuple(others.values()) for name, others in found.items()}
 
 
 def validate_contents(
     contents: Contents, spec: ImageSpec, lock: Lock, *, catalogue: Catalogue
 ) -> tuple[Finding, ...]:
-    """Hold what is in an image against *lock* and against the rules of hygiene."""
+    """Check the content of an image against *lock* and the rules of hygiene."""
     known = catalogue.on(spec.distribution)
     facts = ImageFacts(spec=spec, lock=lock, contents=contents, catalogue=known)
     return judge_image(facts)
 
 
 def report_spec(spec: ImageSpec, findings: tuple[Finding, ...]) -> ValidationReport:
-    """Report what `validate_spec` found."""
+    """Report the findings of `validate_spec`."""
     checked = (f"checked {len(SPEC_RULES)} rules over the spec and its lock",)
     return ValidationReport(subject=spec.name, checked=checked, findings=findings)
 
@@ -134,9 +135,9 @@ def report_spec(spec: ImageSpec, findings: tuple[Finding, ...]) -> ValidationRep
 def report_image(
     subject: str, stream: IO[bytes], spec: ImageSpec, lock: Lock, *, catalogue: Catalogue
 ) -> ValidationReport:
-    """Read an image from a tar of its root file system, and report what is wrong with it.
+    """Read an image from a tar of its root file system, and report its findings.
 
-    Raises `ValidationFailed` where it cannot be read; what is found raises nothing.
+    Raises `ValidationFailed` if it cannot be read; findings raise nothing.
     """
     contents = read_contents(stream)
     findings = validate_contents(contents, spec, lock, catalogue=catalogue)
@@ -148,7 +149,7 @@ def report_image(
 
 
 def report_proof(facts: ProofFacts) -> ValidationReport:
-    """Report what first boots showed, or that there were none."""
+    """Report the results of first boots, or that there were none."""
     findings = judge_proof(facts)
     if facts.proof is None:
         return ValidationReport(
@@ -173,11 +174,15 @@ def report_disk(facts: DiskFacts) -> ValidationReport:
 
 
 def _in_words(proof: Proof) -> str:
-    """How many first boots there were, of how many, and how long they took."""
+    """Summarise the first boots: how many ran, were Ready, and sent nothing."""
     count, every = len(proof.seen), len(proof.wanted)
-    ready = [one.seconds for one in proof.seen if one.ready and one.seconds is not None]
-    silent = sum(one.ledger.clean for one in proof.seen)
-    names = "" if count == every else f" of {every} ({', '.join(one.trial for one in proof.seen)})"
+    ready = [result.seconds for result in proof.seen if result.ready and result.seconds is not None]
+    silent = sum(result.ledger.clean for result in proof.seen)
+    names = (
+        ""
+        if count == every
+        else f" of {every} ({', '.join(result.trial for result in proof.seen)})"
+    )
     times = f" in {min(ready):.1f} to {max(ready):.1f} s" if ready else ""
     return f"{_counted(count, 'first boot')}{names}: {len(ready)} Ready{times}, {silent} silent"
 
@@ -185,12 +190,16 @@ def _in_words(proof: Proof) -> str:
 def _controls(proof: Proof) -> Iterator[str]:
     for control in proof.controls:
         names = ", ".join(control.seen.ledger.names)
-        caught = f"caught asking {names or 'somebody'}" if control.caught else "asked for nothing"
+        caught = (
+            f"caught asking {names or 'an unknown address'}"
+            if control.caught
+            else "asked for nothing"
+        )
         yield f"negative control, the image {control.what}: {caught}"
 
 
 def merge_reports(reports: Sequence[ValidationReport]) -> ValidationReport:
-    """One report of several over the same image; the last one names the subject."""
+    """Merge reports about the same image; the last one names the subject."""
     return ValidationReport(
         subject=reports[-1].subject,
         checked=tuple(line for report in reports for line in report.checked),
@@ -210,10 +219,10 @@ def require_passed(reports: Sequence[ValidationReport]) -> None:
 
 
 def _texts(spec: ImageSpec) -> Iterator[tuple[str, bytes]]:
-    """The texts of a spec that Azure stores readably, by how to name them."""
+    """Yield the texts of a spec that anybody with read access to Azure can read, by name."""
     for step in (*spec.customizers, *spec.validators):
-        said = step.inline if isinstance(step, InlineCustomizer | InlineValidator) else ()
-        yield step.name, "\n".join(said or (json.dumps(step.to_json()),)).encode()
+        lines = step.inline if isinstance(step, InlineCustomizer | InlineValidator) else ()
+        yield step.name, "\n".join(lines or (json.dumps(step.to_json()),)).encode()
     for name, text in spec.tags.items():
         yield f"tag {name}", text.encode()
     yield "description", spec.description.encode()

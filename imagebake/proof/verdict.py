@@ -1,4 +1,4 @@
-"""The verdict of the offline proof: which laws first boots broke, and what that is worth."""
+"""The verdict of the offline proof: criteria that first boots failed, causes and fixes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from imagebake.lab.ledger import DNS, OTHER, LedgerEntry, RequestKind
 from imagebake.lab.proof_result import (
-    Criterion,
     FirstBootResult,
     NegativeControl,
     Proof,
+    ProofCriterion,
     ProofFailure,
     ProofRequirements,
 )
 
 AGENT_PACKAGES = ("waagent", "walinuxagent")
-"""What Debian and Ubuntu call the guest agent's package."""
+"""The guest agent's package in Debian and in Ubuntu."""
 
 _HANDLER = re.compile(r"/var/lib/waagent/([A-Za-z0-9.]+)-(\d+(?:\.\d+){2,3})/")
 _AGENT_MANIFEST = re.compile(r"/agent/|WALinuxAgent", re.IGNORECASE)
@@ -25,10 +25,9 @@ _SHOWN = 60
 
 
 def requester_of(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
-    """Who asked, as far as it was seen: the unit, its package, and the program.
+    """Return who sent a request, as far as known: unit, package and program.
 
-    *packages* has the package of each unit of the image; a unit that is not in it was
-    written by a customizer.
+    *packages* names the package of each unit; a unit that is not in it was written by a customizer.
     """
     if not entry.unit:
         return f"{_program(entry)!r}" if entry.process else "a process that was not seen"
@@ -39,7 +38,7 @@ def requester_of(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
 
 
 def fix_for(entry: LedgerEntry, packages: Mapping[str, str]) -> str:
-    """What to change in the spec so that nobody asks this again."""
+    """Return the change to the spec that prevents this request."""
     package = packages.get(entry.unit, "")
     if own := _HANDLER.search(entry.process):
         return (
@@ -79,8 +78,14 @@ def _program(entry: LedgerEntry) -> str:
 
 READY = "Ready"
 
-_TELLS = (RequestKind.HTTP, RequestKind.TCP, RequestKind.UDP, RequestKind.PACKET, RequestKind.DNS)
-"""The kinds of entries, the most telling first."""
+_BY_DETAIL = (
+    RequestKind.HTTP,
+    RequestKind.TCP,
+    RequestKind.UDP,
+    RequestKind.PACKET,
+    RequestKind.DNS,
+)
+"""The kinds of entries, the most specific first."""
 
 
 def judge(
@@ -90,20 +95,22 @@ def judge(
     wanted: Sequence[str],
     controls: Sequence[NegativeControl] = (),
 ) -> Proof:
-    """Hold every first boot against every law; what one unit did many times is one reason."""
-    found = [reason for one in seen for reason in broken_criteria(demand, one)]
+    """Check every first boot against every criterion; merge equal failures of several boots."""
+    found = [reason for result in seen for reason in broken_criteria(demand, result)]
     reasons = [*_together(found), *_of_controls(controls)]
     return Proof(
         demand=demand,
         wanted=tuple(wanted),
         seen=tuple(seen),
         controls=tuple(controls),
-        reasons=tuple(sorted(reasons, key=lambda reason: list(Criterion).index(reason.law))),
+        reasons=tuple(
+            sorted(reasons, key=lambda reason: list(ProofCriterion).index(reason.criterion))
+        ),
     )
 
 
 def broken_criteria(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
-    """The laws that one first boot breaks; first what was asked, for that explains the rest."""
+    """Yield the failures of one first boot; requests come first, since they explain others."""
     silent = list(_asked(demand, seen))
     yield from silent
     if silent and seen.given_up:
@@ -113,35 +120,41 @@ def broken_criteria(demand: ProofRequirements, seen: FirstBootResult) -> Iterato
 
 
 def _asked(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
-    for entry in _telling(seen.ledger.entries):
+    for entry in _most_specific(seen.ledger.entries):
         who = requester_of(entry, demand.packages)
         yield _reason(
-            Criterion.SILENT, seen, f"{who} asked {_what(entry)}", fix_for(entry, demand.packages)
+            ProofCriterion.SILENT,
+            seen,
+            f"{who} asked {_what(entry)}",
+            fix_for(entry, demand.packages),
         )
     if not seen.ledger.entries and not seen.ledger.clean:
-        places = ", ".join(f"{one.address}:{one.port}" for one in seen.ledger.destinations)
+        places = ", ".join(
+            f"{destination.address}:{destination.port}" for destination in seen.ledger.destinations
+        )
         yield _reason(
-            Criterion.SILENT,
+            ProofCriterion.SILENT,
             seen,
-            f"{_counted(seen)} packets left for {places or 'somewhere'}; their sender was not seen",
+            f"{_counted(seen)} packets left for {places or 'an unknown address'};"
+            " their sender was not seen",
             "./inv ledger IMAGE shows when: look what starts at that time",
         )
 
 
-def _telling(entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
-    """Of all that one unit asked of one host the entry that says most, in order of the first."""
+def _most_specific(entries: Sequence[LedgerEntry]) -> tuple[LedgerEntry, ...]:
+    """Return the most specific entry for each unit and host, in order of appearance."""
     best: dict[tuple[str, str], LedgerEntry] = {}
     for entry in entries:
         key = entry.unit or entry.process, entry.host
         known = best.get(key)
-        if known is None or _TELLS.index(entry.kind) < _TELLS.index(known.kind):
+        if known is None or _BY_DETAIL.index(entry.kind) < _BY_DETAIL.index(known.kind):
             best[key] = entry
     return tuple(best.values())
 
 
 def _counted(seen: FirstBootResult) -> int:
     counters = seen.ledger.counters
-    listed = sum(one.packets for one in seen.ledger.destinations)
+    listed = sum(destination.packets for destination in seen.ledger.destinations)
     return max(counters.get(DNS, 0) + counters.get(OTHER, 0), listed)
 
 
@@ -155,11 +168,11 @@ def _what(entry: LedgerEntry) -> str:
 def _provisioned(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     del demand
     if seen.booted and seen.provisioned != READY:
-        said = seen.provisioned or "it reported nothing"
+        reason = seen.provisioned or "it reported nothing"
         yield _reason(
-            Criterion.PROVISIONED,
+            ProofCriterion.PROVISIONED,
             seen,
-            f"cloud-init did not provision the machine: {said}",
+            f"cloud-init did not provision the machine: {reason}",
             "pin 'cloud-init' as an agent, and look into its log with ./inv validate IMAGE",
         )
 
@@ -168,16 +181,16 @@ def _agent(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFa
     if not demand.agent:
         return
     if not seen.ready:
-        said = seen.message or ("it is not Ready" if seen.agent else "it reported nothing")
+        reason = seen.message or ("it is not Ready" if seen.agent else "it reported nothing")
         yield _reason(
-            Criterion.AGENT,
+            ProofCriterion.AGENT,
             seen,
-            f"the guest agent did not become Ready: {said}",
+            f"the guest agent did not become Ready: {reason}",
             "keep 'azure-linux-agent' pinned, and its configuration as the bake wrote it",
         )
     elif seen.agent != demand.agent:
         yield _reason(
-            Criterion.AGENT,
+            ProofCriterion.AGENT,
             seen,
             f"the guest agent is {seen.agent}, and {demand.agent} is pinned",
             "pin the version that the machine runs, or leave /etc/waagent.conf to the bake",
@@ -185,38 +198,38 @@ def _agent(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFa
 
 
 def _handlers(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
-    there = {one.name.lower(): one for one in seen.handlers}
+    there = {handler.name.lower(): handler for handler in seen.handlers}
     for name, version in demand.handlers:
         handler = there.get(name.lower())
         if handler and handler.ready and handler.version == version:
             continue
         if handler is None:
-            said = "the agent does not report it"
+            reason = "the agent does not report it"
         elif handler.ready:
-            said = f"it is Ready as {handler.version}"
+            reason = f"it is Ready as {handler.version}"
         else:
-            said = f"not Ready: {handler.message}" if handler.message else "it is not Ready"
+            reason = f"not Ready: {handler.message}" if handler.message else "it is not Ready"
         yield _reason(
-            Criterion.HANDLERS,
+            ProofCriterion.HANDLERS,
             seen,
-            f"extension {name} {version}: {said}",
+            f"extension {name} {version}: {reason}",
             f"give {name} 'mode: cached' with its official zip, or 'native' with a pin",
         )
 
 
 def _services(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
-    there = {one.unit: one for one in seen.services}
+    there = {service.unit: service for service in seen.services}
     for unit in demand.services if seen.booted else ():
         service = there.get(unit)
         if service and service.enabled and (service.active or service.unmet):
             continue
-        said = "there is no such unit" if service is None else service.state or "inactive"
+        reason = "there is no such unit" if service is None else service.state or "inactive"
         if service and not service.enabled:
-            said += ", and not enabled"
+            reason += ", and not enabled"
         yield _reason(
-            Criterion.SERVICES,
+            ProofCriterion.SERVICES,
             seen,
-            f"{unit} is not running after the reboot: {said}",
+            f"{unit} is not running after the reboot: {reason}",
             f"take out the customizer that disables or masks {unit}",
         )
 
@@ -224,7 +237,7 @@ def _services(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[Proo
 def _budget(demand: ProofRequirements, seen: FirstBootResult) -> Iterator[ProofFailure]:
     if seen.ready and seen.seconds is not None and seen.seconds > demand.budget_seconds:
         yield _reason(
-            Criterion.BUDGET,
+            ProofCriterion.BUDGET,
             seen,
             f"Ready after {seen.seconds:.1f} s, and the budget is {demand.budget_seconds:g} s",
             "find what delays the boot, or raise 'proof.budget_seconds'",
@@ -235,21 +248,23 @@ def _of_controls(controls: Sequence[NegativeControl]) -> Iterator[ProofFailure]:
     if controls and not any(control.caught for control in controls):
         tried = "; ".join(control.what for control in controls)
         yield ProofFailure(
-            law=Criterion.CONTROL,
+            criterion=ProofCriterion.CONTROL,
             message=f"the negative control did not fail ({tried}): a proof that cannot fail is"
             " no proof",
             fix="please open an issue with the image's spec: the mistake is in the proof",
         )
 
 
-def _reason(law: Criterion, seen: FirstBootResult, message: str, fix: str) -> ProofFailure:
-    return ProofFailure(law=law, message=message, fix=fix, trials=(seen.trial,))
+def _reason(law: ProofCriterion, seen: FirstBootResult, message: str, fix: str) -> ProofFailure:
+    return ProofFailure(criterion=law, message=message, fix=fix, trials=(seen.trial,))
 
 
 def _together(reasons: Sequence[ProofFailure]) -> Iterator[ProofFailure]:
-    """The same reason of several trials once, with the names of all of them."""
-    by_what: dict[tuple[Criterion, str, str], list[str]] = {}
+    """Merge equal failures of several trials into one that names them all."""
+    by_what: dict[tuple[ProofCriterion, str, str], list[str]] = {}
     for reason in reasons:
-        by_what.setdefault((reason.law, reason.message, reason.fix), []).extend(reason.trials)
+        by_what.setdefault((reason.criterion, reason.message, reason.fix), []).extend(reason.trials)
     for (law, message, fix), trials in by_what.items():
-        yield ProofFailure(law=law, message=message, fix=fix, trials=tuple(dict.fromkeys(trials)))
+        yield ProofFailure(
+            criterion=law, message=message, fix=fix, trials=tuple(dict.fromkeys(trials))
+        )

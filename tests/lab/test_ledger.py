@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from imagebake.lab.ledger import RequestKind, PacketDestination, Ledger, LedgerEntry, in_order
+from imagebake.lab.ledger import Ledger, LedgerEntry, PacketDestination, RequestKind, in_order
 
 START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 ENTRY = LedgerEntry(

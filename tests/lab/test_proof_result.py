@@ -7,10 +7,10 @@ import pytest
 
 from imagebake.lab.ledger import RequestKind
 from imagebake.lab.proof_result import (
-    Criterion,
-    Proof,
     FirstBootResult,
     HandlerResult,
+    Proof,
+    ProofCriterion,
     ServiceResult,
 )
 from imagebake.proof.verdict import judge
@@ -55,7 +55,7 @@ def test_a_proof_whose_control_does_not_fail_is_refused() -> None:
 
     assert not proof.passed
     (reason,) = proof.reasons
-    assert reason.law is Criterion.CONTROL
+    assert reason.criterion is ProofCriterion.CONTROL
     assert "a proof that cannot fail is no proof" in reason.message
 
 
@@ -66,7 +66,7 @@ def test_a_control_that_fails_in_silence_shows_nothing() -> None:
 
     proof = judge(a_demand(), tuple(map(seen, WANTED)), wanted=WANTED, controls=(silent,))
 
-    assert [reason.law for reason in proof.reasons] == [Criterion.CONTROL]
+    assert [reason.criterion for reason in proof.reasons] == [ProofCriterion.CONTROL]
 
 
 def test_a_planted_download_makes_up_for_a_control_that_could_not_fail() -> None:
@@ -92,26 +92,26 @@ def test_asking_for_anything_in_any_trial_breaks_the_proof(ledger: Any) -> None:
     proof = proven(seen("409", ledger=ledger))
 
     assert not proof.passed
-    assert {reason.law for reason in proof.reasons} == {Criterion.SILENT}
+    assert {reason.criterion for reason in proof.reasons} == {ProofCriterion.SILENT}
 
 
 BROKEN = (
-    ({"ready": False, "seconds": None}, Criterion.AGENT, "it is not Ready"),
-    ({"ready": False, "agent": "", "seconds": None}, Criterion.AGENT, "it reported nothing"),
-    ({"agent": "9.9.9.9"}, Criterion.AGENT, "is 9.9.9.9, and 2.15.0.1 is pinned"),
-    ({"handlers": ()}, Criterion.HANDLERS, "the agent does not report it"),
+    ({"ready": False, "seconds": None}, ProofCriterion.AGENT, "it is not Ready"),
+    ({"ready": False, "agent": "", "seconds": None}, ProofCriterion.AGENT, "it reported nothing"),
+    ({"agent": "9.9.9.9"}, ProofCriterion.AGENT, "is 9.9.9.9, and 2.15.0.1 is pinned"),
+    ({"handlers": ()}, ProofCriterion.HANDLERS, "the agent does not report it"),
     (
         {"handlers": (HandlerResult(name=HANDLER[0], version="1.2.3.1", ready=True),)},
-        Criterion.HANDLERS,
+        ProofCriterion.HANDLERS,
         "it is Ready as 1.2.3.1",
     ),
     (
         {"handlers": (HandlerResult(name=HANDLER[0], version="1.2.3", ready=False, message="no"),)},
-        Criterion.HANDLERS,
+        ProofCriterion.HANDLERS,
         "not Ready: no",
     ),
-    ({"provisioned": "NotReady: failed"}, Criterion.PROVISIONED, "NotReady: failed"),
-    ({"services": ()}, Criterion.SERVICES, "there is no such unit"),
+    ({"provisioned": "NotReady: failed"}, ProofCriterion.PROVISIONED, "NotReady: failed"),
+    ({"services": ()}, ProofCriterion.SERVICES, "there is no such unit"),
     (
         {
             "services": (
@@ -120,19 +120,21 @@ BROKEN = (
                 ),
             )
         },
-        Criterion.SERVICES,
+        ProofCriterion.SERVICES,
         "and not enabled",
     ),
-    ({"seconds": 30.1}, Criterion.BUDGET, "Ready after 30.1 s, and the budget is 30 s"),
+    ({"seconds": 30.1}, ProofCriterion.BUDGET, "Ready after 30.1 s, and the budget is 30 s"),
 )
 
 
 @pytest.mark.parametrize(("changes", "law", "said"), BROKEN)
-def test_each_law_is_told_by_its_name(changes: dict[str, Any], law: Criterion, said: str) -> None:
+def test_each_law_is_told_by_its_name(
+    changes: dict[str, Any], law: ProofCriterion, said: str
+) -> None:
     proof = proven(seen("boot", **changes))
 
     (reason,) = proof.reasons
-    assert reason.law is law
+    assert reason.criterion is law
     assert said in reason.message
     assert reason.trials == ("boot",)
     assert reason.fix

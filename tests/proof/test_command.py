@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from imagebake.lab.ledger import RequestKind, Ledger, LedgerEntry
+from imagebake.lab.ledger import Ledger, LedgerEntry, RequestKind
 from imagebake.proof.command import page
 from imagebake.proof.records import LedgerRecord
 from tests.build.commands.conftest import Run

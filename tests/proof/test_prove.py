@@ -12,15 +12,15 @@ import pytest
 
 from imagebake.build.render.delivery import ARTIFACT_HOSTS
 from imagebake.kernel.errors import UsageError
-from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Moment, Scenario, StageResult
+from imagebake.lab.boot.scenario import FirstBoot, Moment, Scenario, StageResult, StartMethod
 from imagebake.lab.boot.trials import BOOT, ImageChange, trials
 from imagebake.lab.boot.units import UnitState
 from imagebake.lab.fabric.plan import StoreMode
 from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import ProofRequirements, Criterion, Proof, ProofScope
+from imagebake.lab.proof_result import Proof, ProofCriterion, ProofRequirements, ProofScope
 from imagebake.policy.facts import ProofFacts
-from imagebake.proof.prove import ProofServices, requirements_of, prove
+from imagebake.proof.prove import ProofServices, prove, requirements_of
 from imagebake.proof.validate import report_proof
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
@@ -69,7 +69,7 @@ def proven(
     spec: ImageSpec = SPEC,
     wish: ProofScope = ProofScope(),  # noqa: B008 - frozen
 ) -> Proof:
-    return prove(spec, demanded(spec), wish, hands=ProofServices(run=run, progress=Tape()))
+    return prove(spec, demanded(spec), wish, services=ProofServices(run=run, progress=Tape()))
 
 
 def test_an_image_that_asks_for_nothing_is_proven() -> None:
@@ -181,7 +181,7 @@ def test_where_the_control_asks_for_nothing_a_download_is_planted() -> None:
 def test_a_proof_that_catches_not_even_a_planted_download_is_refused() -> None:
     proof = proven(lambda scenario, _: recorded(scenario, ImageChange.NOTHING))
 
-    assert [reason.law for reason in proof.reasons] == [Criterion.CONTROL]
+    assert [reason.criterion for reason in proof.reasons] == [ProofCriterion.CONTROL]
 
 
 def test_one_scenario_is_no_proof_and_has_a_control_only_on_request() -> None:
@@ -244,7 +244,7 @@ def test_a_failed_proof_says_first_who_asked_whom_and_what_to_change(golden: Gol
         return seen
 
     demand = requirements_of(SPEC, CATALOGUE, units)
-    proof = prove(SPEC, demand, ProofScope(), hands=ProofServices(run=run, progress=Tape()))
+    proof = prove(SPEC, demand, ProofScope(), services=ProofServices(run=run, progress=Tape()))
     report = report_proof(ProofFacts(spec=SPEC, subject="demo@2026.1122.0", proof=proof))
 
     golden.check("proof/planted-download.txt", f"{report}\n")

@@ -11,8 +11,8 @@ import pytest
 
 from imagebake.inspection.dpkg import unit_packages
 from imagebake.lab.boot.namespaces import MachineNamespaces
-from imagebake.lab.proof_result import Criterion, Proof, ProofScope
-from imagebake.proof.prove import ProofServices, requirements_of, prove, local_runner
+from imagebake.lab.proof_result import Proof, ProofCriterion, ProofScope
+from imagebake.proof.prove import ProofServices, local_runner, prove, requirements_of
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.support.boot_root import boot_root
 from tests.support.builders import a_spec
@@ -48,7 +48,7 @@ def proof_of(*layers: Path, scenario: str = "", control: bool = True) -> Proof:
         new_id=lambda: str(uuid.uuid4()),
     )
     wish = ProofScope(scenario=scenario, control=control)
-    return prove(spec, demand, wish, hands=ProofServices(run=run, progress=Tape()))
+    return prove(spec, demand, wish, services=ProofServices(run=run, progress=Tape()))
 
 
 def test_an_image_that_downloads_nothing_is_proven_in_every_mode(image: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_planted_download_is_traced_to_its_unit_package_and_host(
     proof = proof_of(tmp_path, image, scenario="boot", control=False)
 
     first = proof.reasons[0]
-    assert first.law is Criterion.SILENT
+    assert first.criterion is ProofCriterion.SILENT
     assert first.message.startswith("telemetry.service of package telemetry asked ")
     assert "telemetry.example" in first.message
     assert "sudo systemctl mask telemetry.service" in first.fix

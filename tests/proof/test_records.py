@@ -9,7 +9,7 @@ from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_PROOF
 from imagebake.azure.model.manifest import record_name
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import Proof, FirstBootResult
+from imagebake.lab.proof_result import FirstBootResult, Proof
 from imagebake.proof.command import page
 from imagebake.proof.records import LEDGER, PROOF, STATEMENT, TEST_RESULT, ProofRecords
 from imagebake.proof.verdict import judge

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.boot.namespaces import NamespacesRefused
-from imagebake.lab.boot.scenario import StartMethod, Scenario
+from imagebake.lab.boot.scenario import Scenario, StartMethod
 from imagebake.lab.boot.trials import ImageChange
 from imagebake.lab.fabric.plan import StoreMode
 from imagebake.proof.rootless import Task, ask, boot

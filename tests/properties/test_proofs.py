@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import Criterion, FirstBootResult
+from imagebake.lab.proof_result import ProofCriterion, FirstBootResult
 from imagebake.proof.verdict import judge
 from tests.support.first_boots import a_control, a_demand, a_ledger, an_entry, seen
 
@@ -66,7 +66,7 @@ def test_every_trial_that_is_not_silent_is_named_in_a_reason(trials: list[FirstB
     proof = judge(a_demand(), trials, wanted=NAMES, controls=(a_control(),))
 
     named = {
-        trial for reason in proof.reasons if reason.law is Criterion.SILENT for trial in reason.trials
+        trial for reason in proof.reasons if reason.criterion is ProofCriterion.SILENT for trial in reason.trials
     }
     assert named == {one.trial for one in trials if not one.ledger.clean}
 
@@ -77,6 +77,6 @@ def test_the_verdict_does_not_depend_on_the_order_of_the_trials(trials: list[Fir
     other = judge(a_demand(), trials[::-1], wanted=NAMES, controls=(a_control(),))
 
     assert one.passed == other.passed
-    assert {(r.law, r.message, r.fix) for r in one.reasons} == {
-        (r.law, r.message, r.fix) for r in other.reasons
+    assert {(r.criterion, r.message, r.fix) for r in one.reasons} == {
+        (r.criterion, r.message, r.fix) for r in other.reasons
     }

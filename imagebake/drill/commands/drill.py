@@ -18,11 +18,11 @@ from imagebake.build.image_bakes import bake_from_plan, bake_image
 from imagebake.build.plan import plan_plain
 from imagebake.build.preconditions import reason_not_bakeable
 from imagebake.drill import token_storm_report as storms
-from imagebake.drill.model import GOLDEN, PLAIN, Candidate, DrillPlan, DrillRecord, outage
-from imagebake.drill.replay import Hands, Place, drill
+from imagebake.drill.model import GOLDEN, PLAIN, DrillImage, DrillPlan, DrillRecord, february_outage
+from imagebake.drill.replay import DrillEnvironment, DrillServices, replay_incident
 from imagebake.drill.report import drill_page, markdown
-from imagebake.drill.token_storm import StormPlan, storm
-from imagebake.drill.verdict import Verdict, judge
+from imagebake.drill.token_storm import StormPlan, simulate_token_storm
+from imagebake.drill.verdict import DrillVerdict, judge_drill
 from imagebake.emulator.calls import Pace
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Context, open_context
@@ -71,13 +71,17 @@ def drill_image(
     require_machines(context, "./inv drill")
     with connect(context) as session:
         plan = _plan(context, spec, session, speed)
-        record = drill(plan, _place(context, spec, session), hands=_hands(context, session))
-    _report(context, record, judge(record), folder, as_json=as_json)
+        record = replay_incident(
+            plan, _place(context, spec, session), services=_hands(context, session)
+        )
+    _report(context, record, judge_drill(record), folder, as_json=as_json)
 
 
 def _storm(context: Context, out: Path | None, *, as_json: bool) -> None:
     now = functools.partial(dt.datetime.now, dt.UTC)
-    record = storm(StormPlan(), seed=context.now.toordinal(), now=now, progress=context.progress)
+    record = simulate_token_storm(
+        StormPlan(), seed=context.now.toordinal(), now=now, progress=context.progress
+    )
     folder = out or context.workspace.state / "reports" / "storm"
     text = storms.markdown(record)
     _write(
@@ -133,21 +137,21 @@ def _plan(context: Context, spec: ImageSpec, session: CloudSession, speed: float
     cached = [pin for pin in inside if pin.mode is DeliveryMode.CACHED]
     if session.local:
         for pin in (*inside, SAMPLE_EXTENSION):
-            session.local.region.publish(pin.handler, pin.version)
+            session.local.vm_host.publish(pin.handler, pin.version)
     return DrillPlan(
         image=spec.name,
         candidates=(
             _candidate(GOLDEN, golden, cached),
             _candidate(PLAIN, plain, inside or [SAMPLE_EXTENSION]),
         ),
-        timeline=outage(),
+        timeline=february_outage(),
         minutes_per_second=speed,
         objectives=spec.objectives,
     )
 
 
-def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) -> Candidate:
-    return Candidate(
+def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) -> DrillImage:
+    return DrillImage(
         label=label,
         version_id=baked.version.id,
         version=str(baked.version.version),
@@ -155,10 +159,10 @@ def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) ->
     )
 
 
-def _place(context: Context, spec: ImageSpec, session: CloudSession) -> Place:
+def _place(context: Context, spec: ImageSpec, session: CloudSession) -> DrillEnvironment:
     group = session.cloud.endpoint.group_id
     key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
-    return Place(
+    return DrillEnvironment(
         run=f"drill-{secrets.token_hex(3)}",
         size=spec.build.vm_size,
         subnet_id=context.settings.subnet.replace("{region}", context.settings.location)
@@ -168,12 +172,12 @@ def _place(context: Context, spec: ImageSpec, session: CloudSession) -> Place:
     )
 
 
-def _hands(context: Context, session: CloudSession) -> Hands:
+def _hands(context: Context, session: CloudSession) -> DrillServices:
     if session.local:
         session.local.emulator.pace = _LOCAL_PACE
-    return Hands(
+    return DrillServices(
         machines=Machines(session.cloud),
-        incident=session.local.region if session.local else None,
+        incident=session.local.vm_host if session.local else None,
         now=functools.partial(dt.datetime.now, dt.UTC),
         sleep=time.sleep,
         progress=context.progress,
@@ -181,7 +185,7 @@ def _hands(context: Context, session: CloudSession) -> Hands:
 
 
 def _report(
-    context: Context, record: DrillRecord, verdict: Verdict, out: Path | None, *, as_json: bool
+    context: Context, record: DrillRecord, verdict: DrillVerdict, out: Path | None, *, as_json: bool
 ) -> None:
     folder = out or context.workspace.state / "reports" / f"drill-{record.plan.image}"
     document = record.to_json() | {"verdict": verdict.to_json()}

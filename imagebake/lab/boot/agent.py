@@ -1,4 +1,4 @@
-"""Run an image's agent alone: what a boot shows of it, in a second and without an init."""
+"""Run an image's guest agent alone: in a second, without an init."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Provisioning.Agent=disabled
 Extensions.GoalStatePeriod=1
 Extensions.InitialGoalStatePeriod=1
 """
-"""So that it need not wait six seconds for every goal state; what it then does is the same."""
+"""Poll for goal states every second instead of every six; nothing else changes."""
 _MOUNTS = f"""
 cd {ROOT}
 mount -t proc proc proc
@@ -51,30 +51,30 @@ fi
 /usr/sbin/waagent -daemon &
 wait $!
 """
-"""Under a shell: the agent ends at once when its parent is process 1."""
+"""Runs under a shell, because the agent ends at once if its parent is process 1."""
 
 
 class AgentRun:
     """An image's agent as a process of its own, on the image's disk and network.
 
-    It finds a machine that cloud-init is done with. The image's init, units and drop-ins do
-    not run, for which there is `Boot`; but a cache that the image has for its extensions is
-    started before the agent, as its unit would be. Like a `Boot`, it can be stopped and
-    started again with what it has written.
+    It finds a machine that cloud-init has provisioned. The image's init, units and drop-ins do not
+    run, for which there is `Boot`; only a cache that the image has for its extensions is started
+    before the agent, as its unit would do. Like a `Boot`, it can be stopped and started again with
+    its changes.
     """
 
     def __init__(self, layers: Sequence[Path], network: VmNetwork, *, ca: bytes) -> None:
-        self._world = MachineNamespaces(layers)
+        self._namespaces = MachineNamespaces(layers)
         self._network = network
         self._ca = ca
         self._stack = contextlib.ExitStack()
         self._running: process.Running | None = None
-        self._said: BinaryIO | None = None
+        self._output: BinaryIO | None = None
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._said = stack.enter_context(tempfile.TemporaryFile())
-            stack.enter_context(self._world)
+            self._output = stack.enter_context(tempfile.TemporaryFile())
+            stack.enter_context(self._namespaces)
             self._prepare()
             self._network.raise_link()
             self._stack = stack.pop_all()
@@ -86,8 +86,8 @@ class AgentRun:
 
     @property
     def disk(self) -> Path:
-        """The root file system that the agent sees."""
-        return self._world.root
+        """The root file system of the agent."""
+        return self._namespaces.root
 
     @property
     def ended(self) -> bool:
@@ -96,22 +96,22 @@ class AgentRun:
 
     def start(self) -> None:
         """Start the agent."""
-        assert self._said is not None  # noqa: S101 - the context has been entered
+        assert self._output is not None  # noqa: S101 - the context has been entered
         environment = (f"PATH={PATH}", "HOME=/root", "LANG=C.UTF-8")
         inside = ("chroot", ROOT, "env", "-i", *environment, "sh", "-c", _DAEMON)
-        self._running = self._world.start(
+        self._running = self._namespaces.start(
             ("sh", "-c", f"exec {shlex.join(inside)}"),
             network=self._network.vm,
-            stdout=self._said.fileno(),
+            stdout=self._output.fileno(),
         )
 
     def stop(self) -> float:
-        """Stop the agent at once, with all that it has started."""
+        """Stop the agent at once, with every process it started; return the seconds that took."""
         self.cut()
         return 0.0
 
     def cut(self) -> None:
-        """Kill the agent, with all that it has started."""
+        """Kill the agent, with every process it started."""
         if self._running is not None:
             for pid in pids_in(self._network.vm.inode):
                 with contextlib.suppress(ProcessLookupError):
@@ -120,10 +120,10 @@ class AgentRun:
         self._running = None
 
     def console(self) -> str:
-        """What the agent printed; its log is on the disk."""
-        if self._said is None:
+        """Return the agent's output; its log is on the disk."""
+        if self._output is None:
             return ""
-        return os.pread(self._said.fileno(), 4000, 0).decode(errors="replace").strip()
+        return os.pread(self._output.fileno(), 4000, 0).decode(errors="replace").strip()
 
     def _prepare(self) -> None:
         conf = self.disk / _CONF
@@ -137,4 +137,4 @@ class AgentRun:
         authorities = self.disk / CA_BUNDLE
         authorities.parent.mkdir(parents=True, exist_ok=True)
         authorities.write_text(ca_bundle(self.disk, self._ca), encoding="ascii")
-        self._world.start(("sh", "-ec", _MOUNTS), network=self._network.vm).wait(_PATIENCE)
+        self._namespaces.start(("sh", "-ec", _MOUNTS), network=self._network.vm).wait(_PATIENCE)

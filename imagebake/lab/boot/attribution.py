@@ -1,4 +1,4 @@
-"""Which process, of which unit, is behind a packet that has just arrived."""
+"""Find the process, and its systemd unit, behind a packet that has just arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PROC = Path("/proc")
 _SHOWN = 300
 _LOCAL, _REMOTE, _INODE = 1, 2, 9
 _STUBS = ("3500007F:0035", "3600007F:0035")
-"""Where systemd-resolved listens for the machine's own programs, as the kernel spells it."""
+"""The addresses of systemd-resolved's stub, as /proc/net spells them: little-endian hex."""
 _STUB_PROGRAM = "systemd-resolve"
 
 
@@ -29,14 +29,14 @@ class Process:
 
 
 UNKNOWN_PROCESS = Process(0, "", "")
-"""Whoever it was, it was gone before we looked."""
+"""The process had ended before it was looked up."""
 
 
 class Attribution:
-    """Looks into the processes of one network namespace, from outside.
+    """Looks up the processes of one network namespace from outside.
 
-    A look-up costs about a millisecond, so it is done at once: a process that waits for an
-    answer is still there, one that was refused may not be.
+    A look-up takes about a millisecond, so it is done at once: a process that waits for an answer
+    still exists, one that was refused may have ended.
     """
 
     def __init__(self, namespace: NetworkNamespace) -> None:
@@ -47,15 +47,15 @@ class Attribution:
         }
 
     def close(self) -> None:
-        """Let go of the kernel's tables."""
+        """Close the kernel's socket tables."""
         for table in self._tables.values():
             if table:
                 table.close()
 
     def find(self, protocol: str, port: int) -> Process:
-        """Who has the socket of *protocol* (`tcp` or `udp`) at the local *port*.
+        """Return the owner of the *protocol* (`tcp` or `udp`) socket at the local *port*.
 
-        When that is the resolver that the machine has for itself, whoever waits for it.
+        If that is the machine's own resolver, return the process that waits for it.
         """
         found = self._owner({row[_INODE] for row in self._rows(protocol) if _port(row) == port})
         if protocol == "udp" and found.command.rpartition("/")[2].startswith(_STUB_PROGRAM):
@@ -80,7 +80,7 @@ class Attribution:
             return UNKNOWN_PROCESS
         wanted = {f"socket:[{inode}]" for inode in inodes}
         for pid in pids_in(self._inode):
-            # Processes end while we look at them.
+            # Processes end while they are looked at.
             with contextlib.suppress(OSError):
                 with os.scandir(f"/proc/{pid}/fd") as handles:
                     held = {str(Path(handle.path).readlink()) for handle in handles}
@@ -90,17 +90,17 @@ class Attribution:
 
 
 def pids_in(inode: int) -> Iterator[int]:
-    """The processes in a network namespace, the youngest first: they are who asks."""
+    """Yield the processes in a network namespace, youngest first: those most likely to ask."""
     names = (folder.name for folder in _PROC.iterdir())
     for pid in sorted((int(name) for name in names if name.isdigit()), reverse=True):
-        # Processes end while we look at them.
+        # Processes end while they are looked at.
         with contextlib.suppress(OSError):
             if Path(f"/proc/{pid}/ns/net").stat().st_ino == inode:
                 yield pid
 
 
 def describe(pid: int) -> Process:
-    """The process *pid* of this machine, with the innermost systemd unit around it."""
+    """Return the process *pid* of this host, with the innermost systemd unit around it."""
     folder = _PROC / str(pid)
     words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
     groups = (folder / "cgroup").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -118,8 +118,9 @@ def _port(row: list[str]) -> int:
 
 
 def _table(name: str) -> TextIO | None:
-    """The kernel's table, of the namespace in which it is opened; None without IPv6."""
+    """Open a socket table of the calling thread's namespace; None without IPv6."""
     try:
         return open(f"/proc/thread-self/net/{name}", encoding="ascii")  # noqa: PTH123 - kept open
+    # Without IPv6 the kernel has no tcp6 and udp6.
     except FileNotFoundError:
         return None

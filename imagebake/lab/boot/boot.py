@@ -1,4 +1,4 @@
-"""Boot an image with its own init, as a virtual machine on Azure would for the first time."""
+"""Boot an image with its own init, as a virtual machine on Azure boots for the first time."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ _NAMESPACES = ("mount", "uts", "ipc", "net", "pid", "cgroup")
 
 
 class BootFailed(ImagebakeError):
-    """The image's init did not come up, or its machine stopped by itself."""
+    """The image's init did not start, or its machine stopped."""
 
 
 class Boot:
-    """One machine with the image's disk, which can be on or off.
+    """One machine with the image's disk, on or off.
 
-    The disk is the image's *layers* (the topmost first) below an empty one in memory, which
-    keeps what the machine writes from one start to the next and is gone when the context is
-    left. Needs root. *vm_id* is the machine's UUID and *ca* what its agent trusts besides.
+    The disk is the image's *layers* (topmost first) below an empty layer in memory, which keeps the
+    machine's changes from one start to the next and is discarded when the context is left. Needs
+    root. *vm_id* is the machine's UUID; its agent trusts the certificate *ca* in addition.
     """
 
     def __init__(
         self, layers: Sequence[Path], network: VmNetwork, *, vm_id: str, ca: bytes
     ) -> None:
-        self._world = MachineNamespaces(layers, groups=True)
+        self._namespaces = MachineNamespaces(layers, groups=True)
         self._network = network
         self._vm_id, self._ca = vm_id, ca
         self._stack = contextlib.ExitStack()
@@ -54,10 +54,10 @@ class Boot:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             self._console = stack.enter_context(tempfile.TemporaryFile())
-            stack.enter_context(self._world)
+            stack.enter_context(self._namespaces)
             self._notices = stack.enter_context(self._network.vm.call(_notices))
             self._binds = write_platform_files(
-                self._world.path(STAGE), disk=self.disk, vm_id=self._vm_id, ca=self._ca
+                self._namespaces.path(STAGE), disk=self.disk, vm_id=self._vm_id, ca=self._ca
             )
             self._stack = stack.pop_all()
         return self
@@ -68,8 +68,8 @@ class Boot:
 
     @property
     def disk(self) -> Path:
-        """The root file system of the machine, whether it is on or off."""
-        return self._world.root
+        """The root file system of the machine, on or off."""
+        return self._namespaces.root
 
     def start(self) -> None:
         """Switch the machine on; returns as soon as its process 1 runs."""
@@ -77,6 +77,7 @@ class Boot:
             "systemd-nspawn",
             "--quiet",
             "--register=no",
+            # This host's systemd must not know the machine: no registration, scope or journal.
             "--keep-unit",
             "--resolv-conf=off",
             "--timezone=off",
@@ -84,14 +85,14 @@ class Boot:
             "--kill-signal=SIGRTMIN+3",
             "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
             "--console=pipe",
-            f"--machine={self._world.name}",
+            f"--machine={self._namespaces.name}",
             "--directory",
             ROOT,
             *self._binds,
             f"{STAGE}/init.sh",
         )
         assert self._console is not None  # noqa: S101 - the context has been entered
-        self._running = self._world.start(
+        self._running = self._namespaces.start(
             command,
             network=self._network.vm,
             env={"NOTIFY_SOCKET": f"@{_NOTICES[1:]}"},
@@ -105,11 +106,11 @@ class Boot:
 
     @property
     def ended(self) -> bool:
-        """Whether the machine is off, by its own doing or ours."""
+        """Whether the machine is off, for whatever reason."""
         return self._running is None or self._running.poll() is not None
 
     def stop(self) -> float:
-        """Have the machine switch itself off; how many seconds that took."""
+        """Shut the machine down; return the seconds that took."""
         began = time.monotonic()
         if self._running is not None and not self.ended:
             for pid in _children(self._running.pid):
@@ -120,7 +121,7 @@ class Boot:
         return time.monotonic() - began
 
     def cut(self) -> None:
-        """Take the power away."""
+        """Power the machine off without a shutdown."""
         if self._running is not None and not self.ended:
             if self.pid:
                 with contextlib.suppress(ProcessLookupError):
@@ -132,35 +133,35 @@ class Boot:
         self._running, self.pid = None, 0
 
     def run(self, *argv: str, timeout: float = 60.0) -> process.ProcessResult:
-        """Run a program of the image in the machine, as its root, whatever it returns."""
+        """Run a program of the image in the machine as root, whatever its exit code."""
         entered = (f"--{name}" for name in _NAMESPACES)
         environment = ("env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "HOME=/root")
         command = ("nsenter", "--target", str(self.pid), *entered, "--root", "--wd=/")
         return process.run((*command, *environment, *argv), check=False, timeout=timeout)
 
     def console(self) -> str:
-        """The last that the machine printed while it came up or went down."""
+        """Return the last output of the machine while it started or stopped."""
         if self._console is None:
             return ""
         size = os.fstat(self._console.fileno()).st_size
-        said = os.pread(self._console.fileno(), _TAIL, max(0, size - _TAIL))
-        return said.decode(errors="replace").strip()
+        output = os.pread(self._console.fileno(), _TAIL, max(0, size - _TAIL))
+        return output.decode(errors="replace").strip()
 
     def serial(self, tail: int) -> bytes:
-        """The last *tail* bytes that programs wrote to the machine's `/dev/console`.
+        """Return the last *tail* bytes that programs wrote to the machine's `/dev/console`.
 
-        There it is a file of the machine's own, so one of its own programs has to read it.
+        That is a file in the machine's own namespace, so one of its own programs must read it.
         """
         if self.ended or not self.pid:
             return b""
         return self.run("tail", "-c", str(tail), "/dev/console").stdout
 
     def _leader(self) -> int:
-        """Wait a moment for word of the machine's process 1, and find it."""
+        """Wait briefly for a readiness message of the machine's process 1, and find its pid."""
         with contextlib.suppress(TimeoutError):
             self._notices.recv(4096)
         for pid in pids_in(self._network.vm.inode):
-            # Processes end while we look at them.
+            # Processes end while they are looked at.
             with contextlib.suppress(OSError, StopIteration):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
                 ids = next(line for line in status if line.startswith("NSpid:")).split()[1:]

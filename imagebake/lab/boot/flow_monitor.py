@@ -1,4 +1,4 @@
-"""Sees every flow that a machine starts beyond its platform, and hears what it wanted."""
+"""Monitor every flow that a machine starts beyond its platform, and its first message."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ NameOf = Callable[[str], str]
 
 
 class FlowMonitor:
-    """The book that is kept of one machine, from its first packet until it is closed.
+    """Records the flows of one machine, from its first packet until it is closed.
 
-    *gate* is where the first packet of everything waits until its sender has been written
-    down. *doors* are the sockets to which every
-    connection to nowhere is turned: what is said first there is written down, and the
+    The first packet of every flow waits in *gate* until its sender is recorded. Connections to
+    anywhere are redirected to the sockets *doors*: the first message there is recorded, and the
     connection is reset.
     """
 
@@ -52,22 +51,22 @@ class FlowMonitor:
             thread.start()
 
     def close(self) -> None:
-        """Watch no more; what has been seen stays."""
+        """Stop; the entries stay."""
         self._stop.close()
         for thread in self._threads:
             thread.join()
         self._gate.close()
-        for each in (*self._doors, self._stopped):
-            each.close()
+        for opened in (*self._doors, self._stopped):
+            opened.close()
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
-        """Everything so far, in the order in which it was first seen."""
+        """Every entry so far, in the order in which it was first seen."""
         with self._changed:
             return tuple(self._entries.values())
 
     def note(self, entry: LedgerEntry) -> None:
-        """Write down what somebody else saw: a question, a request through the host."""
+        """Add an entry from another observer: a DNS query, a request through the host."""
         with self._changed:
             self._entries[-len(self._entries) - 1] = entry
             self._changed.notify_all()
@@ -75,7 +74,10 @@ class FlowMonitor:
     def enrich(
         self, port: int, *, opening: FirstMessage, size: int = 0, answer: str = ""
     ) -> Process:
-        """Add what was said on the connection from the machine's *port* to its entry."""
+        """Add details of a connection to its entry, and return the process behind it.
+
+        *port* is the machine's own port of the connection.
+        """
         with self._changed:
             known = [
                 key
@@ -97,7 +99,7 @@ class FlowMonitor:
             return Process(0, entry.process, entry.unit)
 
     def wait(self, predicate: Callable[[tuple[LedgerEntry, ...]], bool], timeout: float) -> bool:
-        """Wait until *predicate* holds of the entries, at most *timeout* seconds."""
+        """Wait until *predicate* is true of the entries, at most *timeout* seconds."""
         with self._changed:
             return self._changed.wait_for(lambda: predicate(tuple(self._entries.values())), timeout)
 

@@ -1,10 +1,10 @@
-"""The process that holds a world: its file systems, its process ids, its control groups.
+"""The process that holds a machine's namespaces: file systems, process ids, control groups.
 
-A program of its own, started by `world.py` with one JSON argument, so it imports nothing of
-ours. The *guard* makes control groups and namespaces, and lives as long as its standard
-input is open: the kernel closes that when our side dies, however it dies. Then the guard
-kills the *init*, process 1 of the world, with which the kernel kills all that runs there
-and forgets what is mounted there, and removes the control groups, which nobody else would.
+A program of its own, started by path from `namespaces.py` with one JSON argument, so it imports
+nothing of this package. The *guard* makes control groups and namespaces, and lives while its
+standard input is open: the kernel closes that when the parent dies, however it dies. Then the guard
+kills the *init*, process 1 inside, with which the kernel kills all other processes and drops the
+mounts there, and removes the control groups, which nothing else would.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> int:
-    """Hold the world that the argument describes until standard input ends."""
+    """Hold the namespaces that the argument describes until standard input ends."""
     config: dict[str, Any] = json.loads(sys.argv[1])
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -51,14 +51,14 @@ def main() -> int:
             _init(config, theirs)
         os.close(theirs)
         trouble = os.read(ready, 4096).decode()
-        said = {"pid": init, "groups": [str(group) for group in groups], "trouble": trouble}
-        _say(said)
+        answer = {"pid": init, "groups": [str(group) for group in groups], "trouble": trouble}
+        _answer(answer)
         while os.read(0, 4096):
             pass
         os.kill(init, signal.SIGKILL)
         os.waitpid(init, 0)
     except OSError as error:
-        _say({"trouble": error.strerror or str(error), "hint": hint})
+        _answer({"trouble": error.strerror or str(error), "hint": hint})
     finally:
         for group in groups:
             _remove(group)
@@ -66,9 +66,9 @@ def main() -> int:
 
 
 def _init(config: dict[str, Any], ready: int) -> NoReturn:
-    """Be process 1: mount, then reap what nobody waits for, until killed."""
+    """Run as process 1: mount, then reap orphans until killed."""
     _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    # Those who inherit would keep our side's pipes open.
+    # Inherited by its children, these would keep the parent's pipes open.
     null = os.open("/dev/null", os.O_RDWR)
     try:
         _mount_all(config)
@@ -83,7 +83,7 @@ def _init(config: dict[str, Any], ready: int) -> NoReturn:
 
 
 def _mount_all(config: dict[str, Any]) -> None:
-    """Mount what the world sees; all that is written to goes with the last of its processes."""
+    """Mount the file systems inside; all that is written there goes with the last process."""
     layers = [os.open(layer, os.O_PATH | os.O_DIRECTORY) for layer in config["layers"]]
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     _mount("proc", "/proc", "proc", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC)
@@ -92,7 +92,7 @@ def _mount_all(config: dict[str, Any]) -> None:
         (_STAGE / part).mkdir(parents=True)
     (_STAGE / "upper").chmod(0o755)
     if layers:
-        # By descriptor: what is mounted from here on may hide where the layers are.
+        # By descriptor: later mounts may hide the paths of the layers.
         lower = ":".join(f"/proc/self/fd/{layer}" for layer in layers)
         options = f"lowerdir={lower},upperdir={_STAGE}/upper,workdir={_STAGE}/work"
         options += ",userxattr" if _in_user_namespace() else ""
@@ -103,12 +103,12 @@ def _mount_all(config: dict[str, Any]) -> None:
 
 
 def _in_user_namespace() -> bool:
-    """Whether our root is not the machine's: then what layers delete is marked another way."""
+    """Whether this is root of a user namespace only: then overlayfs marks deletions differently."""
     return Path("/proc/self/uid_map").read_text().split() != ["0", "0", str(2**32 - 1)]
 
 
 def _make_groups(name: str) -> list[Path]:
-    """A control group below our own in every hierarchy that systemd manages processes with."""
+    """Make a control group below our own in every hierarchy that systemd manages processes with."""
     made = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -130,7 +130,7 @@ def _unified() -> Path:
 
 
 def _remove(group: Path) -> None:
-    """Remove a group and those in it, as soon as the kernel has let go of their processes."""
+    """Remove a group and those in it, as soon as the kernel has released their processes."""
     end = time.monotonic() + _PATIENCE
     while group.exists() and time.monotonic() < end:
         for folder, _, _ in os.walk(group, topdown=False):
@@ -157,8 +157,8 @@ def _check(result: int, what: str) -> None:
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def _say(document: dict[str, Any]) -> None:
-    # Our side may be gone already; then nobody needs to be told.
+def _answer(document: dict[str, Any]) -> None:
+    # The parent may have ended already.
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(document).encode() + b"\n")
 

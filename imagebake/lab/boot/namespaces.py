@@ -1,4 +1,4 @@
-"""Network namespaces without names, which exist as long as someone holds them open."""
+"""Namespaces without names: networks, and processes with mounts, gone when this process ends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where programs are, on this machine and in every image."""
+"""Directories of programs, on this host and in every image."""
 
 _CLONE_NEWNET = 0x40000000
 _BACKLOG = 128
@@ -27,10 +27,10 @@ Made = TypeVar("Made")
 
 
 class NetworkNamespace:
-    """A network namespace, empty but for its loopback, which is up.
+    """A network namespace with nothing but its loopback, which is up.
 
-    Only this process holds it: nothing of it has a name on the machine, and the kernel takes
-    it away, with the devices in it, when the process ends in whatever way.
+    Only this process holds it: it has no name on the host, and the kernel removes it, with the
+    devices in it, when the process ends in whatever way.
     """
 
     def __init__(self) -> None:
@@ -44,23 +44,23 @@ class NetworkNamespace:
         self.close()
 
     def close(self) -> None:
-        """Let go of it; programs that still run in it keep it a little longer."""
+        """Release it; programs that still run in it keep it alive."""
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
 
     @property
     def path(self) -> Path:
-        """A path by which another program of this machine can enter it while we live."""
+        """A path by which another program can enter it while this process lives."""
         return Path(f"/proc/{os.getpid()}/fd/{self._handle}")
 
     @property
     def inode(self) -> int:
-        """What `/proc/PID/ns/net` of a process in it has, too."""
+        """The inode that `/proc/PID/ns/net` of a process in it has too."""
         return os.fstat(self._handle).st_ino
 
     def call(self, make: Callable[[], Made]) -> Made:
-        """Call *make* in a thread that is inside; what it opens stays inside."""
+        """Call *make* in a thread inside the namespace; sockets opened there stay inside."""
 
         def inside() -> Made:
             _check(_libc.setns(self._handle, _CLONE_NEWNET), "setns")
@@ -71,12 +71,12 @@ class NetworkNamespace:
     def run(
         self, command: Sequence[str | Path], *, stdin: bytes | None = None
     ) -> process.ProcessResult:
-        """Run a program of this machine inside to its end; raises `ProgramFailed`."""
+        """Run a program of this host inside, to its end; raises `ProgramFailed`."""
         entered = ("nsenter", f"--net={self.path}", *command)
         return process.run(entered, stdin=stdin, env={"PATH": PATH})
 
     def listen(self, address: str, port: int) -> socket.socket:
-        """A socket that listens on an address of this namespace."""
+        """Return a TCP socket that listens on an address of this namespace."""
 
         def make() -> socket.socket:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -95,7 +95,7 @@ class NetworkNamespace:
         return self.call(make)
 
     def datagrams(self, address: str, port: int) -> socket.socket:
-        """A socket that takes datagrams for an address of this namespace."""
+        """Return a UDP socket bound to an address of this namespace."""
 
         def make() -> socket.socket:
             made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -115,7 +115,7 @@ def _new() -> int:
 
 
 def _aside(make: Callable[[], Made]) -> Made:
-    """Call *make* in a thread of its own, which may leave our namespaces and ends at once."""
+    """Call *make* in a thread of its own, which may change its namespaces and ends at once."""
     made: list[Made] = []
     failed: list[OSError] = []
 
@@ -140,7 +140,7 @@ def _check(result: int, what: str) -> None:
 
 
 ROOT = "/run/imagebake/root"
-"""Where a world has the image's root file system."""
+"""The mount point of the image's root file system inside."""
 
 _HOLDER = Path(__file__).with_name("namespace_holder.py")
 _NAMESPACES = (("mount", "mnt"), ("pid", "pid"), ("uts", "uts"), ("ipc", "ipc"))
@@ -151,15 +151,15 @@ _JOIN = (
 
 
 class NamespacesRefused(ImagebakeError):
-    """This machine refused the namespaces, or something in them could not be started."""
+    """This host refused the namespaces, or a program in them did not start."""
 
 
 class MachineNamespaces:
-    """Processes, mounts, a host name and, on request, control groups of their own.
+    """Processes, mounts, a host name and, on request, control groups of one machine.
 
-    With *layers* (the topmost first) they are mounted as one root file system whose changes
-    are kept in memory: they outlive the processes of the world, not the world. Inside, the
-    machine's `/run` and `/tmp` are hidden by empty ones.
+    With *layers* (topmost first) they are mounted as one root file system whose changes are kept in
+    memory: they outlive the processes, not this context. Inside, the host's `/run` and `/tmp` are
+    hidden by empty ones.
     """
 
     def __init__(self, layers: Sequence[Path] = (), *, groups: bool = False) -> None:
@@ -179,16 +179,16 @@ class MachineNamespaces:
         self._holder = process.start(
             command, stdin=process.PIPED, stderr=process.IGNORED, env={"PATH": PATH}
         )
-        said = self._holder.stdout.readline() if self._holder.stdout else b""
-        told = json.loads(said) if said else {"trouble": "the holder ended"}
-        if told["trouble"]:
+        line = self._holder.stdout.readline() if self._holder.stdout else b""
+        answer = json.loads(line) if line else {"trouble": "the holder ended"}
+        if answer["trouble"]:
             self.__exit__()
             raise NamespacesRefused(
-                f"this machine refused a world for a first boot: {told['trouble']}",
-                hint=told.get("hint") or "first boots need root, and kernel namespaces",
+                f"this machine refused namespaces for a first boot: {answer['trouble']}",
+                hint=answer.get("hint") or "first boots need root, and kernel namespaces",
             )
-        self.pid = int(told["pid"])
-        self._groups = tuple(told["groups"])
+        self.pid = int(answer["pid"])
+        self._groups = tuple(answer["groups"])
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -211,7 +211,7 @@ class MachineNamespaces:
         return self.path(ROOT)
 
     def path(self, inside: str) -> Path:
-        """How this process reaches what the world has at *inside*."""
+        """Return the path by which this process reaches *inside*."""
         return Path(f"/proc/{self.pid}/root{inside}")
 
     def start(
@@ -222,7 +222,7 @@ class MachineNamespaces:
         env: Mapping[str, str] | None = None,
         stdout: int = process.PIPED,
     ) -> process.Running:
-        """Start a program of this machine in the world and in *network*."""
+        """Start a program of this host in these namespaces and in *network*."""
         own = (f"--{kind}=/proc/{self.pid}/ns/{name}" for kind, name in _NAMESPACES)
         entered = ("nsenter", f"--net={network.path}", *own, "--wd=/")
         joined = ("sh", "-c", _JOIN, "join", *self._groups, "--")

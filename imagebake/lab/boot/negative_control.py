@@ -1,4 +1,4 @@
-"""What turns an image into its own negative control, before it boots for the first time."""
+"""Changes to an image that turn it into its own negative control before its first boot."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagebake.lab.boot.trials import ImageChange
 PLANTED = "imagebake-planted.service"
 """The unit of the planted download."""
 PLANTED_HOST = "planted.imagebake.test"
-"""What it asks for first; then it asks an address that needs no resolver."""
+"""The host of its first request; the second one uses an address, without DNS."""
 
 _CONF = "etc/waagent.conf"
 _UNITS = "etc/systemd/system"
@@ -40,7 +40,7 @@ TimeoutStartSec=10
 
 
 def apply_change(change: ImageChange, root: Path, *, masked: Iterable[str]) -> None:
-    """Change the image at *root*; see `strip` for *masked*."""
+    """Apply *change* to the image at *root*; see `strip` for *masked*."""
     if change is ImageChange.STRIPPED:
         strip(root, masked=masked)
     if change is ImageChange.PLANTED:
@@ -48,10 +48,10 @@ def apply_change(change: ImageChange, root: Path, *, masked: Iterable[str]) -> N
 
 
 def strip(root: Path, *, masked: Iterable[str]) -> None:
-    """Take out of the image at *root* what imagebake puts in against downloads.
+    """Remove imagebake's protection against downloads from the image at *root*.
 
-    The agent may update itself again, the restaged agent and packages are gone, so is the
-    cache, and what is in *masked* (units that download at a first boot) may start again.
+    The agent may update itself again; the preinstalled agent, the packages and the cache are
+    removed; and the units in *masked*, which download on a first boot, are unmasked.
     """
     for name in _OURS:
         _remove(_inside(root, name))
@@ -73,7 +73,7 @@ def strip(root: Path, *, masked: Iterable[str]) -> None:
 
 
 def plant(root: Path) -> None:
-    """Put a unit that downloads into the image at *root*."""
+    """Add a unit that downloads to the image at *root*."""
     units = _inside(root, _UNITS)
     wants = units / "multi-user.target.wants"
     wants.mkdir(parents=True, exist_ok=True)
@@ -102,7 +102,7 @@ def _remove(path: Path) -> None:
 
 
 def _inside(root: Path, name: str) -> Path:
-    """The path of *name* in the image; refused where a link of the image leads elsewhere."""
+    """Return the path of *name* in the image; refuse a symbolic link of the image on the way."""
     path = root
     for part in name.split("/"):
         path = path / part

@@ -26,12 +26,12 @@ _EVERYWHERE = ("0.0.0.0", "::") if socket.has_dualstack_ipv6() else ("0.0.0.0",)
 
 
 class VmNetwork:
-    """Two network namespaces and the wire between them; the machine's end is down and bare.
+    """Two network namespaces and the veth pair between them; the machine's end starts down.
 
-    The machine's own DHCP client must raise it. The other end has Azure's addresses, a DHCP
-    server, a resolver, a filter that counts, and someone who listens. It is the first packet
-    filter, the last router and the only neighbour: nothing in it can reach this machine's own
-    network. *known* are names besides the store's, with their addresses.
+    The machine's own DHCP client must configure it. The other end has Azure's addresses, a DHCP
+    server, a resolver, a counting packet filter, and the flow monitor. It is the first filter, the
+    last router and the only neighbour: nothing inside can reach the host's own network. *known* are
+    DNS names besides the store's, with their addresses.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class VmNetwork:
                 self.fabric.run((restore, "--noflush"), stdin=traffic_classes.gate_rules())
             self._attribution = Attribution(self.vm)
             stack.callback(self._attribution.close)
-            self._watcher = self._watch()
-            stack.callback(self._watcher.close)
+            self._monitor = self._watch()
+            stack.callback(self._monitor.close)
             self._resolver = self._resolve()
             stack.callback(self._resolver.close)
             self._serve_dhcp(stack.enter_context(MachineNamespaces()))
@@ -68,7 +68,7 @@ class VmNetwork:
         self._stack.close()
 
     def listen(self, address: str, port: int) -> socket.socket:
-        """A socket that listens on one of Azure's addresses."""
+        """Return a socket that listens on one of Azure's addresses."""
         return self.fabric.listen(address, port)
 
     def raise_link(self) -> None:
@@ -81,23 +81,23 @@ class VmNetwork:
             self.vm.run(("ip", *command))
 
     def set_silent(self, silent: bool) -> None:  # noqa: FBT001 - a state, told as one
-        """Let every packet to places that are not here vanish, or let them be heard."""
+        """Drop all packets to addresses that do not exist here, or redirect them again."""
         self.fabric.run(("nft", "-f", "-"), stdin=traffic_classes.silent_rules(silent=silent))
 
     def note(self, request: RequestRecord) -> None:
-        """Take a request to the fabric into the ledger if it is a download.
+        """Add a request to the fabric to the ledger if it is a download.
 
-        Those are what the store is asked for, and what the host is asked to fetch from it.
+        Those are requests to the store, and requests to the host to fetch from it.
         """
         if request.service is Service.STORE:
             opening = FirstMessage(request.host, f"{request.method} {request.path}".strip())
             answer = str(request.status) if request.status else "reset"
-            self._watcher.enrich(
+            self._monitor.enrich(
                 request.peer.port, opening=opening, size=request.bytes_out, answer=answer
             )
         elif request.artifact:
             asking = self._attribution.find("tcp", request.peer.port)
-            self._watcher.note(
+            self._monitor.note(
                 LedgerEntry(
                     time=request.time,
                     kind=RequestKind.HTTP,
@@ -112,18 +112,18 @@ class VmNetwork:
             )
 
     def wait(self, predicate: Callable[[tuple[LedgerEntry, ...]], bool], timeout: float) -> bool:
-        """Wait until *predicate* holds of the ledger's entries, at most *timeout* seconds."""
-        return self._watcher.wait(predicate, timeout)
+        """Wait until *predicate* is true of the ledger's entries, at most *timeout* seconds."""
+        return self._monitor.wait(predicate, timeout)
 
     def first_asked(self) -> dt.datetime | None:
-        """When the machine first asked for something; None while it has not."""
-        return min((entry.time for entry in self._watcher.entries), default=None)
+        """Return the time of the machine's first request; None before it."""
+        return min((entry.time for entry in self._monitor.entries), default=None)
 
     def ledger(self) -> Ledger:
-        """All that the machine has asked for so far."""
+        """Return the ledger so far."""
         listing = self.fabric.run(("nft", "-j", "list", "table", "inet", "imagebake"))
         return Ledger(
-            entries=in_order(self._watcher.entries),
+            entries=in_order(self._monitor.entries),
             counters=traffic_classes.read_counters(listing),
             destinations=traffic_classes.read_destinations(listing),
         )
@@ -154,17 +154,17 @@ class VmNetwork:
             self.fabric.listen(*traffic_classes.RESOLVER),
             known=self._known,
             attribution=self._attribution,
-            record=self._watcher.note,
+            record=self._monitor.note,
             now=self._now,
         )
 
-    def _serve_dhcp(self, world: MachineNamespaces) -> None:
-        """Start the DHCP server: what Azure's says, and option 245, which nobody asks for."""
+    def _serve_dhcp(self, namespaces: MachineNamespaces) -> None:
+        """Start the DHCP server with Azure's options; option 245 is sent without a request."""
         own, gateway, server = self._machine.address, traffic_classes.GATEWAY, _ADDRESSES[0]
         routes = ",".join(
             f"{there},{gateway}" for there in ("0.0.0.0/0", f"{server}/32", f"{_ADDRESSES[1]}/32")
         )
-        serving = world.start(
+        serving = namespaces.start(
             (
                 "dnsmasq",
                 "--keep-in-foreground",
@@ -191,9 +191,9 @@ class VmNetwork:
             network=self.fabric,
         )
         assert serving.stdout is not None  # noqa: S101 - it is a pipe by our own order
-        said = b""
+        output = b""
         for line in serving.stdout:
-            said += line
+            output += line
             if b"started" in line:
                 return
-        raise ImagebakeError(f"the DHCP server does not start: {said.decode(errors='replace')}")
+        raise ImagebakeError(f"the DHCP server does not start: {output.decode(errors='replace')}")

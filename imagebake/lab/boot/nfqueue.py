@@ -1,4 +1,7 @@
-"""The kernel's queue of packets that wait until somebody has looked at them."""
+"""A client of netfilter's queue: packets wait in the kernel until they are accepted.
+
+Speaks nfnetlink by hand, because Python's standard library has no client for it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ NUMBER = 0
 
 @dataclass(frozen=True, slots=True)
 class QueuedPacket:
-    """A packet in the queue: its number there, its EtherType and what it starts with."""
+    """A packet in the queue: its number there, its EtherType and its first bytes."""
 
     number: int
     kind: int
@@ -34,9 +37,9 @@ class QueuedPacket:
 
 
 class PacketQueue:
-    """The reader of a network namespace's queue: made in it, used anywhere.
+    """The reader of a network namespace's queue; create it in the namespace, use it anywhere.
 
-    A packet goes on when it is let through, so whoever sent it is still waiting for it then.
+    The sender of a queued packet still waits for its answer until the packet is accepted.
     """
 
     def __init__(self) -> None:
@@ -46,21 +49,21 @@ class PacketQueue:
         self._send(_CONFIG, _PARAMETERS, struct.pack(">IB", _RANGE, _COPY_PACKET))
 
     def close(self) -> None:
-        """Let everything through that still waits, and all that will come."""
+        """Close the queue: the kernel accepts all packets, waiting and future."""
         self._socket.close()
 
     def fileno(self) -> int:
-        """What to wait on until a packet waits."""
+        """Return the descriptor to select on for packets."""
         return self._socket.fileno()
 
     def receive(self) -> tuple[QueuedPacket, ...]:
-        """The packets that wait; none when there were too many, and some have been dropped."""
+        """Return the waiting packets; none if the queue overflowed and some were dropped."""
         with contextlib.suppress(OSError):
             return tuple(_packets(self._socket.recv(_LARGEST)))
         return ()
 
     def let_through(self, packet: QueuedPacket) -> None:
-        """Let *packet* go on."""
+        """Accept *packet*."""
         with contextlib.suppress(OSError):
             self._send(_VERDICT, _HEADER_OF_VERDICT, struct.pack(">II", _ACCEPT, packet.number))
 
@@ -72,18 +75,19 @@ class PacketQueue:
         self._socket.send(head + body)
 
 
-def _packets(said: bytes) -> Iterator[QueuedPacket]:
-    while len(said) >= _HEADERS:
-        length, kind = struct.unpack("=IH", said[:6])
+def _packets(message: bytes) -> Iterator[QueuedPacket]:
+    while len(message) >= _HEADERS:
+        length, kind = struct.unpack("=IH", message[:6])
         if kind == _SUBSYSTEM | _PACKET:
-            attributes = dict(_attributes(said[_HEADERS:length]))
+            attributes = dict(_attributes(message[_HEADERS:length]))
             number, protocol = struct.unpack(">IH", attributes[_HEADER_OF_PACKET][:6])
             yield QueuedPacket(number, protocol, attributes.get(_PAYLOAD, b""))
-        said = said[max(_HEADERS, length + -length % 4) :]
+        message = message[max(_HEADERS, length + -length % 4) :]
 
 
-def _attributes(said: bytes) -> Iterator[tuple[int, bytes]]:
-    while len(said) >= 4:  # noqa: PLR2004 - the head of an attribute
-        length, name = struct.unpack("=HH", said[:4])
-        yield name & 0x3FFF, said[4:length]
-        said = said[max(4, length + -length % 4) :]
+def _attributes(message: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(message) >= 4:  # noqa: PLR2004 - the head of an attribute
+        length, name = struct.unpack("=HH", message[:4])
+        # The two highest bits are flags: nested, and network byte order.
+        yield name & 0x3FFF, message[4:length]
+        message = message[max(4, length + -length % 4) :]

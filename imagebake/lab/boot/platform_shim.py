@@ -1,14 +1,14 @@
-"""What makes a container look like a virtual machine on Azure to the programs in an image."""
+"""Files that make a container look like a virtual machine on Azure to programs of an image."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 STAGE = "/run/imagebake"
-"""Where the files of the disguise are: on this machine's side, and in the container."""
+"""The directory of these files, on this host's side and in the container."""
 
 _CHASSIS = "7783-7084-3265-9085-8269-3286-77"
-"""The asset tag of every virtual machine on Azure."""
+"""The asset tag of every virtual machine on Azure, by which cloud-init recognises it."""
 
 _INIT = """#!/bin/sh
 # DHCP clients need a writable /proc/sys/net, which belongs to the network namespace alone.
@@ -40,22 +40,22 @@ ExecStartPre=+/bin/sh -c 'sed -i s/^PermanentMACAddress=/MACAddress=/ /run/syste
 """
 
 CA_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
-"""Whom the image trusts."""
+"""The certificate authorities that the image trusts."""
 AGENT_UNITS = ("walinuxagent.service", "waagent.service")
-"""What distributions call the agent's service."""
+"""The names of the agent's service in the distributions."""
 
 
 def ca_bundle(disk: Path, ca: bytes) -> str:
-    """The authorities that the image trusts, and ours."""
+    """Return the authorities that the image trusts, and *ca*."""
     own = disk / CA_BUNDLE
     return (own.read_text(encoding="ascii") if own.is_file() else "") + ca.decode("ascii")
 
 
 def write_platform_files(stage: Path, *, disk: Path, vm_id: str, ca: bytes) -> tuple[str, ...]:
-    """Put the files below *stage* and return the `--bind-ro` options that use them.
+    """Write the files below *stage* and return the `--bind-ro` options that use them.
 
-    None of them changes the image on *disk*: they are mounted over it, read-only, while it
-    runs. *ca* is trusted besides what the image trusts.
+    None of them changes the image on *disk*: they are mounted over it, read-only, while it runs.
+    *ca* is trusted in addition to the image's authorities.
     """
     files = {
         "init.sh": (_INIT, 0o755),

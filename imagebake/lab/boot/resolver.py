@@ -1,4 +1,4 @@
-"""Azure's resolver as a machine sees it: knows every name, and writes down who asked."""
+"""A DNS server in place of Azure's: resolves every name, and records who asked."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ _ADDRESS = 1
 _ANSWERED, _REFUSED = 0x8180, 0x8185
 _TTL = 60
 _PATIENCE = 2.0
+# TEST-NET-2 (RFC 5737): no address of it exists anywhere.
 _CATCH_ALL = ipaddress.IPv4Network("198.51.100.0/24")
 
 
 class Resolver:
-    """Answers questions on a UDP socket until it is closed; by TCP it refuses to.
+    """Answers queries on a UDP socket until it is closed; over TCP it refuses them.
 
-    A name of *known* (or below one) has the address given there. Every other name gets one of
-    its own for as long as there are some, so that a connection tells which name it is for.
-    The asking process is looked up before it is answered, while it must wait.
+    A name in *known* (or below one) has the address given there. Every other name gets an address
+    of its own while there are some, so that a connection reveals the name it is for. The asking
+    process is looked up before the answer, while it still waits.
     """
 
     def __init__(
@@ -63,14 +64,14 @@ class Resolver:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._stop.close()
         self._thread.join()
-        for each in (self._datagrams, self._connections, self._stopped):
-            each.close()
+        for opened in (self._datagrams, self._connections, self._stopped):
+            opened.close()
 
     def name_of(self, address: str) -> str:
-        """The name that *address* was given out for, or the address itself."""
+        """Return the name that *address* was handed out for, or the address itself."""
         return next((name for name, given in self._given.items() if given == address), address)
 
     def _serve(self) -> None:
@@ -121,6 +122,7 @@ class Resolver:
         body = question[_HEADER:end]
         if address:
             found = ipaddress.IPv4Address(address).packed
+            # A pointer to the question's name at offset 12 (RFC 1035, section 4.1.4).
             body += b"\xc0\x0c" + struct.pack(">HHIH", _ADDRESS, 1, _TTL, len(found)) + found
         return head + body
 
@@ -134,7 +136,7 @@ class Resolver:
 
 
 def _read(question: bytes) -> tuple[str, int, int]:
-    """The name and type of the first question of a message, and where it ends."""
+    """Return the name and type of a message's first question, and the offset of its end."""
     at, labels = _HEADER, []
     while question[at]:
         length = question[at]

@@ -1,4 +1,4 @@
-"""Lead one machine through a scenario, and write down what is seen of it."""
+"""Run one machine through a scenario, and record the results."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def run_scenario(
     now: Callable[[], dt.datetime],
     prepare: Callable[[Path], None] = lambda _: None,
 ) -> FirstBoot:
-    """Put a new machine with the image of *layers* (the topmost first) through *scenario*.
+    """Run a new machine with the image of *layers* (topmost first) through *scenario*.
 
-    *prepare* may change its root file system before it is switched on; the image keeps as it
-    is. Needs root. Nothing of the machine outlives this call, or this process.
+    *prepare* may change its root file system before it is switched on; the image itself stays as it
+    is. Needs root. Nothing of the machine outlives this call or this process.
     """
     with contextlib.ExitStack() as stack:
         network = stack.enter_context(VmNetwork(machine, now=now))
@@ -52,11 +52,11 @@ def run_scenario(
             guest = AgentRun(layers, network, ca=fabric.ca)
         stack.enter_context(guest)
         prepare(guest.disk)
-        return _ScenarioRun(scenario, guest, network, fabric, now).lead()
+        return _ScenarioRun(scenario, guest, network, fabric, now).run()
 
 
 class _ScenarioRun:
-    """One machine and its world, led through a scenario."""
+    """One machine with its network and fabric, in a scenario."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class _ScenarioRun:
         self.given_up = False
         self.journal = ""
 
-    def lead(self) -> FirstBoot:
+    def run(self) -> FirstBoot:
         first, *others = self.scenario.goals
         if first.extensions:
             self.fabric.set_goal_state(first)
@@ -87,15 +87,15 @@ class _ScenarioRun:
             self._stage(Moment.RESTART, self._restart, last)
         if self.scenario.reboot and isinstance(self.guest, Boot):
             self._stage(Moment.REBOOT, self._reboot, last)
-        if self.scenario.timers and isinstance(self.guest, Boot) and self._goes_on:
+        if self.scenario.timers and isinstance(self.guest, Boot) and self._is_running:
             self.timers = units.start_timers(self.guest, timeout=self.scenario.patience)
             self._note_failures(self.guest)
         if self.scenario.linger:
             self._wait(lambda: False, self.scenario.linger)
-        return self._seen(began)
+        return self._result(began)
 
     def _stage(self, moment: Moment, begin: Callable[[], None], goal: GoalState) -> None:
-        """Bring about *moment* and wait until the machine has come to rest with *goal*."""
+        """Trigger *moment* and wait until the machine has settled with *goal*."""
         if self.given_up:
             return
         since = self.now()
@@ -105,7 +105,7 @@ class _ScenarioRun:
         fresh = status if status and status.time >= since else None
         ready = fresh is not None and _all_ready(fresh, goal)
         seconds = (fresh.time - since).total_seconds() if fresh and ready else None
-        if isinstance(self.guest, Boot) and self._goes_on and moment in _STARTS:
+        if isinstance(self.guest, Boot) and self._is_running and moment in _STARTS:
             units.wait_until_up(self.guest, timeout=self.scenario.patience)
             self._note_failures(self.guest)
         self.stages.append(StageResult(moment=moment, ready=ready, seconds=seconds, agent=fresh))
@@ -118,21 +118,21 @@ class _ScenarioRun:
         status = self.fabric.agent_status()
         if status is None or status.time < since or not status.ready:
             return False
-        return all(_settled(status, each.name) for each in goal.extensions)
+        return all(_settled(status, extension.name) for extension in goal.extensions)
 
     def _wait(self, predicate: Callable[[], bool], timeout: float) -> None:
-        """Wait as the fabric does, and no longer when the machine has gone or is given up."""
+        """Wait as the fabric does, but no longer once the machine is off or given up."""
         end = self.now() + dt.timedelta(seconds=timeout)
-        while self._goes_on and (left := (end - self.now()).total_seconds()) > 0:
+        while self._is_running and (left := (end - self.now()).total_seconds()) > 0:
             if self.fabric.wait(predicate, min(_LOOK, left)):
                 return
-            self.given_up = self._asked_long_ago()
+            self.given_up = self._forbearance_is_over()
 
     @property
-    def _goes_on(self) -> bool:
+    def _is_running(self) -> bool:
         return not (self.guest.ended or self.given_up)
 
-    def _asked_long_ago(self) -> bool:
+    def _forbearance_is_over(self) -> bool:
         if self.scenario.forbearance is None:
             return False
         first = self.network.first_asked()
@@ -141,7 +141,7 @@ class _ScenarioRun:
         )
 
     def _note_failures(self, boot: Boot) -> None:
-        """Keep what failed: a reboot forgets it."""
+        """Record failed units, which a reboot would forget."""
         failed = units.failed_units(boot)
         if failed and not self.failed.keys() >= set(failed):
             self.journal += units.journal_of(boot, failed)
@@ -158,7 +158,7 @@ class _ScenarioRun:
         self.guest.stop()
         self.guest.start()
 
-    def _seen(self, began: dt.datetime) -> FirstBoot:
+    def _result(self, began: dt.datetime) -> FirstBoot:
         cloud = system = ""
         services: tuple[UnitState, ...] = ()
         if isinstance(self.guest, Boot) and not self.guest.ended:
@@ -166,7 +166,7 @@ class _ScenarioRun:
             cloud = self.guest.run("cloud-id").text.strip()
             self._note_failures(self.guest)
             services = units.states_of(self.guest, self.scenario.services)
-        reports = [one for one in self.fabric.health if one.sender == CLOUD_INIT]
+        reports = [report for report in self.fabric.health if report.sender == CLOUD_INIT]
         return FirstBoot(
             scenario=self.scenario,
             provisioned=self.fabric.provisioning() or "",
@@ -189,12 +189,12 @@ _STARTS = (Moment.START, Moment.REBOOT)
 
 
 def _all_ready(status: AgentStatus, goal: GoalState) -> bool:
-    handlers = [status.handler(each.name) for each in goal.extensions]
-    return status.ready and all(one is not None and one.succeeded for one in handlers)
+    handlers = [status.handler(extension.name) for extension in goal.extensions]
+    return status.ready and all(handler is not None and handler.succeeded for handler in handlers)
 
 
 def _settled(status: AgentStatus, name: str) -> bool:
-    """Whether a handler has come to an end, good or bad."""
+    """Return whether a handler has finished, with success or failure."""
     handler = status.handler(name)
     return handler is not None and (handler.failed or handler.extension == "success")
 

@@ -1,4 +1,4 @@
-"""One machine's first hours in a few seconds: what it is given, and what was seen of it."""
+"""Scenarios of first boots, and their results."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from imagebake.lab.ledger import Ledger
 
 
 class StartMethod(enum.StrEnum):
-    """How a machine is had."""
+    """How the machine is started: a whole boot, or the agent alone."""
 
     BOOT = "boot"
     AGENT = "agent"
 
 
 class Moment(enum.StrEnum):
-    """What a machine has been put through when it is looked at."""
+    """The event after which a machine is looked at."""
 
     START = "start"
     GOAL_STATE = "goal state"
@@ -29,14 +29,13 @@ class Moment(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What one machine is put through.
+    """A sequence of events for one machine.
 
-    It is started with the first of *goals*, and gets each of the others once it has come to
-    rest with the one before. Then, as asked, its agent is restarted, it is rebooted, and what
-    its timers would start some day is started; *linger* seconds of watching follow. Those
-    three need a whole boot, except for the restart. *services* are looked at after all that.
-    No single wait is longer than *patience* seconds. A machine that has asked for something
-    is given up after *forbearance* more seconds: for a proof, that settles it.
+    It starts with the first of *goals*, and receives each of the others once it has settled with
+    the one before. Then, if requested, its agent is restarted, it is rebooted, and the units of its
+    timers are started; *linger* seconds of watching follow. Reboot and timers need a whole boot.
+    *services* are queried at the end. No single wait is longer than *patience* seconds. A machine
+    that has sent a request is given up *forbearance* seconds later: for a proof, that decides.
     """
 
     name: str
@@ -55,10 +54,10 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """A machine come to rest after a moment, or not within the scenario's patience.
+    """A machine that has settled after a moment, or has not within the scenario's patience.
 
-    *ready* is whether the agent was, with every extension of the goal state; *seconds* how
-    long that took, None when it was not. *agent* is the report that says so, or the last.
+    *ready* is whether the agent and every extension of the goal state were; *seconds* the time
+    until then, None if they were not. *agent* is the report that shows it, or the last.
     """
 
     moment: Moment
@@ -69,13 +68,13 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstBoot:
-    """What was seen of a machine that was put through a scenario.
+    """The result of one machine's scenario.
 
-    *provisioned* is what cloud-init reported to Azure: `Ready`, `NotReady: ` and why, empty
-    for nothing, as always where the agent runs alone. *system* is what the machine's init
-    said of itself in the end, *failed* the units that had failed at any moment, *journal* the
-    last that their machine wrote down, *log* the end of the agent's log. *given_up* is whether
-    it was not led to its end, because it had asked for something.
+    *provisioned* is cloud-init's report to Azure: `Ready`, `NotReady: ` with a reason, or empty for
+    none, as always if the agent runs alone. *system* is the final state of the machine's init,
+    *failed* the units that failed at any moment, *journal* their journal, *log* the end of the
+    agent's log. *given_up* is whether the scenario was stopped early because the machine sent a
+    request.
     """
 
     scenario: Scenario
@@ -95,15 +94,17 @@ class FirstBoot:
 
     @property
     def ready(self) -> bool:
-        """Whether all was Ready at every moment."""
+        """Whether everything was Ready at every moment."""
         provisioned = self.provisioned == READY or self.scenario.means is StartMethod.AGENT
         return provisioned and all(stage.ready for stage in self.stages)
 
     @property
     def seconds(self) -> float | None:
-        """From switching on until all goal states were Ready, before any restart."""
-        first = [one for one in self.stages if one.moment in (Moment.START, Moment.GOAL_STATE)]
-        taken = [one.seconds for one in first]
+        """Seconds from power-on until all goal states were Ready, before any restart."""
+        first = [
+            stage for stage in self.stages if stage.moment in (Moment.START, Moment.GOAL_STATE)
+        ]
+        taken = [stage.seconds for stage in first]
         return None if None in taken else sum(filter(None, taken))
 
     @property

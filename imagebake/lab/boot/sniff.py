@@ -1,4 +1,4 @@
-"""Frames from a machine, read as far as needed to say where they go."""
+"""Parse packets of a machine, and the first message of a connection, for the ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXTENSIONS = (0, 43, 60)
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """The start of a flow: its protocol, the machine's own port, and where it goes."""
+    """The start of a flow: protocol, the machine's own port, and the destination."""
 
     protocol: str
     source: int
@@ -31,9 +31,9 @@ class Packet:
 
 
 def read_frame(kind: int, data: bytes) -> Packet | None:
-    """What leaves the platform with this packet; None if it does not, or continues a flow.
+    """Return the flow that a frame starts; None if it continues one or stays in the platform.
 
-    *kind* is the frame's EtherType and *data* what follows the Ethernet header.
+    *kind* is the frame's EtherType and *data* follows the Ethernet header.
     """
     try:
         if kind == _IP4:
@@ -87,20 +87,20 @@ _SERVER_NAME = 0
 
 @dataclass(frozen=True, slots=True)
 class FirstMessage:
-    """What a client said first; *request* is empty where that was TLS or no HTTP."""
+    """The first message of a client; *request* is empty for TLS and anything but HTTP."""
 
     host: str = ""
     request: str = ""
 
 
-def read_first_message(said: bytes) -> FirstMessage:
-    """The name in a TLS client's hello, or the request and host of HTTP."""
-    if said[:1] == bytes([_HANDSHAKE]):
+def read_first_message(message: bytes) -> FirstMessage:
+    """Return the server name of a TLS ClientHello, or the request and host of HTTP."""
+    if message[:1] == bytes([_HANDSHAKE]):
         try:
-            return FirstMessage(host=_server_name(said))
+            return FirstMessage(host=_server_name(message))
         except (IndexError, struct.error, UnicodeDecodeError):
             return FirstMessage()
-    first, *lines = said.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
+    first, *lines = message.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     if " HTTP/1" not in first:
         return FirstMessage()
     headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
@@ -109,21 +109,25 @@ def read_first_message(said: bytes) -> FirstMessage:
 
 
 def path_of(request: str) -> str:
-    """The path of a request line, without what may be secret in it."""
+    """Return the path of a request line, without the query, which may hold secrets."""
     target = request.partition(" ")[2].partition("?")[0]
     return target if target.startswith("/") else f"/{target.partition('://')[2].partition('/')[2]}"
 
 
-def _server_name(said: bytes) -> str:
+def _server_name(hello: bytes) -> str:
+    # RFC 8446 section 4.1.2: record and handshake header (9), version (2) and random (32) come
+    # first; then the session id, cipher suites, compression methods and extensions, each with its
+    # length before it.
     at = 43
-    at += 1 + said[at]
-    at += 2 + struct.unpack(">H", said[at : at + 2])[0]
-    at += 1 + said[at]
-    end = at + 2 + struct.unpack(">H", said[at : at + 2])[0]
+    at += 1 + hello[at]
+    at += 2 + struct.unpack(">H", hello[at : at + 2])[0]
+    at += 1 + hello[at]
+    end = at + 2 + struct.unpack(">H", hello[at : at + 2])[0]
     at += 2
     while at < end:
-        kind, length = struct.unpack(">HH", said[at : at + 4])
+        kind, length = struct.unpack(">HH", hello[at : at + 4])
         if kind == _SERVER_NAME:
-            return said[at + 9 : at + 4 + length].decode("ascii")
+            # Extension header (4), list length (2), name type (1) and name length (2): RFC 6066.
+            return hello[at + 9 : at + 4 + length].decode("ascii")
         at += 4 + length
     return ""

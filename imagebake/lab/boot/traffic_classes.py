@@ -26,7 +26,7 @@ _NEIGHBOURS = (
     "mld-listener-report, mld2-listener-report"
 )
 _CLASSES = (
-    # Order matters: the first match counts, and broader classes follow narrower ones.
+    # The first match counts.
     ("dhcp", "udp dport 67"),
     ("gateway-icmp", f"ip daddr {GATEWAY} ip protocol icmp"),
     ("groups", "ip protocol igmp"),

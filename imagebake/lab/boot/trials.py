@@ -1,4 +1,4 @@
-"""Which first boots a proof consists of, and the controls that must not pass it."""
+"""The first boots of a proof, and the negative controls that must fail it."""
 
 from __future__ import annotations
 
@@ -38,17 +38,18 @@ _DEAD = {
 }
 _FAST_TRACK = {"hang-fasttrack": "hang", "409-fasttrack": "409"}
 _FAST_TRACK_SINCE = (2, 8)
+# Seconds above the budget, so that a machine just over it is measured and not cut off.
 _MARGIN = 2.0
 _LINGER, _BOOT_LINGER = 0.5, 2.0
 _FORBEARANCE, _BOOT_FORBEARANCE, _CONTROL_FORBEARANCE = 2.0, 10.0, 0.5
 _CONTROL_PATIENCE = 20.0
 _AZURE_HOSTS = ("imagebake1.blob.core.windows.net", "imagebake2.z01.blob.storage.azure.net")
-"""What a cache must answer for: not where the spec has its zip from, which may be a mirror."""
+"""Hosts as Azure's own: a cache must answer for them, and not for a mirror that the spec names."""
 _STAND_IN = FabricExtension(publisher="Imagebake.Proof", type="Control", version="1.0.0")
 
 
 class ImageChange(enum.StrEnum):
-    """What is done to the image before it boots."""
+    """A change to the image before it boots."""
 
     NOTHING = "nothing"
     STRIPPED = "without what imagebake does, and with its extensions by download"
@@ -56,11 +57,11 @@ class ImageChange(enum.StrEnum):
 
 
 def trials(spec: ImageSpec, demand: ProofRequirements) -> tuple[Scenario, ...]:
-    """The first boots that decide, the whole boot first.
+    """Return the first boots that decide, the whole boot first.
 
-    An image without the guest agent has only that one: nothing else would run. How a goal
-    state arrives makes a difference only where there is something in it, and only to agents
-    that take one from HostGAPlugin: older ones compare it with the wire server's, and go by that.
+    An image without the guest agent has only that one: nothing else would run. The channel of a
+    goal state matters only if there is an extension in it, and only to agents that take goal states
+    from HostGAPlugin: older ones compare it with the wire server's, and follow that.
     """
     wanted = tuple(map(_extension, spec.cached))
     patience = demand.budget_seconds + _MARGIN
@@ -100,18 +101,18 @@ def trials(spec: ImageSpec, demand: ProofRequirements) -> tuple[Scenario, ...]:
 
 
 def select_trials(scenarios: Sequence[Scenario], name: str) -> tuple[Scenario, ...]:
-    """The trial called *name*, or all for an empty name; raises `UsageError`."""
+    """Return the trial called *name*, or all for an empty name; raises `UsageError`."""
     if not name:
         return tuple(scenarios)
-    found = tuple(one for one in scenarios if one.name == name)
+    found = tuple(trial for trial in scenarios if trial.name == name)
     if not found:
-        names = ", ".join(one.name for one in scenarios)
+        names = ", ".join(trial.name for trial in scenarios)
         raise UsageError(f"there is no scenario {name!r} for this image", hint=f"it has: {names}")
     return found
 
 
 def negative_control_of(spec: ImageSpec, demand: ProofRequirements) -> tuple[Scenario, ImageChange]:
-    """The image as it would be without us, on the shortest way to a failure."""
+    """Return the shortest scenario, and the change to the image, that must fail."""
     if not demand.agent:
         return planted_scenario(), ImageChange.PLANTED
     asked = tuple(map(_extension, spec.extensions)) or (_STAND_IN,)
@@ -132,7 +133,7 @@ def _knows_fast_track(agent: str) -> bool:
 
 
 def planted_scenario() -> Scenario:
-    """A boot of an image with a planted download."""
+    """Return a boot of an image with a planted download."""
     return Scenario(
         name="planted",
         means=StartMethod.BOOT,
@@ -143,13 +144,13 @@ def planted_scenario() -> Scenario:
 
 
 def _goals(wanted: tuple[FabricExtension, ...], source: GoalStateSource) -> tuple[GoalState, ...]:
-    """First a machine without extensions, as it is created; then they are put on it."""
+    """First a machine without extensions, as it is created; then one with them."""
     if not wanted:
         return (GoalState(),)
     return (GoalState(), GoalState(extensions=wanted, source=source))
 
 
 def _extension(pin: ExtensionPin) -> FabricExtension:
-    """The extension as a goal state names it; a cached one at hosts such as Azure's."""
+    """Return the extension of a goal state; a cached one at hosts such as Azure's."""
     plain = FabricExtension(publisher=pin.publisher, type=pin.type, version=pin.version)
     return replace(plain, hosts=_AZURE_HOSTS) if pin.package else plain

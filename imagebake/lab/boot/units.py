@@ -1,4 +1,4 @@
-"""Ask a machine's own init about its units, and have it start them."""
+"""Query and start systemd units of a booted machine."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ENABLED = ("enabled", "enabled-runtime", "static", "alias", "indirect", "genera
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitState:
-    """A unit as its machine's init has it.
+    """The state of a systemd unit.
 
-    *unmet* is the condition for which it was not started, which may be one that no container
-    can meet: then it says nothing about the image.
+    *unmet* is the condition that kept it from starting. No container can meet some conditions, so
+    then the state says nothing about the image.
     """
 
     unit: str
@@ -31,50 +31,50 @@ class UnitState:
 
 
 def wait_until_up(boot: Boot, *, timeout: float) -> str:
-    """Wait for the machine to have started all it starts; and say its state."""
+    """Wait until the machine has started everything it starts; return its state."""
     return boot.run("systemctl", "is-system-running", "--wait", timeout=timeout).text.strip()
 
 
 def failed_units(boot: Boot) -> tuple[str, ...]:
-    """The units that failed."""
-    said = boot.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").text
-    return tuple(line.split()[0] for line in said.splitlines() if line.split())
+    """Return the units that failed."""
+    listing = boot.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").text
+    return tuple(line.split()[0] for line in listing.splitlines() if line.split())
 
 
 def journal_of(boot: Boot, units: Sequence[str]) -> str:
-    """What *units* wrote down since the machine was started, and its init about them."""
+    """Return the journal of *units* since the machine was started."""
     chosen = (f"--unit={unit}" for unit in units)
     return boot.run("journalctl", "--boot", "--no-pager", "--lines=200", *chosen).text
 
 
 def states_of(boot: Boot, units: Sequence[str]) -> tuple[UnitState, ...]:
-    """The states of *units*, in this order; one that the image lacks is neither."""
+    """Return the states of *units*, in this order; a missing unit is neither enabled nor active."""
     if not units:
         return ()
-    said = boot.run("systemctl", "show", f"--property={_PROPERTIES}", "--", *units).text
-    blocks = [dict(_pairs(block)) for block in said.strip().split("\n\n")]
-    # A machine that went off meanwhile has told of fewer, or of none.
-    told = itertools.zip_longest(units, blocks[: len(units)], fillvalue=dict[str, str]())
-    return tuple(_state(boot, str(unit), dict(block)) for unit, block in told)
+    listing = boot.run("systemctl", "show", f"--property={_PROPERTIES}", "--", *units).text
+    blocks = [dict(_pairs(block)) for block in listing.strip().split("\n\n")]
+    # A machine that was switched off meanwhile lists fewer units, or none.
+    described = itertools.zip_longest(units, blocks[: len(units)], fillvalue=dict[str, str]())
+    return tuple(_state(boot, str(unit), dict(block)) for unit, block in described)
 
 
 def start_timers(boot: Boot, *, timeout: float) -> tuple[str, ...]:
-    """Start what the machine's active timers would start some day; which units those were."""
-    said = boot.run(
+    """Start the units that active timers would start later; return those units."""
+    listing = boot.run(
         "systemctl", "list-units", "--type=timer", "--state=active", "--plain", "--no-legend"
     ).text
-    timers = [line.split()[0] for line in said.splitlines() if line.split()]
+    timers = [line.split()[0] for line in listing.splitlines() if line.split()]
     if not timers:
         return ()
-    told = boot.run("systemctl", "show", "--property=Unit", "--value", "--", *timers).text
-    units = tuple(sorted(set(told.split())))
-    # Those without a job of their own are run to their end; a bad end is a failed unit.
+    triggered = boot.run("systemctl", "show", "--property=Unit", "--value", "--", *timers).text
+    units = tuple(sorted(set(triggered.split())))
+    # `start` waits for oneshot units to end; a failure shows in `failed_units`.
     boot.run("systemctl", "start", "--", *units, timeout=timeout)
     return units
 
 
 def restart_agent(boot: Boot) -> None:
-    """Restart the agent's service, whatever the distribution calls it."""
+    """Restart the agent's service, whichever name the distribution gives it."""
     for state in states_of(boot, AGENT_UNITS):
         if state.active:
             boot.run("systemctl", "restart", "--", state.unit)
@@ -90,8 +90,8 @@ def _pairs(block: str) -> Iterator[tuple[str, str]]:
 def _state(boot: Boot, unit: str, block: dict[str, str]) -> UnitState:
     unmet = ""
     if block.get("ConditionResult") == "no" and block.get("ActiveState") != "active":
-        told = _UNMET.search(boot.run("systemctl", "status", "--lines=0", "--", unit).text)
-        unmet = told[1] if told else ""
+        match = _UNMET.search(boot.run("systemctl", "status", "--lines=0", "--", unit).text)
+        unmet = match[1] if match else ""
     loaded = block.get("LoadState", "not-found")
     state = f"{block.get('ActiveState', '')} ({block.get('SubState', '')})"
     return UnitState(

@@ -1,4 +1,4 @@
-"""What the serial console of a booting disk says: how far it is, and what is in its way."""
+"""Parse the serial console of a booting disk: stages reached, and errors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from imagebake.lab.disk.result import BootStage, BootTrouble
 _SHOWN_LINES, _SHOWN_AFTER = 12, 3
 
 _REDRAWN = re.compile(rb"[^\n]*\n\x1bM\r*\x1b\[K")
-"""A line that systemd writes again in place, for as long as it waits for a unit."""
+"""A line that systemd writes again in place while it waits for a unit."""
 _ESCAPES = re.compile(
     rb"\x1b(\[[0-9;?=!]*[A-Za-z]?|\][^\x07]*\x07|M)?|(?<=\xe2\x80\xa6)\[?[0-9;]*m(?=\s)"
 )
-"""Where systemd shortens a name, it may leave the beginning or the end of an escape."""
+"""Escape sequences; where systemd shortens a name, it may leave half of one."""
 _MOVES = re.compile(rb"\x1b\[[0-9]+;[0-9]+H")
-"""Firmware and boot loader put words in their place instead of ending lines."""
+"""Cursor moves: firmware and boot loader place text with them instead of line ends."""
 
 _SIGNS = (
     (BootStage.FIRMWARE, re.compile(r"^BdsDxe: ", re.MULTILINE)),
@@ -51,7 +51,7 @@ _TROUBLES = (
         r"(You are in|.*Reached target) (emergency|rescue)\b.*|Cannot open access to console.*",
     ),
 )
-"""Each with the stage from which on such words mean something else."""
+"""Each with the stage after which the same words no longer mean this trouble."""
 _TROUBLE = tuple(
     (trouble, moot, re.compile(rf"^\W*({words})", re.MULTILINE))
     for trouble, moot, words in _TROUBLES
@@ -63,31 +63,31 @@ _GIVEN_UP = re.compile(r"^\[(?:FAILED|DEPEND| TIME )\] (.*)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ConsoleReading:
-    """What a console has said so far.
+    """The state that a console shows so far.
 
-    *said* is the line that gave *trouble* away; of several troubles the first on the
-    console, because the others follow from it. *last* are the lines before and just after
-    that, or the last of all.
+    *trouble_line* is the line that shows *trouble*; of several troubles the first one counts,
+    because the others follow from it. *last* are the lines up to just after that line, or the last
+    of all.
     """
 
     stages: tuple[BootStage, ...]
     trouble: BootTrouble | None
-    said: str
+    trouble_line: str
     kernel: str
     failed: tuple[str, ...]
     last: tuple[str, ...]
 
     @property
     def whole(self) -> bool:
-        """Whether the boot came to its end."""
+        """Whether the boot reached its end."""
         return BootStage.LOGIN in self.stages
 
 
 def read_console(content: bytes) -> ConsoleReading:
-    """Read what was written to a serial console, which may end anywhere."""
+    """Parse the output of a serial console, which may be cut off anywhere."""
     text = plain(content)
     seen = {stage: found for stage, sign in _SIGNS if (found := sign.search(text))}
-    # Whoever is further has passed the others, though a quiet kernel says nothing of it.
+    # A later stage implies the earlier ones: with `quiet`, the kernel prints nothing of its own.
     order = tuple(BootStage)
     stages = order[: max((order.index(stage) + 1 for stage in seen), default=0)]
     hits = [
@@ -95,20 +95,20 @@ def read_console(content: bytes) -> ConsoleReading:
         for trouble, moot, sign in _TROUBLE
         if moot not in stages and (hit := sign.search(text))
     ]
-    hits.sort(key=lambda one: one[0].start())
+    hits.sort(key=lambda match: match[0].start())
     hit, trouble = hits[0] if hits else (None, None)
     return ConsoleReading(
         stages=stages,
         trouble=trouble,
-        said=_said(text, hit, trouble) if hit else "",
+        trouble_line=_trouble_line(text, hit, trouble) if hit else "",
         kernel=seen[BootStage.KERNEL]["kernel"] if BootStage.KERNEL in seen else "",
         failed=tuple(dict.fromkeys(_FAILED.findall(text))),
         last=_last(text, hit.end() if hit else len(text)),
     )
 
 
-def _said(text: str, hit: re.Match[str], trouble: BootTrouble | None) -> str:
-    """The line that gave *trouble* away; where systemd gave up, the first thing it gave up on."""
+def _trouble_line(text: str, hit: re.Match[str], trouble: BootTrouble | None) -> str:
+    """Return the line that shows *trouble*; in emergency mode, the first unit given up on."""
     first = _GIVEN_UP.search(text) if trouble is BootTrouble.EMERGENCY else None
     return (first or hit).group(1).strip()
 
@@ -120,10 +120,10 @@ def _last(text: str, end: int) -> tuple[str, ...]:
 
 
 def plain(content: bytes) -> str:
-    """The text of a console: without colours, without what was written over, lines trimmed."""
+    """Return the text of a console: no colours, no overwritten lines, lines trimmed."""
     kept = _ESCAPES.sub(b"", _MOVES.sub(b"\n", _REDRAWN.sub(b"", content)))
-    # Firmware draws frames in an encoding of its own.
+    # Firmware draws boxes in an encoding that is not UTF-8.
     text = kept.decode(errors="replace").replace("\N{REPLACEMENT CHARACTER}", " ")
     lines = (line.strip() for line in re.split(r"[\r\n]", text))
-    # A prompt ends in a blank, and in nothing else.
+    # Only a prompt ends in a blank: it must survive the trimming to be recognised.
     return "\n".join(f"{line} " if line.endswith((" login:", ">")) else line for line in lines)

@@ -1,4 +1,4 @@
-"""The machine that a disk boots on: its firmware, its processor, and no network."""
+"""Boot an exported disk in QEMU, without a network, and watch its serial console."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from imagebake.lab.disk.console import ConsoleReading, read_console
 from imagebake.lab.disk.result import BootStage, BootTrouble, DiskBoot
 
 FIRMWARE = Path("/usr/share/OVMF")
-"""Where Debian's package ovmf puts the UEFI firmware."""
+"""The directory where Debian's package ovmf installs the UEFI firmware."""
 
 _MEMORY_MIB = 2048
 _CODE = {True: "OVMF_CODE_4M.ms.fd", False: "OVMF_CODE_4M.fd"}
 _VARIABLES = {True: "OVMF_VARS_4M.ms.fd", False: "OVMF_VARS_4M.fd"}
-"""With Microsoft's keys enrolled, which are those of Azure's trusted launch; and without."""
+"""True: with Microsoft's keys enrolled, as in Azure's trusted launch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accelerator:
-    """A way to run a processor; *patience* is in seconds until the first word on the console.
+    """A QEMU accelerator; *patience* is the number of seconds to wait for console output.
 
-    It is None for the last resort, which only the limit of the boot ends.
+    None, for the last resort, waits until the limit of the boot.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Accelerator:
 
 
 KVM = Accelerator(name="KVM", options=("-accel", "kvm", "-cpu", "host"), patience=4.0)
-"""There may be a `/dev/kvm` that refuses, or that takes a machine and never runs it."""
+"""Not always usable: `/dev/kvm` may refuse, or accept a machine and never run it."""
 
 EMULATED = Accelerator(
     name="software emulation",
@@ -47,11 +47,10 @@ EMULATED = Accelerator(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hardware:
-    """A machine with the fixed VHD *disk*, which it never writes to.
+    """A machine that boots the fixed VHD *disk*, which it never writes to.
 
-    *console* becomes what is said on the serial port; *scratch* is a directory for what
-    the machine writes: its firmware's variables, and what changes on the disk. With *secure*
-    the firmware refuses what is not signed.
+    The serial port is written to *console*. *scratch* is a directory for what the machine writes:
+    the firmware's variables, and changes to the disk. *secure* turns secure boot on.
     """
 
     disk: Path
@@ -60,7 +59,10 @@ class Hardware:
     secure: bool
 
     def command(self, accelerator: Accelerator, *, firmware: Path = FIRMWARE) -> tuple[str, ...]:
-        """The command that runs the machine until it reboots or powers off."""
+        """Return the QEMU command that runs the machine until it reboots or powers off.
+
+        Copies the firmware's variables to *scratch*, where the machine may change them.
+        """
         variables = self.scratch / "variables.fd"
         shutil.copyfile(firmware / _VARIABLES[self.secure], variables)
         # Azure's newer sizes have their disks on NVMe; no emulator has Hyper-V's controllers.
@@ -89,23 +91,23 @@ def _on_off(value: bool) -> str:  # noqa: FBT001 - its only argument
 
 
 def _quoted(path: Path) -> str:
-    """*path* as a value among QEMU's options, where a comma is written twice."""
+    """Return *path* as a value of a QEMU option, in which a comma is written twice."""
     return str(path).replace(",", ",,")
 
 
 _GRACE = 1.0
-"""How long after a trouble we go on listening, because the reason may follow it."""
+"""Seconds to go on reading after a trouble, because its reason may follow."""
 _BROKEN = ("KVM internal error", "error: failed to set MSR")
-"""What QEMU says where an accelerator took the machine and cannot run it."""
+"""QEMU's messages when an accelerator took the machine and cannot run it."""
 
 
 class EmulatorFailed(ImagebakeError):
-    """The emulator did not start, or ended, before the machine said a word."""
+    """QEMU did not start, or ended before the machine printed anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BootAttempt:
-    """What to run: the command for an accelerator, with the console that it writes."""
+    """One attempt: the command for an accelerator, and the console file it writes."""
 
     command: Callable[[Accelerator], Sequence[str]]
     console: Path
@@ -123,9 +125,9 @@ def boot(
 ) -> DiskBoot:
     """Boot with the first of *accelerators* that runs the machine, and judge its console.
 
-    The machine has no network, not even this machine's loopback, and is killed with this
-    process, however that ends. *on_stage* hears every stage when it is reached. *clock* is
-    in seconds. Raises `EmulatorFailed` where no accelerator gets a word out of it.
+    The machine has no network, not even this host's loopback, and is killed with this process,
+    however that ends. *on_stage* is called for every stage that is reached. *clock* returns
+    seconds. Raises `EmulatorFailed` if no accelerator gets any output from the machine.
     """
     why = ""
     for accelerator in accelerators:
@@ -156,12 +158,12 @@ class _Watch:
     late: bool = False
 
     def run(self) -> str:
-        """Run the machine until its console has said enough; the last that QEMU said."""
+        """Run the machine until its console decides the boot; return QEMU's last line."""
         self.started = self.clock()
-        said: list[str] = []
+        lines: list[str] = []
 
-        def told(line: str) -> None:
-            said.append(line)
+        def on_line(line: str) -> None:
+            lines.append(line)
             self.broken = self.broken or line.startswith(_BROKEN)
 
         sandbox = Sandbox(
@@ -170,15 +172,15 @@ class _Watch:
             chroot=False,
         )
         try:
-            namespaces.run(sandbox, on_line=told, stop=self.over)
+            namespaces.run(sandbox, on_line=on_line, stop=self.over)
             self.over()
             self.ended = True
         except Stopped:
             pass
-        return said[-1] if said else ""
+        return lines[-1] if lines else ""
 
     def over(self) -> bool:
-        """Whether nothing more is to be waited for; reads what the console has said."""
+        """Read the console, and return whether there is nothing more to wait for."""
         content = self.attempt.console.read_bytes()
         passed = self.clock() - self.started
         self.silent = not content
@@ -201,17 +203,19 @@ class _Watch:
 
     @property
     def useless(self) -> bool:
-        """Whether it was the accelerator, and not the disk, that failed."""
+        """Whether the accelerator failed, and not the disk."""
         return self.broken or (self.silent and not self.late)
 
     def verdict(self) -> DiskBoot:
-        """What the boot showed."""
-        trouble = None if self.reading.whole else self.reading.trouble or self._unsaid()
+        """Return the result of the boot."""
+        trouble = (
+            None if self.reading.whole else self.reading.trouble or self._end_without_message()
+        )
         return DiskBoot(
             stages=tuple((stage, seconds) for stage, seconds in self.times.items()),
             trouble=trouble,
             limit=self.attempt.limit,
-            said=self.reading.said,
+            trouble_line=self.reading.trouble_line,
             last=() if trouble is None else self.reading.last,
             failed=self.reading.failed,
             kernel=self.reading.kernel,
@@ -219,7 +223,7 @@ class _Watch:
             accelerator=self.accelerator.name,
         )
 
-    def _unsaid(self) -> BootTrouble:
+    def _end_without_message(self) -> BootTrouble:
         return BootTrouble.ENDED if self.ended else BootTrouble.LATE
 
     def _named(self, stage: BootStage) -> str:

@@ -1,4 +1,4 @@
-"""The boot of an exported disk as a value: how far it came, and what was in its way."""
+"""The result of booting an exported disk: the stages it reached, and why it stopped."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class BootStage(enum.StrEnum):
-    """What a disk shows on its serial console, in this order, when all is well.
+    """A stage of a boot, visible on the serial console, in this order.
 
-    The login prompt is the end: from then on systemd says on the console what it likes.
+    The login prompt is the last: after it, systemd's messages no longer say how far the boot is.
     """
 
     FIRMWARE = "the firmware"
@@ -22,7 +22,7 @@ class BootStage(enum.StrEnum):
 
 
 class BootTrouble(enum.StrEnum):
-    """What ends a boot before its time, in words that complete "the disk …"."""
+    """The reason why a boot ended early, in words that complete "the disk …"."""
 
     UNBOOTABLE = "cannot be made bootable"
     NO_LOADER = "has no boot loader that the firmware finds"
@@ -38,19 +38,18 @@ class BootTrouble(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskBoot:
-    """One boot of the disk of an image, on emulated hardware without a network.
+    """One boot of an image's disk, on emulated hardware without a network.
 
-    *stages* are those that were seen, in order, with the seconds until then. *trouble* is None when
-    the boot came to its end. *said* is the line that gave the trouble away, *last* are the
-    last lines of the console. *failed* are units that systemd gave up on; without a network
-    and a provider of data some do, and the boot is not judged by them. *secure* says whether
-    the firmware would have refused what is not signed.
+    *stages* are those reached, in order, with the seconds since power-on. *trouble* is None if the
+    boot reached its end. *trouble_line* is the console line that shows the trouble, *last* the last
+    lines of the console. *failed* lists units that systemd gave up on; some always do without a
+    network and a cloud, so they do not decide. *secure* says whether secure boot was on.
     """
 
     stages: tuple[tuple[BootStage, float], ...]
     trouble: BootTrouble | None
     limit: float
-    said: str = ""
+    trouble_line: str = ""
     last: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     kernel: str = ""
@@ -59,27 +58,27 @@ class DiskBoot:
 
     @property
     def seconds(self) -> float:
-        """How long it took to the last stage that was seen."""
+        """Seconds until the last stage that was reached."""
         return self.stages[-1][1] if self.stages else 0.0
 
     @property
     def reached(self) -> BootStage | None:
-        """The last stage that was seen; None for a silent console."""
+        """The last stage that was reached; None for a silent console."""
         return self.stages[-1][0] if self.stages else None
 
     @property
     def missing(self) -> BootStage | None:
-        """The first stage that was not seen; None when all were."""
+        """The first stage that was not reached; None if all were."""
         order = tuple(BootStage)
         return order[len(self.stages)] if len(self.stages) < len(order) else None
 
     def to_json(self) -> dict[str, Any]:
-        """The record of the boot."""
+        """Return the record of the boot."""
         return {
             "passed": self.trouble is None,
             "stages": {stage.name.lower(): round(seconds, 1) for stage, seconds in self.stages},
             "trouble": self.trouble.name.lower() if self.trouble else None,
-            "said": self.said,
+            "said": self.trouble_line,
             "last": list(self.last),
             "failed": list(self.failed),
             "kernel": self.kernel,

@@ -1,4 +1,9 @@
-"""Make a base: a root file system of exact packages that knows nothing of its maker."""
+"""Make a base root file system from exact packages, and the scaffold mounted over it.
+
+A scaffold holds files that a step finds in its root and the image never contains. It is mounted
+between the base and the first step's layer, and left out when the image is read: a step's own
+change to such a file wins, and there is nothing to clean up.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from imagebake.lab.engine.log import Sink
 from imagebake.lab.engine.recipe import BaseRecipe
 
 _ROOM = 3 << 30
+"""Free memory from which mmdebstrap works in a tmpfs."""
 _TAIL = 20
 
 _BUILD = """\
@@ -38,7 +44,7 @@ rm -f "$out"/etc/apt/apt.conf.d/99mmdebstrap "$out"/var/cache/ldconfig/aux-cache
 printf 'localhost\\n' > "$out/etc/hostname"
 chmod 644 "$out/etc/machine-id" "$out/etc/apt/sources.list" "$out/etc/hostname"
 """
-"""Unpacks while mmdebstrap still packs; what it took from this machine goes at the end."""
+"""Unpacks while mmdebstrap still packs; removes what it took from this machine at the end."""
 
 
 def make_base(
@@ -49,7 +55,7 @@ def make_base(
     log: Sink,
     cancelled: Callable[[], bool],
 ) -> dict[str, Any]:
-    """Fill `root` of *attempt* as *recipe* says; returns what to remember about it."""
+    """Fill `root` of *attempt* as *recipe* says; return the metadata to store with it."""
     if process.find("mmdebstrap") is None:
         raise EngineFailed(
             "mmdebstrap is not installed, and a base is made with it",
@@ -68,12 +74,12 @@ def make_base(
     )
     lines: list[str] = []
 
-    def said(line: str) -> None:
+    def on_line(line: str) -> None:
         lines.append(line)
         print(line, file=log, flush=True)
 
     try:
-        code = namespaces.run(sandbox, on_line=said, stop=cancelled)
+        code = namespaces.run(sandbox, on_line=on_line, stop=cancelled)
     except namespaces.Stopped as error:
         raise Cancelled from error
     except namespaces.SandboxFailed as error:
@@ -113,7 +119,7 @@ def _arguments(recipe: BaseRecipe, mirror: Path | None) -> list[str]:
 
 
 def machine_apt_options() -> tuple[str, ...]:
-    """What this machine's apt is told about reaching archives, as lines of apt.conf."""
+    """Return this machine's apt options for reaching archives, as lines of apt.conf."""
     wanted = (
         "Acquire::Check-Valid-Until ",
         "Acquire::Check-Date ",
@@ -133,8 +139,9 @@ def _memory_available() -> int:
 
 
 USER = "packer"
-"""The build user's name, as Azure Image Builder has it."""
+"""The build user's name in Azure Image Builder."""
 
+# invoke-rc.d starts no service of a build root where this exits 101 (policy-rc.d).
 _POLICY = """\
 #!/bin/sh
 exit 101
@@ -155,13 +162,13 @@ Acquire::Languages "none";
 Dpkg::Use-Pty "0";
 """
 _RESOLVERS = ("/run/systemd/resolve/resolv.conf", "/etc/resolv.conf")
-"""Where this machine says how names are resolved; a stub on loopback serves nobody else."""
+"""This machine's resolver configuration; systemd-resolved's stub listens on loopback only."""
 
 Files = dict[str, tuple[int, bytes]]
 
 
 def scaffold_files(recipe: BaseRecipe, *, network: bool) -> Files:
-    """The scaffold's files, by path: mode and content."""
+    """Return the files of a scaffold by path: mode and content."""
     found: Files = {
         "usr/sbin/policy-rc.d": (0o755, _POLICY.encode()),
         f"etc/sudoers.d/{USER}": (0o440, _SUDOERS.encode()),
@@ -182,7 +189,7 @@ def scaffold_files(recipe: BaseRecipe, *, network: bool) -> Files:
 
 
 def scaffold_digest(content: Files) -> str:
-    """The digest of a scaffold, which is its key in the store."""
+    """Return the digest of a scaffold, its key in the store."""
     return sha256_json({path: [mode, text.hex()] for path, (mode, text) in content.items()})
 
 

@@ -1,4 +1,4 @@
-"""Read an image as one stream of bytes that depends on nothing but its content."""
+"""Read an image as a reproducible tar stream."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from imagebake.lab.engine.store import LayerStore
 
 _CHUNK = 1 << 20
 _EMPTIED = ("dev", "proc", "run", "sys", "tmp")
-"""Directories whose content is the machine's at run time, never the image's."""
+"""Directories whose content belongs to the running machine, not to the image."""
 
 
 @contextlib.contextmanager
 def open_tar(store: LayerStore, image: Sequence[Path], *, epoch: int) -> Iterator[BinaryIO]:
-    """The root file system of *image* (layers, the topmost first) as a tar in one order.
+    """Open the root file system of *image* (layers, topmost first) as a sorted tar stream.
 
-    Owners are numbers, times newer than *epoch* are *epoch*, extended attributes and
-    capabilities are kept. Sockets are left out.
+    Owners are numeric, times later than *epoch* become *epoch*, extended attributes and
+    capabilities are kept. Sockets are left out, because tar cannot store them.
     """
-    with store.throw_away("tar") as attempt:
+    with store.temporary_tree("tar") as attempt:
         sandbox = Sandbox(
             argv=("tar", *_arguments(epoch), "-C", str(attempt / "at" / "root"), "."),
             env={"LC_ALL": "C"},
@@ -41,7 +41,7 @@ def open_tar(store: LayerStore, image: Sequence[Path], *, epoch: int) -> Iterato
 
 
 def measure(output: BinaryIO) -> tuple[str, int]:
-    """The SHA-256 and the length of everything that *output* still holds."""
+    """Read *output* to its end; return its SHA-256 and length."""
     state = hashlib.sha256()
     size = 0
     while chunk := output.read(_CHUNK):
@@ -56,6 +56,7 @@ def _arguments(epoch: int) -> list[str]:
         "--file=-",
         "--format=pax",
         "--blocking-factor=2048",
+        # The default header names contain tar's process id; atime and ctime differ between hosts.
         "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
         "--sort=name",
         "--numeric-owner",
@@ -64,6 +65,7 @@ def _arguments(epoch: int) -> list[str]:
         "--xattrs",
         "--xattrs-include=security.capability",
         "--xattrs-include=user.*",
+        # Bookkeeping of a rootless overlayfs, which is no part of the image.
         "--xattrs-exclude=user.overlay.*",
         "--warning=no-file-ignored",
         "--anchored",

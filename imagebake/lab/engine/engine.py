@@ -1,4 +1,4 @@
-"""Carry out an image template on this machine, as Azure Image Builder would on its own."""
+"""Build an image template on this machine, as Azure Image Builder builds it in Azure."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from imagebake.lab.engine.template import (
 )
 
 VERSION = "1"
-"""Part of every key: another version of the engine makes everything anew."""
+"""Part of every key: another version of the engine rebuilds everything."""
 
 _CREATE_USER = BuildStep(
     name="Create the build user", provisioner="shell", content=CREATE_USER.encode(), user="root"
 )
 _DEFAULT_MINUTES = 240
 _MOST_STEPS = 480
-"""The kernel stacks 500 layers, and some are our own."""
+"""overlayfs stacks at most 500 layers, and some are the engine's own."""
 
 Record = dict[str, Any]
-"""What was built, as JSON: enough to read the image again from the same store."""
+"""The record of an image as JSON: enough to read the image again from the same store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """The local builder: bases, layers and their records are in *folder*.
+    """The local builder; bases, layers and their records are in *folder*.
 
-    *network* is whether steps are plugged in that do not ask for it. *mirror*, when there
-    is one, is what every step finds at `/run/imagebake/mirror`, read-only. With a *clock* logs
-    have the shape of Azure's; without, they are the output alone.
+    *network* gives the network to steps that do not ask for it. *mirror*, if any, is mounted
+    read-only at `/run/imagebake/mirror` in every step. With a *clock*, logs have the format of
+    Azure's; without, they are the output alone.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Engine:
 
     @property
     def store(self) -> LayerStore:
-        """Where bases and layers are kept."""
+        """The store of bases and layers."""
         return LayerStore(self.folder.absolute())
 
     def build(
@@ -75,8 +75,8 @@ class Engine:
     ) -> Record:
         """Build *template*, an ARM body, and return the record of the image.
 
-        Raises `EngineFailed`. The output of everything that runs is appended to *log*;
-        *on_state* hears Azure's run sub-states.
+        Raises `EngineFailed`. The output of every step is appended to *log*; *on_state* is called
+        with Azure's run sub-states.
         """
         properties = template.get("properties", {})
         engine = replace(self, mirror=self.mirror and self.mirror.absolute())
@@ -93,7 +93,7 @@ class Engine:
 
     @contextmanager
     def open_tar(self, record: Mapping[str, Any]) -> Iterator[BinaryIO]:
-        """The root file system of *record* as a reproducible tar, to be read to its end."""
+        """Open the root file system of *record* as a reproducible tar; read it to its end."""
         with (
             self.store.in_use(),
             capture.open_tar(self.store, self.image(record), epoch=record["epoch"]) as output,
@@ -108,7 +108,7 @@ class Engine:
         size: int | None = None,
         bootable: bool = True,
     ) -> int:
-        """Write *record* to *out* as a fixed VHD; see `export.export_vhd`."""
+        """Write the image of *record* to *out* as a fixed VHD; see `vhd.export_vhd`."""
         with self.store.in_use():
             wanted = vhd.ExportedImage(
                 layers=self.image(record),
@@ -120,7 +120,7 @@ class Engine:
             return vhd.export_vhd(self.store, wanted, out, size=size, bootable=bootable)
 
     def image(self, record: Mapping[str, Any]) -> tuple[Path, ...]:
-        """The layers of *record*, the topmost first; raises `EngineFailed` when one is gone."""
+        """Return the layers of *record*, topmost first; raises `EngineFailed` if one is gone."""
         keys = [record["base"], *record["layers"]]
         layers = [self.store.layer(key) for key in keys]
         gone = [key for key, layer in zip(keys, layers, strict=True) if layer is None]
@@ -192,12 +192,12 @@ class _Build:
         return recipe
 
     def _fetched(self) -> Iterator[bool]:
-        """Bring every file that the template names, though no step will have it."""
+        """Fetch and check every file that the template names, although no step will use it."""
         checks = self.properties.get("validate") or {}
         for described in (self.properties.get("customize"), checks.get("inVMValidations")):
-            for number, one in enumerate(described or (), 1):
+            for number, customizer in enumerate(described or (), 1):
                 yield verify_download(
-                    one, number, fetch=self.engine.fetch, mirror=self.engine.mirror
+                    customizer, number, fetch=self.engine.fetch, mirror=self.engine.mirror
                 )
 
     def _steps(self, described: Any) -> tuple[BuildStep, ...]:  # noqa: ANN401 - JSON of the wire
@@ -207,13 +207,13 @@ class _Build:
             )
         return tuple(
             build_step(
-                one,
+                customizer,
                 number,
                 fetch=self.engine.fetch,
                 mirror=self.engine.mirror,
                 network=self.engine.network,
             )
-            for number, one in enumerate(described or (), 1)
+            for number, customizer in enumerate(described or (), 1)
         )
 
     def _base(self, recipe: BaseRecipe) -> Stack:
@@ -225,7 +225,7 @@ class _Build:
                 recipe, attempt, mirror=self.engine.mirror, log=self.log, cancelled=self.stop
             )
 
-        def put_up(*, network: bool) -> Layer:
+        def make_scaffold(*, network: bool) -> Layer:
             content = scaffold.scaffold_files(recipe, network=network)
             return store.obtain(
                 scaffold.scaffold_digest(content),
@@ -236,10 +236,12 @@ class _Build:
         base = store.obtain(
             sha256_json([VERSION, "base", recipe.digest]), make, cancelled=self.stop
         )
-        return Stack(base=base, unplugged=put_up(network=False), plugged=put_up(network=True))
+        return Stack(
+            base=base, unplugged=make_scaffold(network=False), plugged=make_scaffold(network=True)
+        )
 
     def _record(self, recipe: BaseRecipe, stack: Stack, key: str) -> Record:
-        """Measure the image, unless these very layers have been measured before."""
+        """Measure the image, unless exactly these layers were measured before."""
         store = self.engine.store
         path = self.engine.folder / "content" / f"{key}.json"
         try:
@@ -252,7 +254,7 @@ class _Build:
             measured = {"content_sha256": digest, "content_bytes": size}
             files.write_atomically(path, canonical_json(measured))
         layers = [layer.key for layer in stack.layers]
-        store.settle((stack.base.key, *layers))
+        store.persist((stack.base.key, *layers))
         return {
             "engine": VERSION,
             "base": stack.base.key,

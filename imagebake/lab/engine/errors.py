@@ -1,4 +1,4 @@
-"""The one way a local build fails."""
+"""The ways in which a local build fails."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from imagebake.kernel.errors import ImagebakeError
 
 
 class EngineFailed(ImagebakeError):
-    """A build that broke, with the code that Azure's operation would carry.
+    """A failed build, with the code that Azure's operation would carry.
 
-    *step* names the customizer or validator that broke, *output* is the last of what it
-    printed. *record* is set when an image was made all the same, because a failed validation
-    was told not to stop its distribution.
+    *step* is the customizer or validator that failed, *output* the last lines it printed. *record*
+    is set if an image was made all the same: a template may ask to distribute an image whose
+    validation failed.
     """
 
     exit_code: ClassVar[int] = 7
@@ -36,11 +36,11 @@ class EngineFailed(ImagebakeError):
 
 
 class UnsupportedTemplate(EngineFailed):
-    """A template that is in order, and that this builder cannot run."""
+    """A valid template that this builder cannot run."""
 
 
 class Cancelled(EngineFailed):
-    """The build was told to stop, and has."""
+    """A build that was stopped on request."""
 
     def __init__(self) -> None:
         super().__init__("the build was cancelled", code="Canceled")

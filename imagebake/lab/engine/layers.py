@@ -1,4 +1,4 @@
-"""Run steps upon layers: what a step leaves behind is the next layer."""
+"""Run build steps on stacked layers: the changes of a step become the next layer."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CREATE_USER = f"""\
 #!/bin/sh -e
 id -u {USER} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --uid 1000 {USER}
 """
-"""The hidden first step: Azure's build machine has this user, and its image does not."""
+"""The hidden first step: Azure's build machine has this user, its image does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """A base with the layers upon it, and the two scaffolds between."""
+    """A base, the layers on it, and the two scaffolds between them."""
 
     base: Layer
     unplugged: Layer
@@ -39,7 +39,7 @@ class Stack:
     layers: tuple[Layer, ...] = ()
 
     def over(self, layer: Layer) -> Stack:
-        """This stack with one more layer on top."""
+        """Return this stack with *layer* on top."""
         return Stack(
             base=self.base,
             unplugged=self.unplugged,
@@ -48,19 +48,19 @@ class Stack:
         )
 
     def lowers(self, *, network: bool) -> tuple[Path, ...]:
-        """What a step stands on, the topmost first."""
+        """The directories below a step, topmost first."""
         scaffold = self.plugged if network else self.unplugged
         return tuple(layer.root for layer in (*reversed(self.layers), scaffold, self.base))
 
     @property
     def image(self) -> tuple[Path, ...]:
-        """The image itself, the topmost first: no scaffold in it."""
+        """The layers of the image itself, topmost first, without a scaffold."""
         return tuple(layer.root for layer in (*reversed(self.layers), self.base))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Runs steps and tells the log what they say, in the words of Azure's own log."""
+    """Runs steps, and logs their output in the format of Azure's log."""
 
     store: LayerStore
     mirror: Path | None
@@ -69,7 +69,7 @@ class Runner:
     cancelled: Callable[[], bool]
 
     def layer(self, stack: Stack, step: BuildStep, previous: str) -> Layer:
-        """The layer of *step* upon *stack*: found in the store, or made now."""
+        """Return the layer of *step* on *stack*, from the store if it is there."""
 
         def make(attempt: Path) -> dict[str, Any]:
             self.run(stack, step, attempt)
@@ -82,20 +82,20 @@ class Runner:
         return layer
 
     def run(self, stack: Stack, step: BuildStep, attempt: Path) -> None:
-        """Run *step* upon *stack* into *attempt*; raises `EngineFailed` when it fails."""
+        """Run *step* on *stack* into *attempt*; raises `EngineFailed` if it fails."""
         if self.cancelled():
             raise Cancelled
         payload = attempt / "payload"
         payload.write_bytes(step.content)
         tail: deque[str] = deque(maxlen=_TAIL)
 
-        def said(line: str) -> None:
+        def on_line(line: str) -> None:
             tail.append(line)
             print(f"    {step.name}: {line}", file=self.log, flush=True)
 
         try:
             code = namespaces.run(
-                self._sandbox(stack, step, attempt), on_line=said, stop=self.cancelled
+                self._sandbox(stack, step, attempt), on_line=on_line, stop=self.cancelled
             )
         except namespaces.Stopped as error:
             raise Cancelled from error
@@ -134,7 +134,7 @@ class Runner:
 
     @contextmanager
     def announced(self, step: BuildStep) -> Iterator[Callable[[str], None]]:
-        """Say that *step* starts and that it ended, as Azure's log does."""
+        """Log that *step* starts and that it ended, as Azure's log does."""
 
         def say(text: str) -> None:
             print(f"==> {step.name}: {text}", file=self.log, flush=True)
@@ -177,6 +177,7 @@ _FORGET = f"""\
 #!/bin/sh
 set -e
 if id -u {USER} >/dev/null 2>&1; then
+    # Exit code 12: the home directory could not be removed, which happens below.
     userdel --force --remove {USER} 2>/dev/null || [ $? = 12 ]
 fi
 rm -rf /home/{USER} /var/mail/{USER} /var/lib/sudo/lectured/{USER}
@@ -186,7 +187,7 @@ rm -f /var/cache/apt/pkgcache.bin /var/cache/apt/srcpkgcache.bin
 rm -rf /tmp/* /tmp/.[!.]*
 if [ -s /etc/machine-id ]; then : > /etc/machine-id; fi
 """
-"""The build user, and what differs between two builds though no script could know it."""
+"""Remove the build user, and files that differ between two builds of the same steps."""
 
 GENERALISE = (
     BuildStep(name="Deprovision", provisioner="shell", content=_DEPROVISION.encode(), user="root"),
@@ -198,15 +199,15 @@ GENERALISE = (
 def validate(
     runner: Runner, stack: Stack, validators: Sequence[BuildStep], key: str, create_user: BuildStep
 ) -> EngineFailed | None:
-    """Run *validators* one after the other, upon each other's changes, and say what failed.
+    """Run *validators* in order, each on the changes of the one before; return the first failure.
 
-    None of what they do reaches the image, and the build user, whom generalising removed,
-    exists for them alone. Raises `Cancelled` only.
+    None of their changes reaches the image. They get the build user back, which generalising
+    removed. Raises `Cancelled` only.
     """
     stack = stack.over(runner.layer(stack, create_user, key))
-    with runner.store.throw_away("validate") as attempt:
+    with runner.store.temporary_tree("validate") as attempt:
         for step in validators:
-            # A work directory serves one mount; the changes stay.
+            # A work directory serves one mount only; the changes, in the upper one, stay.
             namespaces.remove(attempt / "work")
             (attempt / "work").mkdir()
             try:

@@ -1,4 +1,4 @@
-"""The output of a build, in the shape of the service's own log, so that one reader reads both."""
+"""The output of a build in the format of Azure's own log, so that one parser reads both."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _LOUD = "==> "
 
 
 class Sink(Protocol):
-    """What lines are printed to."""
+    """A destination for log lines."""
 
     def write(self, text: str, /) -> object:
-        """Take *text*, which may be part of a line."""
+        """Write *text*, which may be part of a line."""
 
     def flush(self) -> object:
-        """Let readers see what was written."""
+        """Make what was written visible to readers."""
 
 
 @dataclass(slots=True)
 class AzureLog:
-    """Writes each line as Packer says it in Azure: run, stream and, on marks, the time (UTC)."""
+    """Writes each line as Packer does in Azure: run, stream, and the time (UTC) of telemetry."""
 
     out: TextIO
     run: str
@@ -31,14 +31,14 @@ class AzureLog:
     _line: str = field(default="")
 
     def write(self, text: str, /) -> int:
-        """Take *text*; a line is written when it is whole."""
+        """Buffer *text*, and write each line once it is complete."""
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             self.out.write(f"[{self.run}] PACKER {self._shaped(line)}\n")
         return len(text)
 
     def flush(self) -> None:
-        """Let readers see the lines that are whole."""
+        """Make complete lines visible to readers."""
         self.out.flush()
 
     def _shaped(self, line: str) -> str:

@@ -1,4 +1,4 @@
-"""Find out by doing what this machine can build, and what would mend it where it cannot."""
+"""Probe whether this machine can build, and name the command that fixes it if not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that keeps this machine from building, and the command that mends it."""
+    """An obstacle to building on this machine, and the command that removes it."""
 
     what: str
     fix: str
@@ -24,19 +24,19 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class BuildCapability:
-    """How this machine builds, `root` or `rootless`; it cannot while there are *problems*."""
+    """Whether builds run as `root` or `rootless`; none runs while there are *problems*."""
 
     mode: str
     problems: tuple[Problem, ...]
 
     @property
     def can_build(self) -> bool:
-        """Whether a build would get as far as its first step."""
+        """Whether a build would reach its first step."""
         return not self.problems
 
 
 def probe(folder: Path) -> BuildCapability:
-    """Try a step's namespaces and mounts in *folder*, where the store is or will be."""
+    """Try the namespaces and mounts of a step in *folder*, the store's directory."""
     rootless = namespaces.rootless()
     programs = _PROGRAMS | (_ROOTLESS if rootless else {})
     problems = [
@@ -50,9 +50,9 @@ def probe(folder: Path) -> BuildCapability:
 
 
 def _try_a_step(folder: Path) -> str:
-    """What the machine says to a step that does nothing, or ''."""
+    """Run a step that does nothing; return the refusal, or ''."""
     store = LayerStore(folder.absolute())
-    with store.throw_away("probe") as attempt:
+    with store.temporary_tree("probe") as attempt:
         skeleton = attempt / "skeleton"
         for name in ("dev", "proc", "run", "sys", "tmp"):
             (skeleton / name).mkdir(parents=True)
@@ -66,14 +66,14 @@ def _try_a_step(folder: Path) -> str:
             put="/tmp/probe",  # noqa: S108
         )
         try:
-            code, said = namespaces.call(sandbox)
+            code, output = namespaces.call(sandbox)
         except namespaces.SandboxFailed as error:
             return error.message
-        return said if code else ""
+        return output if code else ""
 
 
 def namespace_fix(*, rootless: bool) -> str:
-    """What usually helps where namespaces are refused."""
+    """Return the usual fix where the kernel refuses namespaces."""
     if not rootless:
         return "run the container with --privileged, or build on a machine that is not one"
     if _APPARMOR.is_file() and _APPARMOR.read_text().strip() == "1":

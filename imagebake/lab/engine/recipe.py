@@ -1,4 +1,4 @@
-"""What stands in for a marketplace image: a root file system made from packages."""
+"""Recipes for base root file systems, which stand in for marketplace images."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from imagebake.kernel.digest import canonical_json, sha256_bytes, sha256_json
 from imagebake.kernel.host import files
 
 EPOCH = 1_767_225_600
-"""The time that every newer file of an image is set back to, unless a recipe says another."""
+"""The modification time that newer files of an image are set back to, unless a recipe names one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseRecipe:
-    """How to make a base: the same recipe gives the same bytes.
+    """The inputs of a base: the same recipe gives the same bytes.
 
     With *bundle*, the packages come from that bundle of the mirror, without a network, and
-    *packages* are `name=version`. With *sources*, an apt source file of this machine (or
-    several, comma-separated), they come from its archives as they are today; the steps
-    then find these archives, too, but the image does not.
+    *packages* are `name=version`. With *sources* (apt source files of this machine,
+    comma-separated) they come from those archives as they are today; the steps then find these
+    archives too, but the image does not.
     """
 
     suite: str
@@ -33,41 +33,41 @@ class BaseRecipe:
     epoch: int = EPOCH
 
     def to_json(self) -> dict[str, Any]:
-        """The recipe as JSON has it."""
+        """Return the recipe as JSON."""
         return {**asdict(self), "packages": list(self.packages)}
 
     @classmethod
     def of_json(cls, document: dict[str, Any]) -> BaseRecipe:
-        """Read back what `to_json` made; raises `TypeError` or `KeyError` on anything else."""
+        """Read a recipe that `to_json` wrote; raises `TypeError` or `KeyError` on anything else."""
         return cls(**{**document, "packages": tuple(document["packages"])})
 
     @property
     def source_files(self) -> tuple[Path, ...]:
-        """The apt source files, when there are any."""
+        """The apt source files, if any."""
         return tuple(Path(name) for name in (self.sources or "").split(",") if name)
 
     @property
     def digest(self) -> str:
-        """What the base depends on: the recipe, and what its source files say."""
-        said = [sha256_bytes(path.read_bytes()) for path in self.source_files]
-        return sha256_json({**self.to_json(), "sources": said})
+        """The digest of everything a base depends on: the recipe, and its source files' content."""
+        digests = [sha256_bytes(path.read_bytes()) for path in self.source_files]
+        return sha256_json({**self.to_json(), "sources": digests})
 
 
 @dataclass(frozen=True, slots=True)
 class BaseMarketplace:
-    """Offers, one file each, so that two processes may offer at the same time."""
+    """Recipes by image source, one file each: two processes may write at the same time."""
 
     folder: Path
 
     def offer(self, source: Mapping[str, Any], recipe: BaseRecipe) -> None:
-        """Let *recipe* stand in for the image template source *source* from now on."""
+        """Make *recipe* stand in for *source*, the `source` of an image template."""
         content = canonical_json({"source": _identity(source), "recipe": recipe.to_json()})
         path = self._path(source)
         if not path.is_file() or path.read_bytes() != content:
             files.write_atomically(path, content)
 
     def find(self, source: Mapping[str, Any]) -> BaseRecipe | None:
-        """What stands in for *source*, if anything was offered."""
+        """Return the recipe that stands in for *source*, or None."""
         try:
             document = json.loads(self._path(source).read_bytes())
         except FileNotFoundError:
@@ -79,6 +79,6 @@ class BaseMarketplace:
 
 
 def _identity(source: Mapping[str, Any]) -> dict[str, str]:
-    """What names an image, in one spelling: Azure compares these without case."""
+    """Return the fields that name an image, in lower case, because Azure ignores case in them."""
     ignored = ("exactVersion", "planInfo")
     return {key: str(value).lower() for key, value in source.items() if key not in ignored}

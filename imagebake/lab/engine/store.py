@@ -1,4 +1,4 @@
-"""Trees by key, each made once: whole or not there, whoever dies when."""
+"""The layer store: trees by key, each published whole or not at all, and their removal."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from imagebake.kernel.host import files, namespaces
 from imagebake.lab.engine.errors import Cancelled, EngineFailed
 
 Make = Callable[[Path], dict[str, Any]]
-"""Fills `root` of the folder it is given, and returns what to remember about it."""
+"""Fills `root` of the folder it is given, and returns the metadata to store."""
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 IN_USE = "in-use"
-"""The lock that readers of layers share, and that cleaning takes alone."""
+"""The lock that readers of layers share, and that cleaning takes exclusively."""
 
 _BETWEEN_TRIES = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A tree in the store: what one step changed, or a whole base."""
+    """A tree in the store: the changes of one step, or a whole base."""
 
     key: str
     folder: Path
@@ -42,34 +42,34 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayerStore:
-    """Bases and layers, shared by every build on this machine that is told the same folder.
+    """Bases and layers, shared by all builds on this machine that use the same folder.
 
-    `layers/<key>` is published by a rename; `tmp/` holds what is being made, and what a
-    killed process left is removed by whoever next gets its lock. Nothing is synced to the
-    disk while a build runs: a layer counts after a crash of the machine only once
-    `settle` has seen it through.
+    `layers/<key>` is published by a rename. `tmp/` holds trees in the making; the next holder of
+    their lock removes those of a killed process. Nothing is synced to disk while a build runs:
+    after a crash of the machine a layer counts only if `persist` has synced it.
     """
 
     folder: Path
 
     def path(self, key: str) -> Path:
-        """Where the tree of *key* is, or would be."""
+        """Return the path of the tree of *key*, whether it exists or not."""
         return self.folder / "layers" / key
 
     def layer(self, key: str) -> Layer | None:
-        """The published tree of *key*; it counts as used now."""
+        """Return the published tree of *key* and mark it as used now; None if there is none."""
         folder = self.path(key)
         try:
             known = json.loads((folder / "layer.json").read_bytes())
             os.utime(folder / "layer.json")
         except (FileNotFoundError, ValueError):
             return None
+        # Another boot id: the machine may have crashed before the layer reached the disk.
         if known["boot"] not in ("settled", _boot()):
             return None
         return Layer(key, folder, cached=True)
 
     def obtain(self, key: str, make: Make, *, cancelled: Callable[[], bool]) -> Layer:
-        """The tree of *key*, made by *make* unless somebody has made it, or is making it."""
+        """Return the tree of *key*, made by *make* unless it exists or another build makes it."""
         if found := self.layer(key):
             return found
         with self._alone(key, cancelled):
@@ -83,7 +83,7 @@ class LayerStore:
 
     @contextlib.contextmanager
     def scratch(self, key: str) -> Iterator[Path]:
-        """A folder with an empty `root`, `work` and `at` that is gone when the context ends.
+        """Provide a folder with empty `root`, `work` and `at`, removed when the context ends.
 
         The caller holds the lock of *key*.
         """
@@ -100,8 +100,8 @@ class LayerStore:
             namespaces.remove(attempt)
 
     @contextlib.contextmanager
-    def throw_away(self, name: str) -> Iterator[Path]:
-        """A `scratch` of nobody else's, for what is never published."""
+    def temporary_tree(self, name: str) -> Iterator[Path]:
+        """Provide a `scratch` folder of this thread for a tree that is never published."""
         key = f"{name}-{os.getpid()}-{threading.get_ident()}"
         with files.locked(self.lock_path(key)), self.scratch(key) as attempt:
             yield attempt
@@ -109,23 +109,23 @@ class LayerStore:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep every layer where it is while the context is open."""
+        """Keep every layer in place while the context is open."""
         with files.locked(self.folder / "locks" / IN_USE, shared=True):
             yield
 
     def lock_path(self, key: str) -> Path:
-        """The lock that whoever makes the tree of *key* holds."""
+        """Return the lock held while the tree of *key* is made."""
         return self.folder / "locks" / key
 
     def sweep(self) -> None:
-        """Remove what killed processes left; what is being made is left alone."""
+        """Remove trees that killed processes left; those in the making stay."""
         for attempt in self._entries("tmp"):
             with files.locked(self.lock_path(attempt.name), wait=False) as held:
                 if held:
                     namespaces.remove(attempt)
 
-    def settle(self, keys: tuple[str, ...]) -> None:
-        """Bring the layers of *keys* to the disk, so that they outlive a crash of the machine."""
+    def persist(self, keys: tuple[str, ...]) -> None:
+        """Sync the layers of *keys* to disk, so that they survive a crash of the machine."""
         fresh = [key for key in keys if self._boot_of(key) not in ("settled", None)]
         if not fresh:
             return
@@ -163,7 +163,7 @@ class LayerStore:
         attempt.rename(self.path(key))
 
     def _private(self, name: str) -> None:
-        """Keep everybody else out: a tree has programs that run as root for whoever starts them."""
+        """Make a folder for this user only: a tree may hold set-user-id programs of root."""
         (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _entries(self, name: str) -> list[Path]:
@@ -173,7 +173,7 @@ class LayerStore:
 
 @contextlib.contextmanager
 def disk_full_errors(folder: Path) -> Iterator[None]:
-    """Turn a full disk, however it shows, into one clear sentence."""
+    """Turn a full disk, however it shows, into one error message."""
     try:
         yield
     except OSError as error:
@@ -187,7 +187,7 @@ def disk_full_errors(folder: Path) -> Iterator[None]:
 
 
 def disk_full_error(folder: Path) -> EngineFailed:
-    """The failure of a build whose store has no room."""
+    """Return the error of a build whose store has no room."""
     return EngineFailed(
         f"the disk of {folder} is full",
         code="DiskFull",
@@ -201,7 +201,7 @@ def _boot() -> str:
 
 @dataclass(frozen=True, slots=True)
 class CleanResult:
-    """What a cleaning did, in layers and bytes of the disk."""
+    """The result of cleaning: numbers of layers and bytes."""
 
     removed: int
     freed: int
@@ -211,10 +211,10 @@ class CleanResult:
 def clean(
     folder: Path, *, budget: int, keep: Iterable[Mapping[str, Any]], dry_run: bool = False
 ) -> CleanResult:
-    """Remove layers below *folder* until at most *budget* bytes are left.
+    """Remove layers below *folder*, the longest unused first, down to *budget* bytes.
 
-    What a record of *keep* stands on stays, whatever the budget. Raises `EngineFailed` while
-    a build or an export on this machine reads layers.
+    Layers of a record in *keep* stay, whatever the budget. Raises `EngineFailed` while a build or
+    an export on this machine reads layers.
     """
     store = LayerStore(folder.absolute())
     with files.locked(store.folder / "locks" / IN_USE, wait=False) as alone:
@@ -247,7 +247,7 @@ def _shrink(store: LayerStore, budget: int, needed: set[str], *, dry_run: bool) 
 
 
 def _remove(store: LayerStore, layer: Path) -> None:
-    # Without its description a layer is not there, should we die half way.
+    # A layer without its description does not exist, should this process die half way.
     (layer / "layer.json").unlink(missing_ok=True)
     namespaces.remove(layer)
     (store.folder / "content" / f"{layer.name}.json").unlink(missing_ok=True)
@@ -259,7 +259,7 @@ def _needed(keep: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def _last_use(layer: Path) -> float:
-    """When the layer was last asked for; never, if it is not whole."""
+    """Return when the layer was last used; 0 if it is incomplete."""
     try:
         return (layer / "layer.json").stat().st_mtime
     except FileNotFoundError:

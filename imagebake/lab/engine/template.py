@@ -1,4 +1,4 @@
-"""What an image template's customizers and validators come down to: files and scripts."""
+"""Read an image template: its customizers and validators as build steps, and unsupported parts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lab.engine.recipe import BaseRecipe
 
 Fetch = Callable[[str, str | None], bytes | Path]
-"""Brings what an address names; the second argument is the SHA-256 it must have, if any."""
+"""Fetches an address; the second argument is the SHA-256 it must have, if any."""
 
 MIRROR = "/run/imagebake/mirror"
-"""Where every step finds the mirror, read-only."""
+"""The mount point of the mirror in every step, read-only."""
 
 _NETWORK = re.compile(rb"^\s*#\s*imagebake:\s*network=required\s*$", re.MULTILINE)
 WINDOWS = ("PowerShell", "WindowsRestart", "WindowsUpdate")
-"""The kinds of steps that only Windows can take."""
+"""Step types that run on Windows only."""
 _UPLOAD = 20 << 20
+"""Largest file that a File customizer takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildStep:
-    """One thing to do in the image: run *content*, or put it at *destination*."""
+    """One action in the image: run *content*, or write it to *destination*."""
 
     name: str
     provisioner: str
@@ -40,7 +41,7 @@ class BuildStep:
     network: bool = False
 
     def key(self, previous: str) -> str:
-        """The key of the layer that this step makes upon the layer *previous*."""
+        """Return the key of the layer that this step makes on the layer *previous*."""
         return sha256_json(
             [
                 previous,
@@ -56,7 +57,7 @@ class BuildStep:
 def build_step(
     described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None, network: bool
 ) -> BuildStep:
-    """Turn a customizer or validator of a template into a step, fetching what it names."""
+    """Turn a customizer or validator of a template into a step; fetch the file it names."""
     kind = str(described.get("type", ""))
     name = str(described.get("name") or f"{kind} {number}")
     if kind in WINDOWS:
@@ -79,9 +80,10 @@ def build_step(
 def verify_download(
     described: Mapping[str, Any], number: int, *, fetch: Fetch, mirror: Path | None
 ) -> bool:
-    """Bring what a step names by its address, if anything, and compare its checksum.
+    """Fetch the file that a step names, if any, and compare its checksum.
 
-    For steps that cannot be run here; raises `EngineFailed` where it is not what it should be.
+    For steps that cannot run here. Returns whether there is such a file; raises `EngineFailed` if
+    its checksum differs.
     """
     uri = described.get("scriptUri") or described.get("sourceUri")
     if not uri:
@@ -142,7 +144,7 @@ def _bring(uri: str, wanted: object, name: str, *, fetch: Fetch, mirror: Path | 
 
 
 def _in_mirror(uri: str, mirror: Path | None) -> Path | None:
-    """The mirror's file that *uri* means, when it speaks of the mirror as steps see it."""
+    """Return the file of the mirror that *uri* names, if it is a path below `MIRROR`."""
     prefix = f"file://{MIRROR}/"
     if mirror is None or not uri.startswith(prefix):
         return None
@@ -153,11 +155,11 @@ def _in_mirror(uri: str, mirror: Path | None) -> Path | None:
 
 
 _NAMED = 3
-"""So many steps of a kind are named; the others are counted."""
+"""Number of steps of a type that are named; the others are counted."""
 
 
 def unsupported_reason(properties: Mapping[str, Any], recipe: BaseRecipe | None) -> str:
-    """Why a template with *properties* cannot be run here, in one sentence; empty if it can."""
+    """Return why a template cannot run here, in one sentence; empty if it can."""
     reasons = []
     if recipe is None:
         named = named_source(properties.get("source") or {})
@@ -173,7 +175,7 @@ def unsupported_reason(properties: Mapping[str, Any], recipe: BaseRecipe | None)
 
 
 def ignored_parts(properties: Mapping[str, Any]) -> tuple[str, ...]:
-    """The parts of a template that say how Azure builds, and that mean nothing here."""
+    """Return the parts of a template that have no effect here: they describe Azure's machines."""
     parts = {
         "optimize": "optimize",
         "additionalDataDisks": "further disks",
@@ -187,7 +189,7 @@ def ignored_parts(properties: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def named_source(source: Mapping[str, Any]) -> str:
-    """A template's source as people know it."""
+    """Return the name of a template's source as people know it."""
     parts = [str(source[key]) for key in _URN if key in source]
     named = ":".join(parts) or source.get("imageId") or source.get("imageVersionId")
     return str(named or source.get("type", "nothing"))
@@ -197,7 +199,7 @@ _URN = ("publisher", "offer", "sku", "version")
 
 
 def _windows(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The steps that are for Windows, by kind: `2 PowerShell steps (a, b)`."""
+    """Yield the steps that need Windows, by type: `2 PowerShell steps (a, b)`."""
     found: dict[str, list[str]] = {}
     for number, step in enumerate(steps, start=1):
         kind = str(step.get("type", ""))

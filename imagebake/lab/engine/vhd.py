@@ -1,4 +1,8 @@
-"""The footer that makes a raw disk a fixed VHD which Azure takes."""
+"""Export an image as a bootable disk in a fixed VHD, without loop devices, mounts or root.
+
+The partition table, the file systems and the VHD footer are written to a plain file. The same image
+and size give the same bytes: every identifier follows from the content's digest.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +22,17 @@ from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lab.engine.store import LayerStore, disk_full_errors
 
 MIB = 1 << 20
-FOOTER = 512
 
 _VHD_EPOCH = 946_684_800
-"""2000-01-01: VHD counts seconds from there."""
+"""2000-01-01T00:00:00Z, from which VHD counts seconds."""
 
 
 def footer(size: int, *, identity: uuid.UUID, epoch: int) -> bytes:
-    """The last 512 bytes of a fixed VHD of *size* bytes, a multiple of 1 MiB.
+    """Return the last 512 bytes of a fixed VHD of *size* bytes, a multiple of 1 MiB.
 
-    The creator is spelled as QEMU spells itself with `force_size`, and the geometry is the
-    largest: whoever sees this creator takes the size from its own field, to the byte, where
-    any other creator's would be rounded down to cylinders.
+    The creator is spelled as QEMU spells itself with `force_size`, and the geometry is the largest:
+    readers that know this creator take the exact size from its own field. For any other creator
+    they compute it from the geometry, rounded down to cylinders.
     """
     head = struct.pack(
         ">8sIIQI4sI4sQQHBBI",
@@ -54,7 +57,7 @@ def footer(size: int, *, identity: uuid.UUID, epoch: int) -> bytes:
 
 
 def aligned(size: int) -> int:
-    """*size* rounded up to the whole MiB that Azure asks for."""
+    """Round *size* up to the whole MiB that Azure asks for."""
     return -(-size // MIB) * MIB
 
 
@@ -65,7 +68,8 @@ _ROOT, _JOURNAL = 2, 8
 
 
 def clamp_script(disk: Path, *, offset: int, epoch: int) -> bytes:
-    """Commands for `debugfs -w -f` that set back the times of the file system at *offset*."""
+    """Return commands for `debugfs -w -f` that clamp the times of the file system at *offset*."""
+    # A counter of the superblock that depends on the order of writes.
     lines = ["ssv kbytes_written 0"]
     with disk.open("rb") as file:
         for number, modified in _inodes(file, offset):
@@ -79,9 +83,11 @@ def clamp_script(disk: Path, *, offset: int, epoch: int) -> bytes:
 
 
 def _inodes(file: BinaryIO, offset: int) -> Iterator[tuple[int, int]]:
-    """Every inode in use, with the time its content was last changed."""
+    """Yield every inode in use, with the time its content was last changed."""
     file.seek(offset + _SUPERBLOCK)
     block = file.read(1024)
+    # Offsets of the ext4 superblock and of group descriptors:
+    # https://docs.kernel.org/filesystems/ext4/globals.html
     blocks_per_group, inodes_per_group = struct.unpack_from("<I4xI", block, 32)
     inode_size = struct.unpack_from("<H", block, 88)[0]
     descriptor_size = struct.unpack_from("<H", block, 254)[0] or 32
@@ -144,7 +150,7 @@ exec mke2fs -q -F -t ext4 -L root -U "$ROOT_UUID" \\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """The plan of a disk: every identifier on it follows from *content_sha256*."""
+    """The layout of a disk; every identifier on it follows from *content_sha256*."""
 
     size: int
     epoch: int
@@ -152,13 +158,13 @@ class Disk:
     content_sha256: str
 
     def identity(self, what: str) -> uuid.UUID:
-        """A UUID for *what* that no other image has."""
+        """Return a UUID for *what* that no other image has."""
         digest = sha256_bytes(f"{self.content_sha256} {what}".encode())
         return uuid.UUID(digest[:32], version=4)
 
     @property
     def root_size(self) -> int:
-        """The size of the root file system; a MiB after it is the second partition table's."""
+        """The size of the root file system; the MiB after it holds the second partition table."""
         return self.size - ROOT_START - MIB
 
     @property
@@ -176,7 +182,7 @@ class Disk:
 
 def newest_kernel(image: Sequence[Path], attempt: Path) -> str:
     """The version of the newest kernel in *image* that has an initial ram disk, or ''."""
-    code, said = namespaces.call(
+    code, listing = namespaces.call(
         Sandbox(
             argv=("ls", str(attempt / "at/root/boot")),
             chroot=False,
@@ -185,16 +191,17 @@ def newest_kernel(image: Sequence[Path], attempt: Path) -> str:
             env={"LC_ALL": "C"},
         )
     )
-    names = set(said.split()) if code == 0 else set()
+    names = set(listing.split()) if code == 0 else set()
     versions = [name.removeprefix("vmlinuz-") for name in names if name.startswith("vmlinuz-")]
     bootable = [version for version in versions if f"initrd.img-{version}" in names]
     return max(bootable, key=_by_number, default="")
 
 
 def write_boot_files(disk: Disk, attempt: Path, version: str) -> None:
-    """Fill `root` of *attempt*, the topmost layer: what says where the root is, and how to boot.
+    """Fill `root` of *attempt*, the topmost layer, with fstab and GRUB's configuration.
 
-    Directories whose content is the running machine's hide whatever the layers left there.
+    Directories whose content belongs to the running machine are emptied: they hide what the layers
+    have there.
     """
     root = attempt / "root"
     attribute = "user" if namespaces.rootless() else "trusted"
@@ -226,7 +233,7 @@ def write_boot_files(disk: Disk, attempt: Path, version: str) -> None:
 def write_disk(
     disk: Disk, path: Path, *, image: Sequence[Path], attempt: Path, bootable: bool
 ) -> None:
-    """Make the raw disk at *path* from *image* and the boot files in *attempt*."""
+    """Write the raw disk to *path* from *image* and the boot files in *attempt*."""
     with path.open("wb") as file:
         file.truncate(disk.size)
     _run(["sfdisk", "-q", "--no-reread", "--no-tell-kernel", str(path)], disk, _table(disk))
@@ -267,21 +274,21 @@ def _within(
         at=attempt / "at",
         lowers=(attempt / "root", *image),
     )
-    code, said = namespaces.call(sandbox)
+    code, output = namespaces.call(sandbox)
     if code:
         raise EngineFailed(
-            f"the disk could not be filled\n{said}", code="ExportFailed", output=said
+            f"the disk could not be filled\n{output}", code="ExportFailed", output=output
         )
 
 
 def _run(command: Sequence[str], disk: Disk, stdin: bytes | None = None) -> None:
     outcome = process.run(command, stdin=stdin, env=disk.environment, check=False)
     if outcome.code:
-        said = (outcome.stderr or outcome.stdout).decode(errors="replace").strip()
+        output = (outcome.stderr or outcome.stdout).decode(errors="replace").strip()
         raise EngineFailed(
-            f"{command[0]} ended with {outcome.code}\n{said}",
+            f"{command[0]} ended with {outcome.code}\n{output}",
             code="ExportFailed",
-            output=said,
+            output=output,
             hint="./inv doctor says what is missing",
         )
 
@@ -296,7 +303,7 @@ _SLACK = 512 * MIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportedImage:
-    """What there is to export: *layers* with the topmost first, and their measure."""
+    """The image to export: *layers*, topmost first, and their digest and size."""
 
     layers: Sequence[Path]
     content_sha256: str
@@ -306,7 +313,7 @@ class ExportedImage:
 
 
 def minimum_size(image: ExportedImage) -> int:
-    """The size in bytes of the smallest disk that we make for *image*, with room to boot."""
+    """Return the size in bytes of the smallest disk for *image*, with room to boot."""
     return aligned(image.content_bytes * 5 // 4 + _SLACK + ROOT_START + MIB)
 
 
@@ -320,9 +327,8 @@ def export_vhd(
 ) -> int:
     """Write *image* to *out* as a fixed VHD and return the size of the disk in it.
 
-    *size*, in bytes, is rounded up to a MiB. The same image and size give the same bytes. The
-    file is sparse, and appears under its name when it is whole. An image without a kernel is
-    refused unless *bootable* is false.
+    *size*, in bytes, is rounded up to a MiB. The file is sparse, and appears under its name once it
+    is complete. An image without a kernel is refused unless *bootable* is false.
     """
     least = minimum_size(image)
     wanted = aligned(size) if size is not None else least
@@ -342,7 +348,7 @@ def export_vhd(
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with disk_full_errors(out.parent), store.throw_away("disk") as attempt:
+        with disk_full_errors(out.parent), store.temporary_tree("disk") as attempt:
             version = _kernel(image, attempt, bootable=bootable)
             write_boot_files(plan, attempt, version)
             write_disk(plan, partial, image=image.layers, attempt=attempt, bootable=bool(version))

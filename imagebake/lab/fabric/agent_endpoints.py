@@ -1,4 +1,8 @@
-"""The wire server: goal states out, health and provisioning in."""
+"""The guest agent's two servers: the wire server, and HostGAPlugin on the host.
+
+The wire server hands out goal states and takes health reports. HostGAPlugin hands out vmSettings,
+fetches artifacts for the agent, and takes its status.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +28,12 @@ _CONFIGS = {
 
 
 def is_health(call: FabricRequest) -> bool:
-    """Whether *call* reports the health of the role."""
+    """Return whether *call* reports the health of the role."""
     return call.method == "POST" and call.query.get("comp") == "health"
 
 
 def answer_wire_server(call: FabricRequest, wanted: GoalStateRevision) -> FabricResponse:
-    """Answer *call* as the wire server does while the machine's goal state is *wanted*."""
+    """Answer *call* as the wire server does while *wanted* is the machine's goal state."""
     comp, kind = call.query.get("comp", ""), call.query.get("type", "")
     if call.method == "POST":
         return _posted(call, comp)
@@ -64,19 +68,19 @@ _ARTIFACT = "x-ms-artifact-location"
 
 
 def wanted_artifact(call: FabricRequest) -> str:
-    """The URL that the host is to fetch for the agent; empty for any other request."""
+    """Return the URL that the host is to fetch for the agent; empty for other requests."""
     return call.header(_ARTIFACT) if call.path == "/extensionArtifact" else ""
 
 
 def is_status(call: FabricRequest) -> bool:
-    """Whether *call* is the agent's status, to be uploaded by the host."""
+    """Return whether *call* asks the host to upload the agent's status."""
     return call.method == "PUT" and call.path == "/status"
 
 
 def answer_host_ga_plugin(
     call: FabricRequest, wanted: GoalStateRevision, fetch: Callable[[str], FabricResponse]
 ) -> FabricResponse:
-    """Answer *call*; *fetch* gives what the host gets for the URL of an artifact."""
+    """Answer *call* as HostGAPlugin does; *fetch* downloads an artifact for the host."""
     if call.method != "GET":
         known = call.path in ("/status", "/vmAgentLog", "/health")
         return empty_response(200 if known else 404)

@@ -1,4 +1,4 @@
-"""The keys of the fabric: a store that TLS trusts, and secrets only the machine can read."""
+"""Certificates of the fabric: the store's TLS identity, and the tenant's encryption key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLUMNS = 64
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """The TLS identity of the store: its authority's certificate as PEM, and its own side."""
+    """The store's TLS identity: the authority's certificate as PEM, and the server's context."""
 
     ca: bytes
     context: ssl.SSLContext
@@ -36,10 +36,10 @@ class StoreIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """The certificate that protected settings are encrypted to, with its key.
+    """The certificate, with its key, that protected settings are encrypted for.
 
-    Azure makes one for every deployment. The machine gets the key in the certificates
-    document, encrypted in turn to the transport certificate that its agent just made.
+    Azure makes one per deployment. The machine receives the key in the certificates document,
+    encrypted for the transport certificate that its agent has just made.
     """
 
     certificate: x509.Certificate
@@ -47,18 +47,18 @@ class Tenant:
 
     @property
     def thumbprint(self) -> str:
-        """What the goal state calls the certificate: SHA-1, upper case."""
+        """The certificate's name in the goal state: SHA-1, upper case."""
         return self.certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303 - the wire's
 
     def sealed(self, settings: Mapping[str, Any]) -> str:
-        """*settings* as CMS enveloped data in base64, for the holder of the key alone."""
+        """Encrypt *settings* for the holder of the key, as CMS enveloped data in base64."""
         return base64.b64encode(_envelope(json.dumps(settings).encode(), self.certificate)).decode()
 
     def delivered(self, transport: str) -> str:
-        """The key and certificate, enveloped to *transport*, base64 in lines.
+        """Encrypt key and certificate for *transport*, as base64 lines.
 
-        *transport* is the base64 of an X.509 certificate, as the request's header has it;
-        raises `ValueError` when it is not. The agent writes the lines into an S/MIME file.
+        *transport* is an X.509 certificate in base64, as in the request's header; raises
+        `ValueError` if it is not. The agent writes the lines into an S/MIME file.
         """
         recipient = x509.load_der_x509_certificate(base64.b64decode(transport))
         bundle = pkcs12.serialize_key_and_certificates(
@@ -77,9 +77,9 @@ def make_tenant(now: dt.datetime) -> Tenant:
 
 
 def make_store_identity(now: dt.datetime) -> StoreIdentity:
-    """Make an authority, which is forgotten at once, and the store's certificate by it.
+    """Make an authority and the store's certificate; the authority's key is discarded.
 
-    The authority says what its key is for, or newer Pythons do not believe it.
+    The authority has a key usage extension, without which Python 3.13 and newer reject it.
     """
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _authority(ca_key, now)
@@ -91,6 +91,7 @@ def make_store_identity(now: dt.datetime) -> StoreIdentity:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     with tempfile.TemporaryDirectory(prefix="imagebake-fabric-") as folder:
+        # `load_cert_chain` reads files only.
         chain = Path(folder, "store.pem")
         chain.write_bytes(leaf.public_bytes(pem) + private)
         context.load_cert_chain(chain)
@@ -98,7 +99,7 @@ def make_store_identity(now: dt.datetime) -> StoreIdentity:
 
 
 def _envelope(content: bytes, recipient: x509.Certificate) -> bytes:
-    """CMS enveloped data, DER. The agent asks for triple DES; AES it reads as well."""
+    """Return CMS enveloped data as DER; the agent asks for triple DES and reads AES as well."""
     return (
         pkcs7.PKCS7EnvelopeBuilder()
         .set_data(content)

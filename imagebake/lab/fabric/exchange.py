@@ -1,4 +1,4 @@
-"""One request and what becomes of it: what was asked, what is answered, what is recorded."""
+"""HTTP requests and responses of the fabric, and the record kept of each exchange."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from email.message import Message
 from typing import Any
 
 _SHOWN_PARAMETERS = ("comp", "type", "incarnation", "api-version", "resource")
+"""Query parameters that are recorded; others may carry secrets."""
 
 
 class Service(enum.StrEnum):
-    """Who was asked."""
+    """The service that a request was for."""
 
     WIRE_SERVER = "wireserver"
     GATEWAY = "gateway"
@@ -26,7 +27,7 @@ class Service(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end of a connection: by its port, the process behind it can be found."""
+    """The client's end of a connection; its port leads to the process behind it."""
 
     address: str
     port: int
@@ -34,7 +35,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FabricRequest:
-    """A request as it arrived, whole. Header names are matched without regard to case."""
+    """A request as it arrived. Header names are matched without regard to case."""
 
     method: str
     target: str
@@ -45,27 +46,27 @@ class FabricRequest:
 
     @property
     def path(self) -> str:
-        """The path alone."""
+        """The path without the query."""
         return urllib.parse.urlsplit(self.target).path
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The parameters; of repeated ones the last."""
+        """The query parameters; the last of repeated ones."""
         query = urllib.parse.urlsplit(self.target).query
         return dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
 
     def header(self, name: str) -> str:
-        """A header's value, or the empty string."""
+        """Return a header's value, or the empty string."""
         return str(self.headers.get(name) or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FabricResponse:
-    """What is sent back, and how well it arrives.
+    """A response, and how it is delivered.
 
-    *delay* seconds pass before the first byte, and the body takes *spread* seconds. Only the
-    first *sent* bytes of the body leave before the connection is closed, when that is given;
-    *reset* breaks the connection instead of answering.
+    *delay* seconds pass before the first byte, and the body takes *spread* seconds. If *sent* is
+    given, only so many bytes of the body leave before the connection is closed. *reset* resets the
+    connection instead of answering.
     """
 
     status: int = 200
@@ -79,40 +80,40 @@ class FabricResponse:
 
     @property
     def bytes_out(self) -> int:
-        """How much of the body leaves."""
+        """The number of bytes of the body that are sent."""
         if self.reset:
             return 0
         return len(self.body) if self.sent is None else min(self.sent, len(self.body))
 
     def but(self, **changes: Any) -> FabricResponse:  # noqa: ANN401 - the fields of this class
-        """This answer with some of it changed."""
+        """Return a copy of this response with *changes*."""
         return replace(self, **changes)
 
 
 def xml_response(text: str, status: int = 200) -> FabricResponse:
-    """Answer a document."""
+    """Respond with an XML document."""
     return FabricResponse(status=status, body=text.encode())
 
 
 def json_response(document: Any, status: int = 200, **more: Any) -> FabricResponse:  # noqa: ANN401
-    """Answer *document* as JSON; *more* are fields of `FabricResponse`."""
+    """Respond with *document* as JSON; *more* are fields of `FabricResponse`."""
     body = json.dumps(document).encode()
     return FabricResponse(status=status, body=body, kind="application/json; charset=utf-8", **more)
 
 
 def empty_response(status: int = 200) -> FabricResponse:
-    """Answer with a status and no more."""
+    """Respond with a status only."""
     return FabricResponse(status=status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """The record of one exchange, told before the answer leaves.
+    """The record of one exchange, reported before the response leaves.
 
-    So whoever is told can still find the process that asked: it waits. *path* has only those
-    parameters that say what was asked for; nothing secret. *artifact* is what the gateway
-    was to fetch. *status* is zero where no answer is given: a connection that is reset, or a
-    client that broke off its handshake (*method* is then empty).
+    The client still waits at that moment, so the process that asked can be looked up. *path* has
+    only parameters that are safe to record. *artifact* is the address that the gateway was asked to
+    fetch. *status* is zero if there was no response: the connection was reset, or the client broke
+    off its TLS handshake (*method* is then empty).
     """
 
     time: dt.datetime
@@ -129,7 +130,7 @@ class RequestRecord:
 
 
 def redact_target(target: str) -> str:
-    """*target* without the parameters that may carry secrets."""
+    """Return *target* without query parameters that may carry secrets."""
     parts = urllib.parse.urlsplit(target)
     known = [
         (name, value)

@@ -1,4 +1,4 @@
-"""The extension store: which versions are published, their packages, and ways to be down."""
+"""The extension store: published versions, their packages, and modes of failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GatewayMode,
 from imagebake.lab.fabric.sample_extension import sample_package
 
 NEWER_AGENT = "9.9.9.9"
-"""The agent that the store would have every machine run."""
+"""The version of the agent that the store's manifest advertises to every machine."""
 
 _KIND = "application/octet-stream"
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
@@ -28,16 +28,16 @@ _NEVER_COME = (StoreMode.RESET, StoreMode.BLACK_HOLE)
 BAD_GATEWAY = FabricResponse(
     status=502, body=b'{"error":"upstream storage request failed"}', kind="application/json"
 )
-"""What HostGAPlugin says when it could not fetch an artifact itself."""
+"""HostGAPlugin's response if it could not fetch an artifact itself."""
 
 
 class ExtensionStore:
-    """What Azure's accounts of packages hold, by path; every host of the store has it all.
+    """The content of Azure's package accounts, by path; every host of the store has all of it.
 
-    *packages* are zips by handler name and version. Where there is none, a published
-    extension is the toy handler under that name, so that any image has something to install.
-    *agents* are the versions its manifest advertises; none of them is there to be downloaded.
-    One store may serve many fabrics at once.
+    *packages* are zips by handler name and version. For any other published extension the sample
+    handler is served under that name, so that every image has something to install. *agents* are
+    the versions in the agent's manifest; none of them can be downloaded. One store may serve many
+    fabrics at once.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class ExtensionStore:
         ballast: int = 0,
     ) -> None:
         self._packages = dict(packages or {})
-        self._toy = sample_package(ballast=ballast)
+        self._sample = sample_package(ballast=ballast)
         self._versions: dict[str, tuple[str, ...]] = {}
         self._agents = tuple(agents)
         self._guard = threading.Lock()
@@ -56,17 +56,20 @@ class ExtensionStore:
             self._add(name, (version,))
 
     def publish(self, extensions: Iterable[FabricExtension]) -> None:
-        """List the versions of *extensions* in their manifests, from now on."""
+        """List the versions of *extensions* in their manifests from now on."""
         for extension in extensions:
             self._add(extension.name, extension.published)
 
     def _add(self, name: str, versions: Iterable[str]) -> None:
         with self._guard:
             known = self._versions.get(name, ())
-            self._versions[name] = (*known, *(one for one in versions if one not in known))
+            self._versions[name] = (
+                *known,
+                *(version for version in versions if version not in known),
+            )
 
     def content(self, path: str) -> bytes | None:
-        """What is stored at *path*, or None."""
+        """Return the content at *path*, or None."""
         name = path.rpartition("/")[2]
         if name == agent_manifest_name():
             return _manifest("WALinuxAgent", self._agents).encode()
@@ -77,10 +80,10 @@ class ExtensionStore:
         handler, _, version = name.removesuffix(".zip").partition("__")
         if not name.endswith(".zip") or version not in self._versions.get(handler, ()):
             return None
-        return self._packages.get((handler, version), self._toy)
+        return self._packages.get((handler, version), self._sample)
 
     def answer(self, path: str, mode: StoreMode, *, slow: float) -> FabricResponse:
-        """What a request for *path* gets while the store is in *mode*; *slow* is in seconds."""
+        """Answer a request for *path* while the store is in *mode*; *slow* is in seconds."""
         if mode in _REFUSALS:
             return _refusal(mode)
         if mode in _NEVER_COME:
@@ -94,7 +97,7 @@ class ExtensionStore:
     def through(
         self, gateway: GatewayMode, path: str, mode: StoreMode, *, slow: float
     ) -> FabricResponse:
-        """What HostGAPlugin passes on of *path*, which it fetches from this very store."""
+        """Answer a request for *path* that HostGAPlugin passes on to this store."""
         if gateway is GatewayMode.BAD_GATEWAY:
             return BAD_GATEWAY
         if gateway is GatewayMode.HEALTHY:
@@ -105,18 +108,18 @@ class ExtensionStore:
 
 
 def manifest_urls(extension: FabricExtension) -> tuple[str, ...]:
-    """Where the manifest of *extension* is, in the order a goal state lists it."""
+    """Return the manifest's addresses, in the order in which a goal state lists them."""
     name = extension.name
     return tuple(f"https://{host}/{name}/{name}_manifest.xml" for host in extension.hosts)
 
 
 def agent_manifest_urls() -> tuple[str, ...]:
-    """Where the agent's own manifest is."""
+    """Return the addresses of the agent's own manifest."""
     return tuple(f"https://{host}/agent/{agent_manifest_name()}" for host in STORE_HOSTS)
 
 
 def agent_manifest_name() -> str:
-    """The last part of those addresses."""
+    """Return the last part of those addresses."""
     return "WALinuxAgent_Prod_manifest.xml"
 
 

@@ -1,4 +1,4 @@
-"""One host of Azure around one machine, on sockets that someone else opens."""
+"""The Azure host of one machine: its services, on sockets that the caller opens."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ from imagebake.lab.fabric.status import (
 )
 
 Listen = Callable[[str, int], socket.socket]
-"""Gives a socket that listens on an address and a port, wherever those exist."""
+"""Opens a listening socket on an address and port of the machine's network."""
 OnRequest = Callable[[RequestRecord], None]
-"""Hears of every exchange before its answer leaves, one at a time."""
+"""Called for every exchange before its response leaves, one at a time."""
 Found = TypeVar("Found")
 
 SLOW_SECONDS = 8.0
-"""How long a slow answer takes unless the fabric is told: under the agent's patience of ten."""
+"""Duration of a slow answer: below the ten seconds after which the agent gives up."""
 
 
 class Fabric:
-    """The wire server, HostGAPlugin, metadata, identity and store that one machine sees.
+    """The wire server, HostGAPlugin, metadata, identity and store of one machine.
 
-    Serves while the context is open. The machine's first goal state has no extensions. What
-    is set holds for every request that arrives afterwards; nothing waits.
+    Serves while the context is open. The machine's first goal state has no extensions. Faults and
+    goal states apply to requests that arrive afterwards; no setter waits.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Fabric:
         self._goals = GoalStates(machine, now())
         self._identity = make_store_identity(now())
         self._changed = threading.Condition(threading.RLock())
-        self._telling = threading.Lock()
+        self._reporting = threading.Lock()
         self._stack = contextlib.ExitStack()
         self._store_mode = StoreMode.UP
         self._gateway_mode = GatewayMode.SAME
@@ -93,17 +93,17 @@ class Fabric:
 
     @property
     def ca(self) -> bytes:
-        """The certificate, as PEM, of the authority that the machine must trust for the store."""
+        """The PEM certificate of the authority that the machine must trust for the store."""
         return self._identity.ca
 
     def __enter__(self) -> Self:
-        doors = (
+        services = (
             (WIRE_SERVER, self._wire_server),
             (GATEWAY, self._gateway),
             (METADATA, self._metadata),
         )
         with contextlib.ExitStack() as stack:
-            for (address, port), respond in doors:
+            for (address, port), respond in services:
                 self._serve(stack, FabricListener(self._listen(address, port), respond))
             store = FabricListener(
                 self._listen(*STORE),
@@ -121,28 +121,28 @@ class Fabric:
         self._stack.close()
 
     def set_goal_state(self, state: GoalState) -> None:
-        """Give the machine another goal state, later than all before.
+        """Give the machine a new goal state, later than all before.
 
-        One by the wire server has a new incarnation. One by FastTrack leaves that alone and
-        changes the ETag of vmSettings only, as on Azure.
+        A goal state by the wire server has a new incarnation. One by FastTrack keeps the
+        incarnation and changes only the ETag of vmSettings, as on Azure.
         """
         self._store.publish(state.extensions)
         self._goals.set(state, self._now())
 
     def set_store(self, mode: StoreMode) -> None:
-        """Break the store, or mend it; connections that are open are taken along."""
+        """Set how the store answers; open connections are affected too."""
         with self._changed:
             self._store_mode = mode
         if self._store_listener:
             self._store_listener.go_deaf(mode is StoreMode.BLACK_HOLE)
 
     def set_gateway(self, mode: GatewayMode) -> None:
-        """Break or mend the fetching of artifacts by HostGAPlugin."""
+        """Set how HostGAPlugin answers requests for artifacts."""
         with self._changed:
             self._gateway_mode = mode
 
     def set_identity(self, fault: IdentityFault) -> None:
-        """Break or mend the identity service."""
+        """Set how the identity service answers."""
         with self._changed:
             self._fault = fault
 
@@ -153,27 +153,27 @@ class Fabric:
 
     @property
     def health(self) -> tuple[HealthReport, ...]:
-        """Every report of the role's health, cloud-init's and the agent's, the oldest first."""
+        """Every health report of cloud-init and the agent, oldest first."""
         with self._changed:
             return self._health
 
     def provisioning(self) -> str | None:
-        """What cloud-init reported last: `Ready`, or `NotReady: ` and why; None so far.
+        """Return cloud-init's last report: `Ready`, or `NotReady: ` with a reason; None so far.
 
-        The agent's own reports do not count: it says Ready too, whatever cloud-init did.
+        The agent's reports do not count: it reports Ready whatever cloud-init did.
         """
         reports = [report for report in self.health if report.sender == CLOUD_INIT]
         return str(reports[-1]) if reports else None
 
     def agent_status(self) -> AgentStatus | None:
-        """The agent's last report, or None so far."""
+        """Return the agent's last report, or None so far."""
         with self._changed:
             return self._status
 
     def wait(self, predicate: Callable[[], Found], timeout: float) -> Found:
-        """Ask *predicate* after everything that happens until it says yes, and return that.
+        """Call *predicate* after every event until its result is true, and return that.
 
-        After *timeout* seconds its last answer is returned, whatever it is.
+        After *timeout* seconds its last result is returned.
         """
         end = time.monotonic() + timeout
         with self._changed:
@@ -192,7 +192,7 @@ class Fabric:
         answer = agent_endpoints.answer_wire_server(call, self._goals.of_wire_server)
         if agent_endpoints.is_health(call):
             self._note(read_health(call, self._now()))
-        return self._told(Service.WIRE_SERVER, WIRE_SERVER[0], call, answer)
+        return self._reported(Service.WIRE_SERVER, WIRE_SERVER[0], call, answer)
 
     def _gateway(self, call: FabricRequest) -> FabricResponse:
         with self._changed:
@@ -206,25 +206,25 @@ class Fabric:
         if agent_endpoints.is_status(call):
             self._note(read_upload(call.body, self._now()))
         artifact = agent_endpoints.wanted_artifact(call)
-        return self._told(Service.GATEWAY, GATEWAY[0], call, answer, artifact=artifact)
+        return self._reported(Service.GATEWAY, GATEWAY[0], call, answer, artifact=artifact)
 
     def _metadata(self, call: FabricRequest) -> FabricResponse:
         if not metadata.is_identity(call):
             answer = metadata.answer(call, self.machine)
-            return self._told(Service.METADATA, METADATA[0], call, answer)
+            return self._reported(Service.METADATA, METADATA[0], call, answer)
         with self._changed:
             fault = self._fault
         answer = metadata.token(call, self.machine, self._now(), fault, slow=self._slow)
-        return self._told(Service.IDENTITY, METADATA[0], call, answer)
+        return self._reported(Service.IDENTITY, METADATA[0], call, answer)
 
     def _from_store(self, call: FabricRequest) -> FabricResponse:
         with self._changed:
             mode = self._store_mode
         if call.method == "PUT" and call.host == STATUS_HOST and mode is StoreMode.UP:
             self._note(read_status(call.body, self._now()))
-            return self._told(Service.STORE, STORE[0], call, empty_response(201))
+            return self._reported(Service.STORE, STORE[0], call, empty_response(201))
         answer = self._store.answer(call.path, mode, slow=self._slow)
-        return self._told(Service.STORE, STORE[0], call, answer)
+        return self._reported(Service.STORE, STORE[0], call, answer)
 
     def _note(self, report: HealthReport | AgentStatus | None) -> None:
         with self._changed:
@@ -233,7 +233,7 @@ class Fabric:
             elif report is not None:
                 self._status = report
 
-    def _told(
+    def _reported(
         self,
         service: Service,
         address: str,
@@ -242,7 +242,7 @@ class Fabric:
         *,
         artifact: str = "",
     ) -> FabricResponse:
-        self._tell(
+        self._report(
             RequestRecord(
                 time=self._now(),
                 service=service,
@@ -260,8 +260,8 @@ class Fabric:
         return answer
 
     def _broken_off(self, host: str, peer: Peer) -> None:
-        """A client opened a TLS connection and never asked: it does not trust us, or gave up."""
-        self._tell(
+        """Record a TLS client that sent no request: it does not trust the store, or gave up."""
+        self._report(
             RequestRecord(
                 time=self._now(),
                 service=Service.STORE,
@@ -277,8 +277,8 @@ class Fabric:
             )
         )
 
-    def _tell(self, request: RequestRecord) -> None:
-        with self._telling:
+    def _report(self, request: RequestRecord) -> None:
+        with self._reporting:
             self._on_request(request)
         with self._changed:
             self._changed.notify_all()

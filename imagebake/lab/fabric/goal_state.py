@@ -1,4 +1,4 @@
-"""What the machine is told to be: the goal state's documents, as XML and as vmSettings."""
+"""Goal states of a machine, and their documents: XML of the wire server, and vmSettings."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _WIRE = "2012-11-30"
 _YEAR_ONE = dt.datetime(1, 1, 1, tzinfo=dt.UTC)
 _SPACE = uuid.UUID("6b1f1a52-7f6c-4c35-9a42-0d6a0f6f3c11")
 STATUS_URL = f"https://{STATUS_HOST}/$system/machine.status?sv=2018-03-28&sr=b&sig=imagebake"
-"""Where the goal state tells the agent to put its status."""
+"""The address that the goal state gives the agent for its status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalStateRevision:
-    """One goal state as it stands: *number* grows by one with every change of either kind.
+    """One goal state; *number* grows with every change, by either channel.
 
-    *incarnation* grows with the wire server's alone, as on Azure: a goal state by FastTrack
-    leaves it. *ticks* is when it was made, by which the agent tells which of the two is newer.
+    *incarnation* grows with the wire server's goal states only, as on Azure. *ticks* is the time of
+    the change, from which the agent decides which of the two is newer.
     """
 
     machine: FabricMachine
@@ -50,7 +50,7 @@ class GoalStateRevision:
 
     @property
     def container(self) -> str:
-        """The container on the host that the machine runs in."""
+        """The id of the container on the host that the machine runs in."""
         return str(uuid.uuid5(_SPACE, f"container {self.machine.vm_id}"))
 
     @property
@@ -60,7 +60,7 @@ class GoalStateRevision:
 
     @property
     def activity(self) -> str:
-        """The operation that led to this goal state; the same in both documents of it."""
+        """The id of the operation behind this goal state, the same in both of its documents."""
         return str(uuid.uuid5(_SPACE, f"activity {self.machine.vm_id} {self.number}"))
 
     @property
@@ -70,12 +70,12 @@ class GoalStateRevision:
 
 
 def ticks_of(moment: dt.datetime) -> int:
-    """*moment* as the wire counts: tenths of a microsecond since the year one."""
+    """Return *moment* in the wire's unit: tenths of a microsecond since the year one."""
     return (moment - _YEAR_ONE) // dt.timedelta(microseconds=1) * 10
 
 
 def versions() -> str:
-    """The protocol versions of the wire server."""
+    """Return the document of the wire server's protocol versions."""
     return (
         f"{_DECLARATION}<Versions><Preferred><Version>2015-04-05</Version></Preferred><Supported>"
         f"<Version>2015-04-05</Version><Version>{_WIRE}</Version></Supported></Versions>"
@@ -83,7 +83,7 @@ def versions() -> str:
 
 
 def goal_state(wanted: GoalStateRevision) -> str:
-    """The goal state proper: who the machine is, and where its other documents are."""
+    """Return the goal state itself: the machine's ids, and the addresses of its other documents."""
     base = f"http://{wanted.host}/machine/{wanted.container}/{wanted.instance}?comp="
     number = wanted.incarnation
 
@@ -118,7 +118,7 @@ def goal_state(wanted: GoalStateRevision) -> str:
 
 
 def hosting_environment(wanted: GoalStateRevision) -> str:
-    """The hosting environment, of which the agent reads three names."""
+    """Return the hosting environment, of which the agent reads three names."""
     name, role = quoteattr(wanted.machine.name), quoteattr(wanted.instance)
     return (
         f'{_DECLARATION}<HostingEnvironmentConfig version="1.0.0.0" '
@@ -132,7 +132,7 @@ def hosting_environment(wanted: GoalStateRevision) -> str:
 
 
 def shared_config(wanted: GoalStateRevision) -> str:
-    """The shared configuration, which the agent only keeps."""
+    """Return the shared configuration, which the agent only stores."""
     return (
         f'{_DECLARATION}<SharedConfig version="1.0.0.0" '
         f'goalStateIncarnation="{wanted.incarnation}">'
@@ -142,9 +142,9 @@ def shared_config(wanted: GoalStateRevision) -> str:
 
 
 def certificates(wanted: GoalStateRevision, transport: str) -> str:
-    """The tenant's certificate and key for the holder of *transport*'s key.
+    """Return the tenant's certificate and key for the holder of *transport*'s key.
 
-    Raises `ValueError` when *transport* is not a certificate.
+    Raises `ValueError` if *transport* is not a certificate.
     """
     return (
         f"{_DECLARATION}<CertificateFile><Version>{_WIRE}</Version>"
@@ -155,10 +155,10 @@ def certificates(wanted: GoalStateRevision, transport: str) -> str:
 
 
 def extensions_config(wanted: GoalStateRevision) -> str:
-    """The extensions by way of the wire server."""
+    """Return the extensions as the wire server announces them."""
     uris = "".join(f"<Uri>{escape(url)}</Uri>" for url in agent_manifest_urls())
-    plugins = "".join(_plugin(one) for one in wanted.extensions)
-    settings = "".join(_plugin_settings(one, wanted) for one in wanted.extensions)
+    plugins = "".join(_plugin(extension) for extension in wanted.extensions)
+    settings = "".join(_plugin_settings(extension, wanted) for extension in wanted.extensions)
     return f"""{_DECLARATION}<Extensions version="1.0.0.0"
  goalStateIncarnation="{wanted.incarnation}">
  <GuestAgentExtension xmlns:i="http://www.w3.org/2001/XMLSchema-instance">
@@ -173,10 +173,10 @@ def extensions_config(wanted: GoalStateRevision) -> str:
 
 
 def vm_settings(wanted: GoalStateRevision) -> dict[str, Any]:
-    """The extensions by way of HostGAPlugin.
+    """Return the extensions as HostGAPlugin announces them.
 
-    They are always there, as on Azure: for a goal state of the wire server they say the same
-    as that and that its source is Fabric, and the agent then prefers the wire server's.
+    As on Azure they are always there. For a goal state of the wire server they have the same
+    content and the source Fabric, and the agent then prefers the wire server's.
     """
     fast = wanted.source is GoalStateSource.FAST_TRACK
     return {
@@ -200,7 +200,7 @@ def vm_settings(wanted: GoalStateRevision) -> dict[str, Any]:
         },
         "requiredFeatures": [],
         "gaFamilies": [{"name": "Prod", "uris": list(agent_manifest_urls())}],
-        "extensionGoalStates": [_goal(one, wanted) for one in wanted.extensions],
+        "extensionGoalStates": [_goal(extension, wanted) for extension in wanted.extensions],
     }
 
 
@@ -263,10 +263,10 @@ _TICK = 10
 
 
 class GoalStates:
-    """What a machine shall be; there is one by the wire server from the start.
+    """The current goal states of a machine, one by each channel; the first is the wire server's.
 
-    A new one by the wire server has a new incarnation. One by FastTrack leaves that alone,
-    as on Azure. Each is later than all before it, whatever the clock says.
+    A new one by the wire server has a new incarnation; one by FastTrack keeps it, as on Azure. Each
+    is later than all before it, even if the clock goes back.
     """
 
     def __init__(self, machine: FabricMachine, now: dt.datetime) -> None:
@@ -279,22 +279,22 @@ class GoalStates:
 
     @property
     def of_wire_server(self) -> GoalStateRevision:
-        """The one that the wire server tells."""
+        """The goal state that the wire server hands out."""
         with self._guard:
             return self._wanted[GoalStateSource.EXTENSIONS_CONFIG]
 
     @property
     def latest(self) -> GoalStateRevision:
-        """The newest, which HostGAPlugin tells."""
+        """The newest goal state, which HostGAPlugin hands out."""
         with self._guard:
             return self._wanted[self._latest]
 
     def set(self, state: GoalState, now: dt.datetime) -> None:
-        """Make *state* the newest; its secrets are sealed here, once."""
+        """Make *state* the newest; its protected settings are encrypted here, once."""
         sealed = {
-            one.name: self._tenant.sealed(one.protected_settings)
-            for one in state.extensions
-            if one.protected_settings is not None
+            extension.name: self._tenant.sealed(extension.protected_settings)
+            for extension in state.extensions
+            if extension.protected_settings is not None
         }
         with self._guard:
             latest = self._wanted.get(self._latest)

@@ -1,4 +1,4 @@
-"""A listening socket with threads behind it, and the ways in which a server can fail."""
+"""An HTTP server on one socket, with the failures that a server can have."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ _RECOVERY_SECONDS = 0.05
 _HANDSHAKE_SECONDS = 15.0
 _LARGEST_BODY = 64 << 20
 _PIECES = 10
+# SO_ATTACH_FILTER and SO_DETACH_FILTER of Linux, which Python's socket module lacks.
 _ATTACH_FILTER, _DETACH_FILTER = 26, 27
 _DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)
-"""A packet filter of one instruction: keep nothing."""
+"""A BPF program of one instruction: accept 0 bytes of the packet."""
 
 Respond = Callable[[FabricRequest], FabricResponse]
-"""Answers a call, in the thread of its connection."""
+"""Answers a request, in the thread of its connection."""
 OnAbandonedHandshake = Callable[[str, Peer], None]
-"""Hears of a TLS client that never came to ask: the name it wanted, and who it is."""
+"""Called for a TLS client that sent no request: the name it wanted, and its address."""
 
 
 class FabricListener:
-    """Serves HTTP, by TLS when there is a *context*, on a socket that already listens.
+    """Serves HTTP, over TLS if there is a *context*, on a listening socket.
 
-    Each connection has a thread; `stop` breaks all connections and waits for the threads.
+    Each connection has a thread; `stop` ends all connections and waits for their threads.
     """
 
     def __init__(
@@ -57,11 +58,11 @@ class FabricListener:
         self._accepting = threading.Thread(target=self._accept, name="accept", daemon=True)
 
     def start(self) -> None:
-        """Take requests from now on."""
+        """Start to accept requests."""
         self._accepting.start()
 
     def stop(self) -> None:
-        """Take no more requests, break every connection and wait for its thread."""
+        """Stop accepting, end every connection and wait for its thread."""
         self.closing.set()
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
@@ -76,10 +77,10 @@ class FabricListener:
             worker.join()
 
     def go_deaf(self, deaf: bool) -> None:  # noqa: FBT001 - a state, told as one
-        """Be a black hole, or cease to be one.
+        """Become a black hole, or stop being one.
 
-        The kernel then drops every packet for this socket and its connections before TCP
-        sees them: no handshake, no reset, nothing but the client's own patience.
+        The kernel then drops every packet for this socket and its connections before TCP sees them:
+        no handshake, no reset, only the client's own timeout.
         """
         with self._guard:
             self._deaf = deaf
@@ -120,7 +121,7 @@ class FabricListener:
 
     @contextlib.contextmanager
     def _known(self, connection: socket.socket) -> Iterator[None]:
-        """Let `stop` and `go_deaf` reach *connection*, and close it afterwards."""
+        """Register *connection* for `stop` and `go_deaf`, and close it afterwards."""
         with self._guard:
             self._open.add(connection)
             _filter(connection, drop=self._deaf)
@@ -149,7 +150,7 @@ class FabricListener:
 
 
 class _FabricConnection(BaseHTTPRequestHandler):
-    """Requests of one connection, one after the other."""
+    """The requests of one connection, in order."""
 
     server: FabricListener  # type: ignore[assignment]  # which has what a handler uses of a server
     protocol_version = "HTTP/1.1"
@@ -160,7 +161,7 @@ class _FabricConnection(BaseHTTPRequestHandler):
         super().__init__(connection, (peer.address, peer.port), server)  # type: ignore[arg-type]
 
     def log_message(self, *_: Any) -> None:  # noqa: ANN401
-        """Say nothing; the fabric keeps records."""
+        """Print nothing; the fabric keeps records."""
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -214,20 +215,20 @@ class _FabricConnection(BaseHTTPRequestHandler):
             self.wfile.write(body[start : start + step])
 
     def _reset(self) -> None:
-        """Close so that the kernel sends RST: lingering for no time at all."""
+        """Close the connection with RST, by lingering for zero seconds."""
         self.close_connection = True
         linger = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
 def _break(connection: socket.socket) -> None:
-    """End a connection that another thread is using, below TLS, whose state is that thread's."""
+    """End a connection that another thread uses, below TLS, whose state belongs to that thread."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _filter(each: socket.socket, *, drop: bool) -> None:
-    """Let the kernel drop what comes for a socket, or let it through; a closed one is left."""
+    """Make the kernel drop packets for a socket, or accept them again; ignore a closed one."""
     with contextlib.suppress(OSError):
         if not drop:
             each.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)

@@ -1,4 +1,4 @@
-"""The instance metadata service, and the tokens of the machine's identity."""
+"""The instance metadata service, and tokens of the machine's identity."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _SPACE = uuid.UUID("0f4f8f9e-7a54-4d5e-8f5e-2f4a8a3f5b10")
 
 
 def is_identity(call: FabricRequest) -> bool:
-    """Whether *call* is for the identity service, which fails on its own."""
+    """Return whether *call* is for the identity service, which has faults of its own."""
     return call.path.startswith(_IDENTITY)
 
 
 def answer(call: FabricRequest, machine: FabricMachine) -> FabricResponse:
-    """Answer a question about *machine*."""
+    """Answer a metadata request about *machine*."""
     refused = _refused(call)
     if refused:
         return refused
@@ -47,9 +47,9 @@ def token(
     *,
     slow: float,
 ) -> FabricResponse:
-    """Answer a request for a token; a slow one takes *slow* seconds.
+    """Answer a request for a token; a slow response takes *slow* seconds.
 
-    The token opens nothing: it is made of nothing secret.
+    The token grants nothing and contains nothing secret.
     """
     refused = _refused(call)
     if refused:
@@ -79,7 +79,7 @@ def token(
 
 
 def _refused(call: FabricRequest) -> FabricResponse | None:
-    """The service answers only who shows that it is no proxy and no redirected browser."""
+    """Refuse requests without the Metadata header or through a proxy, as the real service does."""
     if call.header("Metadata").lower() != "true" or call.header("X-Forwarded-For"):
         return json_response({"error": "Bad request. Required metadata header not specified"}, 400)
     if "api-version" not in call.query and call.path != "/metadata/versions":

@@ -1,4 +1,4 @@
-"""What the fabric is told: the machine, what it shall run, and what is broken today."""
+"""Settings of the fabric: addresses, the machine, its goal state, and injected faults."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIRE_SERVER = ("168.63.129.16", 80)
-"""Where the machine asks what it shall be; the same address on every Azure host."""
+"""The wire server, at the same address on every Azure host."""
 GATEWAY = ("168.63.129.16", 32526)
-"""Where HostGAPlugin listens, the host's helper of the agent."""
+"""HostGAPlugin, the host's helper of the guest agent."""
 METADATA = ("169.254.169.254", 80)
-"""Where the instance metadata and the identity service are."""
+"""The instance metadata service and the identity service."""
 STORE = ("203.0.113.10", 443)
-"""Where every store of extensions is, whatever its name: an address for documentation."""
+"""The extension store under all its names: an address reserved for documentation (RFC 5737)."""
 
 STORE_DOMAIN = "store.test"
 STORE_HOSTS = (f"packages-1.{STORE_DOMAIN}", f"packages-2.{STORE_DOMAIN}")
-"""The hosts that a goal state names for everything that is downloaded, as Azure's names two."""
+"""The hosts that a goal state names for downloads; Azure's, too, name two."""
 STATUS_HOST = f"status.{STORE_DOMAIN}"
-"""Where the agent puts its status when HostGAPlugin does not take it."""
+"""The host that takes the agent's status if HostGAPlugin does not."""
 
 
 class GoalStateSource(enum.StrEnum):
-    """Which way a goal state reaches the agent."""
+    """The channel by which a goal state reaches the agent."""
 
     EXTENSIONS_CONFIG = "extensionsconfig"
     FAST_TRACK = "fasttrack"
 
 
 class StoreMode(enum.StrEnum):
-    """What the extension store does to whoever asks it."""
+    """How the extension store answers."""
 
     UP = "up"
     FORBIDDEN = "403"
@@ -45,10 +45,10 @@ class StoreMode(enum.StrEnum):
 
 
 class GatewayMode(enum.StrEnum):
-    """What HostGAPlugin does with an artifact that it is asked to fetch.
+    """How HostGAPlugin answers a request to fetch an artifact.
 
-    The host fetches from the same store, so *same* is what an outage of the store looks like
-    from there: its refusals are passed on, and what never comes is a 502.
+    The host fetches from the same store. With *same* it passes on the store's refusals, and answers
+    502 if the store does not respond, as in an outage of the store.
     """
 
     SAME = "same"
@@ -57,7 +57,7 @@ class GatewayMode(enum.StrEnum):
 
 
 class IdentityFault(enum.StrEnum):
-    """What the managed-identity service does instead of handing out a token."""
+    """How the managed-identity service answers."""
 
     NONE = "none"
     THROTTLED = "429"
@@ -69,8 +69,8 @@ class IdentityFault(enum.StrEnum):
 class FabricMachine:
     """One virtual machine, as its host knows it.
 
-    *vm_id* must be what the machine's DMI says is its UUID. *mac* has colons. *custom_data*
-    is what the user gave, not in base64; *user_data* is in base64, as the metadata tell it.
+    *vm_id* must equal the UUID in the machine's DMI. *mac* has colons. *custom_data* is plain;
+    *user_data* is base64, as the metadata service returns it.
     """
 
     vm_id: str
@@ -94,10 +94,10 @@ class FabricMachine:
 class FabricExtension:
     """An extension in a machine's model.
 
-    *version* is what the goal state asks for. *advertised* is what the store's manifest
-    lists; when empty, the version and a newer patch of it. *hosts* are the two that the goal
-    state names for its manifest. *sequence* goes up when the settings change.
-    *protected_settings* leave the fabric only encrypted.
+    *version* is the one in the goal state. *advertised* are the versions in the store's manifest;
+    if empty, the version and a newer patch of it. *hosts* are the two that the goal state names for
+    its manifest. *sequence* grows when the settings change. *protected_settings* leave the fabric
+    only encrypted.
     """
 
     publisher: str
@@ -112,7 +112,7 @@ class FabricExtension:
 
     @property
     def name(self) -> str:
-        """The handler's full name, which the agent's directories carry."""
+        """The handler's full name, as in the agent's directories."""
         return f"{self.publisher}.{self.type}"
 
     @property
@@ -123,17 +123,17 @@ class FabricExtension:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalState:
-    """The extensions a machine shall have, and the way it hears of them."""
+    """The extensions a machine shall have, and the channel that announces them."""
 
     extensions: tuple[FabricExtension, ...] = ()
     source: GoalStateSource = GoalStateSource.EXTENSIONS_CONFIG
 
 
 def newer_patch(version: str) -> str:
-    """A version that the agent would rather have than *version*, if it may.
+    """Return a version that the agent would prefer to *version* if it may.
 
-    The agent takes the highest version of which the one asked for is a prefix, so a version
-    of three numbers drifts to a fourth; a version of four has no longer one.
+    The agent takes the highest version of which the requested one is a prefix: three numbers drift
+    to a fourth, while nothing longer exists for four.
     """
     numbers = version.split(".")
     if len(numbers) < 4:  # noqa: PLR2004 - handler versions have at most four numbers

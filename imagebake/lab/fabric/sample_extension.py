@@ -1,4 +1,4 @@
-"""A small extension handler, packed with the same bytes wherever it is packed."""
+"""A sample extension handler, as a zip whose bytes never vary."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import zipfile
 
 SAMPLE = ("Contoso.Demo", "Hello")
-"""The publisher and type of the handler that stands for all others."""
+"""The publisher and type of the sample handler, which stands in for all others."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _COMMANDS = ("install", "uninstall", "update", "enable", "disable")
@@ -68,7 +68,7 @@ exit 0
 
 
 def sample_package(*, ballast: int = 0) -> bytes:
-    """The handler as a zip, uncompressed; *ballast* bytes make it as large as a real one."""
+    """Return the handler as an uncompressed zip; *ballast* bytes make it as large as a real one."""
     handler = {
         **{f"{command}Command": f"bin/handler.sh {command}" for command in _COMMANDS},
         "rebootAfterInstall": False,
@@ -96,5 +96,5 @@ def _packed(files: dict[str, tuple[bytes, int]]) -> bytes:
 
 
 def _noise(size: int) -> bytes:
-    """Bytes that no compression shrinks, always the same."""
+    """Return *size* incompressible bytes, always the same."""
     return hashlib.shake_256(b"imagebake toy handler").digest(size)

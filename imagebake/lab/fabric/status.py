@@ -1,4 +1,4 @@
-"""What a machine says of itself: its provisioning, its agent and its extension handlers."""
+"""Status reports of a machine: provisioning, guest agent and extension handlers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READY = "Ready"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Substatus:
-    """One part of what an extension reports."""
+    """One part of an extension's report."""
 
     name: str
     status: str
@@ -28,10 +28,10 @@ class Substatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerStatus:
-    """One extension handler: what the agent says of it, and what it says itself.
+    """One extension handler, as the agent reports it and as it reports itself.
 
     *status* is the agent's: Ready, NotReady, Installing, … *extension* is the handler's own:
-    success, error, transitioning or warning; None until it has spoken.
+    success, error, transitioning or warning; None until it has reported.
     """
 
     name: str
@@ -46,21 +46,21 @@ class HandlerStatus:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the agent is content, and the handler too."""
+        """Whether agent and handler both report success."""
         return self.status == READY and self.extension in (None, "success")
 
     @property
     def failed(self) -> bool:
-        """Whether either gave up; an installation that goes on has not."""
+        """Whether either gave up; a running installation has not."""
         return self.extension == "error" or (self.status == "NotReady" and self.code != 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentStatus:
-    """One report of the guest agent, and when it came.
+    """One report of the guest agent, and its time.
 
-    *features* are what the agent says it supports. Azure sends goal states by FastTrack to
-    those alone that name it; an agent that does not takes them only when it starts.
+    *features* are the features that the agent supports. Azure sends goal states by FastTrack only
+    to agents that list it; others take them only when they start.
     """
 
     time: dt.datetime
@@ -76,14 +76,14 @@ class AgentStatus:
         return self.status == READY
 
     def handler(self, name: str) -> HandlerStatus | None:
-        """The handler of this name, without regard to case as on Azure."""
-        same = (one for one in self.handlers if one.name.lower() == name.lower())
+        """Return the handler called *name*, without regard to case as on Azure."""
+        same = (handler for handler in self.handlers if handler.name.lower() == name.lower())
         return next(same, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """One report of the role's health to the wire server, and which program sent it."""
+    """One report of the role's health to the wire server, and the program that sent it."""
 
     time: dt.datetime
     sender: str
@@ -100,10 +100,10 @@ CLOUD_INIT, AGENT = "cloud-init", "agent"
 
 
 def read_health(call: FabricRequest, now: dt.datetime) -> HealthReport | None:
-    """The health report in *call*; None when there is none to be read.
+    """Return the health report in *call*; None if there is none.
 
-    Both senders call themselves WALinuxAgent in the protocol's own header: they are told
-    apart by their user agents, and by the line breaks that only cloud-init writes.
+    Both senders call themselves WALinuxAgent in the protocol's own header. They differ in their
+    user agents, and in line breaks, which only cloud-init writes.
     """
     try:
         root = ET.fromstring(call.body.strip())  # noqa: S314 - from our own machine
@@ -128,7 +128,7 @@ def _sender(call: FabricRequest) -> str:
 
 
 def read_upload(body: bytes, now: dt.datetime) -> AgentStatus | None:
-    """The status in what the agent asks HostGAPlugin to upload; None for an empty page."""
+    """Return the status that the agent asks HostGAPlugin to upload; None for an empty page."""
     try:
         content = json.loads(body).get("content")
         return read_status(base64.b64decode(content), now) if content else None
@@ -137,7 +137,7 @@ def read_upload(body: bytes, now: dt.datetime) -> AgentStatus | None:
 
 
 def read_status(document: bytes, now: dt.datetime) -> AgentStatus | None:
-    """The status in a status blob; None when it is not one."""
+    """Return the status in a status blob; None if it is not one."""
     try:
         return _status(json.loads(document.rstrip(b"\0")), now)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -152,14 +152,20 @@ def _status(whole: Mapping[str, Any], now: dt.datetime) -> AgentStatus:
         version=str(agent.get("version", "")),
         status=str(agent.get("status", "")),
         message=_message(agent),
-        handlers=tuple(_handler(one) for one in aggregate.get("handlerAggregateStatus") or ()),
-        features=tuple(str(one.get("Key", "")) for one in whole.get("supportedFeatures") or ()),
+        handlers=tuple(
+            _handler(handler) for handler in aggregate.get("handlerAggregateStatus") or ()
+        ),
+        features=tuple(
+            str(feature.get("Key", "")) for feature in whole.get("supportedFeatures") or ()
+        ),
     )
 
 
 def _handler(document: Mapping[str, Any]) -> HandlerStatus:
-    said = ((document.get("runtimeSettingsStatus") or {}).get("settingsStatus") or {}).get("status")
-    own: Mapping[str, Any] = said or {}
+    settings_status = (
+        (document.get("runtimeSettingsStatus") or {}).get("settingsStatus") or {}
+    ).get("status")
+    own: Mapping[str, Any] = settings_status or {}
     return HandlerStatus(
         name=str(document.get("handlerName", "")),
         version=str(document.get("handlerVersion", "")),
@@ -171,12 +177,12 @@ def _handler(document: Mapping[str, Any]) -> HandlerStatus:
         extension_message=_message(own),
         substatus=tuple(
             Substatus(
-                name=str(one.get("name", "")),
-                status=str(one.get("status", "")),
-                code=int(one.get("code") or 0),
-                message=_message(one),
+                name=str(part.get("name", "")),
+                status=str(part.get("status", "")),
+                code=int(part.get("code") or 0),
+                message=_message(part),
             )
-            for one in own.get("substatus") or ()
+            for part in own.get("substatus") or ()
         ),
     )
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from imagebake.lab.boot.network import VmNetwork
-from imagebake.lab.ledger import DNS, OTHER, RequestKind, LedgerEntry
+from imagebake.lab.ledger import DNS, OTHER, LedgerEntry, RequestKind
 from tests.lab.boot.conftest import NOW, a_machine
 
 pytestmark = pytest.mark.root

@@ -14,7 +14,7 @@ import pytest
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.boot.attribution import pids_in
 from imagebake.lab.boot.runner import run_scenario
-from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Moment, Scenario
+from imagebake.lab.boot.scenario import FirstBoot, Moment, Scenario, StartMethod
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.plan import FabricExtension, GatewayMode, GoalState, StoreMode
 from imagebake.lab.ledger import RequestKind

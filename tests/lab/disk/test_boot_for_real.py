@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.disk.qemu import EMULATED, KVM, BootAttempt, Hardware, boot
-from imagebake.lab.disk.result import DiskBoot, BootStage, BootTrouble
+from imagebake.lab.disk.result import BootStage, BootTrouble, DiskBoot
 from imagebake.lab.engine.store import LayerStore
 from imagebake.lab.engine.vhd import ESP_SIZE, ESP_START, MIB, ExportedImage, export_vhd, footer
 from tests.support.boot_root import disk_root

@@ -91,7 +91,7 @@ def test_a_broken_disk_is_told_by_its_console(
 ) -> None:
     reading = read_console(recorded(name))
 
-    assert (reading.stages[-1], reading.trouble, reading.said) == (reached, trouble, said)
+    assert (reading.stages[-1], reading.trouble, reading.trouble_line) == (reached, trouble, said)
     assert not reading.whole
 
 
@@ -109,7 +109,7 @@ def test_a_kernel_that_panics_says_so() -> None:
     reading = read_console(b"[    0.0] Linux version 6.1.0 (x)\r\n" + panic)
 
     assert (reading.stages[-1], reading.trouble) == (BootStage.KERNEL, BootTrouble.PANIC)
-    assert reading.said.endswith("Unable to mount root fs")
+    assert reading.trouble_line.endswith("Unable to mount root fs")
 
 
 def test_a_quiet_kernel_hides_no_stage_from_a_login() -> None:

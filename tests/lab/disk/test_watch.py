@@ -15,11 +15,11 @@ from imagebake.lab.disk.qemu import (
     KVM,
     Accelerator,
     BootAttempt,
-    Hardware,
     EmulatorFailed,
+    Hardware,
     boot,
 )
-from imagebake.lab.disk.result import DiskBoot, BootStage, BootTrouble
+from imagebake.lab.disk.result import BootStage, BootTrouble, DiskBoot
 
 pytestmark = pytest.mark.root
 

@@ -10,7 +10,7 @@ import pytest
 
 from imagebake.kernel.host import files
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
 from tests.lab.engine import support
 
 

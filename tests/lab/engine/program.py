@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from imagebake.lab.engine.engine import Engine
 from imagebake.lab.engine.errors import EngineFailed
-from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
 
 
 def main() -> int:

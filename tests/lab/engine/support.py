@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
 
 BUNDLE = "b" * 64
 PACKAGES = ("sudo", "systemd-sysv", "iproute2")

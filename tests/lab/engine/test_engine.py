@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.errors import Cancelled, UnsupportedTemplate, EngineFailed
+from imagebake.lab.engine.errors import Cancelled, EngineFailed, UnsupportedTemplate
 from tests.lab.engine import support
 from tests.lab.engine.support import build, shell
 

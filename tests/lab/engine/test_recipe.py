@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.engine import base
-from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
 
 RECIPE = BaseRecipe(
     suite="bookworm", architecture="amd64", packages=("sudo=1.9-1",), bundle="b" * 64

@@ -66,7 +66,7 @@ def test_a_full_disk_is_said_in_one_sentence(store: LayerStore, number: int) -> 
 
 def test_what_a_killed_process_left_is_swept_and_what_lives_is_not(store: LayerStore) -> None:
     (store.folder / "tmp/dead/root").mkdir(parents=True)
-    with store.throw_away("living") as attempt:
+    with store.temporary_tree("living") as attempt:
         store.sweep()
 
         assert attempt.is_dir()
@@ -104,7 +104,7 @@ def test_whoever_waits_finds_what_the_other_made(store: LayerStore) -> None:
 def test_a_layer_counts_after_a_crash_only_when_it_was_settled(store: LayerStore) -> None:
     for key in ("lost", "kept"):
         store.obtain(key, fill, cancelled=never)
-    store.settle(("kept",))
+    store.persist(("kept",))
     for key in ("lost", "kept"):
         path = store.path(key) / "layer.json"
         known = json.loads(path.read_bytes())

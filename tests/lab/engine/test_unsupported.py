@@ -9,9 +9,9 @@ import pytest
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host import system_packages
 from imagebake.lab.engine.engine import Engine
-from imagebake.lab.engine.errors import UnsupportedTemplate, EngineFailed
-from imagebake.lab.engine.recipe import BaseRecipe, BaseMarketplace
-from imagebake.lab.engine.template import ignored_parts, unsupported_reason, named_source
+from imagebake.lab.engine.errors import EngineFailed, UnsupportedTemplate
+from imagebake.lab.engine.recipe import BaseMarketplace, BaseRecipe
+from imagebake.lab.engine.template import ignored_parts, named_source, unsupported_reason
 
 OWN = system_packages.architecture()
 RECIPE = BaseRecipe(suite="bookworm", architecture=OWN, packages=("base-files",))

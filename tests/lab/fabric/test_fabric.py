@@ -25,8 +25,8 @@ from imagebake.lab.fabric.plan import (
     WIRE_SERVER,
     GatewayMode,
     GoalState,
-    IdentityFault,
     GoalStateSource,
+    IdentityFault,
     StoreMode,
 )
 from imagebake.lab.fabric.sample_extension import sample_package

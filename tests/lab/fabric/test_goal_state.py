@@ -6,7 +6,7 @@ import json
 import pytest
 
 from imagebake.lab.fabric import goal_state
-from imagebake.lab.fabric.goal_state import GoalStates, GoalStateRevision
+from imagebake.lab.fabric.goal_state import GoalStateRevision, GoalStates
 from imagebake.lab.fabric.plan import FabricExtension, GoalState, GoalStateSource
 from tests.lab.fabric.conftest import HELLO, MACHINE, NOW, parsed
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from imagebake.lab.fabric.exchange import FabricResponse, FabricRequest, Peer
+from imagebake.lab.fabric.exchange import FabricRequest, FabricResponse, Peer
 from imagebake.lab.fabric.listener import FabricListener
 from tests.lab.fabric.conftest import Reply, answered
 
