@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 from imagebake.kernel.console import print_json, print_table
@@ -91,6 +92,14 @@ def _provide_azurite(context: Context) -> bool:
     return process.attached(command, cwd=context.workspace.root) == 0
 
 
+def _provide_development(context: Context) -> int:
+    """Add the packages of requirements-dev.lock to the clone's own .venv; return an exit code."""
+    root = context.workspace.root
+    if Path(sys.prefix) != root / ".venv":
+        return 0  # another environment: its owner decides what is in it
+    return process.attached([root / "inv", "--development"])
+
+
 def test(
     *,
     path: Annotated[str, Word("one test file, or a test's node id")] = "",
@@ -106,6 +115,8 @@ def test(
     if lacking := system_packages.missing(needs):
         ensure_programs(lacking, progress=console_progress(quiet=False))
     context = open_context(quiet=True)
+    if code := _provide_development(context):
+        return code
     if not _provide_azurite(context) and "CI" in os.environ:
         raise ArtifactError(
             "Azurite was not installed, and continuous integration does not go without",
