@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.clients.az_steps import STEPS, template
 from tests.clients.environment import AZ_LOCK, HERE, JS_FILES, CannotInstall, Environment
 from tests.clients.js_life import PROGRAM
 from tests.clients.steps import Step, failed, summary
+from tests.support import azurite
 
 WORDS = dict.fromkeys(("group", "scope", "url", "client", "secret", "tenant", "template"), "x")
 
@@ -62,9 +62,12 @@ def test_every_command_has_its_words() -> None:
     assert template({"scope": "/here"})["properties"]["distribute"][0]["galleryImageId"]
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+@pytest.mark.azurite
 def test_the_program_for_node_can_be_parsed() -> None:
-    done = subprocess.run(["node", "--check", PROGRAM], capture_output=True, check=False)
+    node = azurite.node()  # the machine's, or what set-up brought for Azurite
+    assert node
+
+    done = subprocess.run([node, "--check", PROGRAM], capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr.decode()
 

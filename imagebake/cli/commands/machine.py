@@ -18,6 +18,7 @@ NEEDS = {
     "bake without root": system_packages.ROOTLESS,
     "export --format vhd": system_packages.EXPORT,
     "prove": system_packages.PROVE,
+    "plan --base": system_packages.PLAN,
     "test": system_packages.TEST,
 }
 

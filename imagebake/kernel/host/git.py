@@ -88,5 +88,7 @@ def _git(root: Path, *words: str, stdin: bytes | None = None) -> bytes:
 
 
 def _last_words(outcome: process.ProcessResult) -> str:
-    said = outcome.stderr.decode(errors="replace").strip().splitlines()
-    return said[-1] if said else ""
+    lines = outcome.stderr.decode(errors="replace").strip().splitlines()
+    # Below a mount point git adds where it stopped to look after what is wrong.
+    reasons = [line for line in lines if line.startswith("fatal:")]
+    return (reasons or lines or [""])[-1]

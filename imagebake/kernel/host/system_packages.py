@@ -66,7 +66,13 @@ BOOT = (
 )
 """What `validate --boot` starts besides: large, and asked for by nothing else."""
 
+PLAN = (Need("git", "git", "knows what the specs were before a change"),)
+"""What `plan --base` starts."""
+
 TEST = (
+    Need("curl", "curl", "fetches as our scripts do where no image is booted"),
+    Need("useradd", "passwd", "makes the users of bakes without root"),
+    Need("cmp", "diffutils", "compares images byte by byte"),
     Need("gpg", "gpg", "signs the archives of tests"),
     Need("gpg-agent", "gpg-agent", "keeps their keys"),
     Need("openssl", "openssl", "opens what the fabric of first boots encrypts"),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -30,8 +29,6 @@ def test_control_fields_are_read_in_their_order(suffix: str, name: str, tmp_path
 
 @pytest.mark.parametrize("compression", ["xz", "gzip", "zstd", "none"])
 def test_what_dpkg_deb_builds_is_read(compression: str, tmp_path: Path) -> None:
-    if not shutil.which("dpkg-deb"):
-        pytest.skip("needs dpkg-deb")
     (tmp_path / "tree" / "DEBIAN").mkdir(parents=True)
     text = "Package: a-tool\nVersion: 1:2~rc1\nArchitecture: all\nMaintainer: x\nDescription: y\n"
     (tmp_path / "tree" / "DEBIAN" / "control").write_text(text)

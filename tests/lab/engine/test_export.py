@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import struct
 import uuid
 from pathlib import Path
@@ -92,7 +91,6 @@ def test_a_disk_boots_the_newest_whole_kernel_by_uefi(
 
 @pytest.mark.root
 @pytest.mark.archive
-@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="needs qemu-img")
 def test_qemu_takes_the_disk_for_what_it_is(
     engine: Engine, record: dict[str, Any], tmp_path: Path
 ) -> None:
