@@ -15,7 +15,7 @@ COMMANDS = {
     "ruff check": ("ruff", "check", "."),
     "ruff format": ("ruff", "format", "--check", "."),
     "mypy": ("mypy",),
-    "shellcheck": ("shellcheck", "inv", ".ci/run"),
+    "shellcheck": ("shellcheck", "inv", ".ci/run", ".ci/bare-root"),
     "zizmor": ("zizmor", "--offline", "--persona", "pedantic", "--quiet", ".github/workflows"),
     "jactionlint": ("jactionlint",),
     "workflow schema": (
