@@ -32,8 +32,13 @@ def sbom(
     if document is None:
         return
     rows = [
-        (one["name"], one.get("version", ""), _property(one, "step", "path"), one.get("purl", ""))
-        for one in document["components"]
+        (
+            component["name"],
+            component.get("version", ""),
+            _property(component, "step", "path"),
+            component.get("purl", ""),
+        )
+        for component in document["components"]
     ]
     print_table(("component", "version", "from", "package URL"), sorted(rows))
 
@@ -56,7 +61,7 @@ def provenance(
     print_table(("subject", subject["name"]), [("sha256", subject["digest"]["sha256"])])
     print()
     materials = document["predicate"]["buildDefinition"]["resolvedDependencies"]
-    rows = [(one["name"], next(iter(one["digest"].values()))) for one in materials]
+    rows = [(material["name"], next(iter(material["digest"].values()))) for material in materials]
     print_table(("material", "digest"), rows)
 
 
@@ -121,5 +126,7 @@ def _trusted(context: Context) -> tuple[PublicKey, ...]:
 
 
 def _property(component: dict[str, Any], *names: str) -> str:
-    told = {one["name"]: one["value"] for one in component.get("properties", ())}
-    return next((told[key] for name in names if (key := f"imagebake:{name}") in told), "")
+    properties = {entry["name"]: entry["value"] for entry in component.get("properties", ())}
+    return next(
+        (properties[key] for name in names if (key := f"imagebake:{name}") in properties), ""
+    )

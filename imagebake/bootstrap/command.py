@@ -90,8 +90,8 @@ def _say_done(
     context: Context, it: BootstrapLayout, found: BootstrapPlan, *, as_json: bool
 ) -> None:
     if as_json:
-        told = {"applied": bool(found.due)}
-        print_json(found.to_json() | told | _request(context, it, found).to_json())
+        outcome = {"applied": bool(found.due)}
+        print_json(found.to_json() | outcome | _request(context, it, found).to_json())
     elif found.due:
         print(f"\nMade {len(found.due)} things and looked again: all are as planned.")
         print(f"Next: ./inv doctor --cloud {context.settings.cloud}")
@@ -111,12 +111,12 @@ def _request(context: Context, it: BootstrapLayout, found: BootstrapPlan) -> Boo
 
 def _rows(it: BootstrapLayout, found: BootstrapPlan) -> tuple[ResourceRow, ...]:
     roles = {role.name: role for role in it.roles}
-    assignments = {one.name: one for one in it.assignments}
+    assignments = {assignment.name: assignment for assignment in it.assignments}
     rows = []
-    for one in found.changes:
-        wanted = one.wanted
-        told = [str(difference) for difference in one.differences]
-        lines = [one.why, *told] if one.why else told
+    for change in found.changes:
+        wanted = change.wanted
+        differences = [str(difference) for difference in change.differences]
+        lines = [change.why, *differences] if change.why else differences
         title, words = wanted.title, resource_purpose(wanted.kind, wanted.title, wanted.body)
         name = wanted.id.rpartition("/")[2]
         if name in roles:
@@ -126,7 +126,7 @@ def _rows(it: BootstrapLayout, found: BootstrapPlan) -> tuple[ResourceRow, ...]:
             title = assignment_title(assignments[name], it)
             words = assignments[name].role.grant.why
         row = ResourceRow(
-            kind=wanted.kind, mark=one.what, title=title, about=words, lines=tuple(lines)
+            kind=wanted.kind, mark=change.what, title=title, about=words, lines=tuple(lines)
         )
         rows.append(row)
     return tuple(rows)
@@ -148,13 +148,13 @@ def _write(
         "Administrator",
     ]
     lines[-1] += f" with Contributor) in subscription {it.subscription}:"
-    for number, one in enumerate(deployments, 1):
-        stem = f"{number}-{one.name}"
-        write_atomically(folder / f"{stem}.json", canonical_json(one.template))
-        values = {name: {"value": parameters[name]} for name in one.parameters}
+    for number, deployment in enumerate(deployments, 1):
+        stem = f"{number}-{deployment.name}"
+        write_atomically(folder / f"{stem}.json", canonical_json(deployment.template))
+        values = {name: {"value": parameters[name]} for name in deployment.parameters}
         document = canonical_json(_PARAMETERS | {"parameters": values})
         write_atomically(folder / f"{stem}.parameters.json", document)
-        lines += ["", *_az(one, stem, it.subscription)]
+        lines += ["", *_az(deployment, stem, it.subscription)]
     write_atomically(folder / "README.txt", ("\n".join(lines) + "\n").encode())
 
 
@@ -164,9 +164,12 @@ _PARAMETERS: dict[str, object] = {
 }
 
 
-def _az(one: BootstrapDeployment, stem: str, subscription: str) -> tuple[str, ...]:
+def _az(deployment: BootstrapDeployment, stem: str, subscription: str) -> tuple[str, ...]:
     files = f"--template-file {stem}.json --parameters @{stem}.parameters.json"
-    name = f"--subscription {subscription} --name imagebake-{one.name}"
-    if one.group:
-        return (f"az deployment group create {name} \\", f"  --resource-group {one.group} {files}")
-    return (f"az deployment sub create {name} \\", f"  --location {one.location} {files}")
+    name = f"--subscription {subscription} --name imagebake-{deployment.name}"
+    if deployment.group:
+        return (
+            f"az deployment group create {name} \\",
+            f"  --resource-group {deployment.group} {files}",
+        )
+    return (f"az deployment sub create {name} \\", f"  --location {deployment.location} {files}")

@@ -59,7 +59,7 @@ def _second(settings: Settings) -> GalleryLocation | None:
 def _definitions(specs: Collection[ImageSpec]) -> Iterator[GalleryDefinition]:
     """The definition of every image, and of the plain one where heartbeats compare with it."""
     found: dict[str, GalleryDefinition] = {}
-    for spec in sorted(specs, key=lambda one: one.gallery.definition):
+    for spec in sorted(specs, key=lambda spec: spec.gallery.definition):
         found.setdefault(spec.gallery.definition, spec.gallery)
         if spec.heartbeat.plain:
             plain = plain_definition(spec.gallery)
@@ -71,15 +71,15 @@ def _regions(settings: Settings, specs: Collection[ImageSpec]) -> tuple[str, ...
     """Where machines of heartbeats are made; none where the settings name subnets of others."""
     if settings.subnet:
         return ()
-    return tuple(sorted({one.name for spec in specs for one in spec.regions}))
+    return tuple(sorted({region.name for spec in specs for region in spec.regions}))
 
 
 def _repository(context: Context) -> str:
     """OWNER/NAME on GitHub: the setting's, or the clone's; empty where nobody knows."""
-    if told := context.settings.repository:
-        if not is_repository(told):
-            raise UsageError(f"repository is {told!r}", hint="it is OWNER/NAME, as on GitHub")
-        return told
+    if repository := context.settings.repository:
+        if not is_repository(repository):
+            raise UsageError(f"repository is {repository!r}", hint="it is OWNER/NAME, as on GitHub")
+        return repository
     root = context.workspace.root
     asked = process.run(["git", "-C", root, "remote", "get-url", "origin"], check=False)
     found = None if asked.code else _GITHUB.fullmatch(asked.text.strip())
@@ -88,7 +88,7 @@ def _repository(context: Context) -> str:
 
 def _tags(text: str) -> dict[str, str]:
     tags: dict[str, str] = {}
-    for pair in filter(None, (one.strip() for one in text.split(","))):
+    for pair in filter(None, (part.strip() for part in text.split(","))):
         name, found, value = (part.strip() for part in pair.partition("="))
         if not found or not _TAG.fullmatch(name) or name in tags:
             raise UsageError(
@@ -143,10 +143,10 @@ def next_variables(it: BootstrapLayout) -> tuple[str, ...]:
         return ()
     tenant = '"$(az account show --query tenantId -o tsv)"'
     client = '"$(az identity show --query clientId -o tsv -g {} -n {})"'
-    told = [f"gh variable set AZURE_TENANT_ID -R {it.repository} --body {tenant}"]
+    commands = [f"gh variable set AZURE_TENANT_ID -R {it.repository} --body {tenant}"]
     for name in environments():
         mine = client.format(it.first.group, it.identity_name(name))
-        told.append(
+        commands.append(
             f"gh variable set AZURE_CLIENT_ID -R {it.repository} --env {name} --body {mine}"
         )
-    return tuple(told)
+    return tuple(commands)

@@ -15,7 +15,7 @@ from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.desired_state import desired_foundation
 from imagebake.bootstrap.policies import check_policies
 from imagebake.bootstrap.resources import BootstrapLayout
-from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.console import print_json, print_table, print_text
 from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import CloudError, UsageError, ValidationFailed
 from imagebake.session.session import connect
@@ -55,21 +55,23 @@ class CheckResult:
     @property
     def word(self) -> str:
         """How it went, in a word or two."""
-        sure = sum(one.sure for one in self.complaints)
+        sure = sum(complaint.sure for complaint in self.complaints)
         if not self.complaints:
             return "not asked" if self.left_out else "well"
         maybe = len(self.complaints) - sure
-        told = [(sure, "wrong"), (maybe, "may be")]
-        return ", ".join(f"{count} {word}" for count, word in told if count)
+        counts = [(sure, "wrong"), (maybe, "may be")]
+        return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
 def examine(needs: Needs, *, clients: Clients) -> tuple[CheckResult, ...]:
     """Do every check; one that cannot be done is a complaint, and hinders no other."""
     first = _done(_FIRST, CHECKS[_FIRST][0], clients, needs)
-    told = " ".join(one.what for one in first.complaints if one.check == "provider")
+    providers = " ".join(
+        complaint.what for complaint in first.complaints if complaint.check == "provider"
+    )
     works = [
         functools.partial(_done, name, check, clients, needs)
-        if not provider or f"{provider} is" not in told
+        if not provider or f"{provider} is" not in providers
         else functools.partial(CheckResult, name=name, complaints=(), left_out=True)
         for name, (check, provider) in CHECKS.items()
         if name != _FIRST
@@ -103,11 +105,11 @@ def doctor_cloud(cloud: str, *, as_json: bool) -> None:
     needs = needs_of(context, desired_foundation(context))
     with connect(context) as session:
         found = examine(needs, clients=session.cloud)
-    complaints = [one for each in found for one in each.complaints]
-    sure = [one for one in complaints if one.sure]
+    complaints = [complaint for each in found for complaint in each.complaints]
+    sure = [complaint for complaint in complaints if complaint.sure]
     if as_json:
-        told = {"checks": {one.name: one.word for one in found}}
-        print_json(told | {"healthy": not sure, "complaints": [c.to_json() for c in complaints]})
+        report = {"checks": {result.name: result.word for result in found}}
+        print_json(report | {"healthy": not sure, "complaints": [c.to_json() for c in complaints]})
     else:
         _print(context, found)
     if sure:
@@ -117,12 +119,12 @@ def doctor_cloud(cloud: str, *, as_json: bool) -> None:
 
 def _print(context: Context, found: tuple[CheckResult, ...]) -> None:
     where = "subscription" if context.settings.cloud == "azure" else "the emulator's subscription"
-    print(f"Examined {where} {context.settings.subscription}\n")
-    print_table(("what", "how it is"), ((one.name, one.word) for one in found))
-    for one in (complaint for each in found for complaint in each.complaints):
-        print(f"\n{one}")
+    print_text(f"Examined {where} {context.settings.subscription}\n")
+    print_table(("what", "how it is"), ((result.name, result.word) for result in found))
+    for complaint in (complaint for each in found for complaint in each.complaints):
+        print_text(f"\n{complaint}")
     if not any(each.complaints for each in found):
-        print("\nNothing here would break a build.")
+        print_text("\nNothing here would break a build.")
 
 
 def needs_of(context: Context, it: BootstrapLayout) -> Needs:
@@ -132,9 +134,9 @@ def needs_of(context: Context, it: BootstrapLayout) -> Needs:
     mine = "blob.core.windows.net" in settings.mirror_url
     account = it.id("Microsoft.Storage/storageAccounts", it.account) if mine else ""
     scopes: dict[str, tuple[str, ...]] = {}
-    for one in it.assignments:
-        known = scopes.get(one.role.grant.scope.value, ())
-        scopes[one.role.grant.scope.value] = tuple(dict.fromkeys((*known, one.scope)))
+    for assignment in it.assignments:
+        known = scopes.get(assignment.role.grant.scope.value, ())
+        scopes[assignment.role.grant.scope.value] = tuple(dict.fromkeys((*known, assignment.scope)))
     for name, named in (("service", settings.identity), ("build", settings.build_identity)):
         if named:
             scopes[name] = (named,)
@@ -143,8 +145,10 @@ def needs_of(context: Context, it: BootstrapLayout) -> Needs:
     return Needs(
         location=settings.location,
         sizes=_sizes(settings.location, specs),
-        regions=tuple(sorted({one.name for spec in specs for one in spec.regions})),
-        galleries=tuple((one.group, one.name, one.location) for one in it.galleries),
+        regions=tuple(sorted({region.name for spec in specs for region in spec.regions})),
+        galleries=tuple(
+            (gallery.group, gallery.name, gallery.location) for gallery in it.galleries
+        ),
         identity=settings.identity,
         build_identity=settings.build_identity,
         account=account,
@@ -166,9 +170,9 @@ def _sizes(location: str, specs: Collection[ImageSpec]) -> dict[str, dict[str, i
 
 def _managed_tags(specs: Collection[ImageSpec]) -> dict[str, str]:
     """The tags that every image's build gives to what Azure makes for it."""
-    told = [dict(getattr(spec.build, "managed_tags", {})) for spec in specs]
+    all_tags = [dict(getattr(spec.build, "managed_tags", {})) for spec in specs]
     return {
         name: value
-        for name, value in (told[0] if told else {}).items()
-        if all(name in one for one in told)
+        for name, value in (all_tags[0] if all_tags else {}).items()
+        if all(name in tags for tags in all_tags)
     }

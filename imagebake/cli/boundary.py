@@ -37,9 +37,9 @@ def boundary() -> Iterator[None]:
     except (Exit, BrokenPipeError):
         raise
     except Exception as error:
-        if told := machine_trouble(error):
-            print(format_error(told), file=sys.stderr)
-            raise Exit(code=told.exit_code) from None
+        if trouble := machine_trouble(error):
+            print(format_error(trouble), file=sys.stderr)
+            raise Exit(code=trouble.exit_code) from None
         traceback.print_exc()
         print(
             "error: this is a mistake in imagebake, not in your files\n"

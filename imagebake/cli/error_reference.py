@@ -107,10 +107,10 @@ def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
 
 def _chapter(chapter: Chapter) -> list[str]:
     lines = [f"### {chapter.title}", "", f"From {chapter.source}.", ""]
-    for one in chapter.meanings:
-        pattern = one.pattern.replace("`", "'")
-        lines += [f"**{one.id}**: `{pattern}`", "", f"- cause: {one.cause}"]
-        lines += [f"- next: {one.hint}", ""]
+    for known in chapter.meanings:
+        pattern = known.pattern.replace("`", "'")
+        lines += [f"**{known.id}**: `{pattern}`", "", f"- cause: {known.cause}"]
+        lines += [f"- next: {known.hint}", ""]
     return lines[:-1]
 
 

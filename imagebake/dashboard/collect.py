@@ -107,14 +107,14 @@ def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Sta
 
 def _remembered(context: Context, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
     """What was read of the gallery last; nobody knows whether the gate is open."""
-    told = evaluate_gate(context.settings.freezes, None, context.now)
+    gate = evaluate_gate(context.settings.freezes, None, context.now)
     last = _last_inventory(path)
     if last is None:
-        return Standing(gate=told, gaps=(MissingPart(part=GALLERY, why=why),))
+        return Standing(gate=gate, gaps=(MissingPart(part=GALLERY, why=why),))
     return Standing(
         rows=tuple(row for spec in specs for row in status(spec, last, context.now)),
         quotas=quotas(last),
-        gate=told,
+        gate=gate,
         seen=last.at,
         gaps=(MissingPart(part=GALLERY, why=why, seen=last.at),),
     )
@@ -133,13 +133,13 @@ def _gallery(context: Context) -> str:
     return settings.second_gallery if settings.in_use == SECOND else settings.gallery
 
 
-def _gate_seen(one: RolloutGate) -> GateSummary:
-    return GateSummary(state=one.state.value, why=one.why, until=one.until, owner=one.owner)
+def _gate_seen(gate: RolloutGate) -> GateSummary:
+    return GateSummary(state=gate.state.value, why=gate.why, until=gate.until, owner=gate.owner)
 
 
-def _quota(one: Quota) -> QuotaSummary:
+def _quota(quota: Quota) -> QuotaSummary:
     return QuotaSummary(
-        kind=one.kind, used=one.used, limit=one.limit, warns=one.warns, where=one.where
+        kind=quota.kind, used=quota.used, limit=quota.limit, warns=quota.warns, where=quota.where
     )
 
 
@@ -155,14 +155,14 @@ def _image(spec: ImageSpec, there: Standing) -> ImageSummary:
 
 
 def _ring(row: RingStatus) -> RingSummary:
-    told: dict[str, Any] = row.to_json()
+    fields: dict[str, Any] = row.to_json()
     return RingSummary(
         name=row.ring,
-        current=told["current"],
-        previous=told["previous"],
+        current=fields["current"],
+        previous=fields["previous"],
         since=row.since,
         age_days=round(row.age.total_seconds() / 86400, 2) if row.age else None,
-        proof=(told["proof"] or "none").partition(" ")[0],
+        proof=(fields["proof"] or "none").partition(" ")[0],
         flaw=row.flaw,
         held=row.held,
         replicas=row.replicas,
@@ -178,59 +178,61 @@ def _beats(
     """The figures and pictures of every region that is or was beaten, and the incidents."""
     pulses = load_pulses(context, specs, context.now - dt.timedelta(days=DAYS))
     ages = {spec.name: spec.objectives.age_days for spec in specs}
-    told = region_statistics(pulses, now=context.now, objectives=ages)
+    statistics = region_statistics(pulses, now=context.now, objectives=ages)
     drawn = time_buckets(pulses, now=context.now)
     regions = [
-        RegionSummary(image=image, region=region, label=label, figures=one, slots=drawn[who])
-        for one in told
-        for who in [(one.image, one.region, one.label)]
+        RegionSummary(
+            image=image, region=region, label=label, figures=region_figures, slots=drawn[who]
+        )
+        for region_figures in statistics
+        for who in [(region_figures.image, region_figures.region, region_figures.label)]
         for image, region, label in [who]
         if who in drawn
     ]
-    regions += _silent(specs, told)
+    regions += _silent(specs, statistics)
     misses = {spec.name: spec.heartbeat.misses for spec in specs}
     found = find_incidents(judge_beats(pulses), misses)
     why = f"no beats in {context.workspace.shown(context.workspace.heartbeats)} for {DAYS} days"
     return (
-        tuple(sorted(regions, key=lambda one: (one.image, one.region, one.label))),
-        tuple(_incident(one, past) for one in reversed(found)),
+        tuple(sorted(regions, key=lambda region: (region.image, region.region, region.label))),
+        tuple(_incident(incident, past) for incident in reversed(found)),
         () if pulses else (MissingPart(part=BEATS, why=why),),
     )
 
 
 def _silent(
-    specs: Iterable[ImageSpec], told: Iterable[RegionStatistics]
+    specs: Iterable[ImageSpec], statistics: Iterable[RegionStatistics]
 ) -> Iterator[RegionSummary]:
     """Where an image's rings are, and nobody has heard of it."""
-    heard = {(one.image, one.region) for one in told}
+    heard = {(figures.image, figures.region) for figures in statistics}
     for spec in specs:
         for region in sorted({name for ring in spec.rollout_rings for name in ring.regions}):
             if (spec.name, region) not in heard:
                 yield RegionSummary(image=spec.name, region=region, label=GOLDEN)
 
 
-def _incident(one: Incident, past: Iterable[RolloutSummary]) -> IncidentSummary:
-    failed = one.last.failure
+def _incident(incident: Incident, past: Iterable[RolloutSummary]) -> IncidentSummary:
+    failed = incident.last.failure
     return IncidentSummary(
-        image=one.image,
-        region=one.region,
-        cause=one.last.cause.value,
-        sentence=one.last.sentence,
+        image=incident.image,
+        region=incident.region,
+        cause=incident.last.cause.value,
+        sentence=incident.last.sentence,
         phase=failed.name if failed else "",
         host=failed.host if failed else "",
         code=failed.code if failed else "",
         message=failed.message if failed else "",
-        began=one.first.at,
-        opened=one.opened,
-        closed=one.closed,
-        misses=one.misses,
-        stopped=tuple(dict.fromkeys(move.title for move in past if _stopped_by(move, one))),
+        began=incident.first.at,
+        opened=incident.opened,
+        closed=incident.closed,
+        misses=incident.misses,
+        stopped=tuple(dict.fromkeys(move.title for move in past if _stopped_by(move, incident))),
     )
 
 
-def _stopped_by(move: RolloutSummary, one: Incident) -> bool:
+def _stopped_by(move: RolloutSummary, incident: Incident) -> bool:
     """Whether *move* was refused while the incident was open, and because of it."""
-    opened = one.opened.replace(microsecond=0)  # records are of whole seconds
-    during = move.began >= opened and (one.closed is None or move.began <= one.closed)
-    its = move.image in (one.image, SEVERAL_IMAGES) and one.region in move.refused
+    opened = incident.opened.replace(microsecond=0)  # records are of whole seconds
+    during = move.began >= opened and (incident.closed is None or move.began <= incident.closed)
+    its = move.image in (incident.image, SEVERAL_IMAGES) and incident.region in move.refused
     return bool(move.refused) and during and its

@@ -37,53 +37,53 @@ def moves(
         for folder, image in folders.items()
         for name in _worth_reading(mirror.recorded_below(folder), since)
     )
-    return tuple(sorted(filter(None, read), key=lambda one: one.began, reverse=True))
+    return tuple(sorted(filter(None, read), key=lambda summary: summary.began, reverse=True))
 
 
 def _worth_reading(names: Sequence[str], since: dt.datetime) -> Iterator[str]:
     """The newest records, and the younger ones of what was refused; names begin with a time."""
     first = f"{since:%Y%m%dT%H%M%SZ}"
     yield from names[-MOVES:]
-    yield from (one for one in names[:-MOVES] if one.endswith(REFUSED) and one >= first)
+    yield from (name for name in names[:-MOVES] if name.endswith(REFUSED) and name >= first)
 
 
 def _move(image: str, content: bytes | None) -> RolloutSummary | None:
     """What a record says; None for what is no record of ours."""
     try:
-        told: dict[str, Any] = json.loads(content or b"{}")
-        if told.get("refused"):
-            return _refusal(image, told)
-        calls = (told.get("metrics") or {}).get("calls")
+        record: dict[str, Any] = json.loads(content or b"{}")
+        if record.get("refused"):
+            return _refusal(image, record)
+        calls = (record.get("metrics") or {}).get("calls")
         return RolloutSummary(
             image=image,
-            verb=str(told["verb"]),
-            title=str(told["title"]),
-            began=_moment(told["began"]),
-            seconds=float(told["seconds"]),
-            steps=len(told["done"]),
-            failed=len(told["failed"]),
-            stopped=str(told["stopped"] or ""),
-            objective_seconds=told["objective_seconds"],
-            objective_met=told["objective_met"],
+            verb=str(record["verb"]),
+            title=str(record["title"]),
+            began=_moment(record["began"]),
+            seconds=float(record["seconds"]),
+            steps=len(record["done"]),
+            failed=len(record["failed"]),
+            stopped=str(record["stopped"] or ""),
+            objective_seconds=record["objective_seconds"],
+            objective_met=record["objective_met"],
             calls=sum(calls.values()) if calls else None,
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
-def _refusal(image: str, told: Mapping[str, Any]) -> RolloutSummary:
+def _refusal(image: str, record: Mapping[str, Any]) -> RolloutSummary:
     """What was refused before it began: *seconds* are those in which it was, again and again."""
-    began, last = _moment(told["began"]), _moment(told["last"])
+    began, last = _moment(record["began"]), _moment(record["last"])
     return RolloutSummary(
         image=image,
-        verb=str(told["verb"]),
-        title=str(told["title"]),
+        verb=str(record["verb"]),
+        title=str(record["title"]),
         began=began,
         seconds=(last - began).total_seconds(),
-        steps=len(told["waiting"]),
+        steps=len(record["waiting"]),
         failed=0,
-        refused=str(told["refused"]),
-        times=int(told["times"]),
+        refused=str(record["refused"]),
+        times=int(record["times"]),
     )
 
 
@@ -91,15 +91,15 @@ def bakes(context: Context) -> tuple[BakeSummary, ...]:
     """The last bakes of this state directory, newest first."""
     journal = BakeJournal(folder=context.workspace.records, clock=lambda: context.now)
     return tuple(
-        BakeSummary(image=one.image, begun=one.begun, outcome=one.outcome)
-        for one in journal.latest(BAKES)
+        BakeSummary(image=bake.image, begun=bake.begun, outcome=bake.outcome)
+        for bake in journal.latest(BAKES)
     )
 
 
 def runbooks_seen(context: Context) -> tuple[RunbookSummary, ...]:
     """Every runbook, with its last rehearsal here."""
     return tuple(
-        _runbook(context, one) for one in load_runbooks(context.workspace.runbooks).values()
+        _runbook(context, runbook) for runbook in load_runbooks(context.workspace.runbooks).values()
     )
 
 

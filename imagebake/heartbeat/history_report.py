@@ -19,7 +19,7 @@ from imagebake.heartbeat.verdict import (
     judge_beats,
     ring_health,
 )
-from imagebake.kernel.console import print_json, print_table
+from imagebake.kernel.console import print_json, print_table, print_text
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.host.files import write_atomically
@@ -41,22 +41,22 @@ def records(context: Context) -> BeatRecords:
 
 def load_recent(context: Context, specs: Iterable[ImageSpec]) -> list[Beat]:
     """The beats of *specs* that still matter."""
-    names = {one.name for one in specs}
-    return [one for one in records(context).load(context.now - RECENT) if one.image in names]
+    names = {spec.name for spec in specs}
+    return [beat for beat in records(context).load(context.now - RECENT) if beat.image in names]
 
 
 def load_pulses(
     context: Context, specs: Iterable[ImageSpec], since: dt.datetime
 ) -> list[BeatSummary]:
     """What is needed of the beats of *specs* from *since* on, to say how it has been."""
-    names = {one.name for one in specs}
+    names = {spec.name for spec in specs}
     every = pulse.load_summaries(records(context), context.workspace.pulses, since)
-    return [one for one in every if one.image in names]
+    return [pulse for pulse in every if pulse.image in names]
 
 
 def incidents_of(context: Context, specs: Sequence[ImageSpec]) -> list[Incident]:
     """The incidents that the records of *specs* tell of."""
-    misses = {one.name: one.heartbeat.misses for one in specs}
+    misses = {spec.name: spec.heartbeat.misses for spec in specs}
     return find_incidents(judge_beats(load_pulses(context, specs, context.now - RECENT)), misses)
 
 
@@ -72,18 +72,18 @@ def print_history(
 ) -> None:
     """Print the figures of each region, and the incidents."""
     since = context.now - dt.timedelta(days=_number("--days", days))
-    ages = {one.name: one.objectives.age_days for one in specs}
+    ages = {spec.name: spec.objectives.age_days for spec in specs}
     with garbage_collection_paused():
         beats = load_pulses(context, specs, since)
         figures = region_statistics(beats, now=context.now, objectives=ages)
         found = find_incidents(
-            judge_beats(beats), {one.name: one.heartbeat.misses for one in specs}
+            judge_beats(beats), {spec.name: spec.heartbeat.misses for spec in specs}
         )
     if as_json:
         print_json(
             {
-                "figures": [one.to_json() for one in figures],
-                "incidents": [one.to_json() for one in found],
+                "figures": [region.to_json() for region in figures],
+                "incidents": [incident.to_json() for incident in found],
             }
         )
         return
@@ -91,10 +91,11 @@ def print_history(
         context.progress.note(
             f"no beats in {context.workspace.shown(context.workspace.heartbeats)} yet"
         )
-    print_table(COLUMNS, (one.cells for one in figures))
-    for one in found:
-        until = f"until {one.closed:%Y-%m-%d %H:%M}" if one.closed else "still open"
-        print(f"incident: {one.image} in {one.region} since {one.text} ({until})")
+    print_table(COLUMNS, (region.cells for region in figures))
+    for incident in found:
+        until = f"until {incident.closed:%Y-%m-%d %H:%M}" if incident.closed else "still open"
+        where = f"{incident.image} in {incident.region}"
+        print_text(f"incident: {where} since {incident.text} ({until})")
 
 
 def refuse_silence(
@@ -125,7 +126,7 @@ def refuse_silence(
 def write_metrics(context: Context, specs: Sequence[ImageSpec], path: str) -> None:
     """Write what is known as OpenMetrics."""
     beats = load_recent(context, specs)
-    ages = {one.name: one.objectives.age_days for one in specs}
+    ages = {spec.name: spec.objectives.age_days for spec in specs}
     figures = region_statistics(beats, now=context.now, objectives=ages)
     text = render_open_metrics(beats, figures, incidents_of(context, specs))
     write_atomically(Path(path), text.encode())

@@ -16,17 +16,22 @@ _KIBI = 1024
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - JSON is what it is
-    """Print *value* in its canonical form."""
+    """Print *value* as canonical JSON: sorted keys, two blanks of indent."""
     sys.stdout.write(canonical_json(value).decode())
+
+
+def print_text(text: str, *, end: str = "\n") -> None:
+    """Print *text* at once, so that it comes before the progress of what follows."""
+    print(text, end=end, flush=True)
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print aligned columns, the header first; nothing is cut, so that pipes lose nothing."""
-    print(format_table(header, rows))
+    print_text(format_table(header, rows))
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Aligned columns as text, without trailing blanks."""
+    """Return aligned columns as text, without trailing blanks."""
     lines = [tuple(header), *(tuple(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(
@@ -36,7 +41,7 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def format_size(count: int) -> str:
-    """A number of bytes in its largest unit: `1.5 GiB`."""
+    """Return *count* bytes in their largest unit: `1.5 GiB`."""
     amount = float(count)
     for unit in ("B", "KiB", "MiB"):
         if amount < _KIBI:
@@ -46,12 +51,15 @@ def format_size(count: int) -> str:
 
 
 def put_output(name: str, value: object) -> None:
-    """Say *value*, as JSON on one line, to the steps that follow; elsewhere do nothing."""
+    """Set the output *name* of a GitHub Actions step to *value*, as JSON on one line.
+
+    Outside of GitHub Actions nothing happens.
+    """
     _append("GITHUB_OUTPUT", f"{name}={_one_line(value)}\n")
 
 
 def put_summary(markdown: str) -> None:
-    """Add *markdown* to the job's summary; elsewhere do nothing."""
+    """Add *markdown* to the summary of a GitHub Actions job; elsewhere do nothing."""
     _append("GITHUB_STEP_SUMMARY", markdown.rstrip("\n") + "\n\n")
 
 
@@ -66,11 +74,14 @@ def _append(variable: str, text: str) -> None:
 
 
 SHORTEST = 6
-"""So many digits of a plan's digest name it."""
+"""Digits of a plan's digest that are enough for `--expect`: 24 bits, against a typing error."""
 
 
 def require_digest(digest: str, expect: str) -> None:
-    """Raise unless *expect*, where there is any, begins the *digest* of what was planned."""
+    """Raise `RolloutRefused` unless the *digest* of a plan begins with *expect*.
+
+    An empty *expect* accepts every plan; one that is too short is a `UsageError`.
+    """
     if expect and len(expect) < SHORTEST:
         raise UsageError(
             f"{expect!r} is too short for the digest of a plan",

@@ -1,4 +1,4 @@
-"""The composition root's first half: what one command works with, and the error boundary."""
+"""The context of a command: workspace, settings, progress and the time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagebake.kernel.settings import Settings
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
-"""In the wheel, and in a clone whose code serves another directory."""
+"""Where the shipped templates are: in the wheel, or in the clone whose code is run."""
 _BOOKS = (_PACKAGE / "runbooks", _PACKAGE.parent / "docs" / "runbooks")
 
 
@@ -25,8 +25,8 @@ _BOOKS = (_PACKAGE / "runbooks", _PACKAGE.parent / "docs" / "runbooks")
 class Workspace:
     """A repository with `image_specs/`, and the state directory that serves it.
 
-    Only the files a verb names are ever written below *root*, apart from *state*,
-    which holds everything else and may be deleted at the price of baking again.
+    A command writes nothing below *root* but the files that it is about. Everything else is in
+    *state*, which may be deleted at the price of baking again.
     """
 
     root: Path
@@ -34,11 +34,11 @@ class Workspace:
 
     @property
     def specs(self) -> Path:
-        """The directory of the image specs and, beside each, its lock."""
+        """The directory of the image specs and their locks."""
         return self.root / "image_specs"
 
     def lock_path(self, image: str) -> Path:
-        """The lock of *image*, committed beside its spec."""
+        """Return the path of *image*'s lock, beside its spec."""
         return self.specs / f"{image}.lock.json"
 
     @property
@@ -54,12 +54,12 @@ class Workspace:
 
     @property
     def indexes(self) -> Path:
-        """Package indexes of archives, by digest: a cache, and nothing else."""
+        """Cached package indexes of archives, by digest."""
         return self.state / "indexes"
 
     @property
     def emulator(self) -> Path:
-        """What the loopback ARM remembers."""
+        """The database of the loopback ARM."""
         return self.state / "emulator"
 
     @property
@@ -79,17 +79,17 @@ class Workspace:
 
     @property
     def records(self) -> Path:
-        """A file for every bake that was tried here."""
+        """The journal: a file for every bake attempted here."""
         return self.state / "records"
 
     @property
     def runs(self) -> Path:
-        """The notes of runs of image templates, below the name of the cloud they are in."""
+        """Notes of image-template runs that are under way, in a directory for each cloud."""
         return self.state / "runs"
 
     @property
     def logs(self) -> Path:
-        """The logs of builds in Azure, which would go with their templates."""
+        """Logs of builds in Azure, kept because Azure deletes them with the template."""
         return self.state / "logs"
 
     @property
@@ -99,7 +99,7 @@ class Workspace:
         return next((folder for folder in (own, *_BOOKS) if folder.is_dir()), own)
 
     def shown(self, path: Path) -> str:
-        """*path* as people should read it: relative to the repository where it is inside."""
+        """Return *path* for a message: relative to the repository where it is inside."""
         try:
             return str(path.relative_to(self.root))
         except ValueError:
@@ -107,7 +107,7 @@ class Workspace:
 
 
 def find_root(start: Path) -> Path:
-    """The nearest directory at or above *start* that has `image_specs/`, else *start*."""
+    """Return the nearest directory at or above *start* with `image_specs/`, else *start*."""
     for folder in (start, *start.parents):
         if (folder / "image_specs").is_dir():
             return folder
@@ -115,7 +115,7 @@ def find_root(start: Path) -> Path:
 
 
 def format_error(error: ImagebakeError, *, annotate: bool = False) -> str:
-    """What to print for *error*; with *annotate*, GitHub's form for mistakes in files."""
+    """Return the message of *error*; with *annotate*, GitHub annotations of its files as well."""
     if isinstance(error, SpecError):
         shown = [str(diagnostic) for diagnostic in error.diagnostics]
         if annotate:
@@ -131,7 +131,7 @@ def format_error(error: ImagebakeError, *, annotate: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What every command stands on: where, how, when, and who is told."""
+    """The workspace, settings, progress and time of one command."""
 
     workspace: Workspace
     settings: Settings
@@ -140,7 +140,10 @@ class Context:
 
 
 def open_context(*, quiet: bool) -> Context:
-    """The site that the environment and the current directory name; *quiet* for programs."""
+    """Return the context of the environment and the current directory.
+
+    With *quiet* there is no progress, because a program reads the output.
+    """
     named = os.environ.get("IMAGEBAKE_ROOT")
     root = Path(named).absolute() if named else find_root(Path.cwd())
     if not root.is_dir():
@@ -157,7 +160,7 @@ def open_context(*, quiet: bool) -> Context:
 
 
 def console_progress(*, quiet: bool) -> reporting.Progress:
-    """Progress for whoever reads standard error."""
+    """Return the progress reporter that fits standard error: none, GitHub groups, live or plain."""
     if quiet:
         return reporting.NoProgress()
     if "GITHUB_ACTIONS" in os.environ:
@@ -170,7 +173,7 @@ def console_progress(*, quiet: bool) -> reporting.Progress:
 
 
 def ensure_programs(needs: Iterable[system_packages.Need], *, progress: reporting.Progress) -> None:
-    """Have every program in *needs*: as root by installing it, else by saying how."""
+    """Install missing programs as root; without root, raise with the command that would."""
     lacking = system_packages.missing(needs)
     if not lacking:
         return

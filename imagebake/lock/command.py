@@ -34,17 +34,19 @@ def lock(
         return
     if not all(spec.gallery.is_windows for spec in specs):
         ensure_programs(system_packages.LOCK, progress=context.progress)
-    said = []
+    outcomes = []
     for spec in specs:
         before, after = lock_one(context, spec)
-        said.append(_outcome(context, spec, before, after))
+        outcomes.append(_outcome(context, spec, before, after))
     if as_json:
-        print_json(said)
+        print_json(outcomes)
         return
-    for one in said:
-        what = f"{one['packages']} packages" if one["packages"] else _counted(one["files"])
-        print(f"{one['image']}: {one['outcome']}, {what} in {one['lock']}")
-        print("".join(f"  {move}\n" for move in one["moves"]), end="")
+    for outcome in outcomes:
+        what = (
+            f"{outcome['packages']} packages" if outcome["packages"] else _counted(outcome["files"])
+        )
+        print(f"{outcome['image']}: {outcome['outcome']}, {what} in {outcome['lock']}")
+        print("".join(f"  {move}\n" for move in outcome["moves"]), end="")
 
 
 def lock_one(context: Context, spec: ImageSpec) -> tuple[Lock | None, Lock]:

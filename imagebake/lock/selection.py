@@ -19,8 +19,10 @@ from imagebake.spec.model.image_spec import ImageSpec
 def select_specs(context: Context, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
     """The specs that are meant: the one called *image*, or with *every* all of them."""
     if bool(image) == every:
-        said = "name an image or give --all, not both" if image else "name an image, or give --all"
-        raise UsageError(said, hint=_known(context))
+        message = (
+            "name an image or give --all, not both" if image else "name an image, or give --all"
+        )
+        raise UsageError(message, hint=_known(context))
     if every:
         specs = tuple(load_all(context.workspace.specs, root=context.workspace.root).values())
         if not specs:

@@ -26,9 +26,11 @@ _LARGEST_ANSWER = 64 << 20
 
 
 @contextlib.contextmanager
-def sources(context: Context, questions: Iterable[Question]) -> Iterator[Mapping[Origin, VersionSource]]:
+def sources(
+    context: Context, questions: Iterable[Question]
+) -> Iterator[Mapping[Origin, VersionSource]]:
     """Every source, for *questions*; nobody is spoken to before something is asked of him."""
-    packages = (one.names[-1] for one in questions if one.origin is Origin.ARCHIVE)
+    packages = (question.names[-1] for question in questions if question.origin is Origin.ARCHIVE)
     loader = artifact_sources.make_downloader(context, read_configuration().proxies)
     read = functools.partial(loader.read, reach=PUBLIC, limit=_LARGEST_ANSWER)
     with contextlib.ExitStack() as stack:

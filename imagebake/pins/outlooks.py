@@ -25,7 +25,9 @@ def outlooks(
         spec.name: subjects_of(spec, CATALOGUE.pinned(spec.gallery.is_windows).values())
         for spec in specs
     }
-    judged = judge(context, [one for each in subjects.values() for one in each], refresh=refresh)
+    judged = judge(
+        context, [subject for each in subjects.values() for subject in each], refresh=refresh
+    )
     rest = iter(judged)
     return {name: tuple(next(rest) for _ in each) for name, each in subjects.items()}
 
@@ -42,8 +44,8 @@ def judge(context: Context, subjects: Sequence[Subject], *, refresh: bool) -> tu
     )
     today = context.now.date()
     return tuple(
-        outlook(one, found[one.question] if one.question else Answer(), today=today)
-        for one in subjects
+        outlook(subject, found[subject.question] if subject.question else Answer(), today=today)
+        for subject in subjects
     )
 
 
@@ -55,8 +57,9 @@ def _askable(context: Context) -> frozenset[Origin]:
 
 @contextlib.contextmanager
 def _connect(context: Context, questions: Sequence[Question]) -> Iterator[Sources]:
-    # What asks is not needed where everything is known, and takes a while to import.
-    from imagebake.pins.asking import sources
+    # The clients of the sources take a while to import, and are not needed where every answer
+    # is in the cache.
+    from imagebake.pins.asking import sources  # noqa: PLC0415
 
     with context.progress.step("Ask for versions"), sources(context, questions) as found:
         yield found

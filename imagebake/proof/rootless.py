@@ -63,11 +63,11 @@ _TASK, _ANSWER = TypeAdapter(Task), TypeAdapter(Answer)
 def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
     """Have *task* carried out by a process that *enter* starts; raises `NamespacesRefused`."""
     path = os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH"))))
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as errors:
         running = process.start(
             (*enter, sys.executable, "-m", "imagebake.proof.rootless"),
             stdin=process.PIPED,
-            stderr=said.fileno(),
+            stderr=errors.fileno(),
             env={**os.environ, "PYTHONPATH": path},
         )
         assert running.stdin is not None  # noqa: S101 - pipes by our own order
@@ -79,15 +79,17 @@ def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
             except BrokenPipeError:  # it has ended, and says why below
                 with contextlib.suppress(BrokenPipeError):
                     running.stdin.close()  # which tries to write once more
-            told = running.stdout.read()
-        if not told:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip().splitlines() or ["it says nothing"]
+            reply = running.stdout.read()
+        if not reply:
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip().splitlines() or [
+                "it says nothing"
+            ]
             raise NamespacesRefused(
                 f"this machine refused a user namespace: {words[-1]}",
                 hint=namespace_fix(rootless=True),
             )
-    answer = _ANSWER.validate_json(told)
+    answer = _ANSWER.validate_json(reply)
     if answer.trouble:
         raise NamespacesRefused(answer.trouble, hint=answer.hint)
     return answer

@@ -24,7 +24,7 @@ class Fault:
     With *beats* the page makes machines, which need root here: the image is watched then.
     """
 
-    strike: Callable[[Context, ImageSpec], None]
+    inject_fault: Callable[[Context, ImageSpec], None]
     before: Callable[[ImageSpec], Commands] = lambda _: ()
     settings: Mapping[str, str] = field(default_factory=dict)
     beats: bool = False
@@ -46,11 +46,11 @@ def before_all(spec: ImageSpec) -> Commands:
 
 
 def _store_unreadable(context: Context, _: ImageSpec) -> None:
-    with_outage(Outages(), STORE, told=True).write(context.workspace.emulator)
+    with_outage(Outages(), STORE, announced=True).write(context.workspace.emulator)
 
 
 def _storm(context: Context, _: ImageSpec) -> None:
-    with_outage(Outages(), IDENTITY, told=True).write(context.workspace.emulator)
+    with_outage(Outages(), IDENTITY, announced=True).write(context.workspace.emulator)
 
 
 def _caches_gone(context: Context, _: ImageSpec) -> None:
@@ -73,9 +73,9 @@ def _gallery_deleted(context: Context, spec: ImageSpec) -> None:
         keep = {"properties": {"softDeletePolicy": {"isSoftDeleteEnabled": True}}}
         names = (endpoint.resource_group, context.settings.gallery)
         at.session.cloud.ask("keep what is deleted", galleries.begin_update, *names, keep)
-        for one in at.fleet.inventory(consumers=False).of(spec.gallery.definition):
-            at.fleet.guard(one.id, on=False)
-            at.fleet.delete(one.id)
+        for version in at.fleet.inventory(consumers=False).of(spec.gallery.definition):
+            at.fleet.guard(version.id, on=False)
+            at.fleet.delete(version.id)
 
 
 def _nothing(_: Context, __: ImageSpec) -> None:
@@ -87,14 +87,16 @@ def _again(spec: ImageSpec) -> Commands:
 
 
 FAULTS: Mapping[str, Fault] = {
-    "bad-image": Fault(strike=_nothing, before=_again, beats=True),
-    "extension-store-unreadable": Fault(strike=_store_unreadable, beats=True),
-    "gallery-deleted": Fault(strike=_gallery_deleted),
-    "hosted-runners-gone": Fault(strike=_caches_gone),
-    "identity-storm": Fault(strike=_storm, beats=True),
-    "mirror-lost": Fault(strike=_mirror_lost),
+    "bad-image": Fault(inject_fault=_nothing, before=_again, beats=True),
+    "extension-store-unreadable": Fault(inject_fault=_store_unreadable, beats=True),
+    "gallery-deleted": Fault(inject_fault=_gallery_deleted),
+    "hosted-runners-gone": Fault(inject_fault=_caches_gone),
+    "identity-storm": Fault(inject_fault=_storm, beats=True),
+    "mirror-lost": Fault(inject_fault=_mirror_lost),
     "region-lost": Fault(
-        strike=_region_lost, before=lambda spec: (("dr", "copy", spec.name),), settings=_SECOND
+        inject_fault=_region_lost,
+        before=lambda spec: (("dr", "copy", spec.name),),
+        settings=_SECOND,
     ),
 }
 """By the runbook's name."""

@@ -78,11 +78,11 @@ class RolloutContext:
     def gate(self, specs: Collection[ImageSpec]) -> RolloutGate:
         """Whether the machines of *specs* may be changed now: freezes, incidents, heartbeats."""
         regions = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
-        told = self.fleet.health(regions)
+        health = self.fleet.health(regions)
         for spec in specs:
             mine = {name for ring in spec.rollout_rings for name in ring.regions}
-            told = add_heartbeat_incidents(told, self._tags(spec), mine)
-        return evaluate_gate(self.context.settings.freezes, told, self.now())
+            health = add_heartbeat_incidents(health, self._tags(spec), mine)
+        return evaluate_gate(self.context.settings.freezes, health, self.now())
 
     def _tags(self, spec: ImageSpec) -> dict[str, str]:
         """The tags of *spec*'s definition; none where there is no such thing yet."""
@@ -116,9 +116,9 @@ class RolloutContext:
         while True:
             plan = decide(inventory)
             asked = {
-                key(one.subject)
-                for one in (*plan.actions, *plan.waiting)
-                if isinstance(one, AwaitReplicas)
+                key(action.subject)
+                for action in (*plan.actions, *plan.waiting)
+                if isinstance(action, AwaitReplicas)
             } - looked
             if not asked:
                 return plan, inventory
@@ -128,8 +128,8 @@ class RolloutContext:
     def looked_at(self, inventory: Inventory, versions: Iterable[str]) -> Inventory:
         """*inventory* with the state of the replicas of *versions*, by id."""
         found = {name: self.fleet.version(name) for name in versions}
-        fresh = (found.get(key(one.id), one) for one in inventory.versions)
-        return replace(inventory, versions=tuple(one for one in fresh if one))
+        fresh = (found.get(key(version.id), version) for version in inventory.versions)
+        return replace(inventory, versions=tuple(version for version in fresh if version))
 
     def services(self, hold: Callable[[], None]) -> RolloutServices:
         """What a plan is carried out with."""
@@ -218,8 +218,8 @@ def apply_plan(
         plan=plan,
         verb=request.verb,
         record=record_name(gallery, folder, "rollouts", f"{stamp}-{request.verb}.json"),
-        versions={key(one.id): one for one in inventory.versions},
-        budgets={ring.name: ring.error_budget for one in specs for ring in one.rollout_rings},
+        versions={key(version.id): version for version in inventory.versions},
+        budgets={ring.name: ring.error_budget for spec in specs for ring in spec.rollout_rings},
         began=at.began,
         objective=request.objective,
     )

@@ -1,4 +1,4 @@
-"""What is asked for, and what is said of its plan: shown, agreed to, refused, done."""
+"""Requests for a rollout, and what is printed of their plans and outcomes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from imagebake.azure.resources.resource_ids import spoken
-from imagebake.kernel.console import print_json, require_digest
+from imagebake.kernel.console import print_json, print_text, require_digest
 from imagebake.kernel.errors import RolloutRefused, UsageError
 from imagebake.rollout.change_request import change_request
 from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan
@@ -14,11 +14,12 @@ from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRequest:
-    """What is asked for: *verb* for the record and for claims, *again* the command itself.
+    """A command that changes a rollout.
 
-    *expect* is the digest, or its beginning, of the plan that somebody agreed to. *needed*
-    orders fail where the plan does nothing and something was refused; of *brief* ones only
-    what came of them is printed.
+    *verb* goes into records and claims; *again* is the command line that applies a printed plan.
+    *expect* is the digest, or its beginning, of the plan that was approved. A *needed* request
+    fails where every action was refused. Of a *brief* one only the outcome is printed.
+    *objective* is the time in which the outcome is to be reached.
     """
 
     verb: str
@@ -32,15 +33,13 @@ class RolloutRequest:
 
 
 def print_plan(plan: RolloutPlan, request: RolloutRequest) -> None:
-    """Print a plan that is not carried out; raise where an order that is needed would end so."""
+    """Print a plan without applying it; a needed request raises where applying would fail."""
     if request.as_json:
         print_json(plan.to_json())
     else:
-        print(change_request(plan), end="")
+        print_text(change_request(plan), end="")
         if plan.actions and request.again:
-            print(
-                f"\nApply it with: {request.again} --apply --expect {plan.digest[:12]}", flush=True
-            )
+            print_text(f"\nApply it with: {request.again} --apply --expect {plan.digest[:12]}")
     if request.needed:
         plan.require_open()
         if not plan.actions:
@@ -48,9 +47,9 @@ def print_plan(plan: RolloutPlan, request: RolloutRequest) -> None:
 
 
 def check_plan(plan: RolloutPlan, request: RolloutRequest) -> None:
-    """Print *plan*; raise where it may not be carried out now, or is not the one agreed to."""
+    """Print *plan*; raise where the gate is closed or the plan is not the approved one."""
     if not (request.as_json or request.brief):
-        print(change_request(plan), end="", flush=True)
+        print_text(change_request(plan), end="")
     plan.require_open()
     require_digest(plan.digest, request.expect)
     if request.needed and not plan.actions:
@@ -60,18 +59,18 @@ def check_plan(plan: RolloutPlan, request: RolloutRequest) -> None:
 def print_outcome(
     plan: RolloutPlan, outcome: RolloutOutcome | None, request: RolloutRequest
 ) -> None:
-    """Print what came of a plan."""
+    """Print the outcome of applying *plan*; None where it had no action."""
     if request.as_json:
-        require_reason = outcome.to_json() if outcome else None
-        print_json({"plan": plan.to_json(), "outcome": require_reason})
+        document = {"plan": plan.to_json(), "outcome": outcome.to_json() if outcome else None}
+        print_json(document)
     elif outcome:
-        print(outcome.text if request.brief else f"\n{outcome.text}")
+        print_text(outcome.text if request.brief else f"\n{outcome.text}")
     elif request.brief:
-        print("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
+        print_text("\n".join([f"{plan.title}: nothing to do", *plan.notes]))
 
 
 def raise_refusal(plan: RolloutPlan) -> None:
-    """Raise `RolloutRefused` with the first refusal of *plan*, where there is any."""
+    """Raise `RolloutRefused` with the first refusal of *plan*, if it has one."""
     if plan.refusals:
         first, *others = plan.refusals
         more = f" (and {len(others)} more)" if others else ""
@@ -82,19 +81,19 @@ def raise_refusal(plan: RolloutPlan) -> None:
 
 
 def refuse_plan_and_apply(*, plan: bool, apply: bool) -> None:
-    """Refuse two wishes that exclude each other."""
+    """Raise `UsageError` where both flags are given."""
     if plan and apply:
         raise UsageError("--plan shows and --apply does: give one of them")
 
 
 def require_image(image: str) -> str:
-    """*image*, which has to be named."""
+    """Return *image*; raises `UsageError` where it is empty."""
     if not image:
         raise UsageError("name an image", hint="./inv specs lists them")
     return image
 
 
 def require_reason(reason: str) -> None:
-    """Refuse to go on without a reason."""
+    """Raise `UsageError` where *reason* is empty."""
     if not reason.strip():
         raise UsageError("say why, for those who read it later", hint='--reason "…"')

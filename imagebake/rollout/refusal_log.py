@@ -46,10 +46,12 @@ def log_refusal(
 def _keep(context: Context, folder: str, plan: RolloutPlan, verb: str, now: dt.datetime) -> None:
     """Put the refusal of *plan* at *now* among the records of rollouts in *folder*."""
     mirror, gallery = artifact_sources.open_mirror(context), context.settings.gallery
-    told = {"verb": verb, "title": plan.title, "refused": plan.gate.why}
-    ending = f"-{sha256_json(told)[:6]}-{verb}{REFUSED}"
+    refusal = {"verb": verb, "title": plan.title, "refused": plan.gate.why}
+    ending = f"-{sha256_json(refusal)[:6]}-{verb}{REFUSED}"
     known = [
-        one for one in mirror.recorded_below(f"{gallery}/{folder}/rollouts") if one.endswith(ending)
+        name
+        for name in mirror.recorded_below(f"{gallery}/{folder}/rollouts")
+        if name.endswith(ending)
     ]
     name = known[-1] if known else f"{now:%Y%m%dT%H%M%SZ}{ending}"
     where = record_name(gallery, folder, "rollouts", name)
@@ -57,10 +59,10 @@ def _keep(context: Context, folder: str, plan: RolloutPlan, verb: str, now: dt.d
     before = json.loads(mirror.recorded(where) or b"{}")
     document = {
         "record_version": 1,
-        **told,
+        **refusal,
         "began": before.get("began", at),
         "last": at,
         "times": before.get("times", 0) + 1,
-        "waiting": [one.sentence for one in plan.waiting],
+        "waiting": [action.sentence for action in plan.waiting],
     }
     mirror.record(where, canonical_json(document))

@@ -1,4 +1,4 @@
-"""The Azure that is spoken to: a subscription, or the emulator on this machine."""
+"""Sessions with a subscription in Azure or with the emulator on this machine."""
 
 __all__ = [
     "machines",

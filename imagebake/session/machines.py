@@ -1,4 +1,4 @@
-"""What drills and heartbeats have in common: machines here need root, and extensions to put."""
+"""Machines and their extensions, as drills and heartbeats make them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from imagebake.spec.model.pins import DeliveryMode, ExtensionPin
 SAMPLE_EXTENSION = ExtensionPin(
     publisher="Contoso.Demo", type="Hello", version="1.2.3", mode=DeliveryMode.NATIVE
 )
-"""Stands on this machine for every extension that is downloaded."""
+"""Extension of the local extension store, used where a spec has none to download."""
 CUSTOM_SCRIPT = ExtensionPin(
     publisher="Microsoft.Azure.Extensions",
     type="CustomScript",
     version="2.1.10",
     mode=DeliveryMode.NATIVE,
 )
-"""Stands on Azure for every extension that is downloaded; it does nothing there."""
+"""Extension used in Azure where a spec has none to download; it runs `true`."""
 
 
 def require_machines(context: Context, command: str) -> None:
-    """Have what machines on this machine need, or say so."""
+    """Install what virtual machines of the emulator need; raises `UsageError` without root."""
     if context.settings.cloud != "local":
         return
     if os.geteuid() != 0:
@@ -35,7 +35,7 @@ def require_machines(context: Context, command: str) -> None:
 
 
 def extension_wish(pin: ExtensionPin) -> ExtensionWish:
-    """The extension of *pin*, as a machine's model asks for it."""
+    """Return the extension of *pin* as the model of a virtual machine asks for it."""
     settings = {"commandToExecute": "true"} if pin.type == "CustomScript" else {}
     return ExtensionWish(
         name=pin.type,

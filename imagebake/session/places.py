@@ -1,4 +1,4 @@
-"""Where the settings say that things are, by their ids, with nothing asked of anybody."""
+"""Resource ids that follow from the settings, without a request to Azure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from imagebake.kernel.settings import Settings
 
 
 def group_id(settings: Settings) -> str:
-    """The resource group that image templates and galleries are in."""
+    """Return the id of the resource group of image templates and galleries."""
     return f"/subscriptions/{settings.subscription}/resourceGroups/{settings.resource_group}"
 
 
 def gallery_id(settings: Settings) -> str:
-    """The gallery that versions go to."""
+    """Return the id of the gallery."""
     return f"{group_id(settings)}/providers/Microsoft.Compute/galleries/{settings.gallery}"

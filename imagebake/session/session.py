@@ -1,4 +1,4 @@
-"""The composition root's second half: which Azure is spoken to, and with which hands."""
+"""Sessions with Azure or the local emulator: the only place that knows one from the other."""
 
 from __future__ import annotations
 
@@ -39,37 +39,37 @@ MirrorOpener = Callable[[], AbstractContextManager[Container]]
 
 
 class VersionContents(Protocol):
-    """The contents of image versions, where they can be read from here."""
+    """Reader of the contents of image versions."""
 
     def content(self, version_id: str) -> str | None:
-        """The digest of a version's root file system, where it is known."""
+        """Return the digest of a version's root file system; None where it is not known."""
 
     def open_tar(self, version_id: str) -> AbstractContextManager[BinaryIO]:
-        """The root file system of a version as a tar, to be read to its end."""
+        """Open the root file system of a version as a tar stream."""
 
     def layers(self, version_id: str) -> AbstractContextManager[tuple[Path, ...]]:
-        """The directories of a version's root file system, the topmost first."""
+        """Return the layers of a version's root file system as directories, topmost first."""
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
         """Write the disk of a version to *out* as a fixed VHD."""
 
     def disk(self, version_id: str, *, size_gib: int) -> AbstractContextManager[Path]:
-        """The disk of a version as `export_vhd` writes it, in a directory that goes with it."""
+        """Export the disk of a version into a directory that is deleted on exit."""
 
 
 class BuildLogs(Protocol):
-    """The output of builds, by the name of their image template."""
+    """Logs of builds, by the name of their image template."""
 
     def read(self, template: str, offset: int) -> bytes:
-        """What the last run has said, from *offset* on; nothing where there is nothing yet."""
+        """Return the log of the last run from *offset* on; empty where there is nothing yet."""
 
     def keep(self, template: str) -> Path | None:
-        """Put it where it outlives the template, and say where."""
+        """Save the log where it outlives the template, and return its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalBuildLogs:
-    """Files that the emulator keeps anyway."""
+    """Log files of the emulator, which outlive their template."""
 
     find: Callable[[str], Path | None]
 
@@ -89,7 +89,7 @@ class LocalBuildLogs:
 
 @dataclass(frozen=True, slots=True)
 class AzureBuildLogs:
-    """Blobs that go with their template; what cannot be read fails no bake."""
+    """Log blobs, which Azure deletes with their template; an unreadable log fails no bake."""
 
     blobs: PackerLogs
     folder: Path
@@ -110,11 +110,10 @@ class AzureBuildLogs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudSession:
-    """One Azure, or the emulator, with everything that a bake needs of it.
+    """A connection to Azure or to the emulator, with the services of that cloud.
 
-    *mirror* opens the mirror in the cloud, and is None where builds read the one that is
-    here. *logs* are of the builds. *local* is there where incidents can be made, which is on
-    this machine only.
+    *mirror* opens the remote mirror; it is None where builds read the mirror on this machine.
+    *local* is the emulator's host, where outages can be provoked; None in Azure.
     """
 
     cloud: Clients
@@ -127,29 +126,29 @@ class CloudSession:
 
 
 class AzureBackend:
-    """What is in Azure and stays there: marketplace images, and the contents of versions."""
+    """Azure's side of `SourceImages` and `VersionContents`: nothing of it can be read from here."""
 
     def offer(self, plan: BakePlan) -> None:
-        """Do nothing: Azure has its marketplace images."""
+        """Do nothing: the marketplace has the source images."""
 
     def content(self, version_id: str) -> None:
-        """Not known: the build machine is gone."""
+        """Return None: the build machine, which could compute it, is deleted."""
 
     def open_tar(self, version_id: str) -> AbstractContextManager[BinaryIO]:
-        """Refuse, because only the build could read it."""
+        """Raise `UsageError`: a gallery version cannot be read without a machine made from it."""
         raise _out_of_reach(version_id)
 
     def layers(self, version_id: str) -> AbstractContextManager[tuple[Path, ...]]:
-        """Refuse, as `open_tar` does."""
+        """Raise `UsageError`, as `open_tar` does."""
         raise _out_of_reach(version_id)
 
     def export_vhd(self, version_id: str, out: Path, *, size_gib: int) -> None:
-        """Refuse, as `open_tar` does."""
+        """Raise `UsageError`, as `open_tar` does."""
         del out, size_gib
         raise _out_of_reach(version_id)
 
     def disk(self, version_id: str, *, size_gib: int) -> AbstractContextManager[Path]:
-        """Refuse, as `open_tar` does."""
+        """Raise `UsageError`, as `open_tar` does."""
         del size_gib
         raise _out_of_reach(version_id)
 
@@ -163,7 +162,7 @@ def _out_of_reach(version_id: str) -> UsageError:
 
 @contextlib.contextmanager
 def connect(context: Context) -> Iterator[CloudSession]:
-    """Speak to the Azure that the settings name, until the context is left."""
+    """Open a session with the cloud that the settings name; it is closed on exit."""
     choose = {"local": _local, "azure": _azure}[context.settings.cloud]
     with choose(context) as session:
         yield session
@@ -193,7 +192,7 @@ def _azure(context: Context) -> Iterator[CloudSession]:
 
 
 def mirror_container(context: Context) -> Container:
-    """The container that Azure builds install from, as the environment's identity sees it."""
+    """Return the container of the remote mirror, with the environment's credential."""
     address = mirror_address(context.settings.mirror_url)
     return Container(address, azure_credential(os.environ, time.time, retry_clock()), retry_clock())
 
@@ -217,7 +216,7 @@ def _local(context: Context) -> Iterator[CloudSession]:
 
 
 def local_endpoint(context: Context, here: LocalBackend) -> Endpoint:
-    """The emulator as the Azure clients see it."""
+    """Return the endpoint at which the Azure clients reach the emulator."""
     url = here.emulator.url
     return Endpoint(
         base_url=url,
@@ -245,28 +244,28 @@ def _destination(context: Context, identity: str, mirror_url: str) -> Destinatio
 
 
 def head_commit(root: Path) -> str | None:
-    """The commit that the repository at *root* is at; None outside of any."""
+    """Return the commit of the repository at *root*; None where it is no repository."""
     outcome = process.run(["git", "-C", root, "rev-parse", "HEAD"], check=False)
     return None if outcome.code else outcome.text.strip()
 
 
 def retry_clock() -> Patience:
-    """The real clock and the real dice."""
+    """Return the clock, sleep and jitter of this machine."""
     return Patience(clock=time.monotonic, sleep=time.sleep, dice=random.SystemRandom().random)
 
 
 class SourceImages(Protocol):
-    """Who must know how a source image is made, before it is asked for."""
+    """Registry of source images that a build may start from."""
 
     def offer(self, plan: BakePlan) -> None:
-        """Learn the recipe of *plan*'s source image."""
+        """Register the source image of *plan*, and how it is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where versions go and whose they are: facts of the machine, not of the image.
+    """Gallery, identities and mirror of a bake: facts of the cloud, not of the image.
 
-    *emergency* is why a bake was not to wait for anybody.
+    *commit* is the commit of the specs. *emergency* is why the bake did not wait for a review.
     """
 
     gallery: str
@@ -280,6 +279,7 @@ class Destination:
 def list_versions(
     context: Context, spec: ImageSpec, session: CloudSession
 ) -> tuple[image_history.VersionRow, ...]:
+    """Return the versions of *spec*'s image in the gallery, newest first."""
     return image_history.versions(
         spec.gallery.definition,
         now=context.now,
@@ -291,7 +291,7 @@ def list_versions(
 def find_version(
     context: Context, spec: ImageSpec, wanted: str | None, session: CloudSession
 ) -> GalleryVersion:
-    """The version *wanted* of *spec*, or its newest; raises `UsageError` when there is none."""
+    """Return version *wanted* of *spec*, or its newest; raises `UsageError` for none."""
     version, _ = image_history.find_version(
         spec.gallery.definition,
         wanted or newest_version(context, spec, session),
@@ -302,7 +302,7 @@ def find_version(
 
 
 def newest_version(context: Context, spec: ImageSpec, session: CloudSession) -> str:
-    """The number of the newest usable version of *spec*, hidden or not."""
+    """Return the number of the newest healthy version of *spec*, hidden or not."""
     healthy = [row for row in list_versions(context, spec, session) if row.version.healthy]
     if not healthy:
         raise UsageError(f"there is no version of {spec.name} yet", hint=f"./inv bake {spec.name}")

@@ -94,20 +94,20 @@ def _json(draft: Draft, shown: str, lacking: tuple[Diagnostic, ...]) -> dict[str
     return {
         "name": draft.name,
         "path": shown,
-        "findings": [_finding(one) for one in draft.findings],
-        "lacking": [_finding(one) for one in lacking],
+        "findings": [_finding(finding) for finding in draft.findings],
+        "lacking": [_finding(finding) for finding in lacking],
         "left_out": list(draft.left_out),
         "packages": list(draft.packages),
     }
 
 
-def _finding(one: Diagnostic) -> dict[str, object]:
+def _finding(diagnostic: Diagnostic) -> dict[str, object]:
     return {
-        "code": one.code,
-        "severity": one.severity.value,
-        "path": one.path,
-        "line": one.line,
-        "column": one.column,
-        "message": one.message,
-        "hint": one.hint,
+        "code": diagnostic.code,
+        "severity": diagnostic.severity.value,
+        "path": diagnostic.path,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
     }

@@ -42,8 +42,8 @@ def clean_cloud(*, plan: bool, as_json: bool) -> None:
             _print(found)
         failed = {} if plan else _carry_out(context, found, notes, leftovers, session)
     if as_json:
-        told = [one.to_json() | {"failed": failed.get(one.id)} for one in found]
-        print_json({"done": not plan, "leftovers": told})
+        report = [leftover.to_json() | {"failed": failed.get(leftover.id)} for leftover in found]
+        print_json({"done": not plan, "leftovers": report})
     if failed:
         raise CloudError(
             f"{len(failed)} of {len(found)} leftovers are still there",
@@ -78,18 +78,18 @@ def _carry_out(
 ) -> dict[str, str]:
     """Do what the plan says, each on its own; returns what failed and why."""
     failed = {}
-    for one in found:
+    for leftover in found:
         try:
-            if one.act is Act.DELETE:
-                leftovers.delete(one)
-            elif one.act is Act.ADOPT:
-                resume_image(context, notes[one.name], session)
-            elif one.act is Act.FORGET:
+            if leftover.act is Act.DELETE:
+                leftovers.delete(leftover)
+            elif leftover.act is Act.ADOPT:
+                resume_image(context, notes[leftover.name], session)
+            elif leftover.act is Act.FORGET:
                 run_notes.run_notes(context).end(
-                    notes[one.name].with_changes(state="Gone", said=one.why)
+                    notes[leftover.name].with_changes(state="Gone", said=leftover.why)
                 )
         except ImagebakeError as error:
-            failed[one.id] = error.message
+            failed[leftover.id] = error.message
             context.progress.note(format_error(error))
     return failed
 
@@ -98,7 +98,9 @@ def _print(found: Sequence[Leftover]) -> None:
     if not found:
         print("nothing is left over")
         return
-    print_table(_HEADER, [(one.kind, one.name, one.act, one.why) for one in found])
+    print_table(
+        _HEADER, [(leftover.kind, leftover.name, leftover.act, leftover.why) for leftover in found]
+    )
 
 
 def clean(
@@ -120,13 +122,13 @@ def clean(
     if plan or as_json:
         raise UsageError("--plan and --json go with --cloud")
     context = open_context(quiet=False)
-    told = budget or context.settings.layer_budget_gb
+    text = budget or context.settings.layer_budget_gb
     try:
-        limit = int(float(told) * (1 << 30))
+        limit = int(float(text) * (1 << 30))
     except (ValueError, OverflowError):
         limit = -1
     if limit < 0:
-        raise UsageError(f"{told!r} is not a size", hint="it is a number of GiB")
+        raise UsageError(f"{text!r} is not a size", hint="it is a number of GiB")
     engine = make_engine(context.workspace, make_fetcher(context))
     with open_local_backend(context.workspace, context.settings, engine) as session:
         cleaned = clean_store(engine.folder, budget=limit, keep=session.emulator.records())

@@ -87,6 +87,6 @@ def _text(result: ImageDiff) -> str:
         left = len(lines) - MOST
         shown += [f"   {left} more: --markdown shows them"] if left > 0 else []
         parts += ["", area.value, *(f"  {line}" for line in shown)]
-    if told := measures(result):
-        parts += ["", format_table(("", "", ""), told).strip("\n")]
+    if figures := measures(result):
+        parts += ["", format_table(("", "", ""), figures).strip("\n")]
     return "\n".join(parts)

@@ -121,10 +121,10 @@ def _live(
     state()
     reader.read(follow_log(source, context.progress.note) if wait else iter((source.read(0),)))
     ended = [
-        one for one in run_notes.run_notes(context).ended(note.image) if one.begun == note.begun
+        past for past in run_notes.run_notes(context).ended(note.image) if past.begun == note.begun
     ]
-    seen, said = states[0]
-    return ended[-1] if ended else note.with_changes(state=seen, said=said or None)
+    seen, message = states[0]
+    return ended[-1] if ended else note.with_changes(state=seen, said=message or None)
 
 
 def _state(session: CloudSession, note: RunNote) -> tuple[str | None, tuple[str, str]]:

@@ -17,9 +17,8 @@ from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import fresh_lock, select_specs
 from imagebake.mirror import remote as depot
-from imagebake.mirror.local import Mirror
+from imagebake.mirror.local import Mirror, verify
 from imagebake.mirror.store import DirectoryStore
-from imagebake.mirror.local import verify
 from imagebake.session.session import connect, mirror_container
 from imagebake.spec.lock import Lock
 
@@ -107,15 +106,17 @@ def _verify_remote(context: Context, *, as_json: bool) -> None:
         found = depot.inspect(container, progress=context.progress)
     exposed = _exposed(context)
     if as_json:
-        print_json(dataclasses.asdict(found) | {"exposed": [one.to_json() for one in exposed]})
+        print_json(
+            dataclasses.asdict(found) | {"exposed": [exposure.to_json() for exposure in exposed]}
+        )
     else:
         print(f"{found.checked} files read, {len(found.wrong)} wrong")
         for digest in found.unfinished:
             print(f"bundle {digest}: no index, so no build reads it; a push finishes it")
         for name in found.foreign:
             print(f"{name}: nothing of ours is called that")
-        for one in exposed:
-            print(one)
+        for finding in exposed:
+            print(finding)
     if found.is_good:
         return
     lines = [f"{name} {why}" for name, why in sorted(found.wrong.items())]

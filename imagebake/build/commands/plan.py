@@ -32,8 +32,7 @@ from imagebake.lock.selection import find_spec, fresh_lock, templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs, load_all, load_spec, spec_names
 from imagebake.spec.model.image_spec import ImageSpec
-from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan import PLAN, read_plan
+from imagebake.spec.plan import PLAN, BakePlan, read_plan
 
 _AT_ONCE = 100
 _MOST_ALONG = 25
@@ -65,16 +64,16 @@ def plan(
     planner = _Planner(context)
     plans = list(planner.against_git(image, base) if base else planner.against_bakes(image))
     if as_json:
-        print_json([one.to_json() for one in plans])
+        print_json([plan.to_json() for plan in plans])
     elif as_markdown:
         text = render_comment(plans)
         print(text, end="")
         console.put_summary(text)
     elif diff:
-        print("".join(one.comparison.diff for one in plans), end="")
+        print("".join(plan.comparison.diff for plan in plans), end="")
     else:
-        print("\n\n".join(_text(one) for one in plans))
-    if exit_code and any(one.comparison.differs for one in plans):
+        print("\n\n".join(_text(plan) for plan in plans))
+    if exit_code and any(plan.comparison.differs for plan in plans):
         return CHANGES
     return 0
 
@@ -177,7 +176,7 @@ class _Planner:
             comparison=diff_plans(old, new),
             against=against,
             missing=len(missing),
-            missing_bytes=sum(one.size or 0 for one in missing),
+            missing_bytes=sum(artifact.size or 0 for artifact in missing),
             note=note,
         )
 

@@ -39,16 +39,18 @@ def trigger(
     (spec,) = select_specs(context, image, every=False)
     plan = None if off or show else _plan(context, spec)
     with connect(context) as session:
-        standing, said = Standing(session.cloud), []
+        standing, messages = Standing(session.cloud), []
         if plan:
-            said = [_set(context, plan, session, standing)]
+            messages = [_set(context, plan, session, standing)]
         elif off:
-            said = [f"deleted the standing template {name}" for name in standing.remove(spec.name)]
+            messages = [
+                f"deleted the standing template {name}" for name in standing.remove(spec.name)
+            ]
         stands = standing.of(spec.name)
     if as_json:
         print_json({"image": spec.name, "standing": [stand.to_json() for stand in stands]})
         return
-    for line in (*said, *map(_line, stands)):
+    for line in (*messages, *map(_line, stands)):
         print(line)
     if not stands:
         print(f"{spec.name} has no trigger")

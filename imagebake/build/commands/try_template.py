@@ -129,7 +129,7 @@ def _chosen(source: dict[str, Any], suite: str) -> StandIn:
     found = stand_in(source)
     shown = ":".join(str(source.get(part, "")) for part in ("publisher", "offer", "sku"))
     if found is None:
-        known = ", ".join(one.offer for one in STAND_INS if one.distribution == own)
+        known = ", ".join(stand_in.offer for stand_in in STAND_INS if stand_in.distribution == own)
         raise UsageError(
             f"nothing on this machine stands in for the source {shown!r}",
             hint=f"--suite bookworm makes the base from that suite; known offers: {known}",

@@ -12,7 +12,13 @@ from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.lab.proof_result import ProofScope
 from imagebake.lock import locking as locks
 from imagebake.lock.selection import select_specs, split_version, templates
-from imagebake.proof.validate import ValidationReport, report_spec, require_passed, conflicting_specs, validate_spec
+from imagebake.proof.validate import (
+    ValidationReport,
+    conflicting_specs,
+    report_spec,
+    require_passed,
+    validate_spec,
+)
 from imagebake.session.places import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all

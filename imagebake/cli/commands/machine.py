@@ -55,7 +55,9 @@ def doctor(
             {
                 "can_bake": able.can_build,
                 "mode": able.mode,
-                "problems": [{"what": one.what, "mend": one.fix} for one in able.problems],
+                "problems": [
+                    {"what": problem.what, "mend": problem.fix} for problem in able.problems
+                ],
                 "programs": [
                     {"for": row[0], "program": row[1], "present": row[2] == "yes"} for row in rows
                 ],

@@ -264,14 +264,14 @@ def _versions(context: Context, spec: ImageSpec, packages: tuple[str, ...]) -> d
         raise UsageError(f"--packages: {error.errors()[0]['msg']}") from error
     subjects = [subject_of(spec, pin, CATALOGUE.components.values()) for pin in pins]
     found = judge(context, subjects, refresh=False) if subjects else ()
-    return {one.subject.name: _newest(spec.name, one) for one in found}
+    return {outlook.subject.name: _newest(spec.name, outlook) for outlook in found}
 
 
-def _newest(image: str, one: Outlook) -> str:
-    require_known(image, one)
-    if one.decision.allowed is None:
+def _newest(image: str, outlook: Outlook) -> str:
+    require_known(image, outlook)
+    if outlook.decision.allowed is None:
         raise ValidationFailed(
-            f"no version of {one.subject.name} is adopted: {one.why or 'there is none'}",
+            f"no version of {outlook.subject.name} is adopted: {outlook.why or 'there is none'}",
             hint="leave it out, and add it with --to VERSION",
         )
-    return named_version(one, one.decision.allowed.version).version
+    return named_version(outlook, outlook.decision.allowed.version).version

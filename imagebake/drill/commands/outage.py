@@ -21,7 +21,9 @@ def outage(
     ] = "",
     *,
     region: Annotated[str, Flag("with region: which one (default: the gallery's)")] = "",
-    told: Annotated[bool, Flag("have Azure's service health say so, too")] = False,
+    announced: Annotated[
+        bool, Flag("have Azure's service health say so, too", name="told")
+    ] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Break *what*, mend everything, or only say what is broken."""
@@ -41,21 +43,21 @@ def outage(
         Outages.end(folder)
     elif what:
         place = (region or settings.location) if what == REGION else ""
-        with_outage(read_outages(folder), what, region=place, told=told).write(folder)
+        with_outage(read_outages(folder), what, region=place, announced=announced).write(folder)
     _print(read_outages(folder), as_json=as_json)
 
 
 def _print(now: Outages, *, as_json: bool) -> None:
-    told, regions = [one.title for one in now.incidents], sorted(now.lost)
+    titles, regions = [incident.title for incident in now.incidents], sorted(now.lost)
     if as_json:
         known = {"store": now.store, "identity": now.identity}
-        print_json(known | {"regions": regions, "told": told})
+        print_json(known | {"regions": regions, "told": titles})
         return
     services = (
         ("the extension store", now.store, StoreState.UP),
         ("the identity service", now.identity, IdentityState.UP),
     )
     lines = [f"{what} answers machines with {state}" for what, state, up in services if state != up]
-    lines += [f"the region {one} does not answer" for one in regions]
-    lines += [f"Azure says: {one}" for one in told]
+    lines += [f"the region {region} does not answer" for region in regions]
+    lines += [f"Azure says: {title}" for title in titles]
     print("\n".join(lines) or "nothing is broken")

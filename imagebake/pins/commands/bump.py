@@ -40,11 +40,11 @@ def bump(
     names = [spec.name for spec in select_specs(context, image, every=every)]
     done = [_bump(context, name, only=only, to=to, refresh=refresh) for name in names]
     if as_json:
-        said = [one.to_json() for one in done]
-        print_json(dict(zip(names, said, strict=True)) if every else said[0])
+        documents = [outcome.to_json() for outcome in done]
+        print_json(dict(zip(names, documents, strict=True)) if every else documents[0])
         return
-    for one in done:
-        one.print(context)
+    for result in done:
+        result.print(context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,11 @@ class _Bumped:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        said = self.outcome.to_json() if self.outcome else {"files": [], "moves": {}, "diff": ""}
+        document = (
+            self.outcome.to_json() if self.outcome else {"files": [], "moves": {}, "diff": ""}
+        )
         pins = [[move.name, move.old, move.new] for move in self.moves]
-        return {"pins": pins, "left": dict(self.left), **said}
+        return {"pins": pins, "left": dict(self.left), **document}
 
     def print(self, context: Context) -> None:
         """For people."""
@@ -69,7 +71,7 @@ class _Bumped:
         if self.outcome is None:
             print(f"{self.image}: every pin is at the newest version that its spec allows")
             return
-        print_table(("pin", "from", "to"), [(one.name, one.old, one.new) for one in self.moves])
+        print_table(("pin", "from", "to"), [(move.name, move.old, move.new) for move in self.moves])
         print(f"\n{self.outcome.diff}", end="")
         for name, each in self.outcome.moves.items():
             if name != self.image:
@@ -82,9 +84,9 @@ def _bump(context: Context, image: str, *, only: str, to: str, refresh: bool) ->
     moves = choose(image, found, only=only, to=to)
     moving = {move.name for move in moves}
     left = {
-        one.subject.name: one.why
-        for one in found
-        if one.why and one.subject.name not in moving and only in ("", one.subject.name)
+        outlook.subject.name: outlook.why
+        for outlook in found
+        if outlook.why and outlook.subject.name not in moving and only in ("", outlook.subject.name)
     }
     changes = SpecTransaction()
     path = context.workspace.specs / f"{spec.name}.yaml"

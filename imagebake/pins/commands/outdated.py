@@ -42,46 +42,46 @@ def outdated(
     specs = select_specs(context, image, every=not image)
     found = outlooks(context, specs, refresh=refresh)
     if as_json:
-        print_json({name: [one.to_json() for one in each] for name, each in found.items()})
+        print_json({name: [outlook.to_json() for outlook in each] for name, each in found.items()})
     else:
         _print(context, found)
     _refuse(found)
 
 
 def _print(context: Context, found: Mapping[str, Sequence[Outlook]]) -> None:
-    everything = [(name, one) for name, each in found.items() for one in each]
-    telling = [(name, one) for name, one in everything if not one.is_newest]
+    everything = [(name, outlook) for name, each in found.items() for outlook in each]
+    telling = [(name, outlook) for name, outlook in everything if not outlook.is_newest]
     if telling:
-        rows = [_row(name, one) for name, one in telling]
+        rows = [_row(name, outlook) for name, outlook in telling]
         used = [number for number, _ in enumerate(_COLUMNS) if any(row[number] for row in rows)]
         print_table(
             [_COLUMNS[number] for number in used], [[row[n] or "-" for n in used] for row in rows]
         )
     print(f"{len(everything) - len(telling)} of {len(everything)} versions are the newest")
-    asked = [one.answer.asked for _, one in everything if one.answer.asked]
+    asked = [outlook.answer.asked for _, outlook in everything if outlook.answer.asked]
     if asked and (hours := (context.now - min(asked)).total_seconds() / 3600) >= 1:
         print(f"asked up to {hours:.0f} h ago; --refresh asks again")
 
 
-def _row(image: str, one: Outlook) -> tuple[str, ...]:
-    decision = one.decision
+def _row(image: str, outlook: Outlook) -> tuple[str, ...]:
+    decision = outlook.decision
     newest = decision.newest
     return (
         image,
-        one.subject.name,
-        one.subject.version,
+        outlook.subject.name,
+        outlook.subject.version,
         decision.allowed.version if decision.allowed else "",
         newest.version if newest else "",
-        one.age,
-        one.why,
-        one.review,
-        _notes(one),
+        outlook.age,
+        outlook.why,
+        outlook.review,
+        _notes(outlook),
     )
 
 
-def _notes(one: Outlook) -> str:
+def _notes(outlook: Outlook) -> str:
     """What its publisher says of the newest version: of which kind, how urgent, and more."""
-    newest = one.decision.newest
+    newest = outlook.decision.newest
     if newest is None:
         return ""
     kind = "/".join(filter(None, (newest.category, newest.urgency)))
@@ -93,20 +93,20 @@ def _notes(one: Outlook) -> str:
 
 def _refuse(found: Mapping[str, Sequence[Outlook]]) -> None:
     bad = [
-        f"{name}: {one.subject.name} {one.subject.version}: "
-        + (one.decision.flaw or f"its review was due on {one.subject.review_by}")
+        f"{name}: {outlook.subject.name} {outlook.subject.version}: "
+        + (outlook.decision.flaw or f"its review was due on {outlook.subject.review_by}")
         for name, each in found.items()
-        for one in each
-        if one.decision.flaw or one.is_overdue
+        for outlook in each
+        if outlook.decision.flaw or outlook.is_overdue
     ]
     if bad:
         raise ValidationFailed("\n".join(bad), hint="./inv bump IMAGE --only PIN moves it")
     unknown = sorted(
         {
-            f"{one.subject.name}: {one.answer.trouble.message}"
+            f"{outlook.subject.name}: {outlook.answer.trouble.message}"
             for each in found.values()
-            for one in each
-            if one.is_unknown and one.answer.trouble
+            for outlook in each
+            if outlook.is_unknown and outlook.answer.trouble
         }
     )
     if unknown:

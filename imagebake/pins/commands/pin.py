@@ -19,7 +19,7 @@ from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
-from imagebake.spec.edit import Said, add_entry, remove_entry
+from imagebake.spec.edit import PinValue, add_entry, remove_entry
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import AgentPin, ExtensionPin, FilePin, PackagePin
 
@@ -102,7 +102,7 @@ def remove(
     spec = find_spec(context, image)
     if not pin:
         raise UsageError("name a pin", hint=f"pins: {', '.join(_names(spec))}")
-    key = "extensions" if pin in {one.handler for one in spec.extensions} else "pins"
+    key = "extensions" if pin in {extension.handler for extension in spec.extensions} else "pins"
     changes = SpecTransaction()
     path = context.workspace.specs / f"{spec.name}.yaml"
     changes.add(remove_entry(path, key, pin, root=context.workspace.root))
@@ -111,7 +111,7 @@ def remove(
 
 def _found(
     context: Context, spec: ImageSpec, pin: str, to: str, given: Mapping[str, str]
-) -> tuple[str, dict[str, Said], str]:
+) -> tuple[str, dict[str, PinValue], str]:
     """The list that *pin* goes to, what stands there, and the version that was found for it."""
     key, entry = _entry(spec, pin, given)
     kind = _kind(key, entry)
@@ -128,7 +128,7 @@ def _found(
     return key, whole, version
 
 
-def _file(spec: ImageSpec, address: str, to: str, given: Mapping[str, str]) -> dict[str, Said]:
+def _file(spec: ImageSpec, address: str, to: str, given: Mapping[str, str]) -> dict[str, PinValue]:
     """What stands in the list of pins for the file at *address*."""
     missing = [flag for flag, text in (("--to", to), *_needed(given)) if not text]
     if missing:
@@ -137,7 +137,7 @@ def _file(spec: ImageSpec, address: str, to: str, given: Mapping[str, str]) -> d
             hint="--to VERSION --sha256 DIGEST --destination PATH; the digest as its publisher"
             " gives it",
         )
-    entry: dict[str, Said] = {"file": address, "version": to, **given}
+    entry: dict[str, PinValue] = {"file": address, "version": to, **given}
     if hosts := given.get("redirects"):
         entry["redirects"] = tuple(hosts.replace(",", " ").split())
     _read(FilePin, entry)
@@ -151,18 +151,18 @@ def _needed(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     return ((f"--{name}", given.get(name, "")) for name in ("sha256", "destination"))
 
 
-def _entry(spec: ImageSpec, pin: str, told: Mapping[str, str]) -> tuple[str, dict[str, Said]]:
+def _entry(spec: ImageSpec, pin: str, flags: Mapping[str, str]) -> tuple[str, dict[str, PinValue]]:
     """The list that *pin* goes to, and what stands there, without its version."""
     if not pin:
         raise UsageError("name a pin", hint="./inv add IMAGE PIN")
     if pin in _names(spec):
         raise UsageError(f"{spec.name} pins {pin} already", hint=f"./inv bump {spec.name} moves it")
-    given: dict[str, Said] = dict(told)
+    given: dict[str, PinValue] = dict(flags)
     if others := [name for name in ("sha256", "destination", "redirects") if name in given]:
         raise UsageError(f"--{others[0]} is about files", hint="a file is named by its address")
     mode = given.pop("mode", "")
     if pin in LINUX:
-        entry: dict[str, Said] = {"agent": pin}
+        entry: dict[str, PinValue] = {"agent": pin}
     elif (found := _HANDLER.fullmatch(pin)) and pin != pin.lower():
         if mode not in ("native", "absent"):
             raise UsageError(
@@ -177,10 +177,10 @@ def _entry(spec: ImageSpec, pin: str, told: Mapping[str, str]) -> tuple[str, dic
 
 
 def _names(spec: ImageSpec) -> tuple[str, ...]:
-    return (*(pin.name for pin in spec.pins), *(one.handler for one in spec.extensions))
+    return (*(pin.name for pin in spec.pins), *(extension.handler for extension in spec.extensions))
 
 
-def _kind(key: str, entry: Mapping[str, Said]) -> type[PackagePin | AgentPin | ExtensionPin]:
+def _kind(key: str, entry: Mapping[str, PinValue]) -> type[PackagePin | AgentPin | ExtensionPin]:
     if key == "extensions":
         return ExtensionPin
     return AgentPin if "agent" in entry else PackagePin
@@ -206,12 +206,12 @@ def _newest(found: Outlook) -> str:
     )
 
 
-def _in_order(entry: Mapping[str, Said]) -> dict[str, Said]:
+def _in_order(entry: Mapping[str, PinValue]) -> dict[str, PinValue]:
     return {key: entry[key] for key in _KEYS if key in entry}
 
 
-def _say(outcome: SpecOutcome, said: Mapping[str, str], *, as_json: bool) -> None:
+def _say(outcome: SpecOutcome, facts: Mapping[str, str], *, as_json: bool) -> None:
     if as_json:
-        print_json({**said, **outcome.to_json()})
+        print_json({**facts, **outcome.to_json()})
         return
     print(outcome.diff, end="")

@@ -16,8 +16,20 @@ from imagebake.kernel.context import open_context
 from imagebake.kernel.errors import CloudError, RolloutRefused, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lock.selection import find_spec, select_specs, split_version
-from imagebake.recovery.readiness import RecoveryGap, missing_gallery, find_general_gaps, find_gaps, unreadable_gallery
-from imagebake.recovery.second_gallery import SecondGallery, plan_copy, copy_defects, plan_gallery_switch, versions_for_recovery
+from imagebake.recovery.readiness import (
+    RecoveryGap,
+    find_gaps,
+    find_general_gaps,
+    missing_gallery,
+    unreadable_gallery,
+)
+from imagebake.recovery.second_gallery import (
+    SecondGallery,
+    copy_defects,
+    plan_copy,
+    plan_gallery_switch,
+    versions_for_recovery,
+)
 from imagebake.rollout.model.index import VersionIndex
 from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.rollout.operation import (
@@ -69,8 +81,8 @@ def recover(
     elif action == "restore":
         restore(name, as_json=as_json)
     else:
-        said = f"dr has no action {action!r}" if action else "say what dr shall do"
-        raise UsageError(said, hint=f"./inv dr {' | '.join(ACTIONS)}")
+        message = f"dr has no action {action!r}" if action else "say what dr shall do"
+        raise UsageError(message, hint=f"./inv dr {' | '.join(ACTIONS)}")
 
 
 def check(image: str, *, as_json: bool) -> None:
@@ -80,9 +92,9 @@ def check(image: str, *, as_json: bool) -> None:
     with open_rollout(context, FIRST) as at:
         found = lacking(at, specs)
     if as_json:
-        print_json({"missing": [one.to_json() for one in found]})
+        print_json({"missing": [lack.to_json() for lack in found]})
     elif found:
-        rows = ((one.subject, one.what, one.command) for one in found)
+        rows = ((lack.subject, lack.what, lack.command) for lack in found)
         print_table(("of", "what is missing", "what brings it"), rows)
     else:
         print("nothing is missing: replicas, a way back and copies are there")
@@ -106,10 +118,14 @@ def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap
     if theirs is not None or not other:
         found += find_general_gaps(mine, theirs, (settings.location, settings.second_location))
     for spec in specs:
-        needed = [one.id for one in versions_for_recovery(rings_of(spec, VersionIndex(mine)))]
+        needed = [
+            version.id for version in versions_for_recovery(rings_of(spec, VersionIndex(mine)))
+        ]
         mine = at.looked_at(mine, map(key, needed))
         if theirs and other and to:
-            theirs = other.looked_at(theirs, [key(to.place_of(one)) for one in needed])
+            theirs = other.looked_at(
+                theirs, [key(to.place_of(version_id)) for version_id in needed]
+            )
         found += find_gaps(spec, mine, theirs, to)
     return tuple(found)
 
@@ -171,12 +187,12 @@ def _there(other: RolloutContext, definition: str, first: Inventory) -> Inventor
 def compare(at: RolloutContext, other: RolloutContext, spec: ImageSpec, first: Inventory) -> None:
     """Raise `ValidationFailed` where a copy that a recovery needs is not its original."""
     to, content = target(other), at.session.images.content
-    for one in versions_for_recovery(rings_of(spec, VersionIndex(first))):
-        original, copied = at.fleet.version(one.id) or one, to.place_of(one.id)
-        contents = (content(one.id), content(copied))
-        if told := copy_defects(original, other.fleet.version(copied), contents):
+    for version in versions_for_recovery(rings_of(spec, VersionIndex(first))):
+        original, copied = at.fleet.version(version.id) or version, to.place_of(version.id)
+        contents = (content(version.id), content(copied))
+        if defects := copy_defects(original, other.fleet.version(copied), contents):
             raise ValidationFailed(
-                f"the copy of {spoken(one.id)} cannot take its place: {'; '.join(told)}",
+                f"the copy of {spoken(version.id)} cannot take its place: {'; '.join(defects)}",
                 hint=f"./inv dr copy {spec.name} again; delete the copy where it is another",
             )
 
@@ -246,7 +262,7 @@ def use_gallery(
 
 def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple[str, ...]:
     """What could not be read of *there*, but for the scale sets of the regions *without*."""
-    out = [key(one.id) for one in there.scale_sets if one.region in without]
+    out = [key(scale_set.id) for scale_set in there.scale_sets if scale_set.region in without]
     lacking = there.unseen(spec.gallery.definition)
     return tuple(why for why in lacking if not any(name in why.lower() for name in out))
 
@@ -267,22 +283,24 @@ def restore(version: str, *, as_json: bool) -> None:
     with open_rollout(context) as at:
         found = restore_versions(at, spec, number)
     if as_json:
-        print_json({"restored": [spoken(one) for one in found]})
+        print_json({"restored": [spoken(version_id) for version_id in found]})
     else:
-        print("\n".join(f"{spoken(one)}  restored" for one in found))
+        print("\n".join(f"{spoken(version_id)}  restored" for version_id in found))
 
 
 def restore_versions(at: RolloutContext, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
     """Restore version *number* of an image, or all that its gallery keeps; their ids."""
     kept = at.fleet.kept(spec.gallery.definition)
-    found = tuple(one for one in kept if number in (None, one.rpartition("/")[2]))
+    found = tuple(
+        version_id for version_id in kept if number in (None, version_id.rpartition("/")[2])
+    )
     if not found:
         raise RolloutRefused(
             f"the gallery keeps nothing of {spec.name}{f'@{number}' if number else ''}"
             " that was deleted",
             hint=f"./inv bake {spec.name} makes it anew from the lock and the mirror",
         )
-    for one in found:
-        at.fleet.restore(one)
-        at.context.progress.note(f"restored {spoken(one)}")
+    for version_id in found:
+        at.fleet.restore(version_id)
+        at.context.progress.note(f"restored {spoken(version_id)}")
     return found

@@ -30,8 +30,16 @@ from imagebake.recovery.faults import (
     other_content,
     watched,
 )
-from imagebake.recovery.runbook import Hands, Rehearsal, Run, rehearse
-from imagebake.recovery.runbook import RECORDS, Runbook, last_rehearsal, load_runbooks
+from imagebake.recovery.runbook import (
+    RECORDS,
+    CommandRunner,
+    Rehearsal,
+    RehearsalServices,
+    Runbook,
+    last_rehearsal,
+    load_runbooks,
+    rehearse,
+)
 from imagebake.recovery.sandbox import open_sandbox
 from imagebake.rollout.operation import FIRST
 from imagebake.session.machines import require_machines
@@ -72,27 +80,27 @@ def runbook(
 
 def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
     if name not in books:
-        said = f"there is no runbook {name!r}" if name else "say which runbook, or all"
-        raise UsageError(said, hint=f"runbooks: {', '.join(books)}")
+        message = f"there is no runbook {name!r}" if name else "say which runbook, or all"
+        raise UsageError(message, hint=f"runbooks: {', '.join(books)}")
     return books[name]
 
 
 def _list(context: Context, books: Mapping[str, Runbook], *, as_json: bool) -> None:
     if as_json:
-        told = {
-            one.name: {**one.facts, "last_rehearsal": last_rehearsal(context, one.name)}
-            for one in books.values()
+        runbooks = {
+            runbook.name: {**runbook.facts, "last_rehearsal": last_rehearsal(context, runbook.name)}
+            for runbook in books.values()
         }
-        print_json(told)
+        print_json(runbooks)
         return
     rows = (
         (
-            one.name,
-            one.facts["trigger"],
-            one.facts["rto"],
-            _spoken(last_rehearsal(context, one.name)),
+            runbook.name,
+            runbook.facts["trigger"],
+            runbook.facts["rto"],
+            _spoken(last_rehearsal(context, runbook.name)),
         )
-        for one in books.values()
+        for runbook in books.values()
     )
     print_table(("runbook", "when", "objective", "last rehearsed here"), rows)
 
@@ -123,15 +131,15 @@ def _rehearse_all(
 ) -> None:
     spec = find_spec(context, image) if image else _first(context)
     made = []
-    for one in books.values():
-        done = rehearse_one(context, one, spec, prove=prove)
-        _keep(context, one, done, write=write)
+    for runbook in books.values():
+        done = rehearse_one(context, runbook, spec, prove=prove)
+        _keep(context, runbook, done, write=write)
         made.append(done)
         if not as_json:
-            _print(one, done)
+            _print(runbook, done)
     if as_json:
-        print_json([one.to_json() for one in made])
-    if failed := [one for one in made if one.why]:
+        print_json([rehearsal.to_json() for rehearsal in made])
+    if failed := [rehearsal for rehearsal in made if rehearsal.why]:
         raise ValidationFailed(
             f"the rehearsal of {failed[0].name} failed: {failed[0].why}",
             hint=f"./inv runbook {failed[0].name} shows the page; mend it, or what it calls",
@@ -140,7 +148,7 @@ def _rehearse_all(
 
 def _first(context: Context) -> ImageSpec:
     specs = load_all(context.workspace.specs, root=context.workspace.root).values()
-    found = next((one for one in specs if context.workspace.lock_path(one.name).exists()), None)
+    found = next((spec for spec in specs if context.workspace.lock_path(spec.name).exists()), None)
     if found is None:
         raise UsageError("no image is locked", hint="./inv lock IMAGE")
     return found
@@ -162,9 +170,9 @@ def rehearse_one(context: Context, book: Runbook, spec: ImageSpec, *, prove: boo
             _prepare(here, trouble, spec, run, prove=prove)
         return rehearse(
             book,
-            Hands(
+            RehearsalServices(
                 run=lambda settings, words: run(settings, _proving(words, prove=prove)),
-                strike=lambda: trouble.strike(here, spec),
+                inject_fault=lambda: trouble.inject_fault(here, spec),
                 values=_values(here, spec),
                 machine=_machine(),
                 now=functools.partial(dt.datetime.now, dt.UTC),
@@ -174,7 +182,9 @@ def rehearse_one(context: Context, book: Runbook, spec: ImageSpec, *, prove: boo
         )
 
 
-def _prepare(here: Context, trouble: Fault, spec: ImageSpec, run: Run, *, prove: bool) -> None:
+def _prepare(
+    here: Context, trouble: Fault, spec: ImageSpec, run: CommandRunner, *, prove: bool
+) -> None:
     """Bring the scratch copy to the state that the trouble finds."""
     if trouble.beats:
         watched(here, spec)
@@ -186,13 +196,13 @@ def _prepare(here: Context, trouble: Fault, spec: ImageSpec, run: Run, *, prove:
         _must(run, more, prove=prove)
 
 
-def _must(run: Run, commands: Commands, *, prove: bool) -> None:
+def _must(run: CommandRunner, commands: Commands, *, prove: bool) -> None:
     """Run *commands* in one process, which is quicker than one each."""
     words = tuple(word for each in commands for word in _proving(each, prove=prove))
-    code, said = run({}, words)
+    code, output = run({}, words)
     if code:
         raise ValidationFailed(
-            f"the rehearsal cannot begin: {' '.join(words)} ended with {code}", hint=said.strip()
+            f"the rehearsal cannot begin: {' '.join(words)} ended with {code}", hint=output.strip()
         )
 
 
@@ -251,12 +261,14 @@ def _keep(context: Context, book: Runbook, done: Rehearsal, *, write: bool) -> N
         file.write(cut + line.encode() + b"\n")
     if write and not done.why:
         page = context.workspace.runbooks / f"{book.name}.md"
-        write_atomically(page, book.measured(done.told).encode())
+        write_atomically(page, book.with_measurement(done.measurement).encode())
 
 
 def _print(book: Runbook, done: Rehearsal) -> None:
-    rows = ((one.part, one.command, str(one.code), f"{one.seconds:.1f} s") for one in done.taken)
+    rows = (
+        (step.part, step.command, str(step.code), f"{step.seconds:.1f} s") for step in done.steps
+    )
     print(f"{book.title}")
     print_table(("part", "command", "ended with", "took"), rows)
     verdict = f"failed: {done.why}" if done.why else "as the page says, and in time"
-    print(f"{done.told}: {verdict}\n")
+    print(f"{done.measurement}: {verdict}\n")

@@ -56,11 +56,15 @@ def due(
         with operation.open_rollout(context) as at:
             found = [_decide(context, spec, at.session, by_hand=bool(image)) for spec in specs]
             closed = _closed(at.gate(specs)) if gated else None
-    baked = [] if closed else [one.image for one in found if one.need is BakeNeed.DUE]
+    baked = (
+        [] if closed else [decision.image for decision in found if decision.need is BakeNeed.DUE]
+    )
     console.put_output("images", baked)
     _print(found, baked, closed, context.now, as_json=as_json)
     limit = dt.timedelta(hours=overdue_hours)
-    if overdue_hours and (late := [one.image for one in found if one.late(context.now) > limit]):
+    if overdue_hours and (
+        late := [decision.image for decision in found if decision.late(context.now) > limit]
+    ):
         raise ValidationFailed(
             f"{', '.join(late)}: due for more than {overdue_hours} hours, and not baked",
             hint=f"./inv bake {late[0]} bakes by hand, here or on any machine",
@@ -120,24 +124,26 @@ def _print(
     if as_json:
         print_json(
             {
-                "images": [one.to_json() for one in found],
+                "images": [decision.to_json() for decision in found],
                 "bake": baked,
                 "gate": closed or "open",
             }
         )
         return
-    print_table(("image", "bake it?", "why", "newest", "age"), [_row(one, now) for one in found])
+    print_table(
+        ("image", "bake it?", "why", "newest", "age"), [_row(decision, now) for decision in found]
+    )
     if closed:
         print(f"\nnothing is baked now: {closed}")
 
 
-def _row(one: BakeDecision, now: dt.datetime) -> tuple[str, ...]:
-    published = one.newest.published if one.newest else None
+def _row(decision: BakeDecision, now: dt.datetime) -> tuple[str, ...]:
+    published = decision.newest.published if decision.newest else None
     age = spoken_age(int((now - published).total_seconds())) if published else "-"
     return (
-        one.image,
-        str(one.need),
-        one.why,
-        str(one.newest.version) if one.newest else "-",
+        decision.image,
+        str(decision.need),
+        decision.why,
+        str(decision.newest.version) if decision.newest else "-",
         age,
     )

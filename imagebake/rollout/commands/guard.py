@@ -24,22 +24,22 @@ def guard(
     specs = select_specs(context, image, every=not image)
     with open_rollout(context) as at:
         inventory = at.inventory()
-        machines = [one.id for one in inventory.machines]
+        machines = [machine.id for machine in inventory.machines]
         with context.progress.step("Read the extensions of machines", total=len(machines)):
             asked, unread = machine_extensions(at.session.cloud, machines)
     found = find_undeclared(specs, inventory, asked)
     unknown = [*inventory.unread, *unread]
     if as_json:
-        print_json({"excess": [one.to_json() for one in found], "unread": unknown})
+        print_json({"excess": [undeclared.to_json() for undeclared in found], "unread": unknown})
     elif found:
-        print_table(COLUMNS, (one.cells for one in found))
+        print_table(COLUMNS, (undeclared.cells for undeclared in found))
     else:
         asking = f"{len(inventory.scale_sets)} scale sets and {len(machines)} machines"
         print(f"none of {asking} asks for more than its image holds")
     if unknown and not as_json:
-        print("\n" + "\n".join(f"not known: {one}" for one in unknown))
+        print("\n" + "\n".join(f"not known: {reason}" for reason in unknown))
     if found:
-        who = len({one.who for one in found})
+        who = len({undeclared.who for undeclared in found})
         raise ValidationFailed(
             f"{who} model{'s ask' if who > 1 else ' asks'} for more than the image holds",
             hint="take it out with the command above, or deliver it: "

@@ -50,7 +50,7 @@ def print_map(
 
 def _rows(found: DependencyMap) -> list[tuple[str, str, str]]:
     names = {node.id: f"{node.kind} {node.name}" for node in found.nodes.values()}
-    return [(names[one.who], one.how, names[one.what]) for one in sorted(found.needs)]
+    return [(names[need.who], need.how, names[need.what]) for need in sorted(found.needs)]
 
 
 def _surroundings(context: Context, to: Destination) -> dict[str, str]:

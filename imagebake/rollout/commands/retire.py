@@ -67,19 +67,6 @@ def moment(text: str) -> dt.datetime:
     raise UsageError(f"{text!r} is not a time", hint="it is one such as 2026-11-22T00:00:00Z")
 
 
-def retire_here(
-    context: Context,
-    specs: Sequence[ImageSpec],
-    request: RolloutRequest,
-    *,
-    apply: bool,
-    override: str,
-) -> None:
-    """Decide which versions of the gallery of *context* may go; with *apply*, hide or delete them."""
-    with open_rollout(context) as at:
-        retirement(at, specs, request, apply=apply, override=override)
-
-
 def retirement(
     at: RolloutContext,
     specs: Sequence[ImageSpec],
@@ -179,10 +166,7 @@ def retire(
         return
     if now:
         raise UsageError("--now is for --inventory: a gallery is read as it is")
-    from imagebake.rollout.present import RolloutRequest
-
-    # moved
-
     again = f"./inv retire {image}".rstrip()
     request = RolloutRequest(verb="retirement", again=again, expect=expect, as_json=as_json)
-    retire_here(context, specs, request, apply=apply, override=override)
+    with open_rollout(context) as at:
+        retirement(at, specs, request, apply=apply, override=override)

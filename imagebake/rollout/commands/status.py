@@ -44,9 +44,9 @@ def print_status(
             {
                 "rings": [row.to_json() for row in rows],
                 "gate": closed.to_json(),
-                "quotas": [one.to_json() for one in quotas(inventory)],
+                "quotas": [quota.to_json() for quota in quotas(inventory)],
                 "unread": list(inventory.unread),
-                "excess": [one.to_json() for one in beyond],
+                "excess": [undeclared.to_json() for undeclared in beyond],
             }
         )
         return
@@ -56,7 +56,7 @@ def print_status(
 
 def print_remarks(inventory: Inventory, closed: RolloutGate, more: str = "") -> None:
     """Print what is not about one ring: quotas, what nobody knows, and why nothing moves now."""
-    remarks = [one.sentence for one in quotas(inventory) if one.warns]
+    remarks = [quota.sentence for quota in quotas(inventory) if quota.warns]
     remarks += [f"not known: {reason}" for reason in inventory.unread]
     remarks += [more] if more else []
     if not closed.open:
