@@ -1,4 +1,4 @@
-"""Say what is in a version and what it was made from: SBOM and provenance, kept beside it."""
+"""Write and read the attestations of an image version: SBOM, provenance and signature."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from imagebake.spec.plan import PLAN, read_plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestor:
-    """Makes and keeps what is said of *version*; *packages* reads them from the image.
+    """Writes and reads the attestations of *version*; *packages* reads them from the image.
 
-    *signer* is None where no key is configured: the provenance is then kept unsigned.
+    Without a *signer* (no key is configured) the provenance is stored unsigned.
     """
 
     gallery: str
@@ -38,7 +38,7 @@ class Attestor:
     signer: Signer | None = None
 
     def baked(self) -> BakedVersion:
-        """What the bake wrote down; raises `UsageError` where that is not here, or too old."""
+        """Read the records of the bake; raises `UsageError` if they are not here, or too old."""
         manifest = read_manifest(self.kept("manifest.json"))
         plan = read_plan(self.kept(PLAN))
         if manifest is None or plan is None:
@@ -56,10 +56,10 @@ class Attestor:
         return BakedVersion(manifest=manifest, plan=plan)
 
     def attest(self, *, anew: bool = False) -> None:
-        """Keep the SBOM and the provenance, signed where there is a key; once each.
+        """Store the SBOM and the provenance, signed if there is a key, unless they exist.
 
-        With *anew* those that are there give way: they are of a version that once had the
-        same number, in a gallery that is gone.
+        *anew* replaces existing ones: they belong to a version with the same number in a gallery
+        that was deleted.
         """
         baked = self.baked()
         self._keep(SBOM, lambda: sbom(baked, self.packages()), anew=anew)
@@ -69,7 +69,7 @@ class Attestor:
             self._keep(ENVELOPE, lambda: canonical_json(make().to_json()), anew=anew)
 
     def document(self, record: str) -> bytes:
-        """One of the records, made first where it is not there yet."""
+        """Return one of the records; write it first if it does not exist."""
         if self.kept(record) is None:
             self.attest()
         content = self.kept(record)
@@ -81,7 +81,7 @@ class Attestor:
         return content
 
     def kept(self, record: str) -> bytes | None:
-        """A record of the version as it is kept."""
+        """Return a stored record of the version, or None."""
         return self.records.recorded(self._name(record))
 
     def _statement(self, baked: BakedVersion) -> bytes:
@@ -100,7 +100,7 @@ class Attestor:
 
 
 def open_attestor(context: Context, version: GalleryVersion, session: CloudSession) -> Attestor:
-    """Who vouches for *version*, with the key that the settings name."""
+    """Return the attestor of *version*, with the key that the settings name."""
     return Attestor(
         gallery=context.settings.gallery,
         version=version,
@@ -113,7 +113,7 @@ def open_attestor(context: Context, version: GalleryVersion, session: CloudSessi
 def installed_packages(
     version: GalleryVersion, session: CloudSession
 ) -> tuple[InstalledPackage, ...]:
-    """What dpkg of the image says: from its layers, which is quick, or from all of it."""
+    """Read dpkg's list of the image: from its layers, which is fast, or from the whole image."""
     with session.images.layers(version.id) as layers:
         found = installed(layers)
     if found is not None:
@@ -123,6 +123,6 @@ def installed_packages(
 
 
 def signing_key(context: Context) -> PrivateKey | None:
-    """The key that the settings name; raises `UsageError` where it is none."""
+    """Load the key that the settings name, if any; raises `UsageError` if it is none."""
     name = context.settings.signing_key
     return load_private_key(context.workspace.root / name, "signing_key") if name else None

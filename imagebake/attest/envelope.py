@@ -1,4 +1,4 @@
-"""A signed statement in a DSSE envelope: what is signed is what is read."""
+"""DSSE envelopes: a payload, its type and signatures over both."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 IN_TOTO = "application/vnd.in-toto+json"
-"""The payload type of every statement."""
+"""The payload type of in-toto statements."""
 
 
 class Signer(Protocol):
-    """A private key; *keyid* is a hint for its reader and proves nothing."""
+    """A private key; its *keyid* is a hint for the reader and proves nothing."""
 
     @property
     def keyid(self) -> str:
         """The SHA-256 of the public key's DER form."""
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of *message*."""
+        """Sign *message*."""
 
 
 class Key(Protocol):
-    """A public key that is trusted."""
+    """A trusted public key."""
 
     @property
     def keyid(self) -> str:
-        """Which key it is."""
+        """The SHA-256 of its DER form."""
 
     def is_signed(self, signature: bytes, message: bytes) -> bool:
-        """Whether *signature* is this key's over *message*."""
+        """Return whether *signature* is this key's signature of *message*."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A payload with its signatures, each under the id of its key."""
+    """A payload with its signatures, each with the id of its key."""
 
     payload: bytes
     signatures: tuple[tuple[str, bytes], ...]
@@ -45,16 +45,16 @@ class Envelope:
 
     @property
     def signed(self) -> bytes:
-        """What the signatures are over: DSSE's pre-authentication encoding."""
+        """The bytes that are signed: DSSE's pre-authentication encoding (PAE)."""
         kind = self.payload_type.encode()
         return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(self.payload), self.payload)
 
     def signed_by(self, is_signed: Callable[[bytes, bytes], bool]) -> bool:
-        """Whether *is_signed* accepts one of the signatures."""
+        """Return whether *is_signed* accepts one of the signatures."""
         return any(is_signed(signature, self.signed) for _, signature in self.signatures)
 
     def to_json(self) -> dict[str, Any]:
-        """The envelope as DSSE spells it."""
+        """Return the envelope as DSSE spells it."""
         return {
             "payloadType": self.payload_type,
             "payload": base64.b64encode(self.payload).decode(),
@@ -72,12 +72,14 @@ def sign(payload: bytes, signer: Signer) -> Envelope:
 
 
 def read_envelope(content: bytes) -> Envelope:
-    """Read an envelope; raises `ValueError` for what is none."""
+    """Read an envelope; raises `ValueError` if *content* is none."""
     try:
         document = json.loads(content)
+        # `keyid` is optional in DSSE, and two keys may have the same one: every trusted key is
+        # tried on every signature.
         payload_type = document["payloadType"]
         signatures = tuple(
-            (str(one.get("keyid", "")), _bytes(one["sig"])) for one in _list(document)
+            (str(entry.get("keyid", "")), _bytes(entry["sig"])) for entry in _list(document)
         )
         return Envelope(_bytes(document["payload"]), signatures, str(payload_type))
     except (binascii.Error, AttributeError, KeyError, TypeError, UnicodeError) as error:

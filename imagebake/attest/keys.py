@@ -1,4 +1,4 @@
-"""Keys of people and machines, from PEM files: Ed25519, and ECDSA on P-256."""
+"""Signing keys in PEM files: Ed25519, and ECDSA on P-256."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _KINDS = "an Ed25519 key, or an ECDSA key on P-256, in PEM without a password"
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that signatures are checked with."""
+    """A public key that checks signatures."""
 
     key: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 
     @property
     def keyid(self) -> str:
-        """The SHA-256 of its DER form: which key it is, in a word."""
+        """The SHA-256 of the key's DER form."""
         der = self.key.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         return hashlib.sha256(der).hexdigest()
 
     def is_signed(self, signature: bytes, message: bytes) -> bool:
-        """Whether *signature* is this key's over *message*."""
+        """Return whether *signature* is this key's signature of *message*."""
         try:
             if isinstance(self.key, ed25519.Ed25519PublicKey):
                 self.key.verify(signature, message)
@@ -46,29 +46,29 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """A key that signs."""
+    """A private key that signs."""
 
     key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
     @property
     def public(self) -> PublicKey:
-        """Its other half."""
+        """The public key of the pair."""
         return PublicKey(self.key.public_key())
 
     @property
     def keyid(self) -> str:
-        """Which key it is, as its other half says it."""
+        """The id of the public key."""
         return self.public.keyid
 
     def sign(self, message: bytes) -> bytes:
-        """Sign *message*; an ECDSA signature is in its DER form."""
+        """Sign *message*; an ECDSA signature is in DER form."""
         if isinstance(self.key, ed25519.Ed25519PrivateKey):
             return self.key.sign(message)
         return self.key.sign(message, _ECDSA)
 
 
 def load_private_key(path: Path, setting: str) -> PrivateKey:
-    """The private key in *path*, which *setting* names; raises `UsageError` where it is none."""
+    """Load the private key in *path*, which *setting* names; raises `UsageError` if it is none."""
     try:
         key = serialization.load_pem_private_key(_content(path, setting), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -81,7 +81,7 @@ def load_private_key(path: Path, setting: str) -> PrivateKey:
 
 
 def load_public_keys(path: Path, setting: str) -> tuple[PublicKey, ...]:
-    """The public keys in *path*, of which there is at least one; raises `UsageError` if not."""
+    """Load the public keys in *path*; raises `UsageError` if there is none or one is unsuitable."""
     found = []
     for block in _PUBLIC.findall(_content(path, setting)):
         try:

@@ -1,4 +1,4 @@
-"""Provenance (in-toto, SLSA v1): which image was made, and from which bytes."""
+"""Provenance (in-toto, SLSA v1) of a baked image: its lock, spec and materials."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from imagebake.spec.model.pins import ExtensionPin
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:imagebake:bake:v1"
-"""How the parameters below are to be understood: docs/concepts/sbom-and-provenance.md."""
+"""The type that defines the parameters below: docs/sbom-and-provenance.md."""
 
 
 def provenance(baked: BakedVersion, *, records: Mapping[str, str]) -> dict[str, Any]:
-    """State that the image of *baked* was made from the artifacts of its lock.
+    """Return the statement that the image of *baked* was made from the artifacts of its lock.
 
-    *records* are the digests of what was written down besides, by name.
+    *records* are the digests of the version's other records, by name.
     """
     manifest, plan = baked.manifest, baked.plan
     return {
@@ -58,18 +58,18 @@ def provenance(baked: BakedVersion, *, records: Mapping[str, str]) -> dict[str, 
 
 
 def materials(baked: BakedVersion) -> Iterator[dict[str, Any]]:
-    """Every artifact of the lock once, then the commit of the spec where it is known."""
+    """Yield every artifact of the lock once, then the commit of the spec if it is known."""
     seen: set[str] = set()
     for package in baked.lock.packages:
         if package.sha256 not in seen:
             seen.add(package.sha256)
             purl = purls.locked_deb(baked.family, baked.lock.suite or "", package)
             yield _material(package.file_name, purl, package.sha256)
-    for file, whose in baked.brought():
-        if isinstance(whose, ExtensionPin):
-            purl = purls.extension(whose, file)
+    for file, owner in baked.brought():
+        if isinstance(owner, ExtensionPin):
+            purl = purls.extension(owner, file)
         else:
-            purl = purls.agent(whose, file) if whose else purls.file(file)
+            purl = purls.agent(owner, file) if owner else purls.file(file)
         yield _material(file.name, purl, file.sha256)
     if baked.manifest.commit:
         yield {"name": "repository", "digest": {"gitCommit": baked.manifest.commit}}

@@ -1,4 +1,4 @@
-"""What is said of a version to others: the names of the records, and who is meant by what."""
+"""Names and sources of an image version's attestations."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from imagebake.spec.model.pins import ExtensionPin
 from imagebake.spec.plan import BakePlan
 
 SBOM, PROVENANCE, ENVELOPE = "sbom.cdx.json", "provenance.intoto.json", "provenance.dsse.json"
-"""The records, next to the manifest; the envelope only where a key signed the provenance."""
+"""Names of the records, next to the manifest; the envelope only if the provenance is signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakedVersion:
-    """A version as its bake wrote it down: the manifest, and the plan that it carried out."""
+    """An image version with the manifest and the plan of its bake."""
 
     manifest: BakeManifest
     plan: BakePlan
 
     @property
     def lock(self) -> Lock:
-        """The lock that it was baked from, which need not be the one in the repository."""
+        """The lock that the version was baked from; the repository's may be newer."""
         return self.plan.lock
 
     @property
     def family(self) -> str:
-        """The distribution as package URLs have it, such as `debian`."""
+        """The distribution as package URLs spell it, such as `debian`."""
         archive = self.lock.repositories[0].id if self.lock.repositories else "debian"
         return archive.partition("/")[0].partition("-")[0].lower()
 
     def locked(self) -> dict[tuple[str, str, str], tuple[LockedPackage, str]]:
-        """Every package of the lock, by name, version and architecture, with its first step."""
+        """Return the packages of the lock, each with its first step.
+
+        The keys are name, version and architecture.
+        """
         found: dict[tuple[str, str, str], tuple[LockedPackage, str]] = {}
         for step in self.lock.steps:
             for package in step.packages:
@@ -43,13 +46,13 @@ class BakedVersion:
         return found
 
     def agents(self) -> dict[str, str]:
-        """The agent that each of its packages is installed for, by the package's name."""
+        """Return the agent that each package was installed for, by package name."""
         return {
             name: step.name for step in self.lock.customizing if step.is_agent for name in step.pins
         }
 
     def brought(self) -> Iterator[tuple[LockedFile, ExtensionPin | str]]:
-        """The files of the lock, each with the extension, or the agent, that it is; or nothing."""
+        """Yield the files of the lock, each with its extension, its agent's name, or ''."""
         owners: dict[str, ExtensionPin | str] = {
             file.destination: pin for pin in self.plan.spec.extensions if (file := pin.wanted_file)
         }
@@ -60,5 +63,5 @@ class BakedVersion:
 
 
 def packages_with_files(packages: tuple[InstalledPackage, ...]) -> tuple[InstalledPackage, ...]:
-    """Those of *packages* of which more is left than configuration."""
+    """Return the *packages* that are more than leftover configuration."""
     return tuple(package for package in packages if not package.gone)

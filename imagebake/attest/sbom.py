@@ -1,4 +1,4 @@
-"""A bill of materials (CycloneDX 1.6) that knows agents and extensions, not packages alone."""
+"""The SBOM of an image version (CycloneDX 1.6): packages, agents, extensions and files."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _UNLOCKED = "not in the lock"
 
 
 def sbom(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> bytes:
-    """Write down what is in the version: *packages*, as its dpkg has them, and files by digest.
+    """Return the SBOM of a version: *packages*, as dpkg lists them, and the lock's files.
 
-    The same version gives the same bytes: nothing in it is taken from a clock or from dice.
+    The same version gives the same bytes: the serial number and the time follow from the bake.
     """
     root = _root(baked)
     components = [*_packages(baked, packages), *_files(baked), _source(baked)]
@@ -90,7 +90,7 @@ def _packages(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> Iter
         known = locked.get((package.name, package.version, package.architecture))
         agent = agents.get(package.name, "")
         pin = pins.get(agent or package.name)
-        told = {
+        details = {
             "step": known[1] if known else _UNLOCKED,
             "agent": agent,
             "owner": (pin.owner or owner) if pin else "",
@@ -110,14 +110,14 @@ def _packages(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> Iter
             bom_ref=str(purl),
             purl=purl,
             hashes=_hashes(known[0].sha256 if known else None),
-            properties=[_property(name, text) for name, text in told.items() if text],
+            properties=[_property(name, text) for name, text in details.items() if text],
         )
 
 
 def _files(baked: BakedVersion) -> Iterator[Component]:
-    """The zips of extensions and agents, and the files that somebody pinned."""
-    for file, whose in baked.brought():
-        kind, name, purl, told = _named(file, whose)
+    """Yield the zips of extensions and agents, and the pinned files."""
+    for file, owner in baked.brought():
+        kind, name, purl, properties = _named(file, owner)
         yield Component(
             type=kind,
             name=name,
@@ -128,19 +128,19 @@ def _files(baked: BakedVersion) -> Iterator[Component]:
             external_references=[
                 ExternalReference(type=ExternalReferenceType.DISTRIBUTION, url=XsUri(file.url))
             ],
-            properties=[_property("path", file.destination), *told],
+            properties=[_property("path", file.destination), *properties],
         )
 
 
 def _named(
-    file: LockedFile, whose: ExtensionPin | str
+    file: LockedFile, owner: ExtensionPin | str
 ) -> tuple[ComponentType, str, PackageURL, list[Property]]:
-    if isinstance(whose, ExtensionPin):
-        told = [_property("extension-mode", whose.mode.value)]
-        return ComponentType.APPLICATION, whose.handler, purls.extension(whose, file), told
-    if whose:
-        told = [_property("agent", whose)]
-        return ComponentType.APPLICATION, whose, purls.agent(whose, file), told
+    if isinstance(owner, ExtensionPin):
+        properties = [_property("extension-mode", owner.mode.value)]
+        return ComponentType.APPLICATION, owner.handler, purls.extension(owner, file), properties
+    if owner:
+        properties = [_property("agent", owner)]
+        return ComponentType.APPLICATION, owner, purls.agent(owner, file), properties
     return ComponentType.FILE, file.name, purls.file(file), []
 
 

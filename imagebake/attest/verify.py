@@ -1,4 +1,4 @@
-"""Recompute everything that was said of a version, and name what is not so."""
+"""Verify the attestations of an image version: recompute each from the image's bytes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from imagebake.spec.plan import PLAN
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was recomputed; *seen* says in words what was compared."""
+    """One recomputed attestation; *seen* describes in words what was compared."""
 
     name: str
     seen: str
     problems: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The check for programs."""
+        """Return the check as JSON."""
         return {
             "check": self.name,
             "seen": self.seen,
@@ -46,7 +46,7 @@ class VersionVerification:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Everything that is wrong, in the order of the checks."""
+        """Every problem, in the order of the checks."""
         return tuple(problem for check in self.checks for problem in check.problems)
 
     def __str__(self) -> str:
@@ -60,7 +60,7 @@ class VersionVerification:
         return "\n".join([*lines, f"{self.subject}: {ending}"])
 
     def to_json(self) -> dict[str, Any]:
-        """The verification for programs."""
+        """Return the verification as JSON."""
         return {
             "subject": self.subject,
             "passed": not self.problems,
@@ -69,54 +69,62 @@ class VersionVerification:
 
 
 SHORT = 16
-"""So many digits of a digest are shown."""
+"""Number of digits of a digest that are shown."""
 
 
 def components_by_ref(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The components of an SBOM by their references."""
-    return {str(one.get("bom-ref")): one for one in document.get("components", ())}
+    """Return the components of an SBOM by their references."""
+    return {
+        str(component.get("bom-ref")): component for component in document.get("components", ())
+    }
 
 
-def component_differences(said: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
-    """Each component that is on one side only, or not the same; a moved version is one line."""
-    lost = {ref: said[ref] for ref in said.keys() - found.keys()}
-    new = {ref: found[ref] for ref in found.keys() - said.keys()}
-    by_name = {str(one.get("name")): (ref, one) for ref, one in sorted(new.items())}
-    for ref, one in sorted(lost.items()):
-        name, version = str(one.get("name")), one.get("version")
+def component_differences(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the components that differ; a changed version is one line.
+
+    *recorded* are those of the stored SBOM, *found* those of the image.
+    """
+    lost = {ref: recorded[ref] for ref in recorded.keys() - found.keys()}
+    new = {ref: found[ref] for ref in found.keys() - recorded.keys()}
+    by_name = {
+        str(component.get("name")): (ref, component) for ref, component in sorted(new.items())
+    }
+    for ref, component in sorted(lost.items()):
+        name, version = str(component.get("name")), component.get("version")
         if name in by_name:
             other, there = by_name.pop(name)
             del new[other]
             yield f"{name}: the SBOM says {version}, the image has {there.get('version')}"
         else:
             yield f"{name} {version} is in the SBOM and not in the image ({ref})"
-    for ref, one in sorted(new.items()):
-        yield f"{one.get('name')} {one.get('version')} is in the image and not in the SBOM ({ref})"
-    for ref in sorted(said.keys() & found.keys()):
-        if said[ref] != found[ref]:
-            fields = [key for key in found[ref] if said[ref].get(key) != found[ref][key]]
+    for ref, component in sorted(new.items()):
+        name, version = component.get("name"), component.get("version")
+        yield f"{name} {version} is in the image and not in the SBOM ({ref})"
+    for ref in sorted(recorded.keys() & found.keys()):
+        if recorded[ref] != found[ref]:
+            fields = [key for key in found[ref] if recorded[ref].get(key) != found[ref][key]]
             yield f"{found[ref]['name']}: the SBOM has another {', '.join(fields) or 'description'}"
 
 
 def material_differences(
-    said: Sequence[Any], expected: Sequence[Mapping[str, Any]]
+    statement: Sequence[Any], expected: Sequence[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """Each material of a statement that is not the lock's, and each that is missing."""
-    told = {str(one.get("name")): one for one in said}
-    wanted = {one["name"]: one for one in expected}
-    for name, one in wanted.items():
-        if name not in told:
+    """Yield the materials of a statement that are not the lock's, and those that are missing."""
+    recorded = {str(material.get("name")): material for material in statement}
+    wanted = {material["name"]: material for material in expected}
+    for name, material in wanted.items():
+        if name not in recorded:
             yield f"the lock's {name} is not among its materials"
-        elif told[name] != one:
-            yield f"its material {name} is {digest_of(told[name])[:SHORT]}, not the lock's"
-    for name in told.keys() - wanted.keys():
+        elif recorded[name] != material:
+            yield f"its material {name} is {digest_of(recorded[name])[:SHORT]}, not the lock's"
+    for name in recorded.keys() - wanted.keys():
         yield f"its material {name} is not in the lock"
 
 
 def signature_problems(
     content: bytes | None, statement: bytes | None, trusted: Sequence[Key]
 ) -> Iterator[str]:
-    """Why the envelope *content* does not show that a trusted key signed *statement*."""
+    """Yield why *content*, an envelope, does not show that a trusted key signed *statement*."""
     if content is None:
         yield "the provenance is not signed"
         return
@@ -128,13 +136,15 @@ def signature_problems(
     if envelope.payload_type != IN_TOTO or envelope.payload != statement:
         yield f"what is signed is not {PROVENANCE}"
     if not any(envelope.signed_by(key.is_signed) for key in trusted):
-        signers = ", ".join(keyid[:SHORT] or "nobody" for keyid, _ in envelope.signatures)
-        yield f"no trusted key signed it; it says it is signed by {signers or 'nobody'}"
+        signers = ", ".join(
+            keyid[:SHORT] or "a key without an id" for keyid, _ in envelope.signatures
+        )
+        yield f"no trusted key signed it; it says it is signed by {signers or 'no key'}"
 
 
-def digest_of(one: Mapping[str, Any]) -> str:
-    """The SHA-256 of a subject, a material or a by-product."""
-    return str(one.get("digest", {}).get("sha256", ""))
+def digest_of(entry: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a subject, a material or a by-product."""
+    return str(entry.get("digest", {}).get("sha256", ""))
 
 
 MANIFEST = "/etc/imagebake/manifest.json"
@@ -142,9 +152,9 @@ MANIFEST = "/etc/imagebake/manifest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What is said of *version*: its bake's records, and *kept* for the others by name.
+    """The attestations of *version*: its bake's records, and *kept*, which reads the others.
 
-    *trusted* are the keys of which one must have signed; none demand no signature.
+    One of the keys in *trusted* must have signed; without any, no signature is required.
     """
 
     subject: str
@@ -155,9 +165,9 @@ class Claims:
 
 
 def verify(claims: Claims, stream: IO[bytes]) -> VersionVerification:
-    """Hold the image, as a tar of its root file system, against everything that is said of it.
+    """Check the image, a tar of its root file system, against all its attestations.
 
-    Raises `ValidationFailed` where the image cannot be read; what is wrong raises nothing.
+    Raises `ValidationFailed` if the image cannot be read; problems raise nothing.
     """
     hashing = _Hashing(stream)
     contents = read_contents(cast("IO[bytes]", hashing))  # tarfile only ever reads
@@ -168,7 +178,7 @@ def verify(claims: Claims, stream: IO[bytes]) -> VersionVerification:
             _content(claims, content_sha256),
             _bake(claims),
             _manifest(claims, contents),
-            _bill(claims, contents),
+            _sbom(claims, contents),
             _provenance(claims, content_sha256),
             _signature(claims),
         ),
@@ -176,7 +186,7 @@ def verify(claims: Claims, stream: IO[bytes]) -> VersionVerification:
 
 
 class _Hashing:
-    """A stream that is hashed while it is read, to its very end."""
+    """A stream that is hashed while it is read, to its end."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
@@ -189,30 +199,30 @@ class _Hashing:
         return piece
 
     def finish(self) -> str:
-        """The digest of everything, once the rest is read."""
+        """Return the digest of the whole stream, after reading the rest."""
         while self.read(1 << 20):
             pass
         return self.state.hexdigest()
 
 
 def _content(claims: Claims, found: str) -> Check:
-    said = claims.baked.manifest.content_sha256
-    wrong = [f"the content is sha256:{found}, the manifest says sha256:{said}"]
-    return Check("content", f"sha256:{found[:SHORT]}", tuple(wrong if found != said else ()))
+    recorded = claims.baked.manifest.content_sha256
+    wrong = [f"the content is sha256:{found}, the manifest says sha256:{recorded}"]
+    return Check("content", f"sha256:{found[:SHORT]}", tuple(wrong if found != recorded else ()))
 
 
 def _bake(claims: Claims) -> Check:
-    """The plan, the manifest and the gallery's tags must be about one bake."""
+    """Check that plan, manifest and tags are about one bake."""
     plan, manifest, tags = claims.baked.plan, claims.baked.manifest, claims.version.tags
     wrong = [
-        f"the {what} of {PLAN} is {found[:SHORT]}, {who} says {said[:SHORT] or 'nothing'}"
+        f"the {what} of {PLAN} is {found[:SHORT]}, {who} says {recorded[:SHORT] or 'nothing'}"
         for what, found, pairs in (
             ("lock", plan.lock_sha256, (manifest.lock_sha256, tags.get(TAG_LOCK, ""))),
             ("spec", plan.spec_sha256, (manifest.spec_sha256, tags.get(TAG_SPEC, ""))),
             ("bake key", plan.bake_key, (manifest.bake_key, tags.get(TAG_BAKE_KEY, ""))),
         )
-        for who, said in zip(("the manifest", "the version's tag"), pairs, strict=True)
-        if said != found
+        for who, recorded in zip(("the manifest", "the version's tag"), pairs, strict=True)
+        if recorded != found
     ]
     if manifest.version_id.lower() != claims.version.id.lower():
         wrong.append(f"the manifest is about {manifest.version_id}")
@@ -220,38 +230,41 @@ def _bake(claims: Claims) -> Check:
 
 
 def _manifest(claims: Claims, contents: Contents) -> Check:
-    """What the image says of itself, and whether its packages and files are so."""
+    """Check the manifest in the image, and its packages and files."""
     text = contents.text(MANIFEST)
-    said = claims.baked.manifest.contents
+    recorded = claims.baked.manifest.contents
     wrong = []
-    if text is None or text.encode() != canonical_json(said):
+    if text is None or text.encode() != canonical_json(recorded):
         wrong.append(f"{MANIFEST} {'is missing' if text is None else 'is not what was baked'}")
-    if claims.baked.plan.manifest != canonical_json(said):
+    if claims.baked.plan.manifest != canonical_json(recorded):
         wrong.append(f"the manifest that {PLAN} would put into the image is another")
     installed = {
-        (one.name, one.architecture): one.version for one in packages_with_files(contents.packages)
+        (package.name, package.architecture): package.version
+        for package in packages_with_files(contents.packages)
     }
-    for package in said.get("packages", ()):
+    for package in recorded.get("packages", ()):
         name, version = package["name"], package["version"]
         found = installed.get((name, package["architecture"]))
         if found != version:
             wrong.append(f"{name}: the manifest says {version}, the image has {found or 'none'}")
-    for file in said.get("files", ()):
+    for file in recorded.get("files", ()):
         entry = contents.resolve(file["path"])
         if entry is None or entry.sha256 != file["sha256"]:
             wrong.append(f"{file['path']} {'is not what was locked' if entry else 'is missing'}")
-    counted = f"{len(said.get('packages', ()))} packages and {len(said.get('files', ()))} files"
+    counted = (
+        f"{len(recorded.get('packages', ()))} packages and {len(recorded.get('files', ()))} files"
+    )
     return Check("manifest", f"{counted} are in the image as they were locked", tuple(wrong))
 
 
-def _bill(claims: Claims, contents: Contents) -> Check:
-    """The SBOM as it is kept against one made anew from the image."""
+def _sbom(claims: Claims, contents: Contents) -> Check:
+    """Check the stored SBOM against one made anew from the image."""
     kept = _read(claims.kept(SBOM))
     if kept is None:
         return Check("SBOM", SBOM, (f"there is no {SBOM} that can be read",))
     made = json.loads(sbom(claims.baked, contents.packages))
-    said, found = components_by_ref(kept), components_by_ref(made)
-    wrong = [*component_differences(said, found)]
+    recorded, found = components_by_ref(kept), components_by_ref(made)
+    wrong = [*component_differences(recorded, found)]
     about = [document.get("metadata", {}).get("component") for document in (kept, made)]
     if about[0] != about[1]:
         wrong.append("the SBOM is about another image")
@@ -266,17 +279,21 @@ def _provenance(claims: Claims, content_sha256: str) -> Check:
     subjects = statement.get("subject", [])
     expected = {"name": claims.version.id, "digest": {"sha256": content_sha256}}
     if subjects != [expected]:
-        said = ", ".join(f"{digest_of(one)[:SHORT]} of {one.get('name')}" for one in subjects)
-        wrong.append(f"its subject is {said or 'nothing'}, not this image")
+        recorded = ", ".join(
+            f"{digest_of(subject)[:SHORT]} of {subject.get('name')}" for subject in subjects
+        )
+        wrong.append(f"its subject is {recorded or 'nothing'}, not this image")
     definition = statement.get("predicate", {}).get("buildDefinition", {})
     expected_materials = list(materials(claims.baked))
     wrong += material_differences(definition.get("resolvedDependencies", []), expected_materials)
     byproducts = statement.get("predicate", {}).get("runDetails", {}).get("byproducts", [])
     for record in (PLAN, SBOM):
         found = sha256_bytes(claims.kept(record) or b"")
-        said = next((digest_of(one) for one in byproducts if one.get("name") == record), "")
-        if found != said:
-            wrong.append(f"it is about another {record}: {said[:SHORT] or 'none'}")
+        recorded = next(
+            (digest_of(entry) for entry in byproducts if entry.get("name") == record), ""
+        )
+        if found != recorded:
+            wrong.append(f"it is about another {record}: {recorded[:SHORT] or 'none'}")
     seen = f"subject, and {len(expected_materials)} materials against the lock"
     return Check("provenance", seen, tuple(wrong))
 
@@ -284,8 +301,8 @@ def _provenance(claims: Claims, content_sha256: str) -> Check:
 def _signature(claims: Claims) -> Check:
     content = claims.kept(ENVELOPE)
     if not claims.trusted:
-        told = "not checked: no key is trusted" if content else "none, and no key demands one"
-        return Check("signature", told)
+        seen = "not checked: no key is trusted" if content else "none, and no key demands one"
+        return Check("signature", seen)
     keys = ", ".join(key.keyid[:SHORT] for key in claims.trusted)
     wrong = signature_problems(content, claims.kept(PROVENANCE), claims.trusted)
     return Check("signature", f"by {keys}", tuple(wrong))
