@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from imagebake.kernel.text.versions import Scheme, is_unfinished, is_version, order
-from imagebake.spec.model.adoption import Terms
+from imagebake.spec.model.adoption import AdoptionTerms
 from imagebake.spec.model.candidates import Candidate
 
 
@@ -30,7 +30,7 @@ class Decision:
 def decide(
     current: str,
     candidates: Iterable[Candidate],
-    terms: Terms,
+    terms: AdoptionTerms,
     *,
     scheme: Scheme,
     today: dt.date,
@@ -56,7 +56,7 @@ def decide(
     )
 
 
-def obstacle(candidate: Candidate, terms: Terms, *, scheme: Scheme, today: dt.date) -> str:
+def obstacle(candidate: Candidate, terms: AdoptionTerms, *, scheme: Scheme, today: dt.date) -> str:
     """What stands against adopting *candidate*; empty where nothing does.
 
     What only a change of the spec overcomes comes first, what time overcomes last.
@@ -66,7 +66,7 @@ def obstacle(candidate: Candidate, terms: Terms, *, scheme: Scheme, today: dt.da
     )
 
 
-def refusal(candidate: Candidate, terms: Terms, *, scheme: Scheme) -> str:
+def refusal(candidate: Candidate, terms: AdoptionTerms, *, scheme: Scheme) -> str:
     """What stands against *candidate* even where a person asks for it by its version."""
     if terms.hold is not None:
         return f"held: {terms.hold}"
@@ -79,7 +79,7 @@ def refusal(candidate: Candidate, terms: Terms, *, scheme: Scheme) -> str:
     return ""
 
 
-def _flaw(current: str, there: Iterable[Candidate], terms: Terms, scheme: Scheme) -> str:
+def _flaw(current: str, there: Iterable[Candidate], terms: AdoptionTerms, scheme: Scheme) -> str:
     if reason := terms.denied(current, scheme):
         return f"denied: {reason}"
     return next((one.unfit for one in there if one.version == current), "")
@@ -91,12 +91,12 @@ def _is_newer(version: str, current: str, scheme: Scheme) -> bool:
     return not is_version(scheme, current) or order(scheme, version) > order(scheme, current)
 
 
-def _unfinished(candidate: Candidate, terms: Terms, scheme: Scheme) -> str:
+def _unfinished(candidate: Candidate, terms: AdoptionTerms, scheme: Scheme) -> str:
     unfinished = candidate.prerelease or is_unfinished(scheme, candidate.version)
     return "a pre-release" if unfinished and not terms.prereleases else ""
 
 
-def _too_young(candidate: Candidate, terms: Terms, today: dt.date) -> str:
+def _too_young(candidate: Candidate, terms: AdoptionTerms, today: dt.date) -> str:
     if candidate.security or not terms.cooldown_days:
         return ""
     born = candidate.born or today

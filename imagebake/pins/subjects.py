@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from imagebake.kernel.text.versions import Scheme
 from imagebake.pins.file_address import names_version
 from imagebake.spec.catalogue.component import Component
-from imagebake.spec.model.adoption import DeniedVersions, Terms, terms
+from imagebake.spec.model.adoption import DeniedVersions, AdoptionTerms, adoption_terms
 from imagebake.spec.model.candidates import Origin, Question
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import (
@@ -51,7 +51,7 @@ class Subject:
     scheme: Scheme
     question: Question | None
     by_hand: str = ""
-    terms: Terms
+    adoption_terms: AdoptionTerms
     owner: str = ""
     reason: str = ""
     review_by: dt.date | None = None
@@ -101,7 +101,7 @@ def _image(spec: ImageSpec) -> Iterator[Subject]:
             scheme=Scheme.IMAGE,
             question=question,
             by_hand="" if question else "it is a version of a gallery of yours",
-            terms=terms(spec.adoption, None, hold=None),
+            terms=adoption_terms(spec.adoption, None, hold=None),
             owner=spec.owner,
         )
 
@@ -211,7 +211,7 @@ def _subject(
         scheme=scheme,
         question=question,
         by_hand=by_hand,
-        terms=terms(spec.adoption, pin.adoption, hold=pin.hold, known_bad=known_bad),
+        terms=adoption_terms(spec.adoption, pin.adoption, hold=pin.hold, known_bad=known_bad),
         owner=pin.owner or spec.owner,
         reason=pin.reason or "",
         review_by=pin.review_by,

@@ -12,7 +12,7 @@ from imagebake.kernel.text.versions import Scheme
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
 from imagebake.spec.model.adoption import DeniedVersions
-from imagebake.spec.model.adoption import terms as adoption_terms
+from imagebake.spec.model.adoption import adoption_terms as adoption_terms
 from imagebake.spec.model.pins import AgentPin, ExtensionPin, PackagePin, Pin, Stewardship
 
 _SOON = dt.timedelta(days=30)

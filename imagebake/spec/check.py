@@ -1,4 +1,4 @@
-"""From a tree to a spec: the model's complaints, each at the place that it is about."""
+"""Validation of a YAML tree against the model, with each error at its position."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ _SYNONYMS = {"amd64": "x64", "x86_64": "x64", "aarch64": "Arm64"}
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A complaint that has no place yet."""
+    """A diagnostic without a position."""
 
     code: Code
     message: str
     hint: str | None = None
 
     def at(self, place: Position) -> Diagnostic:
-        """The diagnostic at *place*."""
+        """Return the diagnostic at *place*."""
         return place.complaint(self.code, self.message, self.hint)
 
 
 def phrase(error: ErrorDetails, node: YamlNode) -> Phrase:
-    """What *error* says about *node*."""
+    """Return the message for pydantic's *error* about *node*."""
     kind, name = error["type"], _name(error["loc"])
     if kind == "value_error":
         return _value_error(error)
@@ -81,7 +81,7 @@ def phrase(error: ErrorDetails, node: YamlNode) -> Phrase:
 
 
 def unknown_key(name: str, location: Location) -> Phrase:
-    """*name* is not a key of the mapping at *location*."""
+    """Return the message for the unknown key *name* of the mapping at *location*."""
     keys = keys_at(location)
     if name in (kinds := kinds_at(location)):
         return _two_kinds(location, kinds)
@@ -93,7 +93,7 @@ def unknown_key(name: str, location: Location) -> Phrase:
 
 
 def missing_keys(names: list[str], location: Location) -> Phrase:
-    """The mapping at *location* lacks *names*."""
+    """Return the message for the keys *names* missing from the mapping at *location*."""
     keys = "key" if len(names) == 1 else "keys"
     return Phrase(codes.MISSING_KEY, f"{_owner(location)} lacks the {keys} {_list(names)}")
 
@@ -212,7 +212,7 @@ def _a(what: str) -> str:
 
 
 def _what(node: YamlNode) -> str:
-    """What kind of thing *node* is."""
+    """Return the kind of *node* in words."""
     if isinstance(node, YamlMapping):
         return "a mapping"
     if not isinstance(node, YamlScalar):
@@ -222,7 +222,7 @@ def _what(node: YamlNode) -> str:
 
 
 def _name(location: Location) -> str:
-    """What a message calls the value at *location*."""
+    """Return the name of the value at *location* for messages."""
     return _plain_name(without_tags(location))
 
 
@@ -234,7 +234,7 @@ def _plain_name(location: Location) -> str:
 
 
 def _owner(location: Location) -> str:
-    """What a message calls the mapping at *location*."""
+    """Return the name of the mapping at *location* for messages."""
     location = without_tags(location)
     return _plain_name(location) if location else "the spec"
 
@@ -245,18 +245,18 @@ def _list(words: tuple[str, ...] | list[str], last: str = "and") -> str:
 
 
 _MOST = 200
-"""How many of the model's complaints are looked at: nobody reads more, hostile files have."""
+"""Limit of the model's errors that are rendered; a hostile file can cause thousands."""
 
 
 class Found(NamedTuple):
-    """What stands at a location: the piece, and the key that it is the value of."""
+    """The node at a location, and the key whose value it is."""
 
     node: YamlNode
     key: YamlScalar | None
 
 
 def check(root: YamlMapping) -> tuple[ImageSpec | None, list[Diagnostic]]:
-    """The spec that *root* says, or every reason why it says none."""
+    """Return the spec in *root*, or None and every reason why there is none."""
     try:
         return ImageSpec.model_validate(plain(root)), []
     except ValidationError as error:
@@ -264,7 +264,7 @@ def check(root: YamlMapping) -> tuple[ImageSpec | None, list[Diagnostic]]:
 
 
 def locate(root: YamlNode, location: Iterable[int | str]) -> Found:
-    """Follow *location* as far as the tree has it."""
+    """Follow *location* as far as the tree goes."""
     node, key = root, None
     for part in location:
         if isinstance(node, YamlMapping) and isinstance(part, str) and part in node.entries:
@@ -307,7 +307,7 @@ def _missing_keys(root: YamlMapping, location: Location, names: list[str]) -> It
 
 
 def _start(mapping: YamlMapping, key: YamlScalar | None) -> Position:
-    """Where to point at *mapping* as a whole: at its key, or at the first of its own keys."""
+    """Return the position for *mapping* as a whole: its key, or the first of its own keys."""
     if key:
         return key.place
     source = mapping.place.source
@@ -332,5 +332,5 @@ def _complaint(root: YamlMapping, error: ErrorDetails) -> Diagnostic | None:
 
 
 def _place(node: YamlNode) -> Position:
-    """Where to point at a value."""
+    """Return the position for a value."""
     return _start(node, None) if isinstance(node, YamlMapping) else node.place

@@ -1,4 +1,4 @@
-"""Every complaint about a spec: a code that never changes, a title, an explanation."""
+"""Diagnostic codes of specs: each has a stable id, a title and an explanation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One kind of mistake; *explanation* says why it is one and how to mend it."""
+    """A kind of mistake; *explanation* says why it is refused and how to fix it."""
 
     id: str
     title: str
@@ -170,7 +170,7 @@ ALL: tuple[Code, ...] = tuple(
 
 
 def table() -> str:
-    """The codes as a table in Markdown, for the catalogue of errors."""
+    """Return the codes as a Markdown table for the error catalogue."""
     rows = [f"| {code.id} | {code.title} | {code.explanation} |" for code in ALL]
     return (
         "\n".join(["| code | what is wrong | why, and what to do |", "|---|---|---|", *rows]) + "\n"

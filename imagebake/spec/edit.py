@@ -1,4 +1,4 @@
-"""Edits of a spec's text: one scalar, or one pin, and every other character left alone."""
+"""Edits of a spec's text that leave every other character alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from imagebake.spec.yaml.spans import (
 )
 
 SOURCE = "source"
-"""What the marketplace image is called where pins are named."""
+"""Name of the marketplace image where pins are named."""
 
 LISTS = ("pins", "extensions")
 """The lists of a spec whose entries have versions."""
@@ -62,10 +62,11 @@ def set_keys(
     root: Path,
     instead: Instead | None = None,
 ) -> Edit:
-    """Give the keys of *pin* that *values* names these values; all of them are there already.
+    """Set existing keys of *pin* to *values*, in whichever file has the pin.
 
     *pin* is a pin's name, an extension's handler, or `source` for the marketplace image.
-    *instead* has files as earlier edits leave them.
+    *instead* has files as earlier edits leave them. Raises `UsageError` where no file has the
+    pin or a key, and `SpecError` where a file cannot be read. Nothing is written.
     """
     item = _find(merged_tree(spec, root=root, instead=instead), pin)
     if item is None:
@@ -74,7 +75,7 @@ def set_keys(
     before = (instead or {}).get(path) or path.read_bytes()
     text = before.decode()
     places = {key: _scalar(item, key, pin) for key in values}
-    for key, scalar in sorted(places.items(), key=lambda one: one[1].place[1:3], reverse=True):
+    for key, scalar in sorted(places.items(), key=lambda item: item[1].place[1:3], reverse=True):
         text = _splice(text, scalar.place.line, scalar.place.column, values[key])
     return Edit(path, before, text.encode())
 
@@ -87,7 +88,7 @@ def _find(tree: YamlMapping, pin: str) -> YamlMapping | None:
 
 
 def _named(tree: YamlMapping) -> list[tuple[str, YamlMapping]]:
-    """Every entry that has a version, with its name."""
+    """Return every entry that has a version, with its name."""
     found: list[tuple[str, YamlMapping]] = []
     for key in LISTS:
         entry = tree.entries.get(key)
@@ -106,7 +107,7 @@ def _scalar(item: YamlMapping, key: str, pin: str) -> YamlScalar:
 
 
 def _splice(text: str, line: int, column: int, value: str) -> str:
-    """Put *value* in place of the scalar that begins at *line* and *column*, from 1."""
+    """Replace the scalar that begins at *line* and *column*, counted from 1, by *value*."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         at, end = event.start_mark, event.end_mark
         if not isinstance(event, yaml.ScalarEvent) or at is None or end is None:
@@ -121,35 +122,36 @@ def _splice(text: str, line: int, column: int, value: str) -> str:
 _COMMA = re.compile(r"\s*,")
 
 
-Said = str | tuple[str, ...]
-"""What a key of a pin says."""
+PinValue = str | tuple[str, ...]
+"""The value of a key of a pin."""
 
 
 def add_entry(
     spec: Path,
     key: str,
-    entry: Mapping[str, Said],
+    entry: Mapping[str, PinValue],
     *,
     root: Path,
     instead: Instead | None = None,
 ) -> Edit:
-    """Put *entry* at the end of the list *key* of *spec* itself, in the list's own style.
+    """Append *entry* to the list *key* of *spec* itself, in the list's own style.
 
-    The list is made where the spec has none. Raises `SpecError` where the spec cannot be read.
+    The list is created where the spec has none. Raises `SpecError` where the spec cannot be
+    read.
     """
     merged_tree(spec, root=root, instead=instead)
     before = (instead or {}).get(spec) or spec.read_bytes()
     text = before.decode()
     after = _added(text, key, entry)
     listed = _listed(text, key)
-    _hold_equal(spec, text, after, {key: (*listed, dict(entry))})
+    _require_equal(spec, text, after, {key: (*listed, dict(entry))})
     return Edit(spec, before, after.encode())
 
 
 def remove_entry(
     spec: Path, key: str, name: str, *, root: Path, instead: Instead | None = None
 ) -> Edit:
-    """Take the entry *name* out of the list *key* of *spec* itself.
+    """Remove the entry *name* from the list *key* of *spec* itself.
 
     Raises `UsageError` where the spec has none of that name, or an include has it.
     """
@@ -170,31 +172,31 @@ def remove_entry(
     text = before.decode()
     after, position = _removed(text, key, at)
     listed = _listed(text, key)
-    _hold_equal(spec, text, after, {key: (*listed[:position], *listed[position + 1 :])})
+    _require_equal(spec, text, after, {key: (*listed[:position], *listed[position + 1 :])})
     return Edit(spec, before, after.encode())
 
 
 def _listed(text: str, key: str) -> tuple[object, ...]:
-    listed = _said(text).get(key, ())
+    listed = _values(text).get(key, ())
     return listed if isinstance(listed, tuple) else ()
 
 
-def _said(text: str) -> dict[str, object]:
+def _values(text: str) -> dict[str, object]:
     tree, _ = read(text, YamlSource("", ()))
-    said = plain(tree) if tree else None
-    return said if isinstance(said, dict) else {}
+    values = plain(tree) if tree else None
+    return values if isinstance(values, dict) else {}
 
 
-def _hold_equal(spec: Path, before: str, after: str, changes: Mapping[str, object]) -> None:
-    """See that *after* says what *before* says, but for *changes*."""
-    if _said(after) != {**_said(before), **changes}:
+def _require_equal(spec: Path, before: str, after: str, changes: Mapping[str, object]) -> None:
+    """Raise `UsageError` unless *after* differs from *before* in *changes* only."""
+    if _values(after) != {**_values(before), **changes}:
         raise UsageError(
             f"{spec.name} is written in a way that cannot be edited without harm",
             hint="edit it by hand, then lock it again",
         )
 
 
-def _added(text: str, key: str, entry: Mapping[str, Said]) -> str:
+def _added(text: str, key: str, entry: Mapping[str, PinValue]) -> str:
     root = compose(text)
     listed = value_of(root, key)
     if isinstance(listed, SequenceNode) and listed.flow_style:
@@ -209,24 +211,24 @@ def _added(text: str, key: str, entry: Mapping[str, Said]) -> str:
     return _after(text, span(root, text).end, lines)
 
 
-def _block(entry: Mapping[str, Said], indent: int) -> list[str]:
-    """The lines of *entry* as an item whose dash stands in column *indent*, from 0."""
+def _block(entry: Mapping[str, PinValue], indent: int) -> list[str]:
+    """Return the lines of *entry* as an item whose dash is in column *indent*, from 0."""
     pairs = [f"{name}: {_value(value, written_words)}" for name, value in entry.items()]
     first, *others = pairs
     return [" " * indent + f"- {first}", *(" " * (indent + 2) + pair for pair in others)]
 
 
-def _flow(entry: Mapping[str, Said]) -> str:
+def _flow(entry: Mapping[str, PinValue]) -> str:
     pairs = (f"{name}: {_value(value, written)}" for name, value in entry.items())
     return "{" + ", ".join(pairs) + "}"
 
 
-def _value(value: Said, write: Callable[[str], str]) -> str:
+def _value(value: PinValue, write: Callable[[str], str]) -> str:
     return write(value) if isinstance(value, str) else f"[{', '.join(map(written, value))}]"
 
 
 def _after(text: str, index: int, lines: list[str]) -> str:
-    """Put *lines* after the line in which *index* is."""
+    """Insert *lines* after the line that contains *index*."""
     mark = line_break(text)
     end = line_end(text, index)
     head, tail = text[:end], text[end:]
@@ -235,7 +237,7 @@ def _after(text: str, index: int, lines: list[str]) -> str:
 
 
 def _into_flow(text: str, node: Node, added: str, brackets: str) -> str:
-    """Put *added* behind the last piece of a flow collection, before its closing bracket."""
+    """Insert *added* after the last item of a flow collection, before its closing bracket."""
     assert isinstance(node, SequenceNode | MappingNode)  # noqa: S101 - who else has brackets
     close = node.end_mark.index - 1
     assert text[close] == brackets[1]  # noqa: S101 - where PyYAML says it is
@@ -249,7 +251,7 @@ def _into_flow(text: str, node: Node, added: str, brackets: str) -> str:
 
 
 def _removed(text: str, key: str, at: tuple[int, int]) -> tuple[str, int]:
-    """The text without the entry that begins at *at*, and its position in the list."""
+    """Return the text without the entry that begins at *at*, and its position in the list."""
     root = compose(text)
     listed = value_of(root, key)
     assert isinstance(listed, SequenceNode)  # noqa: S101 - the entry was found in it
@@ -279,7 +281,7 @@ def _out_of_flow(text: str, items: list[Node], position: int) -> str:
 
 
 def _emptied(text: str, root: MappingNode, key: str, listed: SequenceNode) -> str:
-    """The list without its only item: empty, because a key without a value is a mistake."""
+    """Return the text with `[]` for the list, because a key without a value is a mistake."""
     colon = text.index(":", key_of(root, key).end_mark.index) + 1
     dash = dashes(text, listed)[0]
     end = next_line(text, span(listed, text).end)

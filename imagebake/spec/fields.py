@@ -1,4 +1,4 @@
-"""Which keys the model has at a place: what "did you mean" chooses from."""
+"""Keys of the model by location, and lists whose entries have names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagebake.spec.yaml.nodes import YamlMapping, YamlNode, YamlScalar, YamlSeq
 
 Location = tuple[int | str, ...]
 EXTENDS = "extends"
-"""The one key that the text has and the model has not."""
+"""The only key of a file that the model does not have."""
 
 
 KIND_KEYS: MappingOf[str, tuple[str, ...]] = {
@@ -31,11 +31,11 @@ KIND_KEYS: MappingOf[str, tuple[str, ...]] = {
     "validators": VALIDATOR_KINDS,
     "distribute": OUTPUT_KINDS,
 }
-"""The keys of the spec under which a key says which kind of thing a mapping is."""
+"""Keys of the spec whose mappings are of several kinds, with the keys that tell them apart."""
 
 
 def kinds_at(location: Location) -> tuple[str, ...]:
-    """The keys of which the mapping at *location* has exactly one; none for most mappings."""
+    """Return the keys of which the mapping at *location* must have exactly one; mostly none."""
     kinds = KIND_KEYS.get(str(location[0]), ()) if location else ()
     plain = without_tags(location)
     depth = 1 if location[:1] == ("source",) else 2
@@ -43,7 +43,7 @@ def kinds_at(location: Location) -> tuple[str, ...]:
 
 
 def keys_at(location: Location) -> tuple[str, ...]:
-    """The keys of the mapping at *location* (as pydantic says it), required ones first."""
+    """Return the keys of the mapping at pydantic's *location*, required keys first."""
     model = _model_at(location)
     if model is None:
         return ()
@@ -53,7 +53,7 @@ def keys_at(location: Location) -> tuple[str, ...]:
 
 
 def without_tags(location: Location) -> Location:
-    """*location* without the kind that pydantic puts where a mapping is of one of several."""
+    """Return *location* without the tag that pydantic inserts for a discriminated union."""
     if not location or location[0] not in KIND_KEYS:
         return location
     place = 1 if location[0] == "source" else 2
@@ -63,7 +63,7 @@ def without_tags(location: Location) -> Location:
 
 
 def homes_of(key: str) -> list[str]:
-    """The keys of the spec whose mappings, or lists of mappings, have a key *key*."""
+    """Return the keys of the spec whose mappings, or lists of mappings, have the key *key*."""
     return [
         name
         for name, field in ImageSpec.model_fields.items()
@@ -72,14 +72,14 @@ def homes_of(key: str) -> list[str]:
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:
-    """The one of *choices* that *word* was probably meant to be."""
+    """Return the entry of *choices* most similar to *word*; None where none is similar."""
     by_case = {choice.casefold(): choice for choice in choices}
     matches = difflib.get_close_matches(word[:100].casefold(), by_case, n=1, cutoff=0.6)
     return by_case[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str | None:
-    """The hint for a word that none of *choices* is."""
+    """Return a hint that suggests the closest of *choices*; None where none is similar."""
     match = closest(word, choices)
     return f"did you mean {match!r}?" if match else None
 
@@ -117,11 +117,11 @@ SINGULAR = {
     "distribute": "output",
     "packages": "package",
 }
-"""What an entry of each list is called."""
+"""Singular of each list's name, for messages."""
 
 
 def text_of(node: YamlNode, key: str) -> YamlScalar | None:
-    """The text that *node* has under *key*, if it is a mapping that has one."""
+    """Return the text under *key* if *node* is a mapping that has one."""
     if isinstance(node, YamlMapping) and (entry := node.entries.get(key)):
         value = entry.value
         if isinstance(value, YamlScalar) and isinstance(value.value, str):
@@ -130,7 +130,7 @@ def text_of(node: YamlNode, key: str) -> YamlScalar | None:
 
 
 def named(list_key: str, item: YamlNode) -> tuple[str, YamlScalar] | None:
-    """The name of one entry of the list *list_key*, and the scalar that says it."""
+    """Return the name of an entry of the list *list_key*, and the scalar that holds it."""
     if list_key == "packages":
         known = isinstance(item, YamlScalar) and isinstance(item.value, str)
         return (item.text, item) if known and isinstance(item, YamlScalar) else None
@@ -144,7 +144,7 @@ def named(list_key: str, item: YamlNode) -> tuple[str, YamlScalar] | None:
 
 
 def named_lists(root: YamlMapping) -> Iterator[tuple[str, YamlSequence]]:
-    """Every list of *root* whose entries have names."""
+    """Yield every list of *root* whose entries have names."""
     local = root.entries.get("local")
     places = [root, local.value] if local and isinstance(local.value, YamlMapping) else [root]
     for mapping in places:
@@ -155,7 +155,7 @@ def named_lists(root: YamlMapping) -> Iterator[tuple[str, YamlSequence]]:
 
 
 def repeated_names(root: YamlMapping) -> Iterator[Diagnostic]:
-    """A complaint for every name that stands twice in one list of one file."""
+    """Yield a diagnostic for every name that occurs twice in a list of one file."""
     for key, sequence in named_lists(root):
         seen: dict[str, YamlScalar] = {}
         for item in sequence.items:

@@ -1,4 +1,4 @@
-"""From the files of `image_specs/` to specs, or to every mistake in them at once."""
+"""Loading of `image_specs/`: specs, or every mistake in them at once."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _MARKETPLACE = MarketplaceImage.model_fields.keys()
 
 
 def merge(base: YamlMapping, child: YamlMapping) -> YamlMapping:
-    """*child* over *base*: mappings merge deeply, everything else is the child's.
+    """Merge *child* over *base*: mappings merge deeply, any other value is the child's.
 
-    Lists of named entries are the base's entries and then the child's; an entry of the
-    child takes the place of the base's of that name. Every piece keeps its own address.
+    Lists of named entries are the base's entries and then the child's; an entry of the child
+    replaces the base's of that name. Every node keeps its own position.
     """
     entries = dict(base.entries)
     for key, entry in child.entries.items():
@@ -55,7 +55,7 @@ def _value(key: str, base: YamlNode, child: YamlNode) -> YamlNode:
 
 
 def _differ(base: YamlMapping, child: YamlMapping) -> bool:
-    """Whether two sources are of two kinds, so that the keys of one mean nothing to the other."""
+    """Return whether two sources are of different kinds, so that their keys must not mix."""
     ours = {key for key in CHOSEN if key in child.entries}
     theirs = {key for key in CHOSEN if key in base.entries}
     return ours != theirs and bool(ours or (theirs and _MARKETPLACE & child.entries.keys()))
@@ -81,18 +81,18 @@ SUFFIX = ".yaml"
 MAX_INCLUDES = 8
 MAX_COMPLAINTS = 30
 Instead = MappingOf[Path, bytes]
-"""Files as they would be, in place of what is on the disk."""
+"""Contents of files that replace those on disk."""
 
 
 def spec_names(folder: Path) -> tuple[str, ...]:
-    """The names of the specs in *folder*, sorted, none of which is read."""
+    """Return the names of the specs in *folder*, sorted, without reading them."""
     return tuple(sorted(path.stem for path in folder.glob(f"*{SUFFIX}") if path.name[0] != "."))
 
 
 def load_spec(path: Path, *, root: Path, instead: Instead | None = None) -> ImageSpec:
-    """Read one spec and what it extends; raises `SpecError` with all that is wrong.
+    """Read one spec and what it extends; raises `SpecError` with all its mistakes.
 
-    Paths in complaints are relative to *root*. *instead* has the content of files as they
+    Paths in diagnostics are relative to *root*. *instead* has the content of files as they
     would be after an edit.
     """
     spec, wrong = _Folder(path.parent, root, instead).spec(path)
@@ -102,7 +102,7 @@ def load_spec(path: Path, *, root: Path, instead: Instead | None = None) -> Imag
 
 
 def load_all(folder: Path, *, root: Path, instead: Instead | None = None) -> dict[str, ImageSpec]:
-    """Read every spec of *folder*; raises `SpecError` with all that is wrong in any of them."""
+    """Read every spec of *folder*; raises `SpecError` with all mistakes in any of them."""
     files = _Folder(folder, root, instead)
     specs: dict[str, ImageSpec] = {}
     wrong: set[Diagnostic] = set(files.misnamed())
@@ -117,13 +117,13 @@ def load_all(folder: Path, *, root: Path, instead: Instead | None = None) -> dic
 
 
 class Specs:
-    """The specs of *folder*, read when they are asked for; what several extend is read once."""
+    """The specs of *folder*, read on demand; a shared include is read once."""
 
     def __init__(self, folder: Path, *, root: Path) -> None:
         self._files = _Folder(folder, root, None)
 
     def load(self, name: str) -> ImageSpec:
-        """The spec called *name*; raises `SpecError` as `load_spec` does."""
+        """Return the spec called *name*; raises `SpecError` as `load_spec` does."""
         spec, wrong = self._files.spec(self._files.folder / f"{name}{SUFFIX}")
         if wrong or spec is None:
             raise SpecError(wrong)
@@ -131,7 +131,7 @@ class Specs:
 
 
 def merged_tree(path: Path, *, root: Path, instead: Instead | None = None) -> YamlMapping:
-    """The tree of one spec and what it extends, every node at its place in its own file."""
+    """Return the tree of one spec merged with what it extends; nodes keep their positions."""
     tree, wrong = _Folder(path.parent, root, instead).merged(path, ())
     if wrong or tree is None:
         raise SpecError(wrong)
@@ -157,7 +157,7 @@ class _Folder:
         self.right: dict[tuple[Path, int], YamlMapping] = {}
 
     def spec(self, path: Path) -> tuple[ImageSpec | None, list[Diagnostic]]:
-        """The spec in *path*, and what is wrong with it and with what it extends."""
+        """Return the spec in *path*, and the mistakes in it and in what it extends."""
         merged, wrong = self.merged(path, ())
         if merged is None:
             return None, wrong
@@ -166,7 +166,7 @@ class _Folder:
         return spec, [*_fewer({*wrong, *complaints})]
 
     def misnamed(self) -> Iterator[Diagnostic]:
-        """Files that look like specs and are none by their name."""
+        """Yield a diagnostic for each file that looks like a spec but has the wrong suffix."""
         for path in sorted(self.folder.glob("*.yml")):
             place = Position(YamlSource(self._shown(path), ()), 1, 1)
             yield place.complaint(
@@ -176,7 +176,7 @@ class _Folder:
     def merged(
         self, path: Path, above: tuple[Path, ...]
     ) -> tuple[YamlMapping | None, list[Diagnostic]]:
-        """The tree of *path* over what it extends; *above* is what extends it."""
+        """Return the tree of *path* merged over its include; *above* extend it."""
         file = self._file(path)
         wrong = list(file.wrong)
         if file.root is None or file.extends is None:
@@ -192,7 +192,7 @@ class _Folder:
     def _extended(
         self, path: Path, above: tuple[Path, ...]
     ) -> tuple[YamlMapping | None, list[Diagnostic]]:
-        """`merged`, which is remembered of what is right: many extend the same."""
+        """Call `merged` and cache a tree without mistakes, because many specs share includes."""
         place = (path, len(above))
         if place in self.right:
             return self.right[place], []
@@ -209,7 +209,7 @@ class _Folder:
         return self.files[path]
 
     def _include(self, extends: YamlScalar, above: tuple[Path, ...]) -> Path:
-        """The file that *extends* names; raises `SpecError` where it must not be followed."""
+        """Return the file that *extends* names; raises `SpecError` where it is not allowed."""
         name = PurePosixPath(extends.text)
         path = self.folder / name
         if name.is_absolute() or ".." in name.parts or not self._is_inside(path):
@@ -251,7 +251,7 @@ def _refusal(
 
 
 def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
-    """Read one file; what is wrong with it is kept, and shown once however often it is used."""
+    """Read one file; its mistakes are kept, and shown once however often it is used."""
     if isinstance(content, Diagnostic):
         return _File(None, None, (content,))
     text, source, wrong = decode(content, shown)
@@ -273,7 +273,7 @@ def _read_file(content: bytes | Diagnostic, shown: str) -> _File:
 
 
 def _take_extends(tree: YamlMapping) -> tuple[YamlMapping, YamlScalar | None, list[Diagnostic]]:
-    """*tree* without its `extends`, and the text that stands there."""
+    """Return *tree* without its `extends`, and the scalar that it held."""
     entry = tree.entries.get(EXTENDS)
     if not entry:
         return tree, None, []
@@ -303,7 +303,7 @@ def _misnamed(merged: YamlMapping, path: Path) -> list[Diagnostic]:
 
 
 def _fewer(wrong: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    """*wrong* in order, without the tail that nobody reads."""
+    """Return *wrong* in order, cut after `MAX_COMPLAINTS` entries."""
     ordered = heapq.nsmallest(MAX_COMPLAINTS + 1, wrong)
     if len(ordered) <= MAX_COMPLAINTS:
         return tuple(ordered)

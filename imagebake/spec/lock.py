@@ -1,4 +1,4 @@
-"""A lock: the exact artifacts of one image, by path, size and digest, in install order."""
+"""The lock: exact artifacts of one image, by path, size and digest, in install order."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from imagebake.spec.model.source import SourceImage
 from imagebake.spec.model.types import Sha256, Text
 
 LOCK_VERSION = 1
-"""The form of the locks that this imagebake reads and writes."""
+"""Format version of the locks that this imagebake reads and writes."""
 
 BASE = "base"
-"""The step that makes the local base; every other step is a customizer."""
+"""Name of the step that makes the local base; every other step is a customizer."""
 
 PACKAGES = "packages"
-"""The step that installs every plain package pin."""
+"""Name of the step that installs all plain package pins."""
 
 # Patterns that pydantic matches itself: a lock has hundreds of each.
 _Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -41,14 +41,14 @@ _Path = Annotated[
         max_length=500,
     ),
 ]
-"""Relative, and no part of it starts with a dot: it cannot leave where it belongs."""
+"""A relative path without segments that start with a dot, so that it cannot leave its folder."""
 
 
 class Repository(Value):
-    """An archive's suite as it was when the lock was made; its address is a setting.
+    """A suite of an archive at the time of locking; its address is a setting.
 
-    *date* is the archive's own `Date` field, *snapshot* the dated snapshot that was asked
-    for, when a setting named one.
+    *date* is the archive's own `Date` field, *snapshot* the dated snapshot that a setting
+    named.
     """
 
     id: Text
@@ -60,7 +60,7 @@ class Repository(Value):
 
 
 class LockedPackage(Value):
-    """A binary package: *path* is relative to the base address of its repository."""
+    """A binary package; *path* is relative to the base address of its repository."""
 
     name: _Name
     version: _Version
@@ -72,7 +72,7 @@ class LockedPackage(Value):
 
     @property
     def file_name(self) -> str:
-        """The package's file as apt names it; a colon of the version stays out."""
+        """The file name as apt spells it, without the version's epoch."""
         version = self.version.partition(":")[2] or self.version
         return f"{self.name}_{version}_{self.architecture}.deb"
 
@@ -80,10 +80,9 @@ class LockedPackage(Value):
 class LockedStep(Value):
     """The packages that one step adds to those before it, in install order.
 
-    *pins* names the packages that the step asks for; the others are their dependencies.
-    The first pin of an agent's step is the one whose version the spec chooses. What a
-    step asks for is among its packages even when an earlier step has brought it, because
-    a marketplace image need not have it.
+    *pins* names the requested packages; the others are their dependencies. The first pin of an
+    agent's step carries the version that the spec chooses. Requested packages are listed even
+    when an earlier step has installed them, because a marketplace image need not have them.
     """
 
     name: Text
@@ -97,9 +96,9 @@ class LockedStep(Value):
 
 
 class LockedFile(Value):
-    """A file by digest, with the place and the mode it gets in the image.
+    """A file by digest, with its destination and mode in the image.
 
-    *redirects* are the hosts that its server may send a download to; absent means none.
+    *redirects* are the hosts that its server may redirect a download to; absent means none.
     """
 
     name: Text
@@ -113,9 +112,9 @@ class LockedFile(Value):
 
 
 class LockedInstaller(Value):
-    """A file that a step of Windows installs from, and leaves nothing of, by digest.
+    """An installer of a Windows step, by digest; it is not kept in the image.
 
-    *size* is absent where its publisher does not say it.
+    *size* is absent where its publisher does not state it.
     """
 
     name: Text
@@ -127,7 +126,7 @@ class LockedInstaller(Value):
 
 
 Artifact = LockedPackage | LockedFile | LockedInstaller
-"""What a mirror has for a bake."""
+"""Anything that a mirror stores for a bake."""
 
 
 class Lock(Value):
@@ -150,12 +149,12 @@ class Lock(Value):
 
     @property
     def loose(self) -> tuple[LockedFile | LockedInstaller, ...]:
-        """What is fetched file by file, and not in a bundle."""
+        """The artifacts that are fetched file by file, not in a bundle."""
         return (*self.files, *(self.installers or ()))
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
-        """Everything that a bake must have before it starts."""
+        """Everything that a bake needs before it starts."""
         return (*self.packages, *self.loose)
 
     @property
@@ -165,7 +164,7 @@ class Lock(Value):
 
     @property
     def base(self) -> LockedStep:
-        """The step that makes the local base, which no lock of Windows has."""
+        """The step that makes the local base; a lock of Windows has none."""
         return next(step for step in self.steps if step.name == BASE)
 
     @property
@@ -175,17 +174,17 @@ class Lock(Value):
 
     @property
     def canonical(self) -> bytes:
-        """The lock as its file has it: `canonical_json` of it, in a third of the time."""
+        """The content of the lock file: equal to `canonical_json`, in a third of the time."""
         return pydantic_core.to_json(_sorted(self.to_json()), indent=2) + b"\n"
 
     @property
     def sha256(self) -> str:
-        """The digest of the file that `canonical` is the content of."""
+        """The digest of `canonical`."""
         return sha256_bytes(self.canonical)
 
 
 def _sorted(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """*value* with the keys of every object in order; texts, nearly all of it, cost no call."""
+    """Return *value* with sorted keys; texts, nearly all of it, cost no call."""
     if isinstance(value, dict):
         return {
             key: part if type(part := value[key]) is str else _sorted(part) for key in sorted(value)
@@ -195,17 +194,17 @@ def _sorted(value: Any) -> Any:  # noqa: ANN401 - JSON
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The packages of one step as a repository; its digest is known before it is made.
+    """The packages of one step as a repository; its digest is known before it is built.
 
-    In a mirror it is the directory `bundles/<digest>`: the `index` below, the packages
-    under their file names, and `Packages` for apt.
+    In a mirror it is the directory `bundles/<digest>`: the `index` below, the packages under
+    their file names, and `Packages` for apt.
     """
 
     packages: tuple[LockedPackage, ...]
 
     @property
     def index(self) -> bytes:
-        """One line a package, sorted: sha256, size, file name; what the digest is over."""
+        """The bytes that the digest covers: a sorted line a package: sha256, size, file name."""
         lines = sorted(
             f"{package.sha256} {package.size} {package.file_name}\n" for package in self.packages
         )

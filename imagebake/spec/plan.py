@@ -1,4 +1,4 @@
-"""A bake plan: everything that a bake will do, decided before anything is touched."""
+"""The bake plan: everything that a bake will do, decided before any effect."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from imagebake.spec.model.outputs import TargetRegion
 from imagebake.spec.model.steps import Fetched, Placed, RestartTerms, UpdateTerms
 
 MIRROR_LINE = "mirror=@imagebake-mirror@"
-"""The line of a script that gets the mirror's address, which is not part of what is baked."""
+"""The line of a script that receives the mirror's address, which is not part of the bake key."""
 
 WINDOWS_MIRROR_LINE = "$mirror = '@imagebake-mirror@'"
 """The same line in PowerShell."""
 
 
 class StepKind(enum.StrEnum):
-    """What Azure Image Builder calls the kinds of customizers and validators."""
+    """Kinds of customizers and validators, in Azure Image Builder's spelling."""
 
     SHELL = "Shell"
     POWERSHELL = "PowerShell"
@@ -36,9 +36,9 @@ class StepKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """One customizer or validator as it will run; *text* may have the `MIRROR_LINE`.
+    """One customizer or validator as it will run; *text* may contain the `MIRROR_LINE`.
 
-    What has no text of its own says in *text* what is asked of Azure, so that two plans can be
+    A step without a script of its own describes its request in *text*, so that plans can be
     compared: *fetched*, *restart* or *update*.
     """
 
@@ -59,17 +59,17 @@ class Script:
 
     @property
     def identity(self) -> list[Any]:
-        """What makes the step the step it is; of a plain one its name and its text."""
+        """The values that distinguish the step; of a plain script its name and text."""
         asked = [self.kind.value, self.elevated, self.as_system, list(self.exit_codes)]
         plain = asked == ["Shell", False, False, []] and self.is_inline
         return [self.name, self.text, *([] if plain else asked)]
 
     def lines(self, mirror_url: str, reader: str = "") -> tuple[str, ...]:
-        """The script for AIB's `inline`, installing from *mirror_url*.
+        """Return the script for Image Builder's `inline`, installing from *mirror_url*.
 
-        *reader* is the id of the identity that reads it, for a machine that may have several:
-        asked for a token without a name, the metadata service would refuse. Only a newline
-        ends a line: a manifest may hold the other characters that Unicode breaks lines at.
+        *reader* is the id of the identity that reads the mirror: on a machine with several, the
+        metadata service refuses a token request without a name. Lines are split at newlines
+        only: a manifest may hold the other characters that Unicode breaks lines at.
         """
         quoted = mirror_url.replace("'", "''")
         named = f"&msi_res_id={urllib.parse.quote(reader, safe='')}" if reader else ""
@@ -83,12 +83,12 @@ class Script:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakePlan:
-    """What one bake makes, and the key under which it is found again.
+    """The result of one bake, and the key under which it is found again.
 
-    *bundles* are the base's, then those that the customizers install from, in order. The
-    last customizer writes the script by which the image is generalised, and *validators*
-    run on a machine made from the result. *manifest* is the file that the image carries.
-    *rendered_by* is the identity of what rendered it, where that is known.
+    *bundles* are the base's, then those that the customizers install from, in order. The last
+    customizer writes the deprovisioning script; *validators* run on a machine made from the
+    result. *manifest* is the file that the image carries. *rendered_by* identifies the
+    renderer, where that is known.
     """
 
     spec: ImageSpec
@@ -103,17 +103,17 @@ class BakePlan:
 
     @property
     def base(self) -> Bundle:
-        """The packages that the local builder makes the marketplace image's stand-in from."""
+        """The packages from which the local builder makes the base image."""
         return Bundle(self.lock.base.packages)
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
-        """Everything that the bake must have before it starts."""
+        """Everything that the bake needs before it starts."""
         return self.lock.artifacts
 
     @property
     def bake_key(self) -> str:
-        """The digest of the lock and of every script: same key, same image."""
+        """The digest of the lock and every script: equal keys mean equal images."""
         return sha256_json(
             {
                 "lock": self.lock_sha256,
@@ -124,18 +124,18 @@ class BakePlan:
 
     @property
     def template_name(self) -> str:
-        """The image template's name: AIB cannot update one, so each key has its own."""
+        """The image template's name, one for each key: a template cannot be updated."""
         return f"{self.spec.name[:40]}-{self.bake_key[:16]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Where a plan goes: what differs from one subscription, or one day, to the next.
+    """The target of a plan: what differs between subscriptions and bakes.
 
-    *identity* is the resource id of the user-assigned identity that the service acts as, and
-    *build_identity* that of the build machine, which is the same one where it is empty;
-    *image_version_id* is the full ARM id of the version to make, which must not exist; *tags*
-    go onto it, after the spec's own.
+    *identity* is the resource id of the user-assigned identity of the service, and
+    *build_identity* that of the build machine (the same where empty); *image_version_id* is the
+    full ARM id of the version to create, which must not exist; *tags* are added to the spec's
+    own.
     """
 
     location: str
@@ -148,7 +148,7 @@ class Delivery:
 
 
 PLAN = "plan.json"
-"""The record of a version that has its plan, next to the manifest."""
+"""Name of the record with a version's plan, next to its manifest."""
 
 
 class _KeptScript(Grown):
@@ -177,7 +177,7 @@ class _KeptPlan(Value):
 
 
 def plan_record(plan: BakePlan) -> bytes:
-    """Write *plan* down, whole: its spec, its lock and every script, as they were."""
+    """Return the record of *plan*: its spec, its lock and every script, verbatim."""
     kept = _KeptPlan(
         spec=plan.spec,
         lock=plan.lock,
@@ -189,9 +189,9 @@ def plan_record(plan: BakePlan) -> bytes:
 
 
 def read_plan(content: bytes | None) -> BakePlan | None:
-    """The plan in a record; None for what is no plan that this imagebake can read.
+    """Return the plan in a record; None where this imagebake cannot read it.
 
-    Digests are taken anew from what is there, never believed.
+    Digests are computed again from the content, never taken from the record.
     """
     if not content:
         return None

@@ -1,4 +1,4 @@
-"""The reference of specs, for people, from the schema that editors use."""
+"""The spec reference page, generated from the schema."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ path starts at `image_specs/` and cannot leave it.
 
 
 def page() -> str:
-    """`docs/reference/spec-reference.md`, whole."""
+    """Return the content of `docs/spec-reference.md`."""
     whole = full_schema()
     parts = [_HEAD, *_section("The spec", whole, whole, extends=True)]
     for name, part in _in_order(whole):
@@ -45,7 +45,7 @@ def page() -> str:
 
 
 def _in_order(whole: Schema) -> Iterator[tuple[str, Schema]]:
-    """The mappings of a spec, in the order in which the spec comes to them."""
+    """Yield the mappings of a spec in the order in which the spec mentions them."""
     seen: list[str] = []
     waiting = _references(whole["properties"])
     while waiting:
@@ -91,7 +91,7 @@ _LISTS = {
     "Validator": "validators",
     "Output": "distribute",
 }
-"""Where each kind of mapping stands that is of one of several kinds, by the end of its name."""
+"""The list of each union's members, by the end of the member's name."""
 
 
 def _title(name: str, part: Schema) -> str:
@@ -99,10 +99,10 @@ def _title(name: str, part: Schema) -> str:
         "MarketplaceImage": "`source`, with `publisher`",
         "PurchasePlan": "`source.plan`",
         "ManagedImage": "`source`, with `managed_image`",
-        "GalleryVersion": "`source`, with `gallery_version`",
+        "GalleryVersionSource": "`source`, with `gallery_version`",
         "LocalBase": "`local`",
         "GalleryDefinition": "`gallery`",
-        "Identifier": "`gallery.identifier`",
+        "GalleryImageIdentifier": "`gallery.identifier`",
         "GoalStateAgent": "`goal_state_agent` of a pin",
         "Installer": "`installer` of an agent on Windows",
         "ExtensionPin": "`extensions`, each",
@@ -146,7 +146,7 @@ def _need(key: str, value: Schema, required: list[str]) -> str:
 
 
 def _kind(value: Schema, whole: Schema) -> str:
-    """What may stand there, in words."""
+    """Describe the values that *value* allows, in words."""
     if "$ref" in value:
         target = whole["$defs"][value["$ref"].rsplit("/", 1)[-1]]
         return _choices(target["enum"]) if "enum" in target else "mapping"

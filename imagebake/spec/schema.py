@@ -1,4 +1,4 @@
-"""The JSON Schemas that editors check and complete specs and includes with."""
+"""JSON Schemas by which editors check and complete specs and includes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MERGED = (
     "MarketplaceImage",
     "LocalBase",
     "GalleryDefinition",
-    "Identifier",
+    "GalleryImageIdentifier",
     "Build",
     "ProofTerms",
     "Objectives",
@@ -42,10 +42,10 @@ _EXTENDS = {
 
 
 def schema() -> Schema:
-    """The schema of a spec.
+    """Return the schema of a spec.
 
-    A spec that extends another file may leave out what that one has, which an editor
-    cannot see: `inv validate` says what is really missing.
+    A spec that extends another file may leave out what that file has, which an editor cannot
+    see: `inv validate` reports what is really missing.
     """
     whole = base_schema()
     required = ImageSpec.model_json_schema()["required"]
@@ -59,7 +59,7 @@ def schema() -> Schema:
 
 
 def base_schema() -> Schema:
-    """The schema of an include: a spec that may leave out everything."""
+    """Return the schema of an include: a spec in which every key is optional."""
     whole = full_schema()
     del whole["required"]
     for name in _MERGED:
@@ -74,7 +74,7 @@ def base_schema() -> Schema:
 
 
 def full_schema() -> Schema:
-    """The schema of a spec after its includes have been merged, with every docstring."""
+    """Return the schema of a merged spec, with every docstring as a description."""
     whole: Schema = _tidy(ImageSpec.model_json_schema())
     docs = all_field_docs(
         *(stewardship, windows_pins, image_spec, source, pins),
@@ -88,17 +88,17 @@ def full_schema() -> Schema:
 
 
 def text() -> str:
-    """The content of `schemas/image-spec.v1.schema.json`, which specs name."""
+    """Return the content of `schemas/image-spec.v1.schema.json`."""
     return canonical_json(schema()).decode()
 
 
 def base_text() -> str:
-    """The content of `schemas/image-spec-base.v1.schema.json`, which includes name."""
+    """Return the content of `schemas/image-spec-base.v1.schema.json`."""
     return canonical_json(base_schema()).decode()
 
 
 def _tidy(value: Any) -> Any:  # noqa: ANN401 - JSON is what it is
-    """*value* without pydantic's titles, and without null, which YAML says by leaving out."""
+    """Return *value* without pydantic's titles and without null, which YAML writes by omission."""
     if isinstance(value, list):
         return [_tidy(item) for item in value]
     if not isinstance(value, dict):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.text.versions import Scheme, in_order, order
 from imagebake.pins.decision import Decision, decide, obstacle
-from imagebake.spec.model.adoption import Adoption, DeniedVersions, Terms, terms
+from imagebake.spec.model.adoption import Adoption, DeniedVersions, AdoptionTerms, adoption_terms
 from imagebake.spec.model.candidates import Candidate
 
 TODAY = dt.date(2026, 11, 22)
@@ -29,7 +29,7 @@ def verdict(
     scheme: Scheme = Scheme.HANDLER,
     **said: Any,  # noqa: ANN401 - any of the terms
 ) -> Decision:
-    own = Terms(**said)
+    own = AdoptionTerms(**said)
     return decide(current, candidates, own, scheme=scheme, today=TODAY)
 
 
@@ -128,11 +128,11 @@ def test_a_pin_says_more_than_its_spec() -> None:
     general = Adoption(cooldown_days=3, prereleases=True, deny=(bad,))
     own = Adoption(cooldown_days=0, deny=(DeniedVersions(first="1.0.0", reason="own"),))
 
-    found = terms(general, own, hold=None)
+    found = adoption_terms(general, own, hold=None)
 
     assert (found.cooldown_days, found.prereleases) == (0, True)
     assert [one.reason for one in found.deny] == ["own", "bad"]
-    assert terms(Adoption(), None, hold="x") == Terms(cooldown_days=7, hold="x")
+    assert adoption_terms(Adoption(), None, hold="x") == AdoptionTerms(cooldown_days=7, hold="x")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ bounds = st.tuples(versions, versions).map(
 )
 denials = bounds.map(lambda pair: DeniedVersions(first=pair[0], last=pair[1], reason="bad"))
 policies = st.builds(
-    Terms,
+    AdoptionTerms,
     cooldown_days=st.integers(min_value=0, max_value=14),
     prereleases=st.booleans(),
     deny=st.lists(denials, max_size=2).map(tuple),
@@ -178,7 +178,7 @@ policies = st.builds(
 worlds = st.lists(candidates, max_size=6, unique_by=lambda one: one.version)
 
 
-def choose(current: str, there: list[Candidate], said: Terms) -> Decision:
+def choose(current: str, there: list[Candidate], said: AdoptionTerms) -> Decision:
     return decide(current, there, said, scheme=Scheme.HANDLER, today=TODAY)
 
 
@@ -188,7 +188,7 @@ def rank(found: Decision) -> object:
 
 @given(current=versions, there=worlds, said=policies)
 def test_what_is_adopted_is_newer_and_nothing_stands_against_it(
-    current: str, there: list[Candidate], said: Terms
+    current: str, there: list[Candidate], said: AdoptionTerms
 ) -> None:
     found = choose(current, there, said)
 
@@ -202,7 +202,7 @@ def test_what_is_adopted_is_newer_and_nothing_stands_against_it(
 
 @given(current=versions, there=worlds, said=policies, data=st.data())
 def test_the_order_of_the_answers_does_not_matter(
-    current: str, there: list[Candidate], said: Terms, data: st.DataObject
+    current: str, there: list[Candidate], said: AdoptionTerms, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(there))
 
@@ -211,7 +211,7 @@ def test_the_order_of_the_answers_does_not_matter(
 
 @given(current=versions, there=worlds, said=policies)
 def test_what_was_adopted_is_where_it_stays(
-    current: str, there: list[Candidate], said: Terms
+    current: str, there: list[Candidate], said: AdoptionTerms
 ) -> None:
     found = choose(current, there, said)
     again = choose(found.allowed.version if found.allowed else current, there, said)
@@ -221,7 +221,7 @@ def test_what_was_adopted_is_where_it_stays(
 
 @given(current=versions, there=worlds, said=policies, denial=denials, more=st.integers(0, 10))
 def test_a_stricter_policy_never_adopts_a_newer_version(
-    current: str, there: list[Candidate], said: Terms, denial: DeniedVersions, more: int
+    current: str, there: list[Candidate], said: AdoptionTerms, denial: DeniedVersions, more: int
 ) -> None:
     stricter = dataclasses.replace(
         said,
@@ -234,7 +234,7 @@ def test_a_stricter_policy_never_adopts_a_newer_version(
 
 
 @given(current=versions, there=worlds, said=policies)
-def test_a_held_pin_never_moves(current: str, there: list[Candidate], said: Terms) -> None:
+def test_a_held_pin_never_moves(current: str, there: list[Candidate], said: AdoptionTerms) -> None:
     assert choose(current, there, dataclasses.replace(said, hold="no")).allowed is None
 
 

@@ -1,4 +1,4 @@
-"""What the catalogue knows about a component: data that scripts and rules are made from."""
+"""Catalogue entries: the data that scripts and rules are generated from."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from imagebake.spec.model.adoption import DeniedVersions
 from imagebake.spec.model.base import Distribution
 
 STATE = r"C:\ProgramData\imagebake"
-"""What the image says about itself is below it."""
+"""Directory of what the image records about itself."""
 
 MANIFEST = rf"{STATE}\manifest.json"
-"""Where the image has its manifest."""
+"""Path of the image's manifest."""
 
 DEPROVISIONING = r"c:\DeprovisioningScript.ps1"
-"""Where Image Builder looks for the script that generalises."""
+"""Path at which Image Builder expects the deprovisioning script."""
 
 MODULES = r"C:\Program Files\WindowsPowerShell\Modules"
-"""Where Windows PowerShell finds every user's modules."""
+"""Directory of Windows PowerShell's modules for all users."""
 
 MODULES_OF_7 = r"C:\Program Files\PowerShell\Modules"
-"""Where PowerShell 7 looks for them first."""
+"""Directory that PowerShell 7 searches first."""
 
 POWERSHELL_7 = "windows-powershell"
 """The name of PowerShell 7 in the catalogue."""
@@ -33,7 +33,7 @@ GUEST_AGENT = "windows-guest-agent"
 
 
 class InstallerKind(enum.StrEnum):
-    """What an installer is: a package of Windows Installer, or an archive with programs."""
+    """The format of an installer: a Windows Installer package, or an archive of programs."""
 
     MSI = "msi"
     ZIP = "zip"
@@ -41,7 +41,7 @@ class InstallerKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """A number in the registry."""
+    """A DWORD value in the registry."""
 
     key: str
     name: str
@@ -50,7 +50,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """An environment variable of the machine."""
+    """A machine-wide environment variable."""
 
     name: str
     value: str
@@ -58,11 +58,11 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """How an agent gets into an image, and what keeps it at its version.
+    """How an agent of Windows is installed, and what keeps it at its version.
 
-    *properties* go to an MSI; what is beside *program* in a ZIP goes to *folder*, which
-    joins the search path. With *at_least* a machine may have a newer version than the
-    image, because Azure moves it. *variables* and *numbers* keep it from updating itself.
+    *properties* go to an MSI; the files beside *program* in a ZIP go to *folder*, which joins
+    PATH. With *at_least* a machine may have a newer version than the image, because Azure
+    updates it. *variables* and *numbers* turn off its own updates.
     """
 
     kind: InstallerKind
@@ -76,7 +76,7 @@ class Installation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A setting that keeps Windows from downloading when a machine starts."""
+    """A registry setting that keeps Windows from downloading when a machine starts."""
 
     number: Number
     fetches: str
@@ -84,7 +84,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updater:
-    """A service, or scheduled tasks, whose whole work is to download; *task* has wildcards."""
+    """A service, or scheduled tasks, that only download; *task* may contain wildcards."""
 
     service: str = ""
     task: str = ""
@@ -93,7 +93,7 @@ class Updater:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """A `key=value` line of a configuration file: it replaces the key's lines, or is added."""
+    """A `key=value` line of a configuration file; it replaces all lines of its key."""
 
     path: str
     key: str
@@ -101,13 +101,13 @@ class Setting:
 
     @property
     def line(self) -> str:
-        """The line as it stands in the file."""
+        """The line as the file has it."""
         return f"{self.key}={self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropIn:
-    """A configuration file of our own, complete."""
+    """A complete configuration file that imagebake adds."""
 
     path: str
     lines: tuple[str, ...]
@@ -115,7 +115,7 @@ class DropIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfUpdateStop:
-    """What keeps a component from updating itself, from version *since* on."""
+    """Settings that keep a component from updating itself, from version *since* on."""
 
     since: str = "0"
     settings: tuple[Setting, ...] = ()
@@ -123,10 +123,10 @@ class SelfUpdateStop:
 
 
 class CreatePath(enum.StrEnum):
-    """Whether something belongs to the creation of machines.
+    """When a component is part of creating a machine.
 
-    `bake`: its payload is in the image. `after`: it is attached once machines are there,
-    and never asked for while they are created. `never`: it is left out altogether.
+    `bake`: its payload is in the image. `after`: it is attached once machines exist, and never
+    requested while they are created. `never`: it is left out altogether.
     """
 
     BAKE = "bake"
@@ -136,18 +136,18 @@ class CreatePath(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """Something that machines have: a spec may pin it by name, as an agent, if it has packages.
+    """A component of machines; a spec may pin it by name, as an agent, if it has packages.
 
-    *packages* are Debian's; the first carries the pinned version. *publisher* and *type* are
-    those of the extension that does the same, or of nothing else. *distributed* says that the
-    distribution itself has it, *install* how it gets into an image offline, *self_update* what
-    keeps it from moving where no *stops* do, and *offline* what holds of it while every
-    artifact host is dead. *services* must be enabled in the image. *version_query* is shell
-    that prints a text with the upstream version in it, or empty where the package's own version
-    has to do. *stops* ascend. *hygiene* are paths, with wildcards, of what must not reach a
-    machine made from the image. *ubuntu* are Ubuntu's names of the packages where they differ.
-    *denied* are versions that nobody should have. What Windows has is pinned where it has an
-    *installation*; its *version_query* is PowerShell.
+    *packages* are Debian's, *ubuntu* Ubuntu's names where they differ; the first carries the
+    pinned version. *publisher* and *type* are those of the equivalent extension. *distributed*
+    says whether the distribution itself ships it. *install*, *self_update* and *offline* are
+    sentences for people: how it gets into an image offline, what keeps it at its version
+    besides *stops*, and how it behaves while every artifact host is down. *services* must be
+    enabled in the image. *version_query* is shell (on Windows PowerShell) that prints a text
+    containing the upstream version; when empty, the package's version counts. *stops* ascend by
+    version. *hygiene* are paths, with wildcards, that no machine may inherit from the image.
+    *denied* are versions that should not be used. A component of Windows can be pinned where it
+    has an *installation*.
     """
 
     name: str
@@ -170,17 +170,17 @@ class Component:
     docs: str
 
     def on(self, distribution: Distribution) -> Component:
-        """The component with the names that its packages have on *distribution*."""
+        """Return the component with the package names of *distribution*."""
         renamed = distribution is Distribution.UBUNTU and self.ubuntu
         return replace(self, packages=self.ubuntu) if renamed else self
 
     @property
     def handler(self) -> str:
-        """The agent's name for its extension; empty where there is none."""
+        """The handler name of its extension; empty where there is none."""
         return f"{self.publisher}.{self.type}" if self.type else ""
 
     def stop(self, version: str) -> SelfUpdateStop:
-        """What keeps *version* from updating itself."""
+        """Return the settings that keep *version* from updating itself."""
         reached = [
             stop for stop in self.stops if DebianVersion(stop.since) <= DebianVersion(version)
         ]
@@ -189,7 +189,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstBootDownload:
-    """A unit that fetches something soon after a machine starts, and what it fetches."""
+    """A unit that downloads soon after a machine starts; *fetches* says what."""
 
     unit: str
     fetches: str
@@ -197,10 +197,10 @@ class FirstBootDownload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowsCatalogue:
-    """What is known of Windows alone.
+    """The part of the catalogue for Windows.
 
-    *components* can be pinned by name; *policies* and *updaters* are what every image turns
-    off, and *hygiene* are paths, with wildcards, of what no image may hold.
+    *components* can be pinned by name; every image turns off *policies* and *updaters*;
+    *hygiene* are paths, with wildcards, that no image may contain.
     """
 
     components: Mapping[str, Component] = field(default_factory=dict)
@@ -211,10 +211,10 @@ class WindowsCatalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """Everything that is known: components that can be pinned by name, and what is masked.
+    """All known components, and the units that every image masks.
 
-    *others* are known and cannot be pinned as agents of Linux: extensions, files, and all of
-    Windows, of which *windows* says what its images pin.
+    *others* cannot be pinned as agents of Linux: extensions, files, and everything for Windows,
+    of which *windows* has what can be pinned there.
     """
 
     components: Mapping[str, Component]
@@ -223,10 +223,12 @@ class Catalogue:
     windows: WindowsCatalogue = field(default_factory=WindowsCatalogue)
 
     def pinned(self, on_windows: bool) -> Mapping[str, Component]:  # noqa: FBT001 - one of two
-        """What a spec of the one system, or of the other, can pin as an agent."""
+        """Return the components that a spec can pin as agents on its operating system."""
         return self.windows.components if on_windows else self.components
 
     def on(self, distribution: Distribution) -> Catalogue:
-        """The catalogue with the names that packages have on *distribution*."""
-        components = {name: one.on(distribution) for name, one in self.components.items()}
+        """Return the catalogue with the package names of *distribution*."""
+        components = {
+            name: component.on(distribution) for name, component in self.components.items()
+        }
         return replace(self, components=components)

@@ -191,7 +191,7 @@ LINUX: Mapping[str, Component] = {component.name: component for component in _AL
 """Every component that a spec may pin as an agent, by the name that it is pinned with."""
 
 OTHERS = (*extensions.COMPONENTS, *windows.COMPONENTS)
-"""What is known besides: extensions, files, and all of Windows."""
+"""Known components that cannot be pinned as agents of Linux: extensions, files, Windows."""
 
 WINDOWS = WindowsCatalogue(
     components=windows.PINNED,
@@ -199,12 +199,15 @@ WINDOWS = WindowsCatalogue(
     updaters=windows_first_boot.UPDATERS,
     hygiene=windows_first_boot.HYGIENE,
 )
-"""What specs of Windows pin, and what their images turn off."""
+"""The components that specs of Windows pin, and the settings that their images turn off."""
 
 CATALOGUE = Catalogue(components=LINUX, downloads=DOWNLOADS, others=OTHERS, windows=WINDOWS)
-"""What planning works from."""
+"""The catalogue that plans are made from."""
 
 
 def packages_on(distribution: Distribution) -> Mapping[str, tuple[str, ...]]:
-    """The packages of each component on *distribution*; the first carries the pinned version."""
-    return {name: one.packages for name, one in CATALOGUE.on(distribution).components.items()}
+    """Return the packages of each component on *distribution*, the pinned one first."""
+    return {
+        name: component.packages
+        for name, component in CATALOGUE.on(distribution).components.items()
+    }

@@ -1,11 +1,11 @@
-"""What is known of Linux extensions and files that no spec pins as an agent."""
+"""Linux extensions and files that a spec cannot pin as agents."""
 
 from __future__ import annotations
 
 from imagebake.spec.catalogue.component import Component, CreatePath
 
 FLAGS = "`autoUpgradeMinorVersion: false` and `enableAutomaticUpgrade: false`, both written out"
-"""What keeps an extension at its version: Azure's default for the second is true."""
+"""Properties that keep an extension at its version: Azure's default for the second is true."""
 
 ZIP = "its official zip, with `mode: cached`"
 
@@ -24,7 +24,7 @@ def extension(
     version_query: str = "",
     hygiene: tuple[str, ...] = (),
 ) -> Component:
-    """An extension as the agent of Linux machines has it."""
+    """Return a Linux extension with the paths that the guest agent gives it."""
     folder = f"/var/lib/waagent/{publisher}.{type}"
     return Component(
         name=name,

@@ -1,4 +1,4 @@
-"""Which suite stands in for a marketplace image, and what such an image has in it."""
+"""Local substitutes for marketplace images: their suite and their base packages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """A marketplace offer (its start is enough) and the suite of the same release."""
+    """A marketplace offer (a prefix is enough) and the suite of the same release."""
 
     publisher: str
     offer: str
@@ -79,13 +79,17 @@ BASE_PACKAGES = {
         "xz-utils",
     ),
 }
-"""What templates of others expect to find in a marketplace image, by distribution."""
+"""Packages that templates expect in a marketplace image, by distribution."""
 
 
 def stand_in(source: Mapping[str, object]) -> StandIn | None:
-    """What stands in for an image template's platform image, if anything is known to."""
+    """Return the local substitute for a template's platform image; None where it is unknown."""
     publisher, offer = (str(source.get(part, "")).lower() for part in ("publisher", "offer"))
     return next(
-        (one for one in STAND_INS if one.publisher == publisher and offer.startswith(one.offer)),
+        (
+            candidate
+            for candidate in STAND_INS
+            if candidate.publisher == publisher and offer.startswith(candidate.offer)
+        ),
         None,
     )

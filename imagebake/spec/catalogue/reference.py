@@ -18,9 +18,11 @@ What a spec may pin as `agent:`, and what every image masks. Generated from
 
 
 def catalogue_page() -> str:
-    """Write the page: every component, then the units that would download."""
+    """Return the page: every component, then the units that would download."""
     components = [CATALOGUE.components[name] for name in sorted(CATALOGUE.components)]
-    extensions = [one for one in CATALOGUE.others if one not in windows.COMPONENTS]
+    extensions = [
+        component for component in CATALOGUE.others if component not in windows.COMPONENTS
+    ]
     masks = _table(
         ("unit", "would fetch"),
         ((f"`{download.unit}`", download.fetches) for download in CATALOGUE.downloads),
@@ -52,12 +54,17 @@ def catalogue_page() -> str:
 def _turned_off() -> str:
     known = CATALOGUE.windows
     rows = [
-        (f"`{one.number.key}\\{one.number.name}` = {one.number.value}", one.fetches)
-        for one in known.policies
+        (f"`{policy.number.key}\\{policy.number.name}` = {policy.number.value}", policy.fetches)
+        for policy in known.policies
     ]
     rows += [
-        (f"the service `{one.service}`" if one.service else f"the tasks `{one.task}`", one.fetches)
-        for one in known.updaters
+        (
+            f"the service `{updater.service}`"
+            if updater.service
+            else f"the tasks `{updater.task}`",
+            updater.fetches,
+        )
+        for updater in known.updaters
     ]
     return _table(("policy, service or task", "would fetch"), rows)
 

@@ -1,4 +1,4 @@
-"""What takes the place of an extension, so that no machine waits for it."""
+"""Replacements of extensions whose packages would be downloaded at provisioning."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from imagebake.spec.model.pins import DeliveryMode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """How the function of an extension reaches a machine that downloads nothing.
+    """How the function of an extension reaches a machine without a download.
 
-    *component* is the catalogue's component that takes over, *package* a package to pin;
-    either may be empty. *identity* says that the extension needs a token to do its work.
+    *component* is the catalogue's component that takes over, *package* a package to pin; either
+    may be empty. *identity* says that the extension needs a token to do its work.
     """
 
     mode: DeliveryMode
@@ -66,7 +66,7 @@ UNKNOWN = Replacement(
     mode=_CACHED,
     advice="the image serves its official zip (or native, where a package does the same)",
 )
-"""For extensions that nothing is known of."""
+"""Replacement for extensions that the catalogue does not know."""
 
 REPLACEMENTS = {
     "microsoft.azure.extensions.customscript": _SCRIPT,
@@ -130,9 +130,9 @@ REPLACEMENTS = {
     "microsoft.hpccompute.amdgpudriverlinux": _DRIVER,
     "microsoft.hpccompute.amdgpudriverwindows": _DRIVER,
 }
-"""By publisher and type in lower case, as everybody spells them differently."""
+"""By publisher and type in lower case, because templates spell them differently."""
 
 
 def replacement(publisher: str, extension_type: str) -> Replacement:
-    """What takes the place of an extension."""
+    """Return the replacement of an extension; `UNKNOWN` where the catalogue has none."""
     return REPLACEMENTS.get(f"{publisher}.{extension_type}".lower(), UNKNOWN)

@@ -1,4 +1,4 @@
-"""What is known of the components of Windows machines."""
+"""Components of Windows machines."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AZCOPY = r"C:\Program Files\AzCopy"
 def _extension(
     name: str, title: str, publisher: str, kind: str, docs: str, *, baked: str = ""
 ) -> Component:
-    """An extension of Windows machines; *baked* is what is in the image of it."""
+    """Return an extension of Windows machines; *baked* names its payload in the image."""
     folder = rf"{_PACKAGES}\{publisher}.{kind}"
     return Component(
         name=f"windows-{name}",
@@ -200,10 +200,10 @@ _ATTACHED = (
 )
 
 COMPONENTS = (*_PINNED, *_ATTACHED)
-"""For reviewers of machine models: what may be asked for when, and what it would download."""
+"""For reviewers of VM models: when each may be requested, and what it would download."""
 
 PINNED: Mapping[str, Component] = {component.name: component for component in _PINNED}
-"""What a spec of Windows may pin as an agent, by the name that it is pinned with."""
+"""Components that a spec of Windows may pin as agents, by name."""
 
 
 _POLICIES = r"HKLM:\SOFTWARE\Policies\Microsoft"
@@ -217,9 +217,9 @@ POLICIES: tuple[Policy, ...] = tuple(
         (r"Windows\CloudContent", "DisableWindowsConsumerFeatures", 1, "apps that are advertised"),
     )
 )
-"""Every image sets all of them. A customizer `update` still works: it asks by itself.
+"""Every image sets all of them; a customizer `update` still works, because it searches itself.
 
-Definitions of Defender's antivirus are left to come: they protect, and no start waits for them.
+Updates of Defender's antivirus definitions stay on: they protect, and no start waits for them.
 """
 
 UPDATERS: tuple[Updater, ...] = (
@@ -262,4 +262,4 @@ HYGIENE: tuple[str, ...] = (
         )
     ),
 )
-"""What no component owns; the script that generalises removes it, before sysprep."""
+"""Paths that no component owns; the deprovisioning script removes them before sysprep."""

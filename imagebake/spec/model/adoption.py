@@ -1,4 +1,4 @@
-"""When a newer version may be adopted: what a spec says about all its pins, or about one."""
+"""Adoption rules: when a newer version of a pin may be adopted."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from imagebake.spec.model.base import Value
 from imagebake.spec.model.types import HttpsAddress, Text
 
 COOLDOWN_DAYS = 7
-"""How old a version is before it is adopted, where nobody says otherwise."""
+"""Default age in days before a version is adopted."""
 
 
 class DeniedVersions(Value):
-    """Versions that are not adopted, from the first to the last, both included."""
+    """A range of versions that must not be adopted, both ends included."""
 
     first: Text
-    """The first version that is denied."""
+    """The first denied version."""
     last: Text | None = None
-    """The last one; only the first is denied when absent."""
+    """The last denied version; only the first is denied when absent."""
     reason: Text
-    """What is wrong with them."""
+    """The defect of these versions."""
 
     @model_validator(mode="after")
     def _first_is_not_after_last(self) -> Self:
@@ -34,9 +34,9 @@ class DeniedVersions(Value):
         return self
 
     def covers(self, version: str, scheme: Scheme) -> bool:
-        """Whether *version* is one of them, in the order of *scheme*.
+        """Return whether *version* is in the range, in the order of *scheme*.
 
-        What a packager adds to a version of Debian's spelling does not take it out of them.
+        A Debian revision does not take a version out of a range of upstream versions.
         """
         if scheme is Scheme.DEBIAN and "-" not in (self.last or self.first):
             version = version.rpartition("-")[0] or version
@@ -46,40 +46,40 @@ class DeniedVersions(Value):
 
 
 class Adoption(Value):
-    """When a newer version may be adopted; what a pin says goes before what its spec says."""
+    """When a newer version may be adopted; a pin's rules override those of its spec."""
 
     cooldown_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    """How many days old a version must be; 7 when nobody says. Security fixes do not wait."""
+    """How many days old a version must be; 7 by default. Security fixes do not wait."""
     prereleases: bool | None = None
-    """Whether versions that their publisher calls unfinished may be adopted."""
+    """Whether versions that their publisher marks as prereleases may be adopted."""
     deny: Annotated[tuple[DeniedVersions, ...], Field(max_length=100)] = ()
-    """Versions that are not adopted, each with its reason; of a pin, in addition to its spec's."""
+    """Versions that are not adopted, each with its reason; a pin adds to its spec's."""
 
 
 class FileSource(Value):
-    """Where newer versions of a file are published: one of `github`, `pypi` and `listing`."""
+    """Where newer versions of a file are published: `github`, `pypi` or `listing`."""
 
     github: HttpsAddress | None = None
     """The address of a repository in GitHub's API."""
     tag: Text | None = None
-    """For `github`: what stands before the version in tags; `v` or nothing when absent."""
+    """For `github`: the prefix of versions in tags; `v` or nothing when absent."""
     pypi: HttpsAddress | None = None
     """The address of a project's JSON in a Python package index."""
     listing: HttpsAddress | None = None
-    """The address of a page that names the versions there are."""
+    """The address of a page that lists the versions."""
     digests: Text | None = None
-    """For `listing`: the name of the file of digests beside it; `FILE.sha256` when absent."""
+    """For `listing`: the name of the checksum file beside it; `FILE.sha256` when absent."""
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
-        if sum(bool(one) for one in (self.github, self.pypi, self.listing)) != 1:
+        if sum(bool(kind) for kind in (self.github, self.pypi, self.listing)) != 1:
             raise ValueError("a source has one of the keys 'github', 'pypi' and 'listing'")
         return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What holds for one pin, once its spec, its own words and the catalogue are put together."""
+class AdoptionTerms:
+    """The adoption rules of one pin, merged from its spec, the pin and the catalogue."""
 
     cooldown_days: int = COOLDOWN_DAYS
     prereleases: bool = False
@@ -87,25 +87,27 @@ class Terms:
     hold: str | None = None
 
     def denied(self, version: str, scheme: Scheme) -> str:
-        """Why *version* is denied; empty where it is not."""
-        return next((one.reason for one in self.deny if one.covers(version, scheme)), "")
+        """Return why *version* is denied; empty where it is not."""
+        return next(
+            (versions.reason for versions in self.deny if versions.covers(version, scheme)), ""
+        )
 
 
-def terms(
+def adoption_terms(
     general: Adoption,
     own: Adoption | None,
     *,
     hold: str | None,
     known_bad: tuple[DeniedVersions, ...] = (),
-) -> Terms:
-    """The terms of a pin whose spec says *general* and which says *own*.
+) -> AdoptionTerms:
+    """Merge the rules *general* of a spec and *own* of a pin.
 
-    *known_bad* is what the catalogue denies for everybody.
+    *known_bad* are versions that the catalogue denies.
     """
     own = own or Adoption()
     days = own.cooldown_days if own.cooldown_days is not None else general.cooldown_days
     unfinished = own.prereleases if own.prereleases is not None else general.prereleases
-    return Terms(
+    return AdoptionTerms(
         cooldown_days=COOLDOWN_DAYS if days is None else days,
         prereleases=bool(unfinished),
         deny=(*own.deny, *general.deny, *known_bad),

@@ -1,4 +1,4 @@
-"""The base of every value that comes from a text: frozen, strict, no unknown keys."""
+"""The base of values that are read from text: frozen, strict, no unknown keys."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 
 class Value(BaseModel):
-    """A frozen value; unknown keys and silent conversions are mistakes."""
+    """A frozen value; unknown keys and implicit conversions are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The value as JSON; what is absent is left out."""
+        """Return the value as JSON, without absent fields."""
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class Grown(Value):
-    """A value that has got keys since the first of its kind were recorded.
+    """A value that has gained keys since its first recorded instances.
 
-    What is *later* is written only where it says something, so that the digest of a spec
-    from before holds for as long as the spec stays as it is.
+    Keys in *later* are written only where they differ from their default, so that the digest of
+    an older spec stays valid while the spec is unchanged.
     """
 
     later: ClassVar[frozenset[str]] = frozenset()
@@ -61,5 +61,5 @@ class Distribution(enum.StrEnum):
 
 
 def distribution_of(suite: str) -> Distribution:
-    """The distribution of *suite*; what nobody here has heard of is Debian's."""
+    """Return the distribution of *suite*; an unknown suite counts as Debian's."""
     return Distribution.UBUNTU if suite in _UBUNTU else Distribution.DEBIAN

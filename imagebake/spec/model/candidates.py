@@ -1,4 +1,4 @@
-"""The versions that a source has of something, and the question that they answer."""
+"""Versions that a source offers, and the query that lists them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagebake.kernel.digest import sha256_json
 
 
 class Origin(enum.StrEnum):
-    """Who is asked."""
+    """The kind of source."""
 
     ARCHIVE = "archive"
     IMAGES = "marketplace"
@@ -24,11 +24,11 @@ class Origin(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of one source: equal questions have one answer.
+    """A query to one source: equal questions have equal answers.
 
-    *names* are the source's own: of an archive suite, architecture and package; of the
-    marketplace publisher, offer and sku, or publisher and type; of the others address and
-    what makes a version of it. *regions* are those in which a version must be.
+    *names* are the source's own: suite, architecture and package of an archive; publisher,
+    offer and sku, or publisher and type, of the marketplace; address and version pattern of the
+    others. *regions* are those in which a version must be available.
     """
 
     origin: Origin
@@ -37,12 +37,12 @@ class Question:
 
     @property
     def key(self) -> str:
-        """What an answer is kept under."""
+        """The key under which an answer is cached."""
         return sha256_json([self.origin.value, self.names, sorted(self.regions)])
 
     @property
     def about(self) -> str:
-        """What is asked about, for messages."""
+        """The subject of the query, for messages."""
         addressed = self.origin in (Origin.GITHUB, Origin.PYPI, Origin.LISTING)
         where = self.names[:1] if addressed else self.names
         return f"{self.origin} {':'.join(where)}"
@@ -50,12 +50,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One version there is.
+    """An available version.
 
-    *published* is the day its publisher names, *seen* the day on which we first saw it;
-    *missing* are the target regions that do not have it yet; *unfit* is why nobody can use it,
-    such as that it was withdrawn. *url* and *sha256* are there
-    for a file, whose address moves with its version. *notes* is where to read about it.
+    *published* is its publisher's date, *seen* the day on which imagebake first saw it;
+    *missing* are target regions without it; *unfit* is why it cannot be used, such as that it
+    was withdrawn. *url* and *sha256* are set for a file, whose address changes with its
+    version. *notes* is the address of its release notes.
     """
 
     version: str
@@ -77,7 +77,7 @@ class Candidate:
         return self.published or self.seen
 
     def to_json(self) -> dict[str, Any]:
-        """The candidate as JSON, without what is empty."""
+        """Return the candidate as JSON, without empty fields."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         fields["missing"] = list(self.missing)
         days = {name: fields[name] for name in ("published", "seen")}
@@ -86,7 +86,7 @@ class Candidate:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Read what `to_json` has written; raises `ValueError`, `TypeError` or `KeyError`."""
+        """Read the output of `to_json`; raises `ValueError`, `TypeError` or `KeyError`."""
         days: dict[str, Any] = {
             name: dt.date.fromisoformat(document[name])
             for name in ("published", "seen")
@@ -98,7 +98,7 @@ class Candidate:
 
 
 class VersionSource(Protocol):
-    """Whoever can be asked which versions there are."""
+    """A source of available versions."""
 
     def candidates(self, question: Question) -> tuple[Candidate, ...]:
-        """Every version there is; raises an `ImagebakeError` where none can be had."""
+        """Return every available version; raises an `ImagebakeError` where the source fails."""

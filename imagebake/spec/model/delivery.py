@@ -1,4 +1,4 @@
-"""Where agents and extensions wait in an image, and where they must be at its first boot."""
+"""Paths of agents and extensions in an image, and the agent's extension policy."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from imagebake.kernel.text.versions import DebianVersion
 from imagebake.spec.model.base import Value
 
 KEPT = "/opt/imagebake"
-"""What survives generalisation; nothing of a spec's own goes there."""
+"""Directory that survives generalisation; a spec's own files cannot go there."""
 
 AGENTS = f"{KEPT}/agent"
-"""The zips of goal-state agents, and what was unpacked from them."""
+"""Directory of the zips of goal-state agents, and of their unpacked content."""
 
 PACKAGES = f"{KEPT}/ext"
-"""The zips of cached extensions."""
+"""Directory of the zips of cached extensions."""
 
 RESTAGE = f"{KEPT}/restage.sh"
-"""What puts both back after generalisation."""
+"""Script that restores both after generalisation."""
 
 AGENT_STATE = "/var/lib/waagent"
 """The agent's own directory, which generalisation empties."""
 
 CACHE = f"{KEPT}/cache.py"
-"""The program that serves cached extensions to the agent."""
+"""Program that serves cached extensions to the agent."""
 
 CACHE_CONFIGURATION = f"{KEPT}/cache.json"
-"""What it serves, and to whom it pretends to be whom."""
+"""Its configuration: the packages, and the hosts that it answers for."""
 
 CACHE_UNIT = "imagebake-cache.service"
-"""The unit that runs it."""
+"""Its systemd unit."""
 
 CACHE_STATE = "/run/imagebake-cache"
-"""What it makes for itself at each start."""
+"""Its runtime directory, created at each start."""
 
 CACHE_ADDRESS = ("127.0.0.1", 3129)
-"""Where it listens; nobody outside the machine can reach that."""
+"""Its loopback address and port."""
 
 TRUST = f"{CACHE_STATE}/agent-bundle.pem"
-"""The authorities that the agent trusts: the system's, and the cache's own."""
+"""Certificate bundle of the agent: the system's authorities, and the cache's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedFile:
-    """A file that an image must have, wherever in the spec it is asked for.
+    """A file that an image must have, whichever part of the spec asks for it.
 
-    *redirects* are the hosts that its server may send us to.
+    *redirects* are the hosts that its server may redirect to.
     """
 
     name: str
@@ -62,12 +62,12 @@ class WantedFile:
 
 
 def agent_folder(parent: str, version: str) -> str:
-    """The directory of a goal-state agent below *parent*, as the agent names it."""
+    """Return the directory of a goal-state agent below *parent*, as the agent names it."""
     return f"{parent}/WALinuxAgent-{version}"
 
 
 def package_name(handler: str, version: str) -> str:
-    """The file of an extension's zip, as the agent looks for it."""
+    """Return the file name of an extension's zip that the agent looks for."""
     return f"{handler}__{version}.zip"
 
 
@@ -75,13 +75,13 @@ GUEST_AGENT = "azure-linux-agent"
 """The agent's name in the catalogue."""
 
 POLICY = "/etc/waagent_policy.json"
-"""Where the agent looks for its policy."""
+"""Path of the agent's policy."""
 
 SWITCH = ("Debug.EnableExtensionPolicy", "y")
-"""The agent's setting that makes it look."""
+"""Setting that makes the agent read its policy."""
 
 SINCE = "2.14.0.1"
-"""The first agent that asks its policy; 2.13 reads one and obeys none, older ones know of none."""
+"""First agent version that enforces a policy; 2.13 reads but does not enforce it."""
 
 HandlerName = Annotated[
     str,
@@ -90,25 +90,25 @@ HandlerName = Annotated[
         "an extension's full name, such as 'Microsoft.Azure.Extensions.CustomScript'",
     ),
 ]
-"""The publisher and the type of an extension, with a dot between them."""
+"""The full name of an extension: publisher, dot, type."""
 
 
 class Guard(Value):
-    """Which extensions the guest agent lets run; `2.14.0.1` is the first that can refuse any."""
+    """Extensions that the guest agent allows to run; enforced from agent `2.14.0.1` on."""
 
     allow_list: bool = False
-    """Whether the agent refuses every extension but the cached ones of the spec, and `also`."""
+    """Whether the agent refuses all extensions but the spec's cached ones and `also`."""
     also: Annotated[tuple[HandlerName, ...], Field(max_length=100)] = ()
-    """Extensions that it lets run although the image does not hold them."""
+    """Extensions that it allows although the image does not contain them."""
 
 
 def obeys(agent: str) -> bool:
-    """Whether an agent of that version refuses what is not in its allow-list."""
+    """Return whether an agent of that version enforces an allow-list."""
     return DebianVersion(agent) >= DebianVersion(SINCE)
 
 
 def policy(handlers: tuple[str, ...]) -> dict[str, Any]:
-    """The agent's policy that lets *handlers* run, and nothing else."""
+    """Return the agent's policy that allows *handlers* and nothing else."""
     return {
         "policyVersion": "0.1.0",
         "extensionPolicies": {

@@ -1,4 +1,4 @@
-"""Image templates that others wrote: a resource, or the one resource of a deployment."""
+"""Image templates from other tools: a resource, or a deployment that contains it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z0-9 _-]*>")
 
 
 class NotATemplate(ValueError):
-    """A document is no image template that can be tried; the message says why."""
+    """The document is no image template that can be run; the message says why."""
 
 
 def template_body(document: object) -> dict[str, Any]:
-    """The body of the image template in *document*, with references to defaults resolved.
+    """Return the body of the image template in *document*, with defaults of parameters resolved.
 
-    Raises `NotATemplate` for anything else, and for expressions that only a deployment
-    can evaluate.
+    Raises `NotATemplate` for anything else, and for expressions that only a deployment can
+    evaluate.
     """
     if not isinstance(document, dict):
         raise NotATemplate("it is not a JSON object")
@@ -28,9 +28,9 @@ def template_body(document: object) -> dict[str, Any]:
     if not isinstance(resource.get("properties"), dict):
         raise NotATemplate("it has no 'properties', so it is no image template")
     values = {
-        ("parameters", name): one["defaultValue"]
-        for name, one in (document.get("parameters") or {}).items()
-        if isinstance(one, dict) and "defaultValue" in one
+        ("parameters", name): parameter["defaultValue"]
+        for name, parameter in (document.get("parameters") or {}).items()
+        if isinstance(parameter, dict) and "defaultValue" in parameter
     } | {("variables", name): value for name, value in (document.get("variables") or {}).items()}
     body = {key: _resolved(resource[key], values) for key in _BODY if key in resource}
     if unresolved := sorted(set(_unresolved(body, ""))):
@@ -41,9 +41,9 @@ def template_body(document: object) -> dict[str, Any]:
 
 def _resource(document: Mapping[str, Any]) -> dict[str, Any]:
     templates = [
-        one
-        for one in document["resources"] or ()
-        if isinstance(one, dict) and str(one.get("type", "")).lower() == KIND.lower()
+        resource
+        for resource in document["resources"] or ()
+        if isinstance(resource, dict) and str(resource.get("type", "")).lower() == KIND.lower()
     ]
     if len(templates) != 1:
         raise NotATemplate(f"it deploys {len(templates)} image templates, and one is needed")

@@ -1,4 +1,4 @@
-"""An image spec: what a person reviews, and the only place where a version is chosen."""
+"""The image spec: the reviewed file, and the only place that chooses versions."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ from imagebake.spec.model.types import (
 
 
 class LocalBase(Value):
-    """How this machine makes the same base: a suite and the packages the image has."""
+    """How the local builder makes the same base image: a suite and its packages."""
 
     suite: Suite
     """The suite of Debian or Ubuntu: `bookworm`."""
     snapshot: SnapshotDate | None = None
-    """The moment of the archive to lock from; needs an address in the setting `snapshot`."""
+    """The archive snapshot to lock from; needs an address in the setting `snapshot`."""
     packages: Annotated[tuple[DebianPackage, ...], Field(max_length=2000)] = ()
-    """Packages that the marketplace image has beyond the essential ones."""
+    """Packages of the marketplace image beyond the essential ones."""
 
     @property
     def distribution(self) -> Distribution:
-        """Whose suite it is."""
+        """The distribution of the suite."""
         return distribution_of(self.suite)
 
 
@@ -70,7 +70,7 @@ class Generation(enum.StrEnum):
 
 
 class SecurityType(enum.StrEnum):
-    """What the definition lets machines ask for; GalleryRP adds one of its own if absent."""
+    """The definition's security type; GalleryRP sets a default of its own if absent."""
 
     STANDARD = "Standard"
     TRUSTED_LAUNCH_SUPPORTED = "TrustedLaunchSupported"
@@ -79,22 +79,22 @@ class SecurityType(enum.StrEnum):
 
 
 class Architecture(enum.StrEnum):
-    """The processor, in the gallery's spelling."""
+    """The processor architecture, in the gallery's spelling."""
 
     X64 = "x64"
     ARM64 = "Arm64"
 
     @property
     def debian(self) -> str:
-        """The same processor in Debian's spelling."""
+        """The same architecture in Debian's spelling."""
         return {"x64": "amd64", "Arm64": "arm64"}[self.value]
 
 
 class GalleryImageIdentifier(Value):
-    """Publisher, offer and sku of a gallery definition: one of a kind in its gallery."""
+    """Publisher, offer and sku of a gallery definition; unique in its gallery."""
 
     publisher: MarketplaceName
-    """Who publishes the image: your organisation."""
+    """The publisher of the image: your organisation."""
     offer: Annotated[MarketplaceName, StringConstraints(max_length=64)]
     """The product that the image belongs to."""
     sku: Annotated[MarketplaceName, StringConstraints(max_length=64)]
@@ -109,28 +109,28 @@ class System(enum.StrEnum):
 
 
 class GalleryDefinition(Grown):
-    """The image definition that versions go to; all of it is immutable once made."""
+    """The image definition of the versions; immutable once created."""
 
     later: ClassVar[frozenset[str]] = frozenset({"replication"})
 
     definition: DefinitionName
     """The image definition's name."""
     identifier: GalleryImageIdentifier
-    """What the definition calls itself to people."""
+    """The definition's publisher, offer and sku."""
     os: Annotated[System, Field(strict=False)] = System.LINUX
     """The operating system."""
     generation: Annotated[Generation, Field(strict=False)]
     """The virtual hardware: V1 boots by BIOS, V2 by UEFI."""
     security: Annotated[SecurityType, Field(strict=False)]
-    """What machines may ask for; explicit, because Azure's own default has changed before."""
+    """The security type; required, because Azure's own default has changed before."""
     architecture: Annotated[Architecture, Field(strict=False)]
-    """The processor."""
+    """The processor architecture."""
     replication: Annotated[Replication, Field(strict=False)] = Replication.FULL
-    """`Shallow` keeps one copy of a version and no replicas: quick, and not for production."""
+    """`Shallow` keeps a single copy without replicas: fast, and not for production."""
 
     @property
     def is_windows(self) -> bool:
-        """Whether steps are PowerShell, and what only Windows can do is understood."""
+        """Whether steps are PowerShell and Windows-only customizers are allowed."""
         return self.os is System.WINDOWS
 
 
@@ -140,53 +140,53 @@ class ImageSpec(Grown):
     later: ClassVar[frozenset[str]] = frozenset({"distribute", "guard", "trigger", "validation"})
 
     name: ImageName
-    """The image's name; the spec's file is called the same."""
+    """The image's name; the spec's file has the same name."""
     description: Text
-    """What the image is for, in one line."""
+    """The purpose of the image, in one line."""
     owner: Owner
-    """Who answers for the image."""
+    """The team or person responsible for the image."""
     source: SourceImage
     """The image that Azure starts from."""
     local: LocalBase | None = None
     """How the local builder makes the same base; without it the image bakes on Azure only."""
     gallery: GalleryDefinition
-    """The image definition that versions go to."""
+    """The image definition that versions are published to."""
     pins: Annotated[tuple[Pin, ...], Field(min_length=1, max_length=500)]
-    """What the image must contain, each at an exact version."""
+    """The components that the image must contain, each at an exact version."""
     extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
-    """Extension handlers, each with the way its function is delivered."""
+    """Extension handlers, each with its delivery mode."""
     guard: Guard = Guard()
-    """Which extensions the guest agent lets run."""
+    """Extensions that the guest agent allows to run."""
     customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
-    """Steps of the image's own, run after the pins are installed."""
+    """Customizers of the image's own, run after the pins are installed."""
     validators: Annotated[tuple[Validator, ...], Field(max_length=100)] = ()
-    """Checks of the image's own, run on a machine made from it."""
+    """Validators of the image's own, run on a machine made from it."""
     validation: ValidationTerms = ValidationTerms()
-    """When Azure validates, and what becomes of an image that fails."""
+    """When Azure validates, and what happens to an image that fails."""
     regions: Annotated[tuple[TargetRegion, ...], Field(min_length=1, max_length=100)]
-    """Where versions are replicated to."""
+    """The regions that versions are replicated to."""
     distribute: Annotated[tuple[Output, ...], Field(max_length=20)] = ()
-    """What else a bake makes of the image: versions elsewhere, managed images, disks."""
+    """Further outputs of a bake: versions elsewhere, managed images, disks."""
     build: Build = Build()
-    """The machine that Azure builds on."""
+    """The build machine on Azure, and its limits."""
     adoption: Adoption = Adoption()
     """When newer versions of the pins may be adopted."""
     proof: ProofTerms = ProofTerms()
-    """What the offline proof asks of the image."""
+    """Requirements of the offline proof."""
     heartbeat: HeartbeatTerms = HeartbeatTerms()
-    """What a heartbeat asks of a machine that was just made from the image."""
+    """The check of a machine that was just created from the image."""
     objectives: Objectives = Objectives()
-    """What machines made from the image must achieve in an incident."""
+    """Service levels of machines made from the image during an incident."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=40)]
     """Azure tags of every version; imagebake adds its own."""
     schedule: Schedule | None = None
     """When the scheduled workflow bakes; without it the image is baked by hand."""
     trigger: Trigger | None = None
-    """What Azure tries by itself whenever the source has a newer version."""
+    """The template that Azure runs by itself whenever the source has a newer version."""
     rings: Annotated[tuple[Ring, ...], Field(max_length=20)] = ()
-    """How versions reach machines, first to last; without any, all at once as ring `broad`."""
+    """The rings of a rollout, first to last; without any, a single ring `broad`."""
     retirement: Retirement = Retirement()
-    """When versions may go."""
+    """When versions may be hidden and deleted."""
 
     @field_validator("rings")
     @classmethod
@@ -213,7 +213,7 @@ class ImageSpec(Grown):
 
     @property
     def rollout_rings(self) -> tuple[Ring, ...]:
-        """The rings with their regions, every region of the image where a ring names none."""
+        """The rings with their regions; a ring that names none covers every region of the image."""
         everywhere = tuple(region.name for region in self.regions)
         rings = self.rings or (Ring(name="broad", soak_hours=0),)
         return tuple(
@@ -223,7 +223,7 @@ class ImageSpec(Grown):
 
     @property
     def distribution(self) -> Distribution:
-        """The distribution that the local base is made from; Debian where there is none."""
+        """The distribution of the local base; Debian where there is none."""
         return self.local.distribution if self.local else Distribution.DEBIAN
 
     @property
@@ -243,12 +243,12 @@ class ImageSpec(Grown):
 
     @property
     def modules(self) -> tuple[ModulePin, ...]:
-        """The pinned modules of PowerShell, in the spec's order."""
+        """The pinned PowerShell modules, in the spec's order."""
         return tuple(pin for pin in self.pins if isinstance(pin, ModulePin))
 
     @property
     def wanted_files(self) -> tuple[WantedFile, ...]:
-        """Every file to lock: the pinned ones, then what agents and extensions bring along."""
+        """Every file to lock: the pinned ones, then those of agents and extensions."""
         brought = (
             *(pin.wanted_file for pin in self.agents),
             *(pin.wanted_file for pin in self.extensions),
@@ -263,14 +263,14 @@ class ImageSpec(Grown):
 
     @property
     def allowed(self) -> tuple[str, ...] | None:
-        """The extensions that the image's agent lets run; None where it lets run any."""
+        """The extensions that the image's agent allows to run; None when it allows all."""
         newest = [pin.newest for pin in self.agents if pin.agent == GUEST_AGENT]
         if not self.guard.allow_list or not any(map(obeys, newest)):
             return None
         return tuple(sorted({pin.handler for pin in self.cached} | set(self.guard.also)))
 
     def lock_inputs(self) -> dict[str, Any]:
-        """What a lock is resolved from; a change of anything else leaves the lock fresh."""
+        """Return what a lock is resolved from; other changes leave the lock fresh."""
         return {
             "name": self.name,
             "source": self.source.to_json(),

@@ -1,4 +1,4 @@
-"""What a spec asks for: of the build, of the schedule, of first boots, and in an incident."""
+"""Options of a spec: build, validation, schedule, proof, heartbeat and objectives."""
 
 from __future__ import annotations
 
@@ -23,27 +23,30 @@ from imagebake.spec.model.types import (
 
 
 class ProofTerms(Value):
-    """What the offline proof asks of the image beyond the laws that hold for all."""
+    """Requirements of the offline proof beyond those that hold for all images."""
 
     budget_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
-    """After this many seconds a first boot must be Ready, whatever is down."""
+    """A first boot must be Ready within this many seconds, whatever is down."""
 
 
 class HeartbeatTerms(Value):
-    """What a heartbeat asks of a machine that was just made from the image."""
+    """The check of a machine that was just created from the image."""
 
     script: Annotated[tuple[CommandLine, ...], Field(max_length=50)] = ()
-    """Lines that the machine runs as its root once it is up; the first that fails is a miss."""
+    """Lines that the machine runs as root once it is up; a failing line is a miss."""
     timeout_seconds: Annotated[int, Field(ge=30, le=7200)] = 900
-    """So long everything may take, from asking for the machine to the end of the script."""
+    """The longest a heartbeat may take, from the request for the machine to the end of the script.
+    """
     plain: bool = False
-    """Whether a machine without imagebake's part is made beside it, to tell whose fault it is."""
+    """Whether a plain machine without imagebake is created beside it, to tell whose fault a miss
+    is.
+    """
     misses: Annotated[int, Field(ge=1, le=20)] = 1
-    """So many in a row open an incident, which stops promotions."""
+    """How many consecutive misses open an incident, which stops promotions."""
 
 
 class ErrorAction(enum.StrEnum):
-    """What becomes of the build machine when a step fails."""
+    """What happens to the build machine when a step fails."""
 
     CLEANUP = "cleanup"
     ABORT = "abort"
@@ -53,7 +56,7 @@ OnError = Annotated[ErrorAction, Field(strict=False)]
 
 
 class Build(Grown):
-    """The machine that Azure builds on, and how long it may take."""
+    """The build machine on Azure, and its limits."""
 
     later: ClassVar[frozenset[str]] = frozenset(
         {
@@ -64,7 +67,7 @@ class Build(Grown):
     )
 
     timeout_minutes: Annotated[int, Field(ge=6, le=960)] = 120
-    """After this many minutes Azure gives the build up."""
+    """Azure cancels the build after this many minutes."""
     vm_size: VmSize = "Standard_D2ds_v5"
     """The size of the build machine."""
     os_disk_gb: Annotated[int, Field(ge=1, le=2048)] = 30
@@ -72,48 +75,48 @@ class Build(Grown):
     data_disks: Annotated[
         tuple[Annotated[int, Field(ge=1, le=32767)], ...], Field(max_length=16)
     ] = ()
-    """The sizes of the image's further disks, in GiB, beside those of its source."""
+    """The sizes of additional disks of the image, in GiB, beside those of its source."""
     optimize_boot: bool = False
-    """Whether Azure arranges the image so that machines start sooner."""
+    """Whether Azure optimises the image for faster boots."""
     optimize_workload: Fetched | None = None
-    """The script by which Azure learns what machines do, and arranges the image for that."""
+    """The script from which Azure learns the workload to optimise the image for."""
     on_customizer_error: OnError = ErrorAction.CLEANUP
-    """`abort` keeps the build machine when a customizer fails, to be looked at and paid for."""
+    """`abort` keeps the build machine when a customizer fails, for inspection; it costs money."""
     on_validation_error: OnError = ErrorAction.CLEANUP
-    """`abort` keeps the build machine when a validator fails, to be looked at and paid for."""
+    """`abort` keeps the build machine when a validator fails, for inspection; it costs money."""
     identities: Annotated[tuple[IdentityId, ...], Field(max_length=20)] = ()
-    """Identities that the build machine has beside imagebake's own."""
+    """Identities of the build machine in addition to imagebake's own."""
     subnet: SubnetId | None = None
-    """The subnet of the build machine; a network that Azure makes when absent."""
+    """The subnet of the build machine; Azure creates a network when absent."""
     container_subnet: SubnetId | None = None
-    """The subnet of the containers that the build is run from, in the same virtual network."""
+    """The subnet of the containers that run the build, in the same virtual network."""
     proxy_vm_size: VmSize | None = None
-    """The size of the machine in between, where there is a `subnet` and no `container_subnet`."""
+    """The size of the proxy machine, where there is a `subnet` but no `container_subnet`."""
     staging_resource_group: ResourceGroupId | None = None
-    """The empty group that Azure builds in; one that Azure makes when absent."""
+    """The empty group that Azure builds in; Azure creates one when absent."""
     managed_tags: Tags = Field(default_factory=dict)
-    """Azure tags of what Azure makes for the build, where policies ask for them."""
+    """Azure tags of the resources that Azure creates for the build, where policies require them."""
 
 
 class ValidationTerms(Value):
-    """When Azure validates, and what becomes of an image that fails."""
+    """When Azure validates, and what happens to an image that fails."""
 
     continue_distribute_on_failure: bool = False
-    """Whether an image that fails its validators is distributed all the same."""
+    """Whether an image that fails its validators is distributed anyway."""
     source_only: bool = False
-    """Whether the source is validated and nothing is built: no version is made."""
+    """Whether only the source is validated: nothing is built, no version is created."""
 
 
 class Trigger(Value):
-    """A standing image template, which Azure runs whenever the source has a newer version.
+    """A permanent image template that Azure runs whenever the source has a newer version.
 
-    What it makes is a candidate: it comes from `latest`, so that no lock knows it, and it is
-    of a definition of its own, so that no machine is given it. It tells early whether the
-    image would bake on the new source.
+    Its result is a candidate: it comes from `latest`, so that no lock describes it, and it has
+    a definition of its own, so that no machine uses it. It shows early whether the image would
+    still bake on the new source.
     """
 
     definition: DefinitionId
-    """The id of the definition that candidates are versions of; never the image's own."""
+    """The id of the definition of candidates; never the image's own."""
 
 
 class Schedule(Value):
@@ -122,17 +125,17 @@ class Schedule(Value):
     cron: Cron
     """Minute, hour, day of the month, month, day of the week."""
     timezone: Timezone = "Etc/UTC"
-    """The time zone that the fields are in."""
+    """The time zone of the fields."""
 
 
 class Objectives(Value):
-    """What machines made from the image must achieve in an incident; `drill` measures it."""
+    """Service levels during an incident; `drill` measures them."""
 
     ready_seconds: Annotated[int, Field(ge=1, le=3600)] = 60
-    """So soon 95 of 100 machines are Ready, whatever is down."""
+    """95 of 100 machines are Ready within this many seconds, whatever is down."""
     recovery_minutes: Annotated[int, Field(ge=0, le=10080)] = 15
-    """So soon after the first one that could not be had, machines can be had again."""
+    """After the first failed request, machines can be created again within this many minutes."""
     age_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    """So old the version that a ring has may become."""
+    """The greatest age in days of the version that a ring uses."""
     rollback_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
-    """So soon after it was asked for, a rollback has every machine on the version before."""
+    """Within this many minutes a rollback has moved every machine to the previous version."""

@@ -1,4 +1,4 @@
-"""What a bake makes beside the version in the image's own gallery."""
+"""Outputs of a bake beside the version in the image's own gallery."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ Tags = Annotated[dict[TagName, TagText], Field(max_length=40)]
 
 
 class Replication(enum.StrEnum):
-    """Whether a version is copied to its regions, or is the one build's disk itself."""
+    """Whether a version is replicated to its regions, or kept as the build's single disk."""
 
     FULL = "Full"
     SHALLOW = "Shallow"
 
 
 class TargetRegion(Value):
-    """A region that gets replicas; three or more are advised for production."""
+    """A region that gets replicas; use three or more in production."""
 
     name: Region
     """The region's short name."""
     replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    """How many copies are kept there."""
+    """The number of replicas there."""
     storage: Literal["Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"] = (
         "Standard_LRS"
     )
-    """The storage that the copies are kept in."""
+    """The storage type of the replicas."""
 
 
 class VersioningScheme(enum.StrEnum):
-    """How Azure numbers a version that nobody has numbered.
+    """How Azure numbers a version that has no explicit number.
 
-    `latest`: one more than the highest there is. `source`: as the source image's version.
+    `latest`: one more than the highest existing. `source`: the source image's version.
     """
 
     LATEST = "latest"
@@ -56,14 +56,14 @@ class Versioning(Value):
     """How Azure numbers the version of an output."""
 
     scheme: Annotated[VersioningScheme, Field(strict=False)] = VersioningScheme.LATEST
-    """`latest`: one more than the highest there is; `source`: from the source's version."""
+    """`latest`: one more than the highest existing version; `source`: the source's version."""
     major: Annotated[int, Field(ge=0, le=2147483647)] | None = None
-    """With `latest`: only versions with this first number are counted."""
+    """With `latest`: only versions with this major number are counted."""
 
 
 class _Output(Value):
     name: RunOutputName
-    """What the run output is called, under which Azure says what came of it."""
+    """The name of the run output, under which Azure reports its result."""
     tags: Tags = Field(default_factory=dict)
     """Azure tags of the output."""
 
@@ -72,15 +72,15 @@ class GalleryOutput(_Output):
     """A version in another gallery, or of another definition."""
 
     gallery: OutputGalleryId
-    """The id of the image definition; ending in `/versions/1.2.3` it numbers the version."""
+    """The id of the image definition; an id ending in `/versions/1.2.3` sets the number."""
     regions: Annotated[tuple[TargetRegion, ...], Field(min_length=1, max_length=100)]
-    """Where the version is replicated to; the definition's own region is among them."""
+    """The regions of its replicas; the definition's own region must be among them."""
     versioning: Versioning | None = None
     """How Azure numbers the version, where its id does not."""
     replication: Annotated[Replication, Field(strict=False)] = Replication.FULL
-    """`Shallow` keeps one copy and no replicas: quick, and not for production."""
+    """`Shallow` keeps a single copy without replicas: fast, and not for production."""
     hidden: bool = True
-    """Whether the version stays out of `latest`, until somebody lets it in."""
+    """Whether the version is excluded from `latest` until an operator includes it."""
 
     @field_validator("regions")
     @classmethod
@@ -92,30 +92,30 @@ class GalleryOutput(_Output):
 
 
 class ManagedImageOutput(_Output):
-    """A managed image, which is made anew by each bake."""
+    """A managed image, replaced by each bake."""
 
     managed_image: ManagedImageId
-    """Its whole id."""
+    """Its full resource id."""
     location: Region
-    """The region to put it in."""
+    """Its region."""
 
 
 class VhdTarget(Value):
-    """Where a disk goes."""
+    """The destination of a disk."""
 
     address: HttpsAddress | None = None
-    """The blob to write; Azure's own storage account in the staging group when absent."""
+    """The blob to write; a storage account in the staging group when absent."""
 
 
 class VhdOutput(_Output):
     """A disk as a file in a storage account."""
 
     vhd: VhdTarget
-    """Where it goes; `{}` for the staging group, whose files go when the template does."""
+    """Its destination; `{}` for the staging group, whose files are deleted with the template."""
 
 
 OUTPUT_KINDS = ("gallery", "managed_image", "vhd")
-"""The key that says which kind of output it is."""
+"""The key that says which kind of output a mapping is."""
 
 
 def _kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked
@@ -133,4 +133,4 @@ Output = Annotated[
         custom_error_message="an output has one of the keys 'gallery', 'managed_image' and 'vhd'",
     ),
 ]
-"""What a bake makes beside the version in the image's own gallery."""
+"""An output of a bake beside the version in the image's own gallery."""

@@ -1,4 +1,4 @@
-"""Pins: what an image must contain, at which exact version, and who answers for it."""
+"""Pins: what an image must contain, at which exact version, and who is responsible."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ from imagebake.spec.model.types import (
 
 
 class Stewardship(Value):
-    """Who answers for a pin, why it is where it is, and when to look again."""
+    """Who is responsible for a pin, why it is at its version, and when to review it."""
 
     owner: Owner | None = None
-    """Who answers for this pin; the spec's owner when absent."""
+    """The team or person responsible for this pin; the spec's owner when absent."""
     reason: Text | None = None
-    """Why this version, where that is not obvious."""
+    """Why this version, if that is not obvious."""
     review_by: Day | None = None
-    """The day by which somebody looks at this pin again."""
+    """The day by which the pin must be reviewed."""
     hold: Text | None = None
     """Why this pin must stay at its version; `bump` leaves it alone."""
     adoption: Adoption | None = None
-    """When a newer version of it may be adopted, where that differs from the spec's."""
+    """When a newer version may be adopted, if that differs from the spec's rules."""
 
 
 STEWARDSHIP = frozenset({*Stewardship.model_fields, "source"})
-"""What a pin says about its own life: no change of it makes a lock stale."""
+"""Keys of a pin that do not affect its content: changing them leaves a lock fresh."""
 
 
 ModuleName = Annotated[
@@ -69,7 +69,7 @@ ModuleName = Annotated[
         "a module's name, such as 'Az.Accounts'",
     ),
 ]
-"""A module of PowerShell, which a folder is called after."""
+"""The name of a PowerShell module."""
 
 ModuleVersion = Annotated[
     str,
@@ -77,7 +77,7 @@ ModuleVersion = Annotated[
     AfterValidator(exact_module_version),
     described(HANDLER, "a module's whole version, such as '5.7.1'", 40),
 ]
-"""The version of a module: three or four numbers."""
+"""The version of a PowerShell module: three or four numbers."""
 
 InstallerArgument = Annotated[
     str,
@@ -86,32 +86,32 @@ InstallerArgument = Annotated[
         "a public property of Windows Installer, such as 'ADD_PATH=1'",
     ),
 ]
-"""What an installer is told; it needs no quoting anywhere."""
+"""A public property of Windows Installer; it needs no quoting."""
 
 Bytes = Annotated[int, Field(ge=1, le=20_000_000_000)]
-"""How large a file is."""
+"""The size of a file in bytes."""
 
 
 class _Download(Value):
     file: HttpsAddress
-    """Where it is fetched from, over https."""
+    """The https address of the file."""
     sha256: Sha256
-    """The digest of its content."""
+    """The sha256 of its content."""
     size: Bytes | None = None
-    """How many bytes it has, where its publisher says; the digest decides."""
+    """Its size in bytes, where the publisher states it; the digest decides."""
     redirects: tuple[HostName, ...] | None = None
-    """The other hosts that its server may send downloads to; none when absent."""
+    """Other hosts that its server may redirect downloads to; none when absent."""
 
 
 class Installer(_Download):
-    """What installs an agent on Windows: an MSI or a ZIP, as the catalogue says."""
+    """The installer of an agent on Windows: an MSI or a ZIP, as the catalogue says."""
 
     arguments: Annotated[tuple[InstallerArgument, ...], Field(max_length=50)] = ()
     """Public properties for an MSI, in addition to the catalogue's."""
 
 
 class ModulePin(Stewardship, _Download):
-    """A module of PowerShell at an exact version, from its package."""
+    """A PowerShell module at an exact version, with its package."""
 
     module: ModuleName
     """The module's name."""
@@ -120,7 +120,7 @@ class ModulePin(Stewardship, _Download):
 
     @property
     def name(self) -> str:
-        """What the pin is called in messages and in the lock."""
+        """The pin's name in messages and in the lock."""
         return self.module
 
 
@@ -146,16 +146,16 @@ HandlerVersionText = Annotated[
 
 
 class GoalStateAgent(Value):
-    """A newer guest agent than the package's, which the packaged one finds on the disk and runs."""
+    """A guest agent newer than the package's; the packaged agent finds it on disk and runs it."""
 
     file: HttpsAddress
-    """Where the official zip is fetched from, over https."""
+    """The https address of the official zip."""
     version: AgentVersion
     """Its full version: four numbers."""
     sha256: Sha256
-    """The digest of the zip."""
+    """The sha256 of the zip."""
     redirects: tuple[HostName, ...] | None = None
-    """The other hosts that its server may send downloads to; none when absent."""
+    """Other hosts that its server may redirect downloads to; none when absent."""
 
 
 class AgentPin(Stewardship):
@@ -166,13 +166,13 @@ class AgentPin(Stewardship):
     version: DebianVersionText
     """The exact version of its Debian package; on Windows, of what its installer installs."""
     installer: Installer | None = None
-    """On Windows, where agents have no package: what installs it."""
+    """On Windows, where agents have no package: their installer."""
     goal_state_agent: GoalStateAgent | None = None
-    """For `azure-linux-agent`: the agent that machines run instead of the package's own."""
+    """For `azure-linux-agent`: the agent that machines run instead of the packaged one."""
 
     @property
     def name(self) -> str:
-        """What the pin is called in messages and in the lock."""
+        """The pin's name in messages and in the lock."""
         return self.agent
 
     @property
@@ -185,7 +185,7 @@ class AgentPin(Stewardship):
 
     @property
     def wanted_file(self) -> WantedFile | None:
-        """The zip of its goal-state agent, with the place where it survives generalisation."""
+        """The zip of its goal-state agent, at a path that survives generalisation."""
         agent = self.goal_state_agent
         if agent is None:
             return None
@@ -211,7 +211,7 @@ class PackagePin(Stewardship):
 
     @property
     def name(self) -> str:
-        """What the pin is called in messages and in the lock."""
+        """The pin's name in messages and in the lock."""
         return self.package
 
 
@@ -219,19 +219,19 @@ class FilePin(Stewardship):
     """A file by address and digest."""
 
     file: HttpsAddress
-    """Where it is fetched from, over https; its last part names the pin."""
+    """The https address of the file; its last segment names the pin."""
     version: Text
-    """What the publisher calls this version."""
+    """The publisher's name for this version."""
     sha256: Sha256
-    """The digest of its content."""
+    """The sha256 of its content."""
     destination: ImagePath
-    """Where it is in the image."""
+    """Its path in the image."""
     mode: FileMode = "0644"
     """Its permissions, in octal."""
     redirects: tuple[HostName, ...] | None = None
-    """The other hosts that its server may send downloads to; none when absent."""
+    """Other hosts that its server may redirect downloads to; none when absent."""
     source: FileSource | None = None
-    """Where newer versions of it are published; without it the pin moves by hand."""
+    """Where newer versions are published; without it the pin is only moved by hand."""
 
     @property
     def name(self) -> str:
@@ -240,7 +240,7 @@ class FilePin(Stewardship):
 
     @property
     def wanted_file(self) -> WantedFile:
-        """The file, with its place."""
+        """The file, with its destination."""
         return WantedFile(
             name=self.name,
             version=self.version,
@@ -253,7 +253,7 @@ class FilePin(Stewardship):
 
 
 KINDS = ("agent", "package", "module", "file")
-"""The key that says which kind of pin it is; of a module, `file` only says where it is."""
+"""The key that says which kind of pin a mapping is; a module's `file` is only its address."""
 
 
 def _pin_kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked
@@ -277,8 +277,8 @@ Pin = Annotated[
 class DeliveryMode(enum.StrEnum):
     """How the function of an extension reaches a machine.
 
-    `native`: as a package or service in the image. `cached`: the official zip, served by
-    the image itself. `absent`: not in the image, and not asked for at creation.
+    `native`: as a package or service in the image. `cached`: the official zip, served by the
+    image itself. `absent`: not in the image, and not requested at creation.
     """
 
     NATIVE = "native"
@@ -287,20 +287,20 @@ class DeliveryMode(enum.StrEnum):
 
 
 class UnfitModeError(ValueError):
-    """An extension whose keys do not fit the way it is delivered."""
+    """The keys of an extension do not fit its delivery mode."""
 
 
 class ExtensionPackage(Value):
     """The official zip of an extension, byte for byte as its publisher signed it."""
 
     file: HttpsAddress
-    """Where the zip is fetched from, over https; the cache answers for hosts of its domain."""
+    """The https address of the zip; the cache answers for hosts of its domain."""
     sha256: Sha256
-    """The digest of the zip."""
+    """The sha256 of the zip."""
 
 
 class ExtensionPin(Stewardship):
-    """An extension handler at its full version, with the way it is delivered."""
+    """An extension handler at its full version, with its delivery mode."""
 
     publisher: ExtensionName
     """The handler's publisher, such as `Microsoft.Azure.Monitor`."""
@@ -311,7 +311,7 @@ class ExtensionPin(Stewardship):
     mode: Annotated[DeliveryMode, Field(strict=False)]
     """`native`, `cached` or `absent`."""
     package: ExtensionPackage | None = None
-    """For `cached`, which needs it: the zip that the image serves to its own agent."""
+    """Required for `cached`: the zip that the image serves to its own agent."""
 
     @model_validator(mode="after")
     def _package_fits_mode(self) -> Self:
@@ -328,7 +328,7 @@ class ExtensionPin(Stewardship):
 
     @property
     def wanted_file(self) -> WantedFile | None:
-        """Its zip, with the place where it survives generalisation; nobody but root reads it."""
+        """Its zip, at a path that survives generalisation; readable by root only."""
         if self.package is None:
             return None
         name = package_name(self.handler, self.version)
@@ -343,5 +343,5 @@ class ExtensionPin(Stewardship):
 
     @property
     def handler(self) -> str:
-        """The agent's name for it."""
+        """The agent's name for the extension."""
         return names.handler_name(self.publisher, self.type)

@@ -1,4 +1,4 @@
-"""How versions reach machines, and how they leave: rings and retirement, as a spec says them."""
+"""Rings and retirement: how versions reach machines and how they are removed."""
 
 from __future__ import annotations
 
@@ -14,59 +14,59 @@ RingName = Annotated[
     str,
     spelled(r"[a-z][a-z0-9-]{0,31}", "a ring's name: lower-case letters, digits and dashes"),
 ]
-"""What a ring is called: `canary`."""
+"""The name of a ring, such as `canary`."""
 
 Percent = Annotated[int, Field(ge=1, le=100)]
-"""A share of a scale set's instances."""
+"""A share of a scale set's instances, in percent."""
 
 
 class Audience(Value):
-    """Which scale sets and machines belong to a ring; either way of naming them is enough."""
+    """The scale sets and machines of a ring, by name or by tag."""
 
     scale_sets: Annotated[tuple[Text, ...], Field(max_length=2000)] = ()
-    """Scale sets by name, or by resource id where they are in another resource group."""
+    """Scale sets by name, or by resource id if they are in another resource group."""
     tags: Annotated[dict[TagName, TagText], Field(default_factory=dict, max_length=10)]
     """Scale sets and machines that have all of these Azure tags; none when empty."""
 
 
 class Ring(Value):
-    """An ordered part of a version's audience: what is good here goes on to the next."""
+    """An ordered part of a version's audience; a healthy version is promoted to the next ring."""
 
     name: RingName
-    """What the ring is called."""
+    """The ring's name."""
     regions: Annotated[tuple[Region, ...], Field(max_length=100)] = ()
-    """Where its machines are; every region of the image when empty."""
+    """The regions of its machines; every region of the image when empty."""
     audience: Audience = Field(default_factory=lambda: Audience(tags={}))
     """Its scale sets and machines."""
     soak_hours: Annotated[int, Field(ge=0, le=8760)] = 24
-    """So long a version stays here, and good, before the next ring gets it."""
+    """How many hours a version must stay healthy here before the next ring gets it."""
     proof: bool = True
-    """Whether a version needs a passed offline proof to come here."""
+    """Whether a version needs a passed offline proof to enter."""
     heartbeat: bool = False
-    """Whether a version needs a good heartbeat from the ring before to come here."""
+    """Whether a version needs a good heartbeat in the previous ring to enter."""
     max_unavailable_percent: Percent = 20
-    """So much of a scale set may be down while it is upgraded."""
+    """The share of a scale set that may be down during its upgrade."""
     at_once: Annotated[int, Field(ge=1, le=1000)] = 10
-    """So many scale sets are upgraded side by side."""
+    """How many scale sets are upgraded in parallel."""
     error_budget: Annotated[int, Field(ge=0, le=1000)] = 0
-    """So many scale sets may fail to upgrade before the ring is stopped."""
+    """How many scale sets may fail to upgrade before the ring stops."""
 
 
 class Retirement(Value):
-    """When versions may go: first to their end of life, later for good."""
+    """When versions are hidden, and later deleted."""
 
     keep: Annotated[int, Field(ge=1, le=1000)] = 3
-    """So many good versions stay, whatever their age."""
+    """How many good versions are kept, whatever their age."""
     minimum_age_days: Annotated[int, Field(ge=1, le=3650)] = 14
-    """Nothing younger goes."""
+    """Versions younger than this many days are kept."""
     grace_days: Annotated[int, Field(ge=1, le=3650)] = 7
-    """So long a version is hidden before it is deleted."""
+    """How many days a version is hidden before it is deleted."""
     most_per_run: Annotated[int, Field(ge=1, le=1000)] = 10
-    """No run deletes more."""
+    """The most versions that one run deletes."""
 
 
 def within(rings: tuple[Ring, ...], known: set[str]) -> tuple[Ring, ...]:
-    """Give *rings* back; `ValueError` where one is in a region that is none of *known*."""
+    """Return *rings*; raises `ValueError` where one is in a region outside *known*."""
     for ring in rings:
         if known and (strange := sorted(set(ring.regions) - known)):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The image that Azure starts from, in each of the three ways in which it can be named."""
+"""The source image of a bake, in each of its three kinds."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ ExactVersionId = Annotated[
     AfterValidator(_exact_version_id),
     described(names.VERSION_ID, _VERSION_ID, 500),
 ]
-"""One version of a gallery's image, never `latest`."""
+"""The id of a gallery's image version, never `latest`."""
 
 
 class PurchasePlan(Value):
-    """The plan that a marketplace image is bought under; its terms are accepted beforehand."""
+    """The purchase plan of a marketplace image; its terms must have been accepted."""
 
     name: Text
-    """The plan's name, which is often the sku."""
+    """The plan's name, often equal to the sku."""
     product: Text
-    """The plan's product, which is often the offer."""
+    """The plan's product, often equal to the offer."""
     publisher: Text
     """The plan's publisher."""
 
@@ -59,21 +59,21 @@ class MarketplaceImage(Value):
     """An image of the marketplace; its version is exact, never `latest`."""
 
     publisher: Text
-    """Whose image it is: `Debian`."""
+    """The image's publisher, such as `Debian`."""
     offer: Text
-    """Which of the publisher's products: `debian-12`."""
+    """The publisher's product, such as `debian-12`."""
     sku: Text
-    """Which edition of it: `12-gen2`."""
+    """The edition of the product, such as `12-gen2`."""
     version: MarketplaceVersion
     """The exact version: three numbers."""
     plan: PurchasePlan | None = None
-    """The plan it is bought under, for an image that costs or has terms."""
+    """The purchase plan, for an image that costs or has terms."""
 
     kind: ClassVar[str] = "marketplace image"
 
     @property
     def urn(self) -> str:
-        """The image as `az` spells it."""
+        """The image's URN, as `az` spells it."""
         return f"{self.publisher}:{self.offer}:{self.sku}:{self.version}"
 
     @property
@@ -83,16 +83,16 @@ class MarketplaceImage(Value):
 
 
 class ManagedImage(Value):
-    """A managed image, of the region in which the template is."""
+    """A managed image in the region of the template."""
 
     managed_image: ManagedImageId
-    """Its whole id; it has no versions, so that its name has to say which it is."""
+    """Its full resource id; it has no versions, so its name must be unique."""
 
     kind: ClassVar[str] = "managed image"
 
     @property
     def urn(self) -> str:
-        """What the image is called in messages."""
+        """The image's name in messages."""
         return self.managed_image
 
     @property
@@ -102,16 +102,16 @@ class ManagedImage(Value):
 
 
 class GalleryVersionSource(Value):
-    """A version of an image in a gallery, which has a replica where the template is."""
+    """An image version of a gallery, with a replica in the template's region."""
 
     gallery_version: ExactVersionId
-    """Its whole id, which ends in `/versions/` and three numbers, never in `latest`."""
+    """Its full id, which ends in `/versions/` and three numbers, never `latest`."""
 
     kind: ClassVar[str] = "image version"
 
     @property
     def urn(self) -> str:
-        """What the image is called in messages."""
+        """The image's name in messages."""
         return self.gallery_version
 
     @property
@@ -122,7 +122,7 @@ class GalleryVersionSource(Value):
 
 
 SOURCE_KINDS = ("publisher", "managed_image", "gallery_version")
-"""The key that says which kind of source it is."""
+"""The key that says which kind of source a mapping is."""
 
 
 def _kind(value: Any) -> str:  # noqa: ANN401 - what the text says, before it is checked

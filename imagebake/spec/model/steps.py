@@ -1,4 +1,4 @@
-"""The steps that a spec has of its own: each is of the kind that its key says."""
+"""Customizers and validators of a spec; a step's key says its kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from imagebake.spec.model.types import (
 
 
 class Network(enum.StrEnum):
-    """Whether a step may talk to anything but the mirror."""
+    """Whether a step may reach anything but the mirror."""
 
     UNPLUGGED = "unplugged"
     REQUIRED = "required"
@@ -35,138 +35,138 @@ ExitCodes = Annotated[
     tuple[Annotated[int, Field(ge=0, le=4294967295)], ...],
     Field(max_length=50),
 ]
-"""What a script may end with."""
+"""Exit codes that count as success."""
 
 _RIGHTS = frozenset({"elevated", "as_system", "exit_codes"})
 
 
 class Fetched(Value):
-    """A file that Azure itself fetches, before it starts the build machine's step."""
+    """A file that Azure itself downloads before it starts the step."""
 
     file: HttpsAddress
-    """Where it is, over https."""
+    """The https address of the file."""
     sha256: Sha256
-    """The digest of its content, which Azure compares."""
+    """The sha256 of its content, which Azure verifies."""
 
 
 class Placed(Fetched):
-    """A file that Azure fetches and puts on the build machine."""
+    """A file that Azure downloads and copies to the build machine."""
 
     destination: GuestPath
-    """Where it is put: below `/tmp` on Linux, in a directory that exists on Windows."""
+    """Its path there: below `/tmp` on Linux, in an existing directory on Windows."""
 
 
 class _Step(Grown):
     name: StepName
-    """What the step is called in the log."""
+    """The step's name in the build log."""
 
 
 class _Rights(_Step):
     later: ClassVar[frozenset[str]] = _RIGHTS
 
     elevated: bool = False
-    """On Windows: whether it runs with the rights of an administrator."""
+    """On Windows: whether it runs with administrator rights."""
     as_system: bool = False
-    """On Windows, with `elevated`: whether it runs as the system's own account."""
+    """On Windows, with `elevated`: whether it runs as the LocalSystem account."""
     exit_codes: ExitCodes = ()
-    """On Windows: what it may end with; 0 alone when empty."""
+    """On Windows: exit codes that count as success; only 0 when empty."""
 
 
 class InlineCustomizer(_Rights):
-    """A script of the spec's own; a non-zero exit of any line fails the bake."""
+    """A script in the spec itself; a line with a non-zero exit code fails the bake."""
 
     inline: Inline
     """The script, line by line: for `/bin/sh -e` (`sudo` for root), on Windows PowerShell."""
     network: Annotated[Network, Field(strict=False)] = Network.UNPLUGGED
-    """`required` where the step must talk to more than the mirror, which earns a finding."""
+    """`required` if the step must reach more than the mirror; this raises a finding."""
     reason: Text | None = None
     """Why the image needs the step."""
 
 
 class ScriptCustomizer(_Rights):
-    """A script that Azure fetches and runs; the mirror does not have it."""
+    """A script that Azure downloads and runs; it is not in the mirror."""
 
     script: Fetched
-    """Where the script is, and its digest."""
+    """The address and digest of the script."""
     reason: Text | None = None
     """Why the image needs the step."""
 
 
 class UploadCustomizer(_Step):
-    """A file that Azure fetches and puts on the build machine; the mirror does not have it."""
+    """A file that Azure downloads and copies to the build machine; it is not in the mirror."""
 
     upload: Placed
-    """Where the file is, its digest, and where it goes."""
+    """The address and digest of the file, and its destination."""
     reason: Text | None = None
     """Why the image needs the step."""
 
 
 class RestartTerms(Value):
-    """How Windows restarts; Azure's own ways where nothing is said."""
+    """How Windows is restarted; Azure's defaults for absent keys."""
 
     command: CommandLine | None = None
     """The command that restarts it."""
     check: CommandLine | None = None
-    """The command that tells whether it is back."""
+    """The command that checks whether it has restarted."""
     timeout: Duration | None = None
-    """So long it may take: five minutes when absent."""
+    """The longest a restart may take: five minutes when absent."""
 
 
 class RestartCustomizer(_Step):
-    """A restart of the build machine, which Azure has for Windows only."""
+    """A restart of the build machine; Azure supports it on Windows only."""
 
     restart: RestartTerms
-    """How it restarts; `{}` for Azure's own way."""
+    """How it is restarted; `{}` for Azure's defaults."""
     reason: Text | None = None
     """Why the image needs the step."""
 
 
 class UpdateTerms(Value):
-    """Which updates are installed; the important ones where nothing is said."""
+    """The updates to install; the important ones by default."""
 
     search: CommandLine | None = None
-    """The criteria that updates are searched by."""
+    """The search criteria for updates."""
     filters: Annotated[tuple[CommandLine, ...], Field(max_length=50)] = ()
-    """What is included of those found, and excluded, one after the other."""
+    """Include and exclude filters for the updates found, applied in order."""
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """So many at most in one go: a thousand when absent."""
+    """The most updates per batch: a thousand when absent."""
 
 
 class UpdateCustomizer(_Step):
-    """Windows Update; what it installs is in no lock."""
+    """Windows Update; the updates that it installs are in no lock."""
 
     update: UpdateTerms
-    """Which updates; `{}` for the important ones."""
+    """The updates to install; `{}` for the important ones."""
     reason: Text | None = None
     """Why the image needs the step."""
 
 
 class InlineValidator(_Rights):
-    """A check that runs on a machine made from the image; a non-zero exit fails the bake."""
+    """A check that runs on a machine made from the image; a non-zero exit code fails the bake."""
 
     inline: Inline
     """The script, line by line: for `/bin/sh -e`, on Windows PowerShell."""
 
 
 class ScriptValidator(_Rights):
-    """A check that Azure fetches and runs; the mirror does not have it."""
+    """A check that Azure downloads and runs; it is not in the mirror."""
 
     script: Fetched
-    """Where the script is, and its digest."""
+    """The address and digest of the script."""
 
 
 class UploadValidator(_Step):
-    """A file that Azure puts on the machine on which the checks run."""
+    """A file that Azure copies to the machine that runs the checks."""
 
     upload: Placed
-    """Where the file is, its digest, and where it goes."""
+    """The address and digest of the file, and its destination."""
 
 
 CUSTOMIZER_KINDS = ("inline", "script", "upload", "restart", "update")
-"""The key that says which kind of customizer it is."""
+"""The key that says which kind of customizer a mapping is."""
 
 VALIDATOR_KINDS = ("inline", "script", "upload")
-"""The key that says which kind of validator it is."""
+"""The key that says which kind of validator a mapping is."""
 
 
 def _kind(value: Any) -> str | None:  # noqa: ANN401 - what the text says, before it is checked
@@ -202,14 +202,14 @@ Validator = Annotated[
 
 
 def scripts(steps: Iterable[Customizer]) -> Iterator[InlineCustomizer]:
-    """The customizers among *steps* that a spec has line by line."""
+    """Yield the customizers among *steps* whose script is in the spec."""
     return (step for step in steps if isinstance(step, InlineCustomizer))
 
 
 COMMAND = (
     r"(?:^|[;&|(]|\b(?:sudo|then|do|else|exec|env)\s)\s*(?:sudo\s+)?(?:-\w+\s+)*(?:\w+=\S*\s+)*"
 )
-"""Where a shell line may start a command: roughly, and without parsing quotes."""
+"""Matches where a shell line may start a command: approximate, quotes are not parsed."""
 
 _ADDRESS = r"(?:https?|ftp)://(?!127\.0\.0\.1|localhost|\[::1\])"
 
@@ -231,9 +231,9 @@ DOWNLOADS = tuple(
         ("az", r"az\s+extension\s+add\b"),
     )
 )
-"""What fetches, by the name of the program; the first that matches a line is meant."""
+"""Download programs by name, with their patterns; the first match in a line counts."""
 
 
 def download_in(line: str) -> str | None:
-    """The program that *line* fetches with; None where it fetches nothing that is known."""
+    """Return the name of the program that *line* downloads with; None where none is recognised."""
     return next((name for name, pattern in DOWNLOADS if pattern.search(line)), None)

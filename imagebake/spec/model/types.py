@@ -1,4 +1,4 @@
-"""The kinds of text that specs and locks are made of, each with its spelling."""
+"""Constrained text types of specs and locks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Owner = Annotated[
     str,
     spelled(r"[A-Za-z0-9@/_.+ -]{1,100}", "an owner: letters, digits and '@/_.+- '"),
 ]
-"""Who answers for something: a team, or a person."""
+"""The team or person responsible."""
 
 Day = Annotated[dt.date, BeforeValidator(_day)]
 """A calendar day, `2027-03-01`."""
@@ -46,19 +46,19 @@ ImageName = Annotated[
     str,
     spelled(names.IMAGE, "an image's name: lower-case letters, digits and dashes, at most 63"),
 ]
-"""What we call an image."""
+"""The name of an image."""
 
 Region = Annotated[
     str,
     spelled(names.REGION, "a region's short name, such as 'westeurope'"),
 ]
-"""A region of Azure by its short name."""
+"""The short name of an Azure region."""
 
 Sha256 = Annotated[
     str,
     spelled(names.SHA256, "a sha256: 64 hexadecimal digits in lower case"),
 ]
-"""A digest."""
+"""A sha256 digest in lower-case hex."""
 
 DefinitionName = Annotated[
     str,
@@ -82,7 +82,7 @@ SnapshotDate = Annotated[
         "a moment as snapshot services spell it, such as '20261121T100000Z'",
     ),
 ]
-"""A moment of an archive, in UTC."""
+"""The time of an archive snapshot, in UTC."""
 
 DebianPackage = Annotated[
     str,
@@ -98,7 +98,7 @@ AgentName = Annotated[
     str,
     spelled(r"[a-z0-9][a-z0-9-]{0,62}", "an agent's name: lower-case letters, digits and dashes"),
 ]
-"""A component of the catalogue."""
+"""The name of a component of the catalogue."""
 
 AgentVersion = Annotated[
     str,
@@ -107,7 +107,7 @@ AgentVersion = Annotated[
         "a guest agent's full version: four numbers, such as '2.15.0.1'",
     ),
 ]
-"""The version of a guest agent as its directory carries it."""
+"""The version of a guest agent, as its directory spells it."""
 
 StepName = Annotated[
     str,
@@ -116,7 +116,7 @@ StepName = Annotated[
         "a step's name: lower-case letters, digits and dashes, at most 63",
     ),
 ]
-"""A customizer or a validator: AIB shows the name in its log."""
+"""The name of a customizer or validator, as Image Builder's log shows it."""
 
 CommandLine = Annotated[
     str,
@@ -133,7 +133,7 @@ ImagePath = Annotated[
         "a plain absolute path: letters, digits and '_.+@-' between slashes, no '..'",
     ),
 ]
-"""A path in the image, of Linux or `C:\\FOLDER\\NAME` of Windows."""
+r"""A path in the image: on Linux, or `C:\FOLDER\NAME` on Windows."""
 
 HttpsAddress = Annotated[
     str,
@@ -143,7 +143,7 @@ HttpsAddress = Annotated[
         "the https address of a file, without user, query and fragment",
     ),
 ]
-"""Where a file is fetched from; its last part is the file's name."""
+"""The https address of a file; its last segment is the file's name."""
 
 HostName = Annotated[
     str,
@@ -153,13 +153,13 @@ HostName = Annotated[
         "a host's whole name in lower case, such as 'objects.files.example', or HOST:PORT",
     ),
 ]
-"""A server, by its whole name."""
+"""A fully qualified host name."""
 
 FileMode = Annotated[
     str,
     spelled(r"0[0-7]{3}", "a file mode in octal, such as '0644'"),
 ]
-"""The permissions of a file."""
+"""The permissions of a file, in octal."""
 
 MarketplaceName = Annotated[
     str,
@@ -189,7 +189,7 @@ VmSize = Annotated[
     str,
     spelled(r"[A-Z][A-Za-z0-9_-]{1,60}", "a size of machines, such as 'Standard_D2ds_v5'"),
 ]
-"""A size of virtual machines."""
+"""A virtual machine size."""
 
 
 def _time(cron: str) -> str:
@@ -241,7 +241,7 @@ OutputGalleryId = Annotated[
         _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
     ),
 ]
-"""An image definition, or a version of it that is yet to be made."""
+"""The id of an image definition, or of a version that is yet to be created."""
 
 DefinitionId = Annotated[
     str,
@@ -250,31 +250,31 @@ DefinitionId = Annotated[
         _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
     ),
 ]
-"""An image definition in a gallery, by its whole id."""
+"""The full id of an image definition."""
 
 IdentityId = Annotated[
     str,
     spelled(names.IDENTITY_ID, _TO + "an identity: '/subscriptions/…/userAssignedIdentities/NAME'"),
 ]
-"""A user-assigned identity."""
+"""The id of a user-assigned identity."""
 
 SubnetId = Annotated[
     str,
     spelled(names.SUBNET_ID, _TO + "a subnet: '/subscriptions/…/virtualNetworks/V/subnets/NAME'"),
 ]
-"""A subnet of a virtual network."""
+"""The id of a subnet."""
 
 ResourceGroupId = Annotated[
     str,
     spelled(names.RESOURCE_GROUP_ID, _TO + "a group: '/subscriptions/…/resourceGroups/NAME'"),
 ]
-"""A resource group."""
+"""The id of a resource group."""
 
 RunOutputName = Annotated[
     str,
     spelled(names.TEMPLATE, "an output's name: letters, digits and '._-', at most 64"),
 ]
-"""A run output of an image template."""
+"""The name of a run output of an image template."""
 
 GuestPath = Annotated[
     str,
@@ -284,10 +284,10 @@ GuestPath = Annotated[
         "a plain absolute path: '/tmp/NAME', on Windows 'C:\\DIRECTORY\\NAME'",
     ),
 ]
-"""A path on the build machine, in either system's spelling."""
+"""A path on the build machine, in the spelling of either system."""
 
 Duration = Annotated[
     str,
     spelled(r"[1-9][0-9]{0,4}[smh]", "a time: a number and 's', 'm' or 'h', such as '30m'"),
 ]
-"""How long something may take, as Azure spells it."""
+"""A duration, as Azure spells it."""

@@ -1,7 +1,7 @@
-"""What a YAML file says, each piece with its address: the tree that everything else reads.
+"""Nodes of a YAML file, each with its position.
 
-The pieces are named tuples because a spec has hundreds of them and is read hundreds of
-times in a run; a frozen dataclass takes four times as long to make.
+They are named tuples because a spec has hundreds of them and is read hundreds of times in a
+run; a frozen dataclass takes four times as long to create.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from imagebake.spec.codes import Code
 
 
 class YamlSource(NamedTuple):
-    """A text that complaints point into; *path* is as people read it."""
+    """The text that diagnostics point into; *path* is shown to people."""
 
     path: str
     lines: tuple[str, ...]
 
     def line(self, number: int) -> str:
-        """The line *number*, counted from 1; empty beyond the end."""
+        """Return line *number*, counted from 1; empty beyond the end."""
         return self.lines[number - 1] if 0 < number <= len(self.lines) else ""
 
 
 class Position(NamedTuple):
-    """Where something stands: line and column count from 1, *width* is at least 1."""
+    """A position in a file: line and column count from 1, *width* is at least 1."""
 
     source: YamlSource
     line: int
@@ -33,7 +33,7 @@ class Position(NamedTuple):
     width: int = 1
 
     def complaint(self, code: Code, message: str, hint: str | None = None) -> Diagnostic:
-        """A diagnostic that points here."""
+        """Return a diagnostic at this position."""
         return Diagnostic(
             path=self.source.path,
             line=self.line,
@@ -47,7 +47,7 @@ class Position(NamedTuple):
 
 
 class YamlScalar(NamedTuple):
-    """One value: *text* as it is written, *value* as it is meant; *plain* when unquoted."""
+    """A scalar: *text* as written, *value* as resolved; *plain* when unquoted."""
 
     place: Position
     text: str
@@ -72,8 +72,8 @@ class YamlEntry(NamedTuple):
 class YamlMapping(NamedTuple):
     """Entries by the text of their keys, in the order of the file.
 
-    It is not *whole* where a part of it could not be read, so that a key that is not
-    there may not be missing.
+    It is not *whole* where a part of it could not be read, so that a key may seem to be
+    missing.
     """
 
     place: Position
@@ -82,7 +82,7 @@ class YamlMapping(NamedTuple):
 
 
 class BrokenNode(NamedTuple):
-    """A piece that has been complained about, and that nothing more can be known of."""
+    """A node that has been reported, and that has no usable value."""
 
     place: Position
 
@@ -91,7 +91,7 @@ YamlNode = YamlScalar | YamlSequence | YamlMapping | BrokenNode
 
 
 def plain(node: YamlNode) -> object:
-    """What *node* says, without the addresses: dicts, tuples and scalars."""
+    """Return the value of *node* without positions: dicts, tuples and scalars."""
     if isinstance(node, YamlScalar):
         return node.value
     if isinstance(node, YamlMapping):

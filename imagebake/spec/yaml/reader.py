@@ -39,7 +39,7 @@ _ANGLES = re.compile(r"'?<([a-z ]+)>'?")
 
 @dataclass(frozen=True, slots=True)
 class _Cause:
-    """A complaint that begins as *problem* does; *at_start* when the opening place says more."""
+    """A message for problems that begin with *problem*; *at_start* points to the opening mark."""
 
     problem: str
     message: str
@@ -103,7 +103,7 @@ _CANNOT_START = re.compile(r"found character (.+) that cannot start any token", 
 
 
 def explain(error: yaml.YAMLError, here: Position) -> Diagnostic:
-    """The diagnostic for *error*; *here* is where the scanner stood."""
+    """Return the diagnostic for *error*; *here* is where the scanner stopped."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return here.complaint(codes.SYNTAX, "this is not YAML")
     problem = error.problem or "this is not YAML"
@@ -125,7 +125,7 @@ def explain(error: yaml.YAMLError, here: Position) -> Diagnostic:
 
 
 def _misplaced_colon(place: Position) -> Diagnostic:
-    """Say why a mapping cannot begin at the colon that *place* is."""
+    """Explain why a mapping cannot begin at the colon at *place*."""
     if ": " in place.source.line(place.line)[: place.column - 1]:
         return place.complaint(
             codes.SYNTAX, "a value cannot hold a ': '", "put the whole value in quotes"
@@ -157,7 +157,7 @@ _LIBYAML_IS_LAX = re.compile(r"\t|[|>][-+0-9]*#")
 
 
 class _Events(Reader, Scanner, Parser):
-    """PyYAML's parser without the stages that make objects."""
+    """PyYAML's parser without the stages that build objects."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -212,7 +212,7 @@ def _read_correct(text: str, source: YamlSource) -> YamlMapping | None:
 
 
 class _TooDeepError(Exception):
-    """The nesting limit was met; nothing below it is looked at."""
+    """The nesting limit was exceeded; nothing below it is read."""
 
     def __init__(self, diagnostic: Diagnostic) -> None:
         super().__init__()
@@ -312,7 +312,7 @@ class _Builder:
         return YamlMapping(place, entries, whole)
 
     def _present(self, value: YamlNode, name: str, key: YamlScalar | None = None) -> YamlNode:
-        """*value*, broken where it is nothing: who leaves a key empty meant something."""
+        """Return *value*, or a broken node where it is empty: an empty key is a mistake."""
         if not isinstance(value, YamlScalar) or value.value is not None:
             return value
         place = key.place if key and not value.text else value.place
@@ -342,7 +342,7 @@ class _Builder:
     def _properties(
         self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Position
     ) -> None:
-        """Complain about the anchor and the tag that stand before a value."""
+        """Report the anchor and the tag before a value."""
         for word in self._words(place, 1 + (event.anchor is not None and event.tag is not None)):
             if word[0].startswith("&"):
                 message = f"the anchor {word[0]!r} is not used here"

@@ -1,4 +1,4 @@
-"""What an unquoted word means: JSON's words and numbers, and text for everything else."""
+"""Scalars of YAML: the value of an unquoted text, and texts in their quotes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,30})\.[0-9]{1,30}")
 
 
 def resolve(text: str) -> str | int | float | None:
-    """The value of the unquoted *text*.
+    """Return the value of the unquoted *text*: JSON's words and numbers, else text.
 
-    YAML 1.1 has more: `on`, `0123`, `1_000`, `1:30`, dates. Here they are the text that
-    they look like.
+    YAML 1.1 has more: `on`, `0123`, `1_000`, `1:30`, dates. Here they stay texts.
     """
     if text[:1] in "-0123456789" and text:
         if _INTEGER.fullmatch(text):
@@ -32,7 +31,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def written(text: str, style: str | None = None) -> str:
-    """*text* in the quotes *style*, or without where every reader of YAML takes it for a text."""
+    """Return *text* in quotes of *style*, or unquoted where every YAML reader takes it for text."""
     if style == "'" and text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     if style == '"' or not is_plain(text):
@@ -41,14 +40,14 @@ def written(text: str, style: str | None = None) -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Whether *text* needs no quotes, wherever it stands."""
+    """Return whether *text* needs no quotes in any position."""
     if not _PLAIN.fullmatch(text) or _NUMBER.fullmatch(text) or _WORD.fullmatch(text):
         return bool(_DAY.fullmatch(text))
     return isinstance(resolve(text), str)
 
 
 def written_words(text: str) -> str:
-    """A sentence, without quotes where it can stand for itself at the end of a line."""
+    """Return a sentence unquoted where it can end a line so, else quoted."""
     words = text.split(" ")
     if all(words) and all(map(_is_word, words)) and is_plain(words[0].rstrip(",")):
         return text

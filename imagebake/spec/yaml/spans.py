@@ -1,4 +1,4 @@
-"""Where the pieces of a YAML text begin and end, to the character."""
+"""Character spans of the nodes of a YAML text."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Span:
 
 
 def compose(text: str) -> MappingNode:
-    """The tree of *text*, which the strict reader has let pass, with every mark."""
+    """Return the tree of *text*, which the strict reader has accepted, with every mark."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(root, MappingNode)  # noqa: S101 - the strict reader accepts nothing else
     return root
 
 
 def span(node: Node, text: str) -> Span:
-    """The characters of *node* itself: no comment, and no blank line after it."""
+    """Return the characters of *node* itself: no comment, no blank line after it."""
     start = node.start_mark.index
     if isinstance(node, ScalarNode):
         end = node.end_mark.index
@@ -41,38 +41,38 @@ def span(node: Node, text: str) -> Span:
 
 
 def _content(block: str) -> str:
-    """A block scalar without the line breaks behind it, as far as they do not belong to it."""
+    """Return a block scalar without trailing line breaks that are not part of it."""
     if "+" in block[: line_end(block, 0)].partition("#")[0]:
         return block[: line_start(block, len(block)) - 1] if block[-1:] in "\r\n" else block
     return block.rstrip()
 
 
 def _last(node: CollectionNode) -> Node:
-    """The last piece of a block collection, which is never empty."""
+    """Return the last node of a block collection, which is never empty."""
     last: Node = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
     return last
 
 
 def value_of(node: Node, key: str) -> Node | None:
-    """What stands under *key* in a mapping."""
+    """Return the value of *key* in a mapping; None where it is missing."""
     if not isinstance(node, MappingNode):
         return None
     return next((value for name, value in node.value if name.value == key), None)
 
 
 def key_of(node: MappingNode, key: str) -> ScalarNode:
-    """The key itself, which is there."""
+    """Return the node of *key*, which exists."""
     found: ScalarNode = next(name for name, _ in node.value if name.value == key)
     return found
 
 
 def items_of(node: Node | None) -> list[Node]:
-    """The items of a list; none where it is none."""
+    """Return the items of a list; empty for any other node."""
     return list(node.value) if isinstance(node, SequenceNode) else []
 
 
 def dashes(text: str, sequence: SequenceNode) -> list[int]:
-    """Where the dash of each item of a block sequence is."""
+    """Return the offset of the dash of each item of a block sequence."""
     column = sequence.start_mark.column
     first, end = sequence.start_mark.index, span(sequence, text).end
     found = [
@@ -84,23 +84,23 @@ def dashes(text: str, sequence: SequenceNode) -> list[int]:
 
 
 def line_end(text: str, index: int) -> int:
-    """Where the line ends in which *index* is, before its line break."""
+    """Return the offset at which the line of *index* ends, before its line break."""
     found = _BREAK.search(text, index)
     return found.start() if found else len(text)
 
 
 def next_line(text: str, index: int) -> int:
-    """Where the line after the one of *index* begins; the end of the text where none does."""
+    """Return the offset of the line after that of *index*, or the end of the text."""
     found = _BREAK.search(text, index)
     return found.end() if found else len(text)
 
 
 def line_start(text: str, index: int) -> int:
-    """Where the line of *index* begins."""
+    """Return the offset at which the line of *index* begins."""
     return max((found.end() for found in _BREAK.finditer(text, 0, index)), default=0)
 
 
 def line_break(text: str) -> str:
-    """How the lines of *text* end."""
+    """Return the line break that *text* uses."""
     found = _BREAK.search(text)
     return found[0] if found else "\n"

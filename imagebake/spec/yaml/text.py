@@ -1,4 +1,4 @@
-"""From a file to a text that a reviewer sees all of: plain UTF-8, of a sane size."""
+"""Decoding of spec files: UTF-8 without invisible characters, at most 1 MiB."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAB = re.compile(r"^[ ]*(\t[ \t]*)")
 
 
 def read_bytes(path: Path, source: YamlSource) -> bytes | Diagnostic:
-    """The content of *path*, or why it cannot be had; devices and pipes are not opened."""
+    """Return the content of *path*, or why it cannot be read; devices and pipes are not opened."""
     start = Position(source, 1, 1)
     try:
         if not path.is_file():
@@ -43,10 +43,9 @@ def read_bytes(path: Path, source: YamlSource) -> bytes | Diagnostic:
 
 
 def decode(content: bytes, path: str) -> tuple[str, YamlSource, list[Diagnostic]]:
-    """The text of *content*, its lines as complaints may show them, and what is wrong with it.
+    """Return the text of *content*, its source for diagnostics, and the mistakes in it.
 
-    The text is empty where nothing can be made of it. A byte order mark is complained
-    about and passed over.
+    The text is empty where it cannot be decoded. A byte order mark is reported and skipped.
     """
     try:
         text = content.decode("utf-8")
@@ -69,7 +68,7 @@ def decode(content: bytes, path: str) -> tuple[str, YamlSource, list[Diagnostic]
 
 
 def _source(text: str, path: str) -> YamlSource:
-    """The lines of *text*; what must not reach a terminal is replaced, one for one."""
+    """Return the lines of *text* with characters replaced that must not reach a terminal."""
     shown = _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
     return YamlSource(path, tuple(_LINE_BREAK.split(redacted(shown) if "?" in shown else shown)))
 
