@@ -1,4 +1,4 @@
-"""A rehearsal of an incident: its timeline, what machines it meets, and what was seen."""
+"""Drills: the timeline of an incident, the images that meet it, and the record of both."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.spec.model.options import Objectives
 
 GOLDEN, PLAIN = "golden", "plain"
-IMAGES = (GOLDEN, PLAIN)
 STORE, IDENTITY = "store", "identity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """A part of the timeline, from *start* minutes on, and what is broken in it."""
+class DrillPhase:
+    """A part of the timeline, from minute *start* on, and the faults in it."""
 
     name: str
     start: int
@@ -26,49 +25,49 @@ class Phase:
     identity: IdentityState = IdentityState.UP
 
     @property
-    def calm(self) -> bool:
-        """Whether nothing is broken."""
+    def healthy(self) -> bool:
+        """Whether the phase has no fault."""
         return self.store is StoreState.UP and self.identity is IdentityState.UP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """An incident by minutes after *origin*: its phases, and when machines are asked for.
+    """An incident in minutes after *origin*: its phases, and when machines are requested.
 
-    *demands* are minutes; one that is named twice asks for two machines of each image.
+    *demands* are minutes; a minute that is named twice requests two machines of each image.
     """
 
     title: str
     origin: dt.datetime
-    phases: tuple[Phase, ...]
+    phases: tuple[DrillPhase, ...]
     demands: tuple[int, ...]
     end: int
 
-    def phase_at(self, minute: float) -> Phase:
-        """The phase that *minute* lies in."""
-        return [one for one in self.phases if one.start <= minute][-1]
+    def phase_at(self, minute: float) -> DrillPhase:
+        """Return the phase of *minute*."""
+        return [phase for phase in self.phases if phase.start <= minute][-1]
 
     def clock(self, minute: float) -> str:
-        """The time of day at *minute*, in UTC: `18:03`."""
+        """Return the time of day at *minute*, in UTC: `18:03`."""
         return (self.origin + dt.timedelta(minutes=minute)).strftime("%H:%M")
 
     @property
     def began(self) -> int:
-        """The minute from which on something is broken."""
-        return next(one.start for one in self.phases if not one.calm)
+        """Minute of the first fault."""
+        return next(phase.start for phase in self.phases if not phase.healthy)
 
     @property
-    def mended(self) -> int:
-        """The minute from which on nothing is broken any more."""
+    def recovered_at(self) -> int:
+        """Minute after which there is no fault any more."""
         return self.phases[-1].start
 
 
-def outage(*, every: int = 60) -> Timeline:
-    """The incidents of 2 and 3 February 2026, with scale-outs *every* so many minutes.
+def february_outage(*, every: int = 60) -> Timeline:
+    """Return the incidents of 2 and 3 February 2026, with scale-outs every *every* minutes.
 
-    Public access to the accounts with extension packages was cut at 18:03 UTC and given back
+    Public access to the accounts with extension packages was removed at 18:03 UTC and restored
     about 00:30; the surge that followed, from 00:08 on, took the managed-identity service
-    down until 06:05 (Azure's review FNJ8-VQZ). As with any backlog, more is asked for then.
+    down until 06:05 (Azure's review FNJ8-VQZ). As with any backlog, demand is higher then.
     """
     origin = dt.datetime(2026, 2, 2, 17, 3, tzinfo=dt.UTC)
     surge = (452, 460, 825)
@@ -76,20 +75,22 @@ def outage(*, every: int = 60) -> Timeline:
         title="2 and 3 February 2026: extension packages, then managed identity",
         origin=origin,
         phases=(
-            Phase(name="Calm", start=0),
-            Phase(name="Packages cannot be read", start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
-            Phase(
+            DrillPhase(name="Calm", start=0),
+            DrillPhase(
+                name="Packages cannot be read", start=60, store=StoreState.PUBLIC_ACCESS_DENIED
+            ),
+            DrillPhase(
                 name="Managed identity goes down, too",
                 start=425,
                 store=StoreState.PUBLIC_ACCESS_DENIED,
                 identity=IdentityState.THROTTLED,
             ),
-            Phase(
+            DrillPhase(
                 name="Packages are back, managed identity is not",
                 start=447,
                 identity=IdentityState.BROKEN,
             ),
-            Phase(name="Recovered", start=782),
+            DrillPhase(name="Recovered", start=782),
         ),
         demands=tuple(sorted((2, *range(60 + every // 4, 840, every), *surge))),
         end=880,
@@ -97,8 +98,8 @@ def outage(*, every: int = 60) -> Timeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """An image in the drill, with the extensions that its machines have in their model."""
+class DrillImage:
+    """An image in the drill, with the extensions in its machines' models."""
 
     label: str
     version_id: str
@@ -108,21 +109,21 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillPlan:
-    """Everything that a drill does, decided before anything is touched."""
+    """Everything that a drill does, decided before it acts."""
 
     image: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[DrillImage, ...]
     timeline: Timeline
     minutes_per_second: float
     objectives: Objectives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One machine that was asked for, at *minute*; *seconds* until it was Ready, None if never.
+class ProvisioningAttempt:
+    """A machine requested at *minute*; *seconds* until it was Ready, None if it never was.
 
-    *code* and *message* are ARM's. *downloads* is how much it asked of anything but its
-    platform, None where nobody can tell.
+    *code* and *message* are ARM's. *downloads* counts requests to anything but the platform; None
+    where there is no ledger.
     """
 
     label: str
@@ -135,13 +136,13 @@ class Attempt:
 
     @property
     def ready(self) -> bool:
-        """Whether the machine came to be what was asked for."""
+        """Whether the machine became Ready."""
         return self.seconds is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Witness:
-    """The first machine that failed, which nobody touched; looked at when all was over."""
+class FirstFailure:
+    """The first machine that failed, left untouched and inspected after the incident."""
 
     name: str
     minute: float
@@ -150,10 +151,10 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traffic:
+class ServiceTraffic:
     """Requests of one image's machines to one service, by minute of the timeline.
 
-    Each is put down as long after the minute its machine was asked for as it came after it.
+    A request counts at the minute of its machine's creation plus the real time since then.
     """
 
     label: str
@@ -162,37 +163,41 @@ class Traffic:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of requests."""
         return sum(self.by_minute.values())
 
     @property
     def peak(self) -> int:
-        """The most in one minute."""
+        """Highest number of requests in a minute."""
         return max(self.by_minute.values(), default=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillRecord:
-    """What a drill saw; everything that is said about it is made from this alone."""
+    """Observations of a drill; reports and verdicts are computed from them alone."""
 
     plan: DrillPlan
     began: dt.datetime
-    attempts: tuple[Attempt, ...]
-    traffic: tuple[Traffic, ...] = ()
-    witness: Witness | None = None
+    attempts: tuple[ProvisioningAttempt, ...]
+    traffic: tuple[ServiceTraffic, ...] = ()
+    witness: FirstFailure | None = None
 
-    def of(self, label: str) -> tuple[Attempt, ...]:
-        """The attempts with one image, by the minute they were asked for."""
-        mine = (one for one in self.attempts if one.label == label)
-        return tuple(sorted(mine, key=lambda one: (one.minute, one.name)))
+    def of(self, label: str) -> tuple[ProvisioningAttempt, ...]:
+        """Return the attempts with one image, by minute."""
+        mine = (attempt for attempt in self.attempts if attempt.label == label)
+        return tuple(sorted(mine, key=lambda attempt: (attempt.minute, attempt.name)))
 
-    def requests(self, label: str, service: str) -> Traffic:
-        """What one image's machines asked of one service."""
-        found = (one for one in self.traffic if (one.label, one.service) == (label, service))
-        return next(found, Traffic(label=label, service=service))
+    def requests(self, label: str, service: str) -> ServiceTraffic:
+        """Return the requests of one image's machines to one service."""
+        found = (
+            traffic
+            for traffic in self.traffic
+            if (traffic.label, traffic.service) == (label, service)
+        )
+        return next(found, ServiceTraffic(label=label, service=service))
 
     def to_json(self) -> dict[str, Any]:
-        """The record for programs."""
+        """Return the record for `--json`."""
         plan = self.plan
         return {
             "image": plan.image,
@@ -201,11 +206,11 @@ class DrillRecord:
             "minutes_per_second": plan.minutes_per_second,
             "objectives": plan.objectives.to_json(),
             "images": {
-                one.label: {
-                    "version": one.version,
-                    "extensions": [wish.handler for wish in one.extensions],
+                candidate.label: {
+                    "version": candidate.version,
+                    "extensions": [wish.handler for wish in candidate.extensions],
                 }
-                for one in plan.candidates
+                for candidate in plan.candidates
             },
             "phases": [
                 {
@@ -216,15 +221,17 @@ class DrillRecord:
                 }
                 for phase in plan.timeline.phases
             ],
-            "attempts": [asdict(one) for one in self.attempts],
+            "attempts": [asdict(attempt) for attempt in self.attempts],
             "requests": [
                 {
-                    "image": one.label,
-                    "service": one.service,
-                    "total": one.total,
-                    "by_minute": {str(minute): n for minute, n in sorted(one.by_minute.items())},
+                    "image": traffic.label,
+                    "service": traffic.service,
+                    "total": traffic.total,
+                    "by_minute": {
+                        str(minute): n for minute, n in sorted(traffic.by_minute.items())
+                    },
                 }
-                for one in self.traffic
+                for traffic in self.traffic
             ],
             "witness": asdict(self.witness) if self.witness else None,
         }

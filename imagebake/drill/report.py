@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, Attempt, DrillRecord, Phase
-from imagebake.drill.verdict import Score, Verdict
+from imagebake.drill.model import (
+    GOLDEN,
+    IDENTITY,
+    PLAIN,
+    STORE,
+    DrillPhase,
+    DrillRecord,
+    ProvisioningAttempt,
+)
+from imagebake.drill.verdict import DrillVerdict, Score
 from imagebake.kernel.charts import (
     Axis,
     Band,
@@ -52,7 +60,7 @@ _TICK = 120
 _LABELS = (GOLDEN, PLAIN)
 
 
-def headline(record: DrillRecord, verdict: Verdict) -> str:
+def headline(record: DrillRecord, verdict: DrillVerdict) -> str:
     """Sum up the result in a sentence or two."""
     golden, bare = verdict.score(GOLDEN), verdict.score(PLAIN)
     if verdict.passed:
@@ -64,7 +72,7 @@ def headline(record: DrillRecord, verdict: Verdict) -> str:
     return f"The drill failed. {broken.name}: {broken.why}."
 
 
-def rows(verdict: Verdict) -> tuple[tuple[str, ...], ...]:
+def rows(verdict: DrillVerdict) -> tuple[tuple[str, ...], ...]:
     """List each measure with its golden and its plain value."""
     scores = [verdict.score(label) for label in _LABELS]
     return tuple((name, *(measure(score) for score in scores)) for name, measure in _MEASURES)
@@ -89,7 +97,7 @@ def witness_text(record: DrillRecord) -> str:
 def phase_counts(record: DrillRecord, label: str) -> tuple[tuple[int, int], ...]:
     """Count, for each phase, the machines created in it and those that became Ready."""
     timeline = record.plan.timeline
-    created: dict[Phase, list[Attempt]] = {phase: [] for phase in timeline.phases}
+    created: dict[DrillPhase, list[ProvisioningAttempt]] = {phase: [] for phase in timeline.phases}
     for attempt in record.of(label):
         created[timeline.phase_at(attempt.minute)].append(attempt)
     return tuple(
@@ -133,7 +141,7 @@ _MEASURES: tuple[tuple[str, Callable[[Score], str]], ...] = (
 )
 
 
-def markdown(record: DrillRecord, verdict: Verdict) -> str:
+def markdown(record: DrillRecord, verdict: DrillVerdict) -> str:
     """Write the whole report as Markdown."""
     parts = [
         f"# Drill of {record.plan.image}: {_outcome(verdict)}",
@@ -154,7 +162,7 @@ def markdown(record: DrillRecord, verdict: Verdict) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def drill_page(record: DrillRecord, verdict: Verdict) -> str:
+def drill_page(record: DrillRecord, verdict: DrillVerdict) -> str:
     """Render the whole report as one HTML document."""
     timeline = record.plan.timeline
     return render_page(
@@ -190,7 +198,7 @@ def _table(header: Sequence[str], lines: Iterable[Iterable[str]]) -> str:
     return table(header, [[plain(cell) for cell in line] for line in lines])
 
 
-def _outcome(verdict: Verdict) -> str:
+def _outcome(verdict: DrillVerdict) -> str:
     return "passed" if verdict.passed else "failed"
 
 
@@ -207,7 +215,7 @@ def _score_header(record: DrillRecord) -> tuple[str, ...]:
     return ("", *(f"{NAMES[label]} {versions[label]}" for label in _LABELS))
 
 
-def _result(attempt: Attempt) -> str:
+def _result(attempt: ProvisioningAttempt) -> str:
     return attempt.code if attempt.seconds is None else f"Ready after {attempt.seconds:.1f} s"
 
 
@@ -223,7 +231,7 @@ def _machine_chart(record: DrillRecord) -> Figure:
     )
 
 
-def _event(record: DrillRecord, attempt: Attempt) -> Event:
+def _event(record: DrillRecord, attempt: ProvisioningAttempt) -> Event:
     clock = record.plan.timeline.clock(attempt.minute)
     return Event(moment=attempt.minute, good=attempt.ready, title=f"{clock} {_result(attempt)}")
 
@@ -262,16 +270,16 @@ def _axis(record: DrillRecord) -> Axis:
     )
 
 
-def _style(phase: Phase) -> str:
+def _style(phase: DrillPhase) -> str:
     """Name the faults of *phase* as the style sheet does."""
     store, identity = phase.store is not StoreState.UP, phase.identity is not IdentityState.UP
     broken = {(True, False): STORE, (False, True): IDENTITY, (True, True): "both"}
     return f"broken-{broken[store, identity]}" if store or identity else "calm"
 
 
-def _marks(phases: Iterable[Phase]) -> list[str]:
+def _marks(phases: Iterable[DrillPhase]) -> list[str]:
     """Number the phases that have a fault; calm ones have no number."""
     marks: list[str] = []
     for phase in phases:
-        marks.append("" if phase.calm else str(sum(map(bool, marks)) + 1))
+        marks.append("" if phase.healthy else str(sum(map(bool, marks)) + 1))
     return marks

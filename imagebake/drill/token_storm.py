@@ -1,4 +1,4 @@
-"""What the identity service meets when a region's machines all want a token at once."""
+"""Simulation of the token-request storm after an outage of the identity service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagebake.kernel.progress import Progress
 from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import METADATA, IdentityFault, FabricMachine
+from imagebake.lab.fabric.plan import METADATA, FabricMachine, IdentityFault
 
 SDK, OURS = "sdk", "imagebake"
 KINDS = (SDK, OURS)
@@ -29,11 +29,11 @@ KINDS = (SDK, OURS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StormPlan:
-    """A storm, in seconds.
+    """Parameters of a storm, in seconds.
 
     *machines* start within *spread*, with *programs* on each that need a token. The service
-    refuses everybody for *outage*, then serves *capacity* requests in a second and refuses
-    what is more. A program that gives up is started again after *restart*.
+    refuses every request during *outage*, then serves *capacity* requests per second and
+    refuses the rest. A program that gives up is restarted after *restart*.
     """
 
     machines: int = 150
@@ -46,8 +46,8 @@ class StormPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wave:
-    """What one kind of client did: arrivals by second, and when each machine had its tokens."""
+class ClientWave:
+    """Behaviour of one kind of client: arrivals by second, and when each machine had its tokens."""
 
     kind: str
     arrivals: Mapping[int, int]
@@ -56,23 +56,23 @@ class Wave:
 
     @property
     def total(self) -> int:
-        """All requests."""
+        """Number of requests."""
         return sum(self.arrivals.values())
 
     @property
     def peak(self) -> int:
-        """The most requests in one second."""
+        """Highest number of requests in a second."""
         return max(self.arrivals.values(), default=0)
 
     @property
     def mean(self) -> float:
-        """Requests in a second, from the first to the last."""
+        """Requests per second, from the first to the last."""
         seconds = max(self.arrivals) - min(self.arrivals) + 1 if self.arrivals else 1
         return self.total / seconds
 
     @property
     def bursts(self) -> float:
-        """How much worse the worst second is than the usual one."""
+        """Ratio of the worst second to the mean."""
         return self.peak / self.mean if self.arrivals else 0.0
 
     @property
@@ -82,11 +82,11 @@ class Wave:
 
     @property
     def median(self) -> float | None:
-        """When half of the machines that were served had been."""
+        """When half of the machines that were served had their tokens."""
         return percentile(self.served, 0.5)
 
     def to_json(self) -> dict[str, Any]:
-        """The wave for programs."""
+        """Return the wave for `--json`."""
         return {
             "requests": self.total,
             "peak_per_second": self.peak,
@@ -104,15 +104,15 @@ class StormRecord:
     """Both kinds of clients in the same storm."""
 
     plan: StormPlan
-    waves: tuple[Wave, ...]
+    waves: tuple[ClientWave, ...]
 
-    def wave(self, kind: str) -> Wave:
-        """What one kind of client did."""
+    def wave(self, kind: str) -> ClientWave:
+        """Return the wave of one kind of client."""
         return next(wave for wave in self.waves if wave.kind == kind)
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """Why ours is not the better one; empty when it is."""
+        """Reasons why imagebake's client is not the better one; empty when it is."""
         theirs, ours = self.wave(SDK), self.wave(OURS)
         return tuple(
             why
@@ -132,37 +132,37 @@ class StormRecord:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The record for programs."""
+        """Return the record for `--json`."""
         plan = {name: getattr(self.plan, name) for name in self.plan.__dataclass_fields__}
         waves = {wave.kind: wave.to_json() for wave in self.waves}
         return {"plan": plan, "waves": waves, "complaints": list(self.complaints)}
 
 
-def storm(
+def simulate_token_storm(
     plan: StormPlan, *, seed: int, now: Callable[[], dt.datetime], progress: Progress
 ) -> StormRecord:
-    """Carry out *plan* with each kind of client; the same *seed* gives the same storm."""
+    """Run *plan* with each kind of client; the same *seed* gives the same storm."""
     waves = []
     for kind in (SDK, OURS):
         with progress.step(f"Let {plan.machines} machines ask for tokens, with {kind}") as step:
-            waves.append(_Storm(plan, kind, random.Random(seed), now()).wave())  # noqa: S311 - dice
+            waves.append(_StormSimulation(plan, kind, random.Random(seed), now()).wave())  # noqa: S311 - jitter, no secret
             step.note(f"{waves[-1].total} requests, {waves[-1].peak} in the worst second")
     return StormRecord(plan=plan, waves=tuple(waves))
 
 
 @dataclass(slots=True)
-class _Storm:
+class _StormSimulation:
     plan: StormPlan
     kind: str
-    dice: random.Random
+    rng: random.Random
     began: dt.datetime
     time: VirtualTime = field(default_factory=VirtualTime)
     arrivals: Counter[int] = field(default_factory=Counter)
     served: list[float] = field(default_factory=list)
     missing: Counter[int] = field(default_factory=Counter)
 
-    def wave(self) -> Wave:
-        """The storm from its first request to its last."""
+    def wave(self) -> ClientWave:
+        """Run the storm from its first request to its last."""
         with self._service() as (fabric, port):
             transport = Detour(port, sleep=self.time.sleep, before=lambda: self._admit(fabric))
             try:
@@ -171,7 +171,7 @@ class _Storm:
                 self.time.run(self.plan.horizon)
             finally:
                 transport.end()
-        return Wave(
+        return ClientWave(
             kind=self.kind,
             arrivals=dict(self.arrivals),
             served=tuple(self.served),
@@ -179,15 +179,15 @@ class _Storm:
         )
 
     def _start(self, machine: int, transport: Detour) -> None:
-        """Have the programs of one machine begin; ours share what one of them fetches."""
-        start = self.dice.random() * self.plan.spread
+        """Start the programs of one machine; imagebake's share the token of one."""
+        start = self.rng.random() * self.plan.spread
         askers = 1 if self.kind == OURS else self.plan.programs
         self.missing[machine] = askers
         for _ in range(askers):
             self.time.spawn(start, lambda: self._program(machine, transport))
 
     def _program(self, machine: int, transport: Detour) -> None:
-        """Ask until there is a token; who gives up is started again, knowing nothing."""
+        """Request a token until there is one; after giving up, start again without state."""
         while not has_token(self._credential(transport)):
             self.time.sleep(self.plan.restart)
         self.missing[machine] -= 1
@@ -197,22 +197,22 @@ class _Storm:
     def _credential(self, transport: Detour) -> Credential:
         if self.kind == SDK:
             return sdk_credential(transport)
-        patience = Patience(clock=self.time.clock, sleep=self.time.sleep, dice=self.dice.random)
+        patience = Patience(clock=self.time.clock, sleep=self.time.sleep, dice=self.rng.random)
         return our_credential(transport, patience)
 
     def _admit(self, fabric: Fabric) -> None:
-        """Have the service refuse the next request, or serve it."""
+        """Set whether the service refuses or serves the next request."""
         busy = self.arrivals[int(self.time.now)] >= self.plan.capacity
         down = self.time.now < self.plan.outage
         fabric.set_identity(IdentityFault.THROTTLED if busy or down else IdentityFault.NONE)
 
-    def _note(self, request: RequestRecord) -> None:
+    def _count(self, request: RequestRecord) -> None:
         if request.service is Service.IDENTITY:
             self.arrivals[int(self.time.now)] += 1
 
     @contextlib.contextmanager
     def _service(self) -> Iterator[tuple[Fabric, int]]:
-        """The fabric of one machine on loopback, and the port of its identity service."""
+        """Serve the fabric of one machine on loopback; yield it and its identity service's port."""
         ports: dict[tuple[str, int], int] = {}
 
         def listen(address: str, port: int) -> socket.socket:
@@ -225,7 +225,7 @@ class _Storm:
             listen=listen,
             store=ExtensionStore(),
             now=lambda: self.began + dt.timedelta(seconds=self.time.now),
-            on_request=self._note,
+            on_request=self._count,
         )
         with fabric:
             yield fabric, ports[METADATA]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from imagebake.drill.token_storm import OURS, SDK, StormRecord, Wave
+from imagebake.drill.token_storm import OURS, SDK, ClientWave, StormRecord
 from imagebake.kernel.charts import Axis, Band, Counts, Figure, bin_counts, count_chart, figure
 from imagebake.kernel.templating import render_page
 from imagebake.kernel.text.markdown import table
@@ -106,7 +106,7 @@ def _moment(value: float | None) -> str:
     return "never" if value is None else f"{value:.0f} s"
 
 
-_MEASURES: tuple[tuple[str, Callable[[Wave], str]], ...] = (
+_MEASURES: tuple[tuple[str, Callable[[ClientWave], str]], ...] = (
     ("Requests", lambda wave: f"{wave.total:,}"),
     ("In the worst second", lambda wave: str(wave.peak)),
     ("Per second, on average", lambda wave: f"{wave.mean:.1f}"),

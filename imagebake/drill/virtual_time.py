@@ -1,4 +1,4 @@
-"""Time that passes only when everybody waits: hours of many programs in seconds, in order."""
+"""Virtual time: hours of many concurrent programs in seconds, in a deterministic order."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 class TimeIsUp(BaseException):
-    """Raised out of a sleep that will not end: no program may take it for a failure."""
+    """Raised by a sleep past the end; no `Exception`, so that no program handles it."""
 
 
 class VirtualTime:
-    """Runs programs one at a time, each until it sleeps, the one that wakes first next.
+    """Runs programs one at a time, each until it sleeps; the next is the one that wakes first.
 
-    The programs are ordinary code in threads of their own; the order, and so the result,
-    is the same every time. A program may block on nothing but `sleep`, and on a thread of its
-    own that does so for it.
+    The programs are ordinary code in threads of their own; the order, and so the result, is
+    the same in every run. A program may block only on `sleep`, or on a thread of its own that
+    does.
     """
 
     def __init__(self) -> None:
@@ -30,17 +30,17 @@ class VirtualTime:
         self._parked = threading.Semaphore(0)
         self._over = False
         self._here = threading.local()
-        self._broken: list[BaseException] = []
+        self._errors: list[BaseException] = []
 
     def clock(self) -> float:
-        """The seconds that have passed."""
+        """Return the seconds that have passed."""
         return self.now
 
     def spawn(self, at: float, work: Callable[[], None]) -> None:
-        """Have *work* begin at the moment *at*."""
+        """Start *work* at the moment *at*."""
         turn = threading.Event()
 
-        def live() -> None:
+        def run_program() -> None:
             self._here.turn = turn
             turn.wait()
             try:
@@ -49,14 +49,14 @@ class VirtualTime:
             except TimeIsUp:
                 pass
             except BaseException as error:  # noqa: BLE001 - raised again in `run`, by its thread
-                self._broken.append(error)
+                self._errors.append(error)
             self._parked.release()
 
         self._wait(at, turn)
-        threading.Thread(target=live, name="virtual time", daemon=True).start()
+        threading.Thread(target=run_program, name="virtual time", daemon=True).start()
 
     def sleep(self, seconds: float) -> None:
-        """Let *seconds* pass for the program that calls this."""
+        """Let *seconds* pass for the calling program."""
         if self._over:
             raise TimeIsUp
         turn: threading.Event = self._here.__dict__.setdefault("turn", threading.Event())
@@ -68,7 +68,7 @@ class VirtualTime:
             raise TimeIsUp
 
     def live(self, work: Callable[[], T], until: float = float("inf")) -> T:
-        """Run *work* as a program, and whatever it begins to its end; return what it returns."""
+        """Run *work* and the programs it starts to their end; return the result of *work*."""
         results: list[T] = []
         self.spawn(self.now, lambda: results.append(work()))
         self.run(until)
@@ -76,7 +76,7 @@ class VirtualTime:
 
     def run(self, until: float) -> None:
         """Let time pass until all programs have ended, or to the moment *until*."""
-        while self._waiting and not self._broken:
+        while self._waiting and not self._errors:
             moment, _, turn = heapq.heappop(self._waiting)
             self._over = self._over or moment > until
             self.now = self.now if self._over else moment
@@ -85,13 +85,13 @@ class VirtualTime:
         self._end()
 
     def _end(self) -> None:
-        """Wake whoever still sleeps, so that no thread stays behind."""
+        """Wake every program that still sleeps, so that no thread remains."""
         self._over = True
         for _, _, turn in self._waiting:
             turn.set()
             self._parked.acquire()
-        broken = self._broken[:1]
-        self._waiting, self._broken, self._over = [], [], False
+        broken = self._errors[:1]
+        self._waiting, self._errors, self._over = [], [], False
         if broken:
             raise broken[0]
 

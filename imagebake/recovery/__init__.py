@@ -1,4 +1,4 @@
-"""Disaster recovery: second gallery, runbooks and their rehearsals."""
+"""Disaster recovery: the second gallery, runbooks and their rehearsals."""
 
 __all__ = [
     "runbook",

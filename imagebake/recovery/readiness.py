@@ -1,4 +1,4 @@
-"""What a recovery would miss: replicas, a way back, copies, a bin for what is deleted."""
+"""Readiness for a recovery: missing replicas, rollback targets, copies and soft delete."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from imagebake.spec.model.rings import Ring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryGap:
-    """What a recovery would miss, and the command that brings it."""
+    """A gap that a recovery would meet, and the command that closes it."""
 
     subject: str
     what: str
     command: str
 
     def to_json(self) -> dict[str, str]:
-        """What is missing, for programs."""
+        """Return the gap for `--json`."""
         return {"subject": self.subject, "what": self.what, "command": self.command}
 
 
 def find_gaps(
     spec: ImageSpec, first: Inventory, second: Inventory | None, to: SecondGallery | None
 ) -> tuple[RecoveryGap, ...]:
-    """Everything that is missing for *spec*'s image: replicas, a way back, copies."""
+    """Find the gaps of *spec*'s image: replicas, rollback targets, copies."""
     rings = rings_of(spec, VersionIndex(first))
     if not rings.versions:
         why = "it was never baked"
         return (RecoveryGap(subject=spec.name, what=why, command=f"./inv bake {spec.name}"),)
-    found = [lack for ring in rings.rings for lack in _ring_lacks(spec, rings, ring)]
+    found = [gap for ring in rings.rings for gap in _ring_gaps(spec, rings, ring)]
     if to is None or second is None:
         return tuple(found)
-    there = {key(one.id): one for one in second.versions}
-    for one in versions_for_recovery(rings):
-        if told := copy_defects(one, there.get(key(to.place_of(one.id)))):
-            what = f"its copy in gallery {name_of(to.gallery)}: {'; '.join(told)}"
+    copies = {key(version.id): version for version in second.versions}
+    for version in versions_for_recovery(rings):
+        if defects := copy_defects(version, copies.get(key(to.place_of(version.id)))):
+            what = f"its copy in gallery {name_of(to.gallery)}: {'; '.join(defects)}"
             command = f"./inv dr copy {spec.name}"
-            found.append(RecoveryGap(subject=spoken(one.id), what=what, command=command))
+            found.append(RecoveryGap(subject=spoken(version.id), what=what, command=command))
     return tuple(found)
 
 
-def _ring_lacks(spec: ImageSpec, rings: Rings, ring: Ring) -> Iterable[RecoveryGap]:
+def _ring_gaps(spec: ImageSpec, rings: Rings, ring: Ring) -> Iterable[RecoveryGap]:
     subject = f"{spec.name}, ring {ring.name}"
     good = [seat.version for seat in rings.history(ring.name) if rings.good(seat.version, ring)]
     promote = f"./inv promote {spec.name} --ring {ring.name}"
@@ -61,24 +61,24 @@ def _ring_lacks(spec: ImageSpec, rings: Rings, ring: Ring) -> Iterable[RecoveryG
             what=f"no good version before {good[0].version} to go back to",
             command=f"./inv bake {spec.name} --force",
         )
-    for one in good[:2]:
-        late = sorted(name for name in ring.regions if one.regions.get(name) != COMPLETED)
+    for version in good[:2]:
+        late = sorted(name for name in ring.regions if version.regions.get(name) != COMPLETED)
         if late:
             yield RecoveryGap(
                 subject=subject,
-                what=f"{one.version} has no complete replica in {', '.join(late)}",
-                command=f"./inv promote {spoken(one.id)} --ring {ring.name}",
+                what=f"{version.version} has no complete replica in {', '.join(late)}",
+                command=f"./inv promote {spoken(version.id)} --ring {ring.name}",
             )
 
 
 def find_general_gaps(
     first: Inventory, second: Inventory | None, places: tuple[str, str]
 ) -> tuple[RecoveryGap, ...]:
-    """What is missing whatever the image: *places* are the regions of the two galleries."""
+    """Find the gaps of any image; *places* are the regions of the two galleries."""
     found = []
-    for one in (first, second):
-        if one is not None and not one.soft_delete:
-            name, group = name_of(one.gallery), one.gallery.split("/")[4]
+    for gallery in (first, second):
+        if gallery is not None and not gallery.soft_delete:
+            name, group = name_of(gallery.gallery), gallery.gallery.split("/")[4]
             found.append(
                 RecoveryGap(
                     subject=f"gallery {name}",
@@ -98,10 +98,12 @@ def find_general_gaps(
 
 
 def missing_gallery(gallery: str, command: str) -> RecoveryGap:
-    """A gallery that is not there: nothing was baked yet, or somebody deleted it."""
+    """Return the gap of a gallery that does not exist: never baked into, or deleted."""
     return RecoveryGap(subject=f"gallery {gallery}", what="there is none", command=command)
 
 
 def unreadable_gallery(gallery: str, why: str, command: str) -> RecoveryGap:
-    """A gallery that could not be read: nothing else can be said of it."""
-    return RecoveryGap(subject=f"gallery {gallery}", what=f"it cannot be read: {why}", command=command)
+    """Return the gap of a gallery that cannot be read, so that nothing else is known of it."""
+    return RecoveryGap(
+        subject=f"gallery {gallery}", what=f"it cannot be read: {why}", command=command
+    )

@@ -1,28 +1,27 @@
-"""Runbooks in their one form: what started it, what to look at, what to type, when to stop."""
+"""Runbooks: parse a page of checks, commands and stop conditions, and rehearse it."""
 
 from __future__ import annotations
+
+import datetime as dt
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
+
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
-import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from imagebake.kernel.progress import Progress
 
-
 FACTS = ("title", "trigger", "expected", "rto", "rpo", "measured")
-"""What the front part of a page says, a line each."""
+"""Fields of a page's front matter."""
 CHECKS, COMMANDS, STOPS = "Checks", "Commands", "Stop conditions"
-"""The sections that every page has; only these hold commands that are executed."""
-NEVER = "never"
-"""What *measured* says of a runbook that nobody has rehearsed."""
+"""Sections that every page has; only their commands are executed."""
+NEVER_REHEARSED = "never"
+"""Value of *measured* in a runbook that was never rehearsed."""
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STOP = re.compile(r"^- `([^`]+)` ends with (\d+): (.+?)(?=^- |\Z)", re.MULTILINE | re.DOTALL)
 _END = re.compile(r"\s+# ends with (\d+)$")
@@ -30,14 +29,17 @@ _MINUTES = re.compile(r"(\d+) min\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A command line as the page has it; *ends* is the exit code that the page promises."""
+class RunbookCommand:
+    """A command line of the page; *exit_code* is the one that the page promises."""
 
     text: str
-    ends: int = 0
+    exit_code: int = 0
 
     def words(self, values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
-        """The variables set before it, and what follows `./inv`, with *values* for `$NAME`."""
+        """Split into variables set before the command and words after `./inv`.
+
+        *values* replace the `$NAME`s of the page.
+        """
         words = shlex.split(Template(self.text).substitute(values))
         settings = {}
         while words and "=" in words[0]:
@@ -47,64 +49,66 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """When to stop: *command* ends with the code that it says, and *why* is what to do then."""
+class StopCondition:
+    """Stop when *command* ends with the given exit code; *why* says what to do then."""
 
-    command: Command
+    command: RunbookCommand
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runbook:
-    """One page: *minutes* is its objective (RTO); *text* is the page as it stands."""
+    """A page; *minutes* is its objective (RTO), *text* the page as it stands."""
 
     name: str
     facts: Mapping[str, str]
-    checks: tuple[Command, ...]
-    commands: tuple[Command, ...]
-    stops: tuple[Stop, ...]
+    checks: tuple[RunbookCommand, ...]
+    commands: tuple[RunbookCommand, ...]
+    stops: tuple[StopCondition, ...]
     text: str
 
     @property
     def title(self) -> str:
-        """What has happened."""
+        """The incident that the page is about."""
         return self.facts["title"]
 
     @property
     def minutes(self) -> int:
-        """So many minutes the answer may take."""
+        """Minutes that the recovery may take."""
         found = _MINUTES.match(self.facts["rto"])
         return int(found[1]) if found else 0
 
-    def measured(self, told: str) -> str:
-        """The page, with *told* as what was measured."""
+    def with_measurement(self, measurement: str) -> str:
+        """Return the page with *measurement* in its front matter."""
         line = re.compile(r"^measured: .*$", re.MULTILINE)
-        return line.sub(lambda _: f"measured: {told}", self.text, count=1)
+        return line.sub(lambda _: f"measured: {measurement}", self.text, count=1)
 
 
-def parse(name: str, text: str) -> Runbook:
-    """Read the page *text*; raises `UsageError` with everything that it lacks."""
-    facts, body = _front(text)
+def parse_runbook(name: str, text: str) -> Runbook:
+    """Parse the page *text*; raises `UsageError` with everything that is missing or unknown."""
+    facts, body = _front_matter(text)
     sections = dict(_sections(body))
-    checks, commands = (tuple(_commands(sections.get(one, ""))) for one in (CHECKS, COMMANDS))
+    checks, commands = (
+        tuple(_commands(sections.get(section, ""))) for section in (CHECKS, COMMANDS)
+    )
     stops = tuple(_stops(sections.get(STOPS, "")))
     book = Runbook(name=name, facts=facts, checks=checks, commands=commands, stops=stops, text=text)
-    if wrong := [*_lacking(book), *_strange(book)]:
+    if wrong := [*_missing_parts(book), *_unknown_parts(book)]:
         raise UsageError(
             f"the runbook {name} is not whole: {'; '.join(wrong)}",
-            hint="docs/recovery.md says what a runbook has",
+            hint="docs/how-to/recovery.md says what a runbook has",
         )
     return book
 
 
-def _front(text: str) -> tuple[dict[str, str], str]:
-    """The facts between the first two lines of dashes, and what follows."""
+def _front_matter(text: str) -> tuple[dict[str, str], str]:
+    """Return the fields between the first two lines of dashes, and the text after them."""
     _, first, rest = text.partition("---\n")
     front, second, body = rest.partition("\n---\n")
     if not (first and second) or not text.startswith("---\n"):
         return {}, text
     rows = (line.partition(": ") for line in front.splitlines())
-    return {name.strip(): told.strip() for name, _, told in rows}, body
+    return {name.strip(): fact.strip() for name, _, fact in rows}, body
 
 
 def _sections(body: str) -> Iterator[tuple[str, str]]:
@@ -112,19 +116,21 @@ def _sections(body: str) -> Iterator[tuple[str, str]]:
     yield from zip(parts[::2], parts[1::2], strict=True)
 
 
-def _commands(section: str) -> Iterator[Command]:
+def _commands(section: str) -> Iterator[RunbookCommand]:
     for block in _FENCE.findall(section):
         for line in filter(None, map(str.strip, block.splitlines())):
             end = _END.search(line)
-            yield Command(text=_END.sub("", line), ends=int(end[1]) if end else 0)
+            yield RunbookCommand(text=_END.sub("", line), exit_code=int(end[1]) if end else 0)
 
 
-def _stops(section: str) -> Iterator[Stop]:
+def _stops(section: str) -> Iterator[StopCondition]:
     for command, code, why in _STOP.findall(section):
-        yield Stop(command=Command(text=command, ends=int(code)), why=" ".join(why.split()))
+        yield StopCondition(
+            command=RunbookCommand(text=command, exit_code=int(code)), why=" ".join(why.split())
+        )
 
 
-def _lacking(book: Runbook) -> Iterator[str]:
+def _missing_parts(book: Runbook) -> Iterator[str]:
     for name in FACTS:
         if not book.facts.get(name):
             yield f"its front part does not say {name}"
@@ -135,59 +141,62 @@ def _lacking(book: Runbook) -> Iterator[str]:
             yield f"its section '{section}' has no command"
 
 
-def _strange(book: Runbook) -> Iterator[str]:
+def _unknown_parts(book: Runbook) -> Iterator[str]:
     for name in book.facts:
         if name not in FACTS:
             yield f"its front part says {name}, which nobody reads"
-    everything = (*book.checks, *book.commands, *(one.command for one in book.stops))
-    for one in everything:
+    everything = (*book.checks, *book.commands, *(stop.command for stop in book.stops))
+    for command in everything:
         try:
-            known = "./inv" in shlex.split(one.text)
+            known = "./inv" in shlex.split(command.text)
         except ValueError:
             known = False
         if not known:
-            yield f"{one.text!r} is no ./inv command"
+            yield f"{command.text!r} is no ./inv command"
 
 
 RECORDS = "rehearsals.jsonl"
 
 
 def load_runbooks(folder: Path) -> dict[str, Runbook]:
-    """Every runbook in *folder*, by name; raises `UsageError` for one that is not whole."""
+    """Load every runbook in *folder* by name; raises `UsageError` for an incomplete one."""
     pages = sorted(folder.glob("*.md"))
-    return {page.stem: parse(page.stem, page.read_text(encoding="utf-8")) for page in pages}
+    return {page.stem: parse_runbook(page.stem, page.read_text(encoding="utf-8")) for page in pages}
 
 
 def last_rehearsal(context: Context, name: str) -> Mapping[str, Any] | None:
-    """The last rehearsal of a runbook that there is a record of."""
+    """Return the record of the last rehearsal of a runbook, None where there is none."""
     path = context.workspace.records / RECORDS
     if not path.exists():
         return None
     lines = reversed(path.read_text(encoding="utf-8").splitlines())
     mine: Any = next(
-        (one for line in lines if (one := _read_record(line)).get("runbook") == name), None
+        (record for line in lines if (record := _read_record(line)).get("runbook") == name), None
     )
     return mine  # type: ignore[no-any-return]
 
 
 def _read_record(line: str) -> dict[str, Any]:
-    """A record; nothing where a line was cut short."""
+    """Parse a record; a line that was cut short is empty."""
     try:
         return dict(json.loads(line))
     except ValueError:
         return {}
 
 
-Run = Callable[[Mapping[str, str], tuple[str, ...]], tuple[int, str]]
-"""What runs a command with variables set before it; its exit code, and what it said."""
+CommandRunner = Callable[[Mapping[str, str], tuple[str, ...]], tuple[int, str]]
+"""Runs words with variables; returns the exit code and the output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
-    """*values* stand for the `$NAME`s of the page; *strike* breaks the world."""
+class RehearsalServices:
+    """Services of a rehearsal; *values* replace the `$NAME`s of the page.
 
-    run: Run
-    strike: Callable[[], None]
+    *inject_fault* brings about the incident of the page.
+    """
+
+    run: CommandRunner
+    inject_fault: Callable[[], None]
     values: Mapping[str, str]
     machine: str
     now: Callable[[], dt.datetime]
@@ -196,15 +205,15 @@ class Hands:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """One command as it was run: in which *part* of the page, and how it ended."""
+class RehearsalStep:
+    """A command as it was run: the *part* of the page that it is in, and how it ended."""
 
     part: str
     command: str
     code: int
     wanted: int
     seconds: float
-    said: str = ""
+    output: str = ""
 
     @property
     def good(self) -> bool:
@@ -212,42 +221,42 @@ class Taken:
         return self.code == self.wanted
 
     def to_json(self) -> dict[str, Any]:
-        """The command for programs, with its last words where it went wrong."""
-        told: dict[str, Any] = {
+        """Return the step for the record, with its output where it went wrong."""
+        document: dict[str, Any] = {
             "part": self.part,
             "command": self.command,
             "code": self.code,
             "wanted": self.wanted,
             "seconds": round(self.seconds, 2),
         }
-        return told if self.good else told | {"said": self.said}
+        return document if self.good else document | {"said": self.output}
 
 
 @dataclass(slots=True, kw_only=True)
 class Rehearsal:
-    """What came of it; *why* is empty where everything was as the page says, and in time."""
+    """Result of a rehearsal; *why* is empty where all went as the page says, and in time."""
 
     name: str
     began: dt.datetime
     machine: str
     minutes: int
-    taken: list[Taken] = field(default_factory=list)
+    steps: list[RehearsalStep] = field(default_factory=list)
     why: str = ""
 
     @property
     def seconds(self) -> float:
-        """From the trigger to the last stop condition."""
-        return sum(one.seconds for one in self.taken)
+        """Seconds from the trigger to the last stop condition."""
+        return sum(step.seconds for step in self.steps)
 
     @property
-    def told(self) -> str:
-        """The measurement as the page has it."""
+    def measurement(self) -> str:
+        """The measurement as the page states it."""
         return (
             f"{self.seconds:.1f} s of {self.minutes} min, on {self.began:%Y-%m-%d}, {self.machine}"
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The rehearsal as it is recorded."""
+        """Return the rehearsal's record."""
         return {
             "record_version": 1,
             "runbook": self.name,
@@ -257,51 +266,58 @@ class Rehearsal:
             "objective_seconds": self.minutes * 60,
             "passed": not self.why,
             "why": self.why or None,
-            "steps": [one.to_json() for one in self.taken],
+            "steps": [step.to_json() for step in self.steps],
         }
 
 
-def rehearse(book: Runbook, hands: Hands) -> Rehearsal:
-    """Break the world, then do what *book* says, and look whether a stop condition holds.
+def rehearse(book: Runbook, services: RehearsalServices) -> Rehearsal:
+    """Inject the fault, run the commands of *book*, and test its stop conditions.
 
-    What ends otherwise than the page promises ends the rehearsal there.
+    The rehearsal ends at the first command that ends otherwise than the page promises.
     """
-    made = Rehearsal(name=book.name, began=hands.now(), machine=hands.machine, minutes=book.minutes)
-    with hands.progress.step(f"Break what '{book.title}' is about"):
-        hands.strike()
+    made = Rehearsal(
+        name=book.name, began=services.now(), machine=services.machine, minutes=book.minutes
+    )
+    with services.progress.step(f"Break what '{book.title}' is about"):
+        services.inject_fault()
     for part, commands in (("check", book.checks), ("command", book.commands)):
         for command in commands:
-            one = _take(part, command, hands)
-            made.taken.append(one)
-            if not one.good:
-                made.why = f"{one.command} ended with {one.code} instead of {one.wanted}"
+            step = _run_command(part, command, services)
+            made.steps.append(step)
+            if not step.good:
+                made.why = f"{step.command} ended with {step.code} instead of {step.wanted}"
                 return made
     for stop in book.stops:
-        one = _take("stop", stop.command, hands)
-        made.taken.append(_as_no_stop(one))
-        if one.good:
-            made.why = f"a stop condition holds: {one.command} ends with {one.code}: {stop.why}"
+        step = _run_command("stop", stop.command, services)
+        made.steps.append(_not_stopped(step))
+        if step.good:
+            made.why = f"a stop condition holds: {step.command} ends with {step.code}: {stop.why}"
             return made
     if made.seconds > book.minutes * 60:
         made.why = f"it took {made.seconds / 60:.0f} min, and the objective is {book.minutes} min"
     return made
 
 
-def _take(part: str, command: Command, hands: Hands) -> Taken:
-    settings, words = command.words(hands.values)
-    with hands.progress.step(f"{part}: {' '.join(words)}"):
-        began = hands.clock()
-        code, said = hands.run(settings, words)
-        seconds = hands.clock() - began
-    return Taken(
-        part=part, command=command.text, code=code, wanted=command.ends, seconds=seconds, said=said
+def _run_command(part: str, command: RunbookCommand, services: RehearsalServices) -> RehearsalStep:
+    settings, words = command.words(services.values)
+    with services.progress.step(f"{part}: {' '.join(words)}"):
+        began = services.clock()
+        code, output = services.run(settings, words)
+        seconds = services.clock() - began
+    return RehearsalStep(
+        part=part,
+        command=command.text,
+        code=code,
+        wanted=command.exit_code,
+        seconds=seconds,
+        output=output,
     )
 
 
-def _as_no_stop(one: Taken) -> Taken:
-    """A stop condition that does not hold is as it should be, whatever its code."""
-    wanted = -1 if one.good else one.code
-    return Taken(
-        part=one.part, command=one.command, code=one.code, wanted=wanted, seconds=one.seconds,
-        said=one.said,
+def _not_stopped(step: RehearsalStep) -> RehearsalStep:
+    """Return the step of a stop condition; one that does not hold is good, whatever its code."""
+    wanted = -1 if step.good else step.code
+    return RehearsalStep(
+        part=step.part, command=step.command, code=step.code, wanted=wanted, seconds=step.seconds,
+        output=step.output,
     )  # fmt: skip

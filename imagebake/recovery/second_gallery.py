@@ -1,4 +1,4 @@
-"""A second gallery: what belongs into it, whether it is the same, and how machines get there."""
+"""The second gallery: versions it needs, whether they match, and plans to copy and to use them."""
 
 from __future__ import annotations
 
@@ -30,28 +30,32 @@ class SecondGallery:
     location: str
 
     def place_of(self, identifier: str) -> str:
-        """The id that a definition or version of another gallery has in this one."""
+        """Return the id in this gallery of a definition or version of another one."""
         below = identifier[identifier.lower().index(_GALLERIES) + len(_GALLERIES) :]
         return f"{self.gallery}/{below.rstrip('/').partition('/')[2]}"
 
 
 def versions_for_recovery(rings: Rings) -> tuple[GalleryVersion, ...]:
-    """The versions that a recovery needs: of each ring the current good one and the one before.
+    """Return of each ring the current good version and the one before it.
 
     Where no ring has one, it is the newest that is healthy and not revoked.
     """
     found: dict[str, GalleryVersion] = {}
     for ring in rings.rings:
         good = [seat.version for seat in rings.history(ring.name) if rings.good(seat.version, ring)]
-        found |= {key(one.id): one for one in good[:2]}
+        found |= {key(version.id): version for version in good[:2]}
     if not found:
-        usable = [one for one in rings.versions if one.healthy and not rings.revoked_anywhere(one)]
-        found = {key(one.id): one for one in usable[-1:]}
-    return tuple(sorted(found.values(), key=lambda one: one.version))
+        usable = [
+            version
+            for version in rings.versions
+            if version.healthy and not rings.revoked_anywhere(version)
+        ]
+        found = {key(version.id): version for version in usable[-1:]}
+    return tuple(sorted(found.values(), key=lambda version: version.version))
 
 
 def copied_tags(version: GalleryVersion) -> dict[str, str]:
-    """The tags that a copy of *version* has as well: all but the claims."""
+    """Return the tags that a copy of *version* has too: all but claims."""
     return {name: text for name, text in version.tags.items() if not name.startswith(TAG_CLAIM)}
 
 
@@ -60,7 +64,7 @@ def copy_defects(
     copy: GalleryVersion | None,
     contents: tuple[str | None, str | None] = (None, None),
 ) -> tuple[str, ...]:
-    """What keeps *copy* from taking the place of *original*, in words; nothing where it can.
+    """Return why *copy* cannot replace *original*, in words; empty where it can.
 
     *contents* are the digests of both root file systems, where they are known.
     """
@@ -69,20 +73,20 @@ def copy_defects(
     found = [] if copy.healthy else [f"its state is {copy.state}"]
     if copy.parent != key(original.id):
         found.append(f"it was made from {copy.parent or 'something else'}")
-    found += _other_tags(copied_tags(original), copied_tags(copy))
+    found += _tag_differences(copied_tags(original), copied_tags(copy))
     if None not in contents and contents[0] != contents[1]:
         found.append("its content is another")
-    late = [name for name, state in sorted(copy.regions.items()) if state not in _ON_THEIR_WAY]
+    late = [name for name, state in sorted(copy.regions.items()) if state not in _ACCEPTED_STATES]
     if late:
         found.append(f"it is not complete in {', '.join(late)}")
     return tuple(found)
 
 
-_ON_THEIR_WAY = (COMPLETED, "Unknown")
-"""Lists do not say how far a replication is, and that is no flaw."""
+_ACCEPTED_STATES = (COMPLETED, "Unknown")
+"""Azure's lists do not state how far a replication is, which is no defect."""
 
 
-def _other_tags(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+def _tag_differences(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
     return [
         f"its tag {name} says {theirs.get(name)!r} instead of {mine.get(name)!r}"
         for name in sorted(mine.keys() | theirs.keys())
@@ -93,28 +97,29 @@ def _other_tags(mine: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
 def plan_copy(
     spec: ImageSpec, first: Inventory, second: Inventory, to: SecondGallery, *, now: dt.datetime
 ) -> RolloutPlan:
-    """The plan that brings what a recovery of *spec*'s image needs to the second gallery.
+    """Plan what brings the versions that a recovery of *spec*'s image needs to the second gallery.
 
-    What was copied before follows its original: what is revoked there is revoked here.
+    Earlier copies follow their originals: a version revoked there is revoked here.
     """
     rings = rings_of(spec, VersionIndex(first))
-    there = {key(one.id): one for one in second.versions}
+    copies = {key(version.id): version for version in second.versions}
     actions: list[Action] = []
     refusals: list[Refusal] = []
-    needed = {key(one.id) for one in versions_for_recovery(rings)}
-    for one in rings.versions:
-        copy = there.get(key(to.place_of(one.id)))
-        if copy is None and key(one.id) in needed:
-            actions += _copy(one, to)
-        elif copy is not None and copy.parent != key(one.id):
-            refusals.append(_another(copy))
+    needed = {key(version.id) for version in versions_for_recovery(rings)}
+    for version in rings.versions:
+        copy = copies.get(key(to.place_of(version.id)))
+        if copy is None and key(version.id) in needed:
+            actions += _copy(version, to)
+        elif copy is not None and copy.parent != key(version.id):
+            refusals.append(_foreign_copy(copy))
         elif copy is not None:
-            actions += _follow(one, copy, wait=key(one.id) in needed)
+            actions += _update_copy(version, copy, wait=key(version.id) in needed)
     if not needed:
         image = spec.name
         why = "the image has no version that could be copied"
-        refusals.append(_nothing(rings.id, why, f"./inv bake {image}"))
-    revocations_first = sorted(actions, key=lambda one: not _revokes(one))
+        refusals.append(_nothing_to_copy(rings.id, why, f"./inv bake {image}"))
+    # A revoked version must not be used while a long replication is awaited.
+    revocations_first = sorted(actions, key=lambda action: not _revokes(action))
     return RolloutPlan(
         title=f"Copy {spec.name} to gallery {name_of(to.gallery)}",
         at=now,
@@ -123,28 +128,28 @@ def plan_copy(
     )
 
 
-def _copy(one: GalleryVersion, to: SecondGallery) -> list[Action]:
-    replicas = {name: one.replicas.get(name, 1) for name in one.regions} | {
-        to.location: one.replicas.get(to.location, 1)
+def _copy(version: GalleryVersion, to: SecondGallery) -> list[Action]:
+    replicas = {name: version.replicas.get(name, 1) for name in version.regions} | {
+        to.location: version.replicas.get(to.location, 1)
     }
-    subject, why = to.place_of(one.id), "a recovery needs it"
+    subject, why = to.place_of(version.id), "a recovery needs it"
     return [
         Copy(
             subject=subject,
             reason=why,
-            source=one.id,
+            source=version.id,
             location=to.location,
             replicas=dict(sorted(replicas.items())),
-            tags=copied_tags(one),
+            tags=copied_tags(version),
         ),
         AwaitReplicas(subject=subject, reason=why, regions=frozenset(replicas)),
     ]
 
 
-def _follow(one: GalleryVersion, copy: GalleryVersion, *, wait: bool) -> list[Action]:
-    mine, theirs = copied_tags(one), copied_tags(copy)
+def _update_copy(original: GalleryVersion, copy: GalleryVersion, *, wait: bool) -> list[Action]:
+    mine, theirs = copied_tags(original), copied_tags(copy)
     actions: list[Action] = []
-    if _other_tags(mine, theirs):
+    if _tag_differences(mine, theirs):
         fresh = {name: text for name, text in mine.items() if theirs.get(name) != text}
         gone = frozenset(name for name in theirs if name.startswith(OURS) and name not in mine)
         why = "a copy says what its original says"
@@ -160,7 +165,7 @@ def _revokes(action: Action) -> bool:
     return isinstance(action, CopyTags) and TAG_REVOKED in action.tags
 
 
-def _another(copy: GalleryVersion) -> Refusal:
+def _foreign_copy(copy: GalleryVersion) -> Refusal:
     return Refusal(
         subject=copy.id,
         wanted="copy",
@@ -170,7 +175,7 @@ def _another(copy: GalleryVersion) -> Refusal:
     )
 
 
-def _nothing(subject: str, why: str, command: str) -> Refusal:
+def _nothing_to_copy(subject: str, why: str, command: str) -> Refusal:
     return Refusal(subject=subject, wanted="copy", reason=why, command=command)
 
 
@@ -182,11 +187,10 @@ def plan_gallery_switch(
     now: dt.datetime,
     without: frozenset[str] = frozenset(),
 ) -> RolloutPlan:
-    """The plan that brings every scale set to *inventory*'s gallery, from the one called *other*.
+    """Plan what moves every scale set to *inventory*'s gallery, from the one called *other*.
 
-    Each gets what its ring has there. Regions *without* are left alone, because they are lost;
-    no other freeze or gate keeps it from being done, as it is with a rollback. Raises nothing:
-    what cannot be moved is refused by name.
+    Each gets its ring's version there. Regions *without* are lost and left alone. No freeze or
+    gate applies, as with a rollback. What cannot be moved is a refusal of the plan.
     """
     rings = rings_of(spec, VersionIndex(inventory))
     kin = frozenset({key(f"{other}/images/{spec.gallery.definition}")})
@@ -195,13 +199,13 @@ def plan_gallery_switch(
     due: list[PendingAction] = []
     for ring in rings.rings:
         mine = scale_sets_by_ring(inventory, rings.rings)[ring.name]
-        refusals += [_left_out(one) for one in mine if one.region in without]
-        there = [one for one in mine if one.region not in without]
+        refusals += [_lost_region(scale_set) for scale_set in mine if scale_set.region in without]
+        there = [scale_set for scale_set in mine if scale_set.region not in without]
         goal = _goal(rings, ring)
         if goal is None:
             refusals.append(_no_goal(spec, rings, ring))
             continue
-        actions += _await(goal, there)
+        actions += _await_replicas(goal, there)
         why = f"ring {ring.name} has {goal.version} there"
         wide = _everywhere(ring, goal)
         moved = plan_moves(rings, wide, goal, there, reason=why, again=True, related=kin)
@@ -218,18 +222,18 @@ def plan_gallery_switch(
 
 
 def _everywhere(ring: Ring, goal: GalleryVersion) -> Ring:
-    """*ring* in every region in which *goal* has replicas."""
+    """Return *ring* with every region in which *goal* has replicas."""
     return ring.model_copy(update={"regions": tuple(sorted(goal.regions))})
 
 
 def _goal(rings: Rings, ring: Ring) -> GalleryVersion | None:
-    """What serves *ring*: the last it had that is good still."""
+    """Return the last version that *ring* had and that is still good."""
     seats = rings.history(ring.name)
-    return next((one.version for one in seats if rings.good(one.version, ring)), None)
+    return next((seat.version for seat in seats if rings.good(seat.version, ring)), None)
 
 
-def _await(goal: GalleryVersion, there: Iterable[ScaleSet]) -> list[Action]:
-    need = frozenset(one.region for one in there) & frozenset(goal.regions)
+def _await_replicas(goal: GalleryVersion, there: Iterable[ScaleSet]) -> list[Action]:
+    need = frozenset(scale_set.region for scale_set in there) & frozenset(goal.regions)
     late = frozenset(name for name in need if goal.regions[name] != COMPLETED)
     if not late:
         return []
@@ -238,15 +242,15 @@ def _await(goal: GalleryVersion, there: Iterable[ScaleSet]) -> list[Action]:
 
 
 def _waits_first(actions: Iterable[Action]) -> tuple[Action, ...]:
-    return tuple(sorted(actions, key=lambda one: not isinstance(one, AwaitReplicas)))
+    return tuple(sorted(actions, key=lambda action: not isinstance(action, AwaitReplicas)))
 
 
-def _left_out(one: ScaleSet) -> Refusal:
+def _lost_region(scale_set: ScaleSet) -> Refusal:
     return Refusal(
-        subject=one.id,
+        subject=scale_set.id,
         wanted="move",
-        reason=f"its region {one.region} is left out",
-        protector=one.region,
+        reason=f"its region {scale_set.region} is left out",
+        protector=scale_set.region,
         command="the same command without --without moves it, once the region is back",
     )
 

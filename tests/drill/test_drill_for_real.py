@@ -20,13 +20,13 @@ from imagebake.drill.model import (
     IDENTITY,
     PLAIN,
     STORE,
-    Candidate,
+    DrillImage,
+    DrillPhase,
     DrillRecord,
-    Phase,
     Timeline,
 )
-from imagebake.drill.replay import Hands, Place, drill
-from imagebake.drill.verdict import judge
+from imagebake.drill.replay import DrillEnvironment, DrillServices, replay_incident
+from imagebake.drill.verdict import judge_drill
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.lab.faults import IdentityState, StoreState
@@ -38,7 +38,7 @@ from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
 
 NOW = functools.partial(dt.datetime.now, dt.UTC)
 VERSION_ID = f"{DEFINITION_ID}/versions/1.0.0"
-PLACE = Place(
+PLACE = DrillEnvironment(
     run="drill-2",
     size="Standard_D2s_v5",
     subnet_id="/subnets/any",
@@ -49,10 +49,10 @@ TIMELINE = Timeline(
     title="Half a minute",
     origin=dt.datetime(2026, 2, 2, 17, 0, tzinfo=dt.UTC),
     phases=(
-        Phase(name="Calm", start=0),
-        Phase(name="Packages cannot be read", start=16, store=StoreState.PUBLIC_ACCESS_DENIED),
-        Phase(name="No tokens", start=28, identity=IdentityState.BROKEN),
-        Phase(name="Recovered", start=60),
+        DrillPhase(name="Calm", start=0),
+        DrillPhase(name="Packages cannot be read", start=16, store=StoreState.PUBLIC_ACCESS_DENIED),
+        DrillPhase(name="No tokens", start=28, identity=IdentityState.BROKEN),
+        DrillPhase(name="Recovered", start=60),
     ),
     demands=(0, 17, 29),
     end=60,
@@ -99,18 +99,20 @@ def machines(
 @pytest.fixture(scope="module")
 def record(machines: Machines, region: VmHost) -> DrillRecord:
     candidates = (
-        Candidate(label=GOLDEN, version_id=VERSION_ID, version="1.0.0"),
-        Candidate(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
+        DrillImage(label=GOLDEN, version_id=VERSION_ID, version="1.0.0"),
+        DrillImage(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
     )
     plan = a_plan(candidates=candidates, timeline=TIMELINE, minutes_per_second=1.0)
-    hands = Hands(machines=machines, incident=region, now=NOW, sleep=time.sleep, progress=Tape())
-    return drill(plan, PLACE, hands=hands)
+    hands = DrillServices(
+        machines=machines, incident=region, now=NOW, sleep=time.sleep, progress=Tape()
+    )
+    return replay_incident(plan, PLACE, services=hands)
 
 
 def test_machines_that_download_fail_and_those_that_do_not_get_through(
     record: DrillRecord,
 ) -> None:
-    verdict = judge(record)
+    verdict = judge_drill(record)
 
     assert [one.ready for one in record.of(GOLDEN)] == [True, True, True], record.of(GOLDEN)
     assert [one.ready for one in record.of(PLAIN)] == [True, False, False], record.of(PLAIN)

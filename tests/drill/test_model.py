@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.drill.model import GOLDEN, PLAIN, STORE, Traffic, outage
-from imagebake.drill.verdict import Verdict, judge
+from imagebake.drill.model import GOLDEN, PLAIN, STORE, ServiceTraffic, february_outage
+from imagebake.drill.verdict import DrillVerdict, judge_drill
 from imagebake.heartbeat.history import percentile
 from imagebake.spec.model.options import Objectives
 from tests.support.drills import a_plan, a_record, an_attempt
 
 
-def broken(verdict: Verdict) -> list[str]:
+def broken(verdict: DrillVerdict) -> list[str]:
     return [point.name for point in verdict.points if not point.kept]
 
 
@@ -33,7 +33,7 @@ def test_a_percentile_is_a_value_that_was_seen(
 
 
 def test_the_outage_is_the_one_that_happened() -> None:
-    line = outage()
+    line = february_outage()
 
     told = [(line.clock(phase.start), phase.store, phase.identity) for phase in line.phases]
     assert told == [
@@ -43,12 +43,12 @@ def test_the_outage_is_the_one_that_happened() -> None:
         ("00:30", "up", "500"),
         ("06:05", "up", "none"),
     ]
-    assert line.demands[0] < line.began < line.mended < line.demands[-1] < line.end
+    assert line.demands[0] < line.began < line.recovered_at < line.demands[-1] < line.end
     assert list(line.demands) == sorted(line.demands)
 
 
 def test_a_drill_as_it_should_be_passes() -> None:
-    verdict = judge(a_record())
+    verdict = judge_drill(a_record())
 
     assert broken(verdict) == []
     golden, plain = verdict.score(GOLDEN), verdict.score(PLAIN)
@@ -63,11 +63,11 @@ def test_a_golden_machine_that_fails_fails_the_drill() -> None:
     record = a_record()
     attempts = (*record.attempts, an_attempt(GOLDEN, 100, None))
 
-    verdict = judge(a_record(*attempts))
+    verdict = judge_drill(a_record(*attempts))
 
     assert broken(verdict) == [
         "Every golden machine becomes Ready",
-        "Golden machines can be had again within 15 min",
+        "Golden machines can be created again within 15 min",
     ]
     assert "the first that did not, at 18:40" in verdict.points[0].why
 
@@ -75,7 +75,7 @@ def test_a_golden_machine_that_fails_fails_the_drill() -> None:
 def test_recovery_in_time_is_within_the_objective() -> None:
     attempts = (*a_record().attempts, an_attempt(GOLDEN, 140, None))
 
-    verdict = judge(a_record(*attempts))
+    verdict = judge_drill(a_record(*attempts))
 
     assert broken(verdict) == ["Every golden machine becomes Ready"]
 
@@ -83,28 +83,30 @@ def test_recovery_in_time_is_within_the_objective() -> None:
 def test_machines_that_cannot_be_had_to_the_end_have_not_recovered() -> None:
     attempts = (*a_record().attempts, an_attempt(GOLDEN, 220, None))
 
-    verdict = judge(a_record(*attempts))
+    verdict = judge_drill(a_record(*attempts))
 
     assert verdict.score(GOLDEN).impaired is None
-    assert "Golden machines can be had again within 15 min" in broken(verdict)
+    assert "Golden machines can be created again within 15 min" in broken(verdict)
 
 
 def test_slow_machines_miss_the_objective() -> None:
     plan = a_plan(objectives=Objectives(ready_seconds=4))
 
-    assert broken(judge(a_record(plan=plan))) == ["Golden machines are Ready within 4 s (p95)"]
+    assert broken(judge_drill(a_record(plan=plan))) == [
+        "Golden machines are Ready within 4 s (p95)"
+    ]
 
 
 def test_a_single_request_of_a_golden_machine_fails_the_drill() -> None:
-    seen = (Traffic(label=GOLDEN, service=STORE, by_minute={91: 1}),)
+    seen = (ServiceTraffic(label=GOLDEN, service=STORE, by_minute={91: 1}),)
 
-    assert broken(judge(a_record(traffic=seen))) == ["Golden machines download nothing"]
+    assert broken(judge_drill(a_record(traffic=seen))) == ["Golden machines download nothing"]
 
 
 def test_what_only_the_ledger_saw_counts_too() -> None:
     attempts = (*a_record().attempts, an_attempt(GOLDEN, 210, downloads=2))
 
-    assert broken(judge(a_record(*attempts))) == ["Golden machines download nothing"]
+    assert broken(judge_drill(a_record(*attempts))) == ["Golden machines download nothing"]
 
 
 def test_a_plain_image_that_gets_through_fails_the_drill() -> None:
@@ -112,7 +114,7 @@ def test_a_plain_image_that_gets_through_fails_the_drill() -> None:
         an_attempt(label, minute) for label in (GOLDEN, PLAIN) for minute in (10, 90, 150, 200)
     )
 
-    assert broken(judge(a_record(*attempts))) == ["The plain image fails in the incident"]
+    assert broken(judge_drill(a_record(*attempts))) == ["The plain image fails in the incident"]
 
 
 def test_a_plain_image_that_never_worked_proves_nothing() -> None:
@@ -122,10 +124,10 @@ def test_a_plain_image_that_never_worked_proves_nothing() -> None:
         for minute in (10, 90, 150, 200)
     )
 
-    assert broken(judge(a_record(*attempts))) == ["The plain image works while nothing is broken"]
+    assert broken(judge_drill(a_record(*attempts))) == ["The plain image works before the incident"]
 
 
 def test_a_drill_without_machines_passes_nothing() -> None:
     plain = an_attempt(PLAIN, 90, None)
 
-    assert "Every golden machine becomes Ready" in broken(judge(a_record(plain)))
+    assert "Every golden machine becomes Ready" in broken(judge_drill(a_record(plain)))

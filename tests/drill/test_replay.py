@@ -15,14 +15,14 @@ import pytest
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
-from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, Candidate, DrillPlan
-from imagebake.drill.replay import Hands, Place, drill
-from imagebake.drill.verdict import judge
+from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, DrillImage, DrillPlan
+from imagebake.drill.replay import DrillEnvironment, DrillServices, replay_incident
+from imagebake.drill.verdict import judge_drill
 from imagebake.emulator.machines.host import MachineFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from imagebake.lab.faults import ServiceRequest, IdentityState, StoreState
-from imagebake.lab.ledger import RequestKind, Ledger, LedgerEntry
+from imagebake.lab.faults import IdentityState, ServiceRequest, StoreState
+from imagebake.lab.ledger import Ledger, LedgerEntry, RequestKind
 from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan, a_timeline
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
@@ -64,11 +64,11 @@ class Scene:
 
     host: TinyHost
     incident: TinyIncident
-    hands: Hands
+    services: DrillServices
     tape: Tape
 
     def names(self) -> list[str]:
-        machines = self.hands.machines.clients.compute.virtual_machines
+        machines = self.services.machines.clients.compute.virtual_machines
         return [machine.name for machine in machines.list("imagebake")]
 
 
@@ -92,7 +92,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             arm.run()
         incident = TinyIncident(host)
         with Clients(an_endpoint(emulator.url, emulator.ca), quick()) as clients:
-            hands = Hands(
+            hands = DrillServices(
                 machines=Machines(clients),
                 incident=incident,
                 now=NOW,
@@ -102,8 +102,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             yield Scene(host, incident, hands, tape)
 
 
-def a_place() -> Place:
-    return Place(
+def a_place() -> DrillEnvironment:
+    return DrillEnvironment(
         run="drill-1", size="Standard_D2s_v5", subnet_id="/subnets/any", public_key="ssh-rsa A b"
     )
 
@@ -111,34 +111,36 @@ def a_place() -> Place:
 def the_plan() -> DrillPlan:
     """Four hours in a second, both images from one version."""
     candidates = (
-        Candidate(label=GOLDEN, version_id=VERSION_ID, version="1.0.0"),
-        Candidate(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
+        DrillImage(label=GOLDEN, version_id=VERSION_ID, version="1.0.0"),
+        DrillImage(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
     )
     return a_plan(candidates=candidates, minutes_per_second=160.0)
 
 
 def test_machines_are_asked_for_while_things_break_and_mend(scene: Scene) -> None:
-    record = drill(the_plan(), a_place(), hands=scene.hands)
+    record = replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert [one.ready for one in record.of(GOLDEN)] == [True] * 4
     assert [one.ready for one in record.of(PLAIN)] == [True, False, False, True]
     failed = record.of(PLAIN)[1]
     assert failed.code == "VMExtensionHandlerNonTransientError"
     assert failed.message.startswith("The handler for VM extension type 'Contoso.Demo.Hello'")
-    assert judge(record).passed
+    assert judge_drill(record).passed
 
 
 def test_a_machine_is_judged_by_the_world_of_the_minute_it_was_asked_for(scene: Scene) -> None:
     """A minute before everything changes, which takes less time than any machine."""
     timeline = dataclasses.replace(a_timeline(), demands=(59, 179))
 
-    record = drill(dataclasses.replace(the_plan(), timeline=timeline), a_place(), hands=scene.hands)
+    record = replay_incident(
+        dataclasses.replace(the_plan(), timeline=timeline), a_place(), services=scene.services
+    )
 
     assert [(one.minute, one.ready) for one in record.of(PLAIN)] == [(59, True), (179, False)]
 
 
 def test_nothing_is_left_of_a_drill(scene: Scene) -> None:
-    drill(the_plan(), a_place(), hands=scene.hands)
+    replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert scene.names() == []
     assert all(machine.stopped for machine in scene.host.machines)
@@ -153,7 +155,7 @@ def test_nothing_is_left_of_a_drill_that_was_interrupted(scene: Scene) -> None:
     scene.tape.listen = interrupt
 
     with pytest.raises(KeyboardInterrupt):
-        drill(the_plan(), a_place(), hands=scene.hands)
+        replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert scene.names() == []
     assert scene.incident.states[-1] == "up"
@@ -162,7 +164,7 @@ def test_nothing_is_left_of_a_drill_that_was_interrupted(scene: Scene) -> None:
 def test_the_first_machine_that_failed_is_left_alone_and_looked_at_in_the_end(
     scene: Scene,
 ) -> None:
-    record = drill(the_plan(), a_place(), hands=scene.hands)
+    record = replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert record.witness is not None
     assert record.witness.name == record.of(PLAIN)[1].name
@@ -179,7 +181,7 @@ def test_what_machines_ask_is_put_down_for_their_image_and_minute(scene: Scene) 
         ServiceRequest(soon, "store", "another-1-plain-01", 409),
     ]
 
-    record = drill(the_plan(), a_place(), hands=scene.hands)
+    record = replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert record.requests(PLAIN, STORE).by_minute == {10: 1, 11: 1}
     assert record.requests(PLAIN, IDENTITY).by_minute == {90: 1}
@@ -193,14 +195,14 @@ def test_what_the_ledger_holds_against_a_machine_is_put_down(scene: Scene) -> No
     machine = f"{group}/providers/Microsoft.Compute/virtualMachines/drill-1-golden-01"
     scene.incident.ledgers[machine] = Ledger(entries=(entry,), counters={"dns": 2, "other": 5})
 
-    record = drill(plan, a_place(), hands=scene.hands)
+    record = replay_incident(plan, a_place(), services=scene.services)
 
     assert record.of(GOLDEN)[0].downloads == 7
-    assert not judge(record).passed
+    assert not judge_drill(record).passed
 
 
 def test_people_can_watch(scene: Scene) -> None:
-    drill(the_plan(), a_place(), hands=scene.hands)
+    replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert "18:00  Packages cannot be read (store 409, identity up)" in scene.tape.notes
     assert scene.tape.notes[-1].startswith("21:00  golden   4 asked   4 Ready   0 failed")
@@ -210,7 +212,7 @@ def test_what_a_killed_drill_left_is_deleted_by_the_next(scene: Scene) -> None:
     scene.host.failure = MachineFailed("AllocationFailed", "no room")
     for name, tags in (("left", {"imagebake-drill": "drill-0"}), ("theirs", {})):
         with pytest.raises(CloudError, match="no room"):
-            scene.hands.machines.create(
+            scene.services.machines.create(
                 MachineWish(
                     name=name,
                     version_id=VERSION_ID,
@@ -222,6 +224,6 @@ def test_what_a_killed_drill_left_is_deleted_by_the_next(scene: Scene) -> None:
             )
     scene.host.failure = None
 
-    drill(the_plan(), a_place(), hands=scene.hands)
+    replay_incident(the_plan(), a_place(), services=scene.services)
 
     assert scene.names() == ["theirs"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html.parser
 import re
 
-from imagebake.drill.model import GOLDEN, PLAIN, Attempt, DrillRecord, outage
+from imagebake.drill.model import GOLDEN, PLAIN, DrillRecord, ProvisioningAttempt, february_outage
 from imagebake.drill.report import drill_page, headline, markdown, witness_text
-from imagebake.drill.verdict import judge
+from imagebake.drill.verdict import judge_drill
 from imagebake.kernel.digest import canonical_json
 from tests.support.drills import a_plan, a_record, an_attempt
 from tests.support.golden import Golden
@@ -16,18 +16,18 @@ from tests.support.golden import Golden
 def test_the_report_in_words(golden: Golden) -> None:
     record = a_record()
 
-    golden.check("reports/drill.md", markdown(record, judge(record)))
+    golden.check("reports/drill.md", markdown(record, judge_drill(record)))
 
 
 def test_the_report_as_a_page(golden: Golden) -> None:
     record = a_record()
 
-    golden.check("reports/drill.html", drill_page(record, judge(record)))
+    golden.check("reports/drill.html", drill_page(record, judge_drill(record)))
 
 
 def test_the_report_for_programs(golden: Golden) -> None:
     record = a_record()
-    document = record.to_json() | {"verdict": judge(record).to_json()}
+    document = record.to_json() | {"verdict": judge_drill(record).to_json()}
 
     golden.check("reports/drill.json", canonical_json(document).decode())
 
@@ -35,7 +35,7 @@ def test_the_report_for_programs(golden: Golden) -> None:
 def test_a_failed_drill_says_first_what_was_wrong() -> None:
     record = _failed()
 
-    said = headline(record, judge(record))
+    said = headline(record, judge_drill(record))
 
     assert said.startswith("The drill failed. Every golden machine becomes Ready: 0 of 1")
 
@@ -43,7 +43,7 @@ def test_a_failed_drill_says_first_what_was_wrong() -> None:
 def test_a_page_needs_nothing_but_itself() -> None:
     record = a_record()
 
-    text = drill_page(record, judge(record))
+    text = drill_page(record, judge_drill(record))
 
     assert re.findall(r"""(?:src|href|url)\s*[=(]""", text) == []
     assert "<script" not in text
@@ -54,16 +54,16 @@ def test_a_page_needs_nothing_but_itself() -> None:
 def test_a_page_says_first_how_many_machines_there_were() -> None:
     record = a_record()
 
-    told = drill_page(record, judge(record)).partition("<body>")[2].partition("<figure>")[0]
+    told = drill_page(record, judge_drill(record)).partition("<body>")[2].partition("<figure>")[0]
 
     places = [told.index(word) for word in ("passed", ">4 of 4", ">2 of 4", "replayed")]
     assert places == sorted(places)
 
 
 def test_what_was_broken_has_the_same_mark_and_shade_in_the_chart_and_its_key() -> None:
-    record = a_record(plan=a_plan(timeline=outage()))
+    record = a_record(plan=a_plan(timeline=february_outage()))
 
-    text = drill_page(record, judge(record))
+    text = drill_page(record, judge_drill(record))
 
     for mark, style in (("1", "store"), ("2", "both"), ("3", "identity")):
         assert f'<span class="key broken-{style}">{mark}</span>' in text
@@ -74,7 +74,7 @@ def test_what_was_broken_has_the_same_mark_and_shade_in_the_chart_and_its_key() 
 def test_charts_say_what_their_axes_are() -> None:
     record = a_record()
 
-    text = drill_page(record, judge(record))
+    text = drill_page(record, judge_drill(record))
 
     assert text.count(">time of day (UTC)</text>") == 4
     assert '<text class="value" x="36" y="122">4</text>' in text
@@ -84,14 +84,14 @@ def test_charts_say_what_their_axes_are() -> None:
 def test_a_chart_without_a_single_request_is_drawn_all_the_same() -> None:
     record = a_record(traffic=())
 
-    assert "Plain image, packages: 0" in drill_page(record, judge(record))
+    assert "Plain image, packages: 0" in drill_page(record, judge_drill(record))
 
 
 def test_every_tag_of_a_page_is_closed() -> None:
     record = a_record()
     checker = _Tags()
 
-    checker.feed(drill_page(record, judge(record)))
+    checker.feed(drill_page(record, judge_drill(record)))
 
     assert checker.open == []
 
@@ -100,7 +100,7 @@ def test_what_a_machine_says_cannot_break_the_page_or_the_table() -> None:
     hostile = "<script>alert(1)</script> | a\nb & `c`"
     record = a_record(*a_record().attempts, an_attempt(PLAIN, 95, None, message=hostile))
 
-    text = drill_page(record, judge(record))
+    text = drill_page(record, judge_drill(record))
 
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -118,7 +118,7 @@ def test_a_witness_that_healed_is_told_of_as_such() -> None:
 
 
 def _failed() -> DrillRecord:
-    attempt: Attempt = an_attempt(GOLDEN, 90, None)
+    attempt: ProvisioningAttempt = an_attempt(GOLDEN, 90, None)
     return a_record(attempt, an_attempt(PLAIN, 10), an_attempt(PLAIN, 95, None))
 
 

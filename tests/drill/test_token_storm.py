@@ -6,7 +6,14 @@ import datetime as dt
 
 import pytest
 
-from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, Wave, storm
+from imagebake.drill.token_storm import (
+    OURS,
+    SDK,
+    ClientWave,
+    StormPlan,
+    StormRecord,
+    simulate_token_storm,
+)
 from imagebake.drill.token_storm_report import headline, markdown, token_storm_page
 from tests.support.cloud import Tape
 from tests.support.golden import Golden
@@ -15,7 +22,9 @@ SMALL = StormPlan(machines=12, programs=3, spread=4.0, outage=60.0, capacity=5)
 
 
 def a_small_storm(seed: int = 7) -> StormRecord:
-    return storm(SMALL, seed=seed, now=lambda: dt.datetime.now(dt.UTC), progress=Tape())
+    return simulate_token_storm(
+        SMALL, seed=seed, now=lambda: dt.datetime.now(dt.UTC), progress=Tape()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +58,8 @@ def test_the_same_seed_gives_the_same_storm(record: StormRecord) -> None:
     assert a_small_storm().wave(OURS) == record.wave(OURS)
 
 
-def a_wave(kind: str, arrivals: dict[int, int], last: float, machines: int = 2) -> Wave:
-    return Wave(kind=kind, arrivals=arrivals, served=(last - 5.0, last), machines=machines)
+def a_wave(kind: str, arrivals: dict[int, int], last: float, machines: int = 2) -> ClientWave:
+    return ClientWave(kind=kind, arrivals=arrivals, served=(last - 5.0, last), machines=machines)
 
 
 def told() -> StormRecord:

@@ -13,11 +13,11 @@ import pytest
 from imagebake.build.diff.image_diff import ContentArea, ContentDifference, ImageDiff
 from imagebake.build.diff.image_report import MOST, image_diff_page
 from imagebake.dashboard.page import dashboard_page
-from imagebake.drill.model import PLAIN, Phase, Timeline
+from imagebake.drill.model import PLAIN, DrillPhase, Timeline
 from imagebake.drill.report import drill_page
-from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, Wave
+from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, ClientWave
 from imagebake.drill.token_storm_report import token_storm_page
-from imagebake.drill.verdict import judge
+from imagebake.drill.verdict import judge_drill
 from imagebake.kernel import templating
 from imagebake.kernel.templating import render_page
 from imagebake.lab.faults import StoreState
@@ -52,9 +52,9 @@ def a_drill(text: str) -> str:
         title=text,
         origin=NOW,
         phases=(
-            Phase(name=text, start=0),
-            Phase(name=text, start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
-            Phase(name=text, start=180),
+            DrillPhase(name=text, start=0),
+            DrillPhase(name=text, start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
+            DrillPhase(name=text, start=180),
         ),
         demands=(10, 90),
         end=240,
@@ -65,7 +65,7 @@ def a_drill(text: str) -> str:
     witness = a_record().witness
     assert witness
     record = a_record(*attempts, plan=plan, witness=replace(witness, message=text))
-    verdict = judge(record)
+    verdict = judge_drill(record)
     points = tuple(replace(point, name=text, why=text) for point in verdict.points)
     return drill_page(record, replace(verdict, points=points))
 
@@ -73,7 +73,7 @@ def a_drill(text: str) -> str:
 def a_storm(text: str) -> str:
     del text  # no field of a storm is a text
     waves = tuple(
-        Wave(kind=kind, arrivals={0: 40, 181: 80}, served=(185.0, 190.0), machines=2)
+        ClientWave(kind=kind, arrivals={0: 40, 181: 80}, served=(185.0, 190.0), machines=2)
         for kind in (SDK, OURS)
     )
     return token_storm_page(StormRecord(plan=StormPlan(), waves=waves))

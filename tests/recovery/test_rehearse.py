@@ -8,8 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from imagebake.recovery.rehearse import Hands, Rehearsal, rehearse
-from imagebake.recovery.runbook import parse
+from imagebake.recovery.runbook import Rehearsal, RehearsalServices, parse_runbook, rehearse
 from tests.recovery.test_runbook import PAGE
 from tests.support.cloud import Tape
 
@@ -27,10 +26,10 @@ def done(codes: Mapping[str, int], *, seconds: float = 1.0) -> tuple[Rehearsal, 
         return codes[words[0]], "last words"
 
     made = rehearse(
-        parse("fire", PAGE),
-        Hands(
+        parse_runbook("fire", PAGE),
+        RehearsalServices(
             run=run,
-            strike=lambda: happened.append("strike"),
+            inject_fault=lambda: happened.append("strike"),
             values={"IMAGE": "web"},
             machine="a machine",
             now=lambda: NOW,
@@ -53,7 +52,7 @@ def test_the_world_breaks_before_anybody_looks_and_stop_conditions_come_last() -
         "status web",
     ]
     assert (made.why, made.seconds) == ("", 5.0)
-    assert made.told == "5.0 s of 10 min, on 2026-11-22, a machine"
+    assert made.measurement == "5.0 s of 10 min, on 2026-11-22, a machine"
     assert made.to_json()["passed"]
     assert "said" not in str(made.to_json())
 
@@ -77,9 +76,9 @@ def test_what_ends_otherwise_ends_the_rehearsal(
 
 def test_a_stop_condition_that_holds_is_a_failure_with_its_reason() -> None:
     page = PAGE.replace("ends with 6", "ends with 0")
-    hands = Hands(
+    hands = RehearsalServices(
         run=lambda _, words: (GOOD[words[0]], ""),
-        strike=lambda: None,
+        inject_fault=lambda: None,
         values={"IMAGE": "web"},
         machine="a machine",
         now=lambda: NOW,
@@ -87,7 +86,7 @@ def test_a_stop_condition_that_holds_is_a_failure_with_its_reason() -> None:
         progress=Tape(),
     )
 
-    made = rehearse(parse("fire", page), hands)
+    made = rehearse(parse_runbook("fire", page), hands)
 
     assert made.why == ("a stop condition holds: ./inv status $IMAGE ends with 0: nobody answers.")
 

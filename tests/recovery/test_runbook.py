@@ -9,7 +9,15 @@ import pytest
 
 from imagebake.kernel.errors import UsageError
 from imagebake.recovery.faults import FAULTS
-from imagebake.recovery.runbook import CHECKS, COMMANDS, FACTS, STOPS, Command, load_runbooks, parse
+from imagebake.recovery.runbook import (
+    CHECKS,
+    COMMANDS,
+    FACTS,
+    STOPS,
+    RunbookCommand,
+    load_runbooks,
+    parse_runbook,
+)
 
 BOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 PAGE = """\
@@ -54,10 +62,10 @@ Sweep.
 
 
 def test_a_page_is_read_as_it_stands() -> None:
-    book = parse("fire", PAGE)
+    book = parse_runbook("fire", PAGE)
 
     assert (book.title, book.minutes) == ("It burns", 10)
-    assert book.checks == (Command(text="./inv gate", ends=75),)
+    assert book.checks == (RunbookCommand(text="./inv gate", exit_code=75),)
     assert [one.text for one in book.commands] == [
         'NAME=second ./inv hold $IMAGE --reason "it burns"',
         "./inv status $IMAGE",
@@ -66,12 +74,12 @@ def test_a_page_is_read_as_it_stands() -> None:
         {"NAME": "second"},
         ("hold", "web", "--reason", "it burns"),
     )
-    assert [(one.command.ends, one.why) for one in book.stops] == [
+    assert [(one.command.exit_code, one.why) for one in book.stops] == [
         (0, "it is out; go home."),
         (6, "nobody answers."),
     ]
-    assert parse("fire", book.measured("3 s")).facts["measured"] == "3 s"
-    assert book.measured("3 s").replace("measured: 3 s", "measured: never") == PAGE
+    assert parse_runbook("fire", book.with_measurement("3 s")).facts["measured"] == "3 s"
+    assert book.with_measurement("3 s").replace("measured: 3 s", "measured: never") == PAGE
 
 
 @pytest.mark.parametrize("fact", FACTS)
@@ -79,13 +87,13 @@ def test_a_page_that_lacks_a_fact_is_refused(fact: str) -> None:
     without = re.sub(rf"^{fact}: .*\n", "", PAGE, flags=re.MULTILINE)
 
     with pytest.raises(UsageError, match=f"its front part does not say {fact}"):
-        parse("fire", without)
+        parse_runbook("fire", without)
 
 
 @pytest.mark.parametrize("section", [CHECKS, COMMANDS, STOPS])
 def test_a_page_that_lacks_a_section_is_refused(section: str) -> None:
     with pytest.raises(UsageError, match=f"its section '{section}' has no command"):
-        parse("fire", PAGE.replace(f"## {section}", "## Something"))
+        parse_runbook("fire", PAGE.replace(f"## {section}", "## Something"))
 
 
 @pytest.mark.parametrize(
@@ -100,15 +108,15 @@ def test_a_page_that_lacks_a_section_is_refused(section: str) -> None:
 )
 def test_what_a_page_must_not_say_is_named(old: str, new: str, why: str) -> None:
     with pytest.raises(UsageError, match=re.escape(why)):
-        parse("fire", PAGE.replace(old, new, 1))
+        parse_runbook("fire", PAGE.replace(old, new, 1))
 
 
 def test_every_page_is_whole_measured_indexed_and_can_be_rehearsed() -> None:
     books = load_runbooks(BOOKS)
-    index = (BOOKS.parent / "recovery.md").read_text(encoding="utf-8")
+    index = (BOOKS.parent / "how-to" / "recovery.md").read_text(encoding="utf-8")
 
     assert set(books) == set(FAULTS)
-    assert [name for name in books if f"(runbooks/{name}.md)" not in index] == []
+    assert [name for name in books if f"(../runbooks/{name}.md)" not in index] == []
     for book in books.values():
         told = re.match(r"([\d.]+) s of (\d+) min, on \d{4}-\d\d-\d\d, .+", book.facts["measured"])
         assert told, book.name

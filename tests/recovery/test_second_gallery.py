@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from imagebake.azure.model.fleet import Definition, Inventory, ScaleSet, UpgradeState
 from imagebake.azure.model.gallery import TAG_CLAIM, TAG_RETIRED, TAG_REVOKED, GalleryVersion
 from imagebake.azure.resources.resource_ids import definition_of, key
-from imagebake.recovery.readiness import general_lacks, lacks
-from imagebake.recovery.second_gallery import Second, carried, copy_plan, flaws, use_plan, wanted
+from imagebake.recovery.readiness import find_gaps, find_general_gaps
+from imagebake.recovery.second_gallery import (
+    SecondGallery,
+    copied_tags,
+    copy_defects,
+    plan_copy,
+    plan_gallery_switch,
+    versions_for_recovery,
+)
 from imagebake.rollout.model.actions import Action, AwaitReplicas, Copy, CopyTags, Move
 from imagebake.rollout.model.effects import version_after
 from imagebake.rollout.model.index import VersionIndex
@@ -36,7 +43,9 @@ from tests.support.fleets import (
 SPEC = a_rollout_spec()
 OLD, NEW = "2026.1101.0", "2026.1120.0"
 WEB = {"fleet": "web"}
-TO = Second(gallery=f"{GROUP}-2/providers/Microsoft.Compute/galleries/spare", location="uksouth")
+TO = SecondGallery(
+    gallery=f"{GROUP}-2/providers/Microsoft.Compute/galleries/spare", location="uksouth"
+)
 EMPTY = Inventory(gallery=TO.gallery, at=NOW)
 
 
@@ -53,7 +62,7 @@ def copied(first: Inventory, second: Inventory = EMPTY) -> Inventory:
     """The second gallery once a plan that was made for it has been carried out."""
     there = {key(one.id): one for one in second.versions}
     originals = {key(one.id): one for one in first.versions}
-    for action in copy_plan(SPEC, first, second, TO, now=NOW).actions:
+    for action in plan_copy(SPEC, first, second, TO, now=NOW).actions:
         name = key(action.subject)
         match action:
             case Copy():
@@ -79,7 +88,7 @@ def copied(first: Inventory, second: Inventory = EMPTY) -> Inventory:
 
 
 def test_what_is_current_and_what_was_before_is_copied_to_its_regions_and_the_second_home() -> None:
-    plan = copy_plan(
+    plan = plan_copy(
         SPEC, an_inventory(a_version("2026.1001.0"), OLDER, CURRENT), EMPTY, TO, now=NOW
     )
 
@@ -95,13 +104,15 @@ def test_what_is_current_and_what_was_before_is_copied_to_its_regions_and_the_se
 def test_before_anything_was_promoted_the_newest_good_version_is_copied() -> None:
     bad = a_version("2026.1121.0", tags=revoked_tag(ago(days=1)))
 
-    (one,) = wanted(rings_of(SPEC, VersionIndex(an_inventory(a_version(OLD), a_version(NEW), bad))))
+    (one,) = versions_for_recovery(
+        rings_of(SPEC, VersionIndex(an_inventory(a_version(OLD), a_version(NEW), bad)))
+    )
 
     assert str(one.version) == NEW
 
 
 def test_an_image_without_a_version_is_refused_with_the_bake_that_makes_one() -> None:
-    plan = copy_plan(SPEC, an_inventory(), EMPTY, TO, now=NOW)
+    plan = plan_copy(SPEC, an_inventory(), EMPTY, TO, now=NOW)
 
     assert plan.actions == ()
     assert plan.refusals[0].command == "./inv bake demo"
@@ -109,7 +120,7 @@ def test_an_image_without_a_version_is_refused_with_the_bake_that_makes_one() ->
 
 def test_what_stands_where_a_copy_should_is_refused_and_left() -> None:
     stranger = replace(CURRENT, id=TO.place_of(CURRENT.id), parent=None)
-    plan = copy_plan(SPEC, an_inventory(CURRENT), replace(EMPTY, versions=(stranger,)), TO, now=NOW)
+    plan = plan_copy(SPEC, an_inventory(CURRENT), replace(EMPTY, versions=(stranger,)), TO, now=NOW)
 
     assert plan.actions == ()
     assert plan.refusals[0].reason == (
@@ -122,7 +133,7 @@ def test_a_revocation_reaches_the_copy_before_anything_is_copied() -> None:
     bad = replace(CURRENT, tags={**CURRENT.tags, **revoked_tag(NOW)})
     newer = a_seated("2026.1122.0", 0, "canary", "broad")
 
-    plan = copy_plan(SPEC, an_inventory(OLDER, bad, newer), second, TO, now=NOW)
+    plan = plan_copy(SPEC, an_inventory(OLDER, bad, newer), second, TO, now=NOW)
 
     assert isinstance(plan.actions[0], CopyTags)
     assert TAG_REVOKED in plan.actions[0].tags
@@ -141,10 +152,10 @@ def test_a_revocation_reaches_the_copy_before_anything_is_copied() -> None:
 def test_a_copy_that_differs_says_how(change: dict[str, object], why: str) -> None:
     good = next(one for one in copied(FIRST).versions if one.version == CURRENT.version)
 
-    assert flaws(CURRENT, good, ("a", "a")) == ()
-    assert flaws(CURRENT, good, ("a", "b")) == ("its content is another",)
-    assert flaws(CURRENT, None) == ("there is none",)
-    assert any(one.startswith(why) for one in flaws(CURRENT, replace(good, **change)))  # type: ignore[arg-type]
+    assert copy_defects(CURRENT, good, ("a", "a")) == ()
+    assert copy_defects(CURRENT, good, ("a", "b")) == ("its content is another",)
+    assert copy_defects(CURRENT, None) == ("there is none",)
+    assert any(one.startswith(why) for one in copy_defects(CURRENT, replace(good, **change)))  # type: ignore[arg-type]
 
 
 def test_scale_sets_go_to_the_copy_of_what_their_ring_has_in_batches_and_back() -> None:
@@ -155,10 +166,10 @@ def test_scale_sets_go_to_the_copy_of_what_their_ring_has_in_batches_and_back() 
     )
     there = replace(copied(FIRST), scale_sets=fleet)
 
-    plan = use_plan(SPEC, there, GALLERY, now=NOW)
-    lost = use_plan(SPEC, there, GALLERY, now=NOW, without=frozenset({"westeurope"}))
+    plan = plan_gallery_switch(SPEC, there, GALLERY, now=NOW)
+    lost = plan_gallery_switch(SPEC, there, GALLERY, now=NOW, without=frozenset({"westeurope"}))
     gone = replace(an_inventory(OLDER, CURRENT), scale_sets=moved(there, plan.actions))
-    back = use_plan(SPEC, gone, TO.gallery, now=NOW)
+    back = plan_gallery_switch(SPEC, gone, TO.gallery, now=NOW)
 
     assert [(one.kind, one.subject.rpartition("/")[2]) for one in plan.actions] == [
         ("move", "canary-1"),
@@ -190,17 +201,17 @@ def moved(inventory: Inventory, actions: Iterable[Action]) -> tuple[ScaleSet, ..
 def test_a_ring_without_a_good_copy_moves_nobody_and_names_the_command() -> None:
     there = replace(EMPTY, scale_sets=(a_scale_set("canary-1", CURRENT.id, CURRENT.id),))
 
-    plan = use_plan(SPEC, there, GALLERY, now=NOW)
+    plan = plan_gallery_switch(SPEC, there, GALLERY, now=NOW)
 
     assert plan.actions == ()
     assert {one.command for one in plan.refusals} == {"./inv dr copy demo"}
 
 
 def test_everything_that_is_missing_comes_with_what_brings_it() -> None:
-    bare = lacks(SPEC, an_inventory(), None, None)
-    alone = lacks(SPEC, an_inventory(CURRENT), EMPTY, TO)
+    bare = find_gaps(SPEC, an_inventory(), None, None)
+    alone = find_gaps(SPEC, an_inventory(CURRENT), EMPTY, TO)
     thin = replace(CURRENT, regions={"westeurope": "Completed", "northeurope": "Replicating"})
-    late = lacks(SPEC, an_inventory(OLDER, thin), None, None)
+    late = find_gaps(SPEC, an_inventory(OLDER, thin), None, None)
 
     assert [one.command for one in bare] == ["./inv bake demo"]
     assert [one.command for one in alone] == [
@@ -210,18 +221,18 @@ def test_everything_that_is_missing_comes_with_what_brings_it() -> None:
     ]
     assert alone[-1].what == "its copy in gallery spare: there is none"
     assert [one.what for one in late] == [f"{NEW} has no complete replica in northeurope"]
-    assert lacks(SPEC, FIRST, copied(FIRST), TO) == ()
+    assert find_gaps(SPEC, FIRST, copied(FIRST), TO) == ()
 
 
 def test_settings_and_bins_are_looked_at_whatever_the_image() -> None:
     kept = replace(FIRST, soft_delete=True)
     second = replace(EMPTY, soft_delete=True)
 
-    assert general_lacks(kept, second, ("westeurope", "uksouth")) == ()
-    told = general_lacks(FIRST, None, ("westeurope", "uksouth"))
+    assert find_general_gaps(kept, second, ("westeurope", "uksouth")) == ()
+    told = find_general_gaps(FIRST, None, ("westeurope", "uksouth"))
     assert told[0].command == "az sig update -g images -r imagebake --soft-delete true"
     assert told[1].what == "there is no second gallery"
-    same = general_lacks(kept, second, ("uksouth", "uksouth"))
+    same = find_general_gaps(kept, second, ("uksouth", "uksouth"))
     assert [one.what for one in same] == ["both galleries are in uksouth"]
 
 
@@ -233,11 +244,11 @@ def test_in_any_world_copies_end_equal_and_machines_go_only_to_good_ones(seed: i
     second = copied(first)
     there = {key(one.id): one for one in second.versions}
 
-    for one in wanted(rings):
-        assert flaws(one, there[key(TO.place_of(one.id))]) == ()
-    assert copy_plan(SPEC, first, second, TO, now=NOW).actions == ()
+    for one in versions_for_recovery(rings):
+        assert copy_defects(one, there[key(TO.place_of(one.id))]) == ()
+    assert plan_copy(SPEC, first, second, TO, now=NOW).actions == ()
     assert not any(TAG_CLAIM in name for one in second.versions for name in one.tags)
-    plan = use_plan(SPEC, replace(second, scale_sets=first.scale_sets), GALLERY, now=NOW)
+    plan = plan_gallery_switch(SPEC, replace(second, scale_sets=first.scale_sets), GALLERY, now=NOW)
     for move in plan.actions:
         if isinstance(move, Move):
             copy = there[key(move.to)]
@@ -259,4 +270,4 @@ def test_a_copy_that_was_cut_short_is_taken_up_and_ends_the_same(seed: int, done
     assert sorted(resumed.versions, key=lambda one: one.id) == sorted(
         whole.versions, key=lambda one: one.id
     )
-    assert all(carried(one) == one.tags for one in resumed.versions)
+    assert all(copied_tags(one) == one.tags for one in resumed.versions)

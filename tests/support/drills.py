@@ -11,14 +11,14 @@ from imagebake.drill.model import (
     IDENTITY,
     PLAIN,
     STORE,
-    Attempt,
-    Candidate,
+    ProvisioningAttempt,
+    DrillImage,
     DrillPlan,
     DrillRecord,
-    Phase,
+    DrillPhase,
     Timeline,
-    Traffic,
-    Witness,
+    ServiceTraffic,
+    FirstFailure,
 )
 from imagebake.lab.faults import StoreState
 from imagebake.spec.model.options import Objectives
@@ -35,9 +35,9 @@ def a_timeline() -> Timeline:
         title="A short outage",
         origin=dt.datetime(2026, 2, 2, 17, 0, tzinfo=dt.UTC),
         phases=(
-            Phase(name="Calm", start=0),
-            Phase(name="Packages cannot be read", start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
-            Phase(name="Recovered", start=180),
+            DrillPhase(name="Calm", start=0),
+            DrillPhase(name="Packages cannot be read", start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
+            DrillPhase(name="Recovered", start=180),
         ),
         demands=(10, 90, 150, 200),
         end=240,
@@ -49,8 +49,8 @@ def a_plan(**changes: Any) -> DrillPlan:  # noqa: ANN401 - any field
     fields: dict[str, Any] = {
         "image": "demo",
         "candidates": (
-            Candidate(label=GOLDEN, version_id="/versions/1.0.0", version="1.0.0"),
-            Candidate(
+            DrillImage(label=GOLDEN, version_id="/versions/1.0.0", version="1.0.0"),
+            DrillImage(
                 label=PLAIN, version_id="/versions/1.0.1", version="1.0.1", extensions=(HELLO,)
             ),
         ),
@@ -61,7 +61,7 @@ def a_plan(**changes: Any) -> DrillPlan:  # noqa: ANN401 - any field
     return DrillPlan(**(fields | changes))
 
 
-def an_attempt(label: str, minute: float, seconds: float | None = 4.0, **changes: Any) -> Attempt:  # noqa: ANN401
+def an_attempt(label: str, minute: float, seconds: float | None = 4.0, **changes: Any) -> ProvisioningAttempt:  # noqa: ANN401
     """A machine that became Ready, or with *seconds* None failed as in an outage."""
     fields: dict[str, Any] = {
         "label": label,
@@ -72,10 +72,10 @@ def an_attempt(label: str, minute: float, seconds: float | None = 4.0, **changes
     }
     if seconds is None:
         fields |= {"code": "VMExtensionHandlerNonTransientError", "message": NOT_DOWNLOADED}
-    return Attempt(**(fields | changes))
+    return ProvisioningAttempt(**(fields | changes))
 
 
-def a_record(*attempts: Attempt, **changes: Any) -> DrillRecord:  # noqa: ANN401 - any field
+def a_record(*attempts: ProvisioningAttempt, **changes: Any) -> DrillRecord:  # noqa: ANN401 - any field
     """A drill that went as it should, unless *attempts* are given."""
     usual = (
         *(an_attempt(GOLDEN, minute, 3.0 + minute / 100) for minute in (10, 90, 150, 200)),
@@ -89,11 +89,11 @@ def a_record(*attempts: Attempt, **changes: Any) -> DrillRecord:  # noqa: ANN401
         "began": BEGAN,
         "attempts": attempts or usual,
         "traffic": (
-            Traffic(label=PLAIN, service=STORE, by_minute={11: 2, 91: 4, 151: 4, 201: 2}),
-            Traffic(label=PLAIN, service=IDENTITY, by_minute={12: 1, 202: 1}),
-            Traffic(label=GOLDEN, service=STORE, by_minute={}),
-            Traffic(label=GOLDEN, service=IDENTITY, by_minute={}),
+            ServiceTraffic(label=PLAIN, service=STORE, by_minute={11: 2, 91: 4, 151: 4, 201: 2}),
+            ServiceTraffic(label=PLAIN, service=IDENTITY, by_minute={12: 1, 202: 1}),
+            ServiceTraffic(label=GOLDEN, service=STORE, by_minute={}),
+            ServiceTraffic(label=GOLDEN, service=IDENTITY, by_minute={}),
         ),
-        "witness": Witness(name="drill-plain-90", minute=90, healed=False, message=NOT_DOWNLOADED),
+        "witness": FirstFailure(name="drill-plain-90", minute=90, healed=False, message=NOT_DOWNLOADED),
     }
     return DrillRecord(**(fields | changes))

@@ -1,6 +1,6 @@
 """An outage from the first beat that misses to the page that shows it, with toy machines.
 
-`docs/tutorial-outage.md` is the same with machines that boot.
+`docs/start/tutorial-outage.md` is the same with machines that boot.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.faults import StoreState
 from imagebake.lab.local_cloud import read_outages
-from imagebake.recovery.runbook import parse
+from imagebake.recovery.runbook import parse_runbook
 from imagebake.rollout.operation import RolloutContext
 from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.load import load_all, load_spec
@@ -153,13 +153,13 @@ def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     promotion = "./inv promote demo@1.0.0 --ring broad"
-    book = parse("x", (PROJECT / "docs/runbooks/extension-store-unreadable.md").read_text())
+    book = parse_runbook("x", (PROJECT / "docs/runbooks/extension-store-unreadable.md").read_text())
     assert desk.type("./inv heartbeat demo") == 0
 
     assert desk.type("./inv outage store --told") == 0
     for one in (*book.checks, *book.commands):
         words = one.text.replace("$IMAGE", "demo").replace("$REGION", "westeurope")
-        assert desk.type(words.replace(" --region westeurope", "")) == one.ends, words
+        assert desk.type(words.replace(" --region westeurope", "")) == one.exit_code, words
     (incident,) = desk.incidents()
     stopped = desk.type(promotion)
     assert desk.type("./inv dashboard --out site") == 0
