@@ -1,4 +1,4 @@
-"""The dashboard: the same page every time, safe whatever it is made of, for every eye."""
+"""The dashboard page: stable, safe with any text, and accessible."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_the_page_without_azure_and_without_records(golden: Golden) -> None:
 
 
 @every
-def test_a_page_can_be_found_one_s_way_in(make: Any) -> None:  # noqa: ANN401
+def test_a_page_has_landmarks_headings_and_links_to_its_sections(make: Any) -> None:  # noqa: ANN401
     seen = HtmlPage(dashboard_page(make()))
 
-    assert [one for one in seen.landmarks if one != "section"] == [
+    assert [name for name in seen.landmarks if name != "section"] == [
         *("header", "nav", "main", "footer"),
     ]
-    assert {one[1:] for one in seen.addresses} <= seen.ids
+    assert {address[1:] for address in seen.addresses} <= seen.ids
     assert len(seen.ids) == seen.counted_ids
     levels = [int(name[1]) for name in seen.headings]
     assert levels[0] == 1
@@ -59,7 +59,7 @@ def test_a_page_can_be_found_one_s_way_in(make: Any) -> None:  # noqa: ANN401
     assert seen.count.get("svg", 0) == seen.count["title"] - 1
 
 
-def test_what_is_not_ours_cannot_become_markup() -> None:
+def test_a_hostile_text_cannot_become_markup() -> None:
     text = dashboard_page(hostile())
 
     assert "<script" not in text
@@ -68,7 +68,7 @@ def test_what_is_not_ours_cannot_become_markup() -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_nothing_is_told_by_colour_alone() -> None:
+def test_no_state_is_shown_by_colour_alone() -> None:
     text = dashboard_page(a_bad_day())
 
     for state, mark in (("well", "✓"), ("look", "!"), ("bad", "✗"), ("none", "\N{EN DASH}")):
@@ -88,7 +88,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("ink", "paper"), PAIRS, ids="-".join)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_letters_stand_out_from_what_is_behind_them(ink: str, paper: str, *, dark: bool) -> None:
+def test_text_has_enough_contrast(ink: str, paper: str, *, dark: bool) -> None:
     colours = palette(dark=dark)
 
     assert contrast(colours[ink], colours[paper]) >= 4.5
@@ -96,45 +96,45 @@ def test_letters_stand_out_from_what_is_behind_them(ink: str, paper: str, *, dar
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("bar", ["good", "look", "ink"])
-def test_bars_stand_out_from_their_track(bar: str, *, dark: bool) -> None:
+def test_bars_have_enough_contrast_to_their_track(bar: str, *, dark: bool) -> None:
     colours = palette(dark=dark)
 
     assert contrast(colours[bar], colours["track"]) >= 3
 
 
-def test_a_page_says_how_old_it_is_and_what_is_missing() -> None:
-    told = HtmlPage(dashboard_page(out_of_reach())).text
+def test_a_page_shows_its_age_and_its_missing_parts() -> None:
+    text = HtmlPage(dashboard_page(out_of_reach())).text
 
-    assert "gallery: cannot read gallery 'imagebake': no token could be had" in told
-    assert "; shown as of 2026-11-21 12:00, 24 h ago" in told
-    assert "Gallery read 2026-11-21 12:00, 24 h ago" in told
-    assert "unknown" in told
+    assert "gallery: cannot read gallery 'imagebake': no token could be had" in text
+    assert "; shown as of 2026-11-21 12:00, 24 h ago" in text
+    assert "Gallery read 2026-11-21 12:00, 24 h ago" in text
+    assert "unknown" in text
 
 
-def test_an_incident_says_where_what_at_which_host_how_long_and_what_was_stopped() -> None:
-    told = HtmlPage(dashboard_page(a_bad_day())).text
+def test_an_incident_shows_its_place_failure_host_duration_and_stopped_rollouts() -> None:
+    text = HtmlPage(dashboard_page(a_bad_day())).text
 
-    assert "debian-12-base westeurope ✗ open 2026-11-22 08:00 detected after 15 min" in told
-    assert "4 h so far 16 misses" in told
-    assert "at umsa7k2.blob.storage.azure.test" in told
-    assert "Promote debian-12-base@2026.1120.0 to ring early" in told
+    assert "debian-12-base westeurope ✗ open 2026-11-22 08:00 detected after 15 min" in text
+    assert "4 h so far 16 misses" in text
+    assert "at umsa7k2.blob.storage.azure.test" in text
+    assert "Promote debian-12-base@2026.1120.0 to ring early" in text
 
 
 def test_a_rollback_says_whether_it_met_its_objective() -> None:
     moves = [a_move(objective_seconds=600.0, objective_met=met) for met in (True, False)]
 
-    told = HtmlPage(dashboard_page(a_dashboard(moves=tuple(moves)))).text
+    text = HtmlPage(dashboard_page(a_dashboard(moves=tuple(moves)))).text
 
-    assert "objective 10 min: met" in told
-    assert "! done, late 6 min 6 steps, 38 calls objective 10 min: missed" in told
+    assert "objective 10 min: met" in text
+    assert "! done, late 6 min 6 steps, 38 calls objective 10 min: missed" in text
 
 
 def test_past_incidents_are_shown_up_to_a_number() -> None:
     over = an_incident(closed=an_incident().began)
 
-    told = HtmlPage(dashboard_page(a_dashboard(incidents=(over,) * 25))).text
+    text = HtmlPage(dashboard_page(a_dashboard(incidents=(over,) * 25))).text
 
-    assert "5 older ones are left out." in told
+    assert "5 older ones are left out." in text
 
 
 def test_many_concerns_end_with_how_many_more_there_are() -> None:
@@ -144,7 +144,7 @@ def test_many_concerns_end_with_how_many_more_there_are() -> None:
     assert "and 4 things more, below" in HtmlPage(dashboard_page(a_dashboard(images=old))).text
 
 
-def test_of_many_images_only_what_goes_on_is_unfolded() -> None:
+def test_of_many_images_only_those_with_an_incident_are_unfolded() -> None:
     names = ["a", "b", "c", "debian-12-base"]
     regions = tuple(a_region("westeurope", 30, image=name) for name in names)
 
@@ -154,13 +154,13 @@ def test_of_many_images_only_what_goes_on_is_unfolded() -> None:
     assert len(re.findall('<details class="image" open="">', text)) == 1
 
 
-def test_a_freeze_says_until_when_and_who_asked_for_it() -> None:
+def test_a_freeze_shows_its_end_and_its_owner() -> None:
     until = an_incident().began.replace(day=30)
     gate = GateSummary(state="closed", why="freeze: sale (shop)", until=until, owner="shop")
 
-    told = HtmlPage(dashboard_page(replace(a_dashboard(), gate=gate))).text
+    text = HtmlPage(dashboard_page(replace(a_dashboard(), gate=gate))).text
 
-    assert "✗ closed freeze: sale (shop) until 2026-11-30 08:00 UTC ask shop" in told
+    assert "✗ closed freeze: sale (shop) until 2026-11-30 08:00 UTC ask shop" in text
 
 
 def palette(*, dark: bool) -> dict[str, str]:
@@ -170,9 +170,9 @@ def palette(*, dark: bool) -> dict[str, str]:
     return colours | dict(re.findall(r"--(\w+): (#\w+)", rest)) if dark else colours
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(ink: str, paper: str) -> float:
     """The ratio of WCAG 2, from 1 to 21."""
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    high, low = sorted((luminance(ink), luminance(paper)), reverse=True)
     return (high + 0.05) / (low + 0.05)
 
 

@@ -90,7 +90,7 @@ def test_a_page_is_dark_where_people_want_it_to_be(browser: Browser, tmp_path: P
 
     assert light[0][1] == LIGHT_PAPER
     assert dark[0][1] == DARK_PAPER
-    assert all(one[0] != other[0] for one, other in zip(light, dark, strict=True))
+    assert all(bright[0] != night[0] for bright, night in zip(light, dark, strict=True))
 
 
 def test_where_the_screen_is_narrow_rows_are_cards(browser: Browser, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_the_browser_would_tell_of_a_script_and_of_a_request(
 
     assert browser.ask("document.title") == "Golden images: all is well"
     assert len(browser.complaints) >= 2
-    assert all("Content Security Policy" in one for one in browser.complaints)
+    assert all("Content Security Policy" in complaint for complaint in browser.complaints)
 
 
 def test_the_pictures_of_the_docs_are_there(

@@ -15,7 +15,7 @@ from imagebake.build.diff.image_report import MOST, image_diff_page
 from imagebake.dashboard.page import dashboard_page
 from imagebake.drill.model import PLAIN, DrillPhase, Timeline
 from imagebake.drill.report import drill_page
-from imagebake.drill.token_storm import OURS, SDK, StormPlan, StormRecord, ClientWave
+from imagebake.drill.token_storm import OURS, SDK, ClientWave, StormPlan, StormRecord
 from imagebake.drill.token_storm_report import token_storm_page
 from imagebake.drill.verdict import judge_drill
 from imagebake.kernel import templating

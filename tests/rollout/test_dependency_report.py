@@ -38,7 +38,7 @@ def parsed(svg: str) -> ET.Element:
 
 
 def boxes(svg: str) -> list[str]:
-    return [one.text or "" for one in parsed(svg).iter(f"{SVG}text") if not one.get("class")]
+    return [box.text or "" for box in parsed(svg).iter(f"{SVG}text") if not box.get("class")]
 
 
 def test_everything_has_a_box_and_every_need_an_arrow() -> None:
@@ -54,7 +54,7 @@ def test_everything_has_a_box_and_every_need_an_arrow() -> None:
 def test_boxes_do_not_lie_on_each_other() -> None:
     boxes = parsed(map_svg(drawing())).iter(f"{SVG}rect")
 
-    found = [(one.get("x"), one.get("y")) for one in boxes]
+    found = [(box.get("x"), box.get("y")) for box in boxes]
 
     assert len(found) == len(set(found))
 

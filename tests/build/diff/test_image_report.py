@@ -68,7 +68,7 @@ def test_the_same_content_is_one_sentence() -> None:
 
 
 def test_bookkeeping_is_counted_by_folder() -> None:
-    generated = [one for one in a_diff().differences if one.area is ContentArea.GENERATED]
+    generated = [found for found in a_diff().differences if found.area is ContentArea.GENERATED]
 
     assert rows(ContentArea.GENERATED, generated) == [
         ("~", "/var/lib/dpkg", "2 paths", ""),
