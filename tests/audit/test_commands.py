@@ -62,16 +62,16 @@ def test_import_says_what_the_spec_lacks(place: Path) -> None:
 
 
 def test_parameters_are_read_from_their_file(place: Path) -> None:
-    told = run(
+    outcome = run(
         *("import", "deployment.json", "--parameters", "deployment.parameters.json"),
         *("--json", "--name", "agent"),
         cwd=place,
     )
 
-    found = json.loads(told.stdout)
-    assert [one["code"] for one in found["lacking"]] == ["S014"], "only pins are missing"
+    found = json.loads(outcome.stdout)
+    assert [finding["code"] for finding in found["lacking"]] == ["S014"], "only pins are missing"
     assert found["path"] == "image_specs/agent.yaml"
-    assert "I110" not in {one["code"] for one in found["findings"]}
+    assert "I110" not in {finding["code"] for finding in found["findings"]}
 
 
 @pytest.mark.parametrize("taken", ["web-server.yaml", "web-server.lock.json"])
@@ -130,23 +130,23 @@ def test_what_cannot_be_read_is_one_clear_error(
 
 
 def test_debt_is_said_and_only_strict_fails(place: Path) -> None:
-    said = run("debt", "infra/arm", "infra/bicep", cwd=place)
+    outcome = run("debt", "infra/arm", "infra/bicep", cwd=place)
     strict = run("debt", "infra/arm", "--strict", cwd=place)
 
-    assert said.returncode == 0, said.stderr
-    assert "infra/arm/machine.json:38:13: error[D101]" in said.stdout
-    assert "infra/bicep/main.bicep:92:1: module lost" in said.stdout
+    assert outcome.returncode == 0, outcome.stderr
+    assert "infra/arm/machine.json:38:13: error[D101]" in outcome.stdout
+    assert "infra/bicep/main.bicep:92:1: module lost" in outcome.stdout
     assert strict.returncode == 3
 
 
 def test_a_gate_that_cannot_see_does_not_let_pass(place: Path) -> None:
     (place / "infra" / "only.bicep").write_text("resource\n")
 
-    said = run("debt", "infra/only.bicep", cwd=place)
+    outcome = run("debt", "infra/only.bicep", cwd=place)
     strict = run("debt", "infra/only.bicep", "--strict", cwd=place)
 
-    assert said.returncode == 0
-    assert "infra/only.bicep:1:9: error[J002]" in said.stdout
+    assert outcome.returncode == 0
+    assert "infra/only.bicep:1:9: error[J002]" in outcome.stdout
     assert strict.returncode == 3
 
 

@@ -62,19 +62,19 @@ def test_code_scanning_gets_every_debt_and_what_is_not_known(golden: Golden) -> 
     assert run["tool"]["driver"].pop("version") == VERSION
     golden.check("debt/all.sarif", canonical_json(sarif).decode())
     assert len(run["results"]) == len(report.dependencies)
-    prints = [json.dumps(one["partialFingerprints"]) for one in run["results"]]
+    prints = [json.dumps(result["partialFingerprints"]) for result in run["results"]]
     assert len(set(prints)) >= len(prints) - 2, "two places of one file may say the same"
 
 
 def test_programs_get_the_same_as_people() -> None:
     report = look("terraform", folder=GOLDEN)
 
-    told = report.to_json()
+    document = report.to_json()
 
-    assert len(told["debts"]) == len(report.dependencies)
-    assert all(one["instead"] and one["outage"] for one in told["debts"])
-    assert told["totals"]["D101"]["debts"] == 9
-    assert {one["what"].split()[0] for one in told["gaps"]} >= {"dynamic", "module"}
+    assert len(document["debts"]) == len(report.dependencies)
+    assert all(finding["instead"] and finding["outage"] for finding in document["debts"])
+    assert document["totals"]["D101"]["debts"] == 9
+    assert {gap["what"].split()[0] for gap in document["gaps"]} >= {"dynamic", "module"}
 
 
 def test_a_path_that_is_not_there_or_is_no_template_is_refused(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_folders_are_searched_but_for_what_is_nobodys(tmp_path: Path) -> None:
 
     report = look(".", folder=tmp_path)
 
-    assert [one.path for one in report.dependencies] == ["a/b/image.bicep"]
+    assert [dependency.path for dependency in report.dependencies] == ["a/b/image.bicep"]
     assert report.malformed == ()
     assert report.files == 1
 
@@ -105,7 +105,7 @@ def test_terraform_in_json_is_named_and_not_read(tmp_path: Path) -> None:
 
     report = look(".", folder=tmp_path)
 
-    assert [(one.path, one.why) for one in report.unresolved] == [
+    assert [(gap.path, gap.why) for gap in report.unresolved] == [
         ("main.tf.json", "it is not read")
     ]
 
@@ -122,7 +122,7 @@ def test_nothing_outside_of_what_was_named_is_read(tmp_path: Path) -> None:
     report = look(".", folder=tmp_path / "in")
 
     assert report.dependencies == ()
-    assert {one.why for one in report.unresolved} == {"the file is not here"}
+    assert {gap.why for gap in report.unresolved} == {"the file is not here"}
 
 
 def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path: Path) -> None:
@@ -148,17 +148,19 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 
     text = render_text(report) + json.dumps(report.to_json()) + json.dumps(render_sarif(report))
 
-    assert {one.rule.id for one in report.dependencies} == {"D101", "D104", "D105"}
+    assert {dependency.rule.id for dependency in report.dependencies} == {"D101", "D104", "D105"}
     assert KEY[:20] not in text
 
 
 def test_components_that_replace_extensions_are_in_the_catalogue() -> None:
-    named = {one.component for one in REPLACEMENTS.values() if one.component}
+    named = {
+        replacement.component for replacement in REPLACEMENTS.values() if replacement.component
+    }
 
     assert named <= set(CATALOGUE.components)
     assert replacement("MICROSOFT.Azure.Extensions", "customScript").component == "cloud-init"
     assert replacement("Contoso", "Tool") is UNKNOWN
-    assert all(key == key.lower() and str(one) for key, one in REPLACEMENTS.items())
+    assert all(key == key.lower() and str(replacement) for key, replacement in REPLACEMENTS.items())
 
 
 def test_the_page_explains_every_rule(project: Path) -> None:

@@ -46,11 +46,11 @@ def test_no_file_is_too_broken(given_file: tuple[str, str]) -> None:
     )
 
     lines = text.count("\n") + text.count("\r") + 1
-    places = [(one.line, one.column) for one in report.dependencies]
-    places += [(one.line, one.column) for one in report.unresolved]
-    places += [(one.line, one.column) for one in report.malformed]
+    places = [(dependency.line, dependency.column) for dependency in report.dependencies]
+    places += [(gap.line, gap.column) for gap in report.unresolved]
+    places += [(mistake.line, mistake.column) for mistake in report.malformed]
     assert all(1 <= line <= lines and column >= 1 for line, column in places)
-    assert all(str(one) for one in report.malformed)
+    assert all(str(mistake) for mistake in report.malformed)
 
 
 @given(st.sampled_from(sorted(SEEDS)), st.text(max_size=40))
@@ -94,7 +94,7 @@ def test_the_rest_of_a_broken_file_is_read(look: Survey) -> None:
 
     assert extensions(report) == {"Contoso.Tools.Inventory"}
     assert len([line for line in said(report) if " D101 " in line]) == 3
-    assert {one.path for one in report.malformed} == {
+    assert {mistake.path for mistake in report.malformed} == {
         f"malformed/{name}" for name in ("broken.bicep", "broken.tf", "comma.json", "cut-off.json")
     }
 

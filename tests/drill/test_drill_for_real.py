@@ -103,10 +103,10 @@ def record(machines: Machines, region: VmHost) -> DrillRecord:
         DrillImage(label=PLAIN, version_id=VERSION_ID, version="1.0.0", extensions=(HELLO,)),
     )
     plan = a_plan(candidates=candidates, timeline=TIMELINE, minutes_per_second=1.0)
-    hands = DrillServices(
+    services = DrillServices(
         machines=machines, incident=region, now=NOW, sleep=time.sleep, progress=Tape()
     )
-    return replay_incident(plan, PLACE, services=hands)
+    return replay_incident(plan, PLACE, services=services)
 
 
 def test_machines_that_download_fail_and_those_that_do_not_get_through(
@@ -114,8 +114,8 @@ def test_machines_that_download_fail_and_those_that_do_not_get_through(
 ) -> None:
     verdict = judge_drill(record)
 
-    assert [one.ready for one in record.of(GOLDEN)] == [True, True, True], record.of(GOLDEN)
-    assert [one.ready for one in record.of(PLAIN)] == [True, False, False], record.of(PLAIN)
+    assert [attempt.ready for attempt in record.of(GOLDEN)] == [True, True, True], record.of(GOLDEN)
+    assert [attempt.ready for attempt in record.of(PLAIN)] == [True, False, False], record.of(PLAIN)
     assert verdict.passed, verdict
 
 
@@ -132,8 +132,8 @@ def test_what_machines_asked_is_seen_and_golden_ones_asked_nothing(record: Drill
     assert record.requests(PLAIN, STORE).total >= 4
     assert record.requests(PLAIN, IDENTITY).total >= 2
     assert record.requests(GOLDEN, STORE).total == 0
-    assert [one.downloads for one in record.of(GOLDEN)] == [0, 0, 0]
-    assert all(one.downloads for one in record.of(PLAIN))
+    assert [attempt.downloads for attempt in record.of(GOLDEN)] == [0, 0, 0]
+    assert all(attempt.downloads for attempt in record.of(PLAIN))
 
 
 def test_what_failed_does_not_heal(record: DrillRecord) -> None:

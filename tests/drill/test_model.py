@@ -35,8 +35,8 @@ def test_a_percentile_is_a_value_that_was_seen(
 def test_the_outage_is_the_one_that_happened() -> None:
     line = february_outage()
 
-    told = [(line.clock(phase.start), phase.store, phase.identity) for phase in line.phases]
-    assert told == [
+    faults = [(line.clock(phase.start), phase.store, phase.identity) for phase in line.phases]
+    assert faults == [
         ("17:03", "up", "none"),
         ("18:03", "409", "none"),
         ("00:08", "409", "429"),

@@ -38,7 +38,7 @@ class TinyIncident:
 
     host: TinyHost
     states: list[str] = field(default_factory=list)
-    told: list[ServiceRequest] = field(default_factory=list)
+    recorded: list[ServiceRequest] = field(default_factory=list)
     ledgers: dict[str, Ledger] = field(default_factory=dict)
 
     def set_store(self, state: StoreState) -> None:
@@ -52,7 +52,7 @@ class TinyIncident:
 
     @property
     def asked(self) -> tuple[ServiceRequest, ...]:
-        return tuple(self.told)
+        return tuple(self.recorded)
 
     def ledger(self, machine_id: str) -> Ledger | None:
         return self.ledgers.get(machine_id, Ledger())
@@ -92,14 +92,14 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             arm.run()
         incident = TinyIncident(host)
         with Clients(an_endpoint(emulator.url, emulator.ca), quick()) as clients:
-            hands = DrillServices(
+            services = DrillServices(
                 machines=Machines(clients),
                 incident=incident,
                 now=NOW,
                 sleep=time.sleep,
                 progress=tape,
             )
-            yield Scene(host, incident, hands, tape)
+            yield Scene(host, incident, services, tape)
 
 
 def a_place() -> DrillEnvironment:
@@ -120,8 +120,8 @@ def the_plan() -> DrillPlan:
 def test_machines_are_asked_for_while_things_break_and_mend(scene: Scene) -> None:
     record = replay_incident(the_plan(), a_place(), services=scene.services)
 
-    assert [one.ready for one in record.of(GOLDEN)] == [True] * 4
-    assert [one.ready for one in record.of(PLAIN)] == [True, False, False, True]
+    assert [attempt.ready for attempt in record.of(GOLDEN)] == [True] * 4
+    assert [attempt.ready for attempt in record.of(PLAIN)] == [True, False, False, True]
     failed = record.of(PLAIN)[1]
     assert failed.code == "VMExtensionHandlerNonTransientError"
     assert failed.message.startswith("The handler for VM extension type 'Contoso.Demo.Hello'")
@@ -136,7 +136,10 @@ def test_a_machine_is_judged_by_the_world_of_the_minute_it_was_asked_for(scene: 
         dataclasses.replace(the_plan(), timeline=timeline), a_place(), services=scene.services
     )
 
-    assert [(one.minute, one.ready) for one in record.of(PLAIN)] == [(59, True), (179, False)]
+    assert [(attempt.minute, attempt.ready) for attempt in record.of(PLAIN)] == [
+        (59, True),
+        (179, False),
+    ]
 
 
 def test_nothing_is_left_of_a_drill(scene: Scene) -> None:
@@ -174,7 +177,7 @@ def test_the_first_machine_that_failed_is_left_alone_and_looked_at_in_the_end(
 
 def test_what_machines_ask_is_put_down_for_their_image_and_minute(scene: Scene) -> None:
     soon, later = (NOW() + dt.timedelta(seconds=seconds) for seconds in (5, 65))
-    scene.incident.told += [
+    scene.incident.recorded += [
         ServiceRequest(soon, "store", "drill-1-plain-01", 409),
         ServiceRequest(later, "store", "drill-1-plain-01", 409),
         ServiceRequest(soon, "identity", "drill-1-plain-02", 200),

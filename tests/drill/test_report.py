@@ -35,9 +35,9 @@ def test_the_report_for_programs(golden: Golden) -> None:
 def test_a_failed_drill_says_first_what_was_wrong() -> None:
     record = _failed()
 
-    said = headline(record, judge_drill(record))
+    summary = headline(record, judge_drill(record))
 
-    assert said.startswith("The drill failed. Every golden machine becomes Ready: 0 of 1")
+    assert summary.startswith("The drill failed. Every golden machine becomes Ready: 0 of 1")
 
 
 def test_a_page_needs_nothing_but_itself() -> None:
@@ -54,9 +54,9 @@ def test_a_page_needs_nothing_but_itself() -> None:
 def test_a_page_says_first_how_many_machines_there_were() -> None:
     record = a_record()
 
-    told = drill_page(record, judge_drill(record)).partition("<body>")[2].partition("<figure>")[0]
+    facts = drill_page(record, judge_drill(record)).partition("<body>")[2].partition("<figure>")[0]
 
-    places = [told.index(word) for word in ("passed", ">4 of 4", ">2 of 4", "replayed")]
+    places = [facts.index(word) for word in ("passed", ">4 of 4", ">2 of 4", "replayed")]
     assert places == sorted(places)
 
 

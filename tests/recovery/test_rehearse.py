@@ -76,7 +76,7 @@ def test_what_ends_otherwise_ends_the_rehearsal(
 
 def test_a_stop_condition_that_holds_is_a_failure_with_its_reason() -> None:
     page = PAGE.replace("ends with 6", "ends with 0")
-    hands = RehearsalServices(
+    services = RehearsalServices(
         run=lambda _, words: (GOOD[words[0]], ""),
         inject_fault=lambda: None,
         values={"IMAGE": "web"},
@@ -86,7 +86,7 @@ def test_a_stop_condition_that_holds_is_a_failure_with_its_reason() -> None:
         progress=Tape(),
     )
 
-    made = rehearse(parse_runbook("fire", page), hands)
+    made = rehearse(parse_runbook("fire", page), services)
 
     assert made.why == ("a stop condition holds: ./inv status $IMAGE ends with 0: nobody answers.")
 

@@ -66,7 +66,7 @@ def test_a_page_is_read_as_it_stands() -> None:
 
     assert (book.title, book.minutes) == ("It burns", 10)
     assert book.checks == (RunbookCommand(text="./inv gate", exit_code=75),)
-    assert [one.text for one in book.commands] == [
+    assert [command.text for command in book.commands] == [
         'NAME=second ./inv hold $IMAGE --reason "it burns"',
         "./inv status $IMAGE",
     ]
@@ -74,7 +74,7 @@ def test_a_page_is_read_as_it_stands() -> None:
         {"NAME": "second"},
         ("hold", "web", "--reason", "it burns"),
     )
-    assert [(one.command.exit_code, one.why) for one in book.stops] == [
+    assert [(stop.command.exit_code, stop.why) for stop in book.stops] == [
         (0, "it is out; go home."),
         (6, "nobody answers."),
     ]
@@ -118,7 +118,9 @@ def test_every_page_is_whole_measured_indexed_and_can_be_rehearsed() -> None:
     assert set(books) == set(FAULTS)
     assert [name for name in books if f"(../runbooks/{name}.md)" not in index] == []
     for book in books.values():
-        told = re.match(r"([\d.]+) s of (\d+) min, on \d{4}-\d\d-\d\d, .+", book.facts["measured"])
-        assert told, book.name
-        assert int(told[2]) == book.minutes
-        assert float(told[1]) <= book.minutes * 60
+        measured = re.match(
+            r"([\d.]+) s of (\d+) min, on \d{4}-\d\d-\d\d, .+", book.facts["measured"]
+        )
+        assert measured, book.name
+        assert int(measured[2]) == book.minutes
+        assert float(measured[1]) <= book.minutes * 60

@@ -50,8 +50,10 @@ EMPTY = Inventory(gallery=TO.gallery, at=NOW)
 
 
 def a_seated(number: str, days: float, *rings: str, **tags: str) -> GalleryVersion:
-    told = {name: text for ring in rings for name, text in ring_tag(ring, ago(days=days)).items()}
-    return a_version(number, tags=told | tags)
+    ring_tags = {
+        name: text for ring in rings for name, text in ring_tag(ring, ago(days=days)).items()
+    }
+    return a_version(number, tags=ring_tags | tags)
 
 
 OLDER, CURRENT = a_seated(OLD, 20, "canary", "broad"), a_seated(NEW, 2, "canary", "broad")
@@ -60,8 +62,8 @@ FIRST = an_inventory(OLDER, CURRENT)
 
 def copied(first: Inventory, second: Inventory = EMPTY) -> Inventory:
     """The second gallery once a plan that was made for it has been carried out."""
-    there = {key(one.id): one for one in second.versions}
-    originals = {key(one.id): one for one in first.versions}
+    there = {key(version.id): version for version in second.versions}
+    originals = {key(version.id): version for version in first.versions}
     for action in plan_copy(SPEC, first, second, TO, now=NOW).actions:
         name = key(action.subject)
         match action:
@@ -82,7 +84,8 @@ def copied(first: Inventory, second: Inventory = EMPTY) -> Inventory:
                 regions = dict.fromkeys(there[name].regions, "Completed")
                 there[name] = replace(there[name], regions=regions)
     definitions = tuple(
-        Definition(id=TO.place_of(one.id), name=one.name) for one in first.definitions
+        Definition(id=TO.place_of(definition.id), name=definition.name)
+        for definition in first.definitions
     )
     return replace(second, definitions=definitions, versions=tuple(there.values()))
 
@@ -92,8 +95,8 @@ def test_what_is_current_and_what_was_before_is_copied_to_its_regions_and_the_se
         SPEC, an_inventory(a_version("2026.1001.0"), OLDER, CURRENT), EMPTY, TO, now=NOW
     )
 
-    made = [one for one in plan.actions if isinstance(one, Copy)]
-    assert [one.source for one in made] == [OLDER.id, CURRENT.id]
+    made = [action for action in plan.actions if isinstance(action, Copy)]
+    assert [action.source for action in made] == [OLDER.id, CURRENT.id]
     assert made[0].subject == f"{TO.gallery}/images/demo/versions/{OLD}"
     assert set(made[0].replicas) == {"northeurope", "westeurope", "uksouth"}
     assert made[0].sentence == (
@@ -104,11 +107,11 @@ def test_what_is_current_and_what_was_before_is_copied_to_its_regions_and_the_se
 def test_before_anything_was_promoted_the_newest_good_version_is_copied() -> None:
     bad = a_version("2026.1121.0", tags=revoked_tag(ago(days=1)))
 
-    (one,) = versions_for_recovery(
+    (version,) = versions_for_recovery(
         rings_of(SPEC, VersionIndex(an_inventory(a_version(OLD), a_version(NEW), bad)))
     )
 
-    assert str(one.version) == NEW
+    assert str(version.version) == NEW
 
 
 def test_an_image_without_a_version_is_refused_with_the_bake_that_makes_one() -> None:
@@ -150,12 +153,12 @@ def test_a_revocation_reaches_the_copy_before_anything_is_copied() -> None:
     ],
 )
 def test_a_copy_that_differs_says_how(change: dict[str, object], why: str) -> None:
-    good = next(one for one in copied(FIRST).versions if one.version == CURRENT.version)
+    good = next(version for version in copied(FIRST).versions if version.version == CURRENT.version)
 
     assert copy_defects(CURRENT, good, ("a", "a")) == ()
     assert copy_defects(CURRENT, good, ("a", "b")) == ("its content is another",)
     assert copy_defects(CURRENT, None) == ("there is none",)
-    assert any(one.startswith(why) for one in copy_defects(CURRENT, replace(good, **change)))  # type: ignore[arg-type]
+    assert any(defect.startswith(why) for defect in copy_defects(CURRENT, replace(good, **change)))  # type: ignore[arg-type]
 
 
 def test_scale_sets_go_to_the_copy_of_what_their_ring_has_in_batches_and_back() -> None:
@@ -171,30 +174,33 @@ def test_scale_sets_go_to_the_copy_of_what_their_ring_has_in_batches_and_back() 
     gone = replace(an_inventory(OLDER, CURRENT), scale_sets=moved(there, plan.actions))
     back = plan_gallery_switch(SPEC, gone, TO.gallery, now=NOW)
 
-    assert [(one.kind, one.subject.rpartition("/")[2]) for one in plan.actions] == [
+    assert [(action.kind, action.subject.rpartition("/")[2]) for action in plan.actions] == [
         ("move", "canary-1"),
         ("move", "web-1"),
         ("move", "web-2"),
     ]
-    assert {one.to for one in plan.actions if isinstance(one, Move)} == {TO.place_of(CURRENT.id)}
-    assert [one.subject.rpartition("/")[2] for one in lost.actions] == ["web-1"]
-    assert {one.reason for one in lost.refusals} == {"its region westeurope is left out"}
-    assert {one.to for one in back.actions if isinstance(one, Move)} == {CURRENT.id}
+    assert {action.to for action in plan.actions if isinstance(action, Move)} == {
+        TO.place_of(CURRENT.id)
+    }
+    assert [action.subject.rpartition("/")[2] for action in lost.actions] == ["web-1"]
+    assert {refusal.reason for refusal in lost.refusals} == {"its region westeurope is left out"}
+    assert {action.to for action in back.actions if isinstance(action, Move)} == {CURRENT.id}
 
 
 def moved(inventory: Inventory, actions: Iterable[Action]) -> tuple[ScaleSet, ...]:
     """The scale sets as they are once they have been moved."""
-    to = {key(one.subject): one.to for one in actions if isinstance(one, Move)}
+    to = {key(action.subject): action.to for action in actions if isinstance(action, Move)}
     return tuple(
         replace(
-            one,
-            image=to.get(key(one.id), one.image),
+            scale_set,
+            image=to.get(key(scale_set.id), scale_set.image),
             upgrade=UpgradeState.DONE,
             instances=tuple(
-                replace(each, exact=to.get(key(one.id), each.exact)) for each in one.instances
+                replace(each, exact=to.get(key(scale_set.id), each.exact))
+                for each in scale_set.instances
             ),
         )
-        for one in inventory.scale_sets
+        for scale_set in inventory.scale_sets
     )
 
 
@@ -204,7 +210,7 @@ def test_a_ring_without_a_good_copy_moves_nobody_and_names_the_command() -> None
     plan = plan_gallery_switch(SPEC, there, GALLERY, now=NOW)
 
     assert plan.actions == ()
-    assert {one.command for one in plan.refusals} == {"./inv dr copy demo"}
+    assert {refusal.command for refusal in plan.refusals} == {"./inv dr copy demo"}
 
 
 def test_everything_that_is_missing_comes_with_what_brings_it() -> None:
@@ -213,14 +219,14 @@ def test_everything_that_is_missing_comes_with_what_brings_it() -> None:
     thin = replace(CURRENT, regions={"westeurope": "Completed", "northeurope": "Replicating"})
     late = find_gaps(SPEC, an_inventory(OLDER, thin), None, None)
 
-    assert [one.command for one in bare] == ["./inv bake demo"]
-    assert [one.command for one in alone] == [
+    assert [gap.command for gap in bare] == ["./inv bake demo"]
+    assert [gap.command for gap in alone] == [
         "./inv bake demo --force",
         "./inv bake demo --force",
         "./inv dr copy demo",
     ]
     assert alone[-1].what == "its copy in gallery spare: there is none"
-    assert [one.what for one in late] == [f"{NEW} has no complete replica in northeurope"]
+    assert [gap.what for gap in late] == [f"{NEW} has no complete replica in northeurope"]
     assert find_gaps(SPEC, FIRST, copied(FIRST), TO) == ()
 
 
@@ -229,11 +235,11 @@ def test_settings_and_bins_are_looked_at_whatever_the_image() -> None:
     second = replace(EMPTY, soft_delete=True)
 
     assert find_general_gaps(kept, second, ("westeurope", "uksouth")) == ()
-    told = find_general_gaps(FIRST, None, ("westeurope", "uksouth"))
-    assert told[0].command == "az sig update -g images -r imagebake --soft-delete true"
-    assert told[1].what == "there is no second gallery"
+    gaps = find_general_gaps(FIRST, None, ("westeurope", "uksouth"))
+    assert gaps[0].command == "az sig update -g images -r imagebake --soft-delete true"
+    assert gaps[1].what == "there is no second gallery"
     same = find_general_gaps(kept, second, ("uksouth", "uksouth"))
-    assert [one.what for one in same] == ["both galleries are in uksouth"]
+    assert [gap.what for gap in same] == ["both galleries are in uksouth"]
 
 
 @settings(max_examples=150, deadline=None)
@@ -242,12 +248,12 @@ def test_in_any_world_copies_end_equal_and_machines_go_only_to_good_ones(seed: i
     first = a_world(seed, {"demo": SPEC}).inventory()
     rings = rings_of(SPEC, VersionIndex(first))
     second = copied(first)
-    there = {key(one.id): one for one in second.versions}
+    there = {key(version.id): version for version in second.versions}
 
-    for one in versions_for_recovery(rings):
-        assert copy_defects(one, there[key(TO.place_of(one.id))]) == ()
+    for version in versions_for_recovery(rings):
+        assert copy_defects(version, there[key(TO.place_of(version.id))]) == ()
     assert plan_copy(SPEC, first, second, TO, now=NOW).actions == ()
-    assert not any(TAG_CLAIM in name for one in second.versions for name in one.tags)
+    assert not any(TAG_CLAIM in name for version in second.versions for name in version.tags)
     plan = plan_gallery_switch(SPEC, replace(second, scale_sets=first.scale_sets), GALLERY, now=NOW)
     for move in plan.actions:
         if isinstance(move, Move):
@@ -267,7 +273,7 @@ def test_a_copy_that_was_cut_short_is_taken_up_and_ends_the_same(seed: int, done
 
     resumed = copied(first, part)
 
-    assert sorted(resumed.versions, key=lambda one: one.id) == sorted(
-        whole.versions, key=lambda one: one.id
+    assert sorted(resumed.versions, key=lambda version: version.id) == sorted(
+        whole.versions, key=lambda version: version.id
     )
-    assert all(copied_tags(one) == one.tags for one in resumed.versions)
+    assert all(copied_tags(version) == version.tags for version in resumed.versions)

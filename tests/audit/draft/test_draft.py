@@ -82,14 +82,14 @@ def loaded(draft: Draft, folder: Path, pins: str = "") -> ImageSpec:
 def test_a_template_is_explained(name: str, golden: Golden) -> None:
     draft = imported(f"{name}.json")
 
-    golden.check(f"import/{name}.stderr", "".join(f"{one}\n" for one in draft.findings))
+    golden.check(f"import/{name}.stderr", "".join(f"{finding}\n" for finding in draft.findings))
     golden.check(f"import/{name}.yaml", render_spec(draft))
 
 
 def test_every_code_is_found_in_some_template() -> None:
-    said = {one.code for name in TEMPLATES for one in imported(f"{name}.json").findings}
+    codes = {finding.code for name in TEMPLATES for finding in imported(f"{name}.json").findings}
 
-    assert said == set(CODES)
+    assert codes == set(CODES)
 
 
 def test_a_deployments_parameters_fill_in_what_it_has_no_default_for() -> None:
@@ -177,7 +177,7 @@ def test_every_source_has_its_place_in_a_spec(
     spec = loaded(draft, tmp_path, pins="  - {package: jq, version: '1.6-2.1'}")
 
     assert spec.source.urn == named
-    assert {one.code for one in draft.findings} & {"I105", "I106", "I114"} == codes
+    assert {finding.code for finding in draft.findings} & {"I105", "I106", "I114"} == codes
 
 
 def test_a_template_that_names_no_version_becomes_a_spec_that_says_so(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_template_that_names_no_version_becomes_a_spec_that_says_so(tmp_path: 
     with pytest.raises(SpecError) as caught:
         loaded(draft, tmp_path)
 
-    assert {one.code for one in caught.value.diagnostics} == {"S003", "S014"}
+    assert {diagnostic.code for diagnostic in caught.value.diagnostics} == {"S003", "S014"}
 
 
 def test_a_template_of_windows_becomes_a_spec_that_lacks_pins_and_a_version_only(
@@ -199,17 +199,17 @@ def test_a_template_of_windows_becomes_a_spec_that_lacks_pins_and_a_version_only
     with pytest.raises(SpecError) as caught:
         loaded(draft, tmp_path)
 
-    assert {one.code for one in caught.value.diagnostics} == {"S003", "S014"}
+    assert {diagnostic.code for diagnostic in caught.value.diagnostics} == {"S003", "S014"}
 
 
 def test_a_secret_in_a_restart_is_neither_written_nor_shown(tmp_path: Path) -> None:
     command = "net use z: AccountKey=" + "QUJDREVG" * 10 + "QUJDRE=="
     steps = [{"type": "WindowsRestart", "restartCommand": command}]
     draft = imported(template(tmp_path, customize=steps), folder=tmp_path)
-    told = render_spec(draft) + "".join(map(str, draft.findings))
+    texts = render_spec(draft) + "".join(map(str, draft.findings))
 
-    assert "I109" in {one.code for one in draft.findings}
-    assert "QUJDREVG" not in told
+    assert "I109" in {finding.code for finding in draft.findings}
+    assert "QUJDREVG" not in texts
 
 
 @pytest.mark.parametrize(
@@ -283,10 +283,10 @@ def test_names_of_steps_stay_apart(tmp_path: Path) -> None:
     step = {"type": "Shell", "name": "a" * 80, "inline": ["true"]}
     path = template(tmp_path, customize=[step, step, step | {"name": "A" * 80}])
 
-    called = [one.name for one in imported(path, folder=tmp_path).customizers]
+    called = [step.name for step in imported(path, folder=tmp_path).customizers]
 
     assert len(set(called)) == 3
-    assert all(len(one) <= 63 for one in called)
+    assert all(len(name) <= 63 for name in called)
 
 
 @given(
@@ -319,7 +319,9 @@ def test_only_errors_are_strict_about(tmp_path: Path) -> None:
     path = template(tmp_path, optimize={"vmBoot": {"state": "Enabled"}})
     draft = imported(path, folder=tmp_path)
 
-    assert has_errors(draft) == any(one.severity is Severity.ERROR for one in draft.findings)
+    assert has_errors(draft) == any(
+        finding.severity is Severity.ERROR for finding in draft.findings
+    )
     assert has_errors(draft), "nobody answers for the image, and it pins no agent"
 
 

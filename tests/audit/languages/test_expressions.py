@@ -37,7 +37,7 @@ def plain(node: Node) -> object:
         case ListValue():
             return [plain(item) for item in node.items]
         case ObjectValue():
-            return {one.name: plain(one.value) for one in node.entries.values()}
+            return {member.name: plain(member.value) for member in node.entries.values()}
         case OneOf():
             return {str(plain(option)) for option in node.options}
         case UnknownValue():

@@ -26,7 +26,7 @@ def plain(node: Node | None) -> object:
         case ListValue():
             return [plain(item) for item in node.items]
         case ObjectValue():
-            return {one.name: plain(one.value) for one in node.entries.values()}
+            return {member.name: plain(member.value) for member in node.entries.values()}
     raise AssertionError(node)
 
 
@@ -40,10 +40,10 @@ def lowered(value: object) -> object:
     if isinstance(value, dict):
         kept: dict[str, object] = {}
         for key, inner in value.items():
-            kept.pop(next((one for one in kept if one.lower() == key.lower()), key), None)
+            kept.pop(next((name for name in kept if name.lower() == key.lower()), key), None)
             kept[key] = lowered(inner)
-        return {key.lower(): one for key, one in kept.items()}
-    return [lowered(one) for one in value] if isinstance(value, list) else value
+        return {key.lower(): item for key, item in kept.items()}
+    return [lowered(item) for item in value] if isinstance(value, list) else value
 
 
 @given(VALUES)
@@ -51,7 +51,7 @@ def test_what_json_writes_is_read_back(value: object) -> None:
     for text in (json.dumps(value), json.dumps(value, indent=2, ensure_ascii=False)):
         reading = read_json(SourceText("a.json", text))
 
-        assert [one.message for one in reading.flaws if "twice" not in one.message] == []
+        assert [flaw.message for flaw in reading.flaws if "twice" not in flaw.message] == []
         assert lowered(plain(reading.root)) == lowered(value)
 
 

@@ -157,9 +157,9 @@ def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(
     assert desk.type("./inv heartbeat demo") == 0
 
     assert desk.type("./inv outage store --told") == 0
-    for one in (*book.checks, *book.commands):
-        words = one.text.replace("$IMAGE", "demo").replace("$REGION", "westeurope")
-        assert desk.type(words.replace(" --region westeurope", "")) == one.exit_code, words
+    for command in (*book.checks, *book.commands):
+        words = command.text.replace("$IMAGE", "demo").replace("$REGION", "westeurope")
+        assert desk.type(words.replace(" --region westeurope", "")) == command.exit_code, words
     (incident,) = desk.incidents()
     stopped = desk.type(promotion)
     assert desk.type("./inv dashboard --out site") == 0
@@ -178,9 +178,12 @@ def test_an_outage_is_detected_stops_a_promotion_is_answered_and_shown(
     assert stopped == 75
     assert "packages-1.store.test" in sick
     assert desk.incidents() == []
-    (told,) = shown["incidents"]
-    assert told["closed"]
-    assert (told["host"], told["phase"]) == ("packages-1.store.test", f"handler {PLAIN_NEEDS}")
+    (closed_incident,) = shown["incidents"]
+    assert closed_incident["closed"]
+    assert (closed_incident["host"], closed_incident["phase"]) == (
+        "packages-1.store.test",
+        f"handler {PLAIN_NEEDS}",
+    )
     assert "packages-1.store.test" in desk.page()
     assert [ring["current"] for ring in shown["images"][0]["rings"]] == ["1.0.0", "1.0.0"]
 

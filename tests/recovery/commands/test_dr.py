@@ -89,7 +89,7 @@ def models(fleet: Rollout) -> dict[str, str]:
 
 def copies(fleet: Rollout) -> list[str]:
     inventory = spare(fleet).fleet.inventory(consumers=False)
-    return sorted(str(one.version) for one in inventory.versions)
+    return sorted(str(version.version) for version in inventory.versions)
 
 
 def test_copies_are_their_originals_and_a_second_run_writes_nothing(fleet: Rollout) -> None:
@@ -101,8 +101,10 @@ def test_copies_are_their_originals_and_a_second_run_writes_nothing(fleet: Rollo
         copy(later)
 
     assert copies(fleet) == ["1.0.0", "1.0.1"]
-    assert [one.parent for one in before] == [version_id(n).lower() for n in ("1.0.0", "1.0.1")]
-    assert all(one.hidden for one in before)
+    assert [version.parent for version in before] == [
+        version_id(n).lower() for n in ("1.0.0", "1.0.1")
+    ]
+    assert all(version.hidden for version in before)
     assert spare(fleet).fleet.inventory(consumers=False).versions == before
     assert lacking_words(fleet) == ["demo, ring broad: no good version before 1.0.0 to go back to"]
 
@@ -113,14 +115,14 @@ def test_a_second_gallery_that_is_not_there_yet_is_one_line_with_its_command(
     found = lacking(fleet.place, [])
 
     assert ("gallery spare", "there is none", "./inv dr copy IMAGE") in [
-        (one.subject, one.what, one.command) for one in found
+        (gap.subject, gap.what, gap.command) for gap in found
     ]
 
 
 def lacking_words(fleet: Rollout) -> list[str]:
     """What is missing, but for bins, which the emulator's gallery has not."""
     found = lacking(fleet.place, [fleet.spec])
-    return [f"{one.subject}: {one.what}" for one in found if "deleted" not in one.what]
+    return [f"{gap.subject}: {gap.what}" for gap in found if "deleted" not in gap.what]
 
 
 def test_a_region_is_lost_and_the_fleet_goes_on_from_the_second_gallery(wide: Rollout) -> None:
@@ -131,11 +133,11 @@ def test_a_region_is_lost_and_the_fleet_goes_on_from_the_second_gallery(wide: Ro
     fleet.emulator.lost = frozenset({"westeurope"})
     with pytest.raises(CloudError):
         fleet.rollback()
-    told = lacking_words(fleet)
+    gaps = lacking_words(fleet)
     use(fleet, without="westeurope")
     fleet.emulator.lost = frozenset()
 
-    assert told[0].startswith("gallery imagebake: it cannot be read")
+    assert gaps[0].startswith("gallery imagebake: it cannot be read")
     assert models(fleet) == {
         "canary": "imagebake 1.0.1",
         "broad-1": "imagebake 1.0.0",
@@ -235,8 +237,8 @@ def test_what_was_deleted_comes_back_as_it_was_while_the_gallery_keeps_it(tmp_pa
         before = fleet.inventory().versions
         with pytest.raises(RolloutRefused) as nothing:
             restore_versions(fleet.place, fleet.spec, None)
-        for one in before:
-            fleet.fleet.delete(one.id)
+        for version in before:
+            fleet.fleet.delete(version.id)
 
         first = restore_versions(fleet.place, fleet.spec, "1.0.1")
         restore_versions(fleet.place, fleet.spec, None)
@@ -244,8 +246,8 @@ def test_what_was_deleted_comes_back_as_it_was_while_the_gallery_keeps_it(tmp_pa
         assert nothing.value.message == "the gallery keeps nothing of demo that was deleted"
         assert first == (version_id("1.0.1"),)
         assert fleet.inventory().versions == before
-        for one in before:
-            fleet.fleet.delete(one.id)
+        for version in before:
+            fleet.fleet.delete(version.id)
         fleet.clock.turn(days=8)
         with pytest.raises(RolloutRefused, match=r"nothing of demo@1\.0\.0 that was deleted"):
             restore_versions(fleet.place, fleet.spec, "1.0.0")
