@@ -51,7 +51,7 @@ class Subject:
     scheme: Scheme
     question: Question | None
     by_hand: str = ""
-    adoption_terms: AdoptionTerms
+    terms: AdoptionTerms
     owner: str = ""
     reason: str = ""
     review_by: dt.date | None = None

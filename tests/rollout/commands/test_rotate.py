@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from imagebake.heartbeat.history_report import read_heartbeats
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused, SpecError, UsageError
 from imagebake.rollout.commands.hold import hold, unhold
 from imagebake.rollout.commands.map import print_map
@@ -20,8 +21,11 @@ from imagebake.rollout.commands.status import print_status
 
 ROTATE: dict[str, Any] = {
     "plan": False, "apply": True, "expect": "", "override": "", "as_json": False,
+    "heartbeats": read_heartbeats,
 }  # fmt: skip
-PROMOTE: dict[str, Any] = {"plan": False, "apply": False, "override": "", "as_json": False}
+PROMOTE: dict[str, Any] = {
+    "plan": False, "apply": False, "override": "", "as_json": False, "heartbeats": read_heartbeats,
+}  # fmt: skip
 ROLLBACK: dict[str, Any] = {
     "ring": "", "reason": "it does not boot", "plan": False, "override": "", "take_over": False,
     "as_json": False,
