@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from imagebake.azure.model.fleet import Inventory, ScaleSet
@@ -255,30 +255,24 @@ def _plan(
 ) -> RolloutPlan:
     title = f"Roll back {spoken(case.bad.id)}"
     why = f"it takes the place of {case.bad.version}"
-    revoke = () if case.known else (_revocation(case, reason, now),)
     after = rings_of(spec, VersionIndex(_with_revoked(inventory, case, now)))
     affected = set(before.index.affected_by(case.bad.id))
     audience = scale_sets_by_ring(inventory, before.rings)
-    affected_rings = [
-        ring
-        for ring in before.rings
-        if is_affected(before, after, ring, affected, audience[ring.name])
-    ]
+    affected_rings = _affected_rings(before, after, affected, audience)
     goals = {ring.name: _goal(after, ring) for ring in affected_rings}
-    lacking = [ring for ring in affected_rings if goals[ring.name] is None]
     orphans = find_orphaned_rings(before.index, after.index, before.definition)
-    refusals = (
-        *(_no_target(before, after, ring, case.bad, affected) for ring in lacking),
-        *((orphaned_ring_refusal(*orphan) for orphan in orphans) if not override else ()),
-    )
+    notes = _notes(case, affected, before)
+    lacking = [ring for ring in affected_rings if goals[ring.name] is None]
+    refusals = [_no_target(before, after, ring, case.bad, affected) for ring in lacking]
+    if not override:
+        refusals += [orphaned_ring_refusal(version, name) for version, name in orphans]
     if refusals:
-        return RolloutPlan(
-            title=title, at=now, refusals=refusals, notes=_notes(case, affected, before)
-        )
+        return RolloutPlan(title=title, at=now, refusals=tuple(refusals), notes=notes)
     actions: list[Action] = [
         keep_override(version, name, override or "", now) for version, name in orphans
     ]
-    actions += revoke
+    if not case.known:
+        actions.append(Revoke(subject=case.bad.id, reason=reason, ring=case.scope, at=now))
     back = [
         _back(spec, after, ring, audience[ring.name], goals, reason=why, now=now)
         for ring in affected_rings
@@ -290,12 +284,25 @@ def _plan(
         actions=tuple(_in_order(actions)),
         refusals=tuple(refusal for done in back for refusal in done.refusals),
         due=tuple(due for done in back for due in done.due),
-        notes=_notes(case, affected, before),
+        notes=notes,
         facts={
             "rollback_minutes": spec.objectives.rollback_minutes,
             "serves": {name: str(goal.version) for name, goal in goals.items() if goal},
         },
     )
+
+
+def _affected_rings(
+    before: Rings,
+    after: Rings,
+    affected: set[str],
+    audience: Mapping[str, tuple[ScaleSet, ...]],
+) -> list[Ring]:
+    return [
+        ring
+        for ring in before.rings
+        if is_affected(before, after, ring, affected, audience[ring.name])
+    ]
 
 
 def _back(
@@ -314,10 +321,6 @@ def _back(
     return promotion_steps(
         after, spec, goal, ring, audience, now=now, reason=reason, wanted=goals, again=True
     )
-
-
-def _revocation(case: RollbackCase, reason: str, now: dt.datetime) -> Revoke:
-    return Revoke(subject=case.bad.id, reason=reason, ring=case.scope, at=now)
 
 
 def _with_revoked(inventory: Inventory, case: RollbackCase, now: dt.datetime) -> Inventory:

@@ -13,7 +13,7 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_HOLD
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.management.health import Incident
+from imagebake.emulator.outages import ServiceHealthEvent
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused
 from imagebake.kernel.settings import Freeze
 from imagebake.rollout.model.actions import Move
@@ -116,7 +116,7 @@ def test_what_replicates_slowly_is_left_and_taken_up_again(fleet: Rollout, clock
     fleet.rotate()
 
     assert caught.value.message == "demo@1.0.1 is not complete in northeurope after 0 minutes"
-    assert caught.value.hint == "replication goes on by itself; the same command waits again"
+    assert caught.value.hint == "replication continues by itself; run the command again to wait for it"
     assert between == {"canary": "1.0.1", "broad": "1.0.0"}
     assert fleet.current()["broad"] == "1.0.1"
     assert fleet.on() == {key: {"1.0.1"} for key in SETS}
@@ -148,8 +148,8 @@ def test_more_failures_than_the_budget_stop_a_ring_until_it_is_rolled_back(
     fleet.rollback()
 
     assert caught.value.message.startswith(
-        "ring broad is stopped: 2 of its scale sets failed, and 0 may: broad-1: its rolling"
-        " upgrade failed; broad-2:"
+        "ring broad is stopped: 2 of its scale sets failed, and the error budget is 0: broad-1:"
+        " its rolling upgrade failed; broad-2:"
     )
     assert "broad-3" not in with_it
     assert not [one for one in again.actions if isinstance(one, Move)]
@@ -289,7 +289,7 @@ def test_while_azure_is_not_known_to_be_well_nothing_is_promoted(
     known: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     if known:
-        fleet.emulator.health = (Incident(title="Machines do not start"),)
+        fleet.emulator.health = (ServiceHealthEvent(title="Machines do not start"),)
     else:
         fleet.emulator.fail("GET", "*/events", status=500, times=99)
 

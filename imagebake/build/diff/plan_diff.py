@@ -147,7 +147,7 @@ def _regions(sides: PlanSides) -> Iterator[PlanChange]:
 def _settings(sides: PlanSides) -> Iterator[PlanChange]:
     """Yield changes of all other spec keys, if the image exists on both sides."""
     if sides.both:
-        for pair in sides.pairs(_said(sides.old), _said(sides.new)):
+        for pair in sides.pairs(_other_settings(sides.old), _other_settings(sides.new)):
             yield from pair.change(RiskArea.SETTINGS, "setting", str)
         for kept in (_pins, _extensions):
             for pair in sides.paired(kept, lambda named: named[0]):
@@ -157,7 +157,7 @@ def _settings(sides: PlanSides) -> Iterator[PlanChange]:
                         yield from answer.change(RiskArea.SETTINGS, "pin", str)
 
 
-def _said(side: PlanSide) -> dict[str, str]:
+def _other_settings(side: PlanSide) -> dict[str, str]:
     return {
         name: text
         for key, value in side.document().items()
