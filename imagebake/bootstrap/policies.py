@@ -237,7 +237,7 @@ def check_policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             yield Complaint(
                 check="policy",
                 what=f"the policy of assignment {_title(assignment)!r} cannot be read",
-                why=error.said,
+                why=error.azure_message,
                 command=f"az policy assignment show --name {assignment['name']}",
                 sure=False,
             )

@@ -171,6 +171,7 @@ class _IncidentReplay:
             (phase.start, phase) for phase in line.phases
         ]
         demands: list[tuple[int, DrillPhase | None]] = [(minute, None) for minute in line.demands]
+        # False sorts first: at the same minute a phase precedes a request.
         return iter(sorted(phases + demands, key=lambda event: (event[0], event[1] is None)))
 
     def _wait_until(self, minute: float) -> None:
@@ -224,7 +225,7 @@ class _IncidentReplay:
             machines.await_agent(name, limit=self.place.patience)
             seconds = round((self.services.now() - began).total_seconds(), 3)
         except CloudError as error:
-            code, message = error.code, error.said
+            code, message = error.code, error.azure_message
         attempt = ProvisioningAttempt(
             label=candidate.label,
             name=name,
@@ -234,6 +235,7 @@ class _IncidentReplay:
             message=message,
             downloads=self._downloads(machine_id),
         )
+        # One failed machine is kept to the end: does it recover without an operator?
         if not self._record_attempt(attempt, bool(machine_id)):
             machines.delete(name)
             with self.guard:
@@ -263,6 +265,7 @@ class _IncidentReplay:
         ledger = self.services.incident.ledger(machine_id) if self.services.incident else None
         if ledger is None:
             return None
+        # The kernel's counters see every packet, the entries only those that could be attributed.
         counted = ledger.counters.get(DNS, 0) + ledger.counters.get(OTHER, 0)
         return max(counted, len(ledger.entries))
 
@@ -274,6 +277,7 @@ class _IncidentReplay:
             self.witness = FirstFailure(
                 name=failed.name,
                 minute=failed.minute,
+                # A view without handlers is that of a machine whose extension never arrived.
                 healed=view.ready and bool(view.handlers),
                 message=broken.message if broken else view.agent_message,
             )

@@ -23,7 +23,7 @@ from imagebake.heartbeat.verdict import Cause, Verdict, judge_beats
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
-from imagebake.kernel.host.process_identity import Presence, is_gone, present
+from imagebake.kernel.host.process_identity import ProcessIdentity, has_ended, current_process
 from imagebake.lock.selection import fresh_lock, templates
 from imagebake.rollout.operation import RolloutContext, open_rollout
 from imagebake.session.machines import (
@@ -156,7 +156,7 @@ def _round(at: RolloutContext) -> HeartbeatRun:
     key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
     return HeartbeatRun(
         run=f"{at.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-        owner=str(present()),
+        owner=str(current_process()),
         subnet=lambda region: subnet.replace("{region}", region),
         public_key=key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode(),
     )
@@ -179,8 +179,8 @@ def _hands(at: RolloutContext, specs: Iterable[ImageSpec]) -> HeartbeatServices:
 
 
 def _orphaned(owner: str) -> bool:
-    known = Presence.parse(owner)
-    return known is not None and is_gone(known)
+    known = ProcessIdentity.parse(owner)
+    return known is not None and has_ended(known)
 
 
 def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None:
@@ -205,7 +205,9 @@ def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None
     except NotFound:
         return
     except CloudError as error:
-        at.context.progress.note(f"{spec.name} does not tell of its incidents: {error.said}")
+        at.context.progress.note(
+            f"{spec.name} does not tell of its incidents: {error.azure_message}"
+        )
 
 
 def _cells(beat: Beat) -> tuple[str, ...]:

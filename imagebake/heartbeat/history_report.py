@@ -23,7 +23,7 @@ from imagebake.kernel.console import print_json, print_table, print_text
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.host.files import write_atomically
-from imagebake.kernel.host.process_identity import present
+from imagebake.kernel.host.process_identity import current_process
 from imagebake.rollout.promote import Heartbeats
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -33,8 +33,8 @@ RECENT = dt.timedelta(days=30)
 
 def records(context: Context) -> BeatRecords:
     """The records of this state directory."""
-    host = present().host.replace("/", "-").strip(".-")
-    unmarked = present().host.endswith("/")
+    host = current_process().host.replace("/", "-").strip(".-")
+    unmarked = current_process().host.endswith("/")
     name = f"{host}-{secrets.token_hex(4)}" if unmarked else host
     return BeatRecords(folder=context.workspace.heartbeats, host=name)
 

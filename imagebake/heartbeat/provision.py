@@ -118,7 +118,7 @@ class _HeartbeatWorker:
         try:
             tagged = machines.tagged(TAG)
         except CloudError as error:
-            step.note(f"leftovers of earlier beats are not known: {error.said}")
+            step.note(f"leftovers of earlier beats are not known: {error.azure_message}")
             return
         stale = [name for name, tag in tagged.items() if self._stale(tag)]
 
@@ -126,7 +126,7 @@ class _HeartbeatWorker:
             try:
                 machines.delete(name)
             except CloudError as error:
-                return f"{name} was left by an earlier beat and stays: {error.said}"
+                return f"{name} was left by an earlier beat and stays: {error.azure_message}"
             return f"deleted {name}, which an earlier beat had left"
 
         with ThreadPoolExecutor(_CONCURRENT) as pool:
@@ -231,7 +231,7 @@ class _BeatMachine:
         try:
             yield
         except CloudError as error:
-            code, message = error.code or type(error).__name__, error.said
+            code, message = error.code or type(error).__name__, error.azure_message
             seconds = round(self._clock() - began, 3)
             host = self._failed_host(name, message)
             self.phases.append(Phase(name, seconds, code, message, host))
@@ -266,7 +266,7 @@ class _BeatMachine:
             try:
                 reports, trouble = read_reports(machines.console(self.name), self.name), ""
             except CloudError as error:
-                trouble = error.said
+                trouble = error.azure_message
             if set(checks) <= set(reports) or not self._seconds_left():
                 return reports, trouble
             services.patience.sleep(pause)

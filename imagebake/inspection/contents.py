@@ -1,4 +1,4 @@
-"""What is in an image, read without running it."""
+"""Contents of an image, read without running it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_LINKS = 40
 
 
 class FileKind(enum.StrEnum):
-    """What a path is; a hard link is the file it points at."""
+    """The type of a path; a hard link has the type of its file."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -21,11 +21,10 @@ class FileKind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FileEntry:
     """One path of the image.
 
-    *sha256* is known for regular files only, *target* for symbolic links only; both are
-    None elsewhere.
+    *sha256* is set for regular files only, *target* for symbolic links only.
     """
 
     path: str
@@ -40,7 +39,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class InstalledPackage:
-    """A package as dpkg's status has it: what is wanted, and what is so."""
+    """A package in dpkg's status: its selection and its state."""
 
     name: str
     version: str
@@ -50,12 +49,12 @@ class InstalledPackage:
 
     @property
     def held(self) -> bool:
-        """Whether apt leaves it at its version."""
+        """Whether apt keeps it at its version."""
         return self.wanted == "hold"
 
     @property
     def gone(self) -> bool:
-        """Whether nothing of it is left but configuration files, or nothing at all."""
+        """Whether at most configuration files of it are left."""
         return self.state in {"config-files", "not-installed"}
 
 
@@ -69,7 +68,7 @@ class Password(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account of the image; its password is never read, only its state."""
+    """An account of the image; only the state of its password is read."""
 
     name: str
     uid: int
@@ -81,10 +80,10 @@ class User:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Leak:
-    """A secret, named by what it is, where it is and its digest, never by itself.
+    """A secret, described by kind, position and digest, never by its text.
 
-    *line* counts from 1; *sha256* is over the secret alone, so that its owner can tell
-    which one it is.
+    *line* counts from 1; *sha256* covers the secret alone, so that its owner can tell which it
+    is.
     """
 
     path: str
@@ -95,10 +94,10 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The systemd units of an image: what there is, what starts, what cannot.
+    """The systemd units of an image.
 
-    *enabled* are the units that some target or unit wants or requires by a link below
-    `/etc` or the vendor's directory; *masked* those that point at `/dev/null`.
+    *enabled* units are wanted or required through a link below `/etc` or the vendor's
+    directory; *masked* ones point at `/dev/null`.
     """
 
     known: frozenset[str] = frozenset()
@@ -108,15 +107,14 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """Everything that rules look at; paths are absolute and normalised.
+    """Everything that rules examine; paths are absolute and normalised.
 
-    *texts* holds the small files whose words matter, by path; a file that is not there
-    has no text. *owned* are the paths that packages brought, *owners* the package of each;
-    *stale_hashes* the accounts of which an old copy of the shadow file still holds a
-    password's hash.
+    *texts* holds the small files whose content matters, by path. *owned* are the paths that
+    packages installed, *owners* the package of each; *stale_hashes* the accounts whose password
+    hash is still in an old copy of the shadow file.
     """
 
-    files: Mapping[str, Entry]
+    files: Mapping[str, FileEntry]
     texts: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[InstalledPackage, ...] = ()
     users: tuple[User, ...] = ()
@@ -127,8 +125,8 @@ class Contents:
     owners: Mapping[str, str] = field(default_factory=dict)
     leaks: tuple[Leak, ...] = ()
 
-    def matching(self, *patterns: str) -> Iterator[Entry]:
-        """The entries whose path matches one of *patterns* (shell style), in path order.
+    def matching(self, *patterns: str) -> Iterator[FileEntry]:
+        """Yield the entries whose path matches one of the shell *patterns*, in path order.
 
         As in `fnmatch`, a star also crosses slashes.
         """
@@ -138,13 +136,13 @@ class Contents:
                 if path.startswith(fixed) and fnmatch.fnmatchcase(path, pattern):
                     yield entry
 
-    def below(self, folder: str) -> Iterator[Entry]:
-        """The entries below *folder*, however deep."""
+    def below(self, folder: str) -> Iterator[FileEntry]:
+        """Return the entries below *folder*, at any depth."""
         start = folder.rstrip("/") + "/"
         return (entry for path, entry in self.files.items() if path.startswith(start))
 
-    def resolve(self, path: str) -> Entry | None:
-        """What *path* leads to through symbolic links; None where it leads nowhere."""
+    def resolve(self, path: str) -> FileEntry | None:
+        """Return the entry at *path* after following links; None where it leads nowhere."""
         for _ in range(_MOST_LINKS):
             path = self._straight(path)
             entry = self.files.get(path)
@@ -154,12 +152,12 @@ class Contents:
         return None
 
     def text(self, path: str) -> str | None:
-        """The text that was kept of *path*, through symbolic links."""
+        """Return the stored text at *path*, following links."""
         entry = self.resolve(path)
         return self.texts.get(entry.path) if entry else None
 
     def _straight(self, path: str) -> str:
-        """*path* normalised, with the merged `/usr` taken into account."""
+        """Return *path* normalised, with the merged `/usr` resolved."""
         path = posixpath.normpath("/" + path.lstrip("/"))
         top, _, rest = path[1:].partition("/")
         first = self.files.get("/" + top)

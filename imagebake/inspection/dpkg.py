@@ -1,4 +1,4 @@
-"""dpkg's own records: which packages there are, and which paths they brought."""
+"""dpkg's database: installed packages, and the paths that they own."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from imagebake.inspection.contents import InstalledPackage
 
 STATUS = "/var/lib/dpkg/status"
-"""Where dpkg writes down what is installed."""
+"""dpkg's status file."""
 
 LISTS = "/var/lib/dpkg/info/"
-"""Where dpkg writes down, in `*.list`, which paths a package brought."""
+"""Directory of dpkg's `*.list` files with the paths of each package."""
 
 
 def parse_status(text: str) -> tuple[InstalledPackage, ...]:
-    """Read dpkg's status file, sorted by name and architecture.
+    """Return the packages of dpkg's status file, sorted by name and architecture.
 
-    A stanza that names no package or no state is passed over, as dpkg's own tools do.
+    A stanza without a package name or a state is skipped, as dpkg's own tools do.
     """
     found = [package for stanza in stanzas(text) if (package := _package(stanza)) is not None]
     return tuple(sorted(found, key=lambda package: (package.name, package.architecture)))
 
 
 def stanzas(text: str) -> Iterator[dict[str, str]]:
-    """The stanzas of a deb822 text; continued lines keep their line breaks."""
+    """Yield the stanzas of a deb822 text; continued lines keep their line breaks."""
     for block in text.split("\n\n"):
         fields: dict[str, str] = {}
         name = ""
@@ -42,18 +42,18 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
 
 
 def listed_paths(text: str) -> Iterator[str]:
-    """The paths of one package's list."""
+    """Return the paths of one package's list."""
     return (line for line in text.split("\n") if line.startswith("/") and line != "/.")
 
 
 def recorded_digests(text: str) -> dict[str, str]:
-    """The MD5 of each path in one package's `md5sums`, as the archive delivered it."""
+    """Return the MD5 of each path in a package's `md5sums`, as the archive delivered it."""
     rows = (line.split("  ", 1) for line in text.split("\n"))
     return {"/" + row[1]: row[0] for row in rows if len(row) > 1}
 
 
 def recorded_conffiles(status: str) -> dict[str, str]:
-    """The MD5 of each configuration file as its package delivered it, from dpkg's status."""
+    """Return the MD5 of each configuration file in dpkg's status, as its package delivered it."""
     found: dict[str, str] = {}
     for stanza in stanzas(status):
         for line in stanza.get("Conffiles", "").split("\n"):
@@ -77,9 +77,9 @@ def _package(stanza: Mapping[str, str]) -> InstalledPackage | None:
 
 
 def installed(layers: Sequence[Path]) -> tuple[InstalledPackage, ...] | None:
-    """What dpkg's status says in the topmost of *layers* that has it; None where that is unclear.
+    """Return the packages of the topmost status file in *layers*; None where that is unclear.
 
-    No link of the image is followed, because it could lead to a file of this machine.
+    Links of the image are not followed, because they could lead to a file of this machine.
     """
     place = STATUS.lstrip("/")
     for layer in layers:
@@ -101,9 +101,9 @@ _SCRIPTS = "/etc/init.d/"
 
 
 def unit_packages(root: Path) -> dict[str, str]:
-    """The package of each systemd unit in the file system at *root*.
+    """Return the package of each systemd unit in the file system at *root*.
 
-    A script below `/etc/init.d` is the unit that systemd makes of it.
+    A script below `/etc/init.d` is the unit that systemd generates from it.
     """
     found: dict[str, str] = {}
     for path in sorted((root / _LISTS).glob("*.list")):

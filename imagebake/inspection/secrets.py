@@ -1,4 +1,4 @@
-"""Secrets by their shape: what they are and where, never what they say."""
+"""Secrets by their shape: kind and position, never the text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imagebake.inspection.contents import Leak
 from imagebake.kernel.digest import sha256_bytes
 
 LARGEST = 1 << 20
-"""Larger files are not searched (bytes)."""
+"""Size limit of files to search, in bytes."""
 
 _BINARY_WITHIN = 8192
 _PLACEHOLDER = re.compile(
@@ -20,7 +20,7 @@ _PLACEHOLDER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A kind of secret: *needle* is in every text that has one, and quick to look for."""
+    """A kind of secret: *needle* is a substring of every text with one, and fast to search."""
 
     kind: str
     needle: bytes
@@ -96,7 +96,7 @@ SHAPES = (
 
 
 def find_secrets(path: str, content: bytes) -> Iterator[Leak]:
-    """Find the secrets in *content*, which *path* names in what is reported.
+    """Find the secrets in *content*; *path* is used in the result.
 
     Binary content, and content larger than `LARGEST`, has none.
     """

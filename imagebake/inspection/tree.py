@@ -1,4 +1,4 @@
-"""Read what is in an image from a tar of its root file system, in one pass."""
+"""Contents of an image, read from a tar of its root file system in one pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from imagebake.inspection import dpkg, secrets
-from imagebake.inspection.contents import Contents, Entry, FileKind, Leak, Password, Units, User
+from imagebake.inspection.contents import Contents, FileEntry, FileKind, Leak, Password, Units, User
 from imagebake.kernel.errors import ValidationFailed
 
 _FOLDERS = (
@@ -24,8 +24,8 @@ _FOLDERS = (
 _KINDS = (".service", ".timer", ".socket", ".path", ".target", ".mount", ".slice")
 
 
-def read_units(files: Mapping[str, Entry]) -> Units:
-    """Tell what is there, enabled and masked; the administrator's `/etc` outranks the vendor."""
+def read_units(files: Mapping[str, FileEntry]) -> Units:
+    """Return the known, enabled and masked units; `/etc` overrides the vendor's directory."""
     known: set[str] = set()
     enabled: set[str] = set()
     masks: dict[str, bool] = {}
@@ -44,14 +44,14 @@ def read_units(files: Mapping[str, Entry]) -> Units:
     return Units(frozenset(known), frozenset(enabled), masked)
 
 
-def _is_mask(entry: Entry) -> bool:
-    """As systemd has it: a link to `/dev/null`, or an empty file."""
+def _is_mask(entry: FileEntry) -> bool:
+    """Return whether systemd treats the file as a mask: a link to `/dev/null`, or empty."""
     empty = entry.kind is FileKind.FILE and entry.size == 0
     return empty or entry.target == "/dev/null"
 
 
-def _aliased(name: str, entry: Entry) -> set[str]:
-    """The unit that an alias in `/etc` enables: `sshd.service` links to `ssh.service`."""
+def _aliased(name: str, entry: FileEntry) -> set[str]:
+    """Return the unit that an alias in `/etc` enables: `sshd.service` links to `ssh.service`."""
     if entry.target in {None, "/dev/null"} or not entry.path.startswith("/etc/"):
         return set()
     return {name, posixpath.basename(entry.target or "")}
@@ -64,7 +64,7 @@ _ACCOUNT = re.compile(
 
 
 def parse_users(passwd: str, shadow: str) -> tuple[User, ...]:
-    """Read the accounts in *passwd*'s order; a line that is not one is passed over."""
+    """Return the accounts in *passwd*'s order; malformed lines are skipped."""
     shadows = _shadow_fields(shadow)
     users: list[User] = []
     for line in passwd.splitlines():
@@ -78,19 +78,19 @@ def parse_users(passwd: str, shadow: str) -> tuple[User, ...]:
 
 
 def parse_groups(group: str) -> tuple[str, ...]:
-    """The names of the groups, in the file's order."""
+    """Return the names of the groups, in the file's order."""
     return tuple(line.split(":")[0] for line in group.splitlines() if ":" in line)
 
 
 def password_state(field: str) -> Password:
-    """What shadow(5) means by a password field: no hash can match a locked one."""
+    """Return the state of a shadow(5) password field: a locked one matches no password."""
     if not field:
         return Password.EMPTY
     return Password.LOCKED if field[0] in "!*" else Password.SET
 
 
 def hashed_accounts(shadow: str) -> tuple[str, ...]:
-    """The accounts that a shadow file, or an old copy of one, holds a hash of."""
+    """Return the accounts with a hash in a shadow file, or in an old copy of it."""
     fields = _shadow_fields(shadow).items()
     return tuple(name for name, field in fields if field.lstrip("!*"))
 
@@ -101,7 +101,7 @@ def _shadow_fields(shadow: str) -> dict[str, str]:
 
 
 MOST_MEMBERS = 1_000_000
-"""An archive of more members than this is no image."""
+"""Limit of an archive's members."""
 
 KEPT = (
     "/etc/apt/*",
@@ -118,7 +118,7 @@ KEPT = (
     "/usr/lib/os-release",
     "/var/lib/dbus/machine-id",
 )
-"""The texts that rules read; nothing that may hold a password is among them."""
+"""Files whose text rules read; none of them may hold a password."""
 
 _PRIVATE = "/etc/apt/auth.conf"
 _PARSED = ("/etc/passwd", "/etc/shadow", "/etc/shadow-", "/etc/group", dpkg.STATUS)
@@ -127,12 +127,12 @@ _UNREADABLE = (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionE
 
 
 def read_contents(stream: IO[bytes]) -> Contents:
-    """Read an uncompressed tar to its end; nothing is unpacked and nothing is run.
+    """Read an uncompressed tar to its end, without unpacking or running anything.
 
-    Raises `ValidationFailed` for what is not a whole tar archive. Names that climb or
-    start at a root are taken as paths of the image; of two equal names the later counts.
+    Raises `ValidationFailed` for a damaged tar archive. Names with `..` or a leading slash are
+    resolved inside the image; of two equal names the later counts.
     """
-    reading = _Reading()
+    reading = _ContentsReader()
     try:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=_CHUNK) as archive:
             for number, member in enumerate(archive):
@@ -147,8 +147,8 @@ def read_contents(stream: IO[bytes]) -> Contents:
 
 
 @dataclass(slots=True)
-class _Reading:
-    files: dict[str, Entry] = field(default_factory=dict)
+class _ContentsReader:
+    files: dict[str, FileEntry] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     parsed: dict[str, str] = field(default_factory=dict)
     owned: dict[str, str] = field(default_factory=dict)
@@ -169,7 +169,7 @@ class _Reading:
         else:
             self.files[path] = _entry(path, member)
 
-    def _file(self, path: str, member: tarfile.TarInfo, file: IO[bytes]) -> Entry:
+    def _file(self, path: str, member: tarfile.TarInfo, file: IO[bytes]) -> FileEntry:
         first = file.read(secrets.LARGEST + 1)
         state = hashlib.sha256(first)
         while piece := file.read(_CHUNK):
@@ -178,8 +178,8 @@ class _Reading:
             self._small(path, first)
         return _entry(path, member, sha256=state.hexdigest())
 
-    def _link(self, path: str, target: Entry) -> None:
-        self.files[path] = Entry(
+    def _link(self, path: str, target: FileEntry) -> None:
+        self.files[path] = FileEntry(
             path, FileKind.FILE, target.mode, target.uid, target.gid, target.size, target.sha256
         )
         if target.path in self.texts and _is_kept(path):
@@ -232,7 +232,7 @@ class _Reading:
         )
 
     def _straight(self, paths: dict[str, str]) -> dict[str, str]:
-        """*paths* as they are where `/bin`, `/lib` and `/sbin` are links into `/usr`."""
+        """Return *paths* where `/bin`, `/lib` and `/sbin` are links into `/usr`."""
         tops = {
             path: image_path(entry.target or "")
             for path, entry in self.files.items()
@@ -247,9 +247,9 @@ class _Reading:
 
 
 def image_path(name: str) -> str:
-    """The path in the image that an archive's *name* means, fit to be shown.
+    """Return the absolute path in the image for an archive's *name*.
 
-    It is absolute, has no `..`, and what a terminal cannot show is escaped.
+    It has no `..`, and characters that a terminal cannot show are escaped.
     """
     path = posixpath.normpath("/" + name.lstrip("/"))
     if path.isprintable():
@@ -263,7 +263,7 @@ def _is_kept(path: str) -> bool:
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in KEPT)
 
 
-def _entry(path: str, member: tarfile.TarInfo, *, sha256: str | None = None) -> Entry:
+def _entry(path: str, member: tarfile.TarInfo, *, sha256: str | None = None) -> FileEntry:
     kind = FileKind.OTHER
     if member.isreg():
         kind = FileKind.FILE
@@ -273,4 +273,4 @@ def _entry(path: str, member: tarfile.TarInfo, *, sha256: str | None = None) -> 
         kind = FileKind.LINK
     target = member.linkname if kind is FileKind.LINK else None
     mode = member.mode & 0o7777
-    return Entry(path, kind, mode, member.uid, member.gid, member.size, sha256, target)
+    return FileEntry(path, kind, mode, member.uid, member.gid, member.size, sha256, target)

@@ -1,4 +1,4 @@
-"""Errors, settings, progress and the host: everything that imports nothing else of ours."""
+"""Errors, settings, progress and the host; imports no other package of imagebake."""
 
 __all__ = [
     "charts",

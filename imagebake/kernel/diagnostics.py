@@ -1,4 +1,4 @@
-"""A complaint about a text, with the address of what it complains about."""
+"""Diagnostics: mistakes in a text, with their positions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WIDEST = 160
 
 
 class Severity(enum.StrEnum):
-    """How bad it is: an error stops, a warning is said and passed over."""
+    """An error stops the command; a warning is only reported."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,9 +19,9 @@ class Severity(enum.StrEnum):
 class Diagnostic:
     """One mistake in one text.
 
-    Lines and columns count from 1, as editors do; columns count characters, not bytes.
-    *source* is the whole line the mistake stands in; *width* is how many characters of
-    it are wrong (at least 1).
+    Lines and columns count from 1, as editors do; columns count characters, not bytes. *source*
+    is the whole line of the mistake; *width* is the number of wrong characters in it (at least
+    1).
     """
 
     path: str
@@ -35,7 +35,7 @@ class Diagnostic:
     width: int = 1
 
     def __str__(self) -> str:
-        """The complaint as people read it in a terminal, with a caret below the place."""
+        """Return the diagnostic for a terminal, with carets below the position."""
         head = (
             f"{self.path}:{self.line}:{self.column}: {self.severity}[{self.code}]: {self.message}"
         )
@@ -52,7 +52,7 @@ class Diagnostic:
         return "\n".join(lines)
 
     def annotation(self) -> str:
-        """The complaint as a GitHub Actions workflow command."""
+        """The diagnostic as a GitHub Actions workflow command."""
         text = self.message + (f" ({self.hint})" if self.hint else "")
         escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
         return (
@@ -62,7 +62,7 @@ class Diagnostic:
 
 
 def _window(line: str, column: int) -> tuple[str, int]:
-    """The part of a long *line* around *column*, and where the column is in it."""
+    """Return the part of a long *line* around *column*, and the column in that part."""
     if len(line) <= _WIDEST:
         return line, column
     start = max(0, min(column - _WIDEST // 2, len(line) - _WIDEST))

@@ -1,4 +1,4 @@
-"""Digests, and the one canonical form of JSON that they are taken over."""
+"""SHA-256 digests, and the canonical form of JSON that they are computed over."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _CHUNK = 1 << 20
 
 
 def sha256_bytes(content: bytes) -> str:
-    """The lower-case hexadecimal SHA-256 of *content*."""
+    """Return the SHA-256 of *content* in lower-case hex."""
     return hashlib.sha256(content).hexdigest()
 
 
 def sha256_chunks(chunks: Iterable[bytes]) -> str:
-    """The SHA-256 of the concatenation of *chunks*, none of which is kept."""
+    """Return the SHA-256 of the concatenation of *chunks*, holding one chunk at a time."""
     state = hashlib.sha256()
     for chunk in chunks:
         state.update(chunk)
@@ -26,21 +26,21 @@ def sha256_chunks(chunks: Iterable[bytes]) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, read in pieces; raises `OSError` where it cannot be read."""
+    """Return the SHA-256 of a file, read in pieces; raises `OSError` where it cannot be read."""
     with path.open("rb") as file:
         return sha256_chunks(iter(lambda: file.read(_CHUNK), b""))
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - JSON is what it is
-    """Serialise *value* for people and for digests: sorted, indented, one final newline.
+    """Serialise *value* for people and digests: sorted, indented, one final newline.
 
-    Refuses what JSON has no word for (NaN, infinities) with `ValueError`.
+    Raises `ValueError` for values without a JSON form (NaN, infinities).
     """
     return f"{_written(value, chr(10))}\n".encode()
 
 
 def _written(value: Any, newline: str) -> str:  # noqa: ANN401 - JSON is what it is
-    """*value* as `json.dumps` indents it, which is slow at it; *newline* has the indent."""
+    """Serialise *value* with indents, faster than `json.dumps` does; *newline* holds the indent."""
     if isinstance(value, str):
         return _quoted(value)
     inner = f"{newline}  "
@@ -59,5 +59,5 @@ def _key(key: object) -> str:
 
 
 def sha256_json(value: Any) -> str:  # noqa: ANN401 - JSON is what it is
-    """The SHA-256 of *value*'s canonical form."""
+    """Return the SHA-256 of *value*'s canonical form."""
     return sha256_bytes(canonical_json(value))

@@ -29,11 +29,10 @@ CHANGES = 8
 
 
 class ImagebakeError(Exception):
-    """A failure that the person at the keyboard can act on.
+    """A failure that the user can act on.
 
-    The message is one sentence about whose thing is wrong, without a full stop; the
-    *cause* says why, where the message is somebody else's; the hint says what to do next,
-    ideally a command.
+    The message is one sentence about what is wrong, without a full stop; *cause* quotes another
+    program's reason; *hint* says what to do next, ideally a command.
     """
 
     exit_code: ClassVar[int] = 1
@@ -52,7 +51,7 @@ class UsageError(ImagebakeError):
 
 
 class SpecError(ImagebakeError):
-    """A file of the user's is wrong; every mistake found in it is in *diagnostics*."""
+    """The user's file is wrong; *diagnostics* has every mistake found in it."""
 
     exit_code = 2
 
@@ -65,13 +64,13 @@ class SpecError(ImagebakeError):
 
 
 class LockError(ImagebakeError):
-    """The lock is stale, missing, or says what its spec does not."""
+    """The lock is stale, missing, or contradicts its spec."""
 
     exit_code = 2
 
 
 class RenderError(ImagebakeError):
-    """A template cannot be rendered, or renders something that is not an image template."""
+    """A template cannot be rendered, or its result is no image template."""
 
     exit_code = 2
 
@@ -83,7 +82,7 @@ class ValidationFailed(ImagebakeError):
 
 
 class RolloutRefused(ImagebakeError):
-    """Something protects the version, or nothing could take its place."""
+    """The version is protected, or no other version could replace it."""
 
     exit_code = 4
 
@@ -95,7 +94,7 @@ class ArtifactError(ImagebakeError):
 
 
 class CloudError(ImagebakeError):
-    """Azure, or the emulator in its place, refused a request; what it said is redacted."""
+    """Azure (or the emulator) refused a request; its message is redacted."""
 
     exit_code = 6
 
@@ -113,14 +112,14 @@ class CloudError(ImagebakeError):
         self.correlation_id = correlation_id
 
     @property
-    def said(self) -> str:
-        """Azure's own words, without ours around them."""
+    def azure_message(self) -> str:
+        """Azure's own message, without imagebake's words around it."""
         _, _, words = self.message.partition(f"{self.code}: ")
         return (words or self.message).partition(" (correlation id ")[0]
 
 
 class BakeFailed(ImagebakeError):
-    """The build ran and broke; *log* is where its output is, when there is any."""
+    """The build ran and failed; *log* is the file with its output, if there is one."""
 
     exit_code = 7
 
@@ -139,12 +138,12 @@ class BakeFailed(ImagebakeError):
 
 
 class HeartbeatMissed(ImagebakeError):
-    """Machines cannot be made, for a reason that is not the image's, or nobody knows."""
+    """Machines cannot be created, for a reason outside the image, or an unknown one."""
 
     exit_code = 9
 
 
 class NotNow(ImagebakeError):
-    """A freeze window is open or an incident is running; try again later."""
+    """A freeze window is open or an incident is under way; try again later."""
 
     exit_code = 75

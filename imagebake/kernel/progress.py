@@ -1,4 +1,4 @@
-"""How a long act tells people where it is; results never go this way."""
+"""Progress reports for people; results never use this channel."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Protocol, TextIO
 
 
 class Step(Protocol):
-    """One running step, told of every piece of it that is done."""
+    """A running step."""
 
     def advance(self, label: str = "", amount: int = 1) -> None:
-        """Say that *amount* more is done (items, or bytes where the step counts bytes)."""
+        """Report *amount* more as done (items, or bytes where the step counts bytes)."""
 
     def note(self, text: str) -> None:
-        """Say something that people should see in passing."""
+        """Report *text*."""
 
 
 class Progress(Protocol):
-    """Steps for people; imperative titles in sentence case, without an ellipsis."""
+    """A reporter of steps; titles are imperative, in sentence case, without an ellipsis."""
 
     def step(
         self, title: str, *, total: int | None = None, unit: str = ""
     ) -> contextlib.AbstractContextManager[Step]:
-        """Open a step; it is finished, or failed, when the context is left.
+        """Open a step; it ends, or fails, with the context.
 
         *unit* is "B" where the step counts bytes, else "".
         """
 
     def note(self, text: str) -> None:
-        """Say something between steps."""
+        """Report *text* between steps."""
 
 
 @dataclass(slots=True)
@@ -50,13 +50,13 @@ class _PlainStep:
 
 @dataclass(frozen=True, slots=True)
 class PlainProgress:
-    """A line a step, for pipes, logs and continuous integration."""
+    """One line a step, for pipes, logs and continuous integration."""
 
     out: TextIO
 
     @contextlib.contextmanager
     def step(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Print the title at once and the time it took when it is over."""
+        """Print the title at once and the duration at the end."""
         del total, unit
         started = time.monotonic()
         print(f"  {title}", file=self.out, flush=True)
@@ -76,34 +76,34 @@ class PlainProgress:
 
 class _SilentStep:
     def advance(self, label: str = "", amount: int = 1) -> None:
-        """Say nothing."""
+        """Ignore the report."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Ignore *text*."""
 
 
 class NoProgress:
-    """For programs, which read results and not the way to them."""
+    """A reporter without output, for programs that read results only."""
 
     @contextlib.contextmanager
     def step(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Open a step of which nobody hears."""
+        """Open a step without output."""
         del title, total, unit
         yield _SilentStep()
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Ignore *text*."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedProgress:
-    """GitHub's log: each step is a group that folds away when it is done."""
+    """GitHub's log: each step is a group that is folded when it ends."""
 
     out: TextIO
 
     @contextlib.contextmanager
     def step(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Open a group and close it, whatever happens inside."""
+        """Open a group and close it at the end of the context."""
         del total, unit
         print(f"::group::{title}", file=self.out, flush=True)
         try:

@@ -1,4 +1,4 @@
-"""What differs from machine to machine, from `imagebake.yaml` and the environment."""
+"""Settings of a repository and machine, from `imagebake.yaml` and the environment."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError
 
 FIELDS = ("from", "until", "timezone", "owner", "reason")
-"""What every freeze says, in the order in which it is written."""
+"""Fields of a freeze, in the order in which they are written."""
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
-    """From *begins* on, and before *ends*, both in UTC; *timezone* is what they were said in."""
+    """A period from *begins* until before *ends*, both in UTC; *timezone* is that of the file."""
 
     begins: dt.datetime
     ends: dt.datetime
@@ -34,7 +34,7 @@ class Freeze:
 
 
 def objection(name: str, value: str) -> str | None:
-    """Why *value* cannot be the field *name* of a freeze, taken alone."""
+    """Return why *value* cannot be the field *name* of a freeze; None where it can."""
     if not value.strip():
         return "it says nothing"
     if any(ord(character) < ord(" ") for character in value):
@@ -46,22 +46,22 @@ def objection(name: str, value: str) -> str | None:
     return None
 
 
-def freeze_of(told: Mapping[str, str]) -> Freeze | str:
-    """The freeze of *told*, which has every field and no objection, or why there is none.
+def freeze_of(fields: Mapping[str, str]) -> Freeze | str:
+    """Return the freeze of complete and valid *fields*, or why there is none.
 
-    Where the clocks change, a time that comes twice or never is taken so that the freeze is
-    the longer one.
+    Where the clocks change, an ambiguous or missing wall time is read so that the freeze is
+    longer.
     """
-    begins = min(_instants(told["from"], told["timezone"]))
-    ends = max(_instants(told["until"], told["timezone"]))
+    begins = min(_instants(fields["from"], fields["timezone"]))
+    ends = max(_instants(fields["until"], fields["timezone"]))
     if ends <= begins:
         return "it ends before it begins"
     return Freeze(
         begins=begins,
         ends=ends,
-        timezone=told["timezone"],
-        owner=told["owner"],
-        reason=told["reason"],
+        timezone=fields["timezone"],
+        owner=fields["owner"],
+        reason=fields["reason"],
     )
 
 
@@ -75,7 +75,7 @@ def _wall_time(text: str) -> dt.datetime | None:
 
 
 def _instants(text: str, timezone: str) -> tuple[dt.datetime, ...]:
-    """The one instant of a wall time or, where the clocks change, the two."""
+    """Return the instants of a wall time: two where the clocks change."""
     wall, zone = dt.datetime.fromisoformat(text), zoneinfo.ZoneInfo(timezone)
     return tuple(wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
 
@@ -98,10 +98,10 @@ PREFIX = "IMAGEBAKE_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Every setting, with the value it has when nobody says otherwise.
+    """Every setting with its default.
 
-    A field `cloud` is the key `cloud` of `imagebake.yaml` and the variable
-    `IMAGEBAKE_CLOUD`, which wins. Nothing here is a secret.
+    A field `cloud` is the key `cloud` of `imagebake.yaml` and the variable `IMAGEBAKE_CLOUD`,
+    which takes precedence. No setting is a secret.
     """
 
     cloud: str = "local"
@@ -115,21 +115,24 @@ class Settings:
     gallery: str = "imagebake"
     """The gallery's name."""
     second_gallery: str = ""
-    """The name of a second gallery, for recoveries (docs/how-to/recovery.md); none when empty."""
+    """The name of a second gallery for recovery (docs/how-to/recovery.md); none when empty."""
     second_resource_group: str = "imagebake-second"
     """The resource group of the second gallery."""
     second_location: str = "northeurope"
-    """The region of the second gallery; another one than the first's."""
+    """The region of the second gallery; it must differ from the first's."""
     in_use: str = "first"
-    """The gallery that `status`, `rotate`, `promote`, `rollback` and `hold` see: or `second`."""
+    """The gallery of `status`, `rotate`, `promote`, `rollback` and `hold`: `first` or `second`."""
     identity: str = ""
     """The resource id of the user-assigned identity that image templates run as."""
     register_providers: str = "no"
-    """`yes` registers resource providers that a build needs; else a bake names them."""
+    """`yes` registers missing resource providers; otherwise a bake lists them and stops."""
     build_identity: str = ""
-    """The resource id of the build machine's identity, which reads the mirror; else the same."""
+    """The resource id of the build machine's identity, which reads the mirror; `identity` when
+    empty.
+    """
     subnet: str = ""
-    """The resource id of the subnet for machines of drills and heartbeats, `{region}` in it too."""
+    """The resource id of the subnet for machines of drills and heartbeats; may contain `{region}`.
+    """
     mirror_url: str = ""
     """The address of the mirror that an Azure build installs from."""
     state: str = ""
@@ -137,33 +140,33 @@ class Settings:
     archive: str = ""
     """An apt source file (deb822) to lock from; the machine's own sources when empty."""
     keyring: str = ""
-    """The keyring that archives are verified with; what each source names when empty."""
+    """The keyring that verifies archives; the sources' own when empty."""
     snapshot: str = ""
-    """The address of a dated archive to lock from instead, with `{archive}` where its name goes."""
+    """The address of a dated archive to lock from, with `{archive}` in place of its name."""
     repository: str = ""
-    """OWNER/NAME of the repository on GitHub whose workflows log in; the clone's when empty."""
+    """OWNER/NAME of the GitHub repository whose workflows log in; the clone's when empty."""
     resource_tags: str = ""
-    """Tags of what `bootstrap` makes, as `name=value` with commas; policies may ask for some."""
+    """Tags of the resources that `bootstrap` creates, as `name=value` with commas."""
     runner: str = "ubuntu-24.04"
-    """The label of the runners that workflows run on, unless the variable BAKE_RUNNER says more."""
+    """The label of the workflows' runners, unless the variable BAKE_RUNNER overrides it."""
     signing_key: str = ""
     """A private key (PEM: Ed25519, or ECDSA P-256) that signs provenance; unsigned when empty."""
     trusted_keys: str = ""
-    """Public keys (PEM) of which one must have signed; the signing key's own when empty."""
+    """Public keys (PEM), one of which must have signed; the signing key's own when empty."""
     marketplace: str = ""
-    """A JSON file with what the emulator's marketplace offers; nothing when empty."""
+    """A JSON file with the images of the emulator's marketplace; none when empty."""
     layer_budget_gb: str = "20"
-    """How much `inv clean` leaves of cached bases and layers, in GiB."""
+    """How many GiB of cached bases and layers `inv clean` keeps."""
     max_artifact_mb: str = "4096"
     """The largest artifact that is downloaded, in MiB."""
     boot_limit_seconds: str = "300"
     """How long `inv validate --boot` waits for a disk to boot, in seconds."""
     freezes: tuple[Freeze, ...] = ()
-    """Times in which nothing is promoted or retired, in the file only: docs/concepts/rollout.md."""
+    """Periods without promotions and retirements, only in the file: docs/concepts/rollout.md."""
 
 
 def load(root: Path, environment: Mapping[str, str]) -> Settings:
-    """Read the settings of the repository at *root*, over which *environment* wins.
+    """Read the settings of the repository at *root*; *environment* takes precedence.
 
     Raises `SpecError` with every mistake in the file, and `UsageError` for one in the
     environment.
@@ -185,7 +188,7 @@ _CHOICES = {"cloud": "local azure", "in_use": "first second", "register_provider
 
 
 def _objection(name: str, value: str) -> str | None:
-    """Why *value* cannot be the setting *name*."""
+    """Return why *value* cannot be the setting *name*; None where it can."""
     if (choices := _CHOICES.get(name, "").split()) and value not in choices:
         return f"it is {' or '.join(map(repr, choices))}"
     if name in _NUMBERS and not re.fullmatch(r"[1-9][0-9]{0,8}", value):
@@ -198,7 +201,7 @@ def _objection(name: str, value: str) -> str | None:
 
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
-    """Refuse a variable that is almost one of ours: it would do nothing, silently."""
+    """Refuse a variable with almost the name of a setting: it would have no effect."""
     if PREFIX + FREEZES.upper() in environment:
         raise UsageError("freezes are not set by a variable", hint=f"write them into {FILE}")
     known = [PREFIX + name.upper() for name in _KNOWN]
@@ -210,22 +213,22 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
 
 
 def _from_file(path: Path) -> tuple[dict[str, str], tuple[Freeze, ...]]:
-    """The settings that the file *path* gives; raises `SpecError` with all its mistakes."""
+    """Return the settings in the file *path*; raises `SpecError` with all its mistakes."""
     if not path.is_file():
         return {}, ()
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{FILE} cannot be read: {error}") from error
-    reader = _Reader(text)
+    reader = _SettingsReader(text)
     values = reader.values()
     if reader.wrong:
         raise SpecError(reader.wrong)
     return values, tuple(reader.freezes)
 
 
-class _Reader:
-    """Reads a mapping of texts, and the freezes, from YAML's events: nothing can surprise."""
+class _SettingsReader:
+    """Reads a mapping of texts and the freezes from YAML's events, never building objects."""
 
     def __init__(self, text: str) -> None:
         self.lines = text.splitlines()
@@ -235,7 +238,7 @@ class _Reader:
         self.freezes: list[Freeze] = []
 
     def values(self) -> dict[str, str]:
-        """What the file says, as far as it makes sense."""
+        """Return the valid settings of the file."""
         try:
             return self._read()
         except yaml.YAMLError as error:
@@ -252,25 +255,25 @@ class _Reader:
             if event is not None:
                 self._complain(event.start_mark, "C001", f"{FILE} is a mapping of settings")
             return values
-        told: set[str] = set()
+        seen: set[str] = set()
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             name = _text(key)
             self._skip(key)
             value = next(self.events)
-            if name == FREEZES and name not in told:
+            if name == FREEZES and name not in seen:
                 self._freezes(value)
-            elif self._check(key, name, value, told):
+            elif self._check(key, name, value, seen):
                 values[name] = _text(value)
-            told.add(name)
+            seen.add(name)
         return values
 
-    def _check(self, key: yaml.Event, name: str, value: yaml.Event, told: set[str]) -> bool:
-        """Whether *value* is one that the setting *name* can have."""
+    def _check(self, key: yaml.Event, name: str, value: yaml.Event, seen: set[str]) -> bool:
+        """Return whether *value* is valid for the setting *name*."""
         self._skip(value)
         if name not in (*_KNOWN, FREEZES):
             message, hint = f"there is no setting {name!r}", _instead(name, _KNOWN, "settings")
             self._complain(key.start_mark, "C002", message, hint, name)
-        elif name in told:
+        elif name in seen:
             self._complain(key.start_mark, "C002", f"{name!r} is set twice", None, name)
         elif not isinstance(value, yaml.ScalarEvent):
             self._complain(value.start_mark, "C003", f"the setting {name!r} is one text")
@@ -295,7 +298,7 @@ class _Reader:
                 self._complain(event.start_mark, "C004", "a freeze is a mapping", _FREEZE)
 
     def _freeze(self, start: yaml.Event) -> None:
-        told: dict[str, str] = {}
+        fields: dict[str, str] = {}
         before = len(self.wrong)
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             name = _text(key)
@@ -306,24 +309,24 @@ class _Reader:
             if name not in FIELDS:
                 message, hint = f"a freeze has no {name!r}", _instead(name, FIELDS, "a freeze has")
                 self._complain(key.start_mark, "C004", message, hint, name)
-            elif name in told:
+            elif name in fields:
                 self._complain(key.start_mark, "C004", f"{name!r} is set twice", None, name)
             elif why := objection(name, text):
                 message = f"{name!r} is {text!r}, and {why}"
                 self._complain(value.start_mark, "C004", message, None, text)
-            told[name] = text
-        if lacking := [name for name in FIELDS if name not in told]:
+            fields[name] = text
+        if lacking := [name for name in FIELDS if name not in fields]:
             message = f"the freeze does not say {', '.join(map(repr, lacking))}"
             self._complain(start.start_mark, "C004", message)
         if len(self.wrong) == before:
-            found = freeze_of(told)
+            found = freeze_of(fields)
             if isinstance(found, Freeze):
                 self.freezes.append(found)
             else:
                 self._complain(start.start_mark, "C004", f"of this freeze: {found}")
 
     def _skip(self, event: yaml.Event) -> None:
-        """Read on to the end of what *event* begins."""
+        """Read to the end of the node that *event* begins."""
         depth = int(isinstance(event, yaml.CollectionStartEvent))
         while depth:
             event = next(self.events)
@@ -370,4 +373,4 @@ CODES = {
     "C003": "a setting has a value that it cannot have",
     "C004": "a freeze lacks something, or says what it cannot",
 }
-"""What can be wrong with the settings, by code."""
+"""Diagnostics of settings, by code."""

@@ -1,4 +1,4 @@
-"""What this machine's own apt is configured to do."""
+"""The apt configuration of this machine."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OPTION = re.compile(r'^(\S+) "(.*)";$', re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AptConfiguration:
-    """The part of apt's configuration that a lock follows.
+    """The parts of apt's configuration that locking respects.
 
-    *sources* and *keyrings* are the files apt reads. *check_dates* is false where the
-    machine's apt was told to accept archives whose `Valid-Until` has passed.
+    *sources* and *keyrings* are the files apt reads. *check_dates* is false where apt is
+    configured to accept archives whose `Valid-Until` has passed.
     """
 
     sources: tuple[Path, ...]
@@ -27,13 +27,13 @@ class AptConfiguration:
 
 
 def read_configuration() -> AptConfiguration:
-    """Ask `apt-config` of this machine; where it is missing, there are no sources."""
+    """Read this machine's configuration with `apt-config`; without it there are no sources."""
     outcome = process.run(["apt-config", "dump"], check=False)
     return parse_configuration(outcome.text)
 
 
 def parse_configuration(dump: str) -> AptConfiguration:
-    """Read what `apt-config dump` says."""
+    """Parse the output of `apt-config dump`."""
     options = {name.lower(): value for name, value in _OPTION.findall(dump)}
     etc = Path(options.get("dir") or "/") / options.get("dir::etc", "etc/apt")
     listed = [etc / options.get("dir::etc::sourcelist", "sources.list")]

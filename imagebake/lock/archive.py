@@ -1,4 +1,4 @@
-"""An apt archive as it is at this moment: signed, checked, and cached by digest."""
+"""Apt archives: verified suites, cached by digest."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebake.kernel.errors import ArtifactError, UsageError
-from imagebake.kernel.host.download import Downloader, Wanted
-from imagebake.kernel.host.http import ARCHIVE, NotThere, shown
+from imagebake.kernel.host.download import Downloader, DownloadRequest
+from imagebake.kernel.host.http import ARCHIVE, ArtifactNotFound, display_url
 from imagebake.kernel.settings import Settings
 from imagebake.lock import release as releases
 from imagebake.lock.apt_sources import AptConfiguration
 from imagebake.lock.archive_index import Index
 from imagebake.lock.release import Release
-from imagebake.lock.resolvers import Source, read_sources, select
+from imagebake.lock.resolvers import AptSource, read_sources, select
 from imagebake.spec.lock import Lock, Repository
 
 _LARGEST_IN_RELEASE = 16 << 20
@@ -33,7 +33,7 @@ _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One suite of an archive: what the lock says about it, its packages, and where it is."""
+    """One suite of an archive: its entry in the lock, its packages, and its address."""
 
     repository: Repository
     index: Index
@@ -42,16 +42,16 @@ class Suite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archives:
-    """The way to the archives that this machine, or a setting, names.
+    """Access to the archives that this machine, or a setting, names.
 
-    *sources* come first, and those of *others* serve the suites that only they name.
-    *snapshot* is an address with `{archive}` in it, and a date or `{date}`; or empty.
-    *keyring*, where there is one, is trusted instead of what the sources name; *keyrings*
-    are trusted where they name none. *cache* keeps package indexes under their digests.
+    *sources* come first; *others* serve suites that only they name. *snapshot* is an address
+    with `{archive}` in it, and a date or `{date}`; or empty. *keyring*, if set, is trusted
+    instead of the sources' own; *keyrings* are trusted where a source names none. *cache*
+    stores package indexes by digest.
     """
 
-    sources: tuple[Source, ...]
-    others: tuple[Source, ...] = ()
+    sources: tuple[AptSource, ...]
+    others: tuple[AptSource, ...] = ()
     keyring: str
     keyrings: tuple[Path, ...]
     check_dates: bool
@@ -68,10 +68,10 @@ class Archives:
         moment: str | None = None,
         only: Collection[str] | None = None,
     ) -> tuple[Suite, ...]:
-        """Fetch and check what the archives have of *suite* now, its security fixes included.
+        """Fetch and verify *suite* as it is now, with its updates and security fixes.
 
-        With a *moment*, what they had then; raises `ArtifactError` where no address of a
-        dated archive is known. With *only*, nothing is read but packages of these names.
+        With a *moment*, as it was then; raises `ArtifactError` where no address of a dated
+        archive is known. With *only*, just the packages of these names are read.
         """
         if moment and not self.snapshot:
             raise ArtifactError(
@@ -85,14 +85,14 @@ class Archives:
             for source in self.select(suite, architecture)
         )
 
-    def select(self, suite: str, architecture: str) -> tuple[Source, ...]:
-        """The sources of *suite*, its updates and its security fixes, as `sources.select`."""
+    def select(self, suite: str, architecture: str) -> tuple[AptSource, ...]:
+        """Return the sources of *suite* with updates and fixes, as `sources.select` does."""
         named = any(source.suite == suite for source in self.others)
         first = any(source.suite == suite for source in self.sources)
         return select(self.others if named and not first else self.sources, suite, architecture)
 
     def addresses(self, lock: Lock) -> Mapping[str, str]:
-        """The base address of each repository of *lock* that this machine knows one for."""
+        """Return the base addresses of *lock*'s repositories that this machine knows."""
         if lock.suite is None:
             return {}
         try:
@@ -105,7 +105,7 @@ class Archives:
             if repository.suite in known
         }
 
-    def _address(self, source: Source, date: str | None) -> str:
+    def _address(self, source: AptSource, date: str | None) -> str:
         if not (self.snapshot and date):
             return source.address
         address = _DATE.sub(date, self.snapshot).replace("{date}", date).rstrip("/")
@@ -118,7 +118,7 @@ class Archives:
 
     def _open(
         self,
-        source: Source,
+        source: AptSource,
         architecture: str,
         now: dt.datetime,
         date: str | None,
@@ -126,7 +126,7 @@ class Archives:
     ) -> Suite:
         address = self._address(source, date)
         folder = f"{address}/dists/{source.suite}"
-        what = f"{shown(folder)}/InRelease"
+        what = f"{display_url(folder)}/InRelease"
         signed = self._in_release(folder, source.suite)
         signers = (self.keyring,) if self.keyring else source.signed_by
         release = releases.verify(signed, what=what, signers=signers, keyrings=self.keyrings)
@@ -155,9 +155,9 @@ class Archives:
         url = f"{folder}/InRelease"
         try:
             return self.downloader.read(url, reach=ARCHIVE, limit=_LARGEST_IN_RELEASE)
-        except NotThere as error:
+        except ArtifactNotFound as error:
             raise ArtifactError(
-                f"{shown(folder)} is not there: the archive has no suite {suite}",
+                f"{display_url(folder)} is not there: the archive has no suite {suite}",
                 hint="is local.suite right? an archive that has it can be named in the setting"
                 " archive",
             ) from error
@@ -165,12 +165,12 @@ class Archives:
     def _packages(
         self, folder: str, release: Release, component: str, architecture: str
     ) -> list[bytes]:
-        """The indexes of one component: of *architecture*, and of `all` where that is apart."""
+        """Return one component's indexes: of *architecture*, and of `all` if separate."""
         kinds = (architecture, "all") if release.all_is_apart else (architecture,)
         found = [self._index(folder, release, f"{component}/binary-{kind}") for kind in kinds]
         if found[0] is None:
             raise ArtifactError(
-                f"{shown(folder)} has no packages of {component} for {architecture}"
+                f"{display_url(folder)} has no packages of {component} for {architecture}"
             )
         return [text for text in found if text is not None]
 
@@ -182,13 +182,19 @@ class Archives:
                 kept = self.cache / sha256
                 if not kept.exists():
                     self._fetch(
-                        folder, path, place, Wanted(url="", sha256=sha256, size=size), release
+                        folder,
+                        path,
+                        place,
+                        DownloadRequest(url="", sha256=sha256, size=size),
+                        release,
                     )
                 return unpack(kept.read_bytes())
         return None
 
-    def _fetch(self, folder: str, path: str, place: str, wanted: Wanted, release: Release) -> None:
-        """By its digest where that is offered: the path may change under our hands."""
+    def _fetch(
+        self, folder: str, path: str, place: str, wanted: DownloadRequest, release: Release
+    ) -> None:
+        """Fetch a file by its digest where the archive offers that: a path may change meanwhile."""
         urls = [f"{folder}/{path}"]
         if release.by_hash:
             urls.insert(0, f"{folder}/{place}/by-hash/SHA256/{wanted.sha256}")
@@ -196,7 +202,7 @@ class Archives:
             named = dataclasses.replace(wanted, url=url)
             try:
                 self.downloader.fetch(named, self.cache / wanted.sha256, reach=ARCHIVE)
-            except NotThere:
+            except ArtifactNotFound:
                 if url == urls[-1]:
                     raise
             else:
@@ -206,7 +212,7 @@ class Archives:
 def find_archives(
     settings: Settings, machine: AptConfiguration, *, downloader: Downloader, cache: Path
 ) -> Archives:
-    """The archives of the file that *settings* name, or of the *machine*'s own apt."""
+    """Return the archives of the setting `archive`, or of the *machine*'s own apt."""
     dated = _DATE.search(settings.snapshot) or "{date}" in settings.snapshot
     if settings.snapshot and not (settings.snapshot.startswith(("http://", "https://")) and dated):
         raise UsageError(

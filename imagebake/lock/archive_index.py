@@ -1,4 +1,4 @@
-"""An archive's package index: what there is, in an order that is ours."""
+"""The package index of an archive, in a canonical order."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _NAME = b"Package: "
 class Index:
     """The packages of one suite for one architecture.
 
-    Fields that no solver reads are left out, and the stanzas are sorted, so that nothing
-    that follows can depend on the order in which an archive lists them.
+    Fields that no solver reads are dropped and the stanzas are sorted, so that a lock cannot
+    depend on the order in which an archive lists them.
     """
 
     stanzas: Mapping[str, tuple[bytes, ...]]
 
     @classmethod
     def parse(cls, texts: Iterable[bytes], only: Collection[str] | None = None) -> Index:
-        """Read the `Packages` files of a suite's components, or *only* packages of these names."""
+        """Read a suite's `Packages` files; with *only*, packages of these names."""
         stanzas: dict[str, list[bytes]] = {}
         for whole in texts:
             text = whole if only is None else _of_names(whole, only)
@@ -44,29 +44,29 @@ class Index:
 
     @property
     def text(self) -> bytes:
-        """The index as apt reads it."""
-        return b"".join(one + b"\n\n" for several in self.stanzas.values() for one in several)
+        """The index for apt."""
+        return b"".join(stanza + b"\n\n" for several in self.stanzas.values() for stanza in several)
 
     def packages(self, name: str) -> tuple[dict[str, str], ...]:
-        """Every stanza of the package *name*."""
+        """Return every stanza of the package *name*."""
         found = self.stanzas.get(name, ())
         return tuple(parse_stanza(stanza.decode("utf-8", "replace")) for stanza in found)
 
     def versions(self, name: str) -> tuple[str, ...]:
-        """The versions of *name* that a pin can name, the newest last."""
+        """Return the versions of *name* that a pin can name, the newest last."""
         spelled = {package["Version"] for package in self.packages(name)}
         exact = [DebianVersion(text) for text in spelled if _VERSION.fullmatch(text)]
         return tuple(version.text for version in sorted(exact))
 
     def find(self, name: str, version: str, architecture: str) -> dict[str, str] | None:
-        """The stanza of exactly that package, which fits *architecture*."""
+        """Return the stanza of exactly that package and version that fits *architecture*."""
         for package in self.packages(name):
             if package["Version"] == version and package["Architecture"] in (architecture, "all"):
                 return package
         return None
 
     def siblings(self, name: str, version: str) -> tuple[str, ...]:
-        """The packages that the same source gave at the same *version*, *name* included."""
+        """Return the packages built from the same source at the same *version*, *name* included."""
         sources = {
             package.get("Source", name).partition(" ")[0]
             for package in self.packages(name)
@@ -80,15 +80,15 @@ class Index:
         )
 
     def minimal(self) -> tuple[str, ...]:
-        """The packages that every system of the suite has: essential, or required."""
+        """Return the packages that every system of the suite has: essential or required."""
         wanted = re.compile(rb"^(?:Essential: yes|Priority: required)$", re.MULTILINE)
         return tuple(name for name, found in self.stanzas.items() if any(map(wanted.search, found)))
 
 
 def _of_names(text: bytes, names: Collection[str]) -> bytes:
-    """The stanzas of *text* that are of packages called so."""
+    """Return the stanzas of *text* for packages of these names."""
     heads = tuple(_NAME + name.encode() + b"\n" for name in names)
-    return b"\n\n".join(one for one in text.split(b"\n\n") if one.startswith(heads))
+    return b"\n\n".join(stanza for stanza in text.split(b"\n\n") if stanza.startswith(heads))
 
 
 def _is_of(stanza: bytes, name: str, source: bytes, version: bytes) -> bool:
@@ -100,7 +100,7 @@ def _is_of(stanza: bytes, name: str, source: bytes, version: bytes) -> bool:
 
 
 def field(package: Mapping[str, str], name: str) -> str:
-    """The field *name* that a stanza of an index always has."""
+    """Return the mandatory field *name* of a stanza; raises `ArtifactError` where it is missing."""
     try:
         return package[name]
     except KeyError:

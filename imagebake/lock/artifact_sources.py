@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.download import Downloader, DownloadRequest
 from imagebake.kernel.host.http import PUBLIC, Connections
 from imagebake.lock.apt_sources import read_configuration
 from imagebake.lock.archive import Archives, find_archives
@@ -42,7 +42,7 @@ def make_fetcher(context: Context) -> Callable[[str, str | None], Path]:
             return store.path(store.put(loader.read(url, reach=PUBLIC, limit=limit)))
         target = store.path(sha256)
         if not target.exists():
-            loader.fetch(Wanted(url=url, sha256=sha256), target, reach=PUBLIC)
+            loader.fetch(DownloadRequest(url=url, sha256=sha256), target, reach=PUBLIC)
         return target
 
     return fetch

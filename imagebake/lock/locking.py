@@ -1,4 +1,4 @@
-"""Lock an image: turn what its spec demands into exact artifacts, and see that it stays so."""
+"""Locking of images: resolve, compare, heal, read and write locks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pydantic
 
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import ArtifactError, LockError
-from imagebake.kernel.host.download import Wanted
+from imagebake.kernel.host.download import DownloadRequest
 from imagebake.kernel.host.files import write_atomically
 from imagebake.kernel.progress import Progress
 from imagebake.lock.archive import Archives
@@ -24,7 +24,7 @@ from imagebake.spec.model.pins import AgentPin, Installer, ModulePin, PackagePin
 
 
 def with_same_packages(previous: Lock, spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:
-    """The lock of *spec*, which asks for the packages that *previous* has, and for other things.
+    """Return the lock of *spec* with the packages of *previous*, which it still requests.
 
     *sizes* has the size of every file by its digest.
     """
@@ -39,14 +39,14 @@ def with_same_packages(previous: Lock, spec: ImageSpec, sizes: Mapping[str, int]
 
 
 def packages_asked(spec: ImageSpec) -> object:
-    """What the packages of a lock follow from."""
+    """Return the parts of *spec* that determine the packages of its lock."""
     agents = tuple((pin.agent, pin.version) for pin in spec.agents)
     packages = tuple((pin.package, pin.version) for pin in spec.packages)
     return agents, packages, spec.local, spec.gallery.architecture, spec.name
 
 
 def with_old_dates(previous: Lock, lock: Lock) -> Lock:
-    """*lock* with *previous*' line for every repository of which nothing new is used."""
+    """Return *lock* with *previous*' entry for each repository without new packages."""
     old = {repository.id: repository for repository in previous.repositories}
     there = {(package.repository, package.sha256) for package in previous.packages}
     moved = {
@@ -55,19 +55,21 @@ def with_old_dates(previous: Lock, lock: Lock) -> Lock:
         if (package.repository, package.sha256) not in there
     }
     repositories = tuple(
-        one if one.id in moved or not _is_same(old.get(one.id), one) else old[one.id]
-        for one in lock.repositories
+        repository
+        if repository.id in moved or not _is_same(old.get(repository.id), repository)
+        else old[repository.id]
+        for repository in lock.repositories
     )
     return lock.model_copy(update={"repositories": repositories})
 
 
 def _is_same(old: Repository | None, new: Repository) -> bool:
-    """Whether two lines are about one repository at two times."""
+    """Return whether two entries describe one repository at two times."""
     return old is not None and (old.suite, old.components) == (new.suite, new.components)
 
 
 def resolve_windows(spec: ImageSpec, sizes: Mapping[str, int]) -> Lock:
-    """The lock of *spec*; *sizes* has the size of every pinned file by its digest."""
+    """Return the lock of a Windows *spec*; *sizes* has each file's size by digest."""
     return Lock(
         image=spec.name,
         inputs_sha256=sha256_json(spec.lock_inputs()),
@@ -113,8 +115,8 @@ SUFFIX = ".lock.json"
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Move:
-    """A package whose locked version changed; None stands for not being there."""
+class PackageMove:
+    """A package whose locked version changed; None means absent."""
 
     name: str
     old: str | None
@@ -139,12 +141,12 @@ def lock_image(
     progress: Progress,
     keep: bool = False,
 ) -> Lock:
-    """Resolve *spec* against the archives as they are now; pinned files go to *mirror*.
+    """Resolve *spec* against the archives as they are now, and fetch its files into *mirror*.
 
-    *previous* is returned as it is when nothing but an archive's date has changed, so that
-    a lock changes only when something in it does. With *keep*, so does every line of it:
-    what nobody moved stays at its version, as far as the archive has it. An image of Windows
-    has no packages: nobody is asked but for its files.
+    Returns *previous* itself when only an archive's date has changed, so that a lock file
+    changes only with its content. With *keep*, packages stay at their locked versions as far as
+    the archive has them and the pins allow. An image of Windows has no packages, so only its
+    files are fetched.
     """
     if spec.gallery.is_windows:
         return resolve_windows(spec, _file_sizes(spec, mirror, progress))
@@ -153,7 +155,11 @@ def lock_image(
     with progress.step("Read the archives"):
         architecture = spec.gallery.architecture.debian
         suites = archives.open(local.suite, architecture, now=now, moment=local.snapshot)
-    kept = {one.name: one.version for one in previous.packages} if previous and keep else {}
+    kept = (
+        {package.name: package.version for package in previous.packages}
+        if previous and keep
+        else {}
+    )
     with progress.step("Resolve packages"):
         lock = resolve(spec, components=components, suites=suites, sizes=sizes, keep=kept)
     if previous and keep:
@@ -172,10 +178,9 @@ def relock(
     now: dt.datetime,
     progress: Progress,
 ) -> Lock:
-    """The lock of *spec*, which was *old* until now, with no more changed than follows from it.
+    """Return the lock of *spec*, edited from *old*, with the fewest changes.
 
-    Where *previous* was fresh and no package is asked for that was not, nobody is asked, but
-    for files that are new.
+    Where *previous* was fresh and the same packages are requested, only new files are fetched.
     """
     fresh = previous and previous.inputs_sha256 == sha256_json(old.lock_inputs())
     if previous is None or not fresh or packages_asked(old) != packages_asked(spec):
@@ -207,11 +212,11 @@ def heal(
     mirror: Mirror,
     now: dt.datetime,
     progress: Progress,
-) -> tuple[Lock, tuple[Move, ...]]:
-    """Lock *spec* again, because the archive no longer has *gone*; say what moved.
+) -> tuple[Lock, tuple[PackageMove, ...]]:
+    """Lock *spec* again because the archive no longer has *gone*; return the lock and its changes.
 
-    Raises `ArtifactError` where that does not help: a pin is gone, or the archive lists
-    what it does not have.
+    Raises `ArtifactError` where that does not help: a pin is gone, or the archive lists files
+    that it does not have.
     """
     healed = lock_image(
         spec,
@@ -223,7 +228,9 @@ def heal(
         progress=progress,
     )
     wanted = {artifact.sha256 for artifact in healed.artifacts}
-    if still := sorted({f"{one.name} {one.version}" for one in gone if one.sha256 in wanted}):
+    if still := sorted(
+        {f"{artifact.name} {artifact.version}" for artifact in gone if artifact.sha256 in wanted}
+    ):
         raise ArtifactError(
             f"the archive names {', '.join(still)} and does not have it",
             hint="a mirror in the middle of an update does that; try again later",
@@ -232,26 +239,26 @@ def heal(
 
 
 def refuse_to_heal(lock: Lock, gone: Sequence[Artifact]) -> ArtifactError:
-    """What `--locked` says instead of healing."""
-    names = ", ".join(sorted({f"{one.name} {one.version}" for one in gone}))
+    """Return the error of `--locked` where healing would be needed."""
+    names = ", ".join(sorted({f"{artifact.name} {artifact.version}" for artifact in gone}))
     return ArtifactError(
         f"the archive no longer has what the lock of {lock.image} names: {names}",
         hint=f"./inv lock {lock.image}, and have the new lock reviewed",
     )
 
 
-def moves(old: Lock, new: Lock) -> tuple[Move, ...]:
-    """What changed its version from *old* to *new*, by name."""
+def moves(old: Lock, new: Lock) -> tuple[PackageMove, ...]:
+    """Return the packages whose version changed from *old* to *new*, by name."""
     before, after = _versions(old), _versions(new)
     return tuple(
-        Move(name, before.get(name), after.get(name))
+        PackageMove(name, before.get(name), after.get(name))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     )
 
 
 def write_lock(path: Path, lock: Lock) -> bool:
-    """Write *lock* to *path* unless it is there already; says whether it wrote."""
+    """Write *lock* to *path*; return false, without writing, if the file has it already."""
     if path.is_file() and path.read_bytes() == lock.canonical:
         return False
     write_atomically(path, lock.canonical)
@@ -259,7 +266,7 @@ def write_lock(path: Path, lock: Lock) -> bool:
 
 
 def load_lock(path: Path) -> Lock:
-    """Read the lock at *path*; raises `LockError` that names the command to make it."""
+    """Read the lock at *path*; raises `LockError` with the command that creates it."""
     image = path.name.removesuffix(SUFFIX)
     hint = f"./inv lock {image}"
     try:
@@ -272,7 +279,7 @@ def load_lock(path: Path) -> Lock:
 
 
 def read_lock(content: bytes, image: str) -> Lock:
-    """The lock of *image* whose file has *content*; raises `LockError` as `load_lock` does."""
+    """Parse the lock of *image*; raises `LockError` as `load_lock` does."""
     try:
         return Lock.model_validate_json(content)
     except pydantic.ValidationError as error:
@@ -282,9 +289,9 @@ def read_lock(content: bytes, image: str) -> Lock:
 
 
 def check_lock(spec: ImageSpec, lock: Lock) -> None:
-    """Raise `LockError`, with the command that mends it, unless *lock* is what *spec* demands.
+    """Raise `LockError`, with the command to run, unless *lock* is what *spec* demands.
 
-    Nothing but the two values is looked at.
+    Only the two values are compared; no archive is read.
     """
     hint = f"./inv lock {spec.name}"
     if lock.image != spec.name:
@@ -297,7 +304,7 @@ def check_lock(spec: ImageSpec, lock: Lock) -> None:
 
 
 def _differences(spec: ImageSpec, lock: Lock) -> Iterator[str]:
-    """What a person can see to be different, in the order of the spec."""
+    """Yield the visible differences, in the order of the spec."""
     if lock.source != spec.source:
         yield f"the source is {spec.source.urn}, locked is {lock.source.urn}"
     if spec.local and lock.suite != spec.local.suite:
@@ -314,10 +321,10 @@ def _differences(spec: ImageSpec, lock: Lock) -> Iterator[str]:
 
 
 def _wanted_pins(spec: ImageSpec) -> dict[str, str]:
-    """The pins, files and extensions of *spec* by name, with their versions."""
+    """Return the versions of the pins, files and extensions of *spec*, by name."""
     versions = {pin.name: pin.version for pin in spec.pins}
     versions |= {file.name: file.version for file in spec.wanted_files}
-    return versions | {one.handler: one.version for one in spec.extensions}
+    return versions | {extension.handler: extension.version for extension in spec.extensions}
 
 
 def _locked_pins(lock: Lock) -> dict[str, str]:
@@ -329,12 +336,12 @@ def _locked_pins(lock: Lock) -> dict[str, str]:
         else:
             versions |= {name: carried.get(name, "no version") for name in step.pins}
     versions |= {file.name: file.version for file in lock.files}
-    versions |= {one.name: one.version for one in lock.installers or ()}
-    return versions | {one.handler: one.version for one in lock.extensions}
+    versions |= {installer.name: installer.version for installer in lock.installers or ()}
+    return versions | {extension.handler: extension.version for extension in lock.extensions}
 
 
 def _complaint(content: bytes, error: pydantic.ValidationError) -> str:
-    """Why *content* is no lock of ours, in a sentence."""
+    """Return why *content* is no readable lock."""
     try:
         version = json.loads(content)["lock_version"]
     except (ValueError, KeyError, TypeError):
@@ -352,14 +359,15 @@ def _file_sizes(spec: ImageSpec, mirror: Mirror, progress: Progress) -> dict[str
     with progress.step("Mirror files", unit="B") as step:
         return {
             file.sha256: mirror.fetch_file(
-                Wanted(url=file.url, sha256=file.sha256, redirects=file.redirects or ()), step=step
+                DownloadRequest(url=file.url, sha256=file.sha256, redirects=file.redirects or ()),
+                step=step,
             )
             for file in spec.wanted_files
         }
 
 
 def _versions(lock: Lock) -> dict[str, str]:
-    return {one.name: one.version for one in lock.artifacts}
+    return {artifact.name: artifact.version for artifact in lock.artifacts}
 
 
 def _differs_in_dates_only(old: Lock, new: Lock) -> bool:

@@ -1,4 +1,4 @@
-"""InRelease: who signed an archive's suite, and what the suite consists of."""
+"""InRelease files: signature, dates and content of an archive's suite."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FINGERPRINT = re.compile(r"(?:[0-9A-F]{40}|[0-9A-F]{64})!?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What an archive has signed about one suite.
+    """The signed description of a suite.
 
-    *files* maps a path below the suite to its sha256 and size; *by_hash* says that the
-    archive also serves files under their digests.
+    *files* maps a path below the suite to its sha256 and size; *by_hash* says that the archive
+    also serves files under their digests.
     """
 
     origin: str
@@ -45,10 +45,10 @@ class Release:
 def verify(
     signed: bytes, *, what: str, signers: Sequence[str], keyrings: Sequence[Path]
 ) -> Release:
-    """Check the signature of an InRelease file, and read no more than what is signed.
+    """Verify an InRelease file and return only its signed content.
 
-    *signers* are the keyrings, keys or fingerprints that the source names; where it names
-    none, or fingerprints only, *keyrings* are trusted. *what* is how messages call it.
+    *signers* are the keyrings, keys or fingerprints that the source names; where it names none,
+    or fingerprints only, *keyrings* are trusted. *what* names the file in messages.
     """
     if process.find("gpgv") is None:
         raise ArtifactError("gpgv is not installed", hint="./inv setup installs it")
@@ -66,15 +66,15 @@ def verify(
         outcome = process.run(
             ["gpgv", "--homedir", name, "--status-fd", "2", *rings, *places], check=False
         )
-        said = outcome.stderr.decode(errors="replace")
-        if not _is_trusted(said, fingerprints):
-            raise _refusal(what, said)
+        status = outcome.stderr.decode(errors="replace")
+        if not _is_trusted(status, fingerprints):
+            raise _refusal(what, status)
         text = (folder / "Release").read_text(encoding="utf-8", errors="replace")
     return _parse(text, what, sha256_bytes(signed))
 
 
 def check_dates(release: Release, what: str, now: dt.datetime) -> None:
-    """Refuse what the archive itself calls out of date, or has not signed yet."""
+    """Raise `ArtifactError` where the release has expired or is from the future."""
     until = _moment(release.valid_until)
     if until and until < now:
         raise ArtifactError(
@@ -119,7 +119,7 @@ def _is_key(ring: str | Path) -> bool:
 
 
 def _binary(keyring: bytes) -> bytes:
-    """The keyring as gpgv reads it: without the armour that apt allows."""
+    """Return the keyring without the ASCII armour, which apt allows and gpgv does not."""
     if not keyring.lstrip().startswith(b"-----BEGIN PGP"):
         return keyring
     blocks = []
@@ -132,21 +132,21 @@ def _binary(keyring: bytes) -> bytes:
     return b"".join(blocks)
 
 
-def _is_trusted(said: str, fingerprints: frozenset[str]) -> bool:
-    """As apt decides: at least one good signature of a key we trust, and not one bad."""
+def _is_trusted(status: str, fingerprints: frozenset[str]) -> bool:
+    """Return whether a trusted key made a good signature and none is bad, as apt decides."""
     good = re.findall(
-        r"^\[GNUPG:\] GOODSIG .*\n(?:.*\n)*?\[GNUPG:\] VALIDSIG (.+)$", said, re.MULTILINE
+        r"^\[GNUPG:\] GOODSIG .*\n(?:.*\n)*?\[GNUPG:\] VALIDSIG (.+)$", status, re.MULTILINE
     )
-    if "[GNUPG:] BADSIG" in said:
+    if "[GNUPG:] BADSIG" in status:
         return False
     return any(not fingerprints or fingerprints & set(line.split()) for line in good)
 
 
-def _refusal(what: str, said: str) -> ArtifactError:
-    unknown = sorted(set(re.findall(r"^\[GNUPG:\] NO_PUBKEY (\w+)", said, re.MULTILINE)))
-    if "BADSIG" in said:
+def _refusal(what: str, status: str) -> ArtifactError:
+    unknown = sorted(set(re.findall(r"^\[GNUPG:\] NO_PUBKEY (\w+)", status, re.MULTILINE)))
+    if "BADSIG" in status:
         reason = "its signature does not fit its content"
-    elif "EXPKEYSIG" in said or "REVKEYSIG" in said:
+    elif "EXPKEYSIG" in status or "REVKEYSIG" in status:
         reason = "the key it is signed with has expired or was revoked"
     elif unknown:
         reason = f"it is signed with {', '.join(unknown)}, which the keyring does not have"

@@ -1,4 +1,4 @@
-"""From what a spec demands to the exact packages that satisfy it."""
+"""Resolution of a spec's pins to exact packages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _PROVIDES = re.compile(rb"^Provides: (.*(?:\n[ \t].*)*)", re.MULTILINE)
 _NAME = re.compile(rb"(?:^|[,|])\s*([a-z0-9][a-z0-9+.-]+)")
 
 
-def within_reach(names: Iterable[str], indexes: Sequence[Index]) -> tuple[Index, ...]:
-    """The *indexes* without what *names* do not lead to, by any alternative or provider."""
+def reachable_stanzas(names: Iterable[str], indexes: Sequence[Index]) -> tuple[Index, ...]:
+    """Reduce *indexes* to what *names* can lead to, by any alternative or provider."""
     providers = _providers(indexes)
     reached: set[str] = set()
     waiting = set(names)
@@ -41,7 +41,7 @@ def within_reach(names: Iterable[str], indexes: Sequence[Index]) -> tuple[Index,
 
 
 def _providers(indexes: Sequence[Index]) -> dict[str, set[str]]:
-    """Who stands in for whom."""
+    """Map virtual packages to the packages that provide them."""
     providers: dict[str, set[str]] = {}
     for index in indexes:
         for name, found in index.stanzas.items():
@@ -59,8 +59,8 @@ def _named(field: re.Pattern[bytes], stanza: bytes) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Demand:
-    """One step to resolve: the packages it asks for, and which of them have a version."""
+class _StepRequest:
+    """The packages that one step requests, and the versions of the pinned ones."""
 
     step: str
     names: tuple[str, ...]
@@ -68,7 +68,7 @@ class _Demand:
 
     @property
     def requests(self) -> tuple[str, ...]:
-        """What apt is asked for."""
+        """The requests in apt's syntax."""
         return tuple(
             f"{name}={self.versions[name]}" if name in self.versions else name
             for name in self.names
@@ -83,20 +83,20 @@ def resolve(
     sizes: Mapping[str, int],
     keep: Mapping[str, str] | None = None,
 ) -> Lock:
-    """Resolve *spec* against *suites* as they are now.
+    """Resolve *spec* against *suites*.
 
-    *components* maps a catalogue agent to its packages, the first of which carries the
-    pinned version; *sizes* maps the digests of pinned files to their sizes. The same
-    suites give the same lock, in whatever order they list their packages. What *keep* has
-    the version of stays at it, as far as the archive has it and the pins allow. Raises
-    `ArtifactError` that names every pin the archive does not have.
+    *components* maps a catalogue agent to its packages, the first of which carries the pinned
+    version; *sizes* maps the digests of pinned files to their sizes. The same suites give the
+    same lock, in whatever order they list their packages. Packages in *keep* stay at their
+    version as far as the archive has it and the pins allow. Raises `ArtifactError` that names
+    every pin the archive does not have.
     """
     local = local_base(spec)
     demands = _demands(spec, components)
     base = _base_names(local, suites)
     suites = _within_reach(suites, demands, base)
     versions = _versions(demands, suites)
-    demands = (_Demand(BASE, base, versions), *demands)
+    demands = (_StepRequest(BASE, base, versions), *demands)
     _refuse_gone(spec, demands, suites)
     architecture = spec.gallery.architecture.debian
     steps = _steps_keeping(demands, suites, architecture, _kept(keep or {}, versions, suites))
@@ -114,7 +114,7 @@ def resolve(
 
 
 def locked_files(spec: ImageSpec, sizes: Mapping[str, int]) -> tuple[LockedFile, ...]:
-    """The files of *spec* as its lock has them; *sizes* has a size for each digest."""
+    """Return the locked files of *spec*; *sizes* has a size for each digest."""
     return tuple(
         LockedFile(
             name=file.name,
@@ -131,7 +131,7 @@ def locked_files(spec: ImageSpec, sizes: Mapping[str, int]) -> tuple[LockedFile,
 
 
 def local_base(spec: ImageSpec) -> LocalBase:
-    """How the base of *spec* is made here; raises `LockError` when it does not say."""
+    """Return the local base of *spec*; raises `LockError` when it has none."""
     if spec.local is None:
         raise LockError(
             f"{spec.name} does not say of which suite its image is, so it cannot be locked",
@@ -140,7 +140,9 @@ def local_base(spec: ImageSpec) -> LocalBase:
     return spec.local
 
 
-def _demands(spec: ImageSpec, components: Mapping[str, tuple[str, ...]]) -> tuple[_Demand, ...]:
+def _demands(
+    spec: ImageSpec, components: Mapping[str, tuple[str, ...]]
+) -> tuple[_StepRequest, ...]:
     demands = []
     for agent in spec.agents:
         names = components.get(agent.agent)
@@ -149,20 +151,20 @@ def _demands(spec: ImageSpec, components: Mapping[str, tuple[str, ...]]) -> tupl
                 f"{spec.name} pins the agent {agent.agent!r}, which the catalogue does not have",
                 hint=f"it has: {', '.join(sorted(components))}",
             )
-        demands.append(_Demand(agent.name, names, {names[0]: agent.version}))
+        demands.append(_StepRequest(agent.name, names, {names[0]: agent.version}))
     if spec.packages:
         versions = {pin.package: pin.version for pin in spec.packages}
-        demands.append(_Demand(PACKAGES, tuple(versions), versions))
+        demands.append(_StepRequest(PACKAGES, tuple(versions), versions))
     return tuple(demands)
 
 
-def _versions(demands: Sequence[_Demand], suites: Sequence[Suite]) -> dict[str, str]:
-    """The versions that hold for every step: those of the pins, and of what belongs to them.
+def _versions(demands: Sequence[_StepRequest], suites: Sequence[Suite]) -> dict[str, str]:
+    """Return the versions that hold for every step: the pins', and those of their siblings.
 
-    Packages of one source often ask for each other at exactly their own version, and apt
-    looks at one candidate of each only.
+    Packages of one source often depend on each other at exactly their own version, and apt
+    considers one candidate of each only.
     """
-    pinned = {name: version for one in demands for name, version in one.versions.items()}
+    pinned = {name: version for demand in demands for name, version in demand.versions.items()}
     siblings = {
         sibling: version
         for name, version in sorted(pinned.items())
@@ -178,15 +180,15 @@ def _base_names(local: LocalBase, suites: Sequence[Suite]) -> tuple[str, ...]:
 
 
 def _within_reach(
-    suites: Sequence[Suite], demands: Sequence[_Demand], base: Sequence[str]
+    suites: Sequence[Suite], demands: Sequence[_StepRequest], base: Sequence[str]
 ) -> tuple[Suite, ...]:
     names = {*base, *(name for demand in demands for name in demand.names)}
-    indexes = within_reach(names, [suite.index for suite in suites])
+    indexes = reachable_stanzas(names, [suite.index for suite in suites])
     return tuple(replace(suite, index=index) for suite, index in zip(suites, indexes, strict=True))
 
 
-def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[Suite]) -> None:
-    """Name everything that the archive does not have, not just the first of it."""
+def _refuse_gone(spec: ImageSpec, demands: Sequence[_StepRequest], suites: Sequence[Suite]) -> None:
+    """Raise `ArtifactError` that names every missing pin, not just the first."""
     complaints: list[str] = []
     pins: list[str] = []
     for demand in demands:
@@ -210,7 +212,7 @@ def _refuse_gone(spec: ImageSpec, demands: Sequence[_Demand], suites: Sequence[S
 def _kept(
     keep: Mapping[str, str], versions: Mapping[str, str], suites: Sequence[Suite]
 ) -> list[dict[str, str]]:
-    """What to keep, in fewer and fewer: all; what the pins that move do not lead to; nothing."""
+    """Yield ever smaller sets to keep: all; all that the moving pins do not reach; nothing."""
     there = {
         name: version
         for name, version in keep.items()
@@ -219,19 +221,19 @@ def _kept(
     if not there:
         return [{}]
     moving = {name for name, version in versions.items() if keep.get(name) != version}
-    reached = within_reach(moving, [suite.index for suite in suites])
+    reached = reachable_stanzas(moving, [suite.index for suite in suites])
     touched = {name for index in reached for name in index.stanzas}
     apart = {name: version for name, version in there.items() if name not in touched}
     return [there, apart, {}]
 
 
 def _steps_keeping(
-    demands: Sequence[_Demand],
+    demands: Sequence[_StepRequest],
     suites: Sequence[Suite],
     architecture: str,
     kept: Sequence[Mapping[str, str]],
 ) -> tuple[LockedStep, ...]:
-    """The steps with as much kept as apt can agree to."""
+    """Return the steps with as many kept versions as apt can satisfy."""
     for keep in kept[:-1]:
         with contextlib.suppress(LockError):
             return _steps(demands, suites, architecture, keep)
@@ -239,7 +241,7 @@ def _steps_keeping(
 
 
 def _steps(
-    demands: Sequence[_Demand],
+    demands: Sequence[_StepRequest],
     suites: Sequence[Suite],
     architecture: str,
     keep: Mapping[str, str],
@@ -259,11 +261,11 @@ def _steps(
 
 
 def _step(
-    demand: _Demand, added: Sequence[LockedPackage], before: Sequence[LockedStep]
+    demand: _StepRequest, added: Sequence[LockedPackage], before: Sequence[LockedStep]
 ) -> LockedStep:
-    """The step, with what it asks for in it even when an earlier step has brought it.
+    """Return the step with its requests, even those that an earlier step has installed.
 
-    The base of a marketplace image is not quite ours: what is pinned must be in the bundle.
+    A marketplace image is not exactly our base: what is pinned must be in the bundle.
     """
     names = {package.name for package in added}
     earlier = {package.name: package for step in before for package in step.packages}

@@ -1,4 +1,4 @@
-"""Apt's source files: which suites a machine takes its packages from, and where they are."""
+"""Apt source files: the suites of a machine, and their addresses."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.debs import parse_stanza
 
 VARIANTS = ("", "-updates", "-security")
-"""What a suite's own archive adds to it; in the order in which packages are looked up."""
+"""Suites that accompany a suite, in the order in which packages are looked up."""
 
 _ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<address>\S+)\s+(?P<rest>.+)")
 _ADDRESSES = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class AptSource:
     """One suite at one base address.
 
-    *signed_by* is what the source file says: paths of keyrings, fingerprints, or a key
-    itself; empty when it says nothing. *architectures* is empty when any will do.
+    *signed_by* are paths of keyrings, fingerprints, or a key itself, as the source file says;
+    empty when it says nothing. *architectures* is empty when unrestricted.
     """
 
     address: str
@@ -33,9 +33,9 @@ class Source:
     architectures: tuple[str, ...] = ()
 
 
-def read_sources(paths: Iterable[Path]) -> tuple[Source, ...]:
-    """Every source of binary packages in *paths*, which apt would read, too."""
-    found: list[Source] = []
+def read_sources(paths: Iterable[Path]) -> tuple[AptSource, ...]:
+    """Return every source of binary packages in *paths*, in apt's order."""
+    found: list[AptSource] = []
     for path in paths:
         try:
             text = path.read_text(encoding="utf-8")
@@ -46,12 +46,12 @@ def read_sources(paths: Iterable[Path]) -> tuple[Source, ...]:
     return tuple(found)
 
 
-def select(sources: Sequence[Source], suite: str, architecture: str) -> tuple[Source, ...]:
-    """The sources of *suite*, its updates and its security fixes, in this order.
+def select(sources: Sequence[AptSource], suite: str, architecture: str) -> tuple[AptSource, ...]:
+    """Return the sources of *suite*, its updates and its security fixes, in this order.
 
-    Where no source names *suite*, they follow from the machine's own distribution: the
-    same archives, with the suite's name in place of the machine's. Other vendors' sources
-    are left alone. Raises `ArtifactError` where there is nothing to go by.
+    Where no source names *suite*, they are derived from the machine's own distribution: the
+    same archives with the suite's name. Other vendors' sources are ignored. Raises
+    `ArtifactError` where there is nothing to derive from.
     """
     usable = [
         source
@@ -72,12 +72,12 @@ def select(sources: Sequence[Source], suite: str, architecture: str) -> tuple[So
     )
 
 
-def source_file(sources: Sequence[Source]) -> str:
-    """The sources as an apt source file (deb822)."""
+def source_file(sources: Sequence[AptSource]) -> str:
+    """Return the sources as an apt source file (deb822)."""
     return "\n".join(_paragraph(source) for source in sources)
 
 
-def _paragraph(source: Source) -> str:
+def _paragraph(source: AptSource) -> str:
     lines = [
         "Types: deb",
         f"URIs: {source.address}",
@@ -90,16 +90,16 @@ def _paragraph(source: Source) -> str:
     return "\n".join([*lines, ""])
 
 
-def _first(sources: Iterable[Source]) -> list[Source]:
-    """The first of several mirrors, with the components of all its entries."""
+def _first(sources: Iterable[AptSource]) -> list[AptSource]:
+    """Return the first of several mirrors, with the components of all its entries."""
     entries = list(sources)
     same = [source for source in entries if source.address == entries[0].address]
     components = dict.fromkeys(name for source in same for name in source.components)
     return [dataclasses.replace(same[0], components=tuple(components))] if same else []
 
 
-def _own_suite(sources: Sequence[Source]) -> str | None:
-    """The distribution's own suite: the one that has updates or security fixes beside it."""
+def _own_suite(sources: Sequence[AptSource]) -> str | None:
+    """Return the machine's own suite: the one with updates or security fixes beside it."""
     suites = {source.suite for source in sources}
     own = [
         suite
@@ -115,7 +115,7 @@ def _is_deb822(path: Path, text: str) -> bool:
     return path.suffix == ".sources" or bool(re.search(r"^Types:", text, re.MULTILINE))
 
 
-def _parse_deb822(text: str) -> Iterator[Source]:
+def _parse_deb822(text: str) -> Iterator[AptSource]:
     for paragraph in re.split(r"\n[ \t]*(?:\n[ \t]*)+", text.replace("\r\n", "\n")):
         lines = [line for line in paragraph.splitlines() if not line.startswith("#")]
         fields = {name.lower(): value for name, value in parse_stanza("\n".join(lines)).items()}
@@ -132,7 +132,7 @@ def _parse_deb822(text: str) -> Iterator[Source]:
                 )
 
 
-def _parse_one_line(text: str) -> Iterator[Source]:
+def _parse_one_line(text: str) -> Iterator[AptSource]:
     for line in text.splitlines():
         match = _ONE_LINE.fullmatch(line.partition("#")[0].strip())
         if not match:
@@ -151,10 +151,10 @@ def _source(
     components: tuple[str, ...],
     signed_by: tuple[str, ...],
     architectures: tuple[str, ...],
-) -> Iterator[Source]:
+) -> Iterator[AptSource]:
     if suite.endswith("/"):  # a flat repository has no suite
         return
-    yield Source(
+    yield AptSource(
         address=address.rstrip("/"),
         suite=suite,
         components=components,
@@ -164,7 +164,7 @@ def _source(
 
 
 def _signers(value: str) -> tuple[str, ...]:
-    """Paths and fingerprints, or the one key that is written out in the field itself."""
+    """Split Signed-By into paths and fingerprints, or the one inline key."""
     if "BEGIN PGP" in value:
         lines = [line.strip() for line in value.splitlines()]
         return ("\n".join("" if line == "." else line for line in lines),)

@@ -1,4 +1,4 @@
-"""Apt's own solver, in a root of its own that knows nothing of this machine."""
+"""Apt's solver in a root of its own, independent of this machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Solver:
-    """Answers what an installation adds to the packages that are there already.
+    """Computes what an installation adds to the packages installed so far.
 
     *root* is an empty directory, which the caller removes.
     """
@@ -55,7 +55,7 @@ class Solver:
     architecture: str
 
     def prepare(self, indexes: Sequence[bytes], pins: Mapping[str, str]) -> None:
-        """Lay out the root: the indexes to choose from, and the versions that *pins* demand."""
+        """Lay out the root: the indexes to choose from, and preferences for *pins*."""
         lists = self.root / "state" / "lists"
         for folder in (lists / "partial", self.root / "cache" / "archives" / "partial"):
             folder.mkdir(parents=True)
@@ -79,10 +79,10 @@ class Solver:
         )
 
     def install(self, requests: Sequence[str]) -> tuple[Choice, ...]:
-        """What apt would install for *requests* (`name` or `name=version`), in its order.
+        """Return the packages that apt would install for *requests*, in apt's order.
 
-        Raises `LockError`, in apt's own words, when they cannot be had together or something
-        that is there would have to go.
+        A request is `name` or `name=version`. Raises `LockError` with apt's own words when the
+        requests conflict or an installed package would have to be removed.
         """
         outcome = process.run(
             ["apt-get", "--simulate", "--yes", "install", *requests],
@@ -102,14 +102,14 @@ class Solver:
         return tuple(Choice(name, version) for name, version, _ in _CHOICE.findall(outcome.text))
 
     def installed(self, stanzas: Sequence[bytes]) -> None:
-        """Have what *stanzas* describe be there from now on."""
+        """Mark the packages of *stanzas* as installed."""
         with (self.root / "status").open("ab") as file:
             for stanza in stanzas:
                 file.write(stanza + b"\nStatus: install ok installed\n\n")
 
 
 def _words(outcome: process.ProcessResult) -> str:
-    """The end of what apt says, where it explains itself."""
+    """Return the end of apt's output, where it explains itself."""
     _, _, explained = outcome.text.partition("The following packages have unmet dependencies:\n")
     errors = outcome.stderr.decode(errors="replace").strip().splitlines()
     lines = [*explained.rstrip().splitlines(), *errors]

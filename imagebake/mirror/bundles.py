@@ -11,7 +11,7 @@ from pathlib import Path
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host import debs
-from imagebake.kernel.host.download import cannot_store
+from imagebake.kernel.host.download import storage_error
 from imagebake.kernel.host.files import locked
 from imagebake.kernel.text.names import SHA256
 from imagebake.mirror.store import DirectoryStore
@@ -24,7 +24,7 @@ _LEFT_OUT = ("Filename", "Size", "SHA256", "MD5sum", "SHA1", "Status")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BundleEntry:
     """A line of a bundle's index: one package's file."""
 
     sha256: str
@@ -32,20 +32,20 @@ class Entry:
     file_name: str
 
 
-def entries(index: bytes) -> tuple[Entry, ...]:
-    """Read the index of a bundle; raises `ValueError` where it is not one."""
+def entries(index: bytes) -> tuple[BundleEntry, ...]:
+    """Parse the index of a bundle; raises `ValueError` where it is malformed."""
     found = []
     for line in index.decode().splitlines():
         sha256, size, file_name = line.split(" ")
-        found.append(Entry(sha256, int(size), file_name))
+        found.append(BundleEntry(sha256, int(size), file_name))
     return tuple(found)
 
 
 def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
-    """Make `folder/<digest>` from blobs that are in *store*, and return it.
+    """Create `folder/<digest>` from blobs in *store*, and return it.
 
-    It appears at once and whole; where it is already, nothing is done. The packages are
-    hard links to the blobs, so that a bundle takes no room.
+    It appears at once and whole; an existing one is left as it is. The packages are hard links
+    to the blobs, so that a bundle takes no space.
     """
     place = folder / bundle.digest
     if place.is_dir():
@@ -57,17 +57,17 @@ def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
             if not place.is_dir():
                 _build(bundle, folder / f".building-{bundle.digest}", store).rename(place)
     except OSError as error:
-        raise cannot_store(place, error) from error
+        raise storage_error(place, error) from error
     return place
 
 
 def is_whole(place: Path, store: DirectoryStore) -> bool:
-    """Whether the bundle at *place* is what it was made as, given that the blobs are."""
+    """Return whether the bundle at *place* is intact, given that its blobs are."""
     try:
         index = (place / INDEX).read_bytes()
         return (
             sha256_bytes(index) == place.name
-            and all(_is_blob(place / one.file_name, store, one) for one in entries(index))
+            and all(_is_blob(place / entry.file_name, store, entry) for entry in entries(index))
             and (place / PACKAGES).read_text(encoding="utf-8") == packages_index(index, store)
         )
     except (OSError, ValueError, ArtifactError):
@@ -75,25 +75,25 @@ def is_whole(place: Path, store: DirectoryStore) -> bool:
 
 
 def published(folder: Path) -> Iterator[Path]:
-    """Every bundle in *folder*, in the order of the digests."""
+    """Yield every bundle in *folder*, sorted by digest."""
     for place in sorted(folder.glob("*")):
         if SHA256.fullmatch(place.name):
             yield place
 
 
 def packages_index(index: bytes, store: DirectoryStore) -> str:
-    """The `Packages` file of a bundle: its packages' own words, and where the files are."""
-    ordered = sorted(entries(index), key=lambda one: one.file_name)
-    return "\n".join(_stanza(one, store.path(one.sha256)) for one in ordered)
+    """Return the `Packages` file of a bundle: control data and paths of its packages."""
+    ordered = sorted(entries(index), key=lambda entry: entry.file_name)
+    return "\n".join(_stanza(entry, store.path(entry.sha256)) for entry in ordered)
 
 
-def lists(packages: bytes, index: bytes) -> bool:
-    """Whether a `Packages` file lists exactly the files of *index*: what builds insist on.
+def lists_same_files(packages: bytes, index: bytes) -> bool:
+    """Return whether a `Packages` file lists exactly the files of *index*, as builds require.
 
-    It may say the same in other words, when another version of this program has written it.
+    Other fields may differ where another version of imagebake has written it.
     """
     try:
-        wanted = sorted(one.sha256 for one in entries(index))
+        wanted = sorted(entry.sha256 for entry in entries(index))
     except ValueError:
         return False
     marks = (
@@ -117,14 +117,14 @@ def _build(bundle: Bundle, place: Path, store: DirectoryStore) -> Path:
     return place
 
 
-def _is_blob(path: Path, store: DirectoryStore, entry: Entry) -> bool:
+def _is_blob(path: Path, store: DirectoryStore, entry: BundleEntry) -> bool:
     return path.samefile(store.path(entry.sha256))
 
 
-def _stanza(entry: Entry, path: Path) -> str:
-    told = debs.control(path)
-    names = [*_FIRST, *sorted(set(told) - {*_FIRST, *_LEFT_OUT})]
-    fields = {name: told[name] for name in names if name in told}
+def _stanza(entry: BundleEntry, path: Path) -> str:
+    control = debs.control(path)
+    names = [*_FIRST, *sorted(set(control) - {*_FIRST, *_LEFT_OUT})]
+    fields = {name: control[name] for name in names if name in control}
     fields |= {
         "Filename": f"./{entry.file_name}",
         "Size": str(entry.size),

@@ -1,4 +1,4 @@
-"""The mirror: everything a bake needs, fetched before it starts and kept."""
+"""The local mirror: artifacts of bakes, fetched before the bake and kept."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.download import Downloader, DownloadRequest
 from imagebake.kernel.host.files import locked, write_atomically
-from imagebake.kernel.host.http import ARCHIVE, PUBLIC, NotThere, Reach
+from imagebake.kernel.host.http import ARCHIVE, PUBLIC, ArtifactNotFound, Reach
 from imagebake.kernel.progress import Step
 from imagebake.mirror import bundles
 from imagebake.mirror.store import DirectoryStore
@@ -24,10 +24,10 @@ from imagebake.spec.lock import Artifact, Bundle, LockedPackage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What a mirror is like.
+    """The result of a verification.
 
-    *wrong* blobs are in quarantine now; *missing* ones are named by a bundle and not there;
-    *broken* bundles have been removed, and a bake makes them again.
+    *wrong* blobs have been quarantined; *missing* ones are named by a bundle but absent;
+    *broken* bundles have been removed and are rebuilt by the next bake.
     """
 
     checked: int
@@ -37,12 +37,12 @@ class Verification:
 
     @property
     def is_good(self) -> bool:
-        """Whether there was nothing to complain about."""
+        """Whether no problem was found."""
         return not (self.wrong or self.missing or self.broken)
 
 
 def verify(store: DirectoryStore, folder: Path, *, step: Step) -> Verification:
-    """Hash every blob of *store*, and hold the bundles in *folder* against the blobs."""
+    """Hash every blob of *store*, and compare the bundles in *folder* with the blobs."""
     blobs = list(store.blobs())
     wrong = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -52,8 +52,12 @@ def verify(store: DirectoryStore, folder: Path, *, step: Step) -> Verification:
                 wrong.append(blob.name)
             step.advance(blob.name)
     with locked(folder / bundles.LOCK):
-        broken = [one for one in bundles.published(folder) if not bundles.is_whole(one, store)]
-        missing = {sha256 for one in broken for sha256 in _named(one) if not store.has(sha256)}
+        broken = [
+            bundle for bundle in bundles.published(folder) if not bundles.is_whole(bundle, store)
+        ]
+        missing = {
+            sha256 for bundle in broken for sha256 in _named(bundle) if not store.has(sha256)
+        }
         for place in broken:
             shutil.rmtree(place)
     return Verification(
@@ -72,9 +76,9 @@ def _is_right(blob: Path) -> bool:
 
 
 def _named(place: Path) -> set[str]:
-    """The blobs that a bundle is made of, as far as its index can be read."""
+    """Return the digests in a bundle's index, as far as it can be read."""
     try:
-        return {one.sha256 for one in bundles.entries((place / bundles.INDEX).read_bytes())}
+        return {entry.sha256 for entry in bundles.entries((place / bundles.INDEX).read_bytes())}
     except (OSError, ValueError):
         return set()
 
@@ -84,7 +88,7 @@ _SHOWN = 10
 
 
 class ArtifactsGone(ArtifactError):
-    """The archive no longer has artifacts that a lock names; *gone* is all of them."""
+    """The archive no longer has artifacts of a lock; *gone* lists all of them."""
 
     def __init__(self, gone: Sequence[Artifact]) -> None:
         self.gone = tuple(gone)
@@ -95,10 +99,10 @@ class ArtifactsGone(ArtifactError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirror:
-    """A directory of blobs, bundles made of them, and records about them.
+    """A directory of blobs, bundles and records.
 
-    *addresses* maps the repositories of the locks in hand to the base addresses they are
-    fetched from; *files* is how far a spec's own addresses may reach.
+    *addresses* maps the repositories of the locks in use to their base addresses; *files*
+    limits the addresses that a spec may name.
     """
 
     store: DirectoryStore
@@ -117,29 +121,35 @@ class Mirror:
         return self.root / "bundles"
 
     def missing(self, artifacts: Iterable[Artifact]) -> tuple[Artifact, ...]:
-        """Those of *artifacts* that are not here, each once; costs a `stat` an artifact."""
+        """Return the *artifacts* that are not here, each once; costs a `stat` an artifact."""
         has = self.store.has
-        absent = {one.sha256: one for one in artifacts if not has(one.sha256, one.size)}
+        absent = {
+            artifact.sha256: artifact
+            for artifact in artifacts
+            if not has(artifact.sha256, artifact.size)
+        }
         return tuple(absent.values())
 
     def ensure(self, artifacts: Iterable[Artifact], *, step: Step) -> None:
-        """Fetch what is missing of *artifacts*; *step* is told of every byte.
+        """Fetch the missing *artifacts*, reporting every byte to *step*.
 
-        Raises `ArtifactsGone` with everything that the archive no longer has, after all
-        else has been fetched; any other failure ends it as soon as it happens.
+        Raises `ArtifactsGone` with everything that the archive no longer has, after all else
+        has been fetched; any other failure aborts at once.
         """
         missing = self.missing(artifacts)
         if not missing:
             return
-        work = _Work(self, missing, step)
+        work = _FetchQueue(self, missing, step)
         work.run()
         if work.failures:
             raise work.failures[0]
         if work.gone:
-            raise ArtifactsGone(sorted(work.gone, key=lambda one: (one.name, one.version)))
+            raise ArtifactsGone(
+                sorted(work.gone, key=lambda artifact: (artifact.name, artifact.version))
+            )
 
-    def fetch_file(self, wanted: Wanted, *, step: Step) -> int:
-        """Fetch a file of which only the digest is known; return its size in bytes."""
+    def fetch_file(self, wanted: DownloadRequest, *, step: Step) -> int:
+        """Fetch a file of unknown size; return its size in bytes."""
         target = self.store.path(wanted.sha256)
         if target.exists():
             return target.stat().st_size
@@ -149,42 +159,44 @@ class Mirror:
         )
 
     def bundle(self, bundle: Bundle) -> Path:
-        """The directory of *bundle*, made when it is not there; its packages must be here."""
+        """Return the directory of *bundle*, built when missing; its packages must be here."""
         return bundles.publish(bundle, self.bundles, self.store)
 
     def verify(self, *, step: Step) -> Verification:
-        """Hash everything again; what is wrong is put aside, so that a bake fetches it anew."""
+        """Hash everything again; wrong blobs are quarantined, so that a bake fetches them anew."""
         return verify(self.store, self.bundles, step=step)
 
     def record(self, name: str, content: bytes) -> None:
-        """Keep *content* as the record *name*, in place of what it was."""
+        """Store *content* as the record *name*, replacing an older one."""
         write_atomically(self.record_path(name), content)
 
     def recorded(self, name: str) -> bytes | None:
-        """The record *name*; None when there is none."""
+        """Return the record *name*; None when there is none."""
         try:
             return self.record_path(name).read_bytes()
         except FileNotFoundError:
             return None
 
     def recorded_below(self, folder: str) -> tuple[str, ...]:
-        """The names of what there are records of in *folder*, sorted."""
+        """Return the names of the records in *folder*, sorted."""
         try:
             return tuple(sorted(path.name for path in self.record_path(folder).iterdir()))
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
     def record_path(self, name: str) -> Path:
-        """Where the record *name* is, or would be."""
+        """Return the path of the record *name*, which need not exist."""
         return self.root / "records" / name
 
     def fetch(
         self, artifact: Artifact, on_bytes: Callable[[int], None], go_on: Callable[[], bool]
     ) -> None:
-        """Fetch one artifact to its place."""
+        """Fetch one artifact into the store."""
         url, reach = self._whence(artifact)
         redirects = () if isinstance(artifact, LockedPackage) else (artifact.redirects or ())
-        wanted = Wanted(url=url, sha256=artifact.sha256, size=artifact.size, redirects=redirects)
+        wanted = DownloadRequest(
+            url=url, sha256=artifact.sha256, size=artifact.size, redirects=redirects
+        )
         target = self.store.path(artifact.sha256)
         if self.store.has(artifact.sha256) and not self.store.has(artifact.sha256, artifact.size):
             self.store.quarantine(target)
@@ -203,8 +215,8 @@ class Mirror:
 
 
 @dataclass(slots=True)
-class _Work:
-    """One call of `ensure`: a queue, its threads, and how they fared."""
+class _FetchQueue:
+    """One call of `ensure`: its queue, threads and results."""
 
     mirror: Mirror
     missing: tuple[Artifact, ...]
@@ -216,8 +228,8 @@ class _Work:
     waiting: queue.SimpleQueue[Artifact] = field(default_factory=queue.SimpleQueue)
 
     def run(self) -> None:
-        """Fetch everything; threads are daemons, so that nothing keeps an interrupted program."""
-        for artifact in sorted(self.missing, key=lambda one: -(one.size or 0)):
+        """Fetch everything; daemon threads do not delay the exit of an interrupted program."""
+        for artifact in sorted(self.missing, key=lambda artifact: -(artifact.size or 0)):
             self.waiting.put(artifact)
         threads = [
             threading.Thread(target=self._worker, daemon=True)
@@ -240,7 +252,7 @@ class _Work:
                 return
             try:
                 self.mirror.fetch(artifact, self._teller(artifact), self._go_on)
-            except NotThere:
+            except ArtifactNotFound:
                 with self.lock:
                     self.gone.append(artifact)
             except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread

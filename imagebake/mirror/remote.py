@@ -1,4 +1,4 @@
-"""The mirror in the cloud: fill it, say what it lacks, and read it all again."""
+"""The mirror in Blob storage: push, and verification."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from imagebake.azure.client.requests import together
 from imagebake.kernel.digest import sha256_bytes, sha256_chunks
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.kernel.progress import Progress, Step
-from imagebake.mirror.bundles import INDEX, PACKAGES, lists
-from imagebake.mirror.upload_plan import promised
+from imagebake.mirror.bundles import INDEX, PACKAGES, lists_same_files
+from imagebake.mirror.upload_plan import indexed_files
 
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
-    """What a push did: *files* are in their places now, of which *new* were not before."""
+class PushResult:
+    """The result of a push: *files* are in place now, *new* of them were uploaded."""
 
     files: int
     new: int
@@ -29,37 +29,37 @@ class Pushed:
     sent: int
 
 
-def push(shipment: Shipment, *, container: Container, progress: Progress) -> Pushed:
-    """Have all of *shipment* in *container*; the indexes only when everything else is there.
+def push(shipment: Shipment, *, container: Container, progress: Progress) -> PushResult:
+    """Upload *shipment* to *container*; the indexes follow only when all else is there.
 
-    What is there already is held against its digests, and never written again. Raises
-    `ArtifactError` that names what is something else, before anything is sent where that
-    can be known, and `CloudError` that names what is missing where nothing may be written.
+    Existing blobs are compared with their digests and never overwritten. Raises `ArtifactError`
+    that names blobs with other content, before anything is sent where that can be known, and
+    `CloudError` that names the missing blobs where writing is not allowed.
     """
     with progress.step("Push the mirror", total=shipment.size, unit="B") as step:
         upload = Upload(container=container, step=step)
         missing = upload.missing(shipment.parcels)
         _refuse(upload.wrong)
-        last = {one.name for one in shipment.indexes}
+        last = {parcel.name for parcel in shipment.indexes}
         try:
-            upload.fill(one for one in missing if one.name not in last)
+            upload.fill(parcel for parcel in missing if parcel.name not in last)
             _refuse(upload.wrong)
-            upload.fill(one for one in missing if one.name in last)
+            upload.fill(parcel for parcel in missing if parcel.name in last)
         except CloudError as error:
-            raise _with_missing(error, sorted(one.name for one in missing)) from error
+            raise _with_missing(error, sorted(parcel.name for parcel in missing)) from error
         _refuse(upload.wrong)
-    return Pushed(
+    return PushResult(
         files=len(shipment.parcels), new=len(missing), size=shipment.size, sent=upload.sent
     )
 
 
 def _with_missing(error: CloudError, names: list[str]) -> CloudError:
-    """*error*, and what the mirror lacks, where nothing may be written at all."""
+    """Return *error* with the list of missing blobs where writing is forbidden altogether."""
     if error.code not in _FORBIDDEN:
         return error
-    told = "\n".join([error.message, "the mirror lacks:", *_shortened(names)])
+    message = "\n".join([error.message, "the mirror lacks:", *_shortened(names)])
     hint = "./inv mirror push, by an identity that has Storage Blob Data Contributor there"
-    return CloudError(told, code=error.code, correlation_id=error.correlation_id, hint=hint)
+    return CloudError(message, code=error.code, correlation_id=error.correlation_id, hint=hint)
 
 
 _FORBIDDEN = (
@@ -71,9 +71,9 @@ _FORBIDDEN = (
 
 def _refuse(wrong: Mapping[str, str]) -> None:
     if wrong:
-        told = [f"{name} {why}" for name, why in sorted(wrong.items())]
+        lines = [f"{name} {why}" for name, why in sorted(wrong.items())]
         raise ArtifactError(
-            "\n".join(["the mirror in the cloud has something else:", *_shortened(told)]),
+            "\n".join(["the mirror in the cloud has something else:", *_shortened(lines)]),
             hint="nothing was overwritten: find out who wrote it, delete it, and push again",
         )
 
@@ -85,11 +85,11 @@ def _shortened(lines: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What the mirror in the cloud is like.
+    """The result of verifying a remote mirror.
 
-    *wrong* maps names to what is the matter; *missing* are promised by an index that is
-    there; *unfinished* are bundles without one, which no build reads; *foreign* are blobs
-    that nothing of ours would be called like; *open* can be read without a token.
+    *wrong* maps names to problems; *missing* blobs are named by an existing index; *unfinished*
+    bundles have no index, so that no build reads them; *foreign* blobs have names that
+    imagebake never writes; *open* can be read without a token.
     """
 
     checked: int
@@ -102,16 +102,16 @@ class Inspection:
 
     @property
     def is_good(self) -> bool:
-        """Whether a build can rely on it, and nobody reads it who should not."""
+        """Whether builds can rely on it and it is not publicly readable."""
         return not (self.wrong or self.missing or self.open)
 
 
 def inspect(container: Container, *, progress: Progress) -> Inspection:
-    """Read everything in *container* again, and hold it against names, indexes and digests."""
+    """Read everything in *container*, and compare it with names, indexes and digests."""
     listed = container.listed()
-    size = sum(one.size for one in listed.values())
+    size = sum(blob.size for blob in listed.values())
     with progress.step("Read the mirror", total=size, unit="B") as step:
-        reading = _Reading(container, listed, step)
+        reading = _MirrorInspector(container, listed, step)
         reading.bundles()
         reading.files()
         indexes = [name for name in sorted(listed) if name.endswith(f"/{INDEX}")]
@@ -127,8 +127,8 @@ def inspect(container: Container, *, progress: Progress) -> Inspection:
 
 
 @dataclass(slots=True)
-class _Reading:
-    """One inspection: what each blob must be, as it is found out, and what is the matter."""
+class _MirrorInspector:
+    """One inspection: the expected digest of each blob, and the problems found."""
 
     container: Container
     listed: Mapping[str, Stored]
@@ -140,22 +140,22 @@ class _Reading:
     checked: int = 0
 
     def bundles(self) -> None:
-        """Read the indexes, and learn from those that are right what is promised."""
+        """Read the indexes, and collect the blobs that the intact ones name."""
         parts = [_BUNDLED.match(name) for name in self.listed]
         for base, digest in sorted({(part[0], part[1]) for part in parts if part}):
             name = f"{base}{INDEX}"
             if name not in self.listed:
                 self.unfinished.add(digest)
-                self.known |= {one for one in self.listed if one.startswith(base)}
+                self.known |= {blob for blob in self.listed if blob.startswith(base)}
                 continue
             index = b"".join(self.container.pieces(name))
             self._judge(name, sha256_bytes(index), digest)
             if name not in self.wrong:
-                self.expected |= dict(promised(base, index))
+                self.expected |= dict(indexed_files(base, index))
                 self._list_of_packages(f"{base}{PACKAGES}", index)
 
     def files(self) -> None:
-        """Read all else whose digest is known."""
+        """Read all other blobs whose digest is known."""
         for name in self.listed:
             if found := _LOOSE.fullmatch(name):
                 self.expected[name] = found[1]
@@ -165,13 +165,13 @@ class _Reading:
             self._judge(name, sha256, self.expected[name])
 
     def _list_of_packages(self, name: str, index: bytes) -> None:
-        """Apt's list is nobody's digest: it must list what the index does, as builds see to."""
+        """Check that `Packages`, which no digest covers, lists the files of the index."""
         self.expected[name] = ""
         if name not in self.listed:
             return
         content = b"".join(self.container.pieces(name))
         self._judge(name, sha256_bytes(content), self.listed[name].sha256)
-        if name not in self.wrong and not lists(content, index):
+        if name not in self.wrong and not lists_same_files(content, index):
             self.wrong[name] = "does not list what the index does"
 
     def _sha256(self, name: str) -> str:

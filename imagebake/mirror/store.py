@@ -1,4 +1,4 @@
-"""Blobs under the name of their digest."""
+"""A content-addressed directory of blobs."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ READ_ONLY = 0o444
 class DirectoryStore:
     """A directory of read-only blobs: `sha256/<first two digits>/<digest>`.
 
-    A blob appears whole or not at all, and is never written again. Hidden files beside the
-    blobs are downloads on their way.
+    A blob appears whole or not at all, and is never rewritten. Hidden files beside the blobs
+    are downloads in progress.
     """
 
     root: Path
 
     def path(self, sha256: str) -> Path:
-        """Where the blob *sha256* is, or would be."""
+        """Return the path of the blob *sha256*, which need not exist."""
         return self.root / "sha256" / sha256[:2] / sha256
 
     def has(self, sha256: str, size: int | None = None) -> bool:
-        """Whether the blob is here, and of that *size*; its content is not read."""
+        """Return whether the blob exists, with that *size*; its content is not read."""
         prefix = f"{self.root}/sha256/{sha256[:2]}/"
         try:
             found = os.stat(prefix + sha256).st_size  # noqa: PTH116 - hundreds in a no-change bake
@@ -38,20 +38,20 @@ class DirectoryStore:
         return size is None or found == size
 
     def put(self, content: bytes) -> str:
-        """Keep *content*, and return its digest."""
+        """Store *content* and return its digest."""
         sha256 = sha256_bytes(content)
         if not self.has(sha256, len(content)):
             write_atomically(self.path(sha256), content, mode=READ_ONLY)
         return sha256
 
     def blobs(self) -> Iterator[Path]:
-        """Every blob, in the order of the digests."""
+        """Yield every blob, sorted by digest."""
         for path in sorted((self.root / "sha256").glob("??/*")):
             if SHA256.fullmatch(path.name):
                 yield path
 
     def quarantine(self, path: Path) -> Path:
-        """Move a blob that is not what its name says out of the way, and say where it is now."""
+        """Move a blob with wrong content out of the way, and return its new path."""
         place = self.root / "quarantine" / path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)

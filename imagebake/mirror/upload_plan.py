@@ -1,4 +1,4 @@
-"""What an image needs of a mirror in the cloud, taken from the mirror that is here."""
+"""Blobs to upload for an image, taken from the local mirror."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from imagebake.spec.lock import Bundle, LockedFile, LockedInstaller
 def shipment(
     mirror: Mirror, parts: Iterable[Bundle], files: Iterable[LockedFile | LockedInstaller]
 ) -> Shipment:
-    """The bundles *parts* and the *files*, all of whose bytes must be in *mirror*.
+    """Return the upload of the bundles *parts* and of *files*, all of which are in *mirror*.
 
-    A build fetches the index of a bundle first, so whoever sees one sees all it names.
+    A build fetches the index of a bundle first, so that an index promises all that it names.
     """
     loose = Shipment(tuple(_file(mirror, file) for file in files), ())
     return merged([loose, *(_bundle(mirror, part) for part in parts)])
@@ -27,17 +27,17 @@ def _bundle(mirror: Mirror, bundle: Bundle) -> Shipment:
     base = f"bundles/{bundle.digest}/"
     goods = (
         Parcel(
-            name=base + one.file_name,
-            sha256=one.sha256,
-            size=one.size,
-            content=place / one.file_name,
+            name=base + entry.file_name,
+            sha256=entry.sha256,
+            size=entry.size,
+            content=place / entry.file_name,
         )
-        for one in bundles.entries(bundle.index)
+        for entry in bundles.entries(bundle.index)
     )
     listed = _text(
         base + bundles.PACKAGES,
         (place / bundles.PACKAGES).read_bytes(),
-        lambda content: bundles.lists(content, bundle.index),
+        lambda content: bundles.lists_same_files(content, bundle.index),
     )
     return Shipment((*goods, listed), (_text(base + bundles.INDEX, bundle.index),))
 
@@ -58,10 +58,10 @@ def _text(name: str, content: bytes, accepts: Callable[[bytes], bool] | None = N
     )
 
 
-def promised(base: str, index: bytes) -> Iterator[tuple[str, str]]:
-    """What an *index* says is beside it below *base*: names, and the sha256 of each.
+def indexed_files(base: str, index: bytes) -> Iterator[tuple[str, str]]:
+    """Yield name and sha256 of each file that *index* lists, below *base*.
 
     Raises `ValueError` where it is not an index.
     """
-    for one in bundles.entries(index):
-        yield base + one.file_name, one.sha256
+    for entry in bundles.entries(index):
+        yield base + entry.file_name, entry.sha256

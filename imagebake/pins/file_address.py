@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.http import shown
+from imagebake.kernel.host.http import display_url
 
 Read = Callable[[str], bytes]
 """The content at an address; raises an `ImagebakeError` where it cannot be had."""
@@ -69,7 +69,7 @@ def read_json(read: Read, url: str, whose: str) -> Any:  # noqa: ANN401 - JSON i
 def strange(url: str, whose: str) -> ArtifactError:
     """What is said where an address does not answer as it should."""
     return ArtifactError(
-        f"{shown(url)} does not answer as {whose} does",
+        f"{display_url(url)} does not answer as {whose} does",
         hint="is the address in the pin's 'source' right?",
     )
 

@@ -43,7 +43,7 @@ class SpecOutcome:
 
     files: tuple[str, ...]
     diff: str
-    moves: Mapping[str, tuple[locks.Move, ...]]
+    moves: Mapping[str, tuple[locks.PackageMove, ...]]
 
     def to_json(self) -> dict[str, Any]:
         """The outcome for programs."""
@@ -59,7 +59,7 @@ def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransacti
     """
     files: dict[Path, bytes] = dict(changes.after)
     before: dict[Path, bytes] = dict(changes.before)
-    moves: dict[str, tuple[locks.Move, ...]] = {}
+    moves: dict[str, tuple[locks.PackageMove, ...]] = {}
     for old, new in _reached(context, spec, changes):
         path = context.workspace.lock_path(new.name)
         previous = _previous(path)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.http import NotThere, shown
+from imagebake.kernel.host.http import ArtifactNotFound, display_url
 from imagebake.kernel.text.versions import Scheme, is_version, order
 from imagebake.pins.file_address import Read, digest_in, moved, name_of, versions_in
 from imagebake.spec.model.candidates import Candidate, Question
@@ -28,7 +28,7 @@ class ListingSource:
         found = [one for one in versions_in(text, file, version) if is_version(Scheme.FILE, one)]
         if not found:
             raise ArtifactError(
-                f"{shown(page)} names no version of {name_of(file)}",
+                f"{display_url(page)} names no version of {name_of(file)}",
                 hint="it names files, or directories, as the pin's address has them",
             )
         newest = sorted(found, key=lambda one: order(Scheme.FILE, one), reverse=True)
@@ -44,7 +44,7 @@ class ListingSource:
             beside = beside if digests else f"{beside}.sha256"
             try:
                 sha256 = digest_in(self.read(beside).decode("utf-8", "replace"), name)
-            except NotThere:
+            except ArtifactNotFound:
                 sha256 = ""
             unfit = "" if sha256 else f"{name_of(beside)} has no sha256 of it"
             yield Candidate(version=version, url=url, sha256=sha256, unfit=unfit)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from imagebake.inspection.contents import Contents, Entry, FileKind
+from imagebake.inspection.contents import Contents, FileEntry, FileKind
 from imagebake.policy.facts import ImageFacts
 from imagebake.policy.rule import Breach, Rule, rule
 
 
-def files_at(contents: Contents, *patterns: str) -> Iterator[Entry]:
+def files_at(contents: Contents, *patterns: str) -> Iterator[FileEntry]:
     """What is there under *patterns* and is not a directory."""
     for entry in contents.matching(*patterns):
         if entry.kind is not FileKind.DIRECTORY:

@@ -17,7 +17,7 @@ from typing import Protocol
 from imagebake.azure.client.retry import Patience
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
-from imagebake.kernel.host.process_identity import Presence
+from imagebake.kernel.host.process_identity import ProcessIdentity
 
 LEASE = dt.timedelta(minutes=10)
 """Time after its last write for which others respect a claim."""
@@ -51,11 +51,11 @@ class Claimant:
     *gone* returns whether another process has certainly ended.
     """
 
-    presence: Presence
+    presence: ProcessIdentity
     new_id: Callable[[], str]
     now: Callable[[], dt.datetime]
     patience: Patience
-    gone: Callable[[Presence], bool]
+    gone: Callable[[ProcessIdentity], bool]
     note: Callable[[str], None]
 
 
@@ -65,7 +65,7 @@ class ClaimRecord:
 
     tag: str
     until: dt.datetime | None
-    who: Presence | None
+    who: ProcessIdentity | None
     what: str
 
     @classmethod
@@ -79,7 +79,7 @@ class ClaimRecord:
             until = None
         if until is not None and until.tzinfo is None:
             until = None
-        return cls(tag=tag, until=until, who=Presence.parse(who), what=what)
+        return cls(tag=tag, until=until, who=ProcessIdentity.parse(who), what=what)
 
     def __str__(self) -> str:
         if self.until is None or self.who is None:

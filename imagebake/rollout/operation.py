@@ -17,7 +17,7 @@ from imagebake.azure.model.manifest import record_name
 from imagebake.azure.resources.resource_ids import key
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import RolloutRefused, UsageError
-from imagebake.kernel.host.process_identity import is_gone, present
+from imagebake.kernel.host.process_identity import has_ended, current_process
 from imagebake.lock import artifact_sources
 from imagebake.rollout.claims import AGAIN, URGENT, Claim, Claimant, hold_claim
 from imagebake.rollout.execute import RolloutServices, execute_plan
@@ -96,11 +96,11 @@ class RolloutContext:
     ) -> AbstractContextManager[Claim]:
         """Be the only one at an image while the context is open."""
         claimant = Claimant(
-            presence=present(),
+            presence=current_process(),
             new_id=functools.partial(secrets.token_hex, 6),
             now=self.now,
             patience=self.session.cloud.patience,
-            gone=is_gone,
+            gone=has_ended,
             note=self.context.progress.note,
         )
         tags = self.fleet.tags(definition)

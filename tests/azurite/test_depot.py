@@ -24,7 +24,7 @@ Connect = Callable[..., Container]
 Fill = Callable[..., Stock]
 
 
-def push(stock: Stock, container: Container) -> remote.Pushed:
+def push(stock: Stock, container: Container) -> remote.PushResult:
     return remote.push(stock.shipment, container=container, progress=Tape())
 
 

@@ -22,7 +22,7 @@ from imagebake.heartbeat.model import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Bea
 from imagebake.heartbeat.provision import TAG
 from imagebake.heartbeat.verdict import Cause, judge_beats
 from imagebake.kernel.errors import HeartbeatMissed, NotNow, UsageError, ValidationFailed
-from imagebake.kernel.host.process_identity import Presence, present
+from imagebake.kernel.host.process_identity import ProcessIdentity, current_process
 from imagebake.rollout.freezes import GateState
 from imagebake.rollout.operation import claim_and_apply
 from imagebake.rollout.planners import promotion_planner
@@ -156,7 +156,7 @@ def test_a_promotion_during_an_incident_ends_with_not_now(world: Beaten) -> None
     at = world.place
     decide = promotion_planner(at, world.spec, "broad", "1.0.0", heartbeats=read_heartbeats)
 
-    with pytest.raises(NotNow, match="heartbeats miss in westeurope") as caught:
+    with pytest.raises(NotNow, match="heartbeats fail in westeurope") as caught:
         claim_and_apply(
             at, world.spec, decide, RolloutRequest(verb="promotion", again="./inv"), wait=0
         )
@@ -272,11 +272,11 @@ def test_what_a_killed_beat_left_is_deleted_by_the_next(world: Beaten) -> None:
     world.host.printed = None
     orphan = subprocess.Popen(["sleep", "0"])
     orphan.wait()
-    owner = str(Presence(present().host, orphan.pid))
+    owner = str(ProcessIdentity(current_process().host, orphan.pid))
     for name, tag in (
         ("beat-dead-0", f"2126-01-01T00:00:00+00:00 {owner}"),
         ("beat-late-0", "2026-01-01T00:00:00+00:00 elsewhere/1:1"),
-        ("beat-busy-0", f"2126-01-01T00:00:00+00:00 {present().host}:{os.getpid()}"),
+        ("beat-busy-0", f"2126-01-01T00:00:00+00:00 {current_process().host}:{os.getpid()}"),
     ):
         _machine(world, name, tag)
     world.host.printed = console_of

@@ -6,12 +6,14 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import jinja2
 import pytest
 
 from imagebake.build.diff.image_diff import ContentArea, ContentDifference, ImageDiff
 from imagebake.build.diff.image_report import MOST, image_diff_page
+from imagebake.dashboard.model import Dashboard
 from imagebake.dashboard.page import dashboard_page
 from imagebake.drill.model import PLAIN, DrillPhase, Timeline
 from imagebake.drill.report import drill_page
@@ -115,8 +117,8 @@ def test_a_page_needs_nothing_but_itself_whatever_it_shows(
 
 
 @pytest.mark.parametrize("make", DASHBOARDS, ids=lambda make: make.__name__)
-def test_a_dashboard_needs_nothing_but_itself(make: Callable[[], object]) -> None:
-    loads_nothing(dashboard_page(make()))  # type: ignore[arg-type]
+def test_a_dashboard_needs_nothing_but_itself(make: Callable[[], Dashboard]) -> None:
+    loads_nothing(dashboard_page(make()))
 
 
 def loads_nothing(text: str) -> None:
@@ -148,8 +150,8 @@ def test_a_map_alone_is_well_formed(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(PAGES.glob("*.j2")), ids=lambda path: path.name)
-def test_no_template_switches_escaping_off_or_leaves_an_attribute_unquoted(path: object) -> None:
-    source = path.read_text(encoding="utf-8")  # type: ignore[attr-defined]
+def test_no_template_switches_escaping_off_or_leaves_an_attribute_unquoted(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
 
     assert re.findall(r"autoescape|\|\s*safe|Markup|<script|javascript:|\bon\w+=", source) == []
     assert re.findall(r"=\s*\{\{", source) == []
@@ -166,6 +168,18 @@ def test_escaping_is_on_and_cannot_be_switched_off_by_a_filter() -> None:
     assert environment.autoescape is True
     with pytest.raises(jinja2.TemplateAssertionError, match="No filter named 'safe'"):
         environment.from_string("{{ value | safe }}")
+
+
+def test_pages_come_from_the_tool_and_not_from_a_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "templates" / "pages"
+    own.mkdir(parents=True)
+    (own / "layout.html.j2").write_text("theirs")
+    monkeypatch.chdir(tmp_path)
+    templating._page_environment.cache_clear()  # noqa: SLF001 - as in a new process
+
+    assert "theirs" not in a_storm("")
 
 
 def test_a_missing_value_is_an_error() -> None:

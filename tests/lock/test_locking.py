@@ -22,7 +22,7 @@ from imagebake.kernel.settings import Settings
 from imagebake.lock.apt_sources import AptConfiguration, read_configuration
 from imagebake.lock.archive import Archives, find_archives
 from imagebake.lock.locking import (
-    Move,
+    PackageMove,
     check_lock,
     heal,
     load_lock,
@@ -72,7 +72,7 @@ class Bench:
 
     def heal(
         self, spec: ImageSpec, lock: Lock, error: ArtifactsGone
-    ) -> tuple[Lock, tuple[Move, ...]]:
+    ) -> tuple[Lock, tuple[PackageMove, ...]]:
         return heal(
             spec,
             lock,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.errors import LockError
 from imagebake.lock.archive_index import Index
-from imagebake.lock.resolve import within_reach
+from imagebake.lock.resolve import reachable_stanzas
 from imagebake.lock.solver import Choice, Solver
 from tests.support.packages import control_text
 
@@ -22,7 +22,7 @@ def an_index(**packages: dict[str, str]) -> Index:
 
 
 def reached(names: set[str], *indexes: Index) -> list[str]:
-    return sorted({name for index in within_reach(names, indexes) for name in index.stanzas})
+    return sorted({name for index in reachable_stanzas(names, indexes) for name in index.stanzas})
 
 
 def test_dependencies_are_followed_through_every_alternative() -> None:
@@ -80,6 +80,6 @@ def test_what_is_out_of_reach_changes_nothing_that_apt_decides(
     packages: dict[str, dict[str, str]],
 ) -> None:
     whole = an_index(**packages)
-    (part,) = within_reach({NAMES[0]}, [whole])
+    (part,) = reachable_stanzas({NAMES[0]}, [whole])
 
     assert chosen(part, NAMES[0]) == chosen(whole, NAMES[0])

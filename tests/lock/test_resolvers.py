@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.lock.resolvers import Source, read_sources, select
+from imagebake.lock.resolvers import AptSource, read_sources, select
 
 DEB822 = """\
 # the machine's own
@@ -44,7 +44,7 @@ VENDOR = (
 )
 
 
-def read(tmp_path: Path, **texts: str) -> tuple[Source, ...]:
+def read(tmp_path: Path, **texts: str) -> tuple[AptSource, ...]:
     paths = []
     for name, text in texts.items():
         paths.append(tmp_path / name.replace("_", "."))

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from imagebake.kernel.errors import LockError
-from imagebake.lock.locking import check_lock, read_lock
-from imagebake.lock.locking import resolve_windows
+from imagebake.lock.locking import check_lock, read_lock, resolve_windows
 from imagebake.spec.lock import LockedInstaller
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_lock, a_spec

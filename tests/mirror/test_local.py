@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.digest import sha256_bytes, sha256_file
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.download import Wanted
+from imagebake.kernel.host.download import DownloadRequest
 from imagebake.kernel.host.http import ARCHIVE
 from imagebake.mirror.local import ArtifactsGone, Mirror
 from imagebake.spec.lock import LockedFile, LockedPackage
@@ -172,7 +172,9 @@ def test_the_size_of_a_pinned_file_is_learned_by_fetching_it(
     mirror = Mirror(store=made.store, addresses={}, downloader=made.downloader, files=ARCHIVE)
 
     sizes = [
-        mirror.fetch_file(Wanted(url=f"{server.url}/tool", sha256=sha256_bytes(b"tool")), step=step)
+        mirror.fetch_file(
+            DownloadRequest(url=f"{server.url}/tool", sha256=sha256_bytes(b"tool")), step=step
+        )
         for _ in range(2)
     ]
 
@@ -188,7 +190,9 @@ def test_a_pinned_file_with_another_digest_is_refused(
     mirror = Mirror(store=made.store, addresses={}, downloader=made.downloader, files=ARCHIVE)
 
     with pytest.raises(ArtifactError, match="has the sha256"):
-        mirror.fetch_file(Wanted(url=f"{server.url}/tool", sha256=sha256_bytes(b"tool")), step=step)
+        mirror.fetch_file(
+            DownloadRequest(url=f"{server.url}/tool", sha256=sha256_bytes(b"tool")), step=step
+        )
 
     assert list(mirror.store.blobs()) == []
 

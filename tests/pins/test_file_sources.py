@@ -12,7 +12,7 @@ import pytest
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader
-from imagebake.kernel.host.http import ARCHIVE, Dropped
+from imagebake.kernel.host.http import ARCHIVE, TransferInterrupted
 from imagebake.pins.file_address import digest_in, moved, names_version, versions_in
 from imagebake.pins.github import GithubSource
 from imagebake.pins.pypi import PypiSource
@@ -200,7 +200,7 @@ def test_a_server_that_is_not_well_is_an_error_of_its_own(
     put(server, "repos/run/releases", [])
     server.fail("releases", "status", 503)
 
-    with pytest.raises(Dropped, match="the server answered 503"):
+    with pytest.raises(TransferInterrupted, match="the server answered 503"):
         GithubSource(read).candidates(github(server))
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from imagebake.azure.client.retry import Patience
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
-from imagebake.kernel.host.process_identity import Presence, is_gone, present
+from imagebake.kernel.host.process_identity import ProcessIdentity, current_process, has_ended
 from imagebake.rollout.claims import LEASE, LOOK, URGENT, Claim, Claimant, ClaimRecord, hold_claim
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
@@ -66,7 +66,7 @@ class Time:
 
 def a_claimant(time: Time, pid: int = 1, **changes: object) -> Claimant:
     fields: dict[str, object] = {
-        "presence": Presence("here/1", pid),
+        "presence": ProcessIdentity("here/1", pid),
         "new_id": lambda: f"id{pid}",
         "now": lambda: time.now,
         "patience": time.patience(),
@@ -114,7 +114,7 @@ def test_what_is_left_by_the_dead_or_long_over_is_cleared_away() -> None:
         f"{TAG_CLAIM}dead": "2026-11-22T12:09:00Z here/1:7 rotation",
         f"{TAG_CLAIM}over": "2026-11-22T11:59:00Z there/2:7 rotation",
     }
-    claimant = a_claimant(time, gone=lambda who: who == Presence("here/1", 7))
+    claimant = a_claimant(time, gone=lambda who: who == ProcessIdentity("here/1", 7))
 
     with hold_claim(shelf, "rotation", claimant=claimant, wait=0):
         assert shelf.claims == [f"{TAG_CLAIM}id1"]
@@ -222,16 +222,16 @@ def test_a_claim_that_cannot_be_taken_away_ends_by_itself() -> None:
 
 
 def test_this_process_is_not_gone_and_one_that_has_ended_is() -> None:
-    me = present()
+    me = current_process()
     child = os.fork()
     if child == 0:
         os._exit(0)
     os.waitpid(child, 0)
 
-    assert not is_gone(me)
-    assert is_gone(Presence(me.host, child))
-    assert not is_gone(Presence("elsewhere/12345678", child))
-    assert Presence.parse(str(me)) == me
+    assert not has_ended(me)
+    assert has_ended(ProcessIdentity(me.host, child))
+    assert not has_ended(ProcessIdentity("elsewhere/12345678", child))
+    assert ProcessIdentity.parse(str(me)) == me
 
 
 @given(text=st.text())

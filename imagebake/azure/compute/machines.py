@@ -267,5 +267,5 @@ def _of(clients: Clients, machine: str) -> Mapping[str, str] | str:
     except NotFound:
         return {}
     except CloudError as error:
-        return f"the extensions of {machine}: {error.said}"
+        return f"the extensions of {machine}: {error.azure_message}"
     return handlers({"extensions": listed.get("value") or ()})

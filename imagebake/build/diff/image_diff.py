@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
-from imagebake.inspection.contents import Contents, Entry, FileKind, InstalledPackage, User
+from imagebake.inspection.contents import Contents, FileEntry, FileKind, InstalledPackage, User
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.progress import Progress
 from imagebake.kernel.text.versions import DebianVersion
@@ -231,7 +231,7 @@ def _packages(
         was, will = before.get(name), after.get(name)
         back = was and will and DebianVersion(will.version) < DebianVersion(was.version)
         brought = files.get(name.partition(":")[0], "")
-        return ", ".join(text for text in ("goes back" if back else "", brought) if text)
+        return ", ".join(text for text in ("downgrade" if back else "", brought) if text)
 
     return _compare_by_name(ContentArea.PACKAGES, before, after, _package, note)
 
@@ -286,7 +286,7 @@ def _changed_packages(old: Contents, new: Contents) -> frozenset[str]:
 
 
 def _area(
-    path: str, old: Entry | None, new: Entry | None, package: str, changed: frozenset[str]
+    path: str, old: FileEntry | None, new: FileEntry | None, package: str, changed: frozenset[str]
 ) -> ContentArea | None:
     """Return the area of the difference at *path*; None if its package's change explains it."""
     # First, because it matters even for a file that its package explains.
@@ -303,7 +303,7 @@ def _area(
     return ContentArea.UNEXPLAINED if of_package else ContentArea.FILES
 
 
-def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
+def _privileges(entry: FileEntry | None) -> tuple[int, ...] | None:
     """Return mode and owner of a set-id or world-writable file; None for any other."""
     if entry is None or entry.kind is FileKind.LINK:
         return None
@@ -313,20 +313,20 @@ def _privileges(entry: Entry | None) -> tuple[int, ...] | None:
 
 
 def _difference(
-    area: ContentArea, path: str, old: Entry | None, new: Entry | None, package: str
+    area: ContentArea, path: str, old: FileEntry | None, new: FileEntry | None, package: str
 ) -> ContentDifference:
     notes = [f"of {package}"] if package else []
     if old and new and old.sha256 != new.sha256:
-        notes.append(f"other content ({new.size - old.size:+} B)")
+        notes.append(f"different content ({new.size - old.size:+} B)")
     return ContentDifference(area, path, _worded(old), _worded(new), ", ".join(notes))
 
 
-def _facts(entry: Entry) -> tuple[object, ...]:
+def _facts(entry: FileEntry) -> tuple[object, ...]:
     size = entry.size if entry.kind is FileKind.FILE else 0
     return entry.kind, entry.mode, entry.uid, entry.gid, entry.sha256, entry.target, size
 
 
-def _worded(entry: Entry | None) -> str | None:
+def _worded(entry: FileEntry | None) -> str | None:
     if entry is None:
         return None
     if entry.kind is FileKind.LINK:

@@ -1,4 +1,4 @@
-"""What a Debian package says about itself, read without dpkg where that is possible."""
+"""Control data of Debian packages, read without dpkg."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LARGEST_CONTROL = 16 << 20
 
 
 def control(path: Path) -> dict[str, str]:
-    """The fields of the package's control file, in its order, continuation lines included.
+    """Return the fields of the package's control file in order, with continuation lines.
 
     Raises `ArtifactError` where *path* is not a Debian package.
     """
@@ -26,7 +26,7 @@ def control(path: Path) -> dict[str, str]:
 
 
 def parse_stanza(text: str) -> dict[str, str]:
-    """Read one stanza of deb822: the fields in their order; a continued value keeps its lines."""
+    """Return the fields of one deb822 stanza in order; a continued value keeps its lines."""
     fields: dict[str, str] = {}
     name = ""
     for line in text.splitlines():
@@ -54,7 +54,7 @@ def _control_text(path: Path) -> str:
 
 
 def _control_member(path: Path) -> tuple[str, bytes]:
-    """The name and the packed content of the archive member that holds the control file."""
+    """Return the name and packed content of the archive member with the control file."""
     with path.open("rb") as file:
         if file.read(len(_AR_MAGIC)) != _AR_MAGIC:
             raise ValueError("it does not start as one")
@@ -70,7 +70,7 @@ def _control_member(path: Path) -> tuple[str, bytes]:
 
 
 def _unpack(member: str, packed: bytes) -> bytes:
-    """Unpack at most what a control member may hold, whatever it claims to be."""
+    """Unpack at most the allowed size of a control member, whatever its header claims."""
     if member.endswith(".xz"):
         content = lzma.LZMADecompressor().decompress(packed, _LARGEST_CONTROL)
     elif member.endswith(".gz"):

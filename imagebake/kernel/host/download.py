@@ -1,4 +1,4 @@
-"""The one door to downloads: resumed, capped, verified, and silent about secrets."""
+"""Downloads: resumed, limited in size, verified by digest."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.http import Connections, Dropped, Reach, Unresumable, shown
+from imagebake.kernel.host.http import (
+    Connections,
+    Reach,
+    ResumeRefused,
+    TransferInterrupted,
+    display_url,
+)
 
 _CHUNK = 1 << 18
 _BODY_MODE = 0o444
 
 
-def nothing(amount: int) -> None:
-    """Hear of *amount* bytes and do nothing."""
+def ignore_progress(amount: int) -> None:
+    """Discard a report of progress."""
     del amount
 
 
-def cannot_store(target: Path, error: OSError) -> ArtifactError:
-    """Say why *target* could not be written, above all when the disk is full."""
+def storage_error(target: Path, error: OSError) -> ArtifactError:
+    """Return the error for a failed write of *target*, with a hint for a full disk."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ArtifactError(
             f"no space is left in {target.parent}",
@@ -35,10 +41,10 @@ def cannot_store(target: Path, error: OSError) -> ArtifactError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a download must be: its digest, and its size in bytes where that is known.
+class DownloadRequest:
+    """A file to download: its digest, and its size in bytes where that is known.
 
-    *redirects* are the hosts that its server may send us to.
+    *redirects* are the hosts that its server may redirect to.
     """
 
     url: str
@@ -49,10 +55,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloader:
-    """Downloads through *connections*, trying each file *attempts* times.
+    """Downloads through *connections*, with up to *attempts* for each file.
 
-    *max_bytes* caps what no lock gives a size for; *pause* waits so many seconds before
-    another attempt. One downloader serves any number of threads.
+    *max_bytes* limits files whose size is not locked; *pause* waits the given seconds before
+    another attempt. A downloader may be shared by any number of threads.
     """
 
     connections: Connections
@@ -61,7 +67,7 @@ class Downloader:
     attempts: int = 4
 
     def read(self, url: str, *, reach: Reach, limit: int) -> bytes:
-        """The content at *url*, of at most *limit* bytes, for a caller that verifies it."""
+        """Return the content at *url*, at most *limit* bytes; the caller verifies it."""
         for attempt in range(self.attempts):
             try:
                 with self.connections.get(url, reach=reach) as response:
@@ -69,7 +75,7 @@ class Downloader:
                     if len(content) <= limit:
                         # urllib3 reports a body that was cut short by the read after its end.
                         content += response.read(1)
-            except Dropped:
+            except TransferInterrupted:
                 if attempt + 1 == self.attempts:
                     raise
                 self.pause(float(attempt))
@@ -81,41 +87,41 @@ class Downloader:
 
     def fetch(
         self,
-        wanted: Wanted,
+        wanted: DownloadRequest,
         target: Path,
         *,
         reach: Reach,
-        on_bytes: Callable[[int], None] = nothing,
+        on_bytes: Callable[[int], None] = ignore_progress,
         go_on: Callable[[], bool] = lambda: True,
     ) -> int:
-        """Put the file *wanted* at *target* and say how many bytes it has.
+        """Download a file to *target* and return its size in bytes.
 
-        It appears there whole, verified and read-only, or not at all; what arrived of it
-        stays in a hidden file beside it, from which the next call goes on. Of several
-        processes that want the same file one downloads it and the others wait for it.
-        *go_on* is asked between pieces; when it says no, the download ends as dropped.
+        The file appears whole, verified and read-only, or not at all. A partial download stays
+        in a hidden file beside it and is resumed by the next call. When several processes
+        request the same file, one downloads it and the others wait. *go_on* is called between
+        chunks; when it returns false, the download raises `TransferInterrupted`.
         """
         with _partial(target) as file:
             if file is None:
                 return target.stat().st_size
-            arrival = _Arrival(self, wanted, file, target, on_bytes, go_on)
+            arrival = _Transfer(self, wanted, file, target, on_bytes, go_on)
             for attempt in range(self.attempts):
                 try:
                     return arrival.complete(reach)
-                except Dropped:
+                except TransferInterrupted:
                     if attempt + 1 == self.attempts or not go_on():
                         raise
                     self.pause(float(attempt))
         raise AssertionError("an attempt either returns or raises")
 
 
-class _Arrival:
-    """One file on its way from its first byte to its place."""
+class _Transfer:
+    """One file from its first byte to its final place."""
 
     def __init__(  # noqa: PLR0917 - built in one place
         self,
         downloader: Downloader,
-        wanted: Wanted,
+        wanted: DownloadRequest,
         file: BinaryIO,
         target: Path,
         on_bytes: Callable[[int], None],
@@ -128,10 +134,10 @@ class _Arrival:
         self._target = target
         self._on_bytes = on_bytes
         self._go_on = go_on
-        self._told = 0
+        self._reported = 0
 
     def complete(self, reach: Reach) -> int:
-        """Fetch what is missing, verify all of it and put it in its place."""
+        """Fetch the missing bytes, verify the whole file and move it into place."""
         state = hashlib.sha256()
         offset = self._rehash(state)
         resumed = offset > 0
@@ -140,10 +146,12 @@ class _Arrival:
         if state.hexdigest() != self._wanted.sha256:
             self._file.truncate(0)
             if resumed:
-                raise Dropped(f"what had arrived of {shown(self._wanted.url)} was not part of it")
+                raise TransferInterrupted(
+                    f"what had arrived of {display_url(self._wanted.url)} was not part of it"
+                )
             _partial_path(self._target).unlink(missing_ok=True)
             raise ArtifactError(
-                f"{shown(self._wanted.url)} has the sha256 {state.hexdigest()}"
+                f"{display_url(self._wanted.url)} has the sha256 {state.hexdigest()}"
                 f" where {self._wanted.sha256} is wanted",
                 hint="the archive, or something on the way, changed it; nothing was kept",
             )
@@ -151,14 +159,16 @@ class _Arrival:
         return offset
 
     def _rehash(self, state: hashlib._Hash) -> int:
-        """Digest what an earlier attempt left; drop it where it cannot be the beginning."""
+        """Hash the partial file of an earlier attempt; discard it where it is too long."""
         self._file.seek(0)
         while piece := self._file.read(_CHUNK):
             state.update(piece)
         offset = self._file.tell()
         if offset > self._limit:
             self._file.truncate(0)
-            raise Dropped(f"what had arrived of {shown(self._wanted.url)} was too much of it")
+            raise TransferInterrupted(
+                f"what had arrived of {display_url(self._wanted.url)} was too much of it"
+            )
         self._tell(offset)
         return offset
 
@@ -183,14 +193,14 @@ class _Arrival:
                 state.update(piece)
                 self._tell(offset)
                 if not self._go_on():
-                    raise Dropped(f"the download of {shown(url)} was stopped")
+                    raise TransferInterrupted(f"the download of {display_url(url)} was stopped")
         return offset
 
     @contextlib.contextmanager
     def _from_the_start_next_time(self) -> Iterator[None]:
         try:
             yield
-        except Unresumable:
+        except ResumeRefused:
             self._file.truncate(0)
             raise
 
@@ -198,7 +208,7 @@ class _Arrival:
         try:
             self._file.write(piece)
         except OSError as error:
-            raise cannot_store(self._target, error) from error
+            raise storage_error(self._target, error) from error
 
     def _publish(self) -> None:
         try:
@@ -206,14 +216,14 @@ class _Arrival:
             os.fchmod(self._file.fileno(), _BODY_MODE)
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise cannot_store(self._target, error) from error
+            raise storage_error(self._target, error) from error
         _partial_path(self._target).replace(self._target)
 
     def _tell(self, offset: int) -> None:
-        """Report progress once, however often a part of the file is fetched again."""
-        if offset > self._told:
-            self._on_bytes(offset - self._told)
-            self._told = offset
+        """Report each byte once, even when a part of the file is fetched again."""
+        if offset > self._reported:
+            self._on_bytes(offset - self._reported)
+            self._reported = offset
 
     def _give_up(self) -> None:
         _partial_path(self._target).unlink(missing_ok=True)
@@ -225,14 +235,14 @@ def _partial_path(target: Path) -> Path:
 
 @contextlib.contextmanager
 def _partial(target: Path) -> Iterator[BinaryIO | None]:
-    """Own what has arrived of *target*; None when *target* is whole already."""
+    """Lock and open the partial file of *target*; yield None when *target* exists already."""
     path = _partial_path(target)
     while not target.exists():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+b", buffering=0)
         except OSError as error:
-            raise cannot_store(target, error) from error
+            raise storage_error(target, error) from error
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if _is_still(path, file):
@@ -242,7 +252,7 @@ def _partial(target: Path) -> Iterator[BinaryIO | None]:
 
 
 def _is_still(path: Path, file: BinaryIO) -> bool:
-    """Whether *file* is what *path* names; another process may have moved it into place."""
+    """Return whether *path* still names *file*; another process may have moved it into place."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
@@ -251,6 +261,6 @@ def _is_still(path: Path, file: BinaryIO) -> bool:
 
 def _too_large(url: str, limit: int) -> ArtifactError:
     return ArtifactError(
-        f"{shown(url)} is larger than {limit} bytes",
+        f"{display_url(url)} is larger than {limit} bytes",
         hint="for a package, what the lock says; else what the setting max_artifact_mb allows",
     )

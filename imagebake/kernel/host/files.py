@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and locks that die with their holder."""
+"""Atomic writes, and locks that the kernel releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import BinaryIO
 def write_atomically(
     path: Path, content: bytes, *, mode: int = 0o644, durable: bool = True
 ) -> None:
-    """Put *content* at *path* so that every reader sees the old file or the new one.
+    """Write *content* to *path* so that readers see the old file or the new one.
 
-    Parents are made. A crash, or a `kill -9`, leaves at worst a hidden temporary file
-    beside it. What is not *durable* may be lost, or empty, after a crash of the machine.
+    Parents are created. A crash or `kill -9` leaves at most a hidden temporary file beside it.
+    Without *durable* the file may be lost or empty after a crash of the machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -36,7 +36,7 @@ def write_atomically(
 
 @contextlib.contextmanager
 def arriving(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which appears at *path* when the context is left without an error."""
+    """Yield a file that is moved to *path* when the context ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -51,10 +51,10 @@ def arriving(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
-    """Hold a lock named *path* while the context is open: alone, or with others if *shared*.
+    """Hold the lock file *path* while the context is open, exclusive unless *shared*.
 
-    The kernel drops it when the holder dies, however it dies. Yields whether it is held:
-    always true when *wait*, else false at once if another process has it. Not re-entrant.
+    Yields whether the lock is held: always true with *wait*, else false at once if another
+    process holds it. The kernel releases it when the holder dies. Not re-entrant.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -72,7 +72,7 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
 
 @contextlib.contextmanager
 def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the lock *path* while the context is open; *waiting* is called when another has it."""
+    """Hold the lock *path* while the context is open; call *waiting* if another process has it."""
     with locked(path, wait=False) as held:
         if held:
             yield

@@ -1,4 +1,4 @@
-"""What git has of the files below a directory, at a revision."""
+"""Files below a directory at a git revision."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SHORT = 12
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One commit, seen from the directory *root*, which may be anywhere in its repository.
+    """One commit, seen from the directory *root* anywhere in its repository.
 
-    *name* is what it was asked for by. Paths are relative to *root*.
+    *name* is the revision as the user gave it. Paths are relative to *root*.
     """
 
     root: Path
@@ -28,7 +28,7 @@ class Revision:
         return f"{self.name} ({self.commit[:_SHORT]})"
 
     def changed(self, folders: Iterable[str]) -> frozenset[str]:
-        """The files below *folders* that differ from the commit, or that git does not know."""
+        """Return the files below *folders* that differ from the commit or are untracked."""
         places = [f"./{folder}" for folder in folders]
         tracked = ("diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z")
         unknown = ("ls-files", "--others", "--exclude-standard", "-z")
@@ -36,7 +36,7 @@ class Revision:
         return frozenset(found) | frozenset(_names(self.root, *unknown, "--", *places))
 
     def files(self, folders: Iterable[str]) -> dict[str, str]:
-        """The regular files below *folders* at the commit, each with its object's id."""
+        """Return the regular files below *folders* at the commit, with their object ids."""
         places = [f"./{folder}/" for folder in folders]
         found = {}
         for row in _names(self.root, "ls-tree", "-r", "-z", self.commit, "--", *places):
@@ -47,23 +47,23 @@ class Revision:
         return found
 
     def contents(self, identities: Iterable[str]) -> Iterator[bytes]:
-        """The content of each object, in the order that was asked in."""
+        """Return the content of each object, in the given order."""
         wanted = "".join(f"{identity}\n" for identity in identities).encode()
-        told = _git(self.root, "cat-file", "--batch", stdin=wanted)
+        batch = _git(self.root, "cat-file", "--batch", stdin=wanted)
         at = 0
-        while at < len(told):
-            start = told.index(b"\n", at) + 1
-            end = start + int(told[at:start].split()[2])
-            yield told[start:end]
+        while at < len(batch):
+            start = batch.index(b"\n", at) + 1
+            end = start + int(batch[at:start].split()[2])
+            yield batch[start:end]
             at = end + 1
 
 
 def base_of(root: Path, name: str) -> Revision:
-    """The commit that work on top of the revision *name* started from.
+    """Return the merge base of HEAD and the revision *name*.
 
-    That is where its history and ours part, so that what others did meanwhile does not look
-    like ours; where that is not known, as in a shallow clone, it is the revision itself.
-    Raises `UsageError` where there is no such revision, or no repository.
+    Commits that were added to *name* meanwhile are so left out. Where the merge base is
+    unknown, as in a shallow clone, it is the revision itself. Raises `UsageError` where there
+    is no such revision, or no repository.
     """
     asked = process.run(
         ["git", "-C", root, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}"],

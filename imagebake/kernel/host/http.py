@@ -37,22 +37,22 @@ ARCHIVE = Reach(public_only=False)
 """For files protected by a signature or digest, at an address that the user's machine names."""
 
 PUBLIC = Reach(public_only=True)
-"""For addresses that a spec names, which must not lead into anybody's private network."""
+"""For addresses that a spec names: they must not lead into a private network."""
 
 
-class NotThere(ArtifactError):
+class ArtifactNotFound(ArtifactError):
     """The server answered that it does not have the file."""
 
 
-class Dropped(ArtifactError):
+class TransferInterrupted(ArtifactError):
     """The connection broke or the server reported a transient error; a retry may succeed."""
 
 
-class Unresumable(Dropped):
+class ResumeRefused(TransferInterrupted):
     """The server cannot continue from the requested byte; request the whole file."""
 
 
-def shown(url: str) -> str:
+def display_url(url: str) -> str:
     """Return *url* as messages may show it: without credentials, query and fragment."""
     parts = urllib.parse.urlsplit(url)
     return urllib.parse.urlunsplit(
@@ -115,8 +115,9 @@ class Connections:
         """Yield the response 200, or 206 from byte *offset* on; its body is read by the caller.
 
         Redirects are followed on the same server and to the hosts in *redirects*, never from
-        HTTPS to HTTP, and within *reach*. Raises `NotThere`, `Unresumable` when the server
-        cannot continue from *offset*, `Dropped` when a retry may succeed, else `ArtifactError`.
+        HTTPS to HTTP, and within *reach*. Raises `ArtifactNotFound`, `ResumeRefused` when the
+        server cannot continue from *offset*, `TransferInterrupted` when a retry may succeed, else
+        `ArtifactError`.
         """
         target = url
         for _ in range(_MAX_REDIRECTS + 1):
@@ -126,7 +127,7 @@ class Connections:
                     yield response
                     return
                 target = _redirect_target(target, response.headers.get("Location", ""), redirects)
-        raise ArtifactError(f"{shown(url)} is redirected without an end")
+        raise ArtifactError(f"{display_url(url)} is redirected without an end")
 
     @contextlib.contextmanager
     def _response(self, url: str, offset: int, reach: Reach) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -182,11 +183,11 @@ class Connections:
 
 @contextlib.contextmanager
 def _as_dropped(url: str, timeout: float) -> Iterator[None]:
-    """Turn every error of a connection into an `ArtifactError`, mostly a `Dropped`."""
+    """Turn every error of a connection into an `ArtifactError`, mostly a `TransferInterrupted`."""
     try:
         yield
     except urllib3.exceptions.LocationValueError as error:
-        raise ArtifactError(f"{shown(url)!r} is not an address") from error
+        raise ArtifactError(f"{display_url(url)!r} is not an address") from error
     except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
         raise _connection_error(url, _cause(error), timeout) from error
 
@@ -202,28 +203,30 @@ def _cause(error: BaseException) -> BaseException:
 def _connection_error(url: str, cause: BaseException, timeout: float) -> ArtifactError:
     match cause:
         case TimeoutError():
-            return Dropped(
-                f"{shown(url)}: the server said nothing for {timeout:g} s",
+            return TransferInterrupted(
+                f"{display_url(url)}: the server said nothing for {timeout:g} s",
                 hint="try again, or name another archive in the setting archive",
             )
         case ssl.SSLCertVerificationError():
-            return ArtifactError(f"{shown(url)}: {cause.verify_message}")
+            return ArtifactError(f"{display_url(url)}: {cause.verify_message}")
         case socket.gaierror():
-            return Dropped(f"{shown(url)}: the server's name is not known")
+            return TransferInterrupted(f"{display_url(url)}: the server's name is not known")
         case http.client.IncompleteRead(expected=int(missing)):
-            return Dropped(f"{shown(url)} ended {missing} bytes early")
+            return TransferInterrupted(f"{display_url(url)} ended {missing} bytes early")
         case OSError():
-            return Dropped(f"{shown(url)}: {cause.strerror or cause}")
+            return TransferInterrupted(f"{display_url(url)}: {cause.strerror or cause}")
         case _:
-            return Dropped(f"{shown(url)}: the connection broke ({type(cause).__name__})")
+            return TransferInterrupted(
+                f"{display_url(url)}: the connection broke ({type(cause).__name__})"
+            )
 
 
 def _split(url: str, reach: Reach) -> urllib.parse.SplitResult:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in (("https",) if reach.public_only else ("http", "https")):
-        raise ArtifactError(f"{shown(url)} is not an https address")
+        raise ArtifactError(f"{display_url(url)} is not an https address")
     if not parts.hostname or not url.isprintable() or " " in url:
-        raise ArtifactError(f"{shown(url)!r} is not an address")
+        raise ArtifactError(f"{display_url(url)!r} is not an address")
     return parts
 
 
@@ -245,11 +248,11 @@ def _require_content(url: str, response: urllib3.BaseHTTPResponse, offset: int) 
     if offset and status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {offset}-"):
         return
     if status in (http.client.NOT_FOUND, http.client.GONE):
-        raise NotThere(f"{shown(url)} is not there ({status})")
+        raise ArtifactNotFound(f"{display_url(url)} is not there ({status})")
     if offset and status in (http.client.OK, http.client.PARTIAL_CONTENT, 416):
-        raise Unresumable(f"{shown(url)} cannot be resumed")
-    kind = Dropped if status in _TRANSIENT else ArtifactError
-    raise kind(f"{shown(url)}: the server answered {status}")
+        raise ResumeRefused(f"{display_url(url)} cannot be resumed")
+    kind = TransferInterrupted if status in _TRANSIENT else ArtifactError
+    raise kind(f"{display_url(url)}: the server answered {status}")
 
 
 def _redirect_target(url: str, location: str, hosts: Collection[str]) -> str:
@@ -261,6 +264,6 @@ def _redirect_target(url: str, location: str, hosts: Collection[str]) -> str:
     if new.netloc.lower() in hosts and new.scheme in ("https", old.scheme):
         return target
     raise ArtifactError(
-        f"{shown(url)} leads to another server, {new.hostname}",
+        f"{display_url(url)} leads to another server, {new.hostname}",
         hint="name the address that it leads to, or the host in 'redirects' of a file's pin",
     )

@@ -1,4 +1,4 @@
-"""Run programs in namespaces of their own that leave nothing behind, however they end."""
+"""Programs in namespaces of their own, which leave no process or mount behind."""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLL = 0.2
 _PATIENCE = 10.0
 MAP = ("unshare", "--user", "--map-auto", "--map-root-user", "--")
-"""What starts a program as root of a user namespace, with all users that ours may be."""
+"""Command prefix that makes a program root of a user namespace, with all ids that the user may map.
+"""
 
 
 class SandboxFailed(ImagebakeError):
-    """The kernel or this machine refused the namespaces; the program never started."""
+    """The kernel or the machine refused the namespaces; the program never started."""
 
 
 class Stopped(ImagebakeError):
-    """The program was killed because its caller asked for it."""
+    """The program was killed at its caller's request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """A program and the world it sees.
+    """A program, and the file system, user and network that it sees.
 
-    With *lowers* (the topmost first) they are mounted as one file system at the empty
-    directory *at*, writable into *upper* when it is given; with *chroot* the program sees
-    that as its root, with devices, `/proc`, an empty `/run` and a read-only `/sys`, else it
-    is a program of this machine that finds them at `at/root`. *payload* is a file of this
-    machine that is put at *put* inside; when there is *argv*, too, it goes again afterwards.
+    With *lowers* (topmost first) these are mounted as one file system at the empty directory
+    *at*, writable into *upper* when given; with *chroot* it is the program's root, with
+    devices, `/proc`, an empty `/run` and a read-only `/sys`, else the program sees the host and
+    finds it at `at/root`. *payload* is a file of the host that is copied to *put* inside; when
+    there is *argv*, too, it is removed again afterwards.
     """
 
     argv: tuple[str, ...] = ()
@@ -62,30 +63,30 @@ class Sandbox:
 
 
 def rootless() -> bool:
-    """Whether this process needs a user namespace to be root in."""
+    """Return whether this process needs a user namespace to be root."""
     return os.geteuid() != 0
 
 
 def run(sandbox: Sandbox, *, on_line: Callable[[str], None], stop: Callable[[], bool]) -> int:
-    """Run *sandbox* to its end, telling every line it prints, and return its exit code.
+    """Run *sandbox*, pass each line of its output to *on_line*, and return its exit code.
 
-    *stop* is asked a few times a second; once it says so everything inside is killed, and
-    `Stopped` is raised when nothing of it is left.
+    *stop* is called several times a second; once it returns true, everything inside is killed
+    and `Stopped` is raised after the last process has ended.
     """
     last = [""]
 
-    def told(line: str) -> None:
+    def report(line: str) -> None:
         last[0] = line
         on_line(line)
 
     with _started(sandbox, stderr=process.MERGED) as running:
-        if not _follow(running.output, told, stop):
+        if not _follow(running.output, report, stop):
             raise Stopped("stopped while it was running")
         return running.wait(last[0])
 
 
 def call(sandbox: Sandbox) -> tuple[int, str]:
-    """Run *sandbox* to its end; its exit code and the last that it printed."""
+    """Run *sandbox*; return its exit code and the last lines of its output."""
     lines: list[str] = []
     code = run(sandbox, on_line=lines.append, stop=lambda: False)
     return code, "\n".join(lines[-15:])
@@ -93,32 +94,33 @@ def call(sandbox: Sandbox) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def stream(sandbox: Sandbox) -> Iterator[BinaryIO]:
-    """The standard output of *sandbox*, to be read to its end.
+    """Yield the standard output of *sandbox*, to be read to its end.
 
-    A program that fails makes the context end with `SandboxFailed`; leaving early kills it.
+    Raises `SandboxFailed` at the end of the context if the program failed; leaving early kills
+    it.
     """
-    with tempfile.TemporaryFile() as said:
-        with _started(sandbox, stderr=said.fileno()) as running:
+    with tempfile.TemporaryFile() as errors:
+        with _started(sandbox, stderr=errors.fileno()) as running:
             yield running.output
             code = running.wait() if not running.output.read(1) else 0
         if code:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip()
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip()
             raise SandboxFailed(f"{sandbox.argv[0]} ended with {code}: {words[-2000:]}")
 
 
 def sizes(paths: Sequence[Path]) -> dict[Path, int]:
-    """How much of the disk each tree takes, in bytes, whoever owns what is in it."""
+    """Return the disk usage of each tree in bytes, whoever owns its files."""
     if not paths:
         return {}
     command = ("du", "-s", "-B1", "-0", "--", *map(str, paths))
-    said = process.run((*MAP, *command) if rootless() else command, env={"PATH": _PATH})
-    rows = [row.split("\t", 1) for row in said.text.split("\0") if row]
+    usage = process.run((*MAP, *command) if rootless() else command, env={"PATH": _PATH})
+    rows = [row.split("\t", 1) for row in usage.text.split("\0") if row]
     return {Path(name): int(size) for size, name in rows}
 
 
 def remove(path: Path) -> None:
-    """Remove a tree that a sandbox wrote, whoever owns it; nothing is said if it is gone."""
+    """Remove a tree that a sandbox wrote, whoever owns its files; a missing tree is ignored."""
     with contextlib.suppress(PermissionError, FileNotFoundError):
         shutil.rmtree(path)
     if os.path.lexists(path):
@@ -133,13 +135,13 @@ class _Running:
     status: int
 
     def wait(self, last: str = "") -> int:
-        """The exit code; *last* is what was said last, should nothing have started."""
+        """Return the exit code; *last* explains a sandbox that never started."""
         code = self.launcher.wait()
-        told = os.read(self.status, 4096).decode(errors="replace")
-        if told.startswith("+"):
+        status = os.read(self.status, 4096).decode(errors="replace")
+        if status.startswith("+"):
             return code
         raise SandboxFailed(
-            f"this machine refused a sandbox: {told.removeprefix('-') or last or code}",
+            f"this machine refused a sandbox: {status.removeprefix('-') or last or code}",
             hint="./inv doctor says what is missing",
         )
 
@@ -191,7 +193,7 @@ def _command(sandbox: Sandbox, status: int) -> tuple[str, ...]:
 
 
 def _follow(output: BinaryIO, on_line: Callable[[str], None], stop: Callable[[], bool]) -> bool:
-    """Tell every line until the output ends; false as soon as *stop* says so."""
+    """Pass each line to *on_line* until the output ends; return false once *stop* returns true."""
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)

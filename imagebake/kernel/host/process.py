@@ -1,4 +1,4 @@
-"""The one door to other programs."""
+"""Subprocesses: the only module that starts other programs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Running = subprocess.Popen[bytes]
 """A program that `start` has started."""
 
 MERGED = subprocess.STDOUT
-"""Standard error into standard output."""
+"""Merges standard error into standard output."""
 
 PIPED = subprocess.PIPE
-"""A stream that we hold the other end of."""
+"""A stream connected to this process."""
 
 IGNORED = subprocess.DEVNULL
-"""A stream that nobody reads."""
+"""A stream that is discarded."""
 
 _SHOWN_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """How a program ended, with everything it said."""
+    """The exit code and output of a finished program."""
 
     command: tuple[str, ...]
     code: int
@@ -42,11 +42,11 @@ class ProcessResult:
 
 
 class ProgramFailed(ImagebakeError):
-    """A program that we need ended with an error; the message carries its last words."""
+    """A required program failed; the message ends with the last lines of its output."""
 
     def __init__(self, outcome: ProcessResult, *, hint: str | None = None) -> None:
-        said = (outcome.stderr or outcome.stdout).decode(errors="replace").strip()
-        tail = "\n".join(said.splitlines()[-_SHOWN_LINES:])
+        output = (outcome.stderr or outcome.stdout).decode(errors="replace").strip()
+        tail = "\n".join(output.splitlines()[-_SHOWN_LINES:])
         shown = shlex.join(outcome.command)
         super().__init__(f"{shown} ended with {outcome.code}\n{tail}".rstrip(), hint=hint)
         self.outcome = outcome
@@ -61,11 +61,11 @@ def run(
     check: bool = True,
     timeout: float | None = None,
 ) -> ProcessResult:
-    """Run *command* to its end and say how it ended.
+    """Run *command* to its end and return its result.
 
-    Raises `ProgramFailed` on a non-zero exit unless *check* is false; a program that is
-    not installed ends with 127. *env* replaces the environment; *timeout* is in seconds,
-    and what has not ended by then is killed and ends with 124.
+    Raises `ProgramFailed` on a non-zero exit code unless *check* is false. A missing program
+    ends with code 127; one that exceeds *timeout* seconds is killed and ends with 124. *env*
+    replaces the environment.
     """
     words = tuple(str(word) for word in command)
     try:
@@ -98,7 +98,7 @@ def start(
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Start *command* and return it running; the caller waits for it, whatever happens."""
+    """Start *command* and return it running; the caller must wait for it."""
     return subprocess.Popen(  # noqa: S603 - an argument list, never a shell
         [str(word) for word in command],
         stdin=stdin,
@@ -111,7 +111,7 @@ def start(
 
 
 def end(running: Running, *, patience: float) -> None:
-    """Ask *running* to end, and kill it when it has not after *patience* seconds."""
+    """Terminate *running*, and kill it if it still runs after *patience* seconds."""
     if running.poll() is not None:
         return
     running.terminate()
@@ -123,12 +123,12 @@ def end(running: Running, *, patience: float) -> None:
 
 
 def attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:
-    """Run *command* on our own terminal, and return the code that it ends with."""
+    """Run *command* on the user's terminal and return its exit code."""
     words = [str(word) for word in command]
     return subprocess.run(words, cwd=cwd, check=False).returncode  # noqa: S603 - as above
 
 
 def find(program: str) -> Path | None:
-    """Where *program* is, looking in the system directories too; None when it is nowhere."""
+    """Return the path of *program*, searching the system directories as well; None when missing."""
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     return Path(found) if found else None

@@ -1,4 +1,4 @@
-"""Who this process is to others on this machine, and whether another one is still there."""
+"""Identity of a process across containers and boots, and whether it still runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _BOOT, _NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
-    """A process: *host* is the machine's name, and a mark that says whose numbers *pid* is of."""
+class ProcessIdentity:
+    """A process: *host* is the host name and a mark of its boot and PID namespace."""
 
     host: str
     pid: int
@@ -23,8 +23,8 @@ class Presence:
         return f"{self.host}:{self.pid}"
 
     @classmethod
-    def parse(cls, text: str) -> Presence | None:
-        """Read what `str` wrote; None for anything else."""
+    def parse(cls, text: str) -> ProcessIdentity | None:
+        """Parse the output of `str`; return None for anything else."""
         host, colon, pid = text.rpartition(":")
         numbered = colon and pid.isascii() and pid.isdigit() and len(pid) < _DIGITS
         return cls(host, int(pid)) if host and numbered else None
@@ -33,23 +33,26 @@ class Presence:
 _DIGITS = 10
 
 
-def present() -> Presence:
-    """This process.
+def current_process() -> ProcessIdentity:
+    """Return the identity of this process.
 
-    Two containers may have one name, and one machine many sets of process numbers: the mark
-    is that of this boot and of the set that ours is in. Where it cannot be had, none is.
+    Containers may share a host name, and a machine has several PID namespaces; the mark tells
+    boots and namespaces apart. It is empty where `/proc` does not show it.
     """
     try:
         mark = sha256_bytes(f"{_BOOT.read_text()} {_NAMESPACE.readlink()}".encode())[:8]
     except OSError:
         mark = ""
-    name = "".join(one if one.isalnum() or one in "-." else "-" for one in socket.gethostname())
-    return Presence(f"{name[:64] or 'unnamed'}/{mark}", os.getpid())
+    name = "".join(
+        character if character.isalnum() or character in "-." else "-"
+        for character in socket.gethostname()
+    )
+    return ProcessIdentity(f"{name[:64] or 'unnamed'}/{mark}", os.getpid())
 
 
-def is_gone(other: Presence) -> bool:
-    """Whether *other* has certainly ended; false where that cannot be known from here."""
-    if other.host != present().host or other.host.endswith("/"):
+def has_ended(other: ProcessIdentity) -> bool:
+    """Return whether *other* has certainly ended; false where that cannot be known from here."""
+    if other.host != current_process().host or other.host.endswith("/"):
         return False
     try:
         os.kill(other.pid, 0)

@@ -33,7 +33,7 @@ _QUIET = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _DROPPED = (16, 17, 22, 25, 27)
-"""Capabilities a step never has: modules, raw I/O, reboot, the clock, device nodes."""
+"""Capabilities that a step never has: modules, raw I/O, reboot, the clock, device nodes."""
 _NODES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINKS = (
     ("pts/ptmx", "ptmx"),
@@ -47,7 +47,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main() -> int:
-    """Run what the argument describes and end as its program ended."""
+    """Run the program of the configuration and exit with its exit code."""
     config: Config = json.loads(sys.argv[1])
     _die_with_parent()
     if os.getppid() != config["parent"]:
@@ -92,7 +92,7 @@ def _init(config: Config) -> int:
 
 
 def _reap(wanted: int) -> int:
-    """Wait for *wanted*, and for every orphan that ends before it."""
+    """Wait for *wanted*, and reap every orphan that ends before it."""
     while True:
         ended, status = os.wait()
         if ended == wanted:
@@ -130,7 +130,7 @@ def _mount_all(config: Config) -> str:
 
 
 def _overlay(config: Config) -> str:
-    """Mount the layers; links in a tmpfs keep the option string short whatever their number."""
+    """Mount the layers; links in a tmpfs keep the option string short for any number of them."""
     at = config["at"]
     _mount("stage", at, "tmpfs", _MS_NOSUID, "mode=755,size=16m")
     os.chdir(at)
@@ -190,7 +190,7 @@ def _read_payload(config: Config) -> bytes:
 
 
 def _become(config: Config, root: str, payload: bytes) -> NoReturn:
-    """Turn into the step's program; never returns, whatever happens."""
+    """Execute the step's program; never returns."""
     try:
         if config["chroot"]:
             for capability in _DROPPED:
@@ -224,7 +224,7 @@ def _execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
 
 
 def _drop_to(user: str) -> None:
-    """Take *user*'s ids from the files of the new root: its libraries must not be loaded."""
+    """Switch to *user*, read from the new root's files: its libraries must not be loaded."""
     if user == "root":
         return
     rows = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
@@ -252,7 +252,7 @@ def _bind(source: str, target: str, *, writable: bool) -> None:
 
 
 def _kept(target: str) -> int:
-    """The flags of a mount that a user namespace may not clear when it remounts it."""
+    """Return the mount flags that a user namespace may not clear in a remount."""
     return os.statvfs(target).f_flag & _QUIET
 
 
@@ -278,7 +278,7 @@ def _die_with_parent() -> None:
 
 
 def _cannot(config: Config, error: OSError) -> int:
-    """Tell our own side that the sandbox, not the step, is what broke."""
+    """Report that the sandbox failed, not the step."""
     os.write(config["status"], f"-{error.strerror or error}".encode())
     return 125
 

@@ -1,4 +1,4 @@
-"""The Debian packages that local bakes stand on: which are missing, and how to get them."""
+"""Debian packages that local bakes need, and their installation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from imagebake.kernel.host import process
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A program, the Debian package that has it, and what it is for.
+    """A program, the Debian package that has it, and its purpose.
 
-    What is spelled with its whole path is a file that programs read. Of `one or another`
-    either will do.
+    An absolute path is a file that programs read. `one or another` means either program.
     """
 
     program: str
@@ -33,10 +32,10 @@ BAKE = (
     Need("dpkg-deb", "dpkg", "reads packages"),
     Need("tar", "tar", "unpacks bases"),
 )
-"""What `bake`, `lock` and `try` start."""
+"""Programs of `bake`, `lock` and `try`."""
 
 LOCK = tuple(need for need in BAKE if need.program in ("gpgv", "apt-get", "dpkg-deb"))
-"""What `lock` starts."""
+"""Programs of `lock`."""
 
 EXPORT = (
     Need("sfdisk", "fdisk", "partitions a disk image"),
@@ -45,10 +44,10 @@ EXPORT = (
     Need("mke2fs", "e2fsprogs", "formats and fills its root"),
     Need("debugfs", "e2fsprogs", "clamps the times of its root"),
 )
-"""What `export --format vhd` starts."""
+"""Programs of `export --format vhd`."""
 
 ROOTLESS = (Need("newuidmap", "uidmap", "maps user ids for bakes without root"),)
-"""What a bake without root starts besides."""
+"""Additional programs of a bake without root."""
 
 PROVE = (
     Need("systemd-nspawn", "systemd-container", "boots an image with its own init"),
@@ -58,16 +57,16 @@ PROVE = (
     Need("ip", "iproute2", "wires its machine"),
     Need("nsenter", "util-linux", "enters its machine"),
 )
-"""What `prove` starts besides."""
+"""Additional programs of `prove`."""
 
 BOOT = (
     Need("qemu-system-x86_64", "qemu-system-x86", "is the machine that a disk boots on"),
     Need("/usr/share/OVMF/OVMF_CODE_4M.ms.fd", "ovmf", "is the firmware of that machine"),
 )
-"""What `validate --boot` starts besides: large, and asked for by nothing else."""
+"""Additional programs of `validate --boot`: large, and used by no other command."""
 
 PLAN = (Need("git", "git", "knows what the specs were before a change"),)
-"""What `plan --base` starts."""
+"""Programs of `plan --base`."""
 
 TEST = (
     Need("curl", "curl", "fetches as our scripts do where no image is booted"),
@@ -79,11 +78,11 @@ TEST = (
     Need("qemu-img", "qemu-utils", "judges our disk images"),
     Need("chromium or google-chrome", "chromium", "shows what our pages look like"),
 )
-"""What the test suite starts besides."""
+"""Additional programs of the test suite."""
 
 
 def missing(needs: Iterable[Need]) -> tuple[Need, ...]:
-    """The needs whose program is nowhere on this machine."""
+    """Return the needs whose program is not installed."""
     return tuple(need for need in needs if not _is_here(need.program))
 
 
@@ -91,16 +90,16 @@ def _is_here(program: str) -> bool:
     path = Path(program)
     if path.is_absolute():
         return path.is_file()
-    return any(process.find(one) is not None for one in program.split(" or "))
+    return any(process.find(name) is not None for name in program.split(" or "))
 
 
 def can_install() -> bool:
-    """Whether we may, and can, install Debian packages here."""
+    """Return whether this process may install Debian packages."""
     return os.geteuid() == 0 and process.find("apt-get") is not None
 
 
 def install(packages: Iterable[str]) -> None:
-    """Install Debian packages with apt; raises `ProgramFailed` with apt's last words."""
+    """Install Debian packages with apt; raises `ProgramFailed` with apt's last output."""
     names = sorted(set(packages))
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     process.run(["apt-get", "update", "-q"], env=environment)
@@ -111,12 +110,12 @@ def install(packages: Iterable[str]) -> None:
 
 
 def command_for(needs: Iterable[Need]) -> str:
-    """The command that a person types to get what is missing."""
+    """Return the command that installs the packages of *needs*."""
     return "apt-get install " + " ".join(sorted({need.package for need in needs}))
 
 
 def require(needs: Iterable[Need]) -> None:
-    """Raise `ImagebakeError` unless every program in *needs* is here."""
+    """Raise `MissingProgram` unless every program in *needs* is installed."""
     lacking = missing(needs)
     if lacking:
         first, command = lacking[0], command_for(lacking)
@@ -129,12 +128,12 @@ def require(needs: Iterable[Need]) -> None:
 
 
 class MissingProgram(ImagebakeError):
-    """A program that a verb needs is not on this machine."""
+    """A program that a command needs is not installed."""
 
     exit_code = 2
 
 
 def architecture() -> str:
-    """This machine's processor, in Debian's spelling."""
+    """Return this machine's architecture in Debian's spelling."""
     machine = os.uname().machine
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)

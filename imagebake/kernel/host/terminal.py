@@ -1,4 +1,4 @@
-"""Progress on a terminal: a bar for what can be counted, the latest word for the rest."""
+"""Progress on a terminal: a bar for countable work, the latest note for other work."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ class _LiveStep:
     title: str
 
     def advance(self, label: str = "", amount: int = 1) -> None:
-        """Move the bar."""
+        """Advance the bar."""
         del label
         self.bar.advance(self.task, amount)
 
     def note(self, text: str) -> None:
-        """Put *text* beside the title until the next word."""
+        """Show *text* beside the title until the next note."""
         self.bar.update(self.task, description=f"{self.title}: {text}")
 
 
 class LiveProgress:
-    """A line a step that moves while it runs, and stays with its time when it is over."""
+    """One line a step, which moves while it runs and ends with its duration."""
 
     def __init__(self, out: TextIO) -> None:
         self.console = Console(file=out, highlight=False)
 
     @contextlib.contextmanager
     def step(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Draw the step until the context is left; a failed one says so."""
+        """Draw the step until the context ends; a failed step is marked."""
         with Progress(
             *_columns(total, unit), console=self.console, transient=True, refresh_per_second=8
         ) as bar:

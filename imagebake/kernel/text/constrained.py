@@ -1,4 +1,4 @@
-"""Texts with a fixed spelling, whose complaints are sentences instead of patterns."""
+"""Constrained texts whose errors are sentences instead of patterns."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _QUERY_VALUE = re.compile(r"(?<=[?&])([A-Za-z_-]{1,30}=)([^&\s'\"#]+)")
 
 
 def quoted(text: str) -> str:
-    """*text* as a complaint shows it: in quotes, without control characters, not too long."""
+    """Return *text* for a message: quoted, without control characters, shortened."""
     text = redacted(text)
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def redacted(text: str) -> str:
-    """*text* with stars for the values in queries of addresses, which may be signatures."""
+    """Return *text* with stars for query values of URLs, which may be signatures."""
     return _QUERY_VALUE.sub(lambda match: match[1] + "*" * len(match[2]), text)
 
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """Marks a text that *pattern* matches as a whole; *words* finishes "'x' is not …"."""
+    """A constraint: *pattern* must match the whole text; *words* completes "'x' is not …"."""
 
     pattern: re.Pattern[str]
     words: str
 
     def check(self, text: str) -> str:
-        """Give *text* back; raises `ValueError` where it is spelled otherwise."""
+        """Return *text*; raises `ValueError` where *pattern* does not match."""
         if not self.pattern.fullmatch(text):
             raise ValueError(f"{quoted(text)} is not {self.words}")
         return text
@@ -54,12 +54,12 @@ class Spelled:
 
 
 def spelled(pattern: re.Pattern[str] | str, words: str) -> Spelled:
-    """A `Spelled`, from a pattern that need not be compiled yet."""
+    """Return a `Spelled` whose pattern is compiled on first use."""
     return Spelled(re.compile(pattern), words)
 
 
 def described(pattern: re.Pattern[str], words: str, longest: int) -> WithJsonSchema:
-    """What editors are told about a text that a validator of its own checks."""
+    """Return the JSON Schema of a text that its own validator checks."""
     return WithJsonSchema(
         {
             "type": "string",

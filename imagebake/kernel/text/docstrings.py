@@ -1,4 +1,4 @@
-"""What the docstrings below fields say, read from source: Python does not keep them."""
+"""Docstrings of fields, read from the source because Python does not keep them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from types import ModuleType
 
 
 def field_docs(source: Path) -> Mapping[str, Mapping[str, str]]:
-    """The docstring of every annotated field, by class and field name, of one module."""
+    """Return the docstrings of a module's annotated fields, by class and field name."""
     tree = ast.parse(source.read_text(encoding="utf-8"))
     return {node.name: _fields(node) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def all_field_docs(*modules: ModuleType) -> Mapping[str, Mapping[str, str]]:
-    """`field_docs` of several modules; a class has those of the classes it derives from."""
+    """Return `field_docs` of several modules; classes inherit those of their bases."""
     docs: dict[str, Mapping[str, str]] = {}
     for module in modules:
         docs |= field_docs(Path(str(module.__file__)))

@@ -1,7 +1,7 @@
-"""The one door that text of others passes on its way to people: secrets stay behind it.
+"""Redaction of texts from elsewhere before they are shown.
 
 Azure's errors quote addresses whose queries are signatures, headers that hold tokens, and
-bodies that hold passwords. What looks like one of them is cut out, wherever it stands.
+bodies that hold passwords. Whatever looks like one of them is removed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _RULES = (
 
 
 def redact(text: str) -> str:
-    """*text* without queries of addresses, tokens, keys, and values of what is named a secret."""
+    """Return *text* without queries of URLs, tokens, keys and values of secret names."""
     text = _ADDRESS.sub(_without_query, text)
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
@@ -49,7 +49,7 @@ def redact(text: str) -> str:
 
 
 def _without_query(address: re.Match[str]) -> str:
-    """An address up to its query, and what stands behind it in brackets."""
+    """Return a URL up to its query, and the rest in brackets."""
     end = _MARK.search(address[0])
     if end is None:
         return address[0]

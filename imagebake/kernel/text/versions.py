@@ -1,4 +1,4 @@
-"""Version numbers as Azure and Debian spell them: the spelling kept, the order right."""
+"""Version numbers of Azure and Debian: spelling preserved, order correct."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _RANGE = re.compile(r"[<>=~^!]|[*,|\s]|\.[xX](\.|$)")
 _MOVING = frozenset({"latest", "newest", "current", "stable", "default", "any", "lts"})
 _FIRST_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)?")
 MARKETPLACE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
-"""How the version of a marketplace image is spelled."""
+"""Pattern of a marketplace image's version."""
 HANDLER = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2,3}")
-"""How the version of an extension handler is spelled."""
+"""Pattern of an extension handler's version."""
 _IMAGE_VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 DEBIAN = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
-"""How the version of a Debian package is spelled."""
+"""Pattern of a Debian package's version."""
 _INT32 = 2**31
 
 
 class InexactVersion(ValueError):
-    """A text that does not say exactly which version is meant."""
+    """A text does not identify exactly one version."""
 
 
 def _inexact(text: str, kind: str, example: str) -> InexactVersion:
-    """What is wrong with *text*, which is not *kind*."""
+    """Return the error for *text*, which is not *kind*."""
     shown = quoted(text)
     if text.lower() in _MOVING:
         return InexactVersion(f"{shown} means another version tomorrow; write {kind} here")
@@ -41,21 +41,21 @@ def _inexact(text: str, kind: str, example: str) -> InexactVersion:
 
 
 def exact_marketplace_version(text: str) -> str:
-    """Give *text* back; raises `InexactVersion` unless it names one marketplace image."""
+    """Return *text*; raises `InexactVersion` unless it is one marketplace version."""
     if not MARKETPLACE.fullmatch(text):
         raise _inexact(text, "an exact image version", "0.20260914.2237")
     return text
 
 
 def exact_debian_version(text: str) -> str:
-    """Give *text* back; raises `InexactVersion` unless it names one version of a package."""
+    """Return *text*; raises `InexactVersion` unless it is one package version."""
     if text.lower().endswith(".x"):
         raise _inexact(text, "an exact Debian version", "1:2.39.5-0+deb12u3")
     return DebianVersion(text).text
 
 
 def exact_module_version(text: str) -> str:
-    """Give *text* back; raises `InexactVersion` unless it names one version of a module."""
+    """Return *text*; raises `InexactVersion` unless it is one module version."""
     if not HANDLER.fullmatch(text):
         raise _inexact(text, "a module's whole version", "5.7.1")
     return text
@@ -84,7 +84,7 @@ class HandlerVersion:
 
     @property
     def type_handler_version(self) -> str:
-        """The `major.minor` that a virtual machine's model asks for."""
+        """The `major.minor` that a VM model requests."""
         return ".".join(self.text.split(".")[:2])
 
     @property
@@ -102,7 +102,7 @@ class ImageVersion:
 
     @classmethod
     def parse(cls, text: str) -> ImageVersion:
-        """Read `2026.1122.0`; raises `ValueError` for anything else."""
+        """Parse `2026.1122.0`; raises `ValueError` for anything else."""
         match = _IMAGE_VERSION.fullmatch(text)
         if not match or any(int(number) >= _INT32 for number in match.groups()):
             raise ValueError(f"{text!r} is not an image version, such as '2026.1122.0'")
@@ -150,7 +150,7 @@ def _debian_key(text: str) -> tuple[int, tuple[object, ...], tuple[object, ...]]
 
 
 def _part_key(part: str) -> tuple[object, ...]:
-    """Alternate runs of non-digits and digits; a tilde sorts before the end of the part."""
+    """Return the sort key of alternating non-digits and digits; a tilde sorts before the end."""
     key: list[object] = []
     for text, digits in re.findall(r"([^0-9]*)([0-9]*)", part):
         if not text and not digits:
@@ -171,7 +171,7 @@ _REVISION = re.compile(r"-[^-]*$")
 
 
 class Scheme(enum.StrEnum):
-    """How versions are spelled, which says how they are ordered."""
+    """A spelling of versions, which determines their order."""
 
     DEBIAN = "debian"
     HANDLER = "handler"
@@ -180,7 +180,7 @@ class Scheme(enum.StrEnum):
 
 
 def in_order(scheme: Scheme, first: str, second: str) -> bool:
-    """Whether *first* is not newer than *second*; false where one of them is no version."""
+    """Return whether *first* is not newer than *second*; false where either is no version."""
     try:
         return order(scheme, first) <= order(scheme, second)
     except ValueError:
@@ -189,10 +189,10 @@ def in_order(scheme: Scheme, first: str, second: str) -> bool:
 
 @functools.lru_cache(maxsize=65536)
 def order(scheme: Scheme, text: str) -> tuple[int, DebianVersion | Version | tuple[int, ...]]:
-    """What *text* sorts by among versions of *scheme*; raises `ValueError` for what is none.
+    """Return the sort key of *text* in *scheme*; raises `ValueError` where it is no version.
 
-    The versions of a file are read as Python reads versions, and as Debian does where they
-    make no sense to it: then the first number tells the two apart.
+    Versions of a file are read as Python's (PEP 440) or else as Debian's; the first number of
+    the key separates the two.
     """
     if scheme is Scheme.DEBIAN:
         return 0, DebianVersion(text)
@@ -208,12 +208,12 @@ def order(scheme: Scheme, text: str) -> tuple[int, DebianVersion | Version | tup
 
 
 def is_version(scheme: Scheme, text: str) -> bool:
-    """Whether *text* is spelled as versions of *scheme* are."""
+    """Return whether *text* is a version of *scheme*."""
     return in_order(scheme, text, text)
 
 
 def is_unfinished(scheme: Scheme, text: str) -> bool:
-    """Whether *text* itself says that it comes before a release."""
+    """Return whether *text* is a prerelease by its own spelling."""
     if scheme is Scheme.FILE:
         try:
             return Version(text).is_prerelease

@@ -13,8 +13,15 @@ import pytest
 
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.download import Downloader, Wanted
-from imagebake.kernel.host.http import ARCHIVE, PUBLIC, Connections, Dropped, NotThere, shown
+from imagebake.kernel.host.download import Downloader, DownloadRequest
+from imagebake.kernel.host.http import (
+    ARCHIVE,
+    PUBLIC,
+    ArtifactNotFound,
+    Connections,
+    TransferInterrupted,
+    display_url,
+)
 from tests.support.server import Server, serving
 
 CONTENT = bytes(range(256)) * 2000
@@ -25,8 +32,10 @@ def _file(served: Path) -> None:
     (served / "file").write_bytes(CONTENT)
 
 
-def wanted(server: Server, *, content: bytes = CONTENT, path: str = "file") -> Wanted:
-    return Wanted(url=f"{server.url}/{path}", sha256=sha256_bytes(content), size=len(content))
+def wanted(server: Server, *, content: bytes = CONTENT, path: str = "file") -> DownloadRequest:
+    return DownloadRequest(
+        url=f"{server.url}/{path}", sha256=sha256_bytes(content), size=len(content)
+    )
 
 
 def leftovers(target: Path) -> list[str]:
@@ -153,7 +162,7 @@ def test_a_file_of_unknown_size_is_capped(
 ) -> None:
     (served / "big").write_bytes(b"x" * 1_000_001)
     server.fail("big", "nolength", 1_000_001)
-    unknown = Wanted(url=f"{server.url}/big", sha256="0" * 64)
+    unknown = DownloadRequest(url=f"{server.url}/big", sha256="0" * 64)
 
     with pytest.raises(ArtifactError, match="is larger than 1000000 bytes"):
         downloader.fetch(unknown, tmp_path / "blob", reach=ARCHIVE)
@@ -162,7 +171,7 @@ def test_a_file_of_unknown_size_is_capped(
 def test_what_is_not_there_is_told_apart(
     server: Server, downloader: Downloader, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotThere, match=r"/gone is not there \(404\)"):
+    with pytest.raises(ArtifactNotFound, match=r"/gone is not there \(404\)"):
         downloader.fetch(wanted(server, path="gone"), tmp_path / "blob", reach=ARCHIVE)
 
 
@@ -174,7 +183,7 @@ def test_a_forbidden_file_is_not_taken_for_one_that_is_gone(
     with pytest.raises(ArtifactError, match="the server answered 403") as caught:
         downloader.fetch(wanted(server), tmp_path / "blob", reach=ARCHIVE)
 
-    assert not isinstance(caught.value, (NotThere, Dropped))
+    assert not isinstance(caught.value, (ArtifactNotFound, TransferInterrupted))
 
 
 def test_a_server_that_is_not_well_is_asked_again_after_a_pause(
@@ -210,7 +219,7 @@ def test_a_server_that_hangs_is_an_error_that_says_how_long(
 
 
 def test_nobody_listening_is_an_error(downloader: Downloader, tmp_path: Path) -> None:
-    nobody = Wanted(url="http://127.0.0.1:1/file", sha256="0" * 64)
+    nobody = DownloadRequest(url="http://127.0.0.1:1/file", sha256="0" * 64)
 
     with pytest.raises(ArtifactError, match="/file: Connection refused"):
         downloader.fetch(nobody, tmp_path / "blob", reach=ARCHIVE)
@@ -290,11 +299,11 @@ def test_redirects_end(server: Server, downloader: Downloader, tmp_path: Path) -
 def test_queries_and_passwords_stay_out_of_messages(
     server: Server, downloader: Downloader, tmp_path: Path
 ) -> None:
-    with pytest.raises(NotThere) as caught:
+    with pytest.raises(ArtifactNotFound) as caught:
         downloader.fetch(wanted(server, path="gone?sig=s3cret"), tmp_path / "b", reach=ARCHIVE)
 
     assert "s3cret" not in str(caught.value)
-    assert shown("https://user:s3cret@host.example/a?sig=s3cret#s3cret") == (
+    assert display_url("https://user:s3cret@host.example/a?sig=s3cret#s3cret") == (
         "https://host.example/a"
     )
 
@@ -308,7 +317,7 @@ def test_a_public_download_needs_https(
 
 @pytest.mark.parametrize("scheme", ["file", "ftp", "gopher"])
 def test_other_schemes_are_refused(scheme: str, downloader: Downloader, tmp_path: Path) -> None:
-    other = Wanted(url=f"{scheme}:///etc/passwd", sha256="0" * 64)
+    other = DownloadRequest(url=f"{scheme}:///etc/passwd", sha256="0" * 64)
 
     with pytest.raises(ArtifactError, match="is not an https address"):
         downloader.fetch(other, tmp_path / "blob", reach=ARCHIVE)
@@ -317,7 +326,7 @@ def test_other_schemes_are_refused(scheme: str, downloader: Downloader, tmp_path
 def test_a_public_download_goes_to_no_private_address(
     server: Server, downloader: Downloader, tmp_path: Path
 ) -> None:
-    private = Wanted(url=server.url.replace("http:", "https:") + "/file", sha256="0" * 64)
+    private = DownloadRequest(url=server.url.replace("http:", "https:") + "/file", sha256="0" * 64)
 
     with pytest.raises(ArtifactError) as caught:
         downloader.fetch(private, tmp_path / "blob", reach=PUBLIC)
@@ -375,7 +384,7 @@ def test_a_proxy_is_used_for_the_scheme_it_is_named_for(server: Server, served: 
         pause=lambda _: None,
     )
 
-    with pytest.raises(NotThere):
+    with pytest.raises(ArtifactNotFound):
         proxied.read("http://archive.example/dists/x", reach=ARCHIVE, limit=10)
 
     assert server.paths() == ["http://archive.example/dists/x"]
@@ -385,12 +394,12 @@ FULL_DISK = """
 import sys
 from pathlib import Path
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.download import Downloader, Wanted
+from imagebake.kernel.host.download import Downloader, DownloadRequest
 from imagebake.kernel.host.http import ARCHIVE, Connections
 url, sha256, target = sys.argv[1:]
 downloader = Downloader(connections=Connections(timeout=5), max_bytes=1 << 30, pause=print)
 try:
-    downloader.fetch(Wanted(url=url, sha256=sha256), Path(target), reach=ARCHIVE)
+    downloader.fetch(DownloadRequest(url=url, sha256=sha256), Path(target), reach=ARCHIVE)
 except ArtifactError as error:
     print(error.message, "|", error.hint)
 """
