@@ -126,6 +126,7 @@ def _ages(seen: Dashboard) -> Tile:
 
 
 def _hits(seen: Dashboard) -> Tile:
+    # Plain machines are the baseline: their misses say nothing about our images.
     golden = [region.figures for region in seen.regions if region.label == GOLDEN]
     figures = [region for region in golden if region]
     if not figures:

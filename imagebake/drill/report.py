@@ -145,7 +145,8 @@ def markdown(record: DrillRecord, verdict: DrillVerdict) -> str:
     """Write the whole report as Markdown."""
     parts = [
         f"# Drill of {record.plan.image}: {_outcome(verdict)}",
-        headline(record, verdict),
+        # Both may quote a machine's message, which must not become Markdown.
+        plain(headline(record, verdict)),
         _about(record),
         _table(_score_header(record), rows(verdict)),
         "## Criteria",
@@ -155,7 +156,7 @@ def markdown(record: DrillRecord, verdict: DrillVerdict) -> str:
         ),
         "## Faults, and the machines created meanwhile",
         _table(("from", "state", *NAMES.values()), phases(record)),
-        witness_text(record),
+        plain(witness_text(record)),
         "## How to read this",
         "\n".join(f"- {note}" for note in NOTES),
     ]

@@ -70,6 +70,7 @@ def token_storm_page(record: StormRecord) -> str:
 
 def _chart(record: StormRecord) -> Figure:
     end = max(max(wave.arrivals, default=0) for wave in record.waves) + _BIN
+    # A storm may be over before the outage is; a band must not leave the axis.
     mended = min(record.plan.outage, end)
     bands = (
         Band(name="No tokens", mark="", style="broken-identity", start=0, end=mended),

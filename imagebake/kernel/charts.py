@@ -185,6 +185,7 @@ def _spread(axis: Axis, events: Sequence[Event], middle: float) -> Iterator[Dot]
     last, row = float("-inf"), 0
     for event in events:
         x = axis.x(event.moment)
+        # Measured from the first dot of a crowd: the others of it only move up or down.
         row = row + 1 if x - last < _DOT_WIDTH else 0
         last = x if not row else last
         offset = (row + 1) // 2 * 12 * (1 if row % 2 else -1)
@@ -203,7 +204,7 @@ def _frame(axis: Axis, height: int, label: str) -> Chart:
     for moment, text in axis.ticks:
         x = axis.x(moment)
         chart.rules.append(Line(x, bottom, x, bottom + 4))
-        if x - last >= _TICK_SPACING:
+        if x - last >= _TICK_SPACING:  # a narrow chart labels fewer of the same ticks
             last = x
             chart.labels.append(Label(x, bottom + 16, text, "tick"))
     middle = (LEFT + axis.width - RIGHT) / 2

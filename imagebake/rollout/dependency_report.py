@@ -130,6 +130,7 @@ def _order(wanted: Mapping[str, float]) -> Callable[[_Node], tuple[float, bool, 
 
 def _middle(node: _Node, rows: Mapping[str, float]) -> float:
     """Average the rows of the nodes that *node* needs; below all others where none has a row."""
+    # A node of the same column has no row yet, and does not count.
     known = [rows[what] for what, _ in node.needs if what in rows]
     return sum(known) / len(known) if known else float(len(rows))
 

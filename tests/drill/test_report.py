@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+from dataclasses import replace
 
 from imagebake.drill.model import GOLDEN, PLAIN, DrillRecord, ProvisioningAttempt, february_outage
 from imagebake.drill.report import drill_page, headline, markdown, witness_text
@@ -96,14 +97,21 @@ def test_every_tag_of_a_page_is_closed() -> None:
     assert checker.open == []
 
 
-def test_what_a_machine_says_cannot_break_the_page_or_the_table() -> None:
+def test_a_machine_s_message_cannot_become_markup_of_the_page_or_of_markdown() -> None:
     hostile = "<script>alert(1)</script> | a\nb & `c`"
-    record = a_record(*a_record().attempts, an_attempt(PLAIN, 95, None, message=hostile))
+    witness = a_record().witness
+    assert witness is not None
+    record = a_record(
+        *a_record().attempts,
+        an_attempt(PLAIN, 95, None, message=hostile),
+        witness=replace(witness, message=hostile),
+    )
 
     text = drill_page(record, judge_drill(record))
 
     assert "<script" not in text
     assert "&lt;script&gt;" in text
+    assert "<script" not in markdown(record, judge_drill(record))
 
 
 def test_a_witness_that_healed_is_told_of_as_such() -> None:
