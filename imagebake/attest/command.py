@@ -1,4 +1,4 @@
-"""`sbom`, `provenance` and `verify`: what is said of a version, and whether it is so."""
+"""The tasks `sbom`, `provenance` and `verify`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def provenance(
     out: Annotated[str, Flag("a file for the statement")] = "",
     as_json: Annotated[bool, Flag("print the in-toto statement", name="json")] = False,
 ) -> None:
-    """Print what a version was made from, or the statement; with *envelope* its signed form."""
+    """Print the materials of a version, or its provenance statement, with *envelope* signed."""
     if envelope and not (out or as_json):
         raise UsageError("an envelope is for programs", hint="--json prints it, --out writes it")
     record = ENVELOPE if envelope else PROVENANCE
@@ -70,7 +70,7 @@ def verify(
     *,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Recompute everything that is said of a version; exit 3 where something is not so."""
+    """Recompute every statement about a version; raise `ValidationFailed` where one is wrong."""
     context = open_context(quiet=as_json)
     image, wanted = split_version(version)
     spec = find_spec(context, image)
@@ -99,7 +99,7 @@ def verify(
 
 
 def _document(version: str, record: str, *, out: str, as_json: bool) -> dict[str, Any] | None:
-    """A record of *version*; None where it has been printed, or written, as it is."""
+    """Return a record of *version*; None where it was printed or written as it is."""
     context = open_context(quiet=as_json)
     image, wanted = split_version(version)
     spec = find_spec(context, image)
@@ -118,7 +118,7 @@ def _document(version: str, record: str, *, out: str, as_json: bool) -> dict[str
 
 
 def _trusted(context: Context) -> tuple[PublicKey, ...]:
-    """The keys of which one must have signed; the signing key's own where none is named."""
+    """Return the trusted keys of the settings, else the signing key's own public half."""
     if name := context.settings.trusted_keys:
         return load_public_keys(context.workspace.root / name, "trusted_keys")
     signer = signing_key(context)

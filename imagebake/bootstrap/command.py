@@ -1,4 +1,4 @@
-"""`bootstrap`: what a subscription needs before anything is baked in it."""
+"""The task `bootstrap`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bootstrap(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print what there will be and what differs; with *apply*, do it."""
+    """Print the plan that brings the subscription to its desired state; with *apply*, apply it."""
     if apply and (plan or out):
         raise UsageError("--apply does it, --plan and --out only show it", hint="give one of them")
     context = open_context(quiet=as_json)
@@ -138,7 +138,7 @@ def _write(
     deployments: tuple[BootstrapDeployment, ...],
     parameters: dict[str, dict[str, str]],
 ) -> None:
-    """Write a template and its parameters for each deployment, and how they are deployed."""
+    """Write the template and parameters of each deployment, and a README with the commands."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What the settings and specs ask a subscription to have, and what to do once it is there."""
+"""Desired resources of a subscription, and the settings that follow from them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TAG = re.compile(r"[^<>%&\\?/=,]{1,512}")
 
 
 def desired_foundation(context: Context) -> BootstrapLayout:
-    """What the settings and specs of *context* ask for."""
+    """Return the resources that the settings and specs of *context* need."""
     settings = context.settings
     specs = load_all(context.workspace.specs, root=context.workspace.root).values()
     it = BootstrapLayout(
@@ -57,7 +57,7 @@ def _second(settings: Settings) -> GalleryLocation | None:
 
 
 def _definitions(specs: Collection[ImageSpec]) -> Iterator[GalleryDefinition]:
-    """The definition of every image, and of the plain one where heartbeats compare with it."""
+    """Return the definition of every image, and of the plain image that heartbeats compare with."""
     found: dict[str, GalleryDefinition] = {}
     for spec in sorted(specs, key=lambda spec: spec.gallery.definition):
         found.setdefault(spec.gallery.definition, spec.gallery)
@@ -68,14 +68,14 @@ def _definitions(specs: Collection[ImageSpec]) -> Iterator[GalleryDefinition]:
 
 
 def _regions(settings: Settings, specs: Collection[ImageSpec]) -> tuple[str, ...]:
-    """Where machines of heartbeats are made; none where the settings name subnets of others."""
+    """Return the regions of heartbeats; none where the settings name existing subnets."""
     if settings.subnet:
         return ()
     return tuple(sorted({region.name for spec in specs for region in spec.regions}))
 
 
 def _repository(context: Context) -> str:
-    """OWNER/NAME on GitHub: the setting's, or the clone's; empty where nobody knows."""
+    """Return OWNER/NAME on GitHub, from the settings or the clone's origin; else an empty text."""
     if repository := context.settings.repository:
         if not is_repository(repository):
             raise UsageError(f"repository is {repository!r}", hint="it is OWNER/NAME, as on GitHub")
@@ -100,7 +100,7 @@ def _tags(text: str) -> dict[str, str]:
 
 
 def notes(it: BootstrapLayout) -> tuple[str, ...]:
-    """What somebody who approves the plan should know of it."""
+    """Return notes for the person who approves the plan."""
     return tuple(_notes(it))
 
 
@@ -127,7 +127,7 @@ def _notes(it: BootstrapLayout) -> Iterator[str]:
 
 
 def next_settings(settings: Settings, it: BootstrapLayout) -> tuple[tuple[str, str], ...]:
-    """The settings that let bakes use what was made, where they say something else."""
+    """Return the settings to change, so that bakes use the new resources."""
     wanted = {
         "subscription": (settings.subscription, it.subscription),
         "identity": (settings.identity, it.identity_id("service")),
@@ -138,7 +138,7 @@ def next_settings(settings: Settings, it: BootstrapLayout) -> tuple[tuple[str, s
 
 
 def next_variables(it: BootstrapLayout) -> tuple[str, ...]:
-    """The commands that tell the workflows who they are."""
+    """Return the `gh` commands that set the variables of the workflows."""
     if not it.repository:
         return ()
     tenant = '"$(az account show --query tenantId -o tsv)"'

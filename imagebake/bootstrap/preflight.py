@@ -38,15 +38,15 @@ CHECKS: Mapping[str, tuple[Check, str]] = {
     "policies that deny": (check_policies, ""),
     "the mirror is closed": (exposure, "Microsoft.Storage"),
 }
-"""Every check by what it looks at, with the provider that it asks.
+"""Every check by its subject, with the resource provider that it reads.
 
-One that is not registered is not asked: Azure's clients would register it on the way.
+A provider that is not registered is not read: Azure's clients would register it on the way.
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What came of one check."""
+    """Result of one check."""
 
     name: str
     complaints: tuple[Complaint, ...]
@@ -54,7 +54,7 @@ class CheckResult:
 
     @property
     def word(self) -> str:
-        """How it went, in a word or two."""
+        """The result in a word or two."""
         sure = sum(complaint.sure for complaint in self.complaints)
         if not self.complaints:
             return "not asked" if self.left_out else "well"
@@ -64,7 +64,7 @@ class CheckResult:
 
 
 def examine(needs: Needs, *, clients: Clients) -> tuple[CheckResult, ...]:
-    """Do every check; one that cannot be done is a complaint, and hinders no other."""
+    """Run every check in parallel; a check that cannot be read is a complaint of its own."""
     first = _done(_FIRST, CHECKS[_FIRST][0], clients, needs)
     providers = " ".join(
         complaint.what for complaint in first.complaints if complaint.check == "provider"
@@ -97,7 +97,7 @@ CLOUDS = ("azure", "local")
 
 
 def doctor_cloud(cloud: str, *, as_json: bool) -> None:
-    """Examine the subscription of the settings, there or in the emulator; end with 3 if ill."""
+    """Check the subscription, in Azure or the emulator; raise `ValidationFailed` for problems."""
     if cloud not in CLOUDS:
         raise UsageError(f"--cloud is {cloud!r}", hint="it is 'azure', or 'local' for the emulator")
     context = open_context(quiet=as_json)
@@ -128,7 +128,7 @@ def _print(context: Context, found: tuple[CheckResult, ...]) -> None:
 
 
 def needs_of(context: Context, it: BootstrapLayout) -> Needs:
-    """What the specs and settings of *context* need of a subscription."""
+    """Return what the specs and settings of *context* need of a subscription."""
     specs = load_all(context.workspace.specs, root=context.workspace.root).values()
     settings = context.settings
     mine = "blob.core.windows.net" in settings.mirror_url
@@ -159,7 +159,7 @@ def needs_of(context: Context, it: BootstrapLayout) -> Needs:
 
 
 def _sizes(location: str, specs: Collection[ImageSpec]) -> dict[str, dict[str, int]]:
-    """Machines by region and size: one build at a time where they are baked, a beat elsewhere."""
+    """Count machines by region and size: one build in *location*, one heartbeat elsewhere."""
     found: dict[str, Counter[str]] = {location: Counter()}
     for spec in specs:
         found[location][spec.build.vm_size] = 1
@@ -169,7 +169,7 @@ def _sizes(location: str, specs: Collection[ImageSpec]) -> dict[str, dict[str, i
 
 
 def _managed_tags(specs: Collection[ImageSpec]) -> dict[str, str]:
-    """The tags that every image's build gives to what Azure makes for it."""
+    """Return the tags that the builds of all images give to Azure's managed resources."""
     all_tags = [dict(getattr(spec.build, "managed_tags", {})) for spec in specs]
     return {
         name: value

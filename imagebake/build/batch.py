@@ -1,4 +1,4 @@
-"""Bake several images one after the other, attest what was made, and prove it offline."""
+"""Bake several images in sequence, attest the new versions, and prove them offline."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ UNPROVEN = "not proven"
 
 @dataclass(slots=True, kw_only=True)
 class BakeBatch:
-    """The images of one `bake`, and what became of each.
+    """The images of one `bake`, with the result of each.
 
     With *keep_going* an image that fails is kept in *failures*, and the next one follows. The
     *emergency* is why late reviews do not stop the bake; it becomes a tag of the versions.
@@ -108,7 +108,7 @@ class BakeBatch:
             self._finish(planned, resume_image(self.context, note, session), session)
 
     def _finish(self, spec: ImageSpec, result: BakeResult, session: CloudSession) -> None:
-        """Attest and prove what was baked."""
+        """Attest and prove the baked version."""
         self.results.append(result)
         # The contents of a version in Azure cannot be read from here, so it has no digest.
         if result.made and result.manifest.content_sha256:
@@ -134,7 +134,7 @@ class BakeBatch:
         return (PASSED if facts.proof.passed else FAILED), ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what became of each image, for programs."""
+        """Return the result of each image, for programs."""
         return {
             "images": [
                 result.to_json() | {"proof": self.proofs.get(result.image, (UNPROVEN,))[0]}

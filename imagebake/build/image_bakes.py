@@ -103,7 +103,7 @@ def bake_from_plan(
 
 
 def _facts(plan: BakePlan, lock_sha256: str, session: CloudSession) -> dict[str, str | None]:
-    """What the journal knows of an attempt from its beginning."""
+    """Return the facts of an attempt that are known when it begins."""
     return {
         "bake_key": plan.bake_key,
         "commit": session.destination.commit,
@@ -119,7 +119,7 @@ def _record(entry: dict[str, Any], result: BakeResult) -> None:
 
 
 def _heal(context: Context, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -> Lock:
-    """Write a lock with the versions that the archive offers now, and report what moved."""
+    """Write a lock with the versions that the archive offers now, and report the moves."""
     context.progress.note(f"{error.message}: locking {spec.name} again")
     archives = artifact_sources.find_machine_archives(context)
     healed, moves = locks.heal(
@@ -169,7 +169,7 @@ def build_shipment(mirror: Mirror, lock: Lock) -> Shipment:
 def push_artifacts(
     remote_mirror: MirrorOpener | None, mirror: Mirror, progress: Progress, plan: BakePlan
 ) -> None:
-    """Push what the build of *plan* fetches to the remote mirror, where there is one."""
+    """Push the files that the build of *plan* fetches to the remote mirror, if there is one."""
     if remote_mirror:
         with remote_mirror() as container:
             files = build_shipment(mirror, plan.lock)

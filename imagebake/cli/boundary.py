@@ -1,4 +1,4 @@
-"""The error boundary of a command: a failure becomes words for its reader and an exit code."""
+"""The error boundary of a command: turn a failure into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ INTERRUPTED = 130
 
 @contextlib.contextmanager
 def boundary() -> Iterator[None]:
-    """Turn what goes wrong into words for its reader and an exit code.
+    """Print the message of a failure, and raise invoke's `Exit` with its exit code.
 
-    The user's mistakes are one message; ours are a traceback and where to report it.
+    Expected errors are one message; a bug is a traceback and the place to report it.
     """
     try:
         yield
@@ -50,7 +50,7 @@ def boundary() -> Iterator[None]:
 
 
 def machine_trouble(error: Exception) -> ImagebakeError | None:
-    """What a full disk, or a path that cannot be used, means to its reader; else None."""
+    """Return the error for a full disk or an unusable path; None for any other exception."""
     if not isinstance(error, OSError):
         return None
     where = error.filename2 or error.filename

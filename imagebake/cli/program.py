@@ -108,7 +108,7 @@ class OwnConfig(Config):
 
 
 def main() -> None:
-    """Run the command line; what `./inv` and the console script start."""
+    """Run the command line; `./inv` and the console script call this."""
     program = TaskProgram(
         name="imagebake",
         binary="inv",

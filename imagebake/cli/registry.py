@@ -56,7 +56,7 @@ class Option:
         )
 
     def argument(self, value: Any) -> Any:  # noqa: ANN401 - as the flag has it
-        """The argument of the command for what invoke read from the command line."""
+        """Return the argument of the command for invoke's *value*."""
         if self.repeated:
             return tuple(value or ())
         return not value if self.flag.inverse else value
@@ -186,6 +186,6 @@ def load_tasks() -> dict[str, LazyTask]:
 
 
 def load(location: str) -> Any:  # noqa: ANN401 - whatever it names
-    """Import `module:name` and return what it names."""
+    """Import the module of `module:name`, and return the object."""
     module, _, name = location.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""What the dashboard shows: of the gallery as far as it can be read, and of local records."""
+"""Collect the dashboard's data from the gallery, as far as it is readable, and local records."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from imagebake.rollout.undeclared_extensions import find_undeclared, undeclared_
 from imagebake.spec.model.image_spec import ImageSpec
 
 Reach = Callable[[Context], AbstractContextManager[RolloutContext]]
-"""What gets at the gallery of a site."""
+"""Opens the rollout context of a gallery."""
 GALLERY, BEATS = "gallery", "beats"
 """Parts that may be missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is known of the gallery; *seen* is when it was so, None where it never was read."""
+    """State of the gallery; *seen* is when it was read, None where it never was."""
 
     rows: tuple[RingStatus, ...] = ()
     quotas: tuple[Quota, ...] = ()
@@ -59,7 +59,7 @@ class Standing:
 
 
 def overview(context: Context, specs: Sequence[ImageSpec], *, reach: Reach) -> Dashboard:
-    """Everything that is known of *specs*; what cannot be read is a gap, and no error."""
+    """Collect everything about *specs*; an unreadable source is a gap and no error."""
     there = _standing(context, specs, reach)
     past = moves(context, specs, context.now - dt.timedelta(days=DAYS))
     with garbage_collection_paused():
@@ -83,7 +83,7 @@ def overview(context: Context, specs: Sequence[ImageSpec], *, reach: Reach) -> D
 
 
 def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
-    """What the gallery says now; where it says nothing, what it said last."""
+    """Read the gallery, or fall back to the last inventory that was read."""
     path = context.workspace.state / "seen" / f"{context.settings.cloud}-{_gallery(context)}.json"
     try:
         with reach(context) as at:
@@ -106,7 +106,7 @@ def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Sta
 
 
 def _remembered(context: Context, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
-    """What was read of the gallery last; nobody knows whether the gate is open."""
+    """Return the state of the last inventory; the state of the gate is unknown then."""
     gate = evaluate_gate(context.settings.freezes, None, context.now)
     last = _last_inventory(path)
     if last is None:
@@ -203,7 +203,7 @@ def _beats(
 def _silent(
     specs: Iterable[ImageSpec], statistics: Iterable[RegionStatistics]
 ) -> Iterator[RegionSummary]:
-    """Where an image's rings are, and nobody has heard of it."""
+    """Yield the regions of rings that have no heartbeat."""
     heard = {(figures.image, figures.region) for figures in statistics}
     for spec in specs:
         for region in sorted({name for ring in spec.rollout_rings for name in ring.regions}):
@@ -231,7 +231,7 @@ def _incident(incident: Incident, past: Iterable[RolloutSummary]) -> IncidentSum
 
 
 def _stopped_by(move: RolloutSummary, incident: Incident) -> bool:
-    """Whether *move* was refused while the incident was open, and because of it."""
+    """Whether *move* was refused because of the incident, while that was open."""
     opened = incident.opened.replace(microsecond=0)  # records are of whole seconds
     during = move.began >= opened and (incident.closed is None or move.began <= incident.closed)
     its = move.image in (incident.image, SEVERAL_IMAGES) and incident.region in move.refused

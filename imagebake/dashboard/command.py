@@ -1,4 +1,4 @@
-"""`dashboard`: what is known, on one page that needs nothing else."""
+"""The task `dashboard`: write a page that needs no other file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dashboard(
     ] = "",
     as_json: Annotated[bool, Flag("print what the page shows, for programs", name="json")] = False,
 ) -> None:
-    """Write the page into the directory *out*; for programs, print what it shows."""
+    """Write the page into the directory *out*; with *as_json* print its data."""
     folder = None if as_json and not out else Path(out or DEFAULT)
     if folder and folder.exists() and not folder.is_dir():
         hint = f"--out names a directory; the page in it is {PAGE}"

@@ -1,4 +1,4 @@
-"""What local records say of the past: rollouts, bakes, rehearsals."""
+"""History of rollouts, bakes and rehearsals from local records."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 SEVERAL_IMAGES = "several images"
 MOVES, BAKES = 20, 10
-"""So many of each are shown, the newest."""
+"""Newest rollouts and bakes that are shown."""
 
 
 def moves(
     context: Context, specs: Iterable[ImageSpec], since: dt.datetime
 ) -> tuple[RolloutSummary, ...]:
-    """The last rollouts of *specs*, and all that were refused from *since* on, newest first."""
+    """Return the last rollouts of *specs*, and all refused ones from *since* on, newest first."""
     mirror = artifact_sources.open_mirror(context)
     names = {spec.gallery.definition: spec.name for spec in specs} | {SEVERAL: SEVERAL_IMAGES}
     folders = {
@@ -41,14 +41,14 @@ def moves(
 
 
 def _worth_reading(names: Sequence[str], since: dt.datetime) -> Iterator[str]:
-    """The newest records, and the younger ones of what was refused; names begin with a time."""
+    """Yield the newest records, and the refusals since *since*; names begin with a time."""
     first = f"{since:%Y%m%dT%H%M%SZ}"
     yield from names[-MOVES:]
     yield from (name for name in names[:-MOVES] if name.endswith(REFUSED) and name >= first)
 
 
 def _move(image: str, content: bytes | None) -> RolloutSummary | None:
-    """What a record says; None for what is no record of ours."""
+    """Parse a record; return None for a file that is not one."""
     try:
         record: dict[str, Any] = json.loads(content or b"{}")
         if record.get("refused"):
@@ -72,7 +72,7 @@ def _move(image: str, content: bytes | None) -> RolloutSummary | None:
 
 
 def _refusal(image: str, record: Mapping[str, Any]) -> RolloutSummary:
-    """What was refused before it began: *seconds* are those in which it was, again and again."""
+    """Parse the record of a refused rollout; *seconds* is the time from first to last refusal."""
     began, last = _moment(record["began"]), _moment(record["last"])
     return RolloutSummary(
         image=image,

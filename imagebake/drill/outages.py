@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from imagebake.emulator.management.health import Incident
-from imagebake.emulator.outages import Outages
+from imagebake.emulator.outages import Outages, ServiceHealthEvent
 from imagebake.lab.faults import IdentityState, StoreState
 
 STORE, IDENTITY, REGION, OVER = "store", "identity", "region", "over"
@@ -22,7 +21,7 @@ _SERVICES = {
 def with_outage(
     before: Outages, what: str, *, region: str = "", announced: bool = False
 ) -> Outages:
-    """*before* with *what* broken as well; with *told*, Azure says so."""
+    """Return *before* with the outage *what* added; *announced* adds a service-health event."""
     after = {
         STORE: replace(before, store=StoreState.PUBLIC_ACCESS_DENIED.value),
         IDENTITY: replace(before, identity=IdentityState.THROTTLED.value),
@@ -31,6 +30,6 @@ def with_outage(
     if not announced:
         return after
     title, service = _SERVICES[what]
-    incident = Incident(title=title, regions=(region or "Global",), services=(service,))
+    incident = ServiceHealthEvent(title=title, regions=(region or "Global",), services=(service,))
     others = tuple(incident for incident in after.incidents if incident.title != title)
     return replace(after, incidents=(*others, incident))

@@ -1,4 +1,4 @@
-"""One beat of `heartbeat`: throw-away machines in every region, and what comes of them."""
+"""One heartbeat: throw-away machines in every region, their records and their incidents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from imagebake.heartbeat.verdict import Cause, Verdict, judge_beats
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import CloudError, HeartbeatMissed, UsageError, ValidationFailed
-from imagebake.kernel.host.process_identity import ProcessIdentity, has_ended, current_process
+from imagebake.kernel.host.process_identity import ProcessIdentity, current_process, has_ended
 from imagebake.lock.selection import fresh_lock, templates
 from imagebake.rollout.operation import RolloutContext, open_rollout
 from imagebake.session.machines import (
@@ -49,7 +49,7 @@ def beat_once(
     metrics: str,
     as_json: bool,
 ) -> None:
-    """Beat, say what came of it, and raise what the scheduler shall see."""
+    """Run a heartbeat, print its results, and raise the failure that the scheduler acts on."""
     require_machines(context, "./inv heartbeat")
     with open_rollout(context) as at:
         beats = carry_out(at, specs, wanted)
@@ -73,7 +73,7 @@ def beat_once(
 def carry_out(
     at: RolloutContext, specs: Sequence[ImageSpec], wanted: set[str] | None = None
 ) -> tuple[Beat, ...]:
-    """Beat for *specs*, keep what came of it, and open or close incidents."""
+    """Run a heartbeat for *specs*, record its beats, and open or close incidents."""
     definitions = [name for spec in specs for name in _definitions(spec)]
     inventory = at.inventory(tuple(definitions))
     targets = [target for spec in specs for target in _targets(at, spec, inventory, wanted)]
@@ -97,7 +97,7 @@ def carry_out(
 
 
 def judge(verdicts: Iterable[Verdict]) -> None:
-    """Raise what the scheduler shall see as an exit code: an image that is sick goes first."""
+    """Raise `ValidationFailed` for a failing image, else `HeartbeatMissed` for another failure."""
     sick = [verdict for verdict in verdicts if verdict.cause is not Cause.HEALTHY]
     if not sick:
         return
@@ -184,9 +184,9 @@ def _orphaned(owner: str) -> bool:
 
 
 def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None:
-    """Have the tags of *spec*'s definition say which of the regions beaten have an incident.
+    """Write the incidents of the regions beaten into the tags of *spec*'s definition.
 
-    Whoever promotes reads them there, on whatever machine. What cannot be written now is
+    Promotions on any machine read them there. A tag that cannot be written now is
     written by the next beat, which looks again.
     """
     beaten = {beat.region for beat in beats if beat.image == spec.name}

@@ -1,4 +1,4 @@
-"""`heartbeat`: what is known of earlier beats, or another one, for which far more is loaded."""
+"""The task `heartbeat`: run a heartbeat, or report earlier ones."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def beat(
     metrics: Annotated[str, Flag("a file for what is known, as OpenMetrics")] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Beat once, or only say what is known of earlier beats.
+    """Run a heartbeat, or report earlier ones.
 
-    Exit 3: an image is sick. Exit 9: the platform is, or nobody can tell, or it is too long
+    Exit 3: an image fails. Exit 9: the platform fails, the cause is unknown, or it is too long
     since the last good beat.
     """
     context = open_context(quiet=as_json)
@@ -50,7 +50,7 @@ def beat(
 
 
 def _regions(specs: Iterable[ImageSpec], regions: Sequence[str]) -> set[str] | None:
-    """The regions that are named; None for all. Raises `UsageError` for a strange one."""
+    """Return the regions given, None for all; raises `UsageError` for one without a ring."""
     known = {name for spec in specs for ring in spec.rollout_rings for name in ring.regions}
     if strange := sorted(set(regions) - known):
         raise UsageError(

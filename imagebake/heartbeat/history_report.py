@@ -1,4 +1,4 @@
-"""`heartbeat --history`, `--silence-hours` and `--metrics`: what the records of beats say."""
+"""Reports from the records of heartbeats: history, silence and metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from imagebake.rollout.promote import Heartbeats
 from imagebake.spec.model.image_spec import ImageSpec
 
 RECENT = dt.timedelta(days=30)
-"""So far back incidents are looked for, and what a version's last beats said."""
+"""How far back incidents and the last beats of a version are looked for."""
 
 
 def records(context: Context) -> BeatRecords:
@@ -40,7 +40,7 @@ def records(context: Context) -> BeatRecords:
 
 
 def load_recent(context: Context, specs: Iterable[ImageSpec]) -> list[Beat]:
-    """The beats of *specs* that still matter."""
+    """Return the recent beats of *specs*."""
     names = {spec.name for spec in specs}
     return [beat for beat in records(context).load(context.now - RECENT) if beat.image in names]
 
@@ -48,20 +48,20 @@ def load_recent(context: Context, specs: Iterable[ImageSpec]) -> list[Beat]:
 def load_pulses(
     context: Context, specs: Iterable[ImageSpec], since: dt.datetime
 ) -> list[BeatSummary]:
-    """What is needed of the beats of *specs* from *since* on, to say how it has been."""
+    """Return digests of the beats of *specs* from *since* on."""
     names = {spec.name for spec in specs}
     every = pulse.load_summaries(records(context), context.workspace.pulses, since)
     return [pulse for pulse in every if pulse.image in names]
 
 
 def incidents_of(context: Context, specs: Sequence[ImageSpec]) -> list[Incident]:
-    """The incidents that the records of *specs* tell of."""
+    """Return the incidents in the records of *specs*."""
     misses = {spec.name: spec.heartbeat.misses for spec in specs}
     return find_incidents(judge_beats(load_pulses(context, specs, context.now - RECENT)), misses)
 
 
 def read_heartbeats(context: Context, spec: ImageSpec) -> Heartbeats | None:
-    """What a rollout of *spec* asks of heartbeats; None where none of its rings does."""
+    """Return the last heartbeats for a rollout of *spec*; None where no ring asks for any."""
     if not any(ring.heartbeat for ring in spec.rollout_rings):
         return None
     return ring_health(load_recent(context, [spec]))
@@ -124,7 +124,7 @@ def refuse_silence(
 
 
 def write_metrics(context: Context, specs: Sequence[ImageSpec], path: str) -> None:
-    """Write what is known as OpenMetrics."""
+    """Write beats, statistics and incidents as OpenMetrics."""
     beats = load_recent(context, specs)
     ages = {spec.name: spec.objectives.age_days for spec in specs}
     figures = region_statistics(beats, now=context.now, objectives=ages)

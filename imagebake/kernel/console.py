@@ -21,7 +21,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 - JSON is what it is
 
 
 def print_text(text: str, *, end: str = "\n") -> None:
-    """Print *text* at once, so that it comes before the progress of what follows."""
+    """Print *text* and flush it, so that it precedes the progress of later steps."""
     print(text, end=end, flush=True)
 
 

@@ -69,7 +69,7 @@ class Workspace:
 
     @property
     def pulses(self) -> Path:
-        """What was digested of the records of heartbeats: a cache, and nothing else."""
+        """Cached digests of the records of heartbeats."""
         return self.state / "pulses"
 
     @property

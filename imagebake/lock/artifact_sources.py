@@ -1,4 +1,4 @@
-"""Where artifacts come from: the machine's archives, the mirror, and the way to both."""
+"""Sources of artifacts: the machine's archives, the mirror and downloads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SILENCE_SECONDS = 30.0
 
 
 def make_downloader(context: Context, proxies: Mapping[str, str]) -> Downloader:
-    """Downloads as this machine makes them."""
+    """Return a downloader with the limits of the settings."""
     return Downloader(
         connections=Connections(
             timeout=_SILENCE_SECONDS, proxies=proxies, context=ssl.create_default_context()
@@ -32,7 +32,7 @@ def make_downloader(context: Context, proxies: Mapping[str, str]) -> Downloader:
 
 
 def make_fetcher(context: Context) -> Callable[[str, str | None], Path]:
-    """What brings the files that image templates name: into the mirror, by their digest."""
+    """Return a function that downloads a file of an image template into the mirror."""
     store = DirectoryStore(context.workspace.mirror)
 
     def fetch(url: str, sha256: str | None) -> Path:
@@ -49,7 +49,7 @@ def make_fetcher(context: Context) -> Callable[[str, str | None], Path]:
 
 
 def find_machine_archives(context: Context) -> Archives:
-    """The archives that this machine, or a setting, names."""
+    """Return the archives of this machine's sources, or of the setting `archive`."""
     machine = read_configuration()
     return find_archives(
         context.settings,
@@ -62,7 +62,7 @@ def find_machine_archives(context: Context) -> Archives:
 def open_mirror(
     context: Context, known: Archives | None = None, lock: Lock | None = None
 ) -> Mirror:
-    """The mirror of this workspace; *lock*'s repositories are fetched from *known* archives."""
+    """Return the workspace's mirror; packages of *lock* are downloaded from *known* archives."""
     proxies = read_configuration().proxies if known else {}
     return Mirror(
         store=DirectoryStore(context.workspace.mirror),

@@ -1,4 +1,4 @@
-"""`lock`: exact artifacts, and which of them moved."""
+"""The task `lock`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lock(
     ] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Lock the chosen images, or with *check* only say which locks are stale."""
+    """Lock the selected images, or with *check* raise `LockError` for stale locks."""
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=every)
     if check:
@@ -50,7 +50,7 @@ def lock(
 
 
 def lock_one(context: Context, spec: ImageSpec) -> tuple[Lock | None, Lock]:
-    """The lock of *spec* as it is, where there is one, and as it is now; nothing is written."""
+    """Return the present lock of *spec*, if any, and the newly resolved one; write neither."""
     path = context.workspace.lock_path(spec.name)
     try:
         before = locks.load_lock(path)

@@ -1,4 +1,4 @@
-"""Which images a command line means, and what every command reads of them first."""
+"""Select the specs that a command line names, and load their locks and templates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 
 def select_specs(context: Context, image: str, *, every: bool) -> tuple[ImageSpec, ...]:
-    """The specs that are meant: the one called *image*, or with *every* all of them."""
+    """Return the spec called *image*, or with *every* all specs."""
     if bool(image) == every:
         message = (
             "name an image or give --all, not both" if image else "name an image, or give --all"
@@ -32,7 +32,7 @@ def select_specs(context: Context, image: str, *, every: bool) -> tuple[ImageSpe
 
 
 def find_spec(context: Context, image: str) -> ImageSpec:
-    """The spec called *image*; raises `UsageError` with the names there are."""
+    """Load the spec called *image*; raises `UsageError` with the known names."""
     names = spec_names(context.workspace.specs)
     if image not in names:
         near = difflib.get_close_matches(image, names, 1)
@@ -42,14 +42,14 @@ def find_spec(context: Context, image: str) -> ImageSpec:
 
 
 def fresh_lock(context: Context, spec: ImageSpec) -> Lock:
-    """The lock of *spec*; raises `LockError` when it is missing or stale."""
+    """Load the lock of *spec*; raises `LockError` when it is missing or stale."""
     lock = locks.load_lock(context.workspace.lock_path(spec.name))
     locks.check_lock(spec, lock)
     return lock
 
 
 def split_version(text: str) -> tuple[str, str | None]:
-    """`IMAGE@VERSION` as its two parts; the version is None when only an image is named."""
+    """Split `IMAGE@VERSION`; the version is None when only an image is named."""
     if not text:
         raise UsageError("name an image, or IMAGE@VERSION", hint="./inv versions lists them")
     image, _, version = text.partition("@")
@@ -68,11 +68,11 @@ def _known(context: Context) -> str:
 
 
 def templates(context: Context) -> Templates:
-    """The templates of this workspace, compiled once for all images."""
+    """Return the workspace's templates, compiled once for all images."""
     return compile_templates(context.workspace.templates)
 
 
 @functools.cache
 def compile_templates(folder: Path) -> Templates:
-    """The templates in *folder*, which does not change meanwhile."""
+    """Compile the templates in *folder*; they do not change while a command runs."""
     return Templates(folder)

@@ -1,4 +1,4 @@
-"""Whom a question about versions goes to, as this machine and its settings have it."""
+"""Sources of versions: archives, GitHub, PyPI, listings and the marketplace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LARGEST_ANSWER = 64 << 20
 def sources(
     context: Context, questions: Iterable[Question]
 ) -> Iterator[Mapping[Origin, VersionSource]]:
-    """Every source, for *questions*; nobody is spoken to before something is asked of him."""
+    """Open every source for *questions*; a source connects when it is first read."""
     packages = (question.names[-1] for question in questions if question.origin is Origin.ARCHIVE)
     loader = artifact_sources.make_downloader(context, read_configuration().proxies)
     read = functools.partial(loader.read, reach=PUBLIC, limit=_LARGEST_ANSWER)
@@ -56,7 +56,7 @@ def _archives(context: Context) -> Archives:
 
 
 def _once(context: Context, stack: contextlib.ExitStack) -> Callable[[], Clients]:
-    """The clients of the cloud, connected by the first who asks, for all threads."""
+    """Return a function that connects to the cloud once, for all threads."""
     lock = threading.Lock()
     connected: list[Clients] = []
 

@@ -1,4 +1,4 @@
-"""What every command about versions reads first: the outlook of every pin of an image."""
+"""Read the outlook of every version that specs choose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKETPLACE = frozenset({Origin.IMAGES, Origin.EXTENSIONS})
 def outlooks(
     context: Context, specs: Sequence[ImageSpec], *, refresh: bool = False
 ) -> dict[str, tuple[Outlook, ...]]:
-    """The outlook of every version that *specs* choose, by image."""
+    """Return the outlook of every version that *specs* choose, by image."""
     subjects = {
         spec.name: subjects_of(spec, CATALOGUE.pinned(spec.gallery.is_windows).values())
         for spec in specs
@@ -33,7 +33,7 @@ def outlooks(
 
 
 def judge(context: Context, subjects: Sequence[Subject], *, refresh: bool) -> tuple[Outlook, ...]:
-    """The outlook of each of *subjects*, asked about where nothing fresh is known."""
+    """Return the outlook of each subject; sources are read where the cache is stale."""
     answers = Answers(folder=context.workspace.state / "versions", now=context.now)
     found = gather(
         questions_of(subjects),
@@ -50,7 +50,7 @@ def judge(context: Context, subjects: Sequence[Subject], *, refresh: bool) -> tu
 
 
 def _askable(context: Context) -> frozenset[Origin]:
-    """Whom there is to ask: on this machine there is a marketplace where a setting names one."""
+    """Return the readable sources; the emulator has a marketplace only by a setting."""
     has_marketplace = context.settings.cloud != "local" or context.settings.marketplace
     return frozenset(Origin) - (frozenset() if has_marketplace else _MARKETPLACE)
 

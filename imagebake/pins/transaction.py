@@ -26,7 +26,7 @@ from imagebake.spec.model.image_spec import ImageSpec
 
 @dataclass(slots=True)
 class SpecTransaction:
-    """Edits that follow one another; nothing is on the disk before `carry_out`."""
+    """Sequential edits of specs; nothing is written before `commit_transaction`."""
 
     before: dict[Path, bytes] = field(default_factory=dict)
     after: dict[Path, bytes] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class SpecTransaction:
 
 @dataclass(frozen=True, slots=True)
 class SpecOutcome:
-    """What was written, and how it differs from what was there."""
+    """Files written by a transaction, with their diff."""
 
     files: tuple[str, ...]
     diff: str
@@ -54,8 +54,8 @@ class SpecOutcome:
 def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransaction) -> SpecOutcome:
     """Lock every image that *changes* reach, then write specs and locks.
 
-    *spec* is what was edited; others have a part in it where a shared file was. Until every
-    lock is made nothing is written, and what is written is taken back where writing fails.
+    *spec* was edited; other images change with it where a shared file was. Until every
+    lock is resolved nothing is written, and a failed write restores the files before it.
     """
     files: dict[Path, bytes] = dict(changes.after)
     before: dict[Path, bytes] = dict(changes.before)
@@ -81,7 +81,7 @@ def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransacti
 def _reached(
     context: Context, spec: ImageSpec, changes: SpecTransaction
 ) -> Iterator[tuple[ImageSpec, ImageSpec]]:
-    """Every image whose lock the edits make stale, before and after: *spec* and who shares."""
+    """Yield every image whose lock the edits make stale, before and after them."""
     root, folder = context.workspace.root, context.workspace.specs
     own = folder / f"{spec.name}.yaml"
     new = load_spec(own, root=root, instead=changes.after)
@@ -123,7 +123,7 @@ def _archives(context: Context) -> Archives:
 
 @contextlib.contextmanager
 def _undone_on_failure(before: Mapping[Path, bytes]) -> Iterator[list[Path]]:
-    """A list of files that were written; they are as they were if anything fails."""
+    """Yield a list for the files written; restore them if the body fails."""
     written: list[Path] = []
     try:
         yield written
@@ -137,7 +137,7 @@ def _undone_on_failure(before: Mapping[Path, bytes]) -> Iterator[list[Path]]:
 
 
 def _diff(name: str, before: bytes, after: bytes) -> str:
-    """How one file differs, as `diff -u` shows it, with little around each difference."""
+    """Return the unified diff of one file, with one line of context."""
     if not before:
         return f"{name} is new\n"
     old, new = (text.decode().splitlines(keepends=True) for text in (before, after))

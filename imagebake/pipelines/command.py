@@ -1,4 +1,4 @@
-"""`pipelines`: the workflows, written or only compared."""
+"""The task `pipelines`."""
 
 from __future__ import annotations
 

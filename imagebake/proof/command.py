@@ -1,4 +1,4 @@
-"""`ledger`: what the last first boots of a version asked for."""
+"""The task `ledger`: the requests of a version's last first boots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `validate --boot` adds: the disk of a version, booted by its own kernel."""
+"""Boot the disk of a version by its own kernel, for `validate --boot`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imagebake.spec.model.image_spec import Architecture, Generation, ImageSpec,
 def boot_version(
     context: Context, spec: ImageSpec, version: GalleryVersion, session: CloudSession
 ) -> DiskFacts:
-    """Export *version* to a disk that goes again, boot it, and keep what its console said."""
+    """Export *version* to a temporary disk, boot it, and keep its console output."""
     subject = f"{spec.name}@{version.version}"
     if why := _hindrance(spec):
         return DiskFacts(spec=spec, subject=subject, boot=None, hindrance=why)
@@ -60,7 +60,7 @@ def _booted(
 
 
 def _hindrance(spec: ImageSpec) -> str:
-    """What the emulated machine is not: of another processor, or of a time before UEFI."""
+    """Return why the emulated machine cannot boot the image; empty where it can."""
     gallery = spec.gallery
     if gallery.architecture is not Architecture.X64:
         return f"the machine is x64, and the image {gallery.architecture}"

@@ -1,4 +1,4 @@
-"""What `validate` and `bake` have in common: first boots of a baked version."""
+"""Run the first boots of a baked version, and keep their proof."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def prove_version(
     session: CloudSession,
     wish: ProofScope,
 ) -> ProofFacts:
-    """Carry out the proof of *version* and keep it; where that cannot be, say why not."""
+    """Prove *version* and keep the proof; where that is impossible, return the reason."""
     subject = f"{spec.name}@{version.version}"
     hindered = find_hindrance(context)
     if not hindered:
@@ -51,10 +51,10 @@ def prove_version(
 
 
 def find_hindrance(context: Context) -> tuple[str, str] | None:
-    """Why this machine cannot carry out first boots, and what helps; None when it can.
+    """Return why this machine cannot run first boots, and a hint; None when it can.
 
-    As root, missing programs are installed rather than complained about. What the kernel
-    refuses to whoever is not root is found out by doing.
+    As root, missing programs are installed. Whether the kernel allows an unprivileged user
+    namespace is found out by trying.
     """
     if context.settings.cloud != "local":
         return IN_AZURE, "bake and prove it on one machine first, with the setting cloud: local"
@@ -93,7 +93,7 @@ def _proven(
 
 
 def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], RunFirstBoot]:
-    """The package of each unit, and what runs first boots in this process, as root."""
+    """Return the package of each unit, and a function that runs first boots here, as root."""
     del wish
     run = local_runner(
         layers,
@@ -106,7 +106,7 @@ def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str]
 
 
 def _apart(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], RunFirstBoot]:
-    """The same without root: each in a process of its own, which is root there."""
+    """As `_here` without root: every first boot runs in a subprocess with a user namespace."""
     whole = wish.scenario in ("", BOOT)
     answer = rootless.ask(rootless.Task(layers=layers, groups=whole))
 

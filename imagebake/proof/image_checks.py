@@ -1,4 +1,4 @@
-"""`validate` beyond the rules over specs: what is in versions, and their first boots."""
+"""Checks of `validate` on baked versions: contents, first boots and disk boots."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class VersionChecks:
     def with_images(
         self, checked: Iterable[tuple[ImageSpec, Lock | None, ValidationReport]]
     ) -> list[ValidationReport]:
-        """The reports over specs, each with what its version's contents and first boots say."""
+        """Join each spec's report with the findings over its version."""
         complete = []
         with connect(self.context) as session:
             for spec, lock, report in checked:

@@ -1,8 +1,8 @@
 """First boots without root: each in a process of its own that is root in a user namespace.
 
 Threads cannot enter a user namespace, and a bake must not run in one. So a task and its answer
-go through pipes, as JSON, to a process that `main` below is the whole of. It ends when its
-standard input does, which the kernel sees to when whoever asked is gone.
+go through pipes, as JSON, to a process that runs `main` below. It ends when its standard
+input does, and the kernel closes that when the asking process is gone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CODE = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is wanted of the image of *layers*: a first boot, or without *scenario* its units.
+    """Request for a first boot of the image of *layers*, or without *scenario* for its units.
 
     With *groups* there must be control groups for a whole boot, too.
     """
@@ -49,7 +49,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was seen, or the package of each unit; or why neither, and what helps."""
+    """Result of a task: a first boot or the package of each unit, else an error and a hint."""
 
     seen: FirstBoot | None = None
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ def boot(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> FirstBoot:
 
 
 def carry_out(task: Task) -> Answer:
-    """Do what *task* says, in this process."""
+    """Run *task* in this process."""
     try:
         if task.scenario is None:
             with MachineNamespaces(task.layers, groups=task.groups) as world:
@@ -129,7 +129,7 @@ def main() -> None:
 
 
 def _end_with_input() -> None:
-    """End this process, and with it every world, as soon as whoever asked is gone."""
+    """End this process and its namespaces as soon as the asking process is gone."""
     sys.stdin.buffer.read()
     os._exit(1)
 

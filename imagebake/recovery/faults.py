@@ -1,4 +1,4 @@
-"""What each runbook is about, made to happen in a scratch copy."""
+"""Faults that a rehearsal provokes in a sandbox, by runbook."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Commands = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """*before* is what had been done when it happened, on top of a baked image in all rings.
+    """*before* lists the commands that precede the fault, after a bake promoted to all rings.
 
-    With *beats* the page makes machines, which need root here: the image is watched then.
+    With *beats* the runbook makes machines, which need root here.
     """
 
     inject_fault: Callable[[Context, ImageSpec], None]
@@ -41,7 +41,7 @@ def _promoted(spec: ImageSpec) -> Commands:
 
 
 def before_all(spec: ImageSpec) -> Commands:
-    """What has been done before any trouble: a version is baked, and current in all rings."""
+    """Return the commands before any fault: bake a version and promote it to all rings."""
     return (("bake", spec.name), *_promoted(spec))
 
 
@@ -67,7 +67,7 @@ def _region_lost(context: Context, _: ImageSpec) -> None:
 
 
 def _gallery_deleted(context: Context, spec: ImageSpec) -> None:
-    """Every version is deleted, from a gallery that keeps what is deleted for some days."""
+    """Delete every version from a gallery with soft delete."""
     with open_rollout(context, FIRST) as at:
         galleries, endpoint = at.session.cloud.compute.galleries, at.session.cloud.endpoint
         keep = {"properties": {"softDeletePolicy": {"isSoftDeleteEnabled": True}}}
@@ -79,7 +79,7 @@ def _gallery_deleted(context: Context, spec: ImageSpec) -> None:
 
 
 def _nothing(_: Context, __: ImageSpec) -> None:
-    """What is bad was promoted already."""
+    """The bad version was promoted already."""
 
 
 def _again(spec: ImageSpec) -> Commands:
@@ -120,7 +120,7 @@ def other_content(context: Context, spec: ImageSpec) -> None:
 
 
 def watched(context: Context, spec: ImageSpec) -> None:
-    """Have the scratch spec's heartbeats tell whose fault a miss is, and see `other_content`."""
+    """Give the sandbox's spec a heartbeat with a plain image and a check for `other_content`."""
     path = context.workspace.specs / f"{spec.name}.yaml"
     own = re.sub(r"^heartbeat:.*\n(?:[ #].*\n|\n)*", "", _text(path), flags=re.MULTILINE)
     terms = "{plain: true, script: [test ! -e /etc/rehearsal], timeout_seconds: 120}"

@@ -1,4 +1,4 @@
-"""A scratch copy of a site, which nobody's real state notices and no kill leaves behind."""
+"""Sandbox copy of a workspace that is removed even if this process is killed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from imagebake.kernel.host import process
 
 _FOLDER = "rehearsals"
 _LINKED = ("mirror", "engine")
-"""What never changes once it is there: a link to it is a copy."""
+"""Directories of immutable files: hard links are enough for a copy."""
 _OWN = ("locks", "tmp")
-"""Of the engine: what two processes that share it must see, and a copy must not."""
+"""Parts of the engine for processes that share it; a copy starts with empty ones."""
 _DATABASE = "arm.sqlite3"
 _REMOVE = (
     'tail --pid="$1" -f /dev/null; for _ in 1 2 3 4 5; do rm -rf -- "$2" && exit; sleep 1; done'
@@ -54,7 +54,7 @@ def open_sandbox(context: Context, name: str) -> Iterator[Sandbox]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a machine that went down left of rehearsals."""
+    """Remove the sandboxes that a crashed machine left behind."""
     for left in folder.glob("*"):
         if not Path("/proc", left.name.rpartition("-")[2]).exists():
             shutil.rmtree(left, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What the commands of a rollout have in common: what is read, claimed, done and said."""
+"""Context and steps of the commands that change rollouts: read, claim, plan, apply."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from imagebake.azure.model.manifest import record_name
 from imagebake.azure.resources.resource_ids import key
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import RolloutRefused, UsageError
-from imagebake.kernel.host.process_identity import has_ended, current_process
+from imagebake.kernel.host.process_identity import current_process, has_ended
 from imagebake.lock import artifact_sources
 from imagebake.rollout.claims import AGAIN, URGENT, Claim, Claimant, hold_claim
 from imagebake.rollout.execute import RolloutServices, execute_plan
@@ -31,16 +31,16 @@ from imagebake.session.session import CloudSession, connect
 from imagebake.spec.model.image_spec import ImageSpec
 
 Planner = Callable[[Inventory], RolloutPlan]
-"""What makes a plan of an inventory."""
+"""Makes a plan of an inventory."""
 FIRST, SECOND = "first", "second"
-"""The galleries by what settings and command lines call them."""
+"""Names of the two galleries in settings and on command lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutContext:
-    """A gallery with its consumers, as the commands work with it.
+    """A gallery and its consumers, open for a command.
 
-    *began* is when the command did; *limit* is for how many seconds it waits for replicas, and
+    *began* is when the command started; *limit* is the seconds that it waits for replicas, and
     for a batch of scale sets.
     """
 
@@ -52,7 +52,7 @@ class RolloutContext:
     limit: float = 2 * 3600.0
 
     def inventory(self, images: tuple[str, ...] | None = None) -> Inventory:
-        """Everything there is, or that is of *images*; `UsageError` where there is no gallery."""
+        """Return the inventory, or that of *images*; raises `UsageError` without a gallery."""
         try:
             return self.fleet.inventory(images)
         except NotFound as error:
@@ -71,7 +71,7 @@ class RolloutContext:
             ) from error
 
     def definition(self, spec: ImageSpec) -> str:
-        """The id of *spec*'s definition."""
+        """Return the id of *spec*'s image definition."""
         gallery = self.session.cloud.endpoint.gallery_id(self.context.settings.gallery)
         return f"{gallery}/images/{spec.gallery.definition}"
 
@@ -94,7 +94,7 @@ class RolloutContext:
     def claim(
         self, definition: str, what: str, *, wait: float, take_over: bool = False
     ) -> AbstractContextManager[Claim]:
-        """Be the only one at an image while the context is open."""
+        """Hold the lease on an image while the context is open."""
         claimant = Claimant(
             presence=current_process(),
             new_id=functools.partial(secrets.token_hex, 6),
@@ -107,10 +107,10 @@ class RolloutContext:
         return hold_claim(tags, what, claimant=claimant, wait=wait, take_over=take_over)
 
     def decided(self, decide: Planner, inventory: Inventory) -> tuple[RolloutPlan, Inventory]:
-        """The plan, and the inventory with the state of the replicas that it depends on.
+        """Return the plan, and the inventory with the state of the replicas that it depends on.
 
-        Lists do not say how far a replication is, so a plan first has everything waited for;
-        what that is about is looked at one by one, and the plan made again.
+        Lists do not include the replication state, so the first plan waits for every version;
+        those versions are read one at a time, and the plan is made again.
         """
         looked: set[str] = set()
         while True:
@@ -132,7 +132,7 @@ class RolloutContext:
         return replace(inventory, versions=tuple(version for version in fresh if version))
 
     def services(self, hold: Callable[[], None]) -> RolloutServices:
-        """What a plan is carried out with."""
+        """Return the services that apply a plan."""
         return RolloutServices(
             fleet=self.fleet,
             records=artifact_sources.open_mirror(self.context),
@@ -147,7 +147,7 @@ class RolloutContext:
 
 @contextlib.contextmanager
 def open_rollout(context: Context, which: str = "") -> Iterator[RolloutContext]:
-    """The gallery of *context* that is in use, or *which*, connected until the context is left."""
+    """Open the gallery in use, or *which*; the session is closed on exit."""
     now = functools.partial(dt.datetime.now, dt.UTC)
     began = now()
     with connect(context) as session:
@@ -157,7 +157,7 @@ def open_rollout(context: Context, which: str = "") -> Iterator[RolloutContext]:
 
 
 def second_gallery(at: RolloutContext) -> RolloutContext:
-    """The second gallery of *at*'s settings, over the same connections."""
+    """Return the second gallery of *at*'s settings, over the same session."""
     settings = at.context.settings
     if not settings.second_gallery:
         raise UsageError(
@@ -178,7 +178,7 @@ def second_gallery(at: RolloutContext) -> RolloutContext:
 def claim_and_apply(
     at: RolloutContext, spec: ImageSpec, decide: Planner, request: RolloutRequest, *, wait: float
 ) -> None:
-    """Claim the image, plan, say what is planned, and do it or stop; say what came of it."""
+    """Lock the image, compute and print the plan, apply it, and print the outcome."""
     at.must_have(spec)
     claim = at.claim(at.definition(spec), request.verb, wait=wait, take_over=request.take_over)
     with claim as held:
@@ -195,7 +195,7 @@ def claim_and_apply(
 
 
 def unreadable(lacking: Iterable[str]) -> RolloutRefused:
-    """Why nobody can say that everything is where it should be."""
+    """Return the error for an inventory with unreadable parts."""
     return RolloutRefused(f"not everything could be read: {'; '.join(lacking)}", hint=AGAIN)
 
 
@@ -208,7 +208,7 @@ def apply_plan(
     request: RolloutRequest,
     hold: Callable[[], None],
 ) -> RolloutOutcome | None:
-    """Carry out *plan*; None where there is nothing to do."""
+    """Apply *plan* and return its outcome; None where it has no action."""
     if not plan.actions:
         return None
     gallery = at.context.settings.gallery
@@ -227,17 +227,17 @@ def apply_plan(
 
 
 CLAIM_WAIT = 30.0
-"""So many seconds a command waits for another one that is at the same image."""
+"""Seconds that a command waits for the claim of another one."""
 
 
 URGENT_WAIT = 120.0
-"""So many a rollback does, for which everybody else stops."""
+"""Seconds that a rollback waits; other commands give their claim up for it."""
 
 
 def read_status(
     at: RolloutContext, specs: Iterable[ImageSpec], inventory: Inventory
 ) -> list[RingStatus]:
-    """The rows of `status`, once the replicas of what is current have been looked at one by one."""
+    """Return the rows of `status`, with the replicas of current versions read one at a time."""
     first = [row for spec in specs for row in status(spec, inventory, at.now())]
     current = {key(row.current.id) for row in first if row.current}
     known = at.looked_at(inventory, current)

@@ -1,4 +1,4 @@
-"""Requests for a rollout, and what is printed of their plans and outcomes."""
+"""Requests for a rollout, and the printing of their plans and outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was not done because the gate was closed: written down beside what was."""
+"""Records of rollouts that a closed gate refused, beside those of applied ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from imagebake.rollout.model.plan import RolloutPlan
 from imagebake.spec.model.image_spec import ImageSpec
 
 REFUSED = "-refused.json"
-"""How such a record ends; it begins with when that was first refused."""
+"""Suffix of such a record's name, which begins with the time of the first refusal."""
 SEVERAL = "-"
-"""Where the records are of what is about several images."""
+"""Folder of the records of rollouts of several images."""
 
 
 def record_folder(specs: Sequence[ImageSpec]) -> str:
-    """Where the records of a rollout of *specs* are, in the gallery's."""
+    """Return the folder of the records of a rollout of *specs*."""
     return specs[0].gallery.definition if len(specs) == 1 else SEVERAL
 
 
@@ -30,9 +30,9 @@ def record_folder(specs: Sequence[ImageSpec]) -> str:
 def log_refusal(
     context: Context, specs: Sequence[ImageSpec], plan: RolloutPlan, verb: str, now: dt.datetime
 ) -> Iterator[None]:
-    """Write down that *plan* was refused where that is raised, and let it be raised.
+    """Record the refusal of *plan* where the body raises `NotNow`, and raise it again.
 
-    The same refusal again, by a schedule that tries every hour, is the same record.
+    A schedule that tries every hour updates one record.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""`debt`: what the templates of others make machines wait for."""
+"""The task `debt`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def debt(
     sarif: Annotated[str, Flag("a file for GitHub code scanning")] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print what the templates at *paths* owe; when *strict*, debts and mistakes exit with 3."""
+    """Print the runtime downloads in the templates at *paths*; *strict* makes them a failure."""
     if not paths:
         raise UsageError("name files or folders", hint="./inv debt infra main.bicep")
     report = find(paths, here=Path.cwd())

@@ -1,4 +1,4 @@
-"""`import`: somebody's image template becomes a spec."""
+"""The task `import`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def import_(
     ] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Write the spec that *template* becomes, and print what there is to say about it."""
+    """Convert *template* to a spec, write it, and print the findings."""
     if not template:
         raise UsageError("name an image template", hint="./inv import TEMPLATE.json")
     if name and not names.IMAGE.fullmatch(name):
@@ -63,7 +63,7 @@ def _library(*paths: str) -> TemplateLibrary:
 
 
 def _refuse_taken(name: str, place: Path, context: Context) -> None:
-    """Refuse to write over anything, or beside a lock that is another's."""
+    """Raise `UsageError` where a spec or a lock of that name exists."""
     for taken in (
         place,
         context.workspace.specs / f"{name}.yaml",
@@ -75,7 +75,7 @@ def _refuse_taken(name: str, place: Path, context: Context) -> None:
 
 
 def _lacking(place: Path, context: Context) -> tuple[Diagnostic, ...]:
-    """What the spec that was written does not say yet."""
+    """Return the diagnostics of the written spec: the fields that it still lacks."""
     try:
         load_spec(place, root=context.workspace.root)
     except SpecError as error:

@@ -1,4 +1,4 @@
-"""`clean`: give back the room of what no image version needs."""
+"""The task `clean`: delete cached layers, or leftovers in the cloud."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADER = ("what", "name", "plan", "why")
 
 
 def clean_cloud(*, plan: bool, as_json: bool) -> None:
-    """Print what is left over and, unless only the *plan* is wanted, carry that out."""
+    """Print the leftovers in the cloud, and delete them unless *plan* is set."""
     context = open_context(quiet=as_json)
     images = frozenset(spec.name for spec in select_specs(context, "", every=True))
     with connect(context) as session:
@@ -53,7 +53,7 @@ def clean_cloud(*, plan: bool, as_json: bool) -> None:
 
 
 def _runs(session: CloudSession, notes: dict[str, RunNote]) -> tuple[Leftover, ...]:
-    """Runs whose template has gone: with a version they are ended, without they are forgotten."""
+    """Return the noted runs without a template: adopt those with a version, forget the others."""
     operations = session.cloud.image_builder.virtual_machine_image_templates
     found = []
     for name, note in notes.items():
@@ -76,7 +76,7 @@ def _carry_out(
     leftovers: Leftovers,
     session: CloudSession,
 ) -> dict[str, str]:
-    """Do what the plan says, each on its own; returns what failed and why."""
+    """Apply the act of every leftover; return the message of those that failed, by id."""
     failed = {}
     for leftover in found:
         try:

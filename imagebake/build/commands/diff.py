@@ -1,4 +1,4 @@
-"""`diff`: what is otherwise in one baked version than in another."""
+"""The task `diff`: compare the contents of two baked versions."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def diff(
     exit_code: Annotated[bool, Flag("end with 8 when something differs")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> int:
-    """Print what differs from version *old* to version *new*, or write it to *out*.
+    """Print the differences from version *old* to version *new*, or write them to *out*.
 
-    Without *new* it is the image's newest version that is compared with.
+    Without *new* the image's newest version is compared.
     """
     form = _FORMS.get(Path(out).suffix) if out else None
     if out and form is None:

@@ -1,4 +1,4 @@
-"""`export`: an image version as a file."""
+"""The task `export`."""
 
 from __future__ import annotations
 

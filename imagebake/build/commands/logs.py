@@ -1,4 +1,4 @@
-"""`logs`: a build's output, split by step, with what each took and why one failed."""
+"""The task `logs`: a build's output by step, with durations and the cause of a failure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _names(note: RunNote) -> Sequence[tuple[str, str]]:
 
 @dataclass(slots=True)
 class _Reader:
-    """Takes a log apart; *aloud* prints what it says as it comes, below the step's name."""
+    """Parser of a log that, with *aloud*, prints each line as it arrives below its step's name."""
 
     log: BuildLog
     aloud: bool
@@ -106,7 +106,7 @@ def _read(note: RunNote, reader: _Reader) -> None:
 def _live(
     context: Context, note: RunNote, session: CloudSession, reader: _Reader, *, wait: bool
 ) -> RunNote:
-    """Read the log of a run that nobody saw end; returns the note with the run's state."""
+    """Read the log of a run without a recorded end; return the note with the run's state."""
     states = [("", "")]
 
     def state() -> str | None:
@@ -128,7 +128,7 @@ def _live(
 
 
 def _state(session: CloudSession, note: RunNote) -> tuple[str | None, tuple[str, str]]:
-    """What the run is doing, None once it is over; its state, and why it is that."""
+    """Return the run's current activity (None once it has ended), its state and the reason."""
     operations = session.cloud.image_builder.virtual_machine_image_templates
     try:
         template = session.cloud.ask(

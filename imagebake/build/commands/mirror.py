@@ -1,4 +1,4 @@
-"""`mirror`: the copies of artifacts, on this machine and where an Azure build reads them."""
+"""The task `mirror`: verify the mirror, and push it to Blob storage."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _push(context: Context, image: str, *, as_json: bool) -> None:
 
 
 def _mirrored(context: Context, lock: Lock) -> Mirror:
-    """The mirror on this machine, with everything in it that a build of *lock* fetches."""
+    """Return the local mirror, filled with the artifacts that a build of *lock* fetches."""
     here = artifact_sources.open_mirror(context)
     wanted = [package for step in lock.customizing for package in step.packages]
     missing = here.missing([*wanted, *lock.loose])
@@ -130,7 +130,7 @@ def _verify_remote(context: Context, *, as_json: bool) -> None:
 
 
 def _exposed(context: Context) -> tuple[Complaint, ...]:
-    """What Resource Manager shows to be open, as far as it lets us see."""
+    """Return findings about public access to the storage account; none where it is unreadable."""
     if context.settings.cloud != "azure":
         return ()
     try:

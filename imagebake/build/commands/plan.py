@@ -1,4 +1,4 @@
-"""`plan`: what a bake would change; offline, and without Azure's libraries."""
+"""The task `plan`: the changes that a bake would make, offline and without the Azure SDK."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from imagebake.spec.plan import PLAN, BakePlan, read_plan
 
 _AT_ONCE = 100
 _MOST_ALONG = 25
-"""So many changes that follow from others are shown in a terminal."""
+"""Most transitive changes that are shown in a terminal."""
 
 
 def plan(
@@ -52,9 +52,9 @@ def plan(
     exit_code: Annotated[bool, Flag("end with 8 when something changes")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> int:
-    """Print what a bake would change of one image, or of all.
+    """Print the changes that a bake would make to one image, or to all.
 
-    With *base* it is held against that revision; else against what was baked last.
+    They are compared with the revision *base*, or else with the last baked version.
     """
     if as_markdown + as_json + diff > 1:
         raise UsageError("--markdown, --json and --diff are three ways to print: choose one")
@@ -93,7 +93,7 @@ def _text(plan: ImagePlanDiff) -> str:
 
 
 class _Planner:
-    """Plans the images that are here, and knows what the mirror has."""
+    """Planner of the workspace's images, which knows the mirror's artifacts."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -102,12 +102,12 @@ class _Planner:
         self.rendered_by = rendering_identity(context.workspace.templates, CATALOGUE)
 
     def against_bakes(self, image: str) -> Iterator[ImagePlanDiff]:
-        """Every image held against the newest version that was baked from this machine."""
+        """Compare every image with the newest version that was baked from this machine."""
         for spec in self._specs((image,) if image else self.here):
             yield self._against_bake(spec)
 
     def _specs(self, names: Iterable[str]) -> list[ImageSpec]:
-        """The specs called *names*; of several, what they share is read once."""
+        """Load the specs *names*; files that several share are read once."""
         workspace = self.context.workspace
         wanted = sorted(names)
         if len(wanted) == 1:
@@ -117,7 +117,7 @@ class _Planner:
         return [loaded[name] for name in wanted]
 
     def against_git(self, image: str, base: str) -> Iterator[ImagePlanDiff]:
-        """Every image held against what a revision has of it; what is the same stays unread."""
+        """Compare every image with a revision; an image whose files are the same is not read."""
         with BaseRevision.at(self.context, base) as earlier:
             specs = Specs(self.context.workspace.specs, root=self.context.workspace.root)
             for name in _fetched(earlier, (image,) if image else earlier.names(self.here)):
@@ -159,7 +159,7 @@ class _Planner:
         return self._compared(None, self._planned(spec), "nothing: it was never baked from here")
 
     def _is_same(self, spec: ImageSpec, manifest: BakeManifest) -> bool:
-        """Whether *spec* was baked as it is, from the lock that it has, by what renders here."""
+        """Whether the manifest has the same spec, lock and renderer as a bake here would have."""
         path = self.context.workspace.lock_path(spec.name)
         return (
             manifest.rendered_by == self.rendered_by
@@ -182,7 +182,7 @@ class _Planner:
 
 
 def _fetched(earlier: BaseRevision, names: Sequence[str]) -> Iterator[str]:
-    """*names* in order; what git has of those that differ is asked for by the hundred."""
+    """Yield *names* in order, after fetching the files of those that differ in batches."""
     for start in range(0, len(names), _AT_ONCE):
         some = names[start : start + _AT_ONCE]
         earlier.fetch([name for name in some if not earlier.is_unchanged(name)])

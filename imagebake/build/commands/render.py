@@ -1,4 +1,4 @@
-"""`render`: what Azure would get."""
+"""The task `render`."""
 
 from __future__ import annotations
 

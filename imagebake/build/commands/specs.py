@@ -1,4 +1,4 @@
-"""`specs`: what can be baked."""
+"""The task `specs`."""
 
 from __future__ import annotations
 

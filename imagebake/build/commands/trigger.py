@@ -1,4 +1,4 @@
-"""`trigger`: have Azure try an image on every newer version of its source."""
+"""The task `trigger`: let Azure bake a candidate for every newer source image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`try`: an image template of anybody's, run on this machine."""
+"""The task `try`: run any image template on this machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def try_template(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Run the image template in the file *path*, and print what it made."""
+    """Run the image template in the file *path*, and print its outputs."""
     context = open_context(quiet=as_json)
     if not path:
         raise UsageError("name an image template", hint="./inv try TEMPLATE.json")
@@ -73,7 +73,7 @@ def _is_windows(source: Mapping[str, Any]) -> bool:
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """The image template in the file *path*; raises an error that says what is wrong with it."""
+    """Read the image template in the file *path*; raises `UsageError` or `SpecError`."""
     try:
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"{path} is larger than any image template")

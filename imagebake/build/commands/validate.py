@@ -1,4 +1,4 @@
-"""`validate`: rules over specs and locks, images read back, and first boots."""
+"""The task `validate`: rules over specs and locks, contents of images, and first boots."""
 
 from __future__ import annotations
 

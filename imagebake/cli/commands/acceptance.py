@@ -1,4 +1,4 @@
-"""`acceptance`: clients that we did not write, against the emulator."""
+"""The task `acceptance`: Azure's own clients against the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`emulator`: the loopback Azure Resource Manager for whoever wants to speak to it."""
+"""The task `emulator`: serve the loopback Azure Resource Manager."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import Annotated
 
-from imagebake.emulator.foreground import how_to_connect
+from imagebake.emulator.server import connection_guide
 from imagebake.kernel.context import ensure_programs, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import Flag
@@ -19,7 +19,7 @@ def emulator(
     *,
     port: Annotated[int, Flag("the port to listen on (default: any that is free)")] = 0,
 ) -> None:
-    """Serve until interrupted; what is created stays in the state directory."""
+    """Serve until interrupted; its resources stay in the state directory."""
     context = open_context(quiet=False)
     if port not in range(1 << 16):
         raise UsageError(f"there is no port {port}", hint="it is a number up to 65535")
@@ -29,6 +29,6 @@ def emulator(
         contextlib.suppress(KeyboardInterrupt),
         open_local_backend(context.workspace, context.settings, engine, port=port) as end,
     ):
-        print(how_to_connect(end.emulator), flush=True)
+        print(connection_guide(end.emulator), flush=True)
         threading.Event().wait()
     print("stopped")

@@ -1,4 +1,4 @@
-"""`generate`: the files that follow from the code, written, or only compared."""
+"""The task `generate`: write or compare the files that are generated from the code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def generate(
     *,
     check: Annotated[bool, Flag("only say whether a generated file is stale")] = False,
 ) -> None:
-    """Write every generated file that is not as it should be; with *check*, refuse instead."""
+    """Write every stale generated file; with *check* raise `ValidationFailed` instead."""
     context = open_context(quiet=True)
     stale = {
         path: wanted
@@ -36,7 +36,7 @@ def generate(
 
 
 def producers() -> Mapping[str, Callable[[], str]]:
-    """What makes each generated file, by its path in the repository."""
+    """Return the generator of each generated file, by path in the repository."""
     from imagebake.cli.error_reference import errors_page
     from imagebake.cli.task_reference import task_reference
     from imagebake.policy.reference import rules_page

@@ -1,4 +1,4 @@
-"""This machine: what it can do, what it lacks, and the project's own tests and benchmarks."""
+"""The tasks `doctor`, `setup`, `test` and `bench`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDS = {
 }
 
 ON_DEMAND = {"validate --boot": system_packages.BOOT}
-"""What is large and rarely asked for, so that `setup` leaves it to the verb that needs it."""
+"""Large programs for rare tasks; `setup` leaves them to the task that needs them."""
 
 
 def doctor(
@@ -33,7 +33,7 @@ def doctor(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print what each verb needs, whether it is here, and what mends it; or examine *cloud*."""
+    """Print which programs each task needs and which are missing; or check the *cloud*."""
     from imagebake.lab.engine import probe
 
     if cloud:

@@ -1,4 +1,4 @@
-"""`new`: questions that end with a valid spec, its lock, and the workflows that bake it."""
+"""The task `new`: ask for a new image, and write its spec, lock and workflows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a spec cannot be written without; *owner*, *cron* and *timezone* may be the base's."""
+    """Values that a new spec needs; an empty *owner*, *cron* or *timezone* is the base's."""
 
     name: str
     base: str
@@ -135,7 +135,7 @@ def new(
 
 
 class _Questions:
-    """Asks what no flag has said; what is still missing in the end is said at once."""
+    """Questions for the values that no flag gave; missing ones are reported together."""
 
     def __init__(self, given: Mapping[str, str], *, at_terminal: bool) -> None:
         self._given = given
@@ -164,7 +164,7 @@ class _Questions:
         return default or ""
 
     def refuse_unless_complete(self) -> None:
-        """Raise `UsageError` that names every flag that nobody said and nobody can be asked for."""
+        """Raise `UsageError` with every missing flag; without a terminal there is no question."""
         if self._missing:
             flags = ", ".join(map(_spoken, self._missing))
             raise UsageError(f"say {flags}", hint="at a terminal, ./inv new asks for them")
@@ -175,7 +175,7 @@ def _spoken(flag: str) -> str:
 
 
 def _checker(kind: Any) -> Callable[[str], str]:  # noqa: ANN401 - a kind of text
-    """What says why a text is no *kind*; nothing when it is one."""
+    """Return a function that returns why a text is not valid for *kind*, or an empty text."""
     adapter = pydantic.TypeAdapter(kind)
 
     def check(text: str) -> str:
@@ -230,7 +230,7 @@ def _answers(context: Context, name: str, ask: _Questions) -> tuple[Answers, tup
 
 
 def _bases(context: Context) -> tuple[str, ...]:
-    """The bases that an image can start from as they are."""
+    """Return the bases that need nothing but the values of `Answers`."""
     folder = context.workspace.specs
     found = []
     for base in spec_names(folder / "base"):

@@ -1,4 +1,4 @@
-"""`drill`: incidents replayed, with the image beside what it would be without us."""
+"""The task `drill`: replay an incident with the image and with a plain one."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _speed(text: str) -> float:
 
 
 def _first(context: Context) -> ImageSpec:
-    """The first image that can be baked here, for whoever names none."""
+    """Return the first spec that can be baked on this machine."""
     for spec in load_all(context.workspace.specs, root=context.workspace.root).values():
         if reason_not_bakeable(context, spec) is None:
             return spec

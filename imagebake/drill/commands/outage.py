@@ -1,4 +1,4 @@
-"""`outage`: what is broken in the emulator, for every command from now on, and mending it."""
+"""The task `outage`: start and end outages of the emulator."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def outage(
     ] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Break *what*, mend everything, or only say what is broken."""
+    """Start the outage *what*, end all of them, or print the current ones."""
     context = open_context(quiet=as_json)
     settings, folder = context.settings, context.workspace.emulator
     if settings.cloud != "local":

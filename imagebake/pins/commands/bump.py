@@ -1,4 +1,4 @@
-"""`bump`: pins moved in the spec, and the lock with them; both or neither."""
+"""The task `bump`: move pins in a spec and its lock, both or neither."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def bump(
     refresh: Annotated[bool, Flag(REFRESH)] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Move pins of the chosen images to newer versions that their specs allow, and lock again.
+    """Move pins of the selected images to newer versions that their specs allow, and relock.
 
-    Images are taken one after the other, because they may share the files that pins are in.
+    Images are bumped in sequence, because they may share the files that hold the pins.
     """
     context = open_context(quiet=as_json)
     if every and (only or to):
@@ -49,7 +49,7 @@ def bump(
 
 @dataclass(frozen=True, slots=True)
 class _Bumped:
-    """What came of one image: pins that moved, those that stayed and why, and the files."""
+    """Result for one image: moved pins, the reasons of those that stayed, and the files."""
 
     image: str
     moves: tuple[PinMove, ...]

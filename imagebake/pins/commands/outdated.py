@@ -1,4 +1,4 @@
-"""`outdated`: every version that specs choose, and the newer ones that there are."""
+"""The task `outdated`."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def outdated(
     refresh: Annotated[bool, Flag(REFRESH)] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print what could move, for one image or all of them.
+    """Print the versions with newer candidates, for one image or all of them.
 
-    Exit 3 where a review is overdue or a denied version is in use, 5 where a source could
-    not be asked and nothing is known of what it has; both after everything was printed.
+    After printing it raises `ValidationFailed` for an overdue review or a denied version, and
+    `ArtifactError` where a source was unreachable and nothing of it is cached.
     """
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
@@ -80,7 +80,7 @@ def _row(image: str, outlook: Outlook) -> tuple[str, ...]:
 
 
 def _notes(outlook: Outlook) -> str:
-    """What its publisher says of the newest version: of which kind, how urgent, and more."""
+    """Return the publisher's notes on the newest version, with its category and urgency."""
     newest = outlook.decision.newest
     if newest is None:
         return ""

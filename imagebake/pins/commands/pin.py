@@ -1,4 +1,4 @@
-"""`add` and `remove`: pins that come into a spec, or leave it, with the lock."""
+"""The tasks `add` and `remove`: add a pin to a spec or remove it, and relock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KEYS = (
     *("mode", "redirects", "owner", "reason", "review_by"),
 )
 _ANY = {PackagePin: "0-0", AgentPin: "0-0", ExtensionPin: "0.0.0"}
-"""A version to ask about the others with; it is in no text."""
+"""Placeholder version for asking which versions exist; it is written nowhere."""
 
 
 def add(
@@ -112,7 +112,7 @@ def remove(
 def _found(
     context: Context, spec: ImageSpec, pin: str, to: str, given: Mapping[str, str]
 ) -> tuple[str, dict[str, PinValue], str]:
-    """The list that *pin* goes to, what stands there, and the version that was found for it."""
+    """Return the list that *pin* belongs to, its entry there, and its version."""
     key, entry = _entry(spec, pin, given)
     kind = _kind(key, entry)
     asked = _read(kind, entry | {"version": _ANY[kind]})
@@ -129,7 +129,7 @@ def _found(
 
 
 def _file(spec: ImageSpec, address: str, to: str, given: Mapping[str, str]) -> dict[str, PinValue]:
-    """What stands in the list of pins for the file at *address*."""
+    """Return the entry of `pins` for the file at *address*."""
     missing = [flag for flag, text in (("--to", to), *_needed(given)) if not text]
     if missing:
         raise UsageError(
@@ -152,7 +152,7 @@ def _needed(given: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _entry(spec: ImageSpec, pin: str, flags: Mapping[str, str]) -> tuple[str, dict[str, PinValue]]:
-    """The list that *pin* goes to, and what stands there, without its version."""
+    """Return the list that *pin* belongs to, and its entry without a version."""
     if not pin:
         raise UsageError("name a pin", hint="./inv add IMAGE PIN")
     if pin in _names(spec):
@@ -187,7 +187,7 @@ def _kind(key: str, entry: Mapping[str, PinValue]) -> type[PackagePin | AgentPin
 
 
 def _read(kind: type[_Pin], entry: Mapping[str, Any]) -> _Pin:
-    """The pin that *entry* says; raises `UsageError` for what no spec could hold."""
+    """Parse *entry* as a pin; raises `UsageError` where it is invalid."""
     try:
         return kind.model_validate(dict(entry))
     except pydantic.ValidationError as error:

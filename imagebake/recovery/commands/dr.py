@@ -1,4 +1,4 @@
-"""`dr`: a second gallery filled, compared and used, and what was deleted brought back."""
+"""The task `dr`: fill, compare and use a second gallery, and restore deleted versions."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def recover(
     plan: Annotated[bool, Flag("with copy and use: only show what would be done")] = False,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Do what *action* says; raises `UsageError` for anything else."""
+    """Run the action; raises `UsageError` for an unknown one."""
     if action == "check":
         check(name, as_json=as_json)
     elif action == "copy":
@@ -86,7 +86,7 @@ def recover(
 
 
 def check(image: str, *, as_json: bool) -> None:
-    """Print what a recovery would miss, as commands; end with 3 when it is anything."""
+    """Print what a recovery would lack; raise `ValidationFailed` where that is anything."""
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
     with open_rollout(context, FIRST) as at:
@@ -106,7 +106,7 @@ def check(image: str, *, as_json: bool) -> None:
 
 
 def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap, ...]:
-    """What a recovery of *specs* would miss."""
+    """Return everything that a recovery of *specs* would lack."""
     settings = at.context.settings
     other = second_gallery(at) if settings.second_gallery else None
     found: list[RecoveryGap] = []
@@ -131,7 +131,7 @@ def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap
 
 
 def _read(at: RolloutContext, command: str, found: list[RecoveryGap]) -> Inventory | None:
-    """What is in a gallery; where there is none to be read, None and a line in *found*."""
+    """Return a gallery's inventory; None, and an entry in *found*, where it is unreadable."""
     try:
         return at.fleet.inventory(consumers=False)
     except NotFound:
@@ -143,7 +143,7 @@ def _read(at: RolloutContext, command: str, found: list[RecoveryGap]) -> Invento
 
 
 def copy(image: str, *, plan: bool, as_json: bool) -> None:
-    """Copy what a recovery of *image* needs to the second gallery, and compare it."""
+    """Copy the versions that a recovery of *image* needs to the second gallery, and compare."""
     context = open_context(quiet=as_json)
     spec = find_spec(context, image)
     with open_rollout(context, FIRST) as at:
@@ -154,7 +154,7 @@ def copy(image: str, *, plan: bool, as_json: bool) -> None:
 def copy_image(
     at: RolloutContext, other: RolloutContext, spec: ImageSpec, *, plan: bool, as_json: bool
 ) -> None:
-    """Do what `copy` says between two galleries; raises where a copy is not its original."""
+    """Copy between two galleries; raises `ValidationFailed` where a copy differs."""
     request = RolloutRequest(verb="copy", again="", needed=True, as_json=as_json)
     definition, to = spec.gallery.definition, target(other)
     first = at.fleet.inventory((definition,), consumers=False)
@@ -205,7 +205,7 @@ def target(other: RolloutContext) -> SecondGallery:
 
 
 def use(which: str, image: str, *, without: str, plan: bool, as_json: bool) -> None:
-    """Move the scale sets of *image*, or of all, to what their rings have in a gallery."""
+    """Move the scale sets of *image*, or of all, to the versions of a gallery's rings."""
     if which not in (FIRST, SECOND):
         raise UsageError(
             "say which gallery is to be used", hint="./inv dr use second, and back: dr use first"
@@ -261,7 +261,7 @@ def use_gallery(
 
 
 def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple[str, ...]:
-    """What could not be read of *there*, but for the scale sets of the regions *without*."""
+    """Return what was unreadable, except scale sets of the regions *without*."""
     out = [key(scale_set.id) for scale_set in there.scale_sets if scale_set.region in without]
     lacking = there.unseen(spec.gallery.definition)
     return tuple(why for why in lacking if not any(name in why.lower() for name in out))
@@ -289,7 +289,7 @@ def restore(version: str, *, as_json: bool) -> None:
 
 
 def restore_versions(at: RolloutContext, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
-    """Restore version *number* of an image, or all that its gallery keeps; their ids."""
+    """Restore deleted version *number* of an image, or all of them; return their ids."""
     kept = at.fleet.kept(spec.gallery.definition)
     found = tuple(
         version_id for version_id in kept if number in (None, version_id.rpartition("/")[2])

@@ -1,4 +1,4 @@
-"""`runbook`: the answers to what can happen, listed, shown and rehearsed."""
+"""The task `runbook`: list, show and rehearse runbooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`due`: what should be baked now, and why."""
+"""The task `due`: the images to bake now, with the reasons."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def due(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print what should be baked, and tell the workflow's next steps under GitHub Actions.
+    """Print the images to bake, and set them as the output of a GitHub Actions step.
 
-    A named image is asked for by hand: its schedule does not matter. With *gated*, nothing
-    is due while the gate is closed; an unknown one keeps nobody from baking, because what is
-    baked is hidden. With *overdue_hours*, what has been due for longer is a failure. With
-    *changed_since*, only the specs and locks of that revision are asked, and no gallery.
+    A named image is due by hand, whatever its schedule. With *gated*, nothing
+    is due while the gate is closed; a gate of unknown state does not stop bakes, because a new
+    version is hidden. With *overdue_hours*, an image due for longer is a failure. With
+    *changed_since*, specs and locks are compared with that revision, without a gallery.
     """
     context = open_context(quiet=as_json)
     if overdue_hours < 0:
@@ -76,7 +76,7 @@ def _closed(gate: RolloutGate) -> str | None:
 
 
 def _changed(context: Context, specs: Sequence[ImageSpec], base: str) -> list[BakeDecision]:
-    """What a bake here would make otherwise since the revision *base*."""
+    """Decide which images a bake would make differently since the revision *base*."""
     with BaseRevision.at(context, base) as earlier:
         return [_since(context, spec, earlier) for spec in specs]
 

@@ -1,4 +1,4 @@
-"""`gate`: whether fleets may be changed now."""
+"""The task `gate`: whether fleets may be changed now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`guard`: machines and scale sets whose model asks for more than their image holds."""
+"""The task `guard`: machines and scale sets with extensions that their image lacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def guard(
     *,
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print whose model asks for what its image does not hold; exit 3 where anybody's does."""
+    """Print the undeclared extensions of machines and scale sets; raise where there are any."""
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
     with open_rollout(context) as at:

@@ -1,4 +1,4 @@
-"""`hold` and `unhold`: a version, or a whole image, left as it is."""
+"""The tasks `hold` and `unhold`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _act(
     verb: str,
     as_json: bool,
 ) -> None:
-    """Write the tag without a claim: whoever is at the image sees it and stops."""
+    """Write the tag without a claim; a rollout that runs sees it and stops."""
     image, wanted = split_version(version)
     require_reason(reason)
     context = open_context(quiet=as_json)

@@ -1,4 +1,4 @@
-"""`map`: what the images need, and what needs them."""
+"""The task `map`: resources that images need, and resources that need images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def print_map(
     out: Annotated[str, Flag("a file for the picture: its name ends in .svg, .html or .md")] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print what needs what, or draw it into the file *out*."""
+    """Print the dependencies, or draw them into the file *out*."""
     draw = _picture(out) if out else None
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
@@ -54,7 +54,7 @@ def _rows(found: DependencyMap) -> list[tuple[str, str, str]]:
 
 
 def _surroundings(context: Context, to: Destination) -> dict[str, str]:
-    """What every image of the project needs besides its gallery."""
+    """Return the resources that every image needs besides its gallery."""
     return {"mirror": to.mirror_url, "identity": to.identity, "subnet": context.settings.subnet}
 
 

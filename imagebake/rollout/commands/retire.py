@@ -1,4 +1,4 @@
-"""`retire` where there is a cloud: decided, claimed, decided again, and only then done."""
+"""The task `retire`: plan, claim the images, plan again, and only then hide or delete."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from imagebake.spec.model.image_spec import ImageSpec
 def from_file(
     context: Context, specs: Iterable[ImageSpec], path: str, now: str, override: str
 ) -> RolloutPlan:
-    """What would be decided on the inventory in the file *path* at the time *now*.
+    """Plan a retirement from the inventory in the file *path*, at the time *now*.
 
-    Freezes hold at that time, too; of incidents a file knows nothing.
+    Freezes of that time apply; a file has no incidents.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -115,7 +115,7 @@ def _claimed(
     request: RolloutRequest,
     stack: contextlib.ExitStack,
 ) -> Callable[[], None]:
-    """Claim every image that *plan* touches; what it gives holds all of these claims."""
+    """Claim every image that *plan* touches; return a function that renews all claims."""
     touched = {definition_of(action.subject) for action in plan.actions}
     held = [
         stack.enter_context(at.claim(definition, request.verb, wait=CLAIM_WAIT))

@@ -1,4 +1,4 @@
-"""`status`: per image and ring who is current, who was before, and what is next."""
+"""The task `status`: the current, previous and next version of each ring."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def print_status(
     ] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
-    """Print where the images are; with *save*, keep what was read in a file."""
+    """Print the state of the rings; with *save*, write the inventory to a file."""
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
     with open_rollout(context) as at:
@@ -55,7 +55,7 @@ def print_status(
 
 
 def print_remarks(inventory: Inventory, closed: RolloutGate, more: str = "") -> None:
-    """Print what is not about one ring: quotas, what nobody knows, and why nothing moves now."""
+    """Print remarks that are not about one ring: quotas, unreadable parts and a closed gate."""
     remarks = [quota.sentence for quota in quotas(inventory) if quota.warns]
     remarks += [f"not known: {reason}" for reason in inventory.unread]
     remarks += [more] if more else []
