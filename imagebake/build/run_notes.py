@@ -134,7 +134,7 @@ def report_other_runs(context: Context, image: str, template: str) -> None:
     for note in runs_under_way(context, image):
         if note.template != template:
             context.progress.note(
-                f"a run for other content of {image}, begun {note.begun}, was never seen to end:"
+                f"a run for other content of {image}, started {note.begun}, has no recorded end:"
                 f" ./inv bake {image} --resume ends it"
             )
 

@@ -126,7 +126,7 @@ class PlanDiff:
         }
 
 
-OTHER_BYTES = "other bytes at the same version"
+OTHER_BYTES = "different bytes at the same version"
 """Note on a change of digest without a change of version."""
 
 _Item = TypeVar("_Item")
@@ -264,4 +264,4 @@ def downgrade_note(
     """Return the note for a lower *new* version; empty if it is not lower or one is missing."""
     if old is None or new is None or order(new) >= order(old):  # type: ignore[operator]
         return ""
-    return "goes back"
+    return "downgrade"

@@ -132,9 +132,9 @@ def package_changes(sides: PlanSides) -> Iterator[PlanChange]:
         pinned.add(pair.name)
         there = PlanPair(pair.name, old.get(pair.name), new.get(pair.name), pair.side)
         if pair.old is None and there.old is not None:
-            yield from _adopted(there, "came along, now pinned", pair)
+            yield from _adopted(there, "was a dependency, now pinned", pair)
         elif pair.new is None and there.new is not None:
-            yield from _adopted(there, "no longer pinned, still there", pair)
+            yield from _adopted(there, "no longer pinned, still a dependency", pair)
         else:
             answers = pair.side.answers(pair.either)
             yield from _package(there, RiskArea.PACKAGES, "package", **answers)

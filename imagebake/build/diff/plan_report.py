@@ -48,11 +48,11 @@ def bake_effect(plan: ImagePlanDiff) -> str:
     """Describe the effect of a bake in a few words."""
     comparison = plan.comparison
     if comparison.gone:
-        return "the image goes: nothing bakes it any more"
+        return "the image is removed: no spec bakes it any more"
     if comparison.rebuilt:
         return "a bake makes a new version"
     if comparison.changes:
-        return "a bake finds the same content: what changes here comes with the next version"
+        return "a bake makes no new version: these changes come with the next one"
     return "a bake changes nothing"
 
 
@@ -176,7 +176,7 @@ def _image(plan: ImagePlanDiff, detail: _Detail) -> Iterator[str]:
             yield _table(direct) if detail.tables else f"{len(direct)} changes"
         along = [change for change in changes if not change.direct]
         if along:
-            what = f"{len(along)} more that follow{'s' if len(along) == 1 else ''} from the rest"
+            what = f"{len(along)} more that follow{'s' if len(along) == 1 else ''} from these"
             yield folded(what, _table(along)) if detail.folded else f"{what}."
     if todo := pending_work(plan):
         yield "\n".join(f"- {line}" for line in todo)
@@ -212,7 +212,7 @@ def _diff(comparison: PlanDiff, detail: _Detail) -> str:
         sum(line.startswith(sign) and not line.startswith(sign * 3) for line in lines)
         for sign in "+-"
     )
-    summary = f"Rendered scripts: {added} lines more, {gone} fewer"
+    summary = f"Rendered scripts: {added} lines added, {gone} removed"
     if not detail.lines:
         return f"{summary}. `./inv plan {comparison.image} --diff` shows them."
     shown = lines[: detail.lines]
@@ -223,6 +223,6 @@ def _diff(comparison: PlanDiff, detail: _Detail) -> str:
 
 def _cut(text: str, limit: int) -> str:
     """Cut *text* to *limit* bytes after a whole line, and say so in a last one."""
-    end = "\n\nThere is more, which does not fit here: `./inv plan`\n"
+    end = "\n\nThe rest does not fit here: `./inv plan` shows it\n"
     head = text.encode()[: limit - len(end.encode())].decode(errors="ignore")
     return head.rpartition("\n")[0] + end

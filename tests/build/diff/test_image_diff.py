@@ -94,7 +94,7 @@ def test_a_package_that_goes_back_or_is_let_go_is_said_to() -> None:
     free = the_diff(status(("jq", "1.6-1", KEPT), ("sudo", "1.9-1", KEPT)))
     gone = the_diff(status(("jq", "1.6-1", "deinstall ok config-files"), ("sudo", "1.9-1", KEPT)))
 
-    assert found(back, ContentArea.PACKAGES)["jq"].note == "goes back"
+    assert found(back, ContentArea.PACKAGES)["jq"].note == "downgrade"
     assert found(free, ContentArea.PACKAGES)["jq"].moved == "1.6-1, held → 1.6-1"
     assert found(gone, ContentArea.PACKAGES)["jq"].sign == "-"
 
@@ -103,7 +103,7 @@ def test_a_file_changed_behind_its_package_is_shown_as_that() -> None:
     diff = the_diff({"/usr/bin/jq": Node(b"\x7fEVIL", 0o755)})
 
     jq = found(diff, ContentArea.UNEXPLAINED)["/usr/bin/jq"]
-    assert (jq.sign, jq.note) == ("~", "of jq, other content (+0 B)")
+    assert (jq.sign, jq.note) == ("~", "of jq, different content (+0 B)")
 
 
 def test_privileges_are_shown_whoever_brought_them() -> None:

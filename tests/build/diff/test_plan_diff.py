@@ -76,7 +76,7 @@ def test_an_agent_is_named_once_and_not_as_its_package() -> None:
 def test_a_version_that_goes_back_is_said_to() -> None:
     old, new = a_plan(pins=(AGENT, JQ | {"version": "1.7-1"})), a_plan()
 
-    assert changed(old, new)["jq"].note == "goes back"
+    assert changed(old, new)["jq"].note == "downgrade"
 
 
 def test_other_bytes_at_the_same_version_are_a_change() -> None:
@@ -90,7 +90,7 @@ def test_other_bytes_at_the_same_version_are_a_change() -> None:
 
     change = changed(a_plan(spec, lock), a_plan(spec, other))["jq"]
 
-    assert change.note == "other bytes at the same version"
+    assert change.note == "different bytes at the same version"
     assert change.moved == "1.6-2.1+deb12u1"
 
 
@@ -113,8 +113,8 @@ def test_a_package_that_stays_while_its_pin_goes_is_said_to() -> None:
     kept = step.model_copy(update={"packages": (*step.packages, a_package("tree", "2"))})
     after = a_plan(less, lock.model_copy(update={"steps": (*lock.steps[:-1], kept)}))
 
-    assert changed(a_plan(spec), after)["tree"].note == "no longer pinned, still there"
-    assert changed(after, a_plan(spec))["tree"].note == "came along, now pinned"
+    assert changed(a_plan(spec), after)["tree"].note == "no longer pinned, still a dependency"
+    assert changed(after, a_plan(spec))["tree"].note == "was a dependency, now pinned"
 
 
 def test_an_extension_has_its_mode_and_a_link_to_its_release() -> None:
@@ -153,7 +153,7 @@ def test_a_file_is_named_by_its_place() -> None:
     assert changed(a_plan(), old)["/opt/tool"].risk is RiskArea.FILES
     assert changed(old, new)["/opt/tool"].moved == "1, 0644 → 1, 0755"
     other = a_plan(pins=(AGENT, JQ, file | {"sha256": "e" * 64}))
-    assert changed(old, other)["/opt/tool"].note == "other bytes at the same version"
+    assert changed(old, other)["/opt/tool"].note == "different bytes at the same version"
 
 
 def test_the_spec_s_steps_are_named_and_the_rendered_ones_share_a_line() -> None:

@@ -65,13 +65,13 @@ def test_unchanged_images_are_counted_and_no_more() -> None:
 def test_what_takes_effect_later_is_said_to() -> None:
     later = planned(diff_plans(a_plan(), a_plan(owner="others")))
 
-    assert bake_effect(later).startswith("a bake finds the same content")
+    assert bake_effect(later).startswith("a bake makes no new version")
 
 
 def test_an_image_that_goes_is_said_to() -> None:
     gone = planned(diff_plans(a_plan(), None))
 
-    assert bake_effect(gone) == "the image goes: nothing bakes it any more"
+    assert bake_effect(gone) == "the image is removed: no spec bakes it any more"
     assert pending_work(gone) == ()
 
 
@@ -109,7 +109,7 @@ def test_a_thousand_images_fit_as_well() -> None:
 
     assert max(len(text.encode()), len(more.encode())) <= 65_000
     assert text.rstrip().endswith("`./inv plan IMAGE` shows those of one image.")
-    assert more.rstrip().endswith("There is more, which does not fit here: `./inv plan`")
+    assert more.rstrip().endswith("The rest does not fit here: `./inv plan` shows it")
 
 
 def test_a_terminal_gets_what_somebody_wrote_when_there_is_too_much() -> None:
