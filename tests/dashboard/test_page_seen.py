@@ -1,9 +1,9 @@
-"""The dashboard in a real browser: silent, alone, without a bar to scroll it sideways, dark."""
+"""Pages in a real browser: silent, self-contained, dark on request, never too wide."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.support.dashboards import (
     nothing_yet,
     out_of_reach,
 )
+from tests.support.reports import REPORTS
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 DAYS = {
@@ -75,6 +76,23 @@ def test_a_page_is_silent_and_alone_and_fits_every_screen(
         assert across == width, (width, browser.ask(TOO_WIDE))
         if width < WIDE or make is not hostile:  # a table of nothing but long words scrolls
             assert browser.ask(TOO_WIDE) == [], width
+        assert browser.requests == [path.as_uri()]
+        assert browser.complaints == []
+
+
+@pytest.mark.parametrize("render", REPORTS.values(), ids=REPORTS.keys())
+@pytest.mark.parametrize("text", ["demo", "w" * 200], ids=["short", "long"])
+def test_every_report_is_silent_and_alone_and_fits_every_screen(
+    browser: Browser, tmp_path: Path, render: Callable[[str], str], text: str
+) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render(text), encoding="utf-8")
+
+    for width in (400, 1400):
+        browser.open(path, width=width)
+        browser.ask(UNFOLDED)
+
+        assert browser.ask("document.documentElement.scrollWidth") == width
         assert browser.requests == [path.as_uri()]
         assert browser.complaints == []
 

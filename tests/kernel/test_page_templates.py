@@ -5,36 +5,25 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import jinja2
 import pytest
 
-from imagebake.build.diff.image_diff import ContentArea, ContentDifference, ImageDiff
-from imagebake.build.diff.image_report import MOST, image_diff_page
 from imagebake.dashboard.model import Dashboard
 from imagebake.dashboard.page import dashboard_page
-from imagebake.drill.model import PLAIN, DrillPhase, Timeline
-from imagebake.drill.report import drill_page
-from imagebake.drill.token_storm import OURS, SDK, ClientWave, StormPlan, StormRecord
-from imagebake.drill.token_storm_report import token_storm_page
-from imagebake.drill.verdict import judge_drill
 from imagebake.kernel import templating
 from imagebake.kernel.templating import render_page
-from imagebake.lab.faults import StoreState
-from imagebake.rollout.dependency_report import map_page, map_svg
+from imagebake.rollout.dependency_report import map_svg
 from tests.support.dashboards import (
-    NOW,
     a_bad_day,
     a_dashboard,
-    hostile,
     many_images,
     nothing_yet,
     out_of_reach,
 )
-from tests.support.drills import a_plan, a_record, an_attempt
 from tests.support.html_page import ELEMENTS, PAGES, STYLE, HtmlPage
+from tests.support.reports import REPORTS, a_drawing, a_storm_page, an_image_diff_page
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -49,66 +38,10 @@ HOSTILE = (
 )
 
 
-def a_drill(text: str) -> str:
-    timeline = Timeline(
-        title=text,
-        origin=NOW,
-        phases=(
-            DrillPhase(name=text, start=0),
-            DrillPhase(name=text, start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
-            DrillPhase(name=text, start=180),
-        ),
-        demands=(10, 90),
-        end=240,
-    )
-    plan = a_plan(image=text, timeline=timeline)
-    plan = replace(plan, candidates=tuple(replace(each, version=text) for each in plan.candidates))
-    attempts = (an_attempt(PLAIN, 95, None, message=text), an_attempt(PLAIN, 95, None, code=text))
-    witness = a_record().witness
-    assert witness
-    record = a_record(*attempts, plan=plan, witness=replace(witness, message=text))
-    verdict = judge_drill(record)
-    points = tuple(replace(point, name=text, why=text) for point in verdict.points)
-    return drill_page(record, replace(verdict, points=points))
-
-
-def a_storm(text: str) -> str:
-    del text  # no field of a storm is a text
-    waves = tuple(
-        ClientWave(kind=kind, arrivals={0: 40, 181: 80}, served=(185.0, 190.0), machines=2)
-        for kind in (SDK, OURS)
-    )
-    return token_storm_page(StormRecord(plan=StormPlan(), waves=waves))
-
-
-def a_diff(text: str) -> str:
-    differences = tuple(
-        ContentDifference(area, f"{text} {number}", text, f"{text}!", text)
-        for area in ContentArea
-        for number in range(MOST + 1)
-    )
-    return image_diff_page(ImageDiff(old=text, new=text, differences=differences))
-
-
-def a_drawing(text: str) -> dict[str, list[dict[str, str]]]:
-    kinds = ("ring", "version", "image", "gallery", text)
-    return {
-        "nodes": [{"id": f"{text} {kind}", "kind": kind, "name": text} for kind in kinds],
-        "needs": [{"who": f"{text} ring", "what": f"{text} version", "how": text}],
-    }
-
-
-PAGES_OF: dict[str, Callable[[str], str]] = {
-    "dashboard": lambda text: dashboard_page(hostile(text)),
-    "drill": a_drill,
-    "storm": a_storm,
-    "diff": a_diff,
-    "map": lambda text: map_page(a_drawing(text)),
-}
 DASHBOARDS = (a_dashboard, a_bad_day, nothing_yet, out_of_reach, many_images)
 
 
-@pytest.mark.parametrize("render", PAGES_OF.values(), ids=PAGES_OF.keys())
+@pytest.mark.parametrize("render", REPORTS.values(), ids=REPORTS.keys())
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_page_needs_nothing_but_itself_whatever_it_shows(
     render: Callable[[str], str], text: str
@@ -137,7 +70,7 @@ def loads_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_hostile_text_is_shown_as_it_is(text: str) -> None:
-    shown = HtmlPage(a_diff(text)).text
+    shown = HtmlPage(an_image_diff_page(text)).text
 
     assert " ".join(text.split()) in shown.replace(" ,", ",")
 
@@ -179,7 +112,7 @@ def test_pages_come_from_the_tool_and_not_from_a_repository(
     monkeypatch.chdir(tmp_path)
     templating._page_environment.cache_clear()  # noqa: SLF001 - as in a new process
 
-    assert "theirs" not in a_storm("")
+    assert "theirs" not in a_storm_page("")
 
 
 def test_a_missing_value_is_an_error() -> None:
