@@ -28,7 +28,7 @@ namespace = collect([
     ("rollback", "imagebake.rollout.commands.rotate:rollback", "Revoke and hide a bad version, and bring its machines back to the good one before it."),
     ("retire", "imagebake.rollout.commands.retire:retire", "Retire versions that nothing uses or protects: hidden first, deleted much later."),
     ("runbook", "imagebake.recovery.commands.runbook:runbook", "List and show the runbooks; rehearse one in a scratch copy, with the trouble for real."),
-    ("dr", "imagebake.recovery.commands.dr:recover", "Check, fill and use a second gallery, and bring back what was deleted."),
+    ("dr", "imagebake.recovery.commands.dr:dr", "Check, fill and use a second gallery, and bring back what was deleted."),
     ("hold", "imagebake.rollout.commands.hold:hold", "Keep a version, or all of an image, from being promoted and retired."),
     ("unhold", "imagebake.rollout.commands.hold:unhold", "Take a hold away."),
     ("map", "imagebake.rollout.commands.map:print_map", "Show what the images need and what needs them; nothing of it may be destroyed."),

@@ -240,7 +240,8 @@ def test_only_the_boundary_catches_everything(path: Path) -> None:
 def test_functions_stay_small(path: Path) -> None:
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            # The signature of a command is the table of its flags, and no code to be followed.
+            length = (node.end_lineno or node.lineno) - node.body[0].lineno + 1
             assert length <= FUNCTION_LINES, f"{name_of(path)}:{node.lineno} {node.name}: {length}"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from imagebake.attest.attestations import open_attestor, signing_key
-from imagebake.attest.keys import PublicKey, load_public_keys
-from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM
+from imagebake.attest.provenance import ENVELOPE, PROVENANCE, SBOM
+from imagebake.attest.signatures import PublicKey, load_public_keys
 from imagebake.attest.verify import Claims
 from imagebake.attest.verify import verify as verify_version
 from imagebake.kernel.console import print_json, print_table

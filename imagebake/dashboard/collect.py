@@ -47,7 +47,7 @@ GALLERY, BEATS = "gallery", "beats"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class GalleryState:
     """State of the gallery; *seen* is when it was read, None where it never was."""
 
     rows: tuple[RingStatus, ...] = ()
@@ -82,7 +82,7 @@ def overview(context: Context, specs: Sequence[ImageSpec], *, reach: Reach) -> D
     )
 
 
-def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Standing:
+def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> GalleryState:
     """Read the gallery, or fall back to the last inventory that was read."""
     path = context.workspace.state / "seen" / f"{context.settings.cloud}-{_gallery(context)}.json"
     try:
@@ -95,7 +95,7 @@ def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Sta
         return _remembered(context, specs, path, why)
     with contextlib.suppress(OSError):  # the page matters more than what it says next time
         write_atomically(path, canonical_json(inventory_json(inventory)), durable=False)
-    return Standing(
+    return GalleryState(
         rows=rows,
         quotas=quotas(inventory),
         gate=closed,
@@ -105,13 +105,13 @@ def _standing(context: Context, specs: Sequence[ImageSpec], reach: Reach) -> Sta
     )
 
 
-def _remembered(context: Context, specs: Iterable[ImageSpec], path: Path, why: str) -> Standing:
+def _remembered(context: Context, specs: Iterable[ImageSpec], path: Path, why: str) -> GalleryState:
     """Return the state of the last inventory; the state of the gate is unknown then."""
     gate = evaluate_gate(context.settings.freezes, None, context.now)
     last = _last_inventory(path)
     if last is None:
-        return Standing(gate=gate, gaps=(MissingPart(part=GALLERY, why=why),))
-    return Standing(
+        return GalleryState(gate=gate, gaps=(MissingPart(part=GALLERY, why=why),))
+    return GalleryState(
         rows=tuple(row for spec in specs for row in status(spec, last, context.now)),
         quotas=quotas(last),
         gate=gate,
@@ -143,7 +143,7 @@ def _quota(quota: Quota) -> QuotaSummary:
     )
 
 
-def _image(spec: ImageSpec, there: Standing) -> ImageSummary:
+def _image(spec: ImageSpec, there: GalleryState) -> ImageSummary:
     mine = tuple(_ring(row) for row in there.rows if row.image == spec.name)
     return ImageSummary(
         name=spec.name,

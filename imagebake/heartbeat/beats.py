@@ -52,7 +52,7 @@ def beat_once(
     """Run a heartbeat, print its results, and raise the failure that the scheduler acts on."""
     require_machines(context, "./inv heartbeat")
     with open_rollout(context) as at:
-        beats = carry_out(at, specs, wanted)
+        beats = run_heartbeat(at, specs, wanted)
     if metrics:
         write_metrics(context, specs, metrics)
     verdicts = judge_beats(beats)
@@ -67,10 +67,10 @@ def beat_once(
         )
     else:
         print_table(COLUMNS, (_cells(beat) for beat in beats))
-    judge(verdicts)
+    raise_worst(verdicts)
 
 
-def carry_out(
+def run_heartbeat(
     at: RolloutContext, specs: Sequence[ImageSpec], wanted: set[str] | None = None
 ) -> tuple[Beat, ...]:
     """Run a heartbeat for *specs*, record its beats, and open or close incidents."""
@@ -84,7 +84,7 @@ def carry_out(
             f"no ring of {names} has a current version to beat with",
             hint=f"./inv promote {first.name} --ring {first.rollout_rings[0].name}",
         )
-    beats = provision_machines(targets, _round(at), services=_hands(at, specs))
+    beats = provision_machines(targets, _round(at), services=_services(at, specs))
     records(at.context).add(beats)
     for spec in specs:
         _publish(at, spec, beats)
@@ -96,7 +96,7 @@ def carry_out(
     return beats
 
 
-def judge(verdicts: Iterable[Verdict]) -> None:
+def raise_worst(verdicts: Iterable[Verdict]) -> None:
     """Raise `ValidationFailed` for a failing image, else `HeartbeatMissed` for another failure."""
     sick = [verdict for verdict in verdicts if verdict.cause is not Cause.HEALTHY]
     if not sick:
@@ -162,7 +162,7 @@ def _round(at: RolloutContext) -> HeartbeatRun:
     )
 
 
-def _hands(at: RolloutContext, specs: Iterable[ImageSpec]) -> HeartbeatServices:
+def _services(at: RolloutContext, specs: Iterable[ImageSpec]) -> HeartbeatServices:
     local = at.session.local
     if local:
         limit = max(float(spec.heartbeat.timeout_seconds) for spec in specs)

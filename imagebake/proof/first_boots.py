@@ -108,13 +108,13 @@ def _here(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str]
 def _apart(layers: tuple[Path, ...], wish: ProofScope) -> tuple[Mapping[str, str], RunFirstBoot]:
     """As `_here` without root: every first boot runs in a subprocess with a user namespace."""
     whole = wish.scenario in ("", BOOT)
-    answer = rootless.ask(rootless.Task(layers=layers, groups=whole))
+    answer = rootless.run_rootless(rootless.RootlessTask(layers=layers, groups=whole))
 
     def run(scenario: Scenario, change: ImageChange) -> FirstBoot:
-        task = rootless.Task(
+        task = rootless.RootlessTask(
             layers=layers, scenario=scenario, change=change, masked=_masked(), vm_id=_new_id()
         )
-        return rootless.boot(task)
+        return rootless.boot_rootless(task)
 
     return answer.packages, run
 

@@ -33,7 +33,7 @@ _CODE = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class RootlessTask:
     """Request for a first boot of the image of *layers*, or without *scenario* for its units.
 
     With *groups* there must be control groups for a whole boot, too.
@@ -48,7 +48,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RootlessResult:
     """Result of a task: a first boot or the package of each unit, else an error and a hint."""
 
     seen: FirstBoot | None = None
@@ -57,11 +57,11 @@ class Answer:
     hint: str | None = None
 
 
-_TASK, _ANSWER = TypeAdapter(Task), TypeAdapter(Answer)
+_TASK, _RESULT = TypeAdapter(RootlessTask), TypeAdapter(RootlessResult)
 
 
-def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
-    """Have *task* carried out by a process that *enter* starts; raises `NamespacesRefused`."""
+def run_rootless(task: RootlessTask, *, enter: Sequence[str] = namespaces.MAP) -> RootlessResult:
+    """Run *task* in a process that *enter* starts; raises `NamespacesRefused`."""
     path = os.pathsep.join(filter(None, (str(_CODE), os.environ.get("PYTHONPATH"))))
     with tempfile.TemporaryFile() as errors:
         running = process.start(
@@ -89,41 +89,41 @@ def ask(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> Answer:
                 f"this machine refused a user namespace: {words[-1]}",
                 hint=namespace_fix(rootless=True),
             )
-    answer = _ANSWER.validate_json(reply)
+    answer = _RESULT.validate_json(reply)
     if answer.trouble:
         raise NamespacesRefused(answer.trouble, hint=answer.hint)
     return answer
 
 
-def boot(task: Task, *, enter: Sequence[str] = namespaces.MAP) -> FirstBoot:
-    """The first boot that *task* asks for; as `ask`."""
-    seen = ask(task, enter=enter).seen
+def boot_rootless(task: RootlessTask, *, enter: Sequence[str] = namespaces.MAP) -> FirstBoot:
+    """Run the first boot of *task*; raises as `run_rootless`."""
+    seen = run_rootless(task, enter=enter).seen
     assert seen is not None  # noqa: S101 - it has been told apart from trouble
     return seen
 
 
-def carry_out(task: Task) -> Answer:
+def run_task(task: RootlessTask) -> RootlessResult:
     """Run *task* in this process."""
     try:
         if task.scenario is None:
             with MachineNamespaces(task.layers, groups=task.groups) as world:
-                return Answer(packages=unit_packages(world.root))
+                return RootlessResult(packages=unit_packages(world.root))
         run = local_runner(
             task.layers,
             masked=task.masked,
             now=functools.partial(dt.datetime.now, dt.UTC),
             new_id=lambda: task.vm_id,
         )
-        return Answer(seen=run(task.scenario, task.change))
+        return RootlessResult(seen=run(task.scenario, task.change))
     except ImagebakeError as error:
-        return Answer(trouble=error.message, hint=error.hint)
+        return RootlessResult(trouble=error.message, hint=error.hint)
 
 
 def main() -> None:
     """Read a task, carry it out, and write the answer."""
     task = _TASK.validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
-    sys.stdout.buffer.write(_ANSWER.dump_json(carry_out(task)))
+    sys.stdout.buffer.write(_RESULT.dump_json(run_task(task)))
     sys.stdout.buffer.flush()
     os._exit(0)  # nobody waits for the thread that waits
 

@@ -26,14 +26,14 @@ _PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sandbox:
+class RehearsalSandbox:
     """The copy: a repository of its own, and a state directory of its own."""
 
     workspace: Workspace
 
 
 @contextlib.contextmanager
-def open_sandbox(context: Context, name: str) -> Iterator[Sandbox]:
+def open_sandbox(context: Context, name: str) -> Iterator[RehearsalSandbox]:
     """A copy of *context*'s specs and state until the context is left, or this process killed."""
     folder = context.workspace.state / _FOLDER / f"{name}-{os.getpid()}"
     _sweep(folder.parent)
@@ -45,7 +45,7 @@ def open_sandbox(context: Context, name: str) -> Iterator[Sandbox]:
         made = Workspace(root=folder / "site", state=folder / "state")
         _copy_site(context.workspace, made)
         _copy_state(context.workspace, made)
-        yield Sandbox(made)
+        yield RehearsalSandbox(made)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machines.host import MachineFailed
-from imagebake.heartbeat.beats import judge
+from imagebake.heartbeat.beats import raise_worst
 from imagebake.heartbeat.history_report import incidents_of, read_heartbeats, records
 from imagebake.heartbeat.model import GOLDEN, HANDLER, PLAIN, SCRIPT, TOKEN, Beat
 from imagebake.heartbeat.provision import TAG
@@ -122,7 +122,7 @@ def test_a_store_outage_is_the_platforms_and_is_known_after_one_beat(world: Beat
     assert (failed.name, failed.host) == (HANDLER + PLAIN_NEEDS, "packages-1.store.test")
     assert [phase.name for phase in beats[1].phases][-1] == TOKEN
     with pytest.raises(HeartbeatMissed, match=r"westeurope: the platform is sick: handler .*test"):
-        judge([verdict])
+        raise_worst([verdict])
 
 
 def test_an_incident_stops_promotions_until_a_good_beat_closes_it(world: Beaten) -> None:
@@ -171,7 +171,7 @@ def test_a_health_script_that_fails_is_the_images_fault(world: Beaten) -> None:
 
     assert [verdict.cause for verdict in verdicts] == [Cause.IMAGE]
     with pytest.raises(ValidationFailed, match=r"demo@1\.0\.0 is sick: script failed") as caught:
-        judge(verdicts)
+        raise_worst(verdicts)
     assert caught.value.hint == "./inv rollback demo"
 
 
@@ -194,7 +194,7 @@ def test_without_a_plain_machine_nobody_can_tell_whose_fault_it_is(world: Beaten
 
     assert [verdict.cause for verdict in verdicts] == [Cause.UNKNOWN]
     with pytest.raises(HeartbeatMissed) as caught:
-        judge(verdicts)
+        raise_worst(verdicts)
     assert caught.value.hint is not None
     assert "plain: true" in caught.value.hint
 

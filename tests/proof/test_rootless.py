@@ -13,7 +13,7 @@ from imagebake.lab.boot.namespaces import NamespacesRefused
 from imagebake.lab.boot.scenario import Scenario, StartMethod
 from imagebake.lab.boot.trials import ImageChange
 from imagebake.lab.fabric.plan import StoreMode
-from imagebake.proof.rootless import Task, ask, boot
+from imagebake.proof.rootless import RootlessTask, boot_rootless, run_rootless
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.users import PROJECT, run_as
 
@@ -21,11 +21,11 @@ LISTS = "var/lib/dpkg/info"
 ASK = """\
 import sys
 from pathlib import Path
-from imagebake.proof.rootless import Task, ask
+from imagebake.proof.rootless import RootlessTask, run_rootless
 from imagebake.kernel.errors import ImagebakeError
 try:
     layers = tuple(map(Path, sys.argv[2:]))
-    print(dict(ask(Task(layers=layers, groups=sys.argv[1] == "whole")).packages))
+    print(dict(run_rootless(RootlessTask(layers=layers, groups=sys.argv[1] == "whole")).packages))
 except ImagebakeError as error:
     print(error.message, error.hint, sep="|")
 """
@@ -44,7 +44,7 @@ def test_a_refused_user_namespace_is_told_in_the_words_of_who_refused(tmp_path: 
     refuse = ("sh", "-c", "echo 'unshare: no ids are mapped' >&2", "sh")
 
     with pytest.raises(NamespacesRefused) as caught:
-        ask(Task(layers=(tmp_path,)), enter=refuse)
+        run_rootless(RootlessTask(layers=(tmp_path,)), enter=refuse)
 
     assert caught.value.message == (
         "this machine refused a user namespace: unshare: no ids are mapped"
@@ -73,7 +73,7 @@ def test_nothing_goes_on_when_whoever_asked_is_gone(tmp_path: Path) -> None:
 def test_the_units_of_an_image_are_read_through_all_its_layers(tmp_path: Path) -> None:
     layers = (a_layer(tmp_path, "upper", cron="cron"), a_layer(tmp_path, "lower", ssh="ssh"))
 
-    answer = ask(Task(layers=layers, groups=True), enter=())
+    answer = run_rootless(RootlessTask(layers=layers, groups=True), enter=())
 
     assert answer.packages == {"cron.service": "cron", "ssh.service": "ssh"}
 
@@ -81,7 +81,7 @@ def test_the_units_of_an_image_are_read_through_all_its_layers(tmp_path: Path) -
 @pytest.mark.root
 def test_a_layer_that_is_not_there_is_trouble_and_no_traceback(tmp_path: Path) -> None:
     with pytest.raises(NamespacesRefused, match="No such file"):
-        ask(Task(layers=(tmp_path / "gone",)), enter=())
+        run_rootless(RootlessTask(layers=(tmp_path / "gone",)), enter=())
 
 
 @pytest.mark.root
@@ -124,9 +124,11 @@ def test_a_first_boot_comes_back_as_it_was_seen(request: pytest.FixtureRequest) 
         patience=30.0,
         restart=True,
     )
-    task = Task(layers=(image,), scenario=scenario, change=ImageChange.NOTHING, vm_id="a-b-c")
+    task = RootlessTask(
+        layers=(image,), scenario=scenario, change=ImageChange.NOTHING, vm_id="a-b-c"
+    )
 
-    seen = boot(task, enter=())
+    seen = boot_rootless(task, enter=())
 
     assert seen.scenario == scenario
     assert seen.ready

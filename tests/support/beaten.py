@@ -14,7 +14,7 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_RING
 from imagebake.emulator.server import Emulator
-from imagebake.heartbeat.beats import carry_out
+from imagebake.heartbeat.beats import run_heartbeat
 from imagebake.heartbeat.model import Beat
 from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.settings import Settings
@@ -91,7 +91,7 @@ class Beaten:
 
     def beat(self, *regions: str) -> tuple[Beat, ...]:
         """Beat once."""
-        return carry_out(self.place, [self.spec], set(regions) or None)
+        return run_heartbeat(self.place, [self.spec], set(regions) or None)
 
     def gate(self) -> RolloutGate:
         return self.place.gate([self.spec])

@@ -40,7 +40,7 @@ def clean_cloud(*, plan: bool, as_json: bool) -> None:
         found = (*leftovers.find(), *_runs(session, notes))
         if not as_json:
             _print(found)
-        failed = {} if plan else _carry_out(context, found, notes, leftovers, session)
+        failed = {} if plan else _apply(context, found, notes, leftovers, session)
     if as_json:
         report = [leftover.to_json() | {"failed": failed.get(leftover.id)} for leftover in found]
         print_json({"done": not plan, "leftovers": report})
@@ -69,7 +69,7 @@ def _runs(session: CloudSession, notes: dict[str, RunNote]) -> tuple[Leftover, .
     return tuple(found)
 
 
-def _carry_out(
+def _apply(
     context: Context,
     found: Sequence[Leftover],
     notes: dict[str, RunNote],

@@ -30,7 +30,7 @@ _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class NewImage:
     """Values that a new spec needs; an empty *owner*, *cron* or *timezone* is the base's."""
 
     name: str
@@ -43,12 +43,12 @@ class Answers:
     timezone: str = ""
 
 
-def skeleton(answers: Answers, packages: Mapping[str, str]) -> str:
+def skeleton(answers: NewImage, packages: Mapping[str, str]) -> str:
     """The spec of *answers* as YAML, with *packages* pinned at their versions."""
     return "\n".join([*_lines(answers), *_pins(packages), ""])
 
 
-def _lines(answers: Answers) -> Iterator[str]:
+def _lines(answers: NewImage) -> Iterator[str]:
     yield _HEAD
     yield ""
     yield f"extends: base/{answers.base}.yaml"
@@ -203,7 +203,7 @@ def _ask(question: str, default: str | None, check: Callable[[str], str]) -> str
         print(f"  {objection}", file=sys.stderr)
 
 
-def _answers(context: Context, name: str, ask: _Questions) -> tuple[Answers, tuple[str, ...]]:
+def _answers(context: Context, name: str, ask: _Questions) -> tuple[NewImage, tuple[str, ...]]:
     bases = _bases(context)
     listed = ", ".join(bases)
     base = ask("base", f"What does it start from ({listed})?", str, default=bases[0])
@@ -216,7 +216,7 @@ def _answers(context: Context, name: str, ask: _Questions) -> tuple[Answers, tup
     cron = ask("cron", "When is it baked (cron; Enter: as the base says)?", types.Cron, default="")
     zone = ask("timezone", "In which time zone?", types.Timezone, default="Etc/UTC") if cron else ""
     words = ask("packages", "Which Debian packages does it need, by name?", str, default="")
-    answers = Answers(
+    answers = NewImage(
         name=name,
         base=base,
         description=description,
@@ -230,11 +230,11 @@ def _answers(context: Context, name: str, ask: _Questions) -> tuple[Answers, tup
 
 
 def _bases(context: Context) -> tuple[str, ...]:
-    """Return the bases that need nothing but the values of `Answers`."""
+    """Return the bases that need nothing but the values of `NewImage`."""
     folder = context.workspace.specs
     found = []
     for base in spec_names(folder / "base"):
-        trial = Answers(name="trial", base=base, description="trial", offer="trial", sku="trial")
+        trial = NewImage(name="trial", base=base, description="trial", offer="trial", sku="trial")
         path = folder / "trial.yaml"
         try:
             load_spec(
@@ -248,7 +248,7 @@ def _bases(context: Context) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _write(context: Context, answers: Answers, packages: tuple[str, ...]) -> SpecOutcome:
+def _write(context: Context, answers: NewImage, packages: tuple[str, ...]) -> SpecOutcome:
     path = context.workspace.specs / f"{answers.name}.yaml"
     bare = {path: skeleton(answers, {}).encode()}
     spec = load_spec(path, root=context.workspace.root, instead=bare)

@@ -72,7 +72,7 @@ def drill_image(
     with connect(context) as session:
         plan = _plan(context, spec, session, speed)
         record = replay_incident(
-            plan, _place(context, spec, session), services=_hands(context, session)
+            plan, _settings(context, spec, session), services=_services(context, session)
         )
     _report(context, record, judge_drill(record), folder, as_json=as_json)
 
@@ -159,7 +159,7 @@ def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) ->
     )
 
 
-def _place(context: Context, spec: ImageSpec, session: CloudSession) -> DrillEnvironment:
+def _settings(context: Context, spec: ImageSpec, session: CloudSession) -> DrillEnvironment:
     group = session.cloud.endpoint.group_id
     key = Ed25519PrivateKey.generate().public_key()  # the other half is forgotten at once
     return DrillEnvironment(
@@ -172,7 +172,7 @@ def _place(context: Context, spec: ImageSpec, session: CloudSession) -> DrillEnv
     )
 
 
-def _hands(context: Context, session: CloudSession) -> DrillServices:
+def _services(context: Context, session: CloudSession) -> DrillServices:
     if session.local:
         session.local.emulator.pace = _LOCAL_PACE
     return DrillServices(

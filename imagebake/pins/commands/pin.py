@@ -84,7 +84,7 @@ def add(
     changes = SpecTransaction()
     path = context.workspace.specs / f"{spec.name}.yaml"
     changes.add(add_entry(path, key, entry, root=context.workspace.root))
-    _say(
+    _print(
         commit_transaction(context, spec, changes),
         {"pin": pin, "version": version},
         as_json=as_json,
@@ -106,7 +106,7 @@ def remove(
     changes = SpecTransaction()
     path = context.workspace.specs / f"{spec.name}.yaml"
     changes.add(remove_entry(path, key, pin, root=context.workspace.root))
-    _say(commit_transaction(context, spec, changes), {"pin": pin}, as_json=as_json)
+    _print(commit_transaction(context, spec, changes), {"pin": pin}, as_json=as_json)
 
 
 def _found(
@@ -210,7 +210,7 @@ def _in_order(entry: Mapping[str, PinValue]) -> dict[str, PinValue]:
     return {key: entry[key] for key in _KEYS if key in entry}
 
 
-def _say(outcome: SpecOutcome, facts: Mapping[str, str], *, as_json: bool) -> None:
+def _print(outcome: SpecOutcome, facts: Mapping[str, str], *, as_json: bool) -> None:
     if as_json:
         print_json({**facts, **outcome.to_json()})
         return

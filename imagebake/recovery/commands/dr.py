@@ -56,7 +56,7 @@ from imagebake.spec.model.image_spec import ImageSpec
 ACTIONS = ("check", "copy", "use", "restore")
 
 
-def recover(
+def dr(
     action: Annotated[
         str,
         Word(

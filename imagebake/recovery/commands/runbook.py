@@ -70,15 +70,15 @@ def runbook(
     context = open_context(quiet=as_json)
     books = load_runbooks(context.workspace.runbooks)
     if name == REHEARSE:
-        wanted = books if book == ALL else {book: _one(books, book)}
+        wanted = books if book == ALL else {book: _find_runbook(books, book)}
         _rehearse_all(context, wanted, image, prove=prove, write=write, as_json=as_json)
     elif name:
-        _show(_one(books, name), last_rehearsal(context, name), as_json=as_json)
+        _show(_find_runbook(books, name), last_rehearsal(context, name), as_json=as_json)
     else:
         _list(context, books, as_json=as_json)
 
 
-def _one(books: Mapping[str, Runbook], name: str) -> Runbook:
+def _find_runbook(books: Mapping[str, Runbook], name: str) -> Runbook:
     if name not in books:
         message = f"there is no runbook {name!r}" if name else "say which runbook, or all"
         raise UsageError(message, hint=f"runbooks: {', '.join(books)}")

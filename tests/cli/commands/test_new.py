@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.cli.commands.new import Answers, skeleton
+from imagebake.cli.commands.new import NewImage, skeleton
 from imagebake.spec.load import load_spec
 
-ANSWERS = Answers(
+ANSWERS = NewImage(
     name="web",
     base="debian-12",
     description="A web server",
@@ -58,7 +58,7 @@ def test_any_line_of_text_is_read_back_as_it_was_answered(
     project: Path, description: str, owner: str
 ) -> None:
     path = project / "image_specs" / "web.yaml"
-    answers = Answers(
+    answers = NewImage(
         name="web", base="debian-12", description=description, owner=owner, offer="o", sku="s"
     )
     text = skeleton(answers, {"jq": "1.10"})

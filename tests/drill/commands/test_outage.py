@@ -20,7 +20,7 @@ from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.gallery import TAG_INCIDENT, TAG_PROOF, TAG_RING
 from imagebake.cli.program import OwnConfig, TaskProgram
 from imagebake.emulator.server import Emulator
-from imagebake.heartbeat.beats import carry_out, judge
+from imagebake.heartbeat.beats import raise_worst, run_heartbeat
 from imagebake.heartbeat.verdict import judge_beats
 from imagebake.kernel import context
 from imagebake.kernel.digest import canonical_json
@@ -102,11 +102,11 @@ class Desk:
                 cloud=cloud, destination=to, bases=AzureBackend(), images=AzureBackend(), logs=logs
             )
             fleet = Fleet(cloud, GROUP, NOW)
-            beats = carry_out(
+            beats = run_heartbeat(
                 RolloutContext(context=site, session=end, fleet=fleet, now=NOW, began=NOW()), specs
             )
         try:
-            judge(judge_beats(beats))
+            raise_worst(judge_beats(beats))
         except ImagebakeError as error:
             return error.exit_code
         return 0
