@@ -18,12 +18,11 @@ from benchmarks.world import GROUP, NOW, FastTime, Size, a_world, name_of
 from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.resources.resource_ids import key
-from imagebake.emulator.limits import Meter, Throttle
-from imagebake.emulator.listing import PAGE
+from imagebake.emulator.resources import PAGE
+from imagebake.emulator.throttling import RequestThrottler, ThrottlingPolicy
 from imagebake.rollout.execute import RolloutServices, execute_plan
 from imagebake.rollout.freezes import OPEN
-from imagebake.rollout.model.plan import RolloutOutcome, RolloutWork
-from imagebake.rollout.model.plan import RolloutPlan
+from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan, RolloutWork
 from imagebake.rollout.protections import RetirementPolicy
 from imagebake.rollout.retire import retire_plan
 from imagebake.rollout.rotation import rotate_plan
@@ -52,7 +51,7 @@ def main() -> None:
 
 def _listing() -> Inventory:
     clock = FastTime(SPEED)
-    with a_world(LISTED, clock, Throttle()) as (_, fleets), fleets() as fleet:
+    with a_world(LISTED, clock, ThrottlingPolicy()) as (_, fleets), fleets() as fleet:
         began = clock.clock()
         inventory = fleet.inventory()
         took, metrics = clock.clock() - began, fleet.metrics()
@@ -82,7 +81,7 @@ def _planning(inventory: Inventory) -> None:
 
 def _rotation() -> None:
     clock = FastTime(SPEED)
-    with a_world(ROTATED, clock, Throttle()) as (_, fleets), fleets() as fleet:
+    with a_world(ROTATED, clock, ThrottlingPolicy()) as (_, fleets), fleets() as fleet:
         began = clock.clock()
         inventory = fleet.inventory()
         plan = rotate_plan(a_spec(), inventory, now=clock.now(), gate=OPEN)
@@ -123,9 +122,9 @@ def fewest_reads(size: Size) -> int:
 
 def permitted(calls: Iterable[tuple[str, str]]) -> float:
     """When the last of *calls* is let through, each sent at the first moment that it can be."""
-    meter, now = Meter(), 0.0
+    meter, now = RequestThrottler(), 0.0
     for method, path in calls:
-        while meter.admit(method, path, now, Throttle()).refusal:
+        while meter.admit(method, path, now, ThrottlingPolicy()).refusal:
             now += _STEP
     return now
 

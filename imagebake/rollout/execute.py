@@ -22,9 +22,9 @@ from imagebake.rollout.change_request import batch_actions, batch_sentence
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
+    BlockDeletion,
     Copy,
     Delete,
-    Guard,
     Hide,
     Move,
     Publish,
@@ -72,7 +72,7 @@ def execute_plan(work: RolloutWork, *, services: RolloutServices) -> RolloutOutc
     skipped. Raises `RolloutRefused` if a subject has changed, or if more scale sets of a ring
     fail than its error budget allows. The record is written in any case.
     """
-    run = _Run(work, services, RolloutOutcome(work=work), dict(work.versions))
+    run = _PlanExecution(work, services, RolloutOutcome(work=work), dict(work.versions))
     try:
         run.all()
     except BaseException as error:
@@ -86,7 +86,7 @@ def execute_plan(work: RolloutWork, *, services: RolloutServices) -> RolloutOutc
 
 
 @dataclass(slots=True)
-class _Run:
+class _PlanExecution:
     work: RolloutWork
     services: RolloutServices
     outcome: RolloutOutcome
@@ -156,7 +156,7 @@ class _Run:
                 self._retry_write(lambda: fleet.set_end_of_life(subject, action.end_of_life))
             case Unretire():
                 self._retry_write(lambda: fleet.set_end_of_life(subject, None))
-            case Guard():
+            case BlockDeletion():
                 self._retry_write(lambda: fleet.guard(subject, action.on))
             case Delete():
                 self._retry_write(lambda: fleet.delete(subject))

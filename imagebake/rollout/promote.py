@@ -14,7 +14,7 @@ from imagebake.rollout.freezes import RolloutGate
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
-    Guard,
+    BlockDeletion,
     Hide,
     MarkCurrent,
     Override,
@@ -194,7 +194,9 @@ def promotion_steps(
     actions += _shown_after(rings, published, goal, reason)
     if not version.guarded:
         # Azure then refuses a deletion by anyone, until the end of life.
-        actions.append(Guard(subject=version.id, reason=f"ring {ring.name} depends on it", on=True))
+        actions.append(
+            BlockDeletion(subject=version.id, reason=f"ring {ring.name} depends on it", on=True)
+        )
     why = f"ring {ring.name} gets {version.version}"
     moved = plan_moves(rings, ring, version, audience, reason=why, again=again)
     return PromotionSteps(

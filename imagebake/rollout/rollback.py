@@ -21,7 +21,7 @@ from imagebake.rollout.audience import scale_sets_by_ring
 from imagebake.rollout.model.actions import (
     Action,
     AwaitReplicas,
-    Guard,
+    BlockDeletion,
     Hide,
     MarkCurrent,
     Override,
@@ -214,7 +214,7 @@ def _good_seats(rings: Rings, ring: Ring) -> list[GalleryVersion]:
 _NAMED = 10
 # Revoking and hiding stop new machines from using the bad version within seconds; replicas and
 # rolling upgrades take minutes to hours.
-_ORDER = (Override, Revoke, MarkCurrent, Hide, Publish, AwaitReplicas, Show, Guard)
+_ORDER = (Override, Revoke, MarkCurrent, Hide, Publish, AwaitReplicas, Show, BlockDeletion)
 
 
 def rollback_plan(

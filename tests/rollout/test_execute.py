@@ -116,7 +116,9 @@ def test_what_replicates_slowly_is_left_and_taken_up_again(fleet: Rollout, clock
     fleet.rotate()
 
     assert caught.value.message == "demo@1.0.1 is not complete in northeurope after 0 minutes"
-    assert caught.value.hint == "replication continues by itself; run the command again to wait for it"
+    assert (
+        caught.value.hint == "replication continues by itself; run the command again to wait for it"
+    )
     assert between == {"canary": "1.0.1", "broad": "1.0.0"}
     assert fleet.current()["broad"] == "1.0.1"
     assert fleet.on() == {key: {"1.0.1"} for key in SETS}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.emulator.faults import Fault
+from imagebake.emulator.fault_injection import InjectedFault
 from imagebake.kernel.errors import ImagebakeError
 from tests.support.emulators import Clock
 from tests.support.rollouts import Rollout, a_rollout
@@ -35,7 +35,7 @@ latter as for who was killed."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Nth(Fault):
+class Nth(InjectedFault):
     """A fault for request number *number*, counted from 0, and for as many more as it has left.
 
     It remembers every request.

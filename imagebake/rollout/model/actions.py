@@ -28,13 +28,14 @@ class Action:
 
     writes: ClassVar[int] = 1
     deletes: ClassVar[int] = 0
+    recorded_kind: ClassVar[str] = ""
     # An ETag changes with every write, also with those that do not matter to the plan.
     moving: ClassVar[frozenset[str]] = frozenset({"reason", "at", "end_of_life", "etag"})
 
     @property
     def kind(self) -> str:
-        """The action's name in JSON, from its class: `mark-current`."""
-        return _WORD.sub("-", type(self).__name__).lower()
+        """The action's name in JSON, as a rule from its class: `mark-current`."""
+        return self.recorded_kind or _WORD.sub("-", type(self).__name__).lower()
 
     @property
     def sentence(self) -> str:
@@ -237,10 +238,13 @@ class Unretire(Action):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard(Action):
+class BlockDeletion(Action):
     """Turn Azure's block on deletion before the end of life on or off."""
 
     on: bool
+
+    # Records and plan digests of earlier runs have this name.
+    recorded_kind: ClassVar[str] = "guard"
 
     def _sentence(self) -> str:
         verb = "Block" if self.on else "Allow"

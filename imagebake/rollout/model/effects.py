@@ -20,8 +20,8 @@ from imagebake.azure.model.gallery import (
 )
 from imagebake.rollout.model.actions import (
     Action,
+    BlockDeletion,
     CopyTags,
-    Guard,
     Hide,
     Hold,
     MarkCurrent,
@@ -96,7 +96,7 @@ def version_after(action: Action, version: GalleryVersion) -> GalleryVersion:
             return _shown(replace(version, end_of_life=action.end_of_life), frozenset())
         case Unretire():
             return replace(version, end_of_life=None)
-        case Guard():
+        case BlockDeletion():
             return replace(version, guarded=action.on)
         case _:
             return version

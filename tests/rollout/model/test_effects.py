@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.rollout.model.actions import (
     Action,
-    Guard,
+    BlockDeletion,
     Hide,
     Hold,
     MarkCurrent,
@@ -60,7 +60,7 @@ ACTIONS: tuple[tuple[Action, tuple[str, ...]], ...] = (
             "tag imagebake-retired: absent → '2026-11-22T10:00:00+00:00'",
         ),
     ),
-    (Guard(subject=ID, reason="r", on=False), ("deletion block: on → off",)),
+    (BlockDeletion(subject=ID, reason="r", on=False), ("deletion block: on → off",)),
     (
         Hold(subject=ID, reason="audit", at=NOW),
         ("tag imagebake-hold: absent → '2026-11-22T10:00:00+00:00 audit'",),
