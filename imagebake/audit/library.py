@@ -12,10 +12,17 @@ from typing import Protocol
 from imagebake.audit.languages.bicep import BicepFile, parse_bicep
 from imagebake.audit.languages.evaluate import EvaluationBudget
 from imagebake.audit.languages.hcl import HclFile, parse_hcl
-from imagebake.audit.languages.json_reader import Flaw, Reading, read_json
-from imagebake.audit.languages.nodes import Literal, Node, ObjectValue, UnknownValue
+from imagebake.audit.languages.nodes import (
+    Literal,
+    Node,
+    ObjectValue,
+    Reading,
+    UnknownValue,
+    read_json,
+)
 from imagebake.audit.source import SourceText
 from imagebake.kernel.diagnostics import Diagnostic
+from imagebake.kernel.text.json_reader import Flaw
 
 CALL_DEPTH_MAX = 10
 CALLS_MAX = 5_000
@@ -84,6 +91,7 @@ class TemplateLibrary:
         callers = {source.path, *(call.rsplit(":", 2)[0] for call in via)}
         if path in callers or path in {posixpath.dirname(caller) or "." for caller in callers}:
             return "modules call one another in a circle"
+        # A circle of modules ends above; this bounds call graphs that branch without a circle.
         self.call_count += 1
         if len(via) >= CALL_DEPTH_MAX or self.call_count > CALLS_MAX:
             return "modules call one another too often"
@@ -176,6 +184,7 @@ class DiskFiles:
         place = Path(path)
         try:
             real = place.resolve()
+            # Templates name files: links and `..` must not lead to the user's other files.
             if not any(real.is_relative_to(root) for root in self.roots) or not real.is_file():
                 return None
             if real.stat().st_size > FILE_SIZE_MAX:

@@ -89,6 +89,7 @@ class ArmScope(EvaluationScope):
             return evaluate_conditional(node, node.arguments, self)
         if name == "copyindex" and len(node.arguments) == 1:
             loop = text_of(evaluate(node.arguments[0], self))
+            # No identifier has a space, so no parameter is taken for the loop's variable.
             return self.resolve_name(Identifier(node.source, node.at, f"copyIndex {loop}"))
         if name in {"parameters", "variables"} and node.arguments:
             wanted = evaluate(node.arguments[0], self)
@@ -180,11 +181,13 @@ def find_resources(
                 yield from _linked_template(table, spot, library)
             elif kind in AUDITED_TYPES:
                 yield _resource(table, kind, spot)
+            # Reversed, because a stack yields the last one first; findings keep the file's order.
             waiting += reversed([*_inside(table, kind, spot)])
 
 
 def _inside(table: ObjectValue, kind: str, spot: _Spot) -> Iterator[_Spot]:
     """Yield the children to visit next."""
+    # Azure's default is "outer": a nested template's expressions are evaluated by its parent.
     inner = text_of(lookup(table, "properties", "expressionEvaluationOptions", "scope")) or "outer"
     for key, member in table.entries.items():
         if not isinstance(member.value, ObjectValue | ListValue):
@@ -205,6 +208,7 @@ def _inside(table: ObjectValue, kind: str, spot: _Spot) -> Iterator[_Spot]:
 
 def _own_scope(template: ObjectValue, deployment: ObjectValue, scope: ArmScope) -> ArmScope:
     """Return the scope of a nested template with parameters of its own."""
+    # An object that happens to be called `template` is none.
     if "resources" not in template.entries:
         return scope
     own = ArmScope(template, _deployment_parameters(deployment, scope))

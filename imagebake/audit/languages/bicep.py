@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imagebake.audit.languages.expressions import ExpressionParser
-from imagebake.audit.languages.json_reader import Flaw, one_each
 from imagebake.audit.languages.nodes import Literal, Node, ObjectEntry
 from imagebake.audit.languages.tokens import (
     BICEP,
@@ -16,9 +15,11 @@ from imagebake.audit.languages.tokens import (
     TEXT,
     WORD,
     ParseError,
+    first_at_each_offset,
     tokenize,
 )
 from imagebake.audit.source import SourceText
+from imagebake.kernel.text.json_reader import Flaw
 
 _STATEMENTS = frozenset(
     [
@@ -78,7 +79,7 @@ def parse_bicep(source: SourceText) -> BicepFile:
         parser.parameters,
         parser.variables,
         tuple(parser.declarations),
-        one_each(parser.flaws, cut),
+        first_at_each_offset(parser.flaws, cut),
     )
 
 
@@ -109,6 +110,7 @@ class _BicepParser(ExpressionParser):
         """Skip to the next line that begins a statement."""
         self.ignore_newlines, self.depth, self.position = False, 0, start + 1
         while (token := self.tokens[self.position]).kind != END:
+            # A keyword inside of a line may be a name; a statement begins a line.
             begins = token.value in _STATEMENTS or token.value == "@"
             if begins and self.tokens[self.position - 1].kind == NEWLINE:
                 return
@@ -128,6 +130,7 @@ class _BicepParser(ExpressionParser):
         elif token.value in {"param", "var"}:
             self.binding(token.value)
         elif token.value != "output" or self.peek().kind == WORD:
+            # Types have angle brackets, which are operators everywhere else.
             self.rest("([{<", ")]}>") if token.value == "type" else self.rest()
         if self.peek().kind not in {NEWLINE, END}:
             raise self.missing_error("the end of the line")
@@ -200,6 +203,7 @@ class _BicepParser(ExpressionParser):
             self.take()
         self.expect("=")
         self.skip_newlines()
+        # Nested resources are declared while the body is parsed; they belong to this declaration.
         outer, self.declarations = self.declarations, []
         try:
             body = self.expression()

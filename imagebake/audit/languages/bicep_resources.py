@@ -133,6 +133,7 @@ def _resource(
                 at=declaration.at,
                 kind=kind,
                 api=api,
+                # The names of a loop's resources differ; its symbol names them all.
                 name=(not context.repeated and _shown(lookup(body, "name"))) or declaration.symbol,
                 body=body,
                 context=context,

@@ -74,6 +74,7 @@ class EvaluationScope:
         if place in self.in_progress:
             return make_unknown(node, f"{spoken} goes round in a circle")
         self.in_progress.add(place)
+        # A declaration does not see the loop variables of the place that uses it.
         bound, self.bindings = self.bindings, []
         value = evaluate(raw, self)
         self.bindings = bound
@@ -214,6 +215,7 @@ def _first(node: OperatorExpression, scope: EvaluationScope) -> Node:
     left = evaluate(node.operands[0], scope)
     if isinstance(left, Literal) and left.value is None:
         return evaluate(node.operands[1], scope)
+    # An unknown left operand may be null: either side may be the value.
     if isinstance(left, UnknownValue):
         return one_of(node, [evaluate(node.operands[1], scope), left])
     return left
@@ -241,10 +243,12 @@ def _loop(node: ForExpression, scope: EvaluationScope) -> Node:
     if pairs is None or len(pairs) > _ITERATIONS_MAX:
         why = over.why if isinstance(over, UnknownValue) else "it goes over what is not worked out"
         here = make_unknown(node.over, why)
+        # The body is evaluated once with an unknown value, so that its findings are not lost.
         scope.unresolved.append(here)
         pairs = [(here, here)]
     found = []
     for key, value in pairs:
+        # The names are ordered key, value; a single one is the value.
         scope.bindings.append(dict(zip(reversed(node.names), (value, key), strict=False)))
         found.append(evaluate(node.body, scope))
         scope.bindings.pop()

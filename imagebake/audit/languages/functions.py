@@ -49,6 +49,7 @@ def scalar_function(work: Callable[..., Scalar], count: int = 0) -> Function:
             return None
         if isinstance(made, str) and len(made) > TEXT_MAX:
             return None
+        # `base64(text)` is found where the text is, which is the line to change.
         place = arguments[0] if len(arguments) == 1 else call
         return Literal(place.source, place.at, made)
 
@@ -88,6 +89,7 @@ def split_text(call: FunctionCall, arguments: Nodes) -> Node | None:
 
 def join_list(call: FunctionCall, arguments: Nodes) -> Node | None:
     """`join(list, separator)`; ARM and Terraform order the two differently."""
+    # ARM has join(list, separator), Terraform join(separator, list).
     ordered = sorted(arguments, key=lambda argument: not isinstance(argument, ListValue))
     if len(ordered) != 2 or not isinstance(ordered[0], ListValue):  # noqa: PLR2004 - as above
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from imagebake.audit.languages.expressions import ExpressionParser
-from imagebake.audit.languages.json_reader import Flaw, one_each
 from imagebake.audit.languages.nodes import Literal, ObjectEntry
 from imagebake.audit.languages.tokens import (
     BAD,
@@ -17,9 +16,11 @@ from imagebake.audit.languages.tokens import (
     TEXT,
     WORD,
     ParseError,
+    first_at_each_offset,
     tokenize,
 )
 from imagebake.audit.source import SourceText
+from imagebake.kernel.text.json_reader import Flaw
 
 _MISTAKES_MAX = 10
 
@@ -53,7 +54,7 @@ def parse_hcl(source: SourceText) -> HclFile:
     parser = _HclParser(source, tokens, HCL_LANGUAGE)
     cut = {error.at: Flaw(error.at, error.message) for error in wrong}
     attributes, blocks = parser.body("", 0)
-    return HclFile(source, attributes, blocks, one_each(parser.flaws, cut))
+    return HclFile(source, attributes, blocks, first_at_each_offset(parser.flaws, cut))
 
 
 class _HclParser(ExpressionParser):
@@ -71,6 +72,7 @@ class _HclParser(ExpressionParser):
             self.skip_newlines()
             token = self.peek()
             if token.kind == END:
+                # After a bad token the missing brace is a consequence, and is not reported again.
                 if kind and self.tokens[self.position - 2].kind != BAD:
                     line = self.source.position(start)[0]
                     self.flaws.append(
@@ -96,6 +98,7 @@ class _HclParser(ExpressionParser):
         self.take()
         if self.at_mark("=", ":"):
             self.take()
+            # HCL is case-sensitive; lower case is the key that ARM's members have here.
             attributes[token.value.lower()] = ObjectEntry(token.at, token.value, self.expression())
             if self.at_mark(","):
                 self.take()

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagebake.audit.source import SourceText
+from imagebake.kernel.text.json_reader import Flaw, JsonObject, JsonValue
+from imagebake.kernel.text.json_reader import read_json as read_json_text
 
 Scalar = str | int | float | bool | None
 
@@ -207,3 +209,32 @@ def walk(node: Node, most: int = 20_000) -> Iterator[Node]:
             waiting += reversed(found.items)
         elif isinstance(found, OneOf):
             waiting += reversed(found.options)
+
+
+class Reading(NamedTuple):
+    """The value of a JSON document as far as it can be read, and the mistakes in it."""
+
+    root: Node | None
+    flaws: tuple[Flaw, ...]
+
+
+def read_json(source: SourceText) -> Reading:
+    """Read a JSON document; everything before a mistake is kept."""
+    reading = read_json_text(source.text, line_of=lambda at: source.position(at)[0])
+    root = reading.root
+    return Reading(None if root is None else _from_json(root, source), reading.flaws)
+
+
+def _from_json(value: JsonValue, source: SourceText) -> Node:
+    content = value.content
+    if isinstance(content, JsonObject):
+        entries = {
+            member.name.lower(): ObjectEntry(
+                member.at, member.name, _from_json(member.value, source)
+            )
+            for member in content.members
+        }
+        return ObjectValue(source, value.at, entries)
+    if isinstance(content, tuple):
+        return ListValue(source, value.at, tuple(_from_json(item, source) for item in content))
+    return Literal(source, value.at, content)

@@ -235,6 +235,7 @@ def _repeated_resource(block: HclBlock, module: TerraformModule) -> Iterator[Dis
         loop.value, over.why if isinstance(over, UnknownValue) else "it is repeated"
     )
     module = module._replace(context=module.context._replace(repeated=True))
+    # Without a known range the resource is read once, with unknown values.
     for key, value in (iterations(over) or [(here, here)])[:_ITERATIONS_MAX]:
         module.scope.bindings.append({"each": _key_value(loop.at, key, value)})
         yield from _resource(block, module)
@@ -260,6 +261,7 @@ def _module_call(block: HclBlock, module: TerraformModule) -> Iterator[Discovere
     given = {
         key: evaluate(attribute.value, module.scope)
         for key, attribute in block.attributes.items()
+        # The other arguments of a `module` block are variables of the module.
         if key not in _META_ARGUMENTS
     }
     path = text_of(module.value(block.attributes, "source")) or ""

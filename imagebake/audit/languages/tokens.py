@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from imagebake.audit.source import SourceText
+from imagebake.kernel.text.json_reader import Flaw
 
 TEXT_NESTING_MAX = 30
 """Limit of string literals nested in the interpolations of others."""
@@ -142,6 +143,7 @@ class _Tokenizer:
             at = self.at
             match = match_at(self.text, at, end)
             if match is None:
+                # An unclosed comment reaches to the end: nothing after it can be a statement.
                 raise ParseError(at, self.unexpected(at), rest=self.text.startswith("/*", at))
             kind = match.lastgroup or ""
             self.at = match.end()
@@ -150,6 +152,7 @@ class _Tokenizer:
             if kind in {WORD, NUMBER, NEWLINE}:
                 yield Token(kind, at, match[0])
             elif kind == MARK:
+                # Objects in an interpolation have balanced braces; the first other one ends it.
                 if nested and match[0] in "{}":
                     if match[0] == "}" and not braces:
                         return
@@ -166,6 +169,7 @@ class _Tokenizer:
             return self.pieces(at, match.end(), end, nested)
         if kind == "here":
             return self.heredoc(at, match, end, nested)
+        # ARM escapes a quote by doubling it.
         if kind == "doubled":
             return Token(TEXT, at, match[kind].replace("''", "'"))
         return Token(TEXT, at, match[kind])
@@ -202,6 +206,7 @@ class _Tokenizer:
             match = inside.match(self.text, start, end)
             start = match.end() if match else start
             if match and match[0]:
+                # Heredocs have no backslash escapes.
                 heredoc = inside is _HERE
                 parts.append(_unescaped(match[0], self.grammar, backslash=not heredoc))
             if self.text[start : start + 2] not in {"${", "%{"} or start + 2 > end:
@@ -397,3 +402,8 @@ def describe_token(token: Token) -> str:
     if token.kind == "bad":
         return "what cannot be read"
     return "a text" if token.kind == "text" else repr(token.value[:30])
+
+
+def first_at_each_offset(flaws: list[Flaw], preferred: dict[int, Flaw]) -> tuple[Flaw, ...]:
+    """Return one flaw for each offset, in order; *preferred* flaws replace others."""
+    return tuple(sorted(({flaw.at: flaw for flaw in reversed(flaws)} | preferred).values()))

@@ -59,6 +59,7 @@ def apply_to_options(
 ) -> Node:
     """Return the results of *apply* for every combination of the options in *given*."""
     choices = [options_of(argument) for argument in given]
+    # Combinations multiply; beyond a few they say nothing about an actual deployment.
     if math.prod(map(len, choices)) > _OPTIONS_MAX:
         return make_unknown(node, "it may be too many things")
     found = []
@@ -76,6 +77,7 @@ def apply_to_options(
 def get_member(node: Node, base: Node, name: str) -> Node | None:
     """Return `base.name`; null where the whole object is known and has no such key."""
     if isinstance(base, ObjectValue):
+        # ARM compares names without regard to case.
         entry = base.entries.get(name.lower())
         if entry:
             return entry.value
@@ -85,6 +87,7 @@ def get_member(node: Node, base: Node, name: str) -> Node | None:
     if isinstance(base, ListValue) and name.isdigit() and int(name) < len(base.items):
         return base.items[int(name)]
     if isinstance(base, ListValue):
+        # Terraform's splat: `list[*].name` is the list of all names.
         found = [get_member(node, item, name) for item in base.items]
         known = tuple(value for value in found if value is not None)
         return ListValue(node.source, node.at, known) if len(known) == len(found) else None

@@ -16,7 +16,7 @@ from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError
 from imagebake.kernel.text.constrained import quoted
-from imagebake.kernel.text.json_positions import line_and_column, places
+from imagebake.kernel.text.json_reader import line_and_column, value_offsets
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.spec.model.base import Value
 
@@ -185,7 +185,7 @@ def _complaints(text: str, path: str, errors: list[ErrorDetails]) -> Iterator[Di
     if errors[0]["type"] == "json_invalid":
         yield _at(text, path, 0, "I001", f"this is not JSON: {errors[0]['ctx']['error']}")
         return
-    known = places(text)
+    known = value_offsets(text)
     for error in errors[:_SHOWN]:
         where = tuple(part for part in error["loc"] if part != "[key]")
         spot = where
@@ -225,7 +225,7 @@ def _repeated(file: _Inventory, text: str, path: str) -> Iterable[Diagnostic]:
         for number, one in enumerate(getattr(file, name)):
             first = seen.setdefault(one.id.rstrip("/").lower(), number)
             if first != number:
-                known = known or places(text)
+                known = known or value_offsets(text)
                 spot = known.get((name, number, "id"), 0)
                 message = f"{name}[{number}].id: this is {name}[{first}] again"
                 yield _at(text, path, spot, "I004", message)

@@ -3,7 +3,7 @@
 __all__ = [
     "constrained",
     "docstrings",
-    "json_positions",
+    "json_reader",
     "markdown",
     "names",
     "redaction",

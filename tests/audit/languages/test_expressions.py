@@ -9,7 +9,6 @@ from imagebake.audit.languages.bicep import parse_bicep
 from imagebake.audit.languages.bicep_resources import BicepScope
 from imagebake.audit.languages.evaluate import evaluate
 from imagebake.audit.languages.hcl import parse_hcl
-from imagebake.audit.languages.json_reader import read_json
 from imagebake.audit.languages.nodes import (
     ListValue,
     Literal,
@@ -18,6 +17,7 @@ from imagebake.audit.languages.nodes import (
     OneOf,
     UnknownValue,
     lookup,
+    read_json,
 )
 from imagebake.audit.languages.terraform_scope import TerraformScope
 from imagebake.audit.library import TemplateLibrary

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from imagebake.azure.model.fleet import Definition, UpgradeState
 from imagebake.azure.model.inventory_file import inventory_json, read_inventory
 from imagebake.kernel.errors import SpecError
-from imagebake.kernel.text.json_positions import line_and_column, places
+from imagebake.kernel.text.json_reader import line_and_column, value_offsets
 from tests.support.fleets import (
     GALLERY,
     NOW,
@@ -119,8 +119,9 @@ def test_no_document_is_a_surprise(document: object) -> None:
 @given(documents, st.sampled_from([None, 2]))
 def test_every_value_has_its_place(document: object, indent: int | None) -> None:
     text = json.dumps(document, indent=indent)
+    assume("Infinity" not in text)  # Python writes it, and it is no JSON
 
-    found = places(text)
+    found = value_offsets(text)
 
     decoder = json.JSONDecoder()
     for path, value in values(document):
@@ -131,7 +132,7 @@ def values(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[An
     yield path, value
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from values(inner, (*path, json.dumps(name)[1:-1]))
+            yield from values(inner, (*path, name))
     if isinstance(value, list):
         for number, inner in enumerate(value):
             yield from values(inner, (*path, number))

@@ -1,20 +1,18 @@
-"""JSON as Azure reads it: with comments, with texts over several lines, and with positions."""
+"""JSON with the position of each value, read as Azure Resource Manager reads it.
+
+Templates may have comments and strings that span lines; a mistake does not hide the text
+before it. Strict JSON is a subset, so that other files are read by the same reader.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from imagebake.audit.languages.nodes import (
-    ListValue,
-    Literal,
-    Node,
-    ObjectEntry,
-    ObjectValue,
-    Scalar,
-)
-from imagebake.audit.source import SourceText
+JsonScalar = str | int | float | bool | None
+JsonPath = tuple[str | int, ...]
 
 DEEPEST = 100
 _SKIP = re.compile(r"(?:[\s\ufeff]+|//[^\n\r]*|/\*(?s:.*?)\*/)*")
@@ -25,34 +23,50 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _HALF = re.compile("[\ud800-\udfff]")
-_WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
+_WORDS: dict[str, JsonScalar] = {"true": True, "false": False, "null": None}
 
 
 class Flaw(NamedTuple):
-    """Something that is not as it should be, at an offset."""
+    """A mistake at an offset of a text."""
 
     at: int
     message: str
 
 
-def one_each(flaws: list[Flaw], first: dict[int, Flaw]) -> tuple[Flaw, ...]:
-    """One flaw for each place, those in *first* before others of the same place."""
-    return tuple(sorted(({flaw.at: flaw for flaw in reversed(flaws)} | first).values()))
+class JsonMember(NamedTuple):
+    """A member of an object; *at* is the offset of its name."""
+
+    at: int
+    name: str
+    value: JsonValue
 
 
-class Reading(NamedTuple):
-    """What a text says as far as it can be read, and what is wrong with it."""
+class JsonValue(NamedTuple):
+    """A value at an offset: a scalar, the items of an array, or the members of an object."""
 
-    root: Node | None
+    at: int
+    content: JsonScalar | tuple[JsonValue, ...] | JsonObject
+
+
+class JsonObject(NamedTuple):
+    """The members of an object, in order; of a repeated name the last."""
+
+    members: tuple[JsonMember, ...]
+
+
+class JsonReading(NamedTuple):
+    """The value of a text as far as it can be read, and the mistakes in it."""
+
+    root: JsonValue | None
     flaws: tuple[Flaw, ...]
 
 
 class _Open(NamedTuple):
-    """A list or table that is not closed yet; *key* waits for its value."""
+    """An array or object that is not closed yet; *key* waits for its value."""
 
     at: int
-    items: list[Node] | None
-    entries: dict[str, ObjectEntry]
+    items: list[JsonValue] | None
+    members: dict[str, JsonMember]
     key: list[tuple[int, str]]
 
 
@@ -62,33 +76,56 @@ class _Stop(Exception):
         self.flaw = Flaw(at, message)
 
 
-def read_json(source: SourceText) -> Reading:
-    """Read *source*; what stands before a mistake is kept.
+def line_and_column(text: str, offset: int) -> tuple[int, int]:
+    """Return the line and the column of *offset*, counted from 1."""
+    before = text[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
 
-    A comma too much or too few is a flaw, and the reading goes on.
+
+def read_json(text: str, *, line_of: Callable[[int], int] | None = None) -> JsonReading:
+    """Read *text*; everything before a mistake is kept.
+
+    A missing or superfluous comma is a flaw, and reading goes on. *line_of* maps an offset to
+    its line for messages; by default lines are counted from the start of *text*.
     """
-    reader = _Reader(source)
+    reader = _JsonReader(text, line_of or (lambda at: line_and_column(text, at)[0]))
     try:
         reader.run()
     except _Stop as stop:
         reader.flaws.append(stop.flaw)
         reader.close_all()
-    return Reading(reader.root, tuple(reader.flaws))
+    return JsonReading(reader.root, tuple(reader.flaws))
 
 
-class _Reader:
-    """Reads without recursion, so that no depth of a hostile file is a danger."""
+def value_offsets(text: str) -> dict[JsonPath, int]:
+    """Return the offset of every value of *text*, by its path."""
+    root = read_json(text).root
+    return dict(_offsets(root, ())) if root else {}
 
-    def __init__(self, source: SourceText) -> None:
-        self.source = source
-        self.text = source.text
-        self.root: Node | None = None
+
+def _offsets(value: JsonValue, path: JsonPath) -> Iterator[tuple[JsonPath, int]]:
+    yield path, value.at
+    if isinstance(value.content, JsonObject):
+        for member in value.content.members:
+            yield from _offsets(member.value, (*path, member.name))
+    elif isinstance(value.content, tuple):
+        for number, item in enumerate(value.content):
+            yield from _offsets(item, (*path, number))
+
+
+class _JsonReader:
+    """Reads without recursion, so that a deeply nested hostile file cannot exhaust the stack."""
+
+    def __init__(self, text: str, line_of: Callable[[int], int]) -> None:
+        self.text = text
+        self.line_of = line_of
+        self.root: JsonValue | None = None
         self.flaws: list[Flaw] = []
         self.open: list[_Open] = []
         self.comma = 0
 
     def run(self) -> None:
-        """Read the one value that the text is."""
+        """Read the single value of the text."""
         at, wanted = 0, "value"
         while True:
             at = self.skip(at)
@@ -102,7 +139,7 @@ class _Reader:
             at = match.end()
 
     def accept(self, at: int, piece: str, kind: str | None, wanted: str) -> str:
-        """Take *piece* where *wanted* is due; what is due after it."""
+        """Accept the token *piece* where *wanted* is due; return what is due after it."""
         next_item = "key" if self.open and self.open[-1].items is None else "value"
         if wanted == "comma" and piece not in {",", "}", "]"}:
             self.flaws.append(Flaw(at, "a comma is missing before this"))
@@ -122,20 +159,20 @@ class _Reader:
         if piece in {"{", "["}:
             self.push(at, piece)
             return "key" if piece == "{" else "value"
-        self.add(Literal(self.source, at, self.plain(at, piece, kind)))
+        self.add(JsonValue(at, self.plain(at, piece, kind)))
         return "comma"
 
     def skip(self, at: int) -> int:
-        """Pass over blanks and comments."""
+        """Return the offset after blanks and comments."""
         match = _SKIP.match(self.text, at)
         return match.end() if match else at
 
     def strange(self, at: int) -> None:
-        """Say what stands where no piece does; the end is fine when nothing is open."""
+        """Report text that is no token; the end of the text is fine when nothing is open."""
         if at >= len(self.text):
             if self.open:
                 kind = "list" if self.open[-1].items is not None else "object"
-                line = self.source.position(self.open[-1].at)[0]
+                line = self.line_of(self.open[-1].at)
                 raise _Stop(at, f"the text ends inside the {kind} that line {line} opens")
             if self.root is None:
                 raise _Stop(at, "the text is empty")
@@ -147,58 +184,57 @@ class _Reader:
         raise _Stop(at, f"{self.text[at : at + 1]!r} begins no value of JSON")
 
     def name(self, at: int, piece: str, kind: str | None) -> str:
-        """Take the name of an entry."""
+        """Accept the name of a member."""
         if kind != "text":
             raise _Stop(at, f"a name in double quotes is missing before {piece[:20]!r}")
         self.open[-1].key.append((at, self.unquoted(at, piece)))
         return "colon"
 
     def push(self, at: int, piece: str) -> None:
-        """Open a list or a table."""
+        """Open an array or an object."""
         if len(self.open) >= DEEPEST:
             raise _Stop(at, f"this is nested more than {DEEPEST} deep")
         self.open.append(_Open(at, [] if piece == "[" else None, {}, []))
 
     def close(self, at: int, piece: str, wanted: str) -> None:
-        """Close what is open, if *piece* fits it."""
+        """Close the innermost array or object, if *piece* fits it."""
         top = self.open[-1] if self.open else None
         if top is None or (piece == "]") != (top.items is not None):
             raise _Stop(at, f"{piece!r} closes nothing that is open")
         if wanted == "colon" or (wanted == "value" and top.items is None):
             raise _Stop(at, "a value is missing before this")
-        if wanted != "comma" and (top.items or top.entries):
+        if wanted != "comma" and (top.items or top.members):
             self.flaws.append(Flaw(self.comma, "a comma with nothing after it"))
         self.pop()
 
     def pop(self) -> None:
-        """Make a value of what is open innermost."""
+        """Turn the innermost open array or object into a value."""
         top = self.open.pop()
-        if top.items is not None:
-            self.add(ListValue(self.source, top.at, tuple(top.items)))
-        else:
-            self.add(ObjectValue(self.source, top.at, top.entries))
+        content = JsonObject(tuple(top.members.values())) if top.items is None else tuple(top.items)
+        self.add(JsonValue(top.at, content))
 
     def close_all(self) -> None:
-        """Keep what was read before a mistake."""
+        """Close everything, to keep what was read before a mistake."""
         while self.open:
             self.pop()
 
-    def add(self, node: Node) -> None:
-        """Put *node* where a value is due."""
+    def add(self, value: JsonValue) -> None:
+        """Put *value* where it is due."""
         if not self.open:
-            self.root = node
+            self.root = value
             return
         top = self.open[-1]
         if top.items is not None:
-            top.items.append(node)
+            top.items.append(value)
         elif top.key:
             at, name = top.key.pop()
-            if (before := top.entries.get(name.lower())) and before.name == name:
+            if name in top.members:
                 self.flaws.append(Flaw(at, f"{name[:40]!r} stands twice in one object"))
-            top.entries[name.lower()] = ObjectEntry(at, name, node)
+            top.members.pop(name, None)
+            top.members[name] = JsonMember(at, name, value)
 
-    def plain(self, at: int, piece: str, kind: str | None) -> Scalar:
-        """The value of a piece."""
+    def plain(self, at: int, piece: str, kind: str | None) -> JsonScalar:
+        """Return the value of a token."""
         if kind == "text":
             return self.unquoted(at, piece)
         if kind == "word":
@@ -208,7 +244,7 @@ class _Reader:
         return float(piece)
 
     def unquoted(self, at: int, piece: str) -> str:
-        """The text between quotes, which may go over several lines."""
+        """Return the text of a quoted token, which may span lines."""
         if "\\" not in piece:
             return piece[1:-1]
         try:

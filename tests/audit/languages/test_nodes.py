@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagebake.audit.languages.json_reader import DEEPEST, read_json
-from imagebake.audit.languages.nodes import ListValue, Literal, Node, ObjectValue, walk
+from imagebake.audit.languages.nodes import ListValue, Literal, Node, ObjectValue, read_json, walk
 from imagebake.audit.source import SourceText
+from imagebake.kernel.text.json_reader import DEEPEST
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=20),
