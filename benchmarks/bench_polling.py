@@ -18,7 +18,7 @@ from pathlib import Path
 
 from imagebake.azure.client.throttle import remaining
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.limits import Throttle
+from imagebake.emulator.throttling import ThrottlingPolicy
 from imagebake.spec.plan import BakePlan
 from tests.support.cloud import a_plan
 from tests.support.networks import Way
@@ -96,7 +96,7 @@ def _limits() -> None:
     pace = Pace(operation=40.0, replication=10 * MINUTE, silent=True)
     with tempfile.TemporaryDirectory() as folder, a_virtual_cloud(Path(folder), pace) as cloud:
         cloud.time.live(lambda: cloud.bakery("bench").bake(_plan(AT_ONCE)))
-        cloud.emulator.throttle = Throttle()
+        cloud.emulator.throttle = ThrottlingPolicy()
         cloud.builder.seconds = LENGTH * MINUTE
         bakeries = [cloud.bakery("bench") for _ in range(AT_ONCE)]
         watched = Watch(cloud)

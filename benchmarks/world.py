@@ -17,7 +17,7 @@ from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.identity import LoopbackCredential
 from imagebake.azure.client.retry import Patience
 from imagebake.azure.compute.fleet import Fleet
-from imagebake.emulator.limits import Throttle
+from imagebake.emulator.throttling import ThrottlingPolicy
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/imagebake"
@@ -140,7 +140,7 @@ def _scale_set(number: int, size: Size) -> Json:
 
 @contextlib.contextmanager
 def a_world(
-    size: Size, clock: FastTime, throttle: Throttle | None
+    size: Size, clock: FastTime, throttle: ThrottlingPolicy | None
 ) -> Iterator[tuple[Emulator, Callable[[], contextlib.AbstractContextManager[Fleet]]]]:
     """An emulator with a world in it that refuses by *throttle*, and fleets on demand."""
     with (

@@ -1,11 +1,9 @@
-"""A loopback Azure Resource Manager over TLS; it imports nothing of ours but the kernel."""
+"""A loopback Azure Resource Manager over TLS; of our code it imports only the kernel."""
 
 __all__ = [
     "calls",
-    "foreground",
     "image_builder",
     "machines",
-    "management",
     "outages",
     "server",
     "store",

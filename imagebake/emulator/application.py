@@ -1,4 +1,4 @@
-"""From a request to its answer: faults, the checks that all providers share, the route."""
+"""Request handling: faults, throttling, the checks that all providers share, routing."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from werkzeug.wrappers import Request, Response
 
 from imagebake.emulator.calls import Call, Pace, Reply, Route
 from imagebake.emulator.errors import ArmError, ReplyLost
-from imagebake.emulator.faults import Faults
+from imagebake.emulator.fault_injection import FaultInjector
 from imagebake.emulator.identifiers import canonical_path
-from imagebake.emulator.limits import Admission, Meter, Throttle
 from imagebake.emulator.management import login
-from imagebake.emulator.management.actions import Wanted
 from imagebake.emulator.management.locks import require_unlocked
-from imagebake.emulator.management.roles import require_permission
+from imagebake.emulator.management.roles import RequiredPermission, require_permission
 from imagebake.emulator.management.subscriptions import require_registration
 from imagebake.emulator.outages import require_region
 from imagebake.emulator.store import Session, Store
+from imagebake.emulator.throttling import Admission, RequestThrottler, ThrottlingPolicy
 
 _LOG = logging.getLogger(__name__)
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|\d+\.\d+")
@@ -46,23 +45,23 @@ _READS = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """Answers requests; *settle* is called before each, so that nobody sees what is overdue.
+    """Handles requests; *settle* is called before each, so that due state changes are visible.
 
-    Whatever is in a region that is *lost* is refused.
+    Requests about a region in *lost* are refused.
     """
 
     routes: Iterable[Route]
     store: Store
-    faults: Faults
+    faults: FaultInjector
     base: str
     now: Callable[[], dt.datetime]
     pace: Callable[[], Pace]
-    throttle: Callable[[], Throttle | None]
+    throttle: Callable[[], ThrottlingPolicy | None]
     settle: Callable[[dt.datetime], None]
     lost: Callable[[], frozenset[str]]
-    meter: Meter
+    meter: RequestThrottler
     url_map: Map
-    exercised: dict[str, set[Wanted]]
+    exercised: dict[str, set[RequiredPermission]]
 
     @classmethod
     def of(
@@ -70,15 +69,15 @@ class Application:
         routes: Iterable[Route],
         *,
         store: Store,
-        faults: Faults,
+        faults: FaultInjector,
         base: str,
         now: Callable[[], dt.datetime],
         pace: Callable[[], Pace],
-        throttle: Callable[[], Throttle | None],
+        throttle: Callable[[], ThrottlingPolicy | None],
         settle: Callable[[dt.datetime], None],
         lost: Callable[[], frozenset[str]],
     ) -> Application:
-        """An application for *routes*, which do not change any more."""
+        """Return an application for *routes*, which are fixed from here on."""
         rules = [Rule(route.rule, methods=[route.method], endpoint=route) for route in routes]
         url_map = Map(rules, merge_slashes=False, strict_slashes=False)
         return cls(
@@ -91,13 +90,13 @@ class Application:
             throttle=throttle,
             settle=settle,
             lost=lost,
-            meter=Meter(),
+            meter=RequestThrottler(),
             url_map=url_map,
             exercised={},
         )
 
     def respond(self, request: Request) -> Response:
-        """Answer *request*; raises `ReplyLost` when a fault wants the answer lost."""
+        """Respond to *request*; raises `ReplyLost` when a fault drops the response."""
         path = canonical_path(request.path)
         time = self.now().timestamp()
         admission = self.meter.admit(request.method, path, time, self.throttle())
@@ -112,7 +111,7 @@ class Application:
             reply = Reply(refusal.status, login.refusal(path, refusal), fault.headers)
             return self._response(request, reply, admission)
         try:
-            reply = self._carry_out(request, path)
+            reply = self._handle(request, path)
         except ArmError as error:
             reply = Reply(error.status, error.body, error.headers)
         except sqlite3.Error as error:
@@ -125,8 +124,9 @@ class Application:
             raise ReplyLost
         return self._response(request, reply, admission)
 
-    def _carry_out(self, request: Request, path: str) -> Reply:
+    def _handle(self, request: Request, path: str) -> Reply:
         now = self.now()
+        # Due deletions, rolling upgrades and triggers first, as if they had happened on time.
         self.settle(now)
         route, names = self._match(request, path)
         query = {key.lower(): value for key, value in request.args.items()}
@@ -137,12 +137,16 @@ class Application:
         begin = self.store.reading if request.method in _READS else self.store.writing
         with begin() as session:
             if not route.open:
+                # In ARM's order: registration, locks, region, role assignments, then the provider
+                # itself.
                 _require_provider(session, path, now.timestamp())
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
                 token = request.headers.get("Authorization", "")
-                who, asked = require_permission(session, token, request.method, path, body)
-                self.exercised.setdefault(who, set()).update(asked)
+                identity, permissions = require_permission(
+                    session, token, request.method, path, body
+                )
+                self.exercised.setdefault(identity, set()).update(permissions)
             reply = route.handler(
                 Call(
                     method=request.method,
@@ -199,7 +203,7 @@ class Application:
 
 
 def _unwritable(error: sqlite3.Error) -> Reply:
-    """The disk is full, or the file is no longer ours: nothing that trying again would mend."""
+    """Return 507: the disk is full or the file is gone, and no retry will help."""
     refusal = ArmError(507, "InsufficientStorage", f"The emulator cannot use its state: {error}.")
     return Reply(refusal.status, refusal.body)
 

@@ -1,4 +1,4 @@
-"""One request as a route sees it, and what the route answers."""
+"""A request as a route receives it, the reply, and how long asynchronous work takes."""
 
 from __future__ import annotations
 
@@ -20,44 +20,42 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """What Azure documents: so many for a subscription in each region."""
+    """Gallery quotas of a subscription per region; the defaults are Azure's documented ones."""
 
     galleries: int = 100
     definitions: int = 1_000
     versions: int = 10_000
 
-    def require_room(self, session: Session, what: str, subscription: str, place: str) -> None:
-        """Refuse one more of *what*, such as `versions`, in region *place*."""
-        kind, name = _KINDS[what]
-        most: int = getattr(self, what)
+    def require_room(self, session: Session, resource: str, subscription: str, place: str) -> None:
+        """Refuse to create another of *resource*, such as `versions`, in region *place*: 409."""
+        kind, name = _KINDS[resource]
+        limit: int = getattr(self, resource)
         used = session.count(kind, f"/subscriptions/{subscription}/", place)
-        if used >= most:
+        if used >= limit:
             raise ArmError(
                 409,
                 "OperationNotAllowed",
                 "Operation could not be completed as it results in exceeding approved"
                 f" {name} quota. Additional details - Deployment Model: Resource Manager,"
-                f" Location: {place}, Current Limit: {most}, Current Usage: {used}, Additional"
+                f" Location: {place}, Current Limit: {limit}, Current Usage: {used}, Additional"
                 f" Required: 1, (Minimum) New Limit Required: {used + 1}.",
             )
 
 
-_FOR_EVER = 1e10
+_FOREVER = 1e10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long what is asynchronous takes, in seconds of the emulator's clock.
+    """Durations of asynchronous operations, in seconds of the emulator's clock.
 
-    A version that is created, or gains a region, while that region is among
-    *failing_regions* fails there. *provisioning* and *extension* are how long a machine is
-    waited for; what is slower has failed. *instance* is how long one of a scale set takes to
-    be made anew where nothing boots; it fails when its name, or `name@version`, matches one of
-    the patterns in *failing_instances*. Image templates whose names match one of
-    *stuck_templates* never end being created, or deleted. *quotas* hold for what is created;
-    None lets all be.
-    *token* is how long a token is good for. With *silent* clients are not told how soon to ask
-    again, as Azure does not tell them; else they ask very soon.
+    Replication to a region among *failing_regions* fails. *provisioning* and *extension* are the
+    time limits after which a VM or an extension has failed. *instance* is how long creating or
+    reimaging a scale set instance takes where nothing boots; it fails if its name, or
+    `name@version`, matches a pattern of *failing_instances*. Templates whose names match a
+    pattern of *stuck_templates* never leave `Creating` or `Deleting`. *quotas* apply to new
+    resources; None means no quota. *token* is a token's lifetime. With *silent* no reply carries
+    a `Retry-After`, as on Azure; otherwise clients are asked to poll very soon.
     """
 
     operation: float = 0.0
@@ -73,14 +71,14 @@ class Pace:
     quotas: Quotas | None = None
 
     def of_template(self, name: str) -> float:
-        """How long the template *name* is being created, or deleted."""
+        """Return how long creating or deleting the template *name* takes."""
         stuck = any(fnmatch.fnmatchcase(name, pattern) for pattern in self.stuck_templates)
-        return _FOR_EVER if stuck else self.operation
+        return _FOREVER if stuck else self.operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request whose route is known, inside its transaction.
+    """A routed request inside its transaction.
 
     *names* are the path's variables as the client spelled them, *query* and *headers* have
     lower-case keys, *body* is the parsed JSON and *form* a posted form.
@@ -100,7 +98,7 @@ class Call:
 
     @property
     def api_version(self) -> str:
-        """The `api-version`, such as `2025-10-01`; versions compare as texts."""
+        """The `api-version`, such as `2025-10-01`; versions compare as strings."""
         return self.query.get("api-version", "")
 
     @property
@@ -110,17 +108,17 @@ class Call:
 
     @property
     def scope(self) -> str:
-        """The id of the resource group that the request is about, as Compute spells it."""
+        """The id of the addressed resource group, in Compute's spelling."""
         return f"/subscriptions/{self.names['subscription']}/resourceGroups/{self.names['group']}"
 
-    def require_room(self, what: str, place: str) -> None:
-        """Refuse one more of *what*, such as `versions`, where the quota in *place* is used up."""
+    def require_room(self, resource: str, place: str) -> None:
+        """Refuse to create another of *resource*, such as `versions`, beyond its quota."""
         if self.pace.quotas:
             subscription = self.names["subscription"]
-            self.pace.quotas.require_room(self.session, what, subscription, place)
+            self.pace.quotas.require_room(self.session, resource, subscription, place)
 
     def document(self) -> dict[str, Any]:
-        """The body, which must be a JSON object."""
+        """Return the body; 400 `InvalidRequestContent` unless it is a JSON object."""
         if not isinstance(self.body, dict):
             raise ArmError(
                 400,
@@ -133,9 +131,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; *then* is done once the transaction is on the disk.
+    """A response; *then* is called after the transaction is committed.
 
-    A *body* of bytes is sent as it is, any other as JSON.
+    A *body* of bytes is sent unchanged, any other as JSON.
     """
 
     status: int
@@ -146,7 +144,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes; *rule* is Werkzeug's, its words in lower case."""
+    """The handler of a method and a path; *rule* is Werkzeug's, its fixed segments in lower case.
+
+    An *open* route needs neither a token nor an api-version.
+    """
 
     method: str
     rule: str
@@ -155,10 +156,10 @@ class Route:
 
 
 def stamp(moment: dt.datetime) -> str:
-    """A moment as the services write it."""
+    """Format a point in time as the services do."""
     return moment.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
 
 
 def stamp_of(time: float) -> str:
-    """A moment in seconds since the epoch as the services write it."""
+    """Format a time in seconds since the epoch as the services do."""
     return stamp(dt.datetime.fromtimestamp(time, dt.UTC))

@@ -1,4 +1,4 @@
-"""The certificate of the loopback server: made once for a folder, and renewed in time."""
+"""The loopback server's certificate: created once per folder and renewed before it expires."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _MARGIN = dt.timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate authority's certificate, for clients, and the server's chain with its key.
+    """The CA certificate, for clients, and the server's chain with its private key.
 
-    The authority's own key is forgotten as soon as it has signed, so that nothing else
-    can be signed in its name.
+    The CA's private key is discarded after signing, so that nothing else can be issued in its
+    name.
     """
 
     ca: Path
     server: Path
 
     def context(self) -> ssl.SSLContext:
-        """The server's side of TLS."""
+        """Return the server-side TLS context."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.server)
@@ -40,19 +40,19 @@ class Certificate:
 
 
 def loopback_certificate(folder: Path, now: dt.datetime) -> Certificate:
-    """The certificate in *folder*, made or renewed when it ends within thirty days.
+    """Return the certificate in *folder*, renewed if it expires within thirty days.
 
-    Two processes that start together agree on one.
+    Two processes that start together agree on one certificate.
     """
     certificate = Certificate(folder / "ca.pem", folder / "server.pem")
-    if not _good(certificate, now):
+    if not _is_valid(certificate, now):
         with locked(folder / "certificate.lock"):
-            if not _good(certificate, now):
-                _make(certificate, now)
+            if not _is_valid(certificate, now):
+                _issue(certificate, now)
     return certificate
 
 
-def _good(certificate: Certificate, now: dt.datetime) -> bool:
+def _is_valid(certificate: Certificate, now: dt.datetime) -> bool:
     try:
         ca = x509.load_pem_x509_certificate(certificate.ca.read_bytes())
         leaf = x509.load_pem_x509_certificate(certificate.server.read_bytes())
@@ -63,7 +63,7 @@ def _good(certificate: Certificate, now: dt.datetime) -> bool:
     return leaf.not_valid_before_utc <= now < ends - _MARGIN
 
 
-def _make(certificate: Certificate, now: dt.datetime) -> None:
+def _issue(certificate: Certificate, now: dt.datetime) -> None:
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     ca = _authority(ca_key, now)
     leaf = _leaf(key, ca, ca_key, now)

@@ -1,4 +1,4 @@
-"""The errors that Azure Resource Manager answers with."""
+"""The errors of Azure Resource Manager."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class ArmError(Exception):
-    """An answer that refuses a request, in the body that ARM's clients read."""
+    """An error response, in the body format that ARM clients parse."""
 
     def __init__(
         self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None
@@ -30,11 +30,11 @@ class ArmError(Exception):
 
 
 class ReplyLost(Exception):
-    """The request was carried out, but its connection is to be dropped without an answer."""
+    """The request was carried out, but its connection is dropped without a response."""
 
 
 def resource_not_found(kind: str, names: str, group: str) -> ArmError:
-    """What a GET of something that does not exist is answered with."""
+    """Return 404 for a resource that does not exist."""
     return ArmError(
         404,
         "ResourceNotFound",
@@ -44,7 +44,7 @@ def resource_not_found(kind: str, names: str, group: str) -> ArmError:
 
 
 def parent_not_found(parent: str) -> ArmError:
-    """A nested resource was asked for below something that does not exist."""
+    """Return 404 for a nested resource whose parent does not exist."""
     return ArmError(
         404,
         "ParentResourceNotFound",
@@ -54,7 +54,7 @@ def parent_not_found(parent: str) -> ArmError:
 
 
 def nested_resources_remain() -> ArmError:
-    """A gallery or a definition is not empty."""
+    """Return 409 for the deletion of a gallery or definition that is not empty."""
     return ArmError(
         409,
         "CannotDeleteResource",
@@ -63,10 +63,10 @@ def nested_resources_remain() -> ArmError:
 
 
 def change_not_allowed(field: str) -> ArmError:
-    """An immutable property would change."""
+    """Return 409 for a change of an immutable property."""
     return ArmError(409, "PropertyChangeNotAllowed", f"Changing property '{field}' is not allowed.")
 
 
 def invalid_parameter(message: str) -> ArmError:
-    """Microsoft.Compute does not like a value."""
+    """Return Microsoft.Compute's 400 for an invalid value."""
     return ArmError(400, "InvalidParameter", message)

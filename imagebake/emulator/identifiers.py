@@ -1,4 +1,4 @@
-"""ARM resource ids and locations: parsing, and the spellings that mean the same."""
+"""ARM resource ids, resource names and regions: parsing and canonical spellings."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ _MANAGED_IMAGE = re.compile(
 )
 _RESOURCE_GROUP = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)", re.IGNORECASE)
 _KEYWORD_SEGMENTS = frozenset({"vmimage", "vmextension"})
+# The parts of an image version are 32-bit integers.
 _INT32 = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class ImageId:
-    """The id of an image definition in a gallery, or of one of its versions."""
+    """The id of a gallery's image definition, or of one of its versions."""
 
     text: str
     subscription: str
@@ -39,16 +40,16 @@ class ImageId:
 
     @property
     def definition_id(self) -> str:
-        """The id without its version."""
+        """The image definition's id."""
         return self.text if self.version is None else self.text.rsplit("/", 2)[0]
 
     def with_version(self, version: str) -> str:
-        """The id of that version of the definition."""
+        """Return the id of that version of the definition."""
         return f"{self.definition_id}/versions/{version}"
 
 
 def image_id(text: object) -> ImageId | None:
-    """Read the id of a definition or version; None when it is neither."""
+    """Parse the id of an image definition or version; None if *text* is neither."""
     match = _IMAGE.fullmatch(text) if isinstance(text, str) else None
     if not match:
         return None
@@ -63,7 +64,7 @@ def image_id(text: object) -> ImageId | None:
 
 
 def known_image_id(text: str) -> ImageId:
-    """Read what has been checked to be the id of a definition or version."""
+    """Parse an image id that was validated before; raises `ValueError`."""
     found = image_id(text)
     if found is None:
         raise ValueError(f"{text!r} is not the id of a gallery image")
@@ -71,18 +72,18 @@ def known_image_id(text: str) -> ImageId:
 
 
 def is_managed_image(text: object) -> bool:
-    """Whether *text* is the id of a managed image."""
+    """Return whether *text* is the id of a managed image."""
     return isinstance(text, str) and _MANAGED_IMAGE.fullmatch(text) is not None
 
 
 def resource_group_id(text: object) -> tuple[str, str] | None:
-    """The subscription and the name in a resource group's id; None when it is not one."""
+    """Parse a resource group's id into subscription and name; None if it is not one."""
     match = _RESOURCE_GROUP.fullmatch(text) if isinstance(text, str) else None
     return (match[1], match[2]) if match else None
 
 
 def version_numbers(text: str) -> tuple[int, int, int] | None:
-    """The three numbers of an image version; None when it is not one."""
+    """Parse an image version into its three numbers; None if it is not one."""
     match = VERSION.fullmatch(text)
     if not match or any(int(number) >= _INT32 for number in match.groups()):
         return None
@@ -91,23 +92,89 @@ def version_numbers(text: str) -> tuple[int, int, int] | None:
 
 
 def region(text: object) -> str:
-    """A region's short name: `West Europe` is `westeurope`."""
+    """Return a region's short name: `West Europe` is `westeurope`."""
     return str(text).replace(" ", "").lower()
 
 
 def canonical_path(path: str) -> str:
-    """*path* with the words that ARM ignores the case of in lower case, and names as they are.
+    """Lower the case of the segments that ARM compares without case; names stay as they are.
 
-    Words and names alternate, beginning anew after `providers/<namespace>`. Doubled slashes
-    count as one, because the command line client sends them.
+    Type and name segments alternate, and restart after `providers/<namespace>`. Empty segments
+    are dropped, because the Azure CLI sends doubled slashes.
     """
     lowered: list[str] = []
     start = 0
     for index, segment in enumerate(filter(None, path.split("/"))):
-        is_word = (index - start) % 2 == 0
-        if not is_word and lowered[-1] == "providers":
-            is_word, start = True, index + 1
+        is_type = (index - start) % 2 == 0
+        if not is_type and lowered[-1] == "providers":
+            is_type, start = True, index + 1
         elif segment.lower() in _KEYWORD_SEGMENTS:
-            is_word = True
-        lowered.append(segment.lower() if is_word else segment)
+            is_type = True
+        lowered.append(segment.lower() if is_type else segment)
     return "/" + "/".join(lowered)
+
+
+REGIONS = frozenset(
+    [
+        "australiacentral",
+        "australiacentral2",
+        "australiaeast",
+        "australiasoutheast",
+        "austriaeast",
+        "belgiumcentral",
+        "brazilsouth",
+        "brazilsoutheast",
+        "canadacentral",
+        "canadaeast",
+        "centralindia",
+        "centralus",
+        "chilecentral",
+        "eastasia",
+        "eastus",
+        "eastus2",
+        "francecentral",
+        "francesouth",
+        "germanynorth",
+        "germanywestcentral",
+        "indonesiacentral",
+        "israelcentral",
+        "italynorth",
+        "japaneast",
+        "japanwest",
+        "koreacentral",
+        "koreasouth",
+        "malaysiawest",
+        "mexicocentral",
+        "newzealandnorth",
+        "northcentralus",
+        "northeurope",
+        "norwayeast",
+        "norwaywest",
+        "polandcentral",
+        "qatarcentral",
+        "southafricanorth",
+        "southafricawest",
+        "southcentralus",
+        "southeastasia",
+        "southindia",
+        "spaincentral",
+        "swedencentral",
+        "swedensouth",
+        "switzerlandnorth",
+        "switzerlandwest",
+        "uaecentral",
+        "uaenorth",
+        "uksouth",
+        "ukwest",
+        "usgovarizona",
+        "usgovtexas",
+        "usgovvirginia",
+        "westcentralus",
+        "westeurope",
+        "westindia",
+        "westus",
+        "westus2",
+        "westus3",
+    ]
+)
+"""Azure's public regions, and the US government regions that Image Builder documents."""

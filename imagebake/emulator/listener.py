@@ -1,9 +1,8 @@
-"""The loopback socket: TLS, one thread for each connection, connections kept alive.
+"""The loopback socket: TLS, a thread per connection, keep-alive.
 
-Werkzeug's own server closes every connection after one answer and waits ten milliseconds for
-stray bytes before; with the clients' habit of many small requests that is most of a bake's
-time spent on handshakes. So the sockets are the standard library's, and Werkzeug has what
-lies above.
+Werkzeug's own server closes each connection after one response, and waits ten milliseconds for
+stray bytes before that. Clients send many small requests, so handshakes would take most of a
+bake's time. Hence the sockets are the standard library's, and Werkzeug is used above them.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Respond = Callable[[Request], Response]
 
 
 class Listener:
-    """Listens on 127.0.0.1 from `start` to `stop`; *port* 0 is any that is free."""
+    """Listens on 127.0.0.1 from `start` to `stop`; *port* 0 picks a free port."""
 
     respond: Respond
 
@@ -49,16 +48,16 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The TCP port."""
         return int(self._socket.getsockname()[1])
 
     def start(self, respond: Respond) -> None:
-        """Answer requests by *respond*, each connection's in a thread of its own."""
+        """Accept connections, and respond to their requests with *respond*, a thread for each."""
         self.respond = respond
         self._accepting.start()
 
     def stop(self) -> None:
-        """Take no more requests, break every connection and wait for its thread."""
+        """Stop accepting, break every connection and wait for its thread."""
         self._stopping.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -86,7 +85,7 @@ class Listener:
             worker.start()
 
     def _serve(self, request: socket.socket, client_address: Any) -> None:  # noqa: ANN401
-        """Serve one connection; the handshake is here, so that a slow one holds up no other."""
+        """Serve a connection; the handshake is here, so that a slow client delays no other."""
         try:
             with self._wrapped(request) as connection:
                 connection.settimeout(_HANDSHAKE_SECONDS)
@@ -101,7 +100,7 @@ class Listener:
 
     @contextlib.contextmanager
     def _wrapped(self, request: socket.socket) -> Iterator[ssl.SSLSocket]:
-        """TLS around a connection that `stop` knows about, its handshake still to come."""
+        """Wrap a connection in TLS and register it for `stop`; the handshake follows later."""
         with self._guard, contextlib.ExitStack() as undo:
             undo.callback(request.close)
             connection = self._context.wrap_socket(
@@ -120,7 +119,7 @@ class Listener:
 
 
 def listen(context: ssl.SSLContext, port: int) -> Listener:
-    """A listener on *port*; raises `UsageError` where somebody else has it."""
+    """Return a listener on *port*; raises `UsageError` if the port is in use."""
     try:
         return Listener(context, port=port)
     except OSError as error:
@@ -132,21 +131,21 @@ def listen(context: ssl.SSLContext, port: int) -> Listener:
 
 
 def _break(connection: socket.socket) -> None:
-    """End a connection that another thread is using, below TLS, whose state is that thread's."""
+    """Shut down a connection that another thread uses, below TLS, whose state is that thread's."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """Requests of one connection, one after the other."""
+    """The requests of a connection, in sequence."""
 
-    server: Listener  # type: ignore[assignment] # all that is asked of it is `respond`
+    server: Listener  # type: ignore[assignment] # only `respond` and `port` are used
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1
 
     def log_message(self, *_: Any) -> None:  # noqa: ANN401
-        """Say nothing; the application has a log of its own."""
+        """Log nothing; the application has its own log."""
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)

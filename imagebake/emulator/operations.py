@@ -1,4 +1,4 @@
-"""Long-running operations: begun by one request, asked after by others, in any process."""
+"""Long-running operations: `Azure-AsyncOperation` and `Location`, valid in every process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from imagebake.emulator.calls import Call, Reply, Route, stamp_of
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.store import Session
+from imagebake.emulator.resources import present
+from imagebake.emulator.store import Resource, Session
 
 IMAGE_BUILDER = "Microsoft.VirtualMachineImages"
 COMPUTE = "Microsoft.Compute"
@@ -25,10 +26,10 @@ def begin(
     ended: float | None,
     error: Mapping[str, str] | None = None,
 ) -> str:
-    """Start an operation on a resource and return its id.
+    """Begin an operation on a resource and return its id.
 
-    It is in progress until *ended*, which may lie in the future, or until `finish` when
-    *ended* is None; then it has succeeded, or failed with *error*.
+    It is in progress until *ended*, which may lie in the future, or until `finish` is called if
+    *ended* is None. Then it has succeeded, or failed with *error*.
     """
     operation = str(uuid.uuid4())
     session.sql.execute(
@@ -61,16 +62,16 @@ def finish(
 
 
 def headers(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
-    """What points a client at an operation: `Azure-AsyncOperation`, and how soon to ask."""
+    """Return `Azure-AsyncOperation`, and when to poll first."""
     where = {"Azure-AsyncOperation": _url(call, provider, location, operation)}
     return where | _soon(call, 0.0)
 
 
 def with_location(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
-    """As `headers`, and `Location`.
+    """Return `headers` and `Location`.
 
-    Azure Image Builder sends the same address twice; Compute's second one answers 202
-    until the operation is over, and then 200, or 204 when what it was about is gone.
+    Azure Image Builder sends the same URL twice. Compute's `Location` replies 202 until the
+    operation has ended, and then 200, or 204 if its resource no longer exists.
     """
     monitor = "&monitor=true" if provider == COMPUTE else ""
     return headers(call, provider, location, operation) | {
@@ -86,7 +87,7 @@ def _url(call: Call, provider: str, location: str, operation: str) -> str:
 
 
 def poll(call: Call) -> Reply:
-    """Say how an operation is doing."""
+    """GET the status of an operation."""
     row = call.session.sql.execute(
         "SELECT resource, started, ended, status, error FROM operations WHERE id = ?",
         (call.names["operation"].lower(),),
@@ -95,11 +96,11 @@ def poll(call: Call) -> Reply:
         raise ArmError(
             404, "NotFound", f"The entity was not found: operation {call.names['operation']}."
         )
-    about, started, ended, status, error = row
+    resource, started, ended, status, error = row
     running = ended is None or call.time < ended
     soon = _soon(call, call.time - started) if running else {}
     if call.query.get("monitor") == "true":
-        over = 200 if call.session.find(about) else 204
+        over = 200 if call.session.find(resource) else 204
         return Reply(202 if running else over, None, soon)
     body = {
         "name": call.names["operation"],
@@ -114,10 +115,45 @@ def poll(call: Call) -> Reply:
 
 
 def _soon(call: Call, age: float) -> dict[str, str]:
-    """A twentieth of the time already spent, so that long runs are not asked after for naught."""
+    """Return `retry-after-ms`: a twentieth of the operation's age, within limits."""
     if call.pace.silent:
         return {}
     return {"retry-after-ms": str(round(min(max(age * 50, _FIRST_POLL_MS), _LAST_POLL_MS)))}
+
+
+def accept_write(
+    call: Call, resource: Resource, known: Resource | None, *, seconds: float | None = None
+) -> Reply:
+    """Store a Compute resource, and reply to its PUT or PATCH."""
+    duration = call.pace.operation if seconds is None else seconds
+    resource.settling = "Updating" if known else "Creating"
+    resource.settles = call.time + duration
+    call.session.put(resource)
+    operation = begin(call.session, resource.id, started=call.time, ended=resource.settles)
+    place = str(resource.body["location"])
+    body = present(resource, call)
+    body["properties"]["provisioningState"] = resource.settling
+    return Reply(
+        200 if known else 201,
+        body,
+        headers(call, COMPUTE, place, operation),
+    )
+
+
+def accept_delete(call: Call, resource: Resource | None) -> Reply:
+    """Delete a Compute resource and reply 202, or 204 if it does not exist."""
+    if not resource:
+        return Reply(204)
+    resource.settling, resource.settles = "Deleting", call.time + call.pace.operation
+    call.session.put(resource)
+    call.session.remove_settled(call.time)
+    operation = begin(call.session, resource.id, started=call.time, ended=resource.settles)
+    place = str(resource.body["location"])
+    return Reply(
+        202,
+        None,
+        with_location(call, COMPUTE, place, operation),
+    )
 
 
 ROUTES = tuple(

@@ -1,6 +1,7 @@
-"""What a state directory says is broken: regions, services of machines, and what Azure says.
+"""Outages: lost regions, VM services out of order, and Microsoft.ResourceHealth/events.
 
-It is a file, so that every process that shares the directory is in the same trouble.
+A file in the state directory declares them, so that every process that shares the directory sees
+the same outage.
 """
 
 from __future__ import annotations
@@ -12,62 +13,127 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagebake.emulator.calls import Call, Reply, Route, stamp
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.management.health import Incident
 from imagebake.emulator.store import Session
 from imagebake.kernel.host.files import write_atomically
 
+_KIND = "Microsoft.ResourceHealth/events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHealthEvent:
+    """A service health event; *regions* are spelled as in Azure's portal."""
+
+    title: str
+    regions: tuple[str, ...] = ("West Europe",)
+    services: tuple[str, ...] = ("Virtual Machines",)
+    kind: str = "ServiceIssue"
+    status: str = "Active"
+    name: str = "BC_1-FXZ"
+
+
+class ResourceHealthRoutes:
+    """The current service health events; assign `incidents` to change them."""
+
+    def __init__(self) -> None:
+        self.incidents: tuple[ServiceHealthEvent, ...] = ()
+
+    def list_events(self, call: Call) -> Reply:
+        """List the events of a subscription, all on one page."""
+        return Reply(200, {"value": [_health_event(event, call) for event in self.incidents]})
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return the route of the events."""
+        rule = "/subscriptions/<subscription>/providers/microsoft.resourcehealth/events"
+        return (Route("GET", rule, self.list_events),)
+
+
+def _health_event(incident: ServiceHealthEvent, call: Call) -> dict[str, Any]:
+    subscription = call.names["subscription"]
+    now = stamp(call.now)
+    places = [
+        {
+            "impactedRegion": region,
+            "status": incident.status,
+            "impactedSubscriptions": [subscription],
+            "lastUpdateTime": now,
+        }
+        for region in incident.regions
+    ]
+    return {
+        "id": f"/subscriptions/{subscription}/providers/{_KIND}/{incident.name}",
+        "name": incident.name,
+        "type": f"/providers/{_KIND}",
+        "properties": {
+            "eventType": incident.kind,
+            "eventSource": "ServiceHealth",
+            "status": incident.status,
+            "title": incident.title,
+            "summary": incident.title,
+            "level": "Warning",
+            "lastUpdateTime": now,
+            "impact": [
+                {"impactedService": service, "impactedRegions": places}
+                for service in incident.services
+            ],
+        },
+    }
+
+
 FILE = "outages.json"
-_COME_BACK = {"Retry-After": "3600"}
+_RETRY_AFTER_AN_HOUR = {"Retry-After": "3600"}
 _PROVIDER, _DEPTH = "/providers/", 3
-"""A provider's namespace, a type and a name say which resource a path is about."""
+"""Provider namespace, type and name: the segments that identify the top-level resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outages:
-    """Regions of which nothing can be read or written, and what Azure says of itself.
+    """Regions where every request fails, and the service health events.
 
-    *store* and *identity* are what the extension store and the identity service do to
-    machines, in the words of whoever is the emulator's host.
+    *store* and *identity* are the states of the VMs' extension store and identity service, in the
+    terms of the VM host.
     """
 
     lost: frozenset[str] = frozenset()
-    incidents: tuple[Incident, ...] = ()
+    incidents: tuple[ServiceHealthEvent, ...] = ()
     store: str = "up"
     identity: str = "none"
 
     @classmethod
     def read(cls, folder: Path) -> Outages:
-        """What *folder* says is broken; nothing where it says nothing."""
+        """Read the outages that *folder* declares; none if it has no file."""
         try:
-            told: Mapping[str, Any] = json.loads((folder / FILE).read_bytes())
+            document: Mapping[str, Any] = json.loads((folder / FILE).read_bytes())
         except FileNotFoundError:
             return cls()
         incidents = tuple(
-            Incident(**one | {"regions": tuple(one["regions"]), "services": tuple(one["services"])})
-            for one in told.get("incidents", ())
+            ServiceHealthEvent(
+                **event | {"regions": tuple(event["regions"]), "services": tuple(event["services"])}
+            )
+            for event in document.get("incidents", ())
         )
-        services = {name: str(told[name]) for name in ("store", "identity") if name in told}
-        return cls(lost=frozenset(told.get("lost", ())), incidents=incidents, **services)
+        services = {name: str(document[name]) for name in ("store", "identity") if name in document}
+        return cls(lost=frozenset(document.get("lost", ())), incidents=incidents, **services)
 
     def write(self, folder: Path) -> None:
-        """Let every emulator that starts in *folder* from now on be in this trouble."""
-        told = {
+        """Declare the outages for every emulator that starts in *folder* from now on."""
+        document = {
             "lost": sorted(self.lost),
-            "incidents": [dataclasses.asdict(one) for one in self.incidents],
+            "incidents": [dataclasses.asdict(event) for event in self.incidents],
             "store": self.store,
             "identity": self.identity,
         }
-        write_atomically(folder / FILE, json.dumps(told).encode())
+        write_atomically(folder / FILE, json.dumps(document).encode())
 
     @staticmethod
     def end(folder: Path) -> None:
-        """Let nothing be broken any more."""
+        """Remove the declaration."""
         (folder / FILE).unlink(missing_ok=True)
 
 
 def require_region(session: Session, path: str, body: object, lost: frozenset[str]) -> None:
-    """Refuse what is about a resource in a region that is *lost*, or would be made there."""
+    """Refuse requests about resources in, or created in, a region that is *lost*: 503."""
     if not lost or _PROVIDER not in path:
         return
     scope, _, rest = path.rpartition(_PROVIDER)
@@ -80,5 +146,5 @@ def require_region(session: Session, path: str, body: object, lost: frozenset[st
                 503,
                 "ServiceUnavailable",
                 f"The service is unavailable in region '{place}'. Please try again later.",
-                headers=_COME_BACK,
+                headers=_RETRY_AFTER_AN_HOUR,
             )

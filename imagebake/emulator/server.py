@@ -10,34 +10,41 @@ from typing import Any, Self
 
 from werkzeug.wrappers import Request, Response
 
-from imagebake.emulator import loading, operations
+from imagebake.emulator import bulk_load, operations
 from imagebake.emulator.application import Application
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.certificate import loopback_certificate
-from imagebake.emulator.faults import Fault, Faults
+from imagebake.emulator.fault_injection import FaultInjector, InjectedFault
 from imagebake.emulator.galleries import definitions, galleries, soft_deletion, versions
 from imagebake.emulator.image_builder.builder import Builder
-from imagebake.emulator.image_builder.runs import Runs, Start, in_a_thread
-from imagebake.emulator.image_builder.staging import Logs
-from imagebake.emulator.image_builder.templates import Templates
-from imagebake.emulator.image_builder.triggers import Triggers
-from imagebake.emulator.limits import Throttle
+from imagebake.emulator.image_builder.runs import ImageTemplateRuns, StartThread, start_thread
+from imagebake.emulator.image_builder.staging import PackerLogRoutes
+from imagebake.emulator.image_builder.templates import ImageTemplateRoutes
+from imagebake.emulator.image_builder.triggers import TriggerRoutes
 from imagebake.emulator.listener import listen
-from imagebake.emulator.machines import rolling_upgrades, scale_set_waits
-from imagebake.emulator.machines.boot_diagnostics import BootDiagnostics
+from imagebake.emulator.machines import rolling_upgrades, scale_set_operations
 from imagebake.emulator.machines.host import MachineHost
-from imagebake.emulator.machines.machines import Machines
 from imagebake.emulator.machines.marketplace import Marketplace
-from imagebake.emulator.machines.scale_set_actions import Actions
-from imagebake.emulator.machines.scale_set_reconciler import Crew
-from imagebake.emulator.machines.scale_sets import ScaleSets
-from imagebake.emulator.machines.supervisor import Lives
-from imagebake.emulator.management import governance, login, subscriptions
-from imagebake.emulator.management.deployments import Deployments
-from imagebake.emulator.management.health import Health, Incident
-from imagebake.emulator.management.quota_profile import Allowances, Standing
-from imagebake.emulator.outages import Outages
+from imagebake.emulator.machines.scale_set_actions import ScaleSetActionRoutes
+from imagebake.emulator.machines.scale_set_reconciler import VmssReconciler
+from imagebake.emulator.machines.scale_sets import ScaleSetRoutes
+from imagebake.emulator.machines.supervisor import VmSupervisor
+from imagebake.emulator.machines.virtual_machines import BootDiagnosticsRoutes, VirtualMachineRoutes
+from imagebake.emulator.management import (
+    generic_resources,
+    locks,
+    login,
+    policies,
+    roles,
+    subscriptions,
+    tags,
+)
+from imagebake.emulator.management.deployments import DeploymentRoutes
+from imagebake.emulator.management.login import TENANT
+from imagebake.emulator.management.quota_profile import QuotaProfile, QuotaRoutes
+from imagebake.emulator.outages import Outages, ResourceHealthRoutes, ServiceHealthEvent
 from imagebake.emulator.store import Store
+from imagebake.emulator.throttling import ThrottlingPolicy
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 
@@ -49,13 +56,12 @@ def _now() -> dt.datetime:
 class Emulator:
     """Azure Resource Manager on this machine, for as long as the context is open.
 
-    Everything it knows is in *folder*, which several processes may share, each with its own
-    `Emulator`. Leaving the context cancels the runs that this process has under way, turns off
-    the machines that it runs, and waits for them. *pace* may be replaced at any time; it holds
-    for what begins afterwards. With a *throttle* whoever asks too often is refused. Without a
-    *host* machines are inventory, and nothing runs. Regions that are *lost*, by name, answer
-    nothing; they, and incidents, may be written into the folder, too: see `outages`. Builds are
-    begun with *start*, each in a thread unless it says otherwise.
+    Its state is in *folder*, which several processes may share, each with its own `Emulator`.
+    Leaving the context cancels the runs of this process, powers off its VMs, and waits for both.
+    *pace* may be replaced at any time and applies to what begins afterwards. With a *throttle*,
+    requests beyond its limits get 429. Without a *host*, VMs are inventory only. Requests about
+    regions in *lost* fail; outages may also be declared in the folder, see `outages`. *start*
+    begins a build, by default in a thread.
     """
 
     def __init__(
@@ -70,12 +76,12 @@ class Emulator:
         location: str = "westeurope",
         marketplace: Marketplace | None = None,
         port: int = 0,
-        start: Start = in_a_thread,
+        start: StartThread = start_thread,
     ) -> None:
         self.folder = folder
         self.subscription = subscription
         self.pace = Pace()
-        self.throttle: Throttle | None = None
+        self.throttle: ThrottlingPolicy | None = None
         self._builder = builder
         self._host = host
         self._now = now
@@ -83,22 +89,22 @@ class Emulator:
         self._marketplace = marketplace or Marketplace()
         self._port = port
         self._start = start
-        self._faults = Faults()
-        self._health = Health()
-        self._allowances = Allowances()
+        self._faults = FaultInjector()
+        self._health = ResourceHealthRoutes()
+        self._quotas = QuotaRoutes()
         self.lost: frozenset[str] = frozenset()
 
     def __enter__(self) -> Self:
         outages = Outages.read(self.folder)
         self.lost, self.health = outages.lost, (*outages.incidents, *self.health)
-        self.standing = Standing.read(self.folder)
+        self.quota_profile = QuotaProfile.read(self.folder)
         certificate = loopback_certificate(self.folder, self._now())
         self._ca = certificate.ca
         self._store = Store(self.folder / "arm.sqlite3")
         try:
             with self._store.writing() as session:
                 subscriptions.seed(session, *self._seed)
-            self._runs = Runs(
+            self._runs = ImageTemplateRuns(
                 self.folder,
                 self._store,
                 builder=self._builder,
@@ -106,14 +112,14 @@ class Emulator:
                 pace=lambda: self.pace,
                 start=self._start,
             )
-            self._triggers = Triggers(self._runs, self._marketplace)
-            self._lives = Lives(
+            self._triggers = TriggerRoutes(self._runs, self._marketplace)
+            self._supervisor = VmSupervisor(
                 self.folder,
                 self._store,
                 host=self._host,
                 now=self._now,
                 pace=lambda: self.pace,
-                on_settled=scale_set_waits.on_settled,
+                on_settled=scale_set_operations.on_settled,
             )
             self._listener = listen(certificate.context(), self._port)
         except BaseException:
@@ -132,7 +138,7 @@ class Emulator:
     ) -> None:
         self._faults.release()
         try:
-            self._lives.close()
+            self._supervisor.close()
             self._runs.close()
         finally:
             self._listener.stop()
@@ -151,20 +157,24 @@ class Emulator:
             *definitions.ROUTES,
             *versions.ROUTES,
             *soft_deletion.ROUTES,
-            *governance.ROUTES,
-            *self._allowances.routes(),
+            *tags.ROUTES,
+            *locks.ROUTES,
+            *roles.ROUTES,
+            *policies.ROUTES,
+            *generic_resources.ROUTES,
+            *self._quotas.routes(),
             *self._marketplace.routes(),
             *self._health.routes(),
-            *Templates(self._runs, self._marketplace).routes(),
-            *Logs(self.folder).routes(),
-            *Machines(self._lives).routes(),
-            *BootDiagnostics(self._lives).routes(),
-            *ScaleSets(self._lives).routes(),
-            *Actions(self._lives).routes(),
+            *ImageTemplateRoutes(self._runs, self._marketplace).routes(),
+            *PackerLogRoutes(self.folder).routes(),
+            *VirtualMachineRoutes(self._supervisor).routes(),
+            *BootDiagnosticsRoutes(self._supervisor).routes(),
+            *ScaleSetRoutes(self._supervisor).routes(),
+            *ScaleSetActionRoutes(self._supervisor).routes(),
             *self._triggers.routes(),
         )
         return Application.of(
-            (*routes, *Deployments(routes).routes()),
+            (*routes, *DeploymentRoutes(routes).routes()),
             store=self._store,
             faults=self._faults,
             base=self.url,
@@ -176,59 +186,61 @@ class Emulator:
         )
 
     def _settle(self, now: dt.datetime) -> None:
-        self._runs.bury()
-        self._lives.bury()
+        self._runs.fail_orphans()
+        self._supervisor.fail_orphans()
         with self._store.reading() as session:
             overdue = session.has_due(now.timestamp())
             due = self._triggers.due(session)
         for trigger in due:
             with self._store.writing() as session:
-                start = self._triggers.go_off(trigger, session, now)
+                start = self._triggers.fire(trigger, session, now)
             if start:
                 start()
         if overdue:
             time = now.timestamp()
             with self._store.writing() as session:
                 session.remove_settled(time)
-                crew = Crew(session=session, pace=self.pace, time=time, lives=self._lives)
-                rolling_upgrades.advance_due(crew)
-            crew.start()
+                reconciler = VmssReconciler(
+                    session=session, pace=self.pace, time=time, supervisor=self._supervisor
+                )
+                rolling_upgrades.advance_due(reconciler)
+            reconciler.start()
 
     @property
     def url(self) -> str:
-        """The address of Azure Resource Manager."""
+        """The ARM endpoint."""
         return f"https://127.0.0.1:{self._listener.port}"
 
     @property
     def ca(self) -> Path:
-        """The certificate, in PEM, that clients must trust."""
+        """The CA certificate in PEM that clients must trust."""
         return self._ca
 
     @property
     def boots(self) -> bool:
-        """Whether machines really boot; else they are inventory."""
+        """Whether VMs really boot; otherwise they are inventory."""
         return self._host is not None
 
     @property
-    def health(self) -> tuple[Incident, ...]:
-        """What Azure says is broken; replace it to break or to mend something."""
+    def health(self) -> tuple[ServiceHealthEvent, ...]:
+        """The current service health events; assign to change them."""
         return self._health.incidents
 
     @health.setter
-    def health(self, incidents: tuple[Incident, ...]) -> None:
+    def health(self, incidents: tuple[ServiceHealthEvent, ...]) -> None:
         self._health.incidents = incidents
 
     @property
-    def standing(self) -> Standing:
-        """What the subscription may have; replace it to take something away."""
-        return self._allowances.standing
+    def quota_profile(self) -> QuotaProfile:
+        """The subscription's quotas and VM sizes; assign to restrict them."""
+        return self._quotas.quota_profile
 
-    @standing.setter
-    def standing(self, standing: Standing) -> None:
-        self._allowances.standing = standing
+    @quota_profile.setter
+    def quota_profile(self, profile: QuotaProfile) -> None:
+        self._quotas.quota_profile = profile
 
     def exercised(self, identity: str) -> frozenset[tuple[str, str]]:
-        """The actions that an identity kept here has used so far, each with where."""
+        """Return the (action, scope) pairs that a managed identity has used so far."""
         return frozenset(self._exercised.get(identity, ()))
 
     def fail(
@@ -243,15 +255,15 @@ class Emulator:
         headers: Mapping[str, str] | None = None,
         delay: float = 0.0,
         lose_reply: bool = False,
-    ) -> Fault:
-        """Let the next *times* requests that match go wrong.
+    ) -> InjectedFault:
+        """Make the next *times* matching requests fail.
 
-        *method* may be `*`; *path_glob* ignores case and matches the whole path, `*` matching
-        slashes, too. After *delay* seconds the answer is *status*, or with None the true one.
-        With *lose_reply* the request is carried out and its connection dropped.
+        *method* may be `*`. *path_glob* ignores case and matches the whole path; its `*` matches
+        slashes as well. The response comes after *delay* seconds: *status*, or with None the true
+        one. With *lose_reply* the request is carried out and its connection dropped.
         """
         return self._faults.add(
-            Fault(
+            InjectedFault(
                 method,
                 path_glob,
                 status,
@@ -265,20 +277,50 @@ class Emulator:
         )
 
     def load(self, resources: Iterable[Mapping[str, Any]]) -> int:
-        """Put many resources there at once; see `loading.load`."""
+        """Load many resources at once; see `bulk_load.load`."""
         with self._store.writing() as session:
-            return loading.load(session, resources, self._now().timestamp())
+            return bulk_load.load(session, resources, self._now().timestamp())
 
     def image_record(self, version_id: str) -> Mapping[str, Any] | None:
-        """What the builder said about the image of a gallery version, if it exists."""
+        """Return the builder's image record of a gallery version, if there is one."""
         with self._store.reading() as session:
             return session.record(version_id)
 
     def records(self) -> tuple[Mapping[str, Any], ...]:
-        """The image records of every gallery version there is: what must be kept."""
+        """Return the image records of all gallery versions: what garbage collection must keep."""
         with self._store.reading() as session:
             return session.records()
 
     def run_log(self, template_id: str) -> Path | None:
-        """The customization log of the template's last run, even after its deletion."""
+        """Return the customization log of the template's last run, even after its deletion."""
         return self._runs.log(template_id)
+
+
+_CLIENT = "11111111-1111-1111-1111-111111111111"
+_SECRET = "loopback"  # noqa: S105 - the emulator takes every secret
+
+
+def connection_guide(emulator: Emulator) -> str:
+    """Return how other clients connect; nothing in it is secret, since any secret is accepted."""
+    machines = "boot" if emulator.boots else "are inventory and run nothing; as root they boot"
+    return f"""\
+Azure Resource Manager  {emulator.url}
+certificate authority   {emulator.ca}
+subscription            {emulator.subscription}
+tenant                  {TENANT}
+client and secret       {_CLIENT} {_SECRET}
+machines                {machines}
+
+Any client that reads the environment:
+  export REQUESTS_CA_BUNDLE={emulator.ca} SSL_CERT_FILE={emulator.ca}
+  export AZURE_AUTHORITY_HOST={emulator.url} AZURE_TENANT_ID={TENANT}
+  export AZURE_CLIENT_ID={_CLIENT} AZURE_CLIENT_SECRET={_SECRET}
+  export AZURE_SUBSCRIPTION_ID={emulator.subscription}
+
+The Azure command line, with a configuration of its own:
+  export AZURE_CONFIG_DIR=$(mktemp -d) REQUESTS_CA_BUNDLE={emulator.ca}
+  az cloud register --name imagebake --endpoint-resource-manager {emulator.url}
+  az cloud set --name imagebake
+  az login --service-principal --username {_CLIENT} --password {_SECRET} --tenant {TENANT}
+
+Interrupt to stop."""

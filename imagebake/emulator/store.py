@@ -1,4 +1,4 @@
-"""What the emulator remembers: one SQLite file that several processes may share."""
+"""The emulator's state: a SQLite file that several processes may share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagebake.kernel.errors import CloudError
 
 _BUSY_SECONDS = 30.0
 _NEXT, _LAST = "\x01", "\U0010ffff"
-"""What sort before and behind whatever an id may go on with."""
+"""Sort before and after every possible continuation of an id."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
@@ -54,12 +54,16 @@ _WAITING = {
     settling: f"SELECT key FROM resources WHERE settling = '{settling}' AND settles <= ? LIMIT ?"  # noqa: S608
     for settling in ("Deleting", "RollingForward")
 }
-"""Spelled out, so that SQLite uses the partial indexes."""
+"""One statement per state, because SQLite uses a partial index only for a literal predicate."""
 
 
 @dataclass(slots=True)
 class Resource:
-    """One ARM resource: *body* is as clients see it, but for the provisioning state."""
+    """An ARM resource; *body* is its rendering without the provisioning state.
+
+    *private* never leaves the emulator. The provisioning state is *settling* until *settles*, in
+    seconds since the epoch, and *state* from then on.
+    """
 
     kind: str
     body: dict[str, Any]
@@ -75,7 +79,7 @@ class Resource:
 
     @property
     def key(self) -> str:
-        """The id that two spellings share."""
+        """The id in lower case: ARM ids ignore case."""
         return self.id.lower()
 
     @property
@@ -85,23 +89,23 @@ class Resource:
 
     @property
     def properties(self) -> dict[str, Any]:
-        """The resource's own part of the body."""
+        """The `properties` of the body."""
         properties: dict[str, Any] = self.body.setdefault("properties", {})
         return properties
 
     def provisioning_state(self, now: float) -> str:
-        """The provisioning state at *now*."""
+        """Return the provisioning state at *now*."""
         return self.settling if now < self.settles else self.state
 
 
 class Session:
-    """One transaction: everything in it is seen at one moment, and kept whole or not at all."""
+    """A transaction: it sees one consistent state, and is committed whole or not at all."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.sql = connection
 
     def find(self, resource_id: str) -> Resource | None:
-        """The resource of that id, however it is spelled."""
+        """Return the resource with that id, whatever its case."""
         row = self.sql.execute(
             "SELECT kind, body, private, settles, settling, state FROM resources WHERE key = ?",
             (resource_id.lower(),),
@@ -109,7 +113,7 @@ class Session:
         return _resource(row) if row else None
 
     def list(self, kind: str, prefix: str, *, after: str = "", limit: int = -1) -> list[Resource]:
-        """Resources of *kind* whose id begins with *prefix*, by id, from beyond *after* on."""
+        """Return resources of *kind* whose id begins with *prefix*, sorted, from after *after*."""
         prefix = prefix.lower()
         first = max(after + _NEXT if after else "", prefix)
         rows = self.sql.execute(
@@ -120,7 +124,7 @@ class Session:
         return [_resource(row) for row in rows]
 
     def count(self, kind: str, prefix: str, place: str) -> int:
-        """How many resources of *kind* there are in region *place*, as `list` finds them."""
+        """Count the resources of *kind* in region *place* whose id begins with *prefix*."""
         prefix = prefix.lower()
         row = self.sql.execute(
             "SELECT count(*) FROM resources WHERE kind = ? AND key >= ? AND key < ?"
@@ -130,7 +134,7 @@ class Session:
         return int(row[0])
 
     def put(self, resource: Resource) -> None:
-        """Remember *resource* in place of what had its id."""
+        """Insert *resource*, or replace the one with its id."""
         self.sql.execute(
             "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
@@ -145,7 +149,7 @@ class Session:
         )
 
     def remove(self, resource_id: str) -> None:
-        """Forget a resource and everything below it, image records included."""
+        """Delete a resource and everything below it, image records included."""
         key = resource_id.lower()
         for table in ("resources", "records"):
             self.sql.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
@@ -155,33 +159,33 @@ class Session:
             )
 
     def has_due(self, now: float) -> bool:
-        """Whether by *now* a deletion is over, or a rolling upgrade wants to go on."""
+        """Return whether a deletion, or a step of a rolling upgrade, is due by *now*."""
         return any(self.due(settling, now, limit=1) for settling in _WAITING)
 
     def due(self, settling: str, now: float, *, limit: int = -1) -> tuple[str, ...]:
-        """The keys of what is `Deleting` or `RollingForward` and due by *now*."""
+        """Return the keys of resources that are `Deleting` or `RollingForward` and due by *now*."""
         rows = self.sql.execute(_WAITING[settling], (now, limit))
         return tuple(key for (key,) in rows)
 
     def remove_settled(self, now: float) -> None:
-        """Forget what has finished being deleted by *now*."""
+        """Remove the resources whose deletion has finished by *now*."""
         for key in self.due("Deleting", now):
             self.remove(key)
 
     def record(self, version_id: str) -> dict[str, Any] | None:
-        """The image record kept beside a gallery version."""
+        """Return the image record of a gallery version."""
         row = self.sql.execute(
             "SELECT record FROM records WHERE key = ?", (version_id.lower(),)
         ).fetchone()
         return json.loads(row[0]) if row else None
 
     def records(self) -> tuple[dict[str, Any], ...]:
-        """Every image record that a gallery version still has."""
+        """Return the image records of all gallery versions."""
         rows = self.sql.execute("SELECT record FROM records ORDER BY key")
         return tuple(json.loads(text) for (text,) in rows)
 
     def keep_record(self, version_id: str, record: dict[str, Any]) -> None:
-        """Keep *record* for as long as the gallery version exists."""
+        """Store *record* until the gallery version is removed."""
         self.sql.execute(
             "INSERT OR REPLACE INTO records VALUES (?, ?)",
             (version_id.lower(), json.dumps(record)),
@@ -198,6 +202,7 @@ def _open(path: Path) -> sqlite3.Connection:
         path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
+        # Readers of other processes must not block on a writer.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
@@ -208,10 +213,10 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 class Store:
-    """The file, opened once in this process; its transactions take turns.
+    """The state file, opened once per process; its transactions are serialised.
 
-    A transaction is on the disk before its answer is sent, and a `kill -9` at any moment
-    leaves either all of it or nothing.
+    A transaction is committed before the response is sent. A `kill -9` at any moment leaves all
+    of it or nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -228,13 +233,13 @@ class Store:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that changes nothing."""
+        """Open a read-only transaction."""
         with self._transaction("BEGIN") as session:
             yield session
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction that no other process's can come between."""
+        """Open a transaction that excludes the writes of all other processes."""
         with self._transaction("BEGIN IMMEDIATE") as session:
             yield session
 
@@ -250,13 +255,13 @@ class Store:
             self._connection.commit()
 
     def close(self) -> None:
-        """Close the file; nothing may use the store afterwards."""
+        """Close the file; the store cannot be used afterwards."""
         with self._turn:
             self._connection.close()
 
 
 def snapshot(path: Path, to: Path) -> None:
-    """Copy what an emulator remembers as it is at one moment, whoever writes to it meanwhile."""
+    """Copy the state as of one moment, even while other processes write to it."""
     with (
         contextlib.closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as source,
         contextlib.closing(sqlite3.connect(to)) as target,

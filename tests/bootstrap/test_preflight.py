@@ -15,7 +15,7 @@ from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.policies import check_policies
 from imagebake.bootstrap.preflight import CHECKS, Check, examine
 from imagebake.bootstrap.rbac import BAKE
-from imagebake.emulator.management.quota_profile import Standing
+from imagebake.emulator.management.quota_profile import QuotaProfile
 from imagebake.emulator.server import Emulator
 from tests.support.builders import a_spec
 from tests.support.cloud import SUBSCRIPTION
@@ -45,7 +45,7 @@ def site(world: tuple[Site, Emulator]) -> Site:
 def emulator(world: tuple[Site, Emulator]) -> Iterator[Emulator]:
     emulator = world[1]
     yield emulator
-    emulator.standing = Standing()
+    emulator.quota_profile = QuotaProfile()
 
 
 def needs(site: Site, **changes: Any) -> Needs:  # noqa: ANN401 - any field
@@ -100,7 +100,7 @@ def test_a_provider_that_is_not_registered_is_named_with_its_use(site: Site) -> 
 
 
 def test_cores_and_sizes_that_cannot_be_had_are_told(site: Site, emulator: Emulator) -> None:
-    emulator.standing = Standing(
+    emulator.quota_profile = QuotaProfile(
         cores={"westeurope": {"standardDDSv5Family": (7, 10), "cores": (98, 100)}},
         containers={"westeurope": (98, 100)},
         restricted={"northeurope": ("Standard_D2ds_v5",)},
@@ -311,4 +311,4 @@ def test_a_set_of_policies_is_looked_into(site: Site) -> None:
 def test_a_standing_is_read_from_the_folder(tmp_path: Path) -> None:
     (tmp_path / "standing.json").write_text('{"containers": {"westeurope": [1, 4]}}')
 
-    assert list(Standing.read(tmp_path).containers["westeurope"]) == [1, 4]
+    assert list(QuotaProfile.read(tmp_path).containers["westeurope"]) == [1, 4]

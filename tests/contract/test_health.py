@@ -6,7 +6,7 @@ from typing import Any
 
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.emulator.management.health import Incident
+from imagebake.emulator.outages import ServiceHealthEvent
 from imagebake.emulator.server import Emulator
 from tests.support.emulators import SUBSCRIPTION, Azure
 
@@ -23,7 +23,9 @@ def test_azure_is_well_unless_somebody_says_otherwise(arm: Azure) -> None:
 
 
 def test_an_incident_says_what_it_strikes_and_where(arm: Azure, emulator: Emulator) -> None:
-    emulator.health = (Incident(title="Disks are slow", regions=("West Europe", "East US")),)
+    emulator.health = (
+        ServiceHealthEvent(title="Disks are slow", regions=("West Europe", "East US")),
+    )
 
     (event,) = ask(arm).json()["value"]
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.emulator.foreground import how_to_connect
-from imagebake.emulator.server import Emulator
+from imagebake.emulator.server import Emulator, connection_guide
 from imagebake.kernel.errors import UsageError
 from tests.support.emulators import RecordingBuilder, azure
 
@@ -29,7 +28,7 @@ class _Heard:
 
 def test_what_is_announced_works(tmp_path: Path, builder: RecordingBuilder) -> None:
     with Emulator(tmp_path / "served", builder=builder) as emulator:
-        heard: Any = _Heard(how_to_connect(emulator))
+        heard: Any = _Heard(connection_guide(emulator))
         with azure(heard) as arm:
             arm.shelf()
 

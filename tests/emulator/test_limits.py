@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from azure.core.rest import HttpRequest, HttpResponse
 
-from imagebake.emulator.limits import Bucket, Throttle
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
+from imagebake.emulator.throttling import BucketLimits, ThrottlingPolicy
 from tests.support.emulators import GROUP_ID, Azure, Clock
 
 GALLERIES = f"{GROUP_ID}/providers/Microsoft.Compute/galleries"
-SMALL = Throttle(reads=Bucket(3, 0.5), writes=Bucket(2, 0.1), deletes=Bucket(1, 0.1))
+SMALL = ThrottlingPolicy(
+    reads=BucketLimits(3, 0.5), writes=BucketLimits(2, 0.1), deletes=BucketLimits(1, 0.1)
+)
 READS = "x-ms-ratelimit-remaining-subscription-reads"
 
 
@@ -76,7 +78,7 @@ def test_subscriptions_have_buckets_of_their_own(arm: Azure, emulator: Emulator)
 def test_compute_has_windows_of_its_own(
     arm: Azure, emulator: Emulator, clock: Clock, *, policies: bool, status: int
 ) -> None:
-    emulator.throttle = Throttle(policies=policies)
+    emulator.throttle = ThrottlingPolicy(policies=policies)
 
     answers = [ask(arm, "DELETE", f"{GALLERIES}/never") for _ in range(51)]
 
@@ -89,7 +91,7 @@ def test_compute_has_windows_of_its_own(
 
 
 def test_a_request_that_is_refused_changes_nothing(arm: Azure, emulator: Emulator) -> None:
-    emulator.throttle = Throttle(writes=Bucket(1, 0.01))
+    emulator.throttle = ThrottlingPolicy(writes=BucketLimits(1, 0.01))
     arm.gallery()
 
     body = {"location": "westeurope", "tags": {"new": "tag"}}

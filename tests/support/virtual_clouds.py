@@ -27,7 +27,7 @@ from imagebake.build.bake import BuildServices, bake
 from imagebake.build.run_notes import RunNotes
 from imagebake.drill.virtual_time import VirtualTime
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.faults import Fault
+from imagebake.emulator.fault_injection import InjectedFault
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.host.download import Downloader
@@ -195,7 +195,7 @@ class VirtualCloud:
     folder: Path
     seed: int = 1
     dice: random.Random = field(init=False)
-    outage: Fault | None = None
+    outage: InjectedFault | None = None
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)  # noqa: S311 - waits

@@ -1,1 +1,1 @@
-"""Microsoft.Compute/galleries, their image definitions and versions."""
+"""Microsoft.Compute/galleries: galleries, image definitions and image versions."""

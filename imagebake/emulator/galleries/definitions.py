@@ -15,21 +15,16 @@ from imagebake.emulator.errors import (
     resource_not_found,
 )
 from imagebake.emulator.galleries import soft_deletion
-from imagebake.emulator.galleries.dates import require_future
-from imagebake.emulator.galleries.galleries import (
-    delete_reply,
-    find_gallery,
-    gallery_id,
-    patch_body,
-    store_reply,
-)
+from imagebake.emulator.galleries.galleries import find_gallery, gallery_id, patch_body
+from imagebake.emulator.galleries.publishing import require_future_end_of_life
 from imagebake.emulator.identifiers import DEFINITION
-from imagebake.emulator.listing import (
+from imagebake.emulator.operations import accept_delete, accept_write
+from imagebake.emulator.resources import (
     list_page,
     location,
     present,
     require_group,
-    same_location,
+    require_same_location,
     system_data,
 )
 from imagebake.emulator.store import Resource
@@ -66,12 +61,12 @@ _KEPT = (
 
 
 def definition_id(call: Call) -> str:
-    """The id of the definition that the request is about."""
+    """Return the id of the definition that the request addresses."""
     return f"{gallery_id(call)}/images/{call.names['definition']}"
 
 
 def find_definition(call: Call) -> Resource:
-    """The definition that the request is about, or a 404."""
+    """Return the addressed definition; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(definition_id(call))
     if not found:
         names = f"{call.names['gallery']}/{call.names['definition']}"
@@ -80,7 +75,7 @@ def find_definition(call: Call) -> Resource:
 
 
 def security_type(definition: Resource) -> str:
-    """The definition's security type; `Standard` when it does not say."""
+    """Return the definition's `SecurityType` feature; `Standard` without that feature."""
     for feature in definition.properties.get("features") or ():
         if feature.get("name") == "SecurityType":
             return str(feature.get("value"))
@@ -88,7 +83,7 @@ def security_type(definition: Resource) -> str:
 
 
 def put(call: Call) -> Reply:
-    """Create a definition, or update one."""
+    """Create or update a definition."""
     require_group(call)
     if not call.session.find(gallery_id(call)):
         raise parent_not_found(call.names["gallery"])
@@ -99,9 +94,9 @@ def put(call: Call) -> Reply:
             r" ^[^_\W][\w-._]{0,79}(?<![-.])$."
         )
     known, place = call.session.find(definition_id(call)), location(body, KIND)
-    same_location(known, place, call.names["group"])
-    given = body.get("properties") or {}
-    properties = {key: given[key] for key in _KEPT if given.get(key) is not None}
+    require_same_location(known, place, call.names["group"])
+    requested = body.get("properties") or {}
+    properties = {key: requested[key] for key in _KEPT if requested.get(key) is not None}
     _apply_defaults(properties, known, call.api_version)
     _check(properties, call, known)
     if not known:
@@ -118,11 +113,14 @@ def put(call: Call) -> Reply:
             "properties": properties,
         },
     )
-    return store_reply(call, definition, known)
+    return accept_write(call, definition, known)
 
 
 def _apply_defaults(properties: dict[str, Any], known: Resource | None, version: str) -> None:
-    """What the service fills in: since 2025-03-03 that is Trusted Launch on generation 2."""
+    """Fill in the service's defaults.
+
+    From api-version 2025-03-03 on, the defaults are generation 2 and Trusted Launch.
+    """
     if known:
         for key in (*_IMMUTABLE, "features"):
             if key in known.properties:
@@ -154,7 +152,7 @@ def _check(properties: dict[str, Any], call: Call, known: Resource | None) -> No
     else:
         _check_unique(properties["identifier"], call)
     if not known or known.properties.get("endOfLifeDate") != properties.get("endOfLifeDate"):
-        require_future(properties.get("endOfLifeDate"), call.now)
+        require_future_end_of_life(properties.get("endOfLifeDate"), call.now)
 
 
 def _check_identifier(identifier: dict[str, Any]) -> None:
@@ -200,18 +198,18 @@ def _triple(identifier: dict[str, Any]) -> tuple[str, ...]:
 
 
 def patch(call: Call) -> Reply:
-    """Update a definition's tags and what of it may change."""
+    """Update a definition's tags and mutable properties."""
     definition, body = find_definition(call), call.document()
     patch_body(definition, body)
     given = body.get("properties") or {}
     merged = definition.properties | {k: v for k, v in given.items() if k in _KEPT}
     _check(merged, call, definition)
     definition.body["properties"] = merged
-    return store_reply(call, definition, definition)
+    return accept_write(call, definition, definition)
 
 
 def get(call: Call) -> Reply:
-    """Show one definition."""
+    """GET a definition."""
     return Reply(200, present(find_definition(call), call))
 
 
@@ -221,14 +219,14 @@ def list_in_gallery(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    """Delete a definition, which must have no versions."""
+    """Delete a definition; 409 `CannotDeleteResource` if it has versions."""
     require_group(call)
     definition = call.session.find(definition_id(call))
     if definition and call.session.list(f"{KIND}/versions", f"{definition.key}/", limit=1):
         raise nested_resources_remain()
     if definition:
-        soft_deletion.require_none(call.session, definition.id, call.time)
-    return delete_reply(call, definition)
+        soft_deletion.require_no_soft_deleted(call.session, definition.id, call.time)
+    return accept_delete(call, definition)
 
 
 ROUTES = (

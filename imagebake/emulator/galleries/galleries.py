@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from imagebake.emulator import operations
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import (
     ArmError,
@@ -15,12 +14,13 @@ from imagebake.emulator.errors import (
 )
 from imagebake.emulator.galleries import soft_deletion
 from imagebake.emulator.identifiers import GALLERY
-from imagebake.emulator.listing import (
+from imagebake.emulator.operations import accept_delete, accept_write
+from imagebake.emulator.resources import (
     list_page,
     location,
     present,
     require_group,
-    same_location,
+    require_same_location,
     system_data,
 )
 from imagebake.emulator.store import Resource
@@ -32,12 +32,12 @@ _UPDATABLE = ("description", "sharingProfile", "softDeletePolicy")
 
 
 def gallery_id(call: Call) -> str:
-    """The id of the gallery that the request is about."""
+    """Return the id of the gallery that the request addresses."""
     return f"{call.scope}/providers/{KIND}/{call.names['gallery']}"
 
 
 def find_gallery(call: Call) -> Resource:
-    """The gallery that the request is about, or a 404."""
+    """Return the addressed gallery; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(gallery_id(call))
     if not found:
         raise resource_not_found(KIND, call.names["gallery"], call.names["group"])
@@ -45,7 +45,7 @@ def find_gallery(call: Call) -> Resource:
 
 
 def put(call: Call) -> Reply:
-    """Create a gallery, or update one."""
+    """Create or update a gallery."""
     require_group(call)
     name, body = call.names["gallery"], call.document()
     if not GALLERY.fullmatch(name):
@@ -55,7 +55,7 @@ def put(call: Call) -> Reply:
             " All other special characters, including dashes, are disallowed."
         )
     known, place = call.session.find(gallery_id(call)), location(body, KIND)
-    same_location(known, place, call.names["group"])
+    require_same_location(known, place, call.names["group"])
     _unique_in_subscription(call, name)
     if not known:
         call.require_room("galleries", place)
@@ -75,7 +75,7 @@ def put(call: Call) -> Reply:
     )
     if body.get("identity"):
         gallery.body["identity"] = body["identity"]
-    return store_reply(call, gallery, known)
+    return accept_write(call, gallery, known)
 
 
 def _unique_in_subscription(call: Call, name: str) -> None:
@@ -90,47 +90,8 @@ def _unique_in_subscription(call: Call, name: str) -> None:
             )
 
 
-def store_reply(
-    call: Call, resource: Resource, known: Resource | None, *, seconds: float | None = None
-) -> Reply:
-    """Keep a Compute resource and answer as for a PUT or PATCH of it."""
-    took = call.pace.operation if seconds is None else seconds
-    resource.settling = "Updating" if known else "Creating"
-    resource.settles = call.time + took
-    call.session.put(resource)
-    operation = operations.begin(
-        call.session, resource.id, started=call.time, ended=resource.settles
-    )
-    place = str(resource.body["location"])
-    body = present(resource, call)
-    body["properties"]["provisioningState"] = resource.settling
-    return Reply(
-        200 if known else 201,
-        body,
-        operations.headers(call, operations.COMPUTE, place, operation),
-    )
-
-
-def delete_reply(call: Call, resource: Resource | None) -> Reply:
-    """Delete a Compute resource, if there is one, and answer."""
-    if not resource:
-        return Reply(204)
-    resource.settling, resource.settles = "Deleting", call.time + call.pace.operation
-    call.session.put(resource)
-    call.session.remove_settled(call.time)
-    operation = operations.begin(
-        call.session, resource.id, started=call.time, ended=resource.settles
-    )
-    place = str(resource.body["location"])
-    return Reply(
-        202,
-        None,
-        operations.with_location(call, operations.COMPUTE, place, operation),
-    )
-
-
 def patch_body(resource: Resource, body: dict[str, Any]) -> None:
-    """Apply the tags of a PATCH; location and ids cannot be changed by one."""
+    """Apply the tags of a PATCH; refuse a change of the location."""
     if "location" in body and body["location"] != resource.body["location"]:
         raise change_not_allowed("location")
     if "tags" in body:
@@ -143,11 +104,11 @@ def patch(call: Call) -> Reply:
     patch_body(gallery, body)
     given = body.get("properties") or {}
     gallery.properties.update({key: given[key] for key in _UPDATABLE if key in given})
-    return store_reply(call, gallery, gallery)
+    return accept_write(call, gallery, gallery)
 
 
 def get(call: Call) -> Reply:
-    """Show one gallery."""
+    """GET a gallery."""
     return Reply(200, present(find_gallery(call), call))
 
 
@@ -163,14 +124,14 @@ def list_in_subscription(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    """Delete a gallery, which must be empty."""
+    """Delete a gallery; 409 `CannotDeleteResource` unless it is empty."""
     require_group(call)
     gallery = call.session.find(gallery_id(call))
     if gallery and call.session.list(f"{KIND}/images", f"{gallery.key}/", limit=1):
         raise nested_resources_remain()
     if gallery:
-        soft_deletion.require_none(call.session, gallery.id, call.time)
-    return delete_reply(call, gallery)
+        soft_deletion.require_no_soft_deleted(call.session, gallery.id, call.time)
+    return accept_delete(call, gallery)
 
 
 ROUTES = (

@@ -1,25 +1,46 @@
-"""Where a gallery version is published: the profile as given, checked and filled in."""
+"""Publishing profiles of image versions: validation, replication and end-of-life dates."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.errors import invalid_parameter
-from imagebake.emulator.identifiers import region
-from imagebake.emulator.management.regions import REGIONS
+from imagebake.emulator.identifiers import REGIONS, region
 from imagebake.emulator.store import Resource
+
+
+def end_of_life(text: object) -> dt.datetime | None:
+    """Parse an end-of-life date; None if there is none. Without a zone it is in UTC."""
+    if not text:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(str(text))
+    except ValueError:
+        raise invalid_parameter(
+            f"Could not convert string to DateTimeOffset: {text}. Path 'properties.endOfLifeDate'."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+
+
+def require_future_end_of_life(text: object, now: dt.datetime) -> None:
+    """Refuse an end-of-life date in the past: 400 `InvalidParameter`."""
+    end = end_of_life(text)
+    if end and end <= now:
+        raise invalid_parameter("EndOfLifeDate must be set to a future date.")
+
 
 _STORAGE = ("Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS")
 _MOST_REPLICAS = 100
 
 
 def publishing_profile(given: Mapping[str, Any], home: str) -> dict[str, Any]:
-    """A complete profile; raises `ArmError` for what the gallery service refuses.
+    """Return the complete profile; raises `ArmError` where the gallery service refuses it.
 
-    *home* is the version's own region, which must be among the target regions; it is the
-    only one when none are named.
+    *home* is the version's own region. It must be among the target regions, and is the only one
+    if none are given.
     """
     replicas = given.get("replicaCount") or 1
     storage = given.get("storageAccountType") or "Standard_LRS"
@@ -69,10 +90,10 @@ def _target(entry: Mapping[str, Any], replicas: int, storage: str) -> dict[str, 
 
 
 def replicate(version: Resource, regions: Iterable[str], pace: Pace, time: float) -> None:
-    """Let *version* have copies in *regions* and no others.
+    """Set the replicas of *version* to exactly *regions*.
 
-    A copy that exists stays as far as it is; a new one is complete after the pace's time,
-    or fails then when the pace says so. The version settles with its last copy.
+    An existing replica keeps its progress. A new one completes after the pace's `replication`
+    seconds, or fails then if the pace says so.
     """
     known: dict[str, dict[str, Any]] = version.private.get("replicas", {})
     fresh = {"since": time, "until": time + pace.replication}
@@ -86,13 +107,13 @@ def replicate(version: Resource, regions: Iterable[str], pace: Pace, time: float
 
 
 def settles(version: Resource, pace: Pace, time: float) -> float:
-    """How many seconds from *time* on the version's last copy needs."""
+    """Return the seconds from *time* until the version's last replica completes."""
     ends: list[float] = [replica["until"] for replica in version.private["replicas"].values()]
     return max([pace.operation, *(end - time for end in ends)])
 
 
 def replication_status(version: Resource, time: float) -> dict[str, Any]:
-    """The `replicationStatus` that `$expand=ReplicationStatus` asks for."""
+    """Render `replicationStatus`, as `$expand=ReplicationStatus` requests it."""
     summary = [
         _region(region, replica, time) for region, replica in version.private["replicas"].items()
     ]
@@ -105,14 +126,14 @@ def replication_status(version: Resource, time: float) -> dict[str, Any]:
 
 def _region(region: str, replica: dict[str, Any], time: float) -> dict[str, Any]:
     since, until = replica["since"], replica["until"]
-    over = time >= until
-    if over and replica["fails"]:
+    is_over = time >= until
+    if is_over and replica["fails"]:
         return {
             "region": region,
             "state": "Failed",
             "progress": 0,
             "details": "Replication failed in this region due to 'The emulator was told so'.",
         }
-    progress = 100 if over else int(100 * (time - since) / (until - since))
-    state = "Completed" if over else "Replicating"
+    progress = 100 if is_over else int(100 * (time - since) / (until - since))
+    state = "Completed" if is_over else "Replicating"
     return {"region": region, "state": state, "progress": progress, "details": ""}

@@ -1,6 +1,7 @@
-"""Gallery versions that were deleted and are not yet gone.
+"""Soft deletion of image versions.
 
-First they can still be used by their exact number, then only be restored, then nothing.
+A soft-deleted version can be deployed by its exact version until the retention period ends, and
+restored until the grace period ends. Then it is gone.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _RULE = (
 _RETENTION_DAYS, _GRACE_DAYS = 7, 0
 
 
-def keep(session: Session, gallery: Resource, version: Resource, now: dt.datetime) -> None:
-    """Keep *version*, which is being deleted, for as long as its gallery's policy says."""
+def soft_delete(session: Session, gallery: Resource, version: Resource, now: dt.datetime) -> None:
+    """Keep *version*, which is being deleted, as the gallery's `softDeletePolicy` prescribes."""
     policy = gallery.properties.get("softDeletePolicy") or {}
     if not policy.get("isSoftDeleteEnabled"):
         return
@@ -58,7 +59,7 @@ def keep(session: Session, gallery: Resource, version: Resource, now: dt.datetim
 
 
 def usable(session: Session, version_id: str, time: float) -> Resource | None:
-    """The version that machines are made from by its number: what is there, or is retained."""
+    """Return the version that VMs can be deployed from: existing, or in its retention period."""
     found = session.find(version_id)
     if found and found.settling != "Deleting":
         return found
@@ -67,7 +68,7 @@ def usable(session: Session, version_id: str, time: float) -> Resource | None:
 
 
 def restore(session: Session, version_id: str, place: str, time: float) -> Resource:
-    """Take *version_id* out of the bin; raises `ArmError` when it is not in it."""
+    """Restore *version_id*; 404 unless it is soft-deleted, 409 in another location."""
     kept = session.find(_kept_id(version_id))
     if not kept or not is_kept(kept, time):
         raise ArmError(
@@ -88,16 +89,16 @@ def restore(session: Session, version_id: str, place: str, time: float) -> Resou
     return _version(kept)
 
 
-def forget(session: Session, version_id: str) -> None:
-    """Take a version out of the bin for good."""
+def purge(session: Session, version_id: str) -> None:
+    """Delete a soft-deleted version permanently."""
     session.remove(_kept_id(version_id))
 
 
-def require_none(session: Session, scope: str, time: float) -> None:
-    """Refuse to delete a gallery or a definition of which there is something in the bin."""
+def require_no_soft_deleted(session: Session, scope: str, time: float) -> None:
+    """Refuse to delete a gallery or definition that has soft-deleted versions: 409."""
     named = image_id(scope)
     below = _kept_id(f"{scope}/versions/") if named else f"{scope}/softDeletedArtifactTypes/"
-    if any(is_kept(one, time) for one in session.list(KIND, below)):
+    if any(is_kept(kept, time) for kept in session.list(KIND, below)):
         raise ArmError(
             409,
             "CannotDeleteResource",
@@ -106,8 +107,8 @@ def require_none(session: Session, scope: str, time: float) -> None:
         )
 
 
-def require_free(session: Session, version_id: str, time: float) -> None:
-    """Refuse to create what is in the bin."""
+def require_not_soft_deleted(session: Session, version_id: str, time: float) -> None:
+    """Refuse to create a version that is soft-deleted: 409 `Conflict`."""
     kept = session.find(_kept_id(version_id))
     if kept and is_kept(kept, time):
         raise ArmError(
@@ -119,12 +120,12 @@ def require_free(session: Session, version_id: str, time: float) -> None:
 
 
 def is_kept(kept: Resource, time: float) -> bool:
-    """Whether what is in the bin can still be taken out at *time*."""
+    """Return whether a soft-deleted version can still be restored at *time*."""
     return bool(time < kept.private["until"])
 
 
 def list_of_artifact(call: Call) -> Reply:
-    """List the versions of a definition that are in the bin, all on one page."""
+    """List the soft-deleted versions of a definition, all on one page."""
     if call.names["type"].lower() != "images":
         raise ArmError(
             400,
@@ -135,7 +136,7 @@ def list_of_artifact(call: Call) -> Reply:
     found = call.session.list(
         KIND, _kept_id(f"{gallery}/images/{call.names['artifact']}/versions/")
     )
-    return Reply(200, {"value": [one.body for one in found if is_kept(one, call.time)]})
+    return Reply(200, {"value": [kept.body for kept in found if is_kept(kept, call.time)]})
 
 
 def _version(kept: Resource) -> Resource:

@@ -14,22 +14,21 @@ from imagebake.emulator.errors import (
     resource_not_found,
 )
 from imagebake.emulator.galleries import publishing, soft_deletion
-from imagebake.emulator.galleries.dates import moment, require_future
 from imagebake.emulator.galleries.definitions import definition_id, find_definition
-from imagebake.emulator.galleries.galleries import (
-    delete_reply,
-    find_gallery,
-    patch_body,
-    store_reply,
+from imagebake.emulator.galleries.galleries import find_gallery, patch_body
+from imagebake.emulator.galleries.publishing import (
+    end_of_life,
+    publishing_profile,
+    require_future_end_of_life,
 )
-from imagebake.emulator.galleries.publishing import publishing_profile
 from imagebake.emulator.identifiers import image_id, version_numbers
-from imagebake.emulator.listing import (
+from imagebake.emulator.operations import accept_delete, accept_write
+from imagebake.emulator.resources import (
     list_page,
     location,
     present,
     require_group,
-    same_location,
+    require_same_location,
     system_data,
 )
 from imagebake.emulator.store import Resource, Session
@@ -43,12 +42,12 @@ _SAFETY = {"allowDeletionOfReplicatedLocations": True, "blockDeletionBeforeEndOf
 
 
 def version_id(call: Call) -> str:
-    """The id of the version that the request is about."""
+    """Return the id of the version that the request addresses."""
     return f"{definition_id(call)}/versions/{call.names['version']}"
 
 
 def find_version(call: Call) -> Resource:
-    """The version that the request is about, or a 404."""
+    """Return the addressed version; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(version_id(call))
     if not found:
         names = "/".join(call.names[part] for part in ("gallery", "definition", "version"))
@@ -67,7 +66,7 @@ def new_version(
     time: float,
     pace: Pace,
 ) -> Resource:
-    """A version of *definition*, its copies begun, not yet kept."""
+    """Return a new version of *definition* with its replication begun; the caller stores it."""
     osdisk = {"hostCaching": "ReadOnly", "sizeInGB": 30, "source": {}}
     resource = Resource(
         KIND,
@@ -92,7 +91,7 @@ def new_version(
 
 
 def put(call: Call) -> Reply:
-    """Create a version, or update one."""
+    """Create a version, restore a soft-deleted one, or update an existing one."""
     require_group(call)
     definition = call.session.find(definition_id(call))
     if not definition:
@@ -104,19 +103,19 @@ def put(call: Call) -> Reply:
             "Minor(int).Patch(int) format, for e.g: 1.0.0, 2018.12.1 etc."
         )
     known, place = call.session.find(version_id(call)), location(body, KIND)
-    same_location(known, place, call.names["group"])
+    require_same_location(known, place, call.names["group"])
     given = body.get("properties") or {}
     if known:
         known.body["tags"] = body.get("tags") or {}
         return _update(call, known, given)
     if given.get("restore"):
         version = soft_deletion.restore(call.session, version_id(call), place, call.time)
-        return store_reply(call, version, None)
-    soft_deletion.require_free(call.session, version_id(call), call.time)
+        return accept_write(call, version, None)
+    soft_deletion.require_not_soft_deleted(call.session, version_id(call), call.time)
     storage = _source(given, call.session)
     profile = publishing_profile(given.get("publishingProfile") or {}, place)
     call.require_room("versions", place)
-    require_future(profile.get("endOfLifeDate"), call.now)
+    require_future_end_of_life(profile.get("endOfLifeDate"), call.now)
     version = new_version(
         name,
         place=place,
@@ -131,11 +130,11 @@ def put(call: Call) -> Reply:
     version.body["systemData"] = system_data(call, None)
     _inherit_record(call.session, storage, version)
     seconds = version.settles - call.time
-    return store_reply(call, version, None, seconds=seconds)
+    return accept_write(call, version, None, seconds=seconds)
 
 
 def _source(given: Mapping[str, Any], session: Session) -> dict[str, Any]:
-    """The storage profile, whose source must exist when it is one that could exist here."""
+    """Return the storage profile; 404 if its source is an image version that does not exist."""
     storage: dict[str, Any] = given.get("storageProfile") or {}
     source = storage.get("source") or {}
     disk = (storage.get("osDiskImage") or {}).get("source") or {}
@@ -157,14 +156,14 @@ def _source(given: Mapping[str, Any], session: Session) -> dict[str, Any]:
 
 
 def _inherit_record(session: Session, storage: Mapping[str, Any], version: Resource) -> None:
-    """A version made from another version holds the same image."""
+    """Copy the image record, since a version made from another one holds the same image."""
     record = session.record(str((storage.get("source") or {}).get("id", "")))
     if record:
         session.keep_record(version.id, record)
 
 
 def require_settled(call: Call, version: Resource) -> None:
-    """Refuse to change a version while what was asked before is under way."""
+    """Refuse to change a version while an earlier operation is in progress: 409 `Conflict`."""
     if call.time < version.settles:
         raise ArmError(
             409,
@@ -180,29 +179,29 @@ def _update(call: Call, version: Resource, given: Mapping[str, Any]) -> Reply:
     _check_same_source(version, given)
     profile = version.properties["publishingProfile"]
     changed = profile | (given.get("publishingProfile") or {})
-    fresh = publishing_profile(changed, version.body["location"])
-    if fresh.get("endOfLifeDate") != profile.get("endOfLifeDate"):
-        require_future(fresh.get("endOfLifeDate"), call.now)
-    regions = [region["name"] for region in fresh["targetRegions"]]
-    gone = sorted(set(version.private["replicas"]) - set(regions))
+    updated = publishing_profile(changed, version.body["location"])
+    if updated.get("endOfLifeDate") != profile.get("endOfLifeDate"):
+        require_future_end_of_life(updated.get("endOfLifeDate"), call.now)
+    regions = [region["name"] for region in updated["targetRegions"]]
+    removed = sorted(set(version.private["replicas"]) - set(regions))
     version.properties["safetyProfile"].update(given.get("safetyProfile") or {})
-    if gone and not version.properties["safetyProfile"]["allowDeletionOfReplicatedLocations"]:
+    if removed and not version.properties["safetyProfile"]["allowDeletionOfReplicatedLocations"]:
         raise ArmError(
             409,
             "OperationNotAllowed",
-            f"Removing the gallery image version from the replicated region '{gone[0]}' is not"
+            f"Removing the gallery image version from the replicated region '{removed[0]}' is not"
             " allowed because allowDeletionOfReplicatedLocations is false.",
         )
-    version.properties["publishingProfile"] = fresh
+    version.properties["publishingProfile"] = updated
     publishing.replicate(version, regions, call.pace, call.time)
     seconds = publishing.settles(version, call.pace, call.time)
-    return store_reply(call, version, version, seconds=seconds)
+    return accept_write(call, version, version, seconds=seconds)
 
 
 def _check_same_source(version: Resource, given: Mapping[str, Any]) -> None:
-    told = ((given.get("storageProfile") or {}).get("source") or {}).get("id")
+    requested = ((given.get("storageProfile") or {}).get("source") or {}).get("id")
     known = (version.properties["storageProfile"].get("source") or {}).get("id")
-    if told and str(told).lower() != str(known).lower():
+    if requested and str(requested).lower() != str(known).lower():
         raise change_not_allowed("galleryImageVersion.properties.storageProfile.source.id")
 
 
@@ -214,7 +213,7 @@ def patch(call: Call) -> Reply:
 
 
 def shown(version: Resource, call: Call) -> dict[str, Any]:
-    """The version as a client sees it, with the replication status where it asked for that."""
+    """Render the version, with `$expand=ReplicationStatus` its replication status."""
     body = present(version, call)
     if call.query.get("$expand") == "ReplicationStatus":
         status = publishing.replication_status(version, call.time)
@@ -223,7 +222,7 @@ def shown(version: Resource, call: Call) -> dict[str, Any]:
 
 
 def get(call: Call) -> Reply:
-    """Show one version."""
+    """GET a version."""
     return Reply(200, shown(find_version(call), call))
 
 
@@ -233,11 +232,11 @@ def list_of_definition(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    """Delete a version, unless it is protected until its end of life."""
+    """Delete a version; 409 while `blockDeletionBeforeEndOfLife` protects it."""
     require_group(call)
     version = call.session.find(version_id(call))
     if version and version.properties["safetyProfile"]["blockDeletionBeforeEndOfLife"]:
-        end = moment(version.properties["publishingProfile"].get("endOfLifeDate"))
+        end = end_of_life(version.properties["publishingProfile"].get("endOfLifeDate"))
         if end and end > call.now:
             raise ArmError(
                 409,
@@ -246,10 +245,10 @@ def delete(call: Call) -> Reply:
                 " for blockDeletionBeforeEndOfLife and its endOfLifeDate has not reached yet.",
             )
     if call.query.get("bypasssoftdelete", "").lower() == "true":
-        soft_deletion.forget(call.session, version_id(call))
+        soft_deletion.purge(call.session, version_id(call))
     elif version and version.settling != "Deleting":
-        soft_deletion.keep(call.session, find_gallery(call), version, call.now)
-    return delete_reply(call, version)
+        soft_deletion.soft_delete(call.session, find_gallery(call), version, call.now)
+    return accept_delete(call, version)
 
 
 ROUTES = (

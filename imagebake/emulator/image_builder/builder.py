@@ -1,4 +1,4 @@
-"""What stands behind an image template's `run` action."""
+"""Interface to the builder behind an image template's `run` action."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 SUB_STATES = ("Queued", "Building", "Customizing", "Optimizing", "Validating", "Distributing")
-"""The run sub-states of Azure Image Builder, in their order."""
+"""Azure Image Builder's `runSubState` values, in order."""
 
 
 class BuildFailed(Exception):
-    """The build broke: *code* and *message* become the run's error.
+    """The build failed: *code* and *message* become the run's error.
 
-    *record* is set when only the validation failed: a template that says
-    `continueDistributeOnFailure` is then distributed, and its run reported failed.
+    *record* is set if only the validation failed. With `continueDistributeOnFailure` the image is
+    then distributed, although the run has failed.
     """
 
     def __init__(self, code: str, message: str, *, record: Mapping[str, Any] | None = None) -> None:
@@ -25,7 +25,7 @@ class BuildFailed(Exception):
 
 
 class Builder(Protocol):
-    """Builds what an image template describes."""
+    """Builds the image that a template describes."""
 
     def build(
         self,
@@ -35,10 +35,10 @@ class Builder(Protocol):
         on_state: Callable[[str], None],
         cancelled: Callable[[], bool],
     ) -> Mapping[str, Any]:
-        """Build *template*, the whole ARM body, and return the image's record.
+        """Build *template*, the whole ARM body, and return the image record.
 
-        The record is any JSON object; it is kept beside the gallery version. Output is
-        appended to *log*. *on_state* takes the sub-states of `SUB_STATES`. *cancelled* is
-        cheap to ask; once it is true, stop, by any exception. Raises `BuildFailed`.
+        The record is any JSON object; it is stored beside the gallery version. Output is appended
+        to *log*. *on_state* accepts the values of `SUB_STATES`. *cancelled* is cheap to call;
+        once it returns true, stop by raising any exception. Raises `BuildFailed`.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a finished build leaves behind: gallery versions, image records, run outputs."""
+"""Distribution of a built image: gallery versions, image records, run outputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from imagebake.emulator.galleries.publishing import publishing_profile
 from imagebake.emulator.galleries.versions import KIND as VERSIONS
 from imagebake.emulator.galleries.versions import new_version
 from imagebake.emulator.identifiers import image_id, region, version_numbers
-from imagebake.emulator.image_builder.template_lookups import (
-    Source,
-    Unprovisionable,
+from imagebake.emulator.image_builder.template_references import (
+    ProvisioningFailed,
+    SourceImage,
     find_destination,
 )
 from imagebake.emulator.store import Resource, Session
@@ -23,10 +23,10 @@ Version = tuple[int, int, int]
 
 
 def latest(existing: Iterable[Version], major: int | None = None) -> Version:
-    """The next version under the scheme `Latest`.
+    """Return the next version under the versioning scheme `Latest`.
 
-    One patch beyond the greatest version, or beyond the greatest of *major* when that is
-    given (and not -1, which the service takes for "not given").
+    That is a patch above the highest version, or above the highest of *major* if that is given
+    (and not -1, which the service treats as absent).
     """
     chosen = None if major in (None, -1) else major
     among = [version for version in existing if chosen is None or version[0] == chosen]
@@ -37,9 +37,9 @@ def latest(existing: Iterable[Version], major: int | None = None) -> Version:
 
 
 def from_source(existing: Iterable[Version], source: Version) -> Version:
-    """The next version under the scheme `Source`.
+    """Return the next version under the versioning scheme `Source`.
 
-    The source's major and minor, and its patch unless a version of them has that already.
+    That is the source's major and minor, and its patch unless that or a higher one exists.
     """
     taken = [version[2] for version in existing if version[:2] == source[:2]]
     return source[0], source[1], max([source[2], *(patch + 1 for patch in taken)])
@@ -56,23 +56,24 @@ def distribute(
     time: float,
     pace: Pace,
 ) -> list[ArmError]:
-    """Distribute one built image to every target of *template*; returns what went wrong."""
-    failures: list[ArmError] = []
+    """Distribute a built image to every target of *template*; return the failures."""
+    errors: list[ArmError] = []
     for distributor in template.properties["distribute"]:
         try:
             artifact = _distribute(
                 distributor, template, record, session=session, time=time, pace=pace
             )
-        except (ArmError, Unprovisionable) as error:
-            failures.append(ArmError(409, error.code, error.message))
+        except (ArmError, ProvisioningFailed) as error:
+            errors.append(ArmError(409, error.code, error.message))
         else:
             session.put(_run_output(template, distributor, artifact))
-    return failures
+    return errors
 
 
 def late_distribution(template: Resource) -> str:
-    """What a run says whose time is over while a gallery still copies what it made."""
-    targets = [one for one in template.properties["distribute"] if one["type"] == "SharedImage"]
+    """Return the error message of a run whose timeout expired during replication."""
+    distributors = template.properties["distribute"]
+    targets = [target for target in distributors if target["type"] == "SharedImage"]
     definition = str(targets[0]["galleryImageId"]).partition("/versions/")[0] if targets else ""
     group, gallery, image = (
         definition.partition(f"/{part}/")[2].partition("/")[0]
@@ -104,8 +105,8 @@ def _distribute(
         default = f"https://imagebake.blob.localhost/vhds/{uuid.uuid4()}.vhd"
         return {"artifactUri": distributor.get("uri") or default}
     exact = template.properties["source"].get("exactVersion", "")
-    definition = find_destination(distributor, Source(exact), session)
-    if definition is None:  # of another subscription: an output, and nothing else
+    definition = find_destination(distributor, SourceImage(exact), session)
+    if definition is None:  # in another subscription: there is only the run output
         return {"artifactId": distributor["galleryImageId"]}
     version = _version(distributor, definition, exact, session)
     place = region(definition.body["location"])
@@ -153,7 +154,7 @@ def _version(
 
 
 def _profile(distributor: Mapping[str, Any], definition: Resource) -> dict[str, Any]:
-    """The distributor's regions as Compute says them: `replicaCount` is its regional count."""
+    """Convert the distributor's regions to Compute's: `replicaCount` is `regionalReplicaCount`."""
     storage = distributor.get("storageAccountType") or "Standard_LRS"
     targets = distributor.get("targetRegions") or [
         {"name": name} for name in distributor.get("replicationRegions") or ()

@@ -1,8 +1,8 @@
-"""Runs of image templates: one thread each, known to every process, never running for ever.
+"""Runs of image templates: a thread each, visible to every process, each with an end.
 
-A run holds a lock on a file of its own for as long as its thread lives. The kernel drops the
-lock with the process, so whoever finds a run unfinished and can take its lock knows that
-nobody is working on it any more, and says so.
+A run holds a file lock for as long as its thread lives. The kernel releases the lock with the
+process, so a process that finds an unfinished run and can take its lock knows that the run was
+orphaned, and records it as failed.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from imagebake.emulator import operations
 from imagebake.emulator.calls import Call, Pace, stamp, stamp_of
 from imagebake.emulator.image_builder.builder import Builder, BuildFailed
 from imagebake.emulator.image_builder.distribution import distribute, late_distribution
-from imagebake.emulator.image_builder.template_lookups import (
-    Source,
-    Unprovisionable,
+from imagebake.emulator.image_builder.template_references import (
+    ProvisioningFailed,
+    SourceImage,
     find_destination,
 )
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.kernel.host.files import locked
 
 NEVER = "0001-01-01T00:00:00Z"
-"""What the service writes for the end of a run that has not ended."""
+"""The service's `endTime` of a run that has not ended."""
 
 UNDER_WAY = ("Running", "Canceling")
 _DEFAULT_MINUTES = 240
 
-Start = Callable[[str, Callable[[], None]], None]
-"""Begins a piece of work, which has a name, beside what runs already."""
+StartThread = Callable[[str, Callable[[], None]], None]
+"""Starts work under a name, in parallel to the caller."""
 _LOGS_KEPT = 100
 _LOG = logging.getLogger(__name__)
 
 
-def in_a_thread(name: str, work: Callable[[], None]) -> None:
-    """Begin *work* in a thread of its own, which does not keep the process alive."""
+def start_thread(name: str, work: Callable[[], None]) -> None:
+    """Start *work* in a daemon thread."""
     threading.Thread(target=work, name=name, daemon=True).start()
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _TemplateRun:
     id: str
     template_id: str
     log: Path
@@ -56,8 +56,8 @@ class _Run:
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """How a run ended: *code* is None when nothing went wrong."""
+class _RunOutcome:
+    """The outcome of a run; *code* is None if nothing failed."""
 
     state: str
     message: str = ""
@@ -65,8 +65,8 @@ class _End:
     record: Mapping[str, Any] | None = None
 
 
-class Runs:
-    """The runs of one emulator folder; this process's are what it has begun with *start*."""
+class ImageTemplateRuns:
+    """The runs of an emulator's folder; this process executes those that it started."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Runs:
         builder: Builder,
         now: Callable[[], dt.datetime],
         pace: Callable[[], Pace],
-        start: Start,
+        start: StartThread,
     ) -> None:
         self._start = start
         self._folder = folder
@@ -85,19 +85,19 @@ class Runs:
         self._now = now
         self._pace = pace
         self._closing = threading.Event()
-        self._ours: dict[str, threading.Event] = {}
+        self._own_runs: dict[str, threading.Event] = {}
 
     def begin(self, call: Call, template: Resource) -> tuple[str, Callable[[], None]]:
-        """Note the run of *template* that the second result starts; the first is its operation.
+        """Record a run of *template*; return its operation id and the callback that starts it.
 
-        Start it once the note is on the disk, and not otherwise.
+        Call the callback after the transaction is committed, and not otherwise.
         """
         return self.start(call.session, template, call.now)
 
     def start(
         self, session: Session, template: Resource, now: dt.datetime
     ) -> tuple[str, Callable[[], None]]:
-        """As `begin`, for a run that no request asked for."""
+        """Record a run like `begin`, without a request: a trigger fired."""
         operation = operations.begin(session, template.id, started=now.timestamp(), ended=None)
         session.sql.execute(
             "INSERT INTO runs (id, template) VALUES (?, ?)", (operation, template.key)
@@ -111,16 +111,16 @@ class Runs:
         }
         session.put(template)
         minutes = template.properties.get("buildTimeoutInMinutes") or _DEFAULT_MINUTES
-        run = _Run(
+        run = _TemplateRun(
             operation,
             template.id,
             self._log(operation),
             self._lock(operation),
             now + dt.timedelta(minutes=minutes),
         )
-        held = contextlib.ExitStack()
-        held.enter_context(locked(run.lock, wait=False))
-        return operation, lambda: self._launch(run, template, held)
+        lock = contextlib.ExitStack()
+        lock.enter_context(locked(run.lock, wait=False))
+        return operation, lambda: self._launch(run, template, lock)
 
     def _log(self, operation: str) -> Path:
         return self._folder / "packerlogs" / operation / "customization.log"
@@ -128,21 +128,21 @@ class Runs:
     def _lock(self, operation: str) -> Path:
         return self._folder / "runs" / f"{operation}.lock"
 
-    def _launch(self, run: _Run, template: Resource, held: contextlib.ExitStack) -> None:
+    def _launch(self, run: _TemplateRun, template: Resource, lock: contextlib.ExitStack) -> None:
         self._forget_old_logs()
         run.log.parent.mkdir(parents=True, exist_ok=True)
         run.log.touch()
         body = template.body
 
-        ended = self._ours[run.id] = threading.Event()
+        ended = self._own_runs[run.id] = threading.Event()
 
         def work() -> None:
             try:
-                with held:
+                with lock:
                     self._finish(run, self._build(run, body))
                     run.lock.unlink(missing_ok=True)
             finally:
-                self._ours.pop(run.id, None)
+                self._own_runs.pop(run.id, None)
                 ended.set()
 
         self._start(f"run {run.id}", work)
@@ -152,74 +152,85 @@ class Runs:
         for folder in logs[:-_LOGS_KEPT]:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _build(self, run: _Run, body: Mapping[str, Any]) -> _End:
+    def _build(self, run: _TemplateRun, body: Mapping[str, Any]) -> _RunOutcome:
         try:
-            self._look_before(body)
+            self._check_destinations(body)
             record = self._builder.build(
                 body,
                 log=run.log,
-                on_state=lambda state: self._note(run, state),
+                on_state=lambda state: self._set_sub_state(run, state),
                 cancelled=lambda: self._cancelled(run),
             )
-            self._note(run, "Distributing")
-        except (BuildFailed, Unprovisionable) as error:
-            kept = error.record if isinstance(error, BuildFailed) else None
-            goes_on = (body["properties"].get("validate") or {}).get("continueDistributeOnFailure")
-            return _End("Failed", error.message, error.code, kept if goes_on else None)
+            self._set_sub_state(run, "Distributing")
+        except (BuildFailed, ProvisioningFailed) as error:
+            built = error.record if isinstance(error, BuildFailed) else None
+            continues = (body["properties"].get("validate") or {}).get(
+                "continueDistributeOnFailure"
+            )
+            return _RunOutcome("Failed", error.message, error.code, built if continues else None)
         except Exception as error:  # noqa: BLE001 - whatever breaks a build, its run must end
             _LOG.warning("the builder failed unexpectedly", exc_info=True)
-            return _End("Failed", f"{type(error).__name__}: {error}", "InternalOperationError")
-        return _End("Succeeded", record=record)
+            return _RunOutcome(
+                "Failed", f"{type(error).__name__}: {error}", "InternalOperationError"
+            )
+        return _RunOutcome("Succeeded", record=record)
 
-    def _look_before(self, body: Mapping[str, Any]) -> None:
-        """Do not build for a destination that has gone, or a version that exists by now."""
+    def _check_destinations(self, body: Mapping[str, Any]) -> None:
+        """Fail before building if a destination was deleted, or its version exists meanwhile."""
         exact = body["properties"]["source"].get("exactVersion", "")
         with self._store.reading() as session:
             for distributor in body["properties"]["distribute"]:
                 if distributor["type"] == "SharedImage":
-                    find_destination(distributor, Source(exact), session)
+                    find_destination(distributor, SourceImage(exact), session)
 
-    def _note(self, run: _Run, sub_state: str) -> None:
+    def _set_sub_state(self, run: _TemplateRun, sub_state: str) -> None:
         with self._store.writing() as session:
             template = session.find(run.template_id)
             if template and template.properties["lastRunStatus"]["runState"] == "Running":
                 template.properties["lastRunStatus"]["runSubState"] = sub_state
                 session.put(template)
 
-    def _cancelled(self, run: _Run) -> bool:
+    def _cancelled(self, run: _TemplateRun) -> bool:
         if self._closing.is_set() or self._now() > run.deadline:
             return True
         with self._store.reading() as session:
             return _is_cancelled(session, run.id)
 
-    def _finish(self, run: _Run, end: _End) -> None:
-        """Put down how the run ended and what it made, all in one transaction."""
+    def _finish(self, run: _TemplateRun, end: _RunOutcome) -> None:
+        """Record the outcome and distribute the image, in one transaction."""
         time = self._now().timestamp()
         with self._store.writing() as session:
             template = session.find(run.template_id)
+            # Cancellation wins over any other outcome, as it may have caused it.
             if _is_cancelled(session, run.id) or self._closing.is_set():
-                end = _End("Canceled", "The image build was canceled.", "Canceled")
+                end = _RunOutcome("Canceled", "The image build was canceled.", "Canceled")
             elif self._now() > run.deadline:
-                end = _End("Failed", "The image build took too long.", "BuildTimeout")
+                end = _RunOutcome("Failed", "The image build took too long.", "BuildTimeout")
             if template and end.record is not None:
                 failures = distribute(template, end.record, session, time=time, pace=self._pace())
                 if failures and end.code is None:
                     partly = len(failures) < len(template.properties["distribute"])
                     state = "PartiallySucceeded" if partly else "Failed"
-                    end = _End(state, failures[0].message, failures[0].code)
+                    end = _RunOutcome(state, failures[0].message, failures[0].code)
                 elif end.code is None and self._is_late(run):
-                    end = _End("Failed", late_distribution(template), "DistributionTimeout")
-            self._put_down(session, run.id, template, end, time)
+                    end = _RunOutcome("Failed", late_distribution(template), "DistributionTimeout")
+            self._record_outcome(session, run.id, template, end, time)
 
-    def _is_late(self, run: _Run) -> bool:
-        """Whether the build's time is over before the last region has its copy.
+    def _is_late(self, run: _TemplateRun) -> bool:
+        """Return whether `buildTimeoutInMinutes` expires before replication completes.
 
-        The service waits until then, and copies on afterwards; here the end is told at once.
+        Azure reports the failure when the time is up, and replication goes on; here it is
+        reported at once.
         """
         return self._now() + dt.timedelta(seconds=self._pace().replication) > run.deadline
 
-    def _put_down(
-        self, session: Session, operation: str, template: Resource | None, end: _End, time: float
+    def _record_outcome(
+        self,
+        session: Session,
+        operation: str,
+        template: Resource | None,
+        end: _RunOutcome,
+        time: float,
     ) -> None:
         message = end.message
         if end.state == "Failed":
@@ -235,7 +246,7 @@ class Runs:
             session.put(template)
 
     def cancel(self, call: Call, template: Resource) -> None:
-        """Ask for the end of the template's run, whichever process it is in."""
+        """Request cancellation of the template's run, whichever process executes it."""
         call.session.sql.execute(
             "UPDATE runs SET cancelled = 1 WHERE template = ? AND finished = 0", (template.key,)
         )
@@ -244,30 +255,30 @@ class Runs:
         )
         call.session.put(template)
 
-    def bury(self) -> None:
-        """Report as failed every run whose process has died."""
+    def fail_orphans(self) -> None:
+        """Record as failed every run whose process has died."""
         with self._store.reading() as session:
             rows = session.sql.execute("SELECT id, template FROM runs WHERE finished = 0")
-            unfinished = [row for row in rows.fetchall() if row[0] not in self._ours]
+            unfinished = [row for row in rows.fetchall() if row[0] not in self._own_runs]
         for operation, key in unfinished:
             with locked(self._lock(operation), wait=False) as orphaned:
                 if orphaned:
-                    self._bury(operation, key)
+                    self._fail_orphan(operation, key)
 
-    def _bury(self, operation: str, key: str) -> None:
+    def _fail_orphan(self, operation: str, key: str) -> None:
         with self._store.writing() as session:
             (finished,) = session.sql.execute(
                 "SELECT finished FROM runs WHERE id = ?", (operation,)
             ).fetchone()
             if not finished:
                 message = "The process that ran the build ended before the build did."
-                end = _End("Failed", message, "InternalOperationError")
+                end = _RunOutcome("Failed", message, "InternalOperationError")
                 time = self._now().timestamp()
-                self._put_down(session, operation, session.find(key), end, time)
+                self._record_outcome(session, operation, session.find(key), end, time)
         self._lock(operation).unlink(missing_ok=True)
 
     def log(self, template_id: str) -> Path | None:
-        """The log of the template's last run, even when the template has gone since."""
+        """Return the log of the template's last run, even if the template was deleted."""
         with self._store.reading() as session:
             row = session.sql.execute(
                 "SELECT runs.id FROM runs JOIN operations USING (id) WHERE template = ?"
@@ -279,12 +290,12 @@ class Runs:
     def close(self) -> None:
         """Cancel this process's runs and wait for them to end."""
         self._closing.set()
-        for ended in list(self._ours.values()):
+        for ended in list(self._own_runs.values()):
             ended.wait()
 
 
 def _modified(folder: Path) -> float:
-    """When a log's folder was made; another process may be removing it meanwhile."""
+    """Return a log folder's modification time; 0 if another process removed it."""
     try:
         return folder.stat().st_mtime
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Staging groups: what the service makes for each template, with the storage of its logs."""
+"""Staging resource groups of image templates, with the storage account of their logs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from imagebake.emulator.store import Resource, Session
 ACCOUNTS = "Microsoft.Storage/storageAccounts"
 _GROUPS = "Microsoft.Resources/resourceGroups"
 _RANGE = re.compile(r"bytes=(\d+)-")
-_NEVER = "Thu, 01 Jan 2026 00:00:00 GMT"
+_LAST_MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 def make_staging(call: Call, template: Resource) -> str:
-    """Make the staging group of *template*, or use the one it names; returns the group's id."""
+    """Create the staging group of *template*, or use the given one; return the group's id."""
     if given := template.properties["stagingResourceGroup"]:
         group = str(given)
     else:
@@ -56,7 +56,7 @@ def _make_group(call: Call, template: Resource) -> str:
 
 
 def remove_staging(session: Session, template: Resource) -> None:
-    """Remove what `make_staging` made; a group that the template named stays, empty."""
+    """Remove the staging resources; a group that the template named itself stays."""
     group = template.properties.get("exactStagingResourceGroup")
     if not group:
         return
@@ -68,24 +68,24 @@ def remove_staging(session: Session, template: Resource) -> None:
         session.remove(group)
 
 
-class Logs:
-    """The blobs of staging accounts: the logs of runs, read with a token."""
+class PackerLogRoutes:
+    """Blobs of the staging storage accounts: customization logs, read with a bearer token."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def routes(self) -> tuple[Route, ...]:
-        """What the storage accounts answer."""
+        """Return the blob routes of the staging accounts."""
         return (
             Route("GET", "/<account>/packerlogs", self.blobs, open=True),
             Route("GET", "/<account>/packerlogs/<run>/<file>", self.blob, open=True),
         )
 
     def blobs(self, call: Call) -> Reply:
-        """List the logs of the runs of the account's template, as Blob storage lists."""
+        """List the logs of the runs of the account's template, as List Blobs does."""
         rows = "".join(
             f"<Blob><Name>{escape(f'{path.parent.name}/{path.name}')}</Name><Properties>"
-            f"<Last-Modified>{_NEVER}</Last-Modified>"
+            f"<Last-Modified>{_LAST_MODIFIED}</Last-Modified>"
             f"<Content-Length>{path.stat().st_size}</Content-Length></Properties></Blob>"
             for path in self._logs(call)
         )
@@ -96,7 +96,7 @@ class Logs:
         return Reply(200, text.encode(), {"x-ms-version": call.headers.get("x-ms-version", "")})
 
     def blob(self, call: Call) -> Reply:
-        """Show one log, or what is in it from a place on."""
+        """Return a log, from the start of `x-ms-range` if that is given."""
         wanted = (call.names["run"], call.names["file"])
         found = [path for path in self._logs(call) if (path.parent.name, path.name) == wanted]
         if not found:
@@ -113,7 +113,7 @@ class Logs:
         if not call.headers.get("authorization", "").startswith("Bearer "):
             raise _refused(401, "NoAuthenticationInformation", "Server failed to authenticate.")
         accounts = call.session.list(ACCOUNTS, "/subscriptions/")
-        found = [one for one in accounts if one.name == call.names["account"]]
+        found = [account for account in accounts if account.name == call.names["account"]]
         if not found:
             raise _refused(404, "ResourceNotFound", "The account does not exist.")
         rows = call.session.sql.execute(

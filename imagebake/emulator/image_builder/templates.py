@@ -8,19 +8,22 @@ from imagebake.emulator import operations
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError, resource_not_found
 from imagebake.emulator.image_builder.distribution import RUN_OUTPUTS
-from imagebake.emulator.image_builder.runs import UNDER_WAY, Runs
+from imagebake.emulator.image_builder.runs import UNDER_WAY, ImageTemplateRuns
 from imagebake.emulator.image_builder.staging import make_staging, remove_staging
-from imagebake.emulator.image_builder.template_checks import (
+from imagebake.emulator.image_builder.template_references import (
+    ProvisioningFailed,
+    validate_references,
+)
+from imagebake.emulator.image_builder.template_validation import (
     check_distribute,
     check_identity,
     check_name,
     check_properties,
     check_vm_profile,
+    read_template,
 )
-from imagebake.emulator.image_builder.template_lookups import Unprovisionable, provision
-from imagebake.emulator.image_builder.template_shape import read_template
-from imagebake.emulator.listing import list_page, location, present, require_group, system_data
 from imagebake.emulator.machines.marketplace import Marketplace
+from imagebake.emulator.resources import list_page, location, present, require_group, system_data
 from imagebake.emulator.store import Resource
 
 KIND = "Microsoft.VirtualMachineImages/imageTemplates"
@@ -30,17 +33,17 @@ _STATE_WORDS = {"Succeeded": "provisioned", "Failed": "failed"}
 
 
 def _scope(call: Call) -> str:
-    """The service writes `resourcegroups` in lower case, alone among its kind."""
+    """Return the group's id, with `resourcegroups` in lower case as this service writes it."""
     return f"/subscriptions/{call.names['subscription']}/resourcegroups/{call.names['group']}"
 
 
 def template_id(call: Call) -> str:
-    """The id of the template that the request is about."""
+    """Return the id of the template that the request addresses."""
     return f"{_scope(call)}/providers/{KIND}/{call.names['template']}"
 
 
 def find_template(call: Call) -> Resource:
-    """The template that the request is about, or a 404."""
+    """Return the addressed template; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(template_id(call))
     if not found:
         raise resource_not_found(KIND, call.names["template"], call.names["group"])
@@ -62,35 +65,35 @@ def _is_running(template: Resource) -> bool:
     return template.properties.get("lastRunStatus", {}).get("runState") in UNDER_WAY
 
 
-class Templates:
-    """The routes of image templates, with what stands behind `run`."""
+class ImageTemplateRoutes:
+    """Routes of image templates and their runs."""
 
-    def __init__(self, runs: Runs, marketplace: Marketplace) -> None:
+    def __init__(self, runs: ImageTemplateRuns, marketplace: Marketplace) -> None:
         self._runs = runs
         self._marketplace = marketplace
 
     def routes(self) -> tuple[Route, ...]:
-        """What the service answers."""
-        one = f"{_RULE}/<template>"
+        """Return the routes of image templates."""
+        rule = f"{_RULE}/<template>"
         return (
-            Route("PUT", one, self.put),
-            Route("PATCH", one, self.patch),
-            Route("GET", one, self.get),
-            Route("DELETE", one, self.delete),
+            Route("PUT", rule, self.put),
+            Route("PATCH", rule, self.patch),
+            Route("GET", rule, self.get),
+            Route("DELETE", rule, self.delete),
             Route("GET", _RULE, self.list_in_group),
             Route(
                 "GET",
                 f"/subscriptions/<subscription>/providers/{_PROVIDER}/imagetemplates",
                 self.list_in_subscription,
             ),
-            Route("POST", f"{one}/run", self.run),
-            Route("POST", f"{one}/cancel", self.cancel),
-            Route("GET", f"{one}/runoutputs", self.list_run_outputs),
-            Route("GET", f"{one}/runoutputs/<output>", self.get_run_output),
+            Route("POST", f"{rule}/run", self.run),
+            Route("POST", f"{rule}/cancel", self.cancel),
+            Route("GET", f"{rule}/runoutputs", self.list_run_outputs),
+            Route("GET", f"{rule}/runoutputs/<output>", self.get_run_output),
         )
 
     def put(self, call: Call) -> Reply:
-        """Create a template; there is no updating one."""
+        """Create a template; 409 `Conflict` if it exists, since templates cannot be replaced."""
         require_group(call)
         check_name(call.names["template"])
         if call.session.find(template_id(call)):
@@ -138,19 +141,19 @@ class Templates:
         )
 
     def _provision(self, call: Call, template: Resource) -> Reply:
-        """Answer with the template as it was submitted; what is found out shows later."""
+        """Reply with the submitted template; provisioning errors show in a later GET."""
         answer = present(template, call)
         answer["properties"] = answer["properties"] | {"provisioningState": "Creating"}
         error: dict[str, str] | None = None
         properties = template.body["properties"] = dict(template.properties)
         try:
-            source = provision(template, call.session, self._marketplace)
-        except Unprovisionable as found:
+            source = validate_references(template, call.session, self._marketplace)
+        except ProvisioningFailed as failure:
             template.state = "Failed"
-            error = {"code": found.code, "message": found.message}
+            error = {"code": failure.code, "message": failure.message}
             properties["provisioningError"] = {
-                "provisioningErrorCode": found.code,
-                "message": found.message,
+                "provisioningErrorCode": failure.code,
+                "message": failure.message,
             }
         else:
             if source.exact_version:
@@ -170,7 +173,7 @@ class Templates:
         return operations.headers(call, operations.IMAGE_BUILDER, place, operation)
 
     def patch(self, call: Call) -> Reply:
-        """Update tags, identity, distributors or the build machine's profile, and nothing else."""
+        """Update tags, identity, distributors or the build VM's profile, and nothing else."""
         template = find_template(call)
         if _is_running(template):
             raise _not_allowed("write", template, call)
@@ -193,7 +196,7 @@ class Templates:
         return Reply(200, body, self._headers(call, template, operation))
 
     def get(self, call: Call) -> Reply:
-        """Show one template."""
+        """GET a template."""
         return Reply(200, present(find_template(call), call))
 
     def list_in_group(self, call: Call) -> Reply:
@@ -206,7 +209,7 @@ class Templates:
         return list_page(call, KIND, f"/subscriptions/{call.names['subscription']}/")
 
     def delete(self, call: Call) -> Reply:
-        """Delete a template and its run outputs; what it distributed stays."""
+        """Delete a template and its run outputs; distributed images stay."""
         require_group(call)
         template = call.session.find(template_id(call))
         if not template:
@@ -229,7 +232,7 @@ class Templates:
         )
 
     def run(self, call: Call) -> Reply:
-        """Start a build."""
+        """Start a build; 405 `OperationNotAllowed` unless the template is provisioned and idle."""
         template = find_template(call)
         if _is_running(template) or template.provisioning_state(call.time) != "Succeeded":
             raise _not_allowed("run/action", template, call)
@@ -239,7 +242,7 @@ class Templates:
         return Reply(202, None, headers, then)
 
     def cancel(self, call: Call) -> Reply:
-        """Stop the build that is running; the answer does not wait for it."""
+        """Cancel the running build; the reply does not wait for its end."""
         template = find_template(call)
         if template.properties.get("lastRunStatus", {}).get("runState") != "Running":
             raise _not_allowed("cancel/action", template, call)
@@ -247,11 +250,11 @@ class Templates:
         return Reply(204)
 
     def list_run_outputs(self, call: Call) -> Reply:
-        """List what the last runs distributed."""
+        """List the run outputs of a template."""
         return list_page(call, RUN_OUTPUTS, f"{find_template(call).id}/runOutputs/")
 
     def get_run_output(self, call: Call) -> Reply:
-        """Show one run output."""
+        """GET a run output."""
         found = call.session.find(f"{template_id(call)}/runOutputs/{call.names['output']}")
         if not found:
             names = f"{call.names['template']}/{call.names['output']}"

@@ -1,4 +1,4 @@
-"""Triggers of image templates: a template that runs when its source has a newer version."""
+"""Triggers of image templates: run the template when its source has a newer version."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from imagebake.emulator import operations
 from imagebake.emulator.calls import Call, Reply, Route, stamp
 from imagebake.emulator.errors import ArmError, resource_not_found
 from imagebake.emulator.identifiers import TEMPLATE, image_id
-from imagebake.emulator.image_builder.runs import UNDER_WAY, Runs
-from imagebake.emulator.image_builder.template_lookups import Unprovisionable, find_source
-from imagebake.emulator.image_builder.template_shape import bad_value
+from imagebake.emulator.image_builder.runs import UNDER_WAY, ImageTemplateRuns
+from imagebake.emulator.image_builder.template_references import ProvisioningFailed, find_source
+from imagebake.emulator.image_builder.template_validation import bad_field_value
 from imagebake.emulator.image_builder.templates import find_template
-from imagebake.emulator.listing import list_page, present, system_data
 from imagebake.emulator.machines.marketplace import Marketplace
+from imagebake.emulator.resources import list_page, present, system_data
 from imagebake.emulator.store import Resource, Session
 
 KIND = "Microsoft.VirtualMachineImages/imageTemplates/triggers"
-MOST = 100
-"""So many triggers a subscription has in a region."""
+MOST_TRIGGERS = 100
+"""Limit of triggers per subscription and region."""
 
 _RULE = (
     "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.virtualmachineimages"
@@ -29,31 +29,31 @@ _RULE = (
 _REFUSED = 409
 
 
-class Triggers:
-    """The routes of triggers, and what lets one go off."""
+class TriggerRoutes:
+    """Routes of triggers, and their firing."""
 
-    def __init__(self, runs: Runs, marketplace: Marketplace) -> None:
+    def __init__(self, runs: ImageTemplateRuns, marketplace: Marketplace) -> None:
         self._runs = runs
         self._marketplace = marketplace
 
     def routes(self) -> tuple[Route, ...]:
-        """What the service answers."""
-        one = f"{_RULE}/<trigger>"
+        """Return the routes of triggers."""
+        rule = f"{_RULE}/<trigger>"
         return (
-            Route("PUT", one, self.put),
-            Route("GET", one, self.get),
-            Route("DELETE", one, self.delete),
+            Route("PUT", rule, self.put),
+            Route("GET", rule, self.get),
+            Route("DELETE", rule, self.delete),
             Route("GET", _RULE, self.list_of_template),
         )
 
     def put(self, call: Call) -> Reply:
-        """Set a trigger; the newest version that there is now does not let it go off."""
+        """Create a trigger; it fires for versions newer than the current one."""
         template, name = find_template(call), call.names["trigger"]
         given = call.document().get("properties") or {}
         if not TEMPLATE.fullmatch(name):
-            raise bad_value("Trigger", "name", name)
+            raise bad_field_value("Trigger", "name", name)
         if given.get("kind") != "SourceImage":
-            raise bad_value("Trigger.properties", "kind", given.get("kind"))
+            raise bad_field_value("Trigger.properties", "kind", given.get("kind"))
         trigger_id = f"{template.id}/triggers/{name}"
         known = call.session.find(trigger_id)
         if not known:
@@ -77,28 +77,28 @@ class Triggers:
             call.session, trigger.id, started=call.time, ended=trigger.settles
         )
         place = template.body["location"]
-        told = operations.headers(call, operations.IMAGE_BUILDER, place, operation)
-        return Reply(200 if known else 201, present(trigger, call), told)
+        headers = operations.headers(call, operations.IMAGE_BUILDER, place, operation)
+        return Reply(200 if known else 201, present(trigger, call), headers)
 
     def _require_allowed(self, call: Call, template: Resource) -> None:
         if template.provisioning_state(call.time) != "Succeeded":
             raise _refusal("the image template has not been provisioned successfully")
         if call.session.list(KIND, f"{template.id}/triggers/", limit=1):
             raise _refusal("the image template has a trigger already")
-        if why := _unfit(template.properties):
-            raise _refusal(why)
+        if reason := _ineligibility(template.properties):
+            raise _refusal(reason)
         place = template.body["location"]
-        there = [
-            one
-            for one in call.session.list(KIND, f"/subscriptions/{call.names['subscription']}/")
-            if (owner := call.session.find(one.id.rpartition("/triggers/")[0]))
+        in_region = [
+            trigger
+            for trigger in call.session.list(KIND, f"/subscriptions/{call.names['subscription']}/")
+            if (owner := call.session.find(trigger.id.rpartition("/triggers/")[0]))
             and owner.body["location"] == place
         ]
-        if len(there) >= MOST:
-            raise _refusal(f"the subscription has {MOST} triggers in {place}")
+        if len(in_region) >= MOST_TRIGGERS:
+            raise _refusal(f"the subscription has {MOST_TRIGGERS} triggers in {place}")
 
     def get(self, call: Call) -> Reply:
-        """Show one trigger."""
+        """GET a trigger."""
         return Reply(200, present(self._find(call), call))
 
     def list_of_template(self, call: Call) -> Reply:
@@ -114,8 +114,8 @@ class Triggers:
         call.session.remove(found.id)
         operation = operations.begin(call.session, found.id, started=call.time, ended=call.time)
         place = template.body["location"]
-        told = operations.with_location(call, operations.IMAGE_BUILDER, place, operation)
-        return Reply(202, None, told)
+        headers = operations.with_location(call, operations.IMAGE_BUILDER, place, operation)
+        return Reply(202, None, headers)
 
     def _find(self, call: Call) -> Resource:
         template = find_template(call)
@@ -126,7 +126,7 @@ class Triggers:
         return found
 
     def due(self, session: Session) -> tuple[str, ...]:
-        """The triggers whose source has a version that they have not seen."""
+        """Return the triggers whose source has a version that they have not seen."""
         return tuple(
             trigger.id
             for trigger in session.list(KIND, "/subscriptions/")
@@ -134,12 +134,12 @@ class Triggers:
             and self._newest(template, session) not in ("", trigger.private["seen"])
         )
 
-    def go_off(
+    def fire(
         self, trigger_id: str, session: Session, now: dt.datetime
     ) -> Callable[[], None] | None:
-        """Run the template of a trigger that is due; what the result does starts the run.
+        """Run the template of a due trigger; call the result to start the run.
 
-        While the template runs already, the version is left for later.
+        While the template is running, the trigger stays due.
         """
         trigger = session.find(trigger_id)
         template = session.find(trigger_id.rpartition("/triggers/")[0])
@@ -155,11 +155,11 @@ class Triggers:
         return start
 
     def _newest(self, template: Resource, session: Session) -> str:
-        """The newest version of the template's source; empty where there is none."""
+        """Return the newest version of the template's source; empty if there is none."""
         source, place = template.properties["source"], template.body["location"]
         try:
             return find_source(source, place, session, self._marketplace).exact_version
-        except Unprovisionable:
+        except ProvisioningFailed:
             return ""
 
 
@@ -171,8 +171,8 @@ def _refusal(why: str) -> ArmError:
     return ArmError(_REFUSED, "Conflict", f"The trigger cannot be created: {why}.")
 
 
-def _unfit(properties: Mapping[str, Any]) -> str:
-    """Why a template cannot have a trigger; empty where it can."""
+def _ineligibility(properties: Mapping[str, Any]) -> str:
+    """Return why a template cannot have a trigger; empty if it can."""
     source = properties["source"]
     if source["type"] == "ManagedImage":
         return "its source is a managed image"

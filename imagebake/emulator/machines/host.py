@@ -1,4 +1,4 @@
-"""What stands behind the virtual machines of an emulator."""
+"""Interface to the VM host that boots the emulator's virtual machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READY = "Ready"
 
 
 class MachineFailed(Exception):
-    """The machine could not be started, or broke: *code* and *message* become ARM's error."""
+    """The VM could not start, or crashed: *code* and *message* become the ARM error."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -24,9 +24,9 @@ class MachineFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtensionOrder:
-    """An extension in a machine's model; *version* is the `major.minor` that was asked for.
+    """An extension in a VM's model; *version* is the requested `major.minor`.
 
-    *sequence* goes up whenever somebody puts the extension again.
+    *sequence* is the settings' sequence number: each PUT of the extension increments it.
     """
 
     name: str
@@ -40,15 +40,15 @@ class ExtensionOrder:
 
     @property
     def handler(self) -> str:
-        """The handler's full name, as the agent reports it."""
+        """Return the handler's full name, `Publisher.Type`, as the agent reports it."""
         return f"{self.publisher}.{self.type}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineOrder:
-    """One machine to be started; *image* is the record of the gallery version it is made from.
+    """The VM to boot; *image* is the image record of its gallery version.
 
-    *user_data* is in base64, as the machine gets it from its metadata.
+    *user_data* is base64, as the instance metadata service returns it.
     """
 
     id: str
@@ -66,9 +66,10 @@ class MachineOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerReport:
-    """What the agent says of one handler, and the handler (*extension*…) of its own work.
+    """Status of an extension handler as the agent reports it.
 
-    *extension* is `success`, `error`, `transitioning`, or None while it has said nothing.
+    *extension* is the status that the handler reports of its own work: `success`, `error`,
+    `transitioning`, or None before its first report.
     """
 
     handler: str
@@ -82,10 +83,10 @@ class HandlerReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineReport:
-    """Everything that a machine has reported so far.
+    """The latest status of a VM: OS provisioning, agent and extension handlers.
 
-    *provisioning* is `Ready`, or `NotReady: ` and why, or None. The agent's part is empty
-    until the agent has reported.
+    *provisioning* is `Ready`, `NotReady: ` followed by the reason, or None. The agent's fields
+    are empty until its first report.
     """
 
     time: dt.datetime
@@ -96,32 +97,32 @@ class MachineReport:
     handlers: tuple[HandlerReport, ...] = ()
 
     def handler(self, name: str) -> HandlerReport | None:
-        """The handler of this name, without regard to case as on Azure."""
-        same = (one for one in self.handlers if one.handler.lower() == name.lower())
-        return next(same, None)
+        """Return the handler of this name; the comparison ignores case, as on Azure."""
+        matching = (handler for handler in self.handlers if handler.handler.lower() == name.lower())
+        return next(matching, None)
 
 
 class RunningMachine(Protocol):
-    """A machine that is on; thread-safe."""
+    """A VM that is powered on; thread-safe."""
 
     def set_extensions(self, extensions: tuple[ExtensionOrder, ...]) -> None:
-        """Give the machine a new goal state with these extensions and no others."""
+        """Publish a new goal state with exactly these extensions."""
 
     def console(self) -> bytes:
-        """The last that the machine printed on its serial console."""
+        """Return the end of the serial console's output."""
         ...
 
     def stop(self) -> None:
-        """Turn it off and forget what it wrote; nothing reports afterwards."""
+        """Power off and delete the disk; no report arrives afterwards."""
 
 
 class MachineHost(Protocol):
-    """Starts machines."""
+    """Boots virtual machines."""
 
     def boot(
         self, order: MachineOrder, *, on_report: Callable[[MachineReport], None]
     ) -> RunningMachine:
-        """Turn a machine on and return; *on_report* then hears each report, from any thread.
+        """Power on a VM and return; *on_report* is called for each report, from any thread.
 
         Raises `MachineFailed`.
         """
@@ -132,9 +133,9 @@ EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
 
 
 def wanted_extensions(session: Session, machine_key: str) -> tuple[ExtensionOrder, ...]:
-    """The extensions that the machine shall have by now."""
+    """Return the extensions in the VM's current model."""
     found = session.list(EXTENSION, f"{machine_key}/extensions/")
-    return tuple(_extension(one) for one in found if one.settling != "Deleting")
+    return tuple(_extension(extension) for extension in found if extension.settling != "Deleting")
 
 
 def _extension(resource: Resource) -> ExtensionOrder:
@@ -152,7 +153,7 @@ def _extension(resource: Resource) -> ExtensionOrder:
 
 
 def machine_order(machine: Resource, image: Mapping[str, object]) -> MachineOrder:
-    """What to boot for *machine*, from *image*, a record."""
+    """Return the boot order for *machine* from *image*, an image record."""
     properties = machine.properties
     profile = properties["osProfile"]
     linux = profile.get("linuxConfiguration") or {}

@@ -1,4 +1,4 @@
-"""What the marketplace offers: only what the emulator's owner says."""
+"""Marketplace images and VM extension versions, as the emulator's owner configures them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagebake.emulator.errors import ArmError
 from imagebake.emulator.identifiers import region
 
 REGIONS = "regions"
-"""Where a version is, among its properties; everywhere when absent. It never goes out."""
+"""Key of a version's properties that lists its regions (absent: everywhere); never rendered."""
 
 _DEFAULTS = {
     "operatingSystem": "Linux",
@@ -27,34 +27,34 @@ _DEFAULTS = {
 def offered_in(
     location: str, versions: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """The versions that *location* has: they arrive in one region after the other."""
-    named = region(location)
+    """Return the versions published in *location*: Azure publishes region by region."""
+    place = region(location)
     return {
         version: properties
         for version, properties in versions.items()
-        if REGIONS not in properties or named in map(region, properties[REGIONS])
+        if REGIONS not in properties or place in map(region, properties[REGIONS])
     }
 
 
 def shown(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties as they go out."""
+    """Return the properties without the emulator's own `regions`."""
     return {name: value for name, value in properties.items() if name != REGIONS}
 
 
 def extension_shown(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties of an extension's version, with what every one has."""
+    """Return the properties of an extension version, with Azure's defaults filled in."""
     return _DEFAULTS | shown(properties)
 
 
 def wants_properties(call: Call) -> bool:
-    """Whether a list is asked for with the properties of each; refuses to expand anything else."""
+    """Return whether `$expand=properties` is set; 400 for any other `$expand`."""
     expand = call.query.get("$expand", "")
     if expand and expand.lower() != "properties":
         raise ArmError(400, "InvalidParameter", f"The value '{expand}' of $expand is not valid.")
     return bool(expand)
 
 
-Said = Callable[[Mapping[str, Any]], dict[str, Any]]
+Rendered = Callable[[Mapping[str, Any]], dict[str, Any]]
 Offer = tuple[str, str, str]
 
 _PUBLISHERS = (
@@ -69,9 +69,9 @@ _EXTENSIONS = f"{_PUBLISHERS}/vmextension/types"
 class Marketplace:
     """Images by (publisher, offer, sku) and extensions by (publisher, type).
 
-    Each maps its versions to their properties, among which `regions` names where the version
-    is, if it is not everywhere. Of an offer that is not here nothing is known, and image
-    templates may name any version of it.
+    Each maps versions to their properties, of which `regions` restricts where the version is
+    published. Offers that are not configured are unknown, and image templates may name any
+    version of them.
     """
 
     images: Mapping[Offer, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class Marketplace:
     def versions(
         self, location: str, publisher: str, offer: str, sku: str
     ) -> Mapping[str, Mapping[str, Any]] | None:
-        """The versions of an offer in *location*; None where the offer is unknown."""
+        """Return an offer's versions in *location*; None if the offer is unknown."""
         found = _lookup(self.images, (publisher, offer, sku))
         return None if found is None else offered_in(location, found)
 
     def routes(self) -> tuple[Route, ...]:
-        """Listing and showing images and extensions."""
+        """Return the routes that list and show images and extensions."""
         return (
             Route("GET", _IMAGES, self._list_images),
             Route("GET", f"{_IMAGES}/<version>", self._get_image),
@@ -104,14 +104,14 @@ class Marketplace:
         return offered_in(call.names["location"], found)
 
     def _list_images(self, call: Call) -> Reply:
-        return Reply(200, _listed(call, self._image_versions(call), shown))
+        return Reply(200, _version_entries(call, self._image_versions(call), shown))
 
     def _get_image(self, call: Call) -> Reply:
-        return Reply(200, _one(call, self._image_versions(call), shown))
+        return Reply(200, _version_entry(call, self._image_versions(call), shown))
 
     def _list_types(self, call: Call) -> Reply:
         publisher = call.names["publisher"].lower()
-        types = sorted(kind for who, kind in self.extensions if who.lower() == publisher)
+        types = sorted(kind for owner, kind in self.extensions if owner.lower() == publisher)
         return Reply(200, [_entry(call, kind) for kind in types])
 
     def _extension_versions(self, call: Call) -> Mapping[str, Mapping[str, Any]]:
@@ -124,10 +124,10 @@ class Marketplace:
         return offered_in(call.names["location"], found)
 
     def _list_extensions(self, call: Call) -> Reply:
-        return Reply(200, _listed(call, self._extension_versions(call), extension_shown))
+        return Reply(200, _version_entries(call, self._extension_versions(call), extension_shown))
 
     def _get_extension(self, call: Call) -> Reply:
-        return Reply(200, _one(call, self._extension_versions(call), extension_shown))
+        return Reply(200, _version_entry(call, self._extension_versions(call), extension_shown))
 
 
 def _lookup(
@@ -140,7 +140,7 @@ def _lookup(
 
 
 def _page(versions: Mapping[str, Any], call: Call) -> list[str]:
-    """Versions in numeric order, as `$orderby` and `$top` want them."""
+    """Sort versions numerically and apply `$orderby` and `$top`."""
     descending = "desc" in call.query.get("$orderby", "").split()
     ordered = sorted(versions, key=_order, reverse=descending)
     return ordered[: int(call.query["$top"])] if "$top" in call.query else ordered
@@ -156,18 +156,21 @@ def _entry(call: Call, name: str) -> dict[str, Any]:
     return {"id": own, "name": name, "location": call.names["location"]}
 
 
-def _listed(
-    call: Call, versions: Mapping[str, Mapping[str, Any]], said: Said
+def _version_entries(
+    call: Call, versions: Mapping[str, Mapping[str, Any]], render: Rendered
 ) -> list[dict[str, Any]]:
-    whole = wants_properties(call)
+    with_properties = wants_properties(call)
     return [
-        _entry(call, version) | ({"properties": said(versions[version])} if whole else {})
+        _entry(call, version)
+        | ({"properties": render(versions[version])} if with_properties else {})
         for version in _page(versions, call)
     ]
 
 
-def _one(call: Call, versions: Mapping[str, Mapping[str, Any]], said: Said) -> dict[str, Any]:
+def _version_entry(
+    call: Call, versions: Mapping[str, Mapping[str, Any]], render: Rendered
+) -> dict[str, Any]:
     name = call.names["version"]
     if name not in versions:
         raise ArmError(404, "NotFound", f"The version '{name}' was not found: {call.path}.")
-    return _entry(call, name) | {"properties": said(versions[name])}
+    return _entry(call, name) | {"properties": render(versions[name])}

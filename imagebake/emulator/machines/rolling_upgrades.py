@@ -1,7 +1,7 @@
-"""Rolling upgrades: a scale set moved to its model in batches, as its policy and the clock say.
+"""Rolling upgrades of scale sets: batches as the rolling upgrade policy and the clock allow.
 
-An upgrade under way is looked at again when it is due (`Resource.settles`): by whatever
-request comes next, as if it had been looked at in time.
+An upgrade in progress advances when it is due (`Resource.settles`): the next request, whatever it
+is, advances it as if each step had happened on time.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from dataclasses import replace
 from imagebake.emulator import operations
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.galleries.soft_deletion import usable
-from imagebake.emulator.machines.scale_set_instances import image_of, instances_of, number_of
-from imagebake.emulator.machines.scale_set_models import pause_seconds
-from imagebake.emulator.machines.scale_set_reconciler import Crew
+from imagebake.emulator.machines.scale_set_models import (
+    image_of,
+    instances_of,
+    number_of,
+    pause_seconds,
+)
+from imagebake.emulator.machines.scale_set_reconciler import VmssReconciler
 from imagebake.emulator.store import Resource, Session
 
 KIND = "Microsoft.Compute/virtualMachineScaleSets/rollingUpgrades"
@@ -25,23 +29,23 @@ _MORE = "For details on rolling upgrades, use http://aka.ms/AzureVMSSRollingUpgr
 
 
 def latest(session: Session, scale_set: Resource) -> Resource | None:
-    """The scale set's last upgrade, under way or over; None when it never had one."""
+    """Return the scale set's most recent upgrade, finished or not; None if it never had one."""
     number = scale_set.private.get("upgrades", 0)
     return session.find(_id(scale_set, number)) if number else None
 
 
 def history(session: Session, scale_set: Resource) -> list[Resource]:
-    """Every upgrade of the scale set, the last one first."""
+    """Return the scale set's upgrades, newest first."""
     return session.list(KIND, f"{scale_set.key}/rollingupgrades/")[::-1]
 
 
 def is_rolling(upgrade: Resource | None) -> bool:
-    """Whether *upgrade* is under way."""
+    """Return whether *upgrade* is in progress."""
     return upgrade is not None and upgrade.settling == ROLLING
 
 
 def require_none(session: Session, scale_set: Resource) -> None:
-    """Refuse to begin while an upgrade of *scale_set* is under way."""
+    """Refuse to proceed while a rolling upgrade is in progress: 409 `OperationNotAllowed`."""
     if is_rolling(latest(session, scale_set)):
         raise ArmError(
             409,
@@ -52,23 +56,25 @@ def require_none(session: Session, scale_set: Resource) -> None:
 
 
 def start(
-    crew: Crew,
+    reconciler: VmssReconciler,
     scale_set: Resource,
     *,
     needs: Callable[[Resource, Resource], bool],
     operation: str | None = None,
 ) -> Resource:
-    """Begin to move those instances that need it; *needs* is asked (instance, image).
+    """Start a rolling upgrade of the instances for which *needs(instance, image)* is true.
 
-    *scale_set* is changed and kept. *operation* ends with the upgrade.
+    Changes and stores *scale_set*. *operation*, if any, ends with the upgrade.
     """
-    session = crew.session
+    session = reconciler.session
     require_none(session, scale_set)
-    image = image_of(session, scale_set, crew.time)
+    image = image_of(session, scale_set, reconciler.time)
     policy = scale_set.properties["upgradePolicy"]["rollingUpgradePolicy"]
-    pending = [one for one in instances_of(session, scale_set) if needs(one, image)]
+    pending = [instance for instance in instances_of(session, scale_set) if needs(instance, image)]
     if policy.get("prioritizeUnhealthyInstances"):
-        pending.sort(key=lambda one: (_is_well(one, crew.time), number_of(one)))
+        pending.sort(
+            key=lambda instance: (_is_well(instance, reconciler.time), number_of(instance))
+        )
     number = scale_set.private["upgrades"] = scale_set.private.get("upgrades", 0) + 1
     session.put(scale_set)
     upgrade = Resource(
@@ -77,25 +83,25 @@ def start(
         {
             "policy": policy,
             "image": image.id,
-            "pending": [number_of(one) for one in pending],
+            "pending": [number_of(instance) for instance in pending],
             "batch": [],
             "done": 0,
             "failed": [],
-            "started": crew.time,
+            "started": reconciler.time,
             "operation": operation,
-            "action": ["Start", crew.time],
+            "action": ["Start", reconciler.time],
         },
-        settles=crew.time,
+        settles=reconciler.time,
         settling=ROLLING,
         state=COMPLETED,
     )
-    advance(crew, scale_set, upgrade)
+    advance(reconciler, scale_set, upgrade)
     return upgrade
 
 
-def cancel(crew: Crew, scale_set: Resource) -> Resource:
-    """Let the batch that is under way be the last one."""
-    upgrade = latest(crew.session, scale_set)
+def cancel(reconciler: VmssReconciler, scale_set: Resource) -> Resource:
+    """Cancel the upgrade: the batch in progress finishes, and no other follows."""
+    upgrade = latest(reconciler.session, scale_set)
     if upgrade is None or not is_rolling(upgrade):
         raise ArmError(
             409,
@@ -103,37 +109,37 @@ def cancel(crew: Crew, scale_set: Resource) -> Resource:
             f"There is no rolling upgrade in progress on VM scale set '{scale_set.name}', so"
             " there is none to cancel.",
         )
-    upgrade.private["action"] = ["Cancel", crew.time]
+    upgrade.private["action"] = ["Cancel", reconciler.time]
     upgrade.private["pending"] = []
     upgrade.state = CANCELLED
     if not upgrade.private["batch"]:
-        upgrade.settles = crew.time
-    advance(crew, scale_set, upgrade)
+        upgrade.settles = reconciler.time
+    advance(reconciler, scale_set, upgrade)
     return upgrade
 
 
-def advance(crew: Crew, scale_set: Resource, upgrade: Resource) -> None:
-    """Do what is due of *upgrade* by the crew's time, each step at its own time."""
-    while is_rolling(upgrade) and upgrade.settles <= crew.time:
-        then = replace(crew, time=upgrade.settles)
+def advance(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resource) -> None:
+    """Carry out the steps of *upgrade* that are due, each at its own time."""
+    while is_rolling(upgrade) and upgrade.settles <= reconciler.time:
+        on_time = replace(reconciler, time=upgrade.settles)
         if upgrade.private["batch"]:
-            _end_batch(then, scale_set, upgrade)
+            _end_batch(on_time, scale_set, upgrade)
         else:
-            _begin_batch(then, scale_set, upgrade)
-    crew.session.put(upgrade)
+            _begin_batch(on_time, scale_set, upgrade)
+    reconciler.session.put(upgrade)
 
 
-def advance_due(crew: Crew) -> None:
-    """Do what is due of every upgrade."""
-    for key in crew.session.due(ROLLING, crew.time):
-        upgrade = crew.session.find(key)
-        scale_set = crew.session.find(key.rpartition("/rollingupgrades/")[0])
+def advance_due(reconciler: VmssReconciler) -> None:
+    """Advance every rolling upgrade that is due."""
+    for key in reconciler.session.due(ROLLING, reconciler.time):
+        upgrade = reconciler.session.find(key)
+        scale_set = reconciler.session.find(key.rpartition("/rollingupgrades/")[0])
         if upgrade and scale_set:
-            advance(crew, scale_set, upgrade)
+            advance(reconciler, scale_set, upgrade)
 
 
 def wake(session: Session, scale_set_key: str, time: float) -> None:
-    """Have the upgrade of a scale set looked at by the next request: an instance is ready."""
+    """Make the scale set's upgrade due now, because one of its instances settled."""
     scale_set = session.find(scale_set_key)
     upgrade = latest(session, scale_set) if scale_set else None
     if upgrade is not None and is_rolling(upgrade):
@@ -141,88 +147,97 @@ def wake(session: Session, scale_set_key: str, time: float) -> None:
         session.put(upgrade)
 
 
-def _begin_batch(crew: Crew, scale_set: Resource, upgrade: Resource) -> None:
-    known = upgrade.private
-    instances = {number_of(one): one for one in instances_of(crew.session, scale_set)}
-    pending = [number for number in known["pending"] if number in instances]
-    unwell = sum(not _is_well(one, crew.time) for one in instances.values())
+def _begin_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resource) -> None:
+    state = upgrade.private
+    instances = {
+        number_of(instance): instance for instance in instances_of(reconciler.session, scale_set)
+    }
+    pending = [number for number in state["pending"] if number in instances]
+    unhealthy = sum(not _is_well(instance, reconciler.time) for instance in instances.values())
     if not pending:
-        _end(crew, upgrade, upgrade.state)
+        _end(reconciler, upgrade, upgrade.state)
         return
-    most = known["policy"]["maxUnhealthyInstancePercent"]
-    if 100 * unwell > most * len(instances):
-        when = "InRollingUpgrade" if known["done"] or known["failed"] else "BeforeRollingUpgrade"
+    limit = state["policy"]["maxUnhealthyInstancePercent"]
+    # Azure checks maxUnhealthyInstancePercent before each batch, the first one included.
+    if 100 * unhealthy > limit * len(instances):
+        when = "InRollingUpgrade" if state["done"] or state["failed"] else "BeforeRollingUpgrade"
         _fault(
-            crew,
+            reconciler,
             upgrade,
             f"MaxUnhealthyInstancePercentExceeded{when}",
             "Rolling Upgrade failed after exceeding the MaxUnhealthyInstancePercent value defined"
-            f" in the RollingUpgradePolicy. {100 * unwell // len(instances)}% of instances are in"
-            f" an unhealthy state - more than the threshold of {most}%. {_MORE}",
+            f" in the RollingUpgradePolicy. {100 * unhealthy // len(instances)}% of instances are"
+            f" in an unhealthy state - more than the threshold of {limit}%. {_MORE}",
         )
         return
-    size = max(1, len(instances) * known["policy"]["maxBatchInstancePercent"] // 100)
-    known["batch"], known["pending"] = pending[:size], pending[size:]
-    image = usable(crew.session, known["image"], crew.time)
+    # A batch is never empty, however small the percentage.
+    size = max(1, len(instances) * state["policy"]["maxBatchInstancePercent"] // 100)
+    state["batch"], state["pending"] = pending[:size], pending[size:]
+    image = usable(reconciler.session, state["image"], reconciler.time)
     if image is None:
-        _fault(crew, upgrade, "GalleryImageNotFound", f"{known['image']} is not found.")
+        _fault(reconciler, upgrade, "GalleryImageNotFound", f"{state['image']} is not found.")
         return
-    batch = [instances[number] for number in known["batch"]]
+    batch = [instances[number] for number in state["batch"]]
     for instance in batch:
         instance.settling = "Updating"
-        crew.renew(instance, scale_set, image)
-    upgrade.settles = max(one.settles for one in batch)
+        reconciler.apply_latest_model(instance, scale_set, image)
+    upgrade.settles = max(instance.settles for instance in batch)
 
 
-def _end_batch(crew: Crew, scale_set: Resource, upgrade: Resource) -> None:
-    known = upgrade.private
+def _end_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resource) -> None:
+    state = upgrade.private
     found = (
-        crew.session.find(f"{scale_set.id}/virtualMachines/{number}") for number in known["batch"]
+        reconciler.session.find(f"{scale_set.id}/virtualMachines/{number}")
+        for number in state["batch"]
     )
-    batch = [one for one in found if one]
-    ends = max([crew.time, *(one.settles for one in batch)])
-    if ends > crew.time:
+    batch = [instance for instance in found if instance]
+    ends = max([reconciler.time, *(instance.settles for instance in batch)])
+    # An instance of the batch is still settling, so the batch has not ended.
+    if ends > reconciler.time:
         upgrade.settles = ends
         return
-    failed = [number_of(one) for one in batch if not _is_well(one, crew.time)]
-    known["batch"] = []
-    known["failed"] += failed
-    known["done"] += len(batch) - len(failed)
-    most = known["policy"]["maxUnhealthyUpgradedInstancePercent"]
-    bad, upgraded = len(known["failed"]), len(known["failed"]) + known["done"]
-    if 100 * bad > most * upgraded:
+    failed = [number_of(instance) for instance in batch if not _is_well(instance, reconciler.time)]
+    state["batch"] = []
+    state["failed"] += failed
+    state["done"] += len(batch) - len(failed)
+    limit = state["policy"]["maxUnhealthyUpgradedInstancePercent"]
+    failed_count, upgraded = len(state["failed"]), len(state["failed"]) + state["done"]
+    # Checked after each batch, over the instances upgraded so far.
+    if 100 * failed_count > limit * upgraded:
         _fault(
-            crew,
+            reconciler,
             upgrade,
             "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
             "Rolling Upgrade failed after exceeding the MaxUnhealthyUpgradedInstancePercent value"
-            f" defined in the RollingUpgradePolicy. {100 * bad // upgraded}% of instances are in"
-            f" an unhealthy state after being upgraded - more than the threshold of {most}%. The"
-            " most impactful error is: Instance found to be unhealthy or unreachable.. First"
-            f" failed instance ID is: {known['failed'][0]}. {_MORE}",
+            f" defined in the RollingUpgradePolicy. {100 * failed_count // upgraded}% of instances"
+            f" are in an unhealthy state after being upgraded - more than the threshold of {limit}%"
+            ". The most impactful error is: Instance found to be unhealthy or unreachable.. First"
+            f" failed instance ID is: {state['failed'][0]}. {_MORE}",
         )
-    elif known["pending"]:
-        upgrade.settles = crew.time + pause_seconds(known["policy"])
+    elif state["pending"]:
+        upgrade.settles = reconciler.time + pause_seconds(state["policy"])
     else:
-        _end(crew, upgrade, upgrade.state)
+        _end(reconciler, upgrade, upgrade.state)
 
 
 def _is_well(instance: Resource, time: float) -> bool:
     return instance.provisioning_state(time) == "Succeeded"
 
 
-def _fault(crew: Crew, upgrade: Resource, code: str, message: str) -> None:
+def _fault(reconciler: VmssReconciler, upgrade: Resource, code: str, message: str) -> None:
     upgrade.private["error"] = {"code": code, "message": message}
-    _end(crew, upgrade, FAULTED)
+    _end(reconciler, upgrade, FAULTED)
 
 
-def _end(crew: Crew, upgrade: Resource, state: str) -> None:
+def _end(reconciler: VmssReconciler, upgrade: Resource, state: str) -> None:
     upgrade.settling = upgrade.state = state
-    upgrade.private["ended"] = crew.time
+    upgrade.private["ended"] = reconciler.time
     if operation := upgrade.private["operation"]:
         status = _STATUS[state]
         error = upgrade.private.get("error")
-        operations.finish(crew.session, operation, ended=crew.time, status=status, error=error)
+        operations.finish(
+            reconciler.session, operation, ended=reconciler.time, status=status, error=error
+        )
 
 
 def _id(scale_set: Resource, number: int) -> str:

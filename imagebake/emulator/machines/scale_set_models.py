@@ -1,15 +1,20 @@
-"""What a scale set's body must say, how a PATCH changes it, and what an instance gets of it."""
+"""Scale set models: validation, PATCH merging, and the instances made from them."""
 
 from __future__ import annotations
 
 import copy
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from imagebake.emulator.calls import Call
 from imagebake.emulator.errors import ArmError, change_not_allowed, invalid_parameter
-from imagebake.emulator.store import Resource
+from imagebake.emulator.machines.host import EXTENSION
+from imagebake.emulator.machines.instance_views import instance_view
+from imagebake.emulator.machines.vm_models import find_image_version
+from imagebake.emulator.resources import present
+from imagebake.emulator.store import Resource, Session
 
 SCALE_SET = "Microsoft.Compute/virtualMachineScaleSets"
 INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
@@ -29,7 +34,7 @@ Json = dict[str, Any]
 
 
 def merged(known: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
-    """*known* as a PATCH with *given* leaves it: objects merge, everything else replaces."""
+    """Merge a PATCH body into *known*: objects merge recursively, other values replace."""
     result = dict(known)
     for key, value in given.items():
         old = result.get(key)
@@ -41,7 +46,7 @@ def merged(known: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
 
 
 def set_properties(given: Mapping[str, Any], known: Resource | None) -> Json:
-    """The properties of a scale set, complete; raises `ArmError` for what Compute refuses."""
+    """Return a scale set's complete properties; raises `ArmError` where Compute refuses them."""
     if given.get("orchestrationMode", "Uniform") != "Uniform":
         raise invalid_parameter(
             "The emulator knows scale sets of which orchestrationMode is 'Uniform' only."
@@ -59,12 +64,12 @@ def set_properties(given: Mapping[str, Any], known: Resource | None) -> Json:
             raise _missing(f"osProfile.{name}")
     if not given.get("upgradePolicy"):
         raise _missing("upgradePolicy")
-    same = known.properties["uniqueId"] if known else str(uuid.uuid4())
+    unique_id = known.properties["uniqueId"] if known else str(uuid.uuid4())
     return dict(given) | {
         "orchestrationMode": "Uniform",
         "upgradePolicy": _upgrade_policy(given["upgradePolicy"]),
         "overprovision": bool(given.get("overprovision")),
-        "uniqueId": same,
+        "uniqueId": unique_id,
     }
 
 
@@ -92,7 +97,7 @@ def _upgrade_policy(given: Mapping[str, Any]) -> Json:
 
 
 def pause_seconds(policy: Mapping[str, Any]) -> float:
-    """The policy's pause between batches in seconds."""
+    """Return the policy's `pauseTimeBetweenBatches`, an ISO 8601 duration, in seconds."""
     text = policy["pauseTimeBetweenBatches"]
     match = _DURATION.fullmatch(str(text))
     if not match:
@@ -105,7 +110,7 @@ def pause_seconds(policy: Mapping[str, Any]) -> float:
 
 
 def sku(given: Mapping[str, Any] | None) -> Json:
-    """The size and the number of the instances."""
+    """Return the validated `sku`: the VM size and the capacity."""
     if not given or not given.get("name"):
         raise _missing("sku.name")
     capacity = given.get("capacity")
@@ -118,36 +123,39 @@ def sku(given: Mapping[str, Any] | None) -> Json:
 
 
 def without_secrets(properties: Mapping[str, Any]) -> tuple[Json, Json]:
-    """*properties* as they may be shown, and what may not be: custom data, protected settings."""
-    shown = copy.deepcopy(dict(properties))
-    profile = shown["virtualMachineProfile"]
-    custom = profile["osProfile"].pop("customData", None)
+    """Split *properties* into the public ones and the write-only ones.
+
+    The write-only ones are custom data and the extensions' protected settings.
+    """
+    public = copy.deepcopy(dict(properties))
+    profile = public["virtualMachineProfile"]
+    custom_data = profile["osProfile"].pop("customData", None)
     profile["osProfile"].pop("adminPassword", None)
-    hidden = {
-        one["name"]: one.get("properties", {}).pop("protectedSettings", None)
-        for one in extensions_of(shown)
+    protected = {
+        extension["name"]: extension.get("properties", {}).pop("protectedSettings", None)
+        for extension in extensions_of(public)
     }
-    return shown, {"custom_data": custom, "protected": hidden}
+    return public, {"custom_data": custom_data, "protected": protected}
 
 
 def extensions_of(properties: Mapping[str, Any]) -> list[Json]:
-    """The extensions in a scale set's model."""
+    """Return the extensions in a scale set's model."""
     profile = properties["virtualMachineProfile"].get("extensionProfile") or {}
     return list(profile.get("extensions") or [])
 
 
 def same_kind(known: Resource | None, given: Mapping[str, Any]) -> None:
-    """Refuse what of a scale set never changes."""
+    """Refuse to change an immutable property: 409 `PropertyChangeNotAllowed`."""
     if not known or not (profile := given.get("virtualMachineProfile")):
         return
-    told = (profile.get("osProfile") or {}).get("computerNamePrefix")
-    have = known.properties["virtualMachineProfile"]["osProfile"]["computerNamePrefix"]
-    if told and told != have:
+    requested = (profile.get("osProfile") or {}).get("computerNamePrefix")
+    current = known.properties["virtualMachineProfile"]["osProfile"]["computerNamePrefix"]
+    if requested and requested != current:
         raise change_not_allowed("osProfile.computerNamePrefix")
 
 
 def instance_body(scale_set: Resource, number: int) -> Json:
-    """The body of a new instance, its model not yet applied."""
+    """Return the body of a new instance, before the model is applied."""
     prefix = scale_set.properties["virtualMachineProfile"]["osProfile"]["computerNamePrefix"]
     return {
         "name": f"{scale_set.name}_{number}",
@@ -158,13 +166,14 @@ def instance_body(scale_set: Resource, number: int) -> Json:
         "properties": {
             "modelDefinitionApplied": "VirtualMachineScaleSet",
             "vmId": str(uuid.uuid4()),
+            # Azure's computer names end in the instance id, six digits in base 36.
             "osProfile": {"computerName": f"{prefix}{_base36(number):0>6}"},
         },
     }
 
 
 def apply_model(instance: Resource, scale_set: Resource, version: str) -> None:
-    """Give *instance* the model of its scale set, with that *version* of the image."""
+    """Apply the scale set's model to *instance*, with that *version* of the image."""
     profile = scale_set.properties["virtualMachineProfile"]
     reference = profile["storageProfile"]["imageReference"]
     properties = instance.properties
@@ -193,3 +202,89 @@ def _base36(number: int) -> str:
 
 def _missing(name: str) -> ArmError:
     return invalid_parameter(f"Required parameter '{name}' is missing (null).")
+
+
+def instances_of(session: Session, scale_set: Resource) -> list[Resource]:
+    """Return the instances of *scale_set*, ordered by instance id."""
+    found = session.list(INSTANCE, f"{scale_set.key}/virtualmachines/")
+    return sorted(found, key=number_of)
+
+
+def number_of(instance: Resource) -> int:
+    """Return the instance id of *instance* as a number."""
+    return int(instance.body["instanceId"])
+
+
+def image_of(session: Session, scale_set: Resource, time: float) -> Resource:
+    """Resolve the model's image reference at *time*; raises 404 `GalleryImageNotFound`."""
+    profile = scale_set.properties["virtualMachineProfile"]
+    reference = profile["storageProfile"]["imageReference"]
+    return find_image_version(reference, scale_set.body["location"], session, time)
+
+
+def has_latest_model(instance: Resource, scale_set: Resource) -> bool:
+    """Return `latestModelApplied`: whether *instance* has its scale set's current model."""
+    return bool(instance.private["model"] == scale_set.private["model"])
+
+
+def instance_shown(instance: Resource, scale_set: Resource, call: Call) -> dict[str, Any]:
+    """Render the instance, with `$expand=instanceView` its instance view."""
+    state = instance.provisioning_state(call.time)
+    body = dict(instance.body)
+    properties = instance.properties | {
+        "provisioningState": state,
+        "latestModelApplied": has_latest_model(instance, scale_set),
+    }
+    extensions = extensions_on(instance, call.session)
+    if extensions:
+        body["resources"] = [present(extension, call) for extension in extensions]
+    if call.query.get("$expand", "").lower() == "instanceview":
+        properties["instanceView"] = instance_status_view(instance, extensions, call.time)
+    return body | {"properties": properties}
+
+
+def extensions_on(instance: Resource, session: Session) -> list[Resource]:
+    """Return the extensions of an instance that boots; inventory has none."""
+    if "owner" not in instance.private:
+        return []
+    return session.list(EXTENSION, f"{instance.key}/extensions/")
+
+
+def instance_status_view(
+    instance: Resource, extensions: list[Resource], time: float
+) -> dict[str, Any]:
+    """Return the instance view: the agent's report, or for inventory the bare states."""
+    state = instance.provisioning_state(time)
+    health_state = "healthy" if state == "Succeeded" else "unhealthy"
+    health = {
+        "vmHealth": {
+            "status": _instance_status(
+                f"HealthState/{health_state}", health_state.capitalize(), "Info"
+            )
+        }
+    }
+    if "owner" in instance.private:
+        return instance_view(instance, extensions, time) | health
+    level = "Error" if state == "Failed" else "Info"
+    return health | {
+        "computerName": instance.properties["osProfile"]["computerName"],
+        "statuses": [
+            _instance_status(
+                f"ProvisioningState/{state.lower()}", f"Provisioning {state.lower()}", level
+            ),
+            _instance_status("PowerState/running", "VM running", "Info"),
+        ],
+    }
+
+
+def state_counts(instances: Iterable[Resource], time: float) -> list[dict[str, Any]]:
+    """Return the number of instances per provisioning state."""
+    counts: dict[str, int] = {}
+    for instance in instances:
+        code = f"ProvisioningState/{instance.provisioning_state(time).lower()}"
+        counts[code] = counts.get(code, 0) + 1
+    return [{"code": code, "count": counts[code]} for code in sorted(counts)]
+
+
+def _instance_status(code: str, text: str, level: str) -> dict[str, str]:
+    return {"code": code, "level": level, "displayStatus": text}

@@ -1,4 +1,4 @@
-"""Who makes the instances of scale sets, makes them anew, and takes them away."""
+"""VMSS reconciler: creates, reimages and deletes the instances of a scale set."""
 
 from __future__ import annotations
 
@@ -10,35 +10,39 @@ from typing import Any
 from imagebake.emulator import operations
 from imagebake.emulator.calls import Call, Pace, Reply
 from imagebake.emulator.machines.host import EXTENSION
-from imagebake.emulator.machines.models import extension_properties, image_record
-from imagebake.emulator.machines.scale_set_instances import image_of, instances_of
 from imagebake.emulator.machines.scale_set_models import (
     INSTANCE,
     apply_model,
     extensions_of,
+    image_of,
     instance_body,
+    instances_of,
 )
-from imagebake.emulator.machines.supervisor import UNSETTLED, Lives
+from imagebake.emulator.machines.supervisor import UNSETTLED, VmSupervisor
+from imagebake.emulator.machines.vm_models import extension_properties, image_record
 from imagebake.emulator.store import Resource, Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
-    """Works in one transaction, at *time* and at that *pace*.
+class VmssReconciler:
+    """Reconciles instances within one transaction, at *time* and at *pace*.
 
-    An instance really boots when *lives* has a host and its image was built here; else it is
-    inventory, and settles by the clock. What begins is in *starts*, for when the transaction
-    is on the disk.
+    An instance really boots when *supervisor* has a host and its image was built here. Otherwise
+    it is inventory only, and settles after the pace's `instance` seconds. *pending* collects the
+    callbacks to run after the transaction is committed.
     """
 
     session: Session
     pace: Pace
     time: float
-    lives: Lives
-    starts: list[Callable[[], None]] = field(default_factory=list)
+    supervisor: VmSupervisor
+    pending: list[Callable[[], None]] = field(default_factory=list)
 
     def scale(self, scale_set: Resource) -> list[Resource]:
-        """Have as many instances as the scale set's capacity, the youngest go first; the new."""
+        """Match the number of instances to `sku.capacity`; return the new instances.
+
+        Scaling in deletes the instances with the highest ids first.
+        """
         have = instances_of(self.session, scale_set)
         wanted = scale_set.body["sku"]["capacity"]
         for instance in have[wanted:]:
@@ -46,49 +50,52 @@ class Crew:
         if wanted <= len(have):
             return []
         image = image_of(self.session, scale_set, self.time)
-        return [self._make(scale_set, image) for _ in range(wanted - len(have))]
+        return [self._create(scale_set, image) for _ in range(wanted - len(have))]
 
-    def _make(self, scale_set: Resource, image: Resource) -> Resource:
+    def _create(self, scale_set: Resource, image: Resource) -> Resource:
         number = scale_set.private["next_instance"]
         scale_set.private["next_instance"] = number + 1
         instance = Resource(INSTANCE, instance_body(scale_set, number))
         instance.settling = "Creating"
-        self.renew(instance, scale_set, image)
+        self.apply_latest_model(instance, scale_set, image)
         return instance
 
-    def renew(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
-        """Give *instance* the model with the version *image*.
+    def apply_latest_model(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
+        """Apply the scale set's model to *instance*, with the image version *image*.
 
-        Its disk begins anew, unless only the extensions of a running machine differ.
+        The instance is reimaged, unless it is running from that version already and only its
+        extensions differ.
         """
-        stays = self._is_on(instance) and instance.private["image"] == image.id
+        keeps_disk = self._is_ready(instance) and instance.private["image"] == image.id
         apply_model(instance, scale_set, image.name)
-        if not stays:
-            self.restart(instance, scale_set, image)
+        if not keeps_disk:
+            self.reimage(instance, scale_set, image)
             return
         instance.private["error"] = None
         instance.state = "Succeeded"
-        waits = self._extend(instance, scale_set, anew=False)
+        waits = self._apply_extensions(instance, scale_set, anew=False)
         instance.settles = UNSETTLED if waits else self.time
         if waits:
             instance.private["undecided"] = True
         self.session.put(instance)
-        self._knock(instance)
+        self._wake(instance)
 
-    def restart(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
-        """Let *instance* begin anew from *image*, its model as it is."""
+    def reimage(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
+        """Give *instance* a new OS disk from *image*; its model stays."""
         instance.private["image"] = image.id
         if not self._boots(image):
             instance.settles = self.time + self.pace.instance
             instance.state = "Failed" if self._fails(instance, image.name) else "Succeeded"
             self.session.put(instance)
             return
-        known = instance.private
-        on = known.get("power") in ("starting", "running") and self.lives.runs(instance)
+        private = instance.private
+        is_on = private.get("power") in ("starting", "running") and self.supervisor.is_running(
+            instance
+        )
         operation = operations.begin(self.session, instance.id, started=self.time, ended=None)
-        known.update(
+        private.update(
             custom_data=scale_set.private["secrets"]["custom_data"],
-            generation=known.get("generation", 0) + 1,
+            generation=private.get("generation", 0) + 1,
             operation=operation,
             began=self.time,
             ready=False,
@@ -97,36 +104,47 @@ class Crew:
             error=None,
         )
         instance.settles, instance.state = UNSETTLED, "Succeeded"
-        self._extend(instance, scale_set, anew=True)
-        if on:
-            self._knock(instance)
+        self._apply_extensions(instance, scale_set, anew=True)
+        if is_on:
+            self._wake(instance)
         else:
-            self.starts.append(self.lives.begin(instance, image_record(image, self.session)))
+            self.pending.append(
+                self.supervisor.supervise(instance, image_record(image, self.session))
+            )
         self.session.put(instance)
 
     def remove(self, instance: Resource) -> None:
-        """Take *instance* away; whoever runs it turns it off."""
+        """Delete *instance*; the process that runs it powers it off."""
         self.session.remove(instance.id)
-        self._knock(instance)
+        self._wake(instance)
 
-    def _extend(self, instance: Resource, scale_set: Resource, *, anew: bool) -> bool:
-        """Give a running instance the extensions of the model; whether any is to be waited for."""
+    def _apply_extensions(self, instance: Resource, scale_set: Resource, *, anew: bool) -> bool:
+        """Apply the model's extensions to a running instance; return whether any must settle."""
         stem = f"{instance.id}/extensions/"
-        wanted = {one["name"]: one.get("properties") or {} for one in _extensions(scale_set)}
+        wanted = {
+            extension["name"]: extension.get("properties") or {}
+            for extension in _extensions(scale_set)
+        }
         for known in self.session.list(EXTENSION, stem):
             if known.name not in wanted:
                 self.session.remove(known.id)
-        hidden = scale_set.private["secrets"]["protected"]
+        protected_settings = scale_set.private["secrets"]["protected"]
         waits = False
-        for name, given in wanted.items():
+        for name, properties in wanted.items():
             before = self.session.find(f"{stem}{name}")
-            secret = hidden.get(name)
-            same = before and before.properties == given and before.private["protected"] == secret
+            protected = protected_settings.get(name)
+            same = (
+                before
+                and before.properties == properties
+                and before.private["protected"] == protected
+            )
             if same and not anew:
                 continue
             waits = True
+            # The agent runs a handler again only when the sequence number of its settings goes
+            # up.
             sequence = before.private["sequence"] + (not same) if before else 0
-            self.session.put(self._extension(instance, name, given, secret, sequence))
+            self.session.put(self._extension(instance, name, properties, protected, sequence))
         return waits
 
     def _extension(
@@ -134,7 +152,7 @@ class Crew:
         instance: Resource,
         name: str,
         given: dict[str, Any],
-        secret: object,
+        protected: object,
         sequence: int,
     ) -> Resource:
         body = {
@@ -146,45 +164,47 @@ class Crew:
         }
         operation = operations.begin(self.session, body["id"], started=self.time, ended=None)
         private = {
-            "protected": secret,
+            "protected": protected,
             "sequence": sequence,
             "operation": operation,
             "began": self.time,
         }
         return Resource(EXTENSION, body, private, settles=UNSETTLED, settling="Creating")
 
-    def _is_on(self, instance: Resource) -> bool:
+    def _is_ready(self, instance: Resource) -> bool:
         known = instance.private
-        return bool(known.get("power") == "running" and known.get("ready")) and self.lives.runs(
-            instance
-        )
+        return bool(
+            known.get("power") == "running" and known.get("ready")
+        ) and self.supervisor.is_running(instance)
 
     def _boots(self, image: Resource) -> bool:
-        if self.lives.host is None:
+        if self.supervisor.host is None:
             return False
         return bool(self.session.record(image.id) or image.private.get("record"))
 
-    def _knock(self, instance: Resource) -> None:
-        self.starts.append(lambda: self.lives.knock(instance.key))
+    def _wake(self, instance: Resource) -> None:
+        self.pending.append(lambda: self.supervisor.wake(instance.key))
 
     def _fails(self, instance: Resource, version: str) -> bool:
         names = (instance.name, f"{instance.name}@{version}")
         patterns = self.pace.failing_instances
-        return any(fnmatch.fnmatchcase(name, one) for name in names for one in patterns)
+        return any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
     def start(self) -> None:
-        """Begin what there is to begin, now that the transaction is on the disk."""
-        for begin in self.starts:
+        """Run the pending callbacks; call it after the transaction is committed."""
+        for begin in self.pending:
             begin()
 
     def reply(self, reply: Reply) -> Reply:
-        """*reply*, and after it what there is to begin."""
+        """Return *reply* with the pending callbacks to run after it."""
         return Reply(reply.status, reply.body, reply.headers, self.start)
 
 
-def crew_of(call: Call, lives: Lives) -> Crew:
-    """Who does what a request wants."""
-    return Crew(session=call.session, pace=call.pace, time=call.time, lives=lives)
+def reconciler_of(call: Call, supervisor: VmSupervisor) -> VmssReconciler:
+    """Return the reconciler for the transaction of *call*."""
+    return VmssReconciler(
+        session=call.session, pace=call.pace, time=call.time, supervisor=supervisor
+    )
 
 
 def _extensions(scale_set: Resource) -> list[dict[str, Any]]:

@@ -1,23 +1,14 @@
-"""Scale sets: Microsoft.Compute/virtualMachineScaleSets, of uniform orchestration."""
+"""Scale sets with uniform orchestration: Microsoft.Compute/virtualMachineScaleSets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.emulator import etags, operations
+from imagebake.emulator import operations, resources
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import change_not_allowed, resource_not_found
-from imagebake.emulator.galleries.galleries import delete_reply, store_reply
-from imagebake.emulator.listing import (
-    list_page,
-    location,
-    present,
-    require_group,
-    same_location,
-    system_data,
-)
-from imagebake.emulator.machines import rolling_upgrades, scale_set_instances, scale_set_waits
+from imagebake.emulator.machines import rolling_upgrades, scale_set_models, scale_set_operations
 from imagebake.emulator.machines.scale_set_models import (
     INSTANCE,
     SCALE_SET,
@@ -27,23 +18,32 @@ from imagebake.emulator.machines.scale_set_models import (
     sku,
     without_secrets,
 )
-from imagebake.emulator.machines.scale_set_reconciler import Crew, crew_of
-from imagebake.emulator.machines.supervisor import UNSETTLED, Lives
+from imagebake.emulator.machines.scale_set_reconciler import VmssReconciler, reconciler_of
+from imagebake.emulator.machines.supervisor import UNSETTLED, VmSupervisor
+from imagebake.emulator.operations import accept_delete, accept_write
+from imagebake.emulator.resources import (
+    list_page,
+    location,
+    present,
+    require_group,
+    require_same_location,
+    system_data,
+)
 from imagebake.emulator.store import Resource
 
 _PROVIDER = "providers/microsoft.compute/virtualmachinescalesets"
-RULE = f"/subscriptions/<subscription>/resourcegroups/<group>/{_PROVIDER}"
-ONE = f"{RULE}/<scale_set>"
-_INSTANCES = f"{ONE}/virtualmachines"
+SCALE_SETS_RULE = f"/subscriptions/<subscription>/resourcegroups/<group>/{_PROVIDER}"
+SCALE_SET_RULE = f"{SCALE_SETS_RULE}/<scale_set>"
+_INSTANCES = f"{SCALE_SET_RULE}/virtualmachines"
 
 
 def scale_set_id(call: Call) -> str:
-    """The id of the scale set that the request is about."""
+    """Return the id of the scale set that the request addresses."""
     return f"{call.scope}/providers/{SCALE_SET}/{call.names['scale_set']}"
 
 
 def find_scale_set(call: Call) -> Resource:
-    """The scale set that the request is about, or a 404."""
+    """Return the addressed scale set; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(scale_set_id(call))
     if not found:
         raise resource_not_found(SCALE_SET, call.names["scale_set"], call.names["group"])
@@ -51,7 +51,7 @@ def find_scale_set(call: Call) -> Resource:
 
 
 def find_instance(call: Call) -> tuple[Resource, Resource]:
-    """The scale set and the instance that the request is about, or a 404."""
+    """Return the addressed scale set and instance; 404 if either does not exist."""
     scale_set = find_scale_set(call)
     number = call.names["instance"]
     found = call.session.find(f"{scale_set.id}/virtualMachines/{number}")
@@ -61,18 +61,18 @@ def find_instance(call: Call) -> tuple[Resource, Resource]:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleSets:
-    """The routes that make and move instances."""
+class ScaleSetRoutes:
+    """Routes of scale sets and their instances."""
 
-    lives: Lives
+    supervisor: VmSupervisor
 
     def put(self, call: Call) -> Reply:
-        """Create a scale set with its instances, or give one another model."""
+        """Create a scale set with its instances, or replace the model of an existing one."""
         require_group(call)
         known, body = call.session.find(scale_set_id(call)), call.document()
-        etags.check(call, known)
+        resources.check_etag(call, known)
         place = location(body, SCALE_SET)
-        same_location(known, place, call.names["group"])
+        require_same_location(known, place, call.names["group"])
         scale_set = Resource(
             SCALE_SET,
             {
@@ -90,14 +90,14 @@ class ScaleSets:
             if name in body:
                 scale_set.body[name] = body[name]
         given = body.get("properties")
-        if known and given is None:  # as a client scales: size and place, and not a word more
+        if known and given is None:  # `az vmss scale` sends only sku and location
             given = known.properties
         return self._apply(call, scale_set, known, given or {})
 
     def patch(self, call: Call) -> Reply:
-        """Change what of a scale set a body names, and leave the rest."""
+        """Update the properties that the body names; the others stay."""
         known, body = find_scale_set(call), call.document()
-        etags.check(call, known)
+        resources.check_etag(call, known)
         if "location" in body and location(body, SCALE_SET) != known.body["location"]:
             raise change_not_allowed("location")
         scale_set = Resource(SCALE_SET, dict(known.body), dict(known.private))
@@ -111,34 +111,34 @@ class ScaleSets:
     def _apply(
         self, call: Call, scale_set: Resource, known: Resource | None, given: dict[str, Any]
     ) -> Reply:
-        """Keep *scale_set* with the properties *given*, and have as many instances."""
+        """Store *scale_set* with the *given* properties and reconcile its instances."""
         same_kind(known, given)
         properties, secrets = without_secrets(set_properties(given, known))
         scale_set.body["properties"] = properties
         if any(secrets["protected"].values()) or secrets["custom_data"] or not known:
             scale_set.private["secrets"] = secrets
-        etags.move(scale_set, known)
-        crew = crew_of(call, self.lives)
+        resources.advance_etag(scale_set, known)
+        reconciler = reconciler_of(call, self.supervisor)
         is_new_model = not known or _profile(known) != _profile(scale_set)
         if is_new_model:
             rolling_upgrades.require_none(call.session, scale_set)
             scale_set.private["model"] += 1
-            scale_set_instances.image_of(call.session, scale_set, call.time)
-        made = crew.scale(scale_set)
+            scale_set_models.image_of(call.session, scale_set, call.time)
+        settling = reconciler.scale(scale_set)
         if is_new_model:
-            made += _follow_model(crew, scale_set)
-        return crew.reply(_kept(call, scale_set, known, made))
+            settling += _apply_upgrade_policy(reconciler, scale_set)
+        return reconciler.reply(_store_and_reply(call, scale_set, known, settling))
 
     def routes(self) -> tuple[Route, ...]:
-        """Every route of scale sets and their instances."""
+        """Return the routes of scale sets and their instances."""
         return (
-            Route("PUT", ONE, self.put),
-            Route("PATCH", ONE, self.patch),
-            Route("GET", ONE, get),
-            Route("DELETE", ONE, delete),
-            Route("GET", RULE, list_in_group),
+            Route("PUT", SCALE_SET_RULE, self.put),
+            Route("PATCH", SCALE_SET_RULE, self.patch),
+            Route("GET", SCALE_SET_RULE, get),
+            Route("DELETE", SCALE_SET_RULE, delete),
+            Route("GET", SCALE_SETS_RULE, list_in_group),
             Route("GET", f"/subscriptions/<subscription>/{_PROVIDER}", list_in_subscription),
-            Route("GET", f"{ONE}/instanceview", get_instance_view),
+            Route("GET", f"{SCALE_SET_RULE}/instanceview", get_instance_view),
             Route("GET", _INSTANCES, list_instances),
             Route("GET", f"{_INSTANCES}/<instance>", get_instance),
             Route("GET", f"{_INSTANCES}/<instance>/instanceview", get_view_of_instance),
@@ -146,10 +146,12 @@ class ScaleSets:
         )
 
 
-def _kept(call: Call, scale_set: Resource, known: Resource | None, made: list[Resource]) -> Reply:
-    """Keep *scale_set* and answer: at once, or when the machines that really boot have."""
-    booting = [one for one in made if one.settles >= UNSETTLED]
-    reply = store_reply(call, scale_set, known)
+def _store_and_reply(
+    call: Call, scale_set: Resource, known: Resource | None, settling: list[Resource]
+) -> Reply:
+    """Store *scale_set* and reply: 200 or 201, with an operation if instances have to boot."""
+    booting = [instance for instance in settling if instance.settles >= UNSETTLED]
+    reply = accept_write(call, scale_set, known)
     etag = {"ETag": scale_set.body["etag"]}
     if not booting:
         return Reply(reply.status, reply.body, dict(reply.headers) | etag)
@@ -157,30 +159,37 @@ def _kept(call: Call, scale_set: Resource, known: Resource | None, made: list[Re
     scale_set.settles = UNSETTLED
     scale_set.private["operation"] = operation
     call.session.put(scale_set)
-    scale_set_waits.conclude(call.session, scale_set, operation, booting, time=call.time)
+    scale_set_operations.conclude(call.session, scale_set, operation, booting, time=call.time)
     place = str(scale_set.body["location"])
     headers = operations.headers(call, operations.COMPUTE, place, operation)
     return Reply(reply.status, reply.body, headers | etag)
 
 
-def _follow_model(crew: Crew, scale_set: Resource) -> list[Resource]:
-    """Move the instances to a new model where the policy does so by itself; those that wait."""
+def _apply_upgrade_policy(reconciler: VmssReconciler, scale_set: Resource) -> list[Resource]:
+    """Apply a new model as `upgradePolicy.mode` prescribes; return the instances upgraded.
+
+    `Automatic` upgrades all at once, `Rolling` in batches, `Manual` leaves the instances alone.
+    """
     mode = scale_set.properties["upgradePolicy"]["mode"]
-    instances = scale_set_instances.instances_of(crew.session, scale_set)
-    old = [one for one in instances if not scale_set_instances.has_latest_model(one, scale_set)]
-    if old and mode == "Rolling":
+    instances = scale_set_models.instances_of(reconciler.session, scale_set)
+    outdated = [
+        instance
+        for instance in instances
+        if not scale_set_models.has_latest_model(instance, scale_set)
+    ]
+    if outdated and mode == "Rolling":
         rolling_upgrades.start(
-            crew,
+            reconciler,
             scale_set,
-            needs=lambda one, _: not scale_set_instances.has_latest_model(one, scale_set),
+            needs=lambda instance, _: not scale_set_models.has_latest_model(instance, scale_set),
         )
-    if not old or mode != "Automatic":
+    if not outdated or mode != "Automatic":
         return []
-    image = scale_set_instances.image_of(crew.session, scale_set, crew.time)
-    for instance in old:
+    image = scale_set_models.image_of(reconciler.session, scale_set, reconciler.time)
+    for instance in outdated:
         instance.settling = "Updating"
-        crew.renew(instance, scale_set, image)
-    return old
+        reconciler.apply_latest_model(instance, scale_set, image)
+    return outdated
 
 
 def _profile(scale_set: Resource) -> tuple[Any, Any]:
@@ -188,7 +197,7 @@ def _profile(scale_set: Resource) -> tuple[Any, Any]:
 
 
 def get(call: Call) -> Reply:
-    """Show one scale set."""
+    """GET a scale set."""
     found = find_scale_set(call)
     return Reply(200, present(found, call), {"ETag": found.body["etag"]})
 
@@ -205,10 +214,10 @@ def list_in_subscription(call: Call) -> Reply:
 
 
 def get_instance_view(call: Call) -> Reply:
-    """Say how many instances are in which state."""
+    """Return the scale set's instance view: the number of instances per state."""
     scale_set = find_scale_set(call)
-    instances = scale_set_instances.instances_of(call.session, scale_set)
-    summary = scale_set_instances.states(instances, call.time)
+    instances = scale_set_models.instances_of(call.session, scale_set)
+    summary = scale_set_models.state_counts(instances, call.time)
     state = scale_set.provisioning_state(call.time)
     status = {
         "code": f"ProvisioningState/{state.lower()}",
@@ -219,16 +228,16 @@ def get_instance_view(call: Call) -> Reply:
 
 
 def get_instance(call: Call) -> Reply:
-    """Show one instance."""
+    """GET an instance."""
     scale_set, instance = find_instance(call)
-    return Reply(200, scale_set_instances.shown(instance, scale_set, call))
+    return Reply(200, scale_set_models.instance_shown(instance, scale_set, call))
 
 
 def get_view_of_instance(call: Call) -> Reply:
-    """Show what is known of one instance."""
+    """GET an instance's instance view."""
     _, instance = find_instance(call)
-    extensions = scale_set_instances.extensions_on(instance, call.session)
-    return Reply(200, scale_set_instances.view(instance, extensions, call.time))
+    extensions = scale_set_models.extensions_on(instance, call.session)
+    return Reply(200, scale_set_models.instance_status_view(instance, extensions, call.time))
 
 
 def list_instances(call: Call) -> Reply:
@@ -238,18 +247,18 @@ def list_instances(call: Call) -> Reply:
         call,
         INSTANCE,
         f"{scale_set.id}/virtualMachines/",
-        lambda one, asked: scale_set_instances.shown(one, scale_set, asked),
+        lambda instance, request: scale_set_models.instance_shown(instance, scale_set, request),
     )
 
 
 def delete(call: Call) -> Reply:
-    """Delete a scale set with its instances; whoever runs one turns it off."""
+    """Delete a scale set and its instances; the processes that run them power them off."""
     require_group(call)
-    return delete_reply(call, call.session.find(scale_set_id(call)))
+    return accept_delete(call, call.session.find(scale_set_id(call)))
 
 
 def list_extensions(call: Call) -> Reply:
-    """List the extensions of an instance that runs, all on one page."""
+    """List the extensions of an instance that boots; Compute does not page them."""
     _, instance = find_instance(call)
-    extensions = scale_set_instances.extensions_on(instance, call.session)
-    return Reply(200, {"value": [present(one, call) for one in extensions]})
+    extensions = scale_set_models.extensions_on(instance, call.session)
+    return Reply(200, {"value": [present(extension, call) for extension in extensions]})

@@ -1,9 +1,9 @@
-"""The machines of one emulator's process: one thread each, led by what the store says.
+"""VM supervisor: one thread per running virtual machine, driven by the state in the store.
 
-A machine's thread looks at the store, which is its only mailbox, whenever the machine
-reports, somebody knocks, or a little time has passed. So what another process puts or
-deletes is carried out by the process that runs the machine. That one holds a lock on a file:
-whoever can take it knows that the machine is off.
+A VM's thread polls the store whenever the guest reports, a request wakes it, or a tick passes.
+The store is its only mailbox, so a PUT or DELETE that another process handled is carried out by
+the process that runs the VM. That process holds a file lock for as long as the VM is on: a
+process that can take the lock knows that the VM is off.
 """
 
 from __future__ import annotations
@@ -32,51 +32,55 @@ from imagebake.emulator.machines.host import (
     machine_order,
     wanted_extensions,
 )
-from imagebake.emulator.machines.models import image_record
-from imagebake.emulator.machines.views import (
+from imagebake.emulator.machines.instance_views import (
     Error,
     extension_done,
-    extension_trouble,
-    os_trouble,
+    extension_error,
+    provisioning_error,
     report_to_json,
 )
+from imagebake.emulator.machines.vm_models import image_record
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.kernel.host.files import locked
 
 
 @dataclass(slots=True)
-class Life:
-    """One machine's thread, and what it has heard since it last looked."""
+class SupervisedVm:
+    """A virtual machine, the state of its thread, and the last report of its guest agent.
+
+    *goal* is the goal state that the guest was last given, *evaluated* the last report whose
+    effect on operations is recorded, *generation* counts reimages.
+    """
 
     order: MachineOrder
     lock: Path
-    knocked: threading.Event = field(default_factory=threading.Event)
+    woken: threading.Event = field(default_factory=threading.Event)
     report: MachineReport | None = None
-    judged: MachineReport | None = None
-    given: tuple[ExtensionOrder, ...] = ()
-    given_at: dt.datetime | None = None
+    evaluated: MachineReport | None = None
+    goal: tuple[ExtensionOrder, ...] = ()
+    goal_set_at: dt.datetime | None = None
     generation: int = 0
     running: RunningMachine | None = None
 
-    def begin_anew(self, order: MachineOrder, generation: int) -> None:
-        """Forget everything that a machine before this one has said."""
+    def restart_with(self, order: MachineOrder, generation: int) -> None:
+        """Reset the state for a reimage, so that no report of the previous disk counts."""
         self.order, self.generation = order, generation
-        self.report = self.judged = self.given_at = None
-        self.given = ()
+        self.report = self.evaluated = self.goal_set_at = None
+        self.goal = ()
 
-    def hear(self, report: MachineReport) -> None:
-        """Take note of what the machine reported."""
+    def receive(self, report: MachineReport) -> None:
+        """Store a report of the guest and wake the thread."""
         self.report = report
-        self.knocked.set()
+        self.woken.set()
 
 
-def settle(
-    session: Session, resource: Resource, operation: str, now: float, trouble: Error | None
+def settle_operation(
+    session: Session, resource: Resource, operation: str, now: float, error: Error | None
 ) -> None:
-    """End the operation that *resource* is waiting for."""
-    status = "Failed" if trouble else "Succeeded"
-    operations.finish(session, operation, ended=now, status=status, error=trouble)
-    resource.private.update(operation=None, error=trouble)
+    """End the long-running operation of *resource*, and set its final provisioning state."""
+    status = "Failed" if error else "Succeeded"
+    operations.finish(session, operation, ended=now, status=status, error=error)
+    resource.private.update(operation=None, error=error)
     resource.settles, resource.state = now, status
     session.put(resource)
 
@@ -84,24 +88,24 @@ def settle(
 MACHINE = "Microsoft.Compute/virtualMachines"
 INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 UNSETTLED = 1e12
-"""When something settles of which nobody knows when: far in the future."""
+"""Placeholder for an unknown settling time, in seconds since the epoch: far in the future."""
 
 _TICK = 0.2
 _LOG = logging.getLogger(__name__)
-_ENDED: Error = {
+_PROCESS_ENDED: Error = {
     "code": "InternalOperationError",
     "message": "The process that ran the machine ended.",
 }
-_NO_IMAGE: Error = {
+_IMAGE_GONE: Error = {
     "code": "GalleryImageNotFound",
     "message": "The gallery image that the machine was to be made from is gone.",
 }
 
 
-class Lives:
-    """Starts, leads and ends machines; *host* is None where nothing can start any.
+class VmSupervisor:
+    """Starts, supervises and stops virtual machines; *host* is None where no VM can boot.
 
-    *on_settled* is told, inside the transaction, of a machine about which something is decided.
+    *on_settled* is called inside the transaction that settles a VM or one of its extensions.
     """
 
     def __init__(
@@ -121,36 +125,36 @@ class Lives:
         self._pace = pace
         self._on_settled = on_settled
         self._closing = threading.Event()
-        self._lives: dict[str, tuple[Life, threading.Thread]] = {}
+        self._vms: dict[str, tuple[SupervisedVm, threading.Thread]] = {}
 
-    def begin(self, machine: Resource, image: Mapping[str, object]) -> Callable[[], None]:
-        """Claim *machine* for this process; call the result once it is in the store."""
+    def supervise(self, machine: Resource, image: Mapping[str, object]) -> Callable[[], None]:
+        """Claim *machine* for this process; call the result after the transaction is committed."""
         machine.private.update(owner=str(uuid.uuid4()), power="starting")
         generation = machine.private.get("generation", 0)
         order = machine_order(machine, image)
-        life = Life(order, self._lock(machine), generation=generation)
-        held = contextlib.ExitStack()
-        held.enter_context(locked(life.lock, wait=False))
+        vm = SupervisedVm(order, self._lock(machine), generation=generation)
+        lock = contextlib.ExitStack()
+        lock.enter_context(locked(vm.lock, wait=False))
 
-        def live() -> None:
-            with held:
-                self._live(life)
-                life.lock.unlink(missing_ok=True)
-            if (known := self._lives.get(machine.key)) and known[0] is life:
-                del self._lives[machine.key]
+        def run() -> None:
+            with lock:
+                self._run_until_off(vm)
+                vm.lock.unlink(missing_ok=True)
+            if (entry := self._vms.get(machine.key)) and entry[0] is vm:
+                del self._vms[machine.key]
 
-        thread = threading.Thread(target=live, name=f"machine {machine.name}", daemon=True)
-        self._lives[machine.key] = (life, thread)
+        thread = threading.Thread(target=run, name=f"machine {machine.name}", daemon=True)
+        self._vms[machine.key] = (vm, thread)
         return thread.start
 
-    def knock(self, machine_key: str) -> None:
-        """Have the machine's thread look at the store soon, if it is in this process."""
-        if found := self._lives.get(machine_key):
-            found[0].knocked.set()
+    def wake(self, machine_key: str) -> None:
+        """Make the VM's thread poll the store at once, if the VM runs in this process."""
+        if found := self._vms.get(machine_key):
+            found[0].woken.set()
 
-    def runs(self, machine: Resource) -> bool:
-        """Whether some process runs *machine*."""
-        if machine.key in self._lives:
+    def is_running(self, machine: Resource) -> bool:
+        """Return whether any process that shares the folder runs *machine*."""
+        if machine.key in self._vms:
             return True
         if "owner" not in machine.private:
             return False
@@ -158,167 +162,177 @@ class Lives:
             return not free
 
     def console(self, owner: str) -> bytes | None:
-        """What the machine with that *owner* printed; None where none is on in this process."""
-        running = (
-            life.running for life, _ in list(self._lives.values()) if life.lock.stem == owner
-        )
+        """Return the serial console of the VM with that *owner* id, if this process runs it."""
+        running = (vm.running for vm, _ in list(self._vms.values()) if vm.lock.stem == owner)
         found = next(running, None)
         return found.console() if found else None
 
-    def bury(self) -> None:
-        """Say that the machines are off whose processes have died."""
+    def fail_orphans(self) -> None:
+        """Record as stopped the VMs whose process has died."""
         if not any(self._folder.glob("machines/*.lock")):
             return
         with self._store.reading() as session:
             machines = [
-                one for kind in (MACHINE, INSTANCE) for one in session.list(kind, "/subscriptions/")
+                machine
+                for kind in (MACHINE, INSTANCE)
+                for machine in session.list(kind, "/subscriptions/")
             ]
         for machine in machines:
             if "owner" not in machine.private:
                 continue
-            if machine.private["power"] in ("starting", "running") and not self.runs(machine):
+            # The lock is free although the store says that the VM is on: its process was killed.
+            if machine.private["power"] in ("starting", "running") and not self.is_running(machine):
                 with self._store.writing() as session:
                     if found := session.find(machine.key):
-                        self._put_down(session, found, _ENDED)
+                        self._record_stopped(session, found, _PROCESS_ENDED)
                 self._lock(machine).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Turn off the machines of this process and wait until they are."""
+        """Stop the VMs of this process and wait for their threads."""
         self._closing.set()
-        for life, thread in list(self._lives.values()):
-            life.knocked.set()
+        for vm, thread in list(self._vms.values()):
+            vm.woken.set()
             thread.join()
 
     def _lock(self, machine: Resource) -> Path:
         return self._folder / "machines" / f"{machine.private['owner']}.lock"
 
-    def _live(self, life: Life) -> None:
-        """Run the machine, once more whenever it is to be made anew, and put down its end."""
+    def _run_until_off(self, vm: SupervisedVm) -> None:
+        """Boot the VM, again after each reimage, and record its end."""
         while True:
-            trouble = self._run(life)
-            if trouble is not None and self._end(life, trouble):
+            error = self._boot_and_supervise(vm)
+            if error is not None and self._record_end(vm, error):
                 return
-            if not self._anew(life):
+            if not self._prepare_reimage(vm):
                 return
 
-    def _run(self, life: Life) -> Error | None:
-        """Boot and lead the machine; why it is off, or None when it is to be made anew."""
+    def _boot_and_supervise(self, vm: SupervisedVm) -> Error | None:
+        """Boot and supervise the VM; return why it stopped, or None if it is to be reimaged."""
         try:
-            running = self.host.boot(life.order, on_report=life.hear) if self.host else None
+            running = self.host.boot(vm.order, on_report=vm.receive) if self.host else None
             if running:
-                life.running = running
+                vm.running = running
                 try:
-                    if self._lead(life, running):
+                    if self._supervise(vm, running):
                         return None
                 finally:
-                    life.running = None
+                    vm.running = None
                     running.stop()
         except MachineFailed as error:
             return {"code": error.code, "message": error.message}
         except Exception as error:  # noqa: BLE001 - whatever breaks a machine, it must end
             _LOG.warning("a machine broke unexpectedly", exc_info=True)
             return {"code": "InternalOperationError", "message": f"{error}"}
-        return _ENDED
+        return _PROCESS_ENDED
 
-    def _anew(self, life: Life) -> bool:
-        """Get ready to boot from what the store says by now, if there is still anything."""
+    def _prepare_reimage(self, vm: SupervisedVm) -> bool:
+        """Reset *vm* to the model in the store; False if the VM or its image no longer exists."""
         with self._store.writing() as session:
-            machine = session.find(life.order.id)
+            machine = session.find(vm.order.id)
             if machine is None:
                 return False
             image = usable(session, machine.private["image"], self._now().timestamp())
             if image is None:
-                self._put_down(session, machine, _NO_IMAGE)
+                self._record_stopped(session, machine, _IMAGE_GONE)
                 return False
             order = machine_order(machine, image_record(image, session))
-        life.begin_anew(order, machine.private["generation"])
+        vm.restart_with(order, machine.private["generation"])
         return True
 
-    def _lead(self, life: Life, running: RunningMachine) -> bool:
-        """Look and act until the machine is deleted, or this process ends; True: until anew."""
-        key = life.order.id.lower()
+    def _supervise(self, vm: SupervisedVm, running: RunningMachine) -> bool:
+        """Poll until the VM is deleted or this process ends; True if it is to be reimaged."""
+        key = vm.order.id.lower()
+        # Poll on a tick as well, because a request that another process handled cannot wake us.
         while not self._closing.is_set():
             with self._store.reading() as session:
                 machine = session.find(key)
                 wanted = wanted_extensions(session, key)
-                late = machine is not None and self._is_late(session, machine)
+                overdue = machine is not None and self._is_late(session, machine)
             if machine is None or machine.settling == "Deleting":
                 return False
-            if machine.private.get("generation", 0) != life.generation:
+            if machine.private.get("generation", 0) != vm.generation:
                 return True
             ready = machine.private.get("ready", machine.state == "Succeeded")
-            if ready and not machine.private.get("operation") and wanted != life.given:
-                life.given, life.given_at = wanted, self._now()
+            if ready and not machine.private.get("operation") and wanted != vm.goal:
+                vm.goal, vm.goal_set_at = wanted, self._now()
                 running.set_extensions(wanted)
-            if late or life.report is not life.judged:
-                self._judge(life, key)
-            life.knocked.wait(_TICK)
-            life.knocked.clear()
+            if overdue or vm.report is not vm.evaluated:
+                self._evaluate(vm, key)
+            vm.woken.wait(_TICK)
+            vm.woken.clear()
         return False
 
     def _is_late(self, session: Session, machine: Resource) -> bool:
-        """Whether something has been waited for too long."""
+        """Return whether provisioning, or an extension, exceeded its time limit."""
         now, pace = self._now().timestamp(), self._pace()
         extensions = session.list(EXTENSION, f"{machine.key}/extensions/")
-        limits = [(machine, pace.provisioning), *((one, pace.extension) for one in extensions)]
+        limits = [
+            (machine, pace.provisioning),
+            *((resource, pace.extension) for resource in extensions),
+        ]
         return any(
-            one.private.get("operation") and now > one.private["began"] + limit
-            for one, limit in limits
+            resource.private.get("operation") and now > resource.private["began"] + limit
+            for resource, limit in limits
         )
 
-    def _judge(self, life: Life, key: str) -> None:
-        """End what the machine's reports, or the time that has passed, decide."""
-        report, now = life.report, self._now().timestamp()
-        life.judged = report
+    def _evaluate(self, vm: SupervisedVm, key: str) -> None:
+        """Settle the operations that the last report, or a time limit, decides."""
+        report, now = vm.report, self._now().timestamp()
+        vm.evaluated = report
         with self._store.writing() as session:
             machine = session.find(key)
             if machine is None or machine.settling == "Deleting":
                 return
-            if machine.private.get("generation", 0) != life.generation:
+            if machine.private.get("generation", 0) != vm.generation:
                 return
             if report:
                 machine.private["report"] = report_to_json(report)
             if operation := machine.private.get("operation"):
-                late = now > machine.private["began"] + self._pace().provisioning
-                trouble = os_trouble(machine, report, late=late)
-                if trouble or (report and report.provisioning == READY):
-                    machine.private.update(power="running", ready=trouble is None)
-                    settle(session, machine, operation, now, trouble)
+                overdue = now > machine.private["began"] + self._pace().provisioning
+                error = provisioning_error(machine, report, overdue=overdue)
+                if error or (report and report.provisioning == READY):
+                    machine.private.update(power="running", ready=error is None)
+                    settle_operation(session, machine, operation, now, error)
             session.put(machine)
-            if life.given_at and not machine.private.get("operation"):
-                self._judge_extensions(session, life, machine, now)
+            if vm.goal_set_at and not machine.private.get("operation"):
+                self._evaluate_extensions(session, vm, machine, now)
             self._on_settled(session, key, now)
 
-    def _judge_extensions(
-        self, session: Session, life: Life, machine: Resource, now: float
+    def _evaluate_extensions(
+        self, session: Session, vm: SupervisedVm, machine: Resource, now: float
     ) -> None:
-        report = life.report
-        heard = report is not None and life.given_at is not None and report.time >= life.given_at
+        report = vm.report
+        # A report from before the goal state was set says nothing about the new extensions.
+        is_current = (
+            report is not None and vm.goal_set_at is not None and report.time >= vm.goal_set_at
+        )
         for extension in session.list(EXTENSION, f"{machine.key}/extensions/"):
             operation = extension.private.get("operation")
             if not operation:
                 continue
-            late = now > extension.private["began"] + self._pace().extension
-            fresh = report if heard else None
-            done = extension_done(extension, fresh)
-            known = fresh if not late else report
-            trouble = None if done else extension_trouble(extension, machine.name, known, late=late)
-            if done or trouble:
-                settle(session, extension, operation, now, trouble)
+            overdue = now > extension.private["began"] + self._pace().extension
+            current = report if is_current else None
+            done = extension_done(extension, current)
+            latest = current if not overdue else report
+            error = (
+                None if done else extension_error(extension, machine.name, latest, overdue=overdue)
+            )
+            if done or error:
+                settle_operation(session, extension, operation, now, error)
 
-    def _end(self, life: Life, trouble: Error) -> bool:
-        """Put down that the machine is off, unless it is to be made anew by now."""
+    def _record_end(self, vm: SupervisedVm, error: Error) -> bool:
+        """Record that the VM stopped; False if a reimage was requested meanwhile."""
         with self._store.writing() as session:
-            machine = session.find(life.order.id)
-            newer = machine and machine.private.get("generation", 0) != life.generation
+            machine = session.find(vm.order.id)
+            newer = machine and machine.private.get("generation", 0) != vm.generation
             if newer and not self._closing.is_set():
                 return False
             if machine:
-                self._put_down(session, machine, trouble)
+                self._record_stopped(session, machine, error)
         return True
 
-    def _put_down(self, session: Session, machine: Resource, trouble: Error) -> None:
-        """Say that *machine* is off; forget it, when that is what was asked for."""
+    def _record_stopped(self, session: Session, machine: Resource, error: Error) -> None:
+        """Record that *machine* is off, or remove it if its deletion was requested."""
         now, key = self._now().timestamp(), machine.key
         if machine.settling == "Deleting":
             operations.finish(session, machine.private["deletion"], ended=now, status="Succeeded")
@@ -327,6 +341,6 @@ class Lives:
         machine.private["power"] = "stopped"
         for resource in (machine, *session.list(EXTENSION, f"{key}/extensions/")):
             if operation := resource.private.get("operation"):
-                settle(session, resource, operation, now, trouble)
+                settle_operation(session, resource, operation, now, error)
         session.put(machine)
         self._on_settled(session, key, now)

@@ -1,5 +1,3 @@
-"""Subscriptions, groups, deployments, roles, locks, tags and policies."""
+"""Azure Resource Manager's own providers, identities, roles, quotas and generic resources."""
 
-__all__ = [
-    "health",
-]
+__all__: list[str] = []

@@ -1,4 +1,4 @@
-"""What of the bodies of identities, networks and storage accounts is checked and computed."""
+"""Validation and computed properties of identities, networks and storage accounts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from imagebake.emulator.calls import Call
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.listing import present
 from imagebake.emulator.management.login import TENANT
+from imagebake.emulator.resources import present
 from imagebake.emulator.store import Resource
 
 _ACCOUNT = "Microsoft.Storage/storageAccounts"
@@ -27,16 +27,16 @@ _OPEN = {
     "supportsHttpsTrafficOnly": True,
     "networkAcls": {"bypass": "AzureServices", "defaultAction": "Allow"},
 }
-"""What an account is like about whose network nothing was said."""
+"""A storage account's defaults when the body says nothing of network access."""
 
 
-def nothing(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Take it as it is."""
+def accept_any(call: Call, resource: Resource, known: Resource | None) -> None:
+    """Accept the body unchanged."""
     del call, resource, known
 
 
 def identity(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Give an identity its principal, its client and its tenant, once."""
+    """Assign a principal id and a client id at creation, and the tenant."""
     del call
     made = known.properties if known else {}
     resource.body["properties"] = {
@@ -47,7 +47,7 @@ def identity(call: Call, resource: Resource, known: Resource | None) -> None:
 
 
 def federated_credential(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Refuse a credential that lacks something, or that another of the identity equals."""
+    """Refuse an incomplete credential, or a duplicate of issuer and subject: 409."""
     given = resource.properties
     for name in ("issuer", "subject", "audiences"):
         if not given.get(name):
@@ -66,7 +66,7 @@ def federated_credential(call: Call, resource: Resource, known: Resource | None)
 
 
 def global_only(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Refuse a private zone, or a link, in a region; and what it refers to, unless it exists."""
+    """Refuse a DNS zone or link outside `global`, or with a reference to a missing resource."""
     if resource.body.get("location") != "global":
         raise ArmError(
             400,
@@ -79,7 +79,7 @@ def global_only(call: Call, resource: Resource, known: Resource | None) -> None:
 
 
 def public_address(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Give a public address an address, from those that are for documentation."""
+    """Assign a public IP address from TEST-NET-3 (RFC 5737)."""
     del call
     made = known.properties if known else {}
     host = uuid.uuid4().int % 250 + 1
@@ -87,14 +87,14 @@ def public_address(call: Call, resource: Resource, known: Resource | None) -> No
 
 
 def references(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Refuse a reference to what does not exist."""
+    """Refuse a reference to a missing resource: 400 `InvalidResourceReference`."""
     del known
     for named in _named(resource.properties):
         _require(call, resource, named)
 
 
 def _named(value: object) -> Iterator[str]:
-    """Every id that stands as `id`, or under a name ending so, anywhere in *value*."""
+    """Yield the resource ids under keys that end in `id`, anywhere in *value*."""
     if isinstance(value, dict):
         for key, part in value.items():
             if key.lower().endswith("id") and str(part).lower().startswith("/subscriptions/"):
@@ -111,7 +111,7 @@ def _require(call: Call, resource: Resource, named: str) -> None:
     there = call.session.find(network)
     if there and found:
         subnets = there.properties.get("subnets") or ()
-        if subnet.lower() not in {str(one["name"]).lower() for one in subnets}:
+        if subnet.lower() not in {str(entry["name"]).lower() for entry in subnets}:
             there = None
     if there is None:
         raise ArmError(
@@ -124,14 +124,14 @@ def _require(call: Call, resource: Resource, named: str) -> None:
 
 
 def virtual_network(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Refuse subnets outside of their network, or that overlap; give the others their ids."""
+    """Refuse subnets that overlap or lie outside the address space; assign subnet ids."""
     given = resource.properties
     prefixes = (given.get("addressSpace") or {}).get("addressPrefixes") or ()
-    spaces = [ipaddress.ip_network(one) for one in prefixes]
+    spaces = [ipaddress.ip_network(prefix) for prefix in prefixes]
     taken: list[Any] = []
     for subnet in given.get("subnets") or ():
-        told = subnet.setdefault("properties", {})
-        prefix = ipaddress.ip_network(told.get("addressPrefix") or "0.0.0.0/0")
+        properties = subnet.setdefault("properties", {})
+        prefix = ipaddress.ip_network(properties.get("addressPrefix") or "0.0.0.0/0")
         if not any(prefix.subnet_of(space) for space in spaces):  # type: ignore[arg-type]
             raise ArmError(
                 400,
@@ -147,14 +147,14 @@ def virtual_network(call: Call, resource: Resource, known: Resource | None) -> N
             )
         taken.append(prefix)
         subnet["id"] = f"{resource.id}/subnets/{subnet['name']}"
-        told["provisioningState"] = "Succeeded"
-        for named in _named(told):
+        properties["provisioningState"] = "Succeeded"
+        for named in _named(properties):
             _require(call, resource, named)
     del known
 
 
 def storage_account(call: Call, resource: Resource, known: Resource | None) -> None:
-    """Refuse a bad or taken name, and what is decided at creation; fill in what was not said."""
+    """Refuse a bad or taken name and changes of immutable properties; apply the defaults."""
     name, given = resource.name, resource.properties
     if not _ACCOUNT_NAME.fullmatch(name):
         raise ArmError(
@@ -182,14 +182,14 @@ def storage_account(call: Call, resource: Resource, known: Resource | None) -> N
 
 
 def shown_account(resource: Resource, call: Call) -> dict[str, Any]:
-    """An account with the private endpoints that lead to it, and where its blobs are."""
+    """Render an account with its private endpoint connections and its blob endpoint."""
     body = present(resource, call)
     leading = [
-        _connection(resource, one)
-        for one in call.session.list(_ENDPOINT, "/subscriptions/")
+        _connection(resource, endpoint)
+        for endpoint in call.session.list(_ENDPOINT, "/subscriptions/")
         if any(
             str(link["properties"].get("privateLinkServiceId")).lower() == resource.key
-            for link in one.properties.get("privateLinkServiceConnections") or ()
+            for link in endpoint.properties.get("privateLinkServiceConnections") or ()
         )
     ]
     body["properties"]["privateEndpointConnections"] = leading

@@ -1,6 +1,6 @@
-"""Resources that are kept and shown again: identities, networks, storage accounts, policies.
+"""Generic resource types that are only stored: identities, networks, storage accounts.
 
-Nothing runs behind them. What of their bodies is checked stands in `stored_checks`.
+Nothing runs behind them. `generic_resource_checks` validates their bodies.
 """
 
 from __future__ import annotations
@@ -12,42 +12,48 @@ from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import parent_not_found, resource_not_found
-from imagebake.emulator.listing import list_page, location, present, require_group, same_location
 from imagebake.emulator.management import generic_resource_checks as checks
+from imagebake.emulator.resources import (
+    list_page,
+    location,
+    present,
+    require_group,
+    require_same_location,
+)
 from imagebake.emulator.store import Resource
 
 _GROUP = "/subscriptions/<subscription>/resourcegroups/<group>"
 _MORE = ("sku", "kind", "identity", "zones")
-"""What a body may have beside its properties."""
+"""Top-level fields that a body may have beside `properties`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A resource type; *check* completes a body or refuses it, *show* adds what is computed."""
+class GenericResourceType:
+    """A resource type; *check* completes or refuses a body, *show* adds computed properties."""
 
     type: str
     located: bool = True
-    check: Callable[[Call, Resource, Resource | None], None] = checks.nothing
+    check: Callable[[Call, Resource, Resource | None], None] = checks.accept_any
     show: Callable[[Resource, Call], dict[str, Any]] = present
     orphan: bool = False
-    """Whether its parent is there by itself, such as the one blob service of an account."""
+    """Whether the parent exists implicitly, such as a storage account's only blob service."""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words of the type, without its namespace."""
+        """The type's segments without its namespace."""
         return tuple(self.type.split("/")[1:])
 
     @property
     def namespace(self) -> str:
-        """The provider."""
+        """The resource provider's namespace."""
         return self.type.partition("/")[0]
 
     def id(self, call: Call) -> str:
-        """The id of the resource that the request is about."""
+        """Return the id of the resource that the request addresses."""
         return self._path(call, len(self.words))
 
     def parent(self, call: Call) -> str | None:
-        """The id of what it is in; None for what is in a resource group."""
+        """Return the parent's id; None for a resource directly in a group."""
         depth = len(self.words) - (2 if self.orphan else 1)
         return self._path(call, depth) if depth else None
 
@@ -60,7 +66,7 @@ class Kind:
 
     @property
     def rule(self) -> str:
-        """The path of its collection."""
+        """The routing rule of the collection."""
         inner = "".join(
             f"/{word.lower()}/<name{number}>" for number, word in enumerate(self.words[:-1])
         )
@@ -68,41 +74,45 @@ class Kind:
         return f"{_GROUP}/providers/{self.namespace.lower()}{inner}/{last}"
 
 
-KINDS = (
-    Kind("Microsoft.ManagedIdentity/userAssignedIdentities", check=checks.identity),
-    Kind(
+GENERIC_RESOURCE_TYPES = (
+    GenericResourceType("Microsoft.ManagedIdentity/userAssignedIdentities", check=checks.identity),
+    GenericResourceType(
         "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
         located=False,
         check=checks.federated_credential,
     ),
-    Kind("Microsoft.Network/networkSecurityGroups"),
-    Kind("Microsoft.Network/publicIPAddresses", check=checks.public_address),
-    Kind("Microsoft.Network/natGateways", check=checks.references),
-    Kind("Microsoft.Network/virtualNetworks", check=checks.virtual_network),
-    Kind("Microsoft.Network/privateEndpoints", check=checks.references),
-    Kind(
+    GenericResourceType("Microsoft.Network/networkSecurityGroups"),
+    GenericResourceType("Microsoft.Network/publicIPAddresses", check=checks.public_address),
+    GenericResourceType("Microsoft.Network/natGateways", check=checks.references),
+    GenericResourceType("Microsoft.Network/virtualNetworks", check=checks.virtual_network),
+    GenericResourceType("Microsoft.Network/privateEndpoints", check=checks.references),
+    GenericResourceType(
         "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
         located=False,
         check=checks.references,
     ),
-    Kind("Microsoft.Network/privateDnsZones", check=checks.global_only, located=False),
-    Kind(
+    GenericResourceType(
+        "Microsoft.Network/privateDnsZones", check=checks.global_only, located=False
+    ),
+    GenericResourceType(
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
         check=checks.global_only,
         located=False,
     ),
-    Kind(
+    GenericResourceType(
         "Microsoft.Storage/storageAccounts",
         check=checks.storage_account,
         show=checks.shown_account,
     ),
-    Kind("Microsoft.Storage/storageAccounts/blobServices", located=False),
-    Kind("Microsoft.Storage/storageAccounts/blobServices/containers", located=False, orphan=True),
+    GenericResourceType("Microsoft.Storage/storageAccounts/blobServices", located=False),
+    GenericResourceType(
+        "Microsoft.Storage/storageAccounts/blobServices/containers", located=False, orphan=True
+    ),
 )
 
 
-def put(kind: Kind, call: Call) -> Reply:
-    """Create a resource, or write it anew; it is there at once."""
+def put(kind: GenericResourceType, call: Call) -> Reply:
+    """Create or replace a resource; it is provisioned at once."""
     require_group(call)
     if (parent := kind.parent(call)) and not call.session.find(parent):
         raise parent_not_found(parent.rpartition("/")[2])
@@ -120,15 +130,15 @@ def put(kind: Kind, call: Call) -> Reply:
     )
     if kind.located or "location" in body:
         place = "global" if body.get("location") == "global" else location(body, kind.type)
-        same_location(known, place, call.names["group"])
+        require_same_location(known, place, call.names["group"])
         resource.body |= {"location": place, "tags": body.get("tags") or {}}
     kind.check(call, resource, known)
     call.session.put(resource)
     return Reply(200 if known else 201, kind.show(resource, call))
 
 
-def get(kind: Kind, call: Call) -> Reply:
-    """Show one."""
+def get(kind: GenericResourceType, call: Call) -> Reply:
+    """GET a resource."""
     found = call.session.find(kind.id(call))
     if not found:
         names = kind.id(call).rpartition("/")[2]
@@ -136,33 +146,33 @@ def get(kind: Kind, call: Call) -> Reply:
     return Reply(200, kind.show(found, call))
 
 
-def list_all(kind: Kind, call: Call) -> Reply:
-    """List those of a resource group, or of a parent."""
+def list_all(kind: GenericResourceType, call: Call) -> Reply:
+    """List the resources of a group or of a parent."""
     require_group(call)
     below = kind.parent(call)
     return list_page(call, kind.type, f"{below or call.scope}/", kind.show)
 
 
-def delete(kind: Kind, call: Call) -> Reply:
-    """Forget one, with what is in it."""
+def delete(kind: GenericResourceType, call: Call) -> Reply:
+    """Delete a resource and its nested resources."""
     if not call.session.find(kind.id(call)):
         return Reply(204)
     call.session.remove(kind.id(call))
     return Reply(200)
 
 
-def _routes(kind: Kind) -> tuple[Route, ...]:
-    one = f"{kind.rule}/<name{len(kind.words) - 1}>"
+def _routes(kind: GenericResourceType) -> tuple[Route, ...]:
+    rule = f"{kind.rule}/<name{len(kind.words) - 1}>"
     return (
-        Route("PUT", one, functools.partial(put, kind)),
-        Route("GET", one, functools.partial(get, kind)),
-        Route("DELETE", one, functools.partial(delete, kind)),
+        Route("PUT", rule, functools.partial(put, kind)),
+        Route("GET", rule, functools.partial(get, kind)),
+        Route("DELETE", rule, functools.partial(delete, kind)),
         Route("GET", kind.rule, functools.partial(list_all, kind)),
     )
 
 
 def get_subnet(call: Call) -> Reply:
-    """Show a subnet, which is a part of its network."""
+    """GET a subnet, which is stored in its virtual network."""
     networks = f"{call.scope}/providers/Microsoft.Network/virtualNetworks"
     found = call.session.find(f"{networks}/{call.names['name0']}")
     subnets = found.properties.get("subnets", ()) if found else ()
@@ -179,6 +189,6 @@ def get_subnet(call: Call) -> Reply:
 _SUBNET = f"{_GROUP}/providers/microsoft.network/virtualnetworks/<name0>/subnets/<subnet>"
 
 ROUTES = (
-    *(route for kind in KINDS for route in _routes(kind)),
+    *(route for kind in GENERIC_RESOURCE_TYPES for route in _routes(kind)),
     Route("GET", _SUBNET, get_subnet),
 )

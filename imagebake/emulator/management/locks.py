@@ -1,4 +1,4 @@
-"""Management locks, and what they refuse: Microsoft.Authorization/locks."""
+"""Management locks and their enforcement: Microsoft.Authorization/locks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.listing import list_page
+from imagebake.emulator.resources import list_page
 from imagebake.emulator.store import Resource, Session
 
 KIND = "Microsoft.Authorization/locks"
@@ -14,13 +14,14 @@ _PROVIDER = "/providers/microsoft.authorization/locks"
 _RULE = f"/<path:scope>{_PROVIDER}"
 _SUBSCRIPTION = re.compile(r"/subscriptions/[^/]+")
 _LEVELS = ("CanNotDelete", "ReadOnly")
+# Locks can always be removed; and operations are polled below `locations`.
 _EXEMPT = ("/providers/microsoft.authorization/locks/", "/providers/microsoft.compute/locations/")
 
 
 def require_unlocked(session: Session, method: str, path: str) -> None:
-    """Refuse a request that a lock on its resource, or on a scope around it, forbids.
+    """Refuse a request that a lock at or above its scope forbids: 409 `ScopeLocked`.
 
-    What is deleted must not have a locked resource in it either.
+    A deletion is also refused if a nested resource is locked.
     """
     key = path.lower()
     if method in ("GET", "HEAD") or not key.startswith("/subscriptions/"):
@@ -33,17 +34,17 @@ def require_unlocked(session: Session, method: str, path: str) -> None:
         scope = lock.key.partition(_PROVIDER)[0]
         covers = f"{key}/".startswith(f"{scope}/") or (deletes and scope.startswith(f"{key}/"))
         if covers and (deletes or lock.properties["level"] == "ReadOnly"):
-            wish = "delete" if deletes else "write"
+            action = "delete" if deletes else "write"
             raise ArmError(
                 409,
                 "ScopeLocked",
-                f"The scope '{path}' cannot perform {wish} operation because following scope(s)"
+                f"The scope '{path}' cannot perform {action} operation because following scope(s)"
                 f" are locked: '{_scope(lock)}'. Please remove the lock and try again.",
             )
 
 
 def put(call: Call) -> Reply:
-    """Lock a scope, or change a lock."""
+    """Create or update a lock."""
     given = call.document().get("properties") or {}
     if given.get("level") not in _LEVELS:
         raise ArmError(
@@ -70,12 +71,12 @@ def put(call: Call) -> Reply:
 
 
 def get(call: Call) -> Reply:
-    """Show one lock."""
+    """GET a lock."""
     return Reply(200, _find(call).body)
 
 
 def delete(call: Call) -> Reply:
-    """Unlock."""
+    """Delete a lock."""
     if not call.session.find(_id(call)):
         return Reply(204)
     call.session.remove(_id(call))
@@ -83,7 +84,7 @@ def delete(call: Call) -> Reply:
 
 
 def list_locks(call: Call) -> Reply:
-    """List the locks on a scope and on what is in it; with `atScope()`, on the scope alone."""
+    """List the locks at a scope and below; `atScope()` restricts them to exactly the scope."""
     scope = f"/{call.names['scope']}"
     at = f"{scope}{_PROVIDER}/" if call.query.get("$filter") == "atScope()" else f"{scope}/"
     return list_page(call, KIND, at, lambda lock, _: lock.body)

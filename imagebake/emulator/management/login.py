@@ -1,7 +1,7 @@
-"""Who am I talking to, and a token please: what clients ask for before anything else.
+"""Cloud metadata, OpenID discovery and tokens: what clients request first.
 
-Nothing here keeps anyone out: the server listens on loopback alone, every client id and every
-secret is as good as another, and every token is accepted, but for one of ours that has expired.
+Nothing here authenticates: the server listens on loopback only, every client id and secret is
+accepted, and so is every token except an expired one of ours.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ _SEAL = ".unsigned"
 
 
 def endpoints(call: Call) -> Reply:
-    """The cloud's description, as `az cloud register --endpoint-resource-manager` reads it."""
+    """Return the cloud metadata that `az cloud register --endpoint-resource-manager` reads."""
     base = call.base
     document = {
         "name": "imagebake",
         "portal": base,
+        # ADFS makes az and MSAL take this authority as it is, without asking Entra ID about it.
         "authentication": {
             "loginEndpoint": f"{base}/adfs",
             "audiences": [base],
@@ -47,7 +48,7 @@ def endpoints(call: Call) -> Reply:
 
 
 def openid(call: Call) -> Reply:
-    """Where tokens are to be had."""
+    """Return the OpenID configuration with the token endpoint."""
     tenant = call.names["tenant"]
     root = f"{call.base}/{tenant}"
     token = f"{root}/oauth2/token" if tenant == "adfs" else f"{root}/oauth2/v2.0/token"
@@ -64,13 +65,13 @@ def openid(call: Call) -> Reply:
 
 
 def discovery(call: Call) -> Reply:
-    """The instance discovery that MSAL insists on."""
+    """Return the instance discovery document, which MSAL requires."""
     where = f"{call.base}/common/v2.0/.well-known/openid-configuration"
     return Reply(200, {"tenant_discovery_endpoint": where, "metadata": []})
 
 
 def token(call: Call) -> Reply:
-    """A token for whoever asks."""
+    """Issue a token to any client."""
     return Reply(
         200,
         {
@@ -83,7 +84,7 @@ def token(call: Call) -> Reply:
 
 
 def has_expired(token: str, time: float) -> bool:
-    """Whether *token* is one of ours, and its life was over at *time*."""
+    """Return whether *token* is one of ours that had expired at *time*."""
     if not token.endswith(_SEAL):
         return False
     claims = token.split(".")[1]
@@ -93,7 +94,7 @@ def has_expired(token: str, time: float) -> bool:
 
 
 def refusal(path: str, error: ArmError) -> dict[str, Any]:
-    """The body that refuses a request: where tokens are had it is spelled as OAuth spells it."""
+    """Return the error body; for token endpoints in OAuth's format."""
     if path.endswith("/token"):
         return {"error": error.code, "error_description": error.message}
     return error.body

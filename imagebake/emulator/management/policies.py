@@ -1,4 +1,4 @@
-"""Azure Policy as far as it is told of: definitions and assignments, which nobody enforces."""
+"""Azure Policy definitions and assignments: stored and shown, not enforced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.listing import list_page
+from imagebake.emulator.resources import list_page
 from imagebake.emulator.store import Resource
 
 KINDS = tuple(
@@ -16,7 +16,7 @@ KINDS = tuple(
 
 
 def put(kind: str, call: Call) -> Reply:
-    """Keep one; an assignment must be of a definition that there is."""
+    """Store a definition or assignment; 404 if an assignment's definition does not exist."""
     given = dict(call.document().get("properties") or {})
     named = str(given.get("policyDefinitionId") or "")
     if kind == KINDS[0] and not call.session.find(named):
@@ -36,7 +36,7 @@ def put(kind: str, call: Call) -> Reply:
 
 
 def get(kind: str, call: Call) -> Reply:
-    """Show one."""
+    """GET a definition or assignment."""
     found = call.session.find(call.path)
     if not found:
         what = kind.rpartition("/")[2].removesuffix("s")
@@ -49,11 +49,11 @@ def get(kind: str, call: Call) -> Reply:
 
 
 def list_all(kind: str, call: Call) -> Reply:
-    """List those at a scope: with `atScope()` those alone, else those below it, too."""
+    """List definitions or assignments; `atScope()` restricts them to exactly the scope."""
     scope = f"/{call.names['scope']}"
     at = call.query.get("$filter") == "atScope()"
     prefix = f"{scope}/providers/{kind}/" if at else f"{scope}/"
-    return list_page(call, kind, prefix, lambda one, _: one.body)
+    return list_page(call, kind, prefix, lambda policy, _: policy.body)
 
 
 def _routes(kind: str) -> tuple[Route, ...]:

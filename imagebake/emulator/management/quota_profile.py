@@ -1,7 +1,6 @@
-"""What a subscription may have: sizes, cores and containers in each region.
+"""Quota profile of a subscription: usages, quotas and VM sizes per region.
 
-Nothing is counted against it; it is what Azure says before anything is asked for. A file in
-the folder says it to every process.
+Resources of the emulator do not count against it. A file in the folder sets it for every process.
 """
 
 from __future__ import annotations
@@ -31,14 +30,15 @@ _SIZES: Mapping[str, tuple[str, int]] = {
     "Standard_D4s_v5": ("standardDSv5Family", 4),
     "Standard_D8ds_v5": ("standardDDSv5Family", 8),
 }
-"""Sizes with their family and cores: those of our specs, and some more."""
+"""VM sizes with their family and vCPUs: those of our specs and some more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What a region has, by its name; what is not said is plenty.
+class QuotaProfile:
+    """Usage and quota by region name; what is absent is plentiful.
 
-    *cores*, by family or `cores` for all, and *containers* are what is used and what is allowed.
+    *cores* (by family, or `cores` for the region's total) and *containers* are pairs of usage and
+    limit. *restricted* lists the VM sizes that the subscription cannot use.
     """
 
     cores: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
@@ -46,23 +46,23 @@ class Standing:
     restricted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> Standing:
-        """What *folder* says; plenty of everything where it says nothing."""
+    def read(cls, folder: Path) -> QuotaProfile:
+        """Read the profile from *folder*; without a file everything is plentiful."""
         try:
-            told: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+            document: dict[str, Any] = json.loads((folder / FILE).read_bytes())
         except FileNotFoundError:
             return cls()
-        return cls(**told)
+        return cls(**document)
 
 
 @dataclass(slots=True)
-class Allowances:
-    """The routes that tell of a `Standing`, which may be replaced."""
+class QuotaRoutes:
+    """Routes that report a `QuotaProfile`; assign `quota_profile` to change it."""
 
-    standing: Standing = field(default_factory=Standing)
+    quota_profile: QuotaProfile = field(default_factory=QuotaProfile)
 
     def routes(self) -> tuple[Route, ...]:
-        """The routes of usages and sizes."""
+        """Return the routes of usages and SKUs."""
         return (
             Route("GET", _USAGES.format(_COMPUTE), self.cores),
             Route("GET", _USAGES.format(_CONTAINERS), self.containers),
@@ -70,32 +70,34 @@ class Allowances:
         )
 
     def cores(self, call: Call) -> Reply:
-        """What is used of the cores of each family in a region."""
-        told = self.standing.cores.get(call.names["location"].lower(), {})
+        """List the vCPU usages of a region, in total and by family."""
+        usages = self.quota_profile.cores.get(call.names["location"].lower(), {})
         families = sorted({family for family, _ in _SIZES.values()})
-        value = [_usage(name, *told.get(name, (0, _PLENTY))) for name in ("cores", *families)]
+        value = [_usage(name, *usages.get(name, (0, _PLENTY))) for name in ("cores", *families)]
         return Reply(200, {"value": value})
 
     def containers(self, call: Call) -> Reply:
-        """What is used of the cores of containers in a region."""
-        used, limit = self.standing.containers.get(call.names["location"].lower(), (0, _PLENTY))
+        """List the container core usages of a region."""
+        used, limit = self.quota_profile.containers.get(
+            call.names["location"].lower(), (0, _PLENTY)
+        )
         return Reply(200, {"value": [_usage("StandardCores", used, limit)]})
 
     def sizes(self, call: Call) -> Reply:
-        """The sizes that a region has, with what keeps the subscription from them."""
+        """List the VM sizes of a region with the subscription's restrictions."""
         place = call.query.get("$filter", "").partition(" eq ")[2].strip("'").lower()
-        restricted = self.standing.restricted.get(place, ())
+        restricted = self.quota_profile.restricted.get(place, ())
         return Reply(200, {"value": [_sku(name, place, restricted) for name in _SIZES]})
 
 
 def _usage(name: str, used: int, limit: int) -> dict[str, Any]:
-    told = {"value": name, "localizedValue": name}
-    return {"unit": "Count", "currentValue": used, "limit": limit, "name": told}
+    localized_name = {"value": name, "localizedValue": name}
+    return {"unit": "Count", "currentValue": used, "limit": limit, "name": localized_name}
 
 
 def _sku(name: str, place: str, restricted: tuple[str, ...]) -> dict[str, Any]:
     family, cores = _SIZES[name]
-    why = {
+    restriction = {
         "type": "Location",
         "values": [place],
         "restrictionInfo": {"locations": [place]},
@@ -107,5 +109,5 @@ def _sku(name: str, place: str, restricted: tuple[str, ...]) -> dict[str, Any]:
         "family": family,
         "locations": [place],
         "capabilities": [{"name": "vCPUs", "value": str(cores)}],
-        "restrictions": [why] if name in restricted else [],
+        "restrictions": [restriction] if name in restricted else [],
     }

@@ -1,6 +1,7 @@
-"""Role definitions and assignments; and, of identities that are kept here, what they may do.
+"""Azure RBAC: role definitions, role assignments, and their enforcement.
 
-Whoever shows another token, such as the one of the local credential, may do everything.
+Only the user-assigned identities stored here are restricted. Any other token, such as that of the
+local credential, may do everything.
 """
 
 from __future__ import annotations
@@ -9,14 +10,77 @@ import base64
 import fnmatch
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.listing import list_page
-from imagebake.emulator.management.actions import Wanted, wanted
+from imagebake.emulator.resources import list_page
 from imagebake.emulator.store import Resource, Session
+
+_VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
+_GROUP = "Microsoft.Resources/subscriptions/resourceGroups"
+_SUBSCRIPTION_PATH_WORDS = 2
+"""Number of segments in a subscription's path."""
+_UNCHECKED_READ = re.compile(
+    r"/subscriptions/[^/]+/providers/[^/]+/locations/[^/]+/(?:caps)?operations/"
+    r"|.*/providers/microsoft\.authorization/permissions$",
+    re.IGNORECASE,
+)
+"""Reads that need no role: the status of an operation, and the caller's own permissions."""
+
+RequiredPermission = tuple[str, str]
+"""An action in lower case, and the scope at which it is required."""
+
+
+def required_permissions(method: str, path: str, body: object) -> Iterator[RequiredPermission]:
+    """Yield the permissions that a request requires, linked resources included."""
+    if method in ("GET", "HEAD") and _UNCHECKED_READ.match(path):
+        return
+    yield action_of(method, path), path
+    if method in ("PUT", "PATCH") and isinstance(body, Mapping):
+        yield from _linked(path.lower(), body)
+
+
+def action_of(method: str, path: str) -> str:
+    """Return the action of a request, in lower case."""
+    _, found, rest = f"{path.lower()}/".rpartition("/providers/")
+    rest = rest.strip("/")
+    if not found:
+        words = path.strip("/").split("/")
+        kind = _GROUP if len(words) > _SUBSCRIPTION_PATH_WORDS else _GROUP.rpartition("/")[0]
+        return f"{kind}/{_VERBS.get(method, 'action')}".lower()
+    words = rest.split("/")
+    kind = "/".join((words[0], *words[1::2]))
+    if len(words) == 1:
+        kind = f"{_GROUP.rpartition('/')[0]}/providers"
+    return f"{kind}/{_VERBS.get(method, 'action')}".lower()
+
+
+def _linked(path: str, body: Mapping[str, Any]) -> Iterator[RequiredPermission]:
+    """Yield the linked access checks: permissions on resources that the body references."""
+    for identity in (body.get("identity") or {}).get("userAssignedIdentities") or ():
+        yield "microsoft.managedidentity/userassignedidentities/assign/action", str(identity)
+    if "/microsoft.compute/" in path:
+        for image in _references(body, "imageReference", "source"):
+            yield "microsoft.compute/galleries/images/versions/read", image
+        for subnet in _references(body, "subnet"):
+            yield "microsoft.network/virtualnetworks/subnets/join/action", subnet
+
+
+def _references(value: object, *names: str) -> Iterator[str]:
+    """Yield the ids under *names*, anywhere in *value*."""
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            if key in names and isinstance(part, Mapping) and part.get("id"):
+                yield str(part["id"])
+            else:
+                yield from _references(part, *names)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part, *names)
+
 
 DEFINITION = "Microsoft.Authorization/roleDefinitions"
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
@@ -27,48 +91,49 @@ _JWT_PARTS = 3
 
 def require_permission(
     session: Session, authorization: str, method: str, path: str, body: object
-) -> tuple[str, tuple[Wanted, ...]]:
-    """Refuse what the identity whose token is shown has no role for.
+) -> tuple[str, tuple[RequiredPermission, ...]]:
+    """Check the role assignments of the token's identity: 403 `AuthorizationFailed`.
 
-    Returns its name, empty for everybody else, and what it was asked for.
+    Returns the identity's name, empty for any other token, and the required permissions.
     """
-    who = _identity(session, authorization)
-    if who is None:
+    identity = _identity(session, authorization)
+    if identity is None:
         return "", ()
-    grants = tuple(_grants(session, str(who.properties["principalId"])))
-    asked = tuple(wanted(method, path, body))
-    for action, scope in asked:
+    grants = tuple(_grants(session, str(identity.properties["principalId"])))
+    permissions = tuple(required_permissions(method, path, body))
+    for action, scope in permissions:
         if not any(_covers(at, scope) and _allows(role, action) for at, role in grants):
-            raise _refusal(who, action, scope)
-    return who.name, asked
+            raise _refusal(identity, action, scope)
+    return identity.name, permissions
 
 
 def _identity(session: Session, authorization: str) -> Resource | None:
-    """The identity kept here that a token is of."""
+    """Return the user-assigned identity that the token was issued to; None for any other."""
     parts = authorization.removeprefix("Bearer ").split(".")
     if len(parts) != _JWT_PARTS:
         return None
     try:
+        # The signature is not checked: any token is accepted, this one only names its identity.
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
     except ValueError:
         return None
     names = {str(claims.get(key)).lower() for key in ("appid", "oid")}
     return next(
         (
-            one
-            for one in session.list(IDENTITY, "/subscriptions/")
-            if {one.properties["clientId"], one.properties["principalId"]} & names
+            identity
+            for identity in session.list(IDENTITY, "/subscriptions/")
+            if {identity.properties["clientId"], identity.properties["principalId"]} & names
         ),
         None,
     )
 
 
 def _grants(session: Session, principal: str) -> Iterator[tuple[str, Resource]]:
-    for one in session.list(ASSIGNMENT, "/"):
-        if str(one.properties["principalId"]).lower() == principal.lower():
-            role = session.find(str(one.properties["roleDefinitionId"]))
+    for assignment in session.list(ASSIGNMENT, "/"):
+        if str(assignment.properties["principalId"]).lower() == principal.lower():
+            role = session.find(str(assignment.properties["roleDefinitionId"]))
             if role:
-                yield str(one.properties["scope"]), role
+                yield str(assignment.properties["scope"]), role
 
 
 def _covers(at: str, scope: str) -> bool:
@@ -77,18 +142,19 @@ def _covers(at: str, scope: str) -> bool:
 
 def _allows(role: Resource, action: str) -> bool:
     return any(
-        _matches(one.get("actions"), action) and not _matches(one.get("notActions"), action)
-        for one in role.properties.get("permissions") or ()
+        _matches(permission.get("actions"), action)
+        and not _matches(permission.get("notActions"), action)
+        for permission in role.properties.get("permissions") or ()
     )
 
 
 def _matches(patterns: object, action: str) -> bool:
-    told = patterns if isinstance(patterns, list) else []
-    return any(fnmatch.fnmatchcase(action.lower(), str(one).lower()) for one in told)
+    globs = patterns if isinstance(patterns, list) else []
+    return any(fnmatch.fnmatchcase(action.lower(), str(glob).lower()) for glob in globs)
 
 
-def _refusal(who: Resource, action: str, scope: str) -> ArmError:
-    client, principal = who.properties["clientId"], who.properties["principalId"]
+def _refusal(identity: Resource, action: str, scope: str) -> ArmError:
+    client, principal = identity.properties["clientId"], identity.properties["principalId"]
     return ArmError(
         403,
         "AuthorizationFailed",
@@ -99,7 +165,7 @@ def _refusal(who: Resource, action: str, scope: str) -> ArmError:
 
 
 def put_definition(call: Call) -> Reply:
-    """Create a custom role, or write it anew."""
+    """Create or update a custom role."""
     given = dict(call.document().get("properties") or {})
     if not given.get("roleName") or not given.get("assignableScopes"):
         raise ArmError(
@@ -117,7 +183,7 @@ def put_definition(call: Call) -> Reply:
 
 
 def put_assignment(call: Call) -> Reply:
-    """Give a role to a principal at a scope; what is given cannot be changed."""
+    """Assign a role to a principal at a scope; an assignment cannot be updated."""
     given = dict(call.document().get("properties") or {})
     role, principal = (str(given.get(name) or "") for name in _FIXED)
     scope = f"/{call.names['scope']}"
@@ -129,15 +195,15 @@ def put_assignment(call: Call) -> Reply:
             f"The specified role definition with ID '{role.rpartition('/')[2]}' does not exist.",
         )
     scopes = found.properties["assignableScopes"]
-    if not any(_covers(str(one), scope) for one in scopes):
+    if not any(_covers(str(assignable), scope) for assignable in scopes):
         raise ArmError(
             400,
             "RoleDefinitionNotAssignable",
             f"The role definition '{found.name}' cannot be assigned at the scope '{scope}'.",
         )
     principals = {
-        str(one.properties["principalId"]).lower()
-        for one in call.session.list(IDENTITY, "/subscriptions/")
+        str(identity.properties["principalId"]).lower()
+        for identity in call.session.list(IDENTITY, "/subscriptions/")
     }
     if principal.lower() not in principals:
         raise ArmError(
@@ -146,12 +212,14 @@ def put_assignment(call: Call) -> Reply:
             f"Principal {principal} does not exist in the directory. Check that you have the"
             " correct principal ID.",
         )
-    wish = {"roleDefinitionId": found.id, "principalId": principal, "scope": scope}
+    assignment = {"roleDefinitionId": found.id, "principalId": principal, "scope": scope}
     for other in call.session.list(ASSIGNMENT, f"{scope}/providers/{ASSIGNMENT}/".lower()):
-        same = all(str(other.properties[key]).lower() == wish[key].lower() for key in wish)
+        same = all(
+            str(other.properties[key]).lower() == assignment[key].lower() for key in assignment
+        )
         if same != (other.key == _id(call)):
             raise _taken(other, same=same)
-    return _keep(call, ASSIGNMENT, wish | {"principalType": given.get("principalType")})
+    return _keep(call, ASSIGNMENT, assignment | {"principalType": given.get("principalType")})
 
 
 def _taken(other: Resource, *, same: bool) -> ArmError:
@@ -170,16 +238,16 @@ def _taken(other: Resource, *, same: bool) -> ArmError:
 
 
 def permissions(call: Call) -> Reply:
-    """What whoever asks may do at a scope: everything, or what the roles of an identity say."""
-    who = _identity(call.session, call.headers.get("authorization", ""))
-    if who is None:
+    """List the caller's permissions at a scope: everything, or those of the identity's roles."""
+    identity = _identity(call.session, call.headers.get("authorization", ""))
+    if identity is None:
         everything = {"actions": ["*"], "notActions": [], "dataActions": ["*"]}
         return Reply(200, {"value": [everything | {"notDataActions": []}]})
     scope = f"/{call.names['scope']}"
-    mine = _grants(call.session, str(who.properties["principalId"]))
+    grants = _grants(call.session, str(identity.properties["principalId"]))
     found = [
         permission
-        for at, role in mine
+        for at, role in grants
         if _covers(at, scope)
         for permission in role.properties.get("permissions") or ()
     ]
@@ -187,7 +255,7 @@ def permissions(call: Call) -> Reply:
 
 
 def get(kind: str, call: Call) -> Reply:
-    """Show one."""
+    """GET a role definition or assignment."""
     found = call.session.find(_id(call))
     if not found:
         what = kind.rpartition("/")[2].removesuffix("s")
@@ -202,21 +270,21 @@ def get(kind: str, call: Call) -> Reply:
 
 
 def list_all(kind: str, call: Call) -> Reply:
-    """List those at a scope and below; with `principalId eq`, those of one principal."""
+    """List role definitions or assignments at a scope and below; filters by `principalId eq`."""
     asked = call.query.get("$filter", "")
     principal = asked.partition(" eq ")[2].strip("'").lower() if "principalId" in asked else ""
-    page = list_page(call, kind, f"/{call.names['scope']}/", lambda one, _: one.body)
+    page = list_page(call, kind, f"/{call.names['scope']}/", lambda role, _: role.body)
     if principal:
         page.body["value"] = [
-            one
-            for one in page.body["value"]
-            if one["properties"]["principalId"].lower() == principal
+            assignment
+            for assignment in page.body["value"]
+            if assignment["properties"]["principalId"].lower() == principal
         ]
     return page
 
 
 def delete(call: Call) -> Reply:
-    """Take it away."""
+    """Delete a role definition or assignment."""
     known = call.session.find(_id(call))
     call.session.remove(_id(call))
     return Reply(200 if known else 204, known.body if known else None)

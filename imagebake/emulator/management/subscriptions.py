@@ -1,4 +1,4 @@
-"""Subscriptions, locations, resource groups and the registration of providers."""
+"""Subscriptions, tenants, locations, resource groups and resource provider registration."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.listing import list_page, present, put_group, require_group
+from imagebake.emulator.identifiers import REGIONS
 from imagebake.emulator.management.login import TENANT
-from imagebake.emulator.management.regions import REGIONS
+from imagebake.emulator.resources import list_page, location, present, require_group
 from imagebake.emulator.store import Resource, Session
 
 _GROUPS = "Microsoft.Resources/resourceGroups"
 _REGISTRATIONS = "imagebake/unregistered"
-_ONE = "/subscriptions/<subscription>"
+_SUBSCRIPTION_RULE = "/subscriptions/<subscription>"
 _VERSIONS = {
     "Microsoft.Authorization": ("2022-04-01", "2020-05-01", "2017-04-01", "2016-09-01"),
     "Microsoft.Compute": ("2026-04-01", "2026-03-03", "2024-11-01", "2024-03-03", "2023-07-03"),
@@ -70,7 +70,7 @@ _TYPES = {
 
 
 def seed(session: Session, subscription: str, group: str, location: str) -> None:
-    """Make the resource group that a caller starts with, unless it exists."""
+    """Create the initial resource group unless it exists."""
     scope = f"/subscriptions/{subscription}/resourceGroups/{group}"
     if not session.find(scope):
         body = {
@@ -85,7 +85,7 @@ def seed(session: Session, subscription: str, group: str, location: str) -> None
 
 
 def require_registration(session: Session, subscription: str, provider: str, now: float) -> None:
-    """Refuse requests to a provider that the subscription has unregistered."""
+    """Refuse requests to an unregistered provider: 409 `MissingSubscriptionRegistration`."""
     if _registration_state(session, subscription, provider, now) != "Registered":
         raise ArmError(
             409,
@@ -118,26 +118,26 @@ def _subscription(name: str) -> dict[str, Any]:
 
 
 def list_subscriptions(call: Call) -> Reply:
-    """Every subscription that has a resource group."""
+    """List the subscriptions that have a resource group."""
     groups = call.session.list(_GROUPS, "/subscriptions/")
     names = sorted({group.id.split("/")[2] for group in groups})
     return Reply(200, {"value": [_subscription(name) for name in names]})
 
 
 def get_subscription(call: Call) -> Reply:
-    """Any subscription exists."""
+    """GET a subscription; every id exists."""
     return Reply(200, _subscription(call.names["subscription"]))
 
 
 def list_tenants(call: Call) -> Reply:
-    """The one tenant."""
+    """List the single tenant."""
     del call
     tenant = {"id": f"/tenants/{TENANT}", "tenantId": TENANT, "displayName": "imagebake"}
     return Reply(200, {"value": [tenant]})
 
 
 def list_locations(call: Call) -> Reply:
-    """Every region."""
+    """List the regions."""
     scope = f"/subscriptions/{call.names['subscription']}/locations"
     regions = [
         {
@@ -153,37 +153,37 @@ def list_locations(call: Call) -> Reply:
 
 
 def _provider(call: Call, name: str) -> dict[str, Any]:
-    proper = {known.lower(): known for known in _TYPES}.get(name.lower(), name)
+    namespace = {known.lower(): known for known in _TYPES}.get(name.lower(), name)
     subscription = call.names["subscription"]
     state = _registration_state(call.session, subscription, name, call.time)
     types = [
         {
             "resourceType": kind,
-            "apiVersions": list(_VERSIONS[proper]),
+            "apiVersions": list(_VERSIONS[namespace]),
             "locations": sorted(REGIONS),
         }
-        for kind in _TYPES.get(proper, ())
+        for kind in _TYPES.get(namespace, ())
     ]
     return {
-        "id": f"/subscriptions/{subscription}/providers/{proper}",
-        "namespace": proper,
+        "id": f"/subscriptions/{subscription}/providers/{namespace}",
+        "namespace": namespace,
         "registrationState": state,
         "resourceTypes": types,
     }
 
 
 def list_providers(call: Call) -> Reply:
-    """The providers that are emulated."""
+    """List the emulated resource providers."""
     return Reply(200, {"value": [_provider(call, name) for name in sorted(_TYPES)]})
 
 
 def get_provider(call: Call) -> Reply:
-    """One provider, with whether it is registered."""
+    """GET a resource provider with its registration state."""
     return Reply(200, _provider(call, call.names["provider"]))
 
 
 def register(call: Call) -> Reply:
-    """Register a provider, which takes its time; all are from the start."""
+    """Register a provider; all of them are registered at first."""
     found = call.session.find(_registration(call.names["subscription"], call.names["provider"]))
     if found:
         found.settling, found.state = "Registering", "Registered"
@@ -206,8 +206,27 @@ def list_groups(call: Call) -> Reply:
     return list_page(call, _GROUPS, scope)
 
 
+def put_group(call: Call) -> Reply:
+    """Create a resource group, or update its tags."""
+    known = call.session.find(call.scope)
+    body = call.document()
+    group = Resource(
+        _GROUPS,
+        {
+            "id": call.scope,
+            "name": call.names["group"],
+            "type": "Microsoft.Resources/resourceGroups",
+            "location": location(body, "Microsoft.Resources/resourceGroups"),
+            "tags": body.get("tags") or {},
+            "properties": {},
+        },
+    )
+    call.session.put(group)
+    return Reply(200 if known else 201, present(group, call))
+
+
 def get_group(call: Call) -> Reply:
-    """Show a resource group, or answer whether there is one."""
+    """GET a resource group; HEAD tells whether it exists."""
     if call.method == "HEAD":
         require_group(call)
         return Reply(204)
@@ -215,7 +234,7 @@ def get_group(call: Call) -> Reply:
 
 
 def delete_group(call: Call) -> Reply:
-    """Delete a resource group with everything in it."""
+    """Delete a resource group with all of its resources."""
     call.session.remove(require_group(call).id)
     return Reply(200)
 
@@ -223,14 +242,14 @@ def delete_group(call: Call) -> Reply:
 ROUTES = (
     Route("GET", "/tenants", list_tenants),
     Route("GET", "/subscriptions", list_subscriptions),
-    Route("GET", _ONE, get_subscription),
-    Route("GET", f"{_ONE}/locations", list_locations),
-    Route("GET", f"{_ONE}/providers", list_providers),
-    Route("GET", f"{_ONE}/providers/<provider>", get_provider),
-    Route("POST", f"{_ONE}/providers/<provider>/register", register),
-    Route("POST", f"{_ONE}/providers/<provider>/unregister", unregister),
-    Route("GET", f"{_ONE}/resourcegroups", list_groups),
-    Route("PUT", f"{_ONE}/resourcegroups/<group>", put_group),
-    Route("GET", f"{_ONE}/resourcegroups/<group>", get_group),
-    Route("DELETE", f"{_ONE}/resourcegroups/<group>", delete_group),
+    Route("GET", _SUBSCRIPTION_RULE, get_subscription),
+    Route("GET", f"{_SUBSCRIPTION_RULE}/locations", list_locations),
+    Route("GET", f"{_SUBSCRIPTION_RULE}/providers", list_providers),
+    Route("GET", f"{_SUBSCRIPTION_RULE}/providers/<provider>", get_provider),
+    Route("POST", f"{_SUBSCRIPTION_RULE}/providers/<provider>/register", register),
+    Route("POST", f"{_SUBSCRIPTION_RULE}/providers/<provider>/unregister", unregister),
+    Route("GET", f"{_SUBSCRIPTION_RULE}/resourcegroups", list_groups),
+    Route("PUT", f"{_SUBSCRIPTION_RULE}/resourcegroups/<group>", put_group),
+    Route("GET", f"{_SUBSCRIPTION_RULE}/resourcegroups/<group>", get_group),
+    Route("DELETE", f"{_SUBSCRIPTION_RULE}/resourcegroups/<group>", delete_group),
 )

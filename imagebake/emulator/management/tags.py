@@ -1,4 +1,4 @@
-"""The tags of anything, changed one by one: Microsoft.Resources/tags."""
+"""Tags at any scope: Microsoft.Resources/tags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from imagebake.emulator import etags
+from imagebake.emulator import resources
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.store import Resource
@@ -19,7 +19,7 @@ Tags = Mapping[str, str]
 
 
 def get(call: Call) -> Reply:
-    """Show the tags of a resource or a resource group."""
+    """GET the tags of a resource or resource group."""
     return _reply(_find(call))
 
 
@@ -30,21 +30,21 @@ def put(call: Call) -> Reply:
 
 
 def patch(call: Call) -> Reply:
-    """Add to the tags, replace them, or take some away, as the body's `operation` says."""
+    """Merge, replace or delete tags, as `operation` in the body says."""
     resource, given = _find(call), _given(call)
-    wish = str(call.document().get("operation", "")).lower()
+    operation = str(call.document().get("operation", "")).lower()
     known: Tags = resource.body.get("tags") or {}
-    if wish == "replace":
+    if operation == "replace":
         return _keep(call, resource, given)
-    if wish == "merge":
+    if operation == "merge":
         return _keep(call, resource, _without(known, given) | dict(given))
-    if wish == "delete":
-        return _keep(call, resource, _less(known, given))
-    raise _invalid("InvalidTagsPatchOperation", f"The tags operation '{wish}' is not valid.")
+    if operation == "delete":
+        return _keep(call, resource, _without_matching(known, given))
+    raise _invalid("InvalidTagsPatchOperation", f"The tags operation '{operation}' is not valid.")
 
 
 def delete(call: Call) -> Reply:
-    """Take all tags away."""
+    """Delete all tags."""
     resource = _find(call)
     _keep(call, resource, {})
     return Reply(200)
@@ -80,18 +80,18 @@ def _given(call: Call) -> Tags:
 
 
 def _without(known: Tags, names: Tags) -> dict[str, str]:
-    """What is left of *known*; names of tags ignore case."""
-    gone = {name.lower() for name in names}
-    return {name: value for name, value in known.items() if name.lower() not in gone}
+    """Return *known* without the given names; tag names ignore case."""
+    replaced = {name.lower() for name in names}
+    return {name: value for name, value in known.items() if name.lower() not in replaced}
 
 
-def _less(known: Tags, given: Tags) -> dict[str, str]:
-    """What is left of *known* without the names given; a value given must be the one there."""
-    gone = {name.lower(): value for name, value in given.items()}
+def _without_matching(known: Tags, given: Tags) -> dict[str, str]:
+    """Return *known* without the given tags; a given value must match, too."""
+    deleted = {name.lower(): value for name, value in given.items()}
     return {
         name: value
         for name, value in known.items()
-        if name.lower() not in gone or gone[name.lower()] not in (value, "", None)
+        if name.lower() not in deleted or deleted[name.lower()] not in (value, "", None)
     }
 
 
@@ -102,7 +102,7 @@ def _keep(call: Call, resource: Resource, tags: Tags) -> Reply:
         )
     resource.body["tags"] = dict(tags)
     if "etag" in resource.body:
-        etags.move(resource)
+        resources.advance_etag(resource)
     call.session.put(resource)
     return _reply(resource)
 

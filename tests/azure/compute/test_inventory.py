@@ -9,9 +9,9 @@ from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.compute.inventory import users
 from imagebake.azure.model.fleet import UpgradeState
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.limits import Bucket, Throttle
-from imagebake.emulator.listing import PAGE
+from imagebake.emulator.resources import PAGE
 from imagebake.emulator.server import Emulator
+from imagebake.emulator.throttling import BucketLimits, ThrottlingPolicy
 from imagebake.kernel.errors import CloudError
 from tests.support.cloud import a_template
 from tests.support.live_fleets import GALLERY_ID, NOON, World, a_fleet, a_world, set_id, version_id
@@ -191,7 +191,7 @@ def test_what_passes_by_itself_is_not_noticed(
 def test_a_throttled_subscription_is_read_as_fast_as_it_lets(
     emulator: Emulator, fleet: Fleet
 ) -> None:
-    emulator.throttle = Throttle(reads=Bucket(30, 100))
+    emulator.throttle = ThrottlingPolicy(reads=BucketLimits(30, 100))
 
     found = [fleet.inventory() for _ in range(8)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from azure.mgmt.imagebuilder import models
 
-from imagebake.emulator.image_builder.template_fields import ENUMS, SHAPES, VARIANTS
+from imagebake.emulator.image_builder.template_schema import ENUMS, SHAPES, VARIANTS
 
 _SCALARS = {str: "str", int: "int", bool: "bool"}
 

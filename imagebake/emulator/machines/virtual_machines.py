@@ -1,11 +1,12 @@
-"""Virtual machines and their extensions: Microsoft.Compute/virtualMachines."""
+"""Virtual machines, their extensions and boot diagnostics: Microsoft.Compute/virtualMachines."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.emulator import etags, operations
+from imagebake.emulator import operations, resources
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import (
     ArmError,
@@ -13,39 +14,39 @@ from imagebake.emulator.errors import (
     parent_not_found,
     resource_not_found,
 )
-from imagebake.emulator.galleries.galleries import delete_reply, store_reply
-from imagebake.emulator.listing import (
-    list_page,
-    location,
-    present,
-    require_group,
-    same_location,
-    system_data,
-)
 from imagebake.emulator.machines.host import EXTENSION
-from imagebake.emulator.machines.models import (
+from imagebake.emulator.machines.instance_views import instance_view
+from imagebake.emulator.machines.supervisor import MACHINE, UNSETTLED, VmSupervisor
+from imagebake.emulator.machines.vm_models import (
     extension_properties,
     find_image_version,
     image_record,
     machine_identity,
     machine_properties,
 )
-from imagebake.emulator.machines.supervisor import MACHINE, UNSETTLED, Lives
-from imagebake.emulator.machines.views import instance_view
+from imagebake.emulator.operations import accept_delete, accept_write
+from imagebake.emulator.resources import (
+    list_page,
+    location,
+    present,
+    require_group,
+    require_same_location,
+    system_data,
+)
 from imagebake.emulator.store import Resource, Session
 
 _GROUP = "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.compute"
 _RULE = f"{_GROUP}/virtualmachines"
-_ONE = f"{_RULE}/<machine>"
+_VM_RULE = f"{_RULE}/<machine>"
 
 
 def machine_id(call: Call) -> str:
-    """The id of the machine that the request is about."""
+    """Return the id of the VM that the request addresses."""
     return f"{call.scope}/providers/{MACHINE}/{call.names['machine']}"
 
 
 def find_machine(call: Call) -> Resource:
-    """The machine that the request is about, or a 404."""
+    """Return the VM that the request addresses; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(machine_id(call))
     if not found:
         raise resource_not_found(MACHINE, call.names["machine"], call.names["group"])
@@ -53,7 +54,7 @@ def find_machine(call: Call) -> Resource:
 
 
 def find_extension(call: Call) -> Resource:
-    """The extension that the request is about, or a 404."""
+    """Return the addressed extension; 404 `ResourceNotFound` if it does not exist."""
     found = call.session.find(f"{machine_id(call)}/extensions/{call.names['extension']}")
     if not found:
         names = f"{call.names['machine']}/{call.names['extension']}"
@@ -62,67 +63,67 @@ def find_extension(call: Call) -> Resource:
 
 
 def shown(machine: Resource, call: Call) -> dict[str, Any]:
-    """The machine as a client sees it, with its extensions, and what runs where it asked."""
+    """Render the VM with its extensions, and with `$expand=instanceView` its instance view."""
     body = present(machine, call)
     extensions = extensions_of(machine, call.session)
     if extensions:
-        body["resources"] = [present(one, call) for one in extensions]
+        body["resources"] = [present(extension, call) for extension in extensions]
     if call.query.get("$expand", "").lower() == "instanceview":
         body["properties"]["instanceView"] = instance_view(machine, extensions, call.time)
     return body
 
 
 def extensions_of(machine: Resource, session: Session) -> list[Resource]:
-    """The extensions in the machine's model."""
+    """Return the extensions in the VM's model."""
     return session.list(EXTENSION, f"{machine.key}/extensions/")
 
 
 def get(call: Call) -> Reply:
-    """Show one machine."""
+    """GET a VM."""
     return Reply(200, shown(find_machine(call), call))
 
 
 def get_instance_view(call: Call) -> Reply:
-    """Show what runs on a machine."""
+    """GET a VM's instance view."""
     machine = find_machine(call)
     return Reply(200, instance_view(machine, extensions_of(machine, call.session), call.time))
 
 
 def list_in_group(call: Call) -> Reply:
-    """List the machines of a resource group."""
+    """List the VMs of a resource group."""
     require_group(call)
     return list_page(call, MACHINE, f"{call.scope}/", shown)
 
 
 def list_in_subscription(call: Call) -> Reply:
-    """List the machines of a subscription."""
+    """List the VMs of a subscription."""
     return list_page(call, MACHINE, f"/subscriptions/{call.names['subscription']}/", shown)
 
 
 def get_extension(call: Call) -> Reply:
-    """Show one extension."""
+    """GET an extension."""
     return Reply(200, present(find_extension(call), call))
 
 
 def list_extensions(call: Call) -> Reply:
-    """List a machine's extensions, all on one page."""
+    """List a VM's extensions; Compute does not page them."""
     extensions = extensions_of(find_machine(call), call.session)
-    return Reply(200, {"value": [present(one, call) for one in extensions]})
+    return Reply(200, {"value": [present(extension, call) for extension in extensions]})
 
 
 @dataclass(frozen=True, slots=True)
-class Machines:
-    """The routes that start and stop something."""
+class VirtualMachineRoutes:
+    """Routes of VMs and their extensions."""
 
-    lives: Lives
+    supervisor: VmSupervisor
 
     def put(self, call: Call) -> Reply:
-        """Create a machine, which boots; or change the tags of one."""
+        """Create a VM and boot it, or update the tags of an existing one."""
         require_group(call)
         body = call.document()
         place, known = location(body, MACHINE), call.session.find(machine_id(call))
-        etags.check(call, known)
-        same_location(known, place, call.names["group"])
+        resources.check_etag(call, known)
+        require_same_location(known, place, call.names["group"])
         given = body.get("properties") or {}
         if known:
             return _update(call, known, body)
@@ -145,25 +146,25 @@ class Machines:
                 "user_data": given.get("userData"),
             },
         )
-        etags.move(machine)
-        if self.lives.host is None:
+        resources.advance_etag(machine)
+        if self.supervisor.host is None:
             machine.private["power"] = "running"
-            return store_reply(call, machine, None)
-        start = self.lives.begin(machine, image_record(version, call.session))
-        return _until_it_is_decided(call, machine, None, start)
+            return accept_write(call, machine, None)
+        start = self.supervisor.supervise(machine, image_record(version, call.session))
+        return _await_supervisor(call, machine, None, start)
 
     def patch(self, call: Call) -> Reply:
-        """Change the tags of a machine."""
+        """Update a VM's tags."""
         machine = find_machine(call)
-        etags.check(call, machine)
+        resources.check_etag(call, machine)
         return _update(call, machine, call.document())
 
     def delete(self, call: Call) -> Reply:
-        """Turn a machine off and forget it."""
+        """Power off and delete a VM; 202 until the process that runs it has stopped it."""
         require_group(call)
         machine = call.session.find(machine_id(call))
-        if not machine or not self.lives.runs(machine):
-            return delete_reply(call, machine)
+        if not machine or not self.supervisor.is_running(machine):
+            return accept_delete(call, machine)
         if machine.settling == "Deleting":
             operation = machine.private["deletion"]
         else:
@@ -174,14 +175,14 @@ class Machines:
         headers = operations.with_location(
             call, operations.COMPUTE, machine.body["location"], operation
         )
-        return Reply(202, None, headers, lambda: self.lives.knock(machine.key))
+        return Reply(202, None, headers, lambda: self.supervisor.wake(machine.key))
 
     def put_extension(self, call: Call) -> Reply:
-        """Put an extension into a machine's model, which its agent hears of."""
+        """Create or update an extension; 409 `OperationNotAllowed` when the VM is not running."""
         machine = call.session.find(machine_id(call))
         if not machine:
             raise parent_not_found(call.names["machine"])
-        if not self.lives.runs(machine) or machine.settling == "Deleting":
+        if not self.supervisor.is_running(machine) or machine.settling == "Deleting":
             raise ArmError(
                 409,
                 "OperationNotAllowed",
@@ -203,24 +204,24 @@ class Machines:
             },
             {"protected": given.get("protectedSettings"), "sequence": sequence},
         )
-        return _until_it_is_decided(call, extension, known, lambda: self.lives.knock(machine.key))
+        return _await_supervisor(call, extension, known, lambda: self.supervisor.wake(machine.key))
 
     def delete_extension(self, call: Call) -> Reply:
-        """Take an extension out of a machine's model."""
+        """Delete an extension from the VM's model."""
         extension = call.session.find(f"{machine_id(call)}/extensions/{call.names['extension']}")
-        reply = delete_reply(call, extension)
+        reply = accept_delete(call, extension)
         key = machine_id(call).lower()
-        return Reply(reply.status, reply.body, reply.headers, lambda: self.lives.knock(key))
+        return Reply(reply.status, reply.body, reply.headers, lambda: self.supervisor.wake(key))
 
     def routes(self) -> tuple[Route, ...]:
-        """Every route of machines and extensions."""
-        extension = f"{_ONE}/extensions/<extension>"
+        """Return the routes of VMs and extensions."""
+        extension = f"{_VM_RULE}/extensions/<extension>"
         return (
-            Route("PUT", _ONE, self.put),
-            Route("PATCH", _ONE, self.patch),
-            Route("GET", _ONE, get),
-            Route("GET", f"{_ONE}/instanceview", get_instance_view),
-            Route("DELETE", _ONE, self.delete),
+            Route("PUT", _VM_RULE, self.put),
+            Route("PATCH", _VM_RULE, self.patch),
+            Route("GET", _VM_RULE, get),
+            Route("GET", f"{_VM_RULE}/instanceview", get_instance_view),
+            Route("DELETE", _VM_RULE, self.delete),
             Route("GET", _RULE, list_in_group),
             Route(
                 "GET",
@@ -230,29 +231,29 @@ class Machines:
             Route("PUT", extension, self.put_extension),
             Route("GET", extension, get_extension),
             Route("DELETE", extension, self.delete_extension),
-            Route("GET", f"{_ONE}/extensions", list_extensions),
+            Route("GET", f"{_VM_RULE}/extensions", list_extensions),
         )
 
 
 def _update(call: Call, machine: Resource, body: dict[str, Any]) -> Reply:
     given = body.get("properties") or {}
-    told = ((given.get("storageProfile") or {}).get("imageReference") or {}).get("id")
+    requested = ((given.get("storageProfile") or {}).get("imageReference") or {}).get("id")
     known = machine.properties["storageProfile"]["imageReference"]["id"]
-    if told and str(told).lower() != str(known).lower():
+    if requested and str(requested).lower() != str(known).lower():
         raise change_not_allowed("imageReference")
     if call.method == "PUT" or "tags" in body:
         machine.body["tags"] = body.get("tags") or {}
-    etags.move(machine)
-    return store_reply(call, machine, machine)
+    resources.advance_etag(machine)
+    return accept_write(call, machine, machine)
 
 
-def _until_it_is_decided(
+def _await_supervisor(
     call: Call,
     resource: Resource,
     known: Resource | None,
     then: Any,  # noqa: ANN401 - a callback
 ) -> Reply:
-    """Keep *resource* and begin the operation that whoever runs the machine will end."""
+    """Store *resource* with an operation that the supervisor ends."""
     operation = operations.begin(call.session, resource.id, started=call.time, ended=None)
     resource.settling = "Updating" if known else "Creating"
     resource.settles = UNSETTLED
@@ -260,3 +261,47 @@ def _until_it_is_decided(
     call.session.put(resource)
     headers = operations.headers(call, operations.COMPUTE, resource.body["location"], operation)
     return Reply(200 if known else 201, present(resource, call), headers, then)
+
+
+_BLOB = "/bootdiagnostics/<owner>/serialconsole.log"
+
+
+@dataclass(frozen=True, slots=True)
+class BootDiagnosticsRoutes:
+    """Routes of boot diagnostics: the log's SAS URI, and the log behind it."""
+
+    supervisor: VmSupervisor
+
+    def retrieve_uris(self, call: Call) -> Reply:
+        """Return the serial console's URI; 400 if boot diagnostics are not enabled."""
+        machine = find_machine(call)
+        if not boot_diagnostics_enabled(machine):
+            raise ArmError(
+                400,
+                "BadRequest",
+                f"Boot diagnostics is not enabled for VM '{machine.name}'.",
+            )
+        blob = f"{call.base}/bootdiagnostics/{machine.private.get('owner', 'none')}"
+        return Reply(200, {"serialConsoleLogBlobUri": f"{blob}/serialconsole.log?sig=loopback"})
+
+    def log(self, call: Call) -> Reply:
+        """Return the serial console so far; 404 unless this process runs the VM."""
+        console = self.supervisor.console(call.names["owner"])
+        if console is None:
+            raise ArmError(404, "BlobNotFound", "The specified blob does not exist.")
+        return Reply(200, console)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return both routes."""
+        return (
+            Route("POST", f"{_VM_RULE}/retrievebootdiagnosticsdata", self.retrieve_uris),
+            # Like a SAS URI, the log needs no token: its address contains the VM's random owner
+            # id.
+            Route("GET", _BLOB, self.log, open=True),
+        )
+
+
+def boot_diagnostics_enabled(machine: Resource) -> bool:
+    """Return whether the VM's model enables boot diagnostics."""
+    profile: Mapping[str, Any] = machine.properties.get("diagnosticsProfile") or {}
+    return bool((profile.get("bootDiagnostics") or {}).get("enabled"))

@@ -1,4 +1,4 @@
-"""What a machine reported, as Compute's instance view shows it, and as what ends operations."""
+"""Instance views, and the errors of provisioning, from a VM's last report."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ Error = Mapping[str, str]
 
 
 def report_to_json(report: MachineReport) -> dict[str, Any]:
-    """The report as the store keeps it."""
+    """Serialise the report for the store."""
     return {**asdict(report), "time": stamp(report.time)}
 
 
 def report_of_json(document: Mapping[str, Any] | None) -> MachineReport | None:
-    """The report that was kept, if one was."""
+    """Parse a stored report; None if there is none."""
     if document is None:
         return None
-    handlers = tuple(HandlerReport(**one) for one in document["handlers"])
+    handlers = tuple(HandlerReport(**handler) for handler in document["handlers"])
     time = dt.datetime.fromisoformat(document["time"])
     return MachineReport(**{**document, "time": time, "handlers": handlers})
 
 
 def instance_view(machine: Resource, extensions: Iterable[Resource], now: float) -> dict[str, Any]:
-    """The instance view of *machine*: its agent's last words, nothing of our own."""
+    """Render the instance view of *machine* from its agent's last report."""
     report = report_of_json(machine.private.get("report"))
     profile = machine.properties["osProfile"]
     view: dict[str, Any] = {
         "computerName": profile["computerName"],
         "hyperVGeneration": "V2",
         "vmAgent": _agent(report),
-        "extensions": [_extension(one, report, now) for one in extensions],
+        "extensions": [_extension(extension, report, now) for extension in extensions],
         "statuses": [
             _provisioning(machine, now),
             _status(f"PowerState/{machine.private['power']}", f"VM {machine.private['power']}"),
@@ -46,18 +46,20 @@ def instance_view(machine: Resource, extensions: Iterable[Resource], now: float)
     return view
 
 
-def os_trouble(machine: Resource, report: MachineReport | None, *, late: bool) -> Error | None:
-    """Why the operating system was not provisioned; None when it was, or still may be."""
+def provisioning_error(
+    machine: Resource, report: MachineReport | None, *, overdue: bool
+) -> Error | None:
+    """Return why OS provisioning failed; None if it succeeded or may still succeed."""
     provisioning = report.provisioning if report else None
     if provisioning == READY:
         return None
     if provisioning:
-        why = provisioning.partition(": ")[2] or provisioning
+        reason = provisioning.partition(": ")[2] or provisioning
         return _error(
             "OSProvisioningInternalError",
-            f"OS Provisioning failed for VM '{machine.name}' due to an internal error: {why}",
+            f"OS Provisioning failed for VM '{machine.name}' due to an internal error: {reason}",
         )
-    if not late:
+    if not overdue:
         return None
     return _error(
         "OSProvisioningTimedOut",
@@ -69,36 +71,38 @@ def os_trouble(machine: Resource, report: MachineReport | None, *, late: bool) -
 
 
 def extension_done(extension: Resource, report: MachineReport | None) -> bool:
-    """Whether the agent and the handler both say that *extension* is in place."""
-    told = report.handler(handler_of(extension)) if report else None
-    return told is not None and told.status == READY and told.extension in (None, "success")
+    """Return whether agent and handler both report that *extension* is provisioned."""
+    handler = report.handler(handler_of(extension)) if report else None
+    return (
+        handler is not None and handler.status == READY and handler.extension in (None, "success")
+    )
 
 
-def extension_trouble(
-    extension: Resource, machine: str, report: MachineReport | None, *, late: bool
+def extension_error(
+    extension: Resource, machine: str, report: MachineReport | None, *, overdue: bool
 ) -> Error | None:
-    """Why *extension* failed; None when it has not, or not yet."""
-    told = report.handler(handler_of(extension)) if report else None
-    if told and told.extension == "error":
+    """Return why *extension* failed; None if it has not failed."""
+    handler = report.handler(handler_of(extension)) if report else None
+    if handler and handler.extension == "error":
         return _error(
             "VMExtensionProvisioningError",
             f"VM has reported a failure when processing extension '{extension.name}'"
-            f" ({_whose(extension)}). Error message: '{told.extension_message}'. More"
+            f" ({_whose(extension)}). Error message: '{handler.extension_message}'. More"
             f" information on troubleshooting is available at {_TROUBLESHOOT}.",
         )
-    if told and told.status == "NotReady" and told.code:
+    if handler and handler.status == "NotReady" and handler.code:
         return _error(
             "VMExtensionHandlerNonTransientError",
             f"The handler for VM extension type '{handler_of(extension)}' has reported terminal"
             f" failure for VM extension '{extension.name}' with error message:"
-            f" '{told.message}'. More information on troubleshooting is available at"
+            f" '{handler.message}'. More information on troubleshooting is available at"
             f" {_TROUBLESHOOT}.",
         )
-    return _late(extension, machine, report, told) if late else None
+    return _timeout_error(extension, machine, report, handler) if overdue else None
 
 
-def _late(
-    extension: Resource, machine: str, report: MachineReport | None, told: HandlerReport | None
+def _timeout_error(
+    extension: Resource, machine: str, report: MachineReport | None, handler: HandlerReport | None
 ) -> Error:
     if report is None or not report.agent_status:
         return _error(
@@ -108,7 +112,11 @@ def _late(
             f" outbound connections to Azure storage. Please refer to {_TROUBLESHOOT} for"
             " additional VM agent troubleshooting information.",
         )
-    last = (told.extension_message or told.message or told.status) if told else "Not reported"
+    last = (
+        (handler.extension_message or handler.message or handler.status)
+        if handler
+        else "Not reported"
+    )
     return _error(
         "VMExtensionProvisioningTimeout",
         f"Provisioning of VM extension {extension.name} has timed out. Extension provisioning has"
@@ -118,7 +126,7 @@ def _late(
 
 
 def handler_of(extension: Resource) -> str:
-    """The handler's full name, as the agent reports it."""
+    """Return the handler's full name, `Publisher.Type`, as the agent reports it."""
     properties = extension.properties
     return f"{properties['publisher']}.{properties['type']}"
 
@@ -162,11 +170,11 @@ def _agent(report: MachineReport | None) -> dict[str, Any]:
         ],
         "extensionHandlers": [
             {
-                "type": told.handler,
-                "typeHandlerVersion": told.version,
-                "status": _status(*_READINESS[told.status == READY], told.message),
+                "type": handler.handler,
+                "typeHandlerVersion": handler.version,
+                "status": _status(*_READINESS[handler.status == READY], handler.message),
             }
-            for told in report.handlers
+            for handler in report.handlers
         ],
     }
 
@@ -178,14 +186,14 @@ _READINESS = {
 
 
 def _extension(extension: Resource, report: MachineReport | None, now: float) -> dict[str, Any]:
-    told = report.handler(handler_of(extension)) if report else None
+    handler = report.handler(handler_of(extension)) if report else None
     state = extension.provisioning_state(now).lower()
-    message = (told.extension_message or told.message) if told else ""
+    message = (handler.extension_message or handler.message) if handler else ""
     level = "Error" if state == "failed" else "Info"
     return {
         "name": extension.name,
         "type": handler_of(extension),
-        "typeHandlerVersion": told.version if told else "",
+        "typeHandlerVersion": handler.version if handler else "",
         "statuses": [
             _status(f"ProvisioningState/{state}", f"Provisioning {state}", message, level)
         ],

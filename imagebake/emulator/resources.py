@@ -1,4 +1,4 @@
-"""What every provider does alike: presenting a resource, listing many, checking the group."""
+"""What all resource providers share: rendering, paging, ETags, groups and locations."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from urllib.parse import quote, urlencode
 
 from imagebake.emulator.calls import Call, Reply, stamp
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.identifiers import region
-from imagebake.emulator.management.regions import REGIONS
+from imagebake.emulator.identifiers import REGIONS, region
 from imagebake.emulator.store import Resource
 
 PAGE = 50
+"""Resources per page of a list."""
 _GROUPS = "microsoft.resources/resourcegroups"
 
 
 def present(resource: Resource, call: Call) -> dict[str, Any]:
-    """The resource as a client sees it now."""
+    """Render the resource as a GET returns it now."""
     state = resource.provisioning_state(call.time)
     return resource.body | {"properties": resource.properties | {"provisioningState": state}}
 
@@ -29,7 +29,7 @@ def list_page(
     prefix: str,
     shown: Callable[[Resource, Call], dict[str, Any]] = present,
 ) -> Reply:
-    """One page of the resources of *kind* below *prefix*, with the way to the next."""
+    """Return a page of the resources of *kind* below *prefix*, with a `nextLink` if more follow."""
     after = base64.urlsafe_b64decode(call.query.get("$skiptoken", "")).decode()
     found = call.session.list(kind, prefix, after=after, limit=PAGE + 1)
     body: dict[str, Any] = {"value": [shown(resource, call) for resource in found[:PAGE]]}
@@ -41,7 +41,7 @@ def list_page(
 
 
 def require_group(call: Call) -> Resource:
-    """The resource group that the request is about; a 404 as ARM's when there is none."""
+    """Return the addressed resource group; 404 `ResourceGroupNotFound` if it does not exist."""
     found = call.session.find(call.scope)
     if not found:
         raise ArmError(
@@ -52,27 +52,8 @@ def require_group(call: Call) -> Resource:
     return found
 
 
-def put_group(call: Call) -> Reply:
-    """Create a resource group, or change its tags."""
-    known = call.session.find(call.scope)
-    body = call.document()
-    group = Resource(
-        _GROUPS,
-        {
-            "id": call.scope,
-            "name": call.names["group"],
-            "type": "Microsoft.Resources/resourceGroups",
-            "location": location(body, "Microsoft.Resources/resourceGroups"),
-            "tags": body.get("tags") or {},
-            "properties": {},
-        },
-    )
-    call.session.put(group)
-    return Reply(200 if known else 201, present(group, call))
-
-
 def location(body: dict[str, Any], kind: str) -> str:
-    """The region that a body names, by its short name."""
+    """Return the short name of the body's region; 400 if it is missing or unknown."""
     if not body.get("location"):
         raise ArmError(
             400,
@@ -91,8 +72,8 @@ def location(body: dict[str, Any], kind: str) -> str:
     return named
 
 
-def same_location(known: Resource | None, named: str, group: str) -> None:
-    """Refuse to create in one region what exists in another."""
+def require_same_location(known: Resource | None, named: str, group: str) -> None:
+    """Refuse to create a resource that exists in another region: 409."""
     if known and known.body["location"] != named:
         raise ArmError(
             409,
@@ -104,14 +85,48 @@ def same_location(known: Resource | None, named: str, group: str) -> None:
 
 
 def system_data(call: Call, known: Resource | None) -> dict[str, str]:
-    """Who made a resource, and when."""
-    who, when = "imagebake", stamp(call.now)
+    """Return `systemData`: who created and last modified a resource, and when."""
+    principal, now = "imagebake", stamp(call.now)
     made = known.body.get("systemData", {}) if known else {}
     return {
-        "createdBy": made.get("createdBy", who),
+        "createdBy": made.get("createdBy", principal),
         "createdByType": "Application",
-        "createdAt": made.get("createdAt", when),
-        "lastModifiedBy": who,
+        "createdAt": made.get("createdAt", now),
+        "lastModifiedBy": principal,
         "lastModifiedByType": "Application",
-        "lastModifiedAt": when,
+        "lastModifiedAt": now,
     }
+
+
+def check_etag(call: Call, known: Resource | None) -> None:
+    """Refuse a write whose `If-Match` or `If-None-Match` fails: 412 `PreconditionFailed`."""
+    wanted = call.headers.get("if-match")
+    if wanted is not None and not _etag_matches(wanted, known):
+        have = f'"{_etag_number(known)}"' if known else "null"
+        raise _precondition_failed(
+            f"Etag provided in if-match header {wanted} does not match etag {have} of resource."
+        )
+    unwanted = call.headers.get("if-none-match")
+    if unwanted is not None and _etag_matches(unwanted, known):
+        raise _precondition_failed(
+            f"Etag provided in if-none-match header {unwanted} matches etag"
+            f' "{_etag_number(known)}" of resource.'
+        )
+
+
+def advance_etag(resource: Resource, known: Resource | None = None) -> None:
+    """Set the ETag of *resource* to the number after that of *known*, which it replaces."""
+    resource.body["etag"] = f'"{_etag_number(known or resource) + 1}"'
+
+
+def _etag_matches(wanted: str, known: Resource | None) -> bool:
+    named = {tag.strip().strip('"') for tag in wanted.split(",")}
+    return known is not None and ("*" in named or str(_etag_number(known)) in named)
+
+
+def _etag_number(resource: Resource | None) -> int:
+    return int(resource.body.get("etag", '"0"').strip('"')) if resource else 0
+
+
+def _precondition_failed(message: str) -> ArmError:
+    return ArmError(412, "PreconditionFailed", message)

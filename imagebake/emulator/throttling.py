@@ -1,4 +1,4 @@
-"""How many requests are left, as ARM's headers say; and who is refused, where that is wanted."""
+"""ARM throttling: remaining-request headers, and 429 where a policy is set."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from imagebake.emulator.errors import ArmError
 
 _SHORT, _LONG = 180.0, 1800.0
+# The documented limit across all principals is 15 times that of each principal.
 _GLOBAL = 15
 _STEM = "x-ms-ratelimit-remaining"
 _POLICIES: Mapping[tuple[str, str], tuple[str, int, int]] = {
@@ -31,39 +32,39 @@ _POLICIES: Mapping[tuple[str, str], tuple[str, int, int]] = {
     ("PATCH", "virtualmachinescalesets"): ("CreateOrUpdateVMScaleSet", 375, 1875),
     ("DELETE", "virtualmachinescalesets"): ("DeleteVMScaleSet", 120, 600),
 }
-"""(method, last word of the path) → the policy and what it allows in 3 and 30 minutes."""
+"""(method, last type of the path) → Compute's policy, and its limits for 3 and 30 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """Tokens: *size* at most, *rate* more of them a second."""
+class BucketLimits:
+    """A token bucket of *size* tokens, refilled at *rate* tokens per second."""
 
     size: float
     rate: float
 
-    def times(self, factor: float) -> Bucket:
-        """A bucket so many times as large and as fast."""
-        return Bucket(self.size * factor, self.rate * factor)
+    def times(self, factor: float) -> BucketLimits:
+        """Return the bucket scaled by *factor*."""
+        return BucketLimits(self.size * factor, self.rate * factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
-    """What ARM allows a subscription, as documented unless said otherwise.
+class ThrottlingPolicy:
+    """ARM's limits per subscription; the defaults are the documented ones.
 
-    *policies* is whether the windows of Microsoft.Compute hold, too.
+    *policies* tells whether the windows of Microsoft.Compute apply as well.
     """
 
-    reads: Bucket = Bucket(250, 25)
-    writes: Bucket = Bucket(200, 10)
-    deletes: Bucket = Bucket(200, 10)
+    reads: BucketLimits = BucketLimits(250, 25)
+    writes: BucketLimits = BucketLimits(200, 10)
+    deletes: BucketLimits = BucketLimits(200, 10)
     policies: bool = True
 
 
 @dataclass(slots=True)
 class _Tokens:
-    """A bucket as it was at *time*."""
+    """The state of a token bucket at *time*."""
 
-    bucket: Bucket
+    bucket: BucketLimits
     left: float
     time: float
 
@@ -73,15 +74,15 @@ class _Tokens:
 
     @property
     def wait(self) -> float:
-        """How many seconds until there is a token."""
+        """Seconds until a token is available."""
         return (1 - self.left) / self.bucket.rate
 
 
 @dataclass(slots=True)
 class _Window:
-    """So many requests in a time that begins with the first of them."""
+    """A fixed window of *limit* requests, which begins with the first of them."""
 
-    most: int
+    limit: int
     seconds: float
     left: float
     began: float
@@ -90,27 +91,29 @@ class _Window:
     def refill(self, time: float) -> None:
         self.time = time
         if time - self.began >= self.seconds:
-            self.began, self.left = time, self.most
+            self.began, self.left = time, self.limit
 
     @property
     def wait(self) -> float:
-        """How many seconds until the window begins anew."""
+        """Seconds until the window restarts."""
         return self.began + self.seconds - self.time
 
 
 _Counter = _Tokens | _Window
 
 
-class Meter:
-    """Counts this process's requests; thread-safe."""
+class RequestThrottler:
+    """Counts this process's requests against the limits; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counters: dict[tuple[str, str], _Counter] = {}
-        self._throttle: Throttle | None = None
+        self._throttle: ThrottlingPolicy | None = None
 
-    def admit(self, method: str, path: str, time: float, throttle: Throttle | None) -> Admission:
-        """Count a request, or refuse it, which *throttle* None never does."""
+    def admit(
+        self, method: str, path: str, time: float, throttle: ThrottlingPolicy | None
+    ) -> Admission:
+        """Count a request, or refuse it; with *throttle* None nothing is refused."""
         words = path.lower().strip("/").split("/")
         if words[0] != "subscriptions":
             return Admission({}, None)
@@ -118,30 +121,32 @@ class Meter:
             if throttle != self._throttle:
                 self._throttle = throttle
                 self._counters.clear()
-            counters = self._of(method, words, time, throttle or Throttle())
+            counters = self._of(method, words, time, throttle or ThrottlingPolicy())
             for counter in counters.values():
                 counter.refill(time)
-            short = next((name for name, one in counters.items() if one.left < 1), None)
-            if throttle and short:
-                return Admission(_headers(counters), _refusal(method, words, counters[short]))
+            exhausted = next((name for name, counter in counters.items() if counter.left < 1), None)
+            if throttle and exhausted:
+                return Admission(_headers(counters), _refusal(method, words, counters[exhausted]))
             for counter in counters.values():
                 counter.left = max(counter.left - 1, 0)
             return Admission(_headers(counters), None)
 
     def _of(
-        self, method: str, words: list[str], time: float, throttle: Throttle
+        self, method: str, words: list[str], time: float, throttle: ThrottlingPolicy
     ) -> dict[str, _Counter]:
-        """What a request is charged to, by the name that its header has."""
+        """Return the counters that a request is charged to, by header name."""
         subscription = words[1] if len(words) > 1 else ""
         kind, bucket = _kind(method, throttle)
-        far = bucket.times(_GLOBAL)
+        global_bucket = bucket.times(_GLOBAL)
         found: dict[str, _Counter] = {}
 
         def count(name: str, fresh: Callable[[], _Counter]) -> None:
             found[name] = self._counters.setdefault((subscription, name), fresh())
 
         count(f"subscription-{kind}", lambda: _Tokens(bucket, bucket.size, time))
-        count(f"subscription-global-{kind}", lambda: _Tokens(far, far.size, time))
+        count(
+            f"subscription-global-{kind}", lambda: _Tokens(global_bucket, global_bucket.size, time)
+        )
         policy = _POLICIES.get((method, _resource_type(words)))
         if policy and throttle.policies:
             name, short, long = policy
@@ -152,13 +157,13 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The headers that say what is left, and the refusal when nothing is."""
+    """The headers with the remaining requests, and the refusal if there are none."""
 
     headers: Mapping[str, str]
     refusal: ArmError | None
 
 
-def _kind(method: str, throttle: Throttle) -> tuple[str, Bucket]:
+def _kind(method: str, throttle: ThrottlingPolicy) -> tuple[str, BucketLimits]:
     if method in ("GET", "HEAD"):
         return "reads", throttle.reads
     if method == "DELETE":
@@ -167,7 +172,7 @@ def _kind(method: str, throttle: Throttle) -> tuple[str, Bucket]:
 
 
 def _resource_type(words: list[str]) -> str:
-    """The last word of the path of something of Microsoft.Compute."""
+    """Return the last type segment of a Microsoft.Compute path."""
     path = "/".join(words)
     _, found, rest = path.rpartition("providers/microsoft.compute/")
     return rest.split("/")[::2][-1] if found else ""
@@ -175,14 +180,14 @@ def _resource_type(words: list[str]) -> str:
 
 def _headers(counters: Mapping[str, _Counter]) -> dict[str, str]:
     headers = {
-        f"{_STEM}-{name}": str(int(one.left))
-        for name, one in counters.items()
-        if isinstance(one, _Tokens)
+        f"{_STEM}-{name}": str(int(counter.left))
+        for name, counter in counters.items()
+        if isinstance(counter, _Tokens)
     }
     policies = [
-        f"Microsoft.Compute/{name};{int(one.left)}"
-        for name, one in counters.items()
-        if isinstance(one, _Window)
+        f"Microsoft.Compute/{name};{int(counter.left)}"
+        for name, counter in counters.items()
+        if isinstance(counter, _Window)
     ]
     return headers | ({f"{_STEM}-resource": ",".join(policies)} if policies else {})
 

@@ -1,11 +1,11 @@
-"""Many resources at once, as if they had always been there: worlds for benchmarks and tests."""
+"""Bulk load of resources that count as long settled, for benchmarks and tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from imagebake.emulator import etags
+from imagebake.emulator import resources as etags
 from imagebake.emulator.calls import Pace, stamp_of
 from imagebake.emulator.galleries.publishing import publishing_profile, replicate
 from imagebake.emulator.identifiers import image_id
@@ -27,16 +27,16 @@ _MACHINE = "Microsoft.Compute/virtualMachines"
 
 
 def load(session: Session, resources: Iterable[Mapping[str, Any]], time: float) -> int:
-    """Put *resources* into the store, and say how many they became.
+    """Put *resources* into the store, and return how many they became.
 
-    Each is the body of a PUT with its `id`. It is settled, and nothing is looked up: what it
-    refers to need not exist. A scale set brings as many instances as its capacity, made from
-    the version that its model names, or from `exactVersion` of its image reference.
+    Each is the body of a PUT with its `id`. It counts as settled, and references are not checked.
+    A scale set brings as many instances as its capacity, created from the version that its model
+    names, or from `exactVersion` of its image reference.
     """
     loaded = 0
     for given in resources:
         resource = _resource(given)
-        session.put(_LOADERS.get(resource.kind.lower(), _as_it_is)(resource, time))
+        session.put(_LOADERS.get(resource.kind.lower(), _unchanged)(resource, time))
         loaded += 1
         if resource.kind == SCALE_SET:
             for number in range(resource.body["sku"]["capacity"]):
@@ -62,7 +62,7 @@ def _resource(given: Mapping[str, Any]) -> Resource:
     return Resource(kind, body)
 
 
-def _as_it_is(resource: Resource, time: float) -> Resource:
+def _unchanged(resource: Resource, time: float) -> Resource:
     del time
     return resource
 
@@ -88,7 +88,7 @@ def _scale_set(scale_set: Resource, time: float) -> Resource:
     body["sku"] = sku(body.get("sku"))
     body["properties"], secrets = without_secrets(set_properties(scale_set.properties, None))
     scale_set.private = {"model": 1, "next_instance": body["sku"]["capacity"], "secrets": secrets}
-    etags.move(scale_set)
+    etags.advance_etag(scale_set)
     return scale_set
 
 
@@ -107,7 +107,7 @@ def _machine(machine: Resource, time: float) -> Resource:
     del time
     machine.private["power"] = "running"
     machine.properties.setdefault("osProfile", {"computerName": machine.name})
-    etags.move(machine)
+    etags.advance_etag(machine)
     return machine
 
 

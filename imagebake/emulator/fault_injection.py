@@ -1,4 +1,4 @@
-"""Faults that a test asks for: which request fails, how, and how many times."""
+"""Injected faults: which requests fail, how, and how often."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Fault:
-    """What happens instead of, or beside, the answer; *status* None lets the request through."""
+class InjectedFault:
+    """A failure of matching requests; with *status* None the request goes through.
+
+    *left* counts the requests that it still applies to, *hits* those it has applied to.
+    """
 
     method: str
     path_glob: str
@@ -23,8 +26,8 @@ class Fault:
     left: int
     hits: int = field(default=0)
 
-    def concerns(self, method: str, path: str) -> bool:
-        """Whether the request is one of those that this fault is for."""
+    def matches(self, method: str, path: str) -> bool:
+        """Return whether the fault applies to the request."""
         return (
             self.left > 0
             and self.method in ("*", method)
@@ -32,35 +35,35 @@ class Fault:
         )
 
 
-class Faults:
-    """The faults of one server, in the order in which they were asked for; thread-safe."""
+class FaultInjector:
+    """The faults of a server, in the order they were added; thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._faults: list[Fault] = []
+        self._faults: list[InjectedFault] = []
         self._released = threading.Event()
 
-    def add(self, fault: Fault) -> Fault:
-        """Arm *fault*; its `hits` says later how often it struck."""
+    def add(self, fault: InjectedFault) -> InjectedFault:
+        """Arm *fault* and return it; its `hits` counts how often it was applied."""
         with self._lock:
             self._faults.append(fault)
         return fault
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The first fault for this request, one of its times used up."""
+    def take(self, method: str, path: str) -> InjectedFault | None:
+        """Return the first fault that applies to the request, and count it."""
         with self._lock:
             for fault in self._faults:
-                if fault.concerns(method, path):
+                if fault.matches(method, path):
                     fault.left -= 1
                     fault.hits += 1
                     return fault
         return None
 
     def hold(self, seconds: float) -> None:
-        """Let *seconds* pass, or less when the server stops meanwhile."""
+        """Wait *seconds*, or less if the server stops."""
         if seconds > 0:
             self._released.wait(seconds)
 
     def release(self) -> None:
-        """End every delay at once."""
+        """End all waits at once."""
         self._released.set()

@@ -1,4 +1,4 @@
-"""The fields of an image template, as its published API describes them: data alone."""
+"""The schema of image templates, from the published API: data only."""
 
 from __future__ import annotations
 
@@ -203,8 +203,8 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "vmProfile": "ImageTemplateVmProfile",
     },
 }
-"""Each object's fields: `str`, `int`, `bool`, `any`, an `enum`, another object, a `[list]`
-of those or a `{map}` to them; then `required` or `read-only`."""
+"""Fields of each object: `str`, `int`, `bool`, `any`, an `enum`, another object, a `[list]` or a
+`{map}` of those; then `required` or `read-only`."""
 
 VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "ImageTemplateSource": (
@@ -246,7 +246,7 @@ VARIANTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {"Latest": "DistributeVersionerLatest", "Source": "DistributeVersionerSource"},
     ),
 }
-"""The objects that come in kinds: the field that says which, and the kinds."""
+"""Polymorphic objects: the discriminator field, and the object for each of its values."""
 
 ENUMS: Mapping[str, tuple[str, ...]] = {
     "VMBootOptimizationState": ("Enabled", "Disabled"),
@@ -257,4 +257,4 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "AutoRunState": ("Enabled", "Disabled"),
     "ResourceIdentityType": ("UserAssigned", "None"),
 }
-"""What a field of a closed set may say."""
+"""The allowed values of each enum."""

@@ -1,4 +1,4 @@
-"""What an image template names that must exist, or must not: found out after it is accepted."""
+"""References of image templates, which the service resolves after it accepted the PUT."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imagebake.emulator.identifiers import (
     resource_group_id,
     version_numbers,
 )
-from imagebake.emulator.image_builder.template_checks import regions_of
+from imagebake.emulator.image_builder.template_validation import regions_of
 from imagebake.emulator.machines.marketplace import Marketplace
 from imagebake.emulator.store import Resource, Session
 
@@ -24,8 +24,8 @@ _TEMPLATES = "Microsoft.VirtualMachineImages/imageTemplates"
 _UNSUPPORTED_SOURCES = ("TrustedLaunch", "ConfidentialVM")
 
 
-class Unprovisionable(Exception):
-    """The template is accepted but cannot be provisioned; *code* is a provisioningErrorCode."""
+class ProvisioningFailed(Exception):
+    """The template was accepted but cannot be provisioned; *code* is a `provisioningErrorCode`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -34,16 +34,18 @@ class Unprovisionable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """What is known of a template's source image."""
+class SourceImage:
+    """A template's resolved source image."""
 
     exact_version: str
     generation: str | None = None
     security: str | None = None
 
 
-def provision(template: Resource, session: Session, marketplace: Marketplace) -> Source:
-    """Find what *template* names; raises `Unprovisionable`."""
+def validate_references(
+    template: Resource, session: Session, marketplace: Marketplace
+) -> SourceImage:
+    """Resolve every reference of *template*; raises `ProvisioningFailed`."""
     properties = template.properties
     source = find_source(properties["source"], template.body["location"], session, marketplace)
     for step in properties.get("customize") or ():
@@ -61,7 +63,7 @@ def _require_script(step: Mapping[str, Any], kind: str) -> None:
     if step["type"] in ("Shell", "PowerShell") and not (
         step.get("inline") or step.get("scriptUri")
     ):
-        raise Unprovisionable(
+        raise ProvisioningFailed(
             f"No{kind}Script",
             f"{kind} '{step.get('name', '')}' of type '{step['type']}' has neither 'inline' nor"
             " 'scriptUri'.",
@@ -70,53 +72,55 @@ def _require_script(step: Mapping[str, Any], kind: str) -> None:
 
 def find_source(
     source: Mapping[str, Any], location: str, session: Session, marketplace: Marketplace
-) -> Source:
-    """The source image, its version resolved."""
+) -> SourceImage:
+    """Resolve the source image and its version; raises `ProvisioningFailed`."""
     if source["type"] == "PlatformImage":
         return _platform_image(source, location, marketplace)
     if source["type"] == "ManagedImage":
-        return Source("")
+        return SourceImage("")
     named = known_image_id(source["imageVersionId"])
     return _gallery_source(named, session)
 
 
-def _platform_image(source: Mapping[str, Any], location: str, marketplace: Marketplace) -> Source:
+def _platform_image(
+    source: Mapping[str, Any], location: str, marketplace: Marketplace
+) -> SourceImage:
     offered = marketplace.versions(location, source["publisher"], source["offer"], source["sku"])
     if offered is None:
-        return Source(source["version"])
+        return SourceImage(source["version"])
     wanted = source["version"]
     version = max(offered, key=_numbers, default=None) if wanted == "latest" else wanted
     if version not in offered:
-        raise Unprovisionable(
+        raise ProvisioningFailed(
             "BadPIRSource",
             f"The platform image '{source['publisher']}:{source['offer']}:{source['sku']}:"
             f"{wanted}' is not available in {location}.",
         )
-    return Source(str(version), offered[str(version)].get("hyperVGeneration"))
+    return SourceImage(str(version), offered[str(version)].get("hyperVGeneration"))
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def _gallery_source(named: ImageId, session: Session) -> Source:
+def _gallery_source(named: ImageId, session: Session) -> SourceImage:
     definition = session.find(named.definition_id)
     version = _exact_version(named, session)
     if not definition and is_elsewhere(named, session):
-        return Source(named.version or "")
+        return SourceImage(named.version or "")
     if not definition or not version:
-        raise Unprovisionable(
+        raise ProvisioningFailed(
             "BadSharedImageVersionSource",
             f"The gallery image version '{named.text}' was not found.",
         )
     security = security_type(definition)
     if definition.properties["osState"] == "Specialized" or security in _UNSUPPORTED_SOURCES:
-        raise Unprovisionable(
+        raise ProvisioningFailed(
             "BadSharedImageVersionSource",
             f"The gallery image version '{named.text}' cannot be a source: its definition is"
             f" {definition.properties['osState']} with security type {security}.",
         )
-    return Source(version.name, definition.properties["hyperVGeneration"], security)
+    return SourceImage(version.name, definition.properties["hyperVGeneration"], security)
 
 
 def _exact_version(named: ImageId, session: Session) -> Resource | None:
@@ -131,29 +135,29 @@ def _exact_version(named: ImageId, session: Session) -> Resource | None:
 
 
 def is_elsewhere(named: ImageId, session: Session) -> bool:
-    """Whether an image is of a subscription that the emulator knows nothing of."""
+    """Return whether an image is in a subscription that the emulator does not hold."""
     subscription = "/".join(named.text.split("/")[:3])
     return not session.list(_GROUPS, f"{subscription}/", limit=1)
 
 
 def find_destination(
-    distributor: Mapping[str, Any], source: Source, session: Session
+    distributor: Mapping[str, Any], source: SourceImage, session: Session
 ) -> Resource | None:
-    """The definition that a gallery distributor adds to; raises `Unprovisionable`.
+    """Return the definition that a gallery distributor targets; raises `ProvisioningFailed`.
 
-    None stands for one of another subscription, which is taken on trust.
+    None stands for a definition in another subscription, which is not checked.
     """
     named = known_image_id(distributor["galleryImageId"])
     definition = session.find(named.definition_id)
     if not definition and is_elsewhere(named, session):
         return None
     if not definition:
-        raise _bad(f"The gallery image '{named.definition_id}' was not found.")
+        raise _bad_distribute(f"The gallery image '{named.definition_id}' was not found.")
     if named.version and session.find(named.text):
-        raise _bad(f"The gallery image version '{named.text}' already exists.")
+        raise _bad_distribute(f"The gallery image version '{named.text}' already exists.")
     home = region(definition.body["location"])
     if (regions := regions_of(distributor)) and home not in regions:
-        raise _bad(
+        raise _bad_distribute(
             f"The regions '{', '.join(regions)}' must contain '{home}', the region of the gallery"
             f" image '{named.definition_id}'."
         )
@@ -161,23 +165,23 @@ def find_destination(
     return definition
 
 
-def _same_kind(definition: Resource, source: Source) -> None:
+def _same_kind(definition: Resource, source: SourceImage) -> None:
     generation = definition.properties["hyperVGeneration"]
     if source.generation and source.generation != generation:
-        raise _bad(
+        raise _bad_distribute(
             f"The source image has a different Hypervisor generation ['{source.generation}'] than"
             f" the destination gallery image ['{generation}']."
         )
     supported, security = "TrustedLaunchSupported", security_type(definition)
     if source.security and (source.security == supported) != (security == supported):
-        raise _bad(
+        raise _bad_distribute(
             f"The source image has security type '{source.security}' and the destination gallery"
             f" image '{security}'; {supported} must be on both or on neither."
         )
 
 
-def _bad(message: str) -> Unprovisionable:
-    return Unprovisionable("BadSharedImageDistribute", message)
+def _bad_distribute(message: str) -> ProvisioningFailed:
+    return ProvisioningFailed("BadSharedImageDistribute", message)
 
 
 def _check_staging(template: Resource, session: Session) -> None:
@@ -186,14 +190,14 @@ def _check_staging(template: Resource, session: Session) -> None:
     if not named:
         return
     if named[0].lower() != template.id.split("/")[2].lower() or not session.find(wanted):
-        raise Unprovisionable(
+        raise ProvisioningFailed(
             "BadStagingResourceGroup",
             f"The staging resource group '{wanted}' does not exist in the template's subscription.",
         )
     for other in session.list(_TEMPLATES, f"/subscriptions/{named[0]}/"):
         theirs = str(other.properties.get("stagingResourceGroup")).lower()
         if other.key != template.key and theirs == wanted.lower():
-            raise Unprovisionable(
+            raise ProvisioningFailed(
                 "BadStagingResourceGroup",
                 f"The staging resource group '{wanted}' is used by the image template"
                 f" '{other.name}'.",

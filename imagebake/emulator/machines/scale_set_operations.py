@@ -1,4 +1,4 @@
-"""Operations on scale sets that end with what becomes of their instances."""
+"""Operations on scale sets that end when all of their instances have settled."""
 
 from __future__ import annotations
 
@@ -22,25 +22,29 @@ def conclude(
     *,
     time: float,
 ) -> None:
-    """End *operation*, begun and open, when the last of *instances* is settled."""
-    made = list(instances)
-    ends = max([time, *(one.settles for one in made)])
+    """End *operation*, which is open, when the last of *instances* settles.
+
+    If a settling time is unknown, because the instance boots, the operation is stored as waiting,
+    and `on_settled` ends it.
+    """
+    awaited = list(instances)
+    ends = max([time, *(instance.settles for instance in awaited)])
     if ends < UNSETTLED:
-        _finish(session, operation, made, ends)
+        _finish(session, operation, awaited, ends)
         return
     wait = {"id": f"{scale_set.id}/waits/{operation}", "name": operation}
-    session.put(Resource(_KIND, wait, {"instances": [one.id for one in made]}))
+    session.put(Resource(_KIND, wait, {"instances": [instance.id for instance in awaited]}))
 
 
 def on_settled(session: Session, key: str, time: float) -> None:
-    """Something about a machine is decided: see whether an instance is, and what waits for it."""
+    """Settle the instance *key* once its extensions have, and end the operations waiting for it."""
     instance = session.find(key)
     if not instance or instance.kind != INSTANCE.lower() or "undecided" not in instance.private:
         return
     extensions = session.list(EXTENSION, f"{instance.key}/extensions/")
     parts = [instance, *extensions]
-    failed = [one for one in parts if one.private.get("error")]
-    if not failed and any(one.private.get("operation") for one in parts):
+    failed = [part for part in parts if part.private.get("error")]
+    if not failed and any(part.private.get("operation") for part in parts):
         instance.settles = UNSETTLED
         session.put(instance)
         return
@@ -57,9 +61,10 @@ def on_settled(session: Session, key: str, time: float) -> None:
 
 
 def _look(session: Session, wait: Resource, scale_set_key: str, time: float) -> None:
-    found = (session.find(one) for one in wait.private["instances"])
-    instances = [one for one in found if one]
-    if any(one.settles > time for one in instances):
+    """End the waiting operation if all of its instances have settled."""
+    found = (session.find(instance) for instance in wait.private["instances"])
+    instances = [instance for instance in found if instance]
+    if any(instance.settles > time for instance in instances):
         return
     failed = _finish(session, wait.name, instances, time)
     session.remove(wait.id)
@@ -70,7 +75,7 @@ def _look(session: Session, wait: Resource, scale_set_key: str, time: float) -> 
 
 
 def _finish(session: Session, operation: str, instances: list[Resource], ends: float) -> bool:
-    failed = next((one for one in instances if one.state == "Failed"), None)
+    failed = next((instance for instance in instances if instance.state == "Failed"), None)
     error = _error(failed) if failed else None
     status = "Failed" if failed else "Succeeded"
     operations.finish(session, operation, ended=ends, status=status, error=error)

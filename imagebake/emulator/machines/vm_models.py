@@ -1,4 +1,4 @@
-"""What a machine's body must say, and the image that it is made from."""
+"""VM models: validation of the request body and resolution of the image reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VERSIONS = "Microsoft.Compute/galleries/images/versions"
 
 
 def image_record(version: Resource, session: Session) -> Mapping[str, Any]:
-    """What is in *version*; an `ArmError` when it was not built here."""
+    """Return the image record of *version*; 409 if the image was not built here."""
     record: Mapping[str, Any] | None = session.record(version.id) or version.private.get("record")
     if record is None:
         raise ArmError(
@@ -29,10 +29,11 @@ def image_record(version: Resource, session: Session) -> Mapping[str, Any]:
 def find_image_version(
     reference: Mapping[str, Any], place: str, session: Session, time: float
 ) -> Resource:
-    """The gallery version that machines in region *place* are made from at *time*.
+    """Resolve an image reference for a VM in region *place* at *time*.
 
-    A definition stands for the latest version that region shows. Raises `ArmError` for what
-    does not exist, or has no complete copy in the region.
+    An image definition resolves to its latest version that is not excluded from latest. Raises
+    404 `GalleryImageNotFound` when the version does not exist, or has no complete replica in the
+    region.
     """
     named = image_id(reference.get("id"))
     if named is None:
@@ -45,7 +46,7 @@ def find_image_version(
     version = usable(session, named.text, time)
     if version is None:
         raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
-    if not has_copy(version, place, time):
+    if not has_complete_replica(version, place, time):
         raise ArmError(
             404,
             "GalleryImageNotFound",
@@ -57,8 +58,14 @@ def find_image_version(
 
 def _latest(named: ImageId, place: str, session: Session, time: float) -> Resource:
     found = session.list(_VERSIONS, f"{named.text}/versions/")
-    shown = [one for one in found if _is_shown(one, place) and has_copy(one, place, time)]
-    latest = max(shown, key=lambda one: version_numbers(one.name) or (0, 0, 0), default=None)
+    candidates = [
+        version
+        for version in found
+        if _is_shown(version, place) and has_complete_replica(version, place, time)
+    ]
+    latest = max(
+        candidates, key=lambda version: version_numbers(version.name) or (0, 0, 0), default=None
+    )
     if latest is None:
         raise ArmError(
             404,
@@ -70,18 +77,20 @@ def _latest(named: ImageId, place: str, session: Session, time: float) -> Resour
 
 def _is_shown(version: Resource, place: str) -> bool:
     profile = version.properties["publishingProfile"]
-    hidden = {one["name"] for one in profile["targetRegions"] if one.get("excludeFromLatest")}
+    hidden = {
+        target["name"] for target in profile["targetRegions"] if target.get("excludeFromLatest")
+    }
     return not (profile["excludeFromLatest"] or place in hidden or version.settling == "Deleting")
 
 
-def has_copy(version: Resource, place: str, time: float) -> bool:
-    """Whether *version* has a complete copy in region *place* at *time*."""
-    copy = version.private.get("replicas", {}).get(place)
-    return copy is not None and time >= copy["until"] and not copy["fails"]
+def has_complete_replica(version: Resource, place: str, time: float) -> bool:
+    """Return whether *version* has a complete replica in region *place* at *time*."""
+    replica = version.private.get("replicas", {}).get(place)
+    return replica is not None and time >= replica["until"] and not replica["fails"]
 
 
 def machine_properties(given: Mapping[str, Any], version: Resource) -> dict[str, Any]:
-    """The properties of a new machine, complete; raises `ArmError` for what is missing."""
+    """Return the complete properties of a new VM; 400 `InvalidParameter` if one is missing."""
     for name in ("hardwareProfile", "storageProfile", "osProfile", "networkProfile"):
         if not given.get(name):
             raise invalid_parameter(f"Required parameter '{name}' is missing (null).")
@@ -94,14 +103,15 @@ def machine_properties(given: Mapping[str, Any], version: Resource) -> dict[str,
     for name in ("computerName", "adminUsername"):
         if not profile.get(name):
             raise invalid_parameter(f"Required parameter 'osProfile.{name}' is missing (null).")
+    # Write-only in Azure: a GET never returns them.
     for secret in ("adminPassword", "customData"):
         profile.pop(secret, None)
     reference = {
         "id": given["storageProfile"]["imageReference"]["id"],
         "exactVersion": version.name,
     }
-    shown = {name: value for name, value in given.items() if name != "userData"}
-    return shown | {
+    public = {name: value for name, value in given.items() if name != "userData"}
+    return public | {
         "vmId": str(uuid.uuid4()),
         "osProfile": profile,
         "storageProfile": dict(given["storageProfile"]) | {"imageReference": reference},
@@ -109,7 +119,7 @@ def machine_properties(given: Mapping[str, Any], version: Resource) -> dict[str,
 
 
 def machine_identity(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The `identity` of a new machine, with the principal that one of its own is given."""
+    """Return the `identity` of a new VM, with a principal id if it is system-assigned."""
     given = dict(body.get("identity") or {})
     if not given:
         return {}
@@ -119,7 +129,7 @@ def machine_identity(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def extension_properties(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties of an extension; raises `ArmError` for what is missing."""
+    """Return an extension's public properties; 400 `InvalidParameter` if one is missing."""
     for name in ("publisher", "type", "typeHandlerVersion"):
         if not given.get(name):
             raise invalid_parameter(f"Required parameter '{name}' is missing (null).")
