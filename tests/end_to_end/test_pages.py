@@ -20,6 +20,7 @@ def test_the_first_tutorial_can_be_followed_to_the_letter(clone: Clone) -> None:
     assert len(clone.versions()) == 1
 
 
+@pytest.mark.timeout(900)  # a bake, a bump and a proof: minutes where the machine is busy
 def test_a_pin_goes_from_outdated_to_baked_proved_and_attested(clone: Clone) -> None:
     clone.bakery.run("bake", IMAGE)
     meanwhile = {"a security fix": clone.fix, "the merge": clone.merge}
