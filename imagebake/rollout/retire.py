@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from imagebake.azure.model.fleet import Inventory
@@ -18,6 +18,7 @@ from imagebake.rollout.model.plan import PendingAction, Refusal, RolloutPlan
 from imagebake.rollout.protections import Policies, Protection, Protections, RetirementPolicy
 from imagebake.rollout.quota import QuotaRelief, quotas
 from imagebake.rollout.usage import Usage
+from imagebake.spec.model.image_spec import ImageSpec
 
 
 @dataclass(slots=True)
@@ -233,3 +234,11 @@ def _overruled(chosen: list[Action], override: str, now: dt.datetime) -> Iterato
     )
     for definition in definitions:
         yield OverrideFreeze(subject=definition, reason=override, at=now)
+
+
+def retirement_policies(specs: Iterable[ImageSpec]) -> dict[str, RetirementPolicy]:
+    """Return the retirement policies of the images, by the names of their definitions."""
+    return {
+        spec.gallery.definition: RetirementPolicy(spec.rollout_rings, spec.retirement, spec.name)
+        for spec in specs
+    }

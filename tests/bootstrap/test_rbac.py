@@ -15,7 +15,7 @@ from imagebake.bootstrap.rbac import IDENTITIES, ManagedIdentity
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
-from imagebake.rollout.commands.retire import retirement
+from imagebake.rollout.gallery_retirement import retire_versions
 from tests.rollout.commands.test_retire import ORDER, TERMS, build
 from tests.support.beaten import beaten
 from tests.support.cloud import a_plan
@@ -91,9 +91,9 @@ def test_a_rollout_asks_for_what_its_role_permits(tmp_path: Path) -> None:
             mine = replace(fleet, cloud=cloud, spec=a_ringed_spec(retirement=TERMS))
             mine.rotate()
             mine.rollback()
-            retirement(mine.place, [mine.spec], ORDER, apply=True, override="")
+            retire_versions(mine.place, [mine.spec], ORDER, apply=True, override="")
             clock.turn(days=4)
-            retirement(mine.place, [mine.spec], ORDER, apply=True, override="")
+            retire_versions(mine.place, [mine.spec], ORDER, apply=True, override="")
 
         assert unused(fleet.emulator, "production") == {}
 

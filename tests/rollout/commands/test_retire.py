@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.azure.model.gallery import TAG_KEEP
 from imagebake.kernel.errors import CloudError, NotNow, RolloutRefused
-from imagebake.rollout.commands.retire import retirement
+from imagebake.rollout.gallery_retirement import retire_versions
 from imagebake.rollout.present import RolloutRequest
 from tests.support.emulators import Clock
 from tests.support.live_fleets import version_id
@@ -41,7 +41,7 @@ def fleet(tmp_path: Path, clock: Clock) -> Iterator[Rollout]:
 
 
 def retire(fleet: Rollout, *, apply: bool = True, override: str = "") -> None:
-    retirement(fleet.place, [fleet.spec], ORDER, apply=apply, override=override)
+    retire_versions(fleet.place, [fleet.spec], ORDER, apply=apply, override=override)
 
 
 def numbers(fleet: Rollout) -> list[str]:
