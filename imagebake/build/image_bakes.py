@@ -30,7 +30,7 @@ from imagebake.lock import locking as locks
 from imagebake.lock.selection import fresh_lock, templates
 from imagebake.mirror import remote
 from imagebake.mirror.local import ArtifactsGone, Mirror
-from imagebake.mirror.upload_plan import shipment
+from imagebake.mirror.remote import shipment
 from imagebake.session.session import CloudSession, MirrorOpener
 from imagebake.spec.catalogue.components import CATALOGUE, packages_on
 from imagebake.spec.lock import Bundle, Lock

@@ -5,6 +5,5 @@ __all__ = [
     "archive",
     "artifact_sources",
     "locking",
-    "resolvers",
     "selection",
 ]

@@ -16,10 +16,9 @@ from imagebake.kernel.host.download import Downloader, DownloadRequest
 from imagebake.kernel.host.http import ARCHIVE, ArtifactNotFound, display_url
 from imagebake.kernel.settings import Settings
 from imagebake.lock import release as releases
-from imagebake.lock.apt_sources import AptConfiguration
+from imagebake.lock.apt_sources import AptConfiguration, AptSource, read_sources, select
 from imagebake.lock.archive_index import Index
 from imagebake.lock.release import Release
-from imagebake.lock.resolvers import AptSource, read_sources, select
 from imagebake.spec.lock import Lock, Repository
 
 _LARGEST_IN_RELEASE = 16 << 20

@@ -4,5 +4,4 @@ __all__ = [
     "local",
     "remote",
     "store",
-    "upload_plan",
 ]

@@ -16,8 +16,7 @@ from pathlib import Path
 from imagebake.kernel.host.debs import parse_stanza
 from imagebake.kernel.host.files import locked
 from imagebake.kernel.host.system_packages import architecture
-from imagebake.lock.apt_sources import read_configuration
-from imagebake.lock.resolvers import read_sources, select, source_file
+from imagebake.lock.apt_sources import read_configuration, read_sources, select, source_file
 from tests.end_to_end.bakery import PATH, PROJECT, Bakery, await_silence
 from tests.support.actions import shims
 from tests.support.archive import Archive, Key

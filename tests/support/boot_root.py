@@ -8,8 +8,7 @@ from pathlib import Path
 
 from imagebake.kernel.host import files
 from imagebake.kernel.host.system_packages import architecture
-from imagebake.lock.apt_sources import read_configuration
-from imagebake.lock.resolvers import read_sources, select, source_file
+from imagebake.lock.apt_sources import read_configuration, read_sources, select, source_file
 
 SUITE, AGENT = "bookworm", "2.7.3.0"
 """What is booted, and the version of the agent in it."""

@@ -20,7 +20,7 @@ from imagebake.kernel.host.files import write_atomically
 from imagebake.lab.engine.recipe import BaseRecipe
 from imagebake.lab.local_cloud import make_engine, open_local_backend
 from imagebake.lock import artifact_sources
-from imagebake.lock.resolvers import source_file
+from imagebake.lock.apt_sources import source_file
 from imagebake.session.session import local_endpoint, retry_clock
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
 from imagebake.spec.model.foreign_template import NotATemplate, template_body

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.lock.resolvers import AptSource, read_sources, select
+from imagebake.lock.apt_sources import AptSource, read_sources, select
 
 DEB822 = """\
 # the machine's own
