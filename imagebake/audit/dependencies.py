@@ -160,6 +160,7 @@ def _unresolved(
 def _extension(
     found: DiscoveredExtension, replacement: ReplacementLookup
 ) -> Iterator[RuntimeDependency | UnresolvedPlace]:
+    # A ternary or a loop gives several types; the first one decides the advice.
     publishers, types = texts_of(found.publisher), texts_of(found.type)
     kind = " or ".join(types) or "an extension of a type that is not known"
     publisher = " or ".join(publishers)
@@ -167,6 +168,7 @@ def _extension(
     owner = f"the {found.machine} {_display_name(found.name)}".rstrip()
     finding = _FindingBuilder(found, f"{publisher}.{kind}" if publisher else kind)
     outage = rules.EXTENSION.outage
+    # Of a scale set it was the added instances that came up and never became ready.
     if found.machine == SCALE_SET:
         outage = outage.replace("machines were created", "every instance that was added came up")
     if identity:
@@ -353,6 +355,7 @@ def _start_script(found: DiscoveredStartScript) -> Iterator[RuntimeDependency | 
     finding = _FindingBuilder(found, f"{found.kind} of {found.name or found.machine}")
     for option in options_of(found.text):
         text = option.text if isinstance(option, UnknownValue) else text_of(option)
+        # A text that is partly known is searched in its known parts.
         if isinstance(option, UnknownValue) and "${…}" not in option.text:
             yield _unresolved(
                 option, f"the {finding.subject} ({option.text[:_EXCERPT_LENGTH]})", option.why

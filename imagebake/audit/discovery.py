@@ -42,9 +42,7 @@ def discover_in_resource(resource: TemplateResource) -> Iterator[Discovered]:
     scale_set = resource.kind.split("/")[1] == "virtualmachinescalesets"
     machine = SCALE_SET if scale_set else MACHINE
     if resource.kind == IMAGE_TEMPLATES:
-        yield from _image(
-            resource, "image template", lookup(resource.body, "properties", "source"), "type"
-        )
+        yield from _image(resource, "image template", lookup(resource.body, "properties", "source"))
     elif tail.endswith("extensions"):
         yield _extension(resource, machine, resource.body, resource.name)
     elif tail.endswith("runcommands"):
@@ -77,8 +75,10 @@ def _extension(
         return lookup(properties, key)
 
     kind = get("type")
+    # In a module, the line to change is the caller's argument that sets the type.
     place = kind if kind and resource.context.via else None
     here = key_offset(properties, "type")
+    # The body of a Bicep resource begins behind its declaration, which is the line to show.
     here = (table.at if table is not resource.body else resource.at) if here is None else here
     settings = (get("settings"), get("protectedSettings"))
     return DiscoveredExtension(
@@ -93,6 +93,7 @@ def _extension(
         automatic=get("enableAutomaticUpgrade"),
         settings=tuple(setting for setting in settings if setting is not None),
         context=resource.context,
+        # API versions are dates: the first ten characters compare in order, without "-preview".
         automatic_absent="on" if resource.api[:10] >= AUTOMATIC_UPGRADE_API else "unsaid",
     )
 
@@ -120,7 +121,7 @@ def _machine_profile(
     resource: TemplateResource, machine: str, profile: Node | None
 ) -> Iterator[Discovered]:
     reference = lookup(profile, "storageProfile", "imageReference")
-    yield from _image(resource, machine, reference, "publisher")
+    yield from _image(resource, machine, reference)
     for kind, text in (
         ("custom data", lookup(profile, "osProfile", "customData")),
         ("user data", lookup(profile, "userData")),
@@ -132,14 +133,14 @@ def _machine_profile(
 
 
 def _image(
-    resource: TemplateResource, machine: str, reference: Node | None, first: str
+    resource: TemplateResource, machine: str, reference: Node | None
 ) -> Iterator[DiscoveredImage | Unresolved]:
     if reference is None or (isinstance(reference, Literal) and reference.value is None):
         return
     if not isinstance(reference, ObjectValue):
         for item in items_of(reference):
             if isinstance(item, ObjectValue):
-                yield from _image(resource, machine, item, first)
+                yield from _image(resource, machine, item)
             elif isinstance(item, UnknownValue | ListValue):
                 why = item.why if isinstance(item, UnknownValue) else "it is not written out"
                 yield Unresolved(
@@ -161,7 +162,7 @@ def _image(
     )
 
 
-_SWITCHES = {
+_AVM_EXTENSION_PARAMETERS = {
     "extensionaadjoinconfig": ("Microsoft.Azure.ActiveDirectory", "AADSSHLoginForLinux"),
     "extensionantimalwareconfig": ("Microsoft.Azure.Security", "IaaSAntimalware"),
     "extensionazurediskencryptionconfig": (
@@ -207,6 +208,7 @@ def discover_in_arguments(
 
     They are recognised by the shape of an extension's properties, or by the parameter's name.
     """
+    # The module's name is all that is known of what it deploys.
     machine = SCALE_SET if "scale" in module.lower() or "vmss" in module.lower() else MACHINE
     for table in walk(node):
         if not isinstance(table, ObjectValue):
@@ -215,10 +217,10 @@ def discover_in_arguments(
             yield extension
         for key, member in table.entries.items():
             if (
-                key in _SWITCHES
+                key in _AVM_EXTENSION_PARAMETERS
                 and as_bool(lookup(member.value, "enabled") or member.value) is not False
             ):
-                publisher, kind = _SWITCHES[key]
+                publisher, kind = _AVM_EXTENSION_PARAMETERS[key]
                 yield _extension_argument(
                     member.value,
                     machine,
@@ -237,6 +239,7 @@ def _extension_by_shape(
     publisher, kind = lookup(table, "publisher"), lookup(table, "type")
     if publisher is None or kind is None:
         return None
+    # Other objects have a publisher and a type, too; only extensions state a handler version.
     if not {"typehandlerversion", "type_handler_version"} & set(table.entries):
         return None
     return _extension_argument(table, machine, module, (publisher, kind), context)

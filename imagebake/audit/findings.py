@@ -65,12 +65,18 @@ COMMAND = DependencyRule(
 START = DependencyRule(
     id="D107",
     title="a machine downloads at its first start",
-    outage="it was not affected, as it uses other hosts; an outage of one of them stops it the same way",
+    outage=(
+        "it was not affected, as it uses other hosts; an outage of one of them stops it the same"
+        " way"
+    ),
 )
 LATEST = DependencyRule(
     id="D108",
     title="an image reference takes the latest version",
-    outage="it was not affected; but a machine created again that night could differ from the one before",
+    outage=(
+        "it was not affected; but a machine created again that night could differ from the one"
+        " before"
+    ),
     severity=Severity.WARNING,
 )
 

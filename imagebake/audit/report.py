@@ -90,6 +90,7 @@ def render_sarif(report: DependencyReport) -> dict[str, Any]:
     notes += [_syntax_error(mistake) for mistake in report.malformed]
     run = {
         "tool": {"driver": driver},
+        # Columns count characters, not UTF-16 code units.
         "columnKind": "unicodeCodePoints",
         "results": [_result(dependency) for dependency in report.dependencies],
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],

@@ -88,6 +88,8 @@ def _merged(before: RuntimeDependency | None, finding: RuntimeDependency) -> Run
 
 def _discover(wanted: list[str], library: TemplateLibrary) -> Iterator[Discovered]:
     """Discover settings in the files that no other calls, then in files not reached from them."""
+    # A module is evaluated with the arguments of its callers. Files that call one another in a
+    # circle have no outermost caller; the second pass reads what the first did not reach.
     called = set(_called_files(wanted, library))
     for left in (
         [path for path in wanted if path not in called],
@@ -110,11 +112,11 @@ def _called_files(wanted: list[str], library: TemplateLibrary) -> Iterator[str]:
                 if declaration.kind == "module" and ":" not in declaration.target:
                     yield relative_to(file.source, declaration.target)
         elif path.endswith(TERRAFORM) and (hcl := library.hcl(path)):
-            for folder in _called_discover_in_folders(hcl):
+            for folder in _called_folders(hcl):
                 yield from library.files.folder(folder)
 
 
-def _called_discover_in_folders(file: HclFile) -> Iterator[str]:
+def _called_folders(file: HclFile) -> Iterator[str]:
     for block in file.blocks:
         source = block.attributes.get("source") if block.kind == "module" else None
         if source and isinstance(source.value, Literal):
@@ -271,6 +273,7 @@ def _without_secrets(report: DependencyReport, files: DiskFiles) -> DependencyRe
     paths = {dependency.path for dependency in report.dependencies} | {
         mistake.path for mistake in report.malformed
     }
+    # A report is printed in logs and uploaded to code scanning, where a secret must not appear.
     secret = {
         (path, leak.line)
         for path in paths

@@ -28,6 +28,7 @@ class SourceText:
         self.path = path
         self.text = text
         self.start = start
+        # Computed on first use: most files have no finding.
         self._starts: list[int] | None = None
 
     def position(self, at: int) -> tuple[int, int]:

@@ -70,6 +70,7 @@ def february_outage(*, every: int = 60) -> Timeline:
     down until 06:05 (Azure's review FNJ8-VQZ). As with any backlog, demand is higher then.
     """
     origin = dt.datetime(2026, 2, 2, 17, 3, tzinfo=dt.UTC)
+    # 00:35, 00:43 and 06:48: the backlog of two recoveries, on top of the hourly scale-outs.
     surge = (452, 460, 825)
     return Timeline(
         title="2 and 3 February 2026: extension packages, then managed identity",
@@ -81,12 +82,14 @@ def february_outage(*, every: int = 60) -> Timeline:
             ),
             DrillPhase(
                 name="Managed identity goes down, too",
+                # 00:08 UTC
                 start=425,
                 store=StoreState.PUBLIC_ACCESS_DENIED,
                 identity=IdentityState.THROTTLED,
             ),
             DrillPhase(
                 name="Packages are back, managed identity is not",
+                # 00:30 UTC
                 start=447,
                 identity=IdentityState.BROKEN,
             ),

@@ -181,6 +181,7 @@ class _StormSimulation:
     def _start(self, machine: int, transport: Detour) -> None:
         """Start the programs of one machine; imagebake's share the token of one."""
         start = self.rng.random() * self.plan.spread
+        # imagebake's processes share a token cache on the machine; the SDK's each have their own.
         askers = 1 if self.kind == OURS else self.plan.programs
         self.missing[machine] = askers
         for _ in range(askers):
@@ -216,6 +217,7 @@ class _StormSimulation:
         ports: dict[tuple[str, int], int] = {}
 
         def listen(address: str, port: int) -> socket.socket:
+            # Any free port: the platform's own addresses do not exist on this machine.
             opened = socket.create_server(("127.0.0.1", 0))
             ports[address, port] = opened.getsockname()[1]
             return opened

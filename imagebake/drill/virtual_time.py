@@ -79,6 +79,7 @@ class VirtualTime:
         while self._waiting and not self._errors:
             moment, _, turn = heapq.heappop(self._waiting)
             self._over = self._over or moment > until
+            # A program that wakes after the end is woken only to be stopped.
             self.now = self.now if self._over else moment
             turn.set()
             self._parked.acquire()

@@ -15,6 +15,7 @@ _MARK = "imagebake-beat"
 _RESOURCE = "https%3A%2F%2Fmanagement.azure.com%2F"
 IDENTITY_HOST = "169.254.169.254"
 
+# IMDS is link-local, so it is requested without the proxy that an image may configure.
 _TOKEN = f"""\
 import json, sys, time, urllib.request
 url = ("http://{IDENTITY_HOST}/metadata/identity/oauth2/token"
@@ -83,6 +84,7 @@ def health_script(lines: Iterable[str], nonce: str) -> str:
     return _FRAME.format(
         mark=_MARK,
         nonce=nonce,
+        # The nonce ends the here-documents: no line of a health script can end them early.
         end=f"END-{nonce}",
         token=_TOKEN,
         lines=script,
@@ -96,5 +98,6 @@ def read_reports(console: str, nonce: str) -> dict[str, CheckReport]:
     found: dict[str, CheckReport] = {}
     for check, state, began, ended, message in re.findall(pattern, console):
         seconds = round(max(0.0, float(ended) - float(began)), 2)
+        # The script prints its report repeatedly; the first line that arrived whole is kept.
         found.setdefault(check, CheckReport(state == "ok", seconds, message.strip()))
     return found

@@ -16,6 +16,7 @@ def percentile(values: Iterable[float], share: float) -> float | None:
     ordered = sorted(values)
     if not ordered:
         return None
+    # The ceiling of the product, in integers: 0.07 * 100 exceeds 7 in floating point.
     rank = max(1, -(-len(ordered) * round(share * 100) // 100))
     return ordered[rank - 1]
 
@@ -100,18 +101,17 @@ def region_statistics(
     for beat in sort_beats(beats):
         groups[beat.image, beat.region, beat.label].append(beat)
     return [
-        _figures(group, now, objectives.get(image))
+        _statistics(group, now, objectives.get(image))
         for (image, _, _), group in sorted(groups.items())
     ]
 
 
-def _figures(beats: list[BeatOutcome], now: dt.datetime, objective: int | None) -> RegionStatistics:
+def _statistics(
+    beats: list[BeatOutcome], now: dt.datetime, objective: int | None
+) -> RegionStatistics:
     last = beats[-1]
     ready = [seconds for beat in beats if (seconds := beat.ready_seconds) is not None]
     bad = [beat for beat in beats if not beat.good]
-    good = [beat.began for beat in beats[-1:] if beat.good] or [
-        beat.began for beat in beats if beat.good
-    ]
     age = (now - last.published).total_seconds() / _DAY if last.published else None
     return RegionStatistics(
         image=last.image,
@@ -120,7 +120,7 @@ def _figures(beats: list[BeatOutcome], now: dt.datetime, objective: int | None) 
         beats=len(beats),
         failed=len(bad),
         last=last.began,
-        last_good=good[-1] if good else None,
+        last_good=next((beat.began for beat in reversed(beats) if beat.good), None),
         version=last.version,
         p50=percentile(ready, 0.5),
         p95=percentile(ready, 0.95),

@@ -64,6 +64,7 @@ def _counts(beats: Iterable[Beat]) -> Iterator[Sample]:
     for (image, region, label, good), count in sorted(counted.items()):
         result = "good" if good else "missed"
         labels = {"image": image, "region": region, "label": label, "result": result}
+        # OpenMetrics: samples of a counter end in _total, the family's name does not.
         yield "_total", labels, float(count)
 
 

@@ -139,6 +139,7 @@ def _judge(image: str, region: str, beats: list[BeatOutcome]) -> Verdict:
 
 def _cause(*, golden: bool, plain: list[bool]) -> Cause:
     """Attribute a round from whether a golden beat failed and which plain ones were good."""
+    # The plain image has nothing of ours: where it fails, too, the platform is at fault.
     if not all(plain):
         return Cause.PLATFORM
     if not golden:

@@ -81,6 +81,7 @@ class Runbook:
     def with_measurement(self, measurement: str) -> str:
         """Return the page with *measurement* in its front matter."""
         line = re.compile(r"^measured: .*$", re.MULTILINE)
+        # A function, because a template would interpret backslashes in the measurement.
         return line.sub(lambda _: f"measured: {measurement}", self.text, count=1)
 
 
@@ -293,6 +294,7 @@ def rehearse(book: Runbook, services: RehearsalServices) -> Rehearsal:
         if step.good:
             made.why = f"a stop condition holds: {step.command} ends with {step.code}: {stop.why}"
             return made
+    # The time of commands alone counts: an operator's reading and typing is not measured.
     if made.seconds > book.minutes * 60:
         made.why = f"it took {made.seconds / 60:.0f} min, and the objective is {book.minutes} min"
     return made

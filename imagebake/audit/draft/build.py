@@ -12,6 +12,7 @@ from imagebake.audit.languages.nodes import Node, ObjectValue, items_of, lookup,
 from imagebake.audit.languages.values import as_bool
 from imagebake.kernel.text import names
 
+# Limits of Azure Image Builder's buildTimeoutInMinutes, and its default.
 _MINUTES_MIN, _MINUTES_MAX, _MINUTES_DEFAULT = 6, 960, 240
 _DISK_GB_MAX, _DATA_DISK_GB_MAX, _DISKS_MAX = 2048, 32767, 16
 _SIZE = re.compile(r"[A-Z][A-Za-z0-9_-]{1,60}")

@@ -24,6 +24,7 @@ from imagebake.spec.model.image_spec import Architecture, Generation, SecurityTy
 
 _DEFINITION = re.compile(r"/images/([^/]+)(?:/versions/.*)?$", re.IGNORECASE)
 _STORAGE = frozenset({"Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS"})
+# Azure's limits on tags: names of 512 and values of 256 characters, none of `<>%&\\?/` in a name.
 _TAG = re.compile(r"[^<>%&\\?/\x00-\x1f\x7f]{1,512}")
 _TAG_TEXT = re.compile(r"[^\x00-\x1f\x7f]{0,256}")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.:-]+(/[A-Za-z0-9_.~!$&'()*+,;=:%-]+)*/[A-Za-z0-9_.+~-]+")
@@ -174,6 +175,7 @@ def _definition(item: ObjectValue, notes: ImportNotes) -> str:
     """Return the name of the definition in the id; a spec has no other part of the id."""
     node = lookup(item, "galleryImageId")
     known = node.text if isinstance(node, UnknownValue) else text_of(node)
+    # The name may be known although a part of the id, the subscription say, is not.
     match = _DEFINITION.search(known or "")
     if match and names.DEFINITION.fullmatch(match[1]):
         return match[1]
@@ -222,6 +224,7 @@ def _region(node: Node | None, notes: ImportNotes) -> str | None:
     text = notes.read_text(node, "a region")
     if node is None or text is None:
         return None
+    # Templates may have the display name, such as "West Europe".
     short = text.replace(" ", "").lower()
     if names.REGION.fullmatch(short):
         return short

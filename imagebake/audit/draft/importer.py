@@ -34,6 +34,7 @@ _READ = frozenset(
     "source customize validate distribute vmProfile buildTimeoutInMinutes optimize errorHandling"
     " stagingResourceGroup managedResourceTags additionalDataDisks".lower().split()
 )
+# Properties that Azure answers; an exported template still has them.
 _READ_ONLY = frozenset(
     {"provisioningstate", "provisioningerror", "lastrunstatus", "exactstagingresourcegroup"}
 )

@@ -144,6 +144,7 @@ def _steps(key: str, steps: Iterable[DraftStep]) -> Iterator[str]:
 
 def _line(text: str) -> str:
     """Return a shell line, quoted where YAML would read it as something else."""
+    # Quoting every line would make scripts unreadable; quoted are those that YAML would change.
     plain = " " in text and text.isprintable() and _PLAIN.fullmatch(text)
     return text if plain else written(text)
 

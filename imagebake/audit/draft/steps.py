@@ -122,6 +122,7 @@ _INSTALL = re.compile(
 )
 _PACKAGE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]+)(?:=(?P<version>\S+))?")
 _LONGEST = 8192
+# Directory of pinned scripts in the image, whose template gives them no destination.
 _SCRIPTS = "/usr/local/lib/image-scripts"
 _PIN = "pin it as 'file' with its sha256, and run it from there"
 
@@ -275,6 +276,7 @@ class _StepReader:
 
     def needs_network(self, node: Node, text: str, label: str) -> bool:
         """Return whether *text* needs the network; add findings on what it installs."""
+        # A commented-out command downloads nothing.
         found = [line for line in text.split("\n") if not line.lstrip().startswith("#")]
         for line in found:
             if pins := packages_in(line):

@@ -70,6 +70,7 @@ def find_image_template(
     )
     template = templates[0]
     name = text_of(lookup(template.body, "name")) or ""
+    # Microsoft's samples have `<name>` where a value is to be filled in.
     name = "" if _PLACEHOLDER.search(name) else name
     return ForeignTemplate(template.source, name, template.body, definition)
 
@@ -89,6 +90,7 @@ class ImportNotes:
         """Add a finding at *node*."""
         severity = Severity.ERROR if error else Severity.WARNING
         found = node.source.diagnostic(node.at, code, message, severity=severity, hint=hint)
+        # A parameter that several fields use would be reported for each of them.
         if found not in self.findings:
             self.findings.append(found)
 
