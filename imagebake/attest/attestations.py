@@ -6,11 +6,9 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imagebake.attest.envelope import Signer, sign
-from imagebake.attest.keys import PrivateKey, load_private_key
-from imagebake.attest.provenance import provenance
-from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, BakedVersion
+from imagebake.attest.provenance import ENVELOPE, PROVENANCE, SBOM, BakedVersion, provenance
 from imagebake.attest.sbom import sbom
+from imagebake.attest.signatures import PrivateKey, load_private_key, sign
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import Records, read_manifest, record_name
 from imagebake.inspection.contents import InstalledPackage
@@ -35,7 +33,7 @@ class Attestor:
     version: GalleryVersion
     records: Records
     packages: Callable[[], tuple[InstalledPackage, ...]]
-    signer: Signer | None = None
+    signer: PrivateKey | None = None
 
     def baked(self) -> BakedVersion:
         """Read the records of the bake; raises `UsageError` if they are not here, or too old."""

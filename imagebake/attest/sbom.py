@@ -23,7 +23,7 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
 from imagebake.attest import purls
-from imagebake.attest.records import BakedVersion, packages_with_files
+from imagebake.attest.provenance import BakedVersion, packages_with_files
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.version import VERSION

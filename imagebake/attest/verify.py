@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
-from imagebake.attest.envelope import IN_TOTO, Key, read_envelope
-from imagebake.attest.provenance import materials
-from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM, BakedVersion, packages_with_files
+from imagebake.attest.provenance import (
+    ENVELOPE,
+    PROVENANCE,
+    SBOM,
+    BakedVersion,
+    materials,
+    packages_with_files,
+)
 from imagebake.attest.sbom import sbom
+from imagebake.attest.signatures import IN_TOTO, PublicKey, read_envelope
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.inspection.contents import Contents
 from imagebake.inspection.tree import read_contents
@@ -122,7 +128,7 @@ def material_differences(
 
 
 def signature_problems(
-    content: bytes | None, statement: bytes | None, trusted: Sequence[Key]
+    content: bytes | None, statement: bytes | None, trusted: Sequence[PublicKey]
 ) -> Iterator[str]:
     """Yield why *content*, an envelope, does not show that a trusted key signed *statement*."""
     if content is None:
@@ -161,7 +167,7 @@ class Claims:
     version: GalleryVersion
     baked: BakedVersion
     kept: Callable[[str], bytes | None]
-    trusted: tuple[Key, ...] = ()
+    trusted: tuple[PublicKey, ...] = ()
 
 
 def verify(claims: Claims, stream: IO[bytes]) -> VersionVerification:

@@ -42,9 +42,7 @@ class LedgerEntry:
     answer: str = ""
 
     def __str__(self) -> str:
-        who = (
-            " of ".join(part for part in (self.process, self.unit) if part) or "someone"
-        )
+        who = " of ".join(part for part in (self.process, self.unit) if part) or "someone"
         where = f"{self.host}:{self.port}" if self.port else self.host
         return f"{who} asked {where}{self.path} ({self.kind})"
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imagebake.kernel.progress import Progress, Step
-from imagebake.lab.boot.negative_control import apply_change
 from imagebake.lab.boot.runner import run_scenario
 from imagebake.lab.boot.scenario import FirstBoot, Scenario, StartMethod
 from imagebake.lab.boot.trials import (
     ImageChange,
+    apply_change,
     negative_control_of,
     planted_scenario,
     select_trials,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from imagebake.attest.envelope import IN_TOTO, Envelope, read_envelope
+from imagebake.attest.signatures import IN_TOTO, Envelope, read_envelope
 from imagebake.kernel.digest import canonical_json
 
 

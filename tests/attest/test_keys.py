@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.attest.keys import load_private_key, load_public_keys
+from imagebake.attest.signatures import load_private_key, load_public_keys
 from imagebake.kernel.errors import UsageError
 from tests.support.keys import KINDS, a_private_key, public_half
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from imagebake.attest.records import PROVENANCE, SBOM
+from imagebake.attest.provenance import PROVENANCE, SBOM
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.spec.plan import PLAN
 from tests.support.attested import a_sample, masked

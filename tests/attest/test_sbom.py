@@ -9,7 +9,7 @@ from typing import Any
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from imagebake.attest.records import SBOM
+from imagebake.attest.provenance import SBOM
 from imagebake.attest.sbom import sbom
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import sha256_bytes

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from imagebake.attest.attestations import Attestor
-from imagebake.attest.envelope import read_envelope, sign
-from imagebake.attest.keys import load_private_key
-from imagebake.attest.records import ENVELOPE, PROVENANCE, SBOM
+from imagebake.attest.provenance import ENVELOPE, PROVENANCE, SBOM
+from imagebake.attest.signatures import load_private_key, read_envelope, sign
 from imagebake.attest.verify import VersionVerification
 from imagebake.azure.model.gallery import TAG_LOCK
 from imagebake.inspection.contents import InstalledPackage

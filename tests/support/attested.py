@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.attest.attestations import Attestor
-from imagebake.attest.envelope import Key, Signer
-from imagebake.attest.records import SBOM
+from imagebake.attest.provenance import SBOM
+from imagebake.attest.signatures import PrivateKey, PublicKey
 from imagebake.attest.verify import Claims, VersionVerification, verify
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.azure.model.manifest import BakeManifest, record_name
@@ -18,8 +18,7 @@ from imagebake.inspection.contents import InstalledPackage
 from imagebake.inspection.tree import read_contents
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.text.versions import ImageVersion
-from imagebake.spec.plan import BakePlan
-from imagebake.spec.plan import PLAN, plan_record
+from imagebake.spec.plan import PLAN, BakePlan, plan_record
 from tests.support.images import Node, Tree, a_tar, a_tree
 from tests.support.plans import a_plan
 
@@ -67,7 +66,7 @@ class Sample:
     tree: Tree
     version: GalleryVersion
     records: Kept
-    signer: Signer | None = None
+    signer: PrivateKey | None = None
 
     def attestor(self) -> Attestor:
         return Attestor(
@@ -81,7 +80,7 @@ class Sample:
     def packages(self) -> tuple[InstalledPackage, ...]:
         return read_contents(io.BytesIO(a_tar(self.tree))).packages
 
-    def verified(self, *trusted: Key) -> VersionVerification:
+    def verified(self, *trusted: PublicKey) -> VersionVerification:
         attestor = self.attestor()
         claims = Claims(
             subject="demo@2026.1122.0",
@@ -100,7 +99,7 @@ class Sample:
         return self.records.content[record_name("imagebake", "demo", NUMBER, record)]
 
 
-def a_sample(*, signer: Signer | None = None, **spec: Any) -> Sample:  # noqa: ANN401 - any field
+def a_sample(*, signer: PrivateKey | None = None, **spec: Any) -> Sample:  # noqa: ANN401 - any field
     """A version that is as its records say, which have been made."""
     plan = a_plan(**({"pins": (AGENT, JQ), "extensions": (EXTENSION,)} | spec))
     zips = {sha256_bytes(content): content for content in (ZIP, AGENT_ZIP)}

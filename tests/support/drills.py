@@ -11,14 +11,14 @@ from imagebake.drill.model import (
     IDENTITY,
     PLAIN,
     STORE,
-    ProvisioningAttempt,
     DrillImage,
+    DrillPhase,
     DrillPlan,
     DrillRecord,
-    DrillPhase,
-    Timeline,
-    ServiceTraffic,
     FirstFailure,
+    ProvisioningAttempt,
+    ServiceTraffic,
+    Timeline,
 )
 from imagebake.lab.faults import StoreState
 from imagebake.spec.model.options import Objectives
@@ -36,7 +36,9 @@ def a_timeline() -> Timeline:
         origin=dt.datetime(2026, 2, 2, 17, 0, tzinfo=dt.UTC),
         phases=(
             DrillPhase(name="Calm", start=0),
-            DrillPhase(name="Packages cannot be read", start=60, store=StoreState.PUBLIC_ACCESS_DENIED),
+            DrillPhase(
+                name="Packages cannot be read", start=60, store=StoreState.PUBLIC_ACCESS_DENIED
+            ),
             DrillPhase(name="Recovered", start=180),
         ),
         demands=(10, 90, 150, 200),
@@ -61,7 +63,9 @@ def a_plan(**changes: Any) -> DrillPlan:  # noqa: ANN401 - any field
     return DrillPlan(**(fields | changes))
 
 
-def an_attempt(label: str, minute: float, seconds: float | None = 4.0, **changes: Any) -> ProvisioningAttempt:  # noqa: ANN401
+def an_attempt(
+    label: str, minute: float, seconds: float | None = 4.0, **changes: Any
+) -> ProvisioningAttempt:  # noqa: ANN401
     """A machine that became Ready, or with *seconds* None failed as in an outage."""
     fields: dict[str, Any] = {
         "label": label,
@@ -94,6 +98,8 @@ def a_record(*attempts: ProvisioningAttempt, **changes: Any) -> DrillRecord:  # 
             ServiceTraffic(label=GOLDEN, service=STORE, by_minute={}),
             ServiceTraffic(label=GOLDEN, service=IDENTITY, by_minute={}),
         ),
-        "witness": FirstFailure(name="drill-plain-90", minute=90, healed=False, message=NOT_DOWNLOADED),
+        "witness": FirstFailure(
+            name="drill-plain-90", minute=90, healed=False, message=NOT_DOWNLOADED
+        ),
     }
     return DrillRecord(**(fields | changes))

@@ -5,8 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from imagebake.lab.ledger import RequestKind, PacketDestination, Ledger, LedgerEntry
-from imagebake.lab.proof_result import NegativeControl, ProofRequirements, FirstBootResult, HandlerResult, ServiceResult
+from imagebake.lab.ledger import Ledger, LedgerEntry, PacketDestination, RequestKind
+from imagebake.lab.proof_result import (
+    FirstBootResult,
+    HandlerResult,
+    NegativeControl,
+    ProofRequirements,
+    ServiceResult,
+)
 
 START = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 HANDLER = ("Contoso.Demo.Hello", "1.2.3")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from imagebake.kernel.host import process
-from imagebake.lab.boot.namespaces import ROOT, NetworkNamespace, MachineNamespaces
+from imagebake.lab.boot.namespaces import ROOT, MachineNamespaces, NetworkNamespace
 from imagebake.lab.fabric.plan import METADATA, STORE, WIRE_SERVER
 
 CONF = {

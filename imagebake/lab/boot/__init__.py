@@ -2,7 +2,6 @@
 
 __all__ = [
     "namespaces",
-    "negative_control",
     "runner",
     "scenario",
     "trials",

@@ -11,9 +11,8 @@ from typing import Self
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.lab.boot import traffic_classes
 from imagebake.lab.boot.attribution import Attribution
-from imagebake.lab.boot.flow_monitor import FlowMonitor
+from imagebake.lab.boot.flow_monitor import FlowMonitor, PacketQueue
 from imagebake.lab.boot.namespaces import MachineNamespaces, NetworkNamespace
-from imagebake.lab.boot.nfqueue import PacketQueue
 from imagebake.lab.boot.resolver import Resolver
 from imagebake.lab.boot.sniff import FirstMessage
 from imagebake.lab.fabric.exchange import RequestRecord, Service

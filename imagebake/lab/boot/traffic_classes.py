@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from imagebake.kernel.host import process
-from imagebake.lab.boot import nfqueue
 from imagebake.lab.ledger import PacketDestination
 
 HEARING_PORT = 9040
@@ -18,6 +17,8 @@ STORE_TCP = ("203.0.113.10", (443,))
 """The extension store; not of the platform, because a request to it is a download."""
 HOST_PORT = 32526
 """HostGAPlugin's port, on the wire server's address."""
+QUEUE = 0
+"""The number of the netfilter queue, in its network namespace."""
 RESOLVER = ("168.63.129.16", 53)
 GATEWAY = "10.1.0.1"
 
@@ -104,7 +105,7 @@ def gate_rules() -> bytes:
     reader of the queue, packets are accepted.
     """
     match = f"-i eth0 -m mark --mark {_TO_BE_SEEN}"
-    target = f"-j NFQUEUE --queue-num {nfqueue.NUMBER} --queue-bypass"
+    target = f"-j NFQUEUE --queue-num {QUEUE} --queue-bypass"
     return f"*mangle\n-A PREROUTING {match} {target}\nCOMMIT\n".encode()
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from imagebake.kernel.digest import canonical_json, sha256_json
-from imagebake.kernel.host import files
+from imagebake.kernel.host import files, namespaces
+from imagebake.kernel.host.namespaces import Sandbox
 from imagebake.lab.engine import base as scaffold
-from imagebake.lab.engine import capture, vhd
+from imagebake.lab.engine import vhd
 from imagebake.lab.engine.base import make_base
 from imagebake.lab.engine.errors import Cancelled, EngineFailed, UnsupportedTemplate
 from imagebake.lab.engine.layers import CREATE_USER, GENERALISE, Runner, Stack, validate
@@ -29,6 +32,66 @@ from imagebake.lab.engine.template import (
     unsupported_reason,
     verify_download,
 )
+
+_CHUNK = 1 << 20
+_EMPTIED = ("dev", "proc", "run", "sys", "tmp")
+"""Directories whose content belongs to the running machine, not to the image."""
+
+
+@contextlib.contextmanager
+def open_tar(store: LayerStore, image: Sequence[Path], *, epoch: int) -> Iterator[BinaryIO]:
+    """Open the root file system of *image* (layers, topmost first) as a sorted tar stream.
+
+    Owners are numeric, times later than *epoch* become *epoch*, extended attributes and
+    capabilities are kept. Sockets are left out, because tar cannot store them.
+    """
+    with store.temporary_tree("tar") as attempt:
+        sandbox = Sandbox(
+            argv=("tar", *_arguments(epoch), "-C", str(attempt / "at" / "root"), "."),
+            env={"LC_ALL": "C"},
+            chroot=False,
+            lowers=(attempt / "root", *image),
+            at=attempt / "at",
+        )
+        try:
+            with namespaces.stream(sandbox) as output:
+                yield output
+        except namespaces.SandboxFailed as error:
+            raise EngineFailed(error.message, code="CaptureFailed", hint=error.hint) from error
+
+
+def measure(output: BinaryIO) -> tuple[str, int]:
+    """Read *output* to its end; return its SHA-256 and length."""
+    state = hashlib.sha256()
+    size = 0
+    while chunk := output.read(_CHUNK):
+        state.update(chunk)
+        size += len(chunk)
+    return state.hexdigest(), size
+
+
+def _arguments(epoch: int) -> list[str]:
+    return [
+        "--create",
+        "--file=-",
+        "--format=pax",
+        "--blocking-factor=2048",
+        # The default header names contain tar's process id; atime and ctime differ between hosts.
+        "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime",
+        "--sort=name",
+        "--numeric-owner",
+        f"--mtime=@{epoch}",
+        "--clamp-mtime",
+        "--xattrs",
+        "--xattrs-include=security.capability",
+        "--xattrs-include=user.*",
+        # Bookkeeping of a rootless overlayfs, which is no part of the image.
+        "--xattrs-exclude=user.overlay.*",
+        "--warning=no-file-ignored",
+        "--anchored",
+        *(f"--exclude=./{name}/*" for name in _EMPTIED),
+    ]
+
 
 VERSION = "1"
 """Part of every key: another version of the engine rebuilds everything."""
@@ -96,7 +159,7 @@ class Engine:
         """Open the root file system of *record* as a reproducible tar; read it to its end."""
         with (
             self.store.in_use(),
-            capture.open_tar(self.store, self.image(record), epoch=record["epoch"]) as output,
+            open_tar(self.store, self.image(record), epoch=record["epoch"]) as output,
         ):
             yield output
 
@@ -249,8 +312,8 @@ class _Build:
         except (FileNotFoundError, ValueError):
             if self.stop():
                 raise Cancelled from None
-            with capture.open_tar(store, stack.image, epoch=recipe.epoch) as output:
-                digest, size = capture.measure(output)
+            with open_tar(store, stack.image, epoch=recipe.epoch) as output:
+                digest, size = measure(output)
             measured = {"content_sha256": digest, "content_bytes": size}
             files.write_atomically(path, canonical_json(measured))
         layers = [layer.key for layer in stack.layers]

@@ -169,7 +169,7 @@ class Disk:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What keeps the tools from asking for the time, the zone and the language."""
+        """Variables that keep the tools from using the current time, the zone and the language."""
         return {
             "LC_ALL": "C",
             "TZ": "UTC",
@@ -181,7 +181,7 @@ class Disk:
 
 
 def newest_kernel(image: Sequence[Path], attempt: Path) -> str:
-    """The version of the newest kernel in *image* that has an initial ram disk, or ''."""
+    """Return the version of the newest kernel that has an initial ram disk, or ''."""
     code, listing = namespaces.call(
         Sandbox(
             argv=("ls", str(attempt / "at/root/boot")),

@@ -7,9 +7,6 @@ import io
 import json
 import zipfile
 
-SAMPLE = ("Contoso.Demo", "Hello")
-"""The publisher and type of the sample handler, which stands in for all others."""
-
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _COMMANDS = ("install", "uninstall", "update", "enable", "disable")
 
