@@ -49,7 +49,7 @@ def test_a_subscription_is_planned_made_and_examined(
     assert made.rstrip().endswith("Next: ./inv doctor --cloud local")
     assert {one["what"] for one in told["changes"]} == {"keep"}
     assert set(told["settings"]) == {"identity", "build_identity", "mirror_url"}
-    assert "Nothing is to be done" in again
+    assert "Nothing to do" in again
     assert "imagebake.yaml" not in again
     assert examined.rstrip().endswith("Nothing here would break a build.")
     tags = desired_foundation(context.open_context(quiet=True)).tags
@@ -92,7 +92,7 @@ def test_a_subscription_that_is_not_ready_ends_with_three(root: Path, capsys: Sh
     assert not told["healthy"]
     assert [one["what"] for one in told["complaints"]] == [
         "there is no gallery imagebake in imagebake",
-        "no identity is set",
+        "no identity is configured",
     ]
     assert told["complaints"][0]["command"] == "./inv bootstrap --plan"
 

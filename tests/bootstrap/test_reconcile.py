@@ -185,7 +185,7 @@ def test_a_role_that_somebody_else_has_is_for_people_to_take_away(ready: Ready) 
         memory.commit()
 
     assert [one.what for one in ready.plan().refused] == [ChangeKind.REFUSE] * 3
-    with pytest.raises(RolloutRefused, match=r"it was given to somebody else: look again"):
+    with pytest.raises(RolloutRefused, match=r"it belongs to another identity: check again"):
         ready.apply()
 
 
