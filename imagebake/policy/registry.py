@@ -24,18 +24,18 @@ from imagebake.policy import (
     target_rules,
     windows_rules,
 )
-from imagebake.policy import (
-    secret_rules as spec_secret_rules,
-)
 from imagebake.policy.facts import DiskFacts, ImageFacts, ProofFacts, SpecFacts
 from imagebake.policy.rule import Finding, Rule, rules_of
+
+# One module holds the rules about secrets, in specs (P1xx) and in images (P4xx).
+_SECRETS = rules_of(secret_rules)
 
 SPEC_SECTIONS = (
     ("Specs: pins", rules_of(pin_rules)),
     ("Specs: agents and extensions", rules_of(delivery_rules)),
     ("Specs: customizers", rules_of(step_rules)),
     ("Specs: Azure's own steps", rules_of(azure_step_rules)),
-    ("Specs: secrets", rules_of(spec_secret_rules)),
+    ("Specs: secrets", tuple(rule for rule in _SECRETS if rule.id < "P400")),
     ("Specs: outputs and triggers", rules_of(output_rules)),
     ("Specs: gallery and regions", rules_of(target_rules)),
     ("Specs: the build machine", rules_of(build_rules)),
@@ -50,7 +50,7 @@ IMAGE_SECTIONS = (
     ("Images: agents and extensions that wait", rules_of(restage_rules)),
     ("Images: identity", rules_of(hygiene_rules)),
     ("Images: leftovers", rules_of(leftover_rules)),
-    ("Images: secrets", rules_of(secret_rules)),
+    ("Images: secrets", tuple(rule for rule in _SECRETS if rule.id >= "P400")),
 )
 """The rules over a baked image and its lock."""
 
