@@ -87,7 +87,7 @@ class VmHost:
         """Register *machine* as running, and apply the current faults to it."""
         with self._guard:
             self._on[machine.order.id] = machine
-            machine.suffer(self._store_state, self._identity_state)
+            machine.apply_faults(self._store_state, self._identity_state)
 
     def leave(self, machine: LocalVm, ledger: Ledger) -> None:
         """Forget *machine*, but keep its ledger."""
@@ -109,7 +109,7 @@ class VmHost:
 
     def _suffer(self) -> None:
         for machine in self._on.values():
-            machine.suffer(self._store_state, self._identity_state)
+            machine.apply_faults(self._store_state, self._identity_state)
 
     def note(self, order: MachineOrder, request: RequestRecord) -> None:
         """Record a request of a machine to the store or the identity service."""
@@ -188,7 +188,7 @@ class LocalVm:
         wanted = tuple(self._host.extension(order) for order in extensions)
         self._fabric.set_goal_state(GoalState(extensions=wanted))
 
-    def suffer(self, store: StoreState, identity: IdentityState) -> None:
+    def apply_faults(self, store: StoreState, identity: IdentityState) -> None:
         """Apply faults to the services that the machine depends on."""
         self._fabric.set_store(StoreMode(store))
         self._fabric.set_gateway(GatewayMode.SAME)

@@ -76,7 +76,7 @@ class AgentRun:
             self._output = stack.enter_context(tempfile.TemporaryFile())
             stack.enter_context(self._namespaces)
             self._prepare()
-            self._network.raise_link()
+            self._network.configure_link()
             self._stack = stack.pop_all()
         return self
 

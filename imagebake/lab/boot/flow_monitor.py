@@ -68,7 +68,7 @@ class PacketQueue:
             return tuple(_packets(self._socket.recv(_LARGEST)))
         return ()
 
-    def let_through(self, packet: QueuedPacket) -> None:
+    def accept(self, packet: QueuedPacket) -> None:
         """Accept *packet*."""
         with contextlib.suppress(OSError):
             self._send(_VERDICT, _HEADER_OF_VERDICT, struct.pack(">II", _ACCEPT, packet.number))
@@ -193,7 +193,7 @@ class FlowMonitor:
                 packet = read_frame(waiting.kind, waiting.data)
                 if packet is not None and packet not in self._entries:
                     self._add(packet)
-                self._gate.let_through(waiting)
+                self._gate.accept(waiting)
 
     def _add(self, packet: Packet) -> None:
         process = self._find(packet)

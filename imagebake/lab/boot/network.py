@@ -70,7 +70,7 @@ class VmNetwork:
         """Return a socket that listens on one of Azure's addresses."""
         return self.fabric.listen(address, port)
 
-    def raise_link(self) -> None:
+    def configure_link(self) -> None:
         """Configure the machine's end as DHCP would, for a machine without a DHCP client."""
         for command in (
             ("address", "add", f"{self._machine.address}/{self._machine.prefix}", "dev", "eth0"),
@@ -79,7 +79,7 @@ class VmNetwork:
         ):
             self.vm.run(("ip", *command))
 
-    def set_silent(self, silent: bool) -> None:  # noqa: FBT001 - a state, told as one
+    def set_silent(self, silent: bool) -> None:  # noqa: FBT001 - a state
         """Drop all packets to addresses that do not exist here, or redirect them again."""
         self.fabric.run(("nft", "-f", "-"), stdin=traffic_classes.silent_rules(silent=silent))
 

@@ -85,7 +85,7 @@ class FabricResponse:
             return 0
         return len(self.body) if self.sent is None else min(self.sent, len(self.body))
 
-    def but(self, **changes: Any) -> FabricResponse:  # noqa: ANN401 - the fields of this class
+    def with_changes(self, **changes: Any) -> FabricResponse:  # noqa: ANN401 - the fields of this class
         """Return a copy of this response with *changes*."""
         return replace(self, **changes)
 

@@ -94,7 +94,7 @@ class ExtensionStore:
         whole = FabricResponse(body=content, kind=_KIND)
         return _spoiled(whole, mode, slow=slow)
 
-    def through(
+    def answer_for_host(
         self, gateway: GatewayMode, path: str, mode: StoreMode, *, slow: float
     ) -> FabricResponse:
         """Answer a request for *path* that HostGAPlugin passes on to this store."""
@@ -125,11 +125,11 @@ def agent_manifest_name() -> str:
 
 def _spoiled(whole: FabricResponse, mode: StoreMode, *, slow: float) -> FabricResponse:
     if mode is StoreMode.SLOW:
-        return whole.but(delay=slow / 2, spread=slow / 2)
+        return whole.with_changes(delay=slow / 2, spread=slow / 2)
     if mode is StoreMode.TRUNCATED:
-        return whole.but(sent=len(whole.body) // 2)
+        return whole.with_changes(sent=len(whole.body) // 2)
     if mode is StoreMode.WRONG_BYTES:
-        return whole.but(body=bytes(byte ^ 0x20 for byte in whole.body))
+        return whole.with_changes(body=bytes(byte ^ 0x20 for byte in whole.body))
     return whole
 
 
@@ -151,4 +151,4 @@ def _manifest(handler: str, versions: Iterable[str]) -> str:
 def _refusal(mode: StoreMode) -> FabricResponse:
     code, message = _REFUSALS[mode]
     text = f"{_DECLARATION}<Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return xml_response(text, int(mode)).but(headers=(("x-ms-error-code", code),))
+    return xml_response(text, int(mode)).with_changes(headers=(("x-ms-error-code", code),))

@@ -111,7 +111,7 @@ class Fabric:
                 context=self._identity.context,
                 broken_off=self._broken_off,
             )
-            store.go_deaf(self._store_mode is StoreMode.BLACK_HOLE)
+            store.set_black_hole(self._store_mode is StoreMode.BLACK_HOLE)
             self._serve(stack, store)
             self._store_listener = store
             self._stack = stack.pop_all()
@@ -134,7 +134,7 @@ class Fabric:
         with self._changed:
             self._store_mode = mode
         if self._store_listener:
-            self._store_listener.go_deaf(mode is StoreMode.BLACK_HOLE)
+            self._store_listener.set_black_hole(mode is StoreMode.BLACK_HOLE)
 
     def set_gateway(self, mode: GatewayMode) -> None:
         """Set how HostGAPlugin answers requests for artifacts."""
@@ -149,7 +149,7 @@ class Fabric:
     @property
     def incarnation(self) -> int:
         """The incarnation of the wire server's goal state."""
-        return self._goals.of_wire_server.incarnation
+        return self._goals.wire_server.incarnation
 
     @property
     def health(self) -> tuple[HealthReport, ...]:
@@ -189,7 +189,7 @@ class Fabric:
         listener.start()
 
     def _wire_server(self, call: FabricRequest) -> FabricResponse:
-        answer = agent_endpoints.answer_wire_server(call, self._goals.of_wire_server)
+        answer = agent_endpoints.answer_wire_server(call, self._goals.wire_server)
         if agent_endpoints.is_health(call):
             self._note(read_health(call, self._now()))
         return self._reported(Service.WIRE_SERVER, WIRE_SERVER[0], call, answer)
@@ -200,7 +200,7 @@ class Fabric:
 
         def fetch(url: str) -> FabricResponse:
             path = urllib.parse.urlsplit(url).path
-            return self._store.through(mode, path, store_mode, slow=self._slow)
+            return self._store.answer_for_host(mode, path, store_mode, slow=self._slow)
 
         answer = agent_endpoints.answer_host_ga_plugin(call, self._goals.latest, fetch)
         if agent_endpoints.is_status(call):

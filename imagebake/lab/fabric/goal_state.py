@@ -278,7 +278,7 @@ class GoalStates:
         self.set(GoalState(), now)
 
     @property
-    def of_wire_server(self) -> GoalStateRevision:
+    def wire_server(self) -> GoalStateRevision:
         """The goal state that the wire server hands out."""
         with self._guard:
             return self._wanted[GoalStateSource.EXTENSIONS_CONFIG]

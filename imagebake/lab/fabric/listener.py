@@ -76,7 +76,7 @@ class FabricListener:
         for worker in workers:
             worker.join()
 
-    def go_deaf(self, deaf: bool) -> None:  # noqa: FBT001 - a state, told as one
+    def set_black_hole(self, deaf: bool) -> None:  # noqa: FBT001 - a state
         """Become a black hole, or stop being one.
 
         The kernel then drops every packet for this socket and its connections before TCP sees them:
@@ -121,7 +121,7 @@ class FabricListener:
 
     @contextlib.contextmanager
     def _known(self, connection: socket.socket) -> Iterator[None]:
-        """Register *connection* for `stop` and `go_deaf`, and close it afterwards."""
+        """Register *connection* for `stop` and `set_black_hole`, and close it afterwards."""
         with self._guard:
             self._open.add(connection)
             _filter(connection, drop=self._deaf)

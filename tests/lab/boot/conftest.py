@@ -26,7 +26,7 @@ def a_machine() -> FabricMachine:
 def network() -> Iterator[VmNetwork]:
     """A network whose machine is on it already, without any DHCP."""
     with VmNetwork(a_machine(), now=NOW) as network:
-        network.raise_link()
+        network.configure_link()
         yield network
 
 

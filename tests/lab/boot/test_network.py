@@ -135,7 +135,7 @@ def test_in_silence_a_connection_is_named_and_never_answered(network: VmNetwork)
 
 def test_two_networks_do_not_meet(network: VmNetwork) -> None:
     with VmNetwork(a_machine(), now=NOW) as other:
-        other.raise_link()
+        other.configure_link()
         run(other, CONNECT, "192.0.2.7", "80")
 
         assert not other.ledger().clean

@@ -85,7 +85,7 @@ def test_a_goal_state_by_fast_track_is_newer_and_leaves_the_incarnation() -> Non
     assert fast.incarnation == first.incarnation == 1
     assert fast.tag != first.tag
     assert first.ticks < fast.ticks < goals.latest.ticks
-    assert goals.latest.incarnation == goals.of_wire_server.incarnation == 2
+    assert goals.latest.incarnation == goals.wire_server.incarnation == 2
 
 
 @pytest.mark.parametrize("source", GoalStateSource)

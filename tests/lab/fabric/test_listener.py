@@ -32,7 +32,7 @@ def get(port: int, timeout: float = 5.0) -> Reply:
 
 def test_a_black_hole_does_not_even_shake_hands() -> None:
     with listening(FabricResponse()) as (listener, port):
-        listener.go_deaf(deaf=True)
+        listener.set_black_hole(deaf=True)
 
         with pytest.raises(TimeoutError):
             get(port, 0.2)
@@ -40,11 +40,11 @@ def test_a_black_hole_does_not_even_shake_hands() -> None:
 
 def test_a_connection_begun_in_a_black_hole_is_made_when_it_closes() -> None:
     with listening(FabricResponse(body=b"hello")) as (listener, port):
-        listener.go_deaf(deaf=True)
+        listener.set_black_hole(deaf=True)
         with socket.socket() as client:
             client.setblocking(False)  # noqa: FBT003 - the standard library's own
             client.connect_ex(("127.0.0.1", port))
-            listener.go_deaf(deaf=False)
+            listener.set_black_hole(deaf=False)
             client.settimeout(5.0)  # TCP asks again after a second
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
 
@@ -58,7 +58,7 @@ def test_an_open_connection_falls_into_the_black_hole_too() -> None:
     ):
         client.request("GET", "/")
         assert client.getresponse().read() == b"hello"
-        listener.go_deaf(deaf=True)
+        listener.set_black_hole(deaf=True)
         client.request("GET", "/")
 
         with pytest.raises(TimeoutError):
