@@ -93,7 +93,7 @@ def plan_moves(
     failed: list[str] = []
     moved = 0
     for scale_set in scale_sets:
-        if refusal := _stranger(rings, ring, scale_set, related):
+        if refusal := _refuse_foreign(rings, ring, scale_set, related):
             refusals.append(refusal)
             continue
         right = _points_at(rings, ring, version, scale_set)
@@ -167,7 +167,7 @@ def _points_at(rings: Rings, ring: Ring, version: GalleryVersion, scale_set: Sca
     return rings.last_with(scale_set.region).name == ring.name
 
 
-def _stranger(
+def _refuse_foreign(
     rings: Rings, ring: Ring, scale_set: ScaleSet, related: frozenset[str]
 ) -> Refusal | None:
     """Refuse a scale set that runs another image or is in a region without replicas."""

@@ -97,13 +97,13 @@ def build_dependency_map(
             if kind in _OUTSIDE and address:
                 what = drawing.node(address, kind)
                 drawing.need(image, what, "baked with")
-        _seats(drawing, index, spec, image)
+        _assignments(drawing, index, spec, image)
     _kin(drawing, index)
     _users(drawing, index)
     return DependencyMap(nodes=drawing.nodes, needs=tuple(drawing.needs))
 
 
-def _seats(drawing: _Drawing, index: VersionIndex, spec: ImageSpec, image: str) -> None:
+def _assignments(drawing: _Drawing, index: VersionIndex, spec: ImageSpec, image: str) -> None:
     rings = rings_of(spec, index)
     for ring in rings.names:
         for word, version in (("current", rings.current(ring)), ("previous", rings.previous(ring))):

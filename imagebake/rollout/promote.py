@@ -266,8 +266,8 @@ def _unretire(version: GalleryVersion) -> tuple[Action, ...]:
 
 
 def _before(rings: Rings, ring: Ring) -> Ring | None:
-    place = rings.names.index(ring.name)
-    return rings.rings[place - 1] if place else None
+    position = rings.names.index(ring.name)
+    return rings.rings[position - 1] if position else None
 
 
 def _prove(version: GalleryVersion) -> str:

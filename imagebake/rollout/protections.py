@@ -67,7 +67,7 @@ class Protections:
         self._terms = policy.retirement
         self._now = now
         self._status = f"./inv status {self.image}"
-        self._seats = dict(self._ring_seats())
+        self._ring_protected = dict(self._ring_protections())
         self._kept = self._keep()
         self._locks = tuple(_locks(index.locks, definition))
         self._tags = index.tags_of(definition)
@@ -75,7 +75,7 @@ class Protections:
     def of(self, version: GalleryVersion) -> tuple[Protection, ...]:
         """Return everything that protects *version*, the strongest first."""
         return (
-            *self._seats.get(key(version.id), ()),
+            *self._ring_protected.get(key(version.id), ()),
             *self._in_use(version),
             *self._held(version),
             *self._locked(version),
@@ -85,7 +85,7 @@ class Protections:
             *self._remembered(version),
         )
 
-    def _ring_seats(self) -> dict[str, list[Protection]]:
+    def _ring_protections(self) -> dict[str, list[Protection]]:
         found: dict[str, list[Protection]] = {}
         for ring in self.rings.names:
             for kind, version in (
@@ -94,8 +94,8 @@ class Protections:
             ):
                 if version:
                     why = f"it is the {kind} version of ring {ring}"
-                    seat = Protection(kind, why, f"ring {ring}", self._status)
-                    found.setdefault(key(version.id), []).append(seat)
+                    protection = Protection(kind, why, f"ring {ring}", self._status)
+                    found.setdefault(key(version.id), []).append(protection)
         return found
 
     def _in_use(self, version: GalleryVersion) -> Iterator[Protection]:

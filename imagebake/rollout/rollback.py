@@ -148,8 +148,8 @@ def _begun(
 
 def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> RollbackCase | RolloutPlan:
     """Return the latest assignment of any ring in *reach*."""
-    seats = [seats[0] for ring in reach if (seats := rings.history(ring.name))]
-    if not seats:
+    assignments = [assignments[0] for ring in reach if (assignments := rings.history(ring.name))]
+    if not assignments:
         refusal = Refusal(
             subject=rings.definition,
             wanted="roll back",
@@ -161,7 +161,7 @@ def _newest(rings: Rings, reach: Sequence[Ring], scope: str) -> RollbackCase | R
             at=rings.index.inventory.at,
             refusals=(refusal,),
         )
-    newest = max(seats, key=lambda seat: (seat.since, seat.version.version))
+    newest = max(assignments, key=lambda assignment: (assignment.since, assignment.version.version))
     bad = newest.version
     return RollbackCase(bad=bad, scope=_wider(rings, bad, scope), known=False)
 
@@ -182,8 +182,8 @@ def find_orphaned_rings(
         for name in sorted(names):
             # The other image's spec is not at hand; its rings are known from tags alone.
             ring = Ring.model_construct(name=name, regions=(), proof=False)
-            was = _good_seats(Rings(before, definition, (ring,)), ring)
-            left = _good_seats(Rings(after, definition, (ring,)), ring)
+            was = _good_versions(Rings(before, definition, (ring,)), ring)
+            left = _good_versions(Rings(after, definition, (ring,)), ring)
             if was and not left:
                 found.append((was[0], name))
     return found
@@ -207,8 +207,12 @@ def keep_override(version: GalleryVersion, ring: str, why: str, now: dt.datetime
     return Override(subject=version.id, reason=why, ring=ring, at=at)
 
 
-def _good_seats(rings: Rings, ring: Ring) -> list[GalleryVersion]:
-    return [seat.version for seat in rings.history(ring.name) if rings.good(seat.version, ring)]
+def _good_versions(rings: Rings, ring: Ring) -> list[GalleryVersion]:
+    return [
+        assignment.version
+        for assignment in rings.history(ring.name)
+        if rings.good(assignment.version, ring)
+    ]
 
 
 _NAMED = 10
@@ -337,7 +341,12 @@ def _with_revoked(inventory: Inventory, case: RollbackCase, now: dt.datetime) ->
 def _goal(after: Rings, ring: Ring) -> GalleryVersion | None:
     """Return the latest assignment of *ring* that is still good."""
     return next(
-        (seat.version for seat in after.history(ring.name) if after.good(seat.version, ring)), None
+        (
+            assignment.version
+            for assignment in after.history(ring.name)
+            if after.good(assignment.version, ring)
+        ),
+        None,
     )
 
 

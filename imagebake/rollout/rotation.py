@@ -64,7 +64,7 @@ def rotate_plan(
         actions=(*actions, *leaving.actions),
         refusals=(*decision.refusals, *leaving.refusals),
         due=(*decision.due, *leaving.due),
-        notes=(*_strangers(decision, inventory), *leaving.notes),
+        notes=(*_unassigned_scale_sets(decision, inventory), *leaving.notes),
         facts=leaving.facts,
     ).behind(gate, override)
 
@@ -102,47 +102,47 @@ class _RotationDecision:
         if hold := self.rings.index.tags_of(self.rings.definition).get(TAG_HOLD):
             self.refusals.append(_held(self.rings, hold))
             return
-        for place in reversed(range(len(self.rings.rings))):
-            self._decide(place, self.rings.rings[place])
+        for position in reversed(range(len(self.rings.rings))):
+            self._decide(position, self.rings.rings[position])
 
-    def _decide(self, place: int, ring: Ring) -> None:
+    def _decide(self, position: int, ring: Ring) -> None:
         current = self.rings.current(ring.name)
         stopped = self._stopped(ring)
         if stopped:
             self.refusals.append(stopped)
-        candidate = self._following(place, ring) if place else self._newest(ring)
-        if candidate and (wait := self._unfinished(place, current, stopped=bool(stopped))):
+        candidate = self._following(position, ring) if position else self._newest(ring)
+        if candidate and (wait := self._unfinished(position, current, stopped=bool(stopped))):
             self.due.append(
                 PendingAction(subject=candidate.id, wanted=f"promote to {ring.name}: {wait}")
             )
             candidate = None
         if candidate:
-            if place:
-                self._moved_on.add(self.rings.names[place - 1])
-            self.goals.append(_Goal(candidate, ring, self._reason(place)))
+            if position:
+                self._moved_on.add(self.rings.names[position - 1])
+            self.goals.append(_Goal(candidate, ring, self._reason(position)))
         elif current and not stopped and self.rings.good(current, ring):
             self.goals.append(_Goal(current, ring, f"it is current in ring {ring.name}"))
 
     def _newest(self, ring: Ring) -> GalleryVersion | None:
         """Return the newest version fit for the first ring; record why newer ones are not."""
         current = self.rings.current(ring.name)
-        barring: list[Refusal] = []
+        refusals: list[Refusal] = []
         for version in reversed(self.rings.versions):
             if current and version.version <= current.version:
                 break
             if TAG_RETIRED in version.tags or self.rings.revoked(version, ring.name):
                 continue
-            barred = promotion_obstacles(self.rings, version, ring, self._heartbeats)
-            barring += barred.values()
-            if not barred:
-                self.refusals += barring[:_SHOWN_REFUSALS]
+            obstacles = promotion_obstacles(self.rings, version, ring, self._heartbeats)
+            refusals += obstacles.values()
+            if not obstacles:
+                self.refusals += refusals[:_SHOWN_REFUSALS]
                 return version
-        self.refusals += barring[:_SHOWN_REFUSALS]
+        self.refusals += refusals[:_SHOWN_REFUSALS]
         return None
 
-    def _following(self, place: int, ring: Ring) -> GalleryVersion | None:
+    def _following(self, position: int, ring: Ring) -> GalleryVersion | None:
         """Return the current version of the previous ring if it may enter *ring* now."""
-        before = self.rings.rings[place - 1]
+        before = self.rings.rings[position - 1]
         version, current = self.rings.current(before.name), self.rings.current(ring.name)
         if (
             version is None
@@ -150,8 +150,8 @@ class _RotationDecision:
             or (current and version.version <= current.version)
         ):
             return None
-        if barred := promotion_obstacles(self.rings, version, ring, self._heartbeats):
-            self.refusals += barred.values()
+        if obstacles := promotion_obstacles(self.rings, version, ring, self._heartbeats):
+            self.refusals += obstacles.values()
             return None
         if self._stopped(before):
             return None
@@ -166,20 +166,22 @@ class _RotationDecision:
 
     def _soaking(self, ring: Ring) -> tuple[str, dt.datetime | None] | None:
         """Return why the current version of *ring* has not soaked enough, and until when."""
-        seat = self.rings.history(ring.name)[0]
-        if not plan_moves(self.rings, ring, seat.version, self.audience[ring.name], reason="").done:
+        assignment = self.rings.history(ring.name)[0]
+        if not plan_moves(
+            self.rings, ring, assignment.version, self.audience[ring.name], reason=""
+        ).done:
             return f"its scale sets in ring {ring.name} are not on it yet", None
-        until = seat.since + dt.timedelta(hours=ring.soak_hours)
+        until = assignment.since + dt.timedelta(hours=ring.soak_hours)
         if self.now < until:
             return f"it soaks in ring {ring.name} for {ring.soak_hours} h", until
         return None
 
-    def _unfinished(self, place: int, current: GalleryVersion | None, *, stopped: bool) -> str:
+    def _unfinished(self, position: int, current: GalleryVersion | None, *, stopped: bool) -> str:
         """Return why a ring waits with its next version: its current one may still move on."""
-        ring = self.rings.rings[place]
+        ring = self.rings.rings[position]
         if current is None or stopped or ring is self.rings.rings[-1]:
             return ""
-        following = self.rings.rings[place + 1]
+        following = self.rings.rings[position + 1]
         after = self.rings.current(following.name)
         has_left = ring.name in self._moved_on or (after and current.version <= after.version)
         if has_left or self.rings.flaw(current, ring):
@@ -208,10 +210,10 @@ class _RotationDecision:
             command=f"az vmss rolling-upgrade get-latest --ids {failed[0]}",
         )
 
-    def _reason(self, place: int) -> str:
-        if place == 0:
+    def _reason(self, position: int) -> str:
+        if position == 0:
             return "it is the newest good version"
-        before = self.rings.rings[place - 1]
+        before = self.rings.rings[position - 1]
         return f"it has been good in ring {before.name} for {before.soak_hours} h or more"
 
 
@@ -252,7 +254,7 @@ def _held(rings: Rings, hold: str) -> Refusal:
     )
 
 
-def _strangers(decision: _RotationDecision, inventory: Inventory) -> tuple[str, ...]:
+def _unassigned_scale_sets(decision: _RotationDecision, inventory: Inventory) -> tuple[str, ...]:
     """Note the scale sets that use the image and belong to no ring."""
     known = {
         key(scale_set.id) for scale_sets in decision.audience.values() for scale_set in scale_sets

@@ -104,8 +104,8 @@ class _View:
 
     def row(self, ring: Ring) -> RingStatus:
         """Return the status of *ring*."""
-        seats = self.rings.history(ring.name)
-        version = seats[0].version if seats else None
+        assignments = self.rings.history(ring.name)
+        version = assignments[0].version if assignments else None
         name = key(version.id) if version else ""
         states = [version.regions.get(region) for region in ring.regions] if version else []
         audience = self._audience[ring.name]
@@ -114,7 +114,7 @@ class _View:
             ring=ring.name,
             current=version,
             previous=self.rings.previous(ring.name),
-            since=seats[0].since if seats else None,
+            since=assignments[0].since if assignments else None,
             age=self._now - version.published if version and version.published else None,
             flaw=self.rings.flaw(version, ring) if version else "",
             replicas=(states.count("Completed"), len(ring.regions)),

@@ -41,7 +41,7 @@ class Rings:
         self.rings = tuple(rings)
         self.names = [ring.name for ring in rings]
         self.versions = index.of(definition)
-        self._seats: dict[str, list[RingAssignment]] = {}
+        self._assignments: dict[str, list[RingAssignment]] = {}
 
     def ring(self, name: str) -> Ring:
         """Return the ring *name*; raises `KeyError` if there is none."""
@@ -49,32 +49,34 @@ class Rings:
 
     def history(self, ring: str) -> list[RingAssignment]:
         """Return the assignments of *ring* that are not revoked for it, latest first."""
-        if ring not in self._seats:
+        if ring not in self._assignments:
             tag = TAG_RING + ring
             tagged = (
                 (version, read_time(version.tags[tag]))
                 for version in self.versions
                 if tag in version.tags
             )
-            seats = [
+            assignments = [
                 RingAssignment(version=version, since=since)
                 for version, since in tagged
                 if since and not self.revoked(version, ring)
             ]
             # Two versions may carry the same time; the higher version wins then.
-            seats.sort(key=lambda seat: (seat.since, seat.version.version), reverse=True)
-            self._seats[ring] = seats
-        return self._seats[ring]
+            assignments.sort(
+                key=lambda assignment: (assignment.since, assignment.version.version), reverse=True
+            )
+            self._assignments[ring] = assignments
+        return self._assignments[ring]
 
     def current(self, ring: str) -> GalleryVersion | None:
         """Return the version that machines of *ring* should have."""
-        seats = self.history(ring)
-        return seats[0].version if seats else None
+        assignments = self.history(ring)
+        return assignments[0].version if assignments else None
 
     def previous(self, ring: str) -> GalleryVersion | None:
         """Return the version that becomes current if the current one alone is revoked."""
-        seats = self.history(ring)
-        return seats[1].version if len(seats) > 1 else None
+        assignments = self.history(ring)
+        return assignments[1].version if len(assignments) > 1 else None
 
     def revoked(self, version: GalleryVersion, ring: str) -> Revocation | None:
         """Return the revocation that bans *version* from *ring*, unless a later override exists."""
