@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from werkzeug.exceptions import MethodNotAllowed, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map
 from werkzeug.wrappers import Request, Response
 
-from imagebake.emulator.calls import Call, Pace, Reply, Route
+from imagebake.emulator.calls import Call, Pace, Reply, Route, route_map
 from imagebake.emulator.errors import ArmError, ReplyLost
 from imagebake.emulator.fault_injection import FaultInjector
 from imagebake.emulator.identifiers import canonical_path
@@ -78,8 +78,6 @@ class Application:
         lost: Callable[[], frozenset[str]],
     ) -> Application:
         """Return an application for *routes*, which are fixed from here on."""
-        rules = [Rule(route.rule, methods=[route.method], endpoint=route) for route in routes]
-        url_map = Map(rules, merge_slashes=False, strict_slashes=False)
         return cls(
             routes=tuple(routes),
             store=store,
@@ -91,7 +89,7 @@ class Application:
             settle=settle,
             lost=lost,
             meter=RequestThrottler(),
-            url_map=url_map,
+            url_map=route_map(routes),
             exercised={},
         )
 
@@ -100,6 +98,7 @@ class Application:
         path = canonical_path(request.path)
         time = self.now().timestamp()
         admission = self.meter.admit(request.method, path, time, self.throttle())
+        # Throttling comes first: a refused request reaches neither faults nor a provider.
         if refused := admission.refusal:
             reply = Reply(refused.status, refused.body, refused.headers)
             return self._response(request, reply, admission)
@@ -112,6 +111,7 @@ class Application:
             return self._response(request, reply, admission)
         try:
             reply = self._handle(request, path)
+        # An ArmError leaves the transaction by its context manager, which rolls back.
         except ArmError as error:
             reply = Reply(error.status, error.body, error.headers)
         except sqlite3.Error as error:
@@ -120,6 +120,8 @@ class Application:
             _LOG.exception("%s %s", request.method, path)
             bug = ArmError(500, "InternalServerError", "The emulator has a bug; see its log.")
             reply = Reply(bug.status, bug.body)
+        # The transaction is committed by now: the client cannot know, as after a broken
+        # connection.
         if fault and fault.lose_reply:
             raise ReplyLost
         return self._response(request, reply, admission)
@@ -137,8 +139,7 @@ class Application:
         begin = self.store.reading if request.method in _READS else self.store.writing
         with begin() as session:
             if not route.open:
-                # In ARM's order: registration, locks, region, role assignments, then the provider
-                # itself.
+                # What ARM checks before a resource provider sees the request.
                 _require_provider(session, path, now.timestamp())
                 require_unlocked(session, request.method, path)
                 require_region(session, path, body, self.lost())
@@ -214,6 +215,7 @@ def _require_token(request: Request, base: str, time: float) -> None:
     if kind == "Bearer" and token and not expired:
         return
     code, words = _EXPIRED if expired else _MISSING
+    # Clients discover the authority from this challenge; `adfs` avoids a tenant lookup.
     challenge = {"WWW-Authenticate": f'Bearer authorization_uri="{base}/adfs"'}
     raise ArmError(401, code, words, headers=challenge)
 

@@ -14,9 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
 
-from imagebake.emulator.calls import Call, Reply, Route
+from imagebake.emulator.calls import Call, Reply, Route, route_map
 from imagebake.emulator.errors import ArmError
 from imagebake.emulator.identifiers import canonical_path
 from imagebake.emulator.management.roles import require_permission
@@ -28,7 +27,9 @@ _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope", "condition", "comm
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
 _WHOLE = re.compile(r"\[reference\(resourceId\('([^']+)', *'([^']+)'\)")
+# Recorded: output names come in camel case, so `ID` becomes `id`.
 _CAPITALS = re.compile(r"^[A-Z](?:[A-Z]*(?![a-z]))?")
+# Documented limit of a template's resources.
 _MOST_RESOURCES = 800
 
 
@@ -177,6 +178,7 @@ def _with_parameters(value: Any, values: Mapping[str, Any]) -> Any:  # noqa: ANN
         if found[1] not in values:
             raise invalid_template(f"the template parameter '{found[1]}' is not found")
         return values[found[1]]
+    # Documented: doubled brackets escape a literal text.
     if isinstance(value, str) and value.startswith("[["):
         return value[1:]
     if isinstance(value, str) and value.startswith("[") and not _REFERENCE.fullmatch(value):
@@ -218,8 +220,7 @@ class DeploymentRoutes:
     """Routes of deployments; *routes* write the resources."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        rules = [Rule(route.rule, methods=[route.method], endpoint=route) for route in routes]
-        self._map = Map(rules, merge_slashes=False, strict_slashes=False)
+        self._map = route_map(routes)
 
     def put(self, call: Call) -> Reply:
         """Deploy a template; a failing resource fails the deployment, not the request."""
@@ -231,6 +232,8 @@ class DeploymentRoutes:
             try:
                 self._write(call, resource)
             except ArmError as error:
+                # What was created before the failure stays, as in Azure: deployments do not roll
+                # back.
                 refused = error
                 break
             made.append(resource.id)
@@ -345,6 +348,7 @@ class DeploymentRoutes:
 def _deployment_shown(deployment: Resource, call: Call) -> dict[str, Any]:
     state = deployment.provisioning_state(call.time)
     properties = dict(deployment.properties) | {"provisioningState": state}
+    # The error of a failing deployment shows when the deployment ends.
     if state == "Running":
         properties.pop("error", None)
     return deployment.body | {"properties": properties}
