@@ -43,6 +43,7 @@ def stanzas(text: str) -> Iterator[dict[str, str]]:
 
 def listed_paths(text: str) -> Iterator[str]:
     """Return the paths of one package's list."""
+    # The first path of every list is "/.", the root directory itself.
     return (line for line in text.split("\n") if line.startswith("/") and line != "/.")
 
 
@@ -72,6 +73,8 @@ def _package(stanza: Mapping[str, str]) -> InstalledPackage | None:
         version=stanza.get("Version", ""),
         architecture=stanza.get("Architecture", ""),
         wanted=words[0],
+        # The middle word is 'ok', or an error such as 'reinstreq', which matters more than the
+        # state.
         state=words[2] if words[1] == "ok" else words[1],
     )
 
@@ -107,6 +110,7 @@ def unit_packages(root: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path in sorted((root / _LISTS).glob("*.list")):
+        # Packages of several architectures have a list called NAME:ARCHITECTURE.list.
         package = path.name.removesuffix(".list").partition(":")[0]
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             if unit := _unit(line):

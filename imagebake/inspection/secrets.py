@@ -33,6 +33,7 @@ def _shape(kind: str, needle: bytes, pattern: bytes) -> Shape:
 
 SHAPES = (
     _shape(
+        # An HMAC-SHA256 in base64: 43 characters and '=', which a query may escape.
         "shared access signature",
         b"sig=",
         rb"\bsig=((?:[A-Za-z0-9+/]|%2[BbFf]){43}(?:=|%3[Dd]))",
@@ -43,16 +44,19 @@ SHAPES = (
         rb"\b(?:AccountKey|SharedAccessKey)=([A-Za-z0-9+/]{43,88}={0,2})",
     ),
     _shape(
+        # Entra puts 'Q~' after a digit in the fourth place.
         "client secret",
         b"Q~",
         rb"(?<![\w~.-])([\w~.-]{3}[0-9]Q~[\w~.-]{31,34})(?![\w~-])",
     ),
     _shape(
+        # A JWT: its header and its payload both begin with base64url of '{"'.
         "web token",
         b"eyJ",
         rb"\b(eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{20,})",
     ),
     _shape(
+        # A header alone, as in a program that looks for one, is no key: 64 characters must follow.
         "private key",
         b"PRIVATE KEY",
         rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
@@ -83,6 +87,7 @@ SHAPES = (
         rb"\b(pypi-AgE[\w-]{50,})",
     ),
     _shape(
+        # AWS uses AKIA…EXAMPLE in its documentation.
         "cloud access key",
         b"AKIA",
         rb"\b(AKIA(?![A-Z2-7]{9}EXAMPLE)[A-Z2-7]{16})\b",

@@ -38,6 +38,8 @@ def read_units(files: Mapping[str, FileEntry]) -> Units:
                 enabled.add(name)
             elif not parent:
                 known.add(name)
+                # The folders are in systemd's order of precedence, so the first with a unit
+                # decides.
                 masks.setdefault(name, _is_mask(entry))
                 enabled |= _aliased(name, entry)
     masked = frozenset(name for name, mask in masks.items() if mask)
@@ -70,6 +72,7 @@ def parse_users(passwd: str, shadow: str) -> tuple[User, ...]:
     for line in passwd.splitlines():
         if not (account := _ACCOUNT.fullmatch(line)):
             continue
+        # 'x' stands for the field in the shadow file; an account without a line there is locked.
         name, field = account["name"], account["password"]
         password = password_state(shadows.get(name, "*") if field == "x" else field)
         uid, gid = int(account["uid"]), int(account["gid"])
@@ -162,6 +165,7 @@ class _ContentsReader:
         if member.isreg() and not member.issparse():
             file = archive.extractfile(member)
             self.files[path] = self._file(path, member, file) if file else _entry(path, member)
+        # A tar has a hard link after the file that it points at.
         elif member.islnk():
             target = self.files.get(image_path(member.linkname))
             if target is not None and target.kind is FileKind.FILE:
@@ -170,6 +174,7 @@ class _ContentsReader:
             self.files[path] = _entry(path, member)
 
     def _file(self, path: str, member: tarfile.TarInfo, file: IO[bytes]) -> FileEntry:
+        # A single read holds nearly every file; larger ones are hashed in pieces and not searched.
         first = file.read(secrets.LARGEST + 1)
         state = hashlib.sha256(first)
         while piece := file.read(_CHUNK):
@@ -208,6 +213,8 @@ class _ContentsReader:
     def _search(self, path: str, content: bytes) -> None:
         leaks = list(secrets.find_secrets(path, content))
         if leaks:
+            # dpkg records nothing but MD5. A file as its package delivered it is public, so no
+            # leak.
             digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
             self.suspects += [(leak, digest) for leak in leaks]
 
@@ -258,6 +265,7 @@ def image_path(name: str) -> str:
 
 
 def _is_kept(path: str) -> bool:
+    # apt keeps the passwords of archives there (apt_auth.conf(5)).
     if path.startswith(_PRIVATE):
         return False
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in KEPT)

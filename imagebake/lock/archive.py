@@ -133,6 +133,7 @@ class Archives:
             raise ArtifactError(
                 f"{what} is about {' or '.join(sorted(release.names))}, not about {source.suite}"
             )
+        # A snapshot's Valid-Until has passed by design.
         if self.check_dates and not date:
             releases.check_dates(release, what, now)
         texts = [

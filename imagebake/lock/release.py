@@ -62,6 +62,8 @@ def verify(
             )
         (folder / "InRelease").write_bytes(signed)
         rings = [word for file in files for word in ("--keyring", str(file))]
+        # gpgv writes what the signature covers, and only that is read: text around it is not
+        # signed.
         places = ("--output", str(folder / "Release"), str(folder / "InRelease"))
         outcome = process.run(
             ["gpgv", "--homedir", name, "--status-fd", "2", *rings, *places], check=False
@@ -100,6 +102,7 @@ def _moment(text: str | None) -> dt.datetime | None:
 def _trusted(
     signers: Sequence[str], keyrings: Sequence[Path], folder: Path
 ) -> tuple[list[Path], frozenset[str]]:
+    # 'FINGERPRINT!' means that key and none of its subkeys (sources.list(5)).
     fingerprints = frozenset(word.rstrip("!") for word in signers if _FINGERPRINT.fullmatch(word))
     named: list[str | Path] = [word for word in signers if not _FINGERPRINT.fullmatch(word)]
     files: list[Path] = []
@@ -134,6 +137,8 @@ def _binary(keyring: bytes) -> bytes:
 
 def _is_trusted(status: str, fingerprints: frozenset[str]) -> bool:
     """Return whether a trusted key made a good signature and none is bad, as apt decides."""
+    # gpgv's exit code does not serve: it fails when one of several signatures has an unknown key,
+    # as InRelease files have after a change of keys.
     good = re.findall(
         r"^\[GNUPG:\] GOODSIG .*\n(?:.*\n)*?\[GNUPG:\] VALIDSIG (.+)$", status, re.MULTILINE
     )
@@ -176,6 +181,8 @@ def _parse(text: str, what: str, in_release_sha256: str) -> Release:
         date=fields.get("Date", ""),
         valid_until=fields.get("Valid-Until"),
         by_hash=fields.get("Acquire-By-Hash", "").lower() == "yes",
+        # An archive may repeat the packages of `all` in the index of each architecture and say so
+        # (DebianRepository/Format, "No-Support-for-Architecture-all").
         all_is_apart="all" in fields.get("Architectures", "").split()
         and fields.get("No-Support-for-Architecture-all") != "Packages",
         files=files,

@@ -12,9 +12,12 @@ from imagebake.kernel.host import process
 
 _CHOICE = re.compile(r"^Inst (\S+?)(?::\S+)? (?:\[\S+\] )?\((\S+) .*\[(\S+)\]\)", re.MULTILINE)
 _REMOVAL = re.compile(r"^Remv (\S+)", re.MULTILINE)
+# From 1001 on apt takes the version even where it is a downgrade (apt_preferences(5)).
 _PREFERRED = 1001
 _NOT_INSTALLED = 127
 
+# Nothing of this machine's configuration is read: `main` is empty, and so is `parts`. apt counts
+# itself among the essential packages unless ForceEssential says otherwise.
 _CONFIGURATION = """\
 Dir "{root}";
 Dir::State "{root}/state";
@@ -64,6 +67,8 @@ class Solver:
             (etc / name).mkdir(parents=True)
         sources = []
         for number, text in enumerate(indexes):
+            # apt reads the list file that belongs to the source's name, and never opens the
+            # address. The signature has been verified before.
             sources.append(f"deb [trusted=yes] file:/suite/{number} ./\n")
             (lists / f"_suite_{number}_._Packages").write_bytes(text)
         (etc / "sources.list").write_text("".join(sources))
@@ -88,6 +93,7 @@ class Solver:
             ["apt-get", "--simulate", "--yes", "install", *requests],
             env={
                 "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                # The output is parsed, so it must not be translated.
                 "LC_ALL": "C.UTF-8",
                 "APT_CONFIG": str(self.root / "apt.conf"),
             },

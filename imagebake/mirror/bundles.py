@@ -20,6 +20,7 @@ from imagebake.spec.lock import Bundle
 INDEX, PACKAGES, LOCK = "index", "Packages", ".lock"
 
 _FIRST = ("Package", "Version", "Architecture")
+# Fields that describe another place of the file, or an installation.
 _LEFT_OUT = ("Filename", "Size", "SHA256", "MD5sum", "SHA1", "Status")
 
 
@@ -52,6 +53,7 @@ def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
         return place
     try:
         with locked(folder / LOCK):
+            # Left by a process that was killed: the lock says that no other is building.
             for leftover in folder.glob(".building-*"):
                 shutil.rmtree(leftover)
             if not place.is_dir():
@@ -106,6 +108,8 @@ def _build(bundle: Bundle, place: Path, store: DirectoryStore) -> Path:
     place.mkdir()
     for package in bundle.packages:
         try:
+            # A hard link takes no space, and unlike a symbolic one it outlives a move of the
+            # mirror.
             os.link(store.path(package.sha256), place / package.file_name)
         except FileNotFoundError as error:
             raise ArtifactError(

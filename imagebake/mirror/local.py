@@ -45,6 +45,7 @@ def verify(store: DirectoryStore, folder: Path, *, step: Step) -> Verification:
     """Hash every blob of *store*, and compare the bundles in *folder* with the blobs."""
     blobs = list(store.blobs())
     wrong = []
+    # hashlib releases the interpreter's lock, so threads hash in parallel.
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for blob, is_right in zip(blobs, pool.map(_is_right, blobs), strict=True):
             if not is_right:
@@ -198,6 +199,7 @@ class Mirror:
             url=url, sha256=artifact.sha256, size=artifact.size, redirects=redirects
         )
         target = self.store.path(artifact.sha256)
+        # A blob of another size is damaged, and the downloader leaves existing files alone.
         if self.store.has(artifact.sha256) and not self.store.has(artifact.sha256, artifact.size):
             self.store.quarantine(target)
         self.downloader.fetch(wanted, target, reach=reach, on_bytes=on_bytes, go_on=go_on)
@@ -229,6 +231,7 @@ class _FetchQueue:
 
     def run(self) -> None:
         """Fetch everything; daemon threads do not delay the exit of an interrupted program."""
+        # Largest first, so that no thread begins a long download when the others are done.
         for artifact in sorted(self.missing, key=lambda artifact: -(artifact.size or 0)):
             self.waiting.put(artifact)
         threads = [

@@ -181,6 +181,7 @@ def inspect(container: Container, *, progress: Progress) -> Inspection:
             missing=tuple(sorted(reading.expected.keys() - listed.keys())),
             unfinished=tuple(sorted(reading.unfinished)),
             foreign=tuple(sorted(listed.keys() - reading.known)),
+            # Public access is a setting of the whole container, so one blob tells for all.
             open=container.seen_by_anybody(indexes[:1]),
         )
 

@@ -75,6 +75,7 @@ def set_keys(
     before = (instead or {}).get(path) or path.read_bytes()
     text = before.decode()
     places = {key: _scalar(item, key, pin) for key in values}
+    # From the end backwards, so that the positions before an edit stay valid.
     for key, scalar in sorted(places.items(), key=lambda item: item[1].place[1:3], reverse=True):
         text = _splice(text, scalar.place.line, scalar.place.column, values[key])
     return Edit(path, before, text.encode())

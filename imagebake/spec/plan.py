@@ -125,6 +125,7 @@ class BakePlan:
     @property
     def template_name(self) -> str:
         """The image template's name, one for each key: a template cannot be updated."""
+        # 40 + 1 + 16 characters: Azure allows 64.
         return f"{self.spec.name[:40]}-{self.bake_key[:16]}"
 
 

@@ -41,6 +41,7 @@ def parse_stanza(text: str) -> dict[str, str]:
 def _control_text(path: Path) -> str:
     try:
         member, packed = _control_member(path)
+        # Ubuntu packs with zstd since 21.10, and Python 3.11 cannot unpack that.
         if member.endswith(".zst"):
             return process.run(["dpkg-deb", "--info", path, "control"]).text
         with tarfile.open(fileobj=io.BytesIO(_unpack(member, packed)), mode="r:") as archive:
@@ -65,6 +66,7 @@ def _control_member(path: Path) -> tuple[str, bytes]:
                 if size > _LARGEST_CONTROL:
                     raise ValueError("its control member is too large")
                 return name, file.read(size)
+            # Members of an ar archive begin at even offsets.
             file.seek(size + size % 2, io.SEEK_CUR)
     raise ValueError("it has no control member")
 
@@ -74,6 +76,7 @@ def _unpack(member: str, packed: bytes) -> bytes:
     if member.endswith(".xz"):
         content = lzma.LZMADecompressor().decompress(packed, _LARGEST_CONTROL)
     elif member.endswith(".gz"):
+        # 31: a gzip header, and the largest window.
         content = zlib.decompressobj(wbits=31).decompress(packed, _LARGEST_CONTROL)
     else:
         content = packed

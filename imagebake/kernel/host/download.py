@@ -240,6 +240,8 @@ def _partial(target: Path) -> Iterator[BinaryIO | None]:
     while not target.exists():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            # Opened before it is locked, so it must not be truncated: another process may be
+            # writing it.
             file = path.open("a+b", buffering=0)
         except OSError as error:
             raise storage_error(target, error) from error

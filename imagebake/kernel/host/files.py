@@ -20,6 +20,7 @@ def write_atomically(
     Without *durable* the file may be lost or empty after a crash of the machine.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same directory, because rename(2) is atomic only within one file system.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -27,6 +28,7 @@ def write_atomically(
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+        # mkstemp creates its files with mode 0600.
         Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
@@ -57,6 +59,9 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
     process holds it. The kernel releases it when the holder dies. Not re-entrant.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    # The lock belongs to the open file and ends with it, however the holder dies. The file itself
+    # is never removed: a process that still waits for it would lock an inode that no other can
+    # find.
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

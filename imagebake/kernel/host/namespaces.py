@@ -148,6 +148,8 @@ class _Running:
 
 @contextlib.contextmanager
 def _started(sandbox: Sandbox, *, stderr: int) -> Iterator[_Running]:
+    # Through this pipe the sandbox reports '+' when the program starts, or '-' and why it cannot:
+    # an exit code alone would not tell the two apart.
     status, theirs = os.pipe()
     try:
         try:
@@ -189,6 +191,7 @@ def _command(sandbox: Sandbox, status: int) -> tuple[str, ...]:
         "mode": sandbox.mode,
         "binds": sandbox.binds,
     }
+    # -I, -S and -B keep Python's start short, which is most of what an empty step costs.
     return (sys.executable, "-I", "-S", "-B", str(_INSIDE), json.dumps(config))
 
 
@@ -198,6 +201,7 @@ def _follow(output: BinaryIO, on_line: Callable[[str], None], stop: Callable[[],
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while not stop():
+            # The timeout lets *stop* be asked while the program is silent.
             if not selector.select(_POLL):
                 continue
             chunk = os.read(output.fileno(), 1 << 16)

@@ -71,6 +71,7 @@ def run(
     try:
         done = subprocess.run(  # noqa: S603 - an argument list, never a shell
             words,
+            # Not our own standard input: a program that asks a question reads its end instead.
             input=stdin or b"",
             capture_output=True,
             env=env,
@@ -80,6 +81,7 @@ def run(
         )
         outcome = ProcessResult(words, done.returncode, done.stdout, done.stderr)
     except FileNotFoundError:
+        # 127 and 124 are what a shell and timeout(1) return.
         outcome = ProcessResult(words, 127, b"", f"{words[0]}: not found".encode())
     except subprocess.TimeoutExpired as error:
         outcome = ProcessResult(words, 124, error.stdout or b"", error.stderr or b"timed out")
@@ -130,5 +132,6 @@ def attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:
 
 def find(program: str) -> Path | None:
     """Return the path of *program*, searching the system directories as well; None when missing."""
+    # Debian leaves /usr/sbin out of an ordinary user's PATH.
     found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
     return Path(found) if found else None

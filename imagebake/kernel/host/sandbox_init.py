@@ -50,6 +50,7 @@ def main() -> int:
     """Run the program of the configuration and exit with its exit code."""
     config: Config = json.loads(sys.argv[1])
     _die_with_parent()
+    # The parent may have died before prctl took effect.
     if os.getppid() != config["parent"]:
         return 1
     os.setsid()
@@ -58,6 +59,7 @@ def main() -> int:
         _unshare(config)
     except OSError as error:
         return _cannot(config, error)
+    # In the new PID namespace getppid() is 0, so a pipe tells whether the launcher still lives.
     alive, held = os.pipe()
     child = os.fork()
     if child:
@@ -110,6 +112,7 @@ def _unshare(config: Config) -> None:
     flags = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID
     flags |= 0 if config["network"] else _CLONE_NEWNET
     _check(_libc.unshare(flags), "unshare")
+    # Or every mount below would propagate to the host.
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
     if not config["network"]:
         _loopback_up()
@@ -143,6 +146,7 @@ def _overlay(config: Config) -> str:
         Path("upper").symlink_to(config["upper"])
         Path("work").symlink_to(config["work"])
         options += ["upperdir=upper", "workdir=work", "volatile"]
+    # In a user namespace overlayfs may only keep its marks in user.* attributes.
     if config["userxattr"]:
         options.append("userxattr")
     _mount("overlay", "root", "overlay", 0, ",".join(options))
@@ -152,6 +156,7 @@ def _overlay(config: Config) -> str:
 
 def _devices(root: str) -> None:
     _mount("dev", f"{root}/dev", "tmpfs", _MS_NOSUID, "mode=755,size=16m")
+    # A user namespace must not call mknod, so the host's nodes are bound.
     for node in _NODES:
         Path(root, "dev", node).touch()
         _bind(f"/dev/{node}", f"{root}/dev/{node}", writable=True)
@@ -161,6 +166,7 @@ def _devices(root: str) -> None:
     Path(root, "dev/shm").mkdir()
     options = "newinstance,ptmxmode=0666,mode=0620"
     try:
+        # The user namespace may not have group 5 (tty).
         _mount("devpts", f"{root}/dev/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, options + ",gid=5")
     except OSError:
         _mount("devpts", f"{root}/dev/pts", "devpts", _MS_NOSUID | _MS_NOEXEC, options)
@@ -171,6 +177,7 @@ def _devices(root: str) -> None:
 def _kernel_views(root: str, config: Config) -> None:
     _mount("proc", f"{root}/proc", "proc", _QUIET)
     _bind(f"{root}/proc/sys", f"{root}/proc/sys", writable=False)
+    # Without a network of its own: only the owner of a network namespace may mount its sysfs.
     if config["network"]:
         _mount("/sys", f"{root}/sys", None, _MS_BIND | _MS_REC)
         _mount("none", f"{root}/sys", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _QUIET)

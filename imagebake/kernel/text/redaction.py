@@ -25,10 +25,14 @@ def _rule(pattern: str, instead: str = CUT) -> tuple[re.Pattern[str], str]:
 
 
 _RULES = (
+    # PEM, even without its end: a log may have been cut in the middle.
     _rule(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)"),
+    # User name and password before the host.
     _rule(r"(\b[a-z]{2,12}://)[^\s/?#'\"<>@]*@", r"\1"),
     _rule(r"(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*)[^\r\n]+", rf"\1{CUT}"),
+    # A short word of letters alone is prose, as in "Bearer token required", and stays.
     _rule(r"(\b(?:Bearer|Basic|SharedKey)[ :]+)(?=\S*[\d_.=/+-]|\S{20})[^\s'\",;]+", rf"\1{CUT}"),
+    # Base64url of '{"', with which the header of every JWT begins.
     _rule(r"\beyJ[\w-]+(?:\.[\w-]*){0,4}"),
     _rule(rf"({_NAMED}['\"]?\s*[=:]\s*)(['\"])(?:\\.|(?!\2).)*\2?", rf"\1\2{CUT}\2"),
     _rule(rf"({_NAMED}=)[^\s&;,'\")]+", rf"\1{CUT}"),

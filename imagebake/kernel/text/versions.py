@@ -21,6 +21,7 @@ HANDLER = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2,3}")
 _IMAGE_VERSION = re.compile(r"(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)")
 DEBIAN = re.compile(r"(?:[0-9]+:)?[0-9][A-Za-z0-9.+~:-]*")
 """Pattern of a Debian package's version."""
+# Compute Gallery keeps each number of a version as a signed 32-bit integer.
 _INT32 = 2**31
 
 
@@ -145,6 +146,7 @@ def _debian_key(text: str) -> tuple[int, tuple[object, ...], tuple[object, ...]]
         epoch, rest = "0", text
     upstream, dash, revision = rest.rpartition("-")
     if not dash:
+        # An absent revision counts as 0 (deb-version(7)).
         upstream, revision = rest, "0"
     return int(epoch), _part_key(upstream), _part_key(revision)
 
@@ -156,6 +158,7 @@ def _part_key(part: str) -> tuple[object, ...]:
         if not text and not digits:
             continue
         key += [(*map(_letter_order, text), 0), int(digits or 0)]
+    # The end of a part sorts after a tilde and before everything else.
     key.append((0,))
     return tuple(key)
 
@@ -163,6 +166,7 @@ def _part_key(part: str) -> tuple[object, ...]:
 def _letter_order(character: str) -> int:
     if character == "~":
         return -1
+    # Letters sort before all other characters (deb-version(7)).
     return ord(character) if character.isalpha() else ord(character) + 256
 
 

@@ -66,12 +66,14 @@ class Build(Grown):
         }
     )
 
+    # The limits of buildTimeoutInMinutes.
     timeout_minutes: Annotated[int, Field(ge=6, le=960)] = 120
     """Azure cancels the build after this many minutes."""
     vm_size: VmSize = "Standard_D2ds_v5"
     """The size of the build machine."""
     os_disk_gb: Annotated[int, Field(ge=1, le=2048)] = 30
     """The size of the image's disk, in GiB."""
+    # A managed disk has at most 32,767 GiB.
     data_disks: Annotated[
         tuple[Annotated[int, Field(ge=1, le=32767)], ...], Field(max_length=16)
     ] = ()

@@ -6,6 +6,7 @@ import json
 import re
 
 _WORDS: dict[str, str | int | float | None] = {"": None, "null": None, "true": True, "false": False}
+# Up to 18 digits, so that every integer fits into 64 bits.
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,30})\.[0-9]{1,30}")
 

@@ -42,6 +42,7 @@ def span(node: Node, text: str) -> Span:
 
 def _content(block: str) -> str:
     """Return a block scalar without trailing line breaks that are not part of it."""
+    # With the indicator '+' the line breaks at the end belong to the value.
     if "+" in block[: line_end(block, 0)].partition("#")[0]:
         return block[: line_start(block, len(block)) - 1] if block[-1:] in "\r\n" else block
     return block.rstrip()

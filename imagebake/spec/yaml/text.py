@@ -16,6 +16,8 @@ from imagebake.spec.yaml.nodes import Position, YamlSource
 MAX_BYTES = 1 << 20
 _BOM = "\ufeff"
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+# Everything but visible text: with bidirectional controls and zero-width characters a reviewer
+# could be shown another spec than the parser reads (CVE-2021-42574).
 _INVISIBLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\u200a\u2010-\u2029\u202f-\u2065\u2070-\ud7ff\ue000-\ufefe"
     "\uff00-\ufffd\U00010000-\U000dffff\U000e0100-\U0010ffff]"
