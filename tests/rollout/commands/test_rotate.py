@@ -205,7 +205,8 @@ def test_a_map_is_a_picture(fleet: Path, name: str, begins: str) -> None:
     text = (fleet / name).read_text()
     assert text.startswith(begins)
     assert "demo@1.0.0" in text
-    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "http:" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "https:" not in text.replace("http://www.w3.org/2000/svg", "")
 
 
 def test_a_map_is_a_table_for_people_and_json_for_programs(fleet: Path, capsys: Shown) -> None:
