@@ -122,6 +122,7 @@ def _files(baked: BakedVersion) -> Iterator[Component]:
             type=kind,
             name=name,
             version=file.version,
+            # One file may be at several destinations; references must be unique.
             bom_ref=f"{purl}#{file.destination}",
             purl=purl,
             hashes=_hashes(file.sha256),

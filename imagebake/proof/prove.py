@@ -110,6 +110,7 @@ def prove(
     every = trials(spec, demand)
     todo = [(scenario, ImageChange.NOTHING) for scenario in select_trials(every, scope.scenario)]
     if scope.control:
+        # Second, so that it runs beside the whole boot, which takes longest.
         todo.insert(1, negative_control_of(spec, demand))
     with services.progress.step("Prove the first boot offline", total=len(todo)) as step:
         seen = _side_by_side(todo, services.run, step)

@@ -132,6 +132,7 @@ class AgentRun:
         text = _PROVISIONING.sub("", conf.read_text(encoding="utf-8"))
         conf.write_text(f"{text}\n{_ALONE}", encoding="utf-8")
         resolver = self.disk / "etc/resolv.conf"
+        # Often a link into /run, which is empty without an init.
         resolver.unlink(missing_ok=True)
         resolver.write_text(f"nameserver {RESOLVER[0]}\n", encoding="ascii")
         authorities = self.disk / CA_BUNDLE

@@ -82,6 +82,7 @@ class Boot:
             "--resolv-conf=off",
             "--timezone=off",
             "--link-journal=no",
+            # systemd(1): SIGRTMIN+3 halts the machine; nspawn sends it when it gets SIGTERM.
             "--kill-signal=SIGRTMIN+3",
             "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
             "--console=pipe",
@@ -165,6 +166,8 @@ class Boot:
             with contextlib.suppress(OSError, StopIteration):
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
                 ids = next(line for line in status if line.startswith("NSpid:")).split()[1:]
+                # One pid for each nested pid namespace: process 1 of the innermost is the machine's
+                # init.
                 if len(ids) > 2 and ids[-1] == "1":  # noqa: PLR2004 - ours, the world's, its own
                     return pid
         return 0

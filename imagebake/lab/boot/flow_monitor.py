@@ -20,6 +20,10 @@ from imagebake.lab.boot.sniff import FirstMessage, Packet, path_of, read_first_m
 from imagebake.lab.boot.traffic_classes import QUEUE
 from imagebake.lab.ledger import LedgerEntry, RequestKind
 
+# linux/netlink.h, linux/netfilter/nfnetlink.h and linux/netfilter/nfnetlink_queue.h:
+# NETLINK_NETFILTER, NFNL_SUBSYS_QUEUE, NFQNL_MSG_*, NFQA_CFG_CMD and NFQA_CFG_PARAMS,
+# NFQNL_CFG_CMD_BIND and NFQNL_COPY_PACKET, NFQA_PACKET_HDR, NFQA_VERDICT_HDR and NFQA_PAYLOAD,
+# NF_ACCEPT.
 _NETFILTER = 12
 _SUBSYSTEM = 3 << 8
 _PACKET, _VERDICT, _CONFIG = 0, 1, 2
@@ -75,6 +79,7 @@ class PacketQueue:
 
     def _send(self, kind: int, name: int, value: bytes) -> None:
         attribute = struct.pack("=HH", 4 + len(value), name) + value
+        # Netlink aligns attributes to four bytes.
         attribute += bytes(-len(attribute) % 4)
         body = struct.pack(">BBH", socket.AF_UNSPEC, 0, QUEUE) + attribute
         head = struct.pack("=IHHII", 16 + len(body), _SUBSYSTEM | kind, _REQUEST, 0, 0)
@@ -151,6 +156,7 @@ class FlowMonitor:
     def note(self, entry: LedgerEntry) -> None:
         """Add an entry from another observer: a DNS query, a request through the host."""
         with self._changed:
+            # A negative number never equals the key of a flow.
             self._entries[-len(self._entries) - 1] = entry
             self._changed.notify_all()
 
@@ -229,5 +235,6 @@ class FlowMonitor:
             with contextlib.suppress(OSError):
                 opening = read_first_message(connection.recv(_FIRST_WORDS))
             self.enrich(int(peer[1]), opening=opening, answer="reset")
+            # Lingering for zero seconds makes the kernel send RST.
             linger = struct.pack("ii", 1, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
+# linux/sched.h, linux/mount.h and linux/prctl.h; Python has no constants for these.
 _CLONE_NEWNS, _CLONE_NEWUTS, _CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 _CLONE_NEWPID = 0x20000000
 _WORLD = _CLONE_NEWNS | _CLONE_NEWUTS | _CLONE_NEWIPC | _CLONE_NEWPID
@@ -34,6 +35,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main() -> int:
     """Hold the namespaces that the argument describes until standard input ends."""
     config: dict[str, Any] = json.loads(sys.argv[1])
+    # A session of its own: an interrupt from the terminal must not reach it.
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -95,6 +97,7 @@ def _mount_all(config: dict[str, Any]) -> None:
         # By descriptor: later mounts may hide the paths of the layers.
         lower = ":".join(f"/proc/self/fd/{layer}" for layer in layers)
         options = f"lowerdir={lower},upperdir={_STAGE}/upper,workdir={_STAGE}/work"
+        # Unprivileged overlayfs keeps its attributes in user.*, not in trusted.*.
         options += ",userxattr" if _in_user_namespace() else ""
         _mount("overlay", str(_STAGE / "root"), "overlay", 0, options)
     _mount("tmp", "/tmp", "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=1777")  # noqa: S108 - a mount
@@ -125,6 +128,7 @@ def _make_groups(name: str) -> list[Path]:
 
 
 def _unified() -> Path:
+    # Where systemd runs in hybrid mode, v2 is mounted below the v1 hierarchies.
     hybrid = _GROUPS / "unified"
     return hybrid if hybrid.is_dir() else _GROUPS
 

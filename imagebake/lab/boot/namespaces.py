@@ -145,6 +145,7 @@ ROOT = "/run/imagebake/root"
 _HOLDER = Path(__file__).with_name("namespace_holder.py")
 _NAMESPACES = (("mount", "mnt"), ("pid", "pid"), ("uts", "uts"), ("ipc", "ipc"))
 _PATIENCE = 15.0
+# Joins the control groups before the namespaces: inside, their paths no longer exist.
 _JOIN = (
     'while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs" || exit 125; shift; done; shift; exec "$@"'
 )

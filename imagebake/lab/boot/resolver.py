@@ -28,6 +28,7 @@ _TYPES = {
 }
 _HEADER = 12
 _ADDRESS = 1
+# Flags of a response (RFC 1035, section 4.1.1): recursion desired and available; REFUSED.
 _ANSWERED, _REFUSED = 0x8180, 0x8185
 _TTL = 60
 _PATIENCE = 2.0
@@ -94,6 +95,7 @@ class Resolver:
         with connection:
             connection.settimeout(_PATIENCE)
             with connection.makefile("rb") as stream:
+                # Over TCP a message follows its length in two bytes.
                 question = stream.read(struct.unpack(">H", stream.read(2))[0])
             answer = self._answer(question, "tcp", peer[1])
             connection.sendall(struct.pack(">H", len(answer)) + answer)

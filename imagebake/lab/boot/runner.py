@@ -102,6 +102,7 @@ class _ScenarioRun:
         begin()
         self._wait(lambda: self._at_rest(since, goal), self.scenario.patience)
         status = self.fabric.agent_status()
+        # A report from before the moment says nothing about it.
         fresh = status if status and status.time >= since else None
         ready = fresh is not None and _all_ready(fresh, goal)
         seconds = (fresh.time - since).total_seconds() if fresh and ready else None

@@ -14,9 +14,12 @@ _TCP, _UDP = socket.IPPROTO_TCP, socket.IPPROTO_UDP
 _ICMP6 = socket.IPPROTO_ICMPV6
 _SYN, _ACK = 0x02, 0x10
 _SERVER_PORT = 67
+# ICMPv6 types of MLD reports, router solicitation, neighbour solicitation and advertisement: RFC
+# 2710, RFC 3810 and RFC 4861.
 _NEIGHBOURS6 = (131, 133, 135, 136, 143)
 _LOCAL_4 = ipaddress.IPv4Network("224.0.0.0/24")
 _LOCAL_6 = ipaddress.IPv6Network("ff02::/16")
+# Hop-by-hop options, routing and destination options: RFC 8200.
 _EXTENSIONS = (0, 43, 60)
 
 
@@ -48,6 +51,7 @@ def read_frame(kind: int, data: bytes) -> Packet | None:
 def _read_4(data: bytes) -> Packet | None:
     protocol = data[9]
     address = ipaddress.IPv4Address(data[16:20])
+    # The fragment offset: only the first fragment has ports.
     first_piece = not struct.unpack(">H", data[6:8])[0] & 0x1FFF
     if address in _LOCAL_4 or protocol == socket.IPPROTO_IGMP or not first_piece:
         return None
@@ -76,6 +80,7 @@ def _read_flow(protocol: int, address: str, rest: bytes) -> Packet | None:
         return None
     if protocol == _UDP:
         return Packet("udp", source, address, port)
+    # Offset 13 of a TCP header holds its flags: SYN without ACK opens a connection.
     starts = rest[13] & (_SYN | _ACK) == _SYN
     platform = any(address == where and port in ports for where, ports in PLATFORM_TCP)
     return Packet("tcp", source, address, port) if starts and not platform else None

@@ -255,6 +255,7 @@ def _inside(root: Path, name: str) -> Path:
     path = root
     for part in name.split("/"):
         path = path / part
+        # A part that does not exist yet leads nowhere.
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISLNK(path.lstat().st_mode):
                 raise ImagebakeError(f"/{name} of the image leads through a link at {part!r}")

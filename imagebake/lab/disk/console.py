@@ -18,6 +18,7 @@ _ESCAPES = re.compile(
 _MOVES = re.compile(rb"\x1b\[[0-9]+;[0-9]+H")
 """Cursor moves: firmware and boot loader place text with them instead of line ends."""
 
+# Printed by EDK2's boot manager, GRUB, the kernel, ext4, systemd and agetty.
 _SIGNS = (
     (BootStage.FIRMWARE, re.compile(r"^BdsDxe: ", re.MULTILINE)),
     (BootStage.LOADER, re.compile(r"Welcome to GRUB!")),

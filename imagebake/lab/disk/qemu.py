@@ -69,6 +69,7 @@ class Hardware:
         disk = f"if=none,id=disk,format=vpc,snapshot=on,cache=unsafe,file={_quoted(self.disk)}"
         return (
             "qemu-system-x86_64",
+            # OVMF's secure boot needs SMM, which guards its variables.
             *("-machine", "q35,smm=on" if self.secure else "q35", *accelerator.options),
             *("-smp", "2", "-m", str(_MEMORY_MIB), "-nodefaults", "-no-user-config"),
             *("-display", "none", "-monitor", "none", "-nic", "none", "-no-reboot"),

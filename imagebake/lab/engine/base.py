@@ -112,6 +112,7 @@ def _arguments(recipe: BaseRecipe, mirror: Path | None) -> list[str]:
         folder = mirror / "bundles" / recipe.bundle
         if not (folder / "Packages").is_file():
             raise EngineFailed(f"the mirror has no bundle {recipe.bundle}", code="BaseFailed")
+        # The bundle is named by its digest, which the lock records: no signature is needed.
         repository = f"deb [trusted=yes] copy:{urllib.parse.quote(str(folder))} ./"
         return [*arguments, recipe.suite, "-", repository]
     arguments += [f"--aptopt={line}" for line in machine_apt_options()]

@@ -311,6 +311,7 @@ class _Build:
             measured = json.loads(path.read_bytes())
         except (FileNotFoundError, ValueError):
             if self.stop():
+                # Measuring reads the whole image: a cancelled build does not start it.
                 raise Cancelled from None
             with open_tar(store, stack.image, epoch=recipe.epoch) as output:
                 digest, size = measure(output)

@@ -103,14 +103,14 @@ class LayerStore:
     def temporary_tree(self, name: str) -> Iterator[Path]:
         """Provide a `scratch` folder of this thread for a tree that is never published."""
         key = f"{name}-{os.getpid()}-{threading.get_ident()}"
-        with files.locked(self.lock_path(key)), self.scratch(key) as attempt:
+        with files.file_lock(self.lock_path(key)), self.scratch(key) as attempt:
             yield attempt
         self.lock_path(key).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """Keep every layer in place while the context is open."""
-        with files.locked(self.folder / "locks" / IN_USE, shared=True):
+        with files.file_lock(self.folder / "locks" / IN_USE, shared=True):
             yield
 
     def lock_path(self, key: str) -> Path:
@@ -120,7 +120,7 @@ class LayerStore:
     def sweep(self) -> None:
         """Remove trees that killed processes left; those in the making stay."""
         for attempt in self._entries("tmp"):
-            with files.locked(self.lock_path(attempt.name), wait=False) as held:
+            with files.file_lock(self.lock_path(attempt.name), wait=False) as held:
                 if held:
                     namespaces.remove(attempt)
 
@@ -146,7 +146,7 @@ class LayerStore:
     def _alone(self, key: str, cancelled: Callable[[], bool]) -> Iterator[None]:
         pause = threading.Event()
         while True:
-            with files.locked(self.lock_path(key), wait=False) as held:
+            with files.file_lock(self.lock_path(key), wait=False) as held:
                 if held:
                     yield
                     return
@@ -217,7 +217,7 @@ def clean(
     an export on this machine reads layers.
     """
     store = LayerStore(folder.absolute())
-    with files.locked(store.folder / "locks" / IN_USE, wait=False) as alone:
+    with files.file_lock(store.folder / "locks" / IN_USE, wait=False) as alone:
         if not alone:
             raise EngineFailed(
                 "the layers are in use by a build that runs now",

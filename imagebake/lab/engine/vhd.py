@@ -34,6 +34,8 @@ def footer(size: int, *, identity: uuid.UUID, epoch: int) -> bytes:
     readers that know this creator take the exact size from its own field. For any other creator
     they compute it from the geometry, rounded down to cylinders.
     """
+    # Virtual Hard Disk Image Format Specification 1.0: cookie, features, version, no data offset
+    # (fixed), time, creator, its version and host, sizes, geometry, type 2 (fixed).
     head = struct.pack(
         ">8sIIQI4sI4sQQHBBI",
         b"conectix",
@@ -111,6 +113,7 @@ def _inodes(file: BinaryIO, offset: int) -> Iterator[tuple[int, int]]:
             number = group * inodes_per_group + index + 1
             if number < _FIRST_ORDINARY and number not in (_ROOT, _JOURNAL):
                 continue
+            # Offsets in an ext4 inode: links at 26, modification time at 16.
             links = struct.unpack_from("<H", rows, index * inode_size + 26)[0]
             if links:
                 yield number, struct.unpack_from("<I", rows, index * inode_size + 16)[0]
@@ -122,10 +125,12 @@ ROOT_START = ESP_START + ESP_SIZE
 
 _EMPTIED = {"dev": 0o755, "proc": 0o755, "run": 0o755, "sys": 0o755, "tmp": 0o1777}
 _FIRMWARE = {"amd64": ("x64", "x86_64"), "arm64": ("aa64", "arm64")}
+# Partition types of the Discoverable Partitions Specification (UAPI group).
 _ROOT_TYPE = {
     "amd64": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
     "arm64": "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
 }
+# Azure's serial console is ttyS0.
 _COMMAND_LINE = "ro console=tty0 console=ttyS0,115200 earlyprintk=ttyS0,115200 consoleblank=0"
 
 # Without -m the files get SOURCE_DATE_EPOCH: their own times may be those of the bake.

@@ -100,6 +100,7 @@ def answer_host_ga_plugin(
 
 def _vm_settings(call: FabricRequest, wanted: GoalStateRevision) -> FabricResponse:
     tag = (("ETag", wanted.tag),)
+    # The agent polls with the ETag of the vmSettings it has: 304 means nothing new.
     if call.header("If-None-Match") == wanted.tag:
         return FabricResponse(status=304, headers=tag)
     return json_response(goal_state.vm_settings(wanted), headers=tag)

@@ -305,6 +305,7 @@ class GoalStates:
                 tenant=self._tenant,
                 incarnation=(wire.incarnation if wire else 0) + step,
                 number=latest.number + 1 if latest else 1,
+                # Later than the last one, even if the clock goes back.
                 ticks=max(latest.ticks + _TICK if latest else 0, ticks_of(now)),
                 extensions=state.extensions,
                 source=state.source,

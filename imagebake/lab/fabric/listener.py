@@ -105,6 +105,8 @@ class FabricListener:
         connection = plain
         try:
             if self._context is not None:
+                # The handshake runs in this connection's thread: a slow client must not block
+                # others.
                 plain.settimeout(_HANDSHAKE_SECONDS)
                 connection = self._context.wrap_socket(
                     plain, server_side=True, do_handshake_on_connect=False
@@ -154,6 +156,7 @@ class _FabricConnection(BaseHTTPRequestHandler):
 
     server: FabricListener  # type: ignore[assignment]  # which has what a handler uses of a server
     protocol_version = "HTTP/1.1"
+    # Buffered: a response leaves in few packets.
     wbufsize = -1
 
     def __init__(self, connection: socket.socket, peer: Peer, server: FabricListener) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 
+# The earliest time that a zip can store.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _COMMANDS = ("install", "uninstall", "update", "enable", "disable")
 
@@ -86,6 +87,7 @@ def _packed(files: dict[str, tuple[bytes, int]]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, (content, mode) in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
+            # Unix, whose modes unzip restores.
             entry.create_system = 3
             entry.external_attr = (0o100000 | mode) << 16
             archive.writestr(entry, content)
