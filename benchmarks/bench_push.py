@@ -23,14 +23,14 @@ from benchmarks.measure import Contest, report, seconds
 from imagebake.azure.blob.address import Address
 from imagebake.azure.blob.containers import Container
 from imagebake.azure.blob.uploads import Parcel, Shipment
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.progress import NoProgress
 from imagebake.mirror import remote
 from tests.support import azurite
 from tests.support.azurite import Azurite
-from tests.support.relay import relaying
+from tests.support.storage_relay import relaying
 
 SMALL, SMALL_BYTES = 120, 200_000
 LARGE, LARGE_BYTES = 3, 40 << 20
@@ -100,7 +100,7 @@ def _client(storage: Azurite, address: str) -> ContainerClient:
 
 
 def _container(storage: Azurite, address: str) -> Container:
-    patience = Patience(clock=time.monotonic, sleep=time.sleep, dice=random.random)
+    patience = RetryClock(clock=time.monotonic, sleep=time.sleep, jitter=random.random)
     return Container(Address(address), Login(), patience, ca=storage.ca)
 
 

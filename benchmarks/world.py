@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.identity import LoopbackCredential
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.fleet import Fleet
 from imagebake.emulator.throttling import ThrottlingPolicy
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
@@ -165,6 +165,6 @@ def a_fleet(emulator: Emulator, clock: FastTime) -> Iterator[Fleet]:
         ca=emulator.ca,
     )
     dice = random.Random(1).random  # noqa: S311 - jitter
-    patience = Patience(clock=clock.clock, sleep=clock.sleep, dice=dice)
+    patience = RetryClock(clock=clock.clock, sleep=clock.sleep, jitter=dice)
     with Clients(endpoint, patience) as clients:
         yield Fleet(clients, "imagebake", clock.now)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from imagebake.azure.blob.exposure import exposure
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.requests import together
+from imagebake.azure.client.requests import run_concurrently
 from imagebake.azure.model.preflight_finding import Complaint, Needs
 from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.desired_state import desired_foundation
@@ -76,7 +76,7 @@ def examine(needs: Needs, *, clients: Clients) -> tuple[CheckResult, ...]:
         for name, (check, provider) in CHECKS.items()
         if name != _FIRST
     ]
-    return (first, *together(works))
+    return (first, *run_concurrently(works))
 
 
 def _done(name: str, check: Check, clients: Clients, needs: Needs) -> CheckResult:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.requests import together
+from imagebake.azure.client.requests import run_concurrently
 from imagebake.azure.resources.deployments import deploy, resource
 from imagebake.azure.resources.providers import Providers
 from imagebake.bootstrap.drift import PropertyDrift, find_drift, merge_desired
@@ -125,7 +125,7 @@ def plan_bootstrap(
         if resource_.kind.partition("/")[0] not in missing
     ]
     # Resources are read in parallel; `together` keeps their order.
-    there = iter(together(read))
+    there = iter(run_concurrently(read))
     found = {
         resource_.id.lower(): None if resource_.kind.partition("/")[0] in missing else next(there)
         for resource_ in desired

@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.azure.client.endpoint import Credential
-from imagebake.azure.client.retry import Patience
-from imagebake.azure.client.token_clients import Detour, has_token, our_credential, sdk_credential
+from imagebake.azure.client.retry import RetryClock
+from imagebake.azure.client.token_clients import (
+    ImdsRedirectPolicy,
+    has_token,
+    our_credential,
+    sdk_credential,
+)
 from imagebake.drill.virtual_time import VirtualTime
 from imagebake.heartbeat.history import percentile
 from imagebake.kernel.progress import Progress
@@ -164,7 +169,7 @@ class _StormSimulation:
     def wave(self) -> ClientWave:
         """Run the storm from its first request to its last."""
         with self._service() as (fabric, port):
-            transport = Detour(port, sleep=self.time.sleep, before=lambda: self._admit(fabric))
+            transport = ImdsRedirectPolicy(port, sleep=self.time.sleep, before=lambda: self._admit(fabric))
             try:
                 for machine in range(self.plan.machines):
                     self._start(machine, transport)
@@ -178,7 +183,7 @@ class _StormSimulation:
             machines=self.plan.machines,
         )
 
-    def _start(self, machine: int, transport: Detour) -> None:
+    def _start(self, machine: int, transport: ImdsRedirectPolicy) -> None:
         """Start the programs of one machine; imagebake's share the token of one."""
         start = self.rng.random() * self.plan.spread
         # imagebake's processes share a token cache on the machine; the SDK's each have their own.
@@ -187,7 +192,7 @@ class _StormSimulation:
         for _ in range(askers):
             self.time.spawn(start, lambda: self._program(machine, transport))
 
-    def _program(self, machine: int, transport: Detour) -> None:
+    def _program(self, machine: int, transport: ImdsRedirectPolicy) -> None:
         """Request a token until there is one; after giving up, start again without state."""
         while not has_token(self._credential(transport)):
             self.time.sleep(self.plan.restart)
@@ -195,10 +200,10 @@ class _StormSimulation:
         if not self.missing[machine]:
             self.served.append(round(self.time.now, 1))
 
-    def _credential(self, transport: Detour) -> Credential:
+    def _credential(self, transport: ImdsRedirectPolicy) -> Credential:
         if self.kind == SDK:
             return sdk_credential(transport)
-        patience = Patience(clock=self.time.clock, sleep=self.time.sleep, dice=self.rng.random)
+        patience = RetryClock(clock=self.time.clock, sleep=self.time.sleep, jitter=self.rng.random)
         return our_credential(transport, patience)
 
     def _admit(self, fabric: Fabric) -> None:

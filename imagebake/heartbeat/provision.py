@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.machine import MachineWish
 from imagebake.heartbeat.health_script import (
@@ -73,7 +73,7 @@ class HeartbeatServices:
     ledger: Callable[[str], Ledger | None] | None
     orphaned: Callable[[str], bool]
     now: Callable[[], dt.datetime]
-    patience: Patience
+    patience: RetryClock
     progress: Progress
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from imagebake.azure.blob.containers import Container, Stored
 from imagebake.azure.blob.uploads import Parcel, Shipment, Upload, merged
-from imagebake.azure.client.requests import together
+from imagebake.azure.client.requests import run_concurrently
 from imagebake.kernel.digest import sha256_bytes, sha256_chunks
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.kernel.progress import Progress, Step
@@ -220,7 +220,7 @@ class _MirrorInspector:
             if found := _LOOSE.fullmatch(name):
                 self.expected[name] = found[1]
         names = sorted(self.expected.keys() & self.listed.keys() - self.known)
-        read = together(functools.partial(self._sha256, name) for name in names)
+        read = run_concurrently(functools.partial(self._sha256, name) for name in names)
         for name, sha256 in zip(names, read, strict=True):
             self._judge(name, sha256, self.expected[name])
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import ProcessIdentity
@@ -54,7 +54,7 @@ class Claimant:
     presence: ProcessIdentity
     new_id: Callable[[], str]
     now: Callable[[], dt.datetime]
-    patience: Patience
+    patience: RetryClock
     gone: Callable[[ProcessIdentity], bool]
     note: Callable[[str], None]
 

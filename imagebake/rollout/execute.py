@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from imagebake.azure.client.errors import Conflict, Unanswered
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.compute.upgrades import Upgrades, Wish
 from imagebake.azure.model.gallery import GalleryVersion
@@ -59,7 +59,7 @@ class RolloutServices:
     records: Records
     hold: Callable[[], None]
     now: Callable[[], dt.datetime]
-    patience: Patience
+    patience: RetryClock
     progress: Progress
     rest: float
     limit: float
@@ -216,7 +216,7 @@ class _PlanExecution:
                     hint="replication continues by itself; run the command again to wait for it",
                 )
             # Jitter, so that commands started together do not poll together.
-            patience.sleep(self.services.rest * (0.5 + patience.dice()))
+            patience.sleep(self.services.rest * (0.5 + patience.jitter()))
             self.services.hold()
 
     def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:

@@ -18,7 +18,7 @@ from imagebake.azure.blob.containers import Container
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute import image_history
 from imagebake.azure.image_builder.build_logs import PackerLogs
 from imagebake.azure.model.gallery import GalleryVersion
@@ -249,9 +249,9 @@ def head_commit(root: Path) -> str | None:
     return None if outcome.code else outcome.text.strip()
 
 
-def retry_clock() -> Patience:
+def retry_clock() -> RetryClock:
     """Return the clock, sleep and jitter of this machine."""
-    return Patience(clock=time.monotonic, sleep=time.sleep, dice=random.SystemRandom().random)
+    return RetryClock(clock=time.monotonic, sleep=time.sleep, jitter=random.SystemRandom().random)
 
 
 class SourceImages(Protocol):

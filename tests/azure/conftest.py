@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.emulator.server import Emulator
 from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 
@@ -86,9 +86,9 @@ def time() -> Time:
 
 
 @pytest.fixture
-def patience(time: Time) -> Patience:
-    """Patience whose dice always show a half."""
-    return Patience(clock=time.clock, sleep=time.sleep, dice=lambda: 0.5)
+def patience(time: Time) -> RetryClock:
+    """A retry clock whose jitter is always a half."""
+    return RetryClock(clock=time.clock, sleep=time.sleep, jitter=lambda: 0.5)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.errors import Unanswered
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.emulator.calls import Pace
@@ -23,7 +23,7 @@ from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.spec.plan import BakePlan
-from tests.support.cloud import Tape, a_plan, an_endpoint
+from tests.support.bake_services import Tape, a_plan, an_endpoint
 from tests.support.emulators import Clock
 from tests.support.machines import Machine, ObedientBuilder, a_machine
 
@@ -35,7 +35,7 @@ LATE = Pace(replication=1.75 * 3600.0)
 def kill_at(event: str, machine: Machine) -> None:
     """Bake in a process that dies at *event*, on the emulator of *machine*, which goes on."""
     where = (machine.emulator.url, str(machine.emulator.ca))
-    command = [sys.executable, "-m", "tests.support.killed", str(machine.folder), event, *where]
+    command = [sys.executable, "-m", "tests.support.killed_bake", str(machine.folder), event, *where]
     killed = subprocess.run(command, cwd=PROJECT, check=False)
     assert killed.returncode == -signal.SIGKILL
 
@@ -211,7 +211,7 @@ def test_a_bake_killed_before_or_after_its_run_is_ended(
 
 def test_a_build_that_died_with_its_process_is_begun_anew(tmp_path: Path) -> None:
     folder = tmp_path / "machine"
-    command = [sys.executable, "-m", "tests.support.killed", str(folder), "Customizing"]
+    command = [sys.executable, "-m", "tests.support.killed_bake", str(folder), "Customizing"]
     subprocess.run(command, cwd=PROJECT, check=False)
 
     builder = ObedientBuilder()
@@ -235,10 +235,10 @@ def test_a_run_that_nothing_is_heard_of_is_left_alone_and_picked_up(
 ) -> None:
     builder.hold = True
     faults, clock = [], Clock()
-    patience = Patience(
+    patience = RetryClock(
         clock=lambda: clock().timestamp(),
         sleep=lambda seconds: clock.turn(seconds=max(seconds, 600.0)),
-        dice=lambda: 0.5,
+        jitter=lambda: 0.5,
         attempts=1,
     )
 
@@ -270,8 +270,8 @@ def slow_world(tmp_path: Path, clock: Clock, builder: ObedientBuilder) -> Iterat
     def rest(seconds: float) -> None:
         clock.turn(seconds=max(seconds, 600.0))
 
-    patience = Patience(
-        clock=lambda: clock().timestamp(), sleep=rest, dice=lambda: 0.5, base=0.002, longest=0.02
+    patience = RetryClock(
+        clock=lambda: clock().timestamp(), sleep=rest, jitter=lambda: 0.5, base=0.002, longest=0.02
     )
 
     class Patient(Machine):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import ProcessIdentity, current_process, has_ended
@@ -57,8 +57,8 @@ class Time:
         self.rested.append(seconds)
         self.now += dt.timedelta(seconds=seconds)
 
-    def patience(self, rest: Callable[[float], None] | None = None) -> Patience:
-        return Patience(clock=self.elapsed, sleep=rest or self.rest, dice=lambda: 0.5)
+    def patience(self, rest: Callable[[float], None] | None = None) -> RetryClock:
+        return RetryClock(clock=self.elapsed, sleep=rest or self.rest, jitter=lambda: 0.5)
 
     def elapsed(self) -> float:
         return (self.now - NOON).total_seconds()
@@ -269,7 +269,7 @@ class Runner:
             time,
             self.number,
             gone=lambda who: self.world.knows_the_dead and self.world.runners[who.pid].killed,
-            patience=Patience(clock=lambda: self.world.turns, sleep=self.pause, dice=lambda: 0.5),
+            patience=RetryClock(clock=lambda: self.world.turns, sleep=self.pause, jitter=lambda: 0.5),
         )
         what = URGENT if self.number == 0 else "rotation"
         try:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.fleet import Fleet
 from imagebake.emulator.server import Emulator
-from tests.support.cloud import SUBSCRIPTION, an_endpoint, quick
+from tests.support.bake_services import SUBSCRIPTION, an_endpoint, quick
 from tests.support.emulators import a_definition
 from tests.support.scale_sets import a_scale_set
 
@@ -104,7 +104,7 @@ def a_world(emulator: Emulator) -> Iterator[World]:
 
 
 @contextlib.contextmanager
-def a_fleet(emulator: Emulator, patience: Patience | None = None) -> Iterator[Fleet]:
+def a_fleet(emulator: Emulator, patience: RetryClock | None = None) -> Iterator[Fleet]:
     """The fleet that is tested, with clients of its own."""
     with Clients(an_endpoint(emulator.url, emulator.ca), patience or quick()) as cloud:
         yield Fleet(cloud, GROUP, lambda: NOON)

@@ -18,7 +18,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.endpoint import Credential, Endpoint
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.client.tokens import Source
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.gallery import GalleryVersion
@@ -36,8 +36,8 @@ from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.session.session import Destination
 from imagebake.spec.plan import BakePlan
-from tests.support.cloud import IDENTITY, SUBSCRIPTION, NoBases, Tape, render
-from tests.support.networks import Network
+from tests.support.bake_services import IDENTITY, SUBSCRIPTION, NoBases, Tape, render
+from tests.support.faulty_network import Network
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 MINUTE = 60.0
@@ -194,18 +194,18 @@ class VirtualCloud:
     builder: PatientBuilder
     folder: Path
     seed: int = 1
-    dice: random.Random = field(init=False)
+    jitter: random.Random = field(init=False)
     outage: InjectedFault | None = None
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)  # noqa: S311 - waits
+        self.jitter = random.Random(self.seed)  # noqa: S311 - waits
 
     def now(self) -> dt.datetime:
         """The time of the day."""
         return NOW + dt.timedelta(seconds=self.time.now)
 
-    def patience(self) -> Patience:
-        return Patience(clock=self.time.clock, sleep=self.time.sleep, dice=self.dice.random)
+    def patience(self) -> RetryClock:
+        return RetryClock(clock=self.time.clock, sleep=self.time.sleep, jitter=self.jitter.random)
 
     def bakery(self, name: str) -> Bakery:
         network = Network(self.emulator.respond, self.time.sleep)

@@ -20,7 +20,7 @@ from imagebake.azure.blob.address import Address
 from imagebake.azure.client.endpoint import Credential
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
 from imagebake.azure.client.requests import WORKERS
-from imagebake.azure.client.retry import Patience, Retries
+from imagebake.azure.client.retry import Retries, RetryClock
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
 
@@ -107,7 +107,7 @@ class Container:
         self,
         address: Address,
         credential: Credential,
-        patience: Patience,
+        patience: RetryClock,
         *,
         ca: Path | None = None,
     ) -> None:
@@ -255,7 +255,7 @@ class Container:
             raise blob_refusal(error, doing, self.address) from error
 
 
-def side_by_side(patience: Patience) -> Patience:
+def side_by_side(patience: RetryClock) -> RetryClock:
     """*patience* for each of the requests that are under way at once.
 
     A service that is gone for a moment fails all of them together, and would open the

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imagebake.azure.blob.containers import BlocksLost, Container, Stamp, Stored
-from imagebake.azure.client.requests import together
+from imagebake.azure.client.requests import run_concurrently
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.progress import Step
 
@@ -94,19 +94,21 @@ class Upload:
         missing = sorted(parcels, key=lambda one: -one.size)
         whole = [one for one in missing if one.size <= self.block]
         large = [one for one in missing if one.size > self.block]
-        begun = together(functools.partial(self._begin, one) for one in large)
+        begun = run_concurrently(functools.partial(self._begin, one) for one in large)
         works: list[Work] = [work for works in begun for work in works]
         works += [functools.partial(self._create, one) for one in whole]
-        together(works)
+        run_concurrently(works)
 
     def missing(self, parcels: Iterable[Parcel]) -> tuple[Parcel, ...]:
         """Those of *parcels* in whose places is nothing; what is there is held against them."""
         wanted = tuple(parcels)
         folders = sorted({one.folder for one in wanted})
         found: dict[str, Stored] = {}
-        for each in together(functools.partial(self.container.listed, one) for one in folders):
+        for each in run_concurrently(
+            functools.partial(self.container.listed, one) for one in folders
+        ):
             found |= each
-        together(
+        run_concurrently(
             functools.partial(self._compare, one, found[one.name])
             for one in wanted
             if one.name in found

@@ -1,4 +1,4 @@
-"""The Azure clients: made when first used, closed together, refusals in our words.
+"""The Azure clients: created when first used, closed together, errors as `CloudError`.
 
 Importing `azure.mgmt.compute` costs a sixth of a second, so nothing here imports it
 before something is asked of it.
@@ -15,22 +15,23 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from imagebake.azure.client import polling
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.errors import NotFound
-from imagebake.azure.client.retry import Patience, Retries
+from imagebake.azure.client.retry import Retries, RetryClock
 from imagebake.azure.client.throttle import Metrics, Throttle
+
+_POLL_SHARE, _LONGEST_POLL = 0.01, 15.0
 
 
 class Clients:
     """One compute and one image builder client for *endpoint*, sharing retries and throttle.
 
-    Threads may use them side by side. *session* makes what the requests are sent with, where
-    that is not to be Azure's own choice.
+    Threads may share them. *session* creates the `requests` session, where the SDK's default
+    is not wanted.
     """
 
     def __init__(
-        self, endpoint: Endpoint, patience: Patience, session: Callable[[], Any] = lambda: None
+        self, endpoint: Endpoint, patience: RetryClock, session: Callable[[], Any] = lambda: None
     ) -> None:
         self._session = session
         self.endpoint = endpoint
@@ -72,7 +73,7 @@ class Clients:
             return self._made["image_builder"]
 
     def in_group(self, resource_group: str, location: str) -> Clients:
-        """These clients at work in another resource group: same connections, same throttle."""
+        """Return the clients for another resource group: same connections, same throttle."""
         other = copy.copy(self)
         other.endpoint = dataclasses.replace(
             self.endpoint, resource_group=resource_group, location=location
@@ -86,21 +87,25 @@ class Clients:
         return without_registration(kind(**options))
 
     def rest(self, path: str, age: float) -> float:
-        """How long to wait before the next look at *path*, where *age* seconds have passed."""
-        return polling.rest(self.endpoint, self.throttle, path, age)
+        """Return the seconds until the next look at *path*, *age* seconds after its start.
+
+        A hundredth of the age, within limits.
+        """
+        wanted = max(self.endpoint.polling_seconds, min(age * _POLL_SHARE, _LONGEST_POLL))
+        return self.throttle.stretched(wanted, path)
 
     def sign_in(self) -> None:
-        """Have a token before anything else is done; raises `CloudError` when there is none."""
+        """Fetch a token before anything else; raises `CloudError` when there is none."""
         with self.asking("sign in to Azure"):
             self.endpoint.credential.get_token(*self.endpoint.scopes)
 
     def metrics(self) -> Metrics:
-        """What was asked so far, and what waiting and asking again there was."""
+        """Return the requests sent so far, their waits and their retries."""
         return dataclasses.replace(self.throttle.metrics(), retries=self._retries.taken)
 
     @contextlib.contextmanager
     def asking(self, doing: str) -> Iterator[None]:
-        """Turn the refusal of what is asked inside into a `CloudError` about *doing*."""
+        """Turn errors of the SDK inside the context into a `CloudError` about *doing*."""
         from azure.core.exceptions import AzureError
 
         from imagebake.azure.client.error_text import refusal
@@ -111,10 +116,9 @@ class Clients:
             raise refusal(error, doing) from error
 
     def ask(self, doing: str, call: Callable[..., Any], /, *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Call an operation and wait for its end, if it runs long.
+        """Call an operation and wait until it has ended, if it is long-running.
 
-        The answer is JSON where it is a model, a list of JSON where it is paged, and None
-        where nothing is said.
+        Returns JSON for a model, a list of JSON for pages, and None for an empty answer.
         """
         with self.asking(doing):
             answer = call(*args, **options)
@@ -127,14 +131,14 @@ class Clients:
             return answer
 
     def find(self, doing: str, call: Callable[..., Any], /, *args: Any, **options: Any) -> Any:  # noqa: ANN401
-        """As `ask`, with None for what does not exist."""
+        """Call an operation as `ask` does; None for a resource that does not exist."""
         try:
             return self.ask(doing, call, *args, **options)
         except NotFound:
             return None
 
     def read(self, doing: str, url: str) -> str:
-        """Read a text at an address that is its own permission: no token is sent there."""
+        """Read the text at a signed address: no token is sent there."""
         from azure.core import PipelineClient
         from azure.core.pipeline.policies import UserAgentPolicy
         from azure.core.rest import HttpRequest
@@ -151,7 +155,7 @@ class Clients:
     def read_with_token(
         self, doing: str, url: str, scope: str, headers: Mapping[str, str]
     ) -> bytes:
-        """Read what is at an address outside of Resource Manager, with a token for *scope*."""
+        """Read the content of an address outside Resource Manager, with a token for *scope*."""
         from azure.core import PipelineClient
         from azure.core.pipeline.policies import BearerTokenCredentialPolicy, UserAgentPolicy
         from azure.core.rest import HttpRequest
@@ -171,7 +175,7 @@ class Clients:
             return bytes(response.content)
 
     def send(self, doing: str, method: str, path: str, body: Any = None) -> Any:  # noqa: ANN401 - JSON
-        """Send one request that no operation of the SDKs covers, and return its JSON."""
+        """Send a request that no operation of the SDKs covers, and return its JSON."""
         from azure.core.rest import HttpRequest
 
         with self.asking(doing):

@@ -1,4 +1,4 @@
-"""Which Azure Resource Manager is spoken to: the only thing that differs between two clouds."""
+"""The Azure Resource Manager endpoint: cloud, subscription, resource group and region."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-# Unheard, the SDK's warnings would go to standard error, in words that nobody has looked at.
+# Without a handler, Python prints the SDK's warnings to standard error, unformatted.
 for _name in ("azure", "msal", "urllib3"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
 
 class Credential(Protocol):
-    """What the Azure clients ask for tokens; `azure-identity`'s credentials fit."""
+    """Source of tokens for the Azure clients; `azure-identity`'s credentials fit."""
 
     def get_token(self, *scopes: str, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
-        """A token for *scopes*, with the moment it expires at."""
+        """Return a token for *scopes*, with the moment at which it expires."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A subscription and the resource group and region in it that imagebake works in.
 
-    *ca* is the certificate that an emulator is trusted by; where it is given, the host is
-    reached directly, whatever proxy the environment names. *polling_seconds* is how long
-    to wait between two looks at something that runs, where the service does not say.
+    *ca* is the certificate of an emulator; with it, the host is reached directly, whatever
+    proxy the environment names. *polling_seconds* is the wait between two reads of the status
+    of an operation, where the service names none.
     """
 
     base_url: str

@@ -1,4 +1,4 @@
-"""What Azure's refusals say, in our words, with the way out where it is known."""
+"""Turn errors of the Azure SDK into `CloudError`, with cause and hint where they are known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from azure.core.exceptions import (
 )
 
 from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound, Unanswered
-from imagebake.azure.client.no_token import NoToken
 from imagebake.azure.error_catalog.lookup import meaning
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
@@ -30,22 +29,36 @@ _KINDS: dict[int, type[CloudError]] = {
 _CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
 
 
+class NoToken(ClientAuthenticationError):
+    """No token was issued; *passing* where a later attempt may succeed.
+
+    Not a connection error of the SDK's: the retry policy of Azure Resource Manager would send
+    those again, after the token service has already been retried.
+    """
+
+    def __init__(self, why: str, *, passing: bool, hint: str) -> None:
+        super().__init__(message=why)
+        self.passing = passing
+        self.hint = hint
+
+
 def refusal(error: AzureError, doing: str) -> CloudError:
-    """Say that *doing* (an infinitive) failed, with Azure's own words and ids."""
+    """Return the `CloudError` for *error*: *doing* (an infinitive), Azure's message and ids."""
+    # A body that cannot be decoded tells nothing about what the service did.
     garbled = isinstance(error, DecodeError)
     if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
         return _answered(error, doing)
     if isinstance(error, NoToken):
         kind = Unanswered if error.passing else CloudError
-        said = f"cannot {doing}: no token could be had: {error.message}"
+        message = f"cannot {doing}: no token could be had: {error.message}"
         known = meaning("AuthenticationFailed", error.message)
         cause = known.cause if known else None
-        return kind(said, code="AuthenticationFailed", cause=cause, hint=error.hint)
+        return kind(message, code="AuthenticationFailed", cause=cause, hint=error.hint)
     if isinstance(error, ClientAuthenticationError):
-        said = redact(_first_line(error))
-        known = meaning("AuthenticationFailed", said)
+        message = redact(_first_line(error))
+        known = meaning("AuthenticationFailed", message)
         return CloudError(
-            f"cannot {doing}: no token could be had: {said}",
+            f"cannot {doing}: no token could be had: {message}",
             code="AuthenticationFailed",
             cause=known.cause if known else None,
             hint=known.hint if known else "log in: az login",
@@ -60,12 +73,12 @@ def refusal(error: AzureError, doing: str) -> CloudError:
 def _answered(error: HttpResponseError, doing: str) -> CloudError:
     response: Any = error.response
     inner: Any = error.error
-    said = str(getattr(inner, "message", None) or error.reason or error.message)
+    message = str(getattr(inner, "message", None) or error.reason or error.message)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    told = getattr(inner, "code", None) or headers.get("x-ms-error-code")
-    code = str(told or response.status_code)
+    error_code = getattr(inner, "code", None) or headers.get("x-ms-error-code")
+    code = str(error_code or response.status_code)
     correlation = next((headers[name] for name in _CORRELATION if name in headers), "")
-    text = redact(" ".join(said.split())).rstrip(".")
+    text = redact(" ".join(message.split())).rstrip(".")
     tail = f" (correlation id {correlation})" if correlation else ""
     known = meaning(code, text)
     return _KINDS.get(response.status_code, CloudError)(

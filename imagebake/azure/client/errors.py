@@ -1,4 +1,4 @@
-"""The answers of Azure that mean something to us, apart from its other refusals."""
+"""Errors for the answers of Azure that callers handle apart from its other refusals."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from imagebake.kernel.errors import CloudError
 
 
 class NotFound(CloudError):
-    """The resource, or something above it, does not exist."""
+    """The resource, or its parent, does not exist (404)."""
 
 
 class Conflict(CloudError):
-    """The resource is not in a state in which it can be had, or somebody was faster."""
+    """The resource is in a state that forbids the request, or another client wrote first (409)."""
 
 
 class ChangedMeanwhile(Conflict):
-    """The resource is not as it was when it was read: somebody else has written it."""
+    """The resource was modified since it was read: its etag no longer matches (412)."""
 
 
 class Unanswered(CloudError):
-    """Nobody knows whether the request was carried out: no answer, or a broken one."""
+    """No usable answer (5xx, timeout, broken body): the request may have been carried out."""

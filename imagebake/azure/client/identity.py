@@ -1,4 +1,4 @@
-"""Who we are to Azure.
+"""The identity that imagebake uses for Azure, chosen from the environment.
 
 `DefaultAzureCredential` is not used: in a pipeline it tries six things in turn, and in an
 outage of the token service each of them waits.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.azure.client.endpoint import Credential
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.client.tokens import (
     TIMEOUTS,
     CachedCredential,
@@ -33,7 +33,7 @@ _OK = 200
 def github_assertion(
     environment: Mapping[str, str], policies: Policies, options: Mapping[str, Any]
 ) -> str:
-    """The token of this job, made for Azure; it is good for some minutes, so nobody keeps it."""
+    """Request the job's GitHub OIDC token for Azure; it is valid for minutes, so none is kept."""
     status, text = _ask(environment, policies, options)
     if status != _OK:
         raise _refused(f"it answers with status {status}")
@@ -56,7 +56,7 @@ def _ask(
     shown = {"Authorization": f"bearer {environment['ACTIONS_ID_TOKEN_REQUEST_TOKEN']}"}
     wire: dict[str, Any] = {**TIMEOUTS, **options}
     transport = wire.pop("transport", None) or RequestsTransport(**wire)
-    plain = [one for one in policies() if not isinstance(one, ContentDecodePolicy)]
+    plain = [policy for policy in policies() if not isinstance(policy, ContentDecodePolicy)]
     client: Any = PipelineClient(address, policies=plain, transport=transport)
     with client:
         response = client.send_request(HttpRequest("GET", address, headers=shown))
@@ -75,10 +75,10 @@ _FAR_FUTURE = 2**33
 
 
 class LoopbackCredential:
-    """What an emulator is shown in place of a token; worth nothing elsewhere."""
+    """Credential for an emulator, with a token that is worth nothing elsewhere."""
 
     def get_token(self, *scopes: str, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
-        """A token that never expires."""
+        """Return a token that never expires."""
         from azure.core.credentials import AccessToken
 
         del scopes, options
@@ -93,36 +93,39 @@ class Identities:
     options: Mapping[str, Any]
 
     def github(self, policies: Policies) -> Credential:
-        """A GitHub workflow's, by a token of GitHub's that is fetched anew each time."""
+        """Credential of a GitHub workflow: an OIDC token, requested anew each time."""
         return self._asserted(
             policies, lambda: github_assertion(self.environment, policies, self.options)
         )
 
     def workload(self, policies: Policies) -> Credential:
-        """A Kubernetes workload's, by a token in a file, which is replaced as it expires."""
+        """Credential of a Kubernetes workload: a token file, replaced before it expires."""
         path = Path(self.environment["AZURE_FEDERATED_TOKEN_FILE"])
         return self._asserted(policies, lambda: path.read_text(encoding="utf-8").strip())
 
     def secret(self, policies: Policies) -> Credential:
-        """An application's, by a secret or a certificate that the environment names."""
+        """Credential of an application: the secret or certificate that the environment names."""
         from azure.identity import CertificateCredential, ClientSecretCredential
 
-        told = self.environment
-        client = {"tenant_id": told["AZURE_TENANT_ID"], "client_id": told["AZURE_CLIENT_ID"]}
-        if secret := told.get("AZURE_CLIENT_SECRET"):
+        variables = self.environment
+        client = {
+            "tenant_id": variables["AZURE_TENANT_ID"],
+            "client_id": variables["AZURE_CLIENT_ID"],
+        }
+        if secret := variables.get("AZURE_CLIENT_SECRET"):
             return ClientSecretCredential(**client, client_secret=secret, **self._wired(policies))
         return CertificateCredential(
             **client,
-            certificate_path=told["AZURE_CLIENT_CERTIFICATE_PATH"],
-            password=told.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+            certificate_path=variables["AZURE_CLIENT_CERTIFICATE_PATH"],
+            password=variables.get("AZURE_CLIENT_CERTIFICATE_PASSWORD"),
             **self._wired(policies),
         )
 
     def managed(self, policies: Policies) -> Credential:
-        """The identity of the machine that we run on; `AZURE_CLIENT_ID` names one of several.
+        """Managed identity of this machine; `AZURE_CLIENT_ID` selects one of several.
 
-        The SDK's own retries wait the same seconds on every machine; after an outage they
-        all return in step.
+        The SDK's own retries wait the same seconds on every machine, so after an outage all
+        machines would return in step.
         """
         from azure.identity import ManagedIdentityCredential
 
@@ -131,7 +134,7 @@ class Identities:
         )
 
     def cli(self, policies: Policies) -> Credential:
-        """Whoever is logged in to the Azure CLI."""
+        """Account that is logged in to the Azure CLI."""
         from azure.identity import AzureCliCredential
 
         del policies
@@ -140,9 +143,12 @@ class Identities:
     def _asserted(self, policies: Policies, assertion: Callable[[], str]) -> Credential:
         from azure.identity import ClientAssertionCredential
 
-        told = self.environment
+        variables = self.environment
         return ClientAssertionCredential(
-            told["AZURE_TENANT_ID"], told["AZURE_CLIENT_ID"], assertion, **self._wired(policies)
+            variables["AZURE_TENANT_ID"],
+            variables["AZURE_CLIENT_ID"],
+            assertion,
+            **self._wired(policies),
         )
 
     def _wired(self, policies: Policies) -> dict[str, Any]:
@@ -154,15 +160,14 @@ class Identities:
 def azure_credential(
     environment: Mapping[str, str],
     clock: Callable[[], float],
-    patience: Patience,
+    patience: RetryClock,
     note: Callable[[str], None] = lambda _: None,
     **options: Any,  # noqa: ANN401 - the SDK's
 ) -> CachedCredential:
-    """The identity that the *environment* offers, its token kept for all.
+    """Return the credential that the *environment* offers, with a cached token.
 
-    `docs/concepts/identity.md` has the table.
-
-    *note* hears when a token cannot be refreshed though there is one that still is good.
+    `docs/concepts/identity.md` has the table. *note* is called when a token that is still
+    valid cannot be refreshed.
     """
     kind = _kind(environment)
     make, remedy = _KINDS[kind]
@@ -170,7 +175,7 @@ def azure_credential(
     source = TokenSource(
         lambda policies: make(identities, policies), token_patience(patience), remedy
     )
-    return CachedCredential(source, clock, patience.dice, note)
+    return CachedCredential(source, clock, patience.jitter, note)
 
 
 _KINDS: Mapping[str, tuple[Callable[[Identities, Policies], Credential], str]] = {
@@ -200,7 +205,7 @@ _PROOFS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH")
 
 
 def _kind(environment: Mapping[str, str]) -> str:
-    """The name of the identity to use: the one that is asked for, else the best there is."""
+    """Return the name of the identity that is asked for, else of the best that is offered."""
     complete = all(environment.get(name) for name in _CLIENT)
     wanted = environment.get("AZURE_TOKEN_CREDENTIALS")
     if wanted is None and complete and environment.get("ACTIONS_ID_TOKEN_REQUEST_URL"):

@@ -1,4 +1,4 @@
-"""How the Azure clients send: our retry policy, our transport, one set of options."""
+"""Pipeline of the Azure clients: retry policy, deletion guard, throttle and transport."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.mgmt.core.policies import ARMAutoResourceProviderRegistrationPolicy
 
 from imagebake.azure.client.endpoint import Endpoint
-from imagebake.azure.client.polling import stretched
 from imagebake.azure.client.retry import REFUSED_UNSEEN, RETRYABLE, Retries, asked_wait
 from imagebake.azure.client.throttle import Throttle
 from imagebake.kernel.errors import RolloutRefused
@@ -33,16 +32,16 @@ _OURS = re.compile(
     r"|/subscriptions/[^/]+/resourcegroups/it_[^/]+",
     re.IGNORECASE,
 )
-"""Versions, machines, image templates, and the groups that Image Builder leaves behind."""
+"""Versions, machines, image templates, and the staging groups of Image Builder."""
 
 
 def deletable(path: str) -> bool:
-    """Whether what has the id *path* is of a kind that imagebake makes and takes away."""
+    """Return whether the id *path* is of a kind that imagebake creates and deletes."""
     return _OURS.fullmatch(path.rstrip("/")) is not None
 
 
-class Guard(SansIOHTTPPolicy[Any, Any]):
-    """Refuses, before anything is sent, to delete what is not ours to delete."""
+class DeletionGuard(SansIOHTTPPolicy[Any, Any]):
+    """Policy that refuses to delete resources of any other kind, before anything is sent."""
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
         """Raise `RolloutRefused` for such a deletion."""
@@ -57,7 +56,7 @@ class Guard(SansIOHTTPPolicy[Any, Any]):
 
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"})
-"""PATCH, too: all of ours say what shall be, never what shall be added to what is."""
+"""PATCH, too: each of ours states the final value, none adds to the present one."""
 
 
 class CircuitOpen(AzureError):
@@ -69,7 +68,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
 
     A 429 comes from a service that is well, and leaves the circuit closed.
     A POST is sent again only when it never reached the service or was refused
-    unseen (429), with or without `Retry-After`; whoever starts a run looks first.
+    unseen (429), with or without `Retry-After`; callers that start a run check first.
     """
 
     def __init__(self, retries: Retries) -> None:
@@ -77,7 +76,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         self.retries = retries
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """Send *request* until it is answered, refused for good, or patience ends."""
+        """Send *request* until it is answered, refused for good, or out of attempts."""
         repeatable = _repeatable(request)
         for attempt in itertools.count(1):
             self._respect_the_circuit()
@@ -101,7 +100,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
         raise AssertionError
 
     def whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """The answer, read to its end: the SDK reads some only when it is too late to retry."""
+        """Return the answer, read to its end: the SDK would read some too late to retry."""
         response: PipelineResponse[Any, Any] = self.next.send(request)
         if read := getattr(response.http_response, "read", None):
             read()
@@ -114,8 +113,8 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
     def _again(self, attempt: int, asked: float | None, *, invited: bool = False) -> bool:
         """Wait for the next attempt; false when there is none.
 
-        Who is *invited* to come back at a certain time does so more often, and on the house:
-        a hundred pipelines that share a limit get through it one after the other.
+        Where the service names a time (*invited*), more attempts are made and none is charged
+        to the budget: a hundred pipelines that share a limit get through it in turn.
         """
         patience, invited = self.retries.patience, invited and asked is not None
         most = patience.attempts * (patience.invitations if invited else 1)
@@ -128,33 +127,33 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
 
 
 class StorageRetry(JitteredRetry):
-    """The same for clients of storage, which leave the choice of a replica to this policy."""
+    """Retry policy of storage clients, which leave the choice of a replica to this policy."""
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """Send *request* to the primary place, which alone is sure to have what was written."""
+        """Send *request* to the primary replica: the secondary may lag behind the last write."""
         options = request.context.options
         for name in ("hosts", "retry_to_secondary"):
             options.pop(name, None)
         place = options.pop("location_mode", None)
         response = super().send(request)
-        # Its pager asks the answer where it came from.
+        # The SDK's pager reads this attribute of the answer.
         response.http_response.location_mode = place
         return response
 
     def whole(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """The answer as it comes: storage's own reader asks again for what was cut."""
+        """Return the answer unread: the SDK's own reader resumes a download that was cut."""
         return self.next.send(request)
 
 
 class Throttled(HTTPPolicy[Any, Any]):
-    """Lets each attempt wait for its turn, and learns from what is answered."""
+    """Policy that delays each attempt until the throttle admits it, and reports the answer."""
 
     def __init__(self, throttle: Throttle) -> None:
         super().__init__()
         self.throttle = throttle
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """Send *request* when the service has room for it."""
+        """Send *request* when the throttle admits it."""
         sent = request.http_request
         passage = self.throttle.enter(sent.method, urllib.parse.urlsplit(sent.url).path)
         status, headers = None, dict[str, str]()
@@ -166,15 +165,15 @@ class Throttled(HTTPPolicy[Any, Any]):
             self.throttle.leave(passage, status, headers)
 
 
-class Witness(HTTPPolicy[Any, Any]):
-    """Tells *hear* the status of every answer, and None where there is none."""
+class StatusObserver(HTTPPolicy[Any, Any]):
+    """Policy that reports the status of every answer to *hear*, and None where there is none."""
 
     def __init__(self, hear: Callable[[int | None], None]) -> None:
         super().__init__()
         self.hear = hear
 
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """Send *request*, and listen."""
+        """Send *request* and report its status."""
         self.hear(None)
         response: PipelineResponse[Any, Any] = self.next.send(request)
         self.hear(response.http_response.status_code)
@@ -182,7 +181,7 @@ class Witness(HTTPPolicy[Any, Any]):
 
 
 def _repeatable(request: PipelineRequest[Any]) -> bool:
-    """Whether a request may be sent twice; who asks for a token says that a POST may, too."""
+    """Return whether a request may be sent twice; token requests mark their POST so."""
     more = request.context.options.pop("retry_on_methods", None) or ()
     return request.http_request.method.upper() in _IDEMPOTENT | set(more)
 
@@ -196,9 +195,9 @@ def _headers(response: PipelineResponse[Any, Any]) -> dict[str, str]:
 
 
 class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports it lazily
-    """Requests, resting with our *sleep*, so that a test can let hours pass.
+    """`requests` transport that waits with *sleep*, so that a test can let hours pass.
 
-    A *session* of `requests` is used where it is given, and closed with the transport.
+    A *session* that is given is used, and closed with the transport.
     """
 
     def __init__(
@@ -216,15 +215,16 @@ class Transport(RequestsTransport):  # type: ignore[misc] # azure-core exports i
             super().__init__()
 
     def sleep(self, duration: float) -> None:
-        """Rest for *duration* seconds."""
+        """Wait for *duration* seconds."""
         self._sleep(duration)
 
 
 def without_registration(client: Any) -> Any:  # noqa: ANN401 - any client of the SDKs
-    """*client* without the policy that registers providers behind everybody's back.
+    """Return *client* without the policy that registers resource providers silently.
 
-    It sleeps ten seconds at a time, for as long as it takes, and asks nobody; what a missing
-    registration means is for `providers` to say. The clients have no option for this.
+    The policy polls every ten seconds, without a limit, and needs a permission that a build
+    identity lacks; `providers` reports a missing registration instead. The clients have no
+    option to leave it out.
     """
     policies = client._client._pipeline._impl_policies  # noqa: SLF001 - see above
     for before, policy in itertools.pairwise(policies):
@@ -238,7 +238,7 @@ def transport(
     sleep: Callable[[float], None],
     session: Any = None,  # noqa: ANN401 - as in Transport
 ) -> Transport:
-    """A transport that is open, because the first of several threads would open it twice."""
+    """Return an opened transport: the first of several threads would open it twice."""
     made = Transport(ca, sleep, session)
     made.open()
     return made
@@ -250,17 +250,17 @@ def client_options(
     throttle: Throttle,
     session: Any = None,  # noqa: ANN401 - as in Transport
 ) -> dict[str, Any]:
-    """The arguments that every Azure client of ours is made with.
+    """Return the arguments that every Azure client is created with.
 
-    The throttle stands where the SDK has a hook of each attempt: below the retries and the
-    token, so that a retry waits for its turn, too. What the SDK polls itself takes a minute, so
-    it is looked at twice as often as what takes an hour.
+    The throttle takes the place of the SDK's hook of each attempt: below the retries and the
+    token, so that a retry waits for its turn, too. Operations that the SDK polls itself take
+    a minute, so they are polled twice as often as those that take an hour.
     """
     group, sleep = endpoint.group_id, retries.patience.sleep
 
     def look_again(seconds: float) -> None:
-        """All that the SDK sleeps for here is the next look at an operation."""
-        sleep(stretched(seconds, throttle, group))
+        """Wait with the throttle's stretch: here the SDK sleeps only between two polls."""
+        sleep(throttle.stretched(seconds, group))
 
     return {
         "credential": endpoint.credential,
@@ -269,7 +269,7 @@ def client_options(
         "credential_scopes": list(endpoint.scopes),
         "transport": transport(endpoint.ca, look_again, session),
         "retry_policy": JitteredRetry(retries),
-        "per_call_policies": [Guard()],
+        "per_call_policies": [DeletionGuard()],
         "custom_hook_policy": Throttled(throttle),
         "polling_interval": endpoint.polling_seconds / 2,
         "user_agent": "imagebake",

@@ -1,4 +1,4 @@
-"""Several requests side by side: as many as the throttle lets through, and no more threads."""
+"""Requests sent concurrently, and lists read page by page."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any, TypeVar
 from imagebake.azure.client.clients import Clients
 
 WORKERS = 8
-"""The clients keep ten connections; more threads than those would open and close new ones."""
+"""The clients keep ten connections each; more threads would open and close further ones."""
 
 T = TypeVar("T")
 
 
-def together(works: Iterable[Callable[[], T]], *, workers: int = WORKERS) -> list[T]:
-    """Do all *works* and return what they return, in their order.
+def run_concurrently(works: Iterable[Callable[[], T]], *, workers: int = WORKERS) -> list[T]:
+    """Run *works* concurrently and return their results in the order given.
 
-    When one raises, those that have not begun never do, and what it raised is raised.
+    When one of them raises, those not yet begun are cancelled and the error is raised.
     """
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="imagebake") as pool:
         begun = [pool.submit(work) for work in works]
         try:
-            return [one.result() for one in begun]
+            return [future.result() for future in begun]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def pages(clients: Clients, doing: str, path: str) -> list[dict[str, Any]]:
-    """Every item of the list at *path*."""
+    """Return every item of the list at *path*, following `nextLink`."""
     items: list[dict[str, Any]] = []
     following: str | None = path
     while following:

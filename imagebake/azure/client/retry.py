@@ -1,4 +1,4 @@
-"""When to ask again: full jitter, a budget for all requests together, and a circuit breaker.
+"""Retries: full jitter, a budget shared by all requests, and a circuit breaker.
 
 Azure's own clients wait the same seconds everywhere, so that after an outage a fleet
 comes back in step. Here every wait is drawn at random, retries are paid from a budget
@@ -14,54 +14,54 @@ from dataclasses import dataclass, field
 _WAITS = (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1))
 
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})
-"""The statuses that may pass by themselves."""
+"""The statuses that may go away by themselves."""
 
 REFUSED_UNSEEN = frozenset({429})
-"""Those of them that say nothing was done: even a POST may be sent again."""
+"""Those of them that mean that nothing was done: even a POST may be sent again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to try, and the clock, the rest and the dice to do it with.
+class RetryClock:
+    """Limits of the retries, with the clock, sleep and random source that they use.
 
-    *sleep* and *clock* count in seconds, *dice* draws from [0, 1). A wait before attempt
+    *sleep* and *clock* count in seconds, *jitter* draws from [0, 1). A wait before attempt
     n+1 is drawn from [0, min(*longest*, *base* * 2**n)).
     """
 
     clock: Callable[[], float]
     sleep: Callable[[float], None]
-    dice: Callable[[], float]
+    jitter: Callable[[], float]
     attempts: int = 6
     invitations: int = 4
-    """So many times as often it is tried where a service says when to come back."""
+    """Factor on *attempts* where the service says when to come back."""
     base: float = 0.8
     longest: float = 60.0
     longest_asked: float = 300.0
     """The longest wait that a service may ask for before it counts as a refusal."""
     budget: float = 20.0
     refill: float = 0.1
-    """What one success gives back to the budget, where a retry costs 1."""
+    """Refill of the budget by one success; a retry costs 1."""
     trip_after: int = 12
-    """So many failures in a row, over all requests, open the circuit."""
+    """Failures in a row, over all requests, that open the circuit."""
     rest_seconds: float = 30.0
-    """So long nothing is sent once the circuit is open; then one request tries."""
+    """Seconds for which an open circuit sends nothing; then a single request tries."""
 
     def backoff(self, attempt: int) -> float:
-        """A wait after failed attempt number *attempt*, counted from 1."""
-        return self.dice() * min(self.longest, self.base * 2.0 ** (attempt - 1))
+        """Draw the wait after failed attempt number *attempt*, counted from 1."""
+        return self.jitter() * min(self.longest, self.base * 2.0 ** (attempt - 1))
 
     def wait(self, attempt: int, asked: float | None) -> float:
-        """A wait that honours what the service *asked* for, never to the same instant."""
+        """Draw a wait no shorter than the *asked* one, so that clients do not return together."""
         return self.backoff(attempt) + (asked or 0.0)
 
 
 @dataclass(slots=True)
 class Retries:
-    """What all requests of one process have left; safe to share between threads."""
+    """Budget and circuit shared by all requests of a process; threads may use it."""
 
-    patience: Patience
+    patience: RetryClock
     on_open: Callable[[float], None] = lambda _: None
-    """Is told until when the circuit is open, each time that it opens."""
+    """Called each time that the circuit opens, with the moment until which it stays open."""
     _left: float = field(init=False)
     _taken: int = 0
     _failures: int = 0
@@ -72,19 +72,19 @@ class Retries:
         self._left = self.patience.budget
 
     def open_for(self) -> float:
-        """For how many seconds more nothing should be sent; 0 when the circuit is closed."""
+        """Return the seconds for which nothing should be sent; 0 when the circuit is closed."""
         with self._lock:
             return max(0.0, self._open_until - self.patience.clock())
 
     def succeeded(self) -> None:
-        """The service answered: close the circuit and refill the budget a little."""
+        """Close the circuit and refill the budget a little: the service answered."""
         with self._lock:
             self._failures = 0
             self._open_until = float("-inf")
             self._left = min(self.patience.budget, self._left + self.patience.refill)
 
     def failed(self) -> None:
-        """The service did not do what it should; the circuit opens after too many of these."""
+        """Count a failure of the service; too many in a row open the circuit."""
         with self._lock:
             self._failures += 1
             if self._failures < self.patience.trip_after:
@@ -103,15 +103,15 @@ class Retries:
 
     @property
     def taken(self) -> int:
-        """How many retries there have been."""
+        """Number of retries so far."""
         return self._taken
 
 
 def asked_wait(headers: dict[str, str]) -> float | None:
-    """The seconds that a response asks to wait; *headers* has lower-case names.
+    """Return the seconds that a response asks to wait; *headers* has lower-case names.
 
-    `Retry-After` may be a fraction or 0 on the wire; a date, which ARM never sends, counts
-    as not asked.
+    `Retry-After` may be a fraction or 0 on the wire. A date, which ARM never sends, counts as
+    absent.
     """
     for name, scale in _WAITS:
         try:

@@ -1,4 +1,4 @@
-"""Our values as ARM writes them, and ARM's resources as our values."""
+"""ARM documents: bodies written from our values, resources parsed into them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagebake.spec.model.image_spec import GalleryDefinition
 
 
 def image_definition(wanted: GalleryDefinition, location: str) -> dict[str, Any]:
-    """The body that creates an image definition.
+    """Return the body that creates an image definition.
 
     Generation, architecture and security type are always written, because the service
     fills in trusted launch where they are absent (GalleryRP from 2025-03-03 on).
@@ -35,10 +35,12 @@ def image_definition(wanted: GalleryDefinition, location: str) -> dict[str, Any]
 
 
 def gallery_version(definition: str, resource: Mapping[str, Any]) -> GalleryVersion:
-    """A gallery image version, with or without its replication status."""
+    """Parse a gallery image version, with or without its replication status."""
     properties = resource.get("properties") or {}
     publishing = properties.get("publishingProfile") or {}
-    targets = {region_name(one["name"]): one for one in publishing.get("targetRegions") or ()}
+    targets = {
+        region_name(target["name"]): target for target in publishing.get("targetRegions") or ()
+    }
     regions = dict.fromkeys(targets, "Unknown")
     status = properties.get("replicationStatus") or {}
     regions |= {
@@ -55,30 +57,32 @@ def gallery_version(definition: str, resource: Mapping[str, Any]) -> GalleryVers
         tags=dict(resource.get("tags") or {}),
         regions=regions,
         end_of_life=moment(publishing.get("endOfLifeDate")),
-        excluded=frozenset(name for name, one in targets.items() if one.get("excludeFromLatest")),
+        excluded=frozenset(
+            name for name, target in targets.items() if target.get("excludeFromLatest")
+        ),
         guarded=bool((properties.get("safetyProfile") or {}).get("blockDeletionBeforeEndOfLife")),
         parent=_parent(properties),
         replicas={
-            name: int(one.get("regionalReplicaCount") or publishing.get("replicaCount") or 1)
-            for name, one in targets.items()
+            name: int(target.get("regionalReplicaCount") or publishing.get("replicaCount") or 1)
+            for name, target in targets.items()
         },
     )
 
 
 def _parent(properties: Mapping[str, Any]) -> str | None:
-    """The gallery version that a version was made from, where it was made from one."""
+    """Return the gallery version that a version was copied from, if any."""
     source = (properties.get("storageProfile") or {}).get("source") or {}
     named = str(source.get("id") or "").lower()
     return named if "/galleries/" in named and "/versions/" in named else None
 
 
 def region_name(text: str) -> str:
-    """`West Europe`, which some answers say, as `westeurope`, which the others say."""
+    """Return a region's name as ARM compares it: some answers say `West Europe`."""
     return text.replace(" ", "").lower()
 
 
 def moment(value: object) -> dt.datetime | None:
-    """A time from the wire; the year 1, which the image builder writes for none, is None."""
+    """Parse a time; None for the year 1, which Image Builder writes in place of null."""
     if isinstance(value, str) and value:
         value = dt.datetime.fromisoformat(value)
     if not isinstance(value, dt.datetime) or value.year == 1:

@@ -1,9 +1,9 @@
-"""How fast Azure is asked: as fast as it says, in the order of asking, never in a surge.
+"""Client-side throttle: requests are sent as fast as Azure allows, in order of arrival.
 
 Azure Resource Manager keeps token buckets per subscription, for reads, writes and deletes,
 and the providers keep their own per kind of operation. Each answer says in
-`x-ms-ratelimit-remaining-*` which of them it was charged to and what is left there. Here
-each of them has its image, so that a request waits at home instead of being refused.
+`x-ms-ratelimit-remaining-*` which of them it was charged to and how much is left there. Here
+each of them is mirrored, so that a request waits on this side instead of being refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagebake.azure.client.retry import Patience, asked_wait
+from imagebake.azure.client.retry import RetryClock, asked_wait
 
 _ENOUGH = 1e-6
 _FOREVER = float("inf")
@@ -25,7 +25,7 @@ _FOREVER = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many requests at once, and how many *a second* for good."""
+    """Capacity of a bucket, in requests, and its refill *rate* per second."""
 
     size: float
     rate: float
@@ -33,20 +33,20 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Easing:
-    """How a surge is released: these *shares* of the rate, each for so many *seconds*."""
+    """Schedule of a surge after an outage: *shares* of the rate, each for *seconds*."""
 
     shares: tuple[float, ...] = (0.1, 0.25, 0.5)
     seconds: float = 60.0
 
     def steps(self, start: float) -> tuple[tuple[float, float], ...]:
-        """Moments, and the share of the rate that holds from each on; the last is all of it."""
+        """Return moments with the share of the rate from each on; the last share is 1."""
         shares = (*self.shares, 1.0)
         return tuple((start + self.seconds * number, share) for number, share in enumerate(shares))
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What else was under way in a bucket when a request was sent."""
+    """Requests sent before, and in flight, in a bucket when a request was sent."""
 
     number: int
     flying: int
@@ -54,9 +54,9 @@ class Sent:
 
 @dataclass(slots=True)
 class Bucket:
-    """Requests that may be sent, of one kind; every moment is given, and none goes back.
+    """Token bucket of one kind of request; moments are passed in and never go back.
 
-    Not for several threads at once: `Throttle` sees to that.
+    Not thread-safe: `Throttle` holds the lock.
     """
 
     allowance: Allowance
@@ -71,9 +71,9 @@ class Bucket:
         self.level = self.allowance.size
 
     def wait(self, tokens: float, now: float) -> float:
-        """The seconds until there are so many tokens, when nobody takes any meanwhile.
+        """Return the seconds until *tokens* are available, if no other request takes any.
 
-        More tokens than the bucket holds are the turn of somebody behind others.
+        More tokens than the bucket's capacity stand for requests that wait in front.
         """
         self._advance(now)
         moment, missing = max(now, self._closed), tokens - self.level
@@ -86,12 +86,12 @@ class Bucket:
         return moment - now
 
     def used(self, now: float) -> float:
-        """The share of its tokens that are gone, from 0 to 1."""
+        """Return the share of tokens that are used, from 0 to 1."""
         self._advance(now)
         return min(1.0, max(0.0, 1 - self.level / self.allowance.size))
 
     def take(self, now: float) -> Sent:
-        """Send a request at *now*, for which `wait` says that there is nothing to wait for."""
+        """Take a token at *now*, when `wait` has returned 0."""
         self._advance(now)
         sent = Sent(self._sent, self._flying)
         self.level -= 1
@@ -100,10 +100,10 @@ class Bucket:
         return sent
 
     def returned(self, sent: Sent, left: int | None, now: float) -> None:
-        """A request is answered; *left* is what the service says remains, if it says so.
+        """Record an answer; *left* is the remaining number that it reports, if any.
 
-        The service may not have counted what was under way beside it, so that is taken off:
-        what is believed is never more than what is there.
+        The service may not have counted the requests in flight beside it, so those are taken
+        off: the level is never estimated too high.
         """
         self._advance(now)
         self._flying -= 1
@@ -117,13 +117,13 @@ class Bucket:
         self.level = min(float(left - beside), most)
 
     def close(self, until: float, now: float) -> None:
-        """Send nothing before *until*, and begin with nothing saved up."""
+        """Send nothing before *until*, and start from an empty bucket then."""
         self._advance(now)
         self._closed = max(self._closed, until)
         self.level = min(self.level, 0.0)
 
     def ease(self, steps: tuple[tuple[float, float], ...], now: float) -> None:
-        """Send nothing before the first of *steps*, then one request, then the rest in steps."""
+        """Send nothing before the first of *steps*, then a single request, then as they say."""
         self.close(steps[0][0], now)
         self._steps = steps
         self.level = min(self.level + 1.0, 1.0)
@@ -159,9 +159,11 @@ _WINDOW = re.compile(r"(\d+)(Sec|Min|Hour)$")
 _SECONDS = {"Sec": 1.0, "Min": 60.0, "Hour": 3600.0}
 _MINUTE = 60.0
 _LEAST_POLICY = 50
-"""No policy that is known allows fewer; the first answer need not show a full bucket."""
+"""No known policy allows fewer; the first answer need not show a full bucket."""
 _LONGEST_JITTER = 1.0
 _LEAST_REST = 0.001
+_POLL_JITTER = 0.25
+_MOST_STRAIN = 0.9
 
 _READS, _WRITES = Allowance(250, 25), Allowance(200, 10)
 _GLOBAL = 15
@@ -171,12 +173,12 @@ _KNOWN: Mapping[str, Allowance] = {
     for reach, times in (("", 1), ("global-", _GLOBAL))
     for kind, each in (("reads", _READS), ("writes", _WRITES), ("deletes", _WRITES))
 }
-"""What ARM documents: https://aka.ms/arm-throttling; regional, and 15 times that globally."""
+"""ARM's documented limits (https://aka.ms/arm-throttling) per region, and 15 times globally."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A request as far as its buckets are concerned; *shape* is its path without names."""
+    """A request as its buckets see it; *shape* is its path without names."""
 
     scope: str
     method: str
@@ -185,7 +187,7 @@ class Operation:
 
     @classmethod
     def of(cls, method: str, path: str) -> Operation:
-        """The operation of a request; *path* is without a query."""
+        """Return the operation of a request; *path* has no query."""
         words = path.lower().strip("/").split("/")
         scope = words[1] if words[0] == "subscriptions" and len(words) > 1 else ""
         after = words[words.index("providers") + 1 :] if "providers" in words else words
@@ -200,20 +202,20 @@ class Operation:
 
     @property
     def first(self) -> str:
-        """The bucket that it is charged to before any answer has named others."""
+        """The bucket that it is charged to until an answer names others."""
         return f"{'subscription' if self.scope else 'tenant'}-{self.kind}"
 
     def bucket(self, name: str) -> str:
-        """One of its buckets; a policy that ends in `Resource` counts for one resource only."""
+        """Return the key of a bucket; a policy that ends in `Resource` counts per resource."""
         return f"{self.scope}|{name}" + (f"@{self.path}" if name.endswith("Resource") else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What was asked, and what it cost to ask no faster.
+    """Requests by kind, and the cost of the throttle.
 
-    *waits* are requests that waited at home, together for *waited* seconds; *refused* are
-    those that the service refused for their number all the same.
+    *waits* counts requests that waited on this side, *waited* their seconds together;
+    *refused* counts 429 answers, *eased* the releases in steps.
     """
 
     calls: Mapping[str, int]
@@ -237,7 +239,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A request that is under way, with what was under way beside it in each bucket."""
+    """A request in flight, with the state of each of its buckets when it was sent."""
 
     operation: Operation
     sent: Mapping[str, Sent]
@@ -245,13 +247,13 @@ class Passage:
 
 @dataclass(slots=True)
 class Throttle:
-    """The buckets of one process; threads may share it.
+    """Token buckets of one process; threads may share it.
 
-    Who asked first goes first: each request leaves in every bucket a token for each that
-    waited before it.
+    Requests leave in order of arrival: each leaves in every bucket a token for each request
+    that waited before it.
     """
 
-    patience: Patience
+    patience: RetryClock
     easing: Easing = field(default_factory=Easing)
     _buckets: dict[str, Bucket] = field(default_factory=dict)
     _charged: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
@@ -266,7 +268,7 @@ class Throttle:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def enter(self, method: str, path: str) -> Passage:
-        """Wait until the request may be sent; `leave` must follow, whatever becomes of it."""
+        """Wait until the request may be sent; the caller must call `leave` in any case."""
         operation, patience = Operation.of(method, path), self.patience
         began = patience.clock()
         with self._lock:
@@ -287,7 +289,7 @@ class Throttle:
                 del self._waiting[ticket]
 
     def leave(self, passage: Passage, status: int | None, headers: Mapping[str, str]) -> None:
-        """Learn from the answer, None when there was none; *headers* are in lower case."""
+        """Record the answer (*status* None: there was none); *headers* have lower-case names."""
         operation, left = passage.operation, remaining(headers)
         with self._lock:
             now = self.patience.clock()
@@ -306,7 +308,7 @@ class Throttle:
                     self._buckets[name].close(until, now)
 
     def ease(self, start: float | None = None) -> None:
-        """Release what waits in steps, from *start* on (now): a service has just recovered."""
+        """Release waiting requests in steps from *start* on (default now), after an outage."""
         with self._lock:
             now = self.patience.clock()
             start = now if start is None else start
@@ -316,35 +318,43 @@ class Throttle:
                 bucket.ease(self._release, now)
 
     def strain(self, method: str, path: str) -> float:
-        """How much is used up of what such a request is charged to: 0 nothing, 1 everything."""
+        """Return the used share, 0 to 1, of the fullest bucket of such a request."""
         operation = Operation.of(method, path)
         with self._lock:
             now = self.patience.clock()
             return max(self._buckets[name].used(now) for name in self._names(operation, now))
 
+    def stretched(self, wanted: float, path: str) -> float:
+        """Return a polling interval near *wanted* seconds, longer when reads are running out.
+
+        It is drawn a little shorter, so that bakes that began in step do not poll in step.
+        """
+        drawn = wanted * (1 - _POLL_JITTER * self.patience.jitter())
+        return drawn / (1 - min(_MOST_STRAIN, self.strain("GET", path)))
+
     def metrics(self) -> Metrics:
-        """What there has been so far."""
+        """Return the numbers so far."""
         with self._lock:
             calls = dict(self._calls)
             return Metrics(calls, self._waits, self._waited, self._refused, self._eased)
 
     def _try(self, operation: Operation, ticket: int) -> tuple[Passage | None, float]:
-        """A passage, or how long to wait."""
+        """Return a passage, or the seconds to wait."""
         now = self.patience.clock()
         names = self._waiting[ticket] = self._names(operation, now)
         before = Counter(
-            name for one in self._waiting if one < ticket for name in self._waiting[one]
+            name for waiting in self._waiting if waiting < ticket for name in self._waiting[waiting]
         )
         waits = {name: self._buckets[name].wait(before[name] + 1, now) for name in names}
         slowest = max(waits, key=waits.__getitem__)
         if waits[slowest] <= 0:
             return Passage(operation, {name: self._buckets[name].take(now) for name in names}), 0.0
         interval = 1 / self._buckets[slowest].allowance.rate
-        jitter = self.patience.dice() * min(_LONGEST_JITTER, interval)
+        jitter = self.patience.jitter() * min(_LONGEST_JITTER, interval)
         return None, waits[slowest] + jitter
 
     def _names(self, operation: Operation, now: float) -> frozenset[str]:
-        """The buckets that *operation* is charged to, as far as answers have told."""
+        """Return the buckets that *operation* is charged to, as far as answers named them."""
         learnt: Collection[str] = self._charged.get(_key(operation), frozenset())
         names = {operation.bucket(word) for word in (operation.first, *learnt)}
         for name in names:
@@ -366,20 +376,20 @@ class Throttle:
 
 
 def remaining(headers: Mapping[str, str]) -> dict[str, int]:
-    """What an answer says is left, by the name of each bucket that it was charged to."""
-    said = {
+    """Return the remaining requests by the name of each bucket that an answer reports."""
+    left = {
         header.removeprefix(_STEM): value
         for header, value in headers.items()
         if header.startswith(_STEM) and header != _POLICIES
     }
     for policy in headers.get(_POLICIES, "").split(","):
         name, _, tokens = policy.strip().partition(";")
-        said[name] = tokens
-    return {name: int(tokens) for name, tokens in said.items() if tokens.strip().isdecimal()}
+        left[name] = tokens
+    return {name: int(tokens) for name, tokens in left.items() if tokens.strip().isdecimal()}
 
 
 def _window(name: str) -> float:
-    """The seconds in which a policy's bucket fills; Compute's newer ones fill in a minute."""
+    """Return the seconds in which a policy's bucket fills; Compute's newer ones take a minute."""
     found = _WINDOW.search(name)
     return int(found[1]) * _SECONDS[found[2]] if found else _MINUTE
 

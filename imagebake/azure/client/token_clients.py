@@ -1,4 +1,4 @@
-"""The clients that ask a machine's identity service for tokens: the SDK's own, and ours."""
+"""Clients of a machine's identity service (IMDS): the SDK's own, and ours."""
 
 # ruff: noqa: PLC0415 - azure-identity takes 0.4 s to import
 
@@ -13,16 +13,17 @@ from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
 from imagebake.azure.client.endpoint import Credential
 from imagebake.azure.client.identity import Identities
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.client.tokens import CachedCredential, TokenSource, token_patience
 
 _RESOURCE = "https://vault.azure.net/.default"
 
 
-class Detour(HttpTransport[Any, Any]):
-    """Sends what is meant for the identity service to *port* of loopback, and sleeps as told.
+class ImdsRedirectPolicy(HttpTransport[Any, Any]):
+    """Transport that sends requests for IMDS to *port* of loopback and waits with *sleep*.
 
-    One for many clients: closing a client closes nothing here; `end` does.
+    *before* is called ahead of each request. Several clients share it: closing a client
+    leaves it open, `end` closes it.
     """
 
     def __init__(
@@ -32,21 +33,21 @@ class Detour(HttpTransport[Any, Any]):
         self._port, self._sleep, self._before = port, sleep, before
 
     def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - azure-core's shapes
-        """Send *request* on its detour."""
+        """Send *request* to the port on loopback."""
         self._before()
         parts = urllib.parse.urlsplit(request.url)
         request.url = parts._replace(netloc=f"127.0.0.1:{self._port}").geturl()
         return self._inner.send(request, **options)
 
     def sleep(self, duration: float) -> None:
-        """Rest between two attempts."""
+        """Wait between two attempts."""
         self._sleep(duration)
 
     def open(self) -> None:
-        """Do nothing: it is open."""
+        """Do nothing: the connections are opened on demand."""
 
     def close(self) -> None:
-        """Do nothing: others may go on."""
+        """Do nothing: other clients share the connections."""
 
     def end(self) -> None:
         """Close the connections."""
@@ -56,22 +57,22 @@ class Detour(HttpTransport[Any, Any]):
         self.close()
 
 
-def sdk_credential(transport: Detour) -> Credential:
-    """The SDK's credential for a machine's identity, as it is by default."""
+def sdk_credential(transport: ImdsRedirectPolicy) -> Credential:
+    """Return the SDK's managed identity credential with its default retries."""
     from azure.identity import ManagedIdentityCredential
 
     return ManagedIdentityCredential(transport=transport)
 
 
-def our_credential(transport: Detour, patience: Patience) -> Credential:
-    """The same with our retries, and one token for all who share it."""
+def our_credential(transport: ImdsRedirectPolicy, patience: RetryClock) -> Credential:
+    """Return a managed identity credential with our retries and a token shared by its users."""
     identities = Identities({}, {"transport": transport})
     source = TokenSource(identities.managed, token_patience(patience), "")
-    return CachedCredential(source, patience.clock, patience.dice)
+    return CachedCredential(source, patience.clock, patience.jitter)
 
 
 def has_token(credential: Credential) -> bool:
-    """Ask for a token, as patiently as *credential* is; false when it gave up."""
+    """Request a token with the retries of *credential*; false when it gave up."""
     try:
         credential.get_token(_RESOURCE)
     except AzureError:

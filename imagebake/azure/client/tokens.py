@@ -1,4 +1,4 @@
-"""One token for all who share it: asked for once, refreshed early, served until it expires."""
+"""Tokens shared by all clients: fetched once, refreshed early, served until they expire."""
 
 # ruff: noqa: PLC0415 - azure.core takes a while to import, and most commands need no token
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from imagebake.azure.client.endpoint import Credential
-from imagebake.azure.client.retry import RETRYABLE, Patience, Retries
+from imagebake.azure.client.retry import RETRYABLE, Retries, RetryClock
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
 
@@ -20,10 +20,10 @@ _LEAST_REST = 30.0
 
 
 class Source(Protocol):
-    """Who has tokens."""
+    """Source of new tokens."""
 
     def fetch(self, *scopes: str, patient: bool, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
-        """A new token, asked for once, or when *patient* as long as there is hope.
+        """Fetch a token: in a single attempt, or with retries when *patient*.
 
         Raises `NoToken`.
         """
@@ -31,7 +31,7 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of one scope's token; *asking* is held by the thread that asks."""
+    """The token of one scope; *asking* is held by the thread that fetches a new one."""
 
     token: Any = None
     again: float = 0.0
@@ -45,23 +45,24 @@ class _Kept:
 
 @dataclass(slots=True)
 class CachedCredential:
-    """One token per scope, fetched by one thread at a time; the others have the last one.
+    """Cache of one token per scope; one thread at a time fetches, the others use the last one.
 
-    It is refreshed at a moment drawn from the second half of its life, because machines that
-    got theirs together, after an outage, would ask together again. When that fails the old
-    one is served on, and *note* is told once; only when it has expired is a failure anybody's
-    trouble. *clock* counts seconds since the epoch, as tokens do; *dice* draws from [0, 1).
+    A token is refreshed at a moment drawn from the second half of its life, because machines
+    that got theirs together, after an outage, would refresh together again. When a refresh
+    fails the old token is still served, and *note* is called once; only an expired token
+    makes a failure an error. *clock* counts seconds since the epoch, as tokens do; *jitter*
+    draws from [0, 1).
     """
 
     source: Source
     clock: Callable[[], float]
-    dice: Callable[[], float]
+    jitter: Callable[[], float]
     note: Callable[[str], None] = lambda _: None
     _kept: dict[tuple[str, ...], _Kept] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def get_token(self, *scopes: str, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
-        """A token for *scopes*; a challenge with claims always asks anew."""
+        """Return a token for *scopes*; a challenge with claims always fetches a new one."""
         with self._guard:
             kept = self._kept.setdefault(scopes, _Kept())
         if kept.good(self.clock()) and not options.get("claims"):
@@ -74,9 +75,9 @@ class CachedCredential:
         return self._fetch(kept, scopes, options)
 
     def get_token_info(self, *scopes: str, options: Any = None) -> Any:  # noqa: ANN401 - as above
-        """As `get_token`, marked as to be asked for again at once.
+        """Return a token as `get_token` does, marked as due for refresh at once.
 
-        Whoever sends keeps it for one request only: what is kept is kept here.
+        So the SDK's client keeps it for one request only and this cache stays the only one.
         """
         from azure.core.credentials import AccessTokenInfo
 
@@ -84,7 +85,7 @@ class CachedCredential:
         return AccessTokenInfo(token.token, int(token.expires_on), refresh_on=1)
 
     def _fetch(self, kept: _Kept, scopes: tuple[str, ...], options: dict[str, Any]) -> Any:  # noqa: ANN401
-        """Ask patiently, or share in what a thread got that asked already."""
+        """Fetch with retries, or share the result of a thread that is fetching already."""
         flight = kept.flights
         with kept.asking:
             if kept.flights != flight and not options.get("claims"):
@@ -103,7 +104,7 @@ class CachedCredential:
             return token
 
     def _refresh(self, kept: _Kept, scopes: tuple[str, ...], options: dict[str, Any]) -> None:
-        from imagebake.azure.client.no_token import NoToken
+        from imagebake.azure.client.error_text import NoToken
 
         now = self.clock()
         left = kept.token.expires_on - now
@@ -117,43 +118,43 @@ class CachedCredential:
             token = kept.token
         if token.expires_on > kept.token.expires_on:
             self._keep(kept, token)
-        else:  # services that keep tokens themselves give the same one for a while
-            rest = left * (_EARLIEST + self.dice() * (_LATEST - _EARLIEST)) / 2
+        else:  # a service with a cache of its own returns the same token for a while
+            rest = left * (_EARLIEST + self.jitter() * (_LATEST - _EARLIEST)) / 2
             kept.again = now + max(_LEAST_REST, rest)
 
     def _keep(self, kept: _Kept, token: Any) -> None:  # noqa: ANN401 - as above
         now = self.clock()
         life = token.expires_on - now
         latest = max(life * _LATEST, life - _BEFORE_THE_END)
-        kept.again = now + life * _EARLIEST + self.dice() * (latest - life * _EARLIEST)
+        kept.again = now + life * _EARLIEST + self.jitter() * (latest - life * _EARLIEST)
         kept.token, kept.failure = token, None
 
 
 Policies = Callable[[], list[Any]]
-"""Makes the pipeline policies for one client of a token service."""
+"""Makes the pipeline policies of a client of a token service."""
 
 TIMEOUTS = {"connection_timeout": 10, "read_timeout": 20}
-"""A token service that hangs is given up on long before the SDK's five minutes."""
+"""Seconds; the SDK's default would wait five minutes for a token service that hangs."""
 
 _STEPS = ("See the troubleshooting guide", "To mitigate this issue", "Visit https://")
 
 
-def token_patience(patience: Patience) -> Patience:
-    """How long to try for a token: nothing can be done without one, so a minute or two."""
+def token_patience(patience: RetryClock) -> RetryClock:
+    """Return the limits for fetching a token: a minute or two, as nothing works without it."""
     return replace(patience, attempts=8, base=2.0)
 
 
 @dataclass(slots=True)
 class TokenSource:
-    """Asks with what *make* makes of policies, which remembers nothing: the cache does.
+    """Fetches tokens with a new credential of *make* each time, so that nothing is cached.
 
-    The SDK's credentials keep tokens of their own and hand them out again until five minutes
-    before their end, when there may be no time left. *remedy* is the hint for whoever is
-    refused. All that ask share a budget of retries and a circuit.
+    The SDK's credentials cache tokens and return them until five minutes before they expire,
+    when there may be no time left. *remedy* is the hint of a refusal. All fetches share a
+    retry budget and a circuit breaker.
     """
 
     make: Callable[[Policies], Credential]
-    patience: Patience
+    patience: RetryClock
     remedy: str
     _patient: Retries = field(init=False)
     _passing: bool = False
@@ -162,7 +163,7 @@ class TokenSource:
         self._patient = Retries(self.patience)
 
     def fetch(self, *scopes: str, patient: bool, **options: Any) -> Any:  # noqa: ANN401 - Azure's own shape
-        """A new token; raises `NoToken` with the reason and the way out."""
+        """Fetch a token; raises `NoToken` with the reason and a hint."""
         from azure.core.exceptions import AzureError
 
         retries = self._patient if patient else Retries(replace(self.patience, attempts=1))
@@ -177,16 +178,16 @@ class TokenSource:
             raise self._explained(error) from None
 
     def _explained(self, error: Exception) -> Exception:
-        from imagebake.azure.client.no_token import NoToken
+        from imagebake.azure.client.error_text import NoToken
 
         lines = [line for line in str(error).splitlines() if line.strip()]
-        said = lines[0] if lines else type(error).__name__
+        reason = lines[0] if lines else type(error).__name__
         for step in _STEPS:
-            said = said.partition(step)[0]
+            reason = reason.partition(step)[0]
         hint = getattr(error, "hint", None) or self.remedy
         if self._passing:
             hint = "the token service may be down; nothing is lost, try again later"
-        return NoToken(redact(said.strip().rstrip(".")), passing=self._passing, hint=hint)
+        return NoToken(redact(reason.strip().rstrip(".")), passing=self._passing, hint=hint)
 
     def _policies(self, retries: Retries) -> list[Any]:
         from azure.core.pipeline.policies import (
@@ -195,16 +196,16 @@ class TokenSource:
             UserAgentPolicy,
         )
 
-        from imagebake.azure.client.pipeline import JitteredRetry, Witness
+        from imagebake.azure.client.pipeline import JitteredRetry, StatusObserver
 
         return [
             HeadersPolicy(),
             UserAgentPolicy(base_user_agent="imagebake"),
             ContentDecodePolicy(),
             JitteredRetry(retries),
-            Witness(self._witness),
+            StatusObserver(self._witness),
         ]
 
     def _witness(self, status: int | None) -> None:
-        """Hear of an answer's status, or None for silence: the last one says what is wrong."""
+        """Record whether the last answer (None for silence) is a failure that may pass."""
         self._passing = status is None or status in RETRYABLE

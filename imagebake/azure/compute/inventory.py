@@ -15,7 +15,7 @@ from typing import Any
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.errors import NotFound
-from imagebake.azure.client.requests import pages, together
+from imagebake.azure.client.requests import pages, run_concurrently
 from imagebake.azure.client.serialize import gallery_version
 from imagebake.azure.compute.references import image_of, of_gallery, sources
 from imagebake.azure.compute.scale_sets import (
@@ -96,7 +96,7 @@ class Reading:
                 self._templates,
                 self._locks,
             ]
-        gallery, definitions, *used = together(asked)
+        gallery, definitions, *used = run_concurrently(asked)
         machines, sets, templates, held = used or ([], [], [], {})
         wanted = [one for one in definitions if images is None or one.name in images]
         self._note_what_is_left_out(wanted, definitions, gallery, consumers=consumers)
@@ -104,7 +104,7 @@ class Reading:
             functools.partial(self._versions, one.name, named=bool(images)) for one in wanted
         ]
         works += [functools.partial(self._scale_set, one) for one in sets]
-        found = together(works)
+        found = run_concurrently(works)
         versions, scale_sets = found[: len(wanted)], found[len(wanted) :]
         soft = (gallery.get("properties") or {}).get("softDeletePolicy") or {}
         return Inventory(

@@ -10,7 +10,7 @@ from typing import Any
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.errors import NotFound
-from imagebake.azure.client.requests import together
+from imagebake.azure.client.requests import run_concurrently
 from imagebake.azure.compute.scale_sets import handlers
 from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.azure.model.machine import (
@@ -252,7 +252,7 @@ def machine_extensions(
     That is a request for each machine: Azure's lists have the ids of extensions only.
     """
     wanted = list(machines)
-    told = together(functools.partial(_of, clients, one) for one in wanted)
+    told = run_concurrently(functools.partial(_of, clients, one) for one in wanted)
     found = {one.lower(): said for one, said in zip(wanted, told, strict=True)}
     unread = tuple(said for said in found.values() if isinstance(said, str))
     return {one: said for one, said in found.items() if not isinstance(said, str)}, unread

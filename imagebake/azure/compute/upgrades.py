@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.model.fleet import ScaleSet, UpgradeState
 from imagebake.kernel.errors import CloudError, RolloutRefused
 
@@ -73,7 +73,7 @@ class Upgrades:
     """
 
     sets: ScaleSets
-    patience: Patience
+    patience: RetryClock
     rest: float
     limit: float
     hold: Callable[[], None]
@@ -175,7 +175,7 @@ class Upgrades:
                     hint="the upgrades go on by themselves; the same command waits again",
                 )
             if waiting:
-                self.patience.sleep(self.rest * (0.5 + self.patience.dice()))
+                self.patience.sleep(self.rest * (0.5 + self.patience.jitter()))
 
     def _look(self, name: str) -> str | None:
         """How an upgrade has ended: empty when well; None while it goes on."""

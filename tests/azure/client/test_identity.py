@@ -17,19 +17,18 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from werkzeug.wrappers import Request, Response
 
-from imagebake.azure.client.error_text import refusal
+from imagebake.azure.client.error_text import NoToken, refusal
 from imagebake.azure.client.errors import Unanswered
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
-from imagebake.azure.client.no_token import NoToken
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.client.tokens import CachedCredential
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from tests.azure.conftest import Time
-from tests.support.cloud import quick
+from tests.support.bake_services import quick
+from tests.support.faulty_network import Network, Way, late
 from tests.support.in_process import InProcess
-from tests.support.networks import Network, Way, late
 
 TENANT = "00000000-0000-0000-0000-000000000001"
 CLIENT = "00000000-0000-0000-0000-000000000002"
@@ -60,7 +59,7 @@ class Place:
 
     emulator: Emulator
     time: Time
-    patience: Patience
+    patience: RetryClock
     network: Network
     assertions: list[str] = field(default_factory=list)
     ahead: float = 0.0
@@ -95,7 +94,7 @@ class _Shared(RequestsTransport):  # type: ignore[misc] # azure-core exports it 
 
 
 @pytest.fixture
-def place(emulator: Emulator, time: Time, patience: Patience) -> Place:
+def place(emulator: Emulator, time: Time, patience: RetryClock) -> Place:
     emulator.pace = Pace(token=3600.0)
     return Place(emulator, time, patience, Network(emulator.respond, time.sleep))
 

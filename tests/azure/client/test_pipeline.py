@@ -10,7 +10,7 @@ from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.azure.client.pipeline import CircuitOpen, JitteredRetry, Throttled
-from imagebake.azure.client.retry import Patience, Retries
+from imagebake.azure.client.retry import Retries, RetryClock
 from imagebake.azure.client.throttle import Throttle
 from tests.azure.conftest import Answers, Time
 
@@ -18,12 +18,12 @@ Client = PipelineClient[HttpRequest, HttpResponse]
 
 
 @contextlib.contextmanager
-def a_client(url: str, patience: Patience) -> Iterator[Client]:
+def a_client(url: str, patience: RetryClock) -> Iterator[Client]:
     with Client(url, policies=[JitteredRetry(Retries(patience))]) as client:
         yield client
 
 
-def ask(url: str, patience: Patience, method: str = "GET") -> int:
+def ask(url: str, patience: RetryClock, method: str = "GET") -> int:
     with a_client(url, patience) as client:
         return int(client.send_request(HttpRequest(method, url)).status_code)
 
@@ -31,7 +31,7 @@ def ask(url: str, patience: Patience, method: str = "GET") -> int:
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_what_may_pass_is_asked_again(
-    service: Answers, patience: Patience, time: Time, method: str, status: int
+    service: Answers, patience: RetryClock, time: Time, method: str, status: int
 ) -> None:
     service.then(status)
     service.then(status)
@@ -43,7 +43,7 @@ def test_what_may_pass_is_asked_again(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
 def test_a_refusal_is_taken_for_an_answer(
-    service: Answers, patience: Patience, status: int
+    service: Answers, patience: RetryClock, status: int
 ) -> None:
     service.then(status)
 
@@ -53,7 +53,7 @@ def test_a_refusal_is_taken_for_an_answer(
 
 @pytest.mark.parametrize("headers", [{}, {"Retry_After": "0"}, {"retry_after_ms": "20"}])
 def test_a_throttled_post_is_sent_again_whatever_the_headers_say(
-    service: Answers, patience: Patience, headers: dict[str, str]
+    service: Answers, patience: RetryClock, headers: dict[str, str]
 ) -> None:
     service.then(429, **headers)
 
@@ -62,7 +62,7 @@ def test_a_throttled_post_is_sent_again_whatever_the_headers_say(
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_post_of_unknown_fate_is_not_sent_again(
-    service: Answers, patience: Patience, status: int
+    service: Answers, patience: RetryClock, status: int
 ) -> None:
     service.then(status)
 
@@ -70,7 +70,9 @@ def test_a_post_of_unknown_fate_is_not_sent_again(
     assert service.asked == ["POST"]
 
 
-def test_a_post_whose_reply_is_lost_is_not_sent_again(service: Answers, patience: Patience) -> None:
+def test_a_post_whose_reply_is_lost_is_not_sent_again(
+    service: Answers, patience: RetryClock
+) -> None:
     service.then(0)
 
     with pytest.raises((ServiceResponseError, ServiceRequestError)):
@@ -79,7 +81,7 @@ def test_a_post_whose_reply_is_lost_is_not_sent_again(service: Answers, patience
     assert service.asked == ["POST"]
 
 
-def test_a_lost_reply_is_asked_for_again(service: Answers, patience: Patience) -> None:
+def test_a_lost_reply_is_asked_for_again(service: Answers, patience: RetryClock) -> None:
     service.then(0)
 
     assert ask(service.url, patience, "PUT") == 200
@@ -87,7 +89,7 @@ def test_a_lost_reply_is_asked_for_again(service: Answers, patience: Patience) -
 
 
 def test_a_wait_beyond_reason_is_a_refusal(
-    service: Answers, patience: Patience, time: Time
+    service: Answers, patience: RetryClock, time: Time
 ) -> None:
     service.then(429, Retry_After="3600")
 
@@ -95,7 +97,7 @@ def test_a_wait_beyond_reason_is_a_refusal(
     assert time.rests == []
 
 
-def test_attempts_come_to_an_end(service: Answers, patience: Patience) -> None:
+def test_attempts_come_to_an_end(service: Answers, patience: RetryClock) -> None:
     for _ in range(10):
         service.then(503)
 
@@ -103,7 +105,7 @@ def test_attempts_come_to_an_end(service: Answers, patience: Patience) -> None:
     assert len(service.asked) == patience.attempts
 
 
-def test_an_open_circuit_sends_nothing(service: Answers, patience: Patience) -> None:
+def test_an_open_circuit_sends_nothing(service: Answers, patience: RetryClock) -> None:
     for _ in range(4):
         service.then(503)
     quick = dataclasses.replace(patience, trip_after=4, rest_seconds=1000.0)
@@ -114,7 +116,7 @@ def test_an_open_circuit_sends_nothing(service: Answers, patience: Patience) -> 
     assert len(service.asked) == 4
 
 
-def test_throttling_does_not_open_the_circuit(service: Answers, patience: Patience) -> None:
+def test_throttling_does_not_open_the_circuit(service: Answers, patience: RetryClock) -> None:
     for _ in range(4):
         service.then(429)
 
@@ -122,7 +124,7 @@ def test_throttling_does_not_open_the_circuit(service: Answers, patience: Patien
 
 
 def test_every_attempt_waits_for_its_turn_and_is_counted(
-    service: Answers, patience: Patience, time: Time
+    service: Answers, patience: RetryClock, time: Time
 ) -> None:
     service.then(429, x_ms_ratelimit_remaining_tenant_reads="0", Retry_After="7")
     throttle = Throttle(patience)
@@ -138,7 +140,7 @@ def test_every_attempt_waits_for_its_turn_and_is_counted(
 
 
 def test_what_waits_while_the_circuit_is_open_is_released_in_steps(
-    service: Answers, patience: Patience, time: Time
+    service: Answers, patience: RetryClock, time: Time
 ) -> None:
     service.then(0)
     service.then(503)

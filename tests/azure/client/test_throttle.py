@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.client.throttle import Allowance, Operation, Throttle, remaining
 from imagebake.drill.virtual_time import VirtualTime
 from tests.azure.conftest import Time
@@ -53,8 +53,8 @@ class Service:
 
 
 def a_throttle(time: VirtualTime, seed: int = 0) -> Throttle:
-    dice = random.Random(seed).random  # noqa: S311 - jitter
-    return Throttle(Patience(clock=time.clock, sleep=time.sleep, dice=dice))
+    jitter = random.Random(seed).random  # noqa: S311 - jitter
+    return Throttle(RetryClock(clock=time.clock, sleep=time.sleep, jitter=jitter))
 
 
 def read(throttle: Throttle, service: Service, time: VirtualTime, latency: float) -> int:
@@ -157,7 +157,7 @@ def test_others_who_use_the_same_bucket_are_noticed() -> None:
 
 
 def test_a_refusal_holds_everyone_back_until_the_service_said(
-    patience: Patience, time: Time
+    patience: RetryClock, time: Time
 ) -> None:
     throttle = Throttle(patience)
     refused = throttle.enter("PATCH", SET)
@@ -172,7 +172,7 @@ def test_a_refusal_holds_everyone_back_until_the_service_said(
 
 
 def test_a_policy_of_the_provider_is_learnt_from_the_first_answer(
-    patience: Patience, time: Time
+    patience: RetryClock, time: Time
 ) -> None:
     throttle = Throttle(patience)
     headers = {f"{STEM}-resource": "Microsoft.Compute/PutScaleSet3Min;0,Microsoft.Compute/X30Min;9"}
@@ -186,7 +186,7 @@ def test_a_policy_of_the_provider_is_learnt_from_the_first_answer(
     assert time.now == now
 
 
-def test_a_policy_for_one_resource_holds_up_no_other(patience: Patience, time: Time) -> None:
+def test_a_policy_for_one_resource_holds_up_no_other(patience: RetryClock, time: Time) -> None:
     throttle = Throttle(patience)
     headers = {f"{STEM}-resource": "Microsoft.Compute/UpdateScaleSetResource;0"}
     throttle.leave(throttle.enter("PUT", SET), 200, headers)
@@ -221,7 +221,7 @@ def test_after_an_incident_requests_return_in_steps() -> None:
 
 
 def test_threads_may_share_it() -> None:
-    throttle = Throttle(Patience(clock=monotonic, sleep=sleep, dice=lambda: 0.5))
+    throttle = Throttle(RetryClock(clock=monotonic, sleep=sleep, jitter=lambda: 0.5))
 
     def work(_: int) -> None:
         for left in range(30, 0, -1):
@@ -234,7 +234,7 @@ def test_threads_may_share_it() -> None:
     assert throttle.metrics().calls == {"reads": 240}
 
 
-def test_what_was_done_is_told_as_numbers(patience: Patience) -> None:
+def test_what_was_done_is_told_as_numbers(patience: RetryClock) -> None:
     throttle = Throttle(patience)
     throttle.leave(throttle.enter("GET", SETS), 200, {f"{STEM}-subscription-reads": "0"})
     throttle.leave(throttle.enter("GET", SETS), 200, {})
@@ -252,7 +252,7 @@ def test_what_was_done_is_told_as_numbers(patience: Patience) -> None:
     }
 
 
-def test_a_request_that_gives_up_waiting_leaves_the_queue(patience: Patience, time: Time) -> None:
+def test_a_request_that_gives_up_waiting_leaves_the_queue(patience: RetryClock, time: Time) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 

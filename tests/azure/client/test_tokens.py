@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from azure.core.credentials import AccessToken
 
-from imagebake.azure.client.no_token import NoToken
+from imagebake.azure.client.error_text import NoToken
 from imagebake.azure.client.tokens import CachedCredential
 from tests.azure.conftest import Time
 
@@ -40,14 +40,14 @@ class TokenService:
         return self.last
 
 
-def a_cache(service: TokenService, dice: float = 0.5) -> CachedCredential:
-    return CachedCredential(service, service.time.clock, lambda: dice)
+def a_cache(service: TokenService, jitter: float = 0.5) -> CachedCredential:
+    return CachedCredential(service, service.time.clock, lambda: jitter)
 
 
-def first_refresh(dice: float) -> float:
-    """When a cache with these *dice* asks a second time, if it is asked every ten seconds."""
+def first_refresh(jitter: float) -> float:
+    """When a cache with this *jitter* asks a second time, if it is asked every ten seconds."""
     service = TokenService(Time())
-    cache = a_cache(service, dice)
+    cache = a_cache(service, jitter)
     while len(service.asked) < 2:
         cache.get_token("a")
         service.time.now += 10
@@ -60,9 +60,9 @@ def test_a_token_is_fetched_once_and_refreshed_in_the_second_half_of_its_life() 
 
 
 def test_machines_that_began_together_do_not_refresh_together() -> None:
-    dice = random.Random(5)  # noqa: S311 - waits
+    jitter = random.Random(5)  # noqa: S311 - waits
 
-    moments = sorted(first_refresh(dice.random()) for _ in range(50))
+    moments = sorted(first_refresh(jitter.random()) for _ in range(50))
 
     busiest = max(sum(start <= one < start + 60 for one in moments) for start in moments)
     assert moments[-1] - moments[0] > 20 * 60

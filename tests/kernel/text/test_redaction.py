@@ -24,7 +24,7 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.error_text import refusal
 from imagebake.azure.client.identity import LoopbackCredential
-from imagebake.azure.client.retry import Patience
+from imagebake.azure.client.retry import RetryClock
 from imagebake.kernel import context
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.kernel.text.redaction import redact
@@ -158,8 +158,8 @@ def an_endpoint() -> Endpoint:
     )
 
 
-def hasty() -> Patience:
-    return Patience(clock=lambda: 0.0, sleep=lambda _: None, dice=lambda: 0.0, attempts=1)
+def hasty() -> RetryClock:
+    return RetryClock(clock=lambda: 0.0, sleep=lambda _: None, jitter=lambda: 0.0, attempts=1)
 
 
 def test_nothing_of_the_sdk_is_printed_unasked(capfd: pytest.CaptureFixture[str]) -> None:
