@@ -13,7 +13,7 @@ import pytest
 from imagebake.cli.program import OwnConfig, TaskProgram
 from tests.pins.test_pin_life import BASE
 from tests.support.archive import a_key, a_small_archive
-from tests.support.server import serving
+from tests.support.file_server import serving
 
 PACKAGE = str(Path(__file__).parents[2] / "imagebake")
 MOST_FRAMES = 9
@@ -24,7 +24,7 @@ description: A demonstration
 """
 
 
-class StopBake(Exception):  # noqa: N818 - it stops a test and is no error
+class StopBake(Exception):
     """Raised in the SDK, so that nothing is built."""
 
 

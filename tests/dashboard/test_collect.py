@@ -24,9 +24,9 @@ from imagebake.recovery.runbook import RECORDS
 from imagebake.rollout.operation import RolloutContext, claim_and_apply
 from imagebake.rollout.planners import promotion_planner
 from imagebake.rollout.present import RolloutRequest
-from tests.support.beaten import NOW, PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
+from tests.support.bake_services import Tape
 from tests.support.beats import BEGAN, a_beat
-from tests.support.cloud import Tape
+from tests.support.heartbeat_fleet import NOW, PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.live_fleets import World
 
 SPEC = a_beaten_spec()

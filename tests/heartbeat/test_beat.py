@@ -27,8 +27,8 @@ from imagebake.rollout.freezes import GateState
 from imagebake.rollout.operation import claim_and_apply
 from imagebake.rollout.planners import promotion_planner
 from imagebake.rollout.present import RolloutRequest
-from tests.support.beaten import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.beats import console_of
+from tests.support.heartbeat_fleet import PLAIN_NEEDS, Beaten, a_beaten_spec, beaten
 from tests.support.live_fleets import version_id
 
 TEN = (

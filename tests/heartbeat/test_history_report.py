@@ -18,10 +18,10 @@ from imagebake.heartbeat.history_report import (
 from imagebake.kernel.context import Context, Workspace
 from imagebake.kernel.errors import HeartbeatMissed, UsageError
 from imagebake.kernel.settings import Settings
-from tests.support.beaten import a_beaten_spec
+from tests.support.bake_services import Tape
 from tests.support.beats import BEGAN, NO_PACKAGE, a_beat
 from tests.support.builders import a_spec
-from tests.support.cloud import Tape
+from tests.support.heartbeat_fleet import a_beaten_spec
 
 SPEC = a_beaten_spec()
 

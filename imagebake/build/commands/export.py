@@ -10,7 +10,7 @@ from imagebake.kernel.context import ensure_programs, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import VERSION, Flag, Word
 from imagebake.kernel.host import system_packages
-from imagebake.kernel.host.files import arriving
+from imagebake.kernel.host.files import atomic_file
 from imagebake.lock.selection import find_spec, split_version
 from imagebake.session.session import CloudSession, connect, find_version
 
@@ -58,5 +58,5 @@ def export(
 
 
 def _write_tar(session: CloudSession, version_id: str, path: Path) -> None:
-    with arriving(path) as file, session.images.open_tar(version_id) as stream:
+    with atomic_file(path) as file, session.images.open_tar(version_id) as stream:
         shutil.copyfileobj(stream, file, 1 << 20)

@@ -22,7 +22,7 @@ from imagebake.lab.local_cloud import make_engine, open_local_backend
 from imagebake.lock import artifact_sources
 from imagebake.lock.apt_sources import source_file
 from imagebake.session.session import local_endpoint, retry_clock
-from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, stand_in
+from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, STAND_INS, StandIn, find_stand_in
 from imagebake.spec.model.foreign_template import NotATemplate, template_body
 
 _LARGEST = 4 << 20
@@ -126,7 +126,7 @@ def _chosen(source: dict[str, Any], suite: str) -> StandIn:
     own = "ubuntu" if platform.freedesktop_os_release().get("ID") == "ubuntu" else "debian"
     if suite:
         return StandIn("", "", own, suite)
-    found = stand_in(source)
+    found = find_stand_in(source)
     shown = ":".join(str(source.get(part, "")) for part in ("publisher", "offer", "sku"))
     if found is None:
         known = ", ".join(stand_in.offer for stand_in in STAND_INS if stand_in.distribution == own)

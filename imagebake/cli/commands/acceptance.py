@@ -32,4 +32,4 @@ def acceptance(
     command += ["--state", str(context.workspace.state / "clients")]
     command += ["--json"] if as_json else []
     command += [client] if client else []
-    return process.attached(command, cwd=root)
+    return process.run_on_terminal(command, cwd=root)

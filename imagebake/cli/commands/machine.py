@@ -92,7 +92,7 @@ def _provide_azurite(context: Context) -> bool:
     if not (context.workspace.root / "tests" / "azurite" / "package.json").is_file():
         return True
     command = [sys.executable, "-m", "tests.support.azurite"]
-    return process.attached(command, cwd=context.workspace.root) == 0
+    return process.run_on_terminal(command, cwd=context.workspace.root) == 0
 
 
 def _provide_development(context: Context) -> int:
@@ -100,7 +100,7 @@ def _provide_development(context: Context) -> int:
     root = context.workspace.root
     if Path(sys.prefix) != root / ".venv":
         return 0  # another environment: its owner decides what is in it
-    return process.attached([root / "inv", "--development"])
+    return process.run_on_terminal([root / "inv", "--development"])
 
 
 def test(
@@ -130,7 +130,7 @@ def test(
     command += [path] if path else ["-n", "3", "--dist", "worksteal"]
     command += [flag for flag, given in (("--slow", slow), ("--bless", bless)) if given]
     command += ["-k", select] if select else []
-    return process.attached(command, cwd=context.workspace.root)
+    return process.run_on_terminal(command, cwd=context.workspace.root)
 
 
 def bench(
@@ -150,7 +150,7 @@ def bench(
             hint="benchmarks: " + ", ".join(stem.removeprefix("bench_") for stem in known),
         )
     for stem in wanted:
-        if code := process.attached(
+        if code := process.run_on_terminal(
             [sys.executable, "-m", f"benchmarks.{stem}"], cwd=folder.parent
         ):
             return code

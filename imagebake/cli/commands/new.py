@@ -24,7 +24,7 @@ from imagebake.spec.load import load_spec, spec_names
 from imagebake.spec.model import types
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import PackagePin
-from imagebake.spec.yaml.scalars import written, written_words
+from imagebake.spec.yaml.scalars import quote_scalar, quote_sentence
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 
@@ -53,22 +53,22 @@ def _lines(answers: NewImage) -> Iterator[str]:
     yield ""
     yield f"extends: base/{answers.base}.yaml"
     yield ""
-    yield f"name: {written_words(answers.name)}"
-    yield f"description: {written_words(answers.description)}"
+    yield f"name: {quote_sentence(answers.name)}"
+    yield f"description: {quote_sentence(answers.description)}"
     if answers.owner:
-        yield f"owner: {written_words(answers.owner)}"
+        yield f"owner: {quote_sentence(answers.owner)}"
     yield ""
     yield "gallery:"
-    yield f"  definition: {written_words(answers.name)}"
+    yield f"  definition: {quote_sentence(answers.name)}"
     yield "  identifier:"
-    yield f"    offer: {written_words(answers.offer)}"
-    yield f"    sku: {written_words(answers.sku)}"
+    yield f"    offer: {quote_sentence(answers.offer)}"
+    yield f"    sku: {quote_sentence(answers.sku)}"
     if answers.cron:
         yield ""
         yield "schedule:"
-        yield f"  cron: {written_words(answers.cron)}"
+        yield f"  cron: {quote_sentence(answers.cron)}"
         if answers.timezone:
-            yield f"  timezone: {written_words(answers.timezone)}"
+            yield f"  timezone: {quote_sentence(answers.timezone)}"
 
 
 def _pins(packages: Mapping[str, str]) -> Iterator[str]:
@@ -76,8 +76,8 @@ def _pins(packages: Mapping[str, str]) -> Iterator[str]:
         yield ""
         yield "pins:"
     for package, version in packages.items():
-        yield f"  - package: {written_words(package)}"
-        yield f"    version: {written(version)}"
+        yield f"  - package: {quote_sentence(package)}"
+        yield f"    version: {quote_scalar(version)}"
 
 
 _ANY = "0-0"
