@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import azurite, target
+from tests.support import azurite, contract_target
 from tests.support.golden import Golden
 
 # How fast something is belongs to benchmarks; a busy machine breaks no law.
@@ -35,21 +35,21 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
     config = pluginmanager.get_plugin("pytestconfig")
     if config and AZURE in config.invocation_params.args:  # tests ask as soon as they are imported
-        target.use_azure(os.environ)
+        contract_target.use_azure(os.environ)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to speak to a subscription that is not named, or from many tests at once."""
     if not config.getoption(AZURE):
         return
-    if target.subscription(os.environ) is None:
+    if contract_target.subscription(os.environ) is None:
         raise pytest.UsageError("--azure needs a subscription: set AZURE_SUBSCRIPTION_ID")
     if config.getoption("numprocesses", None):
         raise pytest.UsageError("--azure runs one test after the other: leave -n away")
 
 
 def pytest_report_header() -> str:
-    return target.told(os.environ)
+    return contract_target.told(os.environ)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ from imagebake.cli.commands.generate import producers
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.templating import Templates
 from imagebake.lock import locking as locks
-from imagebake.pipelines.workflows import Pipelines, check_pipelines, render_workflows
+from imagebake.pipelines.workflows import WorkflowSettings, check_workflows, render_workflows
 from imagebake.spec.load import load_all
 
 
@@ -27,8 +27,9 @@ def test_the_workflows_are_what_the_specs_and_settings_ask_for(project: Path) ->
     specs = load_all(project / "image_specs", root=project).values()
     azure = Settings().cloud == "azure"
 
-    check_pipelines(
-        project, render_workflows(specs, Pipelines(azure=azure), Templates(project / "templates"))
+    check_workflows(
+        project,
+        render_workflows(specs, WorkflowSettings(azure=azure), Templates(project / "templates")),
     )
 
 

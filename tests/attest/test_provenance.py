@@ -8,7 +8,7 @@ from typing import Any
 from imagebake.attest.provenance import PROVENANCE, SBOM
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.spec.plan import PLAN
-from tests.support.attested import a_sample, masked
+from tests.support.attested_version import a_sample, masked
 from tests.support.golden import Golden
 
 

@@ -13,7 +13,7 @@ from imagebake.attest.provenance import SBOM
 from imagebake.attest.sbom import sbom
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import sha256_bytes
-from tests.support.attested import AGENT_ZIP, ZIP, Sample, a_sample, masked
+from tests.support.attested_version import AGENT_ZIP, ZIP, Sample, a_sample, masked
 from tests.support.golden import Golden
 
 

@@ -17,7 +17,7 @@ from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import UsageError
 from imagebake.spec.plan import PLAN, plan_record
-from tests.support.attested import JQ, Sample, a_sample, masked
+from tests.support.attested_version import JQ, Sample, a_sample, masked
 from tests.support.golden import Golden
 from tests.support.images import Node, a_tar, text
 from tests.support.keys import KINDS, a_private_key

@@ -26,10 +26,10 @@ from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support import azurite
 from tests.support.azurite import Azurite, serving_tokens
+from tests.support.bake_services import quick
 from tests.support.builders import a_lock, a_spec, a_spec_document
-from tests.support.cloud import quick
 from tests.support.packages import a_deb, ar
-from tests.support.relay import Relay, relaying
+from tests.support.storage_relay import Relay, relaying
 
 _NUMBERS = itertools.count(1)
 

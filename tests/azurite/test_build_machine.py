@@ -16,7 +16,7 @@ from imagebake.mirror import remote
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
-from tests.support.cloud import Tape
+from tests.support.bake_services import Tape
 
 pytestmark = pytest.mark.azurite
 

@@ -15,8 +15,8 @@ from imagebake.azure.blob.containers import Container
 from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
-from tests.support.cloud import Tape
-from tests.support.relay import Relay
+from tests.support.bake_services import Tape
+from tests.support.storage_relay import Relay
 
 pytestmark = pytest.mark.azurite
 

@@ -14,9 +14,9 @@ from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
 from tests.support.azurite import ACCOUNT, Azurite
-from tests.support.cloud import Tape
+from tests.support.bake_services import Tape
 from tests.support.plans import a_plan
-from tests.support.relay import Relay
+from tests.support.storage_relay import Relay
 
 pytestmark = pytest.mark.azurite
 

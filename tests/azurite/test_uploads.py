@@ -10,8 +10,8 @@ import pytest
 from imagebake.azure.blob.containers import Container, Stamp
 from imagebake.azure.blob.uploads import Parcel, Upload, blocks_of
 from imagebake.kernel.errors import ArtifactError, CloudError
-from tests.support.cloud import Tape
-from tests.support.relay import Relay
+from tests.support.bake_services import Tape
+from tests.support.storage_relay import Relay
 
 pytestmark = pytest.mark.azurite
 

@@ -17,9 +17,9 @@ from imagebake.bootstrap.preflight import CHECKS, Check, examine
 from imagebake.bootstrap.rbac import BAKE
 from imagebake.emulator.management.quota_profile import QuotaProfile
 from imagebake.emulator.server import Emulator
+from tests.support.bake_services import SUBSCRIPTION
+from tests.support.bootstrapped_subscription import Site, a_foundation
 from tests.support.builders import a_spec
-from tests.support.cloud import SUBSCRIPTION
-from tests.support.foundations import Site, a_foundation
 from tests.support.machines import ObedientBuilder, a_cloud, a_machine
 
 HERE = f"/subscriptions/{SUBSCRIPTION}"

@@ -17,10 +17,10 @@ from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.rollout.gallery_retirement import retire_versions
 from tests.rollout.commands.test_retire import ORDER, TERMS, build
-from tests.support.beaten import beaten
-from tests.support.cloud import a_plan
+from tests.support.bake_services import a_plan
+from tests.support.bootstrapped_subscription import Site, a_foundation
 from tests.support.emulators import Clock
-from tests.support.foundations import Site, a_foundation
+from tests.support.heartbeat_fleet import beaten
 from tests.support.live_fleets import set_id, version_id
 from tests.support.machines import Machine
 from tests.support.rollouts import Rollout, a_ringed_spec, a_rollout

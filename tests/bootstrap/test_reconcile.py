@@ -27,9 +27,9 @@ from imagebake.emulator.store import snapshot
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.spec.model.image_spec import Generation
 from tests.conftest import ROOT
+from tests.support.bake_services import Tape
+from tests.support.bootstrapped_subscription import Site, a_foundation
 from tests.support.builders import a_spec
-from tests.support.cloud import Tape
-from tests.support.foundations import Site, a_foundation
 from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 
 SECOND = GalleryLocation(name="imagebake_second", group="imagebake-second", location="northeurope")

@@ -19,7 +19,7 @@ from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import BakeFailed, CloudError, RenderError, RolloutRefused
 from imagebake.spec.plan import BakePlan, Delivery
-from tests.support.cloud import a_plan, a_template, render
+from tests.support.bake_services import a_plan, a_template, render
 from tests.support.machines import Machine, ObedientBuilder
 
 TEMPLATES = "*/imageTemplates/*"
@@ -355,7 +355,7 @@ def test_a_version_that_a_killed_bake_finished_is_recorded_not_remade(
 @pytest.mark.parametrize("event", ["Prepare gallery", "Build image", "Customizing", "Replicate"])
 def test_a_bake_that_was_killed_is_picked_up(tmp_path: Path, event: str) -> None:
     folder = tmp_path / "machine"
-    command = [sys.executable, "-m", "tests.support.killed", str(folder), event]
+    command = [sys.executable, "-m", "tests.support.killed_bake", str(folder), event]
     killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
     assert killed.returncode == -signal.SIGKILL
 
@@ -464,7 +464,7 @@ def test_what_was_revoked_is_not_baked_again_unless_it_has_to_be(machine: Machin
     assert caught.value.message == said
     assert caught.value.hint == "./inv bump demo may help; --force bakes it all the same"
     assert str(forced.version.version) == "2026.1122.1"
-    assert f"{said}; so is what is baked now" in machine.tape.notes
+    assert f"{said}, and so will this version be" in machine.tape.notes
 
 
 def test_what_was_revoked_for_some_rings_is_there_for_the_others(machine: Machine) -> None:

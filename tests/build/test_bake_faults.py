@@ -11,8 +11,8 @@ import pytest
 
 from imagebake.emulator.calls import Pace
 from imagebake.kernel.errors import BakeFailed, CloudError
-from tests.support.cloud import a_plan
-from tests.support.networks import (
+from tests.support.bake_services import a_plan
+from tests.support.faulty_network import (
     Killed,
     Way,
     cut,

@@ -6,7 +6,7 @@ import pytest
 
 from imagebake.azure.compute import image_history
 from imagebake.kernel.errors import UsageError
-from tests.support.cloud import a_plan
+from tests.support.bake_services import a_plan
 from tests.support.machines import NOW, Machine
 
 

@@ -11,7 +11,7 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.spec.plan import BakePlan
-from tests.support.cloud import a_plan
+from tests.support.bake_services import a_plan
 from tests.support.virtual_clouds import HOUR, MINUTE, Bakery, VirtualCloud, a_virtual_cloud
 
 TOKENS = "*/oauth2/v2.0/token"

@@ -224,7 +224,7 @@ def test_a_build_that_died_with_its_process_is_begun_anew(tmp_path: Path) -> Non
         assert result.made
         assert builder.built == 1
         assert machine.tape.notes[0] == (
-            "the build ended with the process that ran it: beginning it anew"
+            "the build died with the process that ran it: starting it again"
         )
         assert len(machine.versions()) == 1
         assert machine.notes.under_way("demo") == ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.files import file_lock
 
 HERE = Path(__file__).parent
 AZ_LOCK = HERE / "az" / "requirements.lock"
@@ -41,7 +41,7 @@ class Environment:
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in locks)).hexdigest()
         place = self.folder / f"{name}-{digest[:12]}"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder / f"{name}.lock"):
+        with file_lock(self.folder / f"{name}.lock"):
             if not (place / "complete").exists():
                 shutil.rmtree(place, ignore_errors=True)
                 place.mkdir()

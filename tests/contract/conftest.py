@@ -1,7 +1,4 @@
-"""The real clients, against the emulator, or with `--azure` against a subscription.
-
-What is tested here is what we believe of Azure.
-"""
+"""Fixtures of the contract tests: the real clients, on the emulator or on a subscription."""
 
 from __future__ import annotations
 
@@ -16,10 +13,10 @@ from azure.core.exceptions import HttpResponseError
 
 from imagebake.emulator.machines.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
+from tests.support.clean_resource_group import emptied, group_of_this_run
+from tests.support.contract_target import Subscription
+from tests.support.contract_target import subscription as find_subscription
 from tests.support.emulators import Azure, Clock, RecordingBuilder, azure
-from tests.support.target import Subscription
-from tests.support.target import subscription as find_subscription
-from tests.support.tidy import emptied, group_of_this_run
 
 MARKETPLACE = Marketplace(
     images={
@@ -43,7 +40,7 @@ POWERS = frozenset({"emulator", "builder", "clock", "host"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever asks for a power of the emulator needs the emulator."""
+    """Mark tests that use powers of the emulator `emulator_only`."""
     for item in items:
         function = getattr(item, "function", None)
         if function and item.path.is_relative_to(Path(__file__).parent):
@@ -81,7 +78,7 @@ def emulator(tmp_path: Path, builder: RecordingBuilder, clock: Clock) -> Iterato
 
 @pytest.fixture(scope="session")
 def subscription() -> Iterator[Subscription | None]:
-    """With `--azure` the subscription, with a resource group that is this run's."""
+    """With `--azure`, the subscription with a resource group of this run."""
     target = find_subscription(os.environ)
     if target is None:
         yield None
@@ -94,7 +91,7 @@ def subscription() -> Iterator[Subscription | None]:
 def end(
     request: pytest.FixtureRequest, subscription: Subscription | None
 ) -> Iterator[Emulator | Subscription]:
-    """What a test speaks to: an emulator of its own, or a group that is empty before and after."""
+    """The ARM endpoint of a test: a fresh emulator, or a group emptied before and after."""
     if subscription is None:
         yield request.getfixturevalue("emulator")
         return
@@ -114,7 +111,7 @@ Refused = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def refused() -> Refused:
-    """Call something that must be refused; returns status, code and message."""
+    """Call something that must be refused; return status, code and message."""
 
     def call(doing: Callable[..., Any], *args: Any, **options: Any) -> tuple[int, str, str]:  # noqa: ANN401
         with pytest.raises(HttpResponseError) as caught:

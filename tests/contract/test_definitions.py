@@ -1,4 +1,4 @@
-"""What we believe about image definitions."""
+"""Contract of image definitions."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def test_before_2025_generation_1_is_the_default(arm: Azure) -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "given",
     [{"features": [{"name": "SecurityType", "value": "Standard"}]}, {"hyperVGeneration": "V1"}],
     ids=["security", "generation"],
 )
-def test_what_is_said_is_not_defaulted(arm: Azure, said: dict[str, Any]) -> None:
+def test_given_properties_are_not_defaulted(arm: Azure, given: dict[str, Any]) -> None:
     arm.gallery()
 
-    made = _create(arm, "2026-03-03", **_sparse(**said))
+    made = _create(arm, "2026-03-03", **_sparse(**given))
 
     values = [feature.value for feature in made.properties.features or ()]
     assert "TrustedLaunchSupported" not in values

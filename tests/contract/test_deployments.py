@@ -1,4 +1,4 @@
-"""Deployments of templates: their order, their expressions, and how they fail."""
+"""Contract of ARM template deployments: dependency order, expressions, failures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.resources.deployments import deploy
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from tests.support.cloud import an_endpoint, quick
+from tests.support.bake_services import an_endpoint, quick
 from tests.support.emulators import GROUP, GROUP_ID
 
 DEPLOYMENT = f"{GROUP_ID}/providers/Microsoft.Resources/deployments/one"
@@ -57,11 +57,14 @@ def test_resources_are_made_in_order_and_what_fails_is_told(clients: Clients) ->
 
     made = clients.send("read", "GET", f"{named('first')}{API}")
     after = clients.send("read", "GET", f"{named('second')}{API}")
-    told = clients.send("read", "GET", f"{DEPLOYMENT}{API}")["properties"]
+    properties = clients.send("read", "GET", f"{DEPLOYMENT}{API}")["properties"]
     assert made["tags"] == {"a": "b"}
     assert after["tags"] == {"of": made["properties"]["principalId"], "text": "[in brackets]"}
-    assert told["provisioningState"] == "Failed"
-    assert [one["id"] for one in told["outputResources"]] == [named("first"), named("second")]
+    assert properties["provisioningState"] == "Failed"
+    assert [resource["id"] for resource in properties["outputResources"]] == [
+        named("first"),
+        named("second"),
+    ]
 
 
 BROKEN: tuple[tuple[list[dict[str, Any]], dict[str, Any], str], ...] = (
@@ -98,11 +101,11 @@ def test_only_the_incremental_mode_is_emulated(clients: Clients) -> None:
 def test_what_would_happen_is_told_by_ids(clients: Clients) -> None:
     clients.send("make it", "PUT", f"{DEPLOYMENT}{API}", body(identity("a")))
 
-    told = clients.send(
+    result = clients.send(
         "ask", "POST", f"{DEPLOYMENT}/whatIf{API}", body(identity("a"), identity("b"))
     )
 
-    assert told["properties"]["changes"] == [
+    assert result["properties"]["changes"] == [
         {"resourceId": named("a"), "changeType": "Deploy"},
         {"resourceId": named("b"), "changeType": "Create"},
     ]

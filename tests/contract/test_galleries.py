@@ -1,4 +1,4 @@
-"""What we believe about galleries."""
+"""Contract of galleries."""
 
 from __future__ import annotations
 

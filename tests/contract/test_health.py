@@ -1,4 +1,4 @@
-"""What we believe of Azure's own health."""
+"""Contract of Microsoft.ResourceHealth events."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_incident_says_what_it_strikes_and_where(arm: Azure, emulator: Emulat
     assert properties["title"] == "Disks are slow"
     (impact,) = properties["impact"]
     assert impact["impactedService"] == "Virtual Machines"
-    regions = [one["impactedRegion"] for one in impact["impactedRegions"]]
+    regions = [region["impactedRegion"] for region in impact["impactedRegions"]]
     assert regions == ["West Europe", "East US"]
     emulator.health = ()
     assert ask(arm).json() == {"value": []}

@@ -1,4 +1,4 @@
-"""What is kept and does nothing: what of it is checked all the same."""
+"""Contract of identities, networks and storage accounts: validation without behaviour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from imagebake.azure.client.clients import Clients
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
-from tests.support.cloud import an_endpoint, quick
+from tests.support.bake_services import an_endpoint, quick
 from tests.support.emulators import GROUP_ID
 
 NETWORKS = "Microsoft.Network/virtualNetworks"
@@ -74,27 +74,27 @@ def test_storage_accounts_are_checked(put: Put) -> None:
 
 def test_federated_credentials_are_checked(put: Put) -> None:
     kind = f"{IDENTITIES}/one/federatedIdentityCredentials"
-    told = {"issuer": "https://a.example", "subject": "me", "audiences": ["api://x"]}
+    credential = {"issuer": "https://a.example", "subject": "me", "audiences": ["api://x"]}
 
     with pytest.raises(CloudError, match="ParentResourceNotFound"):
-        put(kind, "c", **told)
+        put(kind, "c", **credential)
     put(IDENTITIES, "one")
     with pytest.raises(CloudError, match="Required property 'subject' is missing"):
-        put(kind, "c", **told | {"subject": ""})
+        put(kind, "c", **credential | {"subject": ""})
     with pytest.raises(CloudError, match="Exactly one audience"):
-        put(kind, "c", **told | {"audiences": ["a", "b"]})
-    put(kind, "c", **told)
+        put(kind, "c", **credential | {"audiences": ["a", "b"]})
+    put(kind, "c", **credential)
     with pytest.raises(CloudError, match="combination already exists"):
-        put(kind, "d", **told)
+        put(kind, "d", **credential)
 
 
 def test_the_rest_is_kept_as_it_was_given(put: Put) -> None:
     rules = [{"name": "a", "properties": {"whatever": [1, 2]}}]
 
     made = put("Microsoft.Network/networkSecurityGroups", "n", securityRules=rules)
-    one = put(IDENTITIES, "one")["properties"]
+    created = put(IDENTITIES, "one")["properties"]
     same = put(IDENTITIES, "one")["properties"]
 
     assert made["properties"]["securityRules"] == rules
     assert made["location"] == "westeurope"
-    assert one == same  # whoever an identity is, it stays
+    assert created == same  # whoever an identity is, it stays

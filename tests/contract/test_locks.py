@@ -1,4 +1,4 @@
-"""What we believe of management locks."""
+"""Contract of management locks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def version(arm: Azure) -> None:
 
 
 def ask(arm: Azure, method: str, scope: str, name: str = "", **body: str) -> HttpResponse:
-    """Ask for locks through the compute client's pipeline."""
+    """Request locks through the compute client's pipeline."""
     stem = f"{scope}/providers/Microsoft.Authorization/locks"
     url = f"{stem}/{name}" if name else stem
     content = {"properties": body} if body else None
@@ -35,7 +35,7 @@ def lock(arm: Azure, scope: str, level: str = "CanNotDelete", name: str = "keep"
 
 
 def names(arm: Azure, scope: str) -> list[str]:
-    return [one["id"].lower() for one in ask(arm, "GET", scope).json()["value"]]
+    return [lock["id"].lower() for lock in ask(arm, "GET", scope).json()["value"]]
 
 
 def delete(arm: Azure, version: str) -> None:
@@ -44,7 +44,7 @@ def delete(arm: Azure, version: str) -> None:
 
 def there(arm: Azure) -> list[str]:
     found = arm.compute.gallery_image_versions.list_by_gallery_image(GROUP, "shelf", "demo")
-    return [str(one.name) for one in found]
+    return [str(lock.name) for lock in found]
 
 
 ALL_OF_IT = pytest.param(
@@ -112,9 +112,9 @@ def test_locks_are_listed_with_those_below(arm: Azure) -> None:
 def test_a_lock_says_what_it_is(arm: Azure) -> None:
     lock(arm, VERSION_ID)
 
-    told = ask(arm, "GET", VERSION_ID, "keep").json()
+    shown = ask(arm, "GET", VERSION_ID, "keep").json()
 
-    assert told["properties"] == {"level": "CanNotDelete", "notes": "because"}
+    assert shown["properties"] == {"level": "CanNotDelete", "notes": "because"}
     assert ask(arm, "GET", VERSION_ID, "other").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""What we believe of virtual machines and their extensions."""
+"""Contract of virtual machines and their extensions."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _distributor() -> dict[str, Any]:
 
 
 def a_machine(**properties: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """The body of a machine with *properties*; None takes one away."""
+    """Return a VM's body with *properties*; None removes a property."""
     whole: dict[str, Any] = {
         "hardwareProfile": {"vmSize": "Standard_D2s_v5"},
         "storageProfile": {"imageReference": {"id": VERSION_ID}},
@@ -104,7 +104,7 @@ def extend(arm: Azure, name: str = "hello", **properties: Any) -> Any:  # noqa: 
 
 
 def why(caught: pytest.ExceptionInfo[HttpResponseError]) -> Any:  # noqa: ANN401 - a model
-    """The code and message of a refusal."""
+    """Return the code and message of a refused call."""
     return caught.value.error
 
 
@@ -289,7 +289,7 @@ def test_a_machine_that_is_deleted_is_turned_off(arm: Azure, host: TinyHost) -> 
     arm.compute.virtual_machines.begin_delete(GROUP, "first").result()
 
     assert host.machines[0].stopped
-    assert [one.name for one in arm.compute.virtual_machines.list(GROUP)] == []
+    assert [machine.name for machine in arm.compute.virtual_machines.list(GROUP)] == []
 
 
 def test_a_machine_cannot_have_another_image(arm: Azure) -> None:
@@ -416,9 +416,9 @@ def test_the_console_is_behind_an_address_that_is_its_own_permission(
     host.printed = lambda order: f"{order.name} login:".encode()
     create(arm, diagnosticsProfile={"bootDiagnostics": {"enabled": True}})
 
-    told = arm.compute.virtual_machines.retrieve_boot_diagnostics_data(GROUP, "first")
+    diagnostics = arm.compute.virtual_machines.retrieve_boot_diagnostics_data(GROUP, "first")
 
-    address = str(told.serial_console_log_blob_uri)
+    address = str(diagnostics.serial_console_log_blob_uri)
     assert address.startswith(emulator.url)
     context = ssl.create_default_context(cafile=emulator.ca)
     with urllib.request.urlopen(address, context=context) as answer:  # noqa: S310 - our own

@@ -1,4 +1,4 @@
-"""What we believe about the wire: statuses, headers and the documents of operations."""
+"""Contract of the wire: statuses, headers and operation documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may what: roles, their assignments, and the requests that they permit."""
+"""Contract of Azure RBAC: role definitions, role assignments and the requests they allow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from imagebake.azure.client.clients import Clients
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
 from imagebake.kernel.errors import CloudError
-from tests.support.cloud import an_endpoint, quick
+from tests.support.bake_services import an_endpoint, quick
+from tests.support.bootstrapped_subscription import Token
 from tests.support.emulators import GROUP_ID, Azure, a_template
-from tests.support.foundations import Token
 
 IDENTITY = f"{GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 AUTHORIZATION = "providers/Microsoft.Authorization"
@@ -24,7 +24,7 @@ API = "?api-version=2022-04-01"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Somebody who may do everything, and an identity that has nothing yet."""
+    """A client that may do everything, and an identity that has no role yet."""
 
     owner: Clients
     emulator: Emulator
@@ -34,13 +34,13 @@ class Desk:
         return self.owner.send("write", "PUT", f"{named}{API}", {"properties": properties})
 
     def role(self, *actions: str, scopes: tuple[str, ...] = (GROUP_ID,)) -> None:
-        told = {"roleName": "reader", "permissions": [{"actions": list(actions)}]}
-        self.put(ROLE, told | {"assignableScopes": list(scopes)})
+        properties = {"roleName": "reader", "permissions": [{"actions": list(actions)}]}
+        self.put(ROLE, properties | {"assignableScopes": list(scopes)})
 
     def assign(self, scope: str, name: str = "one", **changes: str) -> Any:  # noqa: ANN401 - JSON
         principal = self.identity["properties"]["principalId"]
-        told = {"roleDefinitionId": ROLE, "principalId": principal} | changes
-        return self.put(f"{scope}/{AUTHORIZATION}/roleAssignments/{name}", told)
+        properties = {"roleDefinitionId": ROLE, "principalId": principal} | changes
+        return self.put(f"{scope}/{AUTHORIZATION}/roleAssignments/{name}", properties)
 
 
 pytestmark = pytest.mark.emulator_only("asks with the identities of one of its own")
@@ -57,7 +57,7 @@ def desk(emulator: Emulator, arm: Azure) -> Iterator[Desk]:
 
 @pytest.fixture
 def ask(desk: Desk) -> Iterator[Callable[..., Any]]:
-    """Ask as the identity."""
+    """Send a request as the identity."""
     token = Token(desk.identity["properties"]["clientId"])
     endpoint = an_endpoint(desk.emulator.url, desk.emulator.ca, credential=token)
     with Clients(endpoint, quick()) as clients:

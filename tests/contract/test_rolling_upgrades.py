@@ -1,4 +1,4 @@
-"""What we believe of how the instances of a scale set get another image."""
+"""Contract of upgrades: how the instances of a scale set get another image."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
+from tests.support.contract_target import Subscription
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock, azure
 from tests.support.scale_sets import create, image, states, update, versions
-from tests.support.target import Subscription
 
 POLICY = {"maxBatchInstancePercent": 50, "pauseTimeBetweenBatches": "PT1M"}
 
@@ -39,7 +39,7 @@ def latest(arm: Azure) -> Any:  # noqa: ANN401 - a model
 
 
 def counts(arm: Azure) -> tuple[int, int, int, int]:
-    """How many instances are done, have failed, are under way, are waiting."""
+    """Return the numbers of upgraded, failed, upgrading and pending instances."""
     progress = latest(arm).progress
     return (
         progress.successful_instance_count,
@@ -301,8 +301,8 @@ def test_upgrades_are_remembered(arm: Azure) -> None:
         update(arm, image(version))
         upgrades(arm).begin_start_os_upgrade(GROUP, "web").result()
 
-    history = [one.properties for one in sets(arm).get_os_upgrade_history(GROUP, "web")]
+    history = [upgrade.properties for upgrade in sets(arm).get_os_upgrade_history(GROUP, "web")]
 
-    targets = [one.target_image_reference.id.rpartition("/")[2] for one in history]
+    targets = [upgrade.target_image_reference.id.rpartition("/")[2] for upgrade in history]
     assert targets == ["1.0.0", "1.0.1"]
-    assert {one.running_status.code for one in history} == {"Completed"}
+    assert {upgrade.running_status.code for upgrade in history} == {"Completed"}

@@ -1,4 +1,4 @@
-"""What we believe about runs."""
+"""Contract of image template runs."""
 
 from __future__ import annotations
 

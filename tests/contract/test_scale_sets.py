@@ -1,4 +1,4 @@
-"""What we believe of scale sets of uniform orchestration."""
+"""Contract of scale sets with uniform orchestration."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
+from tests.support.contract_target import Subscription
 from tests.support.emulators import DEFINITION_ID, GROUP, Azure, Clock, azure
 from tests.support.scale_sets import a_scale_set, create, image, states, update, versions
-from tests.support.target import Subscription
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def sets(arm: Azure) -> Any:  # noqa: ANN401 - the client's generated type says 
 
 
 def why(caught: pytest.ExceptionInfo[Any]) -> Any:  # noqa: ANN401 - a model
-    """The code and message of a refusal."""
+    """Return the code and message of a refused call."""
     return caught.value.error
 
 
@@ -42,9 +42,9 @@ def test_a_scale_set_has_as_many_instances_as_it_wants(arm: Azure) -> None:
     made = create(arm, capacity=3)
 
     assert made.provisioning_state == "Succeeded"
-    assert [one.instance_id for one in instances(arm)] == ["0", "1", "2"]
-    assert [one.name for one in instances(arm)] == ["web_0", "web_1", "web_2"]
-    names = [one.os_profile.computer_name for one in instances(arm)]
+    assert [instance.instance_id for instance in instances(arm)] == ["0", "1", "2"]
+    assert [instance.name for instance in instances(arm)] == ["web_0", "web_1", "web_2"]
+    names = [instance.os_profile.computer_name for instance in instances(arm)]
     assert names == ["web000000", "web000001", "web000002"]
     assert versions(arm) == ["1.0.0"] * 3
 
@@ -55,7 +55,7 @@ def test_scaling_in_takes_the_youngest_and_numbers_are_not_given_twice(arm: Azur
     update(arm, {"sku": {"capacity": 1}})
     update(arm, {"sku": {"capacity": 2}})
 
-    assert [one.instance_id for one in instances(arm)] == ["0", "3"]
+    assert [instance.instance_id for instance in instances(arm)] == ["0", "3"]
 
 
 def test_a_put_of_the_size_alone_leaves_the_model(arm: Azure) -> None:
@@ -65,15 +65,15 @@ def test_a_put_of_the_size_alone_leaves_the_model(arm: Azure) -> None:
     changed = sets(arm).begin_create_or_update(GROUP, "web", body).result()
 
     assert changed.virtual_machine_profile == sets(arm).get(GROUP, "web").virtual_machine_profile
-    assert [one.latest_model_applied for one in instances(arm)] == [True]
+    assert [instance.latest_model_applied for instance in instances(arm)] == [True]
 
 
 def test_scale_sets_are_listed_in_their_group_and_in_their_subscription(arm: Azure) -> None:
     create(arm)
     create(arm, "api", capacity=0)
 
-    assert [one.name for one in sets(arm).list(GROUP)] == ["api", "web"]
-    assert [one.name for one in sets(arm).list_all()] == ["api", "web"]
+    assert [scale_set.name for scale_set in sets(arm).list(GROUP)] == ["api", "web"]
+    assert [scale_set.name for scale_set in sets(arm).list_all()] == ["api", "web"]
 
 
 def test_a_list_of_instances_comes_in_pages_with_what_was_asked_for(arm: Azure) -> None:
@@ -82,7 +82,7 @@ def test_a_list_of_instances_comes_in_pages_with_what_was_asked_for(arm: Azure) 
     found = instances(arm, expand="instanceView")
 
     assert len(found) == 60
-    assert all(one.instance_view.statuses for one in found)
+    assert all(instance.instance_view.statuses for instance in found)
 
 
 def test_every_change_moves_the_etag(arm: Azure) -> None:
@@ -142,7 +142,7 @@ def test_a_new_model_is_not_yet_that_of_the_instances(arm: Azure) -> None:
 
     update(arm, image("1.0.1"))
 
-    assert [one.latest_model_applied for one in instances(arm)] == [False, False]
+    assert [instance.latest_model_applied for instance in instances(arm)] == [False, False]
     assert versions(arm) == ["1.0.0"] * 2
 
 
@@ -153,7 +153,7 @@ def test_new_instances_have_the_model_of_the_day(arm: Azure) -> None:
     update(arm, {"sku": {"capacity": 3}})
 
     assert versions(arm) == ["1.0.0", "1.0.0", "1.0.1"]
-    assert [one.latest_model_applied for one in instances(arm)] == [False, False, True]
+    assert [instance.latest_model_applied for instance in instances(arm)] == [False, False, True]
 
 
 def test_a_patch_leaves_what_it_does_not_name(arm: Azure) -> None:
@@ -164,7 +164,7 @@ def test_a_patch_leaves_what_it_does_not_name(arm: Azure) -> None:
     assert changed.sku.name == "Standard_D2s_v5"
     assert changed.tags == {"for": "a test"}
     assert changed.upgrade_policy.mode == "Manual"
-    assert [one.latest_model_applied for one in instances(arm)] == [True, True]
+    assert [instance.latest_model_applied for instance in instances(arm)] == [True, True]
 
 
 def test_a_definition_stands_for_the_latest_version_that_the_region_shows(arm: Azure) -> None:
@@ -227,7 +227,7 @@ def test_instances_take_their_time_and_may_fail(
     view: Any = arm.compute.virtual_machine_scale_set_vms.get_instance_view(GROUP, "web", "1")
     assert view.vm_health.status.code == "HealthState/unhealthy"
     summary = sets(arm).get_instance_view(GROUP, "web").virtual_machine.statuses_summary
-    assert [(one.code, one.count) for one in summary] == [
+    assert [(state.code, state.count) for state in summary] == [
         ("ProvisioningState/failed", 1),
         ("ProvisioningState/succeeded", 1),
     ]
@@ -263,7 +263,7 @@ def test_secrets_of_a_scale_set_are_not_told_again(arm: Azure) -> None:
     create(arm, osProfile=profile)
 
     assert "c2VjcmV0" not in str(sets(arm).get(GROUP, "web").as_dict())
-    assert "c2VjcmV0" not in str([one.as_dict() for one in instances(arm)])
+    assert "c2VjcmV0" not in str([instance.as_dict() for instance in instances(arm)])
 
 
 def test_a_scale_set_goes_with_its_instances(arm: Azure) -> None:
@@ -274,4 +274,4 @@ def test_a_scale_set_goes_with_its_instances(arm: Azure) -> None:
     with pytest.raises(ResourceNotFoundError):
         sets(arm).get(GROUP, "web")
     create(arm, capacity=1)
-    assert [one.instance_id for one in instances(arm)] == ["0"]
+    assert [instance.instance_id for instance in instances(arm)] == ["0"]

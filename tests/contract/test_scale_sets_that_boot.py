@@ -1,4 +1,4 @@
-"""What we believe of scale sets whose instances really are machines."""
+"""Contract of scale sets whose instances really boot."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def bake(arm: Azure, number: str) -> None:
 
 
 def an_extension(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    """The extension profile of a model with one extension."""
+    """Return the extension profile of a model with a single extension."""
     properties = {
         "publisher": "Contoso.Demo",
         "type": "Hello",
@@ -77,12 +77,12 @@ def view(arm: Azure, number: str = "0") -> Any:  # noqa: ANN401 - a model
 
 
 def on(host: TinyHost) -> list[TinyMachine]:
-    return [one for one in host.machines if not one.stopped]
+    return [machine for machine in host.machines if not machine.stopped]
 
 
 def booted(host: TinyHost) -> list[tuple[str, str]]:
-    """Which computer was booted from which version, in order."""
-    return [(one.order.name, one.order.image["layers"][0]) for one in host.machines]
+    """Return (computer name, image version) of each boot, in order."""
+    return [(machine.order.name, machine.order.image["layers"][0]) for machine in host.machines]
 
 
 def why(caught: pytest.ExceptionInfo[HttpResponseError]) -> Any:  # noqa: ANN401 - a model
@@ -108,12 +108,12 @@ def test_extensions_of_the_model_are_those_of_each_instance(arm: Azure, host: Ti
         (goal,) = machine.goals[-1]
         assert (goal.handler, goal.version) == (HELLO, "1.2")
         assert goal.protected_settings == {"secret": "s3cret"}
-    (told,) = view(arm).extensions
-    assert (told.name, told.type_handler_version) == ("hello", "1.2.9")
-    assert told.statuses[0].code == "ProvisioningState/succeeded"
+    (extension,) = view(arm).extensions
+    assert (extension.name, extension.type_handler_version) == ("hello", "1.2.9")
+    assert extension.statuses[0].code == "ProvisioningState/succeeded"
     assert "s3cret" not in str(sets(arm).get(GROUP, "web").as_dict())
     listed = arm.compute.virtual_machine_scale_set_vm_extensions.list(GROUP, "web", "0")
-    assert [one.name for one in listed.value or []] == ["hello"]
+    assert [extension.name for extension in listed.value or []] == ["hello"]
 
 
 def test_an_extension_that_fails_fails_its_instance_and_the_creation(
@@ -148,7 +148,7 @@ def test_scaling_turns_machines_on_and_off(arm: Azure, host: TinyHost) -> None:
     update(arm, {"sku": {"capacity": 1}})
     sets(arm).begin_delete_instances(GROUP, "web", {"instanceIds": ["0"]}).result()
 
-    assert all(one.off.wait(10) for one in host.machines)
+    assert all(machine.off.wait(10) for machine in host.machines)
     assert versions(arm) == []
 
 
@@ -162,7 +162,7 @@ def test_an_upgrade_boots_the_new_version_and_turns_the_old_machine_off(
     upgrades.begin_start_os_upgrade(GROUP, "web").result()
 
     assert versions(arm) == ["1.0.1"] * 2
-    assert [one.order.image["layers"] for one in on(host)] == [["1.0.1"]] * 2
+    assert [machine.order.image["layers"] for machine in on(host)] == [["1.0.1"]] * 2
     assert booted(host)[2:] == [("web000000", "1.0.1"), ("web000001", "1.0.1")]
     assert upgrades.get_latest(GROUP, "web").running_status.code == "Completed"
 
@@ -180,7 +180,7 @@ def test_an_upgrade_to_what_does_not_boot_stops_after_its_first_batch(
 
     assert why(caught).code == "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade"
     assert states(arm) == ["Failed", "Succeeded"]
-    assert [one.order.name for one in on(host)] == ["web000001"]
+    assert [machine.order.name for machine in on(host)] == ["web000001"]
 
 
 def test_reimaging_boots_the_same_version_once_more(arm: Azure, host: TinyHost) -> None:
@@ -224,7 +224,7 @@ def test_a_scale_set_that_is_deleted_turns_its_machines_off(arm: Azure, host: Ti
 
     sets(arm).begin_delete(GROUP, "web").result()
 
-    assert all(one.off.wait(10) for one in host.machines)
+    assert all(machine.off.wait(10) for machine in host.machines)
 
 
 def test_instances_of_what_was_not_built_here_are_inventory(arm: Azure, host: TinyHost) -> None:
@@ -268,4 +268,4 @@ def test_another_process_moves_what_this_one_runs(
 
     assert other.machines == []
     assert booted(host) == [("web000000", "1.0.0"), ("web000000", "1.0.1")]
-    assert [one.order.image["layers"] for one in on(host)] == [["1.0.1"]]
+    assert [machine.order.image["layers"] for machine in on(host)] == [["1.0.1"]]

@@ -1,4 +1,4 @@
-"""What we believe of galleries that keep what is deleted for a while."""
+"""Contract of soft deletion of image versions."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def restore(arm: Azure, version: str = "1.0.1", location: str = "westeurope") ->
 
 def there(arm: Azure) -> list[str]:
     found = arm.compute.gallery_image_versions.list_by_gallery_image(GROUP, "shelf", "demo")
-    return [str(one.name) for one in found]
+    return [str(version.name) for version in found]
 
 
 def kept(arm: Azure) -> list[Any]:
@@ -54,11 +54,11 @@ def test_what_is_deleted_is_kept_and_says_until_when(arm: Azure, clock: Clock) -
     delete(arm, "1.0.0")
 
     assert there(arm) == ["1.0.1"]
-    (one,) = kept(arm)
-    assert (one.name, one.resource_arm_id) == ("1.0.0", f"{DEFINITION_ID}/versions/1.0.0")
-    assert one.tags == {"made-by": "a test"}
-    assert (one.consumption_end_time - clock()).days == 7
-    assert (one.hard_deletion_target_time - clock()).days == 10
+    (version,) = kept(arm)
+    assert (version.name, version.resource_arm_id) == ("1.0.0", f"{DEFINITION_ID}/versions/1.0.0")
+    assert version.tags == {"made-by": "a test"}
+    assert (version.consumption_end_time - clock()).days == 7
+    assert (version.hard_deletion_target_time - clock()).days == 10
     with pytest.raises(ResourceNotFoundError):
         arm.compute.gallery_image_versions.get(GROUP, "shelf", "demo", "1.0.0")
 
@@ -159,4 +159,4 @@ def test_a_deletion_under_way_can_be_asked_for_twice(
     versions.begin_delete(GROUP, "shelf", "demo", "1.0.1", polling=False)
     clock.turn(seconds=60)
 
-    assert [one.name for one in kept(arm)] == ["1.0.1"]
+    assert [version.name for version in kept(arm)] == ["1.0.1"]

@@ -1,4 +1,4 @@
-"""What we believe about what is around the resources: groups, providers, regions, tokens."""
+"""Contract of subscriptions, resource groups, providers, regions and tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _send(arm: Azure, method: str, path: str, body: Any = None) -> Any:  # noqa:
 
 
 def _open(emulator: Emulator, path: str, form: bytes | None = None, **headers: str) -> Any:  # noqa: ANN401
-    """A request without a token, and without what the clients add of their own."""
+    """Send a request without a token or any header of the clients."""
     context = ssl.create_default_context(cafile=str(emulator.ca))
     request = urllib.request.Request(emulator.url + path, form, headers)  # noqa: S310 - https
     with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - https
@@ -92,9 +92,9 @@ def test_a_provider_that_is_not_registered_refuses(arm: Azure) -> None:
 @pytest.mark.emulator_only("says what is emulated")
 def test_providers_say_what_is_emulated(arm: Azure) -> None:
     listed = _send(arm, "GET", f"{SCOPE}/providers").json()["value"]
-    one = _send(arm, "GET", f"{SCOPE}/providers/microsoft.compute").json()
+    provider = _send(arm, "GET", f"{SCOPE}/providers/microsoft.compute").json()
 
-    types = [kind["resourceType"] for kind in one["resourceTypes"]]
+    types = [kind["resourceType"] for kind in provider["resourceTypes"]]
     assert [provider["namespace"] for provider in listed] == [
         "Microsoft.Authorization",
         "Microsoft.Compute",
@@ -202,10 +202,10 @@ def test_an_extension_says_what_kind_of_release_each_version_is(arm: Azure) -> N
     images: Any = arm.compute.virtual_machine_extension_images
     place = ("westeurope", "Offered.Monitor", "AgentLinux")
 
-    bare = [one.as_dict() for one in images.list_versions(*place, orderby="name desc")]
-    whole = [one.as_dict() for one in images.list_versions(*place, expand="properties")]
+    bare = [version.as_dict() for version in images.list_versions(*place, orderby="name desc")]
+    whole = [version.as_dict() for version in images.list_versions(*place, expand="properties")]
 
-    assert [one["name"] for one in bare] == ["1.10.0", "1.9.0"]
+    assert [version["name"] for version in bare] == ["1.10.0", "1.9.0"]
     assert "properties" not in bare[0]
     assert whole[0]["properties"] | {"operatingSystem": "Linux"} == whole[0]["properties"]
     assert (whole[0]["properties"]["releaseCategory"], whole[0]["properties"]["urgencyLevel"]) == (

@@ -1,4 +1,4 @@
-"""What we believe of tags that are changed one by one."""
+"""Contract of the Tags API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def version(arm: Azure) -> None:
 
 
 def ask(arm: Azure, method: str, scope: str = VERSION_ID, body: Any = None) -> HttpResponse:  # noqa: ANN401
-    """Ask the Tags API through the compute client's pipeline."""
+    """Call the Tags API through the compute client's pipeline."""
     url = f"{scope}/providers/Microsoft.Resources/tags/default?api-version=2025-04-01"
     return arm.compute.send_request(HttpRequest(method, url, json=body))
 

@@ -1,4 +1,4 @@
-"""Which Azure the contract tests speak to, and that they say so."""
+"""Which Azure the contract tests run against, and their report of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from azure.core.rest import HttpRequest
 
 from imagebake.emulator.server import Emulator
-from tests.support import target
+from tests.support import contract_target
 from tests.support.emulators import RecordingBuilder, azure
 
 SUBSCRIPTION = "aaaaaaaa-1111-2222-3333-444444444444"
@@ -20,7 +20,7 @@ LABEL = r"contract: spoke to subscription aaaaaaaa\S+ at https://127.0.0.1:\d+, 
 
 
 def contract(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run contract tests in a process of their own."""
+    """Run contract tests in a separate process."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith("AZURE_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words],
@@ -35,31 +35,31 @@ def contract(project: Path, *words: str, **environment: str) -> subprocess.Compl
 def test_it_is_the_emulator_unless_a_subscription_was_chosen() -> None:
     environment = {"AZURE_SUBSCRIPTION_ID": SUBSCRIPTION}
 
-    assert target.subscription(environment) is None
-    assert target.group(environment) == "imagebake"
-    assert target.told(environment) == "contract: spoke to the emulator"
+    assert contract_target.subscription(environment) is None
+    assert contract_target.group(environment) == "imagebake"
+    assert contract_target.told(environment) == "contract: spoke to the emulator"
 
 
 @pytest.mark.parametrize("name", ["AZURE_SUBSCRIPTION_ID", "IMAGEBAKE_SUBSCRIPTION"])
 def test_each_run_has_a_group_of_its_own(name: str) -> None:
-    one, other = {name: SUBSCRIPTION}, {name: SUBSCRIPTION}
+    first, other = {name: SUBSCRIPTION}, {name: SUBSCRIPTION}
 
-    target.use_azure(one)
-    target.use_azure(other)
+    contract_target.use_azure(first)
+    contract_target.use_azure(other)
 
-    found = target.subscription(one)
+    found = contract_target.subscription(first)
     assert found
     assert (found.url, found.subscription) == ("https://management.azure.com", SUBSCRIPTION)
-    assert target.group(one) != target.group(other)
-    assert target.told(one) == (
-        f"contract: spoke to subscription {SUBSCRIPTION}, group {target.group(one)}"
+    assert contract_target.group(first) != contract_target.group(other)
+    assert contract_target.told(first) == (
+        f"contract: spoke to subscription {SUBSCRIPTION}, group {contract_target.group(first)}"
     )
 
 
 def test_without_a_subscription_none_is_spoken_to() -> None:
     environment: dict[str, str] = {}
 
-    target.use_azure(environment)
+    contract_target.use_azure(environment)
 
     assert environment == {}
 

@@ -1,4 +1,4 @@
-"""What we believe about image templates: what is taken, what is refused, and when."""
+"""Contract of image templates: what is accepted, what is refused, and when."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _put(arm: Azure, body: Any) -> Any:  # noqa: ANN401
 
 
 def _failure(arm: Azure, name: str = "one", **changes: Any) -> tuple[str, str]:  # noqa: ANN401
-    """The provisioning error of a template that is accepted and then fails."""
+    """Return the provisioning error of a template that is accepted and then fails."""
     with pytest.raises(HttpResponseError) as caught:
         arm.template(name, **changes)
     template = arm.templates.get(GROUP, name)

@@ -1,4 +1,4 @@
-"""What we believe about deployments of ARM templates, as other clients write them."""
+"""Contract of deployments of ARM templates as other clients write them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_dependency_is_named_by_its_id_or_by_its_type_and_name(arm: Azure) -> 
 
     done = _deploy(arm, [scale_set, _network()])
 
-    made = [one["id"].rpartition("/")[2] for one in done["outputResources"]]
+    made = [resource["id"].rpartition("/")[2] for resource in done["outputResources"]]
     assert (done["provisioningState"], made) == ("Succeeded", ["net", "web"])
 
 
@@ -60,10 +60,10 @@ def test_outputs_are_what_they_refer_to_in_azures_spelling(arm: Azure) -> None:
 
     done = _deploy(arm, [_network()], outputs={"VNet": {"type": "object", "value": value}})
 
-    told = done["outputs"]["vNet"]
-    assert told["type"] == "Object"
-    assert told["value"]["provisioningState"] == "Succeeded"
-    assert told["value"]["addressSpace"] == {"addressPrefixes": ["10.0.0.0/16"]}
+    output = done["outputs"]["vNet"]
+    assert output["type"] == "Object"
+    assert output["value"]["provisioningState"] == "Succeeded"
+    assert output["value"]["addressSpace"] == {"addressPrefixes": ["10.0.0.0/16"]}
 
 
 def test_secrets_that_were_given_are_not_told_again(arm: Azure) -> None:

@@ -1,4 +1,4 @@
-"""What we believe about triggers: who may have one, and when it goes off."""
+"""Contract of triggers: which templates may have them, and when they fire."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _set(arm: Azure, template: str = "one", name: str = "source") -> Any:  # noq
 
 
 def _watching(arm: Azure, **changes: Any) -> Any:  # noqa: ANN401
-    """A template that starts from the newest version of `DEFINITION_ID`, which there is."""
+    """Return a template whose source is the latest version of `DEFINITION_ID`."""
     arm.shelf()
     arm.definition("candidates")
     arm.version("1.0.0", targetRegions=[{"name": "westeurope"}])
@@ -44,7 +44,7 @@ def test_a_trigger_is_kept_listed_and_deleted(arm: Azure) -> None:
     assert made.properties.provisioning_state == "Succeeded"
     assert arm.images.triggers.get(GROUP, "one", "source").id == made.id
     listed = arm.images.triggers.list_by_image_template(GROUP, "one")
-    assert [one.name for one in listed] == ["source"]
+    assert [trigger.name for trigger in listed] == ["source"]
     arm.images.triggers.begin_delete(GROUP, "one", "source").result()
     assert list(arm.images.triggers.list_by_image_template(GROUP, "one")) == []
 

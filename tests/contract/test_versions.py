@@ -1,4 +1,4 @@
-"""What we believe about image versions."""
+"""Contract of image versions."""
 
 from __future__ import annotations
 

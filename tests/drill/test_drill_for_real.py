@@ -31,8 +31,8 @@ from imagebake.emulator.calls import Pace
 from imagebake.emulator.server import Emulator
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.lab.vm_host import VmHost
+from tests.support.bake_services import Tape, an_endpoint, quick
 from tests.support.boot_root import AGENT, boot_root
-from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
 

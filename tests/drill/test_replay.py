@@ -23,7 +23,7 @@ from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from imagebake.lab.faults import IdentityState, ServiceRequest, StoreState
 from imagebake.lab.ledger import Ledger, LedgerEntry, RequestKind
-from tests.support.cloud import Tape, an_endpoint, quick
+from tests.support.bake_services import Tape, an_endpoint, quick
 from tests.support.drills import HELLO, a_plan, a_timeline
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, azure
 from tests.support.machine_hosts import TinyHost

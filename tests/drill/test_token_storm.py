@@ -15,7 +15,7 @@ from imagebake.drill.token_storm import (
     simulate_token_storm,
 )
 from imagebake.drill.token_storm_report import headline, markdown, token_storm_page
-from tests.support.cloud import Tape
+from tests.support.bake_services import Tape
 from tests.support.golden import Golden
 
 SMALL = StormPlan(machines=12, programs=3, spread=4.0, outage=60.0, capacity=5)

@@ -1,4 +1,4 @@
-"""An emulator of one's own, and the real clients."""
+"""Fixtures: an emulator for each test, and the real clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loopback certificate: strict enough for the strictest client, kept, renewed."""
+"""The loopback certificate is strict enough for every client, reused and renewed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NOW = dt.datetime.now(dt.UTC)
 
 
 def _shake(certificate: Certificate, name: str) -> None:
-    """A handshake with the checks that Python 3.13 makes by default."""
+    """Perform a handshake with the checks that Python 3.13 makes by default."""
     client = ssl.create_default_context(cafile=str(certificate.ca))
     client.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     here, there = socket.socketpair()

@@ -1,4 +1,4 @@
-"""Ids and paths in their many spellings."""
+"""Parsing of ids and paths, in all their spellings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The socket: quick, patient with slow clients, and gone when it is closed."""
+"""The listener is quick, tolerates slow clients, and closes completely."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two processes on one folder, and processes that die."""
+"""Two processes that share a folder, and processes that die."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(slots=True)
 class Other:
-    """The emulator in the other process, as `azure` wants to see it."""
+    """The emulator of the other process, in the form that `azure` takes."""
 
     process: subprocess.Popen[str]
     url: str
@@ -169,25 +169,25 @@ def test_a_folder_opens_again_after_a_kill_in_the_middle_of_writing(
     arm: Azure, there: Azure, other: Other
 ) -> None:
     arm.shelf()
-    said: list[str] = []
+    acknowledged: list[str] = []
 
     def write() -> None:
         with contextlib.suppress(AzureError):
             for number in itertools.count():
                 there.version(f"1.0.{number}")
-                said.append(f"1.0.{number}")
+                acknowledged.append(f"1.0.{number}")
 
     writer = threading.Thread(target=write)
     writer.start()
-    while len(said) < 5:
+    while len(acknowledged) < 5:
         writer.join(0.005)
     other.kill()
     writer.join()
 
     listed = arm.compute.gallery_image_versions.list_by_gallery_image(GROUP, "shelf", "demo")
     names = {version.name for version in listed}
-    assert names >= set(said)
-    assert len(names) <= len(said) + 1
+    assert names >= set(acknowledged)
+    assert len(names) <= len(acknowledged) + 1
 
 
 def test_many_writers_in_two_processes_lose_nothing(arm: Azure, there: Azure) -> None:

@@ -1,4 +1,4 @@
-"""The store keeps whole transactions or nothing."""
+"""The store commits whole transactions or nothing."""
 
 from __future__ import annotations
 

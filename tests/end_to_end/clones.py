@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imagebake.kernel.host.debs import parse_stanza
-from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.files import file_lock
 from imagebake.kernel.host.system_packages import architecture
 from imagebake.lock.apt_sources import read_configuration, read_sources, select, source_file
 from tests.end_to_end.bakery import PATH, PROJECT, Bakery, await_silence
-from tests.support.actions import shims
 from tests.support.archive import Archive, Key
 from tests.support.boot_root import SUITE
-from tests.support.server import serving
+from tests.support.file_server import serving
+from tests.support.workflow_runner import shims
 
 IMAGE = "debian-12-base"
 TOOL, OLD, NEW = "lsof", "4.95.0-1", "4.95.0-1+deb12u1"
@@ -109,7 +109,7 @@ class Clone:
 @contextlib.contextmanager
 def a_clone(kept: Path, folder: Path, key: Key) -> Iterator[Clone]:
     """A clone in *folder*; *kept* has what earlier runs have built."""
-    with locked(kept / "lock"), serving(folder / "archive") as server:
+    with file_lock(kept / "lock"), serving(folder / "archive") as server:
         archive = Archive(folder / "archive", key, suites={SECURITY: []})
         sources = select(read_sources(read_configuration().sources), SUITE, architecture())[:1]
         (folder / "apt.sources").write_text(

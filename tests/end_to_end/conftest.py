@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.files import file_lock
 from tests.end_to_end.bakery import (
     BOOT,
     GREET,
@@ -42,7 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def seed(shared: Path) -> Bakery:
     """The image baked once; locked afresh, because archives move on and the suite must not age."""
     made = Bakery(shared / "seed" / "site", shared / "seed" / "state")
-    with locked(shared / "seed.lock"):
+    with file_lock(shared / "seed.lock"):
         if not (shared / "seed" / "done").exists():
             made.spec.parent.mkdir(parents=True)
             _write_spec(made)

@@ -16,7 +16,7 @@ from pathlib import Path
 from imagebake.kernel.host.debs import parse_stanza
 from tests.end_to_end.bakery import Bakery, os_release
 from tests.support.archive import Archive, Key
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 SUITE = os_release().get("VERSION_CODENAME", "")
 

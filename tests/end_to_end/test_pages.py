@@ -6,7 +6,7 @@ import pytest
 
 from tests.end_to_end.bakery import PROJECT
 from tests.end_to_end.clones import IMAGE, Clone
-from tests.support.pages import Reader
+from tests.support.tutorials import Reader
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 

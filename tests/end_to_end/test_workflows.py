@@ -11,11 +11,11 @@ import pytest
 
 from imagebake.heartbeat.records import BeatRecords
 from imagebake.kernel.templating import Templates
-from imagebake.pipelines.workflows import Pipelines, render_workflows
+from imagebake.pipelines.workflows import WorkflowSettings, render_workflows
 from imagebake.spec.load import load_all
 from tests.end_to_end.bakery import IMAGE, PROJECT, Bakery
-from tests.support.actions import Runner, shims
 from tests.support.beats import a_beat
+from tests.support.workflow_runner import Runner, shims
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 
@@ -58,7 +58,7 @@ def commit(root: Path, message: str) -> str:
 
 def workflow(runner: Runner, name: str, *, azure: bool = False) -> str:
     specs = load_all(runner.root / "image_specs", root=runner.root).values()
-    texts = render_workflows(specs, Pipelines(azure=azure), Templates(PROJECT / "templates"))
+    texts = render_workflows(specs, WorkflowSettings(azure=azure), Templates(PROJECT / "templates"))
     return texts[f".github/workflows/{name}.yml"]
 
 

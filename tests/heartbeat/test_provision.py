@@ -21,8 +21,8 @@ from imagebake.heartbeat.targets import Target
 from imagebake.heartbeat.verdict import Cause, find_incidents, judge_beats
 from imagebake.lab.faults import StoreState
 from imagebake.lab.vm_host import VmHost
+from tests.support.bake_services import Tape, an_endpoint, quick
 from tests.support.boot_root import boot_root
-from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.drills import HELLO
 from tests.support.emulators import (
     DEFINITION_ID,

@@ -15,7 +15,7 @@ from imagebake.kernel.settings import Settings
 from imagebake.lock.apt_sources import AptConfiguration
 from imagebake.lock.archive import Archives, find_archives
 from tests.support.archive import Archive, Key, a_key, a_small_archive
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 

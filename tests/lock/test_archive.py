@@ -11,7 +11,7 @@ from imagebake.lock.archive import Archives
 from tests.lock.conftest import NOW
 from tests.support.archive import Archive, Key
 from tests.support.builders import a_lock
-from tests.support.server import Server
+from tests.support.file_server import Server
 
 Find = Callable[..., Archives]
 

@@ -27,7 +27,7 @@ from imagebake.lock.locking import (
     heal,
     load_lock,
     lock_image,
-    moves,
+    package_moves,
     refuse_to_heal,
     write_lock,
 )
@@ -37,7 +37,7 @@ from imagebake.spec.lock import Bundle, Lock, LockedStep
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.archive import Archive, Key, a_key, a_small_archive
 from tests.support.builders import a_lock, a_package, a_spec
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)
 COMPONENTS = {"azure-linux-agent": ("waagent",), "chrony": ("chrony",)}
@@ -363,7 +363,7 @@ def test_moves_are_told_by_name() -> None:
         packages = tuple(a_package(name, version) for name, version in versions.items())
         return a_lock(steps=(LockedStep(name="base", pins=(), packages=packages),))
 
-    found = moves(lock(aa="1", bb="1", cc="1"), lock(aa="1", bb="2", dd="1"))
+    found = package_moves(lock(aa="1", bb="1", cc="1"), lock(aa="1", bb="2", dd="1"))
 
     assert [str(move) for move in found] == [
         "bb: 1 → 2",

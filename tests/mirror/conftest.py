@@ -15,8 +15,8 @@ from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import LockedPackage
 from tests.support.builders import a_package
+from tests.support.file_server import Server, serving
 from tests.support.packages import a_deb
-from tests.support.server import Server, serving
 
 
 @dataclass(slots=True)

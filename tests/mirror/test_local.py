@@ -19,7 +19,7 @@ from imagebake.mirror.local import ArtifactsGone, Mirror
 from imagebake.spec.lock import LockedFile, LockedPackage
 from tests.mirror.conftest import Counter, a_mirror
 from tests.support.builders import a_package
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 Make = Callable[..., LockedPackage]
 

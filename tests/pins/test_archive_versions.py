@@ -13,7 +13,7 @@ from imagebake.pins.archive_versions import ArchiveSource
 from imagebake.spec.model.candidates import Origin, Question
 from tests.lock.conftest import NOW
 from tests.support.archive import Archive
-from tests.support.server import Server
+from tests.support.file_server import Server
 
 
 def question(package: str) -> Question:

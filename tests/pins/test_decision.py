@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.text.versions import Scheme, in_order, order
 from imagebake.pins.decision import Decision, decide, obstacle
-from imagebake.spec.model.adoption import Adoption, DeniedVersions, AdoptionTerms, adoption_terms
+from imagebake.spec.model.adoption import Adoption, AdoptionTerms, DeniedVersions, adoption_terms
 from imagebake.spec.model.candidates import Candidate
 
 TODAY = dt.date(2026, 11, 22)

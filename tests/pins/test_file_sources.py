@@ -18,7 +18,7 @@ from imagebake.pins.github import GithubSource
 from imagebake.pins.pypi import PypiSource
 from imagebake.pins.web_listing import ListingSource
 from imagebake.spec.model.candidates import Candidate, Origin, Question
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 FILE = "https://files.example/run/releases/download/v2.335.0/runner-linux-x64-2.335.0.tar.gz"
 WHEEL = "https://files.example/aa/bb/tool-1.0-py3-none-any.whl"

@@ -24,7 +24,7 @@ from imagebake.pins.commands.bump import bump
 from imagebake.pins.commands.outdated import outdated
 from imagebake.pins.commands.pin import add, remove
 from tests.support.archive import Archive, Key, a_key, a_small_archive
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 BASE = """\
 owner: platform-team
@@ -338,7 +338,7 @@ def test_a_source_that_cannot_be_asked_fails_outdated_after_it_has_spoken(site: 
 def test_a_package_is_added_at_the_newest_version_and_removed_again(site: Site) -> None:
     before = site.files()
 
-    add("demo", "htop", to="", told={"reason": "looks around"}, as_json=True)
+    add("demo", "htop", to="", reason="looks around", as_json=True)
     there = site.files()
     remove("demo", "htop", as_json=True)
 
@@ -349,7 +349,7 @@ def test_a_package_is_added_at_the_newest_version_and_removed_again(site: Site) 
 
 
 def test_an_agent_is_added_by_its_name(site: Site) -> None:
-    add("other", "azure-linux-agent", to="", told={"owner": "linux-team"}, as_json=True)
+    add("other", "azure-linux-agent", to="", owner="linux-team", as_json=True)
 
     text = site.files()["other.yaml"].decode()
     assert text.endswith(
@@ -362,7 +362,7 @@ def test_an_agent_is_added_by_its_name(site: Site) -> None:
 def test_an_extension_is_added_where_every_region_has_it(site: Site) -> None:
     told = {"mode": "absent", "review_by": "2030-01-01"}
 
-    add("demo", AGENT, to="1.36.0", told=told, as_json=True)
+    add("demo", AGENT, to="1.36.0", **told, as_json=True)
 
     assert (
         site.files()["demo.yaml"]
@@ -388,7 +388,7 @@ def test_a_file_is_added_as_it_is_told_and_removed_again(site: Site) -> None:
     DirectoryStore(site.root / ".imagebake" / "mirror").put(TOOL)
     told = OF_A_FILE | {"redirects": "objects.files.example, cdn.example:8443"}
 
-    add("demo", ADDRESS, to="1.10", told=told, as_json=True)
+    add("demo", ADDRESS, to="1.10", **told, as_json=True)
     there = site.files()
     lock("demo", every=False, check=True, as_json=False)
     remove("demo", "tool-1.10", as_json=True)
@@ -431,7 +431,7 @@ def test_a_file_that_cannot_be_pinned_is_refused_and_changes_nothing(site: Site,
     before = site.files()
 
     with pytest.raises(UsageError, match=why):
-        add("demo", ADDRESS, to=to, told=told, as_json=True)
+        add("demo", ADDRESS, to=to, **told, as_json=True)
 
     assert site.files() == before
 
@@ -457,7 +457,7 @@ def test_what_cannot_be_added_is_refused_and_changes_nothing(site: Site, case: s
     before = site.files()
 
     with pytest.raises(kind, match=why):
-        add("demo", pin, to="", told=told, as_json=True)
+        add("demo", pin, to="", **told, as_json=True)
 
     assert site.files() == before
 

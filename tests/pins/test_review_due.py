@@ -9,8 +9,8 @@ import pytest
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.pins.review_due import require_reason, require_reviewed
 from imagebake.spec.model.image_spec import ImageSpec
+from tests.support.bake_services import a_plan
 from tests.support.builders import a_spec
-from tests.support.cloud import a_plan
 from tests.support.machines import Machine
 
 TODAY = dt.date(2026, 11, 22)

@@ -14,7 +14,7 @@ from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.support.builders import a_lock, a_package, a_spec, a_spec_document
 from tests.support.deliveries import a_cached_extension, an_agent_with_its_own
-from tests.support.surface import GROUP
+from tests.support.full_spec import GROUP
 
 TODAY = dt.date(2026, 11, 22)
 AGENT = {"agent": "azure-linux-agent", "version": "2.7.3.0-4.1"}

@@ -7,7 +7,7 @@ from typing import Any
 from imagebake.spec.model.image_spec import ImageSpec
 from tests.policy.spec_cases import GALLERY, Case
 from tests.support.builders import a_spec, a_spec_document
-from tests.support.surface import DIGEST, FETCHED, GROUP
+from tests.support.full_spec import DIGEST, FETCHED, GROUP
 from tests.support.windows import a_windows_spec
 
 _WHY = {"reason": "it is the vendor's"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.lab.disk.result import DiskBoot, BootStage, BootTrouble
+from imagebake.lab.disk.result import BootStage, BootTrouble, DiskBoot
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.registry import judge_disk
 from imagebake.policy.rule import Finding

@@ -13,7 +13,7 @@ from imagebake.kernel.progress import NoProgress
 from imagebake.kernel.settings import Settings
 from imagebake.proof.first_boots import IN_AZURE, find_hindrance
 from tests.build.commands.conftest import write_site
-from tests.support.users import run_as
+from tests.support.other_users import run_as
 
 HINDRANCE = """\
 from imagebake.kernel.context import open_context

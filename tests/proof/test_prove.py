@@ -24,8 +24,8 @@ from imagebake.proof.prove import ProofServices, prove, requirements_of
 from imagebake.proof.validate import report_proof
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
+from tests.support.bake_services import Tape
 from tests.support.builders import a_spec
-from tests.support.cloud import Tape
 from tests.support.first_boots import START, a_ledger, an_entry
 from tests.support.golden import Golden
 

@@ -14,9 +14,9 @@ from imagebake.lab.boot.namespaces import MachineNamespaces
 from imagebake.lab.proof_result import Proof, ProofCriterion, ProofScope
 from imagebake.proof.prove import ProofServices, local_runner, prove, requirements_of
 from imagebake.spec.catalogue.components import CATALOGUE
+from tests.support.bake_services import Tape
 from tests.support.boot_root import boot_root
 from tests.support.builders import a_spec
-from tests.support.cloud import Tape
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 

@@ -13,7 +13,7 @@ from imagebake.lab.proof_result import FirstBootResult, Proof
 from imagebake.proof.command import page
 from imagebake.proof.records import LEDGER, PROOF, STATEMENT, TEST_RESULT, ProofRecords
 from imagebake.proof.verdict import judge
-from tests.support.cloud import a_plan
+from tests.support.bake_services import a_plan
 from tests.support.first_boots import START, a_control, a_demand, a_ledger, an_entry, seen
 from tests.support.machines import Machine
 

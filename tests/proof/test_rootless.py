@@ -15,7 +15,7 @@ from imagebake.lab.boot.trials import ImageChange
 from imagebake.lab.fabric.plan import StoreMode
 from imagebake.proof.rootless import RootlessTask, boot_rootless, run_rootless
 from tests.support.boot_root import AGENT, boot_root
-from tests.support.users import PROJECT, run_as
+from tests.support.other_users import PROJECT, run_as
 
 LISTS = "var/lib/dpkg/info"
 ASK = """\

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagebake.lab.ledger import Ledger
-from imagebake.lab.proof_result import ProofCriterion, FirstBootResult
+from imagebake.lab.proof_result import FirstBootResult, ProofCriterion
 from imagebake.proof.verdict import judge
 from tests.support.first_boots import a_control, a_demand, a_ledger, an_entry, seen
 
@@ -66,13 +66,18 @@ def test_every_trial_that_is_not_silent_is_named_in_a_reason(trials: list[FirstB
     proof = judge(a_demand(), trials, wanted=NAMES, controls=(a_control(),))
 
     named = {
-        trial for reason in proof.reasons if reason.criterion is ProofCriterion.SILENT for trial in reason.trials
+        trial
+        for reason in proof.reasons
+        if reason.criterion is ProofCriterion.SILENT
+        for trial in reason.trials
     }
     assert named == {one.trial for one in trials if not one.ledger.clean}
 
 
 @given(TRIALS)
-def test_the_verdict_does_not_depend_on_the_order_of_the_trials(trials: list[FirstBootResult]) -> None:
+def test_the_verdict_does_not_depend_on_the_order_of_the_trials(
+    trials: list[FirstBootResult],
+) -> None:
     one = judge(a_demand(), trials, wanted=NAMES, controls=(a_control(),))
     other = judge(a_demand(), trials[::-1], wanted=NAMES, controls=(a_control(),))
 

@@ -10,7 +10,7 @@ import pytest
 
 from imagebake.recovery.runbook import Rehearsal, RehearsalServices, parse_runbook, rehearse
 from tests.recovery.test_runbook import PAGE
-from tests.support.cloud import Tape
+from tests.support.bake_services import Tape
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 GOOD = {"gate": 75, "hold": 0, "status": 0}

@@ -32,7 +32,7 @@ def disk_root(folder: Path) -> Path:
 
 def _made(folder: Path, name: str, packages: str) -> Path:
     root = folder / name
-    with files.locked(folder / f"{name}.lock"):
+    with files.file_lock(folder / f"{name}.lock"):
         if not root.exists():
             partial = folder / f"{name}.part"
             shutil.rmtree(partial, ignore_errors=True)

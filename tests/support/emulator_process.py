@@ -1,8 +1,8 @@
-"""An emulator in a process of its own, whose builds go on until it is released or killed.
+"""An emulator in a separate process, whose builds go on until it is released or killed.
 
     python -m tests.support.emulator_process FOLDER
 
-Says its address, then obeys lines: `release` lets every build end, the end of input ends it.
+Prints its address, then reads lines: `release` ends all builds, the end of input ends the process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An emulator with a builder that obeys, and the real clients pointed at it."""
+"""An emulator with a recording builder, and the real clients connected to it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.emulator.server import SUBSCRIPTION as EMULATED
 from imagebake.emulator.server import Emulator
 from imagebake.session.session import retry_clock
-from tests.support import target
-from tests.support.target import Subscription
+from tests.support import contract_target
+from tests.support.contract_target import Subscription
 
-_TARGET = target.subscription(os.environ)
+_TARGET = contract_target.subscription(os.environ)
 SUBSCRIPTION = _TARGET.subscription if _TARGET else EMULATED
-GROUP = target.group(os.environ)
+GROUP = contract_target.group(os.environ)
 GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
 IDENTITY = os.environ.get(
     "IMAGEBAKE_CONTRACT_IDENTITY",
@@ -39,10 +39,10 @@ DEFINITION_ID = f"{GROUP_ID}/providers/Microsoft.Compute/galleries/shelf/images/
 
 @dataclass(slots=True)
 class RecordingBuilder:
-    """Builds nothing and remembers what it was asked; *failure* is raised where it is set.
+    """A builder that builds nothing and records the templates; raises *failure* if that is set.
 
-    With *hold* a build goes on until `released` is set or it is cancelled, and with *deaf*
-    not even then.
+    With *hold* a build continues until `released` is set or it is cancelled; with *deaf* it
+    ignores the cancellation.
     """
 
     record: dict[str, Any] = field(default_factory=lambda: {"layers": ["base"]})
@@ -78,7 +78,7 @@ class RecordingBuilder:
 
 @dataclass(slots=True)
 class Clock:
-    """A clock that tests turn."""
+    """A clock that tests advance."""
 
     moment: dt.datetime = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
@@ -90,7 +90,7 @@ class Clock:
 
 
 class AnyCredential:
-    """A credential that has a token for everyone."""
+    """A credential that has a token for every scope."""
 
     def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:  # noqa: ANN401 - Azure's
         return AccessToken("loopback", int(time.time()) + 3600)
@@ -98,7 +98,7 @@ class AnyCredential:
 
 @dataclass(frozen=True, slots=True)
 class Azure:
-    """The two real clients, and what they speak to."""
+    """The two real clients and the ARM endpoint that they use."""
 
     end: Emulator | Subscription
     images: ImageBuilderClient
@@ -106,13 +106,13 @@ class Azure:
 
     @property
     def emulator(self) -> Emulator:
-        """The emulator, for tests that need its powers; they are marked `emulator_only`."""
+        """The emulator, for tests marked `emulator_only`."""
         assert isinstance(self.end, Emulator), "this test is to be marked emulator_only"
         return self.end
 
     @property
     def url(self) -> str:
-        """The address of Azure Resource Manager."""
+        """The ARM endpoint."""
         return self.end.url
 
     @property
@@ -150,7 +150,7 @@ class Azure:
         tags: dict[str, str] | None = None,
         **publishing: Any,  # noqa: ANN401 - any field of the publishing profile
     ) -> Any:  # noqa: ANN401
-        """Create a version from a managed image that nobody looks for."""
+        """Create a version from a managed image, which does not have to exist."""
         body: Any = {
             "location": "westeurope",
             "tags": tags or {},
@@ -175,7 +175,7 @@ class Azure:
 
 
 def a_definition(sku: str = "demo", **changes: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The properties of an image definition of which everything is said."""
+    """Return the properties of an image definition, complete."""
     return {
         "osType": "Linux",
         "osState": "Generalized",
@@ -187,7 +187,7 @@ def a_definition(sku: str = "demo", **changes: Any) -> dict[str, Any]:  # noqa: 
 
 
 def a_distributor(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
-    """A distributor to the next version of `DEFINITION_ID`."""
+    """Return a distributor to the next version of `DEFINITION_ID`."""
     return {
         "type": "SharedImage",
         "runOutputName": "version",
@@ -198,7 +198,7 @@ def a_distributor(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def a_template(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
-    """A small image template with *changes* to its properties; None takes one away."""
+    """Return a small image template with *changes* to its properties; None removes a property."""
     properties: dict[str, Any] = {
         "source": {
             "type": "PlatformImage",
@@ -224,7 +224,7 @@ def azure(
     image_builder_api: str = "2025-10-01",
     **options: Any,  # noqa: ANN401 - azure-core's
 ) -> Iterator[Azure]:
-    """The real clients, pointed at a running emulator, or at a subscription."""
+    """Open the real clients on an emulator or a subscription."""
     settings: dict[str, Any] = {
         "base_url": end.url,
         "credential_scopes": [f"{end.url}/.default"],
@@ -245,5 +245,5 @@ def azure(
 
 @functools.cache
 def _real_credential() -> Credential:
-    """The identity of this machine's environment: one for the run, and so one token."""
+    """Return the environment's credential, shared by the test run, and so its token."""
     return azure_credential(os.environ, time.time, retry_clock())

@@ -1,9 +1,9 @@
-"""The emulator without a socket: what a `requests` session sends is answered by a call.
+"""The emulator without a socket: a `requests` session calls it directly.
 
     session.mount(emulator.url, InProcess(emulator.respond))
 
-No time passes on the way, so a program that sleeps with a clock of its own can live through
-hours in milliseconds.
+No time passes on the way, so a program that sleeps on a fake clock can live through hours in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Respond = Callable[[Request], Response]
 
 
 class InProcess(BaseAdapter):
-    """Has *respond* answer in place of a server."""
+    """An adapter that calls *respond* instead of sending to a server."""
 
     def __init__(self, respond: Respond) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class InProcess(BaseAdapter):
         cert: Any = None,  # noqa: ANN401 - as above
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Answer *request*; a lost reply is a connection that was closed without a word."""
+        """Respond to *request*; a lost reply becomes a closed connection."""
         del stream, timeout, verify, cert, proxies
         try:
             return answer(request, self._respond(incoming(request)))
@@ -53,7 +53,7 @@ class InProcess(BaseAdapter):
 
 
 def hung_up(request: requests.PreparedRequest) -> requests.ConnectionError:
-    """What `requests` raises when a server closes the connection instead of answering."""
+    """Return what `requests` raises when a server closes the connection without responding."""
     cause = RemoteDisconnected("Remote end closed connection without response")
     return requests.ConnectionError(
         urllib3.exceptions.ProtocolError("Connection aborted.", cause), request=request
@@ -61,7 +61,7 @@ def hung_up(request: requests.PreparedRequest) -> requests.ConnectionError:
 
 
 def incoming(request: requests.PreparedRequest) -> Request:
-    """*request* as a server sees it."""
+    """Convert *request* to the server's side."""
     url = urlsplit(request.url or "")
     body = request.body or b""
     builder = EnvironBuilder(
@@ -76,7 +76,7 @@ def incoming(request: requests.PreparedRequest) -> Request:
 
 
 def answer(request: requests.PreparedRequest, response: Response) -> requests.Response:
-    """*response* as a client sees it."""
+    """Convert *response* to the client's side."""
     answered = requests.Response()
     answered.status_code = response.status_code
     answered.headers.update(response.headers.items())

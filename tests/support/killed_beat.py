@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from imagebake.emulator.machines.host import MachineOrder
-from tests.support.beaten import beaten
+from tests.support.heartbeat_fleet import beaten
 
 
 def main(folder: Path) -> None:

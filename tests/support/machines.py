@@ -28,7 +28,7 @@ from imagebake.mirror.local import Mirror
 from imagebake.mirror.store import DirectoryStore
 from imagebake.session.session import Destination
 from imagebake.spec.plan import BakePlan
-from tests.support.cloud import IDENTITY, NoBases, Tape, an_endpoint, quick, render
+from tests.support.bake_services import IDENTITY, NoBases, Tape, an_endpoint, quick, render
 
 DESTINATION = Destination(gallery="imagebake", identity=IDENTITY, mirror_url="", commit="abc")
 NOW = dt.datetime(2026, 11, 22, 10, tzinfo=dt.UTC)

@@ -28,8 +28,8 @@ from imagebake.rollout.present import RolloutRequest
 from imagebake.rollout.promote import rings_of
 from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.model.image_spec import ImageSpec
+from tests.support.bake_services import Tape, an_endpoint, quick
 from tests.support.builders import a_spec
-from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import Clock, RecordingBuilder
 from tests.support.live_fleets import GROUP, World, version_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from imagebake.azure.model.run_note import RunNote
-from tests.support.cloud import SUBSCRIPTION
+from tests.support.bake_services import SUBSCRIPTION
 
 
 def a_note(**changes: Any) -> RunNote:  # noqa: ANN401 - any field of a note

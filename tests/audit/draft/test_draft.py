@@ -23,8 +23,8 @@ from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.spec.load import load_spec
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.steps import scripts
+from tests.support.full_spec import GROUP
 from tests.support.golden import FOLDER, Golden
-from tests.support.surface import GROUP
 
 GOLDEN = FOLDER / "import"
 TEMPLATES = ("gallery", "deployment", "windows", "odd")

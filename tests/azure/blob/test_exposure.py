@@ -10,7 +10,7 @@ import pytest
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.client.clients import Clients
 from imagebake.emulator.server import Emulator
-from tests.support.cloud import an_endpoint, quick
+from tests.support.bake_services import an_endpoint, quick
 
 RESOURCES, STORAGE = "api-version=2021-04-01", "api-version=2024-01-01"
 POLICY = {

@@ -11,8 +11,8 @@ from imagebake.emulator.calls import Pace
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.versions import ImageVersion
 from tests.azure.conftest import Time
+from tests.support.bake_services import an_endpoint, quick
 from tests.support.builders import a_spec
-from tests.support.cloud import an_endpoint, quick
 from tests.support.machines import Machine
 
 FIRST = ImageVersion(1, 0, 0)

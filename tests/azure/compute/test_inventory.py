@@ -13,7 +13,7 @@ from imagebake.emulator.resources import PAGE
 from imagebake.emulator.server import Emulator
 from imagebake.emulator.throttling import BucketLimits, ThrottlingPolicy
 from imagebake.kernel.errors import CloudError
-from tests.support.cloud import a_template
+from tests.support.bake_services import a_template
 from tests.support.live_fleets import GALLERY_ID, NOON, World, a_fleet, a_world, set_id, version_id
 
 OTHER = GALLERY_ID.replace("galleries/imagebake", "galleries/other")

@@ -19,7 +19,7 @@ from imagebake.emulator.machines.marketplace import Marketplace
 from imagebake.emulator.server import Emulator
 from imagebake.kernel.errors import CloudError
 from imagebake.spec.model.candidates import Candidate, Origin, Question
-from tests.support.cloud import an_endpoint, quick
+from tests.support.bake_services import an_endpoint, quick
 from tests.support.emulators import RecordingBuilder
 
 AGENT = ("Microsoft.Azure.Monitor", "AzureMonitorLinuxAgent")

@@ -12,8 +12,8 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.build_logs import PackerLogs
 from imagebake.azure.image_builder.image_templates import ImageTemplates
 from imagebake.kernel.errors import CloudError
+from tests.support.bake_services import a_template
 from tests.support.builders import a_spec
-from tests.support.cloud import a_template
 from tests.support.machines import Machine, ObedientBuilder
 
 

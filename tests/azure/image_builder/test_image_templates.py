@@ -12,8 +12,8 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.image_templates import ImageTemplates
 from imagebake.emulator.image_builder.builder import BuildFailed
 from imagebake.kernel.errors import BakeFailed, CloudError
+from tests.support.bake_services import a_template, an_endpoint, quick
 from tests.support.builders import a_spec
-from tests.support.cloud import a_template, an_endpoint, quick
 from tests.support.machines import Machine, ObedientBuilder
 
 

@@ -13,8 +13,8 @@ from imagebake.azure.image_builder.image_templates import TAG_FINGERPRINT
 from imagebake.azure.image_builder.leftovers import Act, Kind, Leftovers
 from imagebake.azure.image_builder.trigger_templates import TAG_STANDING
 from imagebake.emulator.calls import Pace
+from tests.support.bake_services import a_template
 from tests.support.builders import a_spec
-from tests.support.cloud import a_template
 from tests.support.machines import Machine, ObedientBuilder
 
 OURS = "demo-0123456789abcdef"

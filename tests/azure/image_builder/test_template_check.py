@@ -7,7 +7,7 @@ import pytest
 from azure.mgmt.imagebuilder import models
 
 from imagebake.azure.image_builder.template_check import check_template, fields_of, subclasses_of
-from tests.support.cloud import a_template
+from tests.support.bake_services import a_template
 
 
 def changed(path: str, value: object) -> dict[str, Any]:

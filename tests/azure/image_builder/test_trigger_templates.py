@@ -8,8 +8,8 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.trigger_templates import TAG_STANDING, Standing
 from imagebake.kernel.errors import CloudError, RolloutRefused
+from tests.support.bake_services import a_template
 from tests.support.builders import a_spec
-from tests.support.cloud import a_template
 from tests.support.machines import Machine, ObedientBuilder
 
 TRIGGER = {"properties": {"kind": "SourceImage"}}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.users import PROJECT, a_user, an_open_folder
+from tests.support.other_users import PROJECT, a_user, an_open_folder
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -10,7 +10,7 @@ import pytest
 from imagebake.azure.model.run_note import plan_text
 from imagebake.build.run_notes import RunNotes
 from tests.build.commands.conftest import Run
-from tests.support.cloud import SUBSCRIPTION, a_plan
+from tests.support.bake_services import SUBSCRIPTION, a_plan
 from tests.support.run_notes import a_note
 
 LOG = """\

@@ -36,7 +36,7 @@ from tests.build.render.conftest import as_root, lock_of
 from tests.lab.boot.conftest import NOW, a_machine
 from tests.support.boot_root import boot_root
 from tests.support.deliveries import a_cached_extension, a_delivering_spec, an_agent_with_its_own
-from tests.support.roots import AGENTS, agent_root
+from tests.support.small_roots import AGENTS, agent_root
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 

@@ -26,7 +26,7 @@ from tests.build.render.conftest import lock_of
 from tests.lab.boot.conftest import NOW, a_machine
 from tests.support.boot_root import boot_root
 from tests.support.deliveries import a_cached_extension, a_delivering_spec, an_agent_with_its_own
-from tests.support.roots import unpacked_agent
+from tests.support.small_roots import unpacked_agent
 
 pytestmark = [pytest.mark.root, pytest.mark.archive, pytest.mark.slow]
 

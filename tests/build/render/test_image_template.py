@@ -27,8 +27,8 @@ from imagebake.spec.model.steps import RestartTerms, UpdateTerms
 from imagebake.spec.plan import Delivery
 from tests.build.render.conftest import MIRROR, Planner, a_full_spec
 from tests.support.builders import a_spec
+from tests.support.full_spec import EVERYTHING, FETCHED, GROUP, everything
 from tests.support.golden import Golden
-from tests.support.surface import EVERYTHING, FETCHED, GROUP, everything
 
 _GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/imagebake/providers"
 

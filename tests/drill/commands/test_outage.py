@@ -31,11 +31,11 @@ from imagebake.recovery.runbook import parse_runbook
 from imagebake.rollout.operation import RolloutContext
 from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.load import load_all, load_spec
-from tests.support.beaten import NOW, PLAIN_NEEDS
+from tests.support.bake_services import an_endpoint, quick
 from tests.support.beats import console_of
 from tests.support.builders import a_lock
-from tests.support.cloud import an_endpoint, quick
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, a_distributor, azure
+from tests.support.heartbeat_fleet import NOW, PLAIN_NEEDS
 from tests.support.live_fleets import GROUP, World
 from tests.support.machine_hosts import TinyHost
 

@@ -1,4 +1,4 @@
-"""The field tables say what the SDK's models say, so that they cannot drift from the API."""
+"""The schema tables equal the SDK's models, so that they cannot drift from the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCALARS = {str: "str", int: "int", bool: "bool"}
 
 
 class Published:
-    """The tables as the SDK's models would have them."""
+    """The schema tables as derived from the SDK's models."""
 
     def __init__(self, *roots: type[Any]) -> None:
         self.shapes: dict[str, dict[str, str]] = {}

@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import Connections
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 
 @pytest.fixture

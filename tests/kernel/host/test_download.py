@@ -22,7 +22,7 @@ from imagebake.kernel.host.http import (
     TransferInterrupted,
     display_url,
 )
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 CONTENT = bytes(range(256)) * 2000
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.http import ARCHIVE, PUBLIC, Connections, Reach
-from tests.support.server import Server, serving
+from tests.support.file_server import Server, serving
 
 
 @pytest.fixture

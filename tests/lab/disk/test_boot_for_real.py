@@ -17,7 +17,7 @@ from imagebake.lab.disk.result import BootStage, BootTrouble, DiskBoot
 from imagebake.lab.engine.store import LayerStore
 from imagebake.lab.engine.vhd import ESP_SIZE, ESP_START, MIB, ExportedImage, export_vhd, footer
 from tests.support.boot_root import disk_root
-from tests.support.users import a_user, an_open_folder, run_as
+from tests.support.other_users import a_user, an_open_folder, run_as
 
 pytestmark = [
     pytest.mark.slow,

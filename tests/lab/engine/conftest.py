@@ -27,7 +27,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def mirror(shared: Path) -> Path:
     """A mirror with one bundle, from this machine's archive: a base and a few packages."""
     folder = shared / "mirror"
-    with files.locked(shared / "mirror.lock"):
+    with files.file_lock(shared / "mirror.lock"):
         if not folder.is_dir():
             partial = shared / "mirror.part"
             shutil.rmtree(partial, ignore_errors=True)
@@ -59,7 +59,7 @@ def fresh(
     tmp_path: Path, engine: Engine, recipe: BaseRecipe, request: pytest.FixtureRequest
 ) -> Iterator[Engine]:
     """An engine with a store of its own that holds the base and nothing else."""
-    with files.locked(request.getfixturevalue("shared") / "base.lock"):
+    with files.file_lock(request.getfixturevalue("shared") / "base.lock"):
         record = support.build(engine, [], log=tmp_path / "base.log")
     store = tmp_path / "store"
     (store / "layers").mkdir(parents=True)

@@ -75,7 +75,7 @@ def test_what_a_killed_process_left_is_swept_and_what_lives_is_not(store: LayerS
 
 
 def test_whoever_waits_for_a_tree_that_is_being_made_can_be_cancelled(store: LayerStore) -> None:
-    with files.locked(store.lock_path("a")), pytest.raises(Cancelled):
+    with files.file_lock(store.lock_path("a")), pytest.raises(Cancelled):
         store.obtain("a", fill, cancelled=lambda: True)
 
 

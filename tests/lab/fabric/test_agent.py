@@ -28,7 +28,7 @@ from imagebake.lab.fabric.plan import (
 from imagebake.lab.fabric.status import AGENT, AgentStatus, HandlerStatus
 from tests.lab.fabric.conftest import HELLO, MACHINE
 from tests.support.lab import Lab
-from tests.support.roots import AGENTS, agent_root
+from tests.support.small_roots import AGENTS, agent_root
 
 pytestmark = [pytest.mark.root, pytest.mark.archive]
 

@@ -21,8 +21,8 @@ from imagebake.kernel.settings import Settings
 from imagebake.recovery.commands.dr import (
     compare,
     copy_image,
+    dr,
     lacking,
-    recover,
     restore_versions,
     use_gallery,
 )
@@ -265,4 +265,4 @@ def test_what_was_deleted_comes_back_as_it_was_while_the_gallery_keeps_it(tmp_pa
 )
 def test_what_dr_is_not_told_is_asked_for(action: str, name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        recover(action, name, "", without="", plan=False, as_json=True)
+        dr(action, name, "", without="", plan=False, as_json=True)

@@ -13,7 +13,7 @@ from imagebake.spec.model.options import Build
 from imagebake.spec.model.source import GalleryVersionSource, ManagedImage, MarketplaceImage
 from imagebake.spec.plan import Script, StepKind
 from tests.support.builders import a_spec
-from tests.support.surface import EVERYTHING, GROUP, everything
+from tests.support.full_spec import EVERYTHING, GROUP, everything
 
 
 def test_a_spec_from_before_is_written_as_it_was() -> None:

@@ -1,4 +1,4 @@
-"""A file server on loopback that can be told to misbehave."""
+"""A file server on loopback with injectable faults."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Fault:
-    """What happens, *times* over, to requests for a path that ends with *path*.
+    """A fault for the next *times* requests whose path ends with *path*.
 
-    *kind*: `status` (answer *number*), `redirect` (to *text*), `truncate` (say the whole
-    length, send *number* bytes), `garble` (flip a bit), `append` (send *number* bytes more),
-    `hang` (say nothing more after *number* bytes), `reset` (after *number* bytes), `norange`
-    (answer 200 to a range), `nolength` (send *number* bytes and do not say how many).
+    *kind*: `status` (respond with *number*), `redirect` (to *text*), `truncate` (announce the
+    whole length, send *number* bytes), `garble` (flip a bit), `append` (send *number* bytes
+    more), `hang` (stop sending after *number* bytes), `reset` (after *number* bytes), `norange`
+    (respond 200 to a range), `nolength` (send *number* bytes without a length).
     """
 
     path: str
@@ -33,9 +33,9 @@ class Fault:
 
 @dataclass(slots=True)
 class Server:
-    """Serves *folder* at *url*; *asked* is every request, as its path and its range.
+    """Serves *folder* at *url*; *asked* records each request as its path and range.
 
-    *modified* is since when it says that it has each file.
+    *modified* is the Last-Modified date of every file.
     """
 
     folder: Path
@@ -71,9 +71,9 @@ class Server:
 
 @contextlib.contextmanager
 def serving(folder: Path, context: ssl.SSLContext | None = None) -> Iterator[Server]:
-    """Serve *folder* while the context is open; whatever hangs is let go at its end.
+    """Serve *folder* while the context is open; hanging requests are released at its end.
 
-    With *context*, it speaks TLS and calls itself `localhost`.
+    With *context*, the server uses TLS and its name is `localhost`.
     """
     server = Server(folder)
     with _Listener(server) as listener:

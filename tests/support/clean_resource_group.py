@@ -9,8 +9,8 @@ from typing import Any
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
+from tests.support.contract_target import PREFIX, Subscription
 from tests.support.emulators import GROUP, IDENTITY, SUBSCRIPTION, Azure, azure
-from tests.support.target import PREFIX, Subscription
 
 _GROUPS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups"
 _VERSIONS = {"locks": "2020-05-01", "identity": "2023-01-31", "groups": "2024-11-01"}

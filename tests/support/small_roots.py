@@ -19,7 +19,7 @@ _PACKAGES = "waagent,openssl,iproute2,curl,ca-certificates,procps,gdisk"
 def agent_root(suite: str, folder: Path) -> Path:
     """The root file system of *suite* in *folder*; made when it is not there yet."""
     root = folder / suite
-    with files.locked(folder / f"{suite}.lock"):
+    with files.file_lock(folder / f"{suite}.lock"):
         if not root.exists():
             partial = folder / f"{suite}.part"
             shutil.rmtree(partial, ignore_errors=True)
@@ -31,7 +31,7 @@ def agent_root(suite: str, folder: Path) -> Path:
 def unpacked_agent(suite: str, folder: Path) -> Path:
     """What the agent's package of *suite* has, of a release that nothing else is taken from."""
     there = folder / f"agent-{suite}"
-    with files.locked(folder / f"agent-{suite}.lock"):
+    with files.file_lock(folder / f"agent-{suite}.lock"):
         if not there.exists():
             partial = folder / f"agent-{suite}.part"
             shutil.rmtree(partial, ignore_errors=True)

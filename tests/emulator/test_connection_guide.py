@@ -1,4 +1,4 @@
-"""The emulator in the foreground tells people how to connect, and stops when it is told."""
+"""The foreground emulator prints how to connect, and stops on interruption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.emulators import RecordingBuilder, azure
 
 
 class _Heard:
-    """An emulator as its announcement describes it."""
+    """An emulator as the connection guide describes it."""
 
     def __init__(self, text: str) -> None:
         self.url = re.findall(r"^Azure Resource Manager +(\S+)$", text, re.MULTILINE)[0]

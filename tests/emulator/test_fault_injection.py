@@ -1,4 +1,4 @@
-"""Faults strike the requests they are for, as often as they were asked to."""
+"""Injected faults apply to matching requests, as often as requested."""
 
 from __future__ import annotations
 

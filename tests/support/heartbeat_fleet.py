@@ -22,8 +22,8 @@ from imagebake.rollout.freezes import RolloutGate
 from imagebake.rollout.operation import RolloutContext
 from imagebake.session.session import AzureBackend, CloudSession, Destination, LocalBuildLogs
 from imagebake.spec.model.image_spec import ImageSpec
+from tests.support.bake_services import Tape, an_endpoint, quick
 from tests.support.beats import console_of
-from tests.support.cloud import Tape, an_endpoint, quick
 from tests.support.emulators import DEFINITION_ID, RecordingBuilder, a_distributor, azure
 from tests.support.live_fleets import GROUP, World
 from tests.support.machine_hosts import TinyHost

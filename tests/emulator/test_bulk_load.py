@@ -1,4 +1,4 @@
-"""A world that is loaded at once is as one that was made request by request."""
+"""Bulk-loaded resources equal resources created by requests."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def world(emulator: Emulator) -> None:
 def test_versions_that_were_loaded_are_complete(arm: Azure) -> None:
     versions: Any = arm.compute.gallery_image_versions
     found = list(versions.list_by_gallery_image(GROUP, "shelf", "demo"))
-    one = versions.get(GROUP, "shelf", "demo", "1.0.0", expand="ReplicationStatus")
+    version = versions.get(GROUP, "shelf", "demo", "1.0.0", expand="ReplicationStatus")
 
     assert [version.name for version in found] == ["1.0.0", "1.0.1"]
-    assert one.tags == {"number": "1.0.0"}
-    assert one.properties.replication_status.aggregated_state == "Completed"
-    regions = one.properties.publishing_profile.target_regions
+    assert version.tags == {"number": "1.0.0"}
+    assert version.properties.replication_status.aggregated_state == "Completed"
+    regions = version.properties.publishing_profile.target_regions
     assert [(region.name, region.regional_replica_count) for region in regions] == [
         ("westeurope", 1),
         ("eastus", 3),
@@ -70,8 +70,8 @@ def test_scale_sets_that_were_loaded_can_be_upgraded(arm: Azure) -> None:
 
 def test_machines_that_were_loaded_can_be_deleted(arm: Azure) -> None:
     machines = arm.compute.virtual_machines
-    (one,) = machines.list_all()
-    reference: Any = one.storage_profile
+    (machine,) = machines.list_all()
+    reference: Any = machine.storage_profile
     assert reference.image_reference.exact_version == "1.0.0"
 
     machines.begin_delete(GROUP, "first").result()

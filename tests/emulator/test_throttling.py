@@ -1,4 +1,4 @@
-"""Whoever asks too often is refused, when that is wanted, and told for how long."""
+"""Throttling refuses excess requests where a policy is set, with a `Retry-After`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ask(arm: Azure, method: str = "GET", path: str = GALLERIES) -> HttpResponse:
 def test_nobody_is_refused_unless_that_is_wanted(arm: Azure) -> None:
     answers = [ask(arm) for _ in range(300)]
 
-    assert {one.status_code for one in answers} == {200}
+    assert {answer.status_code for answer in answers} == {200}
     assert answers[0].headers[READS] == "249"
     assert answers[-1].headers[READS] == "0"
 
@@ -34,8 +34,8 @@ def test_an_empty_bucket_refuses_and_says_for_how_long(arm: Azure, emulator: Emu
 
     answers = [ask(arm) for _ in range(4)]
 
-    assert [one.status_code for one in answers] == [200, 200, 200, 429]
-    assert [one.headers[READS] for one in answers] == ["2", "1", "0", "0"]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer.headers[READS] for answer in answers] == ["2", "1", "0", "0"]
     assert answers[-1].headers["Retry-After"] == "2"
     error = answers[-1].json()["error"]
     assert error["code"] == "SubscriptionRequestsThrottled"

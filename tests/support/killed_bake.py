@@ -1,4 +1,4 @@
-"""A bake that dies where it is told to: `python -m tests.support.killed FOLDER EVENT [URL CA]`.
+"""A bake that dies where it is told to: `python -m tests.support.killed_bake FOLDER EVENT [URL CA]`.
 
 With an address it bakes on an emulator of another process, which goes on.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.emulator.server import Emulator
-from tests.support.cloud import a_plan
+from tests.support.bake_services import a_plan
 from tests.support.machines import Machine, ObedientBuilder
 
 

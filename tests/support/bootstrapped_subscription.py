@@ -23,7 +23,7 @@ from imagebake.bootstrap.resources import (
     render_bootstrap,
 )
 from imagebake.kernel.templating import Templates
-from tests.support.cloud import SUBSCRIPTION, Tape, quick
+from tests.support.bake_services import SUBSCRIPTION, Tape, quick
 
 TEMPLATES = Templates(Path(__file__).parents[2] / "templates")
 
