@@ -23,12 +23,12 @@ from imagebake.audit.model import (
     MACHINE,
     RUN_COMMAND,
     SCALE_SET,
+    AuditedResource,
     Discovered,
     DiscoveredExtension,
     DiscoveredImage,
     DiscoveredStartScript,
     ResourceContext,
-    TemplateResource,
     Unresolved,
 )
 
@@ -36,7 +36,7 @@ AUTOMATIC_UPGRADE_API = "2025-04-01"
 """API version from which extensions upgrade themselves by default."""
 
 
-def discover_in_resource(resource: TemplateResource) -> Iterator[Discovered]:
+def discover_in_resource(resource: AuditedResource) -> Iterator[Discovered]:
     """Yield the extensions, images and start scripts of *resource*."""
     tail = resource.kind.split("/", 2)[-1]
     scale_set = resource.kind.split("/")[1] == "virtualmachinescalesets"
@@ -55,7 +55,7 @@ def discover_in_resource(resource: TemplateResource) -> Iterator[Discovered]:
         yield from _machine_profile(resource, MACHINE, lookup(resource.body, "properties"))
 
 
-def _extensions(resource: TemplateResource, profile: Node | None) -> Iterator[Discovered]:
+def _extensions(resource: AuditedResource, profile: Node | None) -> Iterator[Discovered]:
     listed = lookup(profile, "extensionProfile", "extensions")
     for item in items_of(listed):
         if isinstance(item, ObjectValue):
@@ -67,7 +67,7 @@ def _extensions(resource: TemplateResource, profile: Node | None) -> Iterator[Di
 
 
 def _extension(
-    resource: TemplateResource, machine: str, table: ObjectValue, name: str
+    resource: AuditedResource, machine: str, table: ObjectValue, name: str
 ) -> DiscoveredExtension:
     properties = lookup(table, "properties") or table
 
@@ -98,7 +98,7 @@ def _extension(
     )
 
 
-def _run_command(resource: TemplateResource, machine: str) -> DiscoveredExtension:
+def _run_command(resource: AuditedResource, machine: str) -> DiscoveredExtension:
     source = lookup(resource.body, "properties", "source")
     place = source or Literal(resource.source, resource.at, None)
     return DiscoveredExtension(
@@ -118,7 +118,7 @@ def _run_command(resource: TemplateResource, machine: str) -> DiscoveredExtensio
 
 
 def _machine_profile(
-    resource: TemplateResource, machine: str, profile: Node | None
+    resource: AuditedResource, machine: str, profile: Node | None
 ) -> Iterator[Discovered]:
     reference = lookup(profile, "storageProfile", "imageReference")
     yield from _image(resource, machine, reference)
@@ -133,7 +133,7 @@ def _machine_profile(
 
 
 def _image(
-    resource: TemplateResource, machine: str, reference: Node | None
+    resource: AuditedResource, machine: str, reference: Node | None
 ) -> Iterator[DiscoveredImage | Unresolved]:
     if reference is None or (isinstance(reference, Literal) and reference.value is None):
         return

@@ -16,7 +16,7 @@ from imagebake.audit.languages.nodes import (
     Literal,
     Node,
     ObjectValue,
-    Reading,
+    ParsedJson,
     UnknownValue,
     read_json,
 )
@@ -42,7 +42,7 @@ class TemplateLibrary:
         self.call_count = 0
         self.budget = EvaluationBudget()
         self._bicep: dict[str, BicepFile | None] = {}
-        self._json: dict[str, tuple[SourceText, Reading] | None] = {}
+        self._json: dict[str, tuple[SourceText, ParsedJson] | None] = {}
         self._hcl: dict[str, HclFile | None] = {}
 
     def bicep(self, path: str) -> BicepFile | None:
@@ -55,7 +55,7 @@ class TemplateLibrary:
                 self._note(file.source, file.flaws)
         return self._bicep[path]
 
-    def document(self, path: str) -> tuple[SourceText, Reading] | None:
+    def document(self, path: str) -> tuple[SourceText, ParsedJson] | None:
         """Return the JSON document at *path*."""
         if path not in self._json:
             source = self.files.read(path)

@@ -25,7 +25,7 @@ class ResourceContext(NamedTuple):
     policy: bool = False
 
 
-class TemplateResource(NamedTuple):
+class AuditedResource(NamedTuple):
     """A resource as Azure Resource Manager takes it; *kind* is its type in lower case."""
 
     source: SourceText

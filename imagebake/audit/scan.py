@@ -21,12 +21,12 @@ from imagebake.audit.languages.nodes import Literal, Node, ObjectValue
 from imagebake.audit.languages.terraform import discover_in_folder
 from imagebake.audit.library import DiskFiles, TemplateLibrary, relative_to
 from imagebake.audit.model import (
+    AuditedResource,
     Discovered,
     DiscoveredExtension,
     DiscoveredImage,
     DiscoveredStartScript,
     ResourceContext,
-    TemplateResource,
     Unresolved,
     unresolved_loop,
 )
@@ -145,10 +145,10 @@ def _discover_in_file(path: str, library: TemplateLibrary) -> Iterator[Discovere
 
 
 def _expand_resources(
-    found: Iterator[TemplateResource | DiscoveredExtension | Unresolved],
+    found: Iterator[AuditedResource | DiscoveredExtension | Unresolved],
 ) -> Iterator[Discovered]:
     for item in found:
-        if isinstance(item, TemplateResource):
+        if isinstance(item, AuditedResource):
             yield from discover_in_resource(item)
         else:
             yield item

@@ -20,8 +20,6 @@ FACTS = ("title", "trigger", "expected", "rto", "rpo", "measured")
 """Fields of a page's front matter."""
 CHECKS, COMMANDS, STOPS = "Checks", "Commands", "Stop conditions"
 """Sections that every page has; only their commands are executed."""
-NEVER_REHEARSED = "never"
-"""Value of *measured* in a runbook that was never rehearsed."""
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _STOP = re.compile(r"^- `([^`]+)` ends with (\d+): (.+?)(?=^- |\Z)", re.MULTILINE | re.DOTALL)
 _END = re.compile(r"\s+# ends with (\d+)$")

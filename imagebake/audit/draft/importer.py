@@ -24,7 +24,7 @@ from imagebake.inspection.secrets import find_secrets
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
 from imagebake.kernel.text import names
-from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, stand_in
+from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, find_stand_in
 from imagebake.spec.model.foreign_template import NotATemplate
 
 OWNER_PLACEHOLDER = "nobody-yet"
@@ -138,7 +138,7 @@ def import_template(path: str, parameters: str, name: str, library: TemplateLibr
     if not called:
         raise UsageError("the template has no name that an image could have", hint="give --name")
     draft = read_draft(template, name=called, secret_in=_secret_in)
-    base = stand_in(draft.source)
+    base = find_stand_in(draft.source)
     if base:
         draft = replace(draft, suite=base.suite, base=BASE_PACKAGES[base.distribution])
     return _without_secrets(draft, template.source)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagebake.audit.draft.model import Draft, DraftRegion, DraftStep
-from imagebake.spec.yaml.scalars import written, written_words
+from imagebake.spec.yaml.scalars import quote_scalar, quote_sentence
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 _PLAIN = re.compile(r"[A-Za-z/](?:[^\s:]|:(?=\S)|[ ](?=[^\s#]))*")
@@ -37,9 +37,9 @@ def render_spec(draft: Draft) -> str:
 def _top(draft: Draft) -> Iterator[str]:
     yield _HEAD
     yield ""
-    yield f"name: {written(draft.name)}"
-    yield f"description: {written_words(draft.description)}"
-    yield f"owner: {written(draft.owner)}"
+    yield f"name: {quote_scalar(draft.name)}"
+    yield f"description: {quote_sentence(draft.description)}"
+    yield f"owner: {quote_scalar(draft.owner)}"
 
 
 def _mapping(key: str, values: Mapping[str, Any]) -> Iterator[str]:
@@ -51,7 +51,7 @@ def _mapping(key: str, values: Mapping[str, Any]) -> Iterator[str]:
 def _pairs(values: Mapping[str, Any], indent: str) -> Iterator[str]:
     """Yield a mapping, a line per key, more where a value is nested."""
     for name, value in values.items():
-        key = f"{indent}{written(name)}:"
+        key = f"{indent}{quote_scalar(name)}:"
         if isinstance(value, Mapping) and value:
             yield key
             yield from _pairs(value, f"{indent}  ")
@@ -76,7 +76,7 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - what YAML has
         return "{}"
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if isinstance(value, int) else written(value)
+    return str(value) if isinstance(value, int) else quote_scalar(value)
 
 
 def _outputs(outputs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -96,9 +96,9 @@ def _local(draft: Draft) -> Iterator[str]:
 
 def _gallery(draft: Draft) -> Iterator[str]:
     yield "gallery:"
-    yield f"  definition: {written(draft.definition)}"
+    yield f"  definition: {quote_scalar(draft.definition)}"
     yield "  identifier:"
-    yield from (f"    {key}: {written(value)}" for key, value in draft.identifier.items())
+    yield from (f"    {key}: {quote_scalar(value)}" for key, value in draft.identifier.items())
     if draft.windows:
         yield "  os: Windows"
     yield f"  generation: {draft.generation}"
@@ -122,10 +122,10 @@ def _pins(draft: Draft) -> Iterator[str]:
 
 def _files(draft: Draft) -> Iterator[str]:
     for file in draft.files:
-        yield f"  - file: {written(file.file)}"
+        yield f"  - file: {quote_scalar(file.file)}"
         yield "    version: imported"
-        yield f"    sha256: {written(file.sha256)}"
-        yield f"    destination: {written(file.destination)}"
+        yield f"    sha256: {quote_scalar(file.sha256)}"
+        yield f"    destination: {quote_scalar(file.destination)}"
         yield f'    mode: "{file.mode}"'
 
 
@@ -133,7 +133,7 @@ def _steps(key: str, steps: Iterable[DraftStep]) -> Iterator[str]:
     for number, step in enumerate(steps):
         if not number:
             yield f"{key}:"
-        yield f"  - name: {written(step.name)}"
+        yield f"  - name: {quote_scalar(step.name)}"
         if step.network:
             yield "    network: required"
         yield from _pairs(step.asks, "    ")
@@ -146,7 +146,7 @@ def _line(text: str) -> str:
     """Return a shell line, quoted where YAML would read it as something else."""
     # Quoting every line would make scripts unreadable; quoted are those that YAML would change.
     plain = " " in text and text.isprintable() and _PLAIN.fullmatch(text)
-    return text if plain else written(text)
+    return text if plain else quote_scalar(text)
 
 
 def _regions(regions: Iterable[DraftRegion]) -> Iterator[str]:

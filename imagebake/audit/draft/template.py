@@ -21,7 +21,7 @@ from imagebake.audit.languages.nodes import (
     text_of,
 )
 from imagebake.audit.library import TemplateLibrary
-from imagebake.audit.model import ResourceContext, TemplateResource
+from imagebake.audit.model import AuditedResource, ResourceContext
 from imagebake.audit.source import SourceText
 from imagebake.kernel.diagnostics import Diagnostic, Severity
 from imagebake.spec.model.foreign_template import NotATemplate
@@ -54,7 +54,7 @@ def find_image_template(
     found = [
         resource
         for resource in find_resources(root, scope, ResourceContext(), library)
-        if isinstance(resource, TemplateResource)
+        if isinstance(resource, AuditedResource)
         and resource.kind in {IMAGE_TEMPLATES, IMAGE_DEFINITIONS}
     ]
     templates = [resource for resource in found if resource.kind == IMAGE_TEMPLATES]

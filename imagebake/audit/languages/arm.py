@@ -25,7 +25,7 @@ from imagebake.audit.languages.nodes import (
 from imagebake.audit.languages.tokens import ParseError
 from imagebake.audit.languages.values import as_bool, make_unknown, one_of
 from imagebake.audit.library import TemplateLibrary, relative_to
-from imagebake.audit.model import ResourceContext, TemplateResource, Unresolved, location_text
+from imagebake.audit.model import AuditedResource, ResourceContext, Unresolved, location_text
 
 _IF_ARGUMENTS = 3
 _ITERATIONS_MAX = 50
@@ -163,7 +163,7 @@ class _Spot(NamedTuple):
 
 def find_resources(
     root: Node, scope: ArmScope, context: ResourceContext, library: TemplateLibrary
-) -> Iterator[TemplateResource | Unresolved]:
+) -> Iterator[AuditedResource | Unresolved]:
     """Yield the resources of the document *root* that create or change machines, in order.
 
     Afterwards the loops of unknown length are among the gaps of *scope*.
@@ -248,14 +248,14 @@ def _with_conditions(table: ObjectValue, context: ResourceContext) -> ResourceCo
     )
 
 
-def _resource(table: ObjectValue, kind: str, spot: _Spot) -> TemplateResource:
+def _resource(table: ObjectValue, kind: str, spot: _Spot) -> AuditedResource:
     left = {
         key: member for key, member in table.entries.items() if key not in {"resources", "copy"}
     }
     body = evaluate(table._replace(entries=left), spot.scope)
     name = lookup(body, "name")
     shown = name.text if isinstance(name, UnknownValue) else text_of(name)
-    return TemplateResource(
+    return AuditedResource(
         source=table.source,
         at=table.at,
         kind=kind,
@@ -268,7 +268,7 @@ def _resource(table: ObjectValue, kind: str, spot: _Spot) -> TemplateResource:
 
 def _linked_template(
     table: ObjectValue, spot: _Spot, library: TemplateLibrary
-) -> Iterator[TemplateResource | Unresolved]:
+) -> Iterator[AuditedResource | Unresolved]:
     """Yield the resources of the local file that a deployment links to."""
     link = lookup(table, "properties", "templateLink")
     if link is None:

@@ -25,9 +25,9 @@ from imagebake.audit.languages.nodes import (
 from imagebake.audit.languages.values import make_unknown
 from imagebake.audit.library import TemplateLibrary, relative_to
 from imagebake.audit.model import (
+    AuditedResource,
     DiscoveredExtension,
     ResourceContext,
-    TemplateResource,
     Unresolved,
     location_text,
     unresolved_loop,
@@ -83,7 +83,7 @@ class BicepScope(EvaluationScope):
 
 def find_bicep_resources(
     file: BicepFile, given: Mapping[str, Node], context: ResourceContext, library: TemplateLibrary
-) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
+) -> Iterator[AuditedResource | DiscoveredExtension | Unresolved]:
     """Yield the resources that *file* deploys with the parameters *given*."""
     scope = BicepScope(file, given, library)
     for declaration in file.declarations:
@@ -94,7 +94,7 @@ def find_bicep_resources(
 
 def _declared(
     declaration: BicepDeclaration, parent: str, scope: BicepScope, context: ResourceContext
-) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
+) -> Iterator[AuditedResource | DiscoveredExtension | Unresolved]:
     kind, _, api = declaration.target.partition("@")
     kind = kind.lower()
     if parent and "/" not in kind:
@@ -124,11 +124,11 @@ def _with_conditions(body: Node, context: ResourceContext) -> tuple[Node, Resour
 
 def _resource(
     declaration: BicepDeclaration, kind: str, api: str, scope: BicepScope, context: ResourceContext
-) -> Iterator[TemplateResource | Unresolved]:
+) -> Iterator[AuditedResource | Unresolved]:
     found = evaluate(declaration.body, scope)
     for body in found.items if isinstance(found, ListValue) else (found,):
         if isinstance(body, ObjectValue):
-            yield TemplateResource(
+            yield AuditedResource(
                 source=scope.file.source,
                 at=declaration.at,
                 kind=kind,
@@ -151,7 +151,7 @@ def _shown(name: Node | None) -> str | None:
 
 def _module(
     declaration: BicepDeclaration, scope: BicepScope, context: ResourceContext
-) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
+) -> Iterator[AuditedResource | DiscoveredExtension | Unresolved]:
     """Yield the resources of a module: a local file is evaluated with its parameters."""
     source = scope.file.source
     evaluated = evaluate(declaration.body, scope)
@@ -186,7 +186,7 @@ def _file(
     given: dict[str, Node],
     context: ResourceContext,
     scope: BicepScope,
-) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
+) -> Iterator[AuditedResource | DiscoveredExtension | Unresolved]:
     source, library = scope.file.source, scope.library
     if path.endswith(".json"):
         read = library.document(path)
@@ -206,7 +206,7 @@ def _file(
 
 def _deployment(
     body: ObjectValue, scope: BicepScope, context: ResourceContext
-) -> Iterator[TemplateResource | DiscoveredExtension | Unresolved]:
+) -> Iterator[AuditedResource | DiscoveredExtension | Unresolved]:
     """A template that stands in Bicep as a value."""
     template = lookup(body, "properties", "template")
     if isinstance(template, ObjectValue) and "resources" in template.entries:

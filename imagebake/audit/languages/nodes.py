@@ -211,18 +211,18 @@ def walk(node: Node, most: int = 20_000) -> Iterator[Node]:
             waiting += reversed(found.options)
 
 
-class Reading(NamedTuple):
+class ParsedJson(NamedTuple):
     """The value of a JSON document as far as it can be read, and the mistakes in it."""
 
     root: Node | None
     flaws: tuple[Flaw, ...]
 
 
-def read_json(source: SourceText) -> Reading:
+def read_json(source: SourceText) -> ParsedJson:
     """Read a JSON document; everything before a mistake is kept."""
     reading = read_json_text(source.text, line_of=lambda at: source.position(at)[0])
     root = reading.root
-    return Reading(None if root is None else _from_json(root, source), reading.flaws)
+    return ParsedJson(None if root is None else _from_json(root, source), reading.flaws)
 
 
 def _from_json(value: JsonValue, source: SourceText) -> Node:

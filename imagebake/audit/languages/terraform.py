@@ -29,12 +29,12 @@ from imagebake.audit.model import (
     MACHINE,
     RUN_COMMAND,
     SCALE_SET,
+    AuditedResource,
     Discovered,
     DiscoveredExtension,
     DiscoveredImage,
     DiscoveredStartScript,
     ResourceContext,
-    TemplateResource,
     Unresolved,
     location_text,
     unresolved_loop,
@@ -325,7 +325,7 @@ def _azapi(block: HclBlock, name: str, module: TerraformModule) -> Iterator[Disc
         yield Unresolved(module.source, block.at, name, "its body is not written out")
         return
     yield from discover_in_resource(
-        TemplateResource(module.source, block.at, kind.lower(), api, name, body, module.context)
+        AuditedResource(module.source, block.at, kind.lower(), api, name, body, module.context)
     )
 
 
@@ -339,7 +339,7 @@ def _deployment(block: HclBlock, name: str, module: TerraformModule) -> Iterator
     via = (*module.context.via, location_text(module.source, block.at))
     scope = ArmScope(root if isinstance(root, ObjectValue) else None, {})
     for found in find_resources(root, scope, module.context._replace(via=via), module.library):
-        if isinstance(found, TemplateResource):
+        if isinstance(found, AuditedResource):
             yield from discover_in_resource(found)
         else:
             yield found
