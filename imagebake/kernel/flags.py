@@ -44,6 +44,7 @@ class Injected:
     """
 
 
+# Texts of flags that several commands have in common.
 IMAGE = "an image: the name of a spec in image_specs/"
 ANY_IMAGE = f"{IMAGE} (default: all)"
 VERSION = "IMAGE@VERSION, or IMAGE for its newest"

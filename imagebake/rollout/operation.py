@@ -184,6 +184,8 @@ def claim_and_apply(
     with claim as held:
         plan, inventory = at.decided(decide, at.inventory())
         lacking = inventory.unseen(spec.gallery.definition)
+        # A rollback is applied as far as the inventory is readable: machines on a bad version do
+        # not wait for a resource that cannot be read.
         if lacking and (request.verb != URGENT or not inventory.of(spec.gallery.definition)):
             raise unreadable(lacking)
         with log_refusal(at.context, [spec], plan, request.verb, at.began):

@@ -30,6 +30,8 @@ def rotation_planner(
     at: RolloutContext, spec: ImageSpec, override: str = "", *, heartbeats: HeartbeatReader
 ) -> Planner:
     """Return the planner that moves *spec*'s image on by its policy."""
+    # Read once: a plan is made again after the claim, and must not differ for another reason than
+    # the inventory.
     gate, beats = at.gate([spec]), heartbeats(at.context, spec)
 
     def plan(inventory: Inventory) -> RolloutPlan:

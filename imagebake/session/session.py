@@ -226,6 +226,7 @@ def local_endpoint(context: Context, here: LocalBackend) -> Endpoint:
         resource_group=context.settings.resource_group,
         location=context.settings.location,
         ca=here.emulator.ca,
+        # A step of the emulator takes milliseconds, where Azure asks for seconds between polls.
         polling_seconds=0.05,
     )
 
