@@ -39,7 +39,7 @@ from imagebake.azure.model.run_note import RunNote, plan_text
 from imagebake.build.run_notes import RunNotes
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.errors import BakeFailed, RolloutRefused
-from imagebake.kernel.host.files import alone
+from imagebake.kernel.host.files import exclusive_lock
 from imagebake.kernel.progress import Progress, Step
 from imagebake.kernel.text.versions import ImageVersion
 from imagebake.mirror.local import Mirror
@@ -70,170 +70,6 @@ class BuildServices:
     locks: Path
     clock: Callable[[], float]
     progress: Progress
-
-
-@dataclass(slots=True)
-class ImageBuild:
-    """One version in the making, from the start of its run: follow, verify, replicate, record."""
-
-    plan: BakePlan
-    to: Destination
-    now: dt.datetime
-    services: BuildServices
-    seconds: dict[str, float] = field(default_factory=dict)
-    template_sha256: str | None = None
-    built: bool = False
-
-    @property
-    def gallery(self) -> Gallery:
-        """The target gallery."""
-        return Gallery(self.services.cloud, self.to.gallery)
-
-    @property
-    def definition(self) -> str:
-        """The image definition of the version."""
-        return self.plan.spec.gallery.definition
-
-    @property
-    def product(self) -> Product:
-        """The output version of the run."""
-        return Product(self.gallery, self.definition, self.plan.bake_key)
-
-    @property
-    def templates(self) -> ImageTemplates:
-        """The image templates in the gallery's resource group."""
-        return ImageTemplates(
-            self.services.cloud,
-            is_free=lambda target: self.product.at(target) is None,
-            note=self.services.progress.note,
-        )
-
-    def note(self, target: str) -> RunNote:
-        """Return the note that lets another process pick up the run that writes *target*."""
-        endpoint = self.services.cloud.endpoint
-        return RunNote(
-            image=self.plan.spec.name,
-            template=self.plan.template_name,
-            target=target,
-            definition=self.definition,
-            bake_key=self.plan.bake_key,
-            base_url=endpoint.base_url,
-            subscription=endpoint.subscription,
-            resource_group=endpoint.resource_group,
-            gallery=self.to.gallery,
-            begun=self.now.astimezone(dt.UTC).isoformat(timespec="seconds"),
-            plan=plan_text(self.plan),
-            rendered_by=self.plan.rendered_by,
-            template_sha256=self.template_sha256,
-        )
-
-    def finish(self, run: Run, note: RunNote) -> GalleryVersion:
-        """Start *run* unless it was adopted, and return its version once it is replicated."""
-        # The note of an adopted run has its continuation token; a new one would lose it.
-        known = self.services.notes.find(note.template) if run.adopted else None
-        self.services.notes.keep(known or note)
-        with self.part("Build image") as step:
-            version = self._follow(run, note, step)
-        self.built = True
-        return self.replicate(version)
-
-    def give_up(self, run: Run | None, error: BaseException) -> None:
-        """Delete what a failed run left behind, after its template is gone.
-
-        A run whose state is unknown, or that another process started, is left alone: it continues,
-        and its note tells how to resume it.
-        """
-        failed = isinstance(error, BakeFailed)
-        # Without an answer the run may well be going on; deleting its target would break it.
-        if run is None or isinstance(error, Unanswered):
-            return
-        if failed or not (run.adopted or self.built):
-            self.product.undo(run.target)
-            self._end(error)
-
-    def _follow(self, run: Run, note: RunNote, step: Step) -> GalleryVersion:
-        notes, limit = self.services.notes, self.plan.spec.build.timeout_minutes * 60
-        begun = self.services.clock()
-        try:
-            run.finish(
-                step.note,
-                limit=limit + DISTRIBUTION_SECONDS,
-                on_start=lambda token, name: notes.keep(note.with_changes(token=token, run=name)),
-            )
-        except BakeFailed as error:
-            # Image Builder fails a run that replicates for longer than it may last, although the
-            # gallery goes on replicating and the version will be complete.
-            late = self.product.late(run.target, error)
-            if late is None:
-                error.hint = error.hint and error.hint.replace("IMAGE", note.image)
-                raise
-            self.built = True
-            step.note(
-                f"the run failed while version {late.version} was copied to its regions, which"
-                " takes longer than a run may: the copying goes on, and is waited for"
-            )
-            return late
-        finally:
-            # The log is in the template's staging group, which Azure deletes with the template.
-            if kept := notes.find(note.template):
-                seconds = round(self.services.clock() - begun, 3)
-                log = self.services.keep_log(note.template)
-                where = str(log) if log else None
-                notes.keep(kept.with_changes(log=where, seconds=seconds))
-        return self.product.verified(run.target)
-
-    def _end(self, error: BaseException) -> None:
-        if note := self.services.notes.find(self.plan.template_name):
-            state = error.run_state if isinstance(error, BakeFailed) else "Canceled"
-            message = str(error) or type(error).__name__
-            self.services.notes.end(note.with_changes(state=state, said=message))
-
-    def replicate(self, version: GalleryVersion) -> GalleryVersion:
-        """Wait for the replicas of *version* in the plan's regions."""
-        # An existing version may lack a region that was added to the spec since; only --force adds
-        # it.
-        wanted = (region.name for region in self.plan.spec.regions)
-        there = tuple(name for name in wanted if name in version.regions)
-        try:
-            with self.part("Replicate", total=len(there)) as step:
-                return self.gallery.await_replicas(
-                    self.definition,
-                    version.version,
-                    there,
-                    limit=DISTRIBUTION_SECONDS,
-                    on_region=step.advance,
-                )
-        except BakeFailed as error:
-            self.product.undo(version.id)
-            self._end(error)
-            raise
-
-    def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
-        """Store the plan and the manifest. From here on the bake is done and will be found."""
-        manifest = BakeManifest.of(
-            self.plan,
-            version,
-            now=self.now,
-            template_sha256=self.template_sha256,
-            content_sha256=self.services.content(version.id),
-            seconds=self.seconds,
-        )
-        place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
-        # The manifest comes last: its presence means that the bake is complete.
-        self.services.mirror.record(place(PLAN), plan_record(self.plan))
-        self.services.mirror.record(place(), canonical_json(manifest.to_json()))
-        if kept := self.services.notes.find(self.plan.template_name):
-            self.services.notes.end(kept.with_changes(state="Succeeded"))
-        image = self.plan.spec.name
-        return BakeResult(image=image, version=version, made=made, manifest=manifest)
-
-    @contextlib.contextmanager
-    def part(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
-        """Report a step to people, and record its duration in the manifest."""
-        started = self.services.clock()
-        with self.services.progress.step(title, total=total, unit=unit) as step:
-            yield step
-        self.seconds[title] = round(self.services.clock() - started, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +136,7 @@ def bake(
     finished is recorded instead of being built again. Bakes of the same image on this machine
     run one after the other.
     """
-    work = _Bake(plan, to, now, services)
+    work = ImageBuild(plan, to, now, services)
     if there := work.find(force=force):
         return there
     with _alone(plan.spec.name, services):
@@ -319,7 +155,7 @@ def resume(
     this machine and died with its process is started again. If two processes resume at once, the
     second returns the result of the first.
     """
-    work = _Bake(plan, to, now, services, template_sha256=note.template_sha256)
+    work = ImageBuild(plan, to, now, services, template_sha256=note.template_sha256)
     with _alone(note.image, services):
         known = services.notes.find(note.template)
         if known is None and (there := work.find(force=False)):
@@ -331,9 +167,7 @@ def resume(
             # it.
             if not _died_here(error):
                 raise
-            services.progress.note(
-                "the build ended with the process that ran it: beginning it anew"
-            )
+            services.progress.note("the build died with the process that ran it: starting it again")
             version = work.run_template(work.new_template())
         return work.record(version, made=True)
 
@@ -346,11 +180,47 @@ def _died_here(error: BakeFailed) -> bool:
 def _alone(image: str, services: BuildServices) -> AbstractContextManager[None]:
     """Lock *image* against other bakes on this machine; wait for one that is running."""
     message = f"another bake of {image} is running: waiting for it"
-    return alone(services.locks / f"bake-{image}.lock", lambda: services.progress.note(message))
+    return exclusive_lock(
+        services.locks / f"bake-{image}.lock", lambda: services.progress.note(message)
+    )
 
 
 @dataclass(slots=True)
-class _Bake(ImageBuild):
+class ImageBuild:
+    """One bake: find a version, or mirror, run the template, replicate and record."""
+
+    plan: BakePlan
+    to: Destination
+    now: dt.datetime
+    services: BuildServices
+    seconds: dict[str, float] = field(default_factory=dict)
+    template_sha256: str | None = None
+    built: bool = False
+
+    @property
+    def gallery(self) -> Gallery:
+        """The target gallery."""
+        return Gallery(self.services.cloud, self.to.gallery)
+
+    @property
+    def definition(self) -> str:
+        """The image definition of the version."""
+        return self.plan.spec.gallery.definition
+
+    @property
+    def product(self) -> Product:
+        """The output version of the run."""
+        return Product(self.gallery, self.definition, self.plan.bake_key)
+
+    @property
+    def templates(self) -> ImageTemplates:
+        """The image templates in the gallery's resource group."""
+        return ImageTemplates(
+            self.services.cloud,
+            is_free=lambda target: self.product.at(target) is None,
+            note=self.services.progress.note,
+        )
+
     def find(self, *, force: bool) -> BakeResult | None:
         """Return the result for an existing version with the same bake key, healthy or replicating.
 
@@ -361,7 +231,7 @@ class _Bake(ImageBuild):
             if revoked.everywhere and not force:
                 hint = f"./inv bump {self.plan.spec.name} may help; --force bakes it all the same"
                 raise RolloutRefused(revoked.sentence, hint=hint)
-            self.services.progress.note(f"{revoked.sentence}; so is what is baked now")
+            self.services.progress.note(f"{revoked.sentence}, and so will this version be")
         # Lists do not report replication, so each candidate is read by itself.
         for candidate in () if force else reversed(reusable_versions(there, self.plan.bake_key)):
             version = self.gallery.version(self.definition, candidate.version)
@@ -422,6 +292,125 @@ class _Bake(ImageBuild):
         templates.check(body)
         return templates.template(self.plan.template_name, body)
 
+    def run_template(self, template: AbstractContextManager[Run]) -> GalleryVersion:
+        """Run *template* and return its version; after a failure neither of them remains."""
+        run: Run | None = None
+        try:
+            with template as run:
+                return self.finish(run, self.note(run.target))
+        # Also on an interrupt: a half-written version must not stay in the gallery.
+        except BaseException as error:
+            self.give_up(run, error)
+            raise
+
+    def finish(self, run: Run, note: RunNote) -> GalleryVersion:
+        """Start *run* unless it was adopted, and return its version once it is replicated."""
+        # The note of an adopted run has its continuation token; a new one would lose it.
+        known = self.services.notes.find(note.template) if run.adopted else None
+        self.services.notes.keep(known or note)
+        with self.part("Build image") as step:
+            version = self._follow(run, note, step)
+        self.built = True
+        return self.replicate(version)
+
+    def _follow(self, run: Run, note: RunNote, step: Step) -> GalleryVersion:
+        notes, limit = self.services.notes, self.plan.spec.build.timeout_minutes * 60
+        begun = self.services.clock()
+        try:
+            run.finish(
+                step.note,
+                limit=limit + DISTRIBUTION_SECONDS,
+                on_start=lambda token, name: notes.keep(note.with_changes(token=token, run=name)),
+            )
+        except BakeFailed as error:
+            # Image Builder fails a run that replicates for longer than it may last, although the
+            # gallery goes on replicating and the version will be complete.
+            late = self.product.late(run.target, error)
+            if late is None:
+                error.hint = error.hint and error.hint.replace("IMAGE", note.image)
+                raise
+            self.built = True
+            step.note(
+                f"the run failed while version {late.version} was copied to its regions, which"
+                " takes longer than a run may: the copying goes on, and is waited for"
+            )
+            return late
+        finally:
+            # The log is in the template's staging group, which Azure deletes with the template.
+            if kept := notes.find(note.template):
+                seconds = round(self.services.clock() - begun, 3)
+                log = self.services.keep_log(note.template)
+                where = str(log) if log else None
+                notes.keep(kept.with_changes(log=where, seconds=seconds))
+        return self.product.verified(run.target)
+
+    def give_up(self, run: Run | None, error: BaseException) -> None:
+        """Delete what a failed run left behind, after its template is gone.
+
+        A run whose state is unknown, or that another process started, is left alone: it continues,
+        and its note tells how to resume it.
+        """
+        failed = isinstance(error, BakeFailed)
+        # Without an answer the run may well be going on; deleting its target would break it.
+        if run is None or isinstance(error, Unanswered):
+            return
+        if failed or not (run.adopted or self.built):
+            self.product.undo(run.target)
+            self._end(error)
+
+    def _end(self, error: BaseException) -> None:
+        if note := self.services.notes.find(self.plan.template_name):
+            state = error.run_state if isinstance(error, BakeFailed) else "Canceled"
+            message = str(error) or type(error).__name__
+            self.services.notes.end(note.with_changes(state=state, said=message))
+
+    def replicate(self, version: GalleryVersion) -> GalleryVersion:
+        """Wait for the replicas of *version* in the plan's regions."""
+        # An existing version may lack a region that was added to the spec since; only --force adds
+        # it.
+        wanted = (region.name for region in self.plan.spec.regions)
+        there = tuple(name for name in wanted if name in version.regions)
+        try:
+            with self.part("Replicate", total=len(there)) as step:
+                return self.gallery.await_replicas(
+                    self.definition,
+                    version.version,
+                    there,
+                    limit=DISTRIBUTION_SECONDS,
+                    on_region=step.advance,
+                )
+        except BakeFailed as error:
+            self.product.undo(version.id)
+            self._end(error)
+            raise
+
+    def record(self, version: GalleryVersion, *, made: bool) -> BakeResult:
+        """Store the plan and the manifest. From here on the bake is done and will be found."""
+        manifest = BakeManifest.of(
+            self.plan,
+            version,
+            now=self.now,
+            template_sha256=self.template_sha256,
+            content_sha256=self.services.content(version.id),
+            seconds=self.seconds,
+        )
+        place = functools.partial(record_name, self.to.gallery, self.definition, version.version)
+        # The manifest comes last: its presence means that the bake is complete.
+        self.services.mirror.record(place(PLAN), plan_record(self.plan))
+        self.services.mirror.record(place(), canonical_json(manifest.to_json()))
+        if kept := self.services.notes.find(self.plan.template_name):
+            self.services.notes.end(kept.with_changes(state="Succeeded"))
+        image = self.plan.spec.name
+        return BakeResult(image=image, version=version, made=made, manifest=manifest)
+
+    @contextlib.contextmanager
+    def part(self, title: str, *, total: int | None = None, unit: str = "") -> Iterator[Step]:
+        """Report a step to people, and record its duration in the manifest."""
+        started = self.services.clock()
+        with self.services.progress.step(title, total=total, unit=unit) as step:
+            yield step
+        self.seconds[title] = round(self.services.clock() - started, 3)
+
     def pick_up(self, note: RunNote) -> GalleryVersion:
         """Return the version of a run that another process started, or was about to start."""
         there = self.product.at(note.target)
@@ -448,16 +437,24 @@ class _Bake(ImageBuild):
             hint=f"it may have been deleted by hand; {again}",
         )
 
-    def run_template(self, template: AbstractContextManager[Run]) -> GalleryVersion:
-        """Run *template* and return its version; after a failure neither of them remains."""
-        run: Run | None = None
-        try:
-            with template as run:
-                return self.finish(run, self.note(run.target))
-        # Also on an interrupt: a half-written version must not stay in the gallery.
-        except BaseException as error:
-            self.give_up(run, error)
-            raise
+    def note(self, target: str) -> RunNote:
+        """Return the note that lets another process pick up the run that writes *target*."""
+        endpoint = self.services.cloud.endpoint
+        return RunNote(
+            image=self.plan.spec.name,
+            template=self.plan.template_name,
+            target=target,
+            definition=self.definition,
+            bake_key=self.plan.bake_key,
+            base_url=endpoint.base_url,
+            subscription=endpoint.subscription,
+            resource_group=endpoint.resource_group,
+            gallery=self.to.gallery,
+            begun=self.now.astimezone(dt.UTC).isoformat(timespec="seconds"),
+            plan=plan_text(self.plan),
+            rendered_by=self.plan.rendered_by,
+            template_sha256=self.template_sha256,
+        )
 
     def _render(self, version: ImageVersion) -> dict[str, Any]:
         endpoint = self.services.cloud.endpoint

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from imagebake.kernel.host.files import locked, write_atomically
+from imagebake.kernel.host.files import file_lock, write_atomically
 
 _LIFETIME = dt.timedelta(days=365)
 _MARGIN = dt.timedelta(days=30)
@@ -46,7 +46,7 @@ def loopback_certificate(folder: Path, now: dt.datetime) -> Certificate:
     """
     certificate = Certificate(folder / "ca.pem", folder / "server.pem")
     if not _is_valid(certificate, now):
-        with locked(folder / "certificate.lock"):
+        with file_lock(folder / "certificate.lock"):
             if not _is_valid(certificate, now):
                 _issue(certificate, now)
     return certificate
@@ -71,6 +71,7 @@ def _issue(certificate: Certificate, now: dt.datetime) -> None:
     private = key.private_bytes(
         pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    # A process that dies between the two writes leaves a pair that `_is_valid` refuses.
     write_atomically(certificate.server, leaf.public_bytes(pem) + private, mode=0o600)
     write_atomically(certificate.ca, ca.public_bytes(pem))
 
@@ -102,6 +103,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
+        # A day in the past, for clients whose clock is behind.
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + _LIFETIME)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -112,6 +114,7 @@ def _authority(key: ec.EllipticCurvePrivateKey, now: dt.datetime) -> x509.Certif
     name = _name("imagebake loopback authority")
     return (
         _builder(name, name, key, now)
+        # Python 3.13 verifies strictly: it requires key usage, and both key identifiers.
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())

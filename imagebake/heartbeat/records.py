@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from imagebake.heartbeat.model import AGENT, FORMAT, Beat, Phase, beat_line, sort_beats
-from imagebake.kernel.host.files import locked, write_atomically
+from imagebake.kernel.host.files import file_lock, write_atomically
 
 MALFORMED_ERRORS = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 """Errors that reading a malformed document may raise."""
@@ -41,7 +41,7 @@ class BeatRecords:
             by_day.setdefault(day, []).append(beat_line(beat))
         for day, lines in by_day.items():
             path = self.folder / f"{day}-{self.host}.jsonl"
-            with locked(self.folder / ".lock"), path.open("a+b") as file:
+            with file_lock(self.folder / ".lock"), path.open("a+b") as file:
                 torn = file.tell() and not _ends_with_newline(file.fileno())
                 # The half line of a killed writer is ended, so that it spoils no whole one.
                 file.write((b"\n" if torn else b"") + b"".join(lines))

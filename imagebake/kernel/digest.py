@@ -36,19 +36,19 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - JSON is what it is
 
     Raises `ValueError` for values without a JSON form (NaN, infinities).
     """
-    return f"{_written(value, chr(10))}\n".encode()
+    return f"{_serialise(value, chr(10))}\n".encode()
 
 
-def _written(value: Any, newline: str) -> str:  # noqa: ANN401 - JSON is what it is
+def _serialise(value: Any, newline: str) -> str:  # noqa: ANN401 - JSON is what it is
     """Serialise *value* with indents, faster than `json.dumps` does; *newline* holds the indent."""
     if isinstance(value, str):
         return _quoted(value)
     inner = f"{newline}  "
     if isinstance(value, dict) and value:
-        rows = [f"{_key(key)}: {_written(value[key], inner)}" for key in sorted(value)]
+        rows = [f"{_key(key)}: {_serialise(value[key], inner)}" for key in sorted(value)]
         return f"{{{inner}{f',{inner}'.join(rows)}{newline}}}"
     if isinstance(value, (list, tuple)) and value:
-        return f"[{inner}{f',{inner}'.join([_written(item, inner) for item in value])}{newline}]"
+        return f"[{inner}{f',{inner}'.join([_serialise(item, inner) for item in value])}{newline}]"
     return json.dumps(value, allow_nan=False)
 
 

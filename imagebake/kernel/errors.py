@@ -1,4 +1,4 @@
-"""What can go wrong, one class for each reader's next step.
+"""Exceptions with their exit codes: one class for each kind of next step.
 
 ImagebakeError                      exit
 ├─ UsageError                         2   the command line is wrong
@@ -8,9 +8,9 @@ ImagebakeError                      exit
 ├─ ValidationFailed (findings)        3   the image or the spec breaks a rule
 ├─ RolloutRefused                     4   protected: in use, no rollback target, ring skipped
 ├─ ArtifactError                      5   unavailable, or with the wrong digest
-├─ CloudError (code, correlation id)  6   Azure said no
-├─ BakeFailed (run state, log path)   7   the build broke
-├─ HeartbeatMissed                    9   Azure, or nobody knows what, cannot make machines
+├─ CloudError (code, correlation id)  6   Azure refused a request
+├─ BakeFailed (run state, log path)   7   the build failed
+├─ HeartbeatMissed                    9   machines cannot be created, not because of the image
 └─ NotNow                            75   a freeze window or an incident
 anything else                         1   our bug
 """

@@ -72,7 +72,7 @@ def lock_one(context: Context, spec: ImageSpec) -> tuple[Lock | None, Lock]:
 def _outcome(context: Context, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, Any]:
     path = context.workspace.lock_path(spec.name)
     wrote = locks.write_lock(path, after)
-    moves = locks.moves(before, after) if before else ()
+    moves = locks.package_moves(before, after) if before else ()
     return {
         "image": spec.name,
         "outcome": "unchanged" if not wrote else "locked again" if before else "locked",

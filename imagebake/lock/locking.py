@@ -38,7 +38,7 @@ def with_same_packages(previous: Lock, spec: ImageSpec, sizes: Mapping[str, int]
     )
 
 
-def packages_asked(spec: ImageSpec) -> object:
+def package_inputs(spec: ImageSpec) -> object:
     """Return the parts of *spec* that determine the packages of its lock."""
     agents = tuple((pin.agent, pin.version) for pin in spec.agents)
     packages = tuple((pin.package, pin.version) for pin in spec.packages)
@@ -183,7 +183,7 @@ def relock(
     Where *previous* was fresh and the same packages are requested, only new files are fetched.
     """
     fresh = previous and previous.inputs_sha256 == sha256_json(old.lock_inputs())
-    if previous is None or not fresh or packages_asked(old) != packages_asked(spec):
+    if previous is None or not fresh or package_inputs(old) != package_inputs(spec):
         return lock_image(
             spec,
             components=components,
@@ -235,7 +235,7 @@ def heal(
             f"the archive names {', '.join(still)} and does not have it",
             hint="a mirror in the middle of an update does that; try again later",
         )
-    return healed, moves(lock, healed)
+    return healed, package_moves(lock, healed)
 
 
 def refuse_to_heal(lock: Lock, gone: Sequence[Artifact]) -> ArtifactError:
@@ -247,7 +247,7 @@ def refuse_to_heal(lock: Lock, gone: Sequence[Artifact]) -> ArtifactError:
     )
 
 
-def moves(old: Lock, new: Lock) -> tuple[PackageMove, ...]:
+def package_moves(old: Lock, new: Lock) -> tuple[PackageMove, ...]:
     """Return the packages whose version changed from *old* to *new*, by name."""
     before, after = _versions(old), _versions(new)
     return tuple(

@@ -33,7 +33,7 @@ def reachable_stanzas(names: Iterable[str], indexes: Sequence[Index]) -> tuple[I
         waiting |= providers.get(name, set()) - reached
         for index in indexes:
             for stanza in index.stanzas.get(name, ()):
-                waiting |= set(_named(_DEPENDS, stanza)) - reached
+                waiting |= set(_names_in(_DEPENDS, stanza)) - reached
     return tuple(
         Index({name: found for name, found in index.stanzas.items() if name in reached})
         for index in indexes
@@ -47,12 +47,12 @@ def _providers(indexes: Sequence[Index]) -> dict[str, set[str]]:
         for name, found in index.stanzas.items():
             for stanza in found:
                 if b"\nProvides: " in stanza:
-                    for provided in _named(_PROVIDES, stanza):
+                    for provided in _names_in(_PROVIDES, stanza):
                         providers.setdefault(provided, set()).add(name)
     return providers
 
 
-def _named(field: re.Pattern[bytes], stanza: bytes) -> Iterator[str]:
+def _names_in(field: re.Pattern[bytes], stanza: bytes) -> Iterator[str]:
     for value in field.findall(stanza):
         for name in _NAME.findall(value):
             yield name.decode()
@@ -94,7 +94,7 @@ def resolve(
     local = local_base(spec)
     demands = _demands(spec, components)
     base = _base_names(local, suites)
-    suites = _within_reach(suites, demands, base)
+    suites = _reachable(suites, demands, base)
     versions = _versions(demands, suites)
     demands = (_StepRequest(BASE, base, versions), *demands)
     _refuse_gone(spec, demands, suites)
@@ -179,7 +179,7 @@ def _base_names(local: LocalBase, suites: Sequence[Suite]) -> tuple[str, ...]:
     return tuple(sorted({*minimal, "apt", *local.packages}))
 
 
-def _within_reach(
+def _reachable(
     suites: Sequence[Suite], demands: Sequence[_StepRequest], base: Sequence[str]
 ) -> tuple[Suite, ...]:
     names = {*base, *(name for demand in demands for name in demand.names)}

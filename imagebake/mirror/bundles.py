@@ -12,7 +12,7 @@ from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host import debs
 from imagebake.kernel.host.download import storage_error
-from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.files import file_lock
 from imagebake.kernel.text.names import SHA256
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import Bundle
@@ -52,7 +52,7 @@ def publish(bundle: Bundle, folder: Path, store: DirectoryStore) -> Path:
     if place.is_dir():
         return place
     try:
-        with locked(folder / LOCK):
+        with file_lock(folder / LOCK):
             # Left by a process that was killed: the lock says that no other is building.
             for leftover in folder.glob(".building-*"):
                 shutil.rmtree(leftover)

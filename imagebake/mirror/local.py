@@ -14,7 +14,7 @@ from pathlib import Path
 from imagebake.kernel.digest import sha256_file
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader, DownloadRequest
-from imagebake.kernel.host.files import locked, write_atomically
+from imagebake.kernel.host.files import file_lock, write_atomically
 from imagebake.kernel.host.http import ARCHIVE, PUBLIC, ArtifactNotFound, Reach
 from imagebake.kernel.progress import Step
 from imagebake.mirror import bundles
@@ -52,12 +52,15 @@ def verify(store: DirectoryStore, folder: Path, *, step: Step) -> Verification:
                 store.quarantine(blob)
                 wrong.append(blob.name)
             step.advance(blob.name)
-    with locked(folder / bundles.LOCK):
+    with file_lock(folder / bundles.LOCK):
         broken = [
             bundle for bundle in bundles.published(folder) if not bundles.is_whole(bundle, store)
         ]
         missing = {
-            sha256 for bundle in broken for sha256 in _named(bundle) if not store.has(sha256)
+            sha256
+            for bundle in broken
+            for sha256 in _indexed_digests(bundle)
+            if not store.has(sha256)
         }
         for place in broken:
             shutil.rmtree(place)
@@ -76,7 +79,7 @@ def _is_right(blob: Path) -> bool:
         return False
 
 
-def _named(place: Path) -> set[str]:
+def _indexed_digests(place: Path) -> set[str]:
     """Return the digests in a bundle's index, as far as it can be read."""
     try:
         return {entry.sha256 for entry in bundles.entries((place / bundles.INDEX).read_bytes())}
@@ -193,7 +196,7 @@ class Mirror:
         self, artifact: Artifact, on_bytes: Callable[[int], None], go_on: Callable[[], bool]
     ) -> None:
         """Fetch one artifact into the store."""
-        url, reach = self._whence(artifact)
+        url, reach = self._address(artifact)
         redirects = () if isinstance(artifact, LockedPackage) else (artifact.redirects or ())
         wanted = DownloadRequest(
             url=url, sha256=artifact.sha256, size=artifact.size, redirects=redirects
@@ -204,7 +207,7 @@ class Mirror:
             self.store.quarantine(target)
         self.downloader.fetch(wanted, target, reach=reach, on_bytes=on_bytes, go_on=go_on)
 
-    def _whence(self, artifact: Artifact) -> tuple[str, Reach]:
+    def _address(self, artifact: Artifact) -> tuple[str, Reach]:
         if not isinstance(artifact, LockedPackage):
             return artifact.url, self.files
         base = self.addresses.get(artifact.repository)
@@ -254,7 +257,7 @@ class _FetchQueue:
             except queue.Empty:
                 return
             try:
-                self.mirror.fetch(artifact, self._teller(artifact), self._go_on)
+                self.mirror.fetch(artifact, self._progress_of(artifact), self._go_on)
             except ArtifactNotFound:
                 with self.lock:
                     self.gone.append(artifact)
@@ -263,12 +266,12 @@ class _FetchQueue:
                     self.failures.append(error)
                 self.stopped.set()
 
-    def _teller(self, artifact: Artifact) -> Callable[[int], None]:
-        def tell(amount: int) -> None:
+    def _progress_of(self, artifact: Artifact) -> Callable[[int], None]:
+        def report(amount: int) -> None:
             with self.lock:
                 self.step.advance(artifact.name, amount)
 
-        return tell
+        return report
 
     def _go_on(self) -> bool:
         return not self.stopped.is_set()

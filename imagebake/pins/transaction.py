@@ -67,7 +67,7 @@ def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransacti
         files[path] = after.canonical
         if path.is_file():
             before[path] = path.read_bytes()
-        moves[new.name] = locks.moves(previous, after) if previous else ()
+        moves[new.name] = locks.package_moves(previous, after) if previous else ()
     changed = {path: content for path, content in files.items() if before.get(path) != content}
     with _undone_on_failure(before) as written:
         for path, content in changed.items():

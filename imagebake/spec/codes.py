@@ -45,7 +45,7 @@ SYNTAX = Code(
 TAB = Code(
     "S005",
     "a tab indents a line",
-    "YAML indents by spaces, because a tab has no width that everybody agrees on.",
+    "YAML indents by spaces, because the width of a tab is not defined.",
 )
 TWICE_THE_KEY = Code(
     "S006",

@@ -11,7 +11,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from imagebake.kernel.errors import UsageError
-from imagebake.spec.fields import named
+from imagebake.spec.fields import entry_name
 from imagebake.spec.load import Instead, merged_tree
 from imagebake.spec.yaml.nodes import (
     YamlMapping,
@@ -22,7 +22,7 @@ from imagebake.spec.yaml.nodes import (
     plain,
 )
 from imagebake.spec.yaml.reader import read
-from imagebake.spec.yaml.scalars import written, written_words
+from imagebake.spec.yaml.scalars import quote_scalar, quote_sentence
 from imagebake.spec.yaml.spans import (
     BLOCK_STYLES,
     Span,
@@ -85,16 +85,16 @@ def _find(tree: YamlMapping, pin: str) -> YamlMapping | None:
     source = tree.entries.get(SOURCE)
     if pin == SOURCE and source and isinstance(source.value, YamlMapping):
         return source.value
-    return next((item for name, item in _named(tree) if name == pin), None)
+    return next((item for name, item in _versioned_entries(tree) if name == pin), None)
 
 
-def _named(tree: YamlMapping) -> list[tuple[str, YamlMapping]]:
+def _versioned_entries(tree: YamlMapping) -> list[tuple[str, YamlMapping]]:
     """Return every entry that has a version, with its name."""
     found: list[tuple[str, YamlMapping]] = []
     for key in LISTS:
         entry = tree.entries.get(key)
         for item in entry.value.items if entry and isinstance(entry.value, YamlSequence) else ():
-            known = named(key, item)
+            known = entry_name(key, item)
             found += [(known[0], item)] if known and isinstance(item, YamlMapping) else []
     return found
 
@@ -116,7 +116,7 @@ def _splice(text: str, line: int, column: int, value: str) -> str:
         if (at.line + 1, at.column + 1) == (line, column):
             old = text[at.index : end.index]
             tail = old[len(old.rstrip()) :] if event.style in BLOCK_STYLES else ""
-            return text[: at.index] + written(value, event.style) + tail + text[end.index :]
+            return text[: at.index] + quote_scalar(value, event.style) + tail + text[end.index :]
     raise AssertionError(f"no scalar at {line}:{column}")
 
 
@@ -159,7 +159,7 @@ def remove_entry(
     tree = merged_tree(spec, root=root, instead=instead)
     entry = tree.entries.get(key)
     items = entry.value.items if entry and isinstance(entry.value, YamlSequence) else ()
-    places = [item.place for item in items if (known := named(key, item)) and known[0] == name]
+    places = [item.place for item in items if (known := entry_name(key, item)) and known[0] == name]
     if not places:
         raise UsageError(f"{spec.stem} pins nothing called {name!r}")
     path = root / places[0].source.path
@@ -214,18 +214,18 @@ def _added(text: str, key: str, entry: Mapping[str, PinValue]) -> str:
 
 def _block(entry: Mapping[str, PinValue], indent: int) -> list[str]:
     """Return the lines of *entry* as an item whose dash is in column *indent*, from 0."""
-    pairs = [f"{name}: {_value(value, written_words)}" for name, value in entry.items()]
+    pairs = [f"{name}: {_value(value, quote_sentence)}" for name, value in entry.items()]
     first, *others = pairs
     return [" " * indent + f"- {first}", *(" " * (indent + 2) + pair for pair in others)]
 
 
 def _flow(entry: Mapping[str, PinValue]) -> str:
-    pairs = (f"{name}: {_value(value, written)}" for name, value in entry.items())
+    pairs = (f"{name}: {_value(value, quote_scalar)}" for name, value in entry.items())
     return "{" + ", ".join(pairs) + "}"
 
 
 def _value(value: PinValue, write: Callable[[str], str]) -> str:
-    return write(value) if isinstance(value, str) else f"[{', '.join(map(written, value))}]"
+    return write(value) if isinstance(value, str) else f"[{', '.join(map(quote_scalar, value))}]"
 
 
 def _after(text: str, index: int, lines: list[str]) -> str:

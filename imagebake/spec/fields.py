@@ -129,7 +129,7 @@ def text_of(node: YamlNode, key: str) -> YamlScalar | None:
     return None
 
 
-def named(list_key: str, item: YamlNode) -> tuple[str, YamlScalar] | None:
+def entry_name(list_key: str, item: YamlNode) -> tuple[str, YamlScalar] | None:
     """Return the name of an entry of the list *list_key*, and the scalar that holds it."""
     if list_key == "packages":
         known = isinstance(item, YamlScalar) and isinstance(item.value, str)
@@ -159,7 +159,7 @@ def repeated_names(root: YamlMapping) -> Iterator[Diagnostic]:
     for key, sequence in named_lists(root):
         seen: dict[str, YamlScalar] = {}
         for item in sequence.items:
-            if not (found := named(key, item)):
+            if not (found := entry_name(key, item)):
                 continue
             name, scalar = found
             if first := seen.get(name):

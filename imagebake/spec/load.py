@@ -13,7 +13,7 @@ from imagebake.kernel.errors import SpecError
 from imagebake.kernel.text.constrained import quoted
 from imagebake.spec import codes
 from imagebake.spec.check import check
-from imagebake.spec.fields import EXTENDS, SINGULAR, did_you_mean, named, repeated_names
+from imagebake.spec.fields import EXTENDS, SINGULAR, did_you_mean, entry_name, repeated_names
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.source import SOURCE_KINDS, MarketplaceImage
 from imagebake.spec.yaml.nodes import (
@@ -64,12 +64,12 @@ def _differ(base: YamlMapping, child: YamlMapping) -> bool:
 def _items(key: str, base: YamlSequence, child: YamlSequence) -> tuple[YamlNode, ...]:
     ours: dict[str, YamlNode] = {}
     for item in child.items:
-        if found := named(key, item):
+        if found := entry_name(key, item):
             ours.setdefault(found[0], item)
     merged: list[YamlNode] = []
     taken: set[int] = set()
     for item in base.items:
-        found = named(key, item)
+        found = entry_name(key, item)
         mine = ours.get(found[0]) if found else None
         merged.append(mine or item)
         taken.add(id(mine))

@@ -108,7 +108,7 @@ def _owner(tags: dict[str, str], body: ObjectValue, notes: ImportNotes) -> str:
     for key, text in tags.items():
         if key.lower() in {"owner", "team"} and re.fullmatch(r"[A-Za-z0-9@/_.+ -]{1,100}", text):
             return text
-    notes.add_finding("I113", body, "nobody answers for the image", "write 'owner' in the spec")
+    notes.add_finding("I113", body, "the template names no owner", "write 'owner' in the spec")
     return OWNER_PLACEHOLDER
 
 

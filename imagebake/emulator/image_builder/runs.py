@@ -20,19 +20,21 @@ from typing import Any
 from imagebake.emulator import operations
 from imagebake.emulator.calls import Call, Pace, stamp, stamp_of
 from imagebake.emulator.image_builder.builder import Builder, BuildFailed
-from imagebake.emulator.image_builder.distribution import distribute, late_distribution
+from imagebake.emulator.image_builder.distribution import distribute, distribution_timeout_message
 from imagebake.emulator.image_builder.template_references import (
     ProvisioningFailed,
     SourceImage,
     find_destination,
 )
 from imagebake.emulator.store import Resource, Session, Store
-from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.files import file_lock
 
+# Recorded: year 1, where other services would omit the field.
 NEVER = "0001-01-01T00:00:00Z"
 """The service's `endTime` of a run that has not ended."""
 
 UNDER_WAY = ("Running", "Canceling")
+# Documented default of buildTimeoutInMinutes.
 _DEFAULT_MINUTES = 240
 
 StartThread = Callable[[str, Callable[[], None]], None]
@@ -119,7 +121,7 @@ class ImageTemplateRuns:
             now + dt.timedelta(minutes=minutes),
         )
         lock = contextlib.ExitStack()
-        lock.enter_context(locked(run.lock, wait=False))
+        lock.enter_context(file_lock(run.lock, wait=False))
         return operation, lambda: self._launch(run, template, lock)
 
     def _log(self, operation: str) -> Path:
@@ -186,6 +188,7 @@ class ImageTemplateRuns:
     def _set_sub_state(self, run: _TemplateRun, sub_state: str) -> None:
         with self._store.writing() as session:
             template = session.find(run.template_id)
+            # A run that is being cancelled keeps its state.
             if template and template.properties["lastRunStatus"]["runState"] == "Running":
                 template.properties["lastRunStatus"]["runSubState"] = sub_state
                 session.put(template)
@@ -209,11 +212,14 @@ class ImageTemplateRuns:
             if template and end.record is not None:
                 failures = distribute(template, end.record, session, time=time, pace=self._pace())
                 if failures and end.code is None:
+                    # Documented state; assumed: the operation itself has failed.
                     partly = len(failures) < len(template.properties["distribute"])
                     state = "PartiallySucceeded" if partly else "Failed"
                     end = _RunOutcome(state, failures[0].message, failures[0].code)
                 elif end.code is None and self._is_late(run):
-                    end = _RunOutcome("Failed", late_distribution(template), "DistributionTimeout")
+                    end = _RunOutcome(
+                        "Failed", distribution_timeout_message(template), "DistributionTimeout"
+                    )
             self._record_outcome(session, run.id, template, end, time)
 
     def _is_late(self, run: _TemplateRun) -> bool:
@@ -234,6 +240,7 @@ class ImageTemplateRuns:
     ) -> None:
         message = end.message
         if end.state == "Failed":
+            # Recorded format; Azure names a blob, here it is a path of this machine.
             message = f"{message} Build log: {self._log(operation)}. OperationId: {operation}."
         error = {"code": end.code, "message": message} if end.code else None
         status = {"Canceled": "Canceled", "Succeeded": "Succeeded"}.get(end.state, "Failed")
@@ -251,7 +258,9 @@ class ImageTemplateRuns:
             "UPDATE runs SET cancelled = 1 WHERE template = ? AND finished = 0", (template.key,)
         )
         template.properties["lastRunStatus"].update(
-            runState="Canceling", message="Canceling image build"
+            # Recorded: the cancel action replies at once, and the state passes through Canceling.
+            runState="Canceling",
+            message="Canceling image build",
         )
         call.session.put(template)
 
@@ -261,7 +270,7 @@ class ImageTemplateRuns:
             rows = session.sql.execute("SELECT id, template FROM runs WHERE finished = 0")
             unfinished = [row for row in rows.fetchall() if row[0] not in self._own_runs]
         for operation, key in unfinished:
-            with locked(self._lock(operation), wait=False) as orphaned:
+            with file_lock(self._lock(operation), wait=False) as orphaned:
                 if orphaned:
                     self._fail_orphan(operation, key)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from imagebake.emulator import operations
 from imagebake.emulator.calls import Pace
-from imagebake.emulator.galleries.soft_deletion import usable
+from imagebake.emulator.galleries.soft_deletion import deployable_version
 from imagebake.emulator.machines.host import (
     EXTENSION,
     READY,
@@ -41,7 +41,7 @@ from imagebake.emulator.machines.instance_views import (
 )
 from imagebake.emulator.machines.vm_models import image_record
 from imagebake.emulator.store import Resource, Session, Store
-from imagebake.kernel.host.files import locked
+from imagebake.kernel.host.files import file_lock
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class VmSupervisor:
         order = machine_order(machine, image)
         vm = SupervisedVm(order, self._lock(machine), generation=generation)
         lock = contextlib.ExitStack()
-        lock.enter_context(locked(vm.lock, wait=False))
+        lock.enter_context(file_lock(vm.lock, wait=False))
 
         def run() -> None:
             with lock:
@@ -158,7 +158,7 @@ class VmSupervisor:
             return True
         if "owner" not in machine.private:
             return False
-        with locked(self._lock(machine), wait=False) as free:
+        with file_lock(self._lock(machine), wait=False) as free:
             return not free
 
     def console(self, owner: str) -> bytes | None:
@@ -231,7 +231,7 @@ class VmSupervisor:
             machine = session.find(vm.order.id)
             if machine is None:
                 return False
-            image = usable(session, machine.private["image"], self._now().timestamp())
+            image = deployable_version(session, machine.private["image"], self._now().timestamp())
             if image is None:
                 self._record_stopped(session, machine, _IMAGE_GONE)
                 return False
@@ -291,6 +291,7 @@ class VmSupervisor:
                 overdue = now > machine.private["began"] + self._pace().provisioning
                 error = provisioning_error(machine, report, overdue=overdue)
                 if error or (report and report.provisioning == READY):
+                    # A VM whose provisioning failed stays on, as on Azure, and may still report.
                     machine.private.update(power="running", ready=error is None)
                     settle_operation(session, machine, operation, now, error)
             session.put(machine)

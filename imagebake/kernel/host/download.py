@@ -169,7 +169,7 @@ class _Transfer:
             raise TransferInterrupted(
                 f"what had arrived of {display_url(self._wanted.url)} was too much of it"
             )
-        self._tell(offset)
+        self._report(offset)
         return offset
 
     def _append(self, state: hashlib._Hash, offset: int, reach: Reach) -> int:
@@ -191,7 +191,7 @@ class _Transfer:
                     raise _too_large(url, self._limit)
                 self._write(piece)
                 state.update(piece)
-                self._tell(offset)
+                self._report(offset)
                 if not self._go_on():
                     raise TransferInterrupted(f"the download of {display_url(url)} was stopped")
         return offset
@@ -219,7 +219,7 @@ class _Transfer:
             raise storage_error(self._target, error) from error
         _partial_path(self._target).replace(self._target)
 
-    def _tell(self, offset: int) -> None:
+    def _report(self, offset: int) -> None:
         """Report each byte once, even when a part of the file is fetched again."""
         if offset > self._reported:
             self._on_bytes(offset - self._reported)

@@ -37,7 +37,7 @@ def write_atomically(
 
 
 @contextlib.contextmanager
-def arriving(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that is moved to *path* when the context ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -52,7 +52,7 @@ def arriving(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
+def file_lock(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
     """Hold the lock file *path* while the context is open, exclusive unless *shared*.
 
     Yields whether the lock is held: always true with *wait*, else false at once if another
@@ -76,12 +76,12 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[b
 
 
 @contextlib.contextmanager
-def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def exclusive_lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the lock *path* while the context is open; call *waiting* if another process has it."""
-    with locked(path, wait=False) as held:
+    with file_lock(path, wait=False) as held:
         if held:
             yield
             return
     waiting()
-    with locked(path):
+    with file_lock(path):
         yield

@@ -124,7 +124,7 @@ def end(running: Running, *, patience: float) -> None:
         running.wait()
 
 
-def attached(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:
+def run_on_terminal(command: Sequence[str | Path], *, cwd: Path | None = None) -> int:
     """Run *command* on the user's terminal and return its exit code."""
     words = [str(word) for word in command]
     return subprocess.run(words, cwd=cwd, check=False).returncode  # noqa: S603 - as above

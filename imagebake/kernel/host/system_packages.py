@@ -119,7 +119,7 @@ def require(needs: Iterable[Need]) -> None:
     lacking = missing(needs)
     if lacking:
         first, command = lacking[0], command_for(lacking)
-        if not set(lacking) & set(BOOT):  # which `setup` leaves to whoever asks for it
+        if not set(lacking) & set(BOOT):  # `setup` does not install these
             command = f"./inv setup (or: {command})"
         raise MissingProgram(
             f"{first.program} is not installed; it {first.purpose}",

@@ -57,16 +57,16 @@ class LiveProgress:
             try:
                 yield _LiveStep(bar, task, title)
             except BaseException:
-                self._say("✗", "red", f"{title}: failed")
+                self._print("✗", "red", f"{title}: failed")
                 raise
             took = bar.tasks[0].elapsed or 0.0
-        self._say("✓", "green", f"{title} ({took:.1f} s)")
+        self._print("✓", "green", f"{title} ({took:.1f} s)")
 
     def note(self, text: str) -> None:
         """Print *text* on a line of its own."""
         self.console.print(Text(f"  {text}"))
 
-    def _say(self, mark: str, style: str, text: str) -> None:
+    def _print(self, mark: str, style: str, text: str) -> None:
         self.console.print(Text.assemble("  ", (mark, style), f" {text}"))
 
 

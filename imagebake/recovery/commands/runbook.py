@@ -19,7 +19,7 @@ from imagebake.kernel.context import Context, __file__, open_context
 from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host import process
-from imagebake.kernel.host.files import locked, write_atomically
+from imagebake.kernel.host.files import file_lock, write_atomically
 from imagebake.lock.selection import find_spec
 from imagebake.recovery.faults import (
     FAULTS,
@@ -256,7 +256,7 @@ def _keep(context: Context, book: Runbook, done: Rehearsal, *, write: bool) -> N
     path = context.workspace.records / RECORDS
     path.parent.mkdir(parents=True, exist_ok=True)
     line = json.dumps(done.to_json(), sort_keys=True, separators=(",", ":"))
-    with locked(context.workspace.state / "locks" / "rehearsals.lock"), path.open("ab") as file:
+    with file_lock(context.workspace.state / "locks" / "rehearsals.lock"), path.open("ab") as file:
         cut = b"\n" if path.stat().st_size and not path.read_bytes().endswith(b"\n") else b""
         file.write(cut + line.encode() + b"\n")
     if write and not done.why:

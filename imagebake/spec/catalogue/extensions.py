@@ -128,7 +128,7 @@ COMPONENTS = (
         publisher="Microsoft.Azure.NetworkWatcher",
         type="NetworkWatcherAgentLinux",
         create_path=CreatePath.NEVER,
-        install="not at all; Azure brings it when somebody captures packets",
+        install="not at all; Azure adds it when packets are captured",
         docs="Captures packets on demand.",
     ),
     extension(

@@ -82,7 +82,7 @@ BASE_PACKAGES = {
 """Packages that templates expect in a marketplace image, by distribution."""
 
 
-def stand_in(source: Mapping[str, object]) -> StandIn | None:
+def find_stand_in(source: Mapping[str, object]) -> StandIn | None:
     """Return the local substitute for a template's platform image; None where it is unknown."""
     publisher, offer = (str(source.get(part, "")).lower() for part in ("publisher", "offer"))
     return next(

@@ -70,7 +70,7 @@ COMPONENTS = (
         packages=("moby-containerd",),
         services=("containerd.service",),
         version_query="containerd --version",
-        offline="starts; images that nobody baked are downloads",
+        offline="starts; images outside the bake are downloads",
         docs="Runs containers, below Docker or Kubernetes.",
     ),
     Component(
@@ -80,7 +80,7 @@ COMPONENTS = (
         packages=("moby-engine", "moby-cli"),
         services=("docker.service",),
         version_query="dockerd --version",
-        offline="starts; images that nobody baked are downloads",
+        offline="starts; images outside the bake are downloads",
         hygiene=("/var/lib/docker/network/*", "/etc/docker/key.json", "/var/lib/docker/engine-id"),
         docs="Runs containers. Its networks and its identity belong to one machine.",
     ),

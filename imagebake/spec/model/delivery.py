@@ -102,7 +102,7 @@ class Guard(Value):
     """Extensions that it allows although the image does not contain them."""
 
 
-def obeys(agent: str) -> bool:
+def enforces_policy(agent: str) -> bool:
     """Return whether an agent of that version enforces an allow-list."""
     return DebianVersion(agent) >= DebianVersion(SINCE)
 

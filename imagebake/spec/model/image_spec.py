@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 
 from imagebake.spec.model.adoption import Adoption
 from imagebake.spec.model.base import Distribution, Grown, Value, distribution_of
-from imagebake.spec.model.delivery import GUEST_AGENT, Guard, WantedFile, obeys
+from imagebake.spec.model.delivery import GUEST_AGENT, Guard, WantedFile, enforces_policy
 from imagebake.spec.model.options import (
     Build,
     HeartbeatTerms,
@@ -29,7 +29,7 @@ from imagebake.spec.model.pins import (
     PackagePin,
     Pin,
 )
-from imagebake.spec.model.rings import Retirement, Ring, within
+from imagebake.spec.model.rings import Retirement, Ring, require_known_regions
 from imagebake.spec.model.source import SourceImage
 from imagebake.spec.model.steps import Customizer, Validator
 from imagebake.spec.model.types import (
@@ -193,7 +193,9 @@ class ImageSpec(Grown):
     def _rings_are_where_versions_are(
         cls, rings: tuple[Ring, ...], info: ValidationInfo
     ) -> tuple[Ring, ...]:
-        return within(rings, {region.name for region in info.data.get("regions", ())})
+        return require_known_regions(
+            rings, {region.name for region in info.data.get("regions", ())}
+        )
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
@@ -265,7 +267,7 @@ class ImageSpec(Grown):
     def allowed(self) -> tuple[str, ...] | None:
         """The extensions that the image's agent allows to run; None when it allows all."""
         newest = [pin.newest for pin in self.agents if pin.agent == GUEST_AGENT]
-        if not self.guard.allow_list or not any(map(obeys, newest)):
+        if not self.guard.allow_list or not any(map(enforces_policy, newest)):
             return None
         return tuple(sorted({pin.handler for pin in self.cached} | set(self.guard.also)))
 

@@ -65,7 +65,7 @@ class Retirement(Value):
     """The most versions that one run deletes."""
 
 
-def within(rings: tuple[Ring, ...], known: set[str]) -> tuple[Ring, ...]:
+def require_known_regions(rings: tuple[Ring, ...], known: set[str]) -> tuple[Ring, ...]:
     """Return *rings*; raises `ValueError` where one is in a region outside *known*."""
     for ring in rings:
         if known and (strange := sorted(set(ring.regions) - known)):

@@ -31,7 +31,7 @@ _WORD = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|none")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def written(text: str, style: str | None = None) -> str:
+def quote_scalar(text: str, style: str | None = None) -> str:
     """Return *text* in quotes of *style*, or unquoted where every YAML reader takes it for text."""
     if style == "'" and text.isprintable():
         return "'" + text.replace("'", "''") + "'"
@@ -47,12 +47,12 @@ def is_plain(text: str) -> bool:
     return isinstance(resolve(text), str)
 
 
-def written_words(text: str) -> str:
+def quote_sentence(text: str) -> str:
     """Return a sentence unquoted where it can end a line so, else quoted."""
     words = text.split(" ")
     if all(words) and all(map(_is_word, words)) and is_plain(words[0].rstrip(",")):
         return text
-    return written(text)
+    return quote_scalar(text)
 
 
 def _is_word(word: str) -> bool:
