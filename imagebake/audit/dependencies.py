@@ -263,7 +263,7 @@ def _unpinned(
         if found.automatic_absent == "on":
             message = f"{kind} upgrades itself: unsaid means yes from API 2025-04-01 on"
             yield finding(rules.AUTOMATIC, found, message, instead=off)
-        elif found.automatic_absent == "unsaid":
+        elif found.automatic_absent == "unspecified":
             message = f"nothing keeps {kind} from upgrading itself from API 2025-04-01 on"
             yield finding(rules.AUTOMATIC, found, message, instead=off, severity=Severity.WARNING)
     elif True in map(as_bool, options_of(found.automatic)):

@@ -94,7 +94,7 @@ def _extension(
         settings=tuple(setting for setting in settings if setting is not None),
         context=resource.context,
         # API versions are dates: the first ten characters compare in order, without "-preview".
-        automatic_absent="on" if resource.api[:10] >= AUTOMATIC_UPGRADE_API else "unsaid",
+        automatic_absent="on" if resource.api[:10] >= AUTOMATIC_UPGRADE_API else "unspecified",
     )
 
 

@@ -143,7 +143,7 @@ def _missing_parts(book: Runbook) -> Iterator[str]:
 def _unknown_parts(book: Runbook) -> Iterator[str]:
     for name in book.facts:
         if name not in FACTS:
-            yield f"its front part says {name}, which nobody reads"
+            yield f"its front part has an unknown field {name}"
     everything = (*book.checks, *book.commands, *(stop.command for stop in book.stops))
     for command in everything:
         try:

@@ -101,7 +101,7 @@ def test_a_page_that_lacks_a_section_is_refused(section: str) -> None:
     [
         ("rto: 10 min", "rto: soon", "its rto is not a number of minutes"),
         ("./inv gate  ", "rm -rf / ", "is no ./inv command"),
-        ("rpo: none", "rpo: none\nowner: me", "its front part says owner, which nobody reads"),
+        ("rpo: none", "rpo: none\nowner: me", "its front part has an unknown field owner"),
         ("---\ntitle", "title", "its front part does not say title"),
         ('"it burns"', '"it burns', "is no ./inv command"),
     ],

@@ -322,7 +322,7 @@ def test_only_errors_are_strict_about(tmp_path: Path) -> None:
     assert has_errors(draft) == any(
         finding.severity is Severity.ERROR for finding in draft.findings
     )
-    assert has_errors(draft), "nobody answers for the image, and it pins no agent"
+    assert has_errors(draft), "the template names no owner, and it pins no agent"
 
 
 def test_the_page_explains_every_code(project: Path) -> None:
