@@ -104,7 +104,7 @@ class Application:
             return self._response(request, reply, admission)
         fault = self.faults.take(request.method, path)
         if fault:
-            self.faults.hold(fault.delay)
+            self.faults.delay_response(fault.delay)
         if fault and fault.status is not None and not fault.lose_reply:
             refusal = ArmError(fault.status, fault.code, fault.message)
             reply = Reply(refusal.status, login.refusal(path, refusal), fault.headers)

@@ -74,7 +74,7 @@ class Pace:
     stuck_templates: frozenset[str] = frozenset()
     quotas: Quotas | None = None
 
-    def of_template(self, name: str) -> float:
+    def template_seconds(self, name: str) -> float:
         """Return how long creating or deleting the template *name* takes."""
         stuck = any(fnmatch.fnmatchcase(name, pattern) for pattern in self.stuck_templates)
         return _FOREVER if stuck else self.operation

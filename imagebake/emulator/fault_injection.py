@@ -59,7 +59,7 @@ class FaultInjector:
                     return fault
         return None
 
-    def hold(self, seconds: float) -> None:
+    def delay_response(self, seconds: float) -> None:
         """Wait *seconds*, or less if the server stops."""
         if seconds > 0:
             self._released.wait(seconds)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# Documented: gallery names take no dashes, definition names do.
 GALLERY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{0,78}[A-Za-z0-9])?")
 DEFINITION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9])?")
 TEMPLATE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 GROUP = re.compile(r"[-\w.()]{0,89}[-\w()]")
+# Documented: MAJOR.MINOR.PATCH without leading zeros.
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 _IMAGE = re.compile(
@@ -108,6 +110,7 @@ def canonical_path(path: str) -> str:
         is_type = (index - start) % 2 == 0
         if not is_type and lowered[-1] == "providers":
             is_type, start = True, index + 1
+        # `artifacttypes/vmimage/offers`: a keyword where a name should be.
         elif segment.lower() in _KEYWORD_SEGMENTS:
             is_type = True
         lowered.append(segment.lower() if is_type else segment)

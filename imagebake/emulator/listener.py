@@ -74,6 +74,7 @@ class Listener:
         while not self._stopping.is_set():
             try:
                 request, address = self._socket.accept()
+            # Keep accepting: a test that leaks descriptors must not kill the server.
             except OSError:  # out of descriptors, or we are stopping
                 self._stopping.wait(_RECOVERY_SECONDS)
                 continue
@@ -149,6 +150,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
+        # No ARM client sends chunked bodies, so they are refused instead of parsed.
         if length > _LARGEST_BODY or self.headers.get("Transfer-Encoding"):
             self.close_connection = True
             self.send_error(413)
@@ -159,6 +161,7 @@ class _Connection(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             if name.lower() != "content-length":
                 self.send_header(name, value)
+        # RFC 9110: a 204 must not have a Content-Length.
         if response.status_code != HTTPStatus.NO_CONTENT:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -168,10 +171,12 @@ class _Connection(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - http.server's names
 
     def _environ(self, body: bytes) -> dict[str, Any]:
+        # `//host/path` would be read as an authority, and the CLI sends doubled slashes.
         url = urlsplit("/" + self.path.lstrip("/"))
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",
+            # WSGI wants the decoded path as latin-1 (PEP 3333).
             "PATH_INFO": unquote_to_bytes(url.path).decode("latin-1"),
             "QUERY_STRING": url.query,
             "SERVER_NAME": "127.0.0.1",

@@ -14,6 +14,7 @@ from imagebake.emulator.store import Resource, Session
 IMAGE_BUILDER = "Microsoft.VirtualMachineImages"
 COMPUTE = "Microsoft.Compute"
 
+# Recorded: Compute's operations are `capsOperations`.
 _OPERATION_PATHS = {IMAGE_BUILDER: "operations", COMPUTE: "capsOperations"}
 _FIRST_POLL_MS, _LAST_POLL_MS = 20, 500
 
@@ -63,6 +64,7 @@ def finish(
 
 def headers(call: Call, provider: str, location: str, operation: str) -> dict[str, str]:
     """Return `Azure-AsyncOperation`, and when to poll first."""
+    # Recorded: a PUT of an image template carries Azure-AsyncOperation and no Location.
     where = {"Azure-AsyncOperation": _url(call, provider, location, operation)}
     return where | _soon(call, 0.0)
 
@@ -73,6 +75,7 @@ def with_location(call: Call, provider: str, location: str, operation: str) -> d
     Azure Image Builder sends the same URL twice. Compute's `Location` replies 202 until the
     operation has ended, and then 200, or 204 if its resource no longer exists.
     """
+    # Recorded for 200; that 204 means a deleted resource is assumed.
     monitor = "&monitor=true" if provider == COMPUTE else ""
     return headers(call, provider, location, operation) | {
         "Location": _url(call, provider, location, operation) + monitor
@@ -116,6 +119,7 @@ def poll(call: Call) -> Reply:
 
 def _soon(call: Call, age: float) -> dict[str, str]:
     """Return `retry-after-ms`: a twentieth of the operation's age, within limits."""
+    # Recorded: Azure sends no hint, so that clients fall back to polling every 30 seconds.
     if call.pace.silent:
         return {}
     return {"retry-after-ms": str(round(min(max(age * 50, _FIRST_POLL_MS), _LAST_POLL_MS)))}
@@ -126,6 +130,7 @@ def accept_write(
 ) -> Reply:
     """Store a Compute resource, and reply to its PUT or PATCH."""
     duration = call.pace.operation if seconds is None else seconds
+    # Without delays the resource settles at once, but the reply still shows the transition.
     resource.settling = "Updating" if known else "Creating"
     resource.settles = call.time + duration
     call.session.put(resource)

@@ -82,6 +82,7 @@ def _health_event(incident: ServiceHealthEvent, call: Call) -> dict[str, Any]:
 
 
 FILE = "outages.json"
+# Long, so that no client keeps retrying while the region is lost.
 _RETRY_AFTER_AN_HOUR = {"Retry-After": "3600"}
 _PROVIDER, _DEPTH = "/providers/", 3
 """Provider namespace, type and name: the segments that identify the top-level resource."""
@@ -138,6 +139,7 @@ def require_region(session: Session, path: str, body: object, lost: frozenset[st
         return
     scope, _, rest = path.rpartition(_PROVIDER)
     owner = f"{scope}{_PROVIDER}{'/'.join(rest.split('/')[:_DEPTH])}"
+    # Lists of the subscription still contain the resource.
     found = session.find(owner)
     asked = body.get("location") if isinstance(body, Mapping) else None
     for place in (found.body.get("location") if found else None, asked):

@@ -31,6 +31,7 @@ def list_page(
 ) -> Reply:
     """Return a page of the resources of *kind* below *prefix*, with a `nextLink` if more follow."""
     after = base64.urlsafe_b64decode(call.query.get("$skiptoken", "")).decode()
+    # One more than a page, to know whether another follows.
     found = call.session.list(kind, prefix, after=after, limit=PAGE + 1)
     body: dict[str, Any] = {"value": [shown(resource, call) for resource in found[:PAGE]]}
     if len(found) > PAGE:
@@ -116,6 +117,7 @@ def check_etag(call: Call, known: Resource | None) -> None:
 
 def advance_etag(resource: Resource, known: Resource | None = None) -> None:
     """Set the ETag of *resource* to the number after that of *known*, which it replaces."""
+    # Reported: Compute's ETags are counters in quotes.
     resource.body["etag"] = f'"{_etag_number(known or resource) + 1}"'
 
 

@@ -125,8 +125,8 @@ class Emulator:
         except BaseException:
             self._store.close()
             raise
-        self._answering = self._application()
-        self._exercised = self._answering.exercised
+        self._app = self._application()
+        self._exercised = self._app.exercised
         self._listener.start(self.respond)
         return self
 
@@ -145,8 +145,8 @@ class Emulator:
             self._store.close()
 
     def respond(self, request: Request) -> Response:
-        """Answer *request*, wherever it comes from; raises `ReplyLost` where a fault wants that."""
-        return self._answering.respond(request)
+        """Respond to *request* without a socket; raises `ReplyLost` when a fault drops it."""
+        return self._app.respond(request)
 
     def _application(self) -> Application:
         routes = (

@@ -115,6 +115,7 @@ class Session:
     def list(self, kind: str, prefix: str, *, after: str = "", limit: int = -1) -> list[Resource]:
         """Return resources of *kind* whose id begins with *prefix*, sorted, from after *after*."""
         prefix = prefix.lower()
+        # A range over the primary key instead of LIKE, which could not use the index.
         first = max(after + _NEXT if after else "", prefix)
         rows = self.sql.execute(
             "SELECT kind, body, private, settles, settling, state FROM resources"
@@ -204,6 +205,7 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         # Readers of other processes must not block on a writer.
         connection.execute("PRAGMA journal_mode = WAL")
+        # Survives `kill -9`; only a power failure could lose the last transactions.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(_SCHEMA)
     except BaseException:
@@ -221,6 +223,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # One connection per process: its threads take turns instead of waiting on SQLite's lock.
         self._turn = threading.RLock()
         try:
             self._connection = _open(path)

@@ -13,6 +13,7 @@ _SHORT, _LONG = 180.0, 1800.0
 # The documented limit across all principals is 15 times that of each principal.
 _GLOBAL = 15
 _STEM = "x-ms-ratelimit-remaining"
+# Documented for galleries; the limits of scale sets are assumed.
 _POLICIES: Mapping[tuple[str, str], tuple[str, int, int]] = {
     ("PUT", "galleries"): ("CreateUpdateGallery", 50, 300),
     ("PATCH", "galleries"): ("CreateUpdateGallery", 50, 300),
@@ -90,6 +91,7 @@ class _Window:
 
     def refill(self, time: float) -> None:
         self.time = time
+        # Assumed: a window begins with the first request, not on a grid.
         if time - self.began >= self.seconds:
             self.began, self.left = time, self.limit
 
@@ -121,17 +123,18 @@ class RequestThrottler:
             if throttle != self._throttle:
                 self._throttle = throttle
                 self._counters.clear()
-            counters = self._of(method, words, time, throttle or ThrottlingPolicy())
+            counters = self._counters_for(method, words, time, throttle or ThrottlingPolicy())
             for counter in counters.values():
                 counter.refill(time)
             exhausted = next((name for name, counter in counters.items() if counter.left < 1), None)
             if throttle and exhausted:
                 return Admission(_headers(counters), _refusal(method, words, counters[exhausted]))
             for counter in counters.values():
+                # Without a policy requests beyond the limit pass, and the headers stay at zero.
                 counter.left = max(counter.left - 1, 0)
             return Admission(_headers(counters), None)
 
-    def _of(
+    def _counters_for(
         self, method: str, words: list[str], time: float, throttle: ThrottlingPolicy
     ) -> dict[str, _Counter]:
         """Return the counters that a request is charged to, by header name."""

@@ -34,7 +34,9 @@ _RULE = (
     "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.compute"
     "/galleries/<gallery>/images"
 )
+# Documented: api-version that made Trusted Launch the default.
 _TRUSTED_LAUNCH_DEFAULT_SINCE = "2025-03-03"
+# Documented: these and the identifier never change; features only with allowUpdateImage.
 _IMMUTABLE = ("osType", "osState", "hyperVGeneration", "architecture")
 _IDENTIFIER_LENGTHS = {"publisher": 128, "offer": 64, "sku": 64}
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
@@ -150,7 +152,9 @@ def _check(properties: dict[str, Any], call: Call, known: Resource | None) -> No
     if known:
         _check_unchanged(properties, known)
     else:
+        # Documented: publisher, offer and sku are unique within a gallery.
         _check_unique(properties["identifier"], call)
+    # A date that has passed since may stay; only a new one must lie ahead.
     if not known or known.properties.get("endOfLifeDate") != properties.get("endOfLifeDate"):
         require_future_end_of_life(properties.get("endOfLifeDate"), call.now)
 

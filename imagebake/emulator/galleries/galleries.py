@@ -56,6 +56,7 @@ def put(call: Call) -> Reply:
         )
     known, place = call.session.find(gallery_id(call)), location(body, KIND)
     require_same_location(known, place, call.names["group"])
+    # Documented: unique in the subscription, not only in the group.
     _unique_in_subscription(call, name)
     if not known:
         call.require_room("galleries", place)

@@ -33,6 +33,7 @@ def require_future_end_of_life(text: object, now: dt.datetime) -> None:
 
 
 _STORAGE = ("Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS")
+# Documented: 1 to 100 replicas per region.
 _MOST_REPLICAS = 100
 
 
@@ -49,6 +50,7 @@ def publishing_profile(given: Mapping[str, Any], home: str) -> dict[str, Any]:
     names = [entry["name"] for entry in regions]
     if len(set(names)) != len(names):
         raise invalid_parameter("Duplicate regions are not allowed in target publishing regions.")
+    # Documented: the target regions contain the home region.
     if home not in names:
         raise invalid_parameter(
             f"Gallery image version publishing profile regions '{', '.join(names)}' must contain"
@@ -102,11 +104,12 @@ def replicate(version: Resource, regions: Iterable[str], pace: Pace, time: float
         for region in regions
     }
     version.private["replicas"] = replicas
+    # A failed region fails the version, but the completed replicas can be used.
     failed = any(replica["fails"] for replica in replicas.values())
     version.state = "Failed" if failed else "Succeeded"
 
 
-def settles(version: Resource, pace: Pace, time: float) -> float:
+def seconds_until_replicated(version: Resource, pace: Pace, time: float) -> float:
     """Return the seconds from *time* until the version's last replica completes."""
     ends: list[float] = [replica["until"] for replica in version.private["replicas"].values()]
     return max([pace.operation, *(end - time for end in ends)])

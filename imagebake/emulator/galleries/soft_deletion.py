@@ -19,6 +19,7 @@ _RULE = (
     "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.compute"
     "/galleries/<gallery>/softdeletedartifacttypes/<type>/artifacts/<artifact>/versions"
 )
+# Documented: 7 days of retention. Assumed: no grace period unless set.
 _RETENTION_DAYS, _GRACE_DAYS = 7, 0
 
 
@@ -58,7 +59,7 @@ def soft_delete(session: Session, gallery: Resource, version: Resource, now: dt.
     )
 
 
-def usable(session: Session, version_id: str, time: float) -> Resource | None:
+def deployable_version(session: Session, version_id: str, time: float) -> Resource | None:
     """Return the version that VMs can be deployed from: existing, or in its retention period."""
     found = session.find(version_id)
     if found and found.settling != "Deleting":
@@ -70,12 +71,13 @@ def usable(session: Session, version_id: str, time: float) -> Resource | None:
 def restore(session: Session, version_id: str, place: str, time: float) -> Resource:
     """Restore *version_id*; 404 unless it is soft-deleted, 409 in another location."""
     kept = session.find(_kept_id(version_id))
-    if not kept or not is_kept(kept, time):
+    if not kept or not is_restorable(kept, time):
         raise ArmError(
             404,
             "NotFound",
             f"There is no soft-deleted gallery image version {version_id} to restore.",
         )
+    # Documented: restored in its home region only; the codes are assumed.
     if kept.body["location"] != place:
         raise ArmError(
             409,
@@ -98,7 +100,8 @@ def require_no_soft_deleted(session: Session, scope: str, time: float) -> None:
     """Refuse to delete a gallery or definition that has soft-deleted versions: 409."""
     named = image_id(scope)
     below = _kept_id(f"{scope}/versions/") if named else f"{scope}/softDeletedArtifactTypes/"
-    if any(is_kept(kept, time) for kept in session.list(KIND, below)):
+    # Documented only for galleries and definitions with versions; assumed for soft-deleted ones.
+    if any(is_restorable(kept, time) for kept in session.list(KIND, below)):
         raise ArmError(
             409,
             "CannotDeleteResource",
@@ -110,7 +113,7 @@ def require_no_soft_deleted(session: Session, scope: str, time: float) -> None:
 def require_not_soft_deleted(session: Session, version_id: str, time: float) -> None:
     """Refuse to create a version that is soft-deleted: 409 `Conflict`."""
     kept = session.find(_kept_id(version_id))
-    if kept and is_kept(kept, time):
+    if kept and is_restorable(kept, time):
         raise ArmError(
             409,
             "Conflict",
@@ -119,7 +122,7 @@ def require_not_soft_deleted(session: Session, version_id: str, time: float) -> 
         )
 
 
-def is_kept(kept: Resource, time: float) -> bool:
+def is_restorable(kept: Resource, time: float) -> bool:
     """Return whether a soft-deleted version can still be restored at *time*."""
     return bool(time < kept.private["until"])
 
@@ -136,7 +139,7 @@ def list_of_artifact(call: Call) -> Reply:
     found = call.session.list(
         KIND, _kept_id(f"{gallery}/images/{call.names['artifact']}/versions/")
     )
-    return Reply(200, {"value": [kept.body for kept in found if is_kept(kept, call.time)]})
+    return Reply(200, {"value": [kept.body for kept in found if is_restorable(kept, call.time)]})
 
 
 def _version(kept: Resource) -> Resource:

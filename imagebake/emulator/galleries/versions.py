@@ -38,6 +38,7 @@ _RULE = (
     "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.compute"
     "/galleries/<gallery>/images/<definition>/versions"
 )
+# Assumed: removing replicated regions is allowed by default.
 _SAFETY = {"allowDeletionOfReplicatedLocations": True, "blockDeletionBeforeEndOfLife": False}
 
 
@@ -86,7 +87,7 @@ def new_version(
     regions = [region["name"] for region in profile["targetRegions"]]
     publishing.replicate(resource, regions, pace, time)
     resource.settling = "Creating"
-    resource.settles = time + publishing.settles(resource, pace, time)
+    resource.settles = time + publishing.seconds_until_replicated(resource, pace, time)
     return resource
 
 
@@ -164,6 +165,7 @@ def _inherit_record(session: Session, storage: Mapping[str, Any], version: Resou
 
 def require_settled(call: Call, version: Resource) -> None:
     """Refuse to change a version while an earlier operation is in progress: 409 `Conflict`."""
+    # Reported; assumed to cover replication in progress.
     if call.time < version.settles:
         raise ArmError(
             409,
@@ -194,7 +196,7 @@ def _update(call: Call, version: Resource, given: Mapping[str, Any]) -> Reply:
         )
     version.properties["publishingProfile"] = updated
     publishing.replicate(version, regions, call.pace, call.time)
-    seconds = publishing.settles(version, call.pace, call.time)
+    seconds = publishing.seconds_until_replicated(version, call.pace, call.time)
     return accept_write(call, version, version, seconds=seconds)
 
 
@@ -246,6 +248,7 @@ def delete(call: Call) -> Reply:
             )
     if call.query.get("bypasssoftdelete", "").lower() == "true":
         soft_deletion.purge(call.session, version_id(call))
+    # Documented: a version in use can be deleted; no VM can be created from it any more.
     elif version and version.settling != "Deleting":
         soft_deletion.soft_delete(call.session, find_gallery(call), version, call.now)
     return accept_delete(call, version)

@@ -22,12 +22,13 @@ from imagebake.emulator.store import Resource, Session
 Version = tuple[int, int, int]
 
 
-def latest(existing: Iterable[Version], major: int | None = None) -> Version:
+def next_latest(existing: Iterable[Version], major: int | None = None) -> Version:
     """Return the next version under the versioning scheme `Latest`.
 
     That is a patch above the highest version, or above the highest of *major* if that is given
     (and not -1, which the service treats as absent).
     """
+    # Documented vectors; assumed: an empty gallery starts at 0.0.1, a new major at major.0.0.
     chosen = None if major in (None, -1) else major
     among = [version for version in existing if chosen is None or version[0] == chosen]
     if among:
@@ -36,12 +37,13 @@ def latest(existing: Iterable[Version], major: int | None = None) -> Version:
     return (0, 0, 1) if chosen is None else (chosen, 0, 0)
 
 
-def from_source(existing: Iterable[Version], source: Version) -> Version:
+def next_from_source(existing: Iterable[Version], source: Version) -> Version:
     """Return the next version under the versioning scheme `Source`.
 
     That is the source's major and minor, and its patch unless that or a higher one exists.
     """
     taken = [version[2] for version in existing if version[:2] == source[:2]]
+    # Documented: the source's number; assumed: the next free patch if it is taken.
     return source[0], source[1], max([source[2], *(patch + 1 for patch in taken)])
 
 
@@ -70,7 +72,7 @@ def distribute(
     return errors
 
 
-def late_distribution(template: Resource) -> str:
+def distribution_timeout_message(template: Resource) -> str:
     """Return the error message of a run whose timeout expired during replication."""
     distributors = template.properties["distribute"]
     targets = [target for target in distributors if target["type"] == "SharedImage"]
@@ -110,6 +112,7 @@ def _distribute(
         return {"artifactId": distributor["galleryImageId"]}
     version = _version(distributor, definition, exact, session)
     place = region(definition.body["location"])
+    # The quota is checked when the version is created, as the build is long over by then.
     if pace.quotas:
         pace.quotas.require_room(session, "versions", definition.id.split("/")[2], place)
     made = new_version(
@@ -147,9 +150,9 @@ def _version(
                 "BadSharedImageDistribute",
                 f"The source image's version '{source}' cannot be the version of a gallery image.",
             )
-        found = from_source(existing, numbers)
+        found = next_from_source(existing, numbers)
     else:
-        found = latest(existing, wanted.get("major"))
+        found = next_latest(existing, wanted.get("major"))
     return ".".join(map(str, found))
 
 

@@ -25,6 +25,7 @@ def make_staging(call: Call, template: Resource) -> str:
     else:
         group = _make_group(call, template)
     account = f"ib{hashlib.sha256(template.key.encode()).hexdigest()[:18]}"
+    # The account of the customization logs: documented as blobs of `packerlogs`.
     body = {
         "id": f"{group}/providers/{ACCOUNTS}/{account}",
         "name": account,
@@ -37,6 +38,7 @@ def make_staging(call: Call, template: Resource) -> str:
 
 
 def _make_group(call: Call, template: Resource) -> str:
+    # Recorded name; documented tags.
     name = f"IT_{call.names['group']}_{template.name}_{uuid.uuid4()}"
     group = f"/subscriptions/{call.names['subscription']}/resourceGroups/{name}"
     body = {

@@ -21,6 +21,7 @@ from imagebake.emulator.store import Resource, Session
 _VERSIONS = "Microsoft.Compute/galleries/images/versions"
 _GROUPS = "Microsoft.Resources/resourceGroups"
 _TEMPLATES = "Microsoft.VirtualMachineImages/imageTemplates"
+# Documented: these security types cannot be a source.
 _UNSUPPORTED_SOURCES = ("TrustedLaunch", "ConfidentialVM")
 
 
@@ -106,6 +107,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _gallery_source(named: ImageId, session: Session) -> SourceImage:
     definition = session.find(named.definition_id)
     version = _exact_version(named, session)
+    # Taken on trust: the emulator knows a single subscription.
     if not definition and is_elsewhere(named, session):
         return SourceImage(named.version or "")
     if not definition or not version:
@@ -156,6 +158,7 @@ def find_destination(
     if named.version and session.find(named.text):
         raise _bad_distribute(f"The gallery image version '{named.text}' already exists.")
     home = region(definition.body["location"])
+    # Documented: the definition's own region must be among the targets.
     if (regions := regions_of(distributor)) and home not in regions:
         raise _bad_distribute(
             f"The regions '{', '.join(regions)}' must contain '{home}', the region of the gallery"
@@ -173,6 +176,7 @@ def _same_kind(definition: Resource, source: SourceImage) -> None:
             f" the destination gallery image ['{generation}']."
         )
     supported, security = "TrustedLaunchSupported", security_type(definition)
+    # Documented: Trusted Launch support must match; the text is assumed.
     if source.security and (source.security == supported) != (security == supported):
         raise _bad_distribute(
             f"The source image has security type '{source.security}' and the destination gallery"
@@ -194,6 +198,7 @@ def _check_staging(template: Resource, session: Session) -> None:
             "BadStagingResourceGroup",
             f"The staging resource group '{wanted}' does not exist in the template's subscription.",
         )
+    # Documented: a staging group serves a single template.
     for other in session.list(_TEMPLATES, f"/subscriptions/{named[0]}/"):
         theirs = str(other.properties.get("stagingResourceGroup")).lower()
         if other.key != template.key and theirs == wanted.lower():

@@ -18,6 +18,7 @@ from imagebake.emulator.identifiers import (
 )
 from imagebake.emulator.image_builder.template_schema import ENUMS, SHAPES, VARIANTS
 
+# Documented: this api-version refuses unknown fields; the code `BadRequest` is assumed.
 STRICT_SINCE = "2024-02-01"
 _REFERENCE = "http://aka.ms/azvmimagebuildertmplref"
 _SCALARS: Mapping[str, tuple[type, str]] = {
@@ -186,7 +187,9 @@ def _json_name(value: object) -> str:
     return names.get(type(value), "object")
 
 
+# Documented range of buildTimeoutInMinutes: 0, for the default, to 960.
 _LONGEST_BUILD_MINUTES = 960
+# Go's duration syntax: documented as `5m` or `2h`.
 _DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _IDENTITY = re.compile(
@@ -213,6 +216,7 @@ def check_identity(identity: Mapping[str, Any]) -> None:
     assigned = identity.get("userAssignedIdentities") or {}
     if identity.get("type", "UserAssigned") != "UserAssigned":
         raise bad_field_value("ImageTemplate", "identity.type", identity["type"])
+    # Documented and reported: the service supports exactly one.
     if len(assigned) != 1:
         raise bad_field_value("ImageTemplate", "identity.userAssignedIdentities", list(assigned))
     (named,) = assigned
@@ -265,6 +269,7 @@ def _check_step(step: Mapping[str, Any], field: str) -> None:
         raise bad_field_value(_PROPERTIES, f"{field}.sha256Checksum", checksum)
     if step.get("scriptUri") and step.get("inline"):
         raise bad_field_value(_PROPERTIES, f"{field}.inline", "only one of scriptUri and inline")
+    # Documented rules; that they are refused at once, not at provisioning, is assumed.
     if step.get("runAsSystem") and not step.get("runElevated"):
         raise bad_field_value(_PROPERTIES, f"{field}.runAsSystem", "true without runElevated")
     timeout = step.get("restartTimeout")
@@ -348,6 +353,7 @@ def check_vm_profile(profile: Mapping[str, Any]) -> None:
     networks = {
         subnet.lower().rpartition("/subnets/")[0] for subnet in (containers, network["subnetId"])
     }
+    # Documented: another subnet of the same virtual network, and no proxy VM.
     if containers.lower() == network["subnetId"].lower() or len(networks) > 1:
         raise bad_field_value(f"{owner}.vnetConfig", "containerInstanceSubnetId", containers)
     if network.get("proxyVmSize"):

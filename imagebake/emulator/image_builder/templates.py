@@ -96,6 +96,8 @@ class ImageTemplateRoutes:
         """Create a template; 409 `Conflict` if it exists, since templates cannot be replaced."""
         require_group(call)
         check_name(call.names["template"])
+        # Documented and reported: templates are immutable, and a failed one must be deleted
+        # first.
         if call.session.find(template_id(call)):
             raise ArmError(
                 409,
@@ -115,6 +117,7 @@ class ImageTemplateRoutes:
         return self._provision(call, template)
 
     def _new(self, call: Call, given: dict[str, Any], place: str) -> Resource:
+        # Recorded: the reply contains these defaults.
         properties = {"buildTimeoutInMinutes": 0, "stagingResourceGroup": ""} | given["properties"]
         properties["exactStagingResourceGroup"] = ""
         source = properties["source"]
@@ -137,7 +140,7 @@ class ImageTemplateRoutes:
                 "systemData": system_data(call, None),
             },
             settling="Creating",
-            settles=call.time + call.pace.of_template(call.names["template"]),
+            settles=call.time + call.pace.template_seconds(call.names["template"]),
         )
 
     def _provision(self, call: Call, template: Resource) -> Reply:
@@ -164,6 +167,7 @@ class ImageTemplateRoutes:
             call.session, template.id, started=call.time, ended=template.settles, error=error
         )
         then = None
+        # Documented: autoRun starts a single run, at creation.
         if not error and (properties.get("autoRun") or {}).get("state") == "Enabled":
             _, then = self._runs.begin(call, template)
         return Reply(201, answer, self._headers(call, template, operation), then)
@@ -217,7 +221,7 @@ class ImageTemplateRoutes:
         if _is_running(template):
             raise _not_allowed("delete", template, call)
         template.settling = "Deleting"
-        template.settles = call.time + call.pace.of_template(template.name)
+        template.settles = call.time + call.pace.template_seconds(template.name)
         remove_staging(call.session, template)
         call.session.put(template)
         call.session.remove_settled(call.time)

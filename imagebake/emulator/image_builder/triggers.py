@@ -68,6 +68,7 @@ class TriggerRoutes:
         trigger = Resource(
             KIND,
             body,
+            # Assumed: the version at creation does not fire the trigger.
             private={"seen": self._newest(template, call.session)},
             settling="Creating",
             settles=call.time + call.pace.operation,
@@ -145,6 +146,7 @@ class TriggerRoutes:
         template = session.find(trigger_id.rpartition("/triggers/")[0])
         if not trigger or not template:
             return None
+        # The version stays unseen, so the trigger fires after this run.
         if template.properties.get("lastRunStatus", {}).get("runState") in UNDER_WAY:
             return None
         newest = trigger.private["seen"] = self._newest(template, session)

@@ -83,6 +83,7 @@ def extension_error(
 ) -> Error | None:
     """Return why *extension* failed; None if it has not failed."""
     handler = report.handler(handler_of(extension)) if report else None
+    # Documented codes; the texts are from public issues.
     if handler and handler.extension == "error":
         return _error(
             "VMExtensionProvisioningError",
@@ -155,6 +156,7 @@ def _provisioning(machine: Resource, now: float) -> dict[str, str]:
 
 def _agent(report: MachineReport | None) -> dict[str, Any]:
     if report is None or not report.agent_status:
+        # Documented: what Azure shows until the agent's first report.
         waiting = _status(
             "ProvisioningState/Unavailable",
             "Not Ready",

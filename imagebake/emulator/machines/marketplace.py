@@ -142,6 +142,7 @@ def _lookup(
 def _page(versions: Mapping[str, Any], call: Call) -> list[str]:
     """Sort versions numerically and apply `$orderby` and `$top`."""
     descending = "desc" in call.query.get("$orderby", "").split()
+    # Numeric, so that 1.10 follows 1.9.
     ordered = sorted(versions, key=_order, reverse=descending)
     return ordered[: int(call.query["$top"])] if "$top" in call.query else ordered
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from imagebake.emulator import operations
 from imagebake.emulator.errors import ArmError
-from imagebake.emulator.galleries.soft_deletion import usable
+from imagebake.emulator.galleries.soft_deletion import deployable_version
 from imagebake.emulator.machines.scale_set_models import (
     image_of,
     instances_of,
@@ -31,7 +31,7 @@ _MORE = "For details on rolling upgrades, use http://aka.ms/AzureVMSSRollingUpgr
 def latest(session: Session, scale_set: Resource) -> Resource | None:
     """Return the scale set's most recent upgrade, finished or not; None if it never had one."""
     number = scale_set.private.get("upgrades", 0)
-    return session.find(_id(scale_set, number)) if number else None
+    return session.find(_upgrade_id(scale_set, number)) if number else None
 
 
 def history(session: Session, scale_set: Resource) -> list[Resource]:
@@ -71,15 +71,16 @@ def start(
     image = image_of(session, scale_set, reconciler.time)
     policy = scale_set.properties["upgradePolicy"]["rollingUpgradePolicy"]
     pending = [instance for instance in instances_of(session, scale_set) if needs(instance, image)]
+    # Documented: unhealthy instances first.
     if policy.get("prioritizeUnhealthyInstances"):
         pending.sort(
-            key=lambda instance: (_is_well(instance, reconciler.time), number_of(instance))
+            key=lambda instance: (_is_healthy(instance, reconciler.time), number_of(instance))
         )
     number = scale_set.private["upgrades"] = scale_set.private.get("upgrades", 0) + 1
     session.put(scale_set)
     upgrade = Resource(
         KIND,
-        {"id": _id(scale_set, number), "name": "latest"},
+        {"id": _upgrade_id(scale_set, number), "name": "latest"},
         {
             "policy": policy,
             "image": image.id,
@@ -111,6 +112,7 @@ def cancel(reconciler: VmssReconciler, scale_set: Resource) -> Resource:
         )
     upgrade.private["action"] = ["Cancel", reconciler.time]
     upgrade.private["pending"] = []
+    # Assumed: the batch in progress still finishes.
     upgrade.state = CANCELLED
     if not upgrade.private["batch"]:
         upgrade.settles = reconciler.time
@@ -153,15 +155,15 @@ def _begin_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resou
         number_of(instance): instance for instance in instances_of(reconciler.session, scale_set)
     }
     pending = [number for number in state["pending"] if number in instances]
-    unhealthy = sum(not _is_well(instance, reconciler.time) for instance in instances.values())
+    unhealthy = sum(not _is_healthy(instance, reconciler.time) for instance in instances.values())
     if not pending:
-        _end(reconciler, upgrade, upgrade.state)
+        _end_upgrade(reconciler, upgrade, upgrade.state)
         return
     limit = state["policy"]["maxUnhealthyInstancePercent"]
     # Azure checks maxUnhealthyInstancePercent before each batch, the first one included.
     if 100 * unhealthy > limit * len(instances):
         when = "InRollingUpgrade" if state["done"] or state["failed"] else "BeforeRollingUpgrade"
-        _fault(
+        _fail_upgrade(
             reconciler,
             upgrade,
             f"MaxUnhealthyInstancePercentExceeded{when}",
@@ -173,9 +175,11 @@ def _begin_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resou
     # A batch is never empty, however small the percentage.
     size = max(1, len(instances) * state["policy"]["maxBatchInstancePercent"] // 100)
     state["batch"], state["pending"] = pending[:size], pending[size:]
-    image = usable(reconciler.session, state["image"], reconciler.time)
+    image = deployable_version(reconciler.session, state["image"], reconciler.time)
     if image is None:
-        _fault(reconciler, upgrade, "GalleryImageNotFound", f"{state['image']} is not found.")
+        _fail_upgrade(
+            reconciler, upgrade, "GalleryImageNotFound", f"{state['image']} is not found."
+        )
         return
     batch = [instances[number] for number in state["batch"]]
     for instance in batch:
@@ -196,7 +200,9 @@ def _end_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resourc
     if ends > reconciler.time:
         upgrade.settles = ends
         return
-    failed = [number_of(instance) for instance in batch if not _is_well(instance, reconciler.time)]
+    failed = [
+        number_of(instance) for instance in batch if not _is_healthy(instance, reconciler.time)
+    ]
     state["batch"] = []
     state["failed"] += failed
     state["done"] += len(batch) - len(failed)
@@ -204,7 +210,7 @@ def _end_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resourc
     failed_count, upgraded = len(state["failed"]), len(state["failed"]) + state["done"]
     # Checked after each batch, over the instances upgraded so far.
     if 100 * failed_count > limit * upgraded:
-        _fault(
+        _fail_upgrade(
             reconciler,
             upgrade,
             "MaxUnhealthyUpgradedInstancePercentExceededInRollingUpgrade",
@@ -217,19 +223,19 @@ def _end_batch(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resourc
     elif state["pending"]:
         upgrade.settles = reconciler.time + pause_seconds(state["policy"])
     else:
-        _end(reconciler, upgrade, upgrade.state)
+        _end_upgrade(reconciler, upgrade, upgrade.state)
 
 
-def _is_well(instance: Resource, time: float) -> bool:
+def _is_healthy(instance: Resource, time: float) -> bool:
     return instance.provisioning_state(time) == "Succeeded"
 
 
-def _fault(reconciler: VmssReconciler, upgrade: Resource, code: str, message: str) -> None:
+def _fail_upgrade(reconciler: VmssReconciler, upgrade: Resource, code: str, message: str) -> None:
     upgrade.private["error"] = {"code": code, "message": message}
-    _end(reconciler, upgrade, FAULTED)
+    _end_upgrade(reconciler, upgrade, FAULTED)
 
 
-def _end(reconciler: VmssReconciler, upgrade: Resource, state: str) -> None:
+def _end_upgrade(reconciler: VmssReconciler, upgrade: Resource, state: str) -> None:
     upgrade.settling = upgrade.state = state
     upgrade.private["ended"] = reconciler.time
     if operation := upgrade.private["operation"]:
@@ -240,5 +246,5 @@ def _end(reconciler: VmssReconciler, upgrade: Resource, state: str) -> None:
         )
 
 
-def _id(scale_set: Resource, number: int) -> str:
+def _upgrade_id(scale_set: Resource, number: int) -> str:
     return f"{scale_set.id}/rollingUpgrades/{number:06}"

@@ -9,11 +9,11 @@ from typing import Any
 from imagebake.emulator import operations, resources
 from imagebake.emulator.calls import Call, Reply, Route, stamp_of
 from imagebake.emulator.errors import ArmError, invalid_parameter, resource_not_found
-from imagebake.emulator.galleries.soft_deletion import usable
+from imagebake.emulator.galleries.soft_deletion import deployable_version
 from imagebake.emulator.machines import rolling_upgrades
 from imagebake.emulator.machines.rolling_upgrades import KIND
 from imagebake.emulator.machines.scale_set_models import image_of, instances_of
-from imagebake.emulator.machines.scale_set_operations import conclude
+from imagebake.emulator.machines.scale_set_operations import end_when_settled
 from imagebake.emulator.machines.scale_set_reconciler import reconciler_of
 from imagebake.emulator.machines.scale_sets import SCALE_SET_RULE, find_instance, find_scale_set
 from imagebake.emulator.machines.supervisor import VmSupervisor
@@ -122,7 +122,7 @@ class ScaleSetActionRoutes:
                 reconciler.apply_latest_model(instance, scale_set, image)
             else:
                 reconciler.reimage(instance, scale_set, _image_of(call, instance))
-        conclude(call.session, scale_set, operation, instances, time=call.time)
+        end_when_settled(call.session, scale_set, operation, instances, time=call.time)
         return reconciler.reply(_accepted(call, scale_set, operation))
 
     def delete_instances(self, call: Call) -> Reply:
@@ -139,6 +139,7 @@ class ScaleSetActionRoutes:
         reconciler = reconciler_of(call, self.supervisor)
         for instance in instances:
             reconciler.remove(instance)
+        # Documented: deleting an instance lowers the capacity.
         scale_set.body["sku"]["capacity"] -= len(instances)
         resources.advance_etag(scale_set)
         call.session.put(scale_set)
@@ -221,7 +222,7 @@ def _selected_instances(call: Call, scale_set: Resource, *, default: str = "") -
 
 def _image_of(call: Call, instance: Resource) -> Resource:
     """Return the version that an instance was created from; 404 if it no longer exists."""
-    found = usable(call.session, instance.private["image"], call.time)
+    found = deployable_version(call.session, instance.private["image"], call.time)
     if found is None:
         raise ArmError(
             404,

@@ -21,6 +21,7 @@ INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
 MODES = ("Manual", "Automatic", "Rolling")
 
 _MOST_INSTANCES, _MOST_PERCENT = 1000, 100
+# Documented defaults of rollingUpgradePolicy.
 _POLICY = {
     "maxBatchInstancePercent": 20,
     "maxUnhealthyInstancePercent": 20,
@@ -33,14 +34,15 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 Json = dict[str, Any]
 
 
-def merged(known: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
+def merge_patch(known: Mapping[str, Any], given: Mapping[str, Any]) -> Json:
     """Merge a PATCH body into *known*: objects merge recursively, other values replace."""
     result = dict(known)
     for key, value in given.items():
         old = result.get(key)
         if isinstance(value, dict) and isinstance(old, dict):
-            result[key] = merged(old, value)
+            result[key] = merge_patch(old, value)
         else:
+            # Documented merge semantics; that lists such as extensions are replaced is assumed.
             result[key] = copy.deepcopy(value)
     return result
 
@@ -144,7 +146,7 @@ def extensions_of(properties: Mapping[str, Any]) -> list[Json]:
     return list(profile.get("extensions") or [])
 
 
-def same_kind(known: Resource | None, given: Mapping[str, Any]) -> None:
+def refuse_immutable_changes(known: Resource | None, given: Mapping[str, Any]) -> None:
     """Refuse to change an immutable property: 409 `PropertyChangeNotAllowed`."""
     if not known or not (profile := given.get("virtualMachineProfile")):
         return
@@ -183,6 +185,7 @@ def apply_model(instance: Resource, scale_set: Resource, version: str) -> None:
     properties["osProfile"] = (
         properties["osProfile"]
         | {key: value for key, value in profile["osProfile"].items() if key != "computerNamePrefix"}
+        # The computer name outlives every change of the model.
         | {"computerName": properties["osProfile"]["computerName"]}
     )
     properties["hardwareProfile"] = {"vmSize": scale_set.body["sku"]["name"]}
@@ -255,6 +258,7 @@ def instance_status_view(
 ) -> dict[str, Any]:
     """Return the instance view: the agent's report, or for inventory the bare states."""
     state = instance.provisioning_state(time)
+    # Assumed: health follows the provisioning state; there are no health probes.
     health_state = "healthy" if state == "Succeeded" else "unhealthy"
     health = {
         "vmHealth": {

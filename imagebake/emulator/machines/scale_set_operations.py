@@ -14,7 +14,7 @@ from imagebake.emulator.store import Resource, Session
 _KIND = "imagebake/waits"
 
 
-def conclude(
+def end_when_settled(
     session: Session,
     scale_set: Resource,
     operation: str,
@@ -57,10 +57,10 @@ def on_settled(session: Session, key: str, time: float) -> None:
     scale_set_key = key.rpartition("/virtualmachines/")[0]
     rolling_upgrades.wake(session, scale_set_key, time)
     for wait in session.list(_KIND, f"{scale_set_key}/waits/"):
-        _look(session, wait, scale_set_key, time)
+        _end_if_settled(session, wait, scale_set_key, time)
 
 
-def _look(session: Session, wait: Resource, scale_set_key: str, time: float) -> None:
+def _end_if_settled(session: Session, wait: Resource, scale_set_key: str, time: float) -> None:
     """End the waiting operation if all of its instances have settled."""
     found = (session.find(instance) for instance in wait.private["instances"])
     instances = [instance for instance in found if instance]

@@ -45,6 +45,7 @@ class VmssReconciler:
         """
         have = instances_of(self.session, scale_set)
         wanted = scale_set.body["sku"]["capacity"]
+        # Documented: instance ids only grow, and scaling in takes the highest.
         for instance in have[wanted:]:
             self.remove(instance)
         if wanted <= len(have):
@@ -54,6 +55,7 @@ class VmssReconciler:
 
     def _create(self, scale_set: Resource, image: Resource) -> Resource:
         number = scale_set.private["next_instance"]
+        # Ids are never reused.
         scale_set.private["next_instance"] = number + 1
         instance = Resource(INSTANCE, instance_body(scale_set, number))
         instance.settling = "Creating"

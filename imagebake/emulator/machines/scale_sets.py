@@ -12,8 +12,8 @@ from imagebake.emulator.machines import rolling_upgrades, scale_set_models, scal
 from imagebake.emulator.machines.scale_set_models import (
     INSTANCE,
     SCALE_SET,
-    merged,
-    same_kind,
+    merge_patch,
+    refuse_immutable_changes,
     set_properties,
     sku,
     without_secrets,
@@ -101,18 +101,18 @@ class ScaleSetRoutes:
         if "location" in body and location(body, SCALE_SET) != known.body["location"]:
             raise change_not_allowed("location")
         scale_set = Resource(SCALE_SET, dict(known.body), dict(known.private))
-        scale_set.body["sku"] = sku(merged(known.body["sku"], body.get("sku") or {}))
+        scale_set.body["sku"] = sku(merge_patch(known.body["sku"], body.get("sku") or {}))
         for name in ("tags", "identity", "zones", "plan"):
             if name in body:
                 scale_set.body[name] = body[name]
-        given = merged(known.properties, body.get("properties") or {})
+        given = merge_patch(known.properties, body.get("properties") or {})
         return self._apply(call, scale_set, known, given)
 
     def _apply(
         self, call: Call, scale_set: Resource, known: Resource | None, given: dict[str, Any]
     ) -> Reply:
         """Store *scale_set* with the *given* properties and reconcile its instances."""
-        same_kind(known, given)
+        refuse_immutable_changes(known, given)
         properties, secrets = without_secrets(set_properties(given, known))
         scale_set.body["properties"] = properties
         if any(secrets["protected"].values()) or secrets["custom_data"] or not known:
@@ -120,6 +120,7 @@ class ScaleSetRoutes:
         resources.advance_etag(scale_set, known)
         reconciler = reconciler_of(call, self.supervisor)
         is_new_model = not known or _profile(known) != _profile(scale_set)
+        # A change of capacity or tags is no new model: instances keep latestModelApplied.
         if is_new_model:
             rolling_upgrades.require_none(call.session, scale_set)
             scale_set.private["model"] += 1
@@ -159,7 +160,9 @@ def _store_and_reply(
     scale_set.settles = UNSETTLED
     scale_set.private["operation"] = operation
     call.session.put(scale_set)
-    scale_set_operations.conclude(call.session, scale_set, operation, booting, time=call.time)
+    scale_set_operations.end_when_settled(
+        call.session, scale_set, operation, booting, time=call.time
+    )
     place = str(scale_set.body["location"])
     headers = operations.headers(call, operations.COMPUTE, place, operation)
     return Reply(reply.status, reply.body, headers | etag)

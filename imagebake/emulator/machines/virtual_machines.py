@@ -239,6 +239,7 @@ def _update(call: Call, machine: Resource, body: dict[str, Any]) -> Reply:
     given = body.get("properties") or {}
     requested = ((given.get("storageProfile") or {}).get("imageReference") or {}).get("id")
     known = machine.properties["storageProfile"]["imageReference"]["id"]
+    # Documented: the image of a VM never changes.
     if requested and str(requested).lower() != str(known).lower():
         raise change_not_allowed("imageReference")
     if call.method == "PUT" or "tags" in body:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagebake.emulator.errors import ArmError, invalid_parameter
-from imagebake.emulator.galleries.soft_deletion import usable
+from imagebake.emulator.galleries.soft_deletion import deployable_version
 from imagebake.emulator.identifiers import ImageId, image_id, version_numbers
 from imagebake.emulator.store import Resource, Session
 
@@ -43,9 +43,10 @@ def find_image_version(
         )
     if named.version is None:
         return _latest(named, place, session, time)
-    version = usable(session, named.text, time)
+    version = deployable_version(session, named.text, time)
     if version is None:
         raise ArmError(404, "GalleryImageNotFound", f"The gallery image {named.text} is not found.")
+    # Documented text.
     if not has_complete_replica(version, place, time):
         raise ArmError(
             404,
@@ -123,6 +124,7 @@ def machine_identity(body: Mapping[str, Any]) -> dict[str, Any]:
     given = dict(body.get("identity") or {})
     if not given:
         return {}
+    # Every VM gets tokens here, with or without an identity.
     if "SystemAssigned" in str(given.get("type", "")):
         given |= {"principalId": str(uuid.uuid4())}
     return {"identity": given}

@@ -18,6 +18,7 @@ _ACCOUNT = "Microsoft.Storage/storageAccounts"
 _ENDPOINT = "Microsoft.Network/privateEndpoints"
 _CREDENTIAL = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
+# Documented: these can only be set when the account is created.
 _AT_CREATION = ("immutableStorageWithVersioning", "isHnsEnabled")
 _OPEN = {
     "publicNetworkAccess": "Enabled",
@@ -52,6 +53,7 @@ def federated_credential(call: Call, resource: Resource, known: Resource | None)
     for name in ("issuer", "subject", "audiences"):
         if not given.get(name):
             raise ArmError(400, "BadRequest", f"Required property '{name}' is missing.")
+    # Documented limit of federated credentials.
     if len(given["audiences"]) != 1:
         raise ArmError(400, "BadRequest", "Exactly one audience must be specified.")
     owner = resource.id[: resource.key.index("/federatedidentitycredentials/")]
@@ -163,6 +165,7 @@ def storage_account(call: Call, resource: Resource, known: Resource | None) -> N
             f"{name} is not a valid storage account name. Storage account name must be between"
             " 3 and 24 characters in length and use numbers and lower-case letters only.",
         )
+    # Account names are DNS names, unique in all of Azure.
     for other in call.session.list(_ACCOUNT, "/subscriptions/"):
         if other.name == name and other.key != resource.key:
             raise ArmError(

@@ -13,6 +13,7 @@ KIND = "Microsoft.Authorization/locks"
 _PROVIDER = "/providers/microsoft.authorization/locks"
 _RULE = f"/<path:scope>{_PROVIDER}"
 _SUBSCRIPTION = re.compile(r"/subscriptions/[^/]+")
+# CanNotDelete refuses deletions only, ReadOnly every write.
 _LEVELS = ("CanNotDelete", "ReadOnly")
 # Locks can always be removed; and operations are polled below `locations`.
 _EXEMPT = ("/providers/microsoft.authorization/locks/", "/providers/microsoft.compute/locations/")

@@ -13,6 +13,7 @@ from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
 
+# The name predates the class; existing folders have such files.
 FILE = "standing.json"
 _COMPUTE, _CONTAINERS = "microsoft.compute", "microsoft.containerinstance"
 _USAGES = "/subscriptions/<subscription>/providers/{}/locations/<location>/usages"

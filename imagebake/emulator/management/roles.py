@@ -62,6 +62,7 @@ def _linked(path: str, body: Mapping[str, Any]) -> Iterator[RequiredPermission]:
     """Yield the linked access checks: permissions on resources that the body references."""
     for identity in (body.get("identity") or {}).get("userAssignedIdentities") or ():
         yield "microsoft.managedidentity/userassignedidentities/assign/action", str(identity)
+    # Documented linked checks; for which requests exactly is assumed.
     if "/microsoft.compute/" in path:
         for image in _references(body, "imageReference", "source"):
             yield "microsoft.compute/galleries/images/versions/read", image
@@ -179,7 +180,7 @@ def put_definition(call: Call) -> Reply:
                 f"A custom role with the name '{given['roleName']}' already exists in this"
                 " directory. Use a different name.",
             )
-    return _keep(call, DEFINITION, given | {"type": "CustomRole"})
+    return _store_and_reply(call, DEFINITION, given | {"type": "CustomRole"})
 
 
 def put_assignment(call: Call) -> Reply:
@@ -217,12 +218,15 @@ def put_assignment(call: Call) -> Reply:
         same = all(
             str(other.properties[key]).lower() == assignment[key].lower() for key in assignment
         )
+        # The same triple under another name, or another triple under this name.
         if same != (other.key == _id(call)):
-            raise _taken(other, same=same)
-    return _keep(call, ASSIGNMENT, assignment | {"principalType": given.get("principalType")})
+            raise _assignment_conflict(other, same=same)
+    return _store_and_reply(
+        call, ASSIGNMENT, assignment | {"principalType": given.get("principalType")}
+    )
 
 
-def _taken(other: Resource, *, same: bool) -> ArmError:
+def _assignment_conflict(other: Resource, *, same: bool) -> ArmError:
     if same:
         return ArmError(
             409,
@@ -290,7 +294,7 @@ def delete(call: Call) -> Reply:
     return Reply(200 if known else 204, known.body if known else None)
 
 
-def _keep(call: Call, kind: str, properties: Mapping[str, Any]) -> Reply:
+def _store_and_reply(call: Call, kind: str, properties: Mapping[str, Any]) -> Reply:
     known = call.session.find(_id(call))
     scope = f"/{call.names['scope']}"
     name = call.names["name"]

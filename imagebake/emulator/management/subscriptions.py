@@ -186,6 +186,7 @@ def register(call: Call) -> Reply:
     """Register a provider; all of them are registered at first."""
     found = call.session.find(_registration(call.names["subscription"], call.names["provider"]))
     if found:
+        # Documented: registration is asynchronous, and requests are refused until it ends.
         found.settling, found.state = "Registering", "Registered"
         found.settles = call.time + call.pace.operation
         call.session.put(found)

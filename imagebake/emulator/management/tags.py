@@ -12,6 +12,7 @@ from imagebake.emulator.errors import ArmError
 from imagebake.emulator.store import Resource
 
 _RULE = "/<path:scope>/providers/microsoft.resources/tags/default"
+# Documented limits of tags; the codes are assumed.
 _MOST, _NAME, _VALUE = 50, 512, 256
 _FORBIDDEN = re.compile(r"[<>%&\\?/]")
 
@@ -26,7 +27,7 @@ def get(call: Call) -> Reply:
 def put(call: Call) -> Reply:
     """Replace all tags."""
     resource = _find(call)
-    return _keep(call, resource, _given(call))
+    return _store_tags(call, resource, _given(call))
 
 
 def patch(call: Call) -> Reply:
@@ -35,18 +36,18 @@ def patch(call: Call) -> Reply:
     operation = str(call.document().get("operation", "")).lower()
     known: Tags = resource.body.get("tags") or {}
     if operation == "replace":
-        return _keep(call, resource, given)
+        return _store_tags(call, resource, given)
     if operation == "merge":
-        return _keep(call, resource, _without(known, given) | dict(given))
+        return _store_tags(call, resource, _without(known, given) | dict(given))
     if operation == "delete":
-        return _keep(call, resource, _without_matching(known, given))
+        return _store_tags(call, resource, _without_matching(known, given))
     raise _invalid("InvalidTagsPatchOperation", f"The tags operation '{operation}' is not valid.")
 
 
 def delete(call: Call) -> Reply:
     """Delete all tags."""
     resource = _find(call)
-    _keep(call, resource, {})
+    _store_tags(call, resource, {})
     return Reply(200)
 
 
@@ -95,12 +96,13 @@ def _without_matching(known: Tags, given: Tags) -> dict[str, str]:
     }
 
 
-def _keep(call: Call, resource: Resource, tags: Tags) -> Reply:
+def _store_tags(call: Call, resource: Resource, tags: Tags) -> Reply:
     if len(tags) > _MOST:
         raise _invalid(
             "TagsLimitExceeded", f"A resource has at most {_MOST} tags; {len(tags)} were given."
         )
     resource.body["tags"] = dict(tags)
+    # Assumed: writing tags advances the ETag.
     if "etag" in resource.body:
         resources.advance_etag(resource)
     call.session.put(resource)
