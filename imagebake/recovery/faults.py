@@ -40,7 +40,7 @@ def _promoted(spec: ImageSpec) -> Commands:
     return tuple(("promote", spec.name, "--ring", ring, *why) for ring in rings)
 
 
-def before_all(spec: ImageSpec) -> Commands:
+def bake_and_promote(spec: ImageSpec) -> Commands:
     """Return the commands before any fault: bake a version and promote it to all rings."""
     return (("bake", spec.name), *_promoted(spec))
 
@@ -106,7 +106,7 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") + "\n"
 
 
-def other_content(context: Context, spec: ImageSpec) -> None:
+def change_content(context: Context, spec: ImageSpec) -> None:
     """Have the scratch spec make another image: twins of a bad version are bad as well."""
     path = context.workspace.specs / f"{spec.name}.yaml"
     step = '  - {name: rehearsal, inline: ["echo rehearsed | sudo tee /etc/rehearsal"]}\n'
@@ -119,15 +119,15 @@ def other_content(context: Context, spec: ImageSpec) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def watched(context: Context, spec: ImageSpec) -> None:
-    """Give the sandbox's spec a heartbeat with a plain image and a check for `other_content`."""
+def add_heartbeat(context: Context, spec: ImageSpec) -> None:
+    """Give the sandbox's spec a heartbeat with a plain image and a check for `change_content`."""
     path = context.workspace.specs / f"{spec.name}.yaml"
     own = re.sub(r"^heartbeat:.*\n(?:[ #].*\n|\n)*", "", _text(path), flags=re.MULTILINE)
     terms = "{plain: true, script: [test ! -e /etc/rehearsal], timeout_seconds: 120}"
     path.write_text(f"{own.rstrip()}\nheartbeat: {terms}\n", encoding="utf-8")
 
 
-def local(context: Context, settings: Mapping[str, str]) -> Context:
+def local_context(context: Context, settings: Mapping[str, str]) -> Context:
     """*context* as its commands see it: never Azure, and with the settings of a trouble."""
     mine = context.settings
     return replace(

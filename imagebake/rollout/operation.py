@@ -61,7 +61,7 @@ class RolloutContext:
                 hint="./inv bake --all",
             ) from error
 
-    def must_have(self, spec: ImageSpec) -> None:
+    def require_definition(self, spec: ImageSpec) -> None:
         """Raise `UsageError` where *spec*'s image was never baked."""
         try:
             self.fleet.definition_tags(spec.gallery.definition)
@@ -106,7 +106,9 @@ class RolloutContext:
         tags = self.fleet.tags(definition)
         return hold_claim(tags, what, claimant=claimant, wait=wait, take_over=take_over)
 
-    def decided(self, decide: Planner, inventory: Inventory) -> tuple[RolloutPlan, Inventory]:
+    def plan_with_replicas(
+        self, decide: Planner, inventory: Inventory
+    ) -> tuple[RolloutPlan, Inventory]:
         """Return the plan, and the inventory with the state of the replicas that it depends on.
 
         Lists do not include the replication state, so the first plan waits for every version;
@@ -122,10 +124,10 @@ class RolloutContext:
             } - looked
             if not asked:
                 return plan, inventory
-            inventory = self.looked_at(inventory, asked)
+            inventory = self.with_replicas(inventory, asked)
             looked |= asked
 
-    def looked_at(self, inventory: Inventory, versions: Iterable[str]) -> Inventory:
+    def with_replicas(self, inventory: Inventory, versions: Iterable[str]) -> Inventory:
         """*inventory* with the state of the replicas of *versions*, by id."""
         found = {name: self.fleet.version(name) for name in versions}
         fresh = (found.get(key(version.id), version) for version in inventory.versions)
@@ -179,10 +181,10 @@ def claim_and_apply(
     at: RolloutContext, spec: ImageSpec, decide: Planner, request: RolloutRequest, *, wait: float
 ) -> None:
     """Lock the image, compute and print the plan, apply it, and print the outcome."""
-    at.must_have(spec)
+    at.require_definition(spec)
     claim = at.claim(at.definition(spec), request.verb, wait=wait, take_over=request.take_over)
     with claim as held:
-        plan, inventory = at.decided(decide, at.inventory())
+        plan, inventory = at.plan_with_replicas(decide, at.inventory())
         lacking = inventory.unseen(spec.gallery.definition)
         # A rollback is applied as far as the inventory is readable: machines on a bad version do
         # not wait for a resource that cannot be read.
@@ -242,5 +244,5 @@ def read_status(
     """Return the rows of `status`, with the replicas of current versions read one at a time."""
     first = [row for spec in specs for row in status(spec, inventory, at.now())]
     current = {key(row.current.id) for row in first if row.current}
-    known = at.looked_at(inventory, current)
+    known = at.with_replicas(inventory, current)
     return [row for spec in specs for row in status(spec, known, at.now())]

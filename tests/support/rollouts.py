@@ -141,7 +141,7 @@ class Rollout:
     def plan(self, decide: Planner | None = None) -> RolloutPlan:
         """What a rotation would do now."""
         at = self.place
-        return at.decided(
+        return at.plan_with_replicas(
             decide or rotation_planner(at, self.spec, heartbeats=read_heartbeats), at.inventory()
         )[0]
 

@@ -45,7 +45,7 @@ def outdated(
         print_json({name: [outlook.to_json() for outlook in each] for name, each in found.items()})
     else:
         _print(context, found)
-    _refuse(found)
+    _raise_problems(found)
 
 
 def _print(context: Context, found: Mapping[str, Sequence[Outlook]]) -> None:
@@ -91,7 +91,7 @@ def _notes(outlook: Outlook) -> str:
     return ": ".join(filter(None, (kind, text)))
 
 
-def _refuse(found: Mapping[str, Sequence[Outlook]]) -> None:
+def _raise_problems(found: Mapping[str, Sequence[Outlook]]) -> None:
     bad = [
         f"{name}: {outlook.subject.name} {outlook.subject.version}: "
         + (outlook.decision.flaw or f"its review was due on {outlook.subject.review_by}")

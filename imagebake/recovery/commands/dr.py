@@ -90,7 +90,7 @@ def check(image: str, *, as_json: bool) -> None:
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
     with open_rollout(context, FIRST) as at:
-        found = lacking(at, specs)
+        found = read_gaps(at, specs)
     if as_json:
         print_json({"missing": [lack.to_json() for lack in found]})
     elif found:
@@ -105,7 +105,7 @@ def check(image: str, *, as_json: bool) -> None:
         )
 
 
-def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap, ...]:
+def read_gaps(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap, ...]:
     """Return everything that a recovery of *specs* would lack."""
     settings = at.context.settings
     other = second_gallery(at) if settings.second_gallery else None
@@ -121,9 +121,9 @@ def lacking(at: RolloutContext, specs: Sequence[ImageSpec]) -> tuple[RecoveryGap
         needed = [
             version.id for version in versions_for_recovery(rings_of(spec, VersionIndex(mine)))
         ]
-        mine = at.looked_at(mine, map(key, needed))
+        mine = at.with_replicas(mine, map(key, needed))
         if theirs and other and to:
-            theirs = other.looked_at(
+            theirs = other.with_replicas(
                 theirs, [key(to.place_of(version_id)) for version_id in needed]
             )
         found += find_gaps(spec, mine, theirs, to)
@@ -147,7 +147,7 @@ def copy(image: str, *, plan: bool, as_json: bool) -> None:
     context = open_context(quiet=as_json)
     spec = find_spec(context, image)
     with open_rollout(context, FIRST) as at:
-        at.must_have(spec)
+        at.require_definition(spec)
         copy_image(at, second_gallery(at), spec, plan=plan, as_json=as_json)
 
 
@@ -163,13 +163,13 @@ def copy_image(
         return plan_copy(spec, first, there, to, now=other.now())
 
     if plan:
-        print_plan(other.decided(decide, _there(other, definition, first))[0], request)
+        print_plan(other.plan_with_replicas(decide, _there(other, definition, first))[0], request)
         return
     gallery = Gallery(other.session.cloud, other.context.settings.gallery)
     gallery.ensure()
     gallery.ensure_definition(spec.gallery)
     with other.claim(other.definition(spec), request.verb, wait=CLAIM_WAIT) as held:
-        made, there = other.decided(decide, _there(other, definition, first))
+        made, there = other.plan_with_replicas(decide, _there(other, definition, first))
         check_plan(made, request)
         outcome = apply_plan(other, [spec], made, there, request=request, hold=held.hold)
     compare(at, other, spec, first)
@@ -248,11 +248,11 @@ def use_gallery(
         return plan_gallery_switch(spec, inventory, left, now=at.now(), without=without)
 
     if plan:
-        planned = at.decided(decide, at.inventory())[0]
+        planned = at.plan_with_replicas(decide, at.inventory())[0]
         print_plan(planned, request)
         return
     with at.claim(at.definition(spec), request.verb, wait=URGENT_WAIT) as held:
-        made, there = at.decided(decide, at.inventory())
+        made, there = at.plan_with_replicas(decide, at.inventory())
         check_plan(made, request)
         outcome = apply_plan(at, [spec], made, there, request=request, hold=held.hold)
     print_outcome(made, outcome, request)
@@ -263,8 +263,8 @@ def use_gallery(
 def _unseen(spec: ImageSpec, there: Inventory, without: frozenset[str]) -> tuple[str, ...]:
     """Return what was unreadable, except scale sets of the regions *without*."""
     out = [key(scale_set.id) for scale_set in there.scale_sets if scale_set.region in without]
-    lacking = there.unseen(spec.gallery.definition)
-    return tuple(why for why in lacking if not any(name in why.lower() for name in out))
+    unreadable_parts = there.unseen(spec.gallery.definition)
+    return tuple(why for why in unreadable_parts if not any(name in why.lower() for name in out))
 
 
 def _has(at: RolloutContext, spec: ImageSpec) -> bool:

@@ -25,10 +25,10 @@ from imagebake.recovery.faults import (
     FAULTS,
     Commands,
     Fault,
-    before_all,
-    local,
-    other_content,
-    watched,
+    add_heartbeat,
+    bake_and_promote,
+    change_content,
+    local_context,
 )
 from imagebake.recovery.runbook import (
     RECORDS,
@@ -164,7 +164,7 @@ def rehearse_one(context: Context, book: Runbook, spec: ImageSpec, *, prove: boo
             replace(context, settings=replace(context.settings, cloud="local")), _AS_ROOT
         )
     with open_sandbox(context, book.name) as made:
-        here = local(replace(context, workspace=made.workspace), trouble.settings)
+        here = local_context(replace(context, workspace=made.workspace), trouble.settings)
         run = functools.partial(_run, here, trouble)
         with context.progress.step(f"Bake and promote {spec.name} in a scratch copy"):
             _prepare(here, trouble, spec, run, prove=prove)
@@ -187,11 +187,11 @@ def _prepare(
 ) -> None:
     """Bring the scratch copy to the state that the trouble finds."""
     if trouble.beats:
-        watched(here, spec)
+        add_heartbeat(here, spec)
     more = trouble.before(spec)
-    _must(run, before_all(spec), prove=prove)
+    _must(run, bake_and_promote(spec), prove=prove)
     if any(words[0] == "bake" for words in more):
-        other_content(here, spec)
+        change_content(here, spec)
     if more:
         _must(run, more, prove=prove)
 

@@ -28,7 +28,7 @@ def hold(
     def decide(inventory: Inventory, subject: str, at: dt.datetime) -> RolloutPlan:
         return hold_plan(inventory, subject, reason, now=at)
 
-    _act(version, reason, decide, verb="hold", as_json=as_json)
+    _apply(version, reason, decide, verb="hold", as_json=as_json)
 
 
 def unhold(
@@ -42,10 +42,10 @@ def unhold(
     def decide(inventory: Inventory, subject: str, at: dt.datetime) -> RolloutPlan:
         return unhold_plan(inventory, subject, reason, now=at)
 
-    _act(version, reason, decide, verb="unhold", as_json=as_json)
+    _apply(version, reason, decide, verb="unhold", as_json=as_json)
 
 
-def _act(
+def _apply(
     version: str,
     reason: str,
     decide: Callable[[Inventory, str, dt.datetime], RolloutPlan],
@@ -60,7 +60,7 @@ def _act(
     spec = find_spec(context, image)
     request = RolloutRequest(verb=verb, again="", brief=True, as_json=as_json)
     with open_rollout(context) as at:
-        at.must_have(spec)
+        at.require_definition(spec)
         inventory = at.fleet.inventory((spec.gallery.definition,), consumers=False)
         subject = version_id(spec, wanted, inventory) if wanted else at.definition(spec)
         plan = decide(inventory, subject, at.now())

@@ -127,8 +127,8 @@ def _run(
 ) -> None:
     """Apply the plan of *planner* at once, or with *plan* only print it."""
     if plan:
-        at.must_have(spec)
-        made, inventory = at.decided(planner, at.inventory())
+        at.require_definition(spec)
+        made, inventory = at.plan_with_replicas(planner, at.inventory())
         print_plan(made, request)
         if request.needed and (lacking := inventory.unseen(spec.gallery.definition)):
             raise unreadable(lacking)

@@ -22,7 +22,7 @@ from imagebake.recovery.commands.dr import (
     compare,
     copy_image,
     dr,
-    lacking,
+    read_gaps,
     restore_versions,
     use_gallery,
 )
@@ -112,7 +112,7 @@ def test_copies_are_their_originals_and_a_second_run_writes_nothing(fleet: Rollo
 def test_a_second_gallery_that_is_not_there_yet_is_one_line_with_its_command(
     fleet: Rollout,
 ) -> None:
-    found = lacking(fleet.place, [])
+    found = read_gaps(fleet.place, [])
 
     assert ("gallery spare", "there is none", "./inv dr copy IMAGE") in [
         (gap.subject, gap.what, gap.command) for gap in found
@@ -121,7 +121,7 @@ def test_a_second_gallery_that_is_not_there_yet_is_one_line_with_its_command(
 
 def lacking_words(fleet: Rollout) -> list[str]:
     """What is missing, but for bins, which the emulator's gallery has not."""
-    found = lacking(fleet.place, [fleet.spec])
+    found = read_gaps(fleet.place, [fleet.spec])
     return [f"{gap.subject}: {gap.what}" for gap in found if "deleted" not in gap.what]
 
 
