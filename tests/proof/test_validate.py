@@ -140,7 +140,7 @@ def test_the_shipped_specs_and_their_locks_break_no_rule(project: Path) -> None:
 
 def test_validating_loads_no_client_no_template_engine_and_no_server() -> None:
     code = (
-        "import sys; import imagebake.validate; "
+        "import sys; import imagebake.proof.validate; "
         "print(*sorted({'azure', 'jinja2', 'werkzeug', 'yaml'} & set(sys.modules)))"
     )
 
