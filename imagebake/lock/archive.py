@@ -157,7 +157,7 @@ class Archives:
             return self.downloader.read(url, reach=ARCHIVE, limit=_LARGEST_IN_RELEASE)
         except ArtifactNotFound as error:
             raise ArtifactError(
-                f"{display_url(folder)} is not there: the archive has no suite {suite}",
+                f"{display_url(folder)} does not exist: the archive has no suite {suite}",
                 hint="is local.suite right? an archive that has it can be named in the setting"
                 " archive",
             ) from error

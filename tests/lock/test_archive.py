@@ -75,14 +75,14 @@ def test_a_suite_that_the_archive_does_not_have_is_said(archives: Find, server: 
         opened(archives(), "trixie")
 
     assert caught.value.message == (
-        f"{server.url}/debian/dists/trixie is not there: the archive has no suite trixie"
+        f"{server.url}/debian/dists/trixie does not exist: the archive has no suite trixie"
     )
 
 
 def test_an_archive_that_hangs_is_one_clear_error(archives: Find, server: Server) -> None:
     server.fail("InRelease", "hang", 3)
 
-    with pytest.raises(ArtifactError, match=r"InRelease: the server said nothing for 0\.3 s"):
+    with pytest.raises(ArtifactError, match=r"InRelease: the server did not answer for 0\.3 s"):
         opened(archives())
 
 

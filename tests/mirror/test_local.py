@@ -88,7 +88,7 @@ def test_everything_that_is_gone_is_named_and_the_rest_fetched(
         ("append", 10, "is larger than"),
         ("truncate", 100, "ended .* bytes early"),
         ("reset", 100, "Connection reset by peer"),
-        ("hang", 100, r"the server said nothing for 0\.3 s"),
+        ("hang", 100, r"the server did not answer for 0\.3 s"),
         ("status", 500, "the server answered 500"),
     ],
 )

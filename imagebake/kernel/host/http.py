@@ -127,7 +127,7 @@ class Connections:
                     yield response
                     return
                 target = _redirect_target(target, response.headers.get("Location", ""), redirects)
-        raise ArtifactError(f"{display_url(url)} is redirected without an end")
+        raise ArtifactError(f"{display_url(url)} redirects too many times")
 
     @contextlib.contextmanager
     def _response(self, url: str, offset: int, reach: Reach) -> Iterator[urllib3.BaseHTTPResponse]:
@@ -204,13 +204,13 @@ def _connection_error(url: str, cause: BaseException, timeout: float) -> Artifac
     match cause:
         case TimeoutError():
             return TransferInterrupted(
-                f"{display_url(url)}: the server said nothing for {timeout:g} s",
+                f"{display_url(url)}: the server did not answer for {timeout:g} s",
                 hint="try again, or name another archive in the setting archive",
             )
         case ssl.SSLCertVerificationError():
             return ArtifactError(f"{display_url(url)}: {cause.verify_message}")
         case socket.gaierror():
-            return TransferInterrupted(f"{display_url(url)}: the server's name is not known")
+            return TransferInterrupted(f"{display_url(url)}: the host name cannot be resolved")
         case http.client.IncompleteRead(expected=int(missing)):
             return TransferInterrupted(f"{display_url(url)} ended {missing} bytes early")
         case OSError():
@@ -248,7 +248,7 @@ def _require_content(url: str, response: urllib3.BaseHTTPResponse, offset: int) 
     if offset and status == http.client.PARTIAL_CONTENT and span.startswith(f"bytes {offset}-"):
         return
     if status in (http.client.NOT_FOUND, http.client.GONE):
-        raise ArtifactNotFound(f"{display_url(url)} is not there ({status})")
+        raise ArtifactNotFound(f"{display_url(url)} does not exist ({status})")
     if offset and status in (http.client.OK, http.client.PARTIAL_CONTENT, 416):
         raise ResumeRefused(f"{display_url(url)} cannot be resumed")
     kind = TransferInterrupted if status in _TRANSIENT else ArtifactError
@@ -264,6 +264,6 @@ def _redirect_target(url: str, location: str, hosts: Collection[str]) -> str:
     if new.netloc.lower() in hosts and new.scheme in ("https", old.scheme):
         return target
     raise ArtifactError(
-        f"{display_url(url)} leads to another server, {new.hostname}",
+        f"{display_url(url)} redirects to another server, {new.hostname}",
         hint="name the address that it leads to, or the host in 'redirects' of a file's pin",
     )

@@ -93,7 +93,7 @@ def test_a_connection_that_the_server_closed_is_opened_again(served: Path, serve
 
 
 def test_an_unknown_server_is_an_error() -> None:
-    with pytest.raises(ArtifactError, match="the server's name is not known"):
+    with pytest.raises(ArtifactError, match="the host name cannot be resolved"):
         read(Connections(timeout=5), "http://nobody.invalid/file", ARCHIVE)
 
 
@@ -114,4 +114,4 @@ def test_a_name_and_a_password_in_the_address_are_shown_to_the_server_only(
     assert server.credentials == ["Basic bWU6cEBzcw=="]
     with pytest.raises(ArtifactError) as caught:
         read(Connections(timeout=5), f"{url}/gone", ARCHIVE)
-    assert caught.value.message == f"{server.url}/gone is not there (404)"
+    assert caught.value.message == f"{server.url}/gone does not exist (404)"
