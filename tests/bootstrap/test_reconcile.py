@@ -171,7 +171,7 @@ def test_a_network_that_somebody_opened_is_for_people_to_close(ready: Ready) -> 
     told["properties"]["securityRules"].append({"name": "allow-all", "properties": {"priority": 1}})
     ready.write(group, told)
 
-    with pytest.raises(RolloutRefused, match=r"imagebake-build: .*allow-all is there, and is not"):
+    with pytest.raises(RolloutRefused, match=r"imagebake-build: .*allow-all exists, and is not"):
         ready.apply()
     assert len(ready.read(group)["properties"]["securityRules"]) == 4
 
@@ -221,7 +221,7 @@ def test_a_deployment_that_fails_says_why_and_goes_on_from_there(site: Site) -> 
 def test_what_does_not_stay_as_it_was_made_is_told(site: Site) -> None:
     plan = site.plan()
 
-    with pytest.raises(CloudError, match="not everything is as it was made"):
+    with pytest.raises(CloudError, match="these resources differ again from what was deployed"):
         apply_bootstrap(plan, lambda: plan, clients=site.cloud, progress=Tape())
 
 
