@@ -30,6 +30,7 @@ from imagebake.emulator.throttling import Admission, RequestThrottler, Throttlin
 
 _LOG = logging.getLogger(__name__)
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|\d+\.\d+")
+# Registering a provider must work while it is unregistered.
 _PROVIDER = re.compile(r"/subscriptions/([^/]+)/(?:.*/)?providers/([^/]+)/(?!(?:un)?register$)")
 _BYTES = "application/octet-stream"
 _MISSING = (
@@ -193,6 +194,7 @@ class Application:
         }
         headers |= admission.headers
         if given.get("x-ms-return-client-request-id", "").lower() == "true":
+            # Echoed only on request, as ARM does.
             headers["x-ms-client-request-id"] = given.get("x-ms-client-request-id", "")
         if isinstance(reply.body, bytes):
             return Response(

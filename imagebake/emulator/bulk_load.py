@@ -96,6 +96,7 @@ def _instance(scale_set: Resource, number: int) -> Resource:
     profile = scale_set.properties["virtualMachineProfile"]
     reference = profile["storageProfile"]["imageReference"]
     image = image_id(reference.get("id"))
+    # A body that an inventory was read from carries exactVersion.
     version = reference.get("exactVersion") or (image and image.version) or ""
     instance = Resource(INSTANCE, instance_body(scale_set, number))
     apply_model(instance, scale_set, version)

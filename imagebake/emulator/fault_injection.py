@@ -54,6 +54,7 @@ class FaultInjector:
         with self._lock:
             for fault in self._faults:
                 if fault.matches(method, path):
+                    # Counted under the lock: parallel requests must not share the last time.
                     fault.left -= 1
                     fault.hits += 1
                     return fault

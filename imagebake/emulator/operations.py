@@ -102,6 +102,7 @@ def poll(call: Call) -> Reply:
     resource, started, ended, status, error = row
     running = ended is None or call.time < ended
     soon = _soon(call, call.time - started) if running else {}
+    # The URL of Compute's `Location`: it has no body, only a status.
     if call.query.get("monitor") == "true":
         over = 200 if call.session.find(resource) else 204
         return Reply(202 if running else over, None, soon)

@@ -30,6 +30,7 @@ def list_page(
     shown: Callable[[Resource, Call], dict[str, Any]] = present,
 ) -> Reply:
     """Return a page of the resources of *kind* below *prefix*, with a `nextLink` if more follow."""
+    # The token is the last key of a page, so pages stay consistent while resources come and go.
     after = base64.urlsafe_b64decode(call.query.get("$skiptoken", "")).decode()
     # One more than a page, to know whether another follows.
     found = call.session.list(kind, prefix, after=after, limit=PAGE + 1)

@@ -13,6 +13,7 @@ from typing import Any
 
 from imagebake.kernel.errors import CloudError
 
+# Longer than any transaction of another process that shares the file.
 _BUSY_SECONDS = 30.0
 _NEXT, _LAST = "\x01", "\U0010ffff"
 """Sort before and after every possible continuation of an id."""
@@ -156,6 +157,7 @@ class Session:
             self.sql.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608
             self.sql.execute(
                 f"DELETE FROM {table} WHERE key >= ? AND key < ?",  # noqa: S608
+                # With the slash, so that `…/web` does not take `…/web2` along.
                 (f"{key}/", f"{key}/{_LAST}"),
             )
 
@@ -243,6 +245,7 @@ class Store:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Session]:
         """Open a transaction that excludes the writes of all other processes."""
+        # Takes the write lock at once: upgrading a read transaction could fail with SQLITE_BUSY.
         with self._transaction("BEGIN IMMEDIATE") as session:
             yield session
 

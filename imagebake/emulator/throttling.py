@@ -117,6 +117,7 @@ class RequestThrottler:
     ) -> Admission:
         """Count a request, or refuse it; with *throttle* None nothing is refused."""
         words = path.lower().strip("/").split("/")
+        # Tenant-level requests and tokens are not counted per subscription.
         if words[0] != "subscriptions":
             return Admission({}, None)
         with self._lock:
@@ -196,6 +197,7 @@ def _headers(counters: Mapping[str, _Counter]) -> dict[str, str]:
 
 
 def _refusal(method: str, words: list[str], counter: _Counter) -> ArmError:
+    # Retry-After has whole seconds; 0 would invite an immediate retry.
     seconds = max(math.ceil(counter.wait), 1)
     if isinstance(counter, _Window):
         code = "OperationNotAllowed"

@@ -129,6 +129,7 @@ def put(call: Call) -> Reply:
     )
     version.properties["safetyProfile"].update(given.get("safetyProfile") or {})
     version.body["systemData"] = system_data(call, None)
+    # Without this, a copied version could not boot.
     _inherit_record(call.session, storage, version)
     seconds = version.settles - call.time
     return accept_write(call, version, None, seconds=seconds)
@@ -246,6 +247,7 @@ def delete(call: Call) -> Reply:
                 "Deletion of Gallery image version is not allowed because the image is enabled"
                 " for blockDeletionBeforeEndOfLife and its endOfLifeDate has not reached yet.",
             )
+    # `bypassSoftDelete`: query keys are in lower case here.
     if call.query.get("bypasssoftdelete", "").lower() == "true":
         soft_deletion.purge(call.session, version_id(call))
     # Documented: a version in use can be deleted; no VM can be created from it any more.

@@ -101,6 +101,7 @@ def _distribute(
     time: float,
     pace: Pace,
 ) -> dict[str, str]:
+    # Neither managed images nor VHDs are emulated: there is only the run output.
     if distributor["type"] == "ManagedImage":
         return {"artifactId": distributor["imageId"]}
     if distributor["type"] == "VHD":

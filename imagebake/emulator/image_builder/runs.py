@@ -39,6 +39,7 @@ _DEFAULT_MINUTES = 240
 
 StartThread = Callable[[str, Callable[[], None]], None]
 """Starts work under a name, in parallel to the caller."""
+# Bounds the folder: logs outlive their templates.
 _LOGS_KEPT = 100
 _LOG = logging.getLogger(__name__)
 
@@ -120,6 +121,8 @@ class ImageTemplateRuns:
             self._lock(operation),
             now + dt.timedelta(minutes=minutes),
         )
+        # Locked inside the caller's transaction, so that no process sees the run without its
+        # lock.
         lock = contextlib.ExitStack()
         lock.enter_context(file_lock(run.lock, wait=False))
         return operation, lambda: self._launch(run, template, lock)
@@ -142,6 +145,7 @@ class ImageTemplateRuns:
             try:
                 with lock:
                     self._finish(run, self._build(run, body))
+                    # Only after the outcome is recorded: a free lock means an orphan.
                     run.lock.unlink(missing_ok=True)
             finally:
                 self._own_runs.pop(run.id, None)

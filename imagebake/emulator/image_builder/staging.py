@@ -24,6 +24,7 @@ def make_staging(call: Call, template: Resource) -> str:
         group = str(given)
     else:
         group = _make_group(call, template)
+    # Account names have at most 24 lower-case letters and digits.
     account = f"ib{hashlib.sha256(template.key.encode()).hexdigest()[:18]}"
     # The account of the customization logs: documented as blobs of `packerlogs`.
     body = {
@@ -104,10 +105,12 @@ class PackerLogRoutes:
         if not found:
             raise _refused(404, "BlobNotFound", "The specified blob does not exist.")
         content = found[0].read_bytes()
+        # A client that follows a log asks from where it stopped; only open ranges occur.
         asked = _RANGE.fullmatch(call.headers.get("x-ms-range", ""))
         if asked and int(asked[1]) >= len(content):
             raise _refused(416, "InvalidRange", "The range specified is invalid for this blob.")
         if asked:
+            # An append blob, as Packer's logs are: the range ends wherever the log ends now.
             return Reply(206, content[int(asked[1]) :], {"x-ms-blob-type": "AppendBlob"})
         return Reply(200, content, {"x-ms-blob-type": "AppendBlob"})
 

@@ -86,6 +86,7 @@ def find_source(
 def _platform_image(
     source: Mapping[str, Any], location: str, marketplace: Marketplace
 ) -> SourceImage:
+    # An offer that is not configured is taken on trust, with any version.
     offered = marketplace.versions(location, source["publisher"], source["offer"], source["sku"])
     if offered is None:
         return SourceImage(source["version"])
@@ -128,6 +129,7 @@ def _gallery_source(named: ImageId, session: Session) -> SourceImage:
 def _exact_version(named: ImageId, session: Session) -> Resource | None:
     if named.version != "latest":
         return session.find(named.text)
+    # `latest` skips versions that are excluded from latest.
     visible = [
         version
         for version in session.list(_VERSIONS, f"{named.definition_id}/versions/")

@@ -137,6 +137,7 @@ class _TemplateReader:
         if kind.startswith("enum "):
             return self._choice(value, kind.removeprefix("enum "), name, place)
         wanted, go_name = _SCALARS[kind]
+        # In Python a bool is an int, in JSON it is not.
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             raise self._unmarshalling(
                 place.trail,

@@ -29,6 +29,7 @@ from imagebake.emulator.store import Resource
 KIND = "Microsoft.VirtualMachineImages/imageTemplates"
 _PROVIDER = "microsoft.virtualmachineimages"
 _RULE = f"/subscriptions/<subscription>/resourcegroups/<group>/providers/{_PROVIDER}/imagetemplates"
+# The message spells the states differently from provisioningState.
 _STATE_WORDS = {"Succeeded": "provisioned", "Failed": "failed"}
 
 
@@ -126,6 +127,7 @@ class ImageTemplateRoutes:
             source["exactVersion"] = wanted
         for distributor in properties["distribute"]:
             if distributor["type"] == "SharedImage":
+                # Recorded: the service adds this default.
                 distributor.setdefault("versioning", None)
         return Resource(
             KIND,
@@ -250,6 +252,7 @@ class ImageTemplateRoutes:
         template = find_template(call)
         if template.properties.get("lastRunStatus", {}).get("runState") != "Running":
             raise _not_allowed("cancel/action", template, call)
+        # Recorded: 204 at once, although the run has yet to stop.
         self._runs.cancel(call, template)
         return Reply(204)
 

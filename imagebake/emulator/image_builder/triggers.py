@@ -57,6 +57,7 @@ class TriggerRoutes:
         trigger_id = f"{template.id}/triggers/{name}"
         known = call.session.find(trigger_id)
         if not known:
+            # An existing trigger may be put again; only a new one counts against the limits.
             self._require_allowed(call, template)
         body = {
             "properties": {"kind": "SourceImage", "status": _status(call, "")},

@@ -149,6 +149,7 @@ def _status(code: str, shown: str, message: str = "", level: str = "Info") -> di
 def _provisioning(machine: Resource, now: float) -> dict[str, str]:
     state = machine.provisioning_state(now).lower()
     if error := machine.private.get("error"):
+        # Documented: the error code is the third part of the status code.
         code = f"ProvisioningState/failed/{error['code']}"
         return _status(code, "Provisioning failed", error["message"], "Error")
     return _status(f"ProvisioningState/{state}", f"Provisioning {state}")

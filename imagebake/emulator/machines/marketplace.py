@@ -133,6 +133,7 @@ class Marketplace:
 def _lookup(
     offers: Mapping[Any, Mapping[str, Mapping[str, Any]]], wanted: tuple[str, ...]
 ) -> Mapping[str, Mapping[str, Any]] | None:
+    # Publishers, offers and SKUs ignore case.
     for named, versions in offers.items():
         if tuple(map(str.lower, named)) == tuple(map(str.lower, wanted)):
             return versions

@@ -123,6 +123,7 @@ def cancel(reconciler: VmssReconciler, scale_set: Resource) -> Resource:
 def advance(reconciler: VmssReconciler, scale_set: Resource, upgrade: Resource) -> None:
     """Carry out the steps of *upgrade* that are due, each at its own time."""
     while is_rolling(upgrade) and upgrade.settles <= reconciler.time:
+        # At the time the step was due, so that pauses do not depend on when the next request comes.
         on_time = replace(reconciler, time=upgrade.settles)
         if upgrade.private["batch"]:
             _end_batch(on_time, scale_set, upgrade)
@@ -247,4 +248,5 @@ def _end_upgrade(reconciler: VmssReconciler, upgrade: Resource, state: str) -> N
 
 
 def _upgrade_id(scale_set: Resource, number: int) -> str:
+    # Six digits, so that ids sort by age.
     return f"{scale_set.id}/rollingUpgrades/{number:06}"

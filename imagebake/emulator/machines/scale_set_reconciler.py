@@ -68,6 +68,7 @@ class VmssReconciler:
         The instance is reimaged, unless it is running from that version already and only its
         extensions differ.
         """
+        # Documented: another image version needs a new OS disk, another extension does not.
         keeps_disk = self._is_ready(instance) and instance.private["image"] == image.id
         apply_model(instance, scale_set, image.name)
         if not keeps_disk:
@@ -85,6 +86,7 @@ class VmssReconciler:
     def reimage(self, instance: Resource, scale_set: Resource, image: Resource) -> None:
         """Give *instance* a new OS disk from *image*; its model stays."""
         instance.private["image"] = image.id
+        # Inventory: settles by the clock, and fails where the pace says so.
         if not self._boots(image):
             instance.settles = self.time + self.pace.instance
             instance.state = "Failed" if self._fails(instance, image.name) else "Succeeded"

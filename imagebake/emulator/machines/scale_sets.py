@@ -115,6 +115,7 @@ class ScaleSetRoutes:
         refuse_immutable_changes(known, given)
         properties, secrets = without_secrets(set_properties(given, known))
         scale_set.body["properties"] = properties
+        # A GET omits the secrets, so a body built from it must not delete them.
         if any(secrets["protected"].values()) or secrets["custom_data"] or not known:
             scale_set.private["secrets"] = secrets
         resources.advance_etag(scale_set, known)

@@ -147,6 +147,7 @@ class VirtualMachineRoutes:
             },
         )
         resources.advance_etag(machine)
+        # Inventory: nothing boots, so the operation ends by the clock.
         if self.supervisor.host is None:
             machine.private["power"] = "running"
             return accept_write(call, machine, None)
@@ -166,6 +167,7 @@ class VirtualMachineRoutes:
         if not machine or not self.supervisor.is_running(machine):
             return accept_delete(call, machine)
         if machine.settling == "Deleting":
+            # A repeated DELETE follows the operation of the first.
             operation = machine.private["deletion"]
         else:
             operation = operations.begin(call.session, machine.id, started=call.time, ended=None)

@@ -41,6 +41,7 @@ def find_image_version(
             "The emulator makes machines from gallery image versions only: imageReference.id"
             " must be the id of one, or of its image definition."
         )
+    # An image definition's id stands for its latest version.
     if named.version is None:
         return _latest(named, place, session, time)
     version = deployable_version(session, named.text, time)

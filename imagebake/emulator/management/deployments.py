@@ -23,6 +23,7 @@ from imagebake.emulator.management.subscriptions import require_registration
 from imagebake.emulator.resources import present, require_group
 from imagebake.emulator.store import Resource
 
+# Fields of a template's resource that do not belong to the body of its PUT.
 _OUTER = ("type", "apiVersion", "name", "dependsOn", "scope", "condition", "comments")
 _PARAMETER = re.compile(r"\[parameters\('([^']+)'\)\]")
 _REFERENCE = re.compile(r"\[reference\('([^']+)', *'([^']+)'\)((?:\.\w+)+)\]")
@@ -46,6 +47,7 @@ class TemplateResource:
 def read_deployment(call: Call) -> tuple[Mapping[str, Any], list[TemplateResource]]:
     """Return a deployment's properties, and the template's resources in dependency order."""
     given = call.document().get("properties") or {}
+    # `Complete` would delete what the template does not name: too dangerous to half emulate.
     if str(given.get("mode")).lower() != "incremental":
         raise invalid_template("only the mode 'Incremental' is emulated")
     template = given.get("template")
@@ -323,6 +325,8 @@ class DeploymentRoutes:
         route, names = self._route(resource)
         path, body = canonical_path(resource.id), resolve_references(resource.body, call)
         provider = resource.id.rpartition("/providers/")[2].partition("/")[0]
+        # The route is called directly, past the checks of `Application`, so they are repeated
+        # here.
         require_registration(call.session, call.names["subscription"], provider, call.time)
         require_permission(call.session, call.headers.get("authorization", ""), "PUT", path, body)
         inner = replace(

@@ -129,6 +129,7 @@ def put(kind: GenericResourceType, call: Call) -> Reply:
         | {key: body[key] for key in _MORE if key in body},
     )
     if kind.located or "location" in body:
+        # Private DNS zones have the pseudo location `global`.
         place = "global" if body.get("location") == "global" else location(body, kind.type)
         require_same_location(known, place, call.names["group"])
         resource.body |= {"location": place, "tags": body.get("tags") or {}}

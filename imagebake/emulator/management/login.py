@@ -14,6 +14,7 @@ from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import ArmError
 
 TENANT = "22222222-2222-2222-2222-222222222222"
+# Marks our own tokens, which expire; any other token is accepted for good.
 _SEAL = ".unsigned"
 
 
@@ -44,6 +45,7 @@ def endpoints(call: Call) -> Reply:
             "acrLoginServer": "azurecr.localhost",
         },
     }
+    # Older api-versions return a list of clouds, newer ones a single cloud.
     return Reply(200, document if call.api_version >= "2022" else [document])
 
 

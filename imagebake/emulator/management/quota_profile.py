@@ -86,6 +86,7 @@ class QuotaRoutes:
 
     def sizes(self, call: Call) -> Reply:
         """List the VM sizes of a region with the subscription's restrictions."""
+        # The only filter that the SKU API supports is `location eq '…'`.
         place = call.query.get("$filter", "").partition(" eq ")[2].strip("'").lower()
         restricted = self.quota_profile.restricted.get(place, ())
         return Reply(200, {"value": [_sku(name, place, restricted) for name in _SIZES]})

@@ -53,6 +53,7 @@ def action_of(method: str, path: str) -> str:
         return f"{kind}/{_VERBS.get(method, 'action')}".lower()
     words = rest.split("/")
     kind = "/".join((words[0], *words[1::2]))
+    # Registration and its queries act on the provider itself.
     if len(words) == 1:
         kind = f"{_GROUP.rpartition('/')[0]}/providers"
     return f"{kind}/{_VERBS.get(method, 'action')}".lower()
@@ -118,6 +119,7 @@ def _identity(session: Session, authorization: str) -> Resource | None:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
     except ValueError:
         return None
+    # A client id from a token request, or the principal's object id.
     names = {str(claims.get(key)).lower() for key in ("appid", "oid")}
     return next(
         (

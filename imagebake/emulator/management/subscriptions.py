@@ -12,6 +12,7 @@ from imagebake.emulator.resources import list_page, location, present, require_g
 from imagebake.emulator.store import Resource, Session
 
 _GROUPS = "Microsoft.Resources/resourceGroups"
+# Only unregistered providers are stored: all are registered at first.
 _REGISTRATIONS = "imagebake/unregistered"
 _SUBSCRIPTION_RULE = "/subscriptions/<subscription>"
 _VERSIONS = {
