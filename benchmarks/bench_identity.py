@@ -17,7 +17,7 @@ from azure.core.credentials import AccessToken
 
 from imagebake.azure.client.tokens import CachedCredential
 from imagebake.drill.token_storm import KINDS, StormPlan, simulate_token_storm
-from tests.support.cloud import Tape
+from tests.support.bake_services import Tape
 
 CLIENTS = 1000
 STORM = StormPlan(machines=CLIENTS, programs=1, spread=1.0, outage=120.0, capacity=60)

@@ -20,8 +20,8 @@ from imagebake.azure.client.throttle import remaining
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.throttling import ThrottlingPolicy
 from imagebake.spec.plan import BakePlan
-from tests.support.cloud import a_plan
-from tests.support.networks import Way
+from tests.support.bake_services import a_plan
+from tests.support.faulty_network import Way
 from tests.support.virtual_clouds import AZURE, MINUTE, Bakery, VirtualCloud, a_virtual_cloud
 
 MINUTES = (15, 30, 60, 120, 240)

@@ -20,9 +20,9 @@ from azure.core.credentials import AccessToken
 from azure.storage.blob import ContainerClient
 
 from benchmarks.measure import Contest, report, seconds
-from imagebake.azure.blob.address import Address
-from imagebake.azure.blob.containers import Container
-from imagebake.azure.blob.uploads import Parcel, Shipment
+from imagebake.azure.blob.address import MirrorAddress
+from imagebake.azure.blob.containers import BlobContainer
+from imagebake.azure.blob.uploads import UploadItem, UploadPlan
 from imagebake.azure.client.retry import RetryClock
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import sha256_file
@@ -66,7 +66,7 @@ def main() -> None:
             report([_contest(storage, shipment, *place) for place in places], runs=3)
 
 
-def _contest(storage: Azurite, shipment: Shipment, place: str, url: str, target: float) -> Contest:
+def _contest(storage: Azurite, shipment: UploadPlan, place: str, url: str, target: float) -> Contest:
     return Contest(
         f"{SMALL} small and {LARGE} large files, {place}",
         lambda: _ours(storage, url, shipment),
@@ -76,17 +76,17 @@ def _contest(storage: Azurite, shipment: Shipment, place: str, url: str, target:
     )
 
 
-def _ours(storage: Azurite, url: str, shipment: Shipment) -> float:
+def _ours(storage: Azurite, url: str, shipment: UploadPlan) -> float:
     with _fresh(storage, url) as address, _container(storage, address) as container:
         return seconds(lambda: remote.push(shipment, container=container, progress=NoProgress()))
 
 
-def _loop(storage: Azurite, url: str, shipment: Shipment) -> float:
+def _loop(storage: Azurite, url: str, shipment: UploadPlan) -> float:
     """What somebody writes who wants it there: one file after the other, not overwriting."""
     with _fresh(storage, url) as address, _client(storage, address) as client:
 
         def loop() -> None:
-            for one in shipment.parcels:
+            for one in shipment.items:
                 with Path(str(one.content)).open("rb") as file:
                     client.upload_blob(one.name, file, metadata={"sha256": one.sha256})
 
@@ -99,9 +99,9 @@ def _client(storage: Azurite, address: str) -> ContainerClient:
     )
 
 
-def _container(storage: Azurite, address: str) -> Container:
+def _container(storage: Azurite, address: str) -> BlobContainer:
     patience = RetryClock(clock=time.monotonic, sleep=time.sleep, jitter=random.random)
-    return Container(Address(address), Login(), patience, ca=storage.ca)
+    return BlobContainer(MirrorAddress(address), Login(), patience, ca=storage.ca)
 
 
 @contextlib.contextmanager
@@ -113,7 +113,7 @@ def _fresh(storage: Azurite, url: str) -> Iterator[str]:
         client.delete_container()
 
 
-def _shipment(folder: Path) -> Shipment:
+def _shipment(folder: Path) -> UploadPlan:
     sizes = [SMALL_BYTES] * SMALL + [LARGE_BYTES] * LARGE
     parcels = []
     for number, size in enumerate(sizes):
@@ -121,8 +121,8 @@ def _shipment(folder: Path) -> Shipment:
         path.write_bytes(random.Random(number).randbytes(size))  # noqa: S311 - bytes, not secrets
         sha256 = sha256_file(path)
         name = f"bundles/{'0' * 64}/{number}"
-        parcels.append(Parcel(name=name, sha256=sha256, size=size, content=path))
-    return Shipment(tuple(parcels), ())
+        parcels.append(UploadItem(name=name, sha256=sha256, size=size, content=path))
+    return UploadPlan(tuple(parcels), ())
 
 
 if __name__ == "__main__":

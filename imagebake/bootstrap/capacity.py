@@ -9,7 +9,7 @@ from typing import Any
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import pages
 from imagebake.azure.client.serialize import region_name
-from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.model.preflight_finding import PreflightFinding, SubscriptionRequirements
 from imagebake.azure.resources.providers import PROVIDERS, Providers
 from imagebake.kernel.errors import CloudError
 
@@ -20,11 +20,13 @@ _LIMITS = {"galleries": 100, "definitions": 1_000, "versions": 10_000}
 _PORTAL = "in the portal: Quotas, or az quota update"
 
 
-def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_providers(
+    clients: Clients, needs: SubscriptionRequirements
+) -> Iterator[PreflightFinding]:
     """Find unregistered resource providers, and a region without Image Builder."""
     known = Providers(clients)
     for name, state in known.missing().items():
-        yield Complaint(
+        yield PreflightFinding(
             check="provider",
             what=f"the provider {name} is {state}",
             why=PROVIDERS[name],
@@ -39,7 +41,7 @@ def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
     }
     # Without listed locations there is nothing to judge by.
     if places and needs.location not in places:
-        yield Complaint(
+        yield PreflightFinding(
             check="region",
             what=f"Image Builder is not in {needs.location}",
             why="templates, builds and the gallery are made there",
@@ -47,7 +49,7 @@ def check_providers(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         )
 
 
-def check_sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_sizes(clients: Clients, needs: SubscriptionRequirements) -> Iterator[PreflightFinding]:
     """Find VM sizes that are not offered or restricted in a region, and exhausted core quotas."""
     for region, wanted in needs.sizes.items():
         query = f"api-version=2021-07-01&$filter=location eq '{region}'"
@@ -68,14 +70,14 @@ def check_sizes(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         yield from _cores(region, cores, usages)
 
 
-def _size(size: str, region: str, sku: Mapping[str, Any] | None) -> Complaint | None:
+def _size(size: str, region: str, sku: Mapping[str, Any] | None) -> PreflightFinding | None:
     restrictions = [
         str(restriction.get("reasonCode")) for restriction in (sku or {}).get("restrictions") or ()
     ]
     if sku and not restrictions:
         return None
     how = f"is restricted ({', '.join(restrictions)})" if restrictions else "is not offered"
-    return Complaint(
+    return PreflightFinding(
         check="size",
         what=f"the size {size} {how} in {region}",
         why="builds and heartbeats there use that size",
@@ -93,12 +95,12 @@ def _vcpus(sku: Mapping[str, Any]) -> int:
 
 def _cores(
     region: str, cores: Mapping[str, int], usages: Mapping[str, tuple[int, int]]
-) -> Iterator[Complaint]:
+) -> Iterator[PreflightFinding]:
     for family, wanted in (*cores.items(), ("cores", sum(cores.values()))):
         # A family without a reported usage cannot be judged, so it passes.
         used, limit = usages.get(family.lower(), (0, wanted))
         if used + wanted > limit:
-            yield Complaint(
+            yield PreflightFinding(
                 check="quota",
                 what=f"{region} has {max(limit - used, 0)} of {limit} vCPUs of {family} left, and"
                 f" {wanted} are needed",
@@ -107,12 +109,14 @@ def _cores(
             )
 
 
-def check_container_cores(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_container_cores(
+    clients: Clients, needs: SubscriptionRequirements
+) -> Iterator[PreflightFinding]:
     """Find an exhausted quota of container cores in the region of the builds."""
     usages = _usages(clients, "Microsoft.ContainerInstance", needs.location, "2023-05-01")
     used, limit = usages.get("standardcores", (0, CONTAINER_CORES))
     if used + CONTAINER_CORES > limit:
-        yield Complaint(
+        yield PreflightFinding(
             check="quota",
             what=f"{needs.location} has {max(limit - used, 0)} of {limit} container cores left,"
             f" and a build takes {CONTAINER_CORES}",
@@ -121,7 +125,9 @@ def check_container_cores(clients: Clients, needs: Needs) -> Iterator[Complaint]
         )
 
 
-def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_galleries(
+    clients: Clients, needs: SubscriptionRequirements
+) -> Iterator[PreflightFinding]:
     """Find missing galleries, and regions that are close to a gallery limit."""
     compute = clients.compute
     there = clients.ask("list the galleries of the subscription", compute.galleries.list)
@@ -132,7 +138,7 @@ def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             f"{_here(clients)}/resourceGroups/{group}/providers/Microsoft.Compute/galleries/{name}"
         )
         if mine.lower() not in known:
-            yield Complaint(
+            yield PreflightFinding(
                 check="gallery",
                 what=f"there is no gallery {name} in {group}",
                 why="the identity that bakes may create versions but no galleries",
@@ -145,7 +151,7 @@ def check_galleries(clients: Clients, needs: Needs) -> Iterator[Complaint]:
         ]
         for what, used in (("galleries", len(near)), *counts.items()):
             if used >= _LIMITS[what] * _NEARLY:
-                yield Complaint(
+                yield PreflightFinding(
                     check="quota",
                     what=f"{location} has {used:,} {what}, of {_LIMITS[what]:,} that Azure allows",
                     why="at the limit every bake fails when it distributes",

@@ -7,7 +7,11 @@ from typing import Any
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import pages
-from imagebake.azure.model.preflight_finding import Complaint, Needs, permits
+from imagebake.azure.model.preflight_finding import (
+    PreflightFinding,
+    SubscriptionRequirements,
+    permits,
+)
 from imagebake.azure.resources.deployments import resource
 from imagebake.bootstrap.rbac import BAKE, BUILD, SERVICE, GrantScope, ManagedIdentity, RoleGrant
 
@@ -15,7 +19,7 @@ _PERMISSIONS = "providers/Microsoft.Authorization/permissions?api-version=2022-0
 _BOOTSTRAP = "./inv bootstrap --plan"
 
 
-def check_caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_caller(clients: Clients, needs: SubscriptionRequirements) -> Iterator[PreflightFinding]:
     """Find permissions that a bake needs and the caller lacks."""
     for grant in BAKE.grants:
         for scope in needs.scopes.get(grant.scope.value, ()):
@@ -23,10 +27,12 @@ def check_caller(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             yield from _lacking("you", BAKE, grant, scope, found)
 
 
-def check_build_identities(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_build_identities(
+    clients: Clients, needs: SubscriptionRequirements
+) -> Iterator[PreflightFinding]:
     """Find permissions that Image Builder's and the build machine's identities lack."""
     if not needs.identity:
-        yield Complaint(
+        yield PreflightFinding(
             check="identity",
             what="no identity is configured",
             why="Azure takes no image template without one",
@@ -39,13 +45,13 @@ def check_build_identities(clients: Clients, needs: Needs) -> Iterator[Complaint
 
 
 def _identity(
-    clients: Clients, needs: Needs, identity: ManagedIdentity, named: str
-) -> Iterator[Complaint]:
+    clients: Clients, needs: SubscriptionRequirements, identity: ManagedIdentity, named: str
+) -> Iterator[PreflightFinding]:
     """Find the permissions that the identity *named* lacks for its work."""
     name = named.rpartition("/")[2]
     found = resource(clients, named, "2023-01-31")
     if found is None:
-        yield Complaint(
+        yield PreflightFinding(
             check="identity",
             what=f"the identity {name} does not exist",
             why=identity.work,
@@ -75,14 +81,14 @@ def _lacking(
     grant: RoleGrant,
     scope: str,
     permissions: list[dict[str, Any]],
-) -> Iterator[Complaint]:
+) -> Iterator[PreflightFinding]:
     lacking = [action for action in grant.permitted if not permits(permissions, action)]
     lacking += [
         action for action in grant.data_actions if not permits(permissions, action, data=True)
     ]
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        yield Complaint(
+        yield PreflightFinding(
             check="role",
             what=f"{who} may not {lacking[0]}{more} on {scope.rpartition('/providers/')[2]}",
             why=f"a bake {grant.why}",

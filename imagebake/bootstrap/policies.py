@@ -10,7 +10,7 @@ from typing import Any
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import pages
-from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.model.preflight_finding import PreflightFinding, SubscriptionRequirements
 from imagebake.azure.resources.deployments import resource
 from imagebake.kernel.errors import CloudError
 
@@ -167,7 +167,7 @@ _STORAGE = "Microsoft.Storage/storageAccounts"
 _VAULT = "Microsoft.KeyVault/vaults"
 
 
-def staging_resources(needs: Needs) -> tuple[PolicySubject, ...]:
+def staging_resources(needs: SubscriptionRequirements) -> tuple[PolicySubject, ...]:
     """Return the resources that Image Builder creates in a build's staging group."""
     made = {
         _STORAGE: "the storage account for logs and scripts",
@@ -221,7 +221,7 @@ class _Rule:
     values: Mapping[str, Any]
 
 
-def check_policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
+def check_policies(clients: Clients, needs: SubscriptionRequirements) -> Iterator[PreflightFinding]:
     """Find assignments that deny, or may deny, a resource that a build creates."""
     here = f"/subscriptions/{clients.endpoint.subscription}"
     query = f"api-version={_API}&$filter=atScope()"
@@ -234,7 +234,7 @@ def check_policies(clients: Clients, needs: Needs) -> Iterator[Complaint]:
             for rule in _rules(clients, assignment):
                 yield from _judge(rule, needs)
         except CloudError as error:
-            yield Complaint(
+            yield PreflightFinding(
                 check="policy",
                 what=f"the policy of assignment {_title(assignment)!r} cannot be read",
                 why=error.azure_message,
@@ -269,7 +269,7 @@ def _rules(clients: Clients, assignment: Mapping[str, Any]) -> Iterator[_Rule]:
             yield _Rule(_title(assignment), _title(inner), rule, _defaults(inner) | passed)
 
 
-def _judge(rule: _Rule, needs: Needs) -> Iterator[Complaint]:
+def _judge(rule: _Rule, needs: SubscriptionRequirements) -> Iterator[PreflightFinding]:
     """Report a policy at most once, for the first subject that it certainly denies."""
     subjects = staging_resources(needs)
     verdicts = [(subject, policy_denies(rule.rule, subject, rule.values)) for subject in subjects]
@@ -277,7 +277,7 @@ def _judge(rule: _Rule, needs: Needs) -> Iterator[Complaint]:
         denied = [subject for subject, verdict in verdicts if verdict is wanted]
         if denied:
             what = "denies" if sure else "may deny"
-            yield Complaint(
+            yield PreflightFinding(
                 check="policy",
                 what=f"the policy {rule.name!r} (assignment {rule.assignment!r}) {what}"
                 f" {denied[0].what}",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from imagebake.azure.blob.exposure import exposure
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import run_concurrently
-from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.model.preflight_finding import PreflightFinding, SubscriptionRequirements
 from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.desired_state import desired_foundation
 from imagebake.bootstrap.policies import check_policies
@@ -22,7 +22,7 @@ from imagebake.session.session import connect
 from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 
-Check = Callable[[Clients, Needs], Iterator[Complaint]]
+Check = Callable[[Clients, SubscriptionRequirements], Iterator[PreflightFinding]]
 
 _FIRST = "providers, and Image Builder's regions"
 CHECKS: Mapping[str, tuple[Check, str]] = {
@@ -49,7 +49,7 @@ class CheckResult:
     """Result of one check."""
 
     name: str
-    complaints: tuple[Complaint, ...]
+    complaints: tuple[PreflightFinding, ...]
     left_out: bool = False
 
     @property
@@ -63,7 +63,7 @@ class CheckResult:
         return ", ".join(f"{count} {word}" for count, word in counts if count)
 
 
-def examine(needs: Needs, *, clients: Clients) -> tuple[CheckResult, ...]:
+def examine(needs: SubscriptionRequirements, *, clients: Clients) -> tuple[CheckResult, ...]:
     """Run every check in parallel; a check that cannot be read is a complaint of its own."""
     first = _done(_FIRST, CHECKS[_FIRST][0], clients, needs)
     providers = " ".join(
@@ -79,11 +79,13 @@ def examine(needs: Needs, *, clients: Clients) -> tuple[CheckResult, ...]:
     return (first, *run_concurrently(works))
 
 
-def _done(name: str, check: Check, clients: Clients, needs: Needs) -> CheckResult:
+def _done(
+    name: str, check: Check, clients: Clients, needs: SubscriptionRequirements
+) -> CheckResult:
     try:
         return CheckResult(name=name, complaints=tuple(check(clients, needs)))
     except CloudError as error:
-        complaint = Complaint(
+        complaint = PreflightFinding(
             check="unread",
             what=f"nobody knows about {name}: {error.message}",
             why="what cannot be read cannot be vouched for",
@@ -127,7 +129,7 @@ def _print(context: Context, found: tuple[CheckResult, ...]) -> None:
         print_text("\nNothing here would break a build.")
 
 
-def needs_of(context: Context, it: BootstrapLayout) -> Needs:
+def needs_of(context: Context, it: BootstrapLayout) -> SubscriptionRequirements:
     """Return what the specs and settings of *context* need of a subscription."""
     specs = load_all(context.workspace.specs, root=context.workspace.root).values()
     settings = context.settings
@@ -142,7 +144,7 @@ def needs_of(context: Context, it: BootstrapLayout) -> Needs:
             scopes[name] = (named,)
     if not mine:
         scopes.pop("mirror", None)
-    return Needs(
+    return SubscriptionRequirements(
         location=settings.location,
         sizes=_sizes(settings.location, specs),
         regions=tuple(sorted({region.name for spec in specs for region in spec.regions})),

@@ -15,9 +15,9 @@ from typing import Any
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.errors import Unanswered
 from imagebake.azure.compute.galleries import Gallery
-from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.azure.image_builder.image_templates import ImageTemplates
-from imagebake.azure.image_builder.output_version import Product
+from imagebake.azure.image_builder.output_version import OutputVersion
 from imagebake.azure.image_builder.runs import Run, ended_how
 from imagebake.azure.model.gallery import (
     EVERYWHERE,
@@ -173,7 +173,7 @@ def resume(
 
 
 def _died_here(error: BakeFailed) -> bool:
-    known = meaning("", error.message)
+    known = known_error("", error.message)
     return known is not None and known.id == "builder-died"
 
 
@@ -208,9 +208,9 @@ class ImageBuild:
         return self.plan.spec.gallery.definition
 
     @property
-    def product(self) -> Product:
+    def product(self) -> OutputVersion:
         """The output version of the run."""
-        return Product(self.gallery, self.definition, self.plan.bake_key)
+        return OutputVersion(self.gallery, self.definition, self.plan.bake_key)
 
     @property
     def templates(self) -> ImageTemplates:
@@ -362,7 +362,7 @@ class ImageBuild:
         if note := self.services.notes.find(self.plan.template_name):
             state = error.run_state if isinstance(error, BakeFailed) else "Canceled"
             message = str(error) or type(error).__name__
-            self.services.notes.end(note.with_changes(state=state, said=message))
+            self.services.notes.end(note.with_changes(state=state, message=message))
 
     def replicate(self, version: GalleryVersion) -> GalleryVersion:
         """Wait for the replicas of *version* in the plan's regions."""
@@ -423,7 +423,7 @@ class ImageBuild:
         if late := self.product.coming():
             return self.replicate(late)
         error = self._vanished(note)
-        self.services.notes.end(note.with_changes(state=error.run_state, said=error.message))
+        self.services.notes.end(note.with_changes(state=error.run_state, message=error.message))
         raise error
 
     def _vanished(self, note: RunNote) -> BakeFailed:

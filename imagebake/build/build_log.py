@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagebake.azure.error_catalog.builds import BUILDS
-from imagebake.azure.error_catalog.known_error import Meaning
-from imagebake.azure.error_catalog.lookup import meaning_of_line
+from imagebake.azure.error_catalog.known_error import KnownError
+from imagebake.azure.error_catalog.lookup import known_build_error
 
 _PREFIX = re.compile(r"\[(?P<run>[0-9A-Za-z<>_-]+)\] PACKER ?(?P<stream>OUT|ERR)? ?(?P<rest>.*)")
 _TIME = re.compile(r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) ?")
@@ -55,9 +55,9 @@ class LogStep:
         """`failed`, `done` or `running`."""
         return "failed" if self.broke else "done" if self.over else "running"
 
-    def meaning(self) -> Meaning | None:
+    def meaning(self) -> KnownError | None:
         """Return the most specific known error among the step's last lines."""
-        found = (meaning_of_line(line) for line in (*self.lines[-_LAST:], self.broke))
+        found = (known_build_error(line) for line in (*self.lines[-_LAST:], self.broke))
         return min(filter(None, found), key=BUILDS.index, default=None)
 
 

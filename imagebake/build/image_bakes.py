@@ -11,7 +11,7 @@ import functools
 import time
 from typing import Any
 
-from imagebake.azure.blob.uploads import Shipment
+from imagebake.azure.blob.uploads import UploadPlan
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import run_notes as resuming
@@ -158,7 +158,7 @@ def _services(context: Context, session: CloudSession, lock: Lock) -> BuildServi
     )
 
 
-def build_shipment(mirror: Mirror, lock: Lock) -> Shipment:
+def build_shipment(mirror: Mirror, lock: Lock) -> UploadPlan:
     """List the files that an Azure build of *lock* fetches from the mirror.
 
     The base image is not among them: the marketplace has it.

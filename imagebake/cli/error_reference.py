@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from imagebake.audit import findings
 from imagebake.audit.draft import model
-from imagebake.azure.error_catalog.lookup import CHAPTERS, Chapter
+from imagebake.azure.error_catalog.lookup import CHAPTERS, CatalogChapter
 from imagebake.azure.model import inventory_file
 from imagebake.kernel import errors, settings
 
@@ -105,9 +105,9 @@ def errors_page(codes: Iterable[tuple[str, str, str]]) -> str:
     return "\n".join([*parts, ""])
 
 
-def _chapter(chapter: Chapter) -> list[str]:
+def _chapter(chapter: CatalogChapter) -> list[str]:
     lines = [f"### {chapter.title}", "", f"From {chapter.source}.", ""]
-    for known in chapter.meanings:
+    for known in chapter.errors:
         pattern = known.pattern.replace("`", "'")
         lines += [f"**{known.id}**: `{pattern}`", "", f"- cause: {known.cause}"]
         lines += [f"- next: {known.hint}", ""]

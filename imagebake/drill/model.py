@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from imagebake.azure.model.machine import ExtensionWish
+from imagebake.azure.model.machine import ExtensionRequest
 from imagebake.lab.faults import IdentityState, StoreState
 from imagebake.spec.model.options import Objectives
 
@@ -107,7 +107,7 @@ class DrillImage:
     label: str
     version_id: str
     version: str
-    extensions: tuple[ExtensionWish, ...] = ()
+    extensions: tuple[ExtensionRequest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

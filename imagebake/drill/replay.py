@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from imagebake.azure.compute.machines import Machines
-from imagebake.azure.model.machine import MachineWish
+from imagebake.azure.model.machine import MachineRequest
 from imagebake.drill.model import (
     IDENTITY,
     STORE,
@@ -250,8 +250,8 @@ class _IncidentReplay:
             self.first_failed = attempt
             return True
 
-    def _wish(self, name: str, candidate: DrillImage) -> MachineWish:
-        return MachineWish(
+    def _wish(self, name: str, candidate: DrillImage) -> MachineRequest:
+        return MachineRequest(
             name=name,
             version_id=candidate.version_id,
             size=self.place.size,

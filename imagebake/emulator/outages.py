@@ -19,6 +19,11 @@ from imagebake.emulator.store import Session
 from imagebake.kernel.host.files import write_atomically
 
 _KIND = "Microsoft.ResourceHealth/events"
+FILE = "outages.json"
+# Long, so that no client keeps retrying while the region is lost.
+_RETRY_AFTER_AN_HOUR = {"Retry-After": "3600"}
+_PROVIDER, _DEPTH = "/providers/", 3
+"""Provider namespace, type and name: the segments that identify the top-level resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +84,6 @@ def _health_event(incident: ServiceHealthEvent, call: Call) -> dict[str, Any]:
             ],
         },
     }
-
-
-FILE = "outages.json"
-# Long, so that no client keeps retrying while the region is lost.
-_RETRY_AFTER_AN_HOUR = {"Retry-After": "3600"}
-_PROVIDER, _DEPTH = "/providers/", 3
-"""Provider namespace, type and name: the segments that identify the top-level resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.machines import Machines
-from imagebake.azure.model.machine import MachineWish
+from imagebake.azure.model.machine import MachineRequest
 from imagebake.heartbeat.health_script import (
     IDENTITY_HOST,
     CheckReport,
@@ -271,10 +271,10 @@ class _BeatMachine:
                 return reports, trouble
             services.patience.sleep(pause)
 
-    def _wish(self) -> MachineWish:
+    def _wish(self) -> MachineRequest:
         run, target = self.work.run, self.target
         until = self.work.services.now() + dt.timedelta(seconds=target.timeout) + _GRACE
-        return MachineWish(
+        return MachineRequest(
             name=self.name,
             version_id=target.version_id,
             size=target.size,

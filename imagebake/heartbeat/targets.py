@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import GalleryVersion
-from imagebake.azure.model.machine import ExtensionWish
+from imagebake.azure.model.machine import ExtensionRequest
 from imagebake.azure.resources.resource_ids import key
 from imagebake.heartbeat.model import GOLDEN, PLAIN
 from imagebake.rollout.model.index import VersionIndex
@@ -31,7 +31,7 @@ class Target:
     rings: tuple[str, ...]
     label: str
     size: str
-    extensions: tuple[ExtensionWish, ...] = ()
+    extensions: tuple[ExtensionRequest, ...] = ()
     script: tuple[str, ...] = ()
     timeout: float = 900.0
 
@@ -39,7 +39,7 @@ class Target:
 def golden_targets(
     spec: ImageSpec,
     inventory: Inventory,
-    extensions: Sequence[ExtensionWish],
+    extensions: Sequence[ExtensionRequest],
     *,
     regions: Iterable[str] | None = None,
 ) -> list[Target]:
@@ -67,7 +67,7 @@ def plain_targets(
     spec: ImageSpec,
     version: GalleryVersion,
     golden: Iterable[Target],
-    extensions: Sequence[ExtensionWish],
+    extensions: Sequence[ExtensionRequest],
 ) -> list[Target]:
     """Return a target of the plain *version* for every region of the *golden* targets."""
     regions = sorted({beside.region for beside in golden})
@@ -79,7 +79,7 @@ def target(
     version: GalleryVersion,
     region: str,
     label: str,
-    extensions: Sequence[ExtensionWish],
+    extensions: Sequence[ExtensionRequest],
     *,
     rings: Iterable[str] = (),
 ) -> Target:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from imagebake.azure.blob.containers import Container, Stored
-from imagebake.azure.blob.uploads import Parcel, Shipment, Upload, merged
+from imagebake.azure.blob.containers import BlobContainer, StoredBlob
+from imagebake.azure.blob.uploads import Upload, UploadItem, UploadPlan, merged
 from imagebake.azure.client.requests import run_concurrently
 from imagebake.kernel.digest import sha256_bytes, sha256_chunks
 from imagebake.kernel.errors import ArtifactError, CloudError
@@ -21,20 +21,20 @@ from imagebake.spec.lock import Bundle, LockedFile, LockedInstaller
 
 def shipment(
     mirror: Mirror, parts: Iterable[Bundle], files: Iterable[LockedFile | LockedInstaller]
-) -> Shipment:
+) -> UploadPlan:
     """Return the upload of the bundles *parts* and of *files*, all of which are in *mirror*.
 
     A build fetches the index of a bundle first, so that an index promises all that it names.
     """
-    loose = Shipment(tuple(_file(mirror, file) for file in files), ())
+    loose = UploadPlan(tuple(_file(mirror, file) for file in files), ())
     return merged([loose, *(_bundle(mirror, part) for part in parts)])
 
 
-def _bundle(mirror: Mirror, bundle: Bundle) -> Shipment:
+def _bundle(mirror: Mirror, bundle: Bundle) -> UploadPlan:
     place = mirror.bundle(bundle)
     base = f"bundles/{bundle.digest}/"
     goods = (
-        Parcel(
+        UploadItem(
             name=base + entry.file_name,
             sha256=entry.sha256,
             size=entry.size,
@@ -47,17 +47,17 @@ def _bundle(mirror: Mirror, bundle: Bundle) -> Shipment:
         (place / bundles.PACKAGES).read_bytes(),
         lambda content: bundles.lists_same_files(content, bundle.index),
     )
-    return Shipment((*goods, listed), (_text(base + bundles.INDEX, bundle.index),))
+    return UploadPlan((*goods, listed), (_text(base + bundles.INDEX, bundle.index),))
 
 
-def _file(mirror: Mirror, file: LockedFile | LockedInstaller) -> Parcel:
+def _file(mirror: Mirror, file: LockedFile | LockedInstaller) -> UploadItem:
     path = mirror.store.path(file.sha256)
     name = str(path.relative_to(mirror.root))
-    return Parcel(name=name, sha256=file.sha256, size=path.stat().st_size, content=path)
+    return UploadItem(name=name, sha256=file.sha256, size=path.stat().st_size, content=path)
 
 
-def _text(name: str, content: bytes, accepts: Callable[[bytes], bool] | None = None) -> Parcel:
-    return Parcel(
+def _text(name: str, content: bytes, accepts: Callable[[bytes], bool] | None = None) -> UploadItem:
+    return UploadItem(
         name=name,
         sha256=sha256_bytes(content),
         size=len(content),
@@ -88,7 +88,7 @@ class PushResult:
     sent: int
 
 
-def push(shipment: Shipment, *, container: Container, progress: Progress) -> PushResult:
+def push(shipment: UploadPlan, *, container: BlobContainer, progress: Progress) -> PushResult:
     """Upload *shipment* to *container*; the indexes follow only when all else is there.
 
     Existing blobs are compared with their digests and never overwritten. Raises `ArtifactError`
@@ -97,7 +97,7 @@ def push(shipment: Shipment, *, container: Container, progress: Progress) -> Pus
     """
     with progress.step("Push the mirror", total=shipment.size, unit="B") as step:
         upload = Upload(container=container, step=step)
-        missing = upload.missing(shipment.parcels)
+        missing = upload.missing(shipment.items)
         _refuse(upload.wrong)
         last = {parcel.name for parcel in shipment.indexes}
         try:
@@ -108,7 +108,7 @@ def push(shipment: Shipment, *, container: Container, progress: Progress) -> Pus
             raise _with_missing(error, sorted(parcel.name for parcel in missing)) from error
         _refuse(upload.wrong)
     return PushResult(
-        files=len(shipment.parcels), new=len(missing), size=shipment.size, sent=upload.sent
+        files=len(shipment.items), new=len(missing), size=shipment.size, sent=upload.sent
     )
 
 
@@ -165,7 +165,7 @@ class Inspection:
         return not (self.wrong or self.missing or self.open)
 
 
-def inspect(container: Container, *, progress: Progress) -> Inspection:
+def inspect(container: BlobContainer, *, progress: Progress) -> Inspection:
     """Read everything in *container*, and compare it with names, indexes and digests."""
     listed = container.listed()
     size = sum(blob.size for blob in listed.values())
@@ -182,7 +182,7 @@ def inspect(container: Container, *, progress: Progress) -> Inspection:
             unfinished=tuple(sorted(reading.unfinished)),
             foreign=tuple(sorted(listed.keys() - reading.known)),
             # Public access is a setting of the whole container, so one blob tells for all.
-            open=container.seen_by_anybody(indexes[:1]),
+            open=container.anonymously_readable(indexes[:1]),
         )
 
 
@@ -190,8 +190,8 @@ def inspect(container: Container, *, progress: Progress) -> Inspection:
 class _MirrorInspector:
     """One inspection: the expected digest of each blob, and the problems found."""
 
-    container: Container
-    listed: Mapping[str, Stored]
+    container: BlobContainer
+    listed: Mapping[str, StoredBlob]
     step: Step
     expected: dict[str, str] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from imagebake.azure.client.errors import Conflict, Unanswered
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.fleet import Fleet
-from imagebake.azure.compute.upgrades import Upgrades, Wish
+from imagebake.azure.compute.upgrades import UpgradeRequest, UpgradeRunner
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.azure.model.manifest import Records
 from imagebake.azure.resources.resource_ids import key, name_of, spoken
@@ -223,7 +223,7 @@ class _PlanExecution:
         """Upgrade scale sets in parallel; raises when the ring's error budget is exceeded."""
         self._target(batch[0])
         step.note(batch_sentence(batch))
-        upgrades = Upgrades(
+        upgrades = UpgradeRunner(
             sets=self.services.fleet,
             patience=self.services.patience,
             rest=self.services.rest,
@@ -237,7 +237,7 @@ class _PlanExecution:
         # Only a rollback has an objective. It upgrades unhealthy instances too: they run the
         # version that is being replaced.
         back = self.work.objective is not None
-        failed = upgrades.carry_out([_wish(action, back=back) for action in batch], tell)
+        failed = upgrades.run([_wish(action, back=back) for action in batch], tell)
         self.outcome.failed |= failed
         ring = batch[0].ring
         in_ring = {
@@ -265,8 +265,8 @@ class _PlanExecution:
             raise _changed(first, different)
 
 
-def _wish(action: Move | Upgrade, *, back: bool) -> Wish:
-    return Wish(
+def _wish(action: Move | Upgrade, *, back: bool) -> UpgradeRequest:
+    return UpgradeRequest(
         scale_set=action.subject,
         to=action.to,
         was=action.was if isinstance(action, Move) else action.to,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from imagebake.azure.model.machine import ExtensionWish
+from imagebake.azure.model.machine import ExtensionRequest
 from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.host import system_packages
@@ -34,10 +34,10 @@ def require_machines(context: Context, command: str) -> None:
     ensure_programs((*system_packages.BAKE, *system_packages.PROVE), progress=context.progress)
 
 
-def extension_wish(pin: ExtensionPin) -> ExtensionWish:
+def extension_wish(pin: ExtensionPin) -> ExtensionRequest:
     """Return the extension of *pin* as the model of a virtual machine asks for it."""
     settings = {"commandToExecute": "true"} if pin.type == "CustomScript" else {}
-    return ExtensionWish(
+    return ExtensionRequest(
         name=pin.type,
         publisher=pin.publisher,
         type=pin.type,

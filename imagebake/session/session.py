@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from imagebake.azure.blob.address import mirror_address
-from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.containers import BlobContainer
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
@@ -35,7 +35,7 @@ AZURE = "https://management.azure.com"
 LOCAL_MIRROR = "file:///run/imagebake/mirror"
 
 
-MirrorOpener = Callable[[], AbstractContextManager[Container]]
+MirrorOpener = Callable[[], AbstractContextManager[BlobContainer]]
 
 
 class VersionContents(Protocol):
@@ -191,10 +191,10 @@ def _azure(context: Context) -> Iterator[CloudSession]:
         )
 
 
-def mirror_container(context: Context) -> Container:
+def mirror_container(context: Context) -> BlobContainer:
     """Return the container of the remote mirror, with the environment's credential."""
     address = mirror_address(context.settings.mirror_url)
-    return Container(address, azure_credential(os.environ, time.time, retry_clock()), retry_clock())
+    return BlobContainer(address, azure_credential(os.environ, time.time, retry_clock()), retry_clock())
 
 
 @contextlib.contextmanager

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.blob.address import Address
-from imagebake.azure.blob.containers import Container
-from imagebake.azure.blob.uploads import Parcel, Shipment
+from imagebake.azure.blob.address import MirrorAddress
+from imagebake.azure.blob.containers import BlobContainer
+from imagebake.azure.blob.uploads import UploadItem, UploadPlan
 from imagebake.build.image_bakes import build_shipment
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
@@ -65,37 +65,37 @@ def relay(storage: Azurite) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def connect(storage: Azurite) -> Callable[..., Container]:
+def connect(storage: Azurite) -> Callable[..., BlobContainer]:
     """Clients of a container; without a name, of one that is new, private and there."""
 
-    def make(url: str = "", *, through: str = "", public: str | None = None) -> Container:
+    def make(url: str = "", *, through: str = "", public: str | None = None) -> BlobContainer:
         if not url:
             url = f"{storage.url}/mirror-{next(_NUMBERS)}"
-            with Container(Address(url), Login(), quick(), ca=storage.ca) as maker:
+            with BlobContainer(MirrorAddress(url), Login(), quick(), ca=storage.ca) as maker:
                 maker.client.create_container(public_access=public)
         if through:
             url = url.replace(storage.url, through)
-        return Container(Address(url), Login(), quick(), ca=storage.ca)
+        return BlobContainer(MirrorAddress(url), Login(), quick(), ca=storage.ca)
 
     return make
 
 
 @pytest.fixture
-def container(connect: Callable[..., Container]) -> Iterator[Container]:
+def container(connect: Callable[..., BlobContainer]) -> Iterator[BlobContainer]:
     with connect() as made:
         yield made
 
 
 @pytest.fixture
-def parcel(tmp_path: Path) -> Callable[..., Parcel]:
+def parcel(tmp_path: Path) -> Callable[..., UploadItem]:
     """Make a file of so many bytes, and a parcel of it."""
 
-    def make(name: str, size: int = 1000, *, seed: str = "") -> Parcel:
+    def make(name: str, size: int = 1000, *, seed: str = "") -> UploadItem:
         line = f"{seed or name} "
         content = (line * (size // len(line) + 1))[:size].encode()
         path = tmp_path / sha256_bytes(content)
         path.write_bytes(content)
-        return Parcel(name=name, sha256=sha256_bytes(content), size=size, content=path)
+        return UploadItem(name=name, sha256=sha256_bytes(content), size=size, content=path)
 
     return make
 
@@ -116,7 +116,7 @@ class Stock:
         return Mirror(store=store, addresses={}, downloader=downloader)
 
     @property
-    def shipment(self) -> Shipment:
+    def shipment(self) -> UploadPlan:
         return build_shipment(self.mirror, self.lock)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.containers import BlobContainer
 from imagebake.build.plan import plan_bake
 from imagebake.kernel.templating import Templates
 from imagebake.mirror import remote
@@ -52,7 +52,7 @@ def read_bundles(stock: Stock, url: str, login: str, ca: str) -> subprocess.Comp
 
 
 def test_the_script_of_a_build_reads_what_was_pushed(
-    container: Container, stock: Callable[..., Stock], login: str, storage: Azurite
+    container: BlobContainer, stock: Callable[..., Stock], login: str, storage: Azurite
 ) -> None:
     filled = stock()
     remote.push(filled.shipment, container=container, progress=Tape())
@@ -64,11 +64,11 @@ def test_the_script_of_a_build_reads_what_was_pushed(
 
 
 def test_the_script_refuses_what_somebody_changed(
-    container: Container, stock: Callable[..., Stock], login: str, storage: Azurite
+    container: BlobContainer, stock: Callable[..., Stock], login: str, storage: Azurite
 ) -> None:
     filled = stock()
     remote.push(filled.shipment, container=container, progress=Tape())
-    name = next(one.name for one in filled.shipment.goods if "/jq_" in one.name)
+    name = next(one.name for one in filled.shipment.files if "/jq_" in one.name)
     container.client.upload_blob(name, b"not jq", overwrite=True)
 
     done = read_bundles(filled, container.address.url, login, str(storage.ca))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.containers import BlobContainer
 from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
 from tests.support.azurite import Azurite
@@ -45,7 +45,7 @@ def start(
 
 
 def test_a_push_that_is_killed_goes_on_where_it_was(
-    connect: Callable[..., Container],
+    connect: Callable[..., BlobContainer],
     stock: Callable[..., Stock],
     relay: Relay,
     storage: Azurite,
@@ -57,7 +57,7 @@ def test_a_push_that_is_killed_goes_on_where_it_was(
         relay.fail("comp=block&", "hold", times=100, after=3)
         killed = start(filled, storage, login, url.replace(storage.url, relay.url), "push", "demo")
         assert relay.held.wait(60)
-        name = next(one.name for one in filled.shipment.goods if "/jq_" in one.name)
+        name = next(one.name for one in filled.shipment.files if "/jq_" in one.name)
         while len(container.put_blocks(name)) < 3:
             assert killed.poll() is None
         killed.kill()
@@ -75,13 +75,13 @@ def test_a_push_that_is_killed_goes_on_where_it_was(
 
 @pytest.mark.slow
 def test_a_mirror_that_is_verified_says_what_is_wrong(
-    container: Container, stock: Callable[..., Stock], storage: Azurite, login: str
+    container: BlobContainer, stock: Callable[..., Stock], storage: Azurite, login: str
 ) -> None:
     filled, url = stock(), container.address.url
     remote.push(filled.shipment, container=container, progress=Tape())
     good = start(filled, storage, login, url, "verify", "--remote")
     assert good.communicate()[0] == "6 files read, 0 wrong\n"
-    name = next(one.name for one in filled.shipment.goods if "/jq_" in one.name)
+    name = next(one.name for one in filled.shipment.files if "/jq_" in one.name)
     container.client.upload_blob(name, b"not jq", overwrite=True)
 
     bad = start(filled, storage, login, url, "verify", "--remote")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.azure.blob.containers import Container
+from imagebake.azure.blob.containers import BlobContainer
 from imagebake.azure.blob.uploads import merged
 from imagebake.build.image_bakes import push_artifacts
 from imagebake.kernel.errors import ArtifactError, CloudError
@@ -20,23 +20,23 @@ from tests.support.storage_relay import Relay
 
 pytestmark = pytest.mark.azurite
 
-Connect = Callable[..., Container]
+Connect = Callable[..., BlobContainer]
 Fill = Callable[..., Stock]
 
 
-def push(stock: Stock, container: Container) -> remote.PushResult:
+def push(stock: Stock, container: BlobContainer) -> remote.PushResult:
     return remote.push(stock.shipment, container=container, progress=Tape())
 
 
-def inspect(container: Container) -> remote.Inspection:
+def inspect(container: BlobContainer) -> remote.Inspection:
     return remote.inspect(container, progress=Tape())
 
 
 def name_of(stock: Stock, end: str) -> str:
-    return next(one.name for one in stock.shipment.parcels if one.name.endswith(end))
+    return next(one.name for one in stock.shipment.items if one.name.endswith(end))
 
 
-def test_a_pushed_mirror_is_whole_and_closed(container: Container, stock: Fill) -> None:
+def test_a_pushed_mirror_is_whole_and_closed(container: BlobContainer, stock: Fill) -> None:
     filled = stock()
 
     done = push(filled, container)
@@ -48,10 +48,10 @@ def test_a_pushed_mirror_is_whole_and_closed(container: Container, stock: Fill) 
 
 
 def test_a_base_is_not_pushed_because_the_marketplace_has_it(stock: Fill) -> None:
-    assert not [one for one in stock().shipment.parcels if "base-files" in one.name]
+    assert not [one for one in stock().shipment.items if "base-files" in one.name]
 
 
-def test_a_second_push_sends_nothing(container: Container, stock: Fill) -> None:
+def test_a_second_push_sends_nothing(container: BlobContainer, stock: Fill) -> None:
     filled = stock()
     push(filled, container)
 
@@ -149,7 +149,7 @@ def test_two_pushes_at_once_agree(connect: Connect, stock: Fill) -> None:
         assert inspect(first).is_good
 
 
-def test_something_else_stops_a_push_before_it_sends(container: Container, stock: Fill) -> None:
+def test_something_else_stops_a_push_before_it_sends(container: BlobContainer, stock: Fill) -> None:
     filled = stock()
     name = name_of(filled, "jq_1.6-2.1+deb12u1_amd64.deb")
     container.client.upload_blob(name, b"not jq")
@@ -162,7 +162,7 @@ def test_something_else_stops_a_push_before_it_sends(container: Container, stock
 
 
 def test_a_list_of_packages_may_say_the_same_in_other_words(
-    container: Container, stock: Fill
+    container: BlobContainer, stock: Fill
 ) -> None:
     filled = stock()
     push(filled, container)
@@ -177,7 +177,7 @@ def test_a_list_of_packages_may_say_the_same_in_other_words(
 
 
 def test_an_inspection_names_what_is_wrong_missing_and_foreign(
-    container: Container, stock: Fill
+    container: BlobContainer, stock: Fill
 ) -> None:
     filled = stock()
     push(filled, container)
@@ -200,7 +200,7 @@ def test_an_inspection_names_what_is_wrong_missing_and_foreign(
     assert not found.is_good
 
 
-def test_a_changed_index_is_wrong_and_promises_nothing(container: Container, stock: Fill) -> None:
+def test_a_changed_index_is_wrong_and_promises_nothing(container: BlobContainer, stock: Fill) -> None:
     filled = stock()
     push(filled, container)
     name = name_of(filled, "/index")
@@ -232,12 +232,12 @@ def test_withdrawn_public_access_cannot_hurt_it(
 
         _withdraw(container, storage)
 
-        assert container.seen_by_anybody([name_of(filled, "/index")]) == ()
+        assert container.anonymously_readable([name_of(filled, "/index")]) == ()
         assert inspect(container).is_good
         assert push(filled, container).new == 0
 
 
-def _withdraw(container: Container, storage: Azurite) -> None:
+def _withdraw(container: BlobContainer, storage: Azurite) -> None:
     """What an owner, or a job of theirs, does to every account at once."""
     from azure.storage.blob import ContainerClient  # noqa: PLC0415 - as the code it tests
 
@@ -259,4 +259,4 @@ def test_a_bake_in_azure_ships_what_its_build_fetches_and_one_here_does_not(
             assert container.listed() == {}
             push_artifacts(mirror, filled.mirror, Tape(), plan)
 
-        assert container.listed().keys() == {one.name for one in filled.shipment.parcels}
+        assert container.listed().keys() == {one.name for one in filled.shipment.items}

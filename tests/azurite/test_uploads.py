@@ -7,36 +7,36 @@ from collections.abc import Callable
 
 import pytest
 
-from imagebake.azure.blob.containers import Container, Stamp
-from imagebake.azure.blob.uploads import Parcel, Upload, blocks_of
+from imagebake.azure.blob.containers import BlobContainer, BlobDigests
+from imagebake.azure.blob.uploads import Upload, UploadItem, blocks_of
 from imagebake.kernel.errors import ArtifactError, CloudError
 from tests.support.bake_services import Tape
 from tests.support.storage_relay import Relay
 
 pytestmark = pytest.mark.azurite
 
-Make = Callable[..., Parcel]
-Connect = Callable[..., Container]
+Make = Callable[..., UploadItem]
+Connect = Callable[..., BlobContainer]
 BLOCK = 1000
 
 
-def upload(container: Container, *parcels: Parcel) -> Upload:
+def upload(container: BlobContainer, *parcels: UploadItem) -> Upload:
     made = Upload(container=container, step=Tape(), block=BLOCK)
     made.fill(made.missing(parcels))
     return made
 
 
-def read(container: Container, name: str) -> bytes:
+def read(container: BlobContainer, name: str) -> bytes:
     return b"".join(container.pieces(name))
 
 
-def content(parcel: Parcel) -> bytes:
+def content(parcel: UploadItem) -> bytes:
     assert not isinstance(parcel.content, bytes)
     return parcel.content.read_bytes()
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3500])
-def test_what_arrives_is_what_was_sent(container: Container, parcel: Make, size: int) -> None:
+def test_what_arrives_is_what_was_sent(container: BlobContainer, parcel: Make, size: int) -> None:
     sent = parcel("a/file", size)
 
     done = upload(container, sent)
@@ -47,7 +47,7 @@ def test_what_arrives_is_what_was_sent(container: Container, parcel: Make, size:
     assert container.listed()["a/file"].md5 is not None
 
 
-def test_what_is_there_is_not_sent_again(container: Container, parcel: Make) -> None:
+def test_what_is_there_is_not_sent_again(container: BlobContainer, parcel: Make) -> None:
     parcels = [parcel("a/small"), parcel("a/large", 3500)]
     upload(container, *parcels)
 
@@ -56,7 +56,7 @@ def test_what_is_there_is_not_sent_again(container: Container, parcel: Make) -> 
     assert (again.sent, again.wrong) == (0, {})
 
 
-def test_something_else_is_named_and_never_overwritten(container: Container, parcel: Make) -> None:
+def test_something_else_is_named_and_never_overwritten(container: BlobContainer, parcel: Make) -> None:
     names = ("a/small", "a/large")
     upload(container, parcel("a/small", seed="other"), parcel("a/large", 3500, seed="other"))
     before = [read(container, name) for name in names]
@@ -68,7 +68,7 @@ def test_something_else_is_named_and_never_overwritten(container: Container, par
     assert [read(container, name) for name in names] == before
 
 
-def test_what_says_nothing_of_itself_is_not_trusted(container: Container, parcel: Make) -> None:
+def test_what_says_nothing_of_itself_is_not_trusted(container: BlobContainer, parcel: Make) -> None:
     sent = parcel("a/file")
     container.client.upload_blob("a/file", content(sent))
 
@@ -78,7 +78,7 @@ def test_what_says_nothing_of_itself_is_not_trusted(container: Container, parcel
 
 
 def test_a_lie_about_the_digest_is_found_by_the_services_own(
-    container: Container, parcel: Make
+    container: BlobContainer, parcel: Make
 ) -> None:
     sent = parcel("a/file")
     container.client.upload_blob("a/file", b"x" * 1000, metadata={"sha256": sent.sha256})
@@ -88,7 +88,7 @@ def test_a_lie_about_the_digest_is_found_by_the_services_own(
     assert "has the md5" in done.wrong["a/file"]
 
 
-def test_a_wrong_file_here_is_not_sent(container: Container, parcel: Make) -> None:
+def test_a_wrong_file_here_is_not_sent(container: BlobContainer, parcel: Make) -> None:
     for size in (1000, 3500):
         sent = parcel("a/file", size)
         assert not isinstance(sent.content, bytes)
@@ -100,7 +100,7 @@ def test_a_wrong_file_here_is_not_sent(container: Container, parcel: Make) -> No
     assert container.listed() == {}
 
 
-def test_an_upload_goes_on_where_another_was_cut(container: Container, parcel: Make) -> None:
+def test_an_upload_goes_on_where_another_was_cut(container: BlobContainer, parcel: Make) -> None:
     sent = parcel("a/large", 3500)
     first, second, *_ = blocks_of(sent, BLOCK)
     for block in (first, second):
@@ -115,7 +115,7 @@ def test_an_upload_goes_on_where_another_was_cut(container: Container, parcel: M
 
 
 def test_blocks_that_are_all_there_only_need_to_be_joined(
-    container: Container, parcel: Make
+    container: BlobContainer, parcel: Make
 ) -> None:
     sent = parcel("a/large", 2000)
     for block in blocks_of(sent, BLOCK):
@@ -128,7 +128,7 @@ def test_blocks_that_are_all_there_only_need_to_be_joined(
     assert read(container, "a/large") == content(sent)
 
 
-def test_who_comes_second_finds_the_same_and_is_content(container: Container, parcel: Make) -> None:
+def test_who_comes_second_finds_the_same_and_is_content(container: BlobContainer, parcel: Make) -> None:
     parcels = [parcel("a/small"), parcel("a/large", 3500)]
     slow = Upload(container=container, step=Tape(), block=BLOCK)
     missing = slow.missing(parcels)
@@ -141,7 +141,7 @@ def test_who_comes_second_finds_the_same_and_is_content(container: Container, pa
 
 
 def test_who_comes_second_with_something_else_hears_of_it(
-    container: Container, parcel: Make
+    container: BlobContainer, parcel: Make
 ) -> None:
     slow = Upload(container=container, step=Tape(), block=BLOCK)
     missing = slow.missing([parcel("a/small"), parcel("a/large", 3500)])
@@ -152,8 +152,8 @@ def test_who_comes_second_with_something_else_hears_of_it(
     assert set(slow.wrong) == {"a/small", "a/large"}
 
 
-def test_nothing_is_created_twice(container: Container) -> None:
-    stamp = Stamp("0" * 64, hashlib.md5(b"second", usedforsecurity=False).digest())
+def test_nothing_is_created_twice(container: BlobContainer) -> None:
+    stamp = BlobDigests("0" * 64, hashlib.md5(b"second", usedforsecurity=False).digest())
     container.client.upload_blob("a/file", b"first")
 
     assert container.create("a/file", b"second", stamp) is False

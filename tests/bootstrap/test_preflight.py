@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imagebake.azure.blob.exposure import exposure
-from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.model.preflight_finding import PreflightFinding, SubscriptionRequirements
 from imagebake.bootstrap import capacity, permissions
 from imagebake.bootstrap.policies import check_policies
 from imagebake.bootstrap.preflight import CHECKS, Check, examine
@@ -48,12 +48,12 @@ def emulator(world: tuple[Site, Emulator]) -> Iterator[Emulator]:
     emulator.quota_profile = QuotaProfile()
 
 
-def needs(site: Site, **changes: Any) -> Needs:  # noqa: ANN401 - any field
+def needs(site: Site, **changes: Any) -> SubscriptionRequirements:  # noqa: ANN401 - any field
     it, scopes = site.it, dict[str, tuple[str, ...]]()
     for one in it.assignments:
         scope = one.role.grant.scope.value
         scopes[scope] = tuple(dict.fromkeys((*scopes.get(scope, ()), one.scope)))
-    known = Needs(
+    known = SubscriptionRequirements(
         location="westeurope",
         sizes={"westeurope": {"Standard_D2ds_v5": 2}},
         regions=("westeurope",),
@@ -68,12 +68,12 @@ def needs(site: Site, **changes: Any) -> Needs:  # noqa: ANN401 - any field
     return replace(known, **changes)
 
 
-def found(site: Site, *checks: Check, **changes: Any) -> list[Complaint]:  # noqa: ANN401
+def found(site: Site, *checks: Check, **changes: Any) -> list[PreflightFinding]:  # noqa: ANN401
     """What these *checks* complain of."""
     return [one for check in checks for one in check(site.cloud, needs(site, **changes))]
 
 
-def said(complaints: list[Complaint]) -> list[str]:
+def said(complaints: list[PreflightFinding]) -> list[str]:
     return [f"{one.check}: {one.what}" for one in complaints]
 
 

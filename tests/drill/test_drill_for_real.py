@@ -14,7 +14,7 @@ import pytest
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.machines import Machines
-from imagebake.azure.model.machine import MachineWish
+from imagebake.azure.model.machine import MachineRequest
 from imagebake.drill.model import (
     GOLDEN,
     IDENTITY,
@@ -144,7 +144,7 @@ def test_what_failed_does_not_heal(record: DrillRecord) -> None:
 def test_the_agent_speaks_for_itself(machines: Machines, region: VmHost) -> None:
     region.set_store(StoreState.BLACK_HOLE)
     try:
-        wish = MachineWish(
+        wish = MachineRequest(
             name="alone",
             version_id=VERSION_ID,
             size="Standard_D2s_v5",

@@ -14,7 +14,7 @@ import pytest
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.machines import Machines
-from imagebake.azure.model.machine import MachineWish
+from imagebake.azure.model.machine import MachineRequest
 from imagebake.drill.model import GOLDEN, IDENTITY, PLAIN, STORE, DrillImage, DrillPlan
 from imagebake.drill.replay import DrillEnvironment, DrillServices, replay_incident
 from imagebake.drill.verdict import judge_drill
@@ -216,7 +216,7 @@ def test_what_a_killed_drill_left_is_deleted_by_the_next(scene: Scene) -> None:
     for name, tags in (("left", {"imagebake-drill": "drill-0"}), ("theirs", {})):
         with pytest.raises(CloudError, match="no room"):
             scene.services.machines.create(
-                MachineWish(
+                MachineRequest(
                     name=name,
                     version_id=VERSION_ID,
                     size="any",

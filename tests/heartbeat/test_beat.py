@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.compute.machines import Machines
-from imagebake.azure.model.machine import MachineWish
+from imagebake.azure.model.machine import MachineRequest
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.machines.host import MachineFailed
 from imagebake.heartbeat.beats import raise_worst
@@ -343,7 +343,7 @@ def test_ten_regions_are_beaten_side_by_side(tmp_path: Path) -> None:
 
 
 def _machine(world: Beaten, name: str, tag: str) -> None:
-    wish = MachineWish(
+    wish = MachineRequest(
         name=name,
         version_id=version_id("1.0.0"),
         size="Standard_D2s_v5",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from imagebake.azure.model.machine import ExtensionWish
+from imagebake.azure.model.machine import ExtensionRequest
 from imagebake.drill.model import (
     GOLDEN,
     IDENTITY,
@@ -26,7 +26,7 @@ from imagebake.spec.model.options import Objectives
 BEGAN = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 NOT_DOWNLOADED = "Failed to fetch manifest from all sources"
 
-HELLO = ExtensionWish(name="Hello", publisher="Contoso.Demo", type="Hello", version="1.2")
+HELLO = ExtensionRequest(name="Hello", publisher="Contoso.Demo", type="Hello", version="1.2")
 
 
 def a_timeline() -> Timeline:

@@ -1,4 +1,4 @@
-"""Where the mirror in the cloud is: an account of Blob storage, and a container in it."""
+"""The address of the mirror in the cloud: a Blob storage account and a container in it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _EXAMPLE = "https://ACCOUNT.blob.core.windows.net/CONTAINER"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """The address of a container, and nothing else in it: no query, no user, no folder.
+class MirrorAddress:
+    """URL of a container, without a query, a user or a folder.
 
-    The container is the last word of its path; before it stands the account's name where
-    an emulator has no host for each account.
+    The container is the last part of its path; an emulator, which has no host for each
+    account, puts the account's name before it.
     """
 
     url: str
@@ -40,11 +40,11 @@ class Address:
         return self.url.rpartition("/")[2]
 
 
-def mirror_address(text: str) -> Address:
-    """The setting `mirror_url` as an address; raises `UsageError` where it cannot be one.
+def mirror_address(text: str) -> MirrorAddress:
+    """Parse the setting `mirror_url`; raises `UsageError` where it is no container's URL.
 
-    What is sent there has our token on it, so it must be Azure's storage, or this machine.
-    The text is never quoted back, because what follows a question mark may be a signature.
+    Requests to it carry our token, so the host must be Azure's storage, or this machine.
+    Messages never quote the text, because a query may be a signature.
     """
     if not text:
         raise UsageError(
@@ -53,7 +53,7 @@ def mirror_address(text: str) -> Address:
         )
     if why := _objection(text):
         raise UsageError(f"the setting mirror_url {why}", hint=f"it is {_EXAMPLE}")
-    return Address(text.rstrip("/"))
+    return MirrorAddress(text.rstrip("/"))
 
 
 def _objection(text: str) -> str | None:

@@ -1,7 +1,6 @@
-"""One container of Blob storage, as the holder of a token sees it: no key, and no signature.
+"""One container of Blob storage, reached with a token: no account key, no signature.
 
-Importing `azure.storage.blob` takes half a second, so nothing here imports it before
-something is asked of it.
+Importing `azure.storage.blob` takes half a second, so it is imported when first used.
 """
 
 # ruff: noqa: PLC0415 - see above
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from imagebake.azure.blob.address import Address
+from imagebake.azure.blob.address import MirrorAddress
 from imagebake.azure.client.endpoint import Credential
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
 from imagebake.azure.client.requests import WORKERS
@@ -43,11 +42,11 @@ HINTS = {
     "PublicAccessNotPermitted": "nobody may read it without a token, which is as it should be",
     "ServerBusy": "the account is throttled; run it again, what has arrived is not sent again",
 }
-"""The next step for the codes of storage that people meet."""
+"""Hints for the error codes of storage that users meet."""
 
 
-def blob_refusal(error: Any, doing: str, address: Address) -> CloudError:  # noqa: ANN401 - as above
-    """Say that *doing* (an infinitive) failed at *address*, with storage's own code."""
+def blob_refusal(error: Any, doing: str, address: MirrorAddress) -> CloudError:  # noqa: ANN401 - as above
+    """Return the `CloudError` for *error*: *doing* (an infinitive), storage's code and message."""
     from azure.core.exceptions import HttpResponseError
 
     from imagebake.azure.client.error_text import refusal
@@ -55,14 +54,14 @@ def blob_refusal(error: Any, doing: str, address: Address) -> CloudError:  # noq
     if not isinstance(error, HttpResponseError) or error.response is None:
         return refusal(error, doing)
     response: Any = error.response
-    told = getattr(error, "error_code", None) or response.status_code
-    code = str(getattr(told, "value", told))
-    said = redact(str(error.message).split("\n")[0].strip()).rstrip(".")
+    error_code = getattr(error, "error_code", None) or response.status_code
+    code = str(getattr(error_code, "value", error_code))
+    message = redact(str(error.message).split("\n")[0].strip()).rstrip(".")
     request = str(response.headers.get("x-ms-request-id", ""))
     tail = f" (request id {request})" if request else ""
     kind = Unanswered if response.status_code >= _BROKEN else _KINDS.get(response.status_code)
     return (kind or CloudError)(
-        f"cannot {doing} at {address.url}: {code}: {said}{tail}",
+        f"cannot {doing} at {address.url}: {code}: {message}{tail}",
         code=code,
         correlation_id=request,
         hint=HINTS.get(code),
@@ -70,15 +69,15 @@ def blob_refusal(error: Any, doing: str, address: Address) -> CloudError:  # noq
 
 
 PIECE = 4 << 20
-"""How much is read at once."""
+"""Bytes read in one request."""
 
 _MARK = "sha256"
 _GONE_BLOCKS = ("InvalidBlockList", "InvalidBlockId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A blob as a listing shows it; *sha256* is what its writer said, None where it did not."""
+class StoredBlob:
+    """A blob as a listing shows it; *sha256* is what its writer recorded, if anything."""
 
     size: int
     sha256: str | None
@@ -86,26 +85,26 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """The digests of a blob, which it carries from the moment at which it appears."""
+class BlobDigests:
+    """Digests written together with a blob, so that it never exists without them."""
 
     sha256: str
     md5: bytes
 
 
 class BlocksLost(Conflict):
-    """Blocks that were put are not there any more: somebody else has finished the blob."""
+    """Blocks that were put are gone: another client has committed the blob."""
 
 
-class Container:
-    """The container at *address*; threads may use it side by side.
+class BlobContainer:
+    """The container at *address*; threads may share it.
 
-    *ca* is the certificate that an emulator is trusted by.
+    *ca* is the certificate of an emulator.
     """
 
     def __init__(
         self,
-        address: Address,
+        address: MirrorAddress,
         credential: Credential,
         patience: RetryClock,
         *,
@@ -147,12 +146,12 @@ class Container:
                 )
             return self._made
 
-    def listed(self, prefix: str = "") -> dict[str, Stored]:
-        """Every finished blob whose name begins with *prefix*."""
+    def listed(self, prefix: str = "") -> dict[str, StoredBlob]:
+        """List every committed blob whose name begins with *prefix*, by name."""
         with self._asking("list the mirror"):
             found = self.client.list_blobs(name_starts_with=prefix or None, include=["metadata"])
             return {
-                str(blob.name): Stored(
+                str(blob.name): StoredBlob(
                     size=int(blob.size),
                     sha256=(blob.metadata or {}).get(_MARK),
                     md5=bytes(blob.content_settings.content_md5 or b"") or None,
@@ -160,8 +159,8 @@ class Container:
                 for blob in found
             }
 
-    def create(self, name: str, content: bytes, stamp: Stamp) -> bool:
-        """Write a blob that is not there; false, and nothing done, when it is."""
+    def create(self, name: str, content: bytes, digests: BlobDigests) -> bool:
+        """Write a blob in one request; false, without a change, when it exists."""
         return self._unless_there(
             name,
             lambda: self.client.upload_blob(
@@ -170,12 +169,12 @@ class Container:
                 overwrite=False,
                 validate_content=True,
                 max_concurrency=1,
-                **_carried(stamp),
+                **_carried(digests),
             ),
         )
 
     def put_blocks(self, name: str) -> dict[str, int]:
-        """The blocks of a blob that nobody has finished yet, with their sizes."""
+        """Return the uncommitted blocks of a blob: their sizes by block id."""
         from azure.core.exceptions import ResourceNotFoundError
 
         with self._asking(f"see how far {name} is"):
@@ -186,13 +185,13 @@ class Container:
             return {str(block.id): int(block.size) for block in waiting}
 
     def put_block(self, name: str, block: str, content: bytes) -> None:
-        """Put one block of a blob, which nobody sees before `finish`."""
+        """Stage one block of a blob; readers see it only after `finish`."""
         with self._asking(f"upload {name}"):
             client = self.client.get_blob_client(name)
             client.stage_block(block, content, len(content), validate_content=True)
 
-    def finish(self, name: str, blocks: Sequence[str], stamp: Stamp) -> bool:
-        """Make a blob of *blocks*, all at once; false, and nothing done, when it is there.
+    def finish(self, name: str, blocks: Sequence[str], digests: BlobDigests) -> bool:
+        """Commit *blocks* as a blob; false, without a change, when it exists.
 
         Raises `BlocksLost` where some of them are gone.
         """
@@ -204,17 +203,17 @@ class Container:
             lambda: self.client.get_blob_client(name).commit_block_list(
                 [BlobBlock(block_id=block) for block in blocks],
                 match_condition=MatchConditions.IfMissing,
-                **_carried(stamp),
+                **_carried(digests),
             ),
         )
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """The bytes of a blob in order, of one and the same state of it."""
+        """Yield the bytes of a blob in order; all chunks are of one version (etag) of it."""
         with self._asking(f"read {name}"):
             yield from self.client.get_blob_client(name).download_blob(max_concurrency=1).chunks()
 
-    def seen_by_anybody(self, names: Collection[str]) -> tuple[str, ...]:
-        """Which of *names*, or the list of all of them (``""``), need no token to be read."""
+    def anonymously_readable(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return those of *names*, and `""` for the list of blobs, that need no token to read."""
         from azure.core import PipelineClient
         from azure.core.pipeline.policies import UserAgentPolicy
         from azure.core.rest import HttpRequest
@@ -256,7 +255,7 @@ class Container:
 
 
 def side_by_side(patience: RetryClock) -> RetryClock:
-    """*patience* for each of the requests that are under way at once.
+    """Return *patience* scaled for `WORKERS` requests in flight at once.
 
     A service that is gone for a moment fails all of them together, and would open the
     circuit before any of them had been tried twice.
@@ -270,10 +269,10 @@ _OK = 200
 _THERE = ("BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet")
 
 
-def _carried(stamp: Stamp) -> dict[str, Any]:
+def _carried(digests: BlobDigests) -> dict[str, Any]:
     from azure.storage.blob import ContentSettings
 
     settings = ContentSettings(
-        content_type="application/octet-stream", content_md5=bytearray(stamp.md5)
+        content_type="application/octet-stream", content_md5=bytearray(digests.md5)
     )
-    return {"metadata": {_MARK: stamp.sha256}, "content_settings": settings}
+    return {"metadata": {_MARK: digests.sha256}, "content_settings": settings}

@@ -1,4 +1,4 @@
-"""Whether the mirror is still closed: what somebody may have opened since it was made."""
+"""Check that the mirror's storage account is still closed to everyone without a token."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.model.preflight_finding import Complaint, Needs
+from imagebake.azure.model.preflight_finding import PreflightFinding, SubscriptionRequirements
 from imagebake.azure.resources.deployments import resource
 
 _API = "2024-01-01"
@@ -32,63 +32,63 @@ _CLOSED: Mapping[str, tuple[object, str, str]] = {
         "--min-tls-version TLS1_2",
     ),
 }
-"""What the account says when it is closed; else what that means, and the flag that mends it."""
+"""Expected value of each property, the meaning of any other, and the flag that restores it."""
 _WHY = "what is installed into every image comes from there"
 
 
-def exposure(clients: Clients, needs: Needs) -> Iterator[Complaint]:
-    """Everything about the mirror's storage account that is not as bootstrap makes it."""
+def exposure(clients: Clients, needs: SubscriptionRequirements) -> Iterator[PreflightFinding]:
+    """Yield a finding for each way in which the mirror's account differs from bootstrap's."""
     if needs.account:
         yield from exposure_of(clients, needs.account)
 
 
-def exposure_of(clients: Clients, account: str) -> Iterator[Complaint]:
-    """The same of the storage account with the id *account*."""
+def exposure_of(clients: Clients, account: str) -> Iterator[PreflightFinding]:
+    """Yield the findings for the storage account with the id *account*."""
     name = account.rpartition("/")[2]
     found = resource(clients, account, _API)
     if found is None:
-        yield Complaint(
+        yield PreflightFinding(
             check="mirror",
             what=f"the storage account {name} of the mirror is not there",
             why="the build machine installs from it",
             command="./inv bootstrap --plan",
         )
         return
-    told = found.get("properties") or {}
+    properties = found.get("properties") or {}
     for field, (wanted, how, flag) in _CLOSED.items():
-        if told.get(field) != wanted and (field, told.get(field)) != (
+        if properties.get(field) != wanted and (field, properties.get(field)) != (
             "minimumTlsVersion",
             "TLS1_3",
         ):
-            yield Complaint(
+            yield PreflightFinding(
                 check="mirror",
-                what=f"the mirror {name} {how}: {field} is {_shown(told.get(field))}",
+                what=f"the mirror {name} {how}: {field} is {_shown(properties.get(field))}",
                 why=_WHY,
                 command=f"az storage account update --ids {account} {flag}",
             )
-    versions = told.get("immutableStorageWithVersioning") or {}
+    versions = properties.get("immutableStorageWithVersioning") or {}
     if not (versions.get("enabled") and versions.get("immutabilityPolicy")):
-        yield Complaint(
+        yield PreflightFinding(
             check="mirror",
             what=f"the mirror {name} has no immutability policy: what is in it can be changed",
             why=_WHY,
             command="./inv bootstrap --plan; an account gets one only when it is made",
         )
-    yield from _endpoints(name, told)
+    yield from _endpoints(name, properties)
 
 
-def _endpoints(name: str, told: Mapping[str, Any]) -> Iterator[Complaint]:
+def _endpoints(name: str, properties: Mapping[str, Any]) -> Iterator[PreflightFinding]:
     states = [
         str(
-            ((one.get("properties") or {}).get("privateLinkServiceConnectionState") or {}).get(
-                "status"
-            )
+            (
+                (connection.get("properties") or {}).get("privateLinkServiceConnectionState") or {}
+            ).get("status")
         )
-        for one in told.get("privateEndpointConnections") or ()
+        for connection in properties.get("privateEndpointConnections") or ()
     ]
     if "Approved" not in states:
         how = f"is {', '.join(states)}" if states else "is missing"
-        yield Complaint(
+        yield PreflightFinding(
             check="mirror",
             what=f"the private endpoint of the mirror {name} {how}",
             why="without it the build machine cannot reach the mirror",

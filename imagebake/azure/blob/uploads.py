@@ -1,8 +1,8 @@
-"""Fill a container with parcels: side by side, only what is missing, and nothing twice.
+"""Upload files to the mirror's container: concurrently, only what is missing, resumable.
 
-A small file is written in one request; a large one in blocks, which nobody sees before the
-last of them is there. The blocks are named after the file's own digest, so whoever comes
-after us, be it we ourselves after a crash or another pipeline, goes on where we were.
+A small file is written in one request; a large one in blocks, which readers do not see before
+they are committed. Block ids contain the file's own digest, so a later upload, ours after a
+crash or another pipeline's, continues with the blocks that are there.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from imagebake.azure.blob.containers import BlocksLost, Container, Stamp, Stored
+from imagebake.azure.blob.containers import BlobContainer, BlobDigests, BlocksLost, StoredBlob
 from imagebake.azure.client.requests import run_concurrently
 from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.progress import Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """A file on its way: its *name* below the mirror's address, its digest, and its bytes.
+class UploadItem:
+    """A file to upload: its *name* below the mirror's address, its digest, and its bytes.
 
-    *content* is where the bytes are, or the bytes themselves where nothing keeps them.
-    *accepts* tells of other bytes whether they are as good; nothing is where it is None.
+    *content* is a path, or the bytes themselves where no file holds them. *accepts* decides
+    whether other bytes in the mirror are as good; without it none are.
     """
 
     name: str
@@ -36,144 +36,144 @@ class Parcel:
 
     @property
     def folder(self) -> str:
-        """The name up to its last slash, which it ends with."""
+        """The name up to and with its last slash."""
         return self.name[: self.name.rindex("/") + 1]
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
-    """The *goods*, and the *indexes* of bundles, which may arrive only after all goods have."""
+class UploadPlan:
+    """The *files*, and the *indexes* of bundles, which may arrive only after all files have."""
 
-    goods: tuple[Parcel, ...]
-    indexes: tuple[Parcel, ...]
+    files: tuple[UploadItem, ...]
+    indexes: tuple[UploadItem, ...]
 
     @property
-    def parcels(self) -> tuple[Parcel, ...]:
-        """Everything, in an order in which it may arrive."""
-        return (*self.goods, *self.indexes)
+    def items(self) -> tuple[UploadItem, ...]:
+        """All items, in an order in which they may arrive."""
+        return (*self.files, *self.indexes)
 
     @property
     def size(self) -> int:
-        """The bytes of all of it."""
-        return sum(parcel.size for parcel in self.parcels)
+        """Bytes of all items."""
+        return sum(item.size for item in self.items)
 
 
-def merged(shipments: Iterable[Shipment]) -> Shipment:
-    """Several shipments as one, in which nothing is there twice."""
-    goods: dict[str, Parcel] = {}
-    indexes: dict[str, Parcel] = {}
-    for one in shipments:
-        goods |= {parcel.name: parcel for parcel in one.goods}
-        indexes |= {parcel.name: parcel for parcel in one.indexes}
-    return Shipment(tuple(goods.values()), tuple(indexes.values()))
+def merged(plans: Iterable[UploadPlan]) -> UploadPlan:
+    """Merge *plans* into one without duplicates."""
+    files: dict[str, UploadItem] = {}
+    indexes: dict[str, UploadItem] = {}
+    for plan in plans:
+        files |= {item.name: item for item in plan.files}
+        indexes |= {item.name: item for item in plan.indexes}
+    return UploadPlan(tuple(files.values()), tuple(indexes.values()))
 
 
 BLOCK = 8 << 20
-"""What is sent in one request; a blob has at most 50,000 of these, which is 390 GiB."""
+"""Bytes sent in one request; a blob has at most 50,000 blocks, which is 390 GiB of these."""
 
 Work = Callable[[], None]
 
 
 @dataclass(slots=True, kw_only=True)
 class Upload:
-    """One filling of *container*; *step* is told of every byte that needs no more sending.
+    """One upload to *container*; *step* advances by every byte that needs no more sending.
 
-    Afterwards *wrong* has the parcels in whose places is something else, with what that is,
-    and *sent* the bytes that went over the wire.
+    Afterwards *wrong* holds the reason for each item in whose place is a different blob, and
+    *sent* the bytes that were transferred.
     """
 
-    container: Container
+    container: BlobContainer
     step: Step
     block: int = BLOCK
     wrong: dict[str, str] = field(default_factory=dict)
     sent: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def fill(self, parcels: Iterable[Parcel]) -> None:
-        """Have each of *parcels*, which are `missing`, in its place; the largest go first."""
-        missing = sorted(parcels, key=lambda one: -one.size)
-        whole = [one for one in missing if one.size <= self.block]
-        large = [one for one in missing if one.size > self.block]
-        begun = run_concurrently(functools.partial(self._begin, one) for one in large)
+    def fill(self, items: Iterable[UploadItem]) -> None:
+        """Upload *items*, which are `missing`; the largest go first."""
+        missing = sorted(items, key=lambda item: -item.size)
+        whole = [item for item in missing if item.size <= self.block]
+        large = [item for item in missing if item.size > self.block]
+        begun = run_concurrently(functools.partial(self._begin, item) for item in large)
         works: list[Work] = [work for works in begun for work in works]
-        works += [functools.partial(self._create, one) for one in whole]
+        works += [functools.partial(self._create, item) for item in whole]
         run_concurrently(works)
 
-    def missing(self, parcels: Iterable[Parcel]) -> tuple[Parcel, ...]:
-        """Those of *parcels* in whose places is nothing; what is there is held against them."""
-        wanted = tuple(parcels)
-        folders = sorted({one.folder for one in wanted})
-        found: dict[str, Stored] = {}
+    def missing(self, items: Iterable[UploadItem]) -> tuple[UploadItem, ...]:
+        """Return those of *items* that have no blob yet; existing blobs are compared."""
+        wanted = tuple(items)
+        folders = sorted({item.folder for item in wanted})
+        found: dict[str, StoredBlob] = {}
         for each in run_concurrently(
-            functools.partial(self.container.listed, one) for one in folders
+            functools.partial(self.container.listed, folder) for folder in folders
         ):
             found |= each
         run_concurrently(
-            functools.partial(self._compare, one, found[one.name])
-            for one in wanted
-            if one.name in found
+            functools.partial(self._compare, item, found[item.name])
+            for item in wanted
+            if item.name in found
         )
-        return tuple(one for one in wanted if one.name not in found)
+        return tuple(item for item in wanted if item.name not in found)
 
-    def _compare(self, parcel: Parcel, there: Stored) -> None:
-        why = difference(parcel, there)
-        if why and parcel.accepts:
-            why = None if parcel.accepts(b"".join(self.container.pieces(parcel.name))) else why
+    def _compare(self, item: UploadItem, there: StoredBlob) -> None:
+        why = difference(item, there)
+        if why and item.accepts:
+            why = None if item.accepts(b"".join(self.container.pieces(item.name))) else why
         with self._lock:
             if why:
-                self.wrong[parcel.name] = why
+                self.wrong[item.name] = why
             else:
-                self.step.advance(parcel.name, parcel.size)
+                self.step.advance(item.name, item.size)
 
-    def _look_again(self, parcel: Parcel) -> None:
-        """Somebody was faster: see that it is the same that they wrote."""
-        self._compare(parcel, self.container.listed(parcel.name)[parcel.name])
+    def _compare_present(self, item: UploadItem) -> None:
+        """Compare the blob that another client has just created."""
+        self._compare(item, self.container.listed(item.name)[item.name])
 
-    def _create(self, parcel: Parcel) -> None:
-        content = _read(parcel, 0, parcel.size)
-        stamp = _right(parcel, _Digests().take(content))
-        if self.container.create(parcel.name, content, stamp):
-            self._tell(parcel.name, parcel.size, sent=parcel.size)
+    def _create(self, item: UploadItem) -> None:
+        content = _read(item, 0, item.size)
+        digests = _checked(item, _RunningDigests().take(content))
+        if self.container.create(item.name, content, digests):
+            self._record(item.name, item.size, sent=item.size)
         else:
-            self._look_again(parcel)
+            self._compare_present(item)
 
-    def _begin(self, parcel: Parcel) -> list[Work]:
-        """What is left to do for a large parcel: its blocks, of which the last one finishes it."""
-        stamp = _stamp_of(parcel, self.block)
-        there = self.container.put_blocks(parcel.name)
-        blocks = blocks_of(parcel, self.block)
-        left = [one for one in blocks if there.get(one.id) != one.size]
-        self._tell(parcel.name, parcel.size - sum(one.size for one in left), sent=0)
-        large = _Large(parcel, stamp, tuple(one.id for one in blocks), len(left))
+    def _begin(self, item: UploadItem) -> list[Work]:
+        """Return the work left for a large file: a block each; the last one commits the blob."""
+        digests = _digests_of(item, self.block)
+        there = self.container.put_blocks(item.name)
+        blocks = blocks_of(item, self.block)
+        left = [block for block in blocks if there.get(block.id) != block.size]
+        self._record(item.name, item.size - sum(block.size for block in left), sent=0)
+        large = _LargeFile(item, digests, tuple(block.id for block in blocks), len(left))
         if not left:
             return [functools.partial(self._finish, large)]
-        return [functools.partial(self._put, large, one) for one in left]
+        return [functools.partial(self._put, large, block) for block in left]
 
-    def _put(self, large: _Large, block: Block) -> None:
-        parcel = large.parcel
-        content = _read(parcel, block.offset, block.size)
-        self.container.put_block(parcel.name, block.id, content)
-        self._tell(parcel.name, block.size, sent=block.size)
+    def _put(self, large: _LargeFile, block: Block) -> None:
+        item = large.item
+        content = _read(item, block.offset, block.size)
+        self.container.put_block(item.name, block.id, content)
+        self._record(item.name, block.size, sent=block.size)
         with self._lock:
             large.left -= 1
             is_last = large.left == 0
         if is_last:
             self._finish(large)
 
-    def _finish(self, large: _Large) -> None:
-        parcel = large.parcel
+    def _finish(self, large: _LargeFile) -> None:
+        item = large.item
         try:
-            if self.container.finish(parcel.name, large.blocks, large.stamp):
+            if self.container.finish(item.name, large.blocks, large.digests):
                 return
         except BlocksLost:
-            if parcel.name not in self.container.listed(parcel.name):
+            if item.name not in self.container.listed(item.name):
                 raise
-        there = self.container.listed(parcel.name)[parcel.name]
-        if why := difference(parcel, there):
+        there = self.container.listed(item.name)[item.name]
+        if why := difference(item, there):
             with self._lock:
-                self.wrong[parcel.name] = why
+                self.wrong[item.name] = why
 
-    def _tell(self, name: str, amount: int, *, sent: int) -> None:
+    def _record(self, name: str, amount: int, *, sent: int) -> None:
         with self._lock:
             self.sent += sent
             if amount:
@@ -182,7 +182,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a file; its *id* tells of which file, at which place, and of which size."""
+    """A part of a file; its *id* encodes the file's digest, the block size and its place."""
 
     id: str
     offset: int
@@ -190,75 +190,75 @@ class Block:
 
 
 @dataclass(slots=True)
-class _Large:
-    parcel: Parcel
-    stamp: Stamp
+class _LargeFile:
+    item: UploadItem
+    digests: BlobDigests
     blocks: tuple[str, ...]
     left: int
 
 
 @dataclass(slots=True)
-class _Digests:
+class _RunningDigests:
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     md5: hashlib._Hash = field(
         default_factory=functools.partial(hashlib.md5, usedforsecurity=False)
     )
 
-    def take(self, content: bytes) -> Stamp:
-        """The digests of everything so far, and of *content*."""
+    def take(self, content: bytes) -> BlobDigests:
+        """Add *content* and return the digests of everything so far."""
         self.sha256.update(content)
         self.md5.update(content)
-        return Stamp(self.sha256.hexdigest(), self.md5.digest())
+        return BlobDigests(self.sha256.hexdigest(), self.md5.digest())
 
 
-def blocks_of(parcel: Parcel, size: int) -> tuple[Block, ...]:
-    """The blocks that *parcel* is sent in; their ids are equally long, as Azure wants them."""
+def blocks_of(item: UploadItem, size: int) -> tuple[Block, ...]:
+    """Split *item* into blocks; Azure requires ids of equal length within a blob."""
     return tuple(
         Block(
-            f"{parcel.sha256[:32]}-{size:010}-{offset // size:05}",
+            f"{item.sha256[:32]}-{size:010}-{offset // size:05}",
             offset,
-            min(size, parcel.size - offset),
+            min(size, item.size - offset),
         )
-        for offset in range(0, parcel.size, size)
+        for offset in range(0, item.size, size)
     )
 
 
-def difference(parcel: Parcel, there: Stored) -> str | None:
-    """How what is *there* differs from *parcel*, as far as can be told without reading it.
+def difference(item: UploadItem, there: StoredBlob) -> str | None:
+    """Return how the blob *there* differs from *item*, as far as its properties show; else None.
 
-    The MD5 is the service's own where it has seen the whole file at once.
+    The MD5 is computed by the service where the file was written in one request.
     """
-    if there.size != parcel.size:
-        return f"has {there.size} bytes where {parcel.size} are wanted"
+    if there.size != item.size:
+        return f"has {there.size} bytes where {item.size} are wanted"
     if there.sha256 is None:
         return "does not say what it is: it was not we who wrote it"
-    if there.sha256 != parcel.sha256:
-        return f"has the sha256 {there.sha256} where {parcel.sha256} is wanted"
-    if there.md5 is not None and there.md5 != _stamp_of(parcel, BLOCK).md5:
+    if there.sha256 != item.sha256:
+        return f"has the sha256 {there.sha256} where {item.sha256} is wanted"
+    if there.md5 is not None and there.md5 != _digests_of(item, BLOCK).md5:
         return f"has the md5 {there.md5.hex()}, which is another file's"
     return None
 
 
-def _stamp_of(parcel: Parcel, step: int) -> Stamp:
-    digests = _Digests()
-    stamp = digests.take(b"")
-    for offset in range(0, parcel.size, step):
-        stamp = digests.take(_read(parcel, offset, min(step, parcel.size - offset)))
-    return _right(parcel, stamp)
+def _digests_of(item: UploadItem, step: int) -> BlobDigests:
+    running = _RunningDigests()
+    digests = running.take(b"")
+    for offset in range(0, item.size, step):
+        digests = running.take(_read(item, offset, min(step, item.size - offset)))
+    return _checked(item, digests)
 
 
-def _right(parcel: Parcel, stamp: Stamp) -> Stamp:
-    if stamp.sha256 != parcel.sha256:
+def _checked(item: UploadItem, digests: BlobDigests) -> BlobDigests:
+    if digests.sha256 != item.sha256:
         raise ArtifactError(
-            f"{parcel.name} is not what its name says in the mirror on this machine",
+            f"{item.name} is not what its name says in the mirror on this machine",
             hint="./inv mirror verify puts it aside; then push again",
         )
-    return stamp
+    return digests
 
 
-def _read(parcel: Parcel, offset: int, size: int) -> bytes:
-    if isinstance(parcel.content, bytes):
-        return parcel.content[offset : offset + size]
-    with parcel.content.open("rb") as file:
+def _read(item: UploadItem, offset: int, size: int) -> bytes:
+    if isinstance(item.content, bytes):
+        return item.content[offset : offset + size]
+    with item.content.open("rb") as file:
         file.seek(offset)
         return file.read(size)

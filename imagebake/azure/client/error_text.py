@@ -12,7 +12,7 @@ from azure.core.exceptions import (
 )
 
 from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound, Unanswered
-from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
 
@@ -51,12 +51,12 @@ def refusal(error: AzureError, doing: str) -> CloudError:
     if isinstance(error, NoToken):
         kind = Unanswered if error.passing else CloudError
         message = f"cannot {doing}: no token could be had: {error.message}"
-        known = meaning("AuthenticationFailed", error.message)
+        known = known_error("AuthenticationFailed", error.message)
         cause = known.cause if known else None
         return kind(message, code="AuthenticationFailed", cause=cause, hint=error.hint)
     if isinstance(error, ClientAuthenticationError):
         message = redact(_first_line(error))
-        known = meaning("AuthenticationFailed", message)
+        known = known_error("AuthenticationFailed", message)
         return CloudError(
             f"cannot {doing}: no token could be had: {message}",
             code="AuthenticationFailed",
@@ -80,7 +80,7 @@ def _answered(error: HttpResponseError, doing: str) -> CloudError:
     correlation = next((headers[name] for name in _CORRELATION if name in headers), "")
     text = redact(" ".join(message.split())).rstrip(".")
     tail = f" (correlation id {correlation})" if correlation else ""
-    known = meaning(code, text)
+    known = known_error(code, text)
     return _KINDS.get(response.status_code, CloudError)(
         f"cannot {doing}: {code}: {text}{tail}",
         code=code,

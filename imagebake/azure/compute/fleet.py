@@ -1,4 +1,4 @@
-"""A gallery and whoever uses it: everything that a rollout reads and writes."""
+"""A gallery and its consumers: everything that a rollout reads and writes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import pages
 from imagebake.azure.client.serialize import region_name
-from imagebake.azure.compute.gallery_versions import Version, deleted
-from imagebake.azure.compute.inventory import Reading
-from imagebake.azure.compute.scale_sets import ScaleSetHands
+from imagebake.azure.compute.gallery_versions import GalleryVersionClient, deleted
+from imagebake.azure.compute.inventory import InventoryReader
+from imagebake.azure.compute.scale_sets import ScaleSetClient
 from imagebake.azure.model.fleet import Inventory, ScaleSet, UpgradeState
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel.errors import CloudError
@@ -22,13 +22,13 @@ _API = "2021-04-01"
 
 @dataclass(frozen=True, slots=True)
 class ResourceTags:
-    """The tags of one resource, of which each write changes only those that it names."""
+    """The tags of a resource; each write changes only the tags that it names."""
 
     clients: Clients
     resource_id: str
 
     def read(self) -> dict[str, str]:
-        """All tags as they are now."""
+        """Return all tags."""
         return self._tags("read", "GET")
 
     def merge(self, tags: Mapping[str, str]) -> None:
@@ -37,7 +37,7 @@ class ResourceTags:
             self._tags("set", "PATCH", _patch("Merge", tags))
 
     def delete(self, names: Iterable[str]) -> None:
-        """Take the tags *names* away, where they are there."""
+        """Remove the tags *names*, where they exist."""
         if gone := dict.fromkeys(sorted(names), ""):
             self._tags("remove", "PATCH", _patch("Delete", gone))
 
@@ -63,13 +63,13 @@ _SERVICES = (
     "entra",
     "active directory",
 )
-"""Parts of the names of the services without which machines are not made or moved."""
+"""Parts of the names of the services that creating and moving machines depends on."""
 _EVERYWHERE = ("global", "")
 _ANYWHERE: Mapping[str, Any] = {}
 
 
 def health(clients: Clients, regions: Iterable[str]) -> str | None:
-    """`healthy`, or what is wrong in *regions*; None when nobody could be asked."""
+    """Return `healthy`, or the active incidents in *regions*; None when they cannot be read."""
     subscription = f"/subscriptions/{clients.endpoint.subscription}"
     path = f"{subscription}/providers/Microsoft.ResourceHealth/events?api-version={_API}"
     try:
@@ -81,13 +81,13 @@ def health(clients: Clients, regions: Iterable[str]) -> str | None:
 
 
 def incidents(events: Iterable[Mapping[str, Any]], regions: Iterable[str]) -> tuple[str, ...]:
-    """What of *events* goes on now and strikes what we need in *regions*, in words."""
+    """Describe the *events* that are active and affect services that we need in *regions*."""
     wanted = {region_name(region) for region in regions}
-    return tuple(sorted({said for event in events if (said := _incident(event, wanted))}))
+    return tuple(sorted({text for event in events if (text := _incident(event, wanted))}))
 
 
 def _incident(event: Mapping[str, Any], regions: set[str]) -> str:
-    """What *event* means for us: nothing, or its title with what it strikes."""
+    """Return the title of *event* with the affected services; empty where it is not ours."""
     properties = event.get("properties") or {}
     if properties.get("eventType") != "ServiceIssue" or properties.get("status") != "Active":
         return ""
@@ -115,10 +115,10 @@ def _concerns(impact: Mapping[str, Any], place: Mapping[str, Any], regions: set[
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The gallery of that name in the endpoint's resource group, and its subscription's fleets.
+    """The gallery of that name in the endpoint's resource group, and its consumers.
 
-    Every hand may be used twice with the effect of once. *now* dates what is read. Scale sets
-    on the galleries *kin*, by their ids, are read as well.
+    Every write may be repeated without further effect. *now* dates what is read. Scale sets
+    on the galleries *kin*, given by their ids, are read as well.
     """
 
     clients: Clients
@@ -129,21 +129,21 @@ class Fleet:
     def inventory(
         self, images: tuple[str, ...] | None = None, *, consumers: bool = True
     ) -> Inventory:
-        """What there is of *images* (None: of all), and whoever uses them.
+        """Read the inventory of *images* (None: of all), with their *consumers*.
 
-        What could not be read is in `unread`; so is what was not asked for, because nothing
-        may be deleted without it.
+        Parts that could not be read, or were not asked for, are in `unread`: nothing may be
+        deleted without them.
         """
-        reading = Reading(self.clients, self.gallery, self.now, self.kin)
+        reading = InventoryReader(self.clients, self.gallery, self.now, self.kin)
         return reading.all(images, consumers=consumers)
 
     def definition_tags(self, definition: str) -> dict[str, str]:
-        """The tags of an image definition as they are now."""
+        """Return the tags of an image definition."""
         gallery_id = self.clients.endpoint.gallery_id(self.gallery)
         return self.tags(f"{gallery_id}/images/{definition}").read()
 
     def tags(self, resource_id: str) -> ResourceTags:
-        """The tags of a resource."""
+        """Return the client for the tags of a resource."""
         return ResourceTags(self.clients, resource_id)
 
     def merge_tags(self, resource_id: str, tags: Mapping[str, str]) -> None:
@@ -151,37 +151,37 @@ class Fleet:
         self.tags(resource_id).merge(tags)
 
     def delete_tags(self, resource_id: str, names: Iterable[str]) -> None:
-        """Take tags away, where they are there."""
+        """Remove tags, where they exist."""
         self.tags(resource_id).delete(names)
 
     def version(self, version_id: str) -> GalleryVersion | None:
-        """One version as it is now, with the state of its replicas; None where it is gone."""
-        return Version(self.clients, version_id).read()
+        """Return a version with the state of its replicas; None where it does not exist."""
+        return GalleryVersionClient(self.clients, version_id).read()
 
     def replicas(self, version_id: str) -> Mapping[str, str]:
-        """The state of each region's replicas, looked at once; none where it is gone."""
+        """Return the state of each region's replicas; none where the version is missing."""
         found = self.version(version_id)
         return found.regions if found else {}
 
     def publish(self, version_id: str, replicas: Mapping[str, int], hidden: frozenset[str]) -> None:
-        """Ask for replicas in these regions and no others, in some of them *hidden*."""
-        Version(self.clients, version_id).publish(replicas, hidden)
+        """Request replicas in these regions and no others, hidden in those of *hidden*."""
+        GalleryVersionClient(self.clients, version_id).publish(replicas, hidden)
 
     def set_shown(self, version_id: str, shown: frozenset[str]) -> None:
-        """Let `latest` mean the version in *shown* and nowhere else."""
-        Version(self.clients, version_id).show(shown)
+        """Include the version in `latest` in *shown* and nowhere else."""
+        GalleryVersionClient(self.clients, version_id).show(shown)
 
     def set_end_of_life(self, version_id: str, when: dt.datetime | None) -> None:
-        """Date the end of a version's life, or take the date away."""
-        Version(self.clients, version_id).end_of_life(when)
+        """Set the date of a version's end of life, or remove it."""
+        GalleryVersionClient(self.clients, version_id).end_of_life(when)
 
     def guard(self, version_id: str, on: bool) -> None:  # noqa: FBT001 - what it is set to
-        """Have the version undeletable before its end of life, or no longer."""
-        Version(self.clients, version_id).guard(on)
+        """Block the deletion of the version before its end of life, or allow it again."""
+        GalleryVersionClient(self.clients, version_id).guard(on)
 
     def delete(self, version_id: str) -> None:
-        """Delete a version, where it exists."""
-        Version(self.clients, version_id).delete()
+        """Delete a version, if it exists."""
+        GalleryVersionClient(self.clients, version_id).delete()
 
     def copy(
         self,
@@ -191,21 +191,21 @@ class Fleet:
         replicas: Mapping[str, int],
         tags: Mapping[str, str],
     ) -> None:
-        """Create a version from the version *source* of another gallery, hidden everywhere."""
-        Version(self.clients, version_id).copy(source, location, replicas, tags)
+        """Create a version, hidden, as a copy of the version *source* of another gallery."""
+        GalleryVersionClient(self.clients, version_id).copy(source, location, replicas, tags)
 
     def kept(self, definition: str) -> tuple[str, ...]:
-        """The ids of the definition's versions that were deleted and can be restored."""
+        """Return the ids of the definition's soft-deleted versions."""
         gallery_id = self.clients.endpoint.gallery_id(self.gallery)
         return deleted(self.clients, f"{gallery_id}/images/{definition}")
 
     def restore(self, version_id: str) -> None:
-        """Undo a deletion, while the gallery still keeps what was deleted."""
-        Version(self.clients, version_id).restore()
+        """Restore a soft-deleted version."""
+        GalleryVersionClient(self.clients, version_id).restore()
 
     def scale_set(self, scale_set_id: str) -> ScaleSet | None:
-        """One scale set as it is now, without its instances; None where it is gone."""
-        return ScaleSetHands(self.clients, scale_set_id).read()
+        """Return a scale set without its instances; None where it does not exist."""
+        return ScaleSetClient(self.clients, scale_set_id).read()
 
     def move(
         self,
@@ -216,8 +216,8 @@ class Fleet:
         *,
         max_unhealthy_percent: int | None = None,
     ) -> None:
-        """Write another image into the model, if the model is still the one of *etag*."""
-        ScaleSetHands(self.clients, scale_set_id).move(
+        """Write the image *version_id* into the model, if its etag still is *etag*."""
+        ScaleSetClient(self.clients, scale_set_id).move(
             version_id,
             etag,
             max_unavailable_percent,
@@ -225,25 +225,25 @@ class Fleet:
         )
 
     def start_upgrade(self, scale_set_id: str) -> None:
-        """Bring the instances to the model, a part of them at a time."""
-        ScaleSetHands(self.clients, scale_set_id).start_upgrade()
+        """Start a rolling upgrade of the instances to the model."""
+        ScaleSetClient(self.clients, scale_set_id).start_upgrade()
 
     def cancel_upgrade(self, scale_set_id: str) -> None:
-        """Stop a rolling upgrade after the batch that is under way."""
-        ScaleSetHands(self.clients, scale_set_id).cancel_upgrade()
+        """Cancel the rolling upgrade after its current batch."""
+        ScaleSetClient(self.clients, scale_set_id).cancel_upgrade()
 
     def upgrade(self, scale_set_id: str) -> UpgradeState:
-        """How far the last rolling upgrade is."""
-        return ScaleSetHands(self.clients, scale_set_id).upgrade()
+        """Return the state of the last rolling upgrade."""
+        return ScaleSetClient(self.clients, scale_set_id).upgrade()
 
     def health(self, regions: Iterable[str]) -> str | None:
-        """`healthy`, or the incidents in *regions*; None when nobody could be asked."""
+        """Return `healthy`, or the active incidents in *regions*; None when they are unknown."""
         return health(self.clients, regions)
 
     def ease(self) -> None:
-        """Send what follows in steps: an incident has just ended, and everybody returns."""
+        """Release the following requests in steps: after an incident all clients return."""
         self.clients.throttle.ease()
 
     def metrics(self) -> Mapping[str, Any]:
-        """What was asked of Azure, and how long it made us wait."""
+        """Return the requests sent to Azure and the time that they waited, as JSON."""
         return self.clients.metrics().to_json()

@@ -1,4 +1,4 @@
-"""A compute gallery: what must be there before a bake, and the versions in it."""
+"""A compute gallery: created before a bake, with its image definitions and versions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ class Gallery:
     name: str
 
     def ensure(self) -> None:
-        """Make the resource group and the gallery where they do not exist.
+        """Create the resource group and the gallery where they do not exist.
 
-        A gallery that is made here keeps what is deleted for a while; one that is there stays
-        as somebody wanted it.
+        A new gallery gets soft delete; the settings of an existing one are left alone.
         """
         endpoint, group = self.clients.endpoint, self._group
         path = f"{endpoint.group_id}?api-version={_GROUPS_API}"
@@ -51,9 +50,9 @@ class Gallery:
             )
 
     def ensure_definition(self, wanted: GalleryDefinition) -> None:
-        """Make the image definition where it does not exist.
+        """Create the image definition where it does not exist.
 
-        One that exists and differs cannot be mended, because all of it is immutable:
+        An existing one that differs cannot be changed, because its properties are immutable:
         raises `CloudError` with every difference.
         """
         images = self.clients.compute.gallery_images
@@ -73,9 +72,9 @@ class Gallery:
             )
 
     def versions(self, definition: str) -> tuple[GalleryVersion, ...]:
-        """Every version of *definition*, oldest number first; none where it does not exist.
+        """Return every version of *definition*, oldest number first; none where it is missing.
 
-        Regions are there by name; only `version` knows the state of their replicas.
+        Only `version` returns the state of their replicas: ARM's lists lack it.
         """
         listed = self.clients.find(
             f"list the versions of {definition!r}",
@@ -88,7 +87,7 @@ class Gallery:
         return tuple(sorted(read, key=lambda version: version.version))
 
     def version(self, definition: str, version: ImageVersion) -> GalleryVersion | None:
-        """One version with the state of its replicas, or None."""
+        """Return a version with the state of its replicas, or None."""
         resource = self.clients.find(
             f"read version {definition}@{version}",
             self.clients.compute.gallery_image_versions.get,
@@ -101,9 +100,9 @@ class Gallery:
         return gallery_version(definition, resource) if resource else None
 
     def tag_version(self, definition: str, version: ImageVersion, tags: Mapping[str, str]) -> None:
-        """Add *tags* to those of a version, which never change otherwise.
+        """Add *tags* to those of a version.
 
-        ARM puts what it is given in the place of all tags, so the others are read first.
+        ARM replaces all tags by those of the request, so the present ones are read first.
         """
         doing = f"tag version {definition}@{version}"
         there = self.version(definition, version)
@@ -120,7 +119,7 @@ class Gallery:
         )
 
     def delete_version(self, definition: str, version: ImageVersion) -> None:
-        """Delete a version, where it exists; a machine made from it goes on without it."""
+        """Delete a version, if it exists; machines made from it keep running."""
         self.clients.find(
             f"delete version {definition}@{version}",
             self.clients.compute.gallery_image_versions.begin_delete,
@@ -139,13 +138,13 @@ class Gallery:
         limit: float,
         on_region: Callable[[str], None],
     ) -> GalleryVersion:
-        """Wait until every one of *regions* has its replicas, for at most *limit* seconds.
+        """Wait until each of *regions* has its replicas, for at most *limit* seconds.
 
-        *on_region* is told of each region once, when it is complete. Raises `BakeFailed`
-        when one of them has failed.
+        *on_region* is called once for each region that is complete. Raises `BakeFailed`
+        when the replication to one of them has failed.
         """
         patience = self.clients.patience
-        began, told = patience.clock(), set[str]()
+        began, reported = patience.clock(), set[str]()
         path = self.clients.endpoint.version_id(self.name, definition, version)
         while True:
             now = self.version(definition, version)
@@ -157,9 +156,9 @@ class Gallery:
                 )
             _refuse_failed(now)
             complete = {name for name in regions if now.regions.get(name) == "Completed"}
-            for name in sorted(complete - told):
+            for name in sorted(complete - reported):
                 on_region(name)
-            told = complete
+            reported = complete
             if len(complete) == len(regions) and now.state == "Succeeded":
                 return now
             if (age := patience.clock() - began) >= limit:
@@ -198,7 +197,7 @@ def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[str]:
 
 
 def _immutable(properties: dict[str, Any]) -> dict[str, str]:
-    """The fields of a definition that never change, with what their absence means."""
+    """Return the immutable properties of a definition, with the defaults of absent ones."""
     features = {item["name"]: item["value"] for item in properties.get("features") or ()}
     identifier = properties.get("identifier") or {}
     names = {

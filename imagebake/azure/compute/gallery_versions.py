@@ -1,7 +1,7 @@
-"""What is written to a version of a gallery: where it is, where it is shown, when it ends.
+"""Writes to a gallery version: replicas, visibility, end of life, deletion, restore.
 
-Every write says what shall be, so that it may be made twice, and none touches the tags. What
-is so already is not written.
+Every write states the final value, so that it may be repeated, and none touches the tags.
+Values that are set already are not written.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from imagebake.kernel.errors import CloudError
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """The version with an ARM id, whether it exists or not."""
+class GalleryVersionClient:
+    """Client of the gallery version with an ARM id, whether it exists or not."""
 
     clients: Clients
     id: str
 
     def read(self) -> GalleryVersion | None:
-        """The version with the state of its replicas, or None."""
+        """Return the version with the state of its replicas, or None."""
         found = self.clients.find(
             f"read version {self}",
             self.clients.compute.gallery_image_versions.get,
@@ -36,9 +36,9 @@ class Version:
         return gallery_version(self._place[2], found) if found else None
 
     def publish(self, replicas: Mapping[str, int], hidden: frozenset[str]) -> None:
-        """Have so many *replicas* in each region and none elsewhere, in some of them *hidden*.
+        """Set the number of *replicas* of each region, remove others, hide it in *hidden*.
 
-        Does not wait for the copies; nobody should in one request.
+        Does not wait for the replication, which takes far longer than a request should.
         """
         there = self._properties()
         known = _targets(there)
@@ -56,9 +56,9 @@ class Version:
     def copy(
         self, source: str, location: str, replicas: Mapping[str, int], tags: Mapping[str, str]
     ) -> None:
-        """Create the version from the version *source*, hidden; one that is there stays.
+        """Create the version as a hidden copy of the version *source*, unless it exists.
 
-        Does not wait for the copies, which take as long as their regions are far.
+        Does not wait for the replication, which may take hours.
         """
         if self.read() is not None:
             return
@@ -79,7 +79,7 @@ class Version:
         self.clients.ask(f"copy version {self}", begin, *self._place, body, polling=False)
 
     def show(self, shown: frozenset[str]) -> None:
-        """Let `latest` mean the version in the regions *shown*, and nowhere else."""
+        """Include the version in `latest` in the regions *shown*, and nowhere else."""
         profile = self._properties().get("publishingProfile") or {}
         known = _targets({"publishingProfile": profile})
         if missing := sorted(shown - set(known)):
@@ -87,23 +87,26 @@ class Version:
                 f"cannot show version {self} in {', '.join(missing)}: it is not published there",
                 code="NotPublished",
             )
-        wanted = [one | {"excludeFromLatest": name not in shown} for name, one in known.items()]
+        wanted = [
+            target | {"excludeFromLatest": name not in shown} for name, target in known.items()
+        ]
         same = all(
-            bool(one.get("excludeFromLatest")) != (name in shown) for name, one in known.items()
+            bool(target.get("excludeFromLatest")) != (name in shown)
+            for name, target in known.items()
         )
         if not same or bool(profile.get("excludeFromLatest")) == bool(shown):
             changes = {"targetRegions": wanted, "excludeFromLatest": not shown}
             self._write("show" if shown else "hide", {"publishingProfile": changes})
 
     def end_of_life(self, when: dt.datetime | None) -> None:
-        """Date the end of the version's life, or take the date away."""
+        """Set the date of the version's end of life, or remove it."""
         profile = self._properties().get("publishingProfile") or {}
         if moment(profile.get("endOfLifeDate")) != when:
             date = when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
             self._write("date the end of life of", {"publishingProfile": {"endOfLifeDate": date}})
 
     def guard(self, on: bool) -> None:  # noqa: FBT001 - what it is set to
-        """Have Azure refuse to delete the version before its end of life, or no longer."""
+        """Set `blockDeletionBeforeEndOfLife`: Azure then refuses to delete the version."""
         known = self._properties().get("safetyProfile") or {}
         if bool(known.get("blockDeletionBeforeEndOfLife")) != on:
             kept = {
@@ -115,12 +118,12 @@ class Version:
             self._write("guard" if on else "stop guarding", {"safetyProfile": safety})
 
     def delete(self) -> None:
-        """Delete the version, where it exists."""
+        """Delete the version, if it exists."""
         versions = self.clients.compute.gallery_image_versions
         self.clients.find(f"delete version {self}", versions.begin_delete, *self._place)
 
     def restore(self) -> None:
-        """Take the version back out of the gallery's bin, where it keeps what was deleted."""
+        """Restore the version from the gallery's soft-deleted resources, unless it exists."""
         if self.read() is not None:
             return
         group, gallery, definition, number = self._place
@@ -132,7 +135,9 @@ class Version:
             "Images",
             definition,
         )
-        place = next((one.get("location") for one in kept if one["name"] == number), None)
+        place = next(
+            (version.get("location") for version in kept if version["name"] == number), None
+        )
         if place is None:
             raise CloudError(
                 f"version {self} cannot be restored: it is not among what was deleted",
@@ -166,7 +171,7 @@ class Version:
 
 
 def deleted(clients: Clients, definition_id: str) -> tuple[str, ...]:
-    """The ids of the versions of a definition that its gallery keeps after their deletion."""
+    """Return the ids of the definition's soft-deleted versions."""
     group, gallery, definition = names(definition_id, "resourcegroups", "galleries", "images")
     kept = clients.find(
         f"list what was deleted of {definition!r}",
@@ -176,18 +181,18 @@ def deleted(clients: Clients, definition_id: str) -> tuple[str, ...]:
         "Images",
         definition,
     )
-    return tuple(f"{definition_id}/versions/{one['name']}" for one in kept or ())
+    return tuple(f"{definition_id}/versions/{version['name']}" for version in kept or ())
 
 
 def _targets(properties: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The target regions by name, with whatever is set there that is not ours."""
+    """Return the target regions by name, with the settings there that are not ours."""
     profile = properties.get("publishingProfile") or {}
     count = profile.get("replicaCount") or 1
     return {
-        region_name(one["name"]): {"regionalReplicaCount": count}
-        | dict(one)
-        | {"name": region_name(one["name"])}
-        for one in profile.get("targetRegions") or ()
+        region_name(target["name"]): {"regionalReplicaCount": count}
+        | dict(target)
+        | {"name": region_name(target["name"])}
+        for target in profile.get("targetRegions") or ()
     }
 
 

@@ -1,4 +1,4 @@
-"""What a gallery holds of one image: every version in a row, or one with everything known."""
+"""The versions of an image in a gallery, as `versions` and `show` present them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHORT = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow:
-    """One version as the table of all versions shows it; *age* counts whole seconds."""
+    """One version as the table of versions shows it; *age* counts whole seconds."""
 
     version: GalleryVersion
     is_latest: bool
@@ -27,7 +27,7 @@ class VersionRow:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The row under `COLUMNS`, for people."""
+        """The cells under `COLUMNS`."""
         version = self.version
         return (
             str(version.version),
@@ -41,20 +41,20 @@ class VersionRow:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The row for programs."""
+        """Return the row as JSON."""
         return self.version.to_json() | {"latest": self.is_latest, "age_seconds": self.age}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionDetails:
-    """One version with its replicas and, where we baked it, its manifest."""
+    """One version with its replicas and, where imagebake baked it, its manifest."""
 
     row: VersionRow
     manifest: BakeManifest | None
 
     @property
     def cells(self) -> tuple[tuple[str, str], ...]:
-        """Name and value of everything, for people."""
+        """Names and values of all details."""
         version, manifest = self.row.version, self.manifest
         pairs = [
             ("id", version.id),
@@ -72,7 +72,7 @@ class VersionDetails:
         return tuple(pairs)
 
     def to_json(self) -> dict[str, Any]:
-        """The version for programs."""
+        """Return the details as JSON."""
         manifest = self.manifest.to_json() if self.manifest else None
         return self.row.to_json() | {"manifest": manifest}
 
@@ -80,7 +80,7 @@ class VersionDetails:
 def versions(
     definition: str, *, now: dt.datetime, gallery: str, cloud: Clients
 ) -> tuple[VersionRow, ...]:
-    """Every version of *definition*, newest number first."""
+    """Return every version of *definition*, newest number first."""
     found = Gallery(cloud, gallery).versions(definition)
     newest = latest(found)
     return tuple(_row(version, newest, now) for version in reversed(found))
@@ -95,7 +95,7 @@ def show(
     cloud: Clients,
     records: Records,
 ) -> VersionDetails:
-    """Everything about version *wanted* (`2026.1122.0`, or `latest`: what machines get)."""
+    """Return the details of version *wanted*: `2026.1122.0`, or `latest` as machines get it."""
     version, newest = find_version(definition, wanted, gallery=gallery, cloud=cloud)
     name = record_name(gallery, definition, version.version)
     manifest = read_manifest(records.recorded(name))
@@ -105,9 +105,9 @@ def show(
 def find_version(
     definition: str, wanted: str, *, gallery: str, cloud: Clients
 ) -> tuple[GalleryVersion, GalleryVersion | None]:
-    """Version *wanted* of *definition*, and what machines get that ask for the latest.
+    """Return version *wanted* of *definition*, and the one that `latest` means for machines.
 
-    Raises `UsageError` that names the versions there are.
+    Raises `UsageError` that names existing versions.
     """
     place = Gallery(cloud, gallery)
     found = place.versions(definition)
@@ -123,7 +123,7 @@ def find_version(
 
 
 def spoken_age(seconds: int) -> str:
-    """An age in its largest unit: `3 d`, `5 h`, `12 min`."""
+    """Return an age in its largest unit: `3 d`, `5 h`, `12 min`."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds // size} {unit}"

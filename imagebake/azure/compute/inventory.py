@@ -1,8 +1,8 @@
-"""Read everything that a rollout is decided from, with as few requests as lists allow.
+"""Read the inventory for a rollout decision, with as few requests as lists allow.
 
-One list of definitions, machines, scale sets, image templates and locks each, one of the
-versions of each definition, and one of the instances of each scale set that has some of a
-custom image. What cannot be read is said in words, and then nothing is deleted.
+A list each of definitions, machines, scale sets, image templates and locks; a list of the
+versions of each definition, and of the instances of each scale set that uses a custom image.
+Whatever cannot be read is recorded in `unread`, and then nothing is deleted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from imagebake.azure.client.requests import pages, run_concurrently
 from imagebake.azure.client.serialize import gallery_version
 from imagebake.azure.compute.references import image_of, of_gallery, sources
 from imagebake.azure.compute.scale_sets import (
-    ScaleSetHands,
+    ScaleSetClient,
     machine,
     model_reference,
     scale_set,
@@ -35,9 +35,9 @@ _PROVIDER = "Microsoft.Authorization/locks"
 
 
 def locks(clients: Clients) -> dict[str, tuple[str, ...]]:
-    """The locks in the subscription, by what each is on: an id, in lower case.
+    """Return the names of the subscription's locks by the scope of each, an id in lower case.
 
-    A lock holds for everything below what it is on.
+    A lock applies to everything below its scope.
     """
     subscription = f"/subscriptions/{clients.endpoint.subscription}"
     path = f"{subscription}/providers/{_PROVIDER}?api-version={_API}"
@@ -56,22 +56,22 @@ Json = dict[str, Any]
 def users(
     resources: Iterable[Mapping[str, Any]], gallery_id: str
 ) -> tuple[tuple[Machine, ...], tuple[str, ...]]:
-    """Machines, or instances, that may be of the gallery, and what about others is unknown."""
+    """Return the machines or instances that may use the gallery, and what is not known."""
     found, unread = [], []
     for resource in resources:
         profile = (resource.get("properties") or {}).get("storageProfile")
         if profile is None or not image_of(profile.get("imageReference")).known:
             unread.append(f"which image {resource['id']} was made from")
-        elif of_gallery((one := machine(resource)).image, gallery_id):
-            found.append(one)
+        elif of_gallery((user := machine(resource)).image, gallery_id):
+            found.append(user)
     return tuple(found), tuple(unread)
 
 
 @dataclass(slots=True)
-class Reading:
-    """One reading of the gallery *name*; used once.
+class InventoryReader:
+    """Reads the inventory of the gallery *name*; used once.
 
-    Scale sets that are on a gallery of *kin*, by their ids, are read with its own.
+    Scale sets on the galleries *kin*, given by their ids, are read as well.
     """
 
     clients: Clients
@@ -81,10 +81,10 @@ class Reading:
     unread: list[str] = field(default_factory=list)
 
     def all(self, images: tuple[str, ...] | None, *, consumers: bool) -> Inventory:
-        """The inventory of *images* (None: of all), with whoever uses them.
+        """Return the inventory of *images* (None: of all), with their *consumers*.
 
-        Raises `CloudError` where the gallery, its definitions or the versions of an image
-        that is named cannot be read: there is nothing to decide on then.
+        Raises `CloudError` where the gallery, its definitions or the versions of a named
+        image cannot be read: there is nothing to decide on then.
         """
         at = self.now()
         compute = self.clients.compute
@@ -98,12 +98,15 @@ class Reading:
             ]
         gallery, definitions, *used = run_concurrently(asked)
         machines, sets, templates, held = used or ([], [], [], {})
-        wanted = [one for one in definitions if images is None or one.name in images]
+        wanted = [
+            definition for definition in definitions if images is None or definition.name in images
+        ]
         self._note_what_is_left_out(wanted, definitions, gallery, consumers=consumers)
         works: list[Callable[[], Any]] = [
-            functools.partial(self._versions, one.name, named=bool(images)) for one in wanted
+            functools.partial(self._versions, definition.name, named=bool(images))
+            for definition in wanted
         ]
-        works += [functools.partial(self._scale_set, one) for one in sets]
+        works += [functools.partial(self._scale_set, scale_set) for scale_set in sets]
         found = run_concurrently(works)
         versions, scale_sets = found[: len(wanted)], found[len(wanted) :]
         soft = (gallery.get("properties") or {}).get("softDeletePolicy") or {}
@@ -112,7 +115,7 @@ class Reading:
             at=at,
             definitions=tuple(definitions),
             versions=tuple(version for each in versions for version in each),
-            scale_sets=tuple(one for one in scale_sets if one),
+            scale_sets=tuple(found for found in scale_sets if found),
             machines=self._used(machines),
             locks=held,
             others=sources(templates, self._id),
@@ -134,8 +137,12 @@ class Reading:
             self.name,
         )
         return [
-            Definition(id=str(one["id"]), name=str(one["name"]), tags=dict(one.get("tags") or {}))
-            for one in listed
+            Definition(
+                id=str(definition["id"]),
+                name=str(definition["name"]),
+                tags=dict(definition.get("tags") or {}),
+            )
+            for definition in listed
         ]
 
     def _versions(self, definition: str, *, named: bool) -> tuple[GalleryVersion, ...]:
@@ -154,7 +161,7 @@ class Reading:
                 raise
             self._cannot(f"the versions of {definition}", error)
             return ()
-        return tuple(gallery_version(definition, one) for one in listed)
+        return tuple(gallery_version(definition, resource) for resource in listed)
 
     def _listed(self, what: str, call: Callable[[], Any]) -> list[Json]:
         try:
@@ -176,12 +183,12 @@ class Reading:
             return {}
 
     def _scale_set(self, resource: Json) -> ScaleSet | None:
-        """A scale set that uses the gallery, or some instance of which does."""
+        """Return a scale set whose model or instances use the gallery, else None."""
         used = image_of(model_reference(resource))
         if not used.known:
             self.unread.append(f"which image the model of {resource['id']} names")
-        found, hands = scale_set(resource), ScaleSetHands(self.clients, str(resource["id"]))
-        listed = self._instances(hands, resource) if used.custom else []
+        found, client = scale_set(resource), ScaleSetClient(self.clients, str(resource["id"]))
+        listed = self._instances(client, resource) if used.custom else []
         instances = self._used(listed)
         if not instances and not any(
             of_gallery(found.image, name) for name in (self._id, *self.kin)
@@ -189,26 +196,26 @@ class Reading:
             return None
         found = replace(found, instances=instances)
         if unsettled(listed):
-            found = self._upgrade(found, hands)
+            found = self._upgrade(found, client)
         return found
 
-    def _instances(self, hands: ScaleSetHands, resource: Json) -> list[Json]:
-        """The instances; those of a flexible scale set are among the machines."""
+    def _instances(self, client: ScaleSetClient, resource: Json) -> list[Json]:
+        """Return the instances; those of a flexible scale set are in the list of machines."""
         mode = (resource.get("properties") or {}).get("orchestrationMode")
         if mode == "Flexible" or (resource.get("sku") or {}).get("capacity") == 0:
             return []
         try:
-            return hands.instances()
+            return client.instances()
         except NotFound:
             return []
         except CloudError as error:
             self._cannot(f"the instances of {resource['id']}", error)
             return []
 
-    def _upgrade(self, found: ScaleSet, hands: ScaleSetHands) -> ScaleSet:
-        """How far the upgrade is, asked only where the instances say that there is one."""
+    def _upgrade(self, found: ScaleSet, client: ScaleSetClient) -> ScaleSet:
+        """Add the state of the upgrade; called only where the instances hint at one."""
         try:
-            return replace(found, upgrade=hands.upgrade())
+            return replace(found, upgrade=client.upgrade())
         except CloudError as error:
             self._cannot(f"the upgrade of {found.id}", error)
             return found

@@ -1,4 +1,4 @@
-"""Virtual machines: made from a gallery version, looked at, and taken away with what they had."""
+"""Virtual machines: created from a gallery version, observed, and deleted with their disks."""
 
 from __future__ import annotations
 
@@ -15,52 +15,57 @@ from imagebake.azure.compute.scale_sets import handlers
 from imagebake.azure.model.gallery import TAG_PROTECTED
 from imagebake.azure.model.machine import (
     READY,
-    ExtensionWish,
+    ExtensionRequest,
     HandlerView,
+    MachineRequest,
     MachineView,
-    MachineWish,
 )
 from imagebake.azure.resources.resource_ids import names
 from imagebake.kernel.errors import CloudError
 
 Wait = Callable[[float | None], None]
-"""Waits for the end of an operation, for at most so many seconds; raises `CloudError`."""
+"""Waits for the end of an operation, for at most that many seconds; raises `CloudError`."""
 TOO_SLOW = "NotInTime"
 _OFF = ("stopped", "deallocated")
 
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """The machines of the endpoint's resource group."""
+    """The virtual machines of the endpoint's resource group."""
 
     clients: Clients
 
-    def create(self, wish: MachineWish) -> str:
-        """Make a machine and wait until it is provisioned, or `CloudError`; return its id.
+    def create(self, wish: MachineRequest) -> str:
+        """Create a machine, wait until it is provisioned, and return its id.
 
-        A machine that failed is still there.
+        Raises `CloudError`; a machine that failed to provision still exists.
         """
         self.order(wish)(None)
         return self.id_of(wish.name)
 
-    def order(self, wish: MachineWish) -> Wait:
-        """Ask for a machine; once Azure has agreed, return what waits until it is provisioned."""
+    def order(self, wish: MachineRequest) -> Wait:
+        """Request a machine; once Azure has accepted, return a function that waits for it."""
         machines = self.clients.compute.virtual_machines
         body = machine_body(wish, wish.location or self.clients.endpoint.location)
         doing = f"create machine {wish.name!r}"
         return self._begin(doing, machines.begin_create_or_update, self._group, wish.name, body)
 
     def id_of(self, machine: str) -> str:
-        """The id of the machine of that name."""
+        """Return the id of the machine *machine*."""
         group = self.clients.endpoint.group_id
         return f"{group}/providers/Microsoft.Compute/virtualMachines/{machine}"
 
     def extend(
-        self, machine: str, wish: ExtensionWish, *, location: str = "", limit: float | None = None
+        self,
+        machine: str,
+        wish: ExtensionRequest,
+        *,
+        location: str = "",
+        limit: float | None = None,
     ) -> None:
-        """Put an extension into a machine's model and wait until it is in place.
+        """Put an extension on a machine and wait until it is provisioned.
 
-        Azure waits for 90 minutes; who gives a *limit* in seconds is told earlier.
+        Azure waits for 90 minutes; *limit*, in seconds, ends the wait earlier.
         """
         extensions = self.clients.compute.virtual_machine_extensions
         wait = self._begin(
@@ -74,19 +79,19 @@ class Machines:
         wait(limit)
 
     def console(self, machine: str) -> str:
-        """What a machine with a console to be read has printed so far; empty while nobody knows."""
+        """Return a machine's serial console log; empty while boot diagnostics have none."""
         machines = self.clients.compute.virtual_machines
         doing = f"read the console of machine {machine!r}"
         try:
-            told = self.clients.ask(
+            diagnostics = self.clients.ask(
                 doing, machines.retrieve_boot_diagnostics_data, self._group, machine
             )
-            return self.clients.read(doing, str(told["serialConsoleLogBlobUri"]))
+            return self.clients.read(doing, str(diagnostics["serialConsoleLogBlobUri"]))
         except NotFound:
             return ""
 
     def view(self, machine: str) -> MachineView:
-        """What the machine's agent said last."""
+        """Return the machine's instance view: the agent's last report."""
         machines = self.clients.compute.virtual_machines
         doing = f"look at machine {machine!r}"
         return read_view(self.clients.ask(doing, machines.instance_view, self._group, machine))
@@ -106,21 +111,21 @@ class Machines:
         return view
 
     def tagged(self, tag: str) -> dict[str, str]:
-        """The machines with *tag*, by name, and what it says; none that is protected."""
+        """Return the values of *tag* by machine; machines that are protected are left out."""
         machines = self.clients.compute.virtual_machines
         found = self.clients.ask("list machines", machines.list, self._group)
         return {
-            str(one["name"]): str(one["tags"][tag])
-            for one in found
-            if tag in (tags := one.get("tags") or {}) and TAG_PROTECTED not in tags
+            str(machine["name"]): str(machine["tags"][tag])
+            for machine in found
+            if tag in (tags := machine.get("tags") or {}) and TAG_PROTECTED not in tags
         }
 
     def stopped(self, tag: str) -> tuple[str, ...]:
-        """The machines with *tag* that are not running."""
+        """Return the machines with *tag* that are not running."""
         return tuple(name for name in self.tagged(tag) if self.view(name).power in _OFF)
 
     def delete(self, machine: str) -> None:
-        """Delete a machine, its disk and its network interface; none is as good."""
+        """Delete a machine, its disk and its network interface, if it exists."""
         machines = self.clients.compute.virtual_machines
         doing = f"delete machine {machine!r}"
         try:
@@ -135,7 +140,7 @@ class Machines:
         return self.clients.endpoint.resource_group
 
     def _begin(self, doing: str, call: Callable[..., Any], /, *args: Any) -> Wait:  # noqa: ANN401
-        """Begin a long operation; return what waits for its end, for so many seconds at most."""
+        """Begin a long operation; return a function that waits for its end."""
         with self.clients.asking(doing):
             poller = call(*args)
 
@@ -152,8 +157,8 @@ class Machines:
         return wait
 
 
-def machine_body(wish: MachineWish, location: str) -> dict[str, Any]:
-    """The ARM body of a machine that takes everything it had along when it is deleted."""
+def machine_body(wish: MachineRequest, location: str) -> dict[str, Any]:
+    """Return the ARM body of a machine whose disk and network interface are deleted with it."""
     key_path = f"/home/{wish.user}/.ssh/authorized_keys"
     network = {
         "name": f"{wish.name}-nic",
@@ -198,15 +203,15 @@ def machine_body(wish: MachineWish, location: str) -> dict[str, Any]:
 
 
 _CONSOLE = {"bootDiagnostics": {"enabled": True}}
-"""Kept by Azure in storage of its own, with the machine."""
+"""Managed boot diagnostics: kept in a storage account of Azure's own."""
 
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def extension_body(wish: ExtensionWish, location: str) -> dict[str, Any]:
-    """The ARM body of an extension, whose version must not move."""
+def extension_body(wish: ExtensionRequest, location: str) -> dict[str, Any]:
+    """Return the ARM body of an extension that is not upgraded automatically."""
     return {
         "location": location,
         "properties": {
@@ -220,17 +225,17 @@ def extension_body(wish: ExtensionWish, location: str) -> dict[str, Any]:
 
 
 def read_view(document: dict[str, Any]) -> MachineView:
-    """The instance view in our words."""
+    """Parse an instance view."""
     agent = document.get("vmAgent") or {}
-    status: dict[str, Any] = next(iter(agent.get("statuses") or ()), {})
-    codes = [str(one.get("code", "")) for one in document.get("statuses") or ()]
+    agent_status: dict[str, Any] = next(iter(agent.get("statuses") or ()), {})
+    codes = [str(status.get("code", "")) for status in document.get("statuses") or ()]
     power = next((code for code in codes if code.startswith("PowerState/")), "")
     return MachineView(
         power=power.removeprefix("PowerState/"),
         agent_version=str(agent.get("vmAgentVersion") or ""),
-        agent_ready=status.get("displayStatus") == READY,
-        agent_message=str(status.get("message") or ""),
-        handlers=tuple(_handler(one) for one in agent.get("extensionHandlers") or ()),
+        agent_ready=agent_status.get("displayStatus") == READY,
+        agent_message=str(agent_status.get("message") or ""),
+        handlers=tuple(_handler(handler) for handler in agent.get("extensionHandlers") or ()),
     )
 
 
@@ -247,19 +252,21 @@ def _handler(document: dict[str, Any]) -> HandlerView:
 def machine_extensions(
     clients: Clients, machines: Iterable[str]
 ) -> tuple[dict[str, Mapping[str, str]], tuple[str, ...]]:
-    """By machine, in lower case, what the agent calls each extension; and what was not read.
+    """Return the extensions by machine (ids in lower case), and why some could not be read.
 
-    That is a request for each machine: Azure's lists have the ids of extensions only.
+    Each is a mapping from the extension's name to its handler. This takes a request for each
+    machine: Azure's lists have only the ids of extensions.
     """
     wanted = list(machines)
-    told = run_concurrently(functools.partial(_of, clients, one) for one in wanted)
-    found = {one.lower(): said for one, said in zip(wanted, told, strict=True)}
-    unread = tuple(said for said in found.values() if isinstance(said, str))
-    return {one: said for one, said in found.items() if not isinstance(said, str)}, unread
+    answers = run_concurrently(functools.partial(_of, clients, machine) for machine in wanted)
+    found = {machine.lower(): answer for machine, answer in zip(wanted, answers, strict=True)}
+    unread = tuple(answer for answer in found.values() if isinstance(answer, str))
+    read = {machine: answer for machine, answer in found.items() if not isinstance(answer, str)}
+    return read, unread
 
 
 def _of(clients: Clients, machine: str) -> Mapping[str, str] | str:
-    """The extensions of *machine*, or why they are not known."""
+    """Return the handlers of *machine* by extension, or why they could not be read."""
     place = names(machine, "resourcegroups", "virtualmachines")
     operations = clients.compute.virtual_machine_extensions
     try:

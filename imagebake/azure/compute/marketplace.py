@@ -1,4 +1,4 @@
-"""What the marketplace has in a region: versions of images and of extensions."""
+"""Versions of images and extensions that the marketplace offers in a region."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Versions = Mapping[str, Mapping[str, Any]]
 def image_versions(
     clients: Clients, location: str, publisher: str, offer: str, sku: str
 ) -> Versions:
-    """The versions of an image in *location*; none where it is not offered there."""
+    """Return the versions of an image in *location*; none where it is not offered there."""
     call = clients.compute.virtual_machine_images.list
     doing = f"list the versions of image {publisher}:{offer}:{sku} in {location}"
     return _versions(clients, doing, call, location, publisher, offer, sku)
 
 
 def extension_versions(clients: Clients, location: str, publisher: str, kind: str) -> Versions:
-    """The versions of an extension in *location*; none where it is not offered there."""
+    """Return the versions of an extension in *location*; none where it is not offered."""
     call = clients.compute.virtual_machine_extension_images.list_versions
     doing = f"list the versions of extension {publisher}.{kind} in {location}"
     return _versions(clients, doing, call, location, publisher, kind)
@@ -43,18 +43,18 @@ def _versions(
         listed = clients.ask(doing, call, *place, expand=_EXPAND)
     except NotFound:
         return {}
-    documents = [one.as_dict() for one in listed]
-    return {str(one["name"]): one.get("properties") or {} for one in documents}
+    versions = [version.as_dict() for version in listed]
+    return {str(version["name"]): version.get("properties") or {} for version in versions}
 
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceSource:
-    """Asks every target region; a version that one of them lacks says so."""
+    """Source of candidates that lists every target region and notes where a version lacks."""
 
     clients: Callable[[], Clients]
 
     def candidates(self, question: Question) -> tuple[Candidate, ...]:
-        """Every version that any region has."""
+        """Return every version that any of the regions has."""
         images = question.origin is Origin.IMAGES
         ask: Callable[..., Versions] = image_versions if images else extension_versions
         candidate = _image if images else _extension
@@ -68,10 +68,12 @@ class MarketplaceSource:
                 hint="are publisher, offer, sku or type right? an emulator offers what the"
                 " setting marketplace names",
             )
-        versions = {name: said for one in found.values() for name, said in one.items()}
+        merged = {
+            name: properties for listed in found.values() for name, properties in listed.items()
+        }
         return tuple(
             candidate(version, properties, _missing(version, found))
-            for version, properties in sorted(versions.items())
+            for version, properties in sorted(merged.items())
         )
 
 
@@ -80,7 +82,7 @@ def _missing(version: str, found: Mapping[str, Versions]) -> tuple[str, ...]:
 
 
 def _image(version: str, properties: Mapping[str, Any], missing: tuple[str, ...]) -> Candidate:
-    """An image, whose version has its day in it where its publisher follows the custom."""
+    """Build a candidate for an image; publishers by custom put the date into the version."""
     status = properties.get("imageDeprecationStatus") or {}
     state = str(status.get("imageState") or "Active")
     end = str(status.get("scheduledDeprecationTime") or "")[:10]

@@ -1,4 +1,4 @@
-"""Which image something was made from, as Azure's image references say it."""
+"""Azure's image references: which image a machine or a scale set was made from."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ _MARKETPLACE = ("publisher", "offer", "sku")
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """What an image reference names.
+class ImageReference:
+    """A parsed image reference.
 
-    *image* is the id of a gallery image or version, as it is written there; empty where it is
-    no gallery's. *exact* is the version's id, where Azure says which one it was. *known* is
-    false where nobody knows how to read the reference.
+    *image* is the id of a gallery image or version, as it is written there; empty for an
+    image of no gallery. *exact* is the version's id, where Azure reports it. *known* is false
+    for a kind of reference that we cannot read.
     """
 
     image: str = ""
     exact: str | None = None
     known: bool = True
     custom: bool = False
-    """Whether it is no image of the marketplace: it may have been another custom one before."""
+    """Whether it is a custom image, not the marketplace's: earlier ones may have been, too."""
 
 
-def image_of(reference: Mapping[str, Any] | None) -> Used:
-    """Read an image reference; none at all is a disk that was attached, or no disk."""
+def image_of(reference: Mapping[str, Any] | None) -> ImageReference:
+    """Parse an image reference; none means an attached disk, or no disk."""
     if not reference:
-        return Used()
+        return ImageReference()
     for name in _FOREIGN:
         if reference.get(name):
-            return Used(image=str(reference[name]), custom=True)
+            return ImageReference(image=str(reference[name]), custom=True)
     named = str(reference.get("id") or "")
     if "/galleries/" in named.lower() and "/images/" in named.lower():
-        return Used(image=named, exact=_exact(named, reference.get("exactVersion")), custom=True)
+        exact = _exact(named, reference.get("exactVersion"))
+        return ImageReference(image=named, exact=exact, custom=True)
     if "/providers/microsoft.compute/images/" in named.lower():
-        return Used(custom=True)
+        return ImageReference(custom=True)
     if not named and any(reference.get(name) for name in _MARKETPLACE):
-        return Used()
-    # A marketplace image may have an id, too: that of its offer in the location.
+        return ImageReference()
+    # A marketplace image may have an id, too: that of its offer in the region.
     marketplace = "/artifacttypes/vmimage/" in named.lower()
-    return Used(known=marketplace, custom=not marketplace)
+    return ImageReference(known=marketplace, custom=not marketplace)
 
 
 def of_gallery(image: str, gallery_id: str) -> bool:
-    """Whether *image* may be of the gallery: shared ones do not name it by its id."""
+    """Return whether *image* may be of the gallery: shared ids do not name their gallery."""
     low = image.lower()
     return low.startswith((f"{gallery_id.lower()}/", "/sharedgalleries/", "/communitygalleries/"))
 
@@ -61,7 +62,7 @@ def _exact(named: str, version: object) -> str | None:
 
 
 def sources(templates: Iterable[Mapping[str, Any]], gallery_id: str) -> dict[str, tuple[str, ...]]:
-    """What of the gallery image templates start from, each with the templates that do."""
+    """Return the ids of image templates by the gallery image that each starts from."""
     found: dict[str, tuple[str, ...]] = {}
     for template in templates:
         source = (template.get("properties") or {}).get("source") or {}

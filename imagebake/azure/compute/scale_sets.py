@@ -1,4 +1,4 @@
-"""Scale sets: what their model says, what their instances run, and how both are changed."""
+"""Scale sets: their model, their instances, and rolling upgrades."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ _STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleSetHands:
-    """What is done with the scale set of an ARM id."""
+class ScaleSetClient:
+    """Client of the scale set with an ARM id."""
 
     clients: Clients
     id: str
 
     def read(self) -> ScaleSet | None:
-        """The scale set as it is now, without its instances, or None."""
+        """Return the scale set without its instances, or None."""
         found = self.clients.find(f"read scale set {self}", self._sets.get, *self._place)
         return scale_set(found) if found else None
 
     def instances(self) -> list[dict[str, Any]]:
-        """The instances of a scale set of uniform orchestration, as ARM writes them."""
+        """Return the instances of a scale set in uniform orchestration, as ARM JSON."""
         listed: list[dict[str, Any]] = self.clients.ask(
             f"list the instances of scale set {self}",
             self.clients.compute.virtual_machine_scale_set_vms.list,
@@ -53,13 +53,13 @@ class ScaleSetHands:
         *,
         max_unhealthy_percent: int | None = None,
     ) -> None:
-        """Write another image into the model, if it is still the one of *etag*.
+        """Write the image *version_id* into the model, if its etag still is *etag*.
 
         An upgrade does not begin where more than *max_unhealthy_percent* of the instances are
-        unhealthy (by default as many as may be unavailable), whatever made them so. Raises
-        `ChangedMeanwhile`, with who did it, when the model is another; nothing is raised when
-        the image is there already, because an answer may have been lost. Does not wait: the
-        model is written at once, and what it sets off is followed by `upgrade`.
+        unhealthy (by default as many as may be unavailable), whatever the cause. Raises
+        `ChangedMeanwhile`, naming the last writer, when the etag differs; not when the image
+        is set already, because the answer to an earlier attempt may have been lost. Does not
+        wait: the model is written at once, and `upgrade` reports the upgrade that follows.
         """
         from azure.core import MatchConditions  # noqa: PLC0415 - importing it takes long
 
@@ -87,7 +87,7 @@ class ScaleSetHands:
             self._unless_it_was_us(error, version_id)
 
     def start_upgrade(self) -> None:
-        """Bring the instances to the model, a batch at a time, unless that is under way."""
+        """Start a rolling upgrade of the instances to the model, unless one is running."""
         upgrades = self.clients.compute.virtual_machine_scale_set_rolling_upgrades
         doing = f"start the upgrade of scale set {self}"
         try:
@@ -97,7 +97,7 @@ class ScaleSetHands:
                 raise
 
     def cancel_upgrade(self) -> None:
-        """Stop a rolling upgrade after the batch that is under way, where there is one."""
+        """Cancel the rolling upgrade, if one is running, after its current batch."""
         upgrades = self.clients.compute.virtual_machine_scale_set_rolling_upgrades
         doing = f"cancel the upgrade of scale set {self}"
         try:
@@ -107,7 +107,7 @@ class ScaleSetHands:
                 raise
 
     def upgrade(self) -> UpgradeState:
-        """How far the last rolling upgrade is; one that left failed instances has failed."""
+        """Return the state of the last rolling upgrade; failed where it left failed instances."""
         found = self.clients.find(
             f"read the upgrade of scale set {self}",
             self.clients.compute.virtual_machine_scale_set_rolling_upgrades.get_latest,
@@ -143,7 +143,7 @@ class ScaleSetHands:
 
 
 def changed_by(resource: Mapping[str, Any] | None) -> str:
-    """Who changed *resource* last, and when, as far as Azure says."""
+    """Return a clause that names the last writer of *resource*, and the time, if known."""
     if not resource:
         return "somebody deleted it"
     data = resource.get("systemData") or {}
@@ -153,7 +153,7 @@ def changed_by(resource: Mapping[str, Any] | None) -> str:
 
 
 def scale_set(resource: Mapping[str, Any]) -> ScaleSet:
-    """A scale set of ARM's as ours, without its instances; *image* is empty for no gallery's."""
+    """Parse a scale set without its instances; *image* is empty where no gallery is named."""
     return ScaleSet(
         id=str(resource["id"]),
         name=str(resource["name"]),
@@ -165,19 +165,19 @@ def scale_set(resource: Mapping[str, Any]) -> ScaleSet:
     )
 
 
-def handlers(listed: Mapping[str, Any] | None) -> dict[str, str]:
-    """The extensions in a model: by their names there, what the agent calls each."""
-    ones = (listed or {}).get("extensions") or ()
-    told = ((str(one.get("name") or ""), one.get("properties") or {}) for one in ones)
+def handlers(profile: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the handlers of an extension profile by the extensions' names."""
+    extensions = (profile or {}).get("extensions") or ()
+    named = ((str(item.get("name") or ""), item.get("properties") or {}) for item in extensions)
     return {
-        name: handler_name(str(said["publisher"]), str(said["type"]))
-        for name, said in told
-        if said.get("publisher") and said.get("type")
+        name: handler_name(str(properties["publisher"]), str(properties["type"]))
+        for name, properties in named
+        if properties.get("publisher") and properties.get("type")
     }
 
 
 def model_reference(resource: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The image reference in a scale set's model; None where the model has none."""
+    """Return the image reference in a scale set's model, or None."""
     storage = _model(resource).get("storageProfile") or {}
     reference: Mapping[str, Any] | None = storage.get("imageReference")
     return reference
@@ -191,7 +191,7 @@ def _model(resource: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def machine(resource: Mapping[str, Any]) -> Machine:
-    """A machine or an instance of ARM's as ours; *image* is empty for no gallery's."""
+    """Parse a machine or an instance; *image* is empty where no gallery is named."""
     profile = (resource.get("properties") or {}).get("storageProfile") or {}
     used = image_of(profile.get("imageReference"))
     return Machine(
@@ -204,16 +204,16 @@ def machine(resource: Mapping[str, Any]) -> Machine:
 
 
 def unsettled(resources: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether some instances differ from the model, from one another, or are not well.
+    """Return whether some instances lag behind the model, differ, or have failed.
 
-    That is where an upgrade is under way, has failed, or is still to be started.
+    That is where an upgrade is running, has failed, or has not been started.
     """
     exact: set[str] = set()
     for resource in resources:
         properties = resource.get("properties") or {}
-        one = machine(resource)
-        fixed = one.image if "/versions/" in one.image.lower() else None
-        exact.add((one.exact or fixed or "").lower())
+        instance = machine(resource)
+        fixed = instance.image if "/versions/" in instance.image.lower() else None
+        exact.add((instance.exact or fixed or "").lower())
         if properties.get("latestModelApplied") is False:
             return True
         if properties.get("provisioningState") == "Failed":

@@ -1,4 +1,4 @@
-"""Scale sets moved side by side: each begun after a random rest, all looked at until they end."""
+"""Rolling upgrades of several scale sets: started with random delays, polled until they end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORKERS = 8
 _ATTEMPTS = 3
 _ALL = 100
 _STAGGER = 3
-"""The attempt whose back-off a scale set rests before it is begun."""
+"""Attempt whose back-off is the delay before a scale set is started."""
 _ENDED = {
     UpgradeState.DONE: "",
     UpgradeState.FAILED: "its rolling upgrade failed",
@@ -25,10 +25,10 @@ _ENDED = {
 
 
 class ScaleSets(Protocol):
-    """What is asked of the scale sets of a fleet."""
+    """The operations on scale sets that an upgrade needs."""
 
     def scale_set(self, scale_set_id: str) -> ScaleSet | None:
-        """One scale set as it is now, without its instances; None where it is gone."""
+        """Return a scale set without its instances; None where it does not exist."""
 
     def move(
         self,
@@ -39,21 +39,21 @@ class ScaleSets(Protocol):
         *,
         max_unhealthy_percent: int | None = None,
     ) -> None:
-        """Write another image into the model, if the model is still the one of *etag*."""
+        """Write the image *version_id* into the model, if its etag still is *etag*."""
 
     def start_upgrade(self, scale_set_id: str) -> None:
-        """Bring the instances to the model, a part of them at a time."""
+        """Start a rolling upgrade of the instances to the model."""
 
     def upgrade(self, scale_set_id: str) -> UpgradeState:
-        """How far the last rolling upgrade is."""
+        """Return the state of the last rolling upgrade."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A scale set that is to run *to*; *was* is what its model says.
+class UpgradeRequest:
+    """A scale set to upgrade to the image *to*; *was* is the image in its model.
 
     With *whatever_health* it is upgraded however many of its instances are unhealthy, because
-    what they run is what makes them so.
+    the image that they run may be the cause.
     """
 
     scale_set: str
@@ -65,11 +65,11 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upgrades:
-    """Hands for scale sets; *rest* is how many seconds pass between two looks at them all.
+class UpgradeRunner:
+    """Runs upgrades; *rest* is the mean of seconds between two polls of all, *limit* their most.
 
-    *hold* is called before each round of looks and raises where the work has to stop: what
-    has begun goes on by itself then.
+    *hold* is called before each poll and raises where the work has to stop: upgrades that
+    have begun then go on by themselves.
     """
 
     sets: ScaleSets
@@ -78,15 +78,15 @@ class Upgrades:
     limit: float
     hold: Callable[[], None]
 
-    def carry_out(
-        self, wishes: Iterable[Wish], on_end: Callable[[str, str], None]
+    def run(
+        self, requests: Iterable[UpgradeRequest], on_end: Callable[[str, str], None]
     ) -> dict[str, str]:
-        """Upgrade all of *wishes* side by side; why each of those failed that did.
+        """Run all *requests* concurrently; return the reasons of the failed ones by scale set.
 
-        *on_end* is told of each scale set once, with the reason where it failed. A scale set
-        that is gone has ended well. Raises `RolloutRefused` when one is at it for too long.
+        *on_end* is called once for each scale set, with the reason where it failed. A scale
+        set that was deleted counts as upgraded. Raises `RolloutRefused` after *limit*.
         """
-        wanted = list(wishes)
+        wanted = list(requests)
         ended: dict[str, str] = {}
 
         def end(name: str, why: str) -> None:
@@ -95,7 +95,7 @@ class Upgrades:
 
         with ThreadPoolExecutor(max_workers=min(_WORKERS, max(1, len(wanted)))) as pool:
             begun: dict[str, Future[None]] = {
-                one.scale_set: pool.submit(self._begin, one) for one in wanted
+                request.scale_set: pool.submit(self._begin, request) for request in wanted
             }
         for name, future in begun.items():
             try:
@@ -107,34 +107,34 @@ class Upgrades:
         self._watch([name for name in begun if name not in ended], end)
         return {name: why for name, why in ended.items() if why}
 
-    def _begin(self, wish: Wish) -> None:
+    def _begin(self, request: UpgradeRequest) -> None:
         self.patience.sleep(self.patience.backoff(_STAGGER))
-        if wish.was.lower() != wish.to.lower() or wish.whatever_health:
-            self._move(wish)
-        self._start(wish.scale_set)
+        if request.was.lower() != request.to.lower() or request.whatever_health:
+            self._move(request)
+        self._start(request.scale_set)
 
-    def _move(self, wish: Wish) -> None:
-        """Write the model; where somebody was faster or no answer came, look and go on from there.
+    def _move(self, request: UpgradeRequest) -> None:
+        """Write the model; after a conflict or a lost answer, read it and retry on its etag.
 
-        A change of something else, such as how many instances there are, is not in the way.
+        A change of something else, such as the number of instances, is no obstacle.
         """
-        etag = wish.etag
+        etag = request.etag
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.sets.move(
-                    wish.scale_set,
-                    wish.to,
+                    request.scale_set,
+                    request.to,
                     etag,
-                    wish.max_unavailable_percent,
-                    max_unhealthy_percent=_ALL if wish.whatever_health else None,
+                    request.max_unavailable_percent,
+                    max_unhealthy_percent=_ALL if request.whatever_health else None,
                 )
             except (Conflict, Unanswered):
-                found = self.sets.scale_set(wish.scale_set)
-                if found is None or found.image.lower() == wish.to.lower():
+                found = self.sets.scale_set(request.scale_set)
+                if found is None or found.image.lower() == request.to.lower():
                     return
-                if found.image.lower() != wish.was.lower():
+                if found.image.lower() != request.was.lower():
                     raise CloudError(
-                        f"its image is no longer {wish.was} but {found.image}", code="Changed"
+                        f"its image is no longer {request.was} but {found.image}", code="Changed"
                     ) from None
                 if attempt == _ATTEMPTS:
                     raise
@@ -144,7 +144,7 @@ class Upgrades:
                 return
 
     def _start(self, name: str) -> None:
-        """Start the upgrade, unless one runs: it may be ours, begun without an answer."""
+        """Start the upgrade, unless one runs: it may be ours, started without an answer."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.sets.start_upgrade(name)
@@ -178,7 +178,7 @@ class Upgrades:
                 self.patience.sleep(self.rest * (0.5 + self.patience.jitter()))
 
     def _look(self, name: str) -> str | None:
-        """How an upgrade has ended: empty when well; None while it goes on."""
+        """Return how an upgrade has ended, empty for success; None while it runs."""
         try:
             return _ENDED.get(self.sets.upgrade(name))
         except NotFound:

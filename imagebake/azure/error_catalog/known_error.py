@@ -1,4 +1,4 @@
-"""One entry of the catalogue of Azure's errors."""
+"""An entry of the catalogue of Azure's errors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a message is about, why Azure says it, and what to do next.
+class KnownError:
+    """Cause and remedy of an error message.
 
-    *pattern* is looked for in `CODE: MESSAGE`, the message on one line, case and all.
+    *pattern* is searched for, case-sensitively, in `CODE: MESSAGE` on a single line.
     """
 
     id: str
@@ -19,8 +19,8 @@ class Meaning:
     cause: str
     hint: str
 
-    def claims(self, text: str) -> bool:
-        """Whether *text* is such a message."""
+    def matches(self, text: str) -> bool:
+        """Return whether *text* is such a message."""
         return _compiled(self.pattern).search(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What Azure's error messages mean: one entry for each that has a known cause and a way out."""
+"""Lookup of Azure's error messages in the catalogue of known errors."""
 
 from __future__ import annotations
 
@@ -7,47 +7,51 @@ from dataclasses import dataclass
 
 from imagebake.azure.error_catalog.builds import BUILDS, TEMPLATES
 from imagebake.azure.error_catalog.galleries import GALLERIES
-from imagebake.azure.error_catalog.known_error import Meaning
+from imagebake.azure.error_catalog.known_error import KnownError
 from imagebake.azure.error_catalog.requests import ARM
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
-    """The entries about one thing, and where their messages were found."""
+class CatalogChapter:
+    """Entries about one topic, and the source of their messages."""
 
     title: str
     source: str
-    meanings: tuple[Meaning, ...]
+    errors: tuple[KnownError, ...]
 
 
 CHAPTERS = (
-    Chapter(
+    CatalogChapter(
         "Image templates",
         "Microsoft's *Troubleshoot Azure VM Image Builder*, and the error codes of its API",
         TEMPLATES,
     ),
-    Chapter("Builds", "Microsoft's *Troubleshoot Azure VM Image Builder*, and build logs", BUILDS),
-    Chapter(
+    CatalogChapter(
+        "Builds", "Microsoft's *Troubleshoot Azure VM Image Builder*, and build logs", BUILDS
+    ),
+    CatalogChapter(
         "Galleries", "Microsoft's *Troubleshoot images in an Azure Compute Gallery*", GALLERIES
     ),
-    Chapter("Every request", "the common error codes of Azure Resource Manager and Entra", ARM),
+    CatalogChapter(
+        "Every request", "the common error codes of Azure Resource Manager and Entra", ARM
+    ),
 )
-"""In the order in which they are asked: what is said about one thing before what holds for all."""
+"""In order of lookup: specific topics before those that match every request."""
 
-MEANINGS = tuple(meaning for chapter in CHAPTERS for meaning in chapter.meanings)
-"""All entries; no two of them claim one message."""
+KNOWN_ERRORS = tuple(entry for chapter in CHAPTERS for entry in chapter.errors)
+"""All entries; no two of them match the same message."""
 
 LATE_DISTRIBUTION = "distribution-timeout"
-"""The run has failed, and its version may be there all the same a little later."""
+"""Id of the error of a run that failed although its version may still be distributed."""
 
 
-def meaning(code: str, message: str) -> Meaning | None:
-    """What an error *code* with *message* means, where that is known."""
+def known_error(code: str, message: str) -> KnownError | None:
+    """Return the catalogue's entry for an error, or None."""
     text = f"{code}: {' '.join(message.split())}"
-    return next((one for one in MEANINGS if one.claims(text)), None)
+    return next((entry for entry in KNOWN_ERRORS if entry.matches(text)), None)
 
 
-def meaning_of_line(line: str) -> Meaning | None:
-    """What one line of a build's output means; only entries about builds are asked."""
+def known_build_error(line: str) -> KnownError | None:
+    """Return the entry for a line of a build's output, from the entries about builds, or None."""
     text = re.sub(r"\s+", " ", line)
-    return next((one for one in BUILDS if one.claims(text)), None)
+    return next((entry for entry in BUILDS if entry.matches(text)), None)

@@ -1,6 +1,6 @@
-"""The logs of builds: blobs in the storage account of a template's staging group.
+"""Logs of builds: blobs in the storage account of a template's staging group.
 
-They go with the template, so whoever deletes it keeps them first.
+They are deleted with the template, so its deleter must save them first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PackerLogs:
     clients: Clients
 
     def read(self, template: str, offset: int = 0) -> bytes:
-        """What is in the log of the last run of *template* from *offset* on; maybe nothing yet."""
+        """Return the log of *template*'s last run from *offset* on; empty while there is none."""
         blobs = self._blobs(template)
         run = blobs[-1].rpartition("/")[0] if blobs else ""
         names = [f"{run}/{name}" for name in _ORDER if f"{run}/{name}" in blobs]
@@ -46,7 +46,7 @@ class PackerLogs:
         return b"".join(self._blob(name, 0) for name in names)[offset:]
 
     def keep(self, template: str, folder: Path) -> Path | None:
-        """Put the log of the last run of *template* into *folder*; None where there is none."""
+        """Save the log of *template*'s last run in *folder*; None where there is no log."""
         content = self.read(template)
         if not content:
             return None
@@ -55,7 +55,7 @@ class PackerLogs:
         return path
 
     def _blobs(self, template: str) -> list[str]:
-        """The addresses of the logs, those of the last run last."""
+        """Return the addresses of the logs, those of the last run last."""
         found: list[tuple[dt.datetime, str]] = []
         for account in self._accounts(template):
             try:
@@ -63,7 +63,7 @@ class PackerLogs:
             except NotFound:
                 continue
             found += [(when, f"{account}{_CONTAINER}/{name}") for name, when in _listed(listed)]
-        return [address for _, address in sorted(found, key=lambda one: one[0])]
+        return [address for _, address in sorted(found, key=lambda log: log[0])]
 
     def _accounts(self, template: str) -> Iterator[str]:
         operations = self.clients.image_builder.virtual_machine_image_templates
@@ -108,7 +108,7 @@ class PackerLogs:
 
 
 def _listed(document: bytes) -> Iterator[tuple[str, dt.datetime]]:
-    """Names and times in a list of blobs."""
+    """Yield names and times of the logs in a list of blobs."""
     if _XML_DANGER.search(document):
         return
     for blob in ET.fromstring(document).iter("Blob"):  # noqa: S314 - see above

@@ -1,9 +1,9 @@
-"""The life of an image template: made for one bake, run once, deleted whatever happened.
+"""Life of an image template: created for a bake, run, deleted in every case.
 
-Azure cannot update a template, refuses a second run of a running one, and answers a lost
-request with silence. So a template is named by what it bakes; whatever has that name
-already is a bake of the same thing, by a process that was killed or by another machine,
-and is waited for rather than started twice.
+Azure cannot update a template, refuses a second run of a running one, and the answer to a
+request may be lost. So a template is named after what it bakes; an existing one of that name
+is a bake of the same image, by a process that was killed or by another machine, and is waited
+for rather than started twice.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _ROUNDS = 6
 class ImageTemplates:
     """The image templates of the endpoint's resource group.
 
-    *is_free* says whether an image version's id can still be made; *note* tells people
-    what was found and done about it.
+    *is_free* returns whether an image version's id can still be created; *note* receives
+    messages about existing templates.
     """
 
     clients: Clients
@@ -38,10 +38,10 @@ class ImageTemplates:
 
     @contextlib.contextmanager
     def template(self, name: str, body: Mapping[str, Any]) -> Iterator[Run]:
-        """The template *name* with *body*, ready to run; deleted when the context is left.
+        """Create the template *name* with *body*, ready to run; delete it on leaving.
 
-        A run of our own that is still going then is cancelled first; one that was adopted
-        is left alone when we have to go before it ends.
+        On an error our own run is cancelled first; an adopted run is left alone. Where Azure
+        does not answer, the template stays: its run can be picked up later.
         """
         adopted = False
         try:
@@ -58,9 +58,9 @@ class ImageTemplates:
 
     @contextlib.contextmanager
     def adopted(self, name: str, target: str) -> Iterator[Run]:
-        """The template *name*, which exists and makes *target*, to be followed.
+        """Follow the template *name*, which exists and creates *target*.
 
-        It is deleted when the context is left and its run has ended.
+        It is deleted on leaving, once its run has ended.
         """
         try:
             yield Run(self.clients, name, target, adopted=True)
@@ -73,11 +73,11 @@ class ImageTemplates:
         self.delete(name, cancel=False)
 
     def exists(self, name: str) -> bool:
-        """Whether there is a template *name* that nobody is deleting."""
+        """Return whether there is a template *name* that is not being deleted."""
         return self._settled(name) is not None
 
     def check(self, body: Mapping[str, Any]) -> None:
-        """Refuse what Azure would refuse minutes later: raises `RenderError` with all of it."""
+        """Check *body* offline; raises `RenderError` with all that Azure would refuse later."""
         from imagebake.azure.image_builder.template_check import check_template  # noqa: PLC0415 - imports azure
 
         if complaints := check_template(body):
@@ -87,7 +87,7 @@ class ImageTemplates:
             )
 
     def delete(self, name: str, *, cancel: bool) -> None:
-        """Delete a template where it exists; *cancel* what it runs, or leave it alone."""
+        """Delete a template, if it exists; *cancel* its run, or leave a running one alone."""
         for _ in range(_ROUNDS):
             there = self._settled(name)
             if there is None:
@@ -106,24 +106,24 @@ class ImageTemplates:
         )
 
     def outputs(self, name: str) -> tuple[tuple[str, str], ...]:
-        """What the last run distributed: a run output's name, and an ARM id or an address."""
+        """Return the outputs of the last run: name, and ARM id or address."""
         listed = self.clients.ask(
             f"list what image template {name!r} made",
             self._operations.list_run_outputs,
             self._group,
             name,
         )
-        found = ((one["name"], one["properties"]) for one in listed)
+        listing = ((output["name"], output["properties"]) for output in listed)
         return tuple(
-            (output, str(made.get("artifactId") or made.get("artifactUri") or ""))
-            for output, made in found
+            (name, str(properties.get("artifactId") or properties.get("artifactUri") or ""))
+            for name, properties in listing
         )
 
     def _obtain(self, name: str, body: dict[str, Any]) -> Run:
         for _ in range(_ROUNDS):
             there = self._settled(name)
             if there is None:
-                with contextlib.suppress(Conflict):  # somebody was faster, or our reply was lost
+                with contextlib.suppress(Conflict):  # created by another, or our answer was lost
                     create = self._operations.begin_create_or_update
                     self.clients.ask(
                         f"create image template {name!r}", create, self._group, name, body
@@ -144,7 +144,7 @@ class ImageTemplates:
         )
 
     def _fresh(self, there: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
-        """Whether a template that nobody has run yet would make what *body* makes."""
+        """Return whether a template that never ran would bake the same as *body*."""
         return (
             _state(there) == "Succeeded"
             and not _run_state(there)
@@ -153,7 +153,7 @@ class ImageTemplates:
         )
 
     def _settled(self, name: str) -> dict[str, Any] | None:
-        """The template once nothing changes it any more but a run."""
+        """Return the template once nothing but a run may change it; None where it is gone."""
         while True:
             there: dict[str, Any] | None = self.clients.find(
                 f"read image template {name!r}", self._operations.get, self._group, name
@@ -183,15 +183,15 @@ class ImageTemplates:
 
 
 def _with_fingerprint(body: Mapping[str, Any]) -> dict[str, Any]:
-    """*body* tagged with a digest of what it makes, but for the version's number and its tags."""
+    """Tag *body* with a digest of its inputs, without the version's number and its tags."""
     properties = body["properties"]
     parts = ("source", "customize", "validate", "optimize", "vmProfile")
-    said = {part: properties.get(part) for part in parts}
+    content = {part: properties.get(part) for part in parts}
     later = ("errorHandling", "additionalDataDisks", "stagingResourceGroup", "managedResourceTags")
-    said |= {part: properties[part] for part in later if part in properties}
+    content |= {part: properties[part] for part in later if part in properties}
     if further := properties["distribute"][1:]:
-        said["distribute"] = [{**one, "artifactTags": None} for one in further]
-    digest = sha256_json(said)
+        content["distribute"] = [{**output, "artifactTags": None} for output in further]
+    digest = sha256_json(content)
     return {**body, "tags": {**(body.get("tags") or {}), TAG_FINGERPRINT: digest}}
 
 

@@ -1,7 +1,7 @@
-"""What bakes left in the cloud: templates that are over or stuck, staging groups of none.
+"""Leftovers of bakes in the cloud: ended or stuck templates, orphaned staging groups.
 
-Only what is provably ours is ever named for deletion: a template by its tag, a staging group by
-the service's own tags and a template's name that only imagebake gives.
+Only resources that are provably ours are proposed for deletion: a template by its tag, a
+staging group by the service's own tags and a template name in imagebake's form.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.errors import NotFound
 from imagebake.azure.client.serialize import moment
 from imagebake.azure.image_builder.image_templates import TAG_FINGERPRINT
-from imagebake.azure.image_builder.trigger_templates import TAG_STANDING
+from imagebake.azure.image_builder.trigger_templates import TAG_TRIGGER_TEMPLATE
 from imagebake.kernel.errors import CloudError
 
 
-class Kind(enum.StrEnum):
-    """What was left."""
+class LeftoverKind(enum.StrEnum):
+    """Kind of a leftover."""
 
     TEMPLATE = "image template"
     STAGING = "staging group"
     RUN = "run"
 
 
-class Act(enum.StrEnum):
-    """What is done about it: ended by the note of its run, deleted, or left alone."""
+class CleanupAction(enum.StrEnum):
+    """Action on a leftover: end it by its run's note, delete it, drop its note, leave it."""
 
     ADOPT = "adopt"
     DELETE = "delete"
@@ -40,16 +40,16 @@ class Act(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """One thing, with its ARM id, and why it may or may not go."""
+    """A leftover resource, with its ARM id, the action on it and the reason."""
 
-    kind: Kind
+    kind: LeftoverKind
     id: str
     name: str
-    act: Act
+    act: CleanupAction
     why: str
 
     def to_json(self) -> dict[str, Any]:
-        """The leftover for programs."""
+        """Return the leftover as JSON."""
         return {
             "kind": self.kind.value,
             "id": self.id,
@@ -63,18 +63,18 @@ _GROUPS_API = "2021-04-01"
 _SETTLING = frozenset({"Creating", "Updating", "Deleting"})
 _GOING = frozenset({"Running", "Canceling"})
 _GRACE = dt.timedelta(hours=1)
-"""Younger than this, something may be in the hands of a bake that is going on."""
+"""A younger resource may belong to a bake that is running."""
 _BESIDES = dt.timedelta(hours=2)
-"""What a run may take besides its build, before it counts as stuck."""
+"""Time of a run besides its build, after which it counts as stuck."""
 _DEFAULT_MINUTES = 240
 _DELETION_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leftovers:
-    """The leftovers of the endpoint's resource group; *images* are the names that are ours.
+    """Finder of the leftovers in the endpoint's resource group; *images* are our image names.
 
-    *noted* are the templates whose runs somebody on this machine wants to end.
+    *noted* are the templates whose runs have a note on this machine.
     """
 
     clients: Clients
@@ -83,17 +83,17 @@ class Leftovers:
     now: dt.datetime
 
     def find(self) -> tuple[Leftover, ...]:
-        """Everything that is left over, or looks so and has to stay; nothing is changed."""
+        """Return all leftovers, and resources that look like one but have to stay."""
         doing = "list the image templates"
         listed = self.clients.find(doing, self._templates.list_by_resource_group, self._group)
-        templates = {str(one["name"]): one for one in listed or ()}
-        found = [self._template(one) for one in templates.values()]
-        groups = [self._staging(one, frozenset(templates)) for one in self._groups()]
-        return tuple(one for one in (*found, *groups) if one)
+        templates = {str(resource["name"]): resource for resource in listed or ()}
+        found = [self._template(resource) for resource in templates.values()]
+        groups = [self._staging(resource, frozenset(templates)) for resource in self._groups()]
+        return tuple(resource for resource in (*found, *groups) if resource)
 
     def delete(self, leftover: Leftover) -> None:
-        """Delete *leftover* and wait until it has gone; raises `CloudError` when it stays."""
-        if leftover.kind is Kind.TEMPLATE:
+        """Delete *leftover* and wait until it is gone; raises `CloudError` when it stays."""
+        if leftover.kind is LeftoverKind.TEMPLATE:
             self._delete_template(leftover.name)
             return
         path = f"{leftover.id}?api-version={_GROUPS_API}"
@@ -103,24 +103,27 @@ class Leftovers:
     def _template(self, template: Mapping[str, Any]) -> Leftover | None:
         name, properties = str(template["name"]), template["properties"]
         tags = template.get("tags") or {}
-        if TAG_STANDING in tags:  # it waits for its trigger, and no bake is about it
+        if TAG_TRIGGER_TEMPLATE in tags:  # it waits for its trigger, and belongs to no bake
             return None
         ours = TAG_FINGERPRINT in tags
         if not ours and not self._is_name_of_ours(name):
             return None
-        act, why = self._judged(name, template, properties) if ours else (Act.LEAVE, _UNPROVEN)
-        return Leftover(Kind.TEMPLATE, str(template["id"]), name, act, why)
+        act, why = CleanupAction.LEAVE, _UNPROVEN
+        if ours:
+            act, why = self._judged(name, template, properties)
+        return Leftover(LeftoverKind.TEMPLATE, str(template["id"]), name, act, why)
 
     def _judged(
         self, name: str, template: Mapping[str, Any], properties: Mapping[str, Any]
-    ) -> tuple[Act, str]:
+    ) -> tuple[CleanupAction, str]:
         state = str(properties.get("provisioningState"))
         run = properties.get("lastRunStatus") or {}
         run_state = str(run.get("runState") or "")
         if run_state in _GOING:
             return self._judged_going(run, properties, noted=name in self.noted)
         if name in self.noted:
-            return Act.ADOPT, f"its run ended {run_state}" if run_state else "its run never began"
+            ended = f"its run ended {run_state}" if run_state else "its run never began"
+            return CleanupAction.ADOPT, ended
         changed = template.get("systemData") or {}
         since = moment(run.get("endTime")) or moment(
             changed.get("lastModifiedAt") or changed.get("createdAt")
@@ -133,18 +136,21 @@ class Leftovers:
             error = properties.get("provisioningError") or {}
             what = f"it failed: {error.get('provisioningErrorCode') or 'no reason is given'}"
         if age is None or age < _GRACE:
-            return Act.LEAVE, f"{what.replace('stuck ', '')} just now: a bake may be about it"
-        return Act.DELETE, f"{what}, {_hours(age)} ago"
+            described = what.replace("stuck ", "")
+            return CleanupAction.LEAVE, f"{described} just now: a bake may be about it"
+        return CleanupAction.DELETE, f"{what}, {_hours(age)} ago"
 
     def _judged_going(
         self, run: Mapping[str, Any], properties: Mapping[str, Any], *, noted: bool
-    ) -> tuple[Act, str]:
+    ) -> tuple[CleanupAction, str]:
         minutes = properties.get("buildTimeoutInMinutes") or _DEFAULT_MINUTES
         began = moment(run.get("startTime"))
         age = self.now - began if began else dt.timedelta()
         if age > dt.timedelta(minutes=minutes) + _BESIDES:
-            return Act.DELETE, f"its run goes on since {_hours(age)}, and may take {minutes} min"
-        return Act.LEAVE, "its run is under way" + (": bake --resume ends it" if noted else "")
+            why = f"its run goes on since {_hours(age)}, and may take {minutes} min"
+            return CleanupAction.DELETE, why
+        why = "its run is under way" + (": bake --resume ends it" if noted else "")
+        return CleanupAction.LEAVE, why
 
     def _staging(self, group: Mapping[str, Any], templates: frozenset[str]) -> Leftover | None:
         name, tags = str(group["name"]), group.get("tags") or {}
@@ -157,9 +163,9 @@ class Leftovers:
         if (group.get("properties") or {}).get("provisioningState") == "Deleting":
             return None
         ours = self._is_name_of_ours(template)
-        act = Act.DELETE if ours else Act.LEAVE
+        act = CleanupAction.DELETE if ours else CleanupAction.LEAVE
         why = f"its template {template} has gone" if ours else _UNPROVEN
-        return Leftover(Kind.STAGING, str(group["id"]), name, act, why)
+        return Leftover(LeftoverKind.STAGING, str(group["id"]), name, act, why)
 
     def _is_name_of_ours(self, name: str) -> bool:
         match = _NAME.fullmatch(name)
@@ -182,8 +188,8 @@ class Leftovers:
         self._await(name, lambda: self._find(name) is not None)
 
     def _ask(self, name: str, doing: str, operation: Any) -> None:  # noqa: ANN401 - as in Clients
-        said = f"{doing} image template {name!r}"
-        self.clients.find(said, operation, self._group, name, polling=False)
+        action = f"{doing} image template {name!r}"
+        self.clients.find(action, operation, self._group, name, polling=False)
 
     def _find(self, name: str) -> dict[str, Any] | None:
         doing = f"read image template {name!r}"

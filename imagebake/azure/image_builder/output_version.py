@@ -1,4 +1,4 @@
-"""The version that a run makes: looked for, believed only when it is what was asked for."""
+"""The image version that a run creates, and checks that it is the expected one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 
 from imagebake.azure.compute.galleries import Gallery
-from imagebake.azure.error_catalog.lookup import LATE_DISTRIBUTION, meaning
+from imagebake.azure.error_catalog.lookup import LATE_DISTRIBUTION, known_error
 from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.kernel.text.versions import ImageVersion
@@ -15,20 +15,20 @@ _COMING = frozenset({"Creating", "Updating", "Succeeded"})
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
-    """What a bake with *bake_key* puts into *definition* of *gallery*."""
+class OutputVersion:
+    """The output of the bake with *bake_key*: a version of *definition* in *gallery*."""
 
     gallery: Gallery
     definition: str
     bake_key: str
 
     def at(self, target: str) -> GalleryVersion | None:
-        """The version with the ARM id *target*, whoever made it."""
+        """Return the version with the ARM id *target*, whichever bake created it."""
         number = target.rsplit("/", 1)[-1]
         return self.gallery.version(self.definition, ImageVersion.parse(number))
 
     def verified(self, target: str) -> GalleryVersion:
-        """The version that the run made, if it is what was asked for."""
+        """Return the version of the run; raises `BakeFailed` where it is not as planned."""
         version = self.at(target)
         if version is None:
             raise BakeFailed(
@@ -44,19 +44,19 @@ class Product:
         return version
 
     def late(self, target: str, error: BakeFailed) -> GalleryVersion | None:
-        """The version that is still on its way to its regions, although its run has failed.
+        """Return the version that is still being replicated, although its run has failed.
 
-        Azure gives up waiting when the build's time is over, and copies on. Any other failure
-        may be one of the image itself.
+        Azure stops waiting when the build's time is over, and goes on replicating. Any other
+        failure may be one of the image itself.
         """
-        known = meaning("", error.message)
+        known = known_error("", error.message)
         if known is None or known.id != LATE_DISTRIBUTION:
             return None
         version = self.at(target)
         return version if version and self._is_ours(version) else None
 
     def coming(self) -> GalleryVersion | None:
-        """The newest version of this key that is being copied at this moment."""
+        """Return the newest version of this bake key that is being replicated now."""
         found = [
             version
             for version in self.gallery.versions(self.definition)
@@ -65,7 +65,7 @@ class Product:
         return found[-1] if found else None
 
     def undo(self, target: str) -> None:
-        """Take away what a failed run left in the gallery, where it answers."""
+        """Delete the version that a failed run left in the gallery, if Azure answers."""
         with contextlib.suppress(CloudError):
             there = self.at(target)
             if there and there.bake_key == self.bake_key:

@@ -1,6 +1,6 @@
-"""The long-running operation behind a run of an image template: start it, and ask for its state.
+"""The long-running operation of an image template's run: start it, read its state.
 
-A module of its own, because `azure.mgmt.core` takes a while to import: only a run needs it.
+A module of its own: `azure.mgmt.core` takes a while to import, and only a run needs it.
 """
 
 from __future__ import annotations
@@ -15,34 +15,34 @@ from imagebake.azure.client.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A run that was accepted: *token* finds its operation again, *run* is the operation's id."""
+class StartedRun:
+    """A run that was accepted: *token* resumes polling, *run* is the operation's id."""
 
     token: str
     run: str
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an operation says of itself: *state* in Azure's word, lower case, and the reason."""
+class RunOutcome:
+    """State of an operation: *state* in Azure's word, lower case, and the reason."""
 
     state: str
     code: str = ""
-    said: str = ""
+    message: str = ""
 
 
 class _Unhurried(ARMPolling):
-    """Polling that asks when it is told to; the SDK's own starts a thread at once."""
+    """Polling on request; the SDK's own starts a thread at once."""
 
     def finished(self) -> bool:
         return True
 
-    def ask(self) -> Outcome:
+    def ask(self) -> RunOutcome:
         self.update_status()
         document = self._pipeline_response.http_response.json()
         error = document.get("error") if isinstance(document, Mapping) else None
         error = error if isinstance(error, Mapping) else {}
-        return Outcome(
+        return RunOutcome(
             self.status().lower(), str(error.get("code", "")), str(error.get("message", ""))
         )
 
@@ -50,12 +50,12 @@ class _Unhurried(ARMPolling):
         return str(self._operation.get_polling_url())
 
 
-def start(operations: Any, group: str, template: str) -> Started:  # noqa: ANN401 - as in Clients
-    """Start a run, and do not wait for it."""
+def start(operations: Any, group: str, template: str) -> StartedRun:  # noqa: ANN401 - as in Clients
+    """Start a run without waiting for it."""
     method = _Unhurried()
     operations.begin_run(group, template, polling=method)
     run = method.address().partition("?")[0].rpartition("/")[2]
-    return Started(method.get_continuation_token(), run)
+    return StartedRun(method.get_continuation_token(), run)
 
 
 def outcome(
@@ -63,13 +63,13 @@ def outcome(
     endpoint: Endpoint,
     template: str,
     token: str,
-) -> Outcome | None:
-    """Ask the operation of *token* how it is doing; None for a token that is not *endpoint*'s."""
+) -> RunOutcome | None:
+    """Read the state of the operation of *token*; None for a token of another endpoint."""
     method = _Unhurried()
     try:
         operations.begin_run(
             endpoint.resource_group, template, continuation_token=token, polling=method
         )
-    except ValueError:  # what a token holds is the SDK's business, from version to version
+    except ValueError:  # the format of a token changes between versions of the SDK
         return None
     return method.ask() if method.address().startswith(f"{endpoint.base_url}/") else None

@@ -1,4 +1,4 @@
-"""One run of an image template: started once, followed to its end, its failure explained."""
+"""A run of an image template: started once, followed to its end, its failure explained."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
-from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.azure.model.run_note import RunNote
 from imagebake.kernel.errors import BakeFailed, CloudError
 
@@ -23,9 +23,9 @@ _LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The run of the template *name*, which makes the image version *target* (an ARM id).
+    """The run of the template *name*, which creates the image version *target* (an ARM id).
 
-    *adopted* when somebody else had started it.
+    *adopted* where another process had started it.
     """
 
     clients: Clients
@@ -40,12 +40,12 @@ class Run:
         limit: float,
         on_start: Callable[[str, str], None] | None = None,
     ) -> None:
-        """Start the run, unless it was, and follow it for at most *limit* seconds.
+        """Start the run, unless it has started, and follow it for at most *limit* seconds.
 
-        *on_start* gets a token that `ended_how` understands, and the run's id. *on_state* is
-        told of every run sub-state once. Raises `BakeFailed` with the cause.
-        A template that vanishes while it runs was deleted by another bake of the same
-        thing, which saw the end first: whether there is a version tells how it ended.
+        *on_start* receives a token for `ended_how`, and the run's id. *on_state* receives each
+        new run sub-state. Raises `BakeFailed` with the cause.
+        A template that vanishes during the run was deleted by another bake of the same image,
+        which saw the end first: whether the version exists tells how it ended.
         """
         if self._status() is None:
             self._start(on_start)
@@ -53,10 +53,10 @@ class Run:
             self._follow(on_state, limit)
 
     def _start(self, on_start: Callable[[str, str], None] | None) -> None:
-        """Send the one request that must not be carried out twice.
+        """Send the start request, which must not be carried out twice.
 
-        When its fate is unknown the template says whether it runs; only if it does not is
-        the request sent again.
+        When its answer is lost the template's status shows whether it runs; only if it does
+        not is the request sent again.
         """
         from imagebake.azure.image_builder.run_operations import start  # noqa: PLC0415 - azure
 
@@ -77,13 +77,13 @@ class Run:
 
     def _follow(self, on_state: Callable[[str], None], limit: float) -> None:
         patience = self.clients.patience
-        began, said = patience.clock(), ""
+        began, reported = patience.clock(), ""
         while (now := patience.clock()) < began + limit:
             status = self._patient_status(until=began + limit) or {}
             sub_state = str(status.get("runSubState") or "")
-            if sub_state not in ("", said):
+            if sub_state not in ("", reported):
                 on_state(sub_state)
-                said = sub_state
+                reported = sub_state
             state = str(status.get("runState") or "Running")
             if state == "Succeeded":
                 return
@@ -98,7 +98,7 @@ class Run:
         )
 
     def _patient_status(self, until: float) -> dict[str, Any] | None:
-        """The status, through any silence: the build goes on, whether we hear of it or not."""
+        """Return the status; answers that are missing do not end the wait, as the build goes on."""
         patience = self.clients.patience
         while True:
             try:
@@ -109,7 +109,7 @@ class Run:
                 patience.sleep(self.clients.endpoint.polling_seconds)
 
     def _status(self) -> dict[str, Any] | None:
-        """The last run's status, or None when the template never ran."""
+        """Return the last run's status, or None when the template never ran."""
         template = self.clients.ask(
             f"read image template {self.name!r}", self._operations.get, self._group, self.name
         )
@@ -126,9 +126,9 @@ class Run:
 
 
 def ended_how(clients: Clients, note: RunNote) -> str | None:
-    """What the operation of *note*'s run says of its end; None when that cannot be asked.
+    """Return a clause on how the operation of *note*'s run ended, or None where it is unknown.
 
-    A token is an address, and a token of ours goes to no other host than the endpoint's.
+    A token contains an address; ours are sent to no other host than the endpoint's.
     """
     from imagebake.azure.image_builder.run_operations import outcome  # noqa: PLC0415 - azure
 
@@ -142,20 +142,21 @@ def ended_how(clients: Clients, note: RunNote) -> str | None:
         return None
     if found is None:
         return None
-    reason = f": {found.code}: {_LOG_SENTENCE.sub('', found.said)}" if found.code else ""
+    text = _LOG_SENTENCE.sub("", found.message)
+    reason = f": {found.code}: {text}" if found.code else ""
     return f"and its operation says {found.state}{reason}"
 
 
 def _failure(state: str, status: Mapping[str, Any]) -> BakeFailed:
-    """What the service says about a run that did not succeed, as an error of ours."""
-    said = str(status.get("message") or "the service gives no reason").strip()
-    found = _LOG.search(said)
+    """Return the error for a run that did not succeed."""
+    message = str(status.get("message") or "the service gives no reason").strip()
+    found = _LOG.search(message)
     log = Path(found.group()) if found else None
-    known = meaning("", said)
+    known = known_error("", message)
     hints = [known.hint] if known else []
     hints += [f"the whole output: {found.group()}"] if found else []
     return BakeFailed(
-        f"the run ended {state}: {_LOG_SENTENCE.sub('', said)}",
+        f"the run ended {state}: {_LOG_SENTENCE.sub('', message)}",
         run_state=state,
         log=log if log and log.is_absolute() else None,
         cause=known.cause if known else None,

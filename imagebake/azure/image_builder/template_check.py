@@ -1,8 +1,8 @@
-"""Is a rendered document an image template? Asked of the SDK's own typed models, offline.
+"""Check a rendered image template against the SDK's typed models, offline.
 
 The clients check nothing before they send, and Azure stops at the first mistake, minutes
-later. The models know every field. Their descriptions are private to the SDK: all that is
-used of them is in `fields_of` and `subclasses_of`, and a test says when it moves.
+later. The models know every field. Their descriptions are private to the SDK: only `fields_of`
+and `subclasses_of` read them, and a test fails when they change.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _WORDS: dict[type, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """What the SDK knows about one field of a model."""
+class ModelField:
+    """A field of a model, as the SDK describes it."""
 
     annotation: Any
     required: bool
@@ -41,7 +41,7 @@ class Field:
 
 
 def check_template(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Everything in *document* that Azure Image Builder would not take, a sentence each."""
+    """Return a sentence for each part of *document* that Azure Image Builder would refuse."""
     return tuple(_model(document, models.ImageTemplate, ""))
 
 
@@ -68,7 +68,7 @@ def _model(value: Any, model: type, path: str) -> Iterator[str]:  # noqa: ANN401
 
 
 def _choose(value: Mapping[str, Any], model: type) -> type | str:
-    """The subclass that the discriminator names, or a complaint about it."""
+    """Return the subclass that the discriminator names, or a message about it."""
     subclasses = subclasses_of(model)
     name = next((name for name, field in fields_of(model).items() if field.discriminates), None)
     if not subclasses or name is None:
@@ -127,7 +127,7 @@ def _wrong(path: str, wanted: str, value: Any) -> str:  # noqa: ANN401 - JSON
     return f"{path}: {wanted} is wanted, not {found}{shown}".lstrip(":").strip()
 
 
-def _did_you_mean(name: str, fields: Mapping[str, Field]) -> str:
+def _did_you_mean(name: str, fields: Mapping[str, ModelField]) -> str:
     lowered = {known.lower(): known for known in fields}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
     return f", did you mean {lowered[close[0]]!r}?" if close else ""
@@ -144,21 +144,21 @@ def _is_enum(option: Any) -> bool:  # noqa: ANN401 - a type
 
 
 def subclasses_of(model: type) -> dict[str, type]:
-    """The models that a discriminator chooses between; *model* may be one of them."""
+    """Return the models that a discriminator selects from; *model* may be one of them."""
     return dict(getattr(model, "__mapping__", {}))
 
 
 @functools.cache
-def fields_of(model: type) -> dict[str, Field]:
-    """The fields of *model* by their names on the wire."""
+def fields_of(model: type) -> dict[str, ModelField]:
+    """Return the fields of *model* by their names on the wire."""
     hints = typing.get_type_hints(model, globalns={"_models": models, **vars(typing)})
-    found: dict[str, Field] = {}
+    found: dict[str, ModelField] = {}
     for parent in reversed(model.__mro__):
         for name, rest in vars(parent).items():
             if not hasattr(rest, "_rest_name_input"):
                 continue
             annotation = hints[name]
-            found[rest._rest_name_input or name] = Field(  # noqa: SLF001 - see the module
+            found[rest._rest_name_input or name] = ModelField(  # noqa: SLF001 - see the module
                 annotation=annotation,
                 required=type(None) not in _alternatives(annotation),
                 read_only=rest._visibility == _SERVICE_ONLY,  # noqa: SLF001

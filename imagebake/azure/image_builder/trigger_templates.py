@@ -1,4 +1,4 @@
-"""Standing image templates: Azure runs one by itself whenever its source has a newer version."""
+"""Image templates with a trigger: Azure runs them whenever their source has a newer version."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from imagebake.azure.client.clients import Clients
 from imagebake.azure.image_builder.image_templates import ImageTemplates
 from imagebake.kernel.errors import CloudError, RolloutRefused
 
-TAG_STANDING = "imagebake-standing"
-"""Carries the name of the image that a standing template is for."""
+TAG_TRIGGER_TEMPLATE = "imagebake-standing"
+"""Names the image that a template with a trigger belongs to."""
 
 TRIGGER = "source"
-"""What the trigger of a standing template is called."""
+"""Name of the trigger."""
 
 _UNDER_WAY = ("Running", "Canceling")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stand:
-    """One standing template, and how its last run ended, if there was one."""
+class TriggerTemplateStatus:
+    """A template with a trigger, and the end of its last run, if there was any."""
 
     name: str
     state: str
@@ -30,7 +30,7 @@ class Stand:
     ended: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """The template as programs read it."""
+        """Return the status as JSON."""
         return {
             "template": self.name,
             "state": self.state,
@@ -40,30 +40,33 @@ class Stand:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The standing templates of the endpoint's resource group."""
+class TriggerTemplates:
+    """The templates with a trigger in the endpoint's resource group."""
 
     clients: Clients
 
-    def of(self, image: str) -> tuple[Stand, ...]:
-        """Those of *image*, by name."""
-        return tuple(_stand(one) for one in self._listed(image))
+    def of(self, image: str) -> tuple[TriggerTemplateStatus, ...]:
+        """Return the status of *image*'s templates, by name."""
+        return tuple(_status(template) for template in self._listed(image))
 
     def put(
         self, image: str, name: str, body: Mapping[str, Any], trigger: Mapping[str, Any]
     ) -> bool:
-        """Have the template *name* with its trigger, and no other of *image*; whether it is new.
+        """Create the template *name* with its trigger, and delete others of *image*.
 
-        Azure cannot update a template: an older one goes, unless it runs right now.
+        Returns whether the template is new. Azure cannot update a template: an older one is
+        deleted, unless it is running.
         """
         states = {
-            one["name"]: one["properties"]["provisioningState"] for one in self._listed(image)
+            template["name"]: template["properties"]["provisioningState"]
+            for template in self._listed(image)
         }
         there = states.get(name) == "Succeeded"
-        if name in states and not there:  # nothing but deleting helps one that has failed
+        if name in states and not there:  # a failed template can only be deleted
             self._ask("delete", self._templates.begin_delete, name)
         if not there:
-            tagged = {**body, "tags": {**(body.get("tags") or {}), TAG_STANDING: image}}
+            tags = {**(body.get("tags") or {}), TAG_TRIGGER_TEMPLATE: image}
+            tagged = {**body, "tags": tags}
             ImageTemplates(self.clients, lambda _: True, lambda _: None).check(tagged)
             self._create(name, tagged)
         self._ask(
@@ -86,18 +89,18 @@ class Standing:
             raise
 
     def remove(self, image: str, *, but: str = "") -> tuple[str, ...]:
-        """Take the standing templates of *image* away, *but* one; what they made stays."""
+        """Delete the templates of *image*, except *but*; their image versions stay."""
         gone = []
-        for one in self._listed(image):
-            if one["name"] == but:
+        for template in self._listed(image):
+            if template["name"] == but:
                 continue
-            if _stand(one).state in _UNDER_WAY:
+            if _status(template).state in _UNDER_WAY:
                 raise RolloutRefused(
-                    f"the standing template {one['name']} is trying a candidate",
+                    f"the standing template {template['name']} is trying a candidate",
                     hint="try again when it is done",
                 )
-            self._ask("delete", self._templates.begin_delete, one["name"])
-            gone.append(str(one["name"]))
+            self._ask("delete", self._templates.begin_delete, template["name"])
+            gone.append(str(template["name"]))
         return tuple(gone)
 
     def _listed(self, image: str) -> Iterator[dict[str, Any]]:
@@ -106,9 +109,9 @@ class Standing:
             self._templates.list_by_resource_group,
             self.clients.endpoint.resource_group,
         )
-        for one in sorted(found, key=lambda one: str(one["name"])):
-            if (one.get("tags") or {}).get(TAG_STANDING) == image:
-                yield one
+        for template in sorted(found, key=lambda template: str(template["name"])):
+            if (template.get("tags") or {}).get(TAG_TRIGGER_TEMPLATE) == image:
+                yield template
 
     def _ask(self, doing: str, operation: Any, name: str, *rest: object) -> None:  # noqa: ANN401
         group = self.clients.endpoint.resource_group
@@ -123,10 +126,10 @@ class Standing:
         return self._operations.virtual_machine_image_templates
 
 
-def _stand(template: Mapping[str, Any]) -> Stand:
+def _status(template: Mapping[str, Any]) -> TriggerTemplateStatus:
     status = template["properties"].get("lastRunStatus") or {}
     ended = str(status.get("endTime") or "")
-    return Stand(
+    return TriggerTemplateStatus(
         name=str(template["name"]),
         state=str(status.get("runState") or "waiting"),
         message=str(status.get("message") or ""),

@@ -1,4 +1,4 @@
-"""Values that describe resources in Azure; nothing here sends a request."""
+"""Values that describe resources in Azure; none of the modules sends a request."""
 
 __all__ = [
     "fleet",

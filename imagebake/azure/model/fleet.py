@@ -1,4 +1,4 @@
-"""Everything a rollout is decided from: versions, who uses them, what protects them."""
+"""Inputs of a rollout decision: versions, their consumers, and their protections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagebake.azure.model.gallery import GalleryVersion
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """One image definition of the gallery, with its tags."""
+    """An image definition of the gallery, with its tags."""
 
     id: str
     name: str
@@ -23,9 +23,9 @@ class Definition:
 class Machine:
     """A machine, or an instance of a scale set.
 
-    *image* is the id that its model names: of a version, or of a definition, which stands
-    for the latest. *exact* is the id of the version that it was made from, where Azure says
-    so; None means unknown, and *image* is all there is.
+    *image* is the id in its model: of a version, or of a definition, which means the latest
+    version. *exact* is the id of the version that it was created from, where Azure reports it;
+    None means unknown.
     """
 
     id: str
@@ -36,7 +36,7 @@ class Machine:
 
 
 class UpgradeState(enum.StrEnum):
-    """How far a rolling upgrade is; *NONE* is a scale set that never had one."""
+    """State of a rolling upgrade; *NONE* for a scale set that never had any."""
 
     NONE = "none"
     RUNNING = "running"
@@ -47,10 +47,10 @@ class UpgradeState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScaleSet:
-    """A scale set: *image* is what its model says, *instances* are what runs.
+    """A scale set: *image* is the one in its model, *instances* are its machines.
 
-    *etag* is what a write must name, so that nobody's change is lost. *extensions* are those of
-    the model: the agent's name of each, by the name that it has there.
+    A write must name the *etag*, so that no other client's change is lost. *extensions* are
+    those of the model: the handler of each, by the extension's name.
     """
 
     id: str
@@ -66,13 +66,13 @@ class ScaleSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """What was read at *at*, of one gallery.
+    """State of a gallery and its consumers, read at *at*.
 
     *locks* maps the id of a resource or of a scope above it, in lower case, to the names of
-    the locks on it. *unread* says in words what could not be read: while there is anything,
-    nothing is deleted. *others* are ids of versions that something outside machines and
-    scale sets refers to, with who does. *soft_delete* is whether the gallery keeps what is
-    deleted for a while. *counts* are galleries, definitions and versions of the whole
+    the locks on it. *unread* describes each part that could not be read: while there is any,
+    nothing is deleted. *others* maps ids of versions to those of their consumers that are
+    neither machines nor scale sets. *soft_delete* is whether the gallery keeps deleted
+    versions for a while. *counts* are galleries, definitions and versions of the whole
     subscription and region, where those were counted.
     """
 
@@ -89,14 +89,14 @@ class Inventory:
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def of(self, definition: str) -> tuple[GalleryVersion, ...]:
-        """The versions of *definition*, oldest number first."""
-        mine = (one for one in self.versions if one.definition == definition)
-        return tuple(sorted(mine, key=lambda one: one.version))
+        """Return the versions of *definition*, oldest number first."""
+        mine = (version for version in self.versions if version.definition == definition)
+        return tuple(sorted(mine, key=lambda version: version.version))
 
     def unseen(self, definition: str) -> tuple[str, ...]:
-        """What could not be read of *definition* and of scale sets: some may be left behind."""
+        """Return the unread parts that may hide versions of *definition* or scale sets."""
         needed = (f"the versions of {definition}:", *_OF_SCALE_SETS)
-        return tuple(one for one in self.unread if one.startswith(needed))
+        return tuple(part for part in self.unread if part.startswith(needed))
 
 
 _OF_SCALE_SETS = ("the scale sets:", "the instances of ", "the upgrade of ")

@@ -1,4 +1,4 @@
-"""Image versions as a gallery shows them."""
+"""Image versions of a compute gallery, and the tags that imagebake gives them."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ TAG_LOCK = "imagebake-lock"
 TAG_SPEC = "imagebake-spec"
 TAG_COMMIT = "imagebake-commit"
 TAG_EMERGENCY = "imagebake-emergency"
-"""Why the version was baked although a review of its pins was late."""
+"""Reason for baking the version although a review of its pins was overdue."""
 TAG_PROOF = "imagebake-proof"
-"""`passed` or `failed`, and the digest of the record that says why."""
+"""`passed` or `failed`, and the digest of the record with the reason."""
 TAG_FROM = "imagebake-from"
-"""The id of the version that this one was baked from."""
+"""Id of the version that this one was baked from."""
 TAG_EXTENSIONS = "imagebake-extensions"
-"""The extensions that the version serves to its own agent; `-` where there is none."""
+"""Extensions that the version serves to its own agent; `-` for none."""
 TAG_RING = "imagebake-ring-"
-"""Before a ring's name: when the version became that ring's current one."""
+"""Prefix of a ring's name; the value is the time at which the version became current there."""
 TAG_REVOKED = "imagebake-revoked"
-"""When, and for which ring and those after it; `*` is all of them. Never taken away."""
+"""Time, and the ring from which on; `*` means all rings. Never removed."""
 TAG_REVOKED_REASON = "imagebake-revoked-reason"
 TAG_OVERRIDE = "imagebake-override-"
-"""Before a ring's name: when and why a revocation or a missing proof was overruled there."""
+"""Prefix of a ring's name: time and reason of overriding a revocation or a missing proof."""
 TAG_OVERRODE_FREEZE = "imagebake-overrode-freeze"
-"""When and why something was done in spite of a freeze; on a version or a definition."""
+"""Time and reason of an action during a freeze; on a version or a definition."""
 TAG_HOLD = "imagebake-hold"
-"""When and why a version, or all of a definition, stays as it is."""
+"""Time and reason of keeping a version, or all of a definition, as it is."""
 TAG_KEEP = "imagebake-keep"
-"""Whatever it says: this is never retired."""
+"""With any value: the version is never retired."""
 TAG_PROTECTED = "imagebake-protected"
-"""Whatever it says: imagebake does not delete what has it. `bootstrap` gives it to all it makes."""
+"""With any value: imagebake does not delete the resource. `bootstrap` sets it on all it makes."""
 TAG_RETIRED = "imagebake-retired"
-"""When a version was hidden to be deleted later."""
+"""Time at which a version was hidden, to be deleted later."""
 TAG_INCIDENT = "imagebake-incident-"
-"""Before a region, on a definition: since when heartbeats miss there, and what failed where."""
+"""Prefix of a region, on a definition: since when heartbeats are missing there, and the cause."""
 TAG_CLAIM = "imagebake-claim-"
-"""Before a random id, on a definition: until when somebody works on it, and who."""
+"""Prefix of a random id, on a definition: expiry and holder of a lease."""
 
 _LONGEST_TAG = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GalleryVersion:
-    """One version of one definition.
+    """A version of an image definition.
 
-    *published* is None while the service has not said; *state* is the provisioning state;
-    *regions* maps a region to the state of its replication, *replicas* to how many are asked
-    for. *hidden* hides it everywhere, *excluded* in some regions. *guarded* versions cannot be
-    deleted before their *end_of_life*. *parent* is the id, in lower case, of the version that
-    this one was made from.
+    *published* is None until the service reports it; *state* is the provisioning state;
+    *regions* maps a region to the state of its replication, *replicas* to the number
+    requested. *hidden* hides it everywhere, *excluded* in some regions. *guarded* versions
+    cannot be deleted before their *end_of_life*. *parent* is the id, in lower case, of the
+    version that it was created from.
     """
 
     id: str
@@ -79,27 +79,27 @@ class GalleryVersion:
 
     @property
     def healthy(self) -> bool:
-        """Whether the version can be used: provisioned, and no region has failed."""
+        """Whether the version can be used: provisioned, and not failed in any region."""
         return self.state == "Succeeded" and "Failed" not in self.regions.values()
 
     @property
     def coming(self) -> bool:
-        """Whether the version is being made or copied, which may take hours, or changed."""
+        """Whether the version is being created, replicated (which may take hours) or updated."""
         return self.state in ("Creating", "Updating")
 
     @property
     def held(self) -> frozenset[str] | None:
-        """The extensions that it serves by itself, in lower case; None when nobody has said."""
+        """The extensions that it serves by itself, in lower case; None without such a tag."""
         text = self.tags.get(TAG_EXTENSIONS)
         return None if text is None else frozenset(text.lower().split()) - {"-"}
 
     @property
     def bake_key(self) -> str | None:
-        """The key of the bake that made it; None when we did not."""
+        """The key of the bake that created it; None where that was not imagebake."""
         return self.tags.get(TAG_BAKE_KEY)
 
     def to_json(self) -> dict[str, Any]:
-        """The version for programs."""
+        """Return the version as JSON."""
         return {
             "id": self.id,
             "definition": self.definition,
@@ -119,15 +119,15 @@ class GalleryVersion:
 
 
 def held_tag(handlers: Iterable[str]) -> dict[str, str]:
-    """The tag that says which extensions a version holds; none where a tag has no room for it."""
+    """Return the tag that lists a version's extensions; none where the list is too long."""
     text = " ".join(sorted(handlers)) or "-"
     return {TAG_EXTENSIONS: text} if len(text) <= _LONGEST_TAG else {}
 
 
 def next_version(now: dt.datetime, taken: Iterable[ImageVersion]) -> ImageVersion:
-    """The version for a bake at *now* (UTC): the day, and a number above all *taken* that day.
+    """Return the version for a bake at *now* (UTC): the date, and the next number of the day.
 
-    Failed versions are taken as well: a version's number is never used twice.
+    Failed versions count as *taken*: a number is never used twice.
     """
     major, minor = now.year, now.month * 100 + now.day
     today = [version.patch for version in taken if (version.major, version.minor) == (major, minor)]
@@ -135,24 +135,24 @@ def next_version(now: dt.datetime, taken: Iterable[ImageVersion]) -> ImageVersio
 
 
 def latest(versions: Iterable[GalleryVersion]) -> GalleryVersion | None:
-    """What a machine that asks for `latest` gets: the highest healthy one that is shown."""
+    """Return the version that `latest` means: the highest healthy one that is not hidden."""
     shown = [version for version in versions if version.healthy and not version.hidden]
     return max(shown, key=lambda version: version.version, default=None)
 
 
 EVERYWHERE = "*"
-"""A revocation for every ring."""
+"""In a revocation: every ring."""
 
 
 FOREVER = dt.datetime.max.replace(tzinfo=dt.UTC)
-"""The time of a tag that cannot be read: nothing is later, so nothing overrules it."""
+"""Time of a tag that cannot be parsed: nothing is later, so nothing overrides it."""
 
 
 _RING = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 def read_revoked(text: str) -> tuple[str, dt.datetime]:
-    """The ring and the time of a revocation; what cannot be read revokes everywhere, forever."""
+    """Parse a revocation's ring and time; a malformed one revokes everywhere, forever."""
     time, _, ring = text.strip().partition(" ")
     at = read_time(time)
     ring = ring.strip()
@@ -162,7 +162,7 @@ def read_revoked(text: str) -> tuple[str, dt.datetime]:
 
 
 def read_time(text: str) -> dt.datetime | None:
-    """The time that a tag's text begins with, in UTC; None where it is none."""
+    """Parse the time at the start of a tag's value, in UTC; None where there is none."""
     try:
         found = dt.datetime.fromisoformat(text.strip().partition(" ")[0])
     except ValueError:
@@ -174,5 +174,5 @@ def read_time(text: str) -> dt.datetime | None:
 
 
 def written_time(at: dt.datetime) -> str:
-    """*at* as our tags have it: UTC, in whole seconds."""
+    """Format *at* as in our tags: UTC, in whole seconds."""
     return at.astimezone(dt.UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""An inventory as a file: what a cloud was read as, so that a decision can be had without it."""
+"""Inventories as files, so that a rollout can be planned without access to the cloud."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from imagebake.spec.model.base import Value
 
 CODES = {
     "I001": "the inventory is not JSON",
-    "I002": "the inventory lacks a key, or has one that nobody knows",
-    "I003": "a value of the inventory is not of its kind",
-    "I004": "an id of the inventory names nothing, something else, or is there twice",
+    "I002": "the inventory lacks a key, or has an unknown one",
+    "I003": "a value of the inventory has the wrong type",
+    "I004": "an id of the inventory is malformed, inconsistent, or used twice",
 }
-"""What can be wrong with an inventory, by code."""
+"""Errors in an inventory, by code."""
 _SHOWN = 50
 
 
@@ -108,7 +108,7 @@ class _ScaleSet(Value):
     def value(self) -> ScaleSet:
         return ScaleSet(
             **self.model_dump(exclude={"instances"}),
-            instances=tuple(one.value() for one in self.instances),
+            instances=tuple(machine.value() for machine in self.instances),
         )
 
 
@@ -130,17 +130,17 @@ _LISTS = ("definitions", "versions", "scale_sets", "machines")
 
 
 def inventory_json(inventory: Inventory) -> dict[str, Any]:
-    """*inventory* as a file has it; `read_inventory` gives it back."""
+    """Return *inventory* as JSON that `read_inventory` parses."""
     return {
         "gallery": inventory.gallery,
         "at": inventory.at.isoformat(),
-        "definitions": [_fields(one) for one in inventory.definitions],
-        "versions": [one.to_json() for one in inventory.versions],
+        "definitions": [_fields(resource) for resource in inventory.definitions],
+        "versions": [resource.to_json() for resource in inventory.versions],
         "scale_sets": [
-            _fields(one) | {"instances": [_fields(machine) for machine in one.instances]}
-            for one in inventory.scale_sets
+            _fields(resource) | {"instances": [_fields(machine) for machine in resource.instances]}
+            for resource in inventory.scale_sets
         ],
-        "machines": [_fields(one) for one in inventory.machines],
+        "machines": [_fields(resource) for resource in inventory.machines],
         "locks": {scope: list(names) for scope, names in inventory.locks.items()},
         "others": {target: list(who) for target, who in inventory.others.items()},
         "unread": list(inventory.unread),
@@ -150,7 +150,7 @@ def inventory_json(inventory: Inventory) -> dict[str, Any]:
 
 
 def read_inventory(text: str, *, path: str) -> Inventory:
-    """The inventory that *text* says; raises `SpecError` with all that is wrong in it."""
+    """Parse an inventory; raises `SpecError` with all errors in *text*."""
     try:
         file = _Inventory.model_validate_json(text)
     except ValidationError as error:
@@ -160,10 +160,10 @@ def read_inventory(text: str, *, path: str) -> Inventory:
     return Inventory(
         gallery=file.gallery,
         at=file.at,
-        definitions=tuple(one.value() for one in file.definitions),
-        versions=tuple(one.value() for one in file.versions),
-        scale_sets=tuple(one.value() for one in file.scale_sets),
-        machines=tuple(one.value() for one in file.machines),
+        definitions=tuple(entry.value() for entry in file.definitions),
+        versions=tuple(entry.value() for entry in file.versions),
+        scale_sets=tuple(entry.value() for entry in file.scale_sets),
+        machines=tuple(entry.value() for entry in file.machines),
         locks=file.locks,
         others=file.others,
         unread=file.unread,
@@ -173,11 +173,11 @@ def read_inventory(text: str, *, path: str) -> Inventory:
 
 
 def _fields(value: Definition | Machine | ScaleSet) -> dict[str, Any]:
-    names = (one.name for one in dataclasses.fields(value) if one.name != "instances")
+    names = (item.name for item in dataclasses.fields(value) if item.name != "instances")
     return {
-        name: dict(told) if name in ("tags", "extensions") else told
+        name: dict(content) if name in ("tags", "extensions") else content
         for name in names
-        if (told := getattr(value, name)) is not None
+        if (content := getattr(value, name)) is not None
     }
 
 
@@ -222,8 +222,8 @@ def _repeated(file: _Inventory, text: str, path: str) -> Iterable[Diagnostic]:
     known = None
     for name in _LISTS:
         seen: dict[str, int] = {}
-        for number, one in enumerate(getattr(file, name)):
-            first = seen.setdefault(one.id.rstrip("/").lower(), number)
+        for number, entry in enumerate(getattr(file, name)):
+            first = seen.setdefault(entry.id.rstrip("/").lower(), number)
             if first != number:
                 known = known or value_offsets(text)
                 spot = known.get((name, number, "id"), 0)

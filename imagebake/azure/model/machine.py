@@ -1,4 +1,4 @@
-"""A virtual machine as its creator asks for it, and as its agent reports it."""
+"""Virtual machines as requested from Azure, and as their agents report them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ READY = "Ready"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionWish:
-    """An extension that a machine shall have; *version* is the `major.minor` of its handler."""
+class ExtensionRequest:
+    """An extension to install; *version* is the `major.minor` of its handler."""
 
     name: str
     publisher: str
@@ -26,11 +26,11 @@ class ExtensionWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MachineWish:
-    """A machine that shall be made from a gallery version.
+class MachineRequest:
+    """A machine to create from a gallery version.
 
-    *subnet_id* is where its network interface, made and deleted with it, is put. Nobody can
-    log in who does not have the other half of *public_key*.
+    Its network interface is created in *subnet_id*, and deleted with it. *public_key* is the
+    only way to log in.
     """
 
     name: str
@@ -42,17 +42,17 @@ class MachineWish:
     location: str = ""
     """The region; that of the gallery when empty."""
     script: str = ""
-    """A shell script that the machine runs once it is up, as its root; by cloud-init."""
+    """A shell script that cloud-init runs as root after the first boot."""
     console: bool = False
-    """Whether what the machine prints on its serial console can be read."""
+    """Whether boot diagnostics keep the serial console's log."""
     identity: bool = False
-    """Whether the machine has a managed identity of its own, which goes with it."""
+    """Whether the machine has a system-assigned managed identity."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerView:
-    """One extension handler, as the agent reported it last."""
+    """The last report on an extension handler by the agent."""
 
     handler: str
     version: str
@@ -62,7 +62,7 @@ class HandlerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineView:
-    """What the platform knows of a running machine."""
+    """The instance view of a machine."""
 
     power: str
     agent_version: str
@@ -72,5 +72,5 @@ class MachineView:
 
     @property
     def ready(self) -> bool:
-        """Whether the agent is Ready, and every handler that it reports."""
-        return self.agent_ready and all(one.ready for one in self.handlers)
+        """Whether the agent and every handler that it reports are Ready."""
+        return self.agent_ready and all(handler.ready for handler in self.handlers)

@@ -1,4 +1,4 @@
-"""The manifest of a bake: what was made, from what, when and how long it took."""
+"""The manifest of a bake: inputs, resulting version, time and duration."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from imagebake.spec.plan import BakePlan
 
 
 class BakeManifest(Value):
-    """What is stored with an image version and cannot be told from the image alone.
+    """The record stored with an image version, of facts that the image alone does not show.
 
-    *contents* is the manifest that the image itself carries. *content_sha256* is the digest
-    of the whole root file system, where the builder can tell; Azure's cannot. *baked_at* is
-    in UTC; *seconds* has a time for every part of the bake that was carried out.
+    *contents* is the manifest inside the image. *content_sha256* is the digest of the whole
+    root file system; None from Azure's builder, which does not report it. *baked_at* is in
+    UTC; *seconds* has the duration of every part of the bake that ran.
     """
 
     manifest_version: Literal[1] = 1
@@ -52,7 +52,7 @@ class BakeManifest(Value):
         content_sha256: str | None,
         seconds: Mapping[str, float],
     ) -> Self:
-        """The manifest of *version*, which carries out *plan*."""
+        """Return the manifest of *version*, which was baked by *plan*."""
         return cls(
             image=plan.spec.name,
             version_id=version.id,
@@ -75,7 +75,7 @@ class BakeManifest(Value):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BakeResult:
-    """The version that has what the plan asks for; *made* when this bake made it."""
+    """The version that a plan asks for; *made* when this bake created it."""
 
     image: str
     version: GalleryVersion
@@ -83,7 +83,7 @@ class BakeResult:
     manifest: BakeManifest
 
     def to_json(self) -> dict[str, Any]:
-        """The result for programs."""
+        """Return the result as JSON."""
         return {
             "image": self.image,
             "made": self.made,
@@ -93,17 +93,17 @@ class BakeResult:
 
 
 class Records(Protocol):
-    """Small files that belong to what was made, by name; a mirror keeps them."""
+    """Store of small records of an image version, by name; a mirror implements it."""
 
     def recorded(self, name: str) -> bytes | None:
-        """The record *name*, or None."""
+        """Return the record *name*, or None."""
 
     def record(self, name: str, content: bytes) -> None:
-        """Put the record *name*, whole or not at all, in the place of an earlier one."""
+        """Write the record *name* atomically, replacing an earlier one."""
 
 
 def read_manifest(content: bytes | None) -> BakeManifest | None:
-    """The manifest in a record; None for what is no manifest of this version of ours."""
+    """Parse a manifest; None for one of another version or malformed."""
     try:
         return BakeManifest.model_validate_json(content) if content else None
     except ValidationError:
@@ -113,5 +113,5 @@ def read_manifest(content: bytes | None) -> BakeManifest | None:
 def record_name(
     gallery: str, definition: str, version: object, record: str = "manifest.json"
 ) -> str:
-    """Where a record of an image version is kept: its manifest, unless another is named."""
+    """Return the name under which a record of an image version is stored."""
     return f"{gallery}/{definition}/{version}/{record}"

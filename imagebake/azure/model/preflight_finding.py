@@ -1,4 +1,4 @@
-"""What would break a build in a subscription: found before the build, with the way out."""
+"""Findings of the checks that a subscription is ready for builds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Complaint:
-    """One thing that is not as a build needs it; *sure* is false where it only may break one."""
+class PreflightFinding:
+    """A property of the subscription that breaks a build, or only may (*sure* is false)."""
 
     check: str
     what: str
@@ -19,7 +19,7 @@ class Complaint:
     sure: bool = True
 
     def to_json(self) -> dict[str, Any]:
-        """The complaint for programs."""
+        """Return the finding as JSON."""
         return {
             "check": self.check,
             "what": self.what,
@@ -34,12 +34,12 @@ class Complaint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What the specs and settings need of a subscription.
+class SubscriptionRequirements:
+    """Requirements of the specs and settings on a subscription.
 
-    *sizes* are machine sizes by the region that they are made in, with how many of each at
-    once. *managed_tags* are those that every build gives to what Azure makes for it. *own_network*
-    is whether builds bring their subnet, *account* the id of the mirror's storage account.
+    *sizes* are VM sizes by region, with the number needed at once. *managed_tags* are the tags
+    that every build sets on the resources that Azure creates for it. *own_network* is whether
+    builds bring their subnet, *account* the id of the mirror's storage account.
     """
 
     location: str
@@ -55,12 +55,13 @@ class Needs:
 
 
 def permits(permissions: Iterable[Mapping[str, Any]], action: str, *, data: bool = False) -> bool:
-    """Whether *permissions*, as ARM lists them, allow *action*."""
+    """Return whether *permissions*, as ARM lists them, allow *action*."""
     yes, no = ("dataActions", "notDataActions") if data else ("actions", "notActions")
     return any(
-        _matches(one.get(yes), action) and not _matches(one.get(no), action) for one in permissions
+        _matches(permission.get(yes), action) and not _matches(permission.get(no), action)
+        for permission in permissions
     )
 
 
 def _matches(patterns: Any, action: str) -> bool:  # noqa: ANN401 - JSON
-    return any(fnmatch.fnmatchcase(action.lower(), str(one).lower()) for one in patterns or ())
+    return any(fnmatch.fnmatchcase(action.lower(), str(item).lower()) for item in patterns or ())

@@ -1,4 +1,4 @@
-"""Deployments of ARM templates, and any resource as it is now."""
+"""Deployments of ARM templates, and generic reads of a resource."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GOING = ("Accepted", "Running", "Creating", "Updating", "Validating", "NotSpeci
 
 
 def resource(clients: Clients, resource_id: str, api_version: str) -> dict[str, Any] | None:
-    """The resource of an id as ARM has it, or None."""
+    """Read the resource of an id; None where it does not exist."""
     doing = f"read {resource_id.rpartition('/providers/')[2]}"
     try:
         found: dict[str, Any] = clients.send(
@@ -34,10 +34,10 @@ def deploy(
     group: str,
     location: str,
 ) -> None:
-    """Have *template* deployed to *group* (with none, to the subscription), and wait for it.
+    """Deploy *template* to *group* (without one, to the subscription) and wait for the end.
 
-    It is validated first, so that a template that Azure would refuse changes nothing. Raises
-    `CloudError` with what the resource that failed says.
+    The template is validated first, so that one that Azure would refuse changes nothing.
+    Raises `CloudError` with the message of the resource that failed.
     """
     scope = f"/subscriptions/{clients.endpoint.subscription}"
     scope += f"/resourceGroups/{group}" if group else ""
@@ -54,8 +54,8 @@ def deploy(
     clients.send(f"validate {name}", "POST", f"{path}/validate?api-version={_API}", body)
     clients.send(f"deploy {name}", "PUT", f"{path}?api-version={_API}", body)
     while True:
-        told = clients.send(f"look at {name}", "GET", f"{path}?api-version={_API}")
-        properties = (told or {}).get("properties") or {}
+        answer = clients.send(f"look at {name}", "GET", f"{path}?api-version={_API}")
+        properties = (answer or {}).get("properties") or {}
         state = str(properties.get("provisioningState") or "")
         if state == "Succeeded":
             return
@@ -67,18 +67,18 @@ def deploy(
 def _failure(name: str, state: str, properties: Mapping[str, Any]) -> CloudError:
     error = properties.get("error") or {}
     reasons = list(_reasons(error)) or [(str(error.get("code") or state), state)]
-    code, said = reasons[0]
+    code, message = reasons[0]
     more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
     return CloudError(
-        f"cannot deploy {name}: {code}: {said}{more}",
+        f"cannot deploy {name}: {code}: {message}{more}",
         code=code,
         hint="what was made stays; mend this and run it again: it goes on from there",
     )
 
 
 def _reasons(error: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The innermost errors: those around them only say that there are some."""
-    inner = [reason for one in error.get("details") or () for reason in _reasons(one)]
+    """Return the innermost errors: the outer ones only say that there are some."""
+    inner = [reason for detail in error.get("details") or () for reason in _reasons(detail)]
     if inner or not error.get("code"):
         return inner
     target = str(error.get("target") or "").rpartition("/providers/")[2]

@@ -1,4 +1,4 @@
-"""The resource providers that a build needs, registered in the subscription or not."""
+"""Registration of the resource providers that a build needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROVIDERS: Mapping[str, str] = {
     "Microsoft.Storage": "Image Builder's logs and the mirror are kept there",
     "Microsoft.VirtualMachineImages": "image templates are its resources",
 }
-"""What must be registered, and what for."""
+"""Providers that must be registered, and what each is for."""
 
 _API = "2021-04-01"
 _REGISTERED = "Registered"
@@ -28,17 +28,17 @@ _LIMIT = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The providers of the endpoint's subscription."""
+    """The resource providers of the endpoint's subscription."""
 
     clients: Clients
 
     def listed(self) -> dict[str, dict[str, Any]]:
-        """Every provider that there is, by lower-case name."""
+        """Return every provider by its lower-case namespace."""
         listed = pages(self.clients, "list the providers", f"{self._scope}?api-version={_API}")
-        return {str(one["namespace"]).lower(): one for one in listed}
+        return {str(provider["namespace"]).lower(): provider for provider in listed}
 
     def missing(self) -> dict[str, str]:
-        """Those of `PROVIDERS` that are not registered, with the state that each is in."""
+        """Return those of `PROVIDERS` that are not registered, with their states."""
         found = self.listed()
         states = {
             name: str((found.get(name.lower()) or {}).get("registrationState") or "NotRegistered")
@@ -47,7 +47,7 @@ class Providers:
         return {name: state for name, state in states.items() if state != _REGISTERED}
 
     def register(self, names: Collection[str]) -> None:
-        """Register *names*, and wait until all are."""
+        """Register *names* and wait until all are; raises `CloudError` after 15 minutes."""
         patience = self.clients.patience
         deadline = patience.clock() + _LIMIT
         for name in names:
@@ -63,10 +63,10 @@ class Providers:
             patience.sleep(self.clients.endpoint.polling_seconds)
 
     def require(self, *, register: bool, note: Callable[[str], None]) -> None:
-        """Have all of `PROVIDERS` before a build is started; *register* does what is missing.
+        """Check that all of `PROVIDERS` are registered; *register* those that are not.
 
-        Raises `CloudError` with the command. Who may not look is told so and let through:
-        Azure says it again when it matters.
+        Raises `CloudError` with the command. An identity that may not read the registrations
+        gets a note and goes on: Azure refuses the build itself where one is missing.
         """
         try:
             missing = self.missing()
@@ -76,7 +76,9 @@ class Providers:
             note("whether the resource providers are registered may not be read: going on")
             return
         if missing and not register:
-            commands = (f"az provider register --wait --namespace {one}" for one in missing)
+            commands = (
+                f"az provider register --wait --namespace {namespace}" for namespace in missing
+            )
             raise CloudError(
                 f"the subscription is not registered to use {', '.join(missing)}",
                 code="MissingSubscriptionRegistration",

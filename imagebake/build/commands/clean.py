@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
-from imagebake.azure.image_builder.leftovers import Act, Kind, Leftover, Leftovers
+from imagebake.azure.image_builder.leftovers import CleanupAction, Leftover, LeftoverKind, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import run_notes
 from imagebake.build.image_bakes import resume_image
@@ -63,9 +63,9 @@ def _runs(session: CloudSession, notes: dict[str, RunNote]) -> tuple[Leftover, .
         gallery = Gallery(session.cloud, note.gallery)
         version = gallery.version(note.definition, ImageVersion.parse(note.version))
         made = version is not None and version.bake_key == note.bake_key
-        act = Act.ADOPT if made else Act.FORGET
+        act = CleanupAction.ADOPT if made else CleanupAction.FORGET
         why = f"it made version {note.version}" if made else "its template has gone, and no version"
-        found.append(Leftover(Kind.RUN, f"run/{name}", name, act, why))
+        found.append(Leftover(LeftoverKind.RUN, f"run/{name}", name, act, why))
     return tuple(found)
 
 
@@ -80,13 +80,13 @@ def _apply(
     failed = {}
     for leftover in found:
         try:
-            if leftover.act is Act.DELETE:
+            if leftover.act is CleanupAction.DELETE:
                 leftovers.delete(leftover)
-            elif leftover.act is Act.ADOPT:
+            elif leftover.act is CleanupAction.ADOPT:
                 resume_image(context, notes[leftover.name], session)
-            elif leftover.act is Act.FORGET:
+            elif leftover.act is CleanupAction.FORGET:
                 run_notes.run_notes(context).end(
-                    notes[leftover.name].with_changes(state="Gone", said=leftover.why)
+                    notes[leftover.name].with_changes(state="Gone", message=leftover.why)
                 )
         except ImagebakeError as error:
             failed[leftover.id] = error.message

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from imagebake.azure.client.errors import NotFound
-from imagebake.azure.error_catalog.known_error import Meaning
-from imagebake.azure.error_catalog.lookup import meaning
+from imagebake.azure.error_catalog.known_error import KnownError
+from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import run_notes
 from imagebake.build.build_log import BuildLog, LogSource, LogStep, follow_log, split_lines
@@ -124,7 +124,7 @@ def _live(
         past for past in run_notes.run_notes(context).ended(note.image) if past.begun == note.begun
     ]
     seen, message = states[0]
-    return ended[-1] if ended else note.with_changes(state=seen, said=message or None)
+    return ended[-1] if ended else note.with_changes(state=seen, message=message or None)
 
 
 def _state(session: CloudSession, note: RunNote) -> tuple[str | None, tuple[str, str]]:
@@ -158,9 +158,9 @@ def _print(note: RunNote, log: BuildLog) -> None:
         print_table(("#", "step", "kind", "seconds", "outcome"), rows)
     if failed := log.failed:
         _print_failure(failed, note)
-    elif note.said and state not in (*_GOING, "Succeeded"):
-        known = meaning("", note.said)
-        print(f"\n{redact(note.said)}")
+    elif note.message and state not in (*_GOING, "Succeeded"):
+        known = known_error("", note.message)
+        print(f"\n{redact(note.message)}")
         _print_meaning(known, note)
 
 
@@ -170,7 +170,7 @@ def _print_failure(failed: LogStep, note: RunNote) -> None:
     _print_meaning(failed.meaning(), note)
 
 
-def _print_meaning(known: Meaning | None, note: RunNote) -> None:
+def _print_meaning(known: KnownError | None, note: RunNote) -> None:
     if known:
         hint = known.hint.replace("IMAGE", note.image)
         print(f"\n  = cause: {known.cause}\n  = hint: {hint}")
@@ -191,7 +191,7 @@ def _json(note: RunNote, log: BuildLog) -> dict[str, object]:
         "version": note.version,
         "begun": note.begun,
         "state": note.state,
-        "said": redact(note.said) if note.said else None,
+        "said": redact(note.message) if note.message else None,
         "log": note.log,
         **log.to_json(),
         "run": note.run or log.run,

@@ -8,7 +8,7 @@ from typing import Annotated
 from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.blob.uploads import merged
-from imagebake.azure.model.preflight_finding import Complaint
+from imagebake.azure.model.preflight_finding import PreflightFinding
 from imagebake.build.image_bakes import build_shipment
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Context, open_context
@@ -129,7 +129,7 @@ def _verify_remote(context: Context, *, as_json: bool) -> None:
     )
 
 
-def _exposed(context: Context) -> tuple[Complaint, ...]:
+def _exposed(context: Context) -> tuple[PreflightFinding, ...]:
     """Return findings about public access to the storage account; none where it is unreadable."""
     if context.settings.cloud != "azure":
         return ()

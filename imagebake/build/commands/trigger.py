@@ -7,7 +7,7 @@ import json
 from typing import Annotated
 
 from imagebake.azure.compute.galleries import Gallery
-from imagebake.azure.image_builder.trigger_templates import Stand, Standing
+from imagebake.azure.image_builder.trigger_templates import TriggerTemplates, TriggerTemplateStatus
 from imagebake.build.plan import plan_bake
 from imagebake.build.render.files import expected_delivery
 from imagebake.build.render.image_template import render_triggered_template
@@ -39,7 +39,7 @@ def trigger(
     (spec,) = select_specs(context, image, every=False)
     plan = None if off or show else _plan(context, spec)
     with connect(context) as session:
-        standing, messages = Standing(session.cloud), []
+        standing, messages = TriggerTemplates(session.cloud), []
         if plan:
             messages = [_set(context, plan, session, standing)]
         elif off:
@@ -68,7 +68,7 @@ def _plan(context: Context, spec: ImageSpec) -> BakePlan:
     )
 
 
-def _set(context: Context, plan: BakePlan, session: CloudSession, standing: Standing) -> str:
+def _set(context: Context, plan: BakePlan, session: CloudSession, standing: TriggerTemplates) -> str:
     to = dataclasses.replace(
         expected_delivery(context, plan),
         identity=session.destination.identity,
@@ -101,7 +101,7 @@ def _have_definition(context: Context, spec: ImageSpec, session: CloudSession) -
     )
 
 
-def _line(stand: Stand) -> str:
+def _line(stand: TriggerTemplateStatus) -> str:
     last = f"last run {stand.state}" if stand.state != "waiting" else "no run yet"
     ended = f", {stand.ended}" if stand.ended else ""
     return f"{stand.name}: {last}{ended}" + (f"\n  {stand.message}" if stand.message else "")

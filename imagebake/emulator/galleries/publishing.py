@@ -11,6 +11,10 @@ from imagebake.emulator.errors import invalid_parameter
 from imagebake.emulator.identifiers import REGIONS, region
 from imagebake.emulator.store import Resource
 
+_STORAGE = ("Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS")
+# Documented: 1 to 100 replicas per region.
+_MOST_REPLICAS = 100
+
 
 def end_of_life(text: object) -> dt.datetime | None:
     """Parse an end-of-life date; None if there is none. Without a zone it is in UTC."""
@@ -30,11 +34,6 @@ def require_future_end_of_life(text: object, now: dt.datetime) -> None:
     end = end_of_life(text)
     if end and end <= now:
         raise invalid_parameter("EndOfLifeDate must be set to a future date.")
-
-
-_STORAGE = ("Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS")
-# Documented: 1 to 100 replicas per region.
-_MOST_REPLICAS = 100
 
 
 def publishing_profile(given: Mapping[str, Any], home: str) -> dict[str, Any]:

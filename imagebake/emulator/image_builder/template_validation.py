@@ -26,6 +26,17 @@ _SCALARS: Mapping[str, tuple[type, str]] = {
     "int": (int, "int32"),
     "bool": (bool, "bool"),
 }
+# Documented range of buildTimeoutInMinutes: 0, for the default, to 960.
+_LONGEST_BUILD_MINUTES = 960
+# Go's duration syntax: documented as `5m` or `2h`.
+_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_IDENTITY = re.compile(
+    r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.managedidentity"
+    r"/userassignedidentities/[^/]+",
+    re.IGNORECASE,
+)
+_PROPERTIES = "ImageTemplate.properties"
 
 
 def missing_field(owner: str, field: str) -> ArmError:
@@ -186,19 +197,6 @@ class _TemplateReader:
 def _json_name(value: object) -> str:
     names = {bool: "bool", str: "string", int: "number", float: "number", list: "array"}
     return names.get(type(value), "object")
-
-
-# Documented range of buildTimeoutInMinutes: 0, for the default, to 960.
-_LONGEST_BUILD_MINUTES = 960
-# Go's duration syntax: documented as `5m` or `2h`.
-_DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_IDENTITY = re.compile(
-    r"/subscriptions/[^/]+/resourcegroups/[^/]+/providers/microsoft\.managedidentity"
-    r"/userassignedidentities/[^/]+",
-    re.IGNORECASE,
-)
-_PROPERTIES = "ImageTemplate.properties"
 
 
 def check_name(name: str) -> None:

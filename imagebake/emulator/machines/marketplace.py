@@ -22,6 +22,14 @@ _DEFAULTS = {
     "releaseCategory": "Other",
     "urgencyLevel": "Regular",
 }
+Rendered = Callable[[Mapping[str, Any]], dict[str, Any]]
+Offer = tuple[str, str, str]
+_PUBLISHERS = (
+    "/subscriptions/<subscription>/providers/microsoft.compute/locations/<location>"
+    "/publishers/<publisher>/artifacttypes"
+)
+_IMAGES = f"{_PUBLISHERS}/vmimage/offers/<offer>/skus/<sku>/versions"
+_EXTENSIONS = f"{_PUBLISHERS}/vmextension/types"
 
 
 def offered_in(
@@ -52,17 +60,6 @@ def wants_properties(call: Call) -> bool:
     if expand and expand.lower() != "properties":
         raise ArmError(400, "InvalidParameter", f"The value '{expand}' of $expand is not valid.")
     return bool(expand)
-
-
-Rendered = Callable[[Mapping[str, Any]], dict[str, Any]]
-Offer = tuple[str, str, str]
-
-_PUBLISHERS = (
-    "/subscriptions/<subscription>/providers/microsoft.compute/locations/<location>"
-    "/publishers/<publisher>/artifacttypes"
-)
-_IMAGES = f"{_PUBLISHERS}/vmimage/offers/<offer>/skus/<sku>/versions"
-_EXTENSIONS = f"{_PUBLISHERS}/vmextension/types"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,9 +39,24 @@ from imagebake.emulator.machines.instance_views import (
     provisioning_error,
     report_to_json,
 )
+from imagebake.emulator.machines.scale_set_models import INSTANCE
 from imagebake.emulator.machines.vm_models import image_record
 from imagebake.emulator.store import Resource, Session, Store
 from imagebake.kernel.host.files import file_lock
+
+MACHINE = "Microsoft.Compute/virtualMachines"
+UNSETTLED = 1e12
+"""Placeholder for an unknown settling time, in seconds since the epoch: far in the future."""
+_TICK = 0.2
+_LOG = logging.getLogger(__name__)
+_PROCESS_ENDED: Error = {
+    "code": "InternalOperationError",
+    "message": "The process that ran the machine ended.",
+}
+_IMAGE_GONE: Error = {
+    "code": "GalleryImageNotFound",
+    "message": "The gallery image that the machine was to be made from is gone.",
+}
 
 
 @dataclass(slots=True)
@@ -83,23 +98,6 @@ def settle_operation(
     resource.private.update(operation=None, error=error)
     resource.settles, resource.state = now, status
     session.put(resource)
-
-
-MACHINE = "Microsoft.Compute/virtualMachines"
-INSTANCE = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines"
-UNSETTLED = 1e12
-"""Placeholder for an unknown settling time, in seconds since the epoch: far in the future."""
-
-_TICK = 0.2
-_LOG = logging.getLogger(__name__)
-_PROCESS_ENDED: Error = {
-    "code": "InternalOperationError",
-    "message": "The process that ran the machine ended.",
-}
-_IMAGE_GONE: Error = {
-    "code": "GalleryImageNotFound",
-    "message": "The gallery image that the machine was to be made from is gone.",
-}
 
 
 class VmSupervisor:

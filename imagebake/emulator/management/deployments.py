@@ -32,6 +32,12 @@ _WHOLE = re.compile(r"\[reference\(resourceId\('([^']+)', *'([^']+)'\)")
 _CAPITALS = re.compile(r"^[A-Z](?:[A-Z]*(?![a-z]))?")
 # Documented limit of a template's resources.
 _MOST_RESOURCES = 800
+KIND = "Microsoft.Resources/deployments"
+_RULE = "/providers/microsoft.resources/deployments/<deployment>"
+_SCOPES = (
+    "/subscriptions/<subscription>",
+    "/subscriptions/<subscription>/resourcegroups/<group>",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +214,6 @@ def resolve_references(value: Any, call: Call) -> Any:  # noqa: ANN401 - JSON
 def invalid_template(why: str) -> ArmError:
     """Return 400 `InvalidTemplate`."""
     return ArmError(400, "InvalidTemplate", f"Deployment template validation failed: '{why}.'")
-
-
-KIND = "Microsoft.Resources/deployments"
-_RULE = "/providers/microsoft.resources/deployments/<deployment>"
-_SCOPES = (
-    "/subscriptions/<subscription>",
-    "/subscriptions/<subscription>/resourcegroups/<group>",
-)
 
 
 class DeploymentRoutes:

@@ -32,6 +32,11 @@ _UNCHECKED_READ = re.compile(
 
 RequiredPermission = tuple[str, str]
 """An action in lower case, and the scope at which it is required."""
+DEFINITION = "Microsoft.Authorization/roleDefinitions"
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
+_FIXED = ("roleDefinitionId", "principalId")
+_JWT_PARTS = 3
 
 
 def required_permissions(method: str, path: str, body: object) -> Iterator[RequiredPermission]:
@@ -82,13 +87,6 @@ def _references(value: object, *names: str) -> Iterator[str]:
     elif isinstance(value, list):
         for part in value:
             yield from _references(part, *names)
-
-
-DEFINITION = "Microsoft.Authorization/roleDefinitions"
-ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
-IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
-_FIXED = ("roleDefinitionId", "principalId")
-_JWT_PARTS = 3
 
 
 def require_permission(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from imagebake.azure.compute.references import Used, image_of, of_gallery
+from imagebake.azure.compute.references import ImageReference, image_of, of_gallery
 
 GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/shelf"
 IMAGE = f"{GALLERY}/images/demo"
@@ -19,28 +19,33 @@ OFFER = (
 @pytest.mark.parametrize(
     ("reference", "used"),
     [
-        (None, Used()),
-        ({}, Used()),
-        ({"publisher": "Debian", "offer": "debian-12", "sku": "12", "version": "latest"}, Used()),
-        ({"id": OFFER, "publisher": "Debian"}, Used()),
-        ({"id": IMAGE}, Used(image=IMAGE, custom=True)),
+        (None, ImageReference()),
+        ({}, ImageReference()),
+        (
+            {"publisher": "Debian", "offer": "debian-12", "sku": "12", "version": "latest"},
+            ImageReference(),
+        ),
+        ({"id": OFFER, "publisher": "Debian"}, ImageReference()),
+        ({"id": IMAGE}, ImageReference(image=IMAGE, custom=True)),
         (
             {"id": IMAGE, "exactVersion": "1.2.3"},
-            Used(image=IMAGE, exact=f"{IMAGE}/versions/1.2.3", custom=True),
+            ImageReference(image=IMAGE, exact=f"{IMAGE}/versions/1.2.3", custom=True),
         ),
         (
             {"id": f"{IMAGE}/Versions/1.0.0", "exactVersion": "1.0.0"},
-            Used(image=f"{IMAGE}/Versions/1.0.0", exact=f"{IMAGE}/versions/1.0.0", custom=True),
+            ImageReference(
+                image=f"{IMAGE}/Versions/1.0.0", exact=f"{IMAGE}/versions/1.0.0", custom=True
+            ),
         ),
-        ({"sharedGalleryImageId": SHARED}, Used(image=SHARED, custom=True)),
-        ({"communityGalleryImageId": COMMUNITY}, Used(image=COMMUNITY, custom=True)),
-        ({"id": GALLERY.replace("galleries/shelf", "images/old")}, Used(custom=True)),
-        ({"id": "/subscriptions/s/something/new"}, Used(known=False, custom=True)),
-        ({"exactVersion": "1.0.0"}, Used(known=False, custom=True)),
+        ({"sharedGalleryImageId": SHARED}, ImageReference(image=SHARED, custom=True)),
+        ({"communityGalleryImageId": COMMUNITY}, ImageReference(image=COMMUNITY, custom=True)),
+        ({"id": GALLERY.replace("galleries/shelf", "images/old")}, ImageReference(custom=True)),
+        ({"id": "/subscriptions/s/something/new"}, ImageReference(known=False, custom=True)),
+        ({"exactVersion": "1.0.0"}, ImageReference(known=False, custom=True)),
     ],
 )
 def test_an_image_reference_is_read_or_said_to_be_unreadable(
-    reference: dict[str, Any] | None, used: Used
+    reference: dict[str, Any] | None, used: ImageReference
 ) -> None:
     assert image_of(reference) == used
 

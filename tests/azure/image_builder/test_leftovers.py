@@ -10,8 +10,8 @@ import pytest
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.image_templates import TAG_FINGERPRINT
-from imagebake.azure.image_builder.leftovers import Act, Kind, Leftovers
-from imagebake.azure.image_builder.trigger_templates import TAG_STANDING
+from imagebake.azure.image_builder.leftovers import CleanupAction, LeftoverKind, Leftovers
+from imagebake.azure.image_builder.trigger_templates import TAG_TRIGGER_TEMPLATE
 from imagebake.emulator.calls import Pace
 from tests.support.bake_services import a_template
 from tests.support.builders import a_spec
@@ -53,8 +53,10 @@ def leftovers(
     return Leftovers(clients=cloud, images=frozenset({"demo"}), noted=noted, now=now)
 
 
-def judged(found: Leftovers) -> list[tuple[str, Act, str]]:
-    return [(one.name, one.act, one.why) for one in found.find() if one.kind is Kind.TEMPLATE]
+def judged(found: Leftovers) -> list[tuple[str, CleanupAction, str]]:
+    return [
+        (one.name, one.act, one.why) for one in found.find() if one.kind is LeftoverKind.TEMPLATE
+    ]
 
 
 def groups(cloud: Clients) -> list[str]:
@@ -77,9 +79,9 @@ def wait_for_run(cloud: Clients, state: str) -> None:
 def test_a_template_that_nobody_runs_goes_once_it_is_old(cloud: Clients) -> None:
     leave(cloud)
 
-    assert judged(leftovers(cloud)) == [(OURS, Act.DELETE, "it never ran, 5 h ago")]
+    assert judged(leftovers(cloud)) == [(OURS, CleanupAction.DELETE, "it never ran, 5 h ago")]
     assert judged(leftovers(cloud, dt.timedelta())) == [
-        (OURS, Act.LEAVE, "it never ran just now: a bake may be about it")
+        (OURS, CleanupAction.LEAVE, "it never ran just now: a bake may be about it")
     ]
 
 
@@ -102,7 +104,7 @@ def test_a_template_that_failed_goes(cloud: Clients) -> None:
 
     ((name, act, why),) = judged(leftovers(cloud))
 
-    assert (name, act) == (OURS, Act.DELETE)
+    assert (name, act) == (OURS, CleanupAction.DELETE)
     assert why.startswith("it failed: Bad")
 
 
@@ -112,7 +114,9 @@ def test_a_template_that_is_stuck_goes_and_one_that_stays_is_told(
     machine.emulator.pace = Pace(stuck_templates=frozenset({OURS}))
     leave(cloud)
 
-    assert judged(leftovers(cloud)) == [(OURS, Act.DELETE, "it is stuck creating, 5 h ago")]
+    assert judged(leftovers(cloud)) == [
+        (OURS, CleanupAction.DELETE, "it is stuck creating, 5 h ago")
+    ]
     machine.emulator.pace = Pace()
     leftovers(cloud).delete(leftovers(cloud).find()[0])
     assert leftovers(cloud).find() == ()
@@ -130,9 +134,11 @@ def test_a_run_under_way_is_left_alone_until_it_is_far_too_long(
     noted = judged(leftovers(cloud, dt.timedelta(hours=2), frozenset({OURS})))
     late = leftovers(cloud)
 
-    assert early == [(OURS, Act.LEAVE, "its run is under way")]
-    assert noted == [(OURS, Act.LEAVE, "its run is under way: bake --resume ends it")]
-    assert judged(late) == [(OURS, Act.DELETE, "its run goes on since 5 h, and may take 60 min")]
+    assert early == [(OURS, CleanupAction.LEAVE, "its run is under way")]
+    assert noted == [(OURS, CleanupAction.LEAVE, "its run is under way: bake --resume ends it")]
+    assert judged(late) == [
+        (OURS, CleanupAction.DELETE, "its run goes on since 5 h, and may take 60 min")
+    ]
     late.delete(late.find()[0])
     assert late.find() == ()
 
@@ -143,21 +149,21 @@ def test_a_run_that_somebody_here_waits_for_is_adopted(cloud: Clients) -> None:
 
     found = judged(leftovers(cloud, noted=frozenset({OURS})))
 
-    assert found == [(OURS, Act.ADOPT, "its run ended Succeeded")]
+    assert found == [(OURS, CleanupAction.ADOPT, "its run ended Succeeded")]
 
 
 @pytest.mark.parametrize(
     ("name", "tags", "act"),
     [
         ("somebodys", {}, None),
-        ("demo-0123456789abcdef", {}, Act.LEAVE),
+        ("demo-0123456789abcdef", {}, CleanupAction.LEAVE),
         ("other-0123456789abcdef", {}, None),
-        ("other-0123456789abcdef", TAGGED, Act.DELETE),
-        (OURS, TAGGED | {TAG_STANDING: "demo"}, None),
+        ("other-0123456789abcdef", TAGGED, CleanupAction.DELETE),
+        (OURS, TAGGED | {TAG_TRIGGER_TEMPLATE: "demo"}, None),
     ],
 )
 def test_only_what_has_our_tag_is_deleted(
-    cloud: Clients, name: str, tags: dict[str, str], act: Act | None
+    cloud: Clients, name: str, tags: dict[str, str], act: CleanupAction | None
 ) -> None:
     leave(cloud, name, tags=tags)
 
@@ -170,22 +176,22 @@ MADE_BY = {"createdBy": "AzureVMImageBuilder"}
 @pytest.mark.parametrize(
     ("name", "tags", "act"),
     [
-        ("IT_imagebake_x", {"imageTemplateName": OURS}, Act.DELETE),
-        ("IT_imagebake_x", {"imageTemplateName": "somebodys"}, Act.LEAVE),
-        ("IT_imagebake_x", {"imageTemplateName": "other-0123456789abcdef"}, Act.LEAVE),
+        ("IT_imagebake_x", {"imageTemplateName": OURS}, CleanupAction.DELETE),
+        ("IT_imagebake_x", {"imageTemplateName": "somebodys"}, CleanupAction.LEAVE),
+        ("IT_imagebake_x", {"imageTemplateName": "other-0123456789abcdef"}, CleanupAction.LEAVE),
         ("mine", {"imageTemplateName": OURS}, None),
         ("IT_x", {"imageTemplateName": OURS, "imageTemplateResourceGroupName": "other"}, None),
     ],
 )
 def test_a_staging_group_goes_when_its_template_was_ours_and_has_gone(
-    cloud: Clients, name: str, tags: dict[str, Any], act: Act | None
+    cloud: Clients, name: str, tags: dict[str, Any], act: CleanupAction | None
 ) -> None:
     put_group(cloud, name, **(MADE_BY | {"imageTemplateResourceGroupName": "imagebake"} | tags))
 
     found = leftovers(cloud)
 
     assert [one.act for one in found.find()] == ([act] if act else [])
-    if act is Act.DELETE:
+    if act is CleanupAction.DELETE:
         found.delete(found.find()[0])
         assert name not in groups(cloud)
 
@@ -193,4 +199,4 @@ def test_a_staging_group_goes_when_its_template_was_ours_and_has_gone(
 def test_a_staging_group_of_a_template_that_is_there_is_no_leftover(cloud: Clients) -> None:
     leave(cloud)
 
-    assert [one.kind for one in leftovers(cloud).find()] == [Kind.TEMPLATE]
+    assert [one.kind for one in leftovers(cloud).find()] == [LeftoverKind.TEMPLATE]

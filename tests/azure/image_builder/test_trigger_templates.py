@@ -6,7 +6,7 @@ import pytest
 
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.compute.galleries import Gallery
-from imagebake.azure.image_builder.trigger_templates import TAG_STANDING, Standing
+from imagebake.azure.image_builder.trigger_templates import TAG_TRIGGER_TEMPLATE, TriggerTemplates
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from tests.support.bake_services import a_template
 from tests.support.builders import a_spec
@@ -30,12 +30,12 @@ def body(cloud: Clients, version: str = "latest", definition: str = "demo") -> d
     return template
 
 
-def names(standing: Standing) -> list[str]:
+def names(standing: TriggerTemplates) -> list[str]:
     return [stand.name for stand in standing.of("demo")]
 
 
 def test_a_standing_template_is_made_once_and_taken_away(cloud: Clients) -> None:
-    standing = Standing(cloud)
+    standing = TriggerTemplates(cloud)
 
     assert standing.put("demo", "one", body(cloud), TRIGGER)
     assert not standing.put("demo", "one", body(cloud), TRIGGER)
@@ -46,7 +46,7 @@ def test_a_standing_template_is_made_once_and_taken_away(cloud: Clients) -> None
 
 
 def test_a_changed_spec_gets_a_new_template_in_place_of_the_old(cloud: Clients) -> None:
-    standing = Standing(cloud)
+    standing = TriggerTemplates(cloud)
     standing.put("demo", "old", body(cloud), TRIGGER)
     standing.put("other", "theirs", body(cloud), TRIGGER)
 
@@ -57,7 +57,7 @@ def test_a_changed_spec_gets_a_new_template_in_place_of_the_old(cloud: Clients) 
 
 
 def test_a_template_that_cannot_be_provisioned_stays_in_nobodys_way(cloud: Clients) -> None:
-    standing = Standing(cloud)
+    standing = TriggerTemplates(cloud)
 
     with pytest.raises(CloudError, match="was not found"):
         standing.put("demo", "one", body(cloud, definition="gone"), TRIGGER)
@@ -67,23 +67,23 @@ def test_a_template_that_cannot_be_provisioned_stays_in_nobodys_way(cloud: Clien
 
 def test_one_that_has_failed_is_made_anew(cloud: Clients) -> None:
     operations = cloud.image_builder.virtual_machine_image_templates
-    failed = body(cloud, definition="gone") | {"tags": {TAG_STANDING: "demo"}}
+    failed = body(cloud, definition="gone") | {"tags": {TAG_TRIGGER_TEMPLATE: "demo"}}
     with pytest.raises(CloudError):
         cloud.ask("create", operations.begin_create_or_update, "imagebake", "one", failed)
 
-    assert Standing(cloud).put("demo", "one", body(cloud), TRIGGER)
+    assert TriggerTemplates(cloud).put("demo", "one", body(cloud), TRIGGER)
 
 
 def test_an_exact_source_is_refused_in_azures_words(cloud: Clients) -> None:
     with pytest.raises(CloudError, match="not 'latest'"):
-        Standing(cloud).put("demo", "one", body(cloud, "0.20260914.2237"), TRIGGER)
+        TriggerTemplates(cloud).put("demo", "one", body(cloud, "0.20260914.2237"), TRIGGER)
 
 
 def test_a_candidate_that_is_tried_right_now_is_left_alone(
     cloud: Clients, builder: ObedientBuilder
 ) -> None:
     builder.hold = True
-    standing = Standing(cloud)
+    standing = TriggerTemplates(cloud)
     standing.put("demo", "one", body(cloud), TRIGGER)
     operations = cloud.image_builder.virtual_machine_image_templates
     cloud.ask("run", operations.begin_run, "imagebake", "one", polling=False)
