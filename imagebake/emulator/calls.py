@@ -18,6 +18,7 @@ _KINDS = {
     "definitions": ("microsoft.compute/galleries/images", "GalleryImages"),
     "versions": ("microsoft.compute/galleries/images/versions", "GalleryImageVersions"),
 }
+_FOREVER = 1e10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,6 @@ class Quotas:
                 f" Location: {place}, Current Limit: {limit}, Current Usage: {used}, Additional"
                 f" Required: 1, (Minimum) New Limit Required: {used + 1}.",
             )
-
-
-_FOREVER = 1e10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,8 @@ from imagebake.emulator.store import Store
 from imagebake.emulator.throttling import ThrottlingPolicy
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+_CLIENT = "11111111-1111-1111-1111-111111111111"
+_SECRET = "loopback"  # noqa: S105 - the emulator takes every secret
 
 
 def _now() -> dt.datetime:
@@ -294,10 +296,6 @@ class Emulator:
     def run_log(self, template_id: str) -> Path | None:
         """Return the customization log of the template's last run, even after its deletion."""
         return self._runs.log(template_id)
-
-
-_CLIENT = "11111111-1111-1111-1111-111111111111"
-_SECRET = "loopback"  # noqa: S105 - the emulator takes every secret
 
 
 def connection_guide(emulator: Emulator) -> str:

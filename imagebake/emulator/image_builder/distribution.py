@@ -20,6 +20,7 @@ from imagebake.emulator.image_builder.template_references import (
 from imagebake.emulator.store import Resource, Session
 
 Version = tuple[int, int, int]
+RUN_OUTPUTS = "Microsoft.VirtualMachineImages/imageTemplates/runOutputs"
 
 
 def next_latest(existing: Iterable[Version], major: int | None = None) -> Version:
@@ -45,9 +46,6 @@ def next_from_source(existing: Iterable[Version], source: Version) -> Version:
     taken = [version[2] for version in existing if version[:2] == source[:2]]
     # Documented: the source's number; assumed: the next free patch if it is taken.
     return source[0], source[1], max([source[2], *(patch + 1 for patch in taken)])
-
-
-RUN_OUTPUTS = "Microsoft.VirtualMachineImages/imageTemplates/runOutputs"
 
 
 def distribute(

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from imagebake.emulator.store import Resource, Session
 
 READY = "Ready"
+EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
 
 
 class MachineFailed(Exception):
@@ -127,9 +128,6 @@ class MachineHost(Protocol):
         Raises `MachineFailed`.
         """
         ...
-
-
-EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
 
 
 def wanted_extensions(session: Session, machine_key: str) -> tuple[ExtensionOrder, ...]:

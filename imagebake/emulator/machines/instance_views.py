@@ -13,6 +13,10 @@ from imagebake.emulator.store import Resource
 
 _TROUBLESHOOT = "https://aka.ms/vmextensionlinuxtroubleshoot"
 Error = Mapping[str, str]
+_READINESS = {
+    True: ("ProvisioningState/succeeded", "Ready"),
+    False: ("ProvisioningState/failed", "Not Ready"),
+}
 
 
 def report_to_json(report: MachineReport) -> dict[str, Any]:
@@ -180,12 +184,6 @@ def _agent(report: MachineReport | None) -> dict[str, Any]:
             for handler in report.handlers
         ],
     }
-
-
-_READINESS = {
-    True: ("ProvisioningState/succeeded", "Ready"),
-    False: ("ProvisioningState/failed", "Not Ready"),
-}
 
 
 def _extension(extension: Resource, report: MachineReport | None, now: float) -> dict[str, Any]:

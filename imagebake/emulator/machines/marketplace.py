@@ -22,7 +22,7 @@ _DEFAULTS = {
     "releaseCategory": "Other",
     "urgencyLevel": "Regular",
 }
-Rendered = Callable[[Mapping[str, Any]], dict[str, Any]]
+Render = Callable[[Mapping[str, Any]], dict[str, Any]]
 Offer = tuple[str, str, str]
 _PUBLISHERS = (
     "/subscriptions/<subscription>/providers/microsoft.compute/locations/<location>"
@@ -156,7 +156,7 @@ def _entry(call: Call, name: str) -> dict[str, Any]:
 
 
 def _version_entries(
-    call: Call, versions: Mapping[str, Mapping[str, Any]], render: Rendered
+    call: Call, versions: Mapping[str, Mapping[str, Any]], render: Render
 ) -> list[dict[str, Any]]:
     with_properties = wants_properties(call)
     return [
@@ -167,7 +167,7 @@ def _version_entries(
 
 
 def _version_entry(
-    call: Call, versions: Mapping[str, Mapping[str, Any]], render: Rendered
+    call: Call, versions: Mapping[str, Mapping[str, Any]], render: Render
 ) -> dict[str, Any]:
     name = call.names["version"]
     if name not in versions:

@@ -19,6 +19,9 @@ from imagebake.emulator.machines.scale_sets import SCALE_SET_RULE, find_instance
 from imagebake.emulator.machines.supervisor import VmSupervisor
 from imagebake.emulator.store import Resource
 
+_ALL = "*"
+"""Stands for every instance in `instanceIds`."""
+
 
 def progress(upgrade: Resource) -> dict[str, int]:
     """Return the number of instances per stage of the upgrade."""
@@ -80,10 +83,6 @@ def _historical(upgrade: Resource) -> dict[str, Any]:
         "targetImageReference": {"id": state["image"]},
     }
     return properties | ({"error": state["error"]} if "error" in state else {})
-
-
-_ALL = "*"
-"""Stands for every instance in `instanceIds`."""
 
 
 @dataclass(frozen=True, slots=True)

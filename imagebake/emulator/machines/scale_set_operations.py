@@ -8,7 +8,8 @@ from typing import Any
 from imagebake.emulator import operations
 from imagebake.emulator.machines import rolling_upgrades
 from imagebake.emulator.machines.host import EXTENSION
-from imagebake.emulator.machines.supervisor import INSTANCE, UNSETTLED
+from imagebake.emulator.machines.scale_set_models import INSTANCE
+from imagebake.emulator.machines.supervisor import UNSETTLED
 from imagebake.emulator.store import Resource, Session
 
 _KIND = "imagebake/waits"

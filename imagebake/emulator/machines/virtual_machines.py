@@ -38,6 +38,7 @@ from imagebake.emulator.store import Resource, Session
 _GROUP = "/subscriptions/<subscription>/resourcegroups/<group>/providers/microsoft.compute"
 _RULE = f"{_GROUP}/virtualmachines"
 _VM_RULE = f"{_RULE}/<machine>"
+_BLOB = "/bootdiagnostics/<owner>/serialconsole.log"
 
 
 def machine_id(call: Call) -> str:
@@ -264,9 +265,6 @@ def _await_supervisor(
     call.session.put(resource)
     headers = operations.headers(call, operations.COMPUTE, resource.body["location"], operation)
     return Reply(200 if known else 201, present(resource, call), headers, then)
-
-
-_BLOB = "/bootdiagnostics/<owner>/serialconsole.log"
 
 
 @dataclass(frozen=True, slots=True)
