@@ -1,4 +1,4 @@
-"""What sources have answered, kept with its age, so that nobody is asked twice in a while."""
+"""Cache of the sources' answers, with their ages and the day each version was first seen."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from imagebake.kernel.host.files import write_atomically
 from imagebake.spec.model.candidates import Candidate, Origin, Question, VersionSource
 
 FRESH = dt.timedelta(hours=6)
-"""An answer of this age is asked for again."""
+"""Age at which an answer is asked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The versions there were when a source was asked last.
+    """Versions from the last answer of a source.
 
-    *trouble* is why it could not be asked again; then what is known is old, or empty.
+    *trouble* is why the source could not be read again; the versions are then old, or none.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -31,11 +31,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """The answers that *folder* keeps, one file a question.
+class AnswerCache:
+    """Answers in *folder*, a file for each question.
 
-    The day on which a version was first seen survives every new answer: it is the only age
-    that a version has whose publisher names none.
+    The day on which a version was first seen is kept across answers: it is the only age of a
+    version whose publisher reports no date.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Answers:
     fresh: dt.timedelta = FRESH
 
     def known(self, question: Question) -> Answer | None:
-        """The last answer, however old; None where there is none that can be read."""
+        """Return the last answer of any age; None where none can be read."""
         try:
             document = json.loads(self._path(question).read_bytes())
             return Answer(
@@ -54,28 +54,31 @@ class Answers:
             return None
 
     def recent(self, question: Question) -> Answer | None:
-        """The last answer if it is fresh; one from the future is not."""
+        """Return the last answer, if it is fresh; an answer from the future is not."""
         known = self.known(question)
         if known is None or known.asked is None or known.asked.tzinfo is None:
             return None
         return known if dt.timedelta(0) <= self.now - known.asked < self.fresh else None
 
     def ask(self, question: Question, sources: Mapping[Origin, VersionSource]) -> Answer:
-        """Ask the source and keep what it says; what is known already when it cannot."""
+        """Read the source and store its answer; on an error, return the last one with it."""
         known = self.known(question)
         try:
             found = sources[question.origin].candidates(question)
         except (ArtifactError, CloudError) as error:
             return dataclasses.replace(known or Answer(), trouble=error)
-        seen = {one.version: one.seen for one in known.candidates} if known else {}
+        seen = (
+            {candidate.version: candidate.seen for candidate in known.candidates} if known else {}
+        )
         today = self.now.date()
         dated = tuple(
-            dataclasses.replace(one, seen=seen.get(one.version) or today) for one in found
+            dataclasses.replace(candidate, seen=seen.get(candidate.version) or today)
+            for candidate in found
         )
         document = {
             "about": question.about,
             "asked": self.now.isoformat(timespec="seconds"),
-            "candidates": [one.to_json() for one in dated],
+            "candidates": [candidate.to_json() for candidate in dated],
         }
         write_atomically(self._path(question), canonical_json(document), durable=False)
         return Answer(candidates=dated, asked=self.now)

@@ -1,4 +1,4 @@
-"""The versions that an archive has of a package, with the day on which each appeared."""
+"""Source of package versions: the archives of this machine, with the day of each version."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ from imagebake.lock.archive import Archives, Suite
 from imagebake.spec.model.candidates import Candidate, Question
 
 _DATED = 3
-"""How many of a package's newest versions are asked for their day."""
+"""Number of a package's newest versions whose day is asked of the server."""
 
 
 @dataclass(slots=True)
 class ArchiveSource:
-    """The archives of this machine: each suite is read once, however much is asked of it.
+    """Source that reads each suite once, for the versions of *packages*.
 
-    *packages* are the names that will be asked about; of the others nothing is read.
-
-    An index says nothing of days. A server may say since when it has a package's file, which
-    is the day it was published on, or a later one where the server is a mirror; and a version
-    was there on the day on which its suite was signed. The earliest of them counts.
+    An index has no dates. A server may report since when it has a package's file, which is
+    the day of publication, or a later one on a mirror; and a version existed on the day on
+    which its suite was signed. The earliest of these days counts.
     """
 
     archives: Callable[[], Archives]
@@ -37,10 +35,10 @@ class ArchiveSource:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def candidates(self, question: Question) -> tuple[Candidate, ...]:
-        """Every version of the package that *question* names, in any variant of its suite."""
+        """Return every version of the question's package, from all pockets of its suite."""
         suite, architecture, package = question.names
         suites = self._open(suite, architecture)
-        versions = {version for one in suites for version in one.index.versions(package)}
+        versions = {version for opened in suites for version in opened.index.versions(package)}
         if not versions:
             raise ArtifactError(f"the archive has no package {package} in {suite}")
         newest = sorted(versions, key=DebianVersion, reverse=True)
@@ -65,20 +63,20 @@ class ArchiveSource:
         *,
         dated: bool,
     ) -> Candidate:
-        holders = [one for one in suites if version in one.index.versions(package)]
-        days = [day for one in holders if (day := _signed(one))]
+        holders = [suite for suite in suites if version in suite.index.versions(package)]
+        days = [day for suite in holders if (day := _signed(suite))]
         if dated and (day := self._on_server(package, version, architecture, holders)):
             days.append(day)
         return Candidate(
             version=version,
             published=min(days, default=None),
-            security=any(one.repository.suite.endswith("-security") for one in holders),
+            security=any(suite.repository.suite.endswith("-security") for suite in holders),
         )
 
     def _on_server(
         self, package: str, version: str, architecture: str, holders: Sequence[Suite]
     ) -> dt.date | None:
-        """The day that the server names for the package's file; None where it names none."""
+        """Return the day that the server reports for the package's file, or None."""
         for suite in holders:
             found = suite.index.find(package, version, architecture)
             base = suite.address
@@ -91,7 +89,7 @@ class ArchiveSource:
                 ) as response:
                     response.read()
                     return _day(response.headers.get("Last-Modified", ""))
-            except ArtifactError:  # an age is good to have, and nothing fails for want of one
+            except ArtifactError:  # the age is optional; adoption then counts from the first sight
                 continue
         return None
 

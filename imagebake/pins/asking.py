@@ -16,9 +16,7 @@ from imagebake.lock import artifact_sources
 from imagebake.lock.apt_sources import read_configuration
 from imagebake.lock.archive import Archives
 from imagebake.pins.archive_versions import ArchiveSource
-from imagebake.pins.github import GithubSource
-from imagebake.pins.pypi import PypiSource
-from imagebake.pins.web_listing import ListingSource
+from imagebake.pins.version_sources import GithubSource, ListingSource, PypiSource
 from imagebake.session.session import connect
 from imagebake.spec.model.candidates import Origin, Question, VersionSource
 

@@ -1,4 +1,4 @@
-"""Move pins on purpose: which of them move, to which version, and what that changes."""
+"""Decide which pins a bump moves, to which versions, and which keys it changes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.pins.decision import refusal
-from imagebake.pins.outlook import Outlook
-from imagebake.pins.subjects import Kind
+from imagebake.pins.outlook import PinStatus
+from imagebake.pins.subjects import PinKind
 from imagebake.spec.model.candidates import Candidate
 
 
 @dataclass(frozen=True, slots=True)
 class PinMove:
-    """A pin, the version it has, the one it gets, and the keys that say so."""
+    """A pin's move from *old* to *new*, with the keys of the spec to set."""
 
     name: str
     old: str
@@ -22,16 +22,16 @@ class PinMove:
     values: Mapping[str, str] = field(compare=False)
 
 
-def choose(image: str, found: Sequence[Outlook], *, only: str, to: str) -> tuple[PinMove, ...]:
-    """What moves: everything to the newest version that is allowed, or *only* one, to *to*.
+def choose(image: str, found: Sequence[PinStatus], *, only: str, to: str) -> tuple[PinMove, ...]:
+    """Return the moves: every pin to its newest allowed version, or *only* one, to *to*.
 
-    A version that a person names need not be old enough, and may be a pre-release or an
-    older one; what is held, denied or not in every region is refused all the same. Raises
-    `UsageError`, `ValidationFailed`, or whatever kept the source of *only* from answering.
+    A version given by the user need not be old enough, and may be a pre-release or an older
+    one; one that is held, denied or missing in a region is still refused. Raises
+    `UsageError`, `ValidationFailed`, or the error of the source of *only*.
     """
-    wanted = [one for one in found if only in ("", one.subject.name)]
+    wanted = [status for status in found if only in ("", status.subject.name)]
     if not wanted:
-        named = ", ".join(one.subject.name for one in found)
+        named = ", ".join(status.subject.name for status in found)
         raise UsageError(f"{image} pins nothing called {only!r}", hint=f"pins: {named}")
     if to and not only:
         raise UsageError("--to is the version of one pin", hint="--only PIN says which")
@@ -41,49 +41,49 @@ def choose(image: str, found: Sequence[Outlook], *, only: str, to: str) -> tuple
         candidate = named_version(wanted[0], to)
         return () if to == wanted[0].subject.version else (_move(wanted[0], candidate),)
     return tuple(
-        _move(one, one.decision.allowed)
-        for one in wanted
-        if one.decision.allowed and not one.subject.by_hand
+        _move(status, status.decision.allowed)
+        for status in wanted
+        if status.decision.allowed and not status.subject.by_hand
     )
 
 
-def require_known(image: str, one: Outlook) -> None:
-    """Raise what keeps us from knowing the versions of *one*, if anything does."""
-    if one.subject.by_hand:
+def require_known(image: str, status: PinStatus) -> None:
+    """Raise the reason why the versions of a pin are not known, if there is any."""
+    if status.subject.by_hand:
         raise UsageError(
-            f"{one.subject.name} moves by hand: {one.subject.by_hand}",
+            f"{status.subject.name} moves by hand: {status.subject.by_hand}",
             hint=f"edit it in image_specs/, then ./inv lock {image}",
         )
-    if not one.is_unknown:
+    if not status.is_unknown:
         return
-    if one.answer.trouble:
-        raise one.answer.trouble
+    if status.answer.trouble:
+        raise status.answer.trouble
     raise ArtifactError(
-        f"the versions of {one.subject.name} are not known: there is no marketplace here to ask",
+        f"the versions of {status.subject.name} are not known: there is no marketplace here to ask",
         hint="cloud: azure asks Azure; the setting marketplace gives the emulator one",
     )
 
 
-def named_version(one: Outlook, version: str) -> Candidate:
-    """The candidate that a person asked for by its *version*, where nothing forbids it."""
-    name = one.subject.name
-    there = {candidate.version: candidate for candidate in one.answer.candidates}
+def named_version(status: PinStatus, version: str) -> Candidate:
+    """Return the candidate with the version that the user asked for, unless it is refused."""
+    name = status.subject.name
+    there = {candidate.version: candidate for candidate in status.answer.candidates}
     if version not in there:
         raise ArtifactError(
             f"there is no {name} {version}", hint=f"there is {', '.join(there) or 'none at all'}"
         )
-    against = refusal(there[version], one.subject.terms, scheme=one.subject.scheme)
+    against = refusal(there[version], status.subject.terms, scheme=status.subject.scheme)
     if against:
         raise ValidationFailed(
             f"{name} {version} is not adopted: {against}",
-            hint="what the spec says against it must change in the spec first",
+            hint="change what the spec says against it first",
         )
     return there[version]
 
 
-def _move(one: Outlook, candidate: Candidate) -> PinMove:
-    subject = one.subject
+def _move(status: PinStatus, candidate: Candidate) -> PinMove:
+    subject = status.subject
     values = {"version": candidate.version}
-    if subject.kind is Kind.FILE:
+    if subject.kind is PinKind.FILE:
         values |= {"file": candidate.url, "sha256": candidate.sha256}
     return PinMove(subject.name, subject.version, candidate.version, values)

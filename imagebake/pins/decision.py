@@ -1,4 +1,4 @@
-"""Which version a pin may move to: one pure function over what there is and what is allowed."""
+"""Decide which version a pin may move to: a pure function of candidates and adoption terms."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from imagebake.spec.model.candidates import Candidate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What becomes of a pin that has the version *current*.
+    """The decision about a pin at version *current*.
 
-    *allowed* is the newest version that nothing stands against, None where that is the
-    current one; *newest* is the newest anywhere, None where nothing is newer. *obstacle*
-    says why *newest* is not *allowed*, *flaw* what is wrong with the current version.
+    *allowed* is the newest version without an obstacle, None where that is the current one;
+    *newest* is the newest of all, None where nothing is newer. *obstacle* is why *newest* is
+    not *allowed*, *flaw* the defect of the current version.
     """
 
     current: str
@@ -35,21 +35,21 @@ def decide(
     scheme: Scheme,
     today: dt.date,
 ) -> Decision:
-    """Choose among *candidates*, whatever their order: never an older one than *current*."""
+    """Choose among *candidates*, in any order: never a version older than *current*."""
     there = tuple(candidates)
     flaw = _flaw(current, there, terms, scheme)
     newer = sorted(
-        (one for one in there if _is_newer(one.version, current, scheme)),
-        key=lambda one: (order(scheme, one.version), one.version),
+        (candidate for candidate in there if _is_newer(candidate.version, current, scheme)),
+        key=lambda candidate: (order(scheme, candidate.version), candidate.version),
         reverse=True,
     )
     if not newer:
         return Decision(current=current, flaw=flaw)
-    obstacles = [obstacle(one, terms, scheme=scheme, today=today) for one in newer]
+    obstacles = [obstacle(candidate, terms, scheme=scheme, today=today) for candidate in newer]
     pairs = zip(newer, obstacles, strict=True)
     return Decision(
         current=current,
-        allowed=next((one for one, against in pairs if not against), None),
+        allowed=next((candidate for candidate, reason in pairs if not reason), None),
         newest=newer[0],
         obstacle=obstacles[0],
         flaw=flaw,
@@ -57,9 +57,9 @@ def decide(
 
 
 def obstacle(candidate: Candidate, terms: AdoptionTerms, *, scheme: Scheme, today: dt.date) -> str:
-    """What stands against adopting *candidate*; empty where nothing does.
+    """Return the reason against adopting *candidate*; empty where there is none.
 
-    What only a change of the spec overcomes comes first, what time overcomes last.
+    Reasons that only a change of the spec removes come first, those that pass with time last.
     """
     return refusal(candidate, terms, scheme=scheme) or (
         _unfinished(candidate, terms, scheme) or _too_young(candidate, terms, today)
@@ -67,7 +67,7 @@ def obstacle(candidate: Candidate, terms: AdoptionTerms, *, scheme: Scheme, toda
 
 
 def refusal(candidate: Candidate, terms: AdoptionTerms, *, scheme: Scheme) -> str:
-    """What stands against *candidate* even where a person asks for it by its version."""
+    """Return the reason against *candidate* even where the user names its version."""
     if terms.hold is not None:
         return f"held: {terms.hold}"
     if reason := terms.denied(candidate.version, scheme):
@@ -82,7 +82,7 @@ def refusal(candidate: Candidate, terms: AdoptionTerms, *, scheme: Scheme) -> st
 def _flaw(current: str, there: Iterable[Candidate], terms: AdoptionTerms, scheme: Scheme) -> str:
     if reason := terms.denied(current, scheme):
         return f"denied: {reason}"
-    return next((one.unfit for one in there if one.version == current), "")
+    return next((candidate.unfit for candidate in there if candidate.version == current), "")
 
 
 def _is_newer(version: str, current: str, scheme: Scheme) -> bool:

@@ -1,4 +1,4 @@
-"""The address of a file, whose version stands in it once or several times."""
+"""Addresses of pinned files, which contain their version once or several times."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.http import display_url
 
 Read = Callable[[str], bytes]
-"""The content at an address; raises an `ImagebakeError` where it cannot be had."""
+"""Reads the content at an address; raises an `ImagebakeError` where it is not available."""
 
 
 def moved(url: str, old: str, new: str) -> str:
-    """*url* with the version *new* wherever its path has *old* as a whole version."""
+    """Replace the version *old* by *new* in the path of *url*, only as a whole version."""
     parts = urllib.parse.urlsplit(url)
     path = _whole(old).sub(lambda _: new, parts.path)
     return urllib.parse.urlunsplit(parts._replace(path=path))
 
 
 def name_of(url: str) -> str:
-    """The file's own name."""
+    """Return the file's name without its folder."""
     return urllib.parse.urlsplit(url).path.rpartition("/")[2]
 
 
 def names_version(url: str, version: str) -> bool:
-    """Whether the path of *url* says which version it is."""
+    """Return whether the path of *url* contains *version*."""
     return bool(_whole(version).search(urllib.parse.urlsplit(url).path))
 
 
 def versions_in(page: str, url: str, version: str) -> tuple[str, ...]:
-    """The versions of the file at *url* that *page* names, each once, in the page's order.
+    """Return the versions in *page* of the file at *url*, without repetition, in page order.
 
-    What is looked for is the last part of the address with *version* in it.
+    The page is searched for the last segment of the URL that contains *version*.
     """
     parts = urllib.parse.urlsplit(url).path.split("/")
-    part = next((one for one in reversed(parts) if _whole(version).search(one)), None)
+    part = next((segment for segment in reversed(parts) if _whole(version).search(segment)), None)
     if part is None:
         return ()
     texts = _whole(version).split(part)
@@ -48,7 +48,7 @@ def versions_in(page: str, url: str, version: str) -> tuple[str, ...]:
 
 
 def digest_in(text: str, name: str) -> str:
-    """The sha256 that a file of digests gives for *name*; empty where it gives none."""
+    """Return the sha256 of *name* in a file of digests; empty where it lists none."""
     for line in text.splitlines():
         words = line.split()
         if words and re.fullmatch(r"[0-9a-fA-F]{64}", words[0]):
@@ -59,15 +59,15 @@ def digest_in(text: str, name: str) -> str:
 
 
 def read_json(read: Read, url: str, whose: str) -> Any:  # noqa: ANN401 - JSON is what it is
-    """The JSON at *url*; raises `ArtifactError` where something else is there."""
+    """Read JSON at *url*; raises `ArtifactError` where the content is something else."""
     try:
         return json.loads(read(url))
     except ValueError as error:
-        raise strange(url, whose) from error
+        raise unexpected_answer(url, whose) from error
 
 
-def strange(url: str, whose: str) -> ArtifactError:
-    """What is said where an address does not answer as it should."""
+def unexpected_answer(url: str, whose: str) -> ArtifactError:
+    """Return the error for an address that does not answer like *whose* service."""
     return ArtifactError(
         f"{display_url(url)} does not answer as {whose} does",
         hint="is the address in the pin's 'source' right?",

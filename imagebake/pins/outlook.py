@@ -1,4 +1,4 @@
-"""What becomes of every version that a spec chooses: asked, judged, and said in words."""
+"""Status of the versions that a spec chooses: latest answer, decision, and review date."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from imagebake.pins.answer_cache import Answer, Answers
+from imagebake.pins.answer_cache import Answer, AnswerCache
 from imagebake.pins.decision import Decision, decide
-from imagebake.pins.subjects import Subject
+from imagebake.pins.subjects import PinnedItem
 from imagebake.spec.model.candidates import Candidate, Origin, Question, VersionSource
 
 SOON = dt.timedelta(days=30)
-"""How long before a review is due somebody is told."""
+"""Time before a review's date from which it is reported."""
 
 _AT_ONCE = 8
 Sources = Mapping[Origin, VersionSource]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """A subject, what was answered about it, and what was decided on *today*."""
+class PinStatus:
+    """A versioned item, the answer of its source, and the decision on *today*."""
 
-    subject: Subject
+    subject: PinnedItem
     answer: Answer
     decision: Decision
     today: dt.date
 
     @property
     def is_overdue(self) -> bool:
-        """Whether its review is past its day."""
+        """Whether its review date has passed."""
         day = self.subject.review_by
         return day is not None and day < self.today
 
     @property
     def review(self) -> str:
-        """When its review is due, and how urgent that is; empty where there is none."""
+        """Its review date, marked where it is soon or overdue; empty where it has none."""
         day = self.subject.review_by
         if day is None:
             return ""
@@ -48,7 +48,7 @@ class Outlook:
 
     @property
     def why(self) -> str:
-        """Why it does not move to the newest version, or what is wrong where it is."""
+        """Why it does not move to the newest version, and the flaw of the current one."""
         trouble = self.answer.trouble
         reasons = [
             f"now {self.decision.flaw}" if self.decision.flaw else "",
@@ -61,26 +61,26 @@ class Outlook:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether it was to be asked about, and nothing is known."""
+        """Whether it has a source, but no answer of it."""
         return self.subject.question is not None and self.answer.asked is None
 
     @property
     def is_newest(self) -> bool:
-        """Whether there is nothing to say about it."""
+        """Whether there is nothing to report: no newer version, flaw, gap or review."""
         due = self.subject.review_by
         near = due is not None and due <= self.today + SOON
         return not (self.decision.newest or self.decision.flaw or self.is_unknown or near)
 
     @property
     def age(self) -> str:
-        """How old the newest version is, in days; empty where nothing is newer."""
+        """Age of the newest version in days; empty where nothing is newer."""
         newest = self.decision.newest
         born = newest.born if newest else None
         return f"{(self.today - born).days} d" if born else ""
 
     def to_json(self) -> dict[str, Any]:
-        """The outlook for programs."""
-        said = {
+        """Return the status as JSON, without absent fields."""
+        fields = {
             "name": self.subject.name,
             "kind": self.subject.kind.value,
             "owner": self.subject.owner,
@@ -94,11 +94,11 @@ class Outlook:
             "overdue": self.is_overdue or None,
             "asked": self.answer.asked.isoformat() if self.answer.asked else None,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
-def outlook(subject: Subject, answer: Answer, *, today: dt.date) -> Outlook:
-    """Judge what was answered about *subject*."""
+def outlook(subject: PinnedItem, answer: Answer, *, today: dt.date) -> PinStatus:
+    """Decide about *subject* on the basis of *answer*."""
     decision = decide(
         subject.version,
         answer.candidates,
@@ -106,28 +106,28 @@ def outlook(subject: Subject, answer: Answer, *, today: dt.date) -> Outlook:
         scheme=subject.scheme,
         today=today,
     )
-    return Outlook(subject=subject, answer=answer, decision=decision, today=today)
+    return PinStatus(subject=subject, answer=answer, decision=decision, today=today)
 
 
 def gather(
     questions: Iterable[Question],
-    answers: Answers,
+    answers: AnswerCache,
     connect: Callable[[Sequence[Question]], AbstractContextManager[Sources]],
     *,
     askable: Container[Origin],
     refresh: bool = False,
 ) -> dict[Question, Answer]:
-    """Answer *questions*, from what is kept as far as that is fresh, unless *refresh*.
+    """Answer *questions* from the cache where it is fresh, unless *refresh*, else from sources.
 
-    *connect* is called only where somebody must be asked, with what he will be asked; what
-    is not of an *askable* origin is left without an answer.
+    *connect* is called only where sources must be read, with their questions. A question
+    whose origin is not *askable* gets an empty answer.
     """
     wanted = tuple(questions)
     found: dict[Question, Answer] = {}
     for question in wanted if not refresh else ():
         if recent := answers.recent(question):
             found[question] = recent
-    left = [one for one in wanted if one not in found and one.origin in askable]
+    left = [question for question in wanted if question not in found and question.origin in askable]
     if left:
         with connect(left) as sources, ThreadPoolExecutor(_AT_ONCE) as pool:
             replies = pool.map(lambda question: answers.ask(question, sources), left)

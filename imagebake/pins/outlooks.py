@@ -7,9 +7,9 @@ import functools
 from collections.abc import Iterator, Sequence
 
 from imagebake.kernel.context import Context
-from imagebake.pins.answer_cache import Answer, Answers
-from imagebake.pins.outlook import Outlook, Sources, gather, outlook
-from imagebake.pins.subjects import Subject, questions_of, subjects_of
+from imagebake.pins.answer_cache import Answer, AnswerCache
+from imagebake.pins.outlook import PinStatus, Sources, gather, outlook
+from imagebake.pins.subjects import PinnedItem, questions_of, subjects_of
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.candidates import Origin, Question
 from imagebake.spec.model.image_spec import ImageSpec
@@ -19,7 +19,7 @@ _MARKETPLACE = frozenset({Origin.IMAGES, Origin.EXTENSIONS})
 
 def outlooks(
     context: Context, specs: Sequence[ImageSpec], *, refresh: bool = False
-) -> dict[str, tuple[Outlook, ...]]:
+) -> dict[str, tuple[PinStatus, ...]]:
     """Return the outlook of every version that *specs* choose, by image."""
     subjects = {
         spec.name: subjects_of(spec, CATALOGUE.pinned(spec.gallery.is_windows).values())
@@ -32,9 +32,11 @@ def outlooks(
     return {name: tuple(next(rest) for _ in each) for name, each in subjects.items()}
 
 
-def judge(context: Context, subjects: Sequence[Subject], *, refresh: bool) -> tuple[Outlook, ...]:
+def judge(
+    context: Context, subjects: Sequence[PinnedItem], *, refresh: bool
+) -> tuple[PinStatus, ...]:
     """Return the outlook of each subject; sources are read where the cache is stale."""
-    answers = Answers(folder=context.workspace.state / "versions", now=context.now)
+    answers = AnswerCache(folder=context.workspace.state / "versions", now=context.now)
     found = gather(
         questions_of(subjects),
         answers,

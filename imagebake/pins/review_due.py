@@ -1,4 +1,4 @@
-"""Reviews of pins that are due: what a bake says of them, and when it refuses."""
+"""Review dates of pins: warnings of a bake, and its refusal when they have passed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 
 
 def require_reviewed(spec: ImageSpec, *, today: dt.date, emergency: str) -> tuple[str, ...]:
-    """What is to be said about the reviews of *spec*'s pins; late ones are `ValidationFailed`.
+    """Return warnings on the review dates of *spec*'s pins; raises `ValidationFailed` when late.
 
-    An *emergency*, which is the reason for it, lets a bake go on with late reviews.
+    An *emergency*, given as its reason, lets a bake go on with late reviews.
     """
     late = [f"{name}: its review was due on {day}" for name, day in _due(spec) if day < today]
     if late and not emergency:
@@ -34,7 +34,7 @@ def require_reviewed(spec: ImageSpec, *, today: dt.date, emergency: str) -> tupl
 
 
 def require_reason(emergency: str) -> str:
-    """The reason for an emergency as a tag can carry it; raises `UsageError` where it cannot."""
+    """Return the reason of an emergency as a tag's value; raises `UsageError` for a bad one."""
     if emergency and not _REASON.fullmatch(emergency.strip()):
         raise UsageError("--emergency is the reason: one line of at most 256 characters")
     return emergency.strip()

@@ -1,4 +1,4 @@
-"""Everything in a spec that has a version: what it is, who is asked about it, on which terms."""
+"""The versioned items of a spec: current version, source to ask, and adoption terms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from imagebake.kernel.text.versions import Scheme
 from imagebake.pins.file_address import names_version
 from imagebake.spec.catalogue.component import Component
-from imagebake.spec.model.adoption import DeniedVersions, AdoptionTerms, adoption_terms
+from imagebake.spec.model.adoption import AdoptionTerms, DeniedVersions, adoption_terms
 from imagebake.spec.model.candidates import Origin, Question
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import (
@@ -24,11 +24,11 @@ from imagebake.spec.model.pins import (
 from imagebake.spec.model.source import MarketplaceImage
 
 SOURCE = "source"
-"""What the marketplace image is called among pins."""
+"""Name of the marketplace image among the pins."""
 
 
-class Kind(enum.StrEnum):
-    """What sort of thing has the version."""
+class PinKind(enum.StrEnum):
+    """Kind of a versioned item."""
 
     IMAGE = "image"
     AGENT = "agent"
@@ -39,14 +39,14 @@ class Kind(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """One version that a spec chooses.
+class PinnedItem:
+    """An item of a spec that has a version.
 
-    Without a *question* it moves by hand, and *by_hand* says why.
+    Without a *question* only a person can move it; *by_hand* is the reason.
     """
 
     name: str
-    kind: Kind
+    kind: PinKind
     version: str
     scheme: Scheme
     question: Question | None
@@ -57,11 +57,10 @@ class Subject:
     review_by: dt.date | None = None
 
 
-def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[Subject, ...]:
-    """Every subject of *spec*: its source, its pins and its extensions, in its own order.
+def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[PinnedItem, ...]:
+    """Return the items of *spec*: its source, its pins and its extensions, in its order.
 
-    *known* is the catalogue, which says what an agent's packages are and which versions
-    of anything nobody should have.
+    *known* is the catalogue: the packages of each agent, and versions denied to everyone.
     """
     catalogue = tuple(known)
     return (
@@ -75,28 +74,30 @@ def subject_of(
     spec: ImageSpec,
     pin: AgentPin | PackagePin | FilePin | ModulePin | ExtensionPin,
     known: Iterable[Component],
-) -> Subject:
-    """What *pin* is about, be it in *spec* or about to be."""
+) -> PinnedItem:
+    """Return the item for *pin*, which *spec* contains or is about to."""
     if isinstance(pin, FilePin):
         return _file(spec, pin)
     if isinstance(pin, ExtensionPin):
         return _extension(spec, pin)
     if isinstance(pin, ModulePin) or (isinstance(pin, AgentPin) and pin.installer):
-        return _installed(spec, pin, {one.name: one for one in known})
-    return _package(spec, pin, {one.name: one.on(spec.distribution) for one in known})
+        return _installed(spec, pin, {component.name: component for component in known})
+    return _package(
+        spec, pin, {component.name: component.on(spec.distribution) for component in known}
+    )
 
 
-def _image(spec: ImageSpec) -> Iterator[Subject]:
-    """The source, unless it is a managed image, which has no version."""
+def _image(spec: ImageSpec) -> Iterator[PinnedItem]:
+    """Yield the source, unless it is a managed image, which has no version."""
     source, question = spec.source, None
     if isinstance(source, MarketplaceImage):
         names = (source.publisher, source.offer, source.sku)
         question = Question(origin=Origin.IMAGES, names=names, regions=_regions(spec))
     _, version = source.named
     if version:
-        yield Subject(
+        yield PinnedItem(
             name=SOURCE,
-            kind=Kind.IMAGE,
+            kind=PinKind.IMAGE,
             version=version,
             scheme=Scheme.IMAGE,
             question=question,
@@ -108,20 +109,25 @@ def _image(spec: ImageSpec) -> Iterator[Subject]:
 
 def _package(
     spec: ImageSpec, pin: AgentPin | PackagePin, known: Mapping[str, Component]
-) -> Subject:
+) -> PinnedItem:
     agent = known.get(pin.agent) if isinstance(pin, AgentPin) else None
     package = agent.packages[0] if agent and agent.packages else pin.name
     question = None
     if spec.local:
         names = (spec.local.suite, spec.gallery.architecture.debian, package)
         question = Question(origin=Origin.ARCHIVE, names=names)
-    bad = (denied for one in known.values() if package in one.packages for denied in one.denied)
+    bad = (
+        denied
+        for component in known.values()
+        if package in component.packages
+        for denied in component.denied
+    )
     return _subject(
         spec,
         pin,
         tuple(bad),
         name=pin.name,
-        kind=Kind.AGENT if isinstance(pin, AgentPin) else Kind.PACKAGE,
+        kind=PinKind.AGENT if isinstance(pin, AgentPin) else PinKind.PACKAGE,
         version=pin.version,
         scheme=Scheme.DEBIAN,
         question=question,
@@ -131,14 +137,14 @@ def _package(
 
 def _installed(
     spec: ImageSpec, pin: AgentPin | ModulePin, known: Mapping[str, Component]
-) -> Subject:
+) -> PinnedItem:
     agent = known.get(pin.name) if isinstance(pin, AgentPin) else None
     return _subject(
         spec,
         pin,
         agent.denied if agent else (),
         name=pin.name,
-        kind=Kind.AGENT if isinstance(pin, AgentPin) else Kind.MODULE,
+        kind=PinKind.AGENT if isinstance(pin, AgentPin) else PinKind.MODULE,
         version=pin.version,
         scheme=Scheme.FILE,
         question=None,
@@ -146,7 +152,7 @@ def _installed(
     )
 
 
-def _extension(spec: ImageSpec, pin: ExtensionPin) -> Subject:
+def _extension(spec: ImageSpec, pin: ExtensionPin) -> PinnedItem:
     question = Question(
         origin=Origin.EXTENSIONS, names=(pin.publisher, pin.type), regions=_regions(spec)
     )
@@ -155,7 +161,7 @@ def _extension(spec: ImageSpec, pin: ExtensionPin) -> Subject:
         pin,
         (),
         name=pin.handler,
-        kind=Kind.EXTENSION,
+        kind=PinKind.EXTENSION,
         version=pin.version,
         scheme=Scheme.HANDLER,
         question=question,
@@ -165,7 +171,7 @@ def _extension(spec: ImageSpec, pin: ExtensionPin) -> Subject:
     )
 
 
-def _file(spec: ImageSpec, pin: FilePin) -> Subject:
+def _file(spec: ImageSpec, pin: FilePin) -> PinnedItem:
     question = None
     if source := pin.source:
         address = source.github or source.pypi or source.listing or ""
@@ -184,7 +190,7 @@ def _file(spec: ImageSpec, pin: FilePin) -> Subject:
         pin,
         (),
         name=pin.name,
-        kind=Kind.FILE,
+        kind=PinKind.FILE,
         version=pin.version,
         scheme=Scheme.FILE,
         question=question,
@@ -198,13 +204,13 @@ def _subject(
     known_bad: tuple[DeniedVersions, ...],
     *,
     name: str,
-    kind: Kind,
+    kind: PinKind,
     version: str,
     scheme: Scheme,
     question: Question | None,
     by_hand: str,
-) -> Subject:
-    return Subject(
+) -> PinnedItem:
+    return PinnedItem(
         name=name,
         kind=kind,
         version=version,
@@ -222,8 +228,8 @@ def _regions(spec: ImageSpec) -> tuple[str, ...]:
     return tuple(region.name for region in spec.regions)
 
 
-def questions_of(subjects: Iterable[Subject]) -> Iterator[Question]:
-    """What there is to ask, each once."""
+def questions_of(subjects: Iterable[PinnedItem]) -> Iterator[Question]:
+    """Yield the questions of *subjects* without repetition."""
     seen: set[Question] = set()
     for subject in subjects:
         if subject.question and subject.question not in seen:

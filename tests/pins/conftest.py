@@ -5,4 +5,4 @@ from __future__ import annotations
 from tests.build.conftest import builder, emulator, machine
 from tests.lock.conftest import archive, archives, downloader, key, server
 
-__all__ = ["archive", "archives", "downloader", "key", "server", "builder", "emulator", "machine"]
+__all__ = ["archive", "archives", "builder", "downloader", "emulator", "key", "machine", "server"]

@@ -10,7 +10,7 @@ import pytest
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.pins.answer_cache import Answer
 from imagebake.pins.bump import PinMove, choose
-from imagebake.pins.outlook import Outlook, outlook
+from imagebake.pins.outlook import PinStatus, outlook
 from imagebake.pins.subjects import subjects_of
 from imagebake.spec.catalogue.component import Component
 from imagebake.spec.model.candidates import Candidate
@@ -39,7 +39,7 @@ def versions(*texts: str, **fields: Any) -> tuple[Candidate, ...]:  # noqa: ANN4
     return tuple(Candidate(version=text, published=OLD, **fields) for text in texts)
 
 
-def outlooks(spec: ImageSpec, **there: tuple[Candidate, ...]) -> tuple[Outlook, ...]:
+def outlooks(spec: ImageSpec, **there: tuple[Candidate, ...]) -> tuple[PinStatus, ...]:
     """The outlook of every subject, of which *there* has the candidates by its last name."""
     found = []
     for one in subjects_of(spec, CATALOGUE):

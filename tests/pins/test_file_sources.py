@@ -14,9 +14,7 @@ from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host.download import Downloader
 from imagebake.kernel.host.http import ARCHIVE, TransferInterrupted
 from imagebake.pins.file_address import digest_in, moved, names_version, versions_in
-from imagebake.pins.github import GithubSource
-from imagebake.pins.pypi import PypiSource
-from imagebake.pins.web_listing import ListingSource
+from imagebake.pins.version_sources import GithubSource, ListingSource, PypiSource
 from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.file_server import Server, serving
 

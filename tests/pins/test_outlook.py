@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from imagebake.kernel.errors import ArtifactError
-from imagebake.pins.answer_cache import Answer, Answers
-from imagebake.pins.outlook import Outlook, gather, outlook
-from imagebake.pins.subjects import Kind, questions_of, subjects_of
+from imagebake.pins.answer_cache import Answer, AnswerCache
+from imagebake.pins.outlook import PinStatus, gather, outlook
+from imagebake.pins.subjects import PinKind, questions_of, subjects_of
 from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.builders import a_spec
 
@@ -43,11 +43,11 @@ class Recorded:
         yield dict.fromkeys(Origin, self)
 
 
-def answers(folder: Path, *, hours: float = 0.0) -> Answers:
-    return Answers(folder=folder, now=NOW + dt.timedelta(hours=hours))
+def answers(folder: Path, *, hours: float = 0.0) -> AnswerCache:
+    return AnswerCache(folder=folder, now=NOW + dt.timedelta(hours=hours))
 
 
-def ask(source: Recorded, kept: Answers, *questions: Question, **how: bool) -> list[Answer]:
+def ask(source: Recorded, kept: AnswerCache, *questions: Question, **how: bool) -> list[Answer]:
     found = gather(questions, kept, source.connect, askable={Origin.ARCHIVE}, **how)
     return [found[question] for question in questions]
 
@@ -125,7 +125,7 @@ def test_a_damaged_answer_is_no_answer(tmp_path: Path, content: bytes) -> None:
     assert found.asked == NOW
 
 
-def look(answer: Answer, name: str = "jq", **pin: object) -> Outlook:
+def look(answer: Answer, name: str = "jq", **pin: object) -> PinStatus:
     spec = a_spec(pins=({"package": "jq", "version": "1.6-1"} | pin,))
     subject = next(one for one in subjects_of(spec, ()) if one.name == name)
     return outlook(subject, answer, today=NOW.date())
@@ -189,10 +189,10 @@ def test_every_version_of_a_spec_is_a_subject() -> None:
     found = subjects_of(spec, ())
 
     assert [(one.name, one.kind) for one in found] == [
-        ("source", Kind.IMAGE),
-        ("azure-linux-agent", Kind.AGENT),
-        ("jq", Kind.PACKAGE),
-        ("A.B.C", Kind.EXTENSION),
+        ("source", PinKind.IMAGE),
+        ("azure-linux-agent", PinKind.AGENT),
+        ("jq", PinKind.PACKAGE),
+        ("A.B.C", PinKind.EXTENSION),
     ]
     assert found[3].terms.hold == "no"
     assert len(tuple(questions_of((*found, *found)))) == len(found)
@@ -203,6 +203,6 @@ def test_every_version_of_a_spec_is_a_subject() -> None:
 def test_a_spec_without_a_suite_has_nobody_to_ask_about_packages() -> None:
     found = subjects_of(a_spec(local=None), ())
 
-    assert [one.by_hand for one in found if one.kind is Kind.PACKAGE] == [
+    assert [one.by_hand for one in found if one.kind is PinKind.PACKAGE] == [
         "its spec names no suite (local:)"
     ]

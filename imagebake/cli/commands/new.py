@@ -14,7 +14,7 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.pins.bump import named_version, require_known
-from imagebake.pins.outlook import Outlook
+from imagebake.pins.outlook import PinStatus
 from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
@@ -24,7 +24,7 @@ from imagebake.spec.load import load_spec, spec_names
 from imagebake.spec.model import types
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.pins import PackagePin
-from imagebake.spec.yaml.scalars import quote_scalar, quote_sentence
+from imagebake.spec.yaml.nodes import quote_scalar, quote_sentence
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 
@@ -267,7 +267,7 @@ def _versions(context: Context, spec: ImageSpec, packages: tuple[str, ...]) -> d
     return {outlook.subject.name: _newest(spec.name, outlook) for outlook in found}
 
 
-def _newest(image: str, outlook: Outlook) -> str:
+def _newest(image: str, outlook: PinStatus) -> str:
     require_known(image, outlook)
     if outlook.decision.allowed is None:
         raise ValidationFailed(

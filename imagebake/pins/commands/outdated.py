@@ -10,7 +10,7 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, ValidationFailed
 from imagebake.kernel.flags import ANY_IMAGE, JSON, REFRESH, Flag, Word
 from imagebake.lock.selection import select_specs
-from imagebake.pins.outlook import Outlook
+from imagebake.pins.outlook import PinStatus
 from imagebake.pins.outlooks import outlooks
 
 _COLUMNS = (
@@ -48,7 +48,7 @@ def outdated(
     _raise_problems(found)
 
 
-def _print(context: Context, found: Mapping[str, Sequence[Outlook]]) -> None:
+def _print(context: Context, found: Mapping[str, Sequence[PinStatus]]) -> None:
     everything = [(name, outlook) for name, each in found.items() for outlook in each]
     telling = [(name, outlook) for name, outlook in everything if not outlook.is_newest]
     if telling:
@@ -63,7 +63,7 @@ def _print(context: Context, found: Mapping[str, Sequence[Outlook]]) -> None:
         print(f"asked up to {hours:.0f} h ago; --refresh asks again")
 
 
-def _row(image: str, outlook: Outlook) -> tuple[str, ...]:
+def _row(image: str, outlook: PinStatus) -> tuple[str, ...]:
     decision = outlook.decision
     newest = decision.newest
     return (
@@ -79,7 +79,7 @@ def _row(image: str, outlook: Outlook) -> tuple[str, ...]:
     )
 
 
-def _notes(outlook: Outlook) -> str:
+def _notes(outlook: PinStatus) -> str:
     """Return the publisher's notes on the newest version, with its category and urgency."""
     newest = outlook.decision.newest
     if newest is None:
@@ -91,7 +91,7 @@ def _notes(outlook: Outlook) -> str:
     return ": ".join(filter(None, (kind, text)))
 
 
-def _raise_problems(found: Mapping[str, Sequence[Outlook]]) -> None:
+def _raise_problems(found: Mapping[str, Sequence[PinStatus]]) -> None:
     bad = [
         f"{name}: {outlook.subject.name} {outlook.subject.version}: "
         + (outlook.decision.flaw or f"its review was due on {outlook.subject.review_by}")

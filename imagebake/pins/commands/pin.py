@@ -14,7 +14,7 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import find_spec
 from imagebake.pins.bump import named_version, require_known
-from imagebake.pins.outlook import Outlook
+from imagebake.pins.outlook import PinStatus
 from imagebake.pins.outlooks import judge
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
@@ -197,7 +197,7 @@ def _read(kind: type[_Pin], entry: Mapping[str, Any]) -> _Pin:
         ) from error
 
 
-def _newest(found: Outlook) -> str:
+def _newest(found: PinStatus) -> str:
     if found.decision.allowed:
         return found.decision.allowed.version
     raise ValidationFailed(
