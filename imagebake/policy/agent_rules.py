@@ -1,4 +1,4 @@
-"""Rules about what the image does at its first boot: P221 to P239."""
+"""Rules about the guest agent and services at an image's first boot: P221 to P230."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WAAGENT_CONF = "/etc/waagent.conf"
 """The agent's configuration."""
 
 AGENT_COPIES = f"{AGENTS}/WALinuxAgent-"
-"""Where an agent of an exact version waits to be restaged after generalisation."""
+"""Path prefix of goal-state agents that are restaged after generalisation."""
 
 _DOWNLOADED_BY = "imagebake's design: provisioning downloads nothing"
 _AGENT = "WALinuxAgent configuration, measured with every artifact host dead"
@@ -29,7 +29,7 @@ _CLOUD_UPDATES = re.compile(
 
 
 def _settings(contents: Contents) -> dict[str, str] | None:
-    """The agent's settings; None where the image has no agent. Of two the last counts."""
+    """Return the agent's settings, of repeated ones the last; None without an agent."""
     text = contents.text(WAAGENT_CONF)
     if text is None:
         return None
@@ -45,7 +45,7 @@ def _agent_version(contents: Contents) -> DebianVersion | None:
 
 
 def _staged_agent(contents: Contents) -> bool:
-    """Whether an agent that knows `UpdateToLatestVersion` waits to be restaged."""
+    """Return whether an agent that knows `UpdateToLatestVersion` is stored for restaging."""
     folders = contents.matching(AGENT_COPIES + "*")
     names = {entry.path[len(AGENT_COPIES) :].partition("/")[0] for entry in folders}
     return any(
@@ -146,11 +146,11 @@ def agent_directory_is_the_usual(facts: ImageFacts) -> Iterator[Breach]:
 @rule(
     "P225",
     "Exactly one of cloud-init and the guest agent provisions",
-    why="with neither nobody makes the account and the keys; the machine never reports ready",
+    why="with neither no account and no keys are created; the machine never reports ready",
     source="WALinuxAgent configuration: Provisioning.Agent",
     fix="pin the agent cloud-init in the spec, and leave Provisioning.Agent as it is packaged",
 )
-def somebody_provisions(facts: ImageFacts) -> Iterator[Breach]:
+def a_provisioner_is_enabled(facts: ImageFacts) -> Iterator[Breach]:
     """`auto` takes cloud-init where it is enabled."""
     settings = _settings(facts.contents)
     if settings is None:

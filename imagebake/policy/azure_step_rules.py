@@ -36,7 +36,7 @@ _Run = InlineCustomizer | InlineValidator | ScriptCustomizer | ScriptValidator
 
 
 def _runs(facts: SpecFacts) -> Iterator[_Run]:
-    """Every step that is a script, in the spec or elsewhere."""
+    """Yield every step that is a script, inline or at an address."""
     for step in (*facts.spec.customizers, *facts.spec.validators):
         if isinstance(step, _Run):
             yield step
@@ -50,7 +50,7 @@ def _runs(facts: SpecFacts) -> Iterator[_Run]:
     fix="take it out; on Linux a step uses sudo, and a first boot is a fresh start",
 )
 def windows_alone_restarts(facts: SpecFacts) -> Iterator[Breach]:
-    """Look at the kinds of the steps, and at the keys that PowerShell steps have."""
+    """Look at the kinds of the steps, and at the keys that only PowerShell steps have."""
     if facts.spec.gallery.is_windows:
         return
     for step in facts.spec.customizers:
@@ -126,7 +126,7 @@ def updates_are_between_restarts(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def slow_restarts_are_waited_for(facts: SpecFacts) -> Iterator[Breach]:
-    """Told by the sku of the marketplace image."""
+    """The sku of the marketplace image names the release of Windows."""
     source = facts.spec.source
     if not isinstance(source, MarketplaceImage) or not source.sku.startswith("2016"):
         return
@@ -140,13 +140,13 @@ def slow_restarts_are_waited_for(facts: SpecFacts) -> Iterator[Breach]:
 @rule(
     "P135",
     "What Azure fetches by itself has a reason",
-    why="it is in no mirror: a bake waits for a host of somebody else's, and fails when that does",
+    why="it is in no mirror: a bake needs a foreign host, and fails when that host does",
     source="imagebake's design: a bake needs nothing but the mirror",
     fix="pin it as 'file', which the mirror keeps; or say in 'reason' why that cannot be",
     severity=Severity.WARNING,
 )
 def fetched_files_have_a_reason(facts: SpecFacts) -> Iterator[Breach]:
-    """Its digest is compared all the same; only its being there is left to others."""
+    """Its digest is checked in any case; only its availability is left to others."""
     for step in facts.spec.customizers:
         if isinstance(step, ScriptCustomizer | UploadCustomizer) and not step.reason:
             fetched = step.script if isinstance(step, ScriptCustomizer) else step.upload

@@ -1,4 +1,4 @@
-"""Rules about the machine that Azure builds on, and what is around it: P160 to P169."""
+"""Rules about Azure's build machine, its network and its staging group: P160 to P169."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WINDOWS_MINUTES = 60
 
 
 def _network_of(subnet: str) -> str:
-    """The virtual network of a subnet, as Azure compares it."""
+    """Return the id of a subnet's virtual network, in lower case."""
     return subnet.rpartition("/subnets/")[0].lower()
 
 
@@ -28,7 +28,7 @@ def _network_of(subnet: str) -> str:
     " Microsoft.ContainerInstance, and let it out to 443 and 445, and to 22 or 5986 of the first",
 )
 def subnets_belong_together(facts: SpecFacts) -> Iterator[Breach]:
-    """What is delegated and open, only Azure knows."""
+    """Delegation and open ports are not checked: only Azure knows them."""
     machines, containers = facts.spec.build.subnet, facts.spec.build.container_subnet
     if containers is None:
         return
@@ -48,7 +48,7 @@ def subnets_belong_together(facts: SpecFacts) -> Iterator[Breach]:
     fix="take 'proxy_vm_size' out",
 )
 def proxies_are_needed(facts: SpecFacts) -> Iterator[Breach]:
-    """The proxy is how a build in a network was reached before there were containers."""
+    """A proxy VM was the only way to reach a build in a network before container groups."""
     build = facts.spec.build
     if build.proxy_vm_size is None:
         return
@@ -66,7 +66,7 @@ def proxies_are_needed(facts: SpecFacts) -> Iterator[Breach]:
     fix="make an empty group in the template's region, or leave 'staging_resource_group' out",
 )
 def staging_is_apart(facts: SpecFacts) -> Iterator[Breach]:
-    """Whether it is empty, and where it is, only Azure knows."""
+    """Whether the group is empty, and its region, are not checked: only Azure knows them."""
     group = (facts.spec.build.staging_resource_group or "").lower()
     own = facts.gallery.lower().partition("/providers/")[0]
     if not group or not own:
@@ -85,7 +85,7 @@ def staging_is_apart(facts: SpecFacts) -> Iterator[Breach]:
     fix="give each image a group of its own, or leave 'staging_resource_group' out",
 )
 def staging_is_not_shared(facts: SpecFacts) -> Iterator[Breach]:
-    """Compare with the other specs that are known."""
+    """Compare with the other specs of the repository."""
     group = (facts.spec.build.staging_resource_group or "").lower()
     for other in facts.others if group else ():
         theirs = (other.build.staging_resource_group or "").lower()
@@ -102,7 +102,7 @@ def staging_is_not_shared(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def windows_has_time(facts: SpecFacts) -> Iterator[Breach]:
-    """Linux is built in less."""
+    """Linux builds take less than an hour."""
     minutes = facts.spec.build.timeout_minutes
     if facts.spec.gallery.is_windows and minutes < _WINDOWS_MINUTES:
         yield Breach(facts.spec.name, f"it has {minutes} minutes")
@@ -117,7 +117,7 @@ def windows_has_time(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def failures_clean_up(facts: SpecFacts) -> Iterator[Breach]:
-    """Useful while a step is being written."""
+    """A warning, as `abort` helps while a step is being written."""
     build = facts.spec.build
     for key in ("on_customizer_error", "on_validation_error"):
         if getattr(build, key) is ErrorAction.ABORT:
@@ -133,7 +133,7 @@ def failures_clean_up(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def identities_are_named_once(facts: SpecFacts) -> Iterator[Breach]:
-    """Azure compares without case."""
+    """Azure compares ids without case."""
     named = [identity.lower() for identity in facts.spec.build.identities]
-    for identity in sorted({one for one in named if named.count(one) > 1}):
+    for identity in sorted({identity for identity in named if named.count(identity) > 1}):
         yield Breach(facts.spec.name, f"{identity.rpartition('/')[2]} is named twice")

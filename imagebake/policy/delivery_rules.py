@@ -21,7 +21,7 @@ NATIVE = {
     "Microsoft.Azure.Monitor.AzureMonitorLinuxAgent": "azuremonitoragent",
     "Microsoft.CPlat.ProxyAgent.ProxyAgentLinux": "azure-proxy-agent",
 }
-"""The package that does what an extension does, where there is one."""
+"""The package with the function of an extension, where there is one."""
 
 
 def _pinned_packages(facts: SpecFacts) -> set[str]:
@@ -35,12 +35,12 @@ def _pinned_packages(facts: SpecFacts) -> set[str]:
 @rule(
     "P112",
     "The guest agent is pinned where extensions are cached",
-    why="the bake tells the pinned agent to ask through the image's own cache; nobody else does",
+    why="the bake points only the pinned agent to the image's own cache",
     source="imagebake's design: delivery modes",
     fix=f"add 'agent: {GUEST_AGENT}' with the version that the archive has",
 )
 def cached_extensions_have_an_agent(facts: SpecFacts) -> Iterator[Breach]:
-    """Without the agent's pin nothing is known of its unit."""
+    """The agent's unit is known only from its pin."""
     if GUEST_AGENT not in {pin.agent for pin in facts.spec.agents}:
         for extension in facts.spec.cached:
             yield Breach(extension.handler, "it is cached, and no pin is the Azure Linux Agent")
@@ -54,7 +54,7 @@ def cached_extensions_have_an_agent(facts: SpecFacts) -> Iterator[Breach]:
     fix=f"write 'goal_state_agent' below 'agent: {GUEST_AGENT}'",
 )
 def goal_state_agent_has_its_daemon(facts: SpecFacts) -> Iterator[Breach]:
-    """The daemon of the package is the one that starts it."""
+    """Only the package's daemon starts a goal-state agent."""
     for pin in facts.spec.agents:
         if pin.goal_state_agent and pin.agent != GUEST_AGENT:
             yield Breach(pin.agent, "it has a goal-state agent, and is not the Azure Linux Agent")
@@ -71,7 +71,7 @@ def goal_state_agent_has_its_daemon(facts: SpecFacts) -> Iterator[Breach]:
     fix="pin a newer goal-state agent, or take 'goal_state_agent' out",
 )
 def goal_state_agent_is_run(facts: SpecFacts) -> Iterator[Breach]:
-    """Compare with what is installed as a package."""
+    """Compare with the version of the package."""
     for pin in facts.spec.agents:
         agent = pin.goal_state_agent
         if agent is None:
@@ -92,7 +92,7 @@ def goal_state_agent_is_run(facts: SpecFacts) -> Iterator[Breach]:
     fix="pin the package, or use mode 'absent'",
 )
 def native_extension_is_delivered(facts: SpecFacts) -> Iterator[Breach]:
-    """Where the package is not known, a reason must say what delivers the function."""
+    """Where the package is unknown, the pin's reason must name what delivers the function."""
     pinned = _pinned_packages(facts)
     for extension in facts.spec.extensions:
         if extension.mode is not DeliveryMode.NATIVE:
@@ -120,7 +120,7 @@ def native_extension_is_delivered(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def cached_extension_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
-    """Name the package where one is known."""
+    """The fix names the native package where there is one."""
     for extension in facts.spec.cached:
         if not extension.reason:
             package = NATIVE.get(extension.handler)
@@ -139,7 +139,7 @@ def cached_extension_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
     fix="list it in 'extensions' with 'mode: cached', which serves the manifest as well",
 )
 def no_zip_is_alone(facts: SpecFacts) -> Iterator[Breach]:
-    """Told from a file's name, which the agent would look for, or its place."""
+    """A file counts by its name, which the agent looks for, or by its folder."""
     for pin in facts.spec.files:
         name = pin.destination.rpartition("/")[2]
         in_place = pin.destination.startswith(f"{AGENT_STATE}/") and name.endswith(".zip")
@@ -173,12 +173,16 @@ def kept_is_ours(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def guard_is_obeyed(facts: SpecFacts) -> Iterator[Breach]:
-    """Told by the newest agent that the image has on its disk."""
+    """The newest agent on the image's disk decides."""
     if not facts.spec.guard.allow_list or facts.spec.allowed is not None:
         return
-    pin = next((one for one in facts.spec.agents if one.agent == GUEST_AGENT), None)
-    said = f"{pin.newest} obeys no allow-list" if pin else "it is not pinned, so nobody knows"
-    yield Breach(GUEST_AGENT, said)
+    pin = next((pin for pin in facts.spec.agents if pin.agent == GUEST_AGENT), None)
+    message = (
+        f"{pin.newest} obeys no allow-list"
+        if pin
+        else "it is not pinned, so its version is unknown"
+    )
+    yield Breach(GUEST_AGENT, message)
 
 
 @rule(

@@ -1,11 +1,11 @@
-"""Rules about the disk that an image is exported as, and how it boots: P601 to P603."""
+"""Rules about an exported disk and its boot: P601 to P603."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from imagebake.kernel.diagnostics import Severity
-from imagebake.lab.disk.result import DiskBoot, BootTrouble
+from imagebake.lab.disk.result import BootTrouble, DiskBoot
 from imagebake.policy.facts import DiskFacts
 from imagebake.policy.rule import Breach, rule
 
@@ -38,8 +38,8 @@ def _boots(facts: DiskFacts) -> Iterator[Breach]:
 @rule(
     "P602",
     "Secure boot accepts every link of the boot chain",
-    why="a machine with trusted launch refuses to start what is not signed by somebody whose key"
-    " its firmware has",
+    why="a machine with trusted launch starts only what is signed with a key that its firmware"
+    " trusts",
     source="Azure's trusted launch; firmware with Microsoft's keys, as that has",
     fix="keep the signed shim, boot loader and kernel of the distribution, or set"
     " 'gallery.security: Standard'",
@@ -52,8 +52,8 @@ def _is_signed(facts: DiskFacts) -> Iterator[Breach]:
 @rule(
     "P603",
     "A disk that was to be booted has been booted",
-    why="what has not been tried may not start",
-    source="imagebake's design: what is asked for is done, or said not to be",
+    why="a disk that was not tried may not start",
+    source="imagebake's design: requested checks run, or their absence is reported",
     fix="boot a machine of this version on Azure, and look at its serial console",
     severity=Severity.WARNING,
 )
@@ -64,18 +64,18 @@ def _is_tried(facts: DiskFacts) -> Iterator[Breach]:
 
 def _breach(facts: DiskFacts, boot: DiskBoot) -> Breach:
     words = f"the disk {boot.trouble}{_how_far(boot)}"
-    told = "\n".join(f"  | {line}" for line in boot.last)
+    log = "\n".join(f"  | {line}" for line in boot.last)
     fix = _FIXES.get(boot.trouble, "") if boot.trouble else ""
     where = f"; its console is in {facts.console}" if facts.console else ""
-    return Breach(facts.subject, f"{words}{where}\n{told}".rstrip(), fix)
+    return Breach(facts.subject, f"{words}{where}\n{log}".rstrip(), fix)
 
 
 def _how_far(boot: DiskBoot) -> str:
-    """Where the boot stopped, and at which words."""
-    said = f": {boot.trouble_line}" if boot.trouble_line else ""
+    """Return a clause on where the boot stopped, with the last line of its console."""
+    line = f": {boot.trouble_line}" if boot.trouble_line else ""
     if boot.trouble is BootTrouble.UNBOOTABLE:
-        return said
+        return line
     reached = f"it reached {boot.reached}" if boot.reached else "its console is silent"
     missing = f", and {boot.missing} did not come" if boot.missing else ""
     within = f" within {boot.limit:g} s" if boot.trouble is BootTrouble.LATE else ""
-    return f" ({reached}{missing}{within}){said}"
+    return f" ({reached}{missing}{within}){line}"

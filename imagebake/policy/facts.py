@@ -1,4 +1,4 @@
-"""What rules are told: values only, so that every rule is a pure function."""
+"""Inputs of the rules: values only, so that every rule is a pure function."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from imagebake.spec.model.image_spec import ImageSpec
 class SpecFacts:
     """A spec before it is baked.
 
-    *lock* is None where there is none, and *fresh* where it is of this very spec: of a
-    stale one only its staleness is worth saying. *location* is the gallery's region, and *gallery*
-    its id, where they are known; *others* are
-    the further specs of the repository; *leaks* are the secrets found in the spec and in
-    what is rendered from it.
+    *lock* is None where there is none; *fresh* is whether it is of this very spec, as of a
+    stale one only its staleness is reported. *location* is the gallery's region, and *gallery*
+    its id, where they are known; *others* are the other specs of the repository; *leaks* are
+    the secrets found in the spec and in the files rendered from it.
     """
 
     spec: ImageSpec
@@ -47,9 +46,9 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofFacts:
-    """The proof of a version, *subject*; without one, *hindrance* says why and *mend* what helps.
+    """The proof of a version, *subject*; without it, *hindrance* is the reason, *mend* the fix.
 
-    An empty *mend* leaves it to the rule.
+    With an empty *mend* the rule's own fix applies.
     """
 
     spec: ImageSpec
@@ -61,9 +60,9 @@ class ProofFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskFacts:
-    """How the disk of a version, *subject*, booted, and the file its *console* is kept in.
+    """The boot of a version's exported disk, *subject*, and the file with its *console*.
 
-    Without a boot *hindrance* says why there was none.
+    Without a boot *hindrance* is the reason.
     """
 
     spec: ImageSpec

@@ -20,7 +20,7 @@ _NO_ADDRESSES = ("127.", "::1", "fe00::", "ff00::", "ff02::")
 
 
 def _words(contents: Contents, path: str) -> list[str]:
-    """The lines of a text that are not comments."""
+    """Return the lines of a text that are not comments."""
     lines = (line.partition("#")[0].strip() for line in (contents.text(path) or "").splitlines())
     return [line for line in lines if line]
 
@@ -29,7 +29,7 @@ no_host_keys = absent(
     "P301",
     "The image has no ssh host keys",
     "/etc/ssh/ssh_host_*",
-    why="every machine would have the same keys, and whoever has the image could pose as any",
+    why="every machine would have the same keys, and any owner of the image could pose as one",
     source=_CHECKLIST,
     fix="remove them last: sudo rm -f /etc/ssh/ssh_host_*; cloud-init makes new ones",
 )
@@ -70,10 +70,10 @@ def dbus_id_is_a_link(facts: ImageFacts) -> Iterator[Breach]:
 
 no_authorized_keys = empty(
     "P304",
-    "Nobody's ssh key is in the image",
+    "No ssh key of a person is in the image",
     "/root/.ssh/authorized_keys*",
     "/home/*/.ssh/authorized_keys*",
-    why="whoever has that key can log in to every machine",
+    why="the owner of that key can log in to every machine",
     source=_CHECKLIST,
     fix="remove the file; the platform adds the keys that a machine's owner asks for",
 )
@@ -95,13 +95,13 @@ def no_personal_accounts(facts: ImageFacts) -> Iterator[Breach]:
 
 @rule(
     "P306",
-    "Nobody has a password",
+    "No account has a password",
     why="it is the same on every machine, and can be guessed from the image at leisure",
     source=f"{_CHECKLIST}: {_DEPROVISION} locks root",
     fix="lock it: sudo passwd -l NAME, and remove /etc/shadow-",
 )
-def nobody_has_a_password(facts: ImageFacts) -> Iterator[Breach]:
-    """The old copy of the shadow file counts, too."""
+def no_account_has_a_password(facts: ImageFacts) -> Iterator[Breach]:
+    """The backup copy of the shadow file is checked, too."""
     for user in facts.contents.users:
         if user.password is Password.SET:
             yield Breach(user.name, "the account has a password")
@@ -111,13 +111,13 @@ def nobody_has_a_password(facts: ImageFacts) -> Iterator[Breach]:
 
 @rule(
     "P307",
-    "Nobody logs in without a password",
-    why="an empty password lets everybody in",
+    "No account logs in without a password",
+    why="an empty password lets anyone in",
     source="shadow(5)",
     fix="lock it: sudo passwd -l NAME",
 )
-def nobody_has_an_empty_password(facts: ImageFacts) -> Iterator[Breach]:
-    """Empty is not locked."""
+def no_account_has_an_empty_password(facts: ImageFacts) -> Iterator[Breach]:
+    """An empty password field is not a locked account."""
     for user in facts.contents.users:
         if user.password is Password.EMPTY:
             yield Breach(user.name, "the account's password is empty")
@@ -256,7 +256,7 @@ no_pending_reboot = absent(
 
 no_history = absent(
     "P319",
-    "Nobody's shell history is in the image",
+    "No shell history is in the image",
     *(
         f"{home}/{name}"
         for home in ("/root", "/home/*")

@@ -1,4 +1,4 @@
-"""Rules about what a build leaves behind: P330 to P349."""
+"""Rules about leftovers of a build in an image: P330 to P349."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _GENERALISE = "Azure: generalise a VM before creating an image"
     fix="generalise: sudo waagent -force -deprovision+user, then restage the pinned agent",
 )
 def agent_directory_is_clean(facts: ImageFacts) -> Iterator[Breach]:
-    """A pinned agent's own directory and official zips may be there."""
+    """The directory and the official zips of a pinned agent are allowed."""
     for entry in facts.contents.below(_AGENT_STATE):
         name = entry.path[len(_AGENT_STATE) + 1 :]
         if entry.kind is not FileKind.DIRECTORY and not _RESTAGED.fullmatch(name):
@@ -53,13 +53,13 @@ no_extension_logs = absent(
 @rule(
     "P332",
     "Nothing temporary is left",
-    why="it takes room on every machine, and nobody knows what it was for",
+    why="it takes room on every machine, and has no use there",
     source=_GENERALISE,
     fix="remove it at the end of the customizer that made it",
     severity=Severity.WARNING,
 )
 def nothing_temporary_is_left(facts: ImageFacts) -> Iterator[Breach]:
-    """Directories alone do no harm."""
+    """Empty directories are harmless."""
     for folder in ("/tmp", "/var/tmp"):  # noqa: S108 - paths of the image, not of this machine
         for entry in facts.contents.below(folder):
             if entry.kind is not FileKind.DIRECTORY:
@@ -68,13 +68,13 @@ def nothing_temporary_is_left(facts: ImageFacts) -> Iterator[Breach]:
 
 @rule(
     "P333",
-    "Nobody becomes root without a password",
+    "No account becomes root without a password",
     why="an account that the builder had, or that is made later under its name, gets it",
     source="sudoers(5)",
     fix="remove the file from /etc/sudoers.d; the platform grants its own account",
 )
-def nobody_becomes_root(facts: ImageFacts) -> Iterator[Breach]:
-    """Groups may have it: their members are a decision of the machine."""
+def no_account_becomes_root(facts: ImageFacts) -> Iterator[Breach]:
+    """Groups are allowed: the machine decides on their members."""
     for path, text in facts.contents.texts.items():
         if path.startswith("/etc/sudoers.d/"):
             for match in _GRANT.finditer(text):
@@ -89,7 +89,7 @@ def nobody_becomes_root(facts: ImageFacts) -> Iterator[Breach]:
     fix="remove the source at the end of the customizer that wrote it",
 )
 def apt_sources_are_sound(facts: ImageFacts) -> Iterator[Breach]:
-    """Local paths, private addresses, and trust without a signature."""
+    """Local paths, private addresses, and trust without a signature are breaches."""
     for path, text in facts.contents.texts.items():
         if not path.startswith("/etc/apt/sources.list"):
             continue
@@ -105,12 +105,12 @@ def apt_sources_are_sound(facts: ImageFacts) -> Iterator[Breach]:
 @rule(
     "P335",
     "Only packages bring programs that run as another account",
-    why="whoever may run it has that account's rights, and no update will ever mend it",
+    why="every account that runs it has that account's rights, and no update will ever fix it",
     source="CIS benchmarks, audit of SUID and SGID executables",
     fix="take the bit away: sudo chmod u-s,g-s FILE",
 )
 def set_id_programs_are_owned(facts: ImageFacts) -> Iterator[Breach]:
-    """Files that no package owns."""
+    """Files that belong to no package are checked."""
     for path, entry in facts.contents.files.items():
         if entry.kind is FileKind.FILE and entry.mode & _SET_ID and path not in _owned(facts):
             yield Breach(path, f"its mode is {entry.mode:04o}, and no package owns it")
@@ -118,13 +118,13 @@ def set_id_programs_are_owned(facts: ImageFacts) -> Iterator[Breach]:
 
 @rule(
     "P336",
-    "Nothing can be written by everybody",
+    "Nothing is world-writable",
     why="any account could change what another one runs or reads",
     source="CIS benchmarks, world writable files",
     fix="take the bit away: sudo chmod o-w FILE; a directory also does with chmod +t",
 )
 def nothing_is_world_writable(facts: ImageFacts) -> Iterator[Breach]:
-    """A directory may be, when nobody can remove another's files from it."""
+    """A directory may be, with the sticky bit: then accounts cannot remove others' files."""
     for path, entry in facts.contents.files.items():
         if not entry.mode & _WORLD_WRITABLE or path.startswith(("/dev/", "/proc/", "/sys/")):
             continue

@@ -25,7 +25,7 @@ _DESIGN = "imagebake's design: the lock"
     severity=Severity.WARNING,
 )
 def lock_is_there(facts: SpecFacts) -> Iterator[Breach]:
-    """A bake makes one; a workflow refuses to."""
+    """A warning, as a bake creates a lock; a workflow refuses to."""
     if facts.lock is None:
         yield Breach(facts.spec.name, "it has no lock")
 
@@ -38,7 +38,7 @@ def lock_is_there(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_is_fresh(facts: SpecFacts) -> Iterator[Breach]:
-    """Compare the digest of what the lock was resolved from."""
+    """Compare the digest of the spec that the lock was resolved from."""
     if facts.lock and not facts.fresh:
         yield Breach(facts.spec.name, "the spec has changed since it was locked")
 
@@ -51,7 +51,7 @@ def lock_is_fresh(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_has_every_pin(facts: SpecFacts) -> Iterator[Breach]:
-    """An agent's first package carries its version, and its step is called after it."""
+    """An agent's version is that of its first package; its step has the agent's name."""
     lock = facts.lock
     if lock is None or not facts.fresh:
         return
@@ -78,7 +78,7 @@ def lock_has_every_pin(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_has_every_file(facts: SpecFacts) -> Iterator[Breach]:
-    """Digest, destination and mode are the pin's."""
+    """Digest, destination and mode must match the pin's."""
     lock = facts.lock
     if lock is None or not facts.fresh:
         return
@@ -96,7 +96,7 @@ def lock_has_every_file(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_has_packages_once(facts: SpecFacts) -> Iterator[Breach]:
-    """The same version may be there again: an earlier step has brought what a pin asks for."""
+    """The same version may occur twice: an earlier step may have installed a pinned package."""
     seen: dict[str, str] = {}
     for package in facts.lock.packages if facts.lock else ():
         if seen.setdefault(package.name, package.version) != package.version:
@@ -111,7 +111,7 @@ def lock_has_packages_once(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_fits_architecture(facts: SpecFacts) -> Iterator[Breach]:
-    """`all` fits every architecture."""
+    """Packages for `all` fit every architecture."""
     wanted = facts.spec.gallery.architecture.debian
     for package in facts.lock.packages if facts.lock else ():
         if package.architecture not in {wanted, "all"}:
@@ -126,7 +126,7 @@ def lock_fits_architecture(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_knows_repositories(facts: SpecFacts) -> Iterator[Breach]:
-    """Each package names the suite that it was found in."""
+    """Each package names the repository that it was found in."""
     known = {repository.id for repository in facts.lock.repositories} if facts.lock else set()
     for package in facts.lock.packages if facts.lock else ():
         if package.repository not in known:
@@ -142,7 +142,7 @@ def lock_knows_repositories(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def lock_is_recent(facts: SpecFacts) -> Iterator[Breach]:
-    """A lock is as old as the newest of its archives was when it was made."""
+    """A lock is as old as the newest of its repositories was when it was made."""
     found = facts.lock.repositories if facts.lock else ()
     days = [day for repository in found if (day := _day(repository.date))]
     if days and facts.today - max(days) > _OLD:
@@ -159,7 +159,7 @@ def lock_is_recent(facts: SpecFacts) -> Iterator[Breach]:
     fix="add the package to 'local.packages', and lock again: ./inv lock IMAGE",
 )
 def lock_has_the_caches_needs(facts: SpecFacts) -> Iterator[Breach]:
-    """The packages' names are Debian's."""
+    """The names are those of Debian's packages."""
     if facts.lock is None or not facts.fresh or not facts.spec.cached:
         return
     locked = {package.name for package in facts.lock.packages}
@@ -176,22 +176,24 @@ def lock_has_the_caches_needs(facts: SpecFacts) -> Iterator[Breach]:
     fix=_RELOCK,
 )
 def lock_has_every_installer(facts: SpecFacts) -> Iterator[Breach]:
-    """Version and digest are the pin's; a lock of Linux has none."""
+    """Version and digest must match the pin's; a lock for Linux has no installers."""
     lock, spec = facts.lock, facts.spec
     if lock is None or not facts.fresh:
         return
-    locked = {(one.name, one.version, one.sha256) for one in lock.installers or ()}
+    locked = {
+        (installer.name, installer.version, installer.sha256) for installer in lock.installers or ()
+    }
     pinned = [(pin.name, pin.version, pin.sha256) for pin in spec.modules]
     pinned += [
-        (one.name, one.version, one.installer.sha256) for one in spec.agents if one.installer
+        (pin.name, pin.version, pin.installer.sha256) for pin in spec.agents if pin.installer
     ]
-    for pin in pinned if spec.gallery.is_windows else ():
-        if pin not in locked:
-            yield Breach(pin[0], "the lock has no such file, or another version or digest")
+    for wanted in pinned if spec.gallery.is_windows else ():
+        if wanted not in locked:
+            yield Breach(wanted[0], "the lock has no such file, or another version or digest")
 
 
 def _day(text: str) -> dt.date | None:
-    """The day of a Release file's `Date`; None for what is none."""
+    """Return the day of a Release file's `Date`; None where it is malformed."""
     try:
         return email.utils.parsedate_to_datetime(text).date()
     except ValueError:

@@ -1,4 +1,4 @@
-"""Rules about where else an image goes: P141 to P149."""
+"""Rules about further outputs of an image, and its trigger: P141 to P149."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PRODUCTION = {"production", "prod"}
 
 
 def _galleries(facts: SpecFacts) -> Iterator[GalleryOutput]:
-    return (one for one in facts.spec.distribute if isinstance(one, GalleryOutput))
+    return (output for output in facts.spec.distribute if isinstance(output, GalleryOutput))
 
 
 def definition_of(output: GalleryOutput) -> str:
-    """The id of the image definition that *output* goes to, in lower case as Azure compares."""
+    """Return the id of the image definition that *output* goes to, in lower case."""
     return output.gallery.partition("/versions/")[0].lower()
 
 
@@ -32,7 +32,7 @@ def definition_of(output: GalleryOutput) -> str:
     fix="name another definition, or leave the output out: the version is made anyway",
 )
 def outputs_go_elsewhere(facts: SpecFacts) -> Iterator[Breach]:
-    """The gallery is a setting; without one only Azure can tell."""
+    """Without the setting for the gallery this is not checked."""
     own = f"{facts.gallery}/images/{facts.spec.gallery.definition}".lower()
     for output in _galleries(facts):
         if definition_of(output) == own:
@@ -47,7 +47,7 @@ def outputs_go_elsewhere(facts: SpecFacts) -> Iterator[Breach]:
     fix="rename the output; the image's own is called as the image",
 )
 def outputs_are_told_apart(facts: SpecFacts) -> Iterator[Breach]:
-    """The version in the image's own gallery is the first run output, named as the image."""
+    """The first run output is the version in the image's own gallery, named after the image."""
     seen = {facts.spec.name.lower()}
     for output in facts.spec.distribute:
         if output.name.lower() in seen:
@@ -63,7 +63,7 @@ def outputs_are_told_apart(facts: SpecFacts) -> Iterator[Breach]:
     fix="write Standard_LRS, Standard_ZRS or Premium_LRS",
 )
 def storage_is_known(facts: SpecFacts) -> Iterator[Breach]:
-    """Of the image's own regions and of the outputs'."""
+    """Check the image's own regions and those of the outputs."""
     own = ((region, region.name) for region in facts.spec.regions)
     further = (
         (region, f"{output.name}, {region.name}")
@@ -83,7 +83,7 @@ def storage_is_known(facts: SpecFacts) -> Iterator[Breach]:
     fix="end 'gallery' before '/versions/', or take 'versioning' out",
 )
 def numbers_come_from_one_place(facts: SpecFacts) -> Iterator[Breach]:
-    """The id of the output's definition may end in a version."""
+    """The id of an output's definition may end in a version."""
     for output in _galleries(facts):
         if output.versioning and "/versions/" in output.gallery:
             yield Breach(output.name, "it names a version and how versions are numbered")
@@ -98,7 +98,7 @@ def numbers_come_from_one_place(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def outputs_can_be_baked_again(facts: SpecFacts) -> Iterator[Breach]:
-    """A spec is baked again and again."""
+    """A spec is baked again and again, and a version is created once."""
     for output in _galleries(facts):
         _, _, number = output.gallery.partition("/versions/")
         if number:
@@ -113,12 +113,12 @@ def outputs_can_be_baked_again(facts: SpecFacts) -> Iterator[Breach]:
     fix="write 'scheme: latest'",
 )
 def numbers_have_an_origin(facts: SpecFacts) -> Iterator[Breach]:
-    """Two ways in which the number cannot be made."""
+    """The scheme `Source` takes no major number, and needs a source that has a version."""
     for output in _galleries(facts):
-        said = output.versioning
-        if said is None or said.scheme is not VersioningScheme.SOURCE:
+        versioning = output.versioning
+        if versioning is None or versioning.scheme is not VersioningScheme.SOURCE:
             continue
-        if said.major is not None:
+        if versioning.major is not None:
             yield Breach(output.name, "'major' is for 'scheme: latest'")
         elif isinstance(facts.spec.source, ManagedImage):
             yield Breach(output.name, "the source is a managed image, which has no version")
@@ -140,7 +140,7 @@ def _shallow(facts: SpecFacts) -> Iterator[tuple[str, tuple[TargetRegion, ...]]]
     fix="name one region with one replica, or write 'replication: Full'",
 )
 def shallow_versions_are_single(facts: SpecFacts) -> Iterator[Breach]:
-    """Of the image itself and of its outputs."""
+    """Check the image itself and its outputs."""
     for subject, regions in _shallow(facts):
         replicas = sum(region.replicas for region in regions)
         if replicas > 1:
@@ -156,7 +156,7 @@ def shallow_versions_are_single(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def production_is_replicated(facts: SpecFacts) -> Iterator[Breach]:
-    """Only for specs whose tag `environment` says production."""
+    """Only specs whose tag `environment` says production are checked."""
     if facts.spec.tags.get("environment", "").lower() in _PRODUCTION:
         for subject, _ in _shallow(facts):
             yield Breach(subject, "it is shallow, and for production")
@@ -170,7 +170,7 @@ def production_is_replicated(facts: SpecFacts) -> Iterator[Breach]:
     fix="take 'trigger' out, or name a definition that is only for candidates",
 )
 def triggers_can_be_set(facts: SpecFacts) -> Iterator[Breach]:
-    """A managed image has no versions to watch; candidates are for trying, not for machines."""
+    """A managed image has no versions to watch; candidates are for tests, not for machines."""
     trigger, spec = facts.spec.trigger, facts.spec
     if trigger is None:
         return

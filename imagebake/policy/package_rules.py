@@ -1,4 +1,4 @@
-"""Rules about what is installed, held against the lock: P201 to P219."""
+"""Rules about installed packages and files, compared with the lock: P201 to P219."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from imagebake.policy.rule import Breach, rule
 from imagebake.spec.lock import BASE
 
 MANIFEST = "/etc/imagebake/manifest.json"
-"""What an image says of itself."""
+"""Manifest that each image carries."""
 
 _BAKE = "bake it again: ./inv bake IMAGE --force"
 _SOURCE = "imagebake's design: the lock is what is installed"
@@ -29,7 +29,7 @@ def _installed(facts: ImageFacts) -> dict[str, InstalledPackage]:
     fix="look which customizer removes or replaces it",
 )
 def locked_packages_are_installed(facts: ImageFacts) -> Iterator[Breach]:
-    """The version is the same text, as dpkg has it."""
+    """Versions are compared as text, as dpkg spells them."""
     installed = _installed(facts)
     for wanted in facts.lock.packages:
         found = installed.get(wanted.name)
@@ -44,12 +44,12 @@ def locked_packages_are_installed(facts: ImageFacts) -> Iterator[Breach]:
 @rule(
     "P202",
     "Nothing is installed that is not locked",
-    why="nobody reviewed it, and the next bake may not have it",
+    why="it was not reviewed, and the next bake may not have it",
     source=_SOURCE,
     fix="pin it, or take the customizer out that installs it",
 )
 def nothing_else_is_installed(facts: ImageFacts) -> Iterator[Breach]:
-    """The base system is locked, too."""
+    """The packages of the base system are locked, too."""
     locked = {package.name for package in facts.lock.packages}
     for name, package in _installed(facts).items():
         if name not in locked:
@@ -64,7 +64,7 @@ def nothing_else_is_installed(facts: ImageFacts) -> Iterator[Breach]:
     fix="look in the bake's log for what its maintainer script said",
 )
 def packages_are_configured(facts: ImageFacts) -> Iterator[Breach]:
-    """Anything between gone and installed is a failure that was passed over."""
+    """Any state between removed and installed is a failure that was ignored."""
     for package in _installed(facts).values():
         if package.state != "installed":
             yield Breach(package.name, f"its state is {package.state!r}")
@@ -78,7 +78,7 @@ def packages_are_configured(facts: ImageFacts) -> Iterator[Breach]:
     fix="look which customizer runs 'apt-mark unhold'",
 )
 def pins_are_held(facts: ImageFacts) -> Iterator[Breach]:
-    """Dependencies are free to be fixed; pins are not."""
+    """Dependencies may be upgraded; pins may not."""
     installed = _installed(facts)
     for step in facts.lock.steps:
         for name in step.pins if step.name != BASE else ():
@@ -94,7 +94,7 @@ def pins_are_held(facts: ImageFacts) -> Iterator[Breach]:
     fix=_BAKE,
 )
 def manifest_is_there(facts: ImageFacts) -> Iterator[Breach]:
-    """It is a JSON object."""
+    """The manifest must be a JSON object."""
     text = facts.contents.text(MANIFEST)
     if text is None:
         yield Breach(MANIFEST, "there is none")
@@ -110,7 +110,7 @@ def manifest_is_there(facts: ImageFacts) -> Iterator[Breach]:
     fix=_BAKE,
 )
 def manifest_is_of_the_lock(facts: ImageFacts) -> Iterator[Breach]:
-    """Packages of the base are the source image's own, and not in it."""
+    """Packages of the base belong to the source image, and are not in the manifest."""
     manifest = _manifest(facts.contents.text(MANIFEST) or "")
     if manifest is None:
         return
@@ -123,7 +123,11 @@ def manifest_is_of_the_lock(facts: ImageFacts) -> Iterator[Breach]:
         if manifest.get(field) != wanted:
             yield Breach(MANIFEST, f"its {field!r} is {manifest.get(field)!r}, not {wanted!r}")
     steps = (step for step in facts.lock.steps if step.name != BASE)
-    packages = {(one.name, one.version, one.sha256) for step in steps for one in step.packages}
+    packages = {
+        (package.name, package.version, package.sha256)
+        for step in steps
+        for package in step.packages
+    }
     if _rows(manifest, "packages", ("name", "version", "sha256")) != packages:
         yield Breach(MANIFEST, "its packages are not those of the lock")
     files = {(file.destination, file.mode, file.sha256) for file in facts.lock.files}
@@ -139,7 +143,7 @@ def manifest_is_of_the_lock(facts: ImageFacts) -> Iterator[Breach]:
     fix="look which customizer removes or changes it",
 )
 def locked_files_are_there(facts: ImageFacts) -> Iterator[Breach]:
-    """Content, mode and owner; the owner is root."""
+    """Content, mode and owner are compared; the owner is root."""
     for file in facts.lock.files:
         entry = facts.contents.resolve(file.destination)
         if entry is None or entry.kind is not FileKind.FILE:
@@ -161,7 +165,7 @@ def locked_files_are_there(facts: ImageFacts) -> Iterator[Breach]:
     fix=_BAKE,
 )
 def suite_is_the_locked_one(facts: ImageFacts) -> Iterator[Breach]:
-    """A base without a code name, as Debian's testing may be, is not judged."""
+    """A base without a code name, as Debian's testing may be, passes."""
     for line in (facts.contents.text("/etc/os-release") or "").splitlines():
         key, _, value = line.partition("=")
         if key == "VERSION_CODENAME" and value.strip("\"'") != facts.lock.suite:
@@ -171,7 +175,7 @@ def suite_is_the_locked_one(facts: ImageFacts) -> Iterator[Breach]:
 def _rows(
     manifest: dict[str, object], field: str, keys: tuple[str, str, str]
 ) -> set[tuple[str, str, str]]:
-    """The entries of one list of the manifest; what is not an entry is left out."""
+    """Return the entries of a list in the manifest; malformed ones are left out."""
     rows = manifest.get(field)
     entries = rows if isinstance(rows, list) else []
     first, second, third = keys

@@ -1,4 +1,4 @@
-"""Rules that say what must not be at a path, made from the path."""
+"""Constructors of rules that files at certain paths are absent or empty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imagebake.policy.rule import Breach, Rule, rule
 
 
 def files_at(contents: Contents, *patterns: str) -> Iterator[FileEntry]:
-    """What is there under *patterns* and is not a directory."""
+    """Yield the entries that match *patterns* and are not directories."""
     for entry in contents.matching(*patterns):
         if entry.kind is not FileKind.DIRECTORY:
             yield entry
@@ -19,7 +19,7 @@ def files_at(contents: Contents, *patterns: str) -> Iterator[FileEntry]:
 def absent(
     rule_id: str, title: str, *patterns: str, why: str, source: str, fix: str
 ) -> Rule[ImageFacts]:
-    """A rule that no file matches *patterns*."""
+    """Return the rule that no file matches *patterns*."""
 
     def check(facts: ImageFacts) -> Iterator[Breach]:
         return (
@@ -33,7 +33,7 @@ def absent(
 def empty(
     rule_id: str, title: str, *patterns: str, why: str, source: str, fix: str
 ) -> Rule[ImageFacts]:
-    """A rule that a file that matches *patterns* has nothing in it."""
+    """Return the rule that every file that matches *patterns* is empty."""
 
     def check(facts: ImageFacts) -> Iterator[Breach]:
         for entry in files_at(facts.contents, *patterns):

@@ -11,12 +11,12 @@ from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.text.versions import Scheme
 from imagebake.policy.facts import SpecFacts
 from imagebake.policy.rule import Breach, rule
-from imagebake.spec.model.adoption import DeniedVersions
-from imagebake.spec.model.adoption import adoption_terms as adoption_terms
+from imagebake.spec.model.adoption import DeniedVersions, adoption_terms
 from imagebake.spec.model.pins import AgentPin, ExtensionPin, PackagePin, Pin, Stewardship
 
 _SOON = dt.timedelta(days=30)
-_NOBODY = re.compile(r"(?i)(todo|tbd|fixme|unknown|nobody|none|n/a|me|changeme|example|owner)")
+# "nobody" and the like are words that authors write in place of an owner.
+_PLACEHOLDER = re.compile(r"(?i)(todo|tbd|fixme|unknown|nobody|none|n/a|me|changeme|example|owner)")
 _MOVING = re.compile(r"(?i)/(latest|main|master|head|nightly|stable|current)(/|$)")
 _WIPED = re.compile(r"/(var/lib/waagent|var/log/azure|tmp|run|dev|proc|sys|var/tmp)(/|$)")
 _WORLD_WRITABLE = 0o002
@@ -38,7 +38,7 @@ def _stewards(facts: SpecFacts) -> Iterator[tuple[str, Stewardship]]:
     fix="use the catalogue's name, or pin it as 'package'",
 )
 def agent_is_known(facts: SpecFacts) -> Iterator[Breach]:
-    """Name the nearest agent there is."""
+    """The fix names the agent with the most similar name."""
     known = facts.catalogue.pinned(facts.spec.gallery.is_windows)
     for pin in facts.spec.agents:
         if pin.agent not in known:
@@ -55,7 +55,7 @@ def agent_is_known(facts: SpecFacts) -> Iterator[Breach]:
     fix="name the release in the address",
 )
 def file_address_is_fixed(facts: SpecFacts) -> Iterator[Breach]:
-    """Look for the words that release pages use for whatever is newest."""
+    """Look for the words that release pages use for their newest release."""
     for file in facts.spec.wanted_files:
         if match := _MOVING.search(file.url.partition("://")[2]):
             yield Breach(file.name, f"its address goes through {match[1]!r}")
@@ -63,17 +63,17 @@ def file_address_is_fixed(facts: SpecFacts) -> Iterator[Breach]:
 
 @rule(
     "P103",
-    "Somebody answers for every pin",
-    why="a pin that nobody owns is never moved, not even for a vulnerability",
+    "Every pin has an owner",
+    why="a pin without an owner is never moved, not even for a vulnerability",
     source="imagebake's design: every pin has an owner, its own or the spec's",
     fix="name a person or a team",
 )
-def owner_is_somebody(facts: SpecFacts) -> Iterator[Breach]:
-    """The schema asks for an owner; this asks that it be one."""
+def owner_is_named(facts: SpecFacts) -> Iterator[Breach]:
+    """The schema requires an owner; this rule refuses placeholders."""
     owners = [(facts.spec.name, facts.spec.owner)]
     owners += [(name, pin.owner) for name, pin in _stewards(facts) if pin.owner]
     for subject, owner in owners:
-        if _NOBODY.fullmatch(owner.strip()):
+        if _PLACEHOLDER.fullmatch(owner.strip()):
             yield Breach(subject, f"its owner is {owner!r}")
 
 
@@ -115,10 +115,10 @@ def review_is_not_near(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def agents_are_pinned_as_agents(facts: SpecFacts) -> Iterator[Breach]:
-    """Only where the catalogue does more than name the package."""
+    """Only components of which the catalogue knows more than the package's name count."""
     components = facts.catalogue.components.values()
-    cared_for = (one for one in components if one.services or one.stops)
-    names = {package: one.name for one in cared_for for package in one.packages}
+    cared_for = (component for component in components if component.services or component.stops)
+    names = {package: component.name for component in cared_for for package in component.packages}
     for pin in facts.spec.packages:
         if agent := names.get(pin.package):
             yield Breach(pin.package, "the catalogue has it", f"pin it as 'agent: {agent}'")
@@ -132,7 +132,7 @@ def agents_are_pinned_as_agents(facts: SpecFacts) -> Iterator[Breach]:
     fix="./inv bump IMAGE moves it to a version that is not",
 )
 def version_is_not_bad(facts: SpecFacts) -> Iterator[Breach]:
-    """Compare with what the catalogue denies for everybody, and what the spec denies itself."""
+    """Compare with the versions that the catalogue denies, and those that the spec denies."""
     for name, pin, scheme in _versioned(facts):
         terms = adoption_terms(
             facts.spec.adoption, pin.adoption, hold=pin.hold, known_bad=_known_bad(facts, pin)
@@ -155,8 +155,12 @@ def _known_bad(facts: SpecFacts, pin: Pin | ExtensionPin) -> tuple[DeniedVersion
         return known.denied if known else ()
     if not isinstance(pin, PackagePin):
         return ()
-    holders = facts.catalogue.components.values()
-    return tuple(bad for one in holders if pin.package in one.packages for bad in one.denied)
+    return tuple(
+        denied
+        for component in facts.catalogue.components.values()
+        if pin.package in component.packages
+        for denied in component.denied
+    )
 
 
 @rule(
@@ -167,7 +171,7 @@ def _known_bad(facts: SpecFacts, pin: Pin | ExtensionPin) -> tuple[DeniedVersion
     fix="choose a destination below /opt, /usr/local or /etc",
 )
 def file_survives(facts: SpecFacts) -> Iterator[Breach]:
-    """Look for directories that are wiped or not part of an image."""
+    """Look for directories that are emptied, or not part of an image."""
     for pin in facts.spec.files:
         if _WIPED.match(pin.destination):
             yield Breach(pin.name, f"{pin.destination} does not survive generalisation or a boot")
@@ -181,7 +185,7 @@ def file_survives(facts: SpecFacts) -> Iterator[Breach]:
     fix="give each file a destination of its own",
 )
 def file_destinations_differ(facts: SpecFacts) -> Iterator[Breach]:
-    """Report the later of two."""
+    """The later of two is reported."""
     taken: dict[str, str] = {}
     for pin in facts.spec.files:
         if pin.destination in taken:
@@ -191,7 +195,7 @@ def file_destinations_differ(facts: SpecFacts) -> Iterator[Breach]:
 
 @rule(
     "P110",
-    "Not everybody may write a pinned file",
+    "Only its owner may write a pinned file",
     why="any account of the machine could change what runs as another",
     source="generalisation checklist",
     fix="use mode 0644, or 0755 for a program",
@@ -212,6 +216,6 @@ def file_is_not_world_writable(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def guest_agent_is_pinned(facts: SpecFacts) -> Iterator[Breach]:
-    """Machines cannot do without it; P191 says the same of Windows."""
+    """P191 is the rule for Windows."""
     if not facts.spec.gallery.is_windows and _AGENT not in {pin.agent for pin in facts.spec.agents}:
         yield Breach(facts.spec.name, "no pin is the Azure Linux Agent")

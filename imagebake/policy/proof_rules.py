@@ -1,4 +1,4 @@
-"""Rules about first boots, as the offline proof saw them: P501 to P509."""
+"""Rules about first boots, as the offline proof observed them: P501 to P509."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FEW = 3
 
 @rule(
     "P501",
-    "A first boot asks nobody but its host for anything",
-    why="whoever has to be asked may be down, and then no machine is provisioned",
+    "A first boot contacts no host but its platform",
+    why="any other host may be down, and then no machine is provisioned",
     source="the outage of 2 February 2026; packets counted by the kernel, questions for names too",
     fix="./inv ledger IMAGE shows what was asked, by whom and when",
 )
-def _asks_nobody(facts: ProofFacts) -> Iterator[Breach]:
+def _contacts_no_host(facts: ProofFacts) -> Iterator[Breach]:
     return _breaches(facts, ProofCriterion.SILENT)
 
 
@@ -39,7 +39,7 @@ def _provisions(facts: ProofFacts) -> Iterator[Breach]:
 @rule(
     "P503",
     "The guest agent becomes Ready, at the version that is pinned",
-    why="Azure waits for the agent's report, and another version is one that nobody reviewed",
+    why="Azure waits for the agent's report, and another version was not reviewed",
     source=_MEASURED,
     fix="keep 'azure-linux-agent' pinned",
 )
@@ -120,15 +120,15 @@ def _no_unit_fails(facts: ProofFacts) -> Iterator[Breach]:
             yield Breach(facts.subject, f"{unit}{of} failed in {seen.trial!r}")
 
 
-def _breaches(facts: ProofFacts, law: ProofCriterion) -> Iterator[Breach]:
+def _breaches(facts: ProofFacts, criterion: ProofCriterion) -> Iterator[Breach]:
     for reason in facts.proof.reasons if facts.proof else ():
-        if reason.criterion is law:
+        if reason.criterion is criterion:
             where = spoken(reason, len(facts.proof.seen) if facts.proof else 0)
             yield Breach(facts.subject, reason.message + where, reason.fix)
 
 
 def spoken(reason: ProofFailure, trials: int) -> str:
-    """In which of so many *trials* it was seen, in brackets; nothing where that is clear."""
+    """Return in which of *trials* first boots it happened, in brackets; empty where clear."""
     count = len(reason.trials)
     if not count or trials == 1:
         return ""

@@ -1,4 +1,4 @@
-"""The page that explains every rule, made from the rules themselves."""
+"""The reference page of all rules, generated from the rules themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INTRODUCTION = """\
 # Rules
 
 What `./inv validate` checks. Each rule has an id that never changes and is never given to
-another rule. An *error* fails the check (exit code 3), a *warning* is said and passed over.
+another rule. An *error* fails the check (exit code 3), a *warning* is only reported.
 Rules over specs and locks need neither a baked image nor the network:
 `./inv validate IMAGE --rules-only`. Rules over first boots are judged by
 [the proof](../concepts/proof.md), rules over disks with `./inv validate IMAGE --boot`.
@@ -28,7 +28,7 @@ _SECTIONS = (*SPEC_SECTIONS, *IMAGE_SECTIONS, *PROOF_SECTIONS, *DISK_SECTIONS)
 
 
 def rules_page() -> str:
-    """The rule catalogue as Markdown."""
+    """Return the rule catalogue as Markdown."""
     parts = [_INTRODUCTION]
     for title, rules in _SECTIONS:
         rows = (
@@ -50,6 +50,6 @@ def _entry(rule: Rule[Any]) -> Iterator[str]:
 
 
 def _anchor(rule: Rule[Any]) -> str:
-    """The fragment that Markdown renderers make of the entry's heading."""
+    """Return the fragment that Markdown renderers generate for the entry's heading."""
     heading = f"{rule.id}: {rule.title}".lower().replace(" ", "-")
     return "".join(letter for letter in heading if letter.isalnum() or letter in "-_")

@@ -1,4 +1,4 @@
-"""Every rule there is, by what it judges."""
+"""All rules, by what they check: specs, images, proofs and disks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SPEC_SECTIONS = (
     ("Locks", rules_of(lock_rules)),
     ("Specs: Windows", rules_of(windows_rules)),
 )
-"""The rules over specs and locks, as people read about them."""
+"""The rules over specs and locks, by section of the reference page."""
 
 IMAGE_SECTIONS = (
     ("Images: what is installed", rules_of(package_rules)),
@@ -55,10 +55,10 @@ IMAGE_SECTIONS = (
 """The rules over a baked image and its lock."""
 
 PROOF_SECTIONS = (("First boots", rules_of(proof_rules)),)
-"""The rules over what the offline proof saw."""
+"""The rules over the results of the offline proof."""
 
 DISK_SECTIONS = (("Disks", rules_of(disk_rules)),)
-"""The rules over what the boot of an exported disk showed."""
+"""The rules over the boot of an exported disk."""
 
 SPEC_RULES = tuple(rule for _, rules in SPEC_SECTIONS for rule in rules)
 """The rules that need neither an image nor the network."""
@@ -74,23 +74,23 @@ DISK_RULES = tuple(rule for _, rules in DISK_SECTIONS for rule in rules)
 
 
 def judge_spec(facts: SpecFacts) -> tuple[Finding, ...]:
-    """Everything that is wrong with a spec and its lock, errors first."""
+    """Return the findings about a spec and its lock, errors first."""
     return _judge(SPEC_RULES, facts)
 
 
 def judge_image(facts: ImageFacts) -> tuple[Finding, ...]:
-    """Everything that is wrong with an image, errors first."""
+    """Return the findings about an image, errors first."""
     return _judge(IMAGE_RULES, facts)
 
 
 def judge_proof(facts: ProofFacts) -> tuple[Finding, ...]:
-    """Everything that is wrong with a proof, the most telling first."""
+    """Return the findings about a proof, in the order of the rules."""
     found = (finding for rule in PROOF_RULES for finding in rule.findings(facts, facts.spec.name))
     return tuple(dict.fromkeys(found))
 
 
 def judge_disk(facts: DiskFacts) -> tuple[Finding, ...]:
-    """Everything that is wrong with how a disk booted."""
+    """Return the findings about a disk's boot, errors first."""
     return _judge(DISK_RULES, facts)
 
 

@@ -1,4 +1,4 @@
-"""Rules about what waits in an image for its first boot: P231 to P239."""
+"""Rules about agents and extensions that wait in an image for its first boot: P231 to P239."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _goal_state_agent(facts: ImageFacts) -> GoalStateAgent | None:
 
 
 def _files_below(contents: Contents, folder: str) -> Mapping[str, str | None]:
-    """What is below *folder*, by its path from there, with the digests."""
+    """Return the digests of the files below *folder*, by their relative paths."""
     return {
         entry.path[len(folder) + 1 :]: entry.sha256
         for entry in contents.below(folder)
@@ -55,7 +55,7 @@ def _files_below(contents: Contents, folder: str) -> Mapping[str, str | None]:
     fix=_BAKE,
 )
 def agent_is_restaged(facts: ImageFacts) -> Iterator[Breach]:
-    """The copy that was kept has a manifest, and what was put back is that copy."""
+    """The stored copy must have a manifest, and the restaged files must equal it."""
     agent = _goal_state_agent(facts)
     if agent is None:
         return
@@ -78,7 +78,7 @@ def agent_is_restaged(facts: ImageFacts) -> Iterator[Breach]:
     fix="generalise: sudo waagent -force -deprovision+user, then restage the pinned agent",
 )
 def no_other_agent_is_there(facts: ImageFacts) -> Iterator[Breach]:
-    """Directories and zips count; each is named once."""
+    """Directories and zips count; each is reported once."""
     agent = _goal_state_agent(facts)
     found = set[str]()
     for folder in (AGENT_STATE, AGENTS):
@@ -100,7 +100,7 @@ def no_other_agent_is_there(facts: ImageFacts) -> Iterator[Breach]:
     fix=_BAKE,
 )
 def packages_are_restaged(facts: ImageFacts) -> Iterator[Breach]:
-    """Byte for byte the official one, and nobody but root may change it."""
+    """The zip must equal the official one, and only root may change it."""
     for extension in facts.spec.cached:
         path = f"{AGENT_STATE}/{package_name(extension.handler, extension.version)}"
         entry = facts.contents.files.get(path)
@@ -120,8 +120,8 @@ def packages_are_restaged(facts: ImageFacts) -> Iterator[Breach]:
     fix="list it in 'extensions' with 'mode: cached', or take the zip out",
 )
 def no_zip_waits_alone(facts: ImageFacts) -> Iterator[Breach]:
-    """Zips in the agent's directory and among those that were kept."""
-    cached = {package_name(one.handler, one.version) for one in facts.spec.cached}
+    """Zips in the agent's directory and in the stored copies are checked."""
+    cached = {package_name(extension.handler, extension.version) for extension in facts.spec.cached}
     for entry in files_at(facts.contents, f"{AGENT_STATE}/*.zip", f"{KEPT}/ext/*"):
         name = entry.path.rpartition("/")[2]
         if name not in cached and not name.startswith("WALinuxAgent-"):
@@ -136,7 +136,7 @@ def no_zip_waits_alone(facts: ImageFacts) -> Iterator[Breach]:
     fix=_BAKE,
 )
 def cache_is_set_up(facts: ImageFacts) -> Iterator[Breach]:
-    """The unit, the program, what it serves, and the agent's settings."""
+    """Check the unit, the program, its configuration, and the agent's settings."""
     if not facts.spec.cached:
         return
     units, contents = facts.contents.units, facts.contents
@@ -145,7 +145,7 @@ def cache_is_set_up(facts: ImageFacts) -> Iterator[Breach]:
     for path in (CACHE, f"/etc/systemd/system/{_AGENT_UNIT}.d/10-imagebake-cache.conf"):
         if contents.resolve(path) is None:
             yield Breach(path, "it is not there")
-    wanted = {(one.handler, one.version) for one in facts.spec.cached}
+    wanted = {(extension.handler, extension.version) for extension in facts.spec.cached}
     if _served(contents.text(CACHE_CONFIGURATION) or "") != wanted:
         yield Breach(CACHE_CONFIGURATION, "it does not name the cached extensions of the spec")
     lines = (contents.text(WAAGENT_CONF) or "").splitlines()
@@ -162,7 +162,7 @@ def cache_is_set_up(facts: ImageFacts) -> Iterator[Breach]:
     fix=_BAKE,
 )
 def restage_script_is_there(facts: ImageFacts) -> Iterator[Breach]:
-    """A program of root's own."""
+    """The script must be a program that root owns."""
     if not facts.spec.cached and _goal_state_agent(facts) is None:
         return
     entry = facts.contents.files.get(RESTAGE)
@@ -175,12 +175,12 @@ def restage_script_is_there(facts: ImageFacts) -> Iterator[Breach]:
 @rule(
     "P238",
     "The agent's allow-list is the spec's",
-    why="machines would run extensions that nobody reviewed, or refuse those that they need",
+    why="machines would run extensions that were not reviewed, or refuse those that they need",
     source="WALinuxAgent: ExtensionPolicyEngine; an agent that cannot read its list runs nothing",
     fix=_BAKE,
 )
 def allow_list_is_there(facts: ImageFacts) -> Iterator[Breach]:
-    """What it says, whose it is, and that the agent looks for it."""
+    """Check its content and owner, and that the agent is configured to read it."""
     allowed = facts.spec.allowed
     if allowed is None:
         return
@@ -204,7 +204,7 @@ no_key_of_the_cache = absent(
     f"{KEPT}/*.p12",
     f"{KEPT}/tls/*",
     "/run/imagebake-cache/*",
-    why="every machine would have it, and whoever has the image could pose as any artifact host",
+    why="every machine would have it, and any owner of the image could pose as an artifact host",
     source="imagebake's security rules: keys are made on each machine, at every start",
     fix="remove the file",
 )
@@ -219,6 +219,9 @@ def _json(text: str) -> object:
 
 def _served(text: str) -> set[tuple[str, str]]:
     try:
-        return {(one["name"], one["version"]) for one in json.loads(text)["extensions"]}
+        return {
+            (extension["name"], extension["version"])
+            for extension in json.loads(text)["extensions"]
+        }
     except (ValueError, KeyError, TypeError):
         return set()

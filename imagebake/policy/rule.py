@@ -1,4 +1,4 @@
-"""What a rule is: one law with an id that never changes, and the function that checks it."""
+"""Rules: an id that never changes, a title, a reason, a fix, and the check itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from imagebake.kernel.diagnostics import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
-    """What rule *rule* says about *subject* (a spec, a package, a path in the image)."""
+    """The breach of rule *rule* by *subject* (a spec, a package, a path in the image)."""
 
     rule: str
     subject: str
@@ -24,7 +24,7 @@ class Finding:
         return f"{self.severity}[{self.rule}]: {self.subject}: {self.message}\n  = fix: {self.fix}"
 
     def to_json(self) -> dict[str, str]:
-        """The finding for programs."""
+        """Return the finding as JSON."""
         return {
             "rule": self.rule,
             "severity": self.severity.value,
@@ -39,7 +39,7 @@ Facts = TypeVar("Facts")
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One place where a rule is broken; *fix* where the rule's own would be too general."""
+    """A breach of a rule at *subject*; *fix* replaces the rule's own where that is too general."""
 
     subject: str
     message: str
@@ -48,11 +48,10 @@ class Breach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule(Generic[Facts]):
-    """A law about specs or images.
+    """A rule about specs or images.
 
-    *title* states it as it should be, *why* says what happens otherwise, *source* names
-    the document or the measurement behind it, *fix* says what to change; IMAGE in it stands
-    for the image's name.
+    *title* states the rule, *why* the consequence of a breach, *source* the document or the
+    measurement behind it, *fix* the change to make; IMAGE in it stands for the image's name.
     """
 
     id: str
@@ -64,7 +63,7 @@ class Rule(Generic[Facts]):
     check: Callable[[Facts], Iterable[Breach]]
 
     def findings(self, facts: Facts, image: str) -> Iterator[Finding]:
-        """What the rule finds in *facts*; fixes name the commands for *image*."""
+        """Yield the findings about *facts*; fixes name the commands for *image*."""
         for breach in self.check(facts):
             yield Finding(
                 rule=self.id,
@@ -84,7 +83,7 @@ def rule(
     fix: str,
     severity: Severity = Severity.ERROR,
 ) -> Callable[[Callable[[Facts], Iterable[Breach]]], Rule[Facts]]:
-    """Make a rule of the function that checks it."""
+    """Make a rule from the function that checks it."""
 
     def made(check: Callable[[Facts], Iterable[Breach]]) -> Rule[Facts]:
         return Rule(
@@ -95,6 +94,6 @@ def rule(
 
 
 def rules_of(module: types.ModuleType) -> tuple[Rule[Any], ...]:
-    """The rules that *module* defines, by id."""
+    """Return the rules that *module* defines, by id."""
     found = [value for value in vars(module).values() if isinstance(value, Rule)]
     return tuple(sorted(found, key=lambda rule: rule.id))

@@ -1,4 +1,4 @@
-"""Rules about secrets in an image: P401 to P409."""
+"""Rules about secrets in specs and images: P140, and P401 to P409."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from imagebake.policy.facts import ImageFacts, SpecFacts
 from imagebake.policy.paths import absent, empty
 from imagebake.policy.rule import Breach, rule
 
-_WHY = "whoever may make a machine of the image, or read its disk, has it"
+_WHY = "every account that can create a machine from the image, or read its disk, has it"
 _SOURCE = "imagebake's security rules: secrets are never baked"
 _REVOKE = "revoke it, and fetch it at run time with a managed identity"
 
@@ -21,7 +21,7 @@ _REVOKE = "revoke it, and fetch it at run time with a managed identity"
     fix=f"take it out, {_REVOKE}",
 )
 def texts_have_no_secrets(facts: ImageFacts) -> Iterator[Breach]:
-    """What a package brought, and nobody changed, is the archive's own and not searched."""
+    """Unmodified files of packages are the archive's own, and not searched."""
     for leak in facts.contents.leaks:
         yield Breach(leak.path, f"line {leak.line} has a {leak.kind} (sha256 {leak.sha256[:12]}…)")
 
@@ -65,7 +65,7 @@ no_user_data = absent(
     "/var/lib/cloud/*/vendor-data*",
     "/var/lib/waagent/ovf-env.xml",
     "/var/lib/waagent/CustomData",
-    why="it is what the build machine was told at its start, often with passwords",
+    why="it is what the build machine received at its start, often with passwords",
     source="cloud-init documentation; WALinuxAgent",
     fix="clean it: sudo cloud-init clean --logs --seed; sudo waagent -force -deprovision+user",
 )
@@ -90,7 +90,7 @@ _AIB = "Azure Image Builder template reference (image-builder-json), "
 @rule(
     "P140",
     "No secret is in a spec or in what is rendered from it",
-    why="inline lines and tags are readable to everybody who may read the image template",
+    why="everyone who may read the image template can read its inline lines and tags",
     source=_AIB + "inline commands are stored in the template in clear text",
     fix="take it out, revoke it, and fetch it at run time with a managed identity",
 )

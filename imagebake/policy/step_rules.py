@@ -38,7 +38,7 @@ _STARTS_DOWNLOADS = re.compile(
 
 
 def _lines(facts: SpecFacts) -> Iterator[tuple[str, str]]:
-    """Each line of shell in the customizers, comments left out, with how to name it."""
+    """Yield each line of shell in the customizers, without comments, after its name."""
     for step in () if facts.spec.gallery.is_windows else scripts(facts.spec.customizers):
         for number, line in enumerate(step.inline, start=1):
             if not line.lstrip().startswith("#"):
@@ -58,7 +58,7 @@ def _matches(facts: SpecFacts, pattern: re.Pattern[str], message: str) -> Iterat
     severity=Severity.WARNING,
 )
 def network_has_a_reason(facts: SpecFacts) -> Iterator[Breach]:
-    """Look at the steps that ask for the network."""
+    """Look at the steps that require the network."""
     for step in scripts(facts.spec.customizers):
         if step.network is Network.REQUIRED and not step.reason:
             yield Breach(step.name, "it needs the network, and nothing says why")

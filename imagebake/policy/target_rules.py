@@ -1,4 +1,4 @@
-"""Rules about where an image goes and how it is built: P150 to P169."""
+"""Rules about an image's regions, definition, build machine and schedule: P150 to P159."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CONFIDENTIAL = {
 
 
 def _regions(facts: SpecFacts) -> Iterator[tuple[str, TargetRegion]]:
-    """Every region that gets replicas of a version: the image's own, then those of its outputs."""
+    """Yield every region with replicas: the image's own, then those of its outputs."""
     yield from ((region.name, region) for region in facts.spec.regions)
     for output in facts.spec.distribute:
         if isinstance(output, GalleryOutput):
@@ -59,7 +59,7 @@ def home_region_is_a_target(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def production_has_replicas(facts: SpecFacts) -> Iterator[Breach]:
-    """Only for specs whose tag `environment` says production."""
+    """Only specs whose tag `environment` says production are checked."""
     if facts.spec.tags.get("environment", "").lower() not in _PRODUCTION:
         return
     for subject, region in _regions(facts):
@@ -76,7 +76,7 @@ def production_has_replicas(facts: SpecFacts) -> Iterator[Breach]:
     severity=Severity.WARNING,
 )
 def replicas_are_useful(facts: SpecFacts) -> Iterator[Breach]:
-    """The schema allows what Azure allows, which is a hundred."""
+    """The schema allows as many as Azure does, which is a hundred."""
     for subject, region in _regions(facts):
         if region.replicas > _TOO_MANY:
             yield Breach(subject, f"it gets {region.replicas} replicas")
@@ -104,7 +104,7 @@ def security_fits_generation(facts: SpecFacts) -> Iterator[Breach]:
     fix="write 'generation: V2', and 'security: TrustedLaunchSupported' or 'Standard'",
 )
 def architecture_fits_generation(facts: SpecFacts) -> Iterator[Breach]:
-    """Both mistakes are the definition's, which cannot be changed later."""
+    """Both mistakes are in the definition, which cannot be changed later."""
     gallery = facts.spec.gallery
     if gallery.architecture is not Architecture.ARM64:
         return
@@ -122,7 +122,7 @@ def architecture_fits_generation(facts: SpecFacts) -> Iterator[Breach]:
     fix="choose the sku that fits, such as '12-gen2' or '12-arm64'",
 )
 def source_fits_definition(facts: SpecFacts) -> Iterator[Breach]:
-    """Read from the sku's own words; publishers other than Debian may not use them."""
+    """Read from the words in the sku; publishers other than Debian may not use them."""
     gallery, source = facts.spec.gallery, facts.spec.source
     if not isinstance(source, MarketplaceImage):
         return
@@ -160,7 +160,7 @@ def build_machine_fits(facts: SpecFacts) -> Iterator[Breach]:
     fix="set 'build.os_disk_gb' to the source image's size or more",
 )
 def disk_is_large_enough(facts: SpecFacts) -> Iterator[Breach]:
-    """Known of the marketplace images that most begin with."""
+    """The sizes are known of the most common marketplace images."""
     size, source = facts.spec.build.os_disk_gb, facts.spec.source
     if not isinstance(source, MarketplaceImage):
         return

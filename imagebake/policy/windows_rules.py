@@ -41,7 +41,7 @@ _TURNS_ON = re.compile(
 
 
 def _lines(facts: SpecFacts) -> Iterator[tuple[str, str]]:
-    """Each line of each customizer of a Windows image, comments left out, with its name."""
+    """Yield each line of the customizers of a Windows image, without comments, and its name."""
     for step in scripts(facts.spec.customizers) if facts.spec.gallery.is_windows else ():
         for number, line in enumerate(step.inline, start=1):
             if not line.lstrip().startswith("#"):
@@ -123,7 +123,7 @@ def execution_policy_stays(facts: SpecFacts) -> Iterator[Breach]:
 @rule(
     "P194",
     "No password stands in a customizer of Windows",
-    why="the template can be read by everybody who may read it, and the image keeps what it sets",
+    why="every reader of the template can read it, and the image keeps what it sets",
     source=_AIB + "inline commands are stored in the template in clear text",
     fix="take it out; a machine gets its secrets once it runs, with a managed identity",
 )

@@ -362,7 +362,7 @@ PINS = (
         "none",
         a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u1"},), guard={"allow_list": True}),
         "azure-linux-agent",
-        "it is not pinned, so nobody knows",
+        "it is not pinned, so its version is unknown",
         also=frozenset({"P111"}),
     ),
     Case(
