@@ -24,7 +24,7 @@ from imagebake.rollout.execute import RolloutServices, execute_plan
 from imagebake.rollout.freezes import RolloutGate, add_heartbeat_incidents, evaluate_gate
 from imagebake.rollout.model.actions import AwaitReplicas
 from imagebake.rollout.model.plan import RolloutOutcome, RolloutPlan, RolloutWork
-from imagebake.rollout.present import RolloutRequest, check_plan, print_outcome
+from imagebake.rollout.present import RolloutRequest, check_plan, print_outcome, print_plan
 from imagebake.rollout.refusal_log import log_refusal, record_folder
 from imagebake.rollout.status import RingStatus, status
 from imagebake.session.session import CloudSession, connect
@@ -246,3 +246,23 @@ def read_status(
     current = {key(row.current.id) for row in first if row.current}
     known = at.with_replicas(inventory, current)
     return [row for spec in specs for row in status(spec, known, at.now())]
+
+
+def plan_or_apply(
+    at: RolloutContext,
+    spec: ImageSpec,
+    planner: Planner,
+    request: RolloutRequest,
+    *,
+    plan: bool,
+    wait: float,
+) -> None:
+    """Apply the plan of *planner* at once, or with *plan* only print it."""
+    if plan:
+        at.require_definition(spec)
+        made, inventory = at.plan_with_replicas(planner, at.inventory())
+        print_plan(made, request)
+        if request.needed and (lacking := inventory.unseen(spec.gallery.definition)):
+            raise unreadable(lacking)
+    else:
+        claim_and_apply(at, spec, planner, request, wait=wait)

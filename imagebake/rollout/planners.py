@@ -6,7 +6,7 @@ heartbeats) once, and then makes a plan of whatever the inventory is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from imagebake.azure.model.fleet import Inventory
 from imagebake.kernel.context import Context
@@ -134,3 +134,12 @@ def version_id(spec: ImageSpec, wanted: str, inventory: Inventory) -> str:
     raise UsageError(
         f"there is no version {wanted} of {spec.name}", hint=f"the newest ones: {newest}"
     )
+
+
+def require_ring(spec: ImageSpec, ring: str) -> str:
+    """Return *ring*; raises `UsageError` with the rings of *spec* if it is none of them."""
+    names: Sequence[str] = [ring.name for ring in spec.rollout_rings]
+    if ring not in names:
+        message = f"{spec.name} has no ring {ring!r}" if ring else "say to which ring"
+        raise UsageError(message, hint=f"its rings: {', '.join(names)}")
+    return ring

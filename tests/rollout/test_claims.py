@@ -269,7 +269,9 @@ class Runner:
             time,
             self.number,
             gone=lambda who: self.world.knows_the_dead and self.world.runners[who.pid].killed,
-            patience=RetryClock(clock=lambda: self.world.turns, sleep=self.pause, jitter=lambda: 0.5),
+            patience=RetryClock(
+                clock=lambda: self.world.turns, sleep=self.pause, jitter=lambda: 0.5
+            ),
         )
         what = URGENT if self.number == 0 else "rotation"
         try:

@@ -137,3 +137,17 @@ def architecture() -> str:
     """Return this machine's architecture in Debian's spelling."""
     machine = os.uname().machine
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+
+
+NEEDS = {
+    "bake": BAKE,
+    "bake without root": ROOTLESS,
+    "export --format vhd": EXPORT,
+    "prove": PROVE,
+    "plan --base": PLAN,
+    "test": TEST,
+}
+"""Programs by the task that needs them."""
+
+ON_DEMAND = {"validate --boot": BOOT}
+"""Large programs for rare tasks; `setup` leaves them to the task that needs them."""

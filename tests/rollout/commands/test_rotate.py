@@ -15,8 +15,10 @@ from imagebake.heartbeat.history_report import read_heartbeats
 from imagebake.kernel.errors import ImagebakeError, NotNow, RolloutRefused, SpecError, UsageError
 from imagebake.rollout.commands.hold import hold, unhold
 from imagebake.rollout.commands.map import print_map
+from imagebake.rollout.commands.promote import promote
 from imagebake.rollout.commands.retire import retire
-from imagebake.rollout.commands.rotate import promote, rollback, rotate
+from imagebake.rollout.commands.rollback import rollback
+from imagebake.rollout.commands.rotate import rotate
 from imagebake.rollout.commands.status import print_status
 
 ROTATE: dict[str, Any] = {
