@@ -1,4 +1,8 @@
-"""Provenance (in-toto, SLSA v1) of a baked image version: its records, lock and materials."""
+"""Provenance (in-toto, SLSA v1) of a baked image version, and package URLs of its parts.
+
+Debian packages have a purl type of their own. Extensions, agents, files and images have none and
+are `generic`: https://github.com/package-url/purl-spec
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,60 @@ from typing import Any
 
 from packageurl import PackageURL
 
-from imagebake.attest import purls
 from imagebake.azure.model.manifest import BakeManifest
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.version import VERSION
 from imagebake.proof.records import STATEMENT_TYPE
 from imagebake.spec.lock import Lock, LockedFile, LockedPackage
 from imagebake.spec.model.pins import ExtensionPin
+from imagebake.spec.model.source import MarketplaceImage, SourceImage
 from imagebake.spec.plan import BakePlan
+
+
+def deb_purl(family: str, suite: str, name: str, version: str, architecture: str) -> PackageURL:
+    """Name a Debian package: `pkg:deb/debian/jq@1.6-2.1%2Bdeb12u3?arch=amd64&distro=bookworm`."""
+    return PackageURL("deb", family, name, version, {"arch": architecture, "distro": suite})
+
+
+def locked_deb_purl(family: str, suite: str, package: LockedPackage) -> PackageURL:
+    """Name a package of a lock."""
+    return deb_purl(family, suite, package.name, package.version, package.architecture)
+
+
+def extension_purl(pin: ExtensionPin, file: LockedFile) -> PackageURL:
+    """Name the official zip of an extension."""
+    return _download("azure-vm-extension", pin.handler, pin.version, file)
+
+
+def agent_purl(name: str, file: LockedFile) -> PackageURL:
+    """Name the zip of an agent."""
+    return _download(None, name, file.version, file)
+
+
+def file_purl(locked: LockedFile) -> PackageURL:
+    """Name a pinned file."""
+    return _download(None, locked.name, locked.version, locked)
+
+
+def source_image_purl(source: SourceImage) -> PackageURL:
+    """Name the image that Azure starts from: by publisher, offer and sku, or by its resource id."""
+    if isinstance(source, MarketplaceImage):
+        namespace = f"azure-marketplace-image/{source.publisher}/{source.offer}"
+        return PackageURL("generic", namespace, source.sku, source.version)
+    path, _, name = f"azure-image{source.urn}".rpartition("/")
+    return PackageURL("generic", path, name)
+
+
+def image_purl(name: str, version: str, content_sha256: str) -> PackageURL:
+    """Name a baked image version; *content_sha256* may be empty."""
+    qualifiers = {"checksum": f"sha256:{content_sha256}"} if content_sha256 else None
+    return PackageURL("generic", "imagebake", name, version, qualifiers)
+
+
+def _download(namespace: str | None, name: str, version: str, file: LockedFile) -> PackageURL:
+    qualifiers = {"checksum": f"sha256:{file.sha256}", "download_url": file.url}
+    return PackageURL("generic", namespace, name, version, qualifiers)
+
 
 SBOM, PROVENANCE, ENVELOPE = "sbom.cdx.json", "provenance.intoto.json", "provenance.dsse.json"
 """Names of the records, next to the manifest; the envelope only if the provenance is signed."""
@@ -123,13 +173,13 @@ def materials(baked: BakedVersion) -> Iterator[dict[str, Any]]:
     for package in baked.lock.packages:
         if package.sha256 not in seen:
             seen.add(package.sha256)
-            purl = purls.locked_deb(baked.family, baked.lock.suite or "", package)
+            purl = locked_deb_purl(baked.family, baked.lock.suite or "", package)
             yield _material(package.file_name, purl, package.sha256)
     for file, owner in baked.brought():
         if isinstance(owner, ExtensionPin):
-            purl = purls.extension(owner, file)
+            purl = extension_purl(owner, file)
         else:
-            purl = purls.agent(owner, file) if owner else purls.file(file)
+            purl = agent_purl(owner, file) if owner else file_purl(file)
         yield _material(file.name, purl, file.sha256)
     if baked.manifest.commit:
         yield {"name": "repository", "digest": {"gitCommit": baked.manifest.commit}}

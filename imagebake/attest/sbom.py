@@ -22,7 +22,7 @@ from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
 from packageurl import PackageURL
 
-from imagebake.attest import purls
+from imagebake.attest import provenance
 from imagebake.attest.provenance import BakedVersion, packages_with_files
 from imagebake.inspection.contents import InstalledPackage
 from imagebake.kernel.digest import canonical_json
@@ -61,7 +61,7 @@ def sbom(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> bytes:
 
 def _root(baked: BakedVersion) -> Component:
     manifest = baked.manifest
-    purl = purls.image(manifest.image, manifest.version, manifest.content_sha256 or "")
+    purl = provenance.image_purl(manifest.image, manifest.version, manifest.content_sha256 or "")
     return Component(
         type=ComponentType.OPERATING_SYSTEM,
         name=manifest.image,
@@ -96,7 +96,7 @@ def _packages(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> Iter
             "owner": (pin.owner or owner) if pin else "",
             "reason": (pin.reason or "") if pin else "",
         }
-        purl = purls.deb(
+        purl = provenance.deb_purl(
             baked.family,
             baked.lock.suite or "",
             package.name,
@@ -138,16 +138,21 @@ def _named(
 ) -> tuple[ComponentType, str, PackageURL, list[Property]]:
     if isinstance(owner, ExtensionPin):
         properties = [_property("extension-mode", owner.mode.value)]
-        return ComponentType.APPLICATION, owner.handler, purls.extension(owner, file), properties
+        return (
+            ComponentType.APPLICATION,
+            owner.handler,
+            provenance.extension_purl(owner, file),
+            properties,
+        )
     if owner:
         properties = [_property("agent", owner)]
-        return ComponentType.APPLICATION, owner, purls.agent(owner, file), properties
-    return ComponentType.FILE, file.name, purls.file(file), []
+        return ComponentType.APPLICATION, owner, provenance.agent_purl(owner, file), properties
+    return ComponentType.FILE, file.name, provenance.file_purl(file), []
 
 
 def _source(baked: BakedVersion) -> Component:
     source = baked.lock.source
-    purl = purls.source_image(source)
+    purl = provenance.source_image_purl(source)
     name, version = source.named
     return Component(
         type=ComponentType.OPERATING_SYSTEM,

@@ -20,9 +20,10 @@ from imagebake.spec.yaml.nodes import (
     YamlSequence,
     YamlSource,
     plain,
+    quote_scalar,
+    quote_sentence,
 )
 from imagebake.spec.yaml.reader import read
-from imagebake.spec.yaml.scalars import quote_scalar, quote_sentence
 from imagebake.spec.yaml.spans import (
     BLOCK_STYLES,
     Span,

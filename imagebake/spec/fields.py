@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 
 from imagebake.kernel.diagnostics import Diagnostic
-from imagebake.kernel.text.constrained import quoted
-from imagebake.kernel.text.names import handler_name
+from imagebake.kernel.text.constrained import handler_name, quoted
 from imagebake.spec import codes
 from imagebake.spec.model.base import Value
 from imagebake.spec.model.image_spec import ImageSpec

@@ -15,7 +15,7 @@ from imagebake.kernel.diagnostics import Diagnostic
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.spec.load import load_spec
 
 
@@ -35,7 +35,7 @@ def import_(
     """Convert *template* to a spec, write it, and print the findings."""
     if not template:
         raise UsageError("name an image template", hint="./inv import TEMPLATE.json")
-    if name and not names.IMAGE.fullmatch(name):
+    if name and not constrained.IMAGE.fullmatch(name):
         hint = "lower-case letters, digits and dashes, at most 63"
         raise UsageError(f"{name!r} cannot be the name of an image", hint=hint)
     context = open_context(quiet=as_json)

@@ -10,7 +10,7 @@ from imagebake.audit.draft.distribution import read_tags
 from imagebake.audit.draft.template import ImportNotes, read_resource_id
 from imagebake.audit.languages.nodes import Node, ObjectValue, items_of, lookup, text_of
 from imagebake.audit.languages.values import as_bool
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 
 # Limits of Azure Image Builder's buildTimeoutInMinutes, and its default.
 _MINUTES_MIN, _MINUTES_MAX, _MINUTES_DEFAULT = 6, 960, 240
@@ -70,7 +70,7 @@ def _machine(profile: Node | None, notes: ImportNotes) -> dict[str, Any]:
     identities = [
         found
         for identity in items_of(lookup(profile, "userAssignedIdentities"))
-        if (found := read_resource_id(identity, names.IDENTITY_ID, what, notes))
+        if (found := read_resource_id(identity, constrained.IDENTITY_ID, what, notes))
     ]
     return build | ({"identities": identities} if identities else {})
 
@@ -78,7 +78,9 @@ def _machine(profile: Node | None, notes: ImportNotes) -> dict[str, Any]:
 def _network(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
     for key, field in (("subnet", "subnetId"), ("container_subnet", "containerInstanceSubnetId")):
-        if found := read_resource_id(lookup(node, field), names.SUBNET_ID, f"the {field}", notes):
+        if found := read_resource_id(
+            lookup(node, field), constrained.SUBNET_ID, f"the {field}", notes
+        ):
             build[key] = found
     size = notes.read_text(lookup(node, "proxyVmSize"), "the proxy's size")
     return build | ({"proxy_vm_size": size} if size and _SIZE.fullmatch(size) else {})
@@ -105,7 +107,7 @@ def _optimized(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
     if _is(lookup(workload, "state"), "enabled") and workload is not None:
         address = notes.read_text(lookup(workload, "scriptUri"), "the workload's script") or ""
         digest = (text_of(lookup(workload, "sha256Checksum")) or "").lower()
-        if _ADDRESS.fullmatch(address) and names.SHA256.fullmatch(digest):
+        if _ADDRESS.fullmatch(address) and constrained.SHA256.fullmatch(digest):
             build["optimize_workload"] = {"file": address, "sha256": digest}
         else:
             hint = "a spec has its https address without query, and its sha256"
@@ -134,7 +136,7 @@ def _staging(properties: Node | None, notes: ImportNotes) -> dict[str, Any]:
     build: dict[str, Any] = {}
     group = lookup(properties, "stagingResourceGroup")
     if group is not None and text_of(group) != "":
-        found = read_resource_id(group, names.RESOURCE_GROUP_ID, "the staging group", notes)
+        found = read_resource_id(group, constrained.RESOURCE_GROUP_ID, "the staging group", notes)
         build |= {"staging_resource_group": found} if found else {}
     tags = lookup(properties, "managedResourceTags")
     if isinstance(tags, ObjectValue):

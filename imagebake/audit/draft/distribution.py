@@ -19,7 +19,7 @@ from imagebake.audit.languages.nodes import (
     text_of,
 )
 from imagebake.audit.languages.values import as_bool
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.spec.model.image_spec import Architecture, Generation, SecurityType
 
 _DEFINITION = re.compile(r"/images/([^/]+)(?:/versions/.*)?$", re.IGNORECASE)
@@ -101,7 +101,7 @@ def _output(
     read = {"sharedimage": _gallery, "managedimage": _managed, "vhd": _disk}.get(kind)
     target = read(item, notes) if read else {}
     output_name = notes.read_text(lookup(item, "runOutputName"), "a run output's name") or ""
-    name = output_name if names.TEMPLATE.fullmatch(output_name) else f"output-{number}"
+    name = output_name if constrained.TEMPLATE.fullmatch(output_name) else f"output-{number}"
     if not target:
         shown = text_of(lookup(item, "type")) or "?"
         hint = "write it under 'distribute', with whole ids"
@@ -113,7 +113,9 @@ def _output(
 
 
 def _gallery(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
-    pattern = re.compile(f"{names.DEFINITION_ID.pattern}(?:/versions/{names.THREE_NUMBERS})?")
+    pattern = re.compile(
+        f"{constrained.DEFINITION_ID.pattern}(?:/versions/{constrained.THREE_NUMBERS})?"
+    )
     definition = read_resource_id(
         lookup(item, "galleryImageId"), pattern, "a second definition", notes
     )
@@ -142,7 +144,7 @@ def _gallery(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
 
 def _managed(item: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
     what = "a managed image"
-    image = read_resource_id(lookup(item, "imageId"), names.MANAGED_IMAGE_ID, what, notes)
+    image = read_resource_id(lookup(item, "imageId"), constrained.MANAGED_IMAGE_ID, what, notes)
     place = _region(lookup(item, "location"), notes)
     return {"managed_image": image, "location": place} if image and place else {}
 
@@ -177,7 +179,7 @@ def _definition(item: ObjectValue, notes: ImportNotes) -> str:
     known = node.text if isinstance(node, UnknownValue) else text_of(node)
     # The name may be known although a part of the id, the subscription say, is not.
     match = _DEFINITION.search(known or "")
-    if match and names.DEFINITION.fullmatch(match[1]):
+    if match and constrained.DEFINITION.fullmatch(match[1]):
         return match[1]
     if node is not None and match and match[1].startswith("<"):
         hint = "write it in the spec"
@@ -226,7 +228,7 @@ def _region(node: Node | None, notes: ImportNotes) -> str | None:
         return None
     # Templates may have the display name, such as "West Europe".
     short = text.replace(" ", "").lower()
-    if names.REGION.fullmatch(short):
+    if constrained.REGION.fullmatch(short):
         return short
     notes.add_finding(
         "I114", node, f"{text[:40]!r} is no region", "the short name, such as westeurope"

@@ -5,27 +5,110 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from imagebake.audit.draft.build import read_build, read_validation
 from imagebake.audit.draft.distribution import read_gallery, read_tags, read_target
 from imagebake.audit.draft.model import Draft
-from imagebake.audit.draft.source_image import read_source
 from imagebake.audit.draft.steps import is_windows, read_steps, step_name
 from imagebake.audit.draft.template import (
     ForeignTemplate,
     ImportNotes,
     SecretDetector,
+    canonical_id,
     find_image_template,
+    read_resource_id,
 )
-from imagebake.audit.languages.nodes import Node, ObjectValue, lookup
+from imagebake.audit.languages.nodes import Node, ObjectValue, lookup, text_of
 from imagebake.audit.library import TemplateLibrary
 from imagebake.audit.source import SourceText
 from imagebake.inspection.secrets import find_secrets
 from imagebake.kernel.diagnostics import Severity
 from imagebake.kernel.errors import SpecError, UsageError
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
+from imagebake.kernel.text.versions import MARKETPLACE
 from imagebake.spec.catalogue.marketplace import BASE_PACKAGES, find_stand_in
 from imagebake.spec.model.foreign_template import NotATemplate
+
+_PLAN = {"name": "planName", "product": "planProduct", "publisher": "planPublisher"}
+_KINDS = "PlatformImage, ManagedImage and SharedImageVersion are known"
+
+
+def read_source(node: Node | None, notes: ImportNotes) -> dict[str, Any]:
+    """Return the fields of a spec's `source`, as far as they are known."""
+    if not isinstance(node, ObjectValue):
+        notes.read_text(node, "the source")
+        return {}
+    kind = text_of(lookup(node, "type")) or ""
+    match kind.lower():
+        case "platformimage":
+            return _marketplace(node, notes)
+        case "managedimage":
+            image = read_resource_id(
+                lookup(node, "imageId"), constrained.MANAGED_IMAGE_ID, "the source", notes
+            )
+            return {"managed_image": image} if image else {}
+        case "sharedimageversion":
+            return _gallery(node, notes)
+    notes.add_finding("I106", node, f"the source is of the kind {kind or '?'!r}", _KINDS)
+    return {}
+
+
+def _marketplace(node: ObjectValue, notes: ImportNotes) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: text
+        for key in ("publisher", "offer", "sku")
+        if (text := notes.read_text(lookup(node, key), f"the source's {key}")) is not None
+    }
+    found |= _version(node, notes)
+    plan = lookup(node, "planInfo")
+    if isinstance(plan, ObjectValue):
+        plan_fields = {
+            key: text
+            for key, field in _PLAN.items()
+            if (text := notes.read_text(lookup(plan, field), f"the plan's {key}")) is not None
+        }
+        found |= {"plan": plan_fields} if plan_fields else {}
+    return found
+
+
+def _version(node: ObjectValue, notes: ImportNotes) -> dict[str, str]:
+    place = lookup(node, "version") or node
+    version = notes.read_text(lookup(node, "version"), "the source's version")
+    if version and MARKETPLACE.fullmatch(version):
+        return {"version": version}
+    exact = text_of(lookup(node, "exactVersion")) or ""
+    if MARKETPLACE.fullmatch(exact):
+        hint = f"the draft has {exact}, which the template says it was"
+        notes.add_finding("I105", place, f"the source's version is {version!r}", hint, error=False)
+        return {"version": exact}
+    if version:
+        hint = "az vm image list --all says which there are; write one in the spec"
+        notes.add_finding("I105", place, f"the source's version is {version!r}", hint)
+        return {"version": version}
+    return {}
+
+
+def _gallery(node: ObjectValue, notes: ImportNotes) -> dict[str, str]:
+    place = lookup(node, "imageVersionId")
+    image_id = notes.read_text(place, "the source")
+    if place is None or image_id is None:
+        return {}
+    definition, _, version = canonical_id(image_id).rpartition("/versions/")
+    if not constrained.DEFINITION_ID.fullmatch(definition):
+        read_resource_id(place, constrained.VERSION_ID, "the source", notes)
+        return {}
+    exact = text_of(lookup(node, "exactVersion")) or ""
+    if constrained.VERSION_ID.fullmatch(f"{definition}/versions/{version}"):
+        return {"gallery_version": f"{definition}/versions/{version}"}
+    if known := constrained.VERSION_ID.fullmatch(f"{definition}/versions/{exact}"):
+        hint = f"the draft has {exact}, which the template says it was"
+        notes.add_finding("I105", place, f"the source's version is {version!r}", hint, error=False)
+        return {"gallery_version": known[0]}
+    hint = "az sig image-version list says which there are; write one in the spec"
+    notes.add_finding("I105", place, f"the source's version is {version!r}", hint)
+    return {"gallery_version": f"{definition}/versions/{version}"}
+
 
 OWNER_PLACEHOLDER = "nobody-yet"
 """Value of `owner` until a person fills it in."""
@@ -115,7 +198,7 @@ def _owner(tags: dict[str, str], body: ObjectValue, notes: ImportNotes) -> str:
 def image_name(text: str) -> str:
     """Return *text* as the name of an image; empty where none can be made of it."""
     found = step_name(text) if re.search(r"[A-Za-z0-9]", text) else ""
-    return found if names.IMAGE.fullmatch(found) else ""
+    return found if constrained.IMAGE.fullmatch(found) else ""
 
 
 _HINT = "it is the JSON of an imageTemplates resource, or of a deployment that has one"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from imagebake.audit.draft.model import Draft, DraftRegion, DraftStep
-from imagebake.spec.yaml.scalars import quote_scalar, quote_sentence
+from imagebake.spec.yaml.nodes import quote_scalar, quote_sentence
 
 _HEAD = "# yaml-language-server: $schema=../schemas/image-spec.v1.schema.json"
 _PLAIN = re.compile(r"[A-Za-z/](?:[^\s:]|:(?=\S)|[ ](?=[^\s#]))*")

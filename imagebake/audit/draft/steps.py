@@ -18,7 +18,7 @@ from imagebake.audit.languages.nodes import (
     text_of,
 )
 from imagebake.audit.languages.values import as_bool
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.kernel.text.constrained import redacted
 from imagebake.spec.model.steps import COMMAND, download_in
 
@@ -330,7 +330,7 @@ class _StepReader:
             self.notes.leave_out(item, label, "its address cannot be pinned")
             return None
         digest = self.notes.read_text(lookup(item, "sha256Checksum"), f"the checksum of {label}")
-        if digest is None or not names.SHA256.fullmatch(digest.lower()):
+        if digest is None or not constrained.SHA256.fullmatch(digest.lower()):
             message = (
                 f"{label} fetches {match[1]} without a checksum: it may be another one tomorrow"
             )

@@ -5,7 +5,6 @@ __all__ = [
     "docstrings",
     "json_reader",
     "markdown",
-    "names",
     "redaction",
     "times",
     "versions",

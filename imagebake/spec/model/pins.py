@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.kernel.text.constrained import described, spelled
 from imagebake.kernel.text.versions import (
     DEBIAN,
@@ -344,4 +344,4 @@ class ExtensionPin(Stewardship):
     @property
     def handler(self) -> str:
         """The agent's name for the extension."""
-        return names.handler_name(self.publisher, self.type)
+        return constrained.handler_name(self.publisher, self.type)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Discriminator, StringConstraints, Tag
 
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.kernel.text.constrained import described, quoted
 from imagebake.kernel.text.versions import MARKETPLACE, InexactVersion, exact_marketplace_version
 from imagebake.spec.model.base import Value
@@ -22,10 +22,10 @@ MarketplaceVersion = Annotated[
 
 
 def _exact_version_id(text: str) -> str:
-    if names.VERSION_ID.fullmatch(text):
+    if constrained.VERSION_ID.fullmatch(text):
         return text
     named = text.rpartition("/versions/")[0] or text
-    if names.DEFINITION_ID.fullmatch(named):
+    if constrained.DEFINITION_ID.fullmatch(named):
         raise InexactVersion(
             f"{quoted(text.rpartition('/')[2])} names no exact version; end the id in"
             " /versions/MAJOR.MINOR.PATCH"
@@ -39,7 +39,7 @@ ExactVersionId = Annotated[
     str,
     StringConstraints(max_length=500),
     AfterValidator(_exact_version_id),
-    described(names.VERSION_ID, _VERSION_ID, 500),
+    described(constrained.VERSION_ID, _VERSION_ID, 500),
 ]
 """The id of a gallery's image version, never `latest`."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.kernel.text.constrained import quoted, spelled
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -44,26 +44,28 @@ Day = Annotated[dt.date, BeforeValidator(_day)]
 
 ImageName = Annotated[
     str,
-    spelled(names.IMAGE, "an image's name: lower-case letters, digits and dashes, at most 63"),
+    spelled(
+        constrained.IMAGE, "an image's name: lower-case letters, digits and dashes, at most 63"
+    ),
 ]
 """The name of an image."""
 
 Region = Annotated[
     str,
-    spelled(names.REGION, "a region's short name, such as 'westeurope'"),
+    spelled(constrained.REGION, "a region's short name, such as 'westeurope'"),
 ]
 """The short name of an Azure region."""
 
 Sha256 = Annotated[
     str,
-    spelled(names.SHA256, "a sha256: 64 hexadecimal digits in lower case"),
+    spelled(constrained.SHA256, "a sha256: 64 hexadecimal digits in lower case"),
 ]
 """A sha256 digest in lower-case hex."""
 
 DefinitionName = Annotated[
     str,
     spelled(
-        names.DEFINITION,
+        constrained.DEFINITION,
         "an image definition's name: letters, digits and '._-', not first or last, at most 80",
     ),
 ]
@@ -88,7 +90,7 @@ DebianPackage = Annotated[
     str,
     StringConstraints(max_length=100),
     spelled(
-        names.DEBIAN_PACKAGE,
+        constrained.DEBIAN_PACKAGE,
         "a Debian package's name: lower-case letters, digits and '+.-', at least two",
     ),
 ]
@@ -230,14 +232,14 @@ _TO = "the whole id of "
 
 ManagedImageId = Annotated[
     str,
-    spelled(names.MANAGED_IMAGE_ID, _TO + "a managed image: '/subscriptions/…/images/NAME'"),
+    spelled(constrained.MANAGED_IMAGE_ID, _TO + "a managed image: '/subscriptions/…/images/NAME'"),
 ]
 """A managed image in Azure."""
 
 OutputGalleryId = Annotated[
     str,
     spelled(
-        f"{names.DEFINITION_ID.pattern}(?:/versions/{names.THREE_NUMBERS})?",
+        f"{constrained.DEFINITION_ID.pattern}(?:/versions/{constrained.THREE_NUMBERS})?",
         _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
     ),
 ]
@@ -246,7 +248,7 @@ OutputGalleryId = Annotated[
 DefinitionId = Annotated[
     str,
     spelled(
-        names.DEFINITION_ID,
+        constrained.DEFINITION_ID,
         _TO + "an image definition: '/subscriptions/…/galleries/GALLERY/images/NAME'",
     ),
 ]
@@ -254,25 +256,29 @@ DefinitionId = Annotated[
 
 IdentityId = Annotated[
     str,
-    spelled(names.IDENTITY_ID, _TO + "an identity: '/subscriptions/…/userAssignedIdentities/NAME'"),
+    spelled(
+        constrained.IDENTITY_ID, _TO + "an identity: '/subscriptions/…/userAssignedIdentities/NAME'"
+    ),
 ]
 """The id of a user-assigned identity."""
 
 SubnetId = Annotated[
     str,
-    spelled(names.SUBNET_ID, _TO + "a subnet: '/subscriptions/…/virtualNetworks/V/subnets/NAME'"),
+    spelled(
+        constrained.SUBNET_ID, _TO + "a subnet: '/subscriptions/…/virtualNetworks/V/subnets/NAME'"
+    ),
 ]
 """The id of a subnet."""
 
 ResourceGroupId = Annotated[
     str,
-    spelled(names.RESOURCE_GROUP_ID, _TO + "a group: '/subscriptions/…/resourceGroups/NAME'"),
+    spelled(constrained.RESOURCE_GROUP_ID, _TO + "a group: '/subscriptions/…/resourceGroups/NAME'"),
 ]
 """The id of a resource group."""
 
 RunOutputName = Annotated[
     str,
-    spelled(names.TEMPLATE, "an output's name: letters, digits and '._-', at most 64"),
+    spelled(constrained.TEMPLATE, "an output's name: letters, digits and '._-', at most 64"),
 ]
 """The name of a run output of an image template."""
 

@@ -1,5 +1,5 @@
 """Strict YAML whose every value has a position."""
 
 __all__ = [
-    "scalars",
+    "nodes",
 ]

@@ -31,8 +31,8 @@ from imagebake.spec.yaml.nodes import (
     YamlScalar,
     YamlSequence,
     YamlSource,
+    resolve_scalar,
 )
-from imagebake.spec.yaml.scalars import resolve
 
 _ANGLES = re.compile(r"'?<([a-z ]+)>'?")
 
@@ -275,7 +275,7 @@ class _Builder:
                 return BrokenNode(place)
         text: str = event.value
         if not event.style:  # None in Python, empty in libyaml
-            return YamlScalar(place, text, resolve(text))
+            return YamlScalar(place, text, resolve_scalar(text))
         if event.style == '"' and _SURROGATE.search(text):
             try:
                 text = text.encode("utf-16", "surrogatepass").decode("utf-16")
