@@ -24,7 +24,7 @@ from imagebake.azure.image_builder.build_logs import PackerLogs
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import CloudError, UsageError
-from imagebake.kernel.host import process
+from imagebake.kernel.host.git import head_commit
 from imagebake.kernel.progress import Progress
 from imagebake.lab.local_cloud import LocalBackend, make_engine, open_local_backend
 from imagebake.lock.artifact_sources import make_fetcher
@@ -194,7 +194,9 @@ def _azure(context: Context) -> Iterator[CloudSession]:
 def mirror_container(context: Context) -> BlobContainer:
     """Return the container of the remote mirror, with the environment's credential."""
     address = mirror_address(context.settings.mirror_url)
-    return BlobContainer(address, azure_credential(os.environ, time.time, retry_clock()), retry_clock())
+    return BlobContainer(
+        address, azure_credential(os.environ, time.time, retry_clock()), retry_clock()
+    )
 
 
 @contextlib.contextmanager
@@ -242,12 +244,6 @@ def _destination(context: Context, identity: str, mirror_url: str) -> Destinatio
         mirror_url=mirror_url,
         commit=head_commit(context.workspace.root),
     )
-
-
-def head_commit(root: Path) -> str | None:
-    """Return the commit of the repository at *root*; None where it is no repository."""
-    outcome = process.run(["git", "-C", root, "rev-parse", "HEAD"], check=False)
-    return None if outcome.code else outcome.text.strip()
 
 
 def retry_clock() -> RetryClock:

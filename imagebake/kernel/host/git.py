@@ -1,4 +1,4 @@
-"""Files below a directory at a git revision."""
+"""Git: the current commit, and files below a directory at a revision."""
 
 from __future__ import annotations
 
@@ -92,3 +92,9 @@ def _last_words(outcome: process.ProcessResult) -> str:
     # Below a mount point git adds where it stopped to look after what is wrong.
     reasons = [line for line in lines if line.startswith("fatal:")]
     return (reasons or lines or [""])[-1]
+
+
+def head_commit(root: Path) -> str | None:
+    """Return the commit of the repository at *root*; None where it is no repository."""
+    outcome = process.run(["git", "-C", root, "rev-parse", "HEAD"], check=False)
+    return None if outcome.code else outcome.text.strip()
