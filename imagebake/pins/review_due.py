@@ -21,7 +21,7 @@ def require_reviewed(spec: ImageSpec, *, today: dt.date, emergency: str) -> tupl
     late = [f"{name}: its review was due on {day}" for name, day in _due(spec) if day < today]
     if late and not emergency:
         raise ValidationFailed(
-            "\n".join([f"{spec.name} has pins that nobody has looked at in time", *late]),
+            "\n".join([f"{spec.name} has pins whose review is overdue", *late]),
             hint="look whether the reason still holds, then move 'version' or 'review_by';"
             " in an emergency --emergency REASON bakes all the same",
         )

@@ -190,7 +190,7 @@ def test_a_mirror_that_somebody_opened_is_told(site: Site) -> None:
     name, the = site.it.account, f"mirror: the mirror {site.it.account}"
     assert said(told) == [
         f"{the} can be reached from the internet: publicNetworkAccess is Enabled",
-        f"{the} can be written with a key, whoever has it: allowSharedKeyAccess is true",
+        f"{the} can be written with an account key: allowSharedKeyAccess is true",
         f"mirror: the private endpoint of the mirror {name} is missing",
     ]
     assert told[0].command.endswith("--public-network-access Disabled")

@@ -149,7 +149,7 @@ def an_endpoint(url: str, ca: Path, credential: Credential | None = None) -> End
 
 
 def quick() -> RetryClock:
-    """Patience that tries again at once."""
+    """A retry clock that never waits."""
     return RetryClock(
         clock=time.monotonic, sleep=time.sleep, jitter=lambda: 0.5, base=0.002, longest=0.02
     )

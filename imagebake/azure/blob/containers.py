@@ -31,16 +31,16 @@ _WRITER = "Storage Blob Data Contributor"
 HINTS = {
     "AuthorizationPermissionMismatch": f"the identity lacks a role on the container: {_READER}"
     f" to read, {_WRITER} to push",
-    "AuthorizationFailure": "the account's network lets nobody in from here: push from the"
+    "AuthorizationFailure": "the account's firewall refuses this network: push from the"
     " network of its private endpoint",
-    "ContainerNotFound": "make it, private: ./inv bootstrap --apply",
-    "AccountIsDisabled": "the account is disabled; its owner knows why",
-    "BlobImmutableDueToPolicy": "what is in the mirror cannot be changed, and needs not be",
+    "ContainerNotFound": "create it, private: ./inv bootstrap --apply",
+    "AccountIsDisabled": "the account is disabled; ask its owner",
+    "BlobImmutableDueToPolicy": "blobs of the mirror never change; a new file needs a new name",
     "InvalidAuthenticationInfo": "log in again: az login",
     "AuthenticationFailed": "log in again: az login",
     "NoAuthenticationInformation": "log in: az login",
-    "PublicAccessNotPermitted": "nobody may read it without a token, which is as it should be",
-    "ServerBusy": "the account is throttled; run it again, what has arrived is not sent again",
+    "PublicAccessNotPermitted": "the account allows no anonymous reads, as intended",
+    "ServerBusy": "the account is throttled; run it again, uploaded files are skipped",
 }
 """Hints for the error codes of storage that users meet."""
 

@@ -18,12 +18,12 @@ _CLOSED: Mapping[str, tuple[object, str, str]] = {
     ),
     "allowSharedKeyAccess": (
         False,
-        "can be written with a key, whoever has it",
+        "can be written with an account key",
         "--allow-shared-key-access false",
     ),
     "allowBlobPublicAccess": (
         False,
-        "may have containers that anybody can read",
+        "may have containers that are readable without a token",
         "--allow-blob-public-access false",
     ),
     "minimumTlsVersion": (

@@ -10,7 +10,7 @@ from typing import Any
 from imagebake.azure.client.clients import Clients
 from imagebake.azure.client.requests import pages
 from imagebake.azure.client.serialize import region_name
-from imagebake.azure.compute.gallery_versions import GalleryVersionClient, deleted
+from imagebake.azure.compute.galleries import GalleryVersionClient, deleted
 from imagebake.azure.compute.inventory import InventoryReader
 from imagebake.azure.compute.scale_sets import ScaleSetClient
 from imagebake.azure.model.fleet import Inventory, ScaleSet, UpgradeState

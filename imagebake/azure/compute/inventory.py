@@ -234,7 +234,7 @@ class InventoryReader:
         consumers: bool,
     ) -> None:
         if not consumers:
-            self.unread.append("who uses the images: nobody asked for that")
+            self.unread.append("who uses the images: it was not asked for")
         if others := len(definitions) - len(wanted):
             self.unread.append(f"whether versions of {others} other images were made from these")
         sharing = ((gallery.get("properties") or {}).get("sharingProfile") or {}).get("permissions")

@@ -12,7 +12,7 @@ from imagebake.azure.client.serialize import region_name
 from imagebake.azure.compute.references import image_of
 from imagebake.azure.model.fleet import Machine, ScaleSet, UpgradeState
 from imagebake.azure.resources.resource_ids import names
-from imagebake.kernel.text.names import handler_name
+from imagebake.kernel.text.constrained import handler_name
 
 _LEAST_PERCENT = 5
 """Azure allows no smaller batches."""
@@ -145,9 +145,9 @@ class ScaleSetClient:
 def changed_by(resource: Mapping[str, Any] | None) -> str:
     """Return a clause that names the last writer of *resource*, and the time, if known."""
     if not resource:
-        return "somebody deleted it"
+        return "it was deleted"
     data = resource.get("systemData") or {}
-    who = data.get("lastModifiedBy") or "somebody"
+    who = data.get("lastModifiedBy") or "another client"
     when = f" at {data['lastModifiedAt']}" if data.get("lastModifiedAt") else ""
     return f"{who} changed it{when}"
 

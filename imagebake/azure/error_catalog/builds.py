@@ -1,4 +1,4 @@
-"""Errors of builds: what a run's status says, and what is in its log."""
+"""Known errors of image templates and builds: from run statuses, and from build logs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ BUILDS = (
     KnownError(
         "build-cancelled",
         r"context cancellation context canceled|image build was canceled|^Canceled: ",
-        "somebody cancelled the run, or it ran into its timeout",
+        "the run was cancelled, or it ran into its timeout",
         "./inv bake IMAGE bakes again; what was built in Azure is gone, layers here are kept",
     ),
     KnownError(
@@ -144,7 +144,7 @@ BUILDS = (
         " nothing",
     ),
 )
-"""Asked in this order: the last ones are those that say least."""
+"""In order of lookup: the least specific entries come last."""
 
 
 TEMPLATES = (
@@ -288,4 +288,4 @@ TEMPLATES = (
         "bake again in some minutes, with fewer images at once",
     ),
 )
-"""Asked in this order."""
+"""In order of lookup."""

@@ -1,4 +1,4 @@
-"""Errors of galleries, definitions and versions, and of machines that are made from them."""
+"""Known errors of galleries, definitions and versions, and of machines created from them."""
 
 from __future__ import annotations
 
@@ -191,4 +191,4 @@ GALLERIES = (
         "./inv retire --apply lets go of versions that nothing needs; ./inv status shows the count",
     ),
 )
-"""Asked in this order."""
+"""In order of lookup."""

@@ -1,4 +1,4 @@
-"""Errors that any request to Azure may end with."""
+"""Known errors of any request to Azure."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ ARM = (
     KnownError(
         "overtaken",
         r"^(PreconditionFailed|OperationPreempted): ",
-        "somebody changed the resource between our reading and our writing",
+        "another client changed the resource between our read and our write",
         "try again: what is there now is read first",
     ),
     KnownError(
@@ -174,4 +174,4 @@ ARM = (
         "try again; nothing is lost, a bake picks up where it was: ./inv bake IMAGE --resume",
     ),
 )
-"""Asked last, in this order."""
+"""In order of lookup, after the other chapters."""

@@ -39,7 +39,7 @@ class OutputVersion:
             raise BakeFailed(
                 f"image version {version.version} is not what was asked for: "
                 + ("its bake key is another" if version.hidden else "it is not hidden"),
-                hint="did somebody change it while it was made?",
+                hint="was it changed while it was created?",
             )
         return version
 

@@ -204,7 +204,7 @@ def _why(error: ErrorDetails) -> str:
             return "it is missing"
         case "extra_forbidden":
             near = difflib.get_close_matches(name, _keys(), n=1)
-            return "nobody knows this key" + (f"; did you mean {near[0]!r}?" if near else "")
+            return "this key is unknown" + (f"; did you mean {near[0]!r}?" if near else "")
         case "value_error":
             return str(error["ctx"]["error"])
         case "timezone_aware":

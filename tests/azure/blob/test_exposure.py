@@ -58,8 +58,8 @@ def test_a_closed_account_has_nothing_to_complain_about(look: Look) -> None:
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"allowBlobPublicAccess": True}, "may have containers that anybody can read"),
-        ({"allowSharedKeyAccess": True}, "can be written with a key"),
+        ({"allowBlobPublicAccess": True}, "may have containers that are readable without a token"),
+        ({"allowSharedKeyAccess": True}, "can be written with an account key"),
         ({"publicNetworkAccess": "Enabled"}, "can be reached from the internet"),
         ({"immutableStorageWithVersioning": None}, "has no immutability policy"),
     ],

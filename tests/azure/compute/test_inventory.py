@@ -103,7 +103,7 @@ def test_one_image_alone_is_read_but_then_nothing_may_be_deleted(fleet: Fleet) -
     assert [one.definition for one in found.versions] == ["second"]
     assert found.unread == (
         "whether versions of 1 other images were made from these",
-        "who uses the images: nobody asked for that",
+        "who uses the images: it was not asked for",
     )
     assert reads(fleet) == 3
 
