@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Contest, command, report
-from imagebake.build.image_bakes import bake_from_plan, bake_image
+from imagebake.build.workspace_bake import bake_from_plan, bake_image
 from imagebake.build.plan import plan_plain
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
-from imagebake.lab.boot.scenario import FirstBoot, StartMethod, Scenario
+from imagebake.lab.boot.scenario import FirstBoot, Scenario, StartMethod
 from imagebake.lab.boot.trials import ImageChange, trials
-from imagebake.lab.fabric.plan import FabricExtension, GoalState
-from imagebake.lock.selection import fresh_lock, find_spec, templates
-from imagebake.proof.prove import RunFirstBoot, requirements_of, local_runner
+from imagebake.lab.fabric.fabric_settings import FabricExtension, GoalState
+from imagebake.lock.selection import find_spec, fresh_lock, templates
+from imagebake.proof.prove import RunFirstBoot, local_runner, requirements_of
 from imagebake.session import session
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.pins import DeliveryMode

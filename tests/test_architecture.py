@@ -66,6 +66,18 @@ TASKS_LINES = 100
 DIALECT = {"one", "told", "said", "hands", "dice", "Hands"}
 """Names that say nothing about the value they hold; style asks for the field's noun."""
 
+TESTS = ROOT / "tests"
+WHOLE_PRODUCT = {
+    "azurite",
+    "clients",
+    "contract",
+    "end_to_end",
+    "golden",
+    "properties",
+    "support",
+}
+"""Folders of tests that are about no single module; neither are the files in `tests/` itself."""
+
 
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
@@ -280,9 +292,29 @@ def test_tasks_are_a_list_of_names() -> None:
     assert len((ROOT / "tasks.py").read_text(encoding="utf-8").splitlines()) <= TASKS_LINES
 
 
+def test_a_test_stands_beside_its_module() -> None:
+    """`tests/a/test_b_faults.py` tests `imagebake/a/b.py`, or the package `imagebake/a/b/`.
+
+    A file about a whole package begins with the package's name, or is `test_laws.py`.
+    """
+    strangers = []
+    for path in sorted(TESTS.rglob("test_*.py")):
+        folder = path.relative_to(TESTS).parent
+        if folder == Path() or folder.parts[0] in WHOLE_PRODUCT:
+            continue
+        beside = {module.stem for module in (PACKAGE / folder).glob("[a-z]*")}
+        subject = path.stem.removeprefix("test_")
+        if not any(
+            subject == name or subject.startswith(f"{name}_")
+            for name in (*beside, folder.name, "laws")
+        ):
+            strangers.append(path.relative_to(TESTS).as_posix())
+    assert strangers == [], "name the test's module at the beginning of its file's name"
+
+
 def test_nothing_of_ours_is_patched_in_tests() -> None:
     patched = []
-    for path in sorted((ROOT / "tests").rglob("*.py")):
+    for path in sorted(TESTS.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         if path != Path(__file__) and re.search(r"mock\.patch|monkeypatch\.setattr", text):
             patched.append(path.name)

@@ -3,9 +3,9 @@
 __all__ = [
     "diff",
     "due",
-    "image_bakes",
     "journal",
     "plan",
     "preconditions",
     "render",
+    "workspace_bake",
 ]

@@ -10,7 +10,6 @@ from typing import Any
 
 from imagebake.attest.attestations import open_attestor, signing_key
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.build.image_bakes import bake_image, resume_image
 from imagebake.build.preconditions import reason_not_bakeable
 from imagebake.build.run_notes import (
     require_plan,
@@ -18,6 +17,7 @@ from imagebake.build.run_notes import (
     require_runs_under_way,
     runs_under_way,
 )
+from imagebake.build.workspace_bake import bake_image, resume_image
 from imagebake.kernel.context import Context, format_error
 from imagebake.kernel.errors import BakeFailed, ImagebakeError, ValidationFailed
 from imagebake.lab.proof_result import ProofScope

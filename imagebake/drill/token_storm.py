@@ -26,7 +26,7 @@ from imagebake.kernel.progress import Progress
 from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import METADATA, FabricMachine, IdentityFault
+from imagebake.lab.fabric.fabric_settings import METADATA, FabricMachine, IdentityFault
 
 SDK, OURS = "sdk", "imagebake"
 KINDS = (SDK, OURS)
@@ -169,7 +169,9 @@ class _StormSimulation:
     def wave(self) -> ClientWave:
         """Run the storm from its first request to its last."""
         with self._service() as (fabric, port):
-            transport = ImdsRedirectPolicy(port, sleep=self.time.sleep, before=lambda: self._admit(fabric))
+            transport = ImdsRedirectPolicy(
+                port, sleep=self.time.sleep, before=lambda: self._admit(fabric)
+            )
             try:
                 for machine in range(self.plan.machines):
                     self._start(machine, transport)

@@ -13,8 +13,8 @@ from imagebake.azure.client.errors import NotFound
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.fleet import Inventory
 from imagebake.azure.model.gallery import TAG_INCIDENT, GalleryVersion
-from imagebake.build.image_bakes import bake_from_plan
 from imagebake.build.plan import plan_plain
+from imagebake.build.workspace_bake import bake_from_plan
 from imagebake.heartbeat.history_report import incidents_of, records, write_metrics
 from imagebake.heartbeat.model import Beat
 from imagebake.heartbeat.provision import HeartbeatRun, HeartbeatServices, provision_machines
@@ -187,7 +187,7 @@ def _publish(at: RolloutContext, spec: ImageSpec, beats: Iterable[Beat]) -> None
     """Write the incidents of the regions beaten into the tags of *spec*'s definition.
 
     Promotions on any machine read them there. A tag that cannot be written now is
-    written by the next beat, which looks again.
+    written by the next heartbeat, which looks again.
     """
     beaten = {beat.region for beat in beats if beat.image == spec.name}
     open_ones = {

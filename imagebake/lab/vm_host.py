@@ -29,7 +29,7 @@ from imagebake.lab.engine.errors import EngineFailed
 from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     FabricExtension,
     FabricMachine,
     GatewayMode,

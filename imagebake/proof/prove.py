@@ -22,7 +22,7 @@ from imagebake.lab.boot.trials import (
     trials,
 )
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import FabricMachine
+from imagebake.lab.fabric.fabric_settings import FabricMachine
 from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.proof_result import (
     FirstBootResult,

@@ -56,7 +56,7 @@ def test_whatever_is_killed_the_same_command_succeeds_afterwards(
     assert warm.json("mirror", "verify")["wrong"] == []
 
 
-@pytest.mark.slow  # in every run: engine/test_survival.py
+@pytest.mark.slow  # in every run: lab/engine/test_engine_killed.py
 def test_a_base_that_is_killed_is_made_by_the_same_command(cold: Bakery) -> None:
     chance = random.Random(3)  # noqa: S311 - the same points every time
 
@@ -143,7 +143,7 @@ def test_a_failing_validator_makes_no_version(warm: Bakery) -> None:
     assert [row["version"] for row in warm.versions()] == before
 
 
-@pytest.mark.slow  # in every run: engine/test_survival.py
+@pytest.mark.slow  # in every run: lab/engine/test_engine_killed.py
 def test_a_full_disk_is_one_clear_error_and_the_next_run_picks_up(
     cold: Bakery, depot: Depot
 ) -> None:

@@ -15,7 +15,7 @@ from imagebake.kernel.errors import UsageError
 from imagebake.lab.boot.scenario import FirstBoot, Moment, Scenario, StageResult, StartMethod
 from imagebake.lab.boot.trials import BOOT, ImageChange, trials
 from imagebake.lab.boot.units import UnitState
-from imagebake.lab.fabric.plan import StoreMode
+from imagebake.lab.fabric.fabric_settings import StoreMode
 from imagebake.lab.fabric.status import AgentStatus
 from imagebake.lab.ledger import Ledger
 from imagebake.lab.proof_result import Proof, ProofCriterion, ProofRequirements, ProofScope

@@ -12,7 +12,7 @@ import pytest
 from imagebake.lab.boot.namespaces import NamespacesRefused
 from imagebake.lab.boot.scenario import Scenario, StartMethod
 from imagebake.lab.boot.trials import ImageChange
-from imagebake.lab.fabric.plan import StoreMode
+from imagebake.lab.fabric.fabric_settings import StoreMode
 from imagebake.proof.rootless import RootlessTask, boot_rootless, run_rootless
 from tests.support.boot_root import AGENT, boot_root
 from tests.support.other_users import PROJECT, run_as

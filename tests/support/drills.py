@@ -64,8 +64,11 @@ def a_plan(**changes: Any) -> DrillPlan:  # noqa: ANN401 - any field
 
 
 def an_attempt(
-    label: str, minute: float, seconds: float | None = 4.0, **changes: Any
-) -> ProvisioningAttempt:  # noqa: ANN401
+    label: str,
+    minute: float,
+    seconds: float | None = 4.0,
+    **changes: Any,  # noqa: ANN401 - any field of the dataclass
+) -> ProvisioningAttempt:
     """A machine that became Ready, or with *seconds* None failed as in an outage."""
     fields: dict[str, Any] = {
         "label": label,

@@ -15,7 +15,7 @@ from imagebake.lab.boot.boot import Boot
 from imagebake.lab.boot.network import VmNetwork
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import FabricMachine
+from imagebake.lab.fabric.fabric_settings import FabricMachine
 
 
 def main(root: Path) -> None:

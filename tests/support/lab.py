@@ -14,7 +14,7 @@ from typing import Self
 
 from imagebake.kernel.host import process
 from imagebake.lab.boot.namespaces import ROOT, MachineNamespaces, NetworkNamespace
-from imagebake.lab.fabric.plan import METADATA, STORE, WIRE_SERVER
+from imagebake.lab.fabric.fabric_settings import METADATA, STORE, WIRE_SERVER
 
 CONF = {
     "Provisioning.Agent": "disabled",

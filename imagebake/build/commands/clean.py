@@ -9,7 +9,7 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.image_builder.leftovers import CleanupAction, Leftover, LeftoverKind, Leftovers
 from imagebake.azure.model.run_note import RunNote
 from imagebake.build import run_notes
-from imagebake.build.image_bakes import resume_image
+from imagebake.build.workspace_bake import resume_image
 from imagebake.kernel.console import format_size, print_json, print_table
 from imagebake.kernel.context import Context, format_error, open_context
 from imagebake.kernel.errors import CloudError, ImagebakeError, UsageError

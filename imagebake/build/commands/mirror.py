@@ -9,7 +9,7 @@ from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.blob.uploads import merged
 from imagebake.azure.model.preflight_finding import PreflightFinding
-from imagebake.build.image_bakes import build_shipment
+from imagebake.build.workspace_bake import build_shipment
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError

@@ -16,7 +16,7 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import fresh_lock, select_specs, templates
-from imagebake.session.places import gallery_id
+from imagebake.session.configured_ids import gallery_id
 from imagebake.session.session import CloudSession, connect
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
@@ -68,7 +68,9 @@ def _plan(context: Context, spec: ImageSpec) -> BakePlan:
     )
 
 
-def _set(context: Context, plan: BakePlan, session: CloudSession, standing: TriggerTemplates) -> str:
+def _set(
+    context: Context, plan: BakePlan, session: CloudSession, standing: TriggerTemplates
+) -> str:
     to = dataclasses.replace(
         expected_delivery(context, plan),
         identity=session.destination.identity,

@@ -19,7 +19,7 @@ from imagebake.proof.validate import (
     require_passed,
     validate_spec,
 )
-from imagebake.session.places import gallery_id
+from imagebake.session.configured_ids import gallery_id
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
 from imagebake.spec.lock import Lock

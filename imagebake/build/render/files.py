@@ -9,7 +9,7 @@ from pathlib import Path
 from imagebake.kernel.context import Context
 from imagebake.kernel.digest import sha256_bytes, sha256_file, sha256_json
 from imagebake.kernel.host.files import write_atomically
-from imagebake.session.places import gallery_id, group_id
+from imagebake.session.configured_ids import gallery_id, group_id
 from imagebake.spec.catalogue.component import Catalogue
 from imagebake.spec.plan import BakePlan, Delivery, Script, StepKind
 

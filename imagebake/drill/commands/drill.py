@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from imagebake.azure.compute.machines import Machines
 from imagebake.azure.model.manifest import BakeResult
-from imagebake.build.image_bakes import bake_from_plan, bake_image
 from imagebake.build.plan import plan_plain
 from imagebake.build.preconditions import reason_not_bakeable
+from imagebake.build.workspace_bake import bake_from_plan, bake_image
 from imagebake.drill import token_storm_report as storms
 from imagebake.drill.model import GOLDEN, PLAIN, DrillImage, DrillPlan, DrillRecord, february_outage
 from imagebake.drill.replay import DrillEnvironment, DrillServices, replay_incident

@@ -16,7 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from imagebake.lab.boot.attribution import UNKNOWN_PROCESS, Attribution, Process
-from imagebake.lab.boot.sniff import FirstMessage, Packet, path_of, read_first_message, read_frame
+from imagebake.lab.boot.packet_parser import (
+    FirstMessage,
+    Packet,
+    path_of,
+    read_first_message,
+    read_frame,
+)
 from imagebake.lab.boot.traffic_classes import QUEUE
 from imagebake.lab.ledger import LedgerEntry, RequestKind
 

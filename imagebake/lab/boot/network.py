@@ -13,10 +13,10 @@ from imagebake.lab.boot import traffic_classes
 from imagebake.lab.boot.attribution import Attribution
 from imagebake.lab.boot.flow_monitor import FlowMonitor, PacketQueue
 from imagebake.lab.boot.namespaces import MachineNamespaces, NetworkNamespace
+from imagebake.lab.boot.packet_parser import FirstMessage
 from imagebake.lab.boot.resolver import Resolver
-from imagebake.lab.boot.sniff import FirstMessage
 from imagebake.lab.fabric.exchange import RequestRecord, Service
-from imagebake.lab.fabric.plan import STORE, STORE_DOMAIN, FabricMachine
+from imagebake.lab.fabric.fabric_settings import STORE, STORE_DOMAIN, FabricMachine
 from imagebake.lab.ledger import Ledger, LedgerEntry, RequestKind, in_order
 
 _ADDRESSES = ("168.63.129.16", "169.254.169.254", STORE[0])

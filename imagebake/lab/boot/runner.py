@@ -15,7 +15,7 @@ from imagebake.lab.boot.scenario import FirstBoot, Moment, Scenario, StageResult
 from imagebake.lab.boot.units import UnitState
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import FabricMachine, GoalState, StoreMode
+from imagebake.lab.fabric.fabric_settings import FabricMachine, GoalState, StoreMode
 from imagebake.lab.fabric.status import CLOUD_INIT, READY, AgentStatus
 
 _LOG = "var/log/waagent.log"

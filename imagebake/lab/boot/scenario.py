@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from imagebake.lab.boot.units import UnitState
-from imagebake.lab.fabric.plan import GatewayMode, GoalState, StoreMode
+from imagebake.lab.fabric.fabric_settings import GatewayMode, GoalState, StoreMode
 from imagebake.lab.fabric.status import READY, AgentStatus
 from imagebake.lab.ledger import Ledger
 

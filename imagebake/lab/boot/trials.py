@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imagebake.kernel.errors import ImagebakeError, UsageError
 from imagebake.lab.boot.scenario import Scenario, StartMethod
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     FabricExtension,
     GatewayMode,
     GoalState,

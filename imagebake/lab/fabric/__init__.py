@@ -4,6 +4,6 @@ __all__ = [
     "exchange",
     "extension_store",
     "fabric",
-    "plan",
+    "fabric_settings",
     "status",
 ]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from imagebake.lab.fabric.plan import STORE_DOMAIN
+from imagebake.lab.fabric.fabric_settings import STORE_DOMAIN
 
 _BEFORE, _AFTER = dt.timedelta(days=1), dt.timedelta(days=30)
 _COLUMNS = 64

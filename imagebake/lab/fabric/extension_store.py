@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping
 from xml.sax.saxutils import escape
 
 from imagebake.lab.fabric.exchange import FabricResponse, xml_response
-from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GatewayMode, StoreMode
+from imagebake.lab.fabric.fabric_settings import (
+    STORE_HOSTS,
+    FabricExtension,
+    GatewayMode,
+    StoreMode,
+)
 from imagebake.lab.fabric.sample_extension import sample_package
 
 NEWER_AGENT = "9.9.9.9"

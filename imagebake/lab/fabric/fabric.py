@@ -23,9 +23,7 @@ from imagebake.lab.fabric.exchange import (
     redact_target,
 )
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.goal_state import GoalStates
-from imagebake.lab.fabric.listener import FabricListener
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     GATEWAY,
     METADATA,
     STATUS_HOST,
@@ -37,6 +35,8 @@ from imagebake.lab.fabric.plan import (
     IdentityFault,
     StoreMode,
 )
+from imagebake.lab.fabric.goal_state import GoalStates
+from imagebake.lab.fabric.listener import FabricListener
 from imagebake.lab.fabric.status import (
     CLOUD_INIT,
     AgentStatus,

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from imagebake.lab.fabric.certificates import Tenant, make_tenant
 from imagebake.lab.fabric.extension_store import agent_manifest_urls, manifest_urls
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     STATUS_HOST,
     WIRE_SERVER,
     FabricExtension,

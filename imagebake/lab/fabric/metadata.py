@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from imagebake.lab.fabric.exchange import FabricRequest, FabricResponse, json_response
-from imagebake.lab.fabric.plan import FabricMachine, IdentityFault
+from imagebake.lab.fabric.fabric_settings import FabricMachine, IdentityFault
 
 _IDENTITY = "/metadata/identity"
 _LIFETIME = dt.timedelta(hours=24)

@@ -10,8 +10,8 @@ from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.compute.image_history import spoken_age
 from imagebake.build.diff.revisions import BaseRevision
 from imagebake.build.due import BakeDecision, BakeNeed, decide_bake
-from imagebake.build.image_bakes import open_journal, plan_image
 from imagebake.build.preconditions import reason_not_bakeable
+from imagebake.build.workspace_bake import open_journal, plan_image
 from imagebake.kernel import console
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Context, open_context

@@ -16,6 +16,9 @@ from imagebake.spec.model.base import Distribution
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.plan import BakePlan, Script
 from tests.support.builders import a_lock, a_package, a_spec
+from tests.support.extension_cache import authority, cache, program, start
+
+__all__ = ["authority", "cache", "program", "start"]
 
 MIRROR = "file:///run/imagebake/mirror"
 _AS_ROOT = re.compile(

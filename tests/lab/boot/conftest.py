@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.lab.boot.network import VmNetwork
-from imagebake.lab.fabric.plan import FabricMachine
+from imagebake.lab.fabric.fabric_settings import FabricMachine
 from tests.support.boot_root import boot_root
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAl3h1YV5rGm1Q8k4Qk4mVfQ0pS8d1x7o0kq7Yp0h2aB test"

@@ -16,7 +16,7 @@ from imagebake.lab.boot.attribution import pids_in
 from imagebake.lab.boot.runner import run_scenario
 from imagebake.lab.boot.scenario import FirstBoot, Moment, Scenario, StartMethod
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import FabricExtension, GatewayMode, GoalState, StoreMode
+from imagebake.lab.fabric.fabric_settings import FabricExtension, GatewayMode, GoalState, StoreMode
 from imagebake.lab.ledger import RequestKind
 from tests.lab.boot.conftest import NOW, a_machine
 from tests.support.boot_root import AGENT

@@ -15,7 +15,7 @@ import pytest
 from imagebake.lab.fabric.exchange import RequestRecord
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import STORE, FabricExtension, FabricMachine
+from imagebake.lab.fabric.fabric_settings import STORE, FabricExtension, FabricMachine
 
 NOW = dt.datetime.now(dt.UTC)
 MACHINE = FabricMachine(

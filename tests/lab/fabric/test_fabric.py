@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from imagebake.lab.fabric import plan
+from imagebake.lab.fabric import fabric_settings
 from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import (
     NEWER_AGENT,
@@ -18,7 +18,7 @@ from imagebake.lab.fabric.extension_store import (
     manifest_urls,
 )
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     GATEWAY,
     METADATA,
     STORE,
@@ -120,7 +120,7 @@ def test_a_status_is_taken_by_the_gateway_and_by_the_store(fabric: Fabric, wires
 
     wires.ask(GATEWAY, "/status", method="PUT", body=json.dumps({"content": content}).encode())
     first = fabric.agent_status()
-    url = f"https://{plan.STATUS_HOST}/$system/machine.status?sig=secret"
+    url = f"https://{fabric_settings.STATUS_HOST}/$system/machine.status?sig=secret"
     put = wires.download(url, fabric.ca, method="PUT", body=json.dumps(newer).encode())
     second = fabric.agent_status()
 
@@ -197,7 +197,7 @@ def test_a_reset_store_answers_nobody_and_is_recorded(fabric: Fabric, wires: Wir
         wires.download(PACKAGE, fabric.ca)
 
     assert (wires.requests[-1].status, wires.requests[-1].bytes_out) == (0, 0)
-    assert wires.requests[-1].host == plan.STORE_HOSTS[0]
+    assert wires.requests[-1].host == fabric_settings.STORE_HOSTS[0]
 
 
 def test_a_slow_store_takes_its_time_and_gives_everything(fabric: Fabric, wires: Wires) -> None:
@@ -289,10 +289,10 @@ def test_a_client_that_does_not_trust_the_store_is_recorded_with_the_name_it_wan
     stranger = ssl.create_default_context()
     with socket.create_connection(("127.0.0.1", wires.port(STORE))) as plain:
         with pytest.raises(ssl.SSLCertVerificationError):
-            stranger.wrap_socket(plain, server_hostname=plan.STORE_HOSTS[1])
+            stranger.wrap_socket(plain, server_hostname=fabric_settings.STORE_HOSTS[1])
         fabric.wait(lambda: wires.requests, 10)
 
-    assert wires.requests[-1].host == plan.STORE_HOSTS[1]
+    assert wires.requests[-1].host == fabric_settings.STORE_HOSTS[1]
     assert (wires.requests[-1].method, wires.requests[-1].status) == ("", 0)
 
 

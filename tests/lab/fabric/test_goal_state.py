@@ -6,8 +6,8 @@ import json
 import pytest
 
 from imagebake.lab.fabric import goal_state
+from imagebake.lab.fabric.fabric_settings import FabricExtension, GoalState, GoalStateSource
 from imagebake.lab.fabric.goal_state import GoalStateRevision, GoalStates
-from imagebake.lab.fabric.plan import FabricExtension, GoalState, GoalStateSource
 from tests.lab.fabric.conftest import HELLO, MACHINE, NOW, parsed
 
 AWKWARD = FabricExtension(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import METADATA, IdentityFault
+from imagebake.lab.fabric.fabric_settings import METADATA, IdentityFault
 from tests.lab.fabric.conftest import MACHINE, Wires
 
 INSTANCE = "/metadata/instance?api-version=2021-08-01&extended=true"

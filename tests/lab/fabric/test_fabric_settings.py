@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imagebake.lab.fabric.plan import FabricExtension, newer_patch
+from imagebake.lab.fabric.fabric_settings import FabricExtension, newer_patch
 from tests.lab.fabric.conftest import HELLO
 
 

@@ -17,7 +17,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from cryptography import x509
 
-from tests.build.delivery.conftest import (
+from tests.support.deliveries import EXTENSION_ZIP, HANDLER
+from tests.support.extension_cache import (
     BLOBS,
     MANIFEST,
     PYTHONS,
@@ -27,7 +28,6 @@ from tests.build.delivery.conftest import (
     a_host,
     configuration,
 )
-from tests.support.deliveries import EXTENSION_ZIP, HANDLER
 
 
 def authorities(pem: bytes) -> list[x509.Certificate]:

@@ -22,7 +22,7 @@ from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
 from imagebake.lab.boot.scenario import FirstBoot, Scenario, StartMethod
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     STORE_HOSTS,
     FabricExtension,
     GatewayMode,

@@ -248,11 +248,6 @@ def program(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def templates(project: Path) -> Templates:
-    return Templates(project / "templates")
-
-
-@pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.make(tmp_path_factory.mktemp("tls") / "ca")
 

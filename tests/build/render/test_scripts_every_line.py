@@ -22,7 +22,7 @@ from imagebake.kernel.templating import Templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from tests.build.render.conftest import lock_of
 from tests.build.render.scratch import Scratch
-from tests.build.render.test_deprovisioning import ACCOUNTS, DIRT, KEPT, SHADOW
+from tests.build.render.test_scripts_deprovisioning import ACCOUNTS, DIRT, KEPT, SHADOW
 from tests.support.deliveries import HANDLER, VERSION, a_delivering_spec
 
 pytestmark = pytest.mark.root

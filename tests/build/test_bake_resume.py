@@ -35,7 +35,14 @@ LATE = Pace(replication=1.75 * 3600.0)
 def kill_at(event: str, machine: Machine) -> None:
     """Bake in a process that dies at *event*, on the emulator of *machine*, which goes on."""
     where = (machine.emulator.url, str(machine.emulator.ca))
-    command = [sys.executable, "-m", "tests.support.killed_bake", str(machine.folder), event, *where]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.killed_bake",
+        str(machine.folder),
+        event,
+        *where,
+    ]
     killed = subprocess.run(command, cwd=PROJECT, check=False)
     assert killed.returncode == -signal.SIGKILL
 

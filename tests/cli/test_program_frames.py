@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imagebake.cli.program import OwnConfig, TaskProgram
-from tests.pins.test_pin_life import BASE
+from tests.pins.commands.test_pin_life import BASE
 from tests.support.archive import a_key, a_small_archive
 from tests.support.file_server import serving
 

@@ -8,7 +8,13 @@ import struct
 
 import pytest
 
-from imagebake.lab.boot.sniff import FirstMessage, Packet, path_of, read_first_message, read_frame
+from imagebake.lab.boot.packet_parser import (
+    FirstMessage,
+    Packet,
+    path_of,
+    read_first_message,
+    read_frame,
+)
 
 IP4, IP6, TCP, UDP, ICMP, ICMP6, IGMP = 0x0800, 0x86DD, 6, 17, 1, 58, 2
 SYN, ACK = 0x02, 0x10

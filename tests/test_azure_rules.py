@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "reference" / "azure-rules.md").read_text(encoding="utf-8")
 RULES, PAINS = PAGE.split("## Fifteen pains")
 

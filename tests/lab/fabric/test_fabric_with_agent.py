@@ -16,7 +16,7 @@ import pytest
 from imagebake.lab.fabric.exchange import RequestRecord, Service
 from imagebake.lab.fabric.extension_store import ExtensionStore
 from imagebake.lab.fabric.fabric import Fabric
-from imagebake.lab.fabric.plan import (
+from imagebake.lab.fabric.fabric_settings import (
     STATUS_HOST,
     STORE_HOSTS,
     FabricExtension,

@@ -19,10 +19,10 @@ from imagebake.kernel.templating import Templates
 from imagebake.lab.boot.runner import run_scenario
 from imagebake.lab.boot.scenario import FirstBoot, Scenario, StartMethod
 from imagebake.lab.fabric.extension_store import ExtensionStore
-from imagebake.lab.fabric.plan import STORE_HOSTS, FabricExtension, GoalState, StoreMode
+from imagebake.lab.fabric.fabric_settings import STORE_HOSTS, FabricExtension, GoalState, StoreMode
 from imagebake.spec.catalogue.components import CATALOGUE
-from tests.build.delivery.test_first_boot import HANDLER, HELLO, Bake, agent_zip
 from tests.build.render.conftest import lock_of
+from tests.build.render.test_delivery_first_boot import HANDLER, HELLO, Bake, agent_zip
 from tests.lab.boot.conftest import NOW, a_machine
 from tests.support.boot_root import boot_root
 from tests.support.deliveries import a_cached_extension, a_delivering_spec, an_agent_with_its_own

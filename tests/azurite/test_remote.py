@@ -9,7 +9,7 @@ import pytest
 
 from imagebake.azure.blob.containers import BlobContainer
 from imagebake.azure.blob.uploads import merged
-from imagebake.build.image_bakes import push_artifacts
+from imagebake.build.workspace_bake import push_artifacts
 from imagebake.kernel.errors import ArtifactError, CloudError
 from imagebake.mirror import remote
 from tests.azurite.conftest import Stock
@@ -200,7 +200,9 @@ def test_an_inspection_names_what_is_wrong_missing_and_foreign(
     assert not found.is_good
 
 
-def test_a_changed_index_is_wrong_and_promises_nothing(container: BlobContainer, stock: Fill) -> None:
+def test_a_changed_index_is_wrong_and_promises_nothing(
+    container: BlobContainer, stock: Fill
+) -> None:
     filled = stock()
     push(filled, container)
     name = name_of(filled, "/index")
