@@ -85,7 +85,10 @@ class ArchiveSource:
             url = f"{base}/{found['Filename'].removeprefix('./')}"
             try:
                 with self.connections.get(
-                    url, reach=ARCHIVE, offset=int(found["Size"]) - 1
+                    # One byte is enough: only the Last-Modified header of the answer is used.
+                    url,
+                    reach=ARCHIVE,
+                    offset=int(found["Size"]) - 1,
                 ) as response:
                     response.read()
                     return _day(response.headers.get("Last-Modified", ""))

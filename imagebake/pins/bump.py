@@ -84,6 +84,7 @@ def named_version(status: PinStatus, version: str) -> Candidate:
 def _move(status: PinStatus, candidate: Candidate) -> PinMove:
     subject = status.subject
     values = {"version": candidate.version}
+    # A file moves with its address and digest, everything else by its version alone.
     if subject.kind is PinKind.FILE:
         values |= {"file": candidate.url, "sha256": candidate.sha256}
     return PinMove(subject.name, subject.version, candidate.version, values)

@@ -10,6 +10,7 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.spec.model.image_spec import ImageSpec
 
 SOON = dt.timedelta(days=30)
+# Azure's limit of a tag's value is 256 characters.
 _REASON = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 
 

@@ -15,6 +15,7 @@ BUILD_USER = "packer"
 _CHECKLIST = "Azure: generalise a VM before creating an image"
 _DEPROVISION = "waagent -deprovision+user"
 _SYSTEMD = "systemd: Safely building images"
+# Linux gives accounts of people numbers from 1000; 65534 is `nobody`.
 _FIRST_PERSON, _NOBODY = 1000, 65534
 _NO_ADDRESSES = ("127.", "::1", "fe00::", "ff00::", "ff02::")
 

@@ -17,12 +17,14 @@ from typing import Any, Self
 
 from imagebake.azure.blob.address import MirrorAddress
 from imagebake.azure.client.endpoint import Credential
-from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.client.errors import Conflict, NotFound, OutcomeUnknown
 from imagebake.azure.client.requests import WORKERS
 from imagebake.azure.client.retry import Retries, RetryClock
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
 
+# Storage answers 400 (InvalidBlockList) where staged blocks are gone; that is another
+# client's commit, not a malformed request.
 _KINDS: dict[int, type[CloudError]] = {400: Conflict, 404: NotFound, 409: Conflict, 412: Conflict}
 _BROKEN = 500
 _READER = "Storage Blob Data Reader"
@@ -59,7 +61,7 @@ def blob_refusal(error: Any, doing: str, address: MirrorAddress) -> CloudError: 
     message = redact(str(error.message).split("\n")[0].strip()).rstrip(".")
     request = str(response.headers.get("x-ms-request-id", ""))
     tail = f" (request id {request})" if request else ""
-    kind = Unanswered if response.status_code >= _BROKEN else _KINDS.get(response.status_code)
+    kind = OutcomeUnknown if response.status_code >= _BROKEN else _KINDS.get(response.status_code)
     return (kind or CloudError)(
         f"cannot {doing} at {address.url}: {code}: {message}{tail}",
         code=code,
@@ -167,6 +169,7 @@ class BlobContainer:
                 name,
                 content,
                 overwrite=False,
+                # The SDK sends a Content-MD5, so that storage refuses a damaged body.
                 validate_content=True,
                 max_concurrency=1,
                 **_carried(digests),

@@ -56,6 +56,7 @@ def exposure_of(clients: Clients, account: str) -> Iterator[PreflightFinding]:
         return
     properties = found.get("properties") or {}
     for field, (wanted, how, flag) in _CLOSED.items():
+        # TLS 1.3 as the minimum is stricter than asked for.
         if properties.get(field) != wanted and (field, properties.get(field)) != (
             "minimumTlsVersion",
             "TLS1_3",

@@ -37,7 +37,7 @@ class Clients:
         self.endpoint = endpoint
         self.patience = patience
         self.throttle = Throttle(patience)
-        self._retries = Retries(patience, self.throttle.ease)
+        self._retries = Retries(patience, self.throttle.ramp_up)
         self._made: dict[str, Any] = {}
         self._making = threading.Lock()
 
@@ -86,7 +86,7 @@ class Clients:
         options = client_options(self.endpoint, self._retries, self.throttle, self._session())
         return without_registration(kind(**options))
 
-    def rest(self, path: str, age: float) -> float:
+    def poll_interval(self, path: str, age: float) -> float:
         """Return the seconds until the next look at *path*, *age* seconds after its start.
 
         A hundredth of the age, within limits.

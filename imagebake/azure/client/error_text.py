@@ -11,21 +11,23 @@ from azure.core.exceptions import (
     HttpResponseError,
 )
 
-from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound, Unanswered
+from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, NotFound, OutcomeUnknown
 from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
 
+# After a 5xx the request may have been carried out all the same: callers read before they retry.
 _KINDS: dict[int, type[CloudError]] = {
     404: NotFound,
     405: Conflict,
     409: Conflict,
     412: ChangedMeanwhile,
-    500: Unanswered,
-    502: Unanswered,
-    503: Unanswered,
-    504: Unanswered,
+    500: OutcomeUnknown,
+    502: OutcomeUnknown,
+    503: OutcomeUnknown,
+    504: OutcomeUnknown,
 }
+# Azure's support searches by these ids; the first is ARM's, the second the provider's.
 _CORRELATION = ("x-ms-correlation-request-id", "x-ms-request-id")
 
 
@@ -49,7 +51,7 @@ def refusal(error: AzureError, doing: str) -> CloudError:
     if isinstance(error, HttpResponseError) and error.response is not None and not garbled:
         return _answered(error, doing)
     if isinstance(error, NoToken):
-        kind = Unanswered if error.passing else CloudError
+        kind = OutcomeUnknown if error.passing else CloudError
         message = f"cannot {doing}: no token could be had: {error.message}"
         known = known_error("AuthenticationFailed", error.message)
         cause = known.cause if known else None
@@ -63,7 +65,7 @@ def refusal(error: AzureError, doing: str) -> CloudError:
             cause=known.cause if known else None,
             hint=known.hint if known else "log in: az login",
         )
-    return Unanswered(
+    return OutcomeUnknown(
         f"cannot {doing}: no answer: {redact(_first_line(error))}",
         code="NoAnswer",
         hint="try again; nothing is lost, a bake picks up where it was",

@@ -17,5 +17,5 @@ class ChangedMeanwhile(Conflict):
     """The resource was modified since it was read: its etag no longer matches (412)."""
 
 
-class Unanswered(CloudError):
+class OutcomeUnknown(CloudError):
     """No usable answer (5xx, timeout, broken body): the request may have been carried out."""

@@ -71,6 +71,7 @@ def _refused(why: str) -> CloudError:
     )
 
 
+# Seconds since the epoch: in the year 2242.
 _FAR_FUTURE = 2**33
 
 

@@ -84,6 +84,7 @@ class JitteredRetry(HTTPPolicy[Any, Any]):
                 response = self.whole(request)
             except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
                 self.retries.failed()
+                # ServiceRequestError: no connection was made, so even a POST is safe to repeat.
                 unseen = isinstance(error, ServiceRequestError)
                 if not (unseen or repeatable) or not self._again(attempt, None):
                     raise

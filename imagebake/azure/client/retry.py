@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+# Header and its units per second; the SDK reads the same three.
 _WAITS = (("retry-after-ms", 1000), ("x-ms-retry-after-ms", 1000), ("retry-after", 1))
 
 RETRYABLE = frozenset({408, 429, 500, 502, 503, 504})

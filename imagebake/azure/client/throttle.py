@@ -109,9 +109,11 @@ class Bucket:
         self._flying -= 1
         if left is None:
             return
+        # Requests sent after this one, and those in flight when it was sent.
         beside = self._sent - sent.number - 1 + sent.flying
         if left > self.allowance.size:
             self.allowance = Allowance(left, self.allowance.rate * left / self.allowance.size)
+        # After a 429 or in an eased release an answer must not refill the bucket at once.
         held_back = now < self._closed or self._share(now) < 1
         most = self.level if held_back else self._most(now)
         self.level = min(float(left - beside), most)
@@ -122,7 +124,7 @@ class Bucket:
         self._closed = max(self._closed, until)
         self.level = min(self.level, 0.0)
 
-    def ease(self, steps: tuple[tuple[float, float], ...], now: float) -> None:
+    def ramp_up(self, steps: tuple[tuple[float, float], ...], now: float) -> None:
         """Send nothing before the first of *steps*, then a single request, then as they say."""
         self.close(steps[0][0], now)
         self._steps = steps
@@ -307,7 +309,7 @@ class Throttle:
                 for name in empty or [operation.bucket(operation.first)]:
                     self._buckets[name].close(until, now)
 
-    def ease(self, start: float | None = None) -> None:
+    def ramp_up(self, start: float | None = None) -> None:
         """Release waiting requests in steps from *start* on (default now), after an outage."""
         with self._lock:
             now = self.patience.clock()
@@ -315,7 +317,7 @@ class Throttle:
             self._release = self.easing.steps(start)
             self._eased += 1
             for bucket in self._buckets.values():
-                bucket.ease(self._release, now)
+                bucket.ramp_up(self._release, now)
 
     def strain(self, method: str, path: str) -> float:
         """Return the used share, 0 to 1, of the fullest bucket of such a request."""
@@ -342,6 +344,7 @@ class Throttle:
         """Return a passage, or the seconds to wait."""
         now = self.patience.clock()
         names = self._waiting[ticket] = self._names(operation, now)
+        # Earlier tickets keep their place: each of them takes a token of every bucket it waits for.
         before = Counter(
             name for waiting in self._waiting if waiting < ticket for name in self._waiting[waiting]
         )
@@ -349,6 +352,7 @@ class Throttle:
         slowest = max(waits, key=waits.__getitem__)
         if waits[slowest] <= 0:
             return Passage(operation, {name: self._buckets[name].take(now) for name in names}), 0.0
+        # At most one refill interval, so that waiting processes do not wake together.
         interval = 1 / self._buckets[slowest].allowance.rate
         jitter = self.patience.jitter() * min(_LONGEST_JITTER, interval)
         return None, waits[slowest] + jitter
@@ -372,7 +376,7 @@ class Throttle:
         if left is not None:
             bucket.level = min(bucket.level, float(left))
         if self._release and now < self._release[-1][0]:
-            bucket.ease(self._release, now)
+            bucket.ramp_up(self._release, now)
 
 
 def remaining(headers: Mapping[str, str]) -> dict[str, int]:

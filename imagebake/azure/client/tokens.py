@@ -14,6 +14,7 @@ from imagebake.azure.client.retry import RETRYABLE, Retries, RetryClock
 from imagebake.kernel.errors import CloudError
 from imagebake.kernel.text.redaction import redact
 
+# Shares of a token's life; the refresh is drawn between them.
 _EARLIEST, _LATEST = 0.5, 0.75
 _BEFORE_THE_END = 300.0
 _LEAST_REST = 30.0
@@ -136,6 +137,7 @@ Policies = Callable[[], list[Any]]
 TIMEOUTS = {"connection_timeout": 10, "read_timeout": 20}
 """Seconds; the SDK's default would wait five minutes for a token service that hangs."""
 
+# The SDK appends these pointers to web pages; the hint of the refusal replaces them.
 _STEPS = ("See the troubleshooting guide", "To mitigate this issue", "Visit https://")
 
 

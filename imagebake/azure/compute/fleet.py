@@ -17,7 +17,8 @@ from imagebake.azure.model.fleet import Inventory, ScaleSet, UpgradeState
 from imagebake.azure.model.gallery import GalleryVersion
 from imagebake.kernel.errors import CloudError
 
-_API = "2021-04-01"
+_TAGS_API = "2021-04-01"
+_HEALTH_API = "2024-02-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class ResourceTags:
             self._tags("remove", "PATCH", _patch("Delete", gone))
 
     def _tags(self, verb: str, method: str, body: dict[str, Any] | None = None) -> dict[str, str]:
-        path = f"{self.resource_id}/providers/Microsoft.Resources/tags/default?api-version={_API}"
+        path = (
+            f"{self.resource_id}/providers/Microsoft.Resources/tags/default?api-version={_TAGS_API}"
+        )
         name = self.resource_id.rpartition("/providers/")[2] or self.resource_id
         answer = self.clients.send(f"{verb} tags of {name}", method, path, body)
         return dict(((answer or {}).get("properties") or {}).get("tags") or {})
@@ -53,7 +56,6 @@ def _patch(operation: str, tags: Mapping[str, str]) -> dict[str, Any]:
 
 
 HEALTHY = "healthy"
-_API_of_health = "2024-02-01"
 _SERVICES = (
     "azure resource manager",
     "virtual machine",
@@ -64,6 +66,7 @@ _SERVICES = (
     "active directory",
 )
 """Parts of the names of the services that creating and moving machines depends on."""
+# Services without regions report `Global`, or no region at all.
 _EVERYWHERE = ("global", "")
 _ANYWHERE: Mapping[str, Any] = {}
 
@@ -71,7 +74,7 @@ _ANYWHERE: Mapping[str, Any] = {}
 def health(clients: Clients, regions: Iterable[str]) -> str | None:
     """Return `healthy`, or the active incidents in *regions*; None when they cannot be read."""
     subscription = f"/subscriptions/{clients.endpoint.subscription}"
-    path = f"{subscription}/providers/Microsoft.ResourceHealth/events?api-version={_API}"
+    path = f"{subscription}/providers/Microsoft.ResourceHealth/events?api-version={_HEALTH_API}"
     try:
         events = pages(clients, "read the service health events", path)
     except CloudError:
@@ -175,9 +178,9 @@ class Fleet:
         """Set the date of a version's end of life, or remove it."""
         GalleryVersionClient(self.clients, version_id).end_of_life(when)
 
-    def guard(self, version_id: str, on: bool) -> None:  # noqa: FBT001 - what it is set to
+    def set_deletion_block(self, version_id: str, on: bool) -> None:  # noqa: FBT001 - what it is set to
         """Block the deletion of the version before its end of life, or allow it again."""
-        GalleryVersionClient(self.clients, version_id).guard(on)
+        GalleryVersionClient(self.clients, version_id).set_deletion_block(on)
 
     def delete(self, version_id: str) -> None:
         """Delete a version, if it exists."""
@@ -194,7 +197,7 @@ class Fleet:
         """Create a version, hidden, as a copy of the version *source* of another gallery."""
         GalleryVersionClient(self.clients, version_id).copy(source, location, replicas, tags)
 
-    def kept(self, definition: str) -> tuple[str, ...]:
+    def soft_deleted_versions(self, definition: str) -> tuple[str, ...]:
         """Return the ids of the definition's soft-deleted versions."""
         gallery_id = self.clients.endpoint.gallery_id(self.gallery)
         return deleted(self.clients, f"{gallery_id}/images/{definition}")
@@ -240,9 +243,9 @@ class Fleet:
         """Return `healthy`, or the active incidents in *regions*; None when they are unknown."""
         return health(self.clients, regions)
 
-    def ease(self) -> None:
+    def ramp_up(self) -> None:
         """Release the following requests in steps: after an incident all clients return."""
-        self.clients.throttle.ease()
+        self.clients.throttle.ramp_up()
 
     def metrics(self) -> Mapping[str, Any]:
         """Return the requests sent to Azure and the time that they waited, as JSON."""

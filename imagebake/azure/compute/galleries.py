@@ -171,7 +171,7 @@ class Gallery:
                     code="ReplicationSlow",
                     hint="replication goes on by itself; the same command waits again",
                 )
-            patience.sleep(self.clients.rest(path, age))
+            patience.sleep(self.clients.poll_interval(path, age))
 
     @property
     def _group(self) -> str:
@@ -305,7 +305,7 @@ class GalleryVersionClient:
             date = when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
             self._write("date the end of life of", {"publishingProfile": {"endOfLifeDate": date}})
 
-    def guard(self, on: bool) -> None:  # noqa: FBT001 - what it is set to
+    def set_deletion_block(self, on: bool) -> None:  # noqa: FBT001 - what it is set to
         """Set `blockDeletionBeforeEndOfLife`: Azure then refuses to delete the version."""
         known = self._properties().get("safetyProfile") or {}
         if bool(known.get("blockDeletionBeforeEndOfLife")) != on:
@@ -335,6 +335,7 @@ class GalleryVersionClient:
             "Images",
             definition,
         )
+        # A restore is a PUT of the version with its old location and `restore`.
         place = next(
             (version.get("location") for version in kept if version["name"] == number), None
         )
@@ -387,6 +388,7 @@ def deleted(clients: Clients, definition_id: str) -> tuple[str, ...]:
 def _targets(properties: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the target regions by name, with the settings there that are not ours."""
     profile = properties.get("publishingProfile") or {}
+    # `replicaCount` of the profile is the default of regions that name no number.
     count = profile.get("replicaCount") or 1
     return {
         region_name(target["name"]): {"regionalReplicaCount": count}

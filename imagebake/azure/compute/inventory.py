@@ -48,6 +48,7 @@ def locks(clients: Clients) -> dict[str, tuple[str, ...]]:
     return found
 
 
+# Values of sharingProfile.permissions that let other subscriptions use the gallery.
 _SHARED = ("Groups", "Community")
 
 Json = dict[str, Any]
@@ -201,6 +202,7 @@ class InventoryReader:
 
     def _instances(self, client: ScaleSetClient, resource: Json) -> list[Json]:
         """Return the instances; those of a flexible scale set are in the list of machines."""
+        # An empty scale set needs no request.
         mode = (resource.get("properties") or {}).get("orchestrationMode")
         if mode == "Flexible" or (resource.get("sku") or {}).get("capacity") == 0:
             return []

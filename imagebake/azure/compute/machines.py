@@ -164,6 +164,7 @@ def machine_body(wish: MachineRequest, location: str) -> dict[str, Any]:
         "name": f"{wish.name}-nic",
         "properties": {
             "primary": True,
+            # Without it the network interface would outlive the machine, and be paid for.
             "deleteOption": "Delete",
             "ipConfigurations": [
                 {

@@ -13,6 +13,7 @@ from imagebake.azure.client.errors import NotFound
 from imagebake.kernel.errors import CloudError
 from imagebake.spec.model.candidates import Candidate, Origin, Question
 
+# Debian and others put the date into the version: 0.20260914.2237.
 _DAY = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?:\d{2})?(?!\d)")
 _EXPAND = "properties"
 

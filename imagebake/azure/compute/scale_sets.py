@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, Unanswered
+from imagebake.azure.client.errors import ChangedMeanwhile, Conflict, OutcomeUnknown
 from imagebake.azure.client.serialize import region_name
 from imagebake.azure.compute.references import image_of
 from imagebake.azure.model.fleet import Machine, ScaleSet, UpgradeState
@@ -92,7 +92,7 @@ class ScaleSetClient:
         doing = f"start the upgrade of scale set {self}"
         try:
             self.clients.ask(doing, upgrades.begin_start_os_upgrade, *self._place, polling=False)
-        except (Conflict, Unanswered):
+        except (Conflict, OutcomeUnknown):
             if self.upgrade() is not UpgradeState.RUNNING:
                 raise
 
@@ -102,7 +102,7 @@ class ScaleSetClient:
         doing = f"cancel the upgrade of scale set {self}"
         try:
             self.clients.find(doing, upgrades.begin_cancel, *self._place, polling=False)
-        except (Conflict, Unanswered):
+        except (Conflict, OutcomeUnknown):
             if self.upgrade() is UpgradeState.RUNNING:
                 raise
 
@@ -115,6 +115,7 @@ class ScaleSetClient:
         )
         properties = (found or {}).get("properties") or {}
         code = str((properties.get("runningStatus") or {}).get("code") or "")
+        # Azure reports Completed even where instances failed.
         failed = (properties.get("progress") or {}).get("failedInstanceCount") or 0
         state = _STATES.get(code.lower(), UpgradeState.NONE)
         return UpgradeState.FAILED if state is UpgradeState.DONE and failed else state

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.client.errors import Conflict, NotFound, OutcomeUnknown
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.model.fleet import ScaleSet, UpgradeState
 from imagebake.kernel.errors import CloudError, RolloutRefused
@@ -74,7 +74,7 @@ class UpgradeRunner:
 
     sets: ScaleSets
     patience: RetryClock
-    rest: float
+    poll_interval: float
     limit: float
     hold: Callable[[], None]
 
@@ -128,7 +128,7 @@ class UpgradeRunner:
                     request.max_unavailable_percent,
                     max_unhealthy_percent=_ALL if request.whatever_health else None,
                 )
-            except (Conflict, Unanswered):
+            except (Conflict, OutcomeUnknown):
                 found = self.sets.scale_set(request.scale_set)
                 if found is None or found.image.lower() == request.to.lower():
                     return
@@ -148,7 +148,7 @@ class UpgradeRunner:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.sets.start_upgrade(name)
-            except (Conflict, Unanswered):
+            except (Conflict, OutcomeUnknown):
                 if self.sets.upgrade(name) is UpgradeState.RUNNING:
                     return
                 if attempt == _ATTEMPTS:
@@ -175,7 +175,7 @@ class UpgradeRunner:
                     hint="the upgrades go on by themselves; the same command waits again",
                 )
             if waiting:
-                self.patience.sleep(self.rest * (0.5 + self.patience.jitter()))
+                self.patience.sleep(self.poll_interval * (0.5 + self.patience.jitter()))
 
     def _look(self, name: str) -> str | None:
         """Return how an upgrade has ended, empty for success; None while it runs."""

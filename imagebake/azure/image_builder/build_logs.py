@@ -24,9 +24,11 @@ _BLOB_API = "2023-11-03"
 _SCOPE = "https://storage.azure.com/.default"
 _CONTAINER = "packerlogs"
 _ORDER = ("customization.log", "validation.log")
+# Storage answers 416 to an offset at the end of a log: nothing new has been written.
 _NO_RANGE = 416
 _LONG_AGO = "Thu, 01 Jan 1970 00:00:00 GMT"
 _FORBIDDEN = ("403", "AuthorizationPermissionMismatch", "AuthorizationFailure")
+# ElementTree expands entities; a list of blobs has no reason to declare any.
 _XML_DANGER = re.compile(rb"<!(DOCTYPE|ENTITY)")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.errors import Conflict, Unanswered
+from imagebake.azure.client.errors import Conflict, OutcomeUnknown
 from imagebake.azure.image_builder.runs import Run
 from imagebake.kernel.digest import sha256_json
 from imagebake.kernel.errors import CloudError, RenderError
@@ -48,7 +48,7 @@ class ImageTemplates:
             run = self._obtain(name, _with_fingerprint(body))
             adopted = run.adopted
             yield run
-        except Unanswered:  # what runs there goes on, and can be picked up
+        except OutcomeUnknown:  # what runs there goes on, and can be picked up
             raise
         except BaseException:
             with contextlib.suppress(CloudError):
@@ -64,7 +64,7 @@ class ImageTemplates:
         """
         try:
             yield Run(self.clients, name, target, adopted=True)
-        except Unanswered:
+        except OutcomeUnknown:
             raise
         except BaseException:
             with contextlib.suppress(CloudError):
@@ -187,6 +187,7 @@ def _with_fingerprint(body: Mapping[str, Any]) -> dict[str, Any]:
     properties = body["properties"]
     parts = ("source", "customize", "validate", "optimize", "vmProfile")
     content = {part: properties.get(part) for part in parts}
+    # Younger parts enter the digest only where they are set, so that older tags stay valid.
     later = ("errorHandling", "additionalDataDisks", "stagingResourceGroup", "managedResourceTags")
     content |= {part: properties[part] for part in later if part in properties}
     if further := properties["distribute"][1:]:

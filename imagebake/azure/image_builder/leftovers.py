@@ -226,6 +226,7 @@ class Leftovers:
         return self.clients.endpoint.resource_group
 
 
+# Template names are the image's name, cut to 40 characters, and 16 digits of its bake key.
 _NAME = re.compile(r"(.+)-[0-9a-f]{16}")
 _UNPROVEN = "it is not provably ours"
 

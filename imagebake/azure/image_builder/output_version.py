@@ -11,6 +11,7 @@ from imagebake.azure.model.gallery import TAG_RETIRED, GalleryVersion
 from imagebake.kernel.errors import BakeFailed, CloudError
 from imagebake.kernel.text.versions import ImageVersion
 
+# States in which a version is on its way to its regions, or has arrived.
 _COMING = frozenset({"Creating", "Updating", "Succeeded"})
 
 
@@ -22,14 +23,14 @@ class OutputVersion:
     definition: str
     bake_key: str
 
-    def at(self, target: str) -> GalleryVersion | None:
+    def get(self, target: str) -> GalleryVersion | None:
         """Return the version with the ARM id *target*, whichever bake created it."""
         number = target.rsplit("/", 1)[-1]
         return self.gallery.version(self.definition, ImageVersion.parse(number))
 
     def verified(self, target: str) -> GalleryVersion:
         """Return the version of the run; raises `BakeFailed` where it is not as planned."""
-        version = self.at(target)
+        version = self.get(target)
         if version is None:
             raise BakeFailed(
                 "the run ended, and there is no image version",
@@ -43,7 +44,7 @@ class OutputVersion:
             )
         return version
 
-    def late(self, target: str, error: BakeFailed) -> GalleryVersion | None:
+    def still_replicating_after(self, target: str, error: BakeFailed) -> GalleryVersion | None:
         """Return the version that is still being replicated, although its run has failed.
 
         Azure stops waiting when the build's time is over, and goes on replicating. Any other
@@ -52,10 +53,10 @@ class OutputVersion:
         known = known_error("", error.message)
         if known is None or known.id != LATE_DISTRIBUTION:
             return None
-        version = self.at(target)
+        version = self.get(target)
         return version if version and self._is_ours(version) else None
 
-    def coming(self) -> GalleryVersion | None:
+    def replicating(self) -> GalleryVersion | None:
         """Return the newest version of this bake key that is being replicated now."""
         found = [
             version
@@ -67,7 +68,7 @@ class OutputVersion:
     def undo(self, target: str) -> None:
         """Delete the version that a failed run left in the gallery, if Azure answers."""
         with contextlib.suppress(CloudError):
-            there = self.at(target)
+            there = self.get(target)
             if there and there.bake_key == self.bake_key:
                 self.gallery.delete_version(self.definition, there.version)
 

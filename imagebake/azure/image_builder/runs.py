@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.client.errors import Conflict, NotFound, OutcomeUnknown
 from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.azure.model.run_note import RunNote
 from imagebake.kernel.errors import BakeFailed, CloudError
 
 _GOING = frozenset({"Running", "Canceling"})
 _STARTS = 4
+# The status message of a failed run names the log in the staging account.
 _LOG = re.compile(r"[^\s'\"]*/customization\.log")
 _LOG_SENTENCE = re.compile(r"\s*Build log: \S*/customization\.log.*", re.DOTALL)
 
@@ -67,7 +68,7 @@ class Run:
                     started = start(self._operations, self._group, self.name)
                 if on_start:
                     on_start(started.token, started.run)
-            except (Unanswered, Conflict):
+            except (OutcomeUnknown, Conflict):
                 patience.sleep(patience.backoff(attempt))
                 if self._status() is None and attempt < _STARTS:
                     continue
@@ -90,7 +91,7 @@ class Run:
             if state not in _GOING:
                 raise _failure(state, status)
             path = self.clients.endpoint.template_id(self.name)
-            patience.sleep(self.clients.rest(path, now - began))
+            patience.sleep(self.clients.poll_interval(path, now - began))
         raise BakeFailed(
             f"the run of {self.name} has not ended after {limit / 60:.0f} minutes",
             run_state="Running",
@@ -103,7 +104,7 @@ class Run:
         while True:
             try:
                 return self._status()
-            except Unanswered:
+            except OutcomeUnknown:
                 if patience.clock() >= until:
                     raise
                 patience.sleep(self.clients.endpoint.polling_seconds)

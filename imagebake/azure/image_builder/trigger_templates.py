@@ -17,6 +17,7 @@ TAG_TRIGGER_TEMPLATE = "imagebake-standing"
 TRIGGER = "source"
 """Name of the trigger."""
 
+# Azure refuses to change or delete a template while it runs.
 _UNDER_WAY = ("Running", "Canceling")
 
 

@@ -27,6 +27,7 @@ CODES = {
     "I004": "an id of the inventory is malformed, inconsistent, or used twice",
 }
 """Errors in an inventory, by code."""
+# A file of the wrong kind would otherwise produce thousands of errors.
 _SHOWN = 50
 
 

@@ -51,6 +51,7 @@ def deploy(
     }
     if not group:
         body["location"] = location
+    # Validation finds most refusals before anything is created.
     clients.send(f"validate {name}", "POST", f"{path}/validate?api-version={_API}", body)
     clients.send(f"deploy {name}", "PUT", f"{path}?api-version={_API}", body)
     while True:

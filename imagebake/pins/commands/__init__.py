@@ -1,1 +1,1 @@
-"""The tasks `pin`, `unpin`, `bump` and `outdated`."""
+"""The tasks `add`, `remove`, `bump` and `outdated`."""

@@ -10,7 +10,7 @@ from azure.core.exceptions import (
 from azure.core.rest import HttpRequest, HttpResponse
 
 from imagebake.azure.client.error_text import refusal
-from imagebake.azure.client.errors import Conflict, NotFound, Unanswered
+from imagebake.azure.client.errors import Conflict, NotFound, OutcomeUnknown
 from imagebake.kernel.context import format_error
 from imagebake.kernel.errors import CloudError
 from tests.azure.conftest import Answers
@@ -39,7 +39,13 @@ def test_a_refusal_names_what_was_wanted_and_azures_ids(service: Answers) -> Non
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(404, NotFound), (409, Conflict), (500, Unanswered), (503, Unanswered), (400, CloudError)],
+    [
+        (404, NotFound),
+        (409, Conflict),
+        (500, OutcomeUnknown),
+        (503, OutcomeUnknown),
+        (400, CloudError),
+    ],
 )
 def test_the_status_decides_about_the_kind(
     service: Answers, status: int, kind: type[CloudError]
@@ -50,7 +56,7 @@ def test_the_status_decides_about_the_kind(
 def test_silence_is_told_apart_from_refusal() -> None:
     error = refusal(ServiceRequestError("no route to https://h.test/x?sig=secret"), "list")
 
-    assert isinstance(error, Unanswered)
+    assert isinstance(error, OutcomeUnknown)
     assert error.message == "cannot list: no answer: no route to https://h.test/x?…"
 
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from werkzeug.wrappers import Request, Response
 
 from imagebake.azure.client.error_text import NoToken, refusal
-from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.client.errors import OutcomeUnknown
 from imagebake.azure.client.identity import LoopbackCredential, azure_credential
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.client.tokens import CachedCredential
@@ -216,7 +216,7 @@ def test_a_token_endpoint_that_is_down_is_left_alone_after_a_while(place: Place)
             credential.get_token("a")
         place.time.now += 5
 
-    assert isinstance(refusal(caught.value, "bake"), Unanswered)
+    assert isinstance(refusal(caught.value, "bake"), OutcomeUnknown)
     assert caught.value.hint == "the token service may be down; nothing is lost, try again later"
     assert struck.hits < 30
 

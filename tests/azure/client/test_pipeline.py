@@ -146,7 +146,7 @@ def test_what_waits_while_the_circuit_is_open_is_released_in_steps(
     service.then(503)
     quick = dataclasses.replace(patience, trip_after=2, rest_seconds=30.0, attempts=2)
     throttle = Throttle(quick)
-    policies = [JitteredRetry(Retries(quick, throttle.ease)), Throttled(throttle)]
+    policies = [JitteredRetry(Retries(quick, throttle.ramp_up)), Throttled(throttle)]
 
     with Client(service.url, policies=policies) as client:
         client.send_request(HttpRequest("GET", service.url))

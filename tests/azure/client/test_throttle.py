@@ -207,7 +207,7 @@ def test_after_an_incident_requests_return_in_steps() -> None:
             throttle.leave(throttle.enter("GET", SETS), 200, {f"{STEM}-subscription-reads": "249"})
             went.append(time.now)
 
-    throttle.ease(30.0)
+    throttle.ramp_up(30.0)
     for _ in range(4):
         time.spawn(0.0, work)
     time.run(until=1e6)

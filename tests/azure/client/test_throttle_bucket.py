@@ -59,7 +59,7 @@ def test_a_surge_is_released_in_steps(
     allowance: Allowance, shares: list[float], start: float
 ) -> None:
     easing, bucket = Easing(tuple(shares), 60.0), Bucket(allowance, 0.0)
-    bucket.ease(easing.steps(start), 0.0)
+    bucket.ramp_up(easing.steps(start), 0.0)
 
     sent = send_all(bucket, [0.0] * 60)
 

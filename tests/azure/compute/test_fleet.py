@@ -44,7 +44,7 @@ HANDS: dict[str, Hand] = {
     "show": lambda fleet: fleet.set_shown(version_id(), frozenset({"westeurope"})),
     "hide": lambda fleet: fleet.set_shown(version_id(), NO_REGION),
     "end of life": lambda fleet: fleet.set_end_of_life(version_id(), END),
-    "guard": lambda fleet: fleet.guard(version_id(), on=True),
+    "guard": lambda fleet: fleet.set_deletion_block(version_id(), on=True),
     "merge tags": lambda fleet: fleet.merge_tags(version_id(), {"one": "1"}),
     "delete tags": lambda fleet: fleet.delete_tags(version_id(), {"kept"}),
     "delete": lambda fleet: fleet.delete(version_id("1.0.1")),
@@ -74,7 +74,7 @@ def test_a_version_is_published_shown_hidden_dated_and_guarded(fleet: Fleet) -> 
     publish(fleet)
     fleet.set_shown(version_id(), frozenset({"swedencentral"}))
     fleet.set_end_of_life(version_id(), END)
-    fleet.guard(version_id(), on=True)
+    fleet.set_deletion_block(version_id(), on=True)
 
     version = fleet.version(version_id())
 
@@ -87,7 +87,7 @@ def test_a_version_is_published_shown_hidden_dated_and_guarded(fleet: Fleet) -> 
     assert version.tags == {"kept": "yes"}
     with pytest.raises(Conflict, match="blockDeletionBeforeEndOfLife"):
         fleet.delete(version_id())
-    fleet.guard(version_id(), on=False)
+    fleet.set_deletion_block(version_id(), on=False)
     fleet.set_end_of_life(version_id(), None)
     fleet.set_shown(version_id(), NO_REGION)
     version = fleet.version(version_id())
@@ -133,7 +133,7 @@ def test_what_does_not_exist_has_no_replicas_and_is_not_written(fleet: Fleet) ->
     assert fleet.upgrade(set_id("none")) is UpgradeState.NONE
     fleet.delete(version_id("9.9.9"))
     with pytest.raises(NotFound):
-        fleet.guard(version_id("9.9.9"), on=True)
+        fleet.set_deletion_block(version_id("9.9.9"), on=True)
 
 
 @pytest.mark.parametrize("hand", HANDS.values(), ids=list(HANDS))
@@ -189,7 +189,7 @@ def test_what_is_so_already_is_not_written(fleet: Fleet) -> None:
     fleet.publish(version_id(), {"westeurope": 1, "northeurope": 1}, NO_REGION)
     fleet.set_shown(version_id(), frozenset({"westeurope", "northeurope"}))
     fleet.set_end_of_life(version_id(), None)
-    fleet.guard(version_id(), on=False)
+    fleet.set_deletion_block(version_id(), on=False)
 
     assert fleet.metrics()["calls"].get("writes", 0) == before
 
