@@ -28,6 +28,9 @@ LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 NAMED = re.compile(
     r"`((?:imagebake|tests|templates|docs|image_specs|schemas|benchmarks|\.ci|\.github)/[^` ]*)`"
 )
+PAGE = re.compile(r"docs/[\w./-]+\.md")
+TEST_PATH = re.compile(r"`([\w./-]+(?:/|\.py))`|`\./inv test ([\w./-]+)`")
+CLOUD_QUESTION = re.compile(r"settings\.cloud\b|session\.local\b")
 EXAMPLES = ("image_specs/NAME.yaml", "image_specs/demo.yaml")
 BLOCK = re.compile(r"^```sh\n(.*?)^```$|((?:^    .*\n)+)", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"^\s*(?:\w+=\S* )*\./inv .*", re.MULTILINE)
@@ -88,6 +91,38 @@ def test_a_file_of_ours_that_a_page_names_is_there(page: Path) -> None:
     ]
 
     assert missing == []
+
+
+def test_a_page_that_the_code_names_is_there() -> None:
+    missing = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "imagebake").rglob("*.py"))
+        for name in PAGE.findall(text_of(path))
+        if not (ROOT / name).exists()
+    ]
+
+    assert missing == []
+
+
+def test_every_path_in_the_tests_readme_is_there() -> None:
+    page = text_of(ROOT / "tests" / "README.md")
+    names = ["".join(groups) for groups in TEST_PATH.findall(page)]
+    places = (ROOT, ROOT / "tests", ROOT / "tests" / "support")
+
+    assert len(names) > 40
+    assert [name for name in names if not any((at / name).exists() for at in places)] == []
+
+
+def test_the_architecture_lists_every_module_that_asks_which_cloud_it_is() -> None:
+    page = text_of(DOCS / "architecture.md").partition("## One code path, two clouds")[2]
+    section = page.partition("\n## ")[0]
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "imagebake").rglob("*.py")
+        if CLOUD_QUESTION.search(text_of(path))
+    }
+
+    assert asking == set(re.findall(r"`(imagebake/[\w/]+\.py)`", section))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

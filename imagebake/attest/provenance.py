@@ -107,7 +107,7 @@ class BakedVersion:
             name: step.name for step in self.lock.customizing if step.is_agent for name in step.pins
         }
 
-    def brought(self) -> Iterator[tuple[LockedFile, ExtensionPin | str]]:
+    def files_with_origin(self) -> Iterator[tuple[LockedFile, ExtensionPin | str]]:
         """Yield the files of the lock, each with its extension, its agent's name, or ''."""
         owners: dict[str, ExtensionPin | str] = {
             file.destination: pin for pin in self.plan.spec.extensions if (file := pin.wanted_file)
@@ -125,7 +125,7 @@ def packages_with_files(packages: tuple[InstalledPackage, ...]) -> tuple[Install
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:imagebake:bake:v1"
-"""The type that defines the parameters below: docs/sbom-and-provenance.md."""
+"""The type that defines the parameters below: docs/concepts/sbom-and-provenance.md."""
 
 
 def provenance(baked: BakedVersion, *, records: Mapping[str, str]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def materials(baked: BakedVersion) -> Iterator[dict[str, Any]]:
             seen.add(package.sha256)
             purl = locked_deb_purl(baked.family, baked.lock.suite or "", package)
             yield _material(package.file_name, purl, package.sha256)
-    for file, owner in baked.brought():
+    for file, owner in baked.files_with_origin():
         if isinstance(owner, ExtensionPin):
             purl = extension_purl(owner, file)
         else:

@@ -29,8 +29,8 @@ from imagebake.rollout.operation import RolloutContext, open_rollout
 from imagebake.session.machines import (
     CUSTOM_SCRIPT,
     SAMPLE_EXTENSION,
-    extension_wish,
-    require_machines,
+    extension_request,
+    prepare_local_machines,
 )
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
@@ -50,7 +50,7 @@ def beat_once(
     as_json: bool,
 ) -> None:
     """Run a heartbeat, print its results, and raise the failure that the scheduler acts on."""
-    require_machines(context, "./inv heartbeat")
+    prepare_local_machines(context, "./inv heartbeat")
     with open_rollout(context) as at:
         beats = run_heartbeat(at, specs, wanted)
     if metrics:
@@ -127,13 +127,16 @@ def _targets(
         for pin in (*inside, SAMPLE_EXTENSION):
             local.vm_host.publish(pin.handler, pin.version)
     golden = golden_targets(
-        spec, inventory, [extension_wish(pin) for pin in cached], regions=wanted
+        spec, inventory, [extension_request(pin) for pin in cached], regions=wanted
     )
     if not (golden and spec.heartbeat.plain):
         return golden
     canary = inside or [SAMPLE_EXTENSION if local else CUSTOM_SCRIPT]
     plain = _plain(at, spec, inventory)
-    return [*golden, *plain_targets(spec, plain, golden, [extension_wish(pin) for pin in canary])]
+    return [
+        *golden,
+        *plain_targets(spec, plain, golden, [extension_request(pin) for pin in canary]),
+    ]
 
 
 def _plain(at: RolloutContext, spec: ImageSpec, inventory: Inventory) -> GalleryVersion:

@@ -51,7 +51,7 @@ _CONSOLE_POLL_SECONDS = 5.0
 class HeartbeatRun:
     """One run of a heartbeat: its unique name, and how it creates machines.
 
-    *owner* is the process, as `Presence` spells it. *subnet* returns the subnet id of a
+    *owner* is the process, as `ProcessIdentity` spells it. *subnet* returns the subnet id of a
     region; it should deny outbound internet access.
     """
 

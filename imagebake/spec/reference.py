@@ -36,7 +36,7 @@ path starts at `image_specs/` and cannot leave it.
 
 
 def page() -> str:
-    """Return the content of `docs/spec-reference.md`."""
+    """Return the content of `docs/reference/spec-reference.md`."""
     whole = full_schema()
     parts = [_HEAD, *_section("The spec", whole, whole, extends=True)]
     for name, part in _in_order(whole):
@@ -119,7 +119,7 @@ def _title(name: str, part: Schema) -> str:
         "Versioning": "`versioning` of an output",
         "VhdTarget": "`vhd` of an output",
         "Build": "`build`",
-        "Guard": "`guard`",
+        "ExtensionAllowList": "`guard`",
         "Trigger": "`trigger`",
         "ProofTerms": "`proof`",
         "HeartbeatTerms": "`heartbeat`",
