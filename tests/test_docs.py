@@ -125,6 +125,18 @@ def test_the_architecture_lists_every_module_that_asks_which_cloud_it_is() -> No
     assert asking == set(re.findall(r"`(imagebake/[\w/]+\.py)`", section))
 
 
+def test_the_frames_of_a_bake_are_functions_of_the_code() -> None:
+    rows = re.findall(
+        r"^\| `([\w/]+\.py)`: `(?:\w+\.)?(\w+)` \|",
+        text_of(DOCS / "architecture.md"),
+        re.MULTILINE,
+    )
+
+    assert len(rows) == 9
+    for module, function in rows:
+        assert f"def {function}(" in text_of(ROOT / "imagebake" / module), (module, function)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_a_command_in_a_page_is_one_that_the_tasks_take(page: Path) -> None:
     for command in COMMAND.findall(text_of(page)):

@@ -1,4 +1,4 @@
-"""Sessions with Azure or the local emulator: the only place that knows one from the other."""
+"""Sessions with Azure or the local emulator: the only place that chooses between them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class CloudSession:
 class AzureBackend:
     """Azure's side of `SourceImages` and `VersionContents`: nothing of it can be read from here."""
 
-    def offer(self, plan: BakePlan) -> None:
+    def register(self, plan: BakePlan) -> None:
         """Do nothing: the marketplace has the source images."""
 
     def content(self, version_id: str) -> None:
@@ -155,7 +155,8 @@ class AzureBackend:
 
 def _out_of_reach(version_id: str) -> UsageError:
     return UsageError(
-        f"what is in version {version_id.rpartition('/')[2]} is in Azure, out of reach",
+        f"the contents of version {version_id.rpartition('/')[2]} cannot be read: its disk is only"
+        " in Azure",
         hint="its validators ran in the build; what was baked here can be read",
     )
 
@@ -254,7 +255,7 @@ def retry_clock() -> RetryClock:
 class SourceImages(Protocol):
     """Registry of source images that a build may start from."""
 
-    def offer(self, plan: BakePlan) -> None:
+    def register(self, plan: BakePlan) -> None:
         """Register the source image of *plan*, and how it is made."""
 
 
