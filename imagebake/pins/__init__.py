@@ -2,8 +2,8 @@
 
 __all__ = [
     "bump",
-    "outlook",
     "outlooks",
+    "pin_status",
     "review_due",
     "subjects",
     "transaction",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.pins.decision import refusal
-from imagebake.pins.outlook import PinStatus
+from imagebake.pins.pin_status import PinStatus
 from imagebake.pins.subjects import PinKind
 from imagebake.spec.model.candidates import Candidate
 

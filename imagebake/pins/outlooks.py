@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from imagebake.kernel.context import Context
 from imagebake.pins.answer_cache import Answer, AnswerCache
-from imagebake.pins.outlook import PinStatus, Sources, gather, outlook
+from imagebake.pins.pin_status import PinStatus, Sources, gather, outlook
 from imagebake.pins.subjects import PinnedItem, questions_of, subjects_of
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.candidates import Origin, Question

@@ -10,7 +10,7 @@ import pytest
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.pins.answer_cache import Answer
 from imagebake.pins.bump import PinMove, choose
-from imagebake.pins.outlook import PinStatus, outlook
+from imagebake.pins.pin_status import PinStatus, outlook
 from imagebake.pins.subjects import subjects_of
 from imagebake.spec.catalogue.component import Component
 from imagebake.spec.model.candidates import Candidate

@@ -12,7 +12,7 @@ import pytest
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.pins.answer_cache import Answer, AnswerCache
-from imagebake.pins.outlook import PinStatus, gather, outlook
+from imagebake.pins.pin_status import PinStatus, gather, outlook
 from imagebake.pins.subjects import PinKind, questions_of, subjects_of
 from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.builders import a_spec

@@ -14,8 +14,8 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.pins.bump import named_version, require_known
-from imagebake.pins.outlook import PinStatus
 from imagebake.pins.outlooks import judge
+from imagebake.pins.pin_status import PinStatus
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.pipelines.workflows import workspace_workflows, write_workflows

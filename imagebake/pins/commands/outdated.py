@@ -10,8 +10,8 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, ValidationFailed
 from imagebake.kernel.flags import ANY_IMAGE, JSON, REFRESH, Flag, Word
 from imagebake.lock.selection import select_specs
-from imagebake.pins.outlook import PinStatus
 from imagebake.pins.outlooks import outlooks
+from imagebake.pins.pin_status import PinStatus
 
 _COLUMNS = (
     "image",

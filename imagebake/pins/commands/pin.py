@@ -14,8 +14,8 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import find_spec
 from imagebake.pins.bump import named_version, require_known
-from imagebake.pins.outlook import PinStatus
 from imagebake.pins.outlooks import judge
+from imagebake.pins.pin_status import PinStatus
 from imagebake.pins.subjects import subject_of
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
