@@ -42,7 +42,7 @@ TAG_RETIRED = "imagebake-retired"
 TAG_INCIDENT = "imagebake-incident-"
 """Prefix of a region, on a definition: since when heartbeats are missing there, and the cause."""
 TAG_CLAIM = "imagebake-claim-"
-"""Prefix of a random id, on a definition: expiry and holder of a lease."""
+"""Prefix of a random id, on a definition: expiry and holder of a claim."""
 
 _LONGEST_TAG = 256
 
