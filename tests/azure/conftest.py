@@ -1,4 +1,4 @@
-"""A service that answers as it is told, for what the emulator would be too much."""
+"""A service with scripted answers, for tests that need no emulator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.machines import Machine, ObedientBuilder, a_cloud, a_machine
 
 @dataclass(slots=True)
 class Answers:
-    """What is answered, in order; afterwards 200. The status 0 hangs up without a word."""
+    """Scripted answers, in order; afterwards 200. Status 0 closes the connection unanswered."""
 
     url: str = ""
     script: list[tuple[int, dict[str, str]]] = field(default_factory=list)
@@ -40,8 +40,8 @@ def service() -> Iterator[Answers]:
             if status == 0:
                 self.close_connection = True
                 return
-            said = {"error": {"code": f"Code{status}", "message": "see https://a.test/b?sig=x."}}
-            body = json.dumps({} if status < 400 else said).encode()
+            error = {"error": {"code": f"Code{status}", "message": "see https://a.test/b?sig=x."}}
+            body = json.dumps({} if status < 400 else error).encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

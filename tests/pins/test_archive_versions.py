@@ -1,4 +1,4 @@
-"""What an archive says of a package's versions, and since when it has them."""
+"""Versions of a package in an archive, and the day on which each appeared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pins move, and to which versions; what a person may ask for all the same."""
+"""Pins that a bump moves, their versions, and versions that a user may still choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked, how long it is remembered, and what is said about it."""
+"""Questions to sources, the cache of their answers, and the status made from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AGENT = Question(origin=Origin.EXTENSIONS, names=("A.B", "C"), regions=("westeur
 
 @dataclass
 class Recorded:
-    """A source that says what was recorded, and remembers what it was asked."""
+    """A source with recorded answers, which keeps the questions."""
 
     versions: tuple[Candidate, ...] = (Candidate(version="1.7-1"),)
     failing: bool = False

@@ -1,4 +1,4 @@
-"""Where the versions of files are published: what each source says, and what it says badly."""
+"""Sources of the versions of files: their answers, good and malformed."""
 
 from __future__ import annotations
 

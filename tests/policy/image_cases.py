@@ -1,4 +1,4 @@
-"""Images that break one rule each: what is changed, and what is then said."""
+"""Images that break one rule each: the change, and the finding."""
 
 from __future__ import annotations
 

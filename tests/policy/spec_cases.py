@@ -1,4 +1,4 @@
-"""Specs and locks that break one rule each: what is changed, and what is then said."""
+"""Specs and locks that break one rule each: the change, and the finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Specs that ask something of Azure that it would not do, or that nobody should want."""
+"""Specs that ask Azure for something that it refuses, or that harms."""
 
 from __future__ import annotations
 
@@ -345,7 +345,7 @@ CASES = (
         "reader is named twice",
     ),
 )
-"""A breach of every rule about what is Azure's to do."""
+"""A breach of every rule about steps and resources of Azure's."""
 
 GOOD = (
     windows(

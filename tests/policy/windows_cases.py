@@ -119,7 +119,7 @@ CASES = (
         _NEWEST,
     ),
 )
-"""What each is said to break, and nothing else."""
+"""The rule that each breaks, and no other."""
 
 HARMLESS = (
     "Set-ExecutionPolicy -Scope Process Bypass -Force",

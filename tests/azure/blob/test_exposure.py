@@ -31,7 +31,7 @@ Look = Callable[..., list[str]]
 
 @pytest.fixture
 def look(emulator: Emulator) -> Iterator[Look]:
-    """Make the account of a mirror with some properties, and say what is open about it."""
+    """Create a mirror's account with some properties, and return the findings about it."""
     with Clients(an_endpoint(emulator.url, emulator.ca), quick()) as clients:
         group = clients.endpoint.group_id
         clients.send("make a group", "PUT", f"{group}?{RESOURCES}", {"location": "westeurope"})

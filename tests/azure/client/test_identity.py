@@ -1,4 +1,4 @@
-"""The SDK's real credentials, before an emulator whose token endpoint does as it is told."""
+"""The SDK's real credentials, against an emulator with a scripted token endpoint."""
 
 from __future__ import annotations
 

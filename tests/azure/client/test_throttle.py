@@ -25,7 +25,7 @@ STEM = "x-ms-ratelimit-remaining"
 
 @dataclass(slots=True)
 class Service:
-    """What ARM does: one bucket, whole tokens said, refusals with whole seconds to wait."""
+    """ARM's behaviour: a bucket, whole numbers of tokens, refusals with whole seconds to wait."""
 
     allowance: Allowance
     level: float = field(init=False)

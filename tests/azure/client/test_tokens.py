@@ -18,7 +18,7 @@ GIVEN = "token 1"
 
 @dataclass
 class TokenService:
-    """Gives tokens that live an hour, and is down when it is told to be."""
+    """Token service with tokens that live an hour; down while the test says so."""
 
     time: Time
     down: bool = False

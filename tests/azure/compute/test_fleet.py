@@ -61,7 +61,7 @@ def etag_of(fleet: Fleet) -> str:
 
 
 def summary(fleet: Fleet) -> object:
-    """Everything that the hands change, without what only counts changes."""
+    """Everything that writes change, without the values that only count changes."""
     version, gone = fleet.version(version_id()), fleet.version(version_id("1.0.1"))
     scale_set = fleet.scale_set(set_id())
     assert version

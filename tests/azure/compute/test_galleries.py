@@ -19,7 +19,7 @@ FIRST = ImageVersion(1, 0, 0)
 
 
 def a_version(cloud: Clients, *regions: str) -> Gallery:
-    """A gallery with one version in *regions*, made from a disk that nobody looks at."""
+    """A gallery with one version in *regions*, created from an arbitrary disk."""
     gallery = Gallery(cloud, "imagebake")
     gallery.ensure()
     gallery.ensure_definition(a_spec().gallery)

@@ -1,4 +1,4 @@
-"""What the marketplace has, region by region, as the real client reads it."""
+"""Marketplace versions by region, read by the real client from the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every entry is tested against what Azure is documented, or was seen, to say."""
+"""Every entry is tested against messages that Azure documents, or that were observed."""
 
 from __future__ import annotations
 

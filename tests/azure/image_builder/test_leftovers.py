@@ -1,4 +1,4 @@
-"""What bakes leave in the cloud: found, judged, deleted; what is not ours is never touched."""
+"""Leftovers of bakes are found and deleted; resources of others are never touched."""
 
 from __future__ import annotations
 

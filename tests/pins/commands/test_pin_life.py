@@ -111,7 +111,7 @@ class Site:
         return json.loads(self.printed())
 
     def newer_jq(self) -> None:
-        """Publish newer versions of jq and, which nobody pins, of sudo."""
+        """Publish newer versions of jq and of sudo, which is not pinned."""
         self.archive.add("libjq1", "1.7-1", depends="libc6, libonig5", source="jq")
         self.archive.add("jq", "1.7-1", depends="libjq1 (= 1.7-1)")
         self.archive.add("sudo", "1.9.99-1", depends="libc6")
